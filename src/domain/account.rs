@@ -1,0 +1,88 @@
+//! An account: what it holds, what it may owe, and whether it may be used.
+
+use std::fmt;
+
+use super::{AccountId, Balance, Currency, Timestamp};
+
+/// An account as the `accounts` table holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name and key.
+    pub id: AccountId,
+    /// The one currency it holds; never changes.
+    pub currency: Currency,
+    /// Whether it may be debited and credited.
+    pub status: AccountStatus,
+    /// What it holds, in minor units.
+    pub balance: Balance,
+    /// How far below zero a debit may take it.
+    pub overdraft_limit: OverdraftLimit,
+    /// Rises by one with every write, so that a decision can rest on exactly this state.
+    pub version: u64,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+}
+
+/// Whether an account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AccountStatus {
+    /// May be debited and credited.
+    Open,
+    /// For a while may be neither debited nor credited.
+    Frozen,
+    /// For ever may be neither debited nor credited; its balance was zero.
+    Closed,
+}
+
+impl AccountStatus {
+    /// Every status, for tables and readers.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Frozen, Self::Closed];
+
+    /// The name as stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Frozen => "frozen",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+impl fmt::Display for AccountStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How far below zero a debit may take an account, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OverdraftLimit {
+    /// At most this far (0 for an account that must stay in credit), up to [`AMOUNT_MAX`](super::money::AMOUNT_MAX).
+    Limited(u64),
+    /// No bound: a settlement account, through which money enters. All balances of a currency still sum to zero.
+    Unlimited,
+}
+
+impl OverdraftLimit {
+    /// The lowest balance a debit may leave, in minor units; `None` if there is no bound.
+    #[must_use]
+    pub fn lowest_balance(self) -> Option<i128> {
+        match self {
+            Self::Limited(limit) => Some(i128::from(limit).saturating_neg()),
+            Self::Unlimited => None,
+        }
+    }
+
+    /// Whether a debit may leave this balance.
+    #[must_use]
+    pub fn allows(self, balance: Balance) -> bool {
+        self.lowest_balance().is_none_or(|lowest| i128::from(balance.minor_units()) >= lowest)
+    }
+}

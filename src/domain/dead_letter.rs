@@ -1,0 +1,63 @@
+//! A dead letter: a record that can't become a payment, kept with its bytes so that nothing is lost.
+
+use super::{Source, Timestamp};
+
+/// The reason for which a well-formed payment becomes a dead letter: its id already names another payment. All other
+/// reasons are those of malformed bytes, named where the bytes are read.
+pub const PAYMENT_ID_REUSED: &str = "payment_id_reused";
+
+/// A header of a Kafka record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name; may stand several times in one record.
+    pub name: String,
+    /// Its value; Kafka allows none.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A record set aside, byte for byte as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Where it stood; names it.
+    pub source: Source,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The record's value.
+    pub value: Option<Vec<u8>>,
+    /// The record's headers, in their order.
+    pub headers: Vec<Header>,
+    /// Why: a stable name, such as `not_json` or `payment_id_reused`.
+    pub reason: String,
+    /// Why, for a person: names the field and what was expected.
+    pub detail: String,
+    /// When Giro set it aside.
+    pub received_at: Timestamp,
+    /// Whether it has been published again.
+    pub status: DeadLetterStatus,
+}
+
+/// What became of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadLetterStatus {
+    /// Set aside, waiting for a person.
+    Parked,
+    /// Published to its topic again.
+    Redriven,
+}
+
+impl DeadLetterStatus {
+    /// The name as stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Redriven => "redriven",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Parked, Self::Redriven].into_iter().find(|status| status.name() == name)
+    }
+}

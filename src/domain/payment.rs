@@ -1,0 +1,239 @@
+//! A payment: the request for it, where the request came from, and the outcome that it got.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{AccountId, Amount, Currency, Decline, PaymentId, Timestamp};
+
+/// The longest reference, in characters. Source: ISO 20022 `Max140Text`, unstructured remittance information.
+pub const REFERENCE_CHARACTERS_MAX: usize = 140;
+
+/// A payment that a client asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// The idempotency key.
+    pub id: PaymentId,
+    /// The account that pays.
+    pub debtor: AccountId,
+    /// The account that is paid.
+    pub creditor: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// Of which currency.
+    pub currency: Currency,
+    /// What the client wants both sides to read, at most [`REFERENCE_CHARACTERS_MAX`] characters.
+    pub reference: Option<Box<str>>,
+    /// When the client says it asked; kept, not trusted, and not part of the fingerprint.
+    pub requested_at: Option<Timestamp>,
+}
+
+impl Payment {
+    /// What makes two requests of one id the same request: SHA-256 over debtor, creditor, amount, currency and
+    /// reference.
+    ///
+    /// The encoding is fixed for ever, because stored payments hold it: a version byte 1; debtor and creditor, each as
+    /// one byte of length and its ASCII; the amount as eight bytes, big-endian; the currency's three letters; then 0
+    /// for no reference, or 1, two bytes of length, big-endian, and its UTF-8.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        hash.update([1]);
+        for account in [&self.debtor, &self.creditor] {
+            let text = account.as_str().as_bytes();
+            // An id has at most 64 bytes.
+            hash.update([u8::try_from(text.len()).unwrap_or(u8::MAX)]);
+            hash.update(text);
+        }
+        hash.update(self.amount.minor_units().to_be_bytes());
+        hash.update(self.currency.as_str().as_bytes());
+        match &self.reference {
+            None => hash.update([0]),
+            Some(reference) => {
+                hash.update([1]);
+                // A reference has at most 140 characters of at most four bytes.
+                hash.update(u16::try_from(reference.len()).unwrap_or(u16::MAX).to_be_bytes());
+                hash.update(reference.as_bytes());
+            }
+        }
+        Fingerprint(hash.finalize().into())
+    }
+}
+
+/// What [`Payment::fingerprint`] gives; shown as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Reads 64 hexadecimal digits; `None` if the text is anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
+            *byte = u8::from_str_radix(pair, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// Where a record stands in Kafka. Shown as `topic/partition/offset`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source {
+    /// The topic's name; shared, since a batch is of one topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+    /// The offset in the partition.
+    pub offset: i64,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// Why a text is no source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected topic/partition/offset, such as payment-requests/3/42")]
+pub struct InvalidSource;
+
+impl std::str::FromStr for Source {
+    type Err = InvalidSource;
+    fn from_str(text: &str) -> Result<Self, InvalidSource> {
+        let mut parts = text.rsplitn(3, '/');
+        let offset = parts.next().and_then(|part| part.parse().ok());
+        let partition = parts.next().and_then(|part| part.parse().ok());
+        match (parts.next(), partition, offset) {
+            (Some(topic), Some(partition), Some(offset)) if !topic.is_empty() => {
+                Ok(Self { topic: topic.into(), partition, offset })
+            }
+            _ => Err(InvalidSource),
+        }
+    }
+}
+
+/// A payment that was asked for, and the record that asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What was asked for.
+    pub payment: Payment,
+    /// The record that asked.
+    pub source: Source,
+}
+
+/// The answer to a payment: settled, or declined with a reason.
+pub type Verdict = Result<(), Decline>;
+
+/// A payment with its one durable answer: the journal entry, immutable once written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was asked for.
+    pub payment: Payment,
+    /// The answer.
+    pub verdict: Verdict,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// The record that it answers.
+    pub source: Source,
+}
+
+impl Outcome {
+    /// `settled` or `declined`, as stored and published.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        status_of(self.verdict)
+    }
+}
+
+/// `settled` or `declined`, as stored and published.
+#[must_use]
+pub const fn status_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Ok(()) => "settled",
+        Err(_) => "declined",
+    }
+}
+
+/// An outcome as read back from the `payments` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The fingerprint that was stored with it, which says whether a later request of this id is the same one.
+    pub fingerprint: Fingerprint,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payment(reference: Option<&str>) -> Payment {
+        Payment {
+            id: PaymentId::try_new("pay-0001").unwrap(),
+            debtor: AccountId::try_new("alice").unwrap(),
+            creditor: AccountId::try_new("shop-1").unwrap(),
+            amount: Amount::try_new(1250).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: reference.map(Into::into),
+            requested_at: None,
+        }
+    }
+
+    /// The encoding is part of the stored data: if this fails, every payment of yesterday looks like another one.
+    #[test]
+    fn the_fingerprint_never_changes() {
+        expect_test::expect!["6b4ae3c6b5ef7cd3bb6f4a8d4f5ad80d5b3f6b43dfd7a5c1c5d7c2a9a3b1e1f0"]
+            .assert_eq(&payment(Some("invoice 17")).fingerprint().to_string());
+    }
+
+    #[test]
+    fn the_fingerprint_holds_what_moves_money_and_the_reference() {
+        let base = payment(None);
+        let other = |change: fn(&mut Payment)| {
+            let mut changed = base.clone();
+            change(&mut changed);
+            changed.fingerprint() != base.fingerprint()
+        };
+        assert!(other(|p| p.debtor = AccountId::try_new("alic").unwrap()));
+        assert!(other(|p| p.creditor = AccountId::try_new("eshop-1").unwrap()));
+        assert!(other(|p| std::mem::swap(&mut p.debtor, &mut p.creditor)));
+        assert!(other(|p| p.amount = Amount::try_new(1251).unwrap()));
+        assert!(other(|p| p.currency = Currency::try_new("USD").unwrap()));
+        assert!(other(|p| p.reference = Some("".into())));
+        assert!(!other(|p| p.requested_at = Some(Timestamp::EPOCH)), "a client's retry may carry another time");
+        assert!(!other(|p| p.id = PaymentId::try_new("pay-0002").unwrap()), "the id is the key, not the body");
+    }
+
+    #[test]
+    fn fingerprints_and_sources_read_back() {
+        let fingerprint = payment(None).fingerprint();
+        assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
+        for bad in ["", "00", &"+0".repeat(32), &"zz".repeat(32), &"é".repeat(32)] {
+            assert_eq!(Fingerprint::parse(bad), None, "{bad}");
+        }
+        let source = Source { topic: "a-b.c".into(), partition: 3, offset: 42 };
+        assert_eq!(source.to_string().parse(), Ok(source));
+        for bad in ["", "t", "t/1", "/1/2", "t/x/1", "t/1/x"] {
+            assert_eq!(bad.parse::<Source>(), Err(InvalidSource), "{bad}");
+        }
+    }
+}

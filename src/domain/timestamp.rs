@@ -1,0 +1,101 @@
+//! A point in time: milliseconds since 1970 in UTC, written as RFC 3339 with exactly three decimals.
+//!
+//! In: RFC 3339 text with any offset and precision, or a number of milliseconds. Out: the same, in one form, so that
+//! text order is time order (the statement indexes sort by it).
+
+use std::fmt;
+
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z, in the years 0001 ..= 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Why a text or number is no point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected an RFC 3339 time of the years 0001 to 9999, such as 2026-11-22T10:00:00Z")]
+pub struct InvalidTimestamp;
+
+const YEAR_1_MS: i64 = -62_135_596_800_000;
+const YEAR_9999_END_MS: i64 = 253_402_300_799_999;
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00.000Z.
+    pub const EPOCH: Self = Self(0);
+
+    /// Takes milliseconds since 1970 in UTC.
+    ///
+    /// # Errors
+    /// [`InvalidTimestamp`] outside the years 0001 to 9999, which RFC 3339 can't write.
+    pub fn try_from_millis(millis: i64) -> Result<Self, InvalidTimestamp> {
+        if (YEAR_1_MS..=YEAR_9999_END_MS).contains(&millis) { Ok(Self(millis)) } else { Err(InvalidTimestamp) }
+    }
+
+    /// Reads RFC 3339 text; what is finer than a millisecond is cut off.
+    ///
+    /// # Errors
+    /// [`InvalidTimestamp`] if it is not RFC 3339, or falls outside the years 0001 to 9999 in UTC.
+    pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
+        let millis = at.unix_timestamp_nanos().div_euclid(1_000_000);
+        i64::try_from(millis).map_err(|_| InvalidTimestamp).and_then(Self::try_from_millis)
+    }
+
+    /// Milliseconds since 1970 in UTC.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.div_euclid(1000);
+        let millis = self.0.rem_euclid(1000);
+        // The bounds above lie inside those of the time crate, so the fall-back is never seen.
+        let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let at = at.to_offset(UtcOffset::UTC);
+        let (date, time) = (at.date(), at.time());
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{millis:03}Z",
+            date.year(),
+            u8::from(date.month()),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_form_whatever_came_in() {
+        for (given, kept) in [
+            ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000Z"),
+            ("2026-11-22T10:00:00.123456Z", "2026-11-22T10:00:00.123Z"),
+            ("2026-11-22T11:30:00.5+01:30", "2026-11-22T10:00:00.500Z"),
+            ("1969-12-31T23:59:59.9999Z", "1969-12-31T23:59:59.999Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+            ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp::parse(given).unwrap().to_string(), kept);
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for bad in
+            ["", "yesterday", "2026-11-22", "2026-11-22T10:00:00", "2026-13-01T00:00:00Z", "10000-01-01T00:00:00Z"]
+        {
+            assert_eq!(Timestamp::parse(bad), Err(InvalidTimestamp), "{bad}");
+        }
+        assert_eq!(Timestamp::parse("9999-12-31T23:59:59-01:00"), Err(InvalidTimestamp));
+        assert_eq!(Timestamp::try_from_millis(i64::MIN), Err(InvalidTimestamp));
+    }
+}

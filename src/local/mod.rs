@@ -1,0 +1,12 @@
+//! What `giro up` runs: the engines in the middle, embedded or real, and around them what AWS does between Kafka and a
+//! handler.
+//!
+//! Architecture invariant: a development tool. Nothing here is compiled into a Lambda (feature `local`).
+
+pub mod apache_kafka;
+pub mod dynamodb;
+pub mod kafka;
+pub mod lambda;
+pub mod poller;
+pub mod stack;
+pub mod tables;

@@ -1,0 +1,146 @@
+//! Where accounts, payments and dead letters live: the ports, and two adapters behind them.
+//!
+//! - [`Ledger`]: all that settling a batch needs, and nothing more.
+//! - [`Inspect`]: whole-item reads for people and the audit.
+//! - [`OpenAccounts`]: opening accounts.
+//!
+//! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
+//! conditions in memory, with seeded faults.
+//!
+//! Invariants: every write is conditional, so that doing it again changes nothing; an adapter makes one call for one
+//! method and never retries, because the caller holds the deadline and the backoff. No business rule lives here, and
+//! nothing here knows the wire.
+
+pub mod dynamodb;
+pub mod items;
+pub mod memory;
+
+use std::future::Future;
+
+use crate::domain::plan::Transaction;
+use crate::domain::{Account, AccountId, DeadLetter, PaymentId, Recorded, Source};
+
+/// The most accounts one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
+pub const READ_ACCOUNTS_MAX: usize = 100;
+
+/// Why the store could not know or write. Not a business answer: the caller tries again within its deadline, then
+/// reports the records as failed. `Display` carries no account holder's data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another transaction in flight holds an item of this one.
+    #[error("another transaction in flight holds an item of this one")]
+    Conflict,
+    /// The store asks to slow down.
+    #[error("the store asks to slow down: {0}")]
+    Throttled(String),
+    /// The store can't be reached or gave no answer: what was asked may or may not have happened.
+    #[error("the store gave no answer: {0}")]
+    Unavailable(String),
+    /// A stored item is not what this version can read. Trying again won't help; its partition must stop.
+    #[error("a stored item can't be read: {0}")]
+    Corrupt(String),
+}
+
+/// What a read found of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountRead {
+    /// The account.
+    Found(Account),
+    /// No such account.
+    Missing,
+    /// The item is not one this version can read; says what was expected.
+    Corrupt(String),
+    /// Not read this time: ask again.
+    Unread,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Commit {
+    /// All of it happened.
+    Applied,
+    /// None of it happened.
+    Cancelled(Cancelled),
+}
+
+/// Why a transaction was cancelled: every item that stood in the way, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cancelled {
+    /// Entries (by index in [`Transaction::entries`]) whose payment id already has an outcome, and that outcome; the
+    /// text says what was expected where the stored one can't be read.
+    pub duplicates: Vec<(usize, Result<Recorded, String>)>,
+    /// Updates (by index in [`Transaction::updates`]) whose condition failed, and the account as it is now. Never
+    /// [`AccountRead::Unread`].
+    pub accounts: Vec<(usize, AccountRead)>,
+    /// Set if an item was busy, throttled or not reached.
+    pub transient: Option<StoreError>,
+}
+
+/// What was asked of the store since it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Read calls.
+    pub read_calls: u64,
+    /// Transactions sent, the cancelled ones among them.
+    pub transactions: u64,
+    /// Transactions cancelled.
+    pub cancelled: u64,
+    /// Single-item writes sent.
+    pub puts: u64,
+    /// Read units, in thousandths of a DynamoDB read request unit.
+    pub read_milliunits: u64,
+    /// Write units, in thousandths of a DynamoDB write request unit. A cancelled transaction's are not told by
+    /// DynamoDB and not counted.
+    pub write_milliunits: u64,
+}
+
+/// All that settling a batch needs.
+pub trait Ledger: Sync {
+    /// Reads at most [`READ_ACCOUNTS_MAX`] different accounts in one call, strongly consistent; the answer stands in
+    /// the order of `ids`.
+    ///
+    /// # Errors
+    /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
+    fn read_accounts(&self, ids: &[&AccountId]) -> impl Future<Output = Result<Vec<AccountRead>, StoreError>> + Send;
+
+    /// Commits a transaction: all of it, or nothing and the reasons.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction may
+    /// still happen, even later: only the payment's own item tells.
+    fn commit(&self, transaction: &Transaction<'_>) -> impl Future<Output = Result<Commit, StoreError>> + Send;
+
+    /// Sets a record aside. Parking one source again changes nothing, not even its status.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be parked.
+    fn park(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What was asked of the store so far.
+    fn usage(&self) -> Usage;
+}
+
+/// Whole-item reads, strongly consistent, for people and the audit. Lists come in key order of the items' ids.
+pub trait Inspect: Sync {
+    /// One account.
+    fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+    /// Every account.
+    fn accounts(&self) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send;
+    /// One payment.
+    fn payment(&self, id: &PaymentId) -> impl Future<Output = Result<Option<Recorded>, StoreError>> + Send;
+    /// Every payment.
+    fn payments(&self) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
+    /// One dead letter, its parts joined.
+    fn dead_letter(&self, source: &Source) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
+    /// Every dead letter, its parts joined, in the order of [`Source`].
+    fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
+}
+
+/// Opening accounts.
+pub trait OpenAccounts: Sync {
+    /// Writes a new account. Returns the account that already has this id, if there is one; then nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be written.
+    fn open_account(&self, account: &Account) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+}
