@@ -1,1 +1,49 @@
-//! To come.
+//! Logs of a handler: one JSON object a line on stdout, as CloudWatch reads it.
+//!
+//! Invariant: no account holder's data. Lines carry request ids, topics, partitions, offsets, counts and reasons; never
+//! an account, a payment id, an amount, or a record's bytes. Level `TRACE` is never on, because the Lambda runtime logs
+//! whole events there.
+
+use tracing::Level;
+
+/// Starts logging. The level is the environment's `AWS_LAMBDA_LOG_LEVEL` (`ERROR`, `WARN`, `INFO`, `DEBUG`; Lambda sets
+/// it from the function's logging configuration), else `INFO`.
+pub fn init() {
+    let level = level(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_max_level(level)
+        .init();
+}
+
+fn level(name: Option<&str>) -> Level {
+    match name.map(str::to_ascii_uppercase).as_deref() {
+        Some("ERROR" | "FATAL") => Level::ERROR,
+        Some("WARN") => Level::WARN,
+        Some("DEBUG" | "TRACE") => Level::DEBUG,
+        _ => Level::INFO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_events_are_never_logged() {
+        for (name, expected) in [
+            (Some("TRACE"), Level::DEBUG),
+            (Some("debug"), Level::DEBUG),
+            (Some("WARN"), Level::WARN),
+            (Some("FATAL"), Level::ERROR),
+            (Some("nonsense"), Level::INFO),
+            (None, Level::INFO),
+        ] {
+            assert_eq!(level(name), expected, "{name:?}");
+        }
+    }
+}

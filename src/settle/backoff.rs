@@ -1,0 +1,92 @@
+//! Paces tries after a fault: exponential backoff with full jitter.
+//!
+//! Source: AWS Architecture Blog, "Exponential Backoff And Jitter": of the known schemes, full jitter does the least
+//! work under contention, because it spreads competitors over the whole window.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The window of the first wait: about the time of one transaction, since a conflict is over when the other is done.
+const WINDOW_FIRST_MS: u64 = 20;
+/// The widest window: a throttled table recovers within seconds, and a deadline is seldom more than a minute away.
+const WINDOW_MAX_MS: u64 = 1_000;
+
+/// Waits of random length in a window that doubles from try to try.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    random: fastrand::Rng,
+    tries: u32,
+}
+
+impl Backoff {
+    /// Backoff with randomness from the system.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { random: fastrand::Rng::new(), tries: 0 }
+    }
+
+    /// Backoff whose waits are always the same for a seed.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        Self { random: fastrand::Rng::with_seed(seed), tries: 0 }
+    }
+
+    /// The next wait starts with the smallest window again.
+    pub fn reset(&mut self) {
+        self.tries = 0;
+    }
+
+    /// Waits, but not past `until`.
+    pub async fn wait(&mut self, until: Instant) {
+        let wait = self.next();
+        let at = Instant::now().checked_add(wait).unwrap_or(until);
+        tokio::time::sleep_until(at.min(until)).await;
+    }
+
+    fn next(&mut self) -> Duration {
+        let window = WINDOW_FIRST_MS.saturating_mul(2_u64.saturating_pow(self.tries)).min(WINDOW_MAX_MS);
+        self.tries = self.tries.saturating_add(1);
+        Duration::from_millis(self.random.u64(0..=window))
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_double_up_to_the_widest_and_start_again() {
+        let longest = |tries| {
+            (0..200).map(move |seed| {
+                let mut backoff = Backoff::with_seed(seed);
+                backoff.tries = tries;
+                u64::try_from(backoff.next().as_millis()).unwrap()
+            })
+        };
+        for (tries, window) in [(0, 20), (1, 40), (3, 160), (6, 1_000), (u32::MAX, 1_000)] {
+            let max = longest(tries).max().unwrap();
+            assert!(max <= window && max > window / 2, "{tries}: {max} of {window}");
+            assert!(longest(tries).min().unwrap() < window / 4, "full jitter reaches down to nothing");
+        }
+        let mut backoff = Backoff::with_seed(1);
+        backoff.next();
+        backoff.reset();
+        assert_eq!(backoff.tries, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_never_passes_the_deadline() {
+        let until = Instant::now() + Duration::from_millis(5);
+        let mut backoff = Backoff::with_seed(7);
+        backoff.tries = 10;
+        backoff.wait(until).await;
+        assert!(Instant::now() <= until);
+    }
+}
