@@ -1,2 +1,17 @@
-//! To come.
-fn main() {}
+//! The Lambda function `payment-processor`: settles batches of payment requests. Wires, and runs.
+
+use giro::config::PaymentProcessorConfig;
+use giro::handlers::payment_processor::PaymentProcessor;
+use giro::store::dynamodb::{DynamoDb, client};
+use giro::telemetry;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+// One thread: an invocation waits for DynamoDB most of its time, and settles in well under a millisecond of its own.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let config = PaymentProcessorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    let ledger = DynamoDb::new(client(None).await?, config.tables);
+    let processor = &PaymentProcessor::new(ledger, config.partial_batch_response);
+    run(service_fn(|event: LambdaEvent<_>| processor.handle(event))).await
+}

@@ -6,6 +6,7 @@
 //! and leaves out everything that isn't printable ASCII, so that no two ids look alike and none can break a log line.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The longest id, in characters (which are bytes here). Long enough for a UUID with a prefix, short enough that a
 /// payment item stays within one write unit of 1 KB.
@@ -24,8 +25,10 @@ fn check(text: &str) -> Result<(), InvalidId> {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        ///
+        /// Cheap to clone: clones share the text.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes a text as an id.

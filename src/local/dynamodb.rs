@@ -1,1 +1,82 @@
-//! To come.
+//! DynamoDB in this process, over HTTP on a port of its own.
+//!
+//! In: a folder to keep the tables in, or none to keep them in memory. Out: an endpoint.
+//!
+//! The engine has a thread and runtime to itself, so that its work and its clients' don't wait for each other.
+//!
+//! Limits: it never conflicts or throttles, and it is one writer. What that hides, the memory store's faults show.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use dynoxide::Database;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// The file in the data folder.
+const DATABASE_FILE: &str = "dynamodb.sqlite";
+
+/// A running engine. Stops when dropped.
+#[derive(Debug)]
+pub struct EmbeddedDynamoDb {
+    endpoint: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EmbeddedDynamoDb {
+    /// Starts the engine; it answers when this returns. With `data`, tables persist in that folder.
+    ///
+    /// # Errors
+    /// If the folder or its database can't be opened, or no port is free.
+    pub fn start(data: Option<&Path>) -> anyhow::Result<Self> {
+        let database = match data {
+            None => Database::memory().context("starting DynamoDB in memory")?,
+            Some(folder) => {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("creating the data folder {}", folder.display()))?;
+                let file = folder.join(DATABASE_FILE);
+                Database::new(&file.to_string_lossy()).with_context(|| format!("opening {}", file.display()))?
+            }
+        };
+        // Bound before the thread starts: connections wait in the listener's queue until the engine takes them.
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("binding a port for DynamoDB")?;
+        listener.set_nonblocking(true)?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            runtime.block_on(async {
+                let Ok(listener) = TcpListener::from_std(listener) else { return };
+                let server = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending());
+                tokio::select! {
+                    served = server => if let Err(error) = served {
+                        tracing::error!(error, "the embedded DynamoDB stopped");
+                    },
+                    // Not graceful: idle clients may hold their connections for ever, and every write is durable already.
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("dynamodb".into()).spawn(serve)?;
+        Ok(Self { endpoint, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:40001`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+impl Drop for EmbeddedDynamoDb {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread has nothing to say; if it panicked, its own message was printed.
+            let _ = thread.join();
+        }
+    }
+}

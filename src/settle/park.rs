@@ -1,7 +1,7 @@
 //! Sets dead letters aside, side by side, until all are parked or time is up.
 //!
 //! In: positions and a way to make the letter at each, so that the bytes of only a few are copied at a time. Out: the
-//! positions that are not known to be parked.
+//! positions that are not known to be parked ([`Parked`]).
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
@@ -13,37 +13,45 @@ use crate::store::{Ledger, StoreError};
 /// Letters in flight.
 const LETTERS_IN_FLIGHT_MAX: usize = 16;
 
-/// Parks a letter for each position. Returns the positions not known to be parked, in order, and the last fault.
+/// What came of setting dead letters aside.
+#[derive(Debug, Default)]
+pub struct Parked {
+    /// The positions not known to be parked, in order.
+    pub left: Vec<usize>,
+    /// The last fault of the store, if any.
+    pub fault: Option<StoreError>,
+}
+
+/// Parks a letter for each of `positions`, which are in order.
 pub async fn park<L: Ledger>(
     ledger: &L,
-    positions: Vec<usize>,
+    positions: &[usize],
     letter: impl Fn(usize) -> DeadLetter,
     until: Instant,
     mut backoff: Backoff,
-) -> (Vec<usize>, Option<StoreError>) {
-    let mut left = positions;
-    let mut fault = None;
-    while !left.is_empty() && Instant::now() < until {
-        let letter = &letter;
-        let calls = left.iter().map(|&position| async move {
+) -> Parked {
+    let mut parked = Parked { left: positions.to_vec(), fault: None };
+    let letter = &letter;
+    while !parked.left.is_empty() && Instant::now() < until {
+        let calls = parked.left.iter().map(|&position| async move {
             let letter = letter(position);
             let answer = timeout_at(until, ledger.park(&letter)).await;
             (position, answer.unwrap_or_else(|_| Err(StoreError::Unavailable("parking: time is up".into()))))
         });
         let mut answers = stream::iter(calls).buffer_unordered(LETTERS_IN_FLIGHT_MAX);
-        let mut failed = Vec::new();
+        let mut left = Vec::new();
         while let Some((position, answer)) = answers.next().await {
             if let Err(error) = answer {
-                failed.push(position);
-                fault = Some(error);
+                left.push(position);
+                parked.fault = Some(error);
             }
         }
         drop(answers);
-        failed.sort_unstable();
-        left = failed;
-        if !left.is_empty() {
+        left.sort_unstable();
+        parked.left = left;
+        if !parked.left.is_empty() {
             backoff.wait(until).await;
         }
     }
-    (left, fault)
+    parked
 }

@@ -40,6 +40,9 @@ pub(super) async fn prefetch<L: Ledger>(
                 Ok(reads) => {
                     for (&ix, read) in chunk.iter().zip(reads) {
                         whole &= read != AccountRead::Unread;
+                        if let AccountRead::Corrupt(expected) = &read {
+                            fault = Some(StoreError::Corrupt(expected.clone()));
+                        }
                         accounts[ix] = read;
                     }
                 }

@@ -1,1 +1,221 @@
-//! x
+//! The ledger on DynamoDB.
+//!
+//! In: the ports of [`crate::store`]. Out: one request a call, its answer or its fault in the port's words.
+//!
+//! | the port | the request |
+//! |---|---|
+//! | read accounts | `BatchGetItem`, strongly consistent |
+//! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
+//! | park | a conditional `PutItem` a part, the first part last |
+//!
+//! Invariants: no retries here or in the SDK, because the caller holds the deadline and the backoff; every write is
+//! conditional. The SDK gives each transaction a client request token of its own; it holds for ten minutes only, so the
+//! guard of idempotency is the payment's own condition, not the token.
+
+mod client;
+mod fault;
+mod inspect;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem,
+};
+
+use super::items::{self, Item};
+use super::{AccountRead, Commit, Ledger, StoreError, Tables, Usage};
+use crate::domain::plan::Transaction;
+use crate::domain::{AccountId, DeadLetter};
+
+pub use client::{ClientError, client};
+use fault::fault;
+
+/// The ledger on DynamoDB.
+#[derive(Debug)]
+pub struct DynamoDb {
+    client: Client,
+    tables: Tables,
+    usage: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    read_calls: AtomicU64,
+    transactions: AtomicU64,
+    cancelled: AtomicU64,
+    puts: AtomicU64,
+    read_milliunits: AtomicU64,
+    write_milliunits: AtomicU64,
+}
+
+impl DynamoDb {
+    /// The ledger in these tables.
+    #[must_use]
+    pub fn new(client: Client, tables: Tables) -> Self {
+        Self { client, tables, usage: Counters::default() }
+    }
+}
+
+impl Ledger for DynamoDb {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        count(&self.usage.read_calls);
+        let keys = ids.iter().map(|id| items::account::key(id)).collect();
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let keys = keys.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let table = &self.tables.accounts;
+        let call = self.client.batch_get_item().request_items(table, keys);
+        let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let answer = answer.map_err(|error| fault(OPERATION, table, &error))?;
+        add(&self.usage.read_milliunits, answer.consumed_capacity());
+
+        let found = answer.responses().and_then(|tables| tables.get(table)).map(Vec::as_slice).unwrap_or_default();
+        let mut found: std::collections::HashMap<&str, &Item> = found
+            .iter()
+            .filter_map(|item| Some((item.get(items::account::KEY)?.as_s().ok()?.as_str(), item)))
+            .collect();
+        let unread = answer.unprocessed_keys().and_then(|tables| tables.get(table));
+        let unread: std::collections::HashSet<&str> = unread
+            .map(|keys| {
+                keys.keys.iter().filter_map(|key| key.get(items::account::KEY)?.as_s().ok().map(String::as_str))
+            })
+            .into_iter()
+            .flatten()
+            .collect();
+        let read = |id: &&AccountId| match found.remove(id.as_str()) {
+            Some(item) => account_read(item),
+            None if unread.contains(id.as_str()) => AccountRead::Unread,
+            None => AccountRead::Missing,
+        };
+        Ok(ids.iter().map(read).collect())
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        const OPERATION: &str = "TransactWriteItems";
+        count(&self.usage.transactions);
+        let actions = self.actions(transaction).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let call = self.client.transact_write_items().set_transact_items(Some(actions));
+        match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+            Ok(answer) => {
+                add(&self.usage.write_milliunits, answer.consumed_capacity());
+                Ok(Commit::Applied)
+            }
+            Err(error) => {
+                let cancelled = error.as_service_error().and_then(|error| {
+                    if let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = error {
+                        Some(cancelled.cancellation_reasons())
+                    } else {
+                        None
+                    }
+                });
+                let Some(reasons) = cancelled else {
+                    return Err(fault(
+                        OPERATION,
+                        &format!("{}, {}", self.tables.payments, self.tables.accounts),
+                        &error,
+                    ));
+                };
+                count(&self.usage.cancelled);
+                Ok(Commit::Cancelled(fault::cancelled(transaction, reasons)))
+            }
+        }
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        // The first part last: it says that the letter is whole.
+        for part in items::dead_letter::encode(letter).into_iter().rev() {
+            self.put_new(&self.tables.dead_letters, part, items::dead_letter::IS_NEW, Some(items::dead_letter::KEY))
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Usage {
+            read_calls: read(&self.usage.read_calls),
+            transactions: read(&self.usage.transactions),
+            cancelled: read(&self.usage.cancelled),
+            puts: read(&self.usage.puts),
+            read_milliunits: read(&self.usage.read_milliunits),
+            write_milliunits: read(&self.usage.write_milliunits),
+        }
+    }
+}
+
+impl DynamoDb {
+    /// A transaction's actions: its entries first, then its updates. Reasons of a cancellation come in this order.
+    fn actions(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<Vec<TransactWriteItem>, aws_sdk_dynamodb::error::BuildError> {
+        let put = |entry| {
+            let put = Put::builder()
+                .table_name(&self.tables.payments)
+                .set_item(Some(items::payment::encode(entry, transaction.decided_at)))
+                .condition_expression(items::payment::IS_NEW)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            Ok(TransactWriteItem::builder().put(put.build()?).build())
+        };
+        let update = |update| {
+            let update = items::account::update(update, &self.tables.accounts).build()?;
+            Ok(TransactWriteItem::builder().update(update).build())
+        };
+        transaction.entries.iter().map(put).chain(transaction.updates.iter().map(update)).collect()
+    }
+
+    /// Writes an item if its condition holds. Returns the item that is there already, if there is one. `key` is the
+    /// attribute that the condition calls `#key`, where its name is a reserved word.
+    async fn put_new(
+        &self,
+        table: &str,
+        item: Item,
+        condition: &str,
+        key: Option<&str>,
+    ) -> Result<Option<Item>, StoreError> {
+        count(&self.usage.puts);
+        let names = key.map(|key| std::collections::HashMap::from([(format!("#{key}"), key.to_owned())]));
+        let call = self.client.put_item().table_name(table).set_item(Some(item)).condition_expression(condition);
+        let call = call
+            .set_expression_attribute_names(names)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match call.send().await {
+            Ok(answer) => {
+                add(&self.usage.write_milliunits, answer.consumed_capacity.as_slice());
+                Ok(None)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Some(failed.item.clone().unwrap_or_default()))
+                }
+                _ => Err(fault("PutItem", table, &error)),
+            },
+        }
+    }
+}
+
+fn account_read(item: &Item) -> AccountRead {
+    match items::account::decode(item) {
+        Ok(account) => AccountRead::Found(account),
+        Err(expected) => AccountRead::Corrupt(expected),
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn add(counter: &AtomicU64, consumed: &[ConsumedCapacity]) {
+    #[expect(
+        clippy::as_conversions,
+        clippy::float_arithmetic,
+        reason = "DynamoDB tells units as a small float of halves"
+    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are small and never below zero")]
+    let milliunits =
+        |consumed: &ConsumedCapacity| (consumed.capacity_units().unwrap_or_default() * 1_000.0).round() as u64;
+    counter.fetch_add(consumed.iter().map(milliunits).sum(), Ordering::Relaxed);
+}

@@ -20,6 +20,23 @@ use std::future::Future;
 use crate::domain::plan::Transaction;
 use crate::domain::{Account, AccountId, DeadLetter, PaymentId, Recorded, Source};
 
+/// The names of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// Accounts, by `account_id`.
+    pub accounts: String,
+    /// Payments, by `payment_id`.
+    pub payments: String,
+    /// Dead letters, by `source` and `part`.
+    pub dead_letters: String,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self { accounts: "accounts".into(), payments: "payments".into(), dead_letters: "dead-letters".into() }
+    }
+}
+
 /// The most accounts one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
 pub const READ_ACCOUNTS_MAX: usize = 100;
 

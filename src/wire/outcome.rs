@@ -1,1 +1,106 @@
-//! To come.
+//! An outcome as JSON: the value of a record on `payment-outcomes`, and what people are shown.
+//!
+//! In and out: [`Outcome`]. `reason` is null for a settled payment; of a declined one it holds the stable `name`, and as
+//! `code` the ISO 20022 status reason, null where none fits. `reference` is null where there is none. `requested_at` is
+//! the client's own and not told back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{AccountId, Amount, Currency, Decline, Outcome, Payment, PaymentId, Source, Timestamp, payment};
+
+#[derive(Serialize, Deserialize)]
+struct OutcomeJson {
+    payment_id: String,
+    status: String,
+    reason: Option<ReasonJson>,
+    debtor_account: String,
+    creditor_account: String,
+    amount: u64,
+    currency: String,
+    reference: Option<String>,
+    decided_at: String,
+    source: SourceJson,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReasonJson {
+    code: Option<String>,
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SourceJson {
+    topic: String,
+    partition: i32,
+    offset: i64,
+}
+
+/// Writes an outcome.
+#[must_use]
+pub fn encode(outcome: &Outcome) -> String {
+    let payment = &outcome.payment;
+    let reason = |decline: Decline| ReasonJson { code: decline.code().map(Into::into), name: decline.name().into() };
+    let json = OutcomeJson {
+        payment_id: payment.id.to_string(),
+        status: outcome.status().into(),
+        reason: outcome.verdict.err().map(reason),
+        debtor_account: payment.debtor.to_string(),
+        creditor_account: payment.creditor.to_string(),
+        amount: payment.amount.minor_units(),
+        currency: payment.currency.to_string(),
+        reference: payment.reference.as_deref().map(Into::into),
+        decided_at: outcome.decided_at.to_string(),
+        source: SourceJson {
+            topic: outcome.source.topic.to_string(),
+            partition: outcome.source.partition,
+            offset: outcome.source.offset,
+        },
+    };
+    // Strings and integers always serialise.
+    serde_json::to_string(&json).unwrap_or_default()
+}
+
+/// Why bytes are no outcome: the field, and what was expected.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an outcome: {0}")]
+pub struct InvalidOutcome(String);
+
+/// Reads an outcome. Its payment has no `requested_at`.
+///
+/// # Errors
+/// [`InvalidOutcome`] with the field and what was expected of it.
+pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
+    fn field<T, E: std::fmt::Display>(name: &str, read: Result<T, E>) -> Result<T, InvalidOutcome> {
+        read.map_err(|expected| InvalidOutcome(format!("{name}: {expected}")))
+    }
+    let json: OutcomeJson = serde_json::from_slice(json).map_err(|error| InvalidOutcome(error.to_string()))?;
+    let decline = match &json.reason {
+        None => Ok(None),
+        Some(reason) => Decline::from_name(&reason.name).map(Some).ok_or("expected the name of a decline reason"),
+    };
+    let verdict = match field("reason.name", decline)? {
+        None => Ok(()),
+        Some(decline) => Err(decline),
+    };
+    if json.status != payment::status_of(verdict) {
+        return Err(InvalidOutcome("status: expected settled without a reason, or declined with one".into()));
+    }
+    Ok(Outcome {
+        payment: Payment {
+            id: field("payment_id", PaymentId::try_new(&json.payment_id))?,
+            debtor: field("debtor_account", AccountId::try_new(&json.debtor_account))?,
+            creditor: field("creditor_account", AccountId::try_new(&json.creditor_account))?,
+            amount: field("amount", Amount::try_new(json.amount))?,
+            currency: field("currency", Currency::try_new(&json.currency))?,
+            reference: json.reference.map(Into::into),
+            requested_at: None,
+        },
+        verdict,
+        decided_at: field("decided_at", Timestamp::parse(&json.decided_at))?,
+        source: Source {
+            topic: json.source.topic.into(),
+            partition: json.source.partition,
+            offset: json.source.offset,
+        },
+    })
+}

@@ -13,7 +13,4 @@
 mod plan;
 mod scenarios;
 mod settling;
-mod stack;
 mod store_contract;
-mod tidy;
-mod wire;

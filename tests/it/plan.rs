@@ -66,7 +66,7 @@ fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Verdict> {
 /// Applies a step's updates if every condition holds.
 fn apply(step: &Step<'_>, ledger: &mut [Account]) {
     for update in &step.transaction.updates {
-        let account = ledger.iter_mut().find(|account| account.id == *update.account).unwrap();
+        let account = ledger.iter_mut().find(|account| account.id == update.account).unwrap();
         let balance = i128::from(account.balance.minor_units());
         assert_eq!((account.status, account.currency), (AccountStatus::Open, update.currency));
         assert!(update.overdraft_limit.is_none_or(|limit| limit == account.overdraft_limit));

@@ -1,1 +1,478 @@
-//! To come.
+//! One contract for every store: each case runs on the memory store and on DynamoDB (the embedded engine).
+
+use std::sync::Arc;
+
+use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::plan::{AccountUpdate, Entry, Transaction};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, Currency, DeadLetter, Decline, Header, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp, Verdict,
+};
+use giro::local::dynamodb::EmbeddedDynamoDb;
+use giro::local::tables;
+use giro::store::dynamodb::{DynamoDb, client};
+use giro::store::memory::{Faults, MemoryStore};
+use giro::store::{AccountRead, Cancelled, Commit, Inspect, Ledger, OpenAccounts, StoreError, Tables};
+
+trait Store: Ledger + Inspect + OpenAccounts {}
+impl<S: Ledger + Inspect + OpenAccounts> Store for S {}
+
+/// Runs each case on both stores, each time a fresh one.
+macro_rules! contract {
+    ($($(#[$doc:meta])* $case:ident)*) => {$(
+        mod $case {
+            #[tokio::test]
+            async fn memory() {
+                super::$case(&super::MemoryStore::new()).await;
+            }
+
+            #[tokio::test]
+            async fn dynamodb() {
+                let engine = super::EmbeddedDynamoDb::start(None).unwrap();
+                super::$case(&super::on(&engine).await).await;
+            }
+        }
+    )*};
+}
+
+async fn on(engine: &EmbeddedDynamoDb) -> DynamoDb {
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    tables::create(&client, &Tables::default(), false).await.unwrap();
+    DynamoDb::new(client, Tables::default())
+}
+
+contract! {
+    accounts_read_back_found_and_missing
+    a_transaction_happens_whole
+    each_condition_alone_stops_the_whole_transaction
+    conditions_that_hold_at_their_edge_let_it_happen
+    a_payment_that_is_there_comes_back
+    every_reason_comes_back_at_once
+    a_transaction_of_a_hundred_items
+    a_declined_payment_moves_nothing
+    an_account_is_opened_once
+    dead_letters_keep_every_byte
+    parking_again_changes_nothing
+    lists_come_in_order
+    the_longest_values_are_kept
+}
+
+fn id(text: &str) -> AccountId {
+    AccountId::try_new(text).unwrap()
+}
+
+fn eur() -> Currency {
+    Currency::try_new("EUR").unwrap()
+}
+
+fn account(name: &str, balance: i64) -> Account {
+    Account {
+        id: id(name),
+        currency: eur(),
+        status: AccountStatus::Open,
+        balance: Balance::new(balance),
+        overdraft_limit: OverdraftLimit::Limited(0),
+        version: 3,
+        opened_at: Timestamp::try_from_millis(1_700_000_000_123).unwrap(),
+    }
+}
+
+fn source(offset: i64) -> Source {
+    Source { topic: Arc::from("payment-requests"), partition: 3, offset }
+}
+
+fn request(payment: &str, amount: u64) -> Request {
+    Request {
+        payment: Payment {
+            id: PaymentId::try_new(payment).unwrap(),
+            debtor: id("alice"),
+            creditor: id("bob"),
+            amount: Amount::try_new(amount).unwrap(),
+            currency: eur(),
+            reference: Some("invoice 17 – ü".into()),
+            requested_at: Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap()),
+        },
+        source: source(42),
+    }
+}
+
+fn decided_at() -> Timestamp {
+    Timestamp::try_from_millis(1_763_805_600_123).unwrap()
+}
+
+/// An update under the weakest conditions.
+fn update(name: &str, net: i128) -> AccountUpdate {
+    AccountUpdate {
+        account: id(name),
+        net,
+        currency: eur(),
+        overdraft_limit: None,
+        balance_min: None,
+        balance_max: None,
+        version: None,
+    }
+}
+
+fn transaction<'a>(requests: &'a [(Request, Verdict)], updates: &[AccountUpdate]) -> Transaction<'a> {
+    let entries = requests.iter().map(|(request, verdict)| Entry { request, verdict: *verdict }).collect();
+    Transaction { entries, updates: updates.to_vec(), decided_at: decided_at() }
+}
+
+async fn commit(store: &impl Store, requests: &[(Request, Verdict)], updates: &[AccountUpdate]) -> Commit {
+    store.commit(&transaction(requests, updates)).await.unwrap()
+}
+
+async fn open(store: &impl Store, accounts: &[Account]) {
+    for account in accounts {
+        assert_eq!(store.open_account(account).await, Ok(None));
+    }
+}
+
+fn cancelled(commit: Commit) -> Cancelled {
+    match commit {
+        Commit::Applied => panic!("applied"),
+        Commit::Cancelled(cancelled) => cancelled,
+    }
+}
+
+async fn accounts_read_back_found_and_missing(store: &impl Store) {
+    let variants = [
+        account("alice", 1_000),
+        Account {
+            overdraft_limit: OverdraftLimit::Unlimited,
+            balance: Balance::new(i64::MIN),
+            ..account("settlement", 0)
+        },
+        Account { overdraft_limit: OverdraftLimit::Limited(9_007_199_254_740_991), ..account("deep", i64::MAX) },
+        Account { status: AccountStatus::Frozen, ..account("frozen", 1) },
+        Account { status: AccountStatus::Closed, currency: Currency::try_new("USD").unwrap(), ..account("closed", 0) },
+    ];
+    open(store, &variants).await;
+    for account in &variants {
+        assert_eq!(store.account(&account.id).await, Ok(Some(account.clone())));
+    }
+    assert_eq!(store.account(&id("nobody")).await, Ok(None));
+    // A hundred at once, the known ones among them: the answer is in the order of the question.
+    let ids: Vec<AccountId> = (0..95).map(|ix| id(&format!("nobody-{ix}"))).collect();
+    let asked: Vec<&AccountId> = ids.iter().chain(variants.iter().map(|account| &account.id)).collect();
+    let before = store.usage().read_calls;
+    let reads = store.read_accounts(&asked).await.unwrap();
+    assert_eq!(store.usage().read_calls, before + 1);
+    assert!(reads[..95].iter().all(|read| *read == AccountRead::Missing));
+    let found: Vec<AccountRead> = variants.into_iter().map(AccountRead::Found).collect();
+    assert_eq!(reads[95..], found);
+}
+
+async fn a_transaction_happens_whole(store: &impl Store) {
+    open(store, &[account("alice", 1_000), account("bob", 5)]).await;
+    let before = store.usage();
+    let requests = [(request("k1", 400), Ok(()))];
+    assert_eq!(commit(store, &requests, &[update("alice", -400), update("bob", 400)]).await, Commit::Applied);
+    let after = store.usage();
+    assert_eq!((after.transactions - before.transactions, after.cancelled), (1, 0));
+    // A payment with two index entries, and two accounts: 2·3 + 2.
+    assert_eq!(after.write_milliunits - before.write_milliunits, 8_000);
+
+    let alice = store.account(&id("alice")).await.unwrap().unwrap();
+    assert_eq!((alice.balance.minor_units(), alice.version), (600, 4));
+    let bob = store.account(&id("bob")).await.unwrap().unwrap();
+    assert_eq!((bob.balance.minor_units(), bob.version), (405, 4));
+    let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
+    assert_eq!(recorded.outcome.payment, requests[0].0.payment);
+    assert_eq!(recorded.fingerprint, requests[0].0.payment.fingerprint());
+    assert_eq!((recorded.outcome.verdict, recorded.outcome.decided_at), (Ok(()), decided_at()));
+    assert_eq!(recorded.outcome.source, source(42));
+}
+
+/// What an account may be, and a condition on it that doesn't hold.
+async fn each_condition_alone_stops_the_whole_transaction(store: &impl Store) {
+    let usd = Currency::try_new("USD").unwrap();
+    let limited = |limit| Some(OverdraftLimit::Limited(limit));
+    let cases: [(&str, Account, AccountUpdate); 12] = [
+        ("frozen", Account { status: AccountStatus::Frozen, ..account("x", 10) }, update("x", 1)),
+        ("closed", Account { status: AccountStatus::Closed, ..account("x", 10) }, update("x", 1)),
+        ("currency", Account { currency: usd, ..account("x", 10) }, update("x", 1)),
+        ("balance_min", account("x", 10), AccountUpdate { balance_min: Some(11), ..update("x", 1) }),
+        ("balance_min far", account("x", 10), AccountUpdate { balance_min: Some(1 << 80), ..update("x", 1) }),
+        ("balance_max", account("x", 10), AccountUpdate { balance_max: Some(9), ..update("x", 1) }),
+        ("balance_max far", account("x", 10), AccountUpdate { balance_max: Some(-(1 << 80)), ..update("x", 1) }),
+        ("limit", account("x", 10), AccountUpdate { overdraft_limit: limited(1), ..update("x", 1) }),
+        (
+            "limit gone",
+            account("x", 10),
+            AccountUpdate { overdraft_limit: Some(OverdraftLimit::Unlimited), ..update("x", 1) },
+        ),
+        (
+            "limit new",
+            Account { overdraft_limit: OverdraftLimit::Unlimited, ..account("x", 10) },
+            AccountUpdate { overdraft_limit: limited(0), ..update("x", 1) },
+        ),
+        ("version", account("x", 10), AccountUpdate { version: Some(2), ..update("x", 1) }),
+        ("missing", account("y", 10), update("x", 1)),
+    ];
+    open(store, &[account("alice", 1_000)]).await;
+    for (ix, (what, account, update_x)) in cases.into_iter().enumerate() {
+        // Each case has an account of its own.
+        let account = Account { id: id(&format!("{}{ix}", account.id)), ..account };
+        let update_x = AccountUpdate { account: id(&format!("{}{ix}", update_x.account)), ..update_x };
+        open(store, std::slice::from_ref(&account)).await;
+        let requests = [(request(&format!("k{ix}"), 1), Ok(()))];
+        let answer = cancelled(commit(store, &requests, &[update("alice", -1), update_x.clone()]).await);
+        let now = if what == "missing" { AccountRead::Missing } else { AccountRead::Found(account.clone()) };
+        let expected = Cancelled { accounts: vec![(1, now)], ..Cancelled::default() };
+        assert_eq!(answer, expected, "{what}");
+        assert_eq!(store.payment(&requests[0].0.payment.id).await, Ok(None), "{what}: no payment");
+        assert_eq!(store.account(&account.id).await, Ok(Some(account)), "{what}: no change");
+    }
+    let alice = store.account(&id("alice")).await.unwrap().unwrap();
+    assert_eq!((alice.balance.minor_units(), alice.version), (1_000, 3), "not even where the conditions held");
+}
+
+async fn conditions_that_hold_at_their_edge_let_it_happen(store: &impl Store) {
+    let unlimited = Account { overdraft_limit: OverdraftLimit::Unlimited, ..account("settlement", -5) };
+    open(store, &[account("alice", 10), unlimited]).await;
+    let alice = AccountUpdate {
+        overdraft_limit: Some(OverdraftLimit::Limited(0)),
+        balance_min: Some(10),
+        balance_max: Some(10),
+        version: Some(3),
+        ..update("alice", -10)
+    };
+    let settlement = AccountUpdate {
+        overdraft_limit: Some(OverdraftLimit::Unlimited),
+        balance_min: Some(-5),
+        ..update("settlement", 10)
+    };
+    assert_eq!(commit(store, &[(request("k1", 10), Ok(()))], &[alice, settlement]).await, Commit::Applied);
+    assert_eq!(store.account(&id("alice")).await.unwrap().unwrap().balance, Balance::ZERO);
+}
+
+async fn a_payment_that_is_there_comes_back(store: &impl Store) {
+    open(store, &[account("alice", 10), account("bob", 0)]).await;
+    let updates = [update("alice", -1), update("bob", 1)];
+    let first = [(request("k1", 1), Ok(()))];
+    assert_eq!(commit(store, &first, &updates).await, Commit::Applied);
+    let other = Request { source: source(43), ..request("k1", 7) };
+    let answer = cancelled(commit(store, &[(request("k2", 1), Ok(())), (other, Ok(()))], &updates).await);
+    let [(1, Ok(recorded))] = answer.duplicates.as_slice() else { panic!("{answer:?}") };
+    assert_eq!((&recorded.outcome.payment, &recorded.outcome.source), (&first[0].0.payment, &source(42)));
+    assert_eq!((answer.accounts, answer.transient), (vec![], None));
+    assert_eq!(store.payments().await.unwrap().len(), 1, "k2 was not written either");
+}
+
+async fn every_reason_comes_back_at_once(store: &impl Store) {
+    open(store, &[account("alice", 10), account("bob", 0)]).await;
+    assert_eq!(commit(store, &[(request("k1", 1), Ok(()))], &[update("alice", -1)]).await, Commit::Applied);
+    let requests = [(request("k0", 1), Ok(())), (request("k1", 1), Ok(())), (request("k2", 1), Ok(()))];
+    let short = AccountUpdate { balance_min: Some(100), ..update("alice", -100) };
+    let answer = cancelled(commit(store, &requests, &[update("bob", 1), short, update("nobody", 1)]).await);
+    assert_eq!(answer.duplicates.iter().map(|(ix, _)| *ix).collect::<Vec<_>>(), [1]);
+    let [(1, AccountRead::Found(alice)), (2, AccountRead::Missing)] = answer.accounts.as_slice() else {
+        panic!("{answer:?}")
+    };
+    assert_eq!((alice.balance.minor_units(), alice.version), (9, 4), "as it is now");
+}
+
+async fn a_transaction_of_a_hundred_items(store: &impl Store) {
+    open(store, &[account("alice", 100), account("bob", 0)]).await;
+    let requests: Vec<(Request, Verdict)> = (0..98).map(|ix| (request(&format!("k{ix}"), 1), Ok(()))).collect();
+    assert_eq!(commit(store, &requests, &[update("alice", -98), update("bob", 98)]).await, Commit::Applied);
+    assert_eq!(store.payments().await.unwrap().len(), 98);
+    // And again: every one of them comes back.
+    let answer = cancelled(commit(store, &requests, &[update("alice", -98), update("bob", 98)]).await);
+    assert_eq!(answer.duplicates.len(), 98);
+    assert_eq!(store.account(&id("bob")).await.unwrap().unwrap().balance.minor_units(), 98);
+}
+
+async fn a_declined_payment_moves_nothing(store: &impl Store) {
+    for (ix, (decline, _, _)) in Decline::ALL.into_iter().enumerate() {
+        let requests = [(request(&format!("k{ix}"), 5), Err(decline))];
+        assert_eq!(commit(store, &requests, &[]).await, Commit::Applied);
+        let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
+        assert_eq!(recorded.outcome.verdict, Err(decline));
+    }
+}
+
+async fn an_account_is_opened_once(store: &impl Store) {
+    open(store, &[account("alice", 10)]).await;
+    assert_eq!(store.open_account(&account("alice", 99)).await, Ok(Some(account("alice", 10))));
+    assert_eq!(store.account(&id("alice")).await, Ok(Some(account("alice", 10))));
+}
+
+fn letter(offset: i64) -> DeadLetter {
+    DeadLetter {
+        source: source(offset),
+        key: None,
+        value: None,
+        headers: vec![],
+        reason: "not_json".into(),
+        detail: "value: expected JSON".into(),
+        received_at: decided_at(),
+        status: DeadLetterStatus::Parked,
+    }
+}
+
+async fn dead_letters_keep_every_byte(store: &impl Store) {
+    let bytes = |length: usize, seed: u64| -> Vec<u8> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        std::iter::repeat_with(|| random.u8(..)).take(length).collect()
+    };
+    let header = |name: &str, value| Header { name: name.into(), value };
+    let headers = vec![
+        header("trace", Some(bytes(16, 1))),
+        header("trace", Some(vec![])),
+        header("none", None),
+        header("", Some(b"no name".to_vec())),
+        header("big", Some(bytes(700_000, 2))),
+        header("after", Some(vec![0, 255])),
+    ];
+    let letters = [
+        letter(1),
+        DeadLetter { key: Some(vec![]), value: Some(vec![]), ..letter(2) },
+        DeadLetter { key: Some(vec![0, 1, 255]), value: Some(bytes(900_000, 3)), headers, ..letter(3) },
+        DeadLetter { key: Some(bytes(400_000, 4)), value: Some(bytes(307_200, 5)), ..letter(4) },
+        DeadLetter { value: Some(bytes(307_200, 6)), ..letter(5) },
+        DeadLetter { value: Some(bytes(307_201, 7)), ..letter(6) },
+    ];
+    for letter in &letters {
+        store.park(letter).await.unwrap();
+        let kept = store.dead_letter(&letter.source).await.unwrap().unwrap();
+        assert!(kept == *letter, "{}", letter.source);
+    }
+    assert!(store.dead_letters().await.unwrap() == letters);
+    assert_eq!(store.dead_letter(&source(99)).await, Ok(None));
+}
+
+async fn parking_again_changes_nothing(store: &impl Store) {
+    let first = DeadLetter { value: Some(b"as it came".to_vec()), status: DeadLetterStatus::Redriven, ..letter(7) };
+    store.park(&first).await.unwrap();
+    store
+        .park(&DeadLetter { value: Some(b"as it came".to_vec()), received_at: Timestamp::EPOCH, ..letter(7) })
+        .await
+        .unwrap();
+    assert_eq!(store.dead_letter(&source(7)).await, Ok(Some(first)));
+}
+
+async fn lists_come_in_order(store: &impl Store) {
+    for name in ["c", "a", "b"] {
+        open(store, &[account(name, 0)]).await;
+        commit(store, &[(request(name, 1), Err(Decline::SameAccount))], &[]).await;
+    }
+    let accounts: Vec<String> = store.accounts().await.unwrap().iter().map(|account| account.id.to_string()).collect();
+    assert_eq!(accounts, ["a", "b", "c"]);
+    let payments = store.payments().await.unwrap();
+    assert!(payments.is_sorted_by_key(|recorded| recorded.outcome.payment.id.clone()));
+    for offset in [10, 9, 100] {
+        store.park(&letter(offset)).await.unwrap();
+    }
+    let offsets: Vec<i64> = store.dead_letters().await.unwrap().iter().map(|letter| letter.source.offset).collect();
+    assert_eq!(offsets, [9, 10, 100]);
+}
+
+async fn the_longest_values_are_kept(store: &impl Store) {
+    let long = "x".repeat(64);
+    let topic = "t".repeat(249);
+    let longest = Request {
+        payment: Payment {
+            id: PaymentId::try_new(&long).unwrap(),
+            debtor: id(&long),
+            creditor: id(&"y".repeat(64)),
+            amount: Amount::try_new(9_007_199_254_740_991).unwrap(),
+            currency: eur(),
+            reference: Some("💶".repeat(140).into()),
+            requested_at: Some(Timestamp::EPOCH),
+        },
+        source: Source { topic: topic.as_str().into(), partition: i32::MAX, offset: i64::MAX },
+    };
+    let requests = [(longest, Err(Decline::InsufficientFunds))];
+    assert_eq!(commit(store, &requests, &[]).await, Commit::Applied);
+    let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
+    assert_eq!(recorded.outcome.payment, requests[0].0.payment);
+    assert_eq!(recorded.outcome.source, requests[0].0.source);
+    // A hundred of the largest items stay far below a transaction's 4 MB, so that limit needs no counting.
+    let entry = Entry { request: &requests[0].0, verdict: requests[0].1 };
+    let size = giro::store::items::size(&giro::store::items::payment::encode(&entry, decided_at()));
+    assert!((1_025..=2_048).contains(&size), "{size}: at most two write units");
+}
+
+// What only one of them can show.
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_is_unavailable() {
+    let endpoint = EmbeddedDynamoDb::start(None).unwrap().endpoint().to_owned();
+    let store = DynamoDb::new(client(Some(&endpoint)).await.unwrap(), Tables::default());
+    let error = store.read_accounts(&[&id("alice")]).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.starts_with("BatchGetItem: ")), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let store = DynamoDb::new(client(Some(engine.endpoint())).await.unwrap(), Tables::default());
+    let error = store.read_accounts(&[&id("alice")]).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("accounts")), "{error}");
+    let requests = [(request("k1", 1), Ok(()))];
+    let error = store.commit(&transaction(&requests, &[])).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("payments, accounts")), "{error}");
+}
+
+#[tokio::test]
+async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let store = on(&engine).await;
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    let mut item = giro::store::items::account::encode(&account("alice", 10));
+    item.insert("balance".into(), AttributeValue::N("1.5".into()));
+    client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+    let expected = AccountRead::Corrupt("balance: expected a whole number (N) in range".into());
+    assert_eq!(store.read_accounts(&[&id("alice")]).await.unwrap(), [expected.clone()]);
+    // Also where it comes back from a failed condition.
+    let condition = AccountUpdate { version: Some(99), ..update("alice", 1) };
+    let answer = cancelled(commit(&store, &[(request("k1", 1), Ok(()))], &[condition]).await);
+    assert_eq!(answer.accounts, [(0, expected)]);
+
+    client.put_item().table_name("payments").item("payment_id", AttributeValue::S("k2".into())).send().await.unwrap();
+    let answer = cancelled(commit(&store, &[(request("k2", 1), Ok(()))], &[]).await);
+    assert_eq!(answer.duplicates, [(0, Err("status: expected a string (S), got none".into()))]);
+}
+
+#[tokio::test]
+async fn tables_are_created_once_and_kept_in_their_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..2 {
+        let engine = EmbeddedDynamoDb::start(Some(folder.path())).unwrap();
+        let store = on(&engine).await;
+        let existing = store.open_account(&account("alice", 10)).await.unwrap();
+        assert_eq!(existing.is_some(), round == 1);
+    }
+}
+
+#[tokio::test]
+async fn the_memory_stores_faults_strike() {
+    let strike = |faults: Faults| async move {
+        let store = MemoryStore::with_faults(faults);
+        store.insert_account(account("alice", 10));
+        let requests = [(request("k1", 1), Ok(()))];
+        let answer = store.commit(&transaction(&requests, &[update("alice", -1)])).await;
+        let written = store.payments().await.unwrap().len();
+        (answer, written, store)
+    };
+    let none = Faults::default();
+    let (answer, written, _) = strike(Faults { conflict: 1_000, ..none }).await;
+    assert_eq!((cancelled(answer.unwrap()).transient, written), (Some(StoreError::Conflict), 0));
+    let (answer, written, _) = strike(Faults { throttle: 1_000, ..none }).await;
+    assert!(matches!(answer, Err(StoreError::Throttled(_))) && written == 0);
+    let (answer, written, _) = strike(Faults { unavailable_before: 1_000, ..none }).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))) && written == 0);
+    let (answer, written, _) = strike(Faults { unavailable_after: 1_000, ..none }).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))) && written == 1, "it happened all the same");
+    let (answer, written, store) = strike(Faults { late: 1_000, ..none }).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))) && written == 0);
+    for _ in 0..8 {
+        store.read_accounts(&[&id("alice")]).await.unwrap();
+    }
+    assert_eq!(store.payments().await.unwrap().len(), 1, "it happened later");
+    let unread = MemoryStore::with_faults(Faults { unread: 1_000, ..none });
+    assert_eq!(unread.read_accounts(&[&id("alice")]).await.unwrap(), [AccountRead::Unread]);
+}

@@ -88,7 +88,7 @@ impl<'a, 's> Guard<'a, 's> {
     }
 
     /// The guarded update of one account.
-    fn update(&self, movement: &Movement) -> AccountUpdate<'a> {
+    fn update(&self, movement: &Movement) -> AccountUpdate {
         let Some(account) = &self.accounts[movement.account] else {
             // Leaving the update out would move money on one side only.
             unreachable!("money moves only on accounts that exist: the verdicts were decided on another snapshot");
@@ -97,7 +97,7 @@ impl<'a, 's> Guard<'a, 's> {
         let floor = account.overdraft_limit.lowest_balance().unwrap_or(i128::from(i64::MIN));
         let ceiling = i128::from(Balance::MAX.minor_units());
         AccountUpdate {
-            account: &self.batch.accounts()[movement.account],
+            account: account.id.clone(),
             net: movement.net,
             currency: account.currency,
             overdraft_limit: movement.lowest.map(|_| account.overdraft_limit),

@@ -31,7 +31,7 @@ pub struct Transaction<'a> {
     /// The payments that it gives an outcome. Each is written only if no payment of that id exists.
     pub entries: Vec<Entry<'a>>,
     /// The accounts that it changes, each once.
-    pub updates: Vec<AccountUpdate<'a>>,
+    pub updates: Vec<AccountUpdate>,
     /// When the entries were decided.
     pub decided_at: Timestamp,
 }
@@ -48,10 +48,10 @@ pub struct Entry<'a> {
 /// The change of one account in a transaction, and what must still be true of the account for it to happen.
 ///
 /// Status `open` and the currency are always conditions; the others where they are `Some`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccountUpdate<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountUpdate {
     /// The account.
-    pub account: &'a AccountId,
+    pub account: AccountId,
     /// What is added to the balance, in minor units (below zero: taken from it). The version rises by one.
     pub net: i128,
     /// Condition: the account's currency.

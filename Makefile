@@ -1,0 +1,28 @@
+# Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
+
+.PHONY: demo test bench lean fmt tools
+
+# The main job on one machine: Kafka in, DynamoDB out, every payment accounted for.
+demo:
+	cargo build --bins
+	cargo run --quiet --bin giro -- demo $(ARGS)
+
+# Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
+test:
+	./scripts/test.sh
+
+# The figures of README.md: instructions-bound work by criterion, then size, start-up and memory of the Lambda binary.
+bench: lean
+	cargo bench --bench settle
+	cargo bench --bench footprint
+
+# The handlers as Lambda runs them, for this machine's architecture.
+lean:
+	cargo build --release --no-default-features --bins
+
+# Development tools of the tests, pinned, into .tools.
+tools:
+	./scripts/tools.sh
+
+fmt:
+	cargo fmt

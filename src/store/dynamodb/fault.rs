@@ -1,0 +1,91 @@
+//! DynamoDB's errors and cancellation reasons in the port's words.
+//!
+//! | DynamoDB says | the port says |
+//! |---|---|
+//! | `ProvisionedThroughputExceeded`, `ThrottlingError`, `ThrottlingException`, `RequestLimitExceeded` | throttled |
+//! | `TransactionConflict`, `TransactionInProgress` | conflict |
+//! | `ValidationError`, `ValidationException`, `ItemCollectionSizeLimitExceeded` | corrupt: asking again won't help |
+//! | anything else, or nothing | unavailable: it may or may not have happened |
+//!
+//! Texts name operation, code and tables. What DynamoDB says about a validation is left out, since it may hold values.
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::CancellationReason;
+
+use super::account_read;
+use crate::domain::plan::Transaction;
+use crate::store::{AccountRead, Cancelled, StoreError, items};
+
+/// The fault of a call that failed as a whole.
+#[expect(clippy::wildcard_in_or_patterns, reason = "the SDK's error may grow; the lint on wildcards asks for the names")]
+pub(super) fn fault<E>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let Some(code) = error.code() else {
+        let detail = match error {
+            SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+            SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+                Some(cause) => format!("{}", DisplayErrorContext(cause)),
+                None => "the request could not be sent".to_owned(),
+            },
+            SdkError::ConstructionFailure(_) => {
+                "the request could not be built: are region and credentials set?".to_owned()
+            }
+            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be understood".to_owned(),
+        };
+        return StoreError::Unavailable(format!("{operation}: {detail}"));
+    };
+    of_code(code, format!("{operation} on {tables}: {code}"), error.message())
+}
+
+fn of_code(code: &str, text: String, message: Option<&str>) -> StoreError {
+    match code {
+        "TransactionConflict" | "TransactionConflictException" | "TransactionInProgressException" => {
+            StoreError::Conflict
+        }
+        "ProvisionedThroughputExceeded"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "ThrottlingError"
+        | "ThrottlingException"
+        | "Throttling" => StoreError::Throttled(text),
+        "ValidationError" | "ValidationException" | "ItemCollectionSizeLimitExceeded" | "SerializationException" => {
+            StoreError::Corrupt(text)
+        }
+        _ => StoreError::Unavailable(match message {
+            Some(message) => format!("{text}: {message}"),
+            None => text,
+        }),
+    }
+}
+
+/// What stood in a transaction's way: `reasons` come in the order of its actions, its entries first.
+pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationReason]) -> Cancelled {
+    let mut cancelled = Cancelled::default();
+    for (ix, reason) in reasons.iter().enumerate() {
+        let update = ix.checked_sub(transaction.entries.len());
+        match (reason.code().unwrap_or("None"), update) {
+            ("None", _) => {}
+            ("ConditionalCheckFailed", None) => {
+                let stored = reason.item.as_ref().ok_or_else(|| "payment: expected the item that is there".to_owned());
+                cancelled.duplicates.push((ix, stored.and_then(items::payment::decode)));
+            }
+            ("ConditionalCheckFailed", Some(update)) => {
+                cancelled.accounts.push((update, reason.item.as_ref().map_or(AccountRead::Missing, account_read)));
+            }
+            (code, update) => match (of_code(code, format!("TransactWriteItems: {code}"), None), update) {
+                (StoreError::Corrupt(text), None) => cancelled.duplicates.push((ix, Err(text))),
+                (StoreError::Corrupt(text), Some(update)) => {
+                    cancelled.accounts.push((update, AccountRead::Corrupt(text)));
+                }
+                (transient, _) => cancelled.transient = Some(transient),
+            },
+        }
+    }
+    // Cancelled without a reason that this version knows: nothing was learned, so wait and ask again.
+    if cancelled == Cancelled::default() {
+        cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
+    }
+    cancelled
+}

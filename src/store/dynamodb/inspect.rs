@@ -1,0 +1,98 @@
+//! Whole-item reads for people and the audit, and opening accounts.
+
+use std::collections::BTreeMap;
+
+use super::{DynamoDb, fault};
+use crate::domain::{Account, AccountId, DeadLetter, PaymentId, Recorded, Source};
+use crate::store::items::{self, Item};
+use crate::store::{Inspect, OpenAccounts, StoreError};
+
+impl DynamoDb {
+    async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+        let call = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+        Ok(call.send().await.map_err(|error| fault("GetItem", table, &error))?.item)
+    }
+
+    async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let call = self.client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(start);
+            let page = call.send().await.map_err(|error| fault("Scan", table, &error))?;
+            items.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+}
+
+fn read<T>(table: &str, decode: fn(&Item) -> Result<T, String>, item: &Item) -> Result<T, StoreError> {
+    decode(item).map_err(|expected| StoreError::Corrupt(format!("{table}: {expected}")))
+}
+
+impl Inspect for DynamoDb {
+    async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let table = &self.tables.accounts;
+        let item = self.get(table, items::account::key(id)).await?;
+        item.map(|item| read(table, items::account::decode, &item)).transpose()
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let table = &self.tables.accounts;
+        let items = self.scan(table).await?;
+        let mut accounts =
+            items.iter().map(|item| read(table, items::account::decode, item)).collect::<Result<Vec<_>, _>>()?;
+        accounts.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(accounts)
+    }
+
+    async fn payment(&self, id: &PaymentId) -> Result<Option<Recorded>, StoreError> {
+        let table = &self.tables.payments;
+        let item = self.get(table, items::payment::key(id)).await?;
+        item.map(|item| read(table, items::payment::decode, &item)).transpose()
+    }
+
+    async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
+        let table = &self.tables.payments;
+        let items = self.scan(table).await?;
+        let mut payments =
+            items.iter().map(|item| read(table, items::payment::decode, item)).collect::<Result<Vec<_>, _>>()?;
+        payments.sort_by(|a, b| a.outcome.payment.id.cmp(&b.outcome.payment.id));
+        Ok(payments)
+    }
+
+    async fn dead_letter(&self, source: &Source) -> Result<Option<DeadLetter>, StoreError> {
+        let table = &self.tables.dead_letters;
+        let mut parts = Vec::new();
+        while let Some(part) = self.get(table, items::dead_letter::key(source, parts.len())).await? {
+            parts.push(part);
+        }
+        items::dead_letter::decode(&parts).map_err(|expected| StoreError::Corrupt(format!("{table}: {expected}")))
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let table = &self.tables.dead_letters;
+        let corrupt = |expected| StoreError::Corrupt(format!("{table}: {expected}"));
+        let mut by_source: BTreeMap<Source, BTreeMap<usize, Item>> = BTreeMap::new();
+        for item in self.scan(table).await? {
+            let (source, part) = items::dead_letter::place(&item).map_err(corrupt)?;
+            by_source.entry(source).or_default().insert(part, item);
+        }
+        let letter = |parts: BTreeMap<usize, Item>| {
+            let parts: Vec<Item> = parts.into_values().collect();
+            items::dead_letter::decode(&parts).map_err(corrupt).transpose()
+        };
+        by_source.into_values().filter_map(letter).collect()
+    }
+}
+
+impl OpenAccounts for DynamoDb {
+    async fn open_account(&self, account: &Account) -> Result<Option<Account>, StoreError> {
+        let table = &self.tables.accounts;
+        let item = items::account::encode(account);
+        let existing = self.put_new(table, item, items::account::IS_NEW, None).await?;
+        existing.map(|item| read(table, items::account::decode, &item)).transpose()
+    }
+}

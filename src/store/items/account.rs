@@ -1,0 +1,108 @@
+//! The item of an account, and its guarded update.
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, Update};
+
+use super::{Item, n, number, optional_number, parsed, s};
+use crate::domain::money::AMOUNT_MAX;
+use crate::domain::plan::AccountUpdate;
+use crate::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit, Timestamp};
+
+/// The key attribute.
+pub const KEY: &str = "account_id";
+
+/// The condition under which an account may be created.
+pub const IS_NEW: &str = "attribute_not_exists(account_id)";
+
+const APPLY: &str = "SET balance = balance + :net, version = version + :one";
+// The parts of an update's condition, by what the decisions rest on. `status` is a reserved word of DynamoDB's.
+const IS_OPEN_IN_CURRENCY: &str = "#status = :open AND currency = :currency";
+const BALANCE_COVERS_DEBITS: &str = "balance >= :balance_min";
+const BALANCE_HOLDS_CREDITS: &str = "balance <= :balance_max";
+const LIMIT_IS_SAME: &str = "overdraft_limit = :overdraft_limit";
+const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
+const VERSION_IS_SAME: &str = "version = :version";
+
+/// An account's key.
+#[must_use]
+pub fn key(id: &AccountId) -> Item {
+    Item::from([(KEY.into(), s(id))])
+}
+
+/// Writes an account.
+#[must_use]
+pub fn encode(account: &Account) -> Item {
+    let mut item = key(&account.id);
+    item.insert("currency".into(), s(account.currency));
+    item.insert("status".into(), s(account.status));
+    item.insert("balance".into(), n(account.balance));
+    if let OverdraftLimit::Limited(limit) = account.overdraft_limit {
+        item.insert("overdraft_limit".into(), n(limit));
+    }
+    item.insert("version".into(), n(account.version));
+    item.insert("opened_at".into(), s(account.opened_at));
+    item
+}
+
+/// Reads an account.
+///
+/// # Errors
+/// The attribute that isn't as it must be, and what was expected.
+pub fn decode(item: &Item) -> Result<Account, String> {
+    let overdraft_limit = match optional_number(item, "overdraft_limit")? {
+        None => OverdraftLimit::Unlimited,
+        Some(limit) if limit <= AMOUNT_MAX => OverdraftLimit::Limited(limit),
+        Some(_) => return Err(format!("overdraft_limit: expected at most {AMOUNT_MAX}")),
+    };
+    let status = |name: &str| AccountStatus::from_name(name).ok_or("expected open, frozen or closed");
+    Ok(Account {
+        id: parsed(item, KEY, AccountId::try_new)?,
+        currency: parsed(item, "currency", Currency::try_new)?,
+        status: parsed(item, "status", status)?,
+        balance: Balance::new(number(item, "balance")?),
+        overdraft_limit,
+        version: number(item, "version")?,
+        opened_at: parsed(item, "opened_at", Timestamp::parse)?,
+    })
+}
+
+/// The update of one account in a transaction, with the conditions that its decisions rest on.
+#[must_use]
+pub fn update(update: &AccountUpdate, table: &str) -> UpdateBuilder {
+    let mut condition = IS_OPEN_IN_CURRENCY.to_owned();
+    let mut builder = Update::builder()
+        .table_name(table)
+        .set_key(Some(key(&update.account)))
+        .update_expression(APPLY)
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":net", n(update.net))
+        .expression_attribute_values(":one", n(1))
+        .expression_attribute_values(":open", s(AccountStatus::Open))
+        .expression_attribute_values(":currency", s(update.currency))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let mut and = |part: &str| {
+        condition.push_str(" AND ");
+        condition.push_str(part);
+    };
+    if let Some(balance) = update.balance_min {
+        and(BALANCE_COVERS_DEBITS);
+        builder = builder.expression_attribute_values(":balance_min", n(balance));
+    }
+    if let Some(balance) = update.balance_max {
+        and(BALANCE_HOLDS_CREDITS);
+        builder = builder.expression_attribute_values(":balance_max", n(balance));
+    }
+    match update.overdraft_limit {
+        Some(OverdraftLimit::Limited(limit)) => {
+            and(LIMIT_IS_SAME);
+            builder = builder.expression_attribute_values(":overdraft_limit", n(limit));
+        }
+        Some(OverdraftLimit::Unlimited) => and(LIMIT_IS_ABSENT),
+        None => {}
+    }
+    if let Some(version) = update.version {
+        and(VERSION_IS_SAME);
+        builder = builder.expression_attribute_values(":version", n(version));
+    }
+    builder.condition_expression(condition)
+}

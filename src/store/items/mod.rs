@@ -1,0 +1,80 @@
+//! Items as DynamoDB holds them: the codec of each kind, and the named conditions and updates.
+//!
+//! In and out: domain values. Attribute names and types are the contract of DESIGN §2: text is S, numbers are N, times
+//! are RFC 3339 in UTC with milliseconds, bytes are B; an optional attribute that has no value is left out.
+//!
+//! Invariant: reading is total. An item that this version can't read gives a text that names the attribute and what was
+//! expected, never its value.
+
+pub mod account;
+pub mod dead_letter;
+pub mod payment;
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+/// An item: its attributes by name.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Text as an attribute.
+pub fn s(text: impl Display) -> AttributeValue {
+    AttributeValue::S(text.to_string())
+}
+
+/// A number as an attribute.
+pub fn n(number: impl Display) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn text<'i>(item: &'i Item, name: &str) -> Result<&'i str, String> {
+    optional_text(item, name)?.ok_or_else(|| format!("{name}: expected a string (S), got none"))
+}
+
+fn optional_text<'i>(item: &'i Item, name: &str) -> Result<Option<&'i str>, String> {
+    let read = |value: &'i AttributeValue| {
+        value.as_s().map(String::as_str).map_err(|_| format!("{name}: expected a string (S)"))
+    };
+    item.get(name).map(read).transpose()
+}
+
+/// A string attribute, read further by `read`.
+fn parsed<T, E: Display>(item: &Item, name: &str, read: impl Fn(&str) -> Result<T, E>) -> Result<T, String> {
+    read(text(item, name)?).map_err(|expected| format!("{name}: {expected}"))
+}
+
+fn number<T: std::str::FromStr>(item: &Item, name: &str) -> Result<T, String> {
+    optional_number(item, name)?.ok_or_else(|| format!("{name}: expected a number (N), got none"))
+}
+
+fn optional_number<T: std::str::FromStr>(item: &Item, name: &str) -> Result<Option<T>, String> {
+    let expected = || format!("{name}: expected a whole number (N) in range");
+    let read = |value: &AttributeValue| value.as_n().ok().and_then(|digits| digits.parse().ok()).ok_or_else(expected);
+    item.get(name).map(read).transpose()
+}
+
+/// The size of an item as DynamoDB counts it for limits and units, in bytes.
+///
+/// Source: Amazon DynamoDB developer guide, "DynamoDB item sizes and formats": names and text in UTF-8, bytes as they
+/// are, about one byte for two digits and one more of a number, and three bytes a list or map with one an element.
+#[must_use]
+pub fn size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len().saturating_add(value_size(value))).sum()
+}
+
+fn value_size(value: &AttributeValue) -> usize {
+    if let Ok(text) = value.as_s() {
+        text.len()
+    } else if let Ok(digits) = value.as_n() {
+        digits.len().div_ceil(2).saturating_add(2)
+    } else if let Ok(bytes) = value.as_b() {
+        bytes.as_ref().len()
+    } else if let Ok(list) = value.as_l() {
+        list.iter().map(|value| value_size(value).saturating_add(1)).sum::<usize>().saturating_add(3)
+    } else if let Ok(map) = value.as_m() {
+        size(map).saturating_add(map.len()).saturating_add(3)
+    } else {
+        1
+    }
+}

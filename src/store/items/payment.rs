@@ -1,0 +1,89 @@
+//! The item of a payment: its request and its outcome, written once and never changed.
+
+use super::{Item, n, number, optional_text, parsed, s, text};
+use crate::domain::payment::status_of;
+use crate::domain::plan::Entry;
+use crate::domain::{
+    AccountId, Amount, Currency, Decline, Fingerprint, Outcome, Payment, PaymentId, Recorded, Source, Timestamp,
+};
+
+/// The key attribute.
+pub const KEY: &str = "payment_id";
+
+/// The condition under which a payment may be written: no payment of its id exists. The one guard of idempotency, and
+/// it never expires.
+pub const IS_NEW: &str = "attribute_not_exists(payment_id)";
+
+/// A payment's key.
+#[must_use]
+pub fn key(id: &PaymentId) -> Item {
+    Item::from([(KEY.into(), s(id))])
+}
+
+/// Writes a payment with its outcome.
+#[must_use]
+pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
+    let (payment, source) = (&entry.request.payment, &entry.request.source);
+    let mut item = key(&payment.id);
+    item.insert("status".into(), s(status_of(entry.verdict)));
+    if let Err(decline) = entry.verdict {
+        item.insert("reason_code".into(), s(decline));
+    }
+    item.insert("debtor_account".into(), s(&payment.debtor));
+    item.insert("creditor_account".into(), s(&payment.creditor));
+    item.insert("amount".into(), n(payment.amount));
+    item.insert("currency".into(), s(payment.currency));
+    if let Some(reference) = &payment.reference {
+        item.insert("reference".into(), s(reference));
+    }
+    if let Some(requested_at) = payment.requested_at {
+        item.insert("requested_at".into(), s(requested_at));
+    }
+    item.insert("decided_at".into(), s(decided_at));
+    item.insert("fingerprint".into(), s(payment.fingerprint()));
+    item.insert("source_topic".into(), s(&source.topic));
+    item.insert("source_partition".into(), n(source.partition));
+    item.insert("source_offset".into(), n(source.offset));
+    item.insert("debtor_statement".into(), s(&payment.debtor));
+    item.insert("creditor_statement".into(), s(&payment.creditor));
+    item
+}
+
+/// Reads a payment with its outcome.
+///
+/// # Errors
+/// The attribute that isn't as it must be, and what was expected.
+pub fn decode(item: &Item) -> Result<Recorded, String> {
+    let reason = optional_text(item, "reason_code")?;
+    let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");
+    let verdict = match (text(item, "status")?, reason) {
+        ("settled", None) => Ok(()),
+        ("declined", Some(_)) => Err(parsed(item, "reason_code", decline)?),
+        _ => return Err("status: expected settled without a reason_code, or declined with one".into()),
+    };
+    let requested_at = match optional_text(item, "requested_at")? {
+        None => None,
+        Some(_) => Some(parsed(item, "requested_at", Timestamp::parse)?),
+    };
+    let payment = Payment {
+        id: parsed(item, KEY, PaymentId::try_new)?,
+        debtor: parsed(item, "debtor_account", AccountId::try_new)?,
+        creditor: parsed(item, "creditor_account", AccountId::try_new)?,
+        amount: Amount::try_new(number(item, "amount")?).map_err(|expected| format!("amount: {expected}"))?,
+        currency: parsed(item, "currency", Currency::try_new)?,
+        reference: optional_text(item, "reference")?.map(Into::into),
+        requested_at,
+    };
+    let outcome = Outcome {
+        payment,
+        verdict,
+        decided_at: parsed(item, "decided_at", Timestamp::parse)?,
+        source: Source {
+            topic: text(item, "source_topic")?.into(),
+            partition: number(item, "source_partition")?,
+            offset: number(item, "source_offset")?,
+        },
+    };
+    let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
+    Ok(Recorded { outcome, fingerprint: parsed(item, "fingerprint", digits)? })
+}
