@@ -9,7 +9,7 @@
 //! | [`store`] | the port to the ledger, DynamoDB and memory behind it |
 //! | [`settle`] | the commit loop: prefetch, decide, plan, commit, until done or the deadline |
 //! | [`handlers`] | one file a Lambda handler |
-//! | [`config`], [`telemetry`] | environment in, logs out |
+//! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //! | `local`, `cli` | the local stack and the `giro` command line (feature `local`) |
 //!
 //! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire and
@@ -26,6 +26,7 @@
 //! 5. Payments of one debtor on one partition are decided in offset order.
 //! 6. Each record ends as an outcome, a replay, a dead letter with its bytes, or a reported failure. Nothing else.
 
+pub mod aws;
 #[cfg(feature = "local")]
 pub mod cli;
 pub mod config;

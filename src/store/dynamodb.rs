@@ -12,7 +12,6 @@
 //! conditional. The SDK gives each transaction a client request token of its own; it holds for ten minutes only, so the
 //! guard of idempotency is the payment's own condition, not the token.
 
-mod client;
 mod fault;
 mod inspect;
 
@@ -29,7 +28,6 @@ use super::{AccountRead, Commit, Ledger, StoreError, Tables, Usage};
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter};
 
-pub use client::{ClientError, client};
 use fault::fault;
 
 /// The ledger on DynamoDB.

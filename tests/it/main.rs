@@ -13,4 +13,5 @@
 mod plan;
 mod scenarios;
 mod settling;
+mod stack;
 mod store_contract;

@@ -48,7 +48,7 @@ fn batch(orders: &[Order]) -> Batch {
 
 /// One payment after the other, in the plainest words there are.
 fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Verdict> {
-    let mut settle = |&(debtor, creditor, amount): &Order| {
+    let settle = |&(debtor, creditor, amount): &Order| {
         let amount = amount as i64;
         if debtor == creditor {
             Err(Decline::SameAccount)
@@ -60,7 +60,7 @@ fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Verdict> {
             Ok(())
         }
     };
-    orders.iter().map(|order| settle(order)).collect()
+    orders.iter().map(settle).collect()
 }
 
 /// Applies a step's updates if every condition holds.

@@ -223,7 +223,6 @@ async fn faults_delay_and_never_lose_or_double() {
             unavailable_after: 100,
             late: 50,
             unread: 100,
-            ..Faults::default()
         };
         let store = store_of(60, faults);
         let opened = balances(&store).await;

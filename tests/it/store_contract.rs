@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use giro::aws::dynamodb as client;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
@@ -10,7 +11,7 @@ use giro::domain::{
 };
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::tables;
-use giro::store::dynamodb::{DynamoDb, client};
+use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{AccountRead, Cancelled, Commit, Inspect, Ledger, OpenAccounts, StoreError, Tables};
 
@@ -426,7 +427,7 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     item.insert("balance".into(), AttributeValue::N("1.5".into()));
     client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
     let expected = AccountRead::Corrupt("balance: expected a whole number (N) in range".into());
-    assert_eq!(store.read_accounts(&[&id("alice")]).await.unwrap(), [expected.clone()]);
+    assert_eq!(store.read_accounts(&[&id("alice")]).await.unwrap(), std::slice::from_ref(&expected));
     // Also where it comes back from a failed condition.
     let condition = AccountUpdate { version: Some(99), ..update("alice", 1) };
     let answer = cancelled(commit(&store, &[(request("k1", 1), Ok(()))], &[condition]).await);

@@ -17,7 +17,6 @@ use crate::domain::plan::Transaction;
 use crate::store::{AccountRead, Cancelled, StoreError, items};
 
 /// The fault of a call that failed as a whole.
-#[expect(clippy::wildcard_in_or_patterns, reason = "the SDK's error may grow; the lint on wildcards asks for the names")]
 pub(super) fn fault<E>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -32,7 +31,9 @@ where
             SdkError::ConstructionFailure(_) => {
                 "the request could not be built: are region and credentials set?".to_owned()
             }
-            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be understood".to_owned(),
+            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => {
+                "the answer could not be understood".to_owned()
+            }
         };
         return StoreError::Unavailable(format!("{operation}: {detail}"));
     };
