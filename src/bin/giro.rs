@@ -1,2 +1,8 @@
-//! To come.
-fn main() {}
+//! The command line `giro`. Wires, and runs.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    giro::cli::run().await
+}

@@ -1,1 +1,99 @@
-//! To come.
+//! The command line: one file a command.
+//!
+//! In: arguments and environment. Out: results on stdout, progress and complaints on stderr, and an exit code that means
+//! something ([`Failure`]).
+//!
+//! Engines are named by flag, else by environment, else by what a running `giro up` in this folder wrote down, else they
+//! are AWS's own ([`engines`]).
+
+mod accounts;
+mod audit;
+mod dead_letters;
+mod demo;
+mod engines;
+mod failure;
+mod invoke;
+mod payments;
+mod publish;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub use demo::{checks, workload};
+use engines::EngineArgs;
+use failure::Failure;
+
+const AFTER_HELP: &str = "\
+Engines are found by flag, else by environment, else where `giro up` runs in this folder, else on AWS.
+
+Exit codes:
+  0  done
+  1  the answer is no, or something does not add up
+  2  wrong use, or input that is not what it must be
+  3  an engine can't be reached";
+
+/// Settles payments that arrive on Kafka: the local stack, and tools for it and for real engines.
+#[derive(Debug, Parser)]
+#[command(name = "giro", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    engines: EngineArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole stack on this machine until Ctrl-C.
+    Up(up::UpArgs),
+    /// Show the main job: settle generated payments from topic to tables, and prove that all adds up.
+    Demo(demo::DemoArgs),
+    /// Publish payment requests, one JSON object a line.
+    Publish(publish::PublishArgs),
+    /// Run one sample batch through a handler.
+    Invoke(invoke::InvokeArgs),
+    /// Open and show accounts.
+    #[command(subcommand)]
+    Accounts(accounts::AccountsCommand),
+    /// Show payments and their outcomes.
+    #[command(subcommand)]
+    Payments(payments::PaymentsCommand),
+    /// Show records that were set aside.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
+    /// Prove that every balance equals its payments.
+    Audit(audit::AuditArgs),
+}
+
+/// Runs the command that the process was started with.
+pub async fn run() -> ExitCode {
+    // Ours only: an embedded engine logs each condition that fails, and failing is what conditions are for.
+    let ours = Targets::new().with_target("giro", tracing::Level::WARN);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
+    tracing_subscriber::registry().with(log.with_filter(ours)).init();
+    // Wrong use ends here, with exit code 2.
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Up(args) => up::run(args, &cli.engines).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Publish(args) => publish::run(args, &cli.engines).await,
+        Command::Invoke(args) => invoke::run(args, &cli.engines).await,
+        Command::Accounts(command) => accounts::run(command, &cli.engines).await,
+        Command::Payments(command) => payments::run(command, &cli.engines).await,
+        Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
+        Command::Audit(args) => audit::run(args, &cli.engines).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("giro: {failure}");
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `giro accounts`: open and show accounts.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Failure;
+use super::engines::{EngineArgs, unreachable};
+use crate::domain::money::AMOUNT_MAX;
+use crate::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit};
+use crate::handlers::clock;
+use crate::store::{Inspect, OpenAccounts};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AccountsCommand {
+    /// Open an account. Opening it again on the same terms changes nothing.
+    Open(OpenArgs),
+    /// Show one account.
+    Show {
+        /// The account
+        id: AccountId,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show every account.
+    List {
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  giro accounts open settlement-eur --currency EUR --unlimited\n  giro accounts open alice --currency EUR"
+)]
+pub(super) struct OpenArgs {
+    /// The account
+    id: AccountId,
+    /// Its currency, an ISO 4217 code
+    #[arg(long)]
+    currency: Currency,
+    /// How far below zero payments may take it, in minor units
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=AMOUNT_MAX))]
+    overdraft_limit: u64,
+    /// No limit: a settlement account, from which money enters
+    #[arg(long, conflicts_with = "overdraft_limit")]
+    unlimited: bool,
+}
+
+pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
+    let ledger = engines.ledger().await?;
+    match command {
+        AccountsCommand::Open(args) => {
+            let account = Account {
+                id: args.id,
+                currency: args.currency,
+                status: AccountStatus::Open,
+                balance: Balance::ZERO,
+                overdraft_limit: match args.unlimited {
+                    true => OverdraftLimit::Unlimited,
+                    false => OverdraftLimit::Limited(args.overdraft_limit),
+                },
+                version: 1,
+                opened_at: clock::now(),
+            };
+            let existing = ledger.open_account(&account).await.map_err(|error| unreachable(error.into()))?;
+            opened(&account, existing.as_ref())
+        }
+        AccountsCommand::Show { id, json } => {
+            let account = ledger.account(&id).await.map_err(|error| unreachable(error.into()))?;
+            let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
+            show(std::slice::from_ref(&account), json);
+            Ok(())
+        }
+        AccountsCommand::List { json } => {
+            show(&ledger.accounts().await.map_err(|error| unreachable(error.into()))?, json);
+            Ok(())
+        }
+    }
+}
+
+fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> {
+    let id = &account.id;
+    match existing {
+        None => println!("opened {id}"),
+        Some(existing) if existing.currency != account.currency => {
+            return Err(Failure::no(format!("{id} is open already, in {}", existing.currency)));
+        }
+        Some(existing) if existing.overdraft_limit != account.overdraft_limit => {
+            let limit = limit(existing.overdraft_limit);
+            return Err(Failure::no(format!("{id} is open already, with the overdraft limit {limit}")));
+        }
+        Some(existing) if existing.status != AccountStatus::Open => {
+            return Err(Failure::no(format!("{id} exists already, and is {}", existing.status)));
+        }
+        Some(_) => println!("{id} is open already"),
+    }
+    Ok(())
+}
+
+fn limit(limit: OverdraftLimit) -> String {
+    match limit {
+        OverdraftLimit::Limited(limit) => limit.to_string(),
+        OverdraftLimit::Unlimited => "unlimited".into(),
+    }
+}
+
+fn show(accounts: &[Account], as_json: bool) {
+    if as_json {
+        for account in accounts {
+            let overdraft_limit = match account.overdraft_limit {
+                OverdraftLimit::Limited(limit) => Some(limit),
+                OverdraftLimit::Unlimited => None,
+            };
+            let object = json!({
+                "account_id": account.id.as_str(),
+                "currency": account.currency.as_str(),
+                "status": account.status.name(),
+                "balance": account.balance.minor_units(),
+                "overdraft_limit": overdraft_limit,
+                "version": account.version,
+                "opened_at": account.opened_at.to_string(),
+            });
+            println!("{object}");
+        }
+        return;
+    }
+    println!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
+    for account in accounts {
+        let Account { id, currency, status, balance, overdraft_limit, .. } = account;
+        println!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit));
+    }
+}

@@ -1,0 +1,122 @@
+//! `giro dead-letters`: show records that were set aside.
+
+use std::io::Write;
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::Failure;
+use super::engines::{EngineArgs, unreachable};
+use crate::domain::{DeadLetter, Source};
+use crate::store::Inspect;
+
+/// How much of a value a person is shown.
+const SHOWN_CHARACTERS_MAX: usize = 2_000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeadLettersCommand {
+    /// Show every record that was set aside, one a line.
+    List {
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one record that was set aside.
+    Show {
+        /// Where it stood: topic/partition/offset
+        source: Source,
+        /// As JSON, bytes in base64
+        #[arg(long, conflicts_with = "value")]
+        json: bool,
+        /// Only its value, byte for byte
+        #[arg(long)]
+        value: bool,
+    },
+}
+
+pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Result<(), Failure> {
+    let ledger = engines.ledger().await?;
+    match command {
+        DeadLettersCommand::List { json } => {
+            let letters = ledger.dead_letters().await.map_err(|error| unreachable(error.into()))?;
+            for letter in &letters {
+                let DeadLetter { source, reason, detail, .. } = letter;
+                match json {
+                    true => println!("{}", as_json(letter)),
+                    false => println!("{source}  {:<8}  {reason:<18}  {detail}", letter.status.name()),
+                }
+            }
+        }
+        DeadLettersCommand::Show { source, json, value } => {
+            let letter = ledger.dead_letter(&source).await.map_err(|error| unreachable(error.into()))?;
+            let letter = letter.ok_or_else(|| Failure::no(format!("no dead letter {source}")))?;
+            if value {
+                let bytes = letter.value.unwrap_or_default();
+                std::io::stdout().write_all(&bytes).context("writing to standard output").map_err(Failure::No)?;
+            } else if json {
+                println!("{}", as_json(&letter));
+            } else {
+                show(&letter);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn as_json(letter: &DeadLetter) -> Value {
+    let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
+    let headers: Vec<Value> =
+        letter.headers.iter().map(|header| json!({ "name": header.name, "value": bytes(&header.value) })).collect();
+    json!({
+        "source": letter.source.to_string(),
+        "status": letter.status.name(),
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "received_at": letter.received_at.to_string(),
+        "key": bytes(&letter.key),
+        "headers": headers,
+        "value": bytes(&letter.value),
+    })
+}
+
+fn show(letter: &DeadLetter) {
+    println!("source       {}", letter.source);
+    println!("status       {}", letter.status.name());
+    println!("reason       {}: {}", letter.reason, letter.detail);
+    println!("received at  {}", letter.received_at);
+    println!("key          {}", shown(letter.key.as_deref()));
+    for header in &letter.headers {
+        println!("header       {} = {}", header.name.escape_default(), shown(header.value.as_deref()));
+    }
+    println!("value        {}", shown(letter.value.as_deref()));
+}
+
+/// Bytes as a terminal may show them: text with everything unusual escaped, else base64.
+fn shown(bytes: Option<&[u8]>) -> String {
+    let Some(bytes) = bytes else { return "(none)".into() };
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text.escape_debug().to_string(),
+        Err(_) => format!("base64 {}", STANDARD.encode(bytes)),
+    };
+    match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        None => text,
+        Some((end, _)) => format!("{} … ({} bytes in all; --value gives them)", &text[..end], bytes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_a_record_holds_reaches_the_terminal_raw() {
+        assert_eq!(shown(None), "(none)");
+        assert_eq!(shown(Some(b"\x1b[2Jhi\n\"\x00")), r#"\u{1b}[2Jhi\n\"\0"#);
+        assert_eq!(shown(Some(&[0xff, 0xfe])), "base64 //4=");
+        let long = shown(Some("ü".repeat(5_000).as_bytes()));
+        assert!(long.ends_with("(10000 bytes in all; --value gives them)"), "{long}");
+    }
+}

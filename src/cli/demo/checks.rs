@@ -1,0 +1,139 @@
+//! Whether every published record has its end, nothing else is there, and the ledger adds up.
+//!
+//! In: what was published and where it was put, and the tables. Out: counts, and everything that is missing, too much or
+//! wrong.
+//!
+//! The checks read records as clients wrote them and tables as they are; they know nothing of how the handler works.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::workload::Record;
+use crate::domain::audit::{Audit, Finding};
+use crate::domain::dead_letter::PAYMENT_ID_REUSED;
+use crate::domain::{Account, DeadLetter, PaymentId, Recorded, Source};
+use crate::store::{Inspect, StoreError};
+use crate::wire::payment_request;
+
+/// A record, and where it was put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Where it was put.
+    pub source: Source,
+    /// The record.
+    pub record: Record,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Records published.
+    pub records: usize,
+    /// Payments settled.
+    pub settled: usize,
+    /// Payments declined, by reason.
+    pub declined: BTreeMap<&'static str, usize>,
+    /// Records that repeat a payment that has its outcome already.
+    pub replayed: usize,
+    /// Records set aside, by reason.
+    pub dead_letters: BTreeMap<String, usize>,
+    /// Accounts.
+    pub accounts: usize,
+    /// Records without their end, and ends without their record.
+    pub findings: Vec<String>,
+    /// What doesn't add up in the ledger.
+    pub ledger: Vec<Finding>,
+}
+
+impl Checked {
+    /// How many things are missing, too much or wrong.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.findings.len().saturating_add(self.ledger.len())
+    }
+}
+
+/// Reads the tables and checks them against what was published.
+///
+/// # Errors
+/// If a table can't be read.
+pub async fn check(ledger: &impl Inspect, published: &[Published]) -> Result<Checked, StoreError> {
+    Ok(check_tables(published, &ledger.accounts().await?, &ledger.payments().await?, &ledger.dead_letters().await?))
+}
+
+/// Checks tables against what was published. Pure.
+#[must_use]
+pub fn check_tables(
+    published: &[Published],
+    accounts: &[Account],
+    payments: &[Recorded],
+    dead_letters: &[DeadLetter],
+) -> Checked {
+    let mut checked = Checked { records: published.len(), accounts: accounts.len(), ..Checked::default() };
+    let by_id: HashMap<&PaymentId, &Recorded> =
+        payments.iter().map(|recorded| (&recorded.outcome.payment.id, recorded)).collect();
+    let by_source: HashMap<&Source, &DeadLetter> = dead_letters.iter().map(|letter| (&letter.source, letter)).collect();
+
+    let mut outcomes: HashSet<PaymentId> = HashSet::new();
+    let mut aside: HashSet<&Source> = HashSet::new();
+    for Published { source, record } in published {
+        let payment = match &record.value {
+            None => Err(payment_request::Malformed::Tombstone),
+            Some(value) => payment_request::decode_json(value),
+        };
+        let reason = match payment {
+            Err(malformed) => malformed.name(),
+            Ok(payment) => match by_id.get(&payment.id) {
+                None => {
+                    checked.findings.push(format!("{source}: payment {} has no outcome", payment.id));
+                    continue;
+                }
+                Some(recorded) if recorded.fingerprint == payment.fingerprint() => {
+                    if !outcomes.insert(payment.id.clone()) {
+                        count(&mut checked.replayed);
+                    }
+                    if by_source.contains_key(source) {
+                        checked.findings.push(format!("{source}: has an outcome, and is set aside as well"));
+                    }
+                    continue;
+                }
+                Some(_) => PAYMENT_ID_REUSED,
+            },
+        };
+        aside.insert(source);
+        match by_source.get(source) {
+            None => checked.findings.push(format!("{source}: expected a dead letter {reason}, found none")),
+            Some(letter) if letter.reason != reason => {
+                checked.findings.push(format!("{source}: expected a dead letter {reason}, found {}", letter.reason));
+            }
+            Some(letter) if letter.value != record.value || letter.key != record.key => {
+                checked.findings.push(format!("{source}: its dead letter doesn't hold the bytes that were published"));
+            }
+            Some(_) => {}
+        }
+    }
+    for recorded in payments {
+        let outcome = &recorded.outcome;
+        match outcome.verdict {
+            Ok(()) => count(&mut checked.settled),
+            Err(decline) => count(checked.declined.entry(decline.name()).or_default()),
+        }
+        if !outcomes.contains(&outcome.payment.id) {
+            checked.findings.push(format!("payment {} has an outcome, and was not published", outcome.payment.id));
+        }
+    }
+    for letter in dead_letters {
+        count(checked.dead_letters.entry(letter.reason.clone()).or_default());
+        if !aside.contains(&letter.source) {
+            checked.findings.push(format!("{}: a dead letter that should not be there", letter.source));
+        }
+    }
+    let mut audit = Audit::default();
+    accounts.iter().for_each(|account| audit.account(account));
+    payments.iter().for_each(|recorded| audit.outcome(&recorded.outcome));
+    checked.ledger = audit.finish().findings;
+    checked
+}
+
+fn count(counter: &mut usize) {
+    *counter = counter.saturating_add(1);
+}

@@ -1,0 +1,175 @@
+//! `giro demo`: the main job in one command, with proof that all adds up.
+//!
+//! | phase | where |
+//! |---|---|
+//! | generate accounts and records | [`workload`] |
+//! | start the stack, open accounts, fund them, publish, wait | here |
+//! | look for the end of every record, and at the ledger | [`checks`] |
+//! | print | `report` |
+
+pub mod checks;
+mod report;
+pub mod workload;
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Failure;
+use super::up::StartKafka;
+use crate::domain::Source;
+use crate::local::kafka::{Producer, REQUESTS_TOPIC};
+use crate::local::stack::{Stack, StackOptions};
+use crate::store::dynamodb::DynamoDb;
+use crate::store::{OpenAccounts, Tables};
+use checks::Published;
+use report::Measured;
+use workload::{Record, Workload};
+
+/// Records published and not yet acknowledged: the embedded broker keeps little, and must not drop what nobody read.
+const BACKLOG_MAX: u64 = 10_000;
+/// Records handed to the producer before their places are asked for.
+const CHUNK: usize = 1_000;
+/// If nothing moves for this long, something is broken.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// Starts the local stack, opens accounts funded from a settlement account, publishes generated payments (settling,
+/// declined, duplicated, reusing ids, malformed, many to one merchant), waits until every record has its end, and prints
+/// what became of them, what it cost, and the proof that money was conserved. Exit code 1 if anything is missing or does
+/// not add up.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Records to publish, beside those that fund the accounts
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    payments: u32,
+    /// Partitions of the topic
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    partitions: i32,
+    /// Makes the same payments again
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Which Kafka to start
+    #[arg(long, value_enum, default_value = "embedded")]
+    kafka: StartKafka,
+    /// Print the table as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
+    let workload = Workload::generate(args.seed, usize::try_from(args.payments).unwrap_or(usize::MAX));
+    let concurrency = usize::try_from(args.partitions).unwrap_or(1).min(4);
+    let options =
+        StackOptions { kafka: args.kafka.into(), partitions: args.partitions, concurrency, ..StackOptions::default() };
+    let stack = Stack::start(options).await?;
+    let shown = show(&stack, workload, args.json).await;
+    stack.stop().await?;
+    match shown? {
+        0 => Ok(()),
+        count => Err(Failure::no(format!("{count} things are missing or do not add up"))),
+    }
+}
+
+/// Runs the workload on the stack and prints what came of it. Returns how many checks failed.
+async fn show(stack: &Stack, workload: Workload, json: bool) -> anyhow::Result<usize> {
+    let client = crate::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await?;
+    let ledger = DynamoDb::new(client, Tables::default());
+    let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(16);
+    while let Some(existing) = opening.try_next().await? {
+        ensure!(existing.is_none(), "an account exists already: the demo wants a ledger of its own");
+    }
+    drop(opening);
+
+    let producer = Producer::new(&stack.endpoints().kafka_bootstrap_servers)?;
+    let mut published = Vec::with_capacity(workload.funding.len().saturating_add(workload.records.len()));
+    publish(stack, &producer, workload.funding, &mut published, "funding  ").await?;
+    let before = (stack.activity(), stack.summary());
+    let started = Instant::now();
+    publish(stack, &producer, workload.records, &mut published, "payments ").await?;
+    let elapsed = started.elapsed();
+
+    let checked = checks::check(&ledger, &published).await?;
+    let measured = Measured { before, after: (stack.activity(), stack.summary()), elapsed };
+    if json {
+        report::print_json(&checked, &measured)
+    } else {
+        report::print(&checked, &measured)
+    }
+    Ok(checked.failed())
+}
+
+/// Publishes records, and waits until every one is acknowledged.
+async fn publish(
+    stack: &Stack,
+    producer: &Producer,
+    records: Vec<Record>,
+    published: &mut Vec<Published>,
+    what: &'static str,
+) -> anyhow::Result<()> {
+    let total = u64::try_from(published.len().saturating_add(records.len()))?;
+    let bar = progress(u64::try_from(records.len())?, what);
+    let before = u64::try_from(published.len())?;
+    let mut rest = records.into_iter();
+    loop {
+        let chunk: Vec<Record> = rest.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            break;
+        }
+        let mut sending = Vec::with_capacity(chunk.len());
+        for record in chunk {
+            let sent = producer.send(REQUESTS_TOPIC, record.key.as_deref(), record.value.as_deref(), &[]).await?;
+            sending.push((sent, record));
+        }
+        for (sent, record) in sending {
+            let placed = sent.placed().await?;
+            let source = Source { topic: REQUESTS_TOPIC.into(), partition: placed.partition, offset: placed.offset };
+            published.push(Published { source, record });
+        }
+        let enough = u64::try_from(published.len())?.saturating_sub(BACKLOG_MAX);
+        acknowledged(stack, enough, before, &bar).await?;
+    }
+    acknowledged(stack, total, before, &bar).await?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Waits until so many records are acknowledged.
+async fn acknowledged(stack: &Stack, records: u64, before: u64, bar: &ProgressBar) -> anyhow::Result<()> {
+    let mut last = (stack.activity().acknowledged, Instant::now());
+    loop {
+        let activity = stack.activity();
+        bar.set_position(activity.acknowledged.saturating_sub(before));
+        if activity.acknowledged >= records {
+            return Ok(());
+        }
+        if activity.acknowledged > last.0 {
+            last = (activity.acknowledged, Instant::now());
+        }
+        let failure = activity.last_failure.unwrap_or_else(|| "no invocation failed".into());
+        if stack.gave_up() {
+            bail!("the poller has given up: {failure}");
+        }
+        if last.1.elapsed() > STALLED_AFTER {
+            bail!(
+                "nothing has moved for a minute, with {} of {records} records acknowledged: {failure}",
+                activity.acknowledged
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn progress(length: u64, what: &'static str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length).with_message(what);
+    match ProgressStyle::with_template("{msg} {bar:40} {human_pos} of {human_len}, {per_sec}").context("progress") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,131 @@
+//! What the demo prints.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde_json::json;
+
+use super::checks::Checked;
+use crate::local::poller::Activity;
+use crate::local::stack::Summary;
+
+/// How many findings a person is shown.
+const SHOWN_MAX: usize = 10;
+
+/// What was measured while the payments ran: the state before and after.
+pub(super) struct Measured {
+    pub(super) before: (Activity, Summary),
+    pub(super) after: (Activity, Summary),
+    pub(super) elapsed: Duration,
+}
+
+impl Measured {
+    fn since(&self, field: &str) -> u64 {
+        let of = |summary: &Summary| summary.get(field).copied().unwrap_or_default();
+        of(&self.after.1).saturating_sub(of(&self.before.1))
+    }
+
+    fn records(&self) -> u64 {
+        self.after.0.acknowledged.saturating_sub(self.before.0.acknowledged)
+    }
+
+    fn batches(&self) -> u64 {
+        self.after.0.invocations.saturating_sub(self.before.0.invocations)
+    }
+
+    fn calls(&self) -> u64 {
+        ["read_calls", "transactions", "puts"].into_iter().map(|field| self.since(field)).sum()
+    }
+
+    fn per_second(&self) -> u64 {
+        let ms = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.records().saturating_mul(1_000).checked_div(ms).unwrap_or_default()
+    }
+
+    fn latency(&self) -> Histogram<u64> {
+        let mut latency = self.after.0.latency_ms.clone();
+        // What was there before is in what is there now.
+        let _ = latency.subtract(&self.before.0.latency_ms);
+        latency
+    }
+}
+
+/// `part / whole` with three decimals.
+fn ratio(part: u64, whole: u64) -> String {
+    let thousandths = part.saturating_mul(1_000).checked_div(whole).unwrap_or_default();
+    format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
+}
+
+/// Thousandths of a unit a record, with three decimals.
+fn milli_ratio(part_milli: u64, whole: u64) -> String {
+    let thousandths = part_milli.checked_div(whole).unwrap_or_default();
+    format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
+}
+
+pub(super) fn print(checked: &Checked, measured: &Measured) {
+    let line = |name: &str, value: &dyn std::fmt::Display| println!("  {name:<34} {value:>12}");
+    let latency = measured.latency();
+    println!("What came in, and what became of it");
+    line("records", &checked.records);
+    line("settled", &checked.settled);
+    line("declined", &checked.declined.values().sum::<usize>());
+    for (reason, count) in &checked.declined {
+        line(&format!("    {reason}"), count);
+    }
+    line("replayed", &checked.replayed);
+    line("dead letters", &checked.dead_letters.values().sum::<usize>());
+    for (reason, count) in &checked.dead_letters {
+        line(&format!("    {reason}"), count);
+    }
+    println!("What it took, without the funding of the {} accounts", checked.accounts);
+    line("records", &measured.records());
+    line("batches", &measured.batches());
+    line("transactions", &measured.since("transactions"));
+    line("DynamoDB calls a payment", &ratio(measured.calls(), measured.records()));
+    line("write units a payment", &milli_ratio(measured.since("write_milliunits"), measured.records()));
+    line("payments/s", &measured.per_second());
+    line("publish to outcome, p50 (ms)", &latency.value_at_quantile(0.50));
+    line("publish to outcome, p99 (ms)", &latency.value_at_quantile(0.99));
+    println!("Whether it adds up");
+    let ends = [
+        checked.settled,
+        checked.declined.values().sum::<usize>(),
+        checked.replayed,
+        checked.dead_letters.values().sum::<usize>(),
+    ];
+    line("settled + declined + replayed + dead", &ends.iter().sum::<usize>());
+    let verdict = |holds: bool| if holds { "yes" } else { "NO" };
+    line("every record has its one end", &verdict(checked.findings.is_empty()));
+    line("every balance equals its payments", &verdict(checked.ledger.is_empty()));
+    let findings = checked.findings.iter().cloned().chain(checked.ledger.iter().map(ToString::to_string));
+    for finding in findings.take(SHOWN_MAX) {
+        println!("  {finding}");
+    }
+}
+
+pub(super) fn print_json(checked: &Checked, measured: &Measured) {
+    let latency = measured.latency();
+    let table = json!({
+        "records": checked.records,
+        "settled": checked.settled,
+        "declined": checked.declined,
+        "replayed": checked.replayed,
+        "dead_letters": checked.dead_letters,
+        "measured": {
+            "records": measured.records(),
+            "batches": measured.batches(),
+            "read_calls": measured.since("read_calls"),
+            "transactions": measured.since("transactions"),
+            "cancelled": measured.since("cancelled"),
+            "puts": measured.since("puts"),
+            "read_milliunits": measured.since("read_milliunits"),
+            "write_milliunits": measured.since("write_milliunits"),
+            "elapsed_ms": u64::try_from(measured.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "payments_per_second": measured.per_second(),
+            "latency_ms": { "p50": latency.value_at_quantile(0.50), "p99": latency.value_at_quantile(0.99) },
+        },
+        "findings": checked.findings,
+        "ledger": checked.ledger.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    println!("{table}");
+}

@@ -1,0 +1,62 @@
+//! Why a command failed, as its exit code says it.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::store::StoreError;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The answer is no, or something doesn't add up. Exit code 1.
+    No(anyhow::Error),
+    /// The input isn't what it must be. Exit code 2.
+    Input(anyhow::Error),
+    /// An engine can't be reached. Exit code 3.
+    Unreachable(anyhow::Error),
+}
+
+impl Failure {
+    pub(super) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::No(_) => 1,
+            Self::Input(_) => 2,
+            Self::Unreachable(_) => 3,
+        })
+    }
+
+    pub(super) fn no(text: impl fmt::Display) -> Self {
+        Self::No(anyhow::anyhow!("{text}"))
+    }
+
+    pub(super) fn input(text: impl fmt::Display) -> Self {
+        Self::Input(anyhow::anyhow!("{text}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The whole chain, once.
+            Self::No(error) | Self::Input(error) | Self::Unreachable(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+/// Whatever has no better place: the stack that doesn't start, the broker that doesn't answer.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Unreachable(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Throttled(_) | StoreError::Conflict => {
+                Self::Unreachable(error.into())
+            }
+            StoreError::Corrupt(_) => Self::No(error.into()),
+        }
+    }
+}

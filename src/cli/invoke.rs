@@ -1,0 +1,78 @@
+//! `giro invoke`: one sample batch straight through a handler.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use aws_sdk_lambda::primitives::Blob;
+use clap::Args;
+
+use super::Failure;
+use super::engines::{EngineArgs, unreachable};
+use crate::local::lambda::LocalLambda;
+use crate::local::stack::{PAYMENT_PROCESSOR, StackOptions, processor};
+use crate::wire::batch_response::BatchResponse;
+
+/// Runs one sample batch through a handler and prints its response: through Lambda where one is named or `giro up` runs,
+/// else through the handler's binary beside this program. Exit code 1 if it failed or reported records.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  giro invoke --event events/msk.json")]
+pub(super) struct InvokeArgs {
+    /// The event, as Lambda would deliver it
+    #[arg(long, value_name = "FILE")]
+    event: PathBuf,
+    /// The function
+    #[arg(long, default_value = PAYMENT_PROCESSOR)]
+    function: String,
+}
+
+pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let event = std::fs::read(&args.event).with_context(|| format!("reading {}", args.event.display()));
+    let event = event.map_err(Failure::Input)?;
+    if let Some(endpoint) = engines.lambda_url() {
+        return invoke(&endpoint, &args.function, event).await;
+    }
+    if args.function != PAYMENT_PROCESSOR {
+        return Err(Failure::input(format!(
+            "--function: expected {PAYMENT_PROCESSOR}, unless --lambda-endpoint is set"
+        )));
+    }
+    let dynamodb = engines.dynamodb_url().ok_or_else(|| {
+        Failure::input(
+            "which DynamoDB? Start `giro up` in this folder, or set --dynamodb-endpoint or AWS_ENDPOINT_URL_DYNAMODB",
+        )
+    })?;
+    let options = StackOptions { tables: engines.tables(), ..StackOptions::default() };
+    let log = Arc::new(|_: &str, line: &str| eprintln!("{line}"));
+    let lambda = LocalLambda::start(vec![processor(&options, &dynamodb)?], log).await?;
+    let answer = invoke(lambda.endpoint(), PAYMENT_PROCESSOR, event).await;
+    lambda.stop().await;
+    answer
+}
+
+async fn invoke(endpoint: &str, function: &str, event: Vec<u8>) -> Result<(), Failure> {
+    let config = crate::aws::config(Some(endpoint)).await.map_err(Failure::input)?;
+    let timeouts = aws_sdk_lambda::config::timeout::TimeoutConfig::disabled();
+    let config = aws_sdk_lambda::config::Builder::from(&config).timeout_config(timeouts).build();
+    let call = aws_sdk_lambda::Client::from_conf(config).invoke().function_name(function).payload(Blob::new(event));
+    let output = call.send().await.map_err(|error| {
+        // `cargo lambda watch` answers a function's failure with HTTP 500; what the function said is in its own window.
+        let text = aws_sdk_lambda::error::DisplayErrorContext(&error).to_string();
+        match error.raw_response() {
+            Some(_) => Failure::no(format!("the invocation failed: {text}")),
+            None => unreachable(anyhow::anyhow!("Lambda at {endpoint}: {text}").into()),
+        }
+    })?;
+    let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
+    println!("{}", String::from_utf8_lossy(&payload));
+    if let Some(error) = output.function_error {
+        return Err(Failure::no(format!("the function failed ({error})")));
+    }
+    match serde_json::from_slice::<Option<BatchResponse>>(&payload) {
+        Ok(Some(response)) if !response.failures.is_empty() => {
+            Err(Failure::no(format!("{} records are not finished", response.failures.len())))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::no(format!("not a batch response: {error}"))),
+    }
+}

@@ -1,0 +1,86 @@
+//! `giro publish`: payment requests onto the topic.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::Failure;
+use super::engines::{EngineArgs, unreachable};
+use crate::domain::AccountId;
+use crate::local::kafka::{Placed, REQUESTS_TOPIC};
+use crate::wire::payment_request;
+
+/// Publishes payment requests, one JSON object a line, each keyed by its debtor account. Every line is checked first: if
+/// one is no payment, nothing is published.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  echo '{\"payment_id\":\"p1\",\"debtor_account\":\"alice\",\"creditor_account\":\"bob\",\"amount\":5,\"currency\":\"EUR\"}' | giro publish -"
+)]
+pub(super) struct PublishArgs {
+    /// The file; - for standard input
+    file: PathBuf,
+    /// The topic
+    #[arg(long, env = "REQUESTS_TOPIC", default_value = REQUESTS_TOPIC)]
+    topic: String,
+    /// Publish lines that are no payments too, without a key
+    #[arg(long)]
+    unchecked: bool,
+    /// Print where each record was put, one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let input = read(&args.file)?;
+    let records = records(&input, args.unchecked).map_err(Failure::input)?;
+    let producer = engines.producer()?;
+    let mut sending = Vec::with_capacity(records.len());
+    for (key, line) in &records {
+        let key = key.as_ref().map(|key| key.as_str().as_bytes());
+        sending.push(producer.send(&args.topic, key, Some(line), &[]).await?);
+    }
+    let count = sending.len();
+    for sending in sending {
+        let Placed { partition, offset } = sending.placed().await.map_err(|error| unreachable(error.into()))?;
+        if args.json {
+            println!("{}", serde_json::json!({ "topic": args.topic, "partition": partition, "offset": offset }));
+        }
+    }
+    if !args.json {
+        println!("published {count} records to {}", args.topic);
+    }
+    Ok(())
+}
+
+fn read(file: &PathBuf) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut bytes).map(|_| ())
+    } else {
+        std::fs::read(file).map(|read| bytes = read)
+    };
+    read.with_context(|| format!("reading {}", file.display())).map_err(Failure::Input)?;
+    Ok(bytes)
+}
+
+/// A record's key, where its line is a payment, and its value.
+type Line<'a> = (Option<AccountId>, &'a [u8]);
+
+/// The lines that aren't empty.
+fn records(bytes: &[u8], unchecked: bool) -> Result<Vec<Line<'_>>, String> {
+    let mut records = Vec::new();
+    for (ix, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        match payment_request::decode_json(line) {
+            Ok(payment) => records.push((Some(payment.debtor), line)),
+            Err(_) if unchecked => records.push((None, line)),
+            Err(malformed) => return Err(format!("line {}: {malformed}", ix.saturating_add(1))),
+        }
+    }
+    Ok(records)
+}
