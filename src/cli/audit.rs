@@ -11,6 +11,8 @@ use crate::store::{Inspect, StoreError};
 /// How many findings a person is shown.
 const SHOWN_MAX: usize = 20;
 
+/// Prove that every balance equals its payments
+///
 /// Reads all accounts and payments, and proves that per currency the balances sum to zero, that every balance equals its
 /// settled payments, and that none is below its limit. Run it while nothing is being settled. Exit code 1 if it finds
 /// anything.

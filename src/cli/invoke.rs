@@ -13,8 +13,10 @@ use crate::local::lambda::LocalLambda;
 use crate::local::stack::{PAYMENT_PROCESSOR, StackOptions, processor};
 use crate::wire::batch_response::BatchResponse;
 
-/// Runs one sample batch through a handler and prints its response: through Lambda where one is named or `giro up` runs,
-/// else through the handler's binary beside this program. Exit code 1 if it failed or reported records.
+/// Run one sample batch through a handler
+///
+/// Prints its response. Through Lambda where one is named or `giro up` runs, else through the handler's binary beside
+/// this program. Exit code 1 if it failed or reported records.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro invoke --event events/msk.json")]
 pub(super) struct InvokeArgs {

@@ -50,13 +50,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the whole stack on this machine until Ctrl-C.
     Up(up::UpArgs),
-    /// Show the main job: settle generated payments from topic to tables, and prove that all adds up.
     Demo(demo::DemoArgs),
-    /// Publish payment requests, one JSON object a line.
     Publish(publish::PublishArgs),
-    /// Run one sample batch through a handler.
     Invoke(invoke::InvokeArgs),
     /// Open and show accounts.
     #[command(subcommand)]
@@ -67,7 +63,6 @@ enum Command {
     /// Show records that were set aside.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
-    /// Prove that every balance equals its payments.
     Audit(audit::AuditArgs),
 }
 

@@ -12,8 +12,9 @@ use crate::domain::AccountId;
 use crate::local::kafka::{Placed, REQUESTS_TOPIC};
 use crate::wire::payment_request;
 
-/// Publishes payment requests, one JSON object a line, each keyed by its debtor account. Every line is checked first: if
-/// one is no payment, nothing is published.
+/// Publish payment requests, one JSON object a line
+///
+/// Each is keyed by its debtor account. Every line is checked first: if one is no payment, nothing is published.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '{\"payment_id\":\"p1\",\"debtor_account\":\"alice\",\"creditor_account\":\"bob\",\"amount\":5,\"currency\":\"EUR\"}' | giro publish -"

@@ -10,8 +10,10 @@ use super::Failure;
 use super::engines::{EngineArgs, UpFile};
 use crate::local::stack::{DynamoDbEngine, KafkaEngine, LogLines, Stack, StackOptions};
 
-/// Runs the whole stack on this machine until Ctrl-C: Kafka, DynamoDB, Lambda over the real handler binaries, and the
-/// poller between them. Each engine is embedded unless you name a real one.
+/// Run the whole stack on this machine until Ctrl-C
+///
+/// Kafka, DynamoDB, Lambda over the real handler binaries, and the poller between them. Each engine is embedded unless
+/// you name a real one.
 ///
 /// Other giro commands in this folder find the stack by themselves; others by the lines that it prints.
 #[derive(Debug, Args)]

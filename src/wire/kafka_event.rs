@@ -25,13 +25,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::raw::{text, whole};
@@ -116,40 +117,54 @@ impl<'de> Deserialize<'de> for KafkaEvent {
     /// Borrows from the input while reading, so it takes JSON as a slice or string (which is what the Lambda runtime
     /// gives it), not from a reader.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Envelope<'a> {
-            #[serde(borrow, default)]
-            records: Option<Lists<'a>>,
-        }
-        let lists = Envelope::deserialize(deserializer)?.records.map(|lists| lists.0).unwrap_or_default();
-        Ok(Self { partitions: lists.into_iter().map(|(identifier, list)| partition(identifier, &list)).collect() })
-    }
-}
-
-/// The lists of an event with their identifiers, in the order of the event.
-struct Lists<'a>(Vec<(Cow<'a, str>, Vec<&'a RawValue>)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Lists<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Lists<'de>;
+        struct Envelope;
+        impl<'de> Visitor<'de> for Envelope {
+            type Value = KafkaEvent;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with a list of records for each topic and partition")
+                f.write_str("a Kafka event: an object with records")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lists<'de>, A::Error> {
-                let mut lists = Vec::new();
-                while let Some(list) = map.next_entry()? {
-                    lists.push(list);
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KafkaEvent, A::Error> {
+                let mut event = KafkaEvent::default();
+                while let Some(field) = map.next_key::<Cow<'de, str>>()? {
+                    if field != "records" {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    let lists: Option<InOrder<String, Vec<&RawValue>>> = map.next_value()?;
+                    let lists = lists.map(|lists| lists.0).unwrap_or_default();
+                    event.partitions.extend(lists.into_iter().map(|(identifier, list)| partition(identifier, &list)));
                 }
-                Ok(Lists(lists))
+                Ok(event)
             }
         }
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(Envelope)
     }
 }
 
-fn partition(identifier: Cow<'_, str>, list: &[&RawValue]) -> PartitionRecords {
+/// The entries of an object, in their order, also those whose name comes again.
+struct InOrder<K, V>(Vec<(K, V)>);
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for InOrder<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<K, V>(PhantomData<(K, V)>);
+        impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+            type Value = InOrder<K, V>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOrder<K, V>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(InOrder(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+fn partition(identifier: String, list: &[&RawValue]) -> PartitionRecords {
     let mut records: Vec<Record> = Vec::with_capacity(list.len());
     let mut unplaced = Vec::new();
     let mut topic: Arc<str> = named_topic(&identifier).into();
@@ -161,7 +176,7 @@ fn partition(identifier: Cow<'_, str>, list: &[&RawValue]) -> PartitionRecords {
     }
     // Lambda delivers them so; whoever doesn't still gets them decided in offset order.
     records.sort_by_key(|record| record.source.offset);
-    PartitionRecords { identifier: identifier.into_owned(), records, unplaced }
+    PartitionRecords { identifier, records, unplaced }
 }
 
 /// The topic in `topic-partition`; topics hold `-` themselves.
@@ -238,28 +253,8 @@ fn payload(raw: Option<&RawValue>) -> Payload {
 
 /// The headers that one element of the list holds: one, from AWS.
 fn headers(element: &RawValue) -> Vec<Header> {
-    struct Entries<'a>(Vec<(String, &'a RawValue)>);
-    impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct InOrder;
-            impl<'de> Visitor<'de> for InOrder {
-                type Value = Entries<'de>;
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("a header's name and value")
-                }
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
-                    let mut entries = Vec::new();
-                    while let Some(entry) = map.next_entry()? {
-                        entries.push(entry);
-                    }
-                    Ok(Entries(entries))
-                }
-            }
-            deserializer.deserialize_map(InOrder)
-        }
-    }
     let header = |(name, raw): (String, &RawValue)| Some(Header { name, value: header_value(raw)? });
-    let readable = serde_json::from_str::<Entries<'_>>(element.get())
+    let readable = serde_json::from_str::<InOrder<String, &RawValue>>(element.get())
         .ok()
         .filter(|entries| !entries.0.is_empty())
         .and_then(|entries| entries.0.into_iter().map(header).collect());

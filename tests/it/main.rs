@@ -10,8 +10,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod cli;
+mod payment_processor;
 mod plan;
 mod scenarios;
 mod settling;
 mod stack;
 mod store_contract;
+mod wire;

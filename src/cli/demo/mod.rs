@@ -37,6 +37,8 @@ const CHUNK: usize = 1_000;
 /// If nothing moves for this long, something is broken.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
 
+/// Show the main job: settle generated payments from topic to tables, and prove that all adds up
+///
 /// Starts the local stack, opens accounts funded from a settlement account, publishes generated payments (settling,
 /// declined, duplicated, reusing ids, malformed, many to one merchant), waits until every record has its end, and prints
 /// what became of them, what it cost, and the proof that money was conserved. Exit code 1 if anything is missing or does

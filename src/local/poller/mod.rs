@@ -23,6 +23,7 @@ use anyhow::Context;
 use aws_sdk_lambda::primitives::Blob;
 use hdrhistogram::Histogram;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
@@ -34,6 +35,9 @@ use delivery::{Answer, Deliveries, Next};
 
 use super::lambda::PAYLOAD_BYTES_MAX;
 use crate::domain::Header;
+
+/// How long to leave a broker alone after it refused.
+const RECONSIDER: Duration = Duration::from_millis(100);
 
 /// What a poller is to do: the event source mapping.
 #[derive(Debug, Clone)]
@@ -212,7 +216,10 @@ impl Poller {
             }
         }
         // Again, and this time waiting for it: a commit still under way would be lost with the consumer.
-        self.commit(CommitMode::Sync)
+        if let Err(error) = self.commit(CommitMode::Sync) {
+            tracing::warn!("what was answered last will be delivered again: {error:#}");
+        }
+        Ok(())
     }
 
     /// Gathers a batch: until it is full, or its window is over. Empty if it is time to stop.
@@ -223,7 +230,16 @@ impl Poller {
         // Half a payload: base64 and JSON around the bytes take the other.
         while batch.len() < self.mapping.batch_records_max && bytes < PAYLOAD_BYTES_MAX / 2 {
             let record = tokio::select! {
-                record = self.consumer.recv() => record.context("reading from Kafka")?,
+                record = self.consumer.recv() => match record {
+                    Ok(record) => record,
+                    Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(error).context("reading from Kafka"),
+                    // A broker on its way up or away: the client goes on by itself.
+                    Err(error) => {
+                        tracing::info!(%error, "reading from Kafka");
+                        tokio::time::sleep(RECONSIDER).await;
+                        continue;
+                    }
+                },
                 () = over(window) => break,
                 _ = self.stopped.changed() => return Ok(Vec::new()),
             };

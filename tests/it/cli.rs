@@ -1,0 +1,167 @@
+//! The command line as a person or a script meets it: what it prints, and its exit codes.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use giro::cli::checks::{Published, check_tables};
+use giro::cli::workload::{Record, Workload};
+use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::{DeadLetter, Outcome, Recorded, Source, Timestamp};
+use giro::local::dynamodb::EmbeddedDynamoDb;
+use giro::wire::payment_request;
+
+fn giro(arguments: &[&str], engine: Option<&EmbeddedDynamoDb>, input: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_giro"));
+    command.args(arguments).current_dir(folder.path());
+    for name in ["KAFKA_BOOTSTRAP_SERVERS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_LAMBDA"] {
+        command.env_remove(name);
+    }
+    if let Some(engine) = engine {
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint());
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that doesn't read its input has closed it, perhaps.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn check(arguments: &[&str], engine: Option<&EmbeddedDynamoDb>, input: &str, code: i32, says: &str) {
+    let output = giro(arguments, engine, input);
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+    assert!(text.contains(says), "{arguments:?}: expected {says:?} in\n{text}");
+}
+
+#[test]
+fn wrong_use_and_bad_input_exit_with_2_and_say_what_was_expected() {
+    check(&["frobnicate"], None, "", 2, "unrecognized subcommand");
+    check(&["accounts", "open", "a/b", "--currency", "EUR"], None, "", 2, "expected 1 to 64 characters");
+    check(&["accounts", "open", "a", "--currency", "euro"], None, "", 2, "ISO 4217");
+    check(&["dead-letters", "show", "x"], None, "", 2, "expected topic/partition/offset");
+    check(&["demo", "--partitions", "0"], None, "", 2, "1..=1000");
+    let lines = "{\"payment_id\":\"k1\",\"debtor_account\":\"a\",\"creditor_account\":\"b\",\"amount\":1,\"currency\":\"EUR\"}\n\n{\"payment_id\":\"k2\",\"debtor_account\":\"a\",\"creditor_account\":\"b\",\"amount\":1.5,\"currency\":\"EUR\"}\n";
+    check(&["publish", "-"], None, lines, 2, "line 3: amount: expected an integer of minor units");
+    check(&["publish", "-"], None, lines.lines().next().unwrap(), 2, "which Kafka?");
+    check(&["publish", "nowhere.ndjson"], None, "", 2, "reading nowhere.ndjson");
+    check(&["invoke", "--event", "nowhere.json"], None, "", 2, "reading nowhere.json");
+}
+
+#[test]
+fn help_says_what_it_does_and_the_exit_codes() {
+    check(&["--help"], None, "", 0, "3  an engine can't be reached");
+    check(&["demo", "--help"], None, "", 0, "the proof that money was conserved");
+    check(&["publish", "--help"], None, "", 0, "Example:");
+}
+
+#[test]
+fn an_engine_that_is_not_there_exits_with_3_and_asks_for_giro_up() {
+    let nowhere = ["--dynamodb-endpoint", "http://127.0.0.1:1"];
+    check(&[&["accounts", "list"], &nowhere[..]].concat(), None, "", 3, "is `giro up` running?");
+    check(&[&["payments", "show", "k1"], &nowhere[..]].concat(), None, "", 3, "is `giro up` running?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_opened_shown_and_listed() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = giro::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+    giro::local::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
+    let engine = Some(&engine);
+    check(&["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5"], engine, "", 0, "opened alice");
+    check(&["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5"], engine, "", 0, "open already");
+    check(&["accounts", "open", "alice", "--currency", "EUR"], engine, "", 1, "with the overdraft limit 5");
+    check(&["accounts", "open", "alice", "--currency", "USD"], engine, "", 1, "open already, in EUR");
+    check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited"], engine, "", 0, "opened bank");
+    check(&["accounts", "show", "nobody"], engine, "", 1, "no account nobody");
+    check(&["accounts", "list"], engine, "", 0, "unlimited");
+    check(&["payments", "show", "k1"], engine, "", 1, "has no outcome");
+    check(&["dead-letters", "show", "t/0/1"], engine, "", 1, "no dead letter t/0/1");
+    check(&["audit"], engine, "", 0, "2 accounts, 0 settled payments");
+    let shown = giro(&["accounts", "show", "alice", "--json"], engine, "");
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(
+        (&json["account_id"], &json["balance"], &json["overdraft_limit"]),
+        (&"alice".into(), &0.into(), &5.into())
+    );
+
+    // Every sample event through the real handler, one after the other.
+    check(&["accounts", "open", "bob", "--currency", "EUR"], engine, "", 0, "opened bob");
+    let events = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    for entry in std::fs::read_dir(events.join("odd")).unwrap().chain(std::fs::read_dir(&events).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let (code, says) = match path.file_stem().unwrap().to_str().unwrap() {
+            "offset-missing" => (1, "records[\\\"payment-requests-0\\\"][0].offset: expected a whole number"),
+            _ => (0, r#"{"batchItemFailures":[]}"#),
+        };
+        check(&["invoke", "--event", path.to_str().unwrap()], engine, "", code, says);
+    }
+    check(&["payments", "show", "msk-1"], engine, "", 0, r#""status":"declined""#);
+    check(&["dead-letters", "show", "payment-requests/0/31"], engine, "", 0, "header       name = Köln");
+    check(&["dead-letters", "list"], engine, "", 0, "not_base64");
+}
+
+#[test]
+fn a_workload_is_always_the_same_for_a_seed_and_holds_every_kind() {
+    let one = Workload::generate(7, 2_000);
+    assert_eq!(one, Workload::generate(7, 2_000));
+    assert_ne!(one, Workload::generate(8, 2_000));
+    assert_eq!(one.records.len(), 2_000);
+    let read = |record: &Record| record.value.as_deref().map(payment_request::decode_json);
+    let malformed = one.records.iter().filter(|record| !matches!(read(record), Some(Ok(_)))).count();
+    assert!((60..200).contains(&malformed), "{malformed}");
+    let mut ids = std::collections::HashMap::<_, Vec<_>>::new();
+    for payment in one.records.iter().filter_map(|record| read(record)?.ok()) {
+        ids.entry(payment.id.clone()).or_default().push(payment.fingerprint());
+    }
+    let again = ids.values().filter(|prints| prints.len() > 1);
+    assert!(again.clone().any(|prints| prints[0] == prints[1]), "duplicates");
+    assert!(again.clone().any(|prints| prints.iter().any(|print| *print != prints[0])), "reused ids");
+}
+
+/// The demo's checks must be able to fail: each planted fault is found.
+#[test]
+fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
+    let source = |offset| Source { topic: "payment-requests".into(), partition: 0, offset };
+    let json = |id: &str| {
+        format!(r#"{{"payment_id":"{id}","debtor_account":"a","creditor_account":"a","amount":1,"currency":"EUR"}}"#)
+    };
+    let published = |offset, value: &str| Published {
+        source: source(offset),
+        record: Record { key: None, value: Some(value.into()) },
+    };
+    let records = [published(0, &json("k0")), published(1, "broken"), published(2, &json("k0"))];
+    let payment = payment_request::decode_json(json("k0").as_bytes()).unwrap();
+    let fingerprint = payment.fingerprint();
+    let declined = Err(giro::domain::Decline::SameAccount);
+    let outcome = Outcome { payment, verdict: declined, decided_at: Timestamp::EPOCH, source: source(0) };
+    let recorded = Recorded { outcome, fingerprint };
+    let letter = DeadLetter {
+        source: source(1),
+        key: None,
+        value: Some(b"broken".to_vec()),
+        headers: vec![],
+        reason: "not_json".into(),
+        detail: String::new(),
+        received_at: Timestamp::EPOCH,
+        status: DeadLetterStatus::Parked,
+    };
+    let all_well = check_tables(&records, &[], std::slice::from_ref(&recorded), std::slice::from_ref(&letter));
+    assert_eq!((all_well.failed(), all_well.replayed, all_well.records), (0, 1, 3), "{:?}", all_well.findings);
+
+    let found = |payments: &[Recorded], letters: &[DeadLetter], says: &str| {
+        let checked = check_tables(&records, &[], payments, letters);
+        assert!(checked.findings.iter().any(|finding| finding.contains(says)), "{says}: {:?}", checked.findings);
+    };
+    let one = std::slice::from_ref(&recorded);
+    found(&[], std::slice::from_ref(&letter), "payment k0 has no outcome");
+    found(one, &[], "expected a dead letter not_json, found none");
+    found(one, &[DeadLetter { value: Some(b"brokem".to_vec()), ..letter.clone() }], "doesn't hold the bytes");
+    found(one, &[DeadLetter { reason: "other".into(), ..letter.clone() }], "found other");
+    found(one, &[letter.clone(), DeadLetter { source: source(9), ..letter.clone() }], "should not be there");
+    let mut extra = recorded.clone();
+    extra.outcome.payment.id = "k9".parse().unwrap();
+    found(&[recorded.clone(), extra], &[letter], "was not published");
+}
