@@ -83,7 +83,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
 fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> {
     let id = &account.id;
     match existing {
-        None => println!("opened {id}"),
+        None => say!("opened {id}"),
         Some(existing) if existing.currency != account.currency => {
             return Err(Failure::no(format!("{id} is open already, in {}", existing.currency)));
         }
@@ -94,7 +94,7 @@ fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> 
         Some(existing) if existing.status != AccountStatus::Open => {
             return Err(Failure::no(format!("{id} exists already, and is {}", existing.status)));
         }
-        Some(_) => println!("{id} is open already"),
+        Some(_) => say!("{id} is open already"),
     }
     Ok(())
 }
@@ -122,13 +122,13 @@ fn show(accounts: &[Account], as_json: bool) {
                 "version": account.version,
                 "opened_at": account.opened_at.to_string(),
             });
-            println!("{object}");
+            say!("{object}");
         }
         return;
     }
-    println!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
+    say!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
     for account in accounts {
         let Account { id, currency, status, balance, overdraft_limit, .. } = account;
-        println!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit));
+        say!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit));
     }
 }

@@ -28,14 +28,14 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     if args.json {
         let accounts = report.accounts;
-        println!("{}", json!({ "accounts": accounts, "settled": report.settled, "findings": findings }));
+        say!("{}", json!({ "accounts": accounts, "settled": report.settled, "findings": findings }));
     } else {
-        println!("{} accounts, {} settled payments", report.accounts, report.settled);
+        say!("{} accounts, {} settled payments", report.accounts, report.settled);
         for (currency, circulation) in &report.circulation {
-            println!("{currency}: {circulation} minor units in circulation");
+            say!("{currency}: {circulation} minor units in circulation");
         }
         for finding in findings.iter().take(SHOWN_MAX) {
-            println!("{finding}");
+            say!("{finding}");
         }
     }
     match findings.len() {

@@ -45,8 +45,8 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
             for letter in &letters {
                 let DeadLetter { source, reason, detail, .. } = letter;
                 match json {
-                    true => println!("{}", as_json(letter)),
-                    false => println!("{source}  {:<8}  {reason:<18}  {detail}", letter.status.name()),
+                    true => say!("{}", as_json(letter)),
+                    false => say!("{source}  {:<8}  {reason:<18}  {detail}", letter.status.name()),
                 }
             }
         }
@@ -57,7 +57,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
                 let bytes = letter.value.unwrap_or_default();
                 std::io::stdout().write_all(&bytes).context("writing to standard output").map_err(Failure::No)?;
             } else if json {
-                println!("{}", as_json(&letter));
+                say!("{}", as_json(&letter));
             } else {
                 show(&letter);
             }
@@ -83,15 +83,15 @@ fn as_json(letter: &DeadLetter) -> Value {
 }
 
 fn show(letter: &DeadLetter) {
-    println!("source       {}", letter.source);
-    println!("status       {}", letter.status.name());
-    println!("reason       {}: {}", letter.reason, letter.detail);
-    println!("received at  {}", letter.received_at);
-    println!("key          {}", shown(letter.key.as_deref()));
+    say!("source       {}", letter.source);
+    say!("status       {}", letter.status.name());
+    say!("reason       {}: {}", letter.reason, letter.detail);
+    say!("received at  {}", letter.received_at);
+    say!("key          {}", shown(letter.key.as_deref()));
     for header in &letter.headers {
-        println!("header       {} = {}", header.name.escape_default(), shown(header.value.as_deref()));
+        say!("header       {} = {}", header.name.escape_default(), shown(header.value.as_deref()));
     }
-    println!("value        {}", shown(letter.value.as_deref()));
+    say!("value        {}", shown(letter.value.as_deref()));
 }
 
 /// Bytes as a terminal may show them: text with everything unusual escaped, else base64.

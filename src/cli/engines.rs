@@ -9,8 +9,9 @@ use anyhow::Context;
 use clap::Args;
 
 use super::Failure;
+use super::up::StartKafka;
 use crate::local::kafka::Producer;
-use crate::local::stack::Endpoints;
+use crate::local::stack::{DynamoDbEngine, Endpoints, KafkaEngine};
 use crate::store::Tables;
 use crate::store::dynamodb::DynamoDb;
 
@@ -51,6 +52,16 @@ impl EngineArgs {
     /// DynamoDB's URL, unless it is AWS's own.
     pub(super) fn dynamodb_url(&self) -> Option<String> {
         self.dynamodb_endpoint.clone().or_else(|| Some(running()?.dynamodb))
+    }
+
+    /// The Kafka for a stack: the one that was named, else one to start.
+    pub(super) fn kafka(&self, start: StartKafka) -> KafkaEngine {
+        self.kafka_bootstrap_servers.clone().map_or(start.into(), KafkaEngine::External)
+    }
+
+    /// The DynamoDB for a stack: the one that was named, else one to start, which keeps its tables in `data`.
+    pub(super) fn dynamodb(&self, data: Option<PathBuf>) -> DynamoDbEngine {
+        self.dynamodb_endpoint.clone().map_or(DynamoDbEngine::Embedded { data }, DynamoDbEngine::External)
     }
 
     /// The ledger.

@@ -66,7 +66,7 @@ async fn invoke(endpoint: &str, function: &str, event: Vec<u8>) -> Result<(), Fa
         }
     })?;
     let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
-    println!("{}", String::from_utf8_lossy(&payload));
+    say!("{}", String::from_utf8_lossy(&payload));
     if let Some(error) = output.function_error {
         return Err(Failure::no(format!("the function failed ({error})")));
     }

@@ -6,6 +6,13 @@
 //! Engines are named by flag, else by environment, else by what a running `giro up` in this folder wrote down, else they
 //! are AWS's own ([`engines`]).
 
+/// Prints a line of results. A reader that has gone away, such as `head`, wants no more: not an error.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($line)*)));
+    }};
+}
+
 mod accounts;
 mod audit;
 mod dead_letters;
@@ -76,7 +83,7 @@ pub async fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Up(args) => up::run(args, &cli.engines).await,
-        Command::Demo(args) => demo::run(args).await,
+        Command::Demo(args) => demo::run(args, &cli.engines).await,
         Command::Publish(args) => publish::run(args, &cli.engines).await,
         Command::Invoke(args) => invoke::run(args, &cli.engines).await,
         Command::Accounts(command) => accounts::run(command, &cli.engines).await,

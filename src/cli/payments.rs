@@ -22,6 +22,6 @@ pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Resul
     let ledger = engines.ledger().await?;
     let recorded = ledger.payment(&id).await.map_err(|error| unreachable(error.into()))?;
     let recorded = recorded.ok_or_else(|| Failure::no(format!("the payment {id} has no outcome")))?;
-    println!("{}", outcome::encode(&recorded.outcome));
+    say!("{}", outcome::encode(&recorded.outcome));
     Ok(())
 }

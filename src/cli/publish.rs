@@ -46,11 +46,11 @@ pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), F
     for sending in sending {
         let Placed { partition, offset } = sending.placed().await.map_err(|error| unreachable(error.into()))?;
         if args.json {
-            println!("{}", serde_json::json!({ "topic": args.topic, "partition": partition, "offset": offset }));
+            say!("{}", serde_json::json!({ "topic": args.topic, "partition": partition, "offset": offset }));
         }
     }
     if !args.json {
-        println!("published {count} records to {}", args.topic);
+        say!("published {count} records to {}", args.topic);
     }
     Ok(())
 }

@@ -8,7 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::engines::{EngineArgs, UpFile};
-use crate::local::stack::{DynamoDbEngine, KafkaEngine, LogLines, Stack, StackOptions};
+use crate::local::kafka::REQUESTS_TOPIC;
+use crate::local::stack::{KafkaEngine, LogLines, Stack, StackOptions};
 
 /// Run the whole stack on this machine until Ctrl-C
 ///
@@ -66,13 +67,11 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     let mut interrupted = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
     let stack = Stack::start(StackOptions {
-        kafka: engines.kafka_bootstrap_servers.clone().map_or(args.kafka.into(), KafkaEngine::External),
-        dynamodb: match &engines.dynamodb_endpoint {
-            Some(url) => DynamoDbEngine::External(url.clone()),
-            None => DynamoDbEngine::Embedded { data: args.data },
-        },
+        kafka: engines.kafka(args.kafka),
+        dynamodb: engines.dynamodb(args.data),
         lambda_endpoint: engines.lambda_endpoint.clone(),
         tables: engines.tables(),
+        topic: REQUESTS_TOPIC.into(),
         partitions: args.partitions,
         batch_records_max: usize::try_from(args.batch_records).unwrap_or(usize::MAX),
         batch_window: Duration::from_millis(args.batch_window_ms),
@@ -85,11 +84,11 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     .await?;
     let endpoints = stack.endpoints();
     let _file = UpFile::write(endpoints)?;
-    println!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers);
-    println!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
-    println!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda);
-    println!("# payment-processor takes batches from payment-requests; other giro commands in this folder find it.");
-    println!("# Ctrl-C stops everything.");
+    say!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers);
+    say!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
+    say!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda);
+    say!("# payment-processor takes batches from payment-requests; other giro commands in this folder find it.");
+    say!("# Ctrl-C stops everything.");
 
     let mut watch = tokio::time::interval(Duration::from_millis(500));
     loop {

@@ -58,7 +58,9 @@ pub struct StackOptions {
     pub lambda_endpoint: Option<String>,
     /// The names of the tables.
     pub tables: Tables,
-    /// Partitions of the topic.
+    /// The topic of payment requests; created if it isn't there.
+    pub topic: String,
+    /// Partitions of the topic, where it is created.
     pub partitions: i32,
     /// The most records a batch.
     pub batch_records_max: usize,
@@ -92,6 +94,7 @@ impl Default for StackOptions {
             dynamodb: DynamoDbEngine::Embedded { data: None },
             lambda_endpoint: None,
             tables: Tables::default(),
+            topic: REQUESTS_TOPIC.into(),
             partitions: 4,
             batch_records_max: 1_000,
             batch_window: Duration::from_millis(100),
@@ -178,7 +181,7 @@ impl Stack {
         let client = crate::aws::dynamodb(Some(&dynamodb_url)).await?;
         tables::create(&client, &options.tables, false).await.with_context(|| format!("DynamoDB at {dynamodb_url}"))?;
 
-        let kafka = RunningKafka::start(&options.kafka, &[(REQUESTS_TOPIC, options.partitions)]).await?;
+        let kafka = RunningKafka::start(&options.kafka, &[(&options.topic, options.partitions)]).await?;
         let bootstrap_servers = kafka.bootstrap_servers().to_owned();
 
         let summary = Arc::new(Mutex::new(Summary::new()));
@@ -193,7 +196,7 @@ impl Stack {
         };
         let mapping = Mapping {
             bootstrap_servers: bootstrap_servers.clone(),
-            topic: REQUESTS_TOPIC.into(),
+            topic: options.topic,
             partitions: options.partitions,
             consumer_group: PAYMENT_PROCESSOR.into(),
             lambda_endpoint: lambda_url.clone(),

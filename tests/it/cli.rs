@@ -50,7 +50,7 @@ fn wrong_use_and_bad_input_exit_with_2_and_say_what_was_expected() {
 #[test]
 fn help_says_what_it_does_and_the_exit_codes() {
     check(&["--help"], None, "", 0, "3  an engine can't be reached");
-    check(&["demo", "--help"], None, "", 0, "the proof that money was conserved");
+    check(&["demo", "--help"], None, "", 0, "Starts the stack");
     check(&["publish", "--help"], None, "", 0, "Example:");
 }
 
@@ -105,9 +105,9 @@ async fn accounts_are_opened_shown_and_listed() {
 
 #[test]
 fn a_workload_is_always_the_same_for_a_seed_and_holds_every_kind() {
-    let one = Workload::generate(7, 2_000);
-    assert_eq!(one, Workload::generate(7, 2_000));
-    assert_ne!(one, Workload::generate(8, 2_000));
+    let one = Workload::generate(7, 2_000, "");
+    assert_eq!(one, Workload::generate(7, 2_000, ""));
+    assert_ne!(one, Workload::generate(8, 2_000, ""));
     assert_eq!(one.records.len(), 2_000);
     let read = |record: &Record| record.value.as_deref().map(payment_request::decode_json);
     let malformed = one.records.iter().filter(|record| !matches!(read(record), Some(Ok(_)))).count();

@@ -20,8 +20,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
+use super::engines::EngineArgs;
 use super::up::StartKafka;
 use crate::domain::Source;
+use crate::handlers::clock;
 use crate::local::kafka::{Producer, REQUESTS_TOPIC};
 use crate::local::stack::{Stack, StackOptions};
 use crate::store::dynamodb::DynamoDb;
@@ -39,10 +41,12 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// Show the main job: settle generated payments from topic to tables, and prove that all adds up
 ///
-/// Starts the local stack, opens accounts funded from a settlement account, publishes generated payments (settling,
+/// Starts the stack, opens accounts funded from a settlement account, publishes generated payments (settling,
 /// declined, duplicated, reusing ids, malformed, many to one merchant), waits until every record has its end, and prints
 /// what became of them, what it cost, and the proof that money was conserved. Exit code 1 if anything is missing or does
 /// not add up.
+///
+/// Engines that are named by flag or environment are used as they are, with a topic and accounts of this run's own.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Records to publish, beside those that fund the accounts
@@ -62,13 +66,22 @@ pub(super) struct DemoArgs {
     json: bool,
 }
 
-pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
-    let workload = Workload::generate(args.seed, usize::try_from(args.payments).unwrap_or(usize::MAX));
-    let concurrency = usize::try_from(args.partitions).unwrap_or(1).min(4);
-    let options =
-        StackOptions { kafka: args.kafka.into(), partitions: args.partitions, concurrency, ..StackOptions::default() };
+pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let run = run_name(engines);
+    let workload = Workload::generate(args.seed, usize::try_from(args.payments).unwrap_or(usize::MAX), &run);
+    let options = StackOptions {
+        kafka: engines.kafka(args.kafka),
+        dynamodb: engines.dynamodb(None),
+        lambda_endpoint: engines.lambda_endpoint.clone(),
+        tables: engines.tables(),
+        topic: if run.is_empty() { REQUESTS_TOPIC.into() } else { format!("{run}{REQUESTS_TOPIC}") },
+        partitions: args.partitions,
+        concurrency: usize::try_from(args.partitions).unwrap_or(1).min(4),
+        ..StackOptions::default()
+    };
+    let (topic, tables) = (options.topic.clone(), options.tables.clone());
     let stack = Stack::start(options).await?;
-    let shown = show(&stack, workload, args.json).await;
+    let shown = show(&stack, workload, &topic, tables, args.json).await;
     stack.stop().await?;
     match shown? {
         0 => Ok(()),
@@ -76,10 +89,18 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
     }
 }
 
+/// Sets this run's accounts, payments and topic apart from what real engines hold already; empty on fresh ones.
+fn run_name(engines: &EngineArgs) -> String {
+    match (&engines.kafka_bootstrap_servers, &engines.dynamodb_endpoint) {
+        (None, None) => String::new(),
+        _ => format!("demo-{:x}.", clock::now().millis()),
+    }
+}
+
 /// Runs the workload on the stack and prints what came of it. Returns how many checks failed.
-async fn show(stack: &Stack, workload: Workload, json: bool) -> anyhow::Result<usize> {
+async fn show(stack: &Stack, workload: Workload, topic: &str, tables: Tables, json: bool) -> anyhow::Result<usize> {
     let client = crate::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await?;
-    let ledger = DynamoDb::new(client, Tables::default());
+    let ledger = DynamoDb::new(client, tables);
     let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(16);
     while let Some(existing) = opening.try_next().await? {
         ensure!(existing.is_none(), "an account exists already: the demo wants a ledger of its own");
@@ -88,10 +109,10 @@ async fn show(stack: &Stack, workload: Workload, json: bool) -> anyhow::Result<u
 
     let producer = Producer::new(&stack.endpoints().kafka_bootstrap_servers)?;
     let mut published = Vec::with_capacity(workload.funding.len().saturating_add(workload.records.len()));
-    publish(stack, &producer, workload.funding, &mut published, "funding  ").await?;
+    publish(stack, &producer, topic, workload.funding, &mut published).await?;
     let before = (stack.activity(), stack.summary());
     let started = Instant::now();
-    publish(stack, &producer, workload.records, &mut published, "payments ").await?;
+    publish(stack, &producer, topic, workload.records, &mut published).await?;
     let elapsed = started.elapsed();
 
     let checked = checks::check(&ledger, &published).await?;
@@ -108,12 +129,12 @@ async fn show(stack: &Stack, workload: Workload, json: bool) -> anyhow::Result<u
 async fn publish(
     stack: &Stack,
     producer: &Producer,
+    topic: &str,
     records: Vec<Record>,
     published: &mut Vec<Published>,
-    what: &'static str,
 ) -> anyhow::Result<()> {
     let total = u64::try_from(published.len().saturating_add(records.len()))?;
-    let bar = progress(u64::try_from(records.len())?, what);
+    let bar = progress(u64::try_from(records.len())?);
     let before = u64::try_from(published.len())?;
     let mut rest = records.into_iter();
     loop {
@@ -123,12 +144,12 @@ async fn publish(
         }
         let mut sending = Vec::with_capacity(chunk.len());
         for record in chunk {
-            let sent = producer.send(REQUESTS_TOPIC, record.key.as_deref(), record.value.as_deref(), &[]).await?;
+            let sent = producer.send(topic, record.key.as_deref(), record.value.as_deref(), &[]).await?;
             sending.push((sent, record));
         }
         for (sent, record) in sending {
             let placed = sent.placed().await?;
-            let source = Source { topic: REQUESTS_TOPIC.into(), partition: placed.partition, offset: placed.offset };
+            let source = Source { topic: topic.into(), partition: placed.partition, offset: placed.offset };
             published.push(Published { source, record });
         }
         let enough = u64::try_from(published.len())?.saturating_sub(BACKLOG_MAX);
@@ -165,12 +186,12 @@ async fn acknowledged(stack: &Stack, records: u64, before: u64, bar: &ProgressBa
     }
 }
 
-fn progress(length: u64, what: &'static str) -> ProgressBar {
+fn progress(length: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(length).with_message(what);
-    match ProgressStyle::with_template("{msg} {bar:40} {human_pos} of {human_len}, {per_sec}").context("progress") {
+    let bar = ProgressBar::new(length);
+    match ProgressStyle::with_template("{bar:40} {human_pos} of {human_len}, {per_sec}").context("progress") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

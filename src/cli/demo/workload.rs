@@ -73,16 +73,22 @@ enum Kind {
 }
 
 impl Workload {
-    /// Generates `records` records from a seed: always the same.
+    /// Generates `records` records from a seed: always the same. `run` goes before every id, so that runs on one ledger
+    /// don't meet.
     #[must_use]
-    pub fn generate(seed: u64, records: usize) -> Self {
+    pub fn generate(seed: u64, records: usize, run: &str) -> Self {
         let customers = (records / 5).clamp(10, CUSTOMERS_MAX);
-        let mut generator = Generator { random: fastrand::Rng::with_seed(seed), seed, customers, payments: Vec::new() };
+        let mut generator = Generator {
+            random: fastrand::Rng::with_seed(seed),
+            names: Names { run, seed },
+            customers,
+            payments: Vec::new(),
+        };
         let customer = |ix: usize| format!("customer-{ix}");
 
         let open = |name: &str, currency: &str, overdraft_limit, status| {
             Some(Account {
-                id: AccountId::try_new(name).ok()?,
+                id: AccountId::try_new(&format!("{run}{name}")).ok()?,
                 currency: Currency::try_new(currency).ok()?,
                 status,
                 balance: Balance::ZERO,
@@ -103,22 +109,30 @@ impl Workload {
         let ordinary = (0..customers).map(|ix| open(&customer(ix), "EUR", none, AccountStatus::Open));
         let accounts = special.into_iter().chain(ordinary).flatten().collect();
 
-        let fund = |ix| Some(record(&payment(&format!("fund-{seed}-{ix}"), SETTLEMENT, &customer(ix), FUNDS)?));
+        let names = Names { run, seed };
+        let fund = |ix| Some(record(&names.payment(&format!("fund-{ix}"), SETTLEMENT, &customer(ix), FUNDS)?));
         let funding = (0..customers).filter_map(fund).collect();
         let records = (0..records).filter_map(|number| generator.record(number)).collect();
         Self { accounts, funding, records }
     }
 }
 
-struct Generator {
-    random: fastrand::Rng,
+/// Names of a run.
+#[derive(Clone, Copy)]
+struct Names<'r> {
+    run: &'r str,
     seed: u64,
+}
+
+struct Generator<'r> {
+    random: fastrand::Rng,
+    names: Names<'r>,
     customers: usize,
     /// The payments so far, each id once.
     payments: Vec<Payment>,
 }
 
-impl Generator {
+impl Generator<'_> {
     fn record(&mut self, number: usize) -> Option<Record> {
         let kind = self.kind();
         if kind == Kind::Malformed {
@@ -155,7 +169,8 @@ impl Generator {
         let creditor = debtor.saturating_add(others).checked_rem(self.customers)?;
         let (debtor, creditor) = (format!("customer-{debtor}"), format!("customer-{creditor}"));
         let amount = self.random.u64(1..=2_000);
-        let id = format!("pay-{}-{number}", self.seed);
+        let id = format!("pay-{number}");
+        let payment = |id: &str, debtor: &str, creditor: &str, amount| self.names.payment(id, debtor, creditor, amount);
         match kind {
             Kind::ToMerchant => payment(&id, &debtor, MERCHANT, amount),
             Kind::InsufficientFunds => payment(&id, &debtor, &creditor, FUNDS.saturating_mul(1_000)),
@@ -179,16 +194,19 @@ impl Generator {
     }
 }
 
-fn payment(id: &str, debtor: &str, creditor: &str, amount: u64) -> Option<Payment> {
-    Some(Payment {
-        id: PaymentId::try_new(id).ok()?,
-        debtor: AccountId::try_new(debtor).ok()?,
-        creditor: AccountId::try_new(creditor).ok()?,
-        amount: Amount::try_new(amount).ok()?,
-        currency: Currency::try_new("EUR").ok()?,
-        reference: Some(format!("order {id}").into()),
-        requested_at: None,
-    })
+impl Names<'_> {
+    fn payment(self, id: &str, debtor: &str, creditor: &str, amount: u64) -> Option<Payment> {
+        let Self { run, seed } = self;
+        Some(Payment {
+            id: PaymentId::try_new(&format!("{run}{seed}-{id}")).ok()?,
+            debtor: AccountId::try_new(&format!("{run}{debtor}")).ok()?,
+            creditor: AccountId::try_new(&format!("{run}{creditor}")).ok()?,
+            amount: Amount::try_new(amount).ok()?,
+            currency: Currency::try_new("EUR").ok()?,
+            reference: Some(format!("order {id}").into()),
+            requested_at: None,
+        })
+    }
 }
 
 fn record(payment: &Payment) -> Record {
