@@ -1,2 +1,94 @@
-//! To come.
-fn main() {}
+//! How fast one core decodes, decides and plans: the work of a batch that isn't waiting for DynamoDB.
+//!
+//! Each figure is for one batch of 1,000 records, from the JSON of the event to the transactions to send; criterion's
+//! elements a second are payments a second.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    missing_docs,
+    reason = "a benchmark stops at the first surprise"
+)]
+
+use std::hint::black_box;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use giro::domain::decide::decide_all;
+use giro::domain::plan::{Step, TRANSACTION_ITEMS_MAX, plan};
+use giro::domain::{Account, AccountStatus, Balance, Batch, OverdraftLimit, Request, Timestamp};
+use giro::wire::kafka_event::KafkaEvent;
+use giro::wire::payment_request;
+
+const RECORDS: usize = 1_000;
+const ACCOUNTS: usize = 10_000;
+
+fn event(parties: impl Fn(&mut fastrand::Rng) -> (String, String)) -> String {
+    let mut random = fastrand::Rng::with_seed(1);
+    let record = |offset: usize| {
+        let (debtor, creditor) = parties(&mut random);
+        let value = format!(
+            r#"{{"payment_id":"pay-{offset:08}","debtor_account":"{debtor}","creditor_account":"{creditor}","amount":{},"currency":"EUR","reference":"invoice {offset}","requested_at":"2026-11-22T10:00:00Z"}}"#,
+            random.u64(1..=1_000)
+        );
+        serde_json::json!({ "topic": "payment-requests", "partition": 3, "offset": offset, "timestamp": 1_795_341_600_000_u64,
+            "timestampType": "CREATE_TIME", "key": STANDARD.encode(&debtor), "value": STANDARD.encode(value), "headers": [] })
+    };
+    let records: Vec<_> = (0..RECORDS).map(record).collect();
+    serde_json::json!({ "eventSource": "aws:kafka", "records": { "payment-requests-3": records } }).to_string()
+}
+
+fn decode(json: &str) -> Batch {
+    let event: KafkaEvent = serde_json::from_str(json).unwrap();
+    let mut requests = Vec::with_capacity(RECORDS);
+    for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
+        requests.push(Request { payment: payment_request::decode(&record.value).unwrap(), source: record.source });
+    }
+    Batch::new(requests)
+}
+
+fn decide_and_plan<'a>(batch: &'a Batch, all: &[usize], accounts: &[Option<Account>]) -> Vec<Step<'a>> {
+    let verdicts = decide_all(batch, all, accounts);
+    plan(batch, all, &verdicts, accounts, Timestamp::EPOCH, TRANSACTION_ITEMS_MAX)
+}
+
+fn bench(criterion: &mut Criterion) {
+    let uniform = event(|random| {
+        let debtor = random.usize(0..ACCOUNTS);
+        (format!("customer-{debtor:06}"), format!("customer-{:06}", (debtor + random.usize(1..ACCOUNTS)) % ACCOUNTS))
+    });
+    let merchant = event(|random| (format!("customer-{:06}", random.usize(0..ACCOUNTS)), "merchant".into()));
+    let mut group = criterion.benchmark_group("a batch of 1,000");
+    group.throughput(Throughput::Elements(RECORDS as u64));
+    for (name, json) in [("uniform", &uniform), ("one merchant", &merchant)] {
+        let batch = decode(json);
+        let account = |id: &giro::domain::AccountId| {
+            Some(Account {
+                id: id.clone(),
+                currency: "EUR".parse().unwrap(),
+                status: AccountStatus::Open,
+                balance: Balance::new(1_000_000),
+                overdraft_limit: OverdraftLimit::Limited(0),
+                version: 1,
+                opened_at: Timestamp::EPOCH,
+            })
+        };
+        let accounts: Vec<_> = batch.accounts().iter().map(account).collect();
+        let all: Vec<usize> = (0..RECORDS).collect();
+        group.bench_function(format!("{name}: decode"), |bencher| bencher.iter(|| decode(black_box(json))));
+        group.bench_function(format!("{name}: decide and plan"), |bencher| {
+            bencher.iter(|| black_box(decide_and_plan(&batch, &all, &accounts)).len());
+        });
+        group.bench_function(format!("{name}: decode, decide and plan"), |bencher| {
+            bencher.iter(|| {
+                let batch = decode(black_box(json));
+                black_box(decide_and_plan(&batch, &all, &accounts)).len()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);

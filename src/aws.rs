@@ -1,19 +1,19 @@
-//! The AWS SDK, configured as handlers and `giro` need it.
+//! DynamoDB's client, as a handler needs it.
 //!
-//! In: an endpoint, or none for AWS itself. Out: a configuration from which a service's client is made.
+//! In: the environment, as Lambda gives it: region and credentials, perhaps an endpoint. Out: a client. Nothing else is
+//! read: no file, no other service; so a cold start waits for neither, and the binary carries neither.
 //!
-//! On Lambda, region and credentials stand in the environment, and nothing else is read: no file, no other service. On
-//! a person's machine the SDK's usual places are asked. An endpoint on plain HTTP (a local engine) gets a client without
-//! TLS, which loads no certificates, and credentials that mean nothing, so that local work needs no set-up.
+//! An endpoint on plain HTTP (a local engine) gets a client without TLS, which loads no certificates, and credentials
+//! that mean nothing, so that local work needs no set-up.
 //!
 //! Invariant: the SDK never retries. Whoever calls holds the deadline and the backoff, and one call is one request.
 
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 
 /// A connection within a region takes a few milliseconds; one that takes this long won't come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -21,58 +21,75 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// the invocation still has time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Where a local engine is said to be; any name does.
-const LOCAL_REGION: &str = "eu-central-1";
+pub const LOCAL_REGION: &str = "eu-central-1";
 
 /// The SDK's variable that says where DynamoDB is.
 pub const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// Why there is no configuration.
+/// Why there is no client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AwsError {
-    /// No region is named anywhere.
+    /// No region is named.
     #[error("no AWS region: set AWS_REGION")]
     NoRegion,
+    /// No credentials are given.
+    #[error("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")]
+    NoCredentials,
 }
 
-/// The configuration for a service at `endpoint`, else at AWS.
+/// A client for DynamoDB, from the environment.
 ///
 /// # Errors
-/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
-pub async fn config(endpoint: Option<&str>) -> Result<SdkConfig, AwsError> {
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+/// [`AwsError`] if region or credentials are missing and the endpoint is not a local one.
+pub fn dynamodb() -> Result<Client, AwsError> {
+    let endpoint = variable(DYNAMODB_ENDPOINT).or_else(|| variable("AWS_ENDPOINT_URL"));
+    let local = endpoint.as_deref().is_some_and(is_local);
+    let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
+    let credentials = match keys {
+        Some((id, secret)) => Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment"),
+        None if local => local_credentials(),
+        None => return Err(AwsError::NoCredentials),
+    };
+    let region = match variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")) {
+        Some(region) => Region::new(region),
+        None if local => Region::from_static(LOCAL_REGION),
+        None => return Err(AwsError::NoRegion),
+    };
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(region)
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts());
     if let Some(endpoint) = endpoint {
-        loader = loader.endpoint_url(endpoint);
+        config = config.endpoint_url(endpoint);
     }
-    if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
-        loader = loader.http_client(aws_smithy_http_client::Builder::new().build_http());
-        if variable("AWS_ACCESS_KEY_ID").is_none() {
-            loader = loader.credentials_provider(Credentials::new("local", "local", None, None, "giro"));
-        }
-        if variable("AWS_REGION").is_none() {
-            loader = loader.region(Region::from_static(LOCAL_REGION));
-        }
+    if local {
+        config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
     }
-    let config = loader.load().await;
-    if config.region().is_none() {
-        return Err(AwsError::NoRegion);
-    }
-    Ok(config)
+    Ok(Client::from_conf(config.build()))
 }
 
-/// A client for DynamoDB at `endpoint`, else where the environment's `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`
-/// say, else at AWS.
-///
-/// # Errors
-/// As [`config`].
-pub async fn dynamodb(endpoint: Option<&str>) -> Result<aws_sdk_dynamodb::Client, AwsError> {
-    let named = || variable(DYNAMODB_ENDPOINT).or_else(|| variable("AWS_ENDPOINT_URL"));
-    let endpoint = endpoint.map(str::to_owned).or_else(named);
-    Ok(aws_sdk_dynamodb::Client::new(&config(endpoint.as_deref()).await?))
+/// Whether an endpoint is on plain HTTP, as only local engines are.
+#[must_use]
+pub fn is_local(endpoint: &str) -> bool {
+    endpoint.starts_with("http://")
 }
 
-fn variable(name: &str) -> Option<String> {
+/// Credentials for an engine that takes any.
+#[must_use]
+pub fn local_credentials() -> Credentials {
+    Credentials::new("local", "local", None, None, "giro")
+}
+
+/// How long a call may take.
+#[must_use]
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
+}
+
+/// A variable that is set, and not to nothing.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -12,7 +12,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = PaymentProcessorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
-    let ledger = DynamoDb::new(aws::dynamodb(None).await?, config.tables);
+    let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
     let processor = &PaymentProcessor::new(ledger, config.partial_batch_response);
     run(service_fn(|event: LambdaEvent<_>| processor.handle(event))).await
 }

@@ -66,7 +66,7 @@ impl EngineArgs {
 
     /// The ledger.
     pub(super) async fn ledger(&self) -> Result<DynamoDb, Failure> {
-        let client = crate::aws::dynamodb(self.dynamodb_url().as_deref()).await.map_err(Failure::input)?;
+        let client = crate::local::aws::dynamodb(self.dynamodb_url().as_deref()).await.map_err(Failure::input)?;
         Ok(DynamoDb::new(client, self.tables()))
     }
 

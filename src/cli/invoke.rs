@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use aws_sdk_lambda::primitives::Blob;
@@ -12,6 +13,9 @@ use super::engines::{EngineArgs, unreachable};
 use crate::local::lambda::LocalLambda;
 use crate::local::stack::{PAYMENT_PROCESSOR, StackOptions, processor};
 use crate::wire::batch_response::BatchResponse;
+
+/// The longest that Lambda lets a function run.
+const INVOCATION_MAX: Duration = Duration::from_secs(900);
 
 /// Run one sample batch through a handler
 ///
@@ -53,10 +57,8 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
 }
 
 async fn invoke(endpoint: &str, function: &str, event: Vec<u8>) -> Result<(), Failure> {
-    let config = crate::aws::config(Some(endpoint)).await.map_err(Failure::input)?;
-    let timeouts = aws_sdk_lambda::config::timeout::TimeoutConfig::disabled();
-    let config = aws_sdk_lambda::config::Builder::from(&config).timeout_config(timeouts).build();
-    let call = aws_sdk_lambda::Client::from_conf(config).invoke().function_name(function).payload(Blob::new(event));
+    let client = crate::local::aws::lambda(endpoint, INVOCATION_MAX).await.map_err(Failure::input)?;
+    let call = client.invoke().function_name(function).payload(Blob::new(event));
     let output = call.send().await.map_err(|error| {
         // `cargo lambda watch` answers a function's failure with HTTP 500; what the function said is in its own window.
         let text = aws_sdk_lambda::error::DisplayErrorContext(&error).to_string();

@@ -4,6 +4,7 @@
 //! Architecture invariant: a development tool. Nothing here is compiled into a Lambda (feature `local`).
 
 pub mod apache_kafka;
+pub mod aws;
 pub mod dynamodb;
 pub mod kafka;
 pub mod lambda;

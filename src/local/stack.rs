@@ -178,7 +178,7 @@ impl Stack {
             }
             DynamoDbEngine::External(url) => (None, url.clone()),
         };
-        let client = crate::aws::dynamodb(Some(&dynamodb_url)).await?;
+        let client = super::aws::dynamodb(Some(&dynamodb_url)).await?;
         tables::create(&client, &options.tables, false).await.with_context(|| format!("DynamoDB at {dynamodb_url}"))?;
 
         let kafka = RunningKafka::start(&options.kafka, &[(&options.topic, options.partitions)]).await?;

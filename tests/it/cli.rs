@@ -64,7 +64,7 @@ fn an_engine_that_is_not_there_exits_with_3_and_asks_for_giro_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_opened_shown_and_listed() {
     let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let client = giro::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+    let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
     giro::local::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
     let engine = Some(&engine);
     check(&["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5"], engine, "", 0, "opened alice");

@@ -10,6 +10,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod cargo_lambda;
 mod cli;
 mod payment_processor;
 mod plan;
@@ -17,4 +18,5 @@ mod scenarios;
 mod settling;
 mod stack;
 mod store_contract;
+mod tidy;
 mod wire;

@@ -19,7 +19,7 @@ fn options(kafka: KafkaEngine) -> StackOptions {
 }
 
 async fn ledger(stack: &Stack) -> DynamoDb {
-    DynamoDb::new(giro::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await.unwrap(), Tables::default())
+    DynamoDb::new(giro::local::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await.unwrap(), Tables::default())
 }
 
 async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {

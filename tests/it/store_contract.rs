@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use giro::aws::dynamodb as client;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, Currency, DeadLetter, Decline, Header, OverdraftLimit, Payment,
     PaymentId, Request, Source, Timestamp, Verdict,
 };
+use giro::local::aws::dynamodb as client;
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;

@@ -1,1 +1,212 @@
-//! To come.
+//! The house rules that no compiler holds: who may know whom, what the domain may not touch, what a Lambda may not carry.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a folder (or the file itself), by its path from the root, with its text.
+fn sources(below: &str) -> Vec<(String, String)> {
+    fn walk(path: &Path, found: &mut Vec<PathBuf>) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).unwrap() {
+                walk(&entry.unwrap().path(), found);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path.to_owned());
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(below), &mut found);
+    found.sort();
+    assert!(!found.is_empty(), "no sources below {below}");
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read_to_string(path).unwrap())
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// The code of a file: without its comments and its unit tests.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The paths below `crate::` that a file's code names.
+fn names(text: &str) -> Vec<String> {
+    let code = code(text);
+    let path = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':')).collect();
+    code.split("crate::").skip(1).map(path).collect()
+}
+
+/// Who may know whom, by folder: the beginnings of the paths that it may name. `bin` and the local tools may name all.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("src/domain", &["domain"]),
+    ("src/wire", &["domain", "wire"]),
+    ("src/store", &["domain", "store", "wire::never"]),
+    ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
+    ("src/handlers", &["domain", "settle", "handlers", "wire", "store::Ledger", "store::Usage"]),
+    ("src/config.rs", &["store::Tables"]),
+    ("src/telemetry.rs", &[]),
+    ("src/aws.rs", &[]),
+    ("src/bin", &[]),
+];
+
+#[test]
+fn the_arrows_between_modules_hold() {
+    for (folder, allowed) in ARROWS {
+        for (file, text) in sources(folder) {
+            for name in names(&text) {
+                // `use crate::store::{A, B}` ends at the brace; what stands in it is the port's own.
+                let allowed = name == "store::" || allowed.iter().any(|known| name.starts_with(known));
+                assert!(allowed, "{file} may not know crate::{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn handlers_and_settling_know_the_port_and_no_adapter() {
+    for (file, text) in sources("src/handlers").into_iter().chain(sources("src/settle")) {
+        let code = code(&text);
+        for adapter in ["dynamodb", "memory", "items", "DynamoDb", "MemoryStore", "aws_sdk"] {
+            assert!(!code.contains(adapter), "{file} names the adapter {adapter}");
+        }
+    }
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let impure = [
+        "async ",
+        "tokio",
+        "serde",
+        "aws_",
+        "lambda_",
+        "rdkafka",
+        "tracing",
+        "std::env",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::time",
+        "SystemTime",
+        "Instant",
+        "now_utc",
+        "println!",
+        "f32",
+        "f64",
+    ];
+    for (file, text) in sources("src/domain") {
+        let code = code(&text);
+        for word in impure {
+            assert!(!code.contains(word), "{file} names {word}");
+        }
+    }
+}
+
+#[test]
+fn only_the_wire_and_the_local_tools_know_serde() {
+    for folder in ["src/store", "src/settle", "src/handlers", "src/config.rs", "src/telemetry.rs", "src/aws.rs"] {
+        for (file, text) in sources(folder) {
+            assert!(!code(&text).contains("serde"), "{file} names serde");
+        }
+    }
+}
+
+#[test]
+fn binaries_only_wire_and_run() {
+    let binaries = sources("src/bin");
+    for (file, text) in &binaries {
+        assert!(text.lines().count() <= 30, "{file} has more than 30 lines");
+    }
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    for (file, _) in binaries {
+        let name = Path::new(&file).file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(manifest.contains(&format!("[[bin]]\nname = \"{name}\"")), "Cargo.toml doesn't list {name}");
+    }
+}
+
+#[test]
+fn files_are_short_documented_and_finished() {
+    for (file, text) in sources("src") {
+        assert!(text.lines().count() <= 400, "{file} has more than 400 lines: split it by meaning");
+        assert!(text.starts_with("//!"), "{file} doesn't begin by saying what it is");
+        for mark in ["todo!", "unimplemented!", "FIXME", "XXX", "#[ignore", "unsafe "] {
+            assert!(!code(&text).contains(mark), "{file} holds {mark}");
+        }
+        for name in ["utils", "common", "helpers", "types"] {
+            assert!(
+                !Path::new(&file).components().any(|part| part.as_os_str() == name),
+                "{file} is a room for anything"
+            );
+        }
+    }
+}
+
+/// What a Lambda is built from compiles nothing that only the local stack needs.
+#[test]
+fn handlers_carry_nothing_of_the_local_stack() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let output = std::process::Command::new(cargo)
+        .args(["tree", "--offline", "--no-default-features", "--edges", "normal,build", "--prefix", "none"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(tree.contains("lambda_runtime v"), "{tree}");
+    let only_local = [
+        "anyhow",
+        "aws-config",
+        "aws-sdk-lambda",
+        "axum",
+        "clap",
+        "dynoxide-rs",
+        "hdrhistogram",
+        "indicatif",
+        "openssl-sys",
+        "rdkafka",
+        "rdkafka-sys",
+        "rusqlite",
+        "tempfile",
+    ];
+    for name in tree.lines().filter_map(|line| line.split(' ').next()) {
+        assert!(!only_local.contains(&name), "{name} is in a Lambda");
+    }
+}
+
+#[test]
+fn the_readme_names_what_there_is() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for named in [
+        "make demo",
+        "make test",
+        "make bench",
+        "payment-processor",
+        "events/README.md",
+        "## How to add a decline reason",
+        "## Glossary",
+    ] {
+        assert!(readme.contains(named), "README.md doesn't speak of {named}");
+    }
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    for target in readme.split("`make ").skip(1).map(|rest| rest.split(['`', ' ']).next().unwrap()) {
+        assert!(makefile.contains(&format!("\n{target}:")), "README.md speaks of make {target}, which is not there");
+    }
+    for (folder, _) in
+        sources("src").iter().filter_map(|(file, _)| Some((file.strip_prefix("src/")?.split_once('/')?.0, ())))
+    {
+        assert!(readme.contains(&format!("{folder}/")), "the code map in README.md leaves out src/{folder}");
+    }
+}
+
+#[test]
+fn every_variable_of_the_handlers_is_documented() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for variable in giro::config::VARIABLES {
+        assert!(readme.contains(variable), "README.md doesn't explain {variable}");
+    }
+}

@@ -99,7 +99,7 @@ fn run_name(engines: &EngineArgs) -> String {
 
 /// Runs the workload on the stack and prints what came of it. Returns how many checks failed.
 async fn show(stack: &Stack, workload: Workload, topic: &str, tables: Tables, json: bool) -> anyhow::Result<usize> {
-    let client = crate::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await?;
+    let client = crate::local::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await?;
     let ledger = DynamoDb::new(client, tables);
     let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(16);
     while let Some(existing) = opening.try_next().await? {

@@ -110,14 +110,7 @@ impl Pollers {
     /// # Errors
     /// If Kafka's address or the endpoint can't be used.
     pub async fn start(mapping: Mapping) -> anyhow::Result<Self> {
-        // An invocation takes as long as its function; the SDK's own time-outs are made for short calls.
-        let config = crate::aws::config(Some(&mapping.lambda_endpoint)).await?;
-        let timeouts = aws_sdk_lambda::config::timeout::TimeoutConfig::builder()
-            .operation_attempt_timeout(mapping.invoke_timeout)
-            .build();
-        let config = aws_sdk_lambda::config::Builder::from(&config).timeout_config(timeouts).build();
-        let lambda = aws_sdk_lambda::Client::from_conf(config);
-
+        let lambda = super::aws::lambda(&mapping.lambda_endpoint, mapping.invoke_timeout).await?;
         let (stop, stopped) = watch::channel(false);
         let latency_ms = Histogram::new(3).context("making a histogram")?;
         let activity =

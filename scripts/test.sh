@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Everything this machine can check. Says what it skipped and why; ends with the counts of tests run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+skipped=()
+step() { printf '\n== %s\n' "$1"; }
+
+step "format"
+cargo fmt --check
+
+step "lints, with everything and as a Lambda is built"
+cargo clippy --quiet --all-targets -- -D warnings
+cargo clippy --quiet --no-default-features --lib --bins -- -D warnings
+
+step "tools"
+if ! ./scripts/tools.sh; then
+    skipped+=("the sample events through cargo lambda: cargo-lambda could not be installed")
+fi
+for program in java mvn; do
+    command -v "$program" >/dev/null || skipped+=("the end-to-end test on Apache Kafka: no $program")
+done
+if command -v java >/dev/null && command -v mvn >/dev/null; then
+    ./scripts/apache-kafka/run.sh fetch .tools/apache-kafka
+fi
+
+step "tests"
+mkdir -p target
+cargo test --quiet --no-run
+cargo test 2>&1 | tee target/test.log
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib
+
+step "summary"
+if [ ${#skipped[@]} -eq 0 ]; then
+    echo "nothing was skipped"
+else
+    printf 'SKIPPED %s\n' "${skipped[@]}"
+fi
+awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }
+     END { printf "tests run: %d passed, %d failed, %d ignored\n", passed, failed, ignored }' target/test.log

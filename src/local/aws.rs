@@ -1,0 +1,53 @@
+//! The AWS clients of the local tools: as a person's machine has them set up, or for a local engine.
+//!
+//! In: an endpoint, or none for AWS itself. Out: a client. Region and credentials are looked for in all the SDK's usual
+//! places: environment, profiles, the instance's own.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use crate::aws::{AwsError, DYNAMODB_ENDPOINT, LOCAL_REGION, is_local, local_credentials, timeouts, variable};
+
+/// A client for DynamoDB at `endpoint`, else where the environment says, else at AWS.
+///
+/// # Errors
+/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+pub async fn dynamodb(endpoint: Option<&str>) -> Result<aws_sdk_dynamodb::Client, AwsError> {
+    let named = || variable(DYNAMODB_ENDPOINT).or_else(|| variable("AWS_ENDPOINT_URL"));
+    let endpoint = endpoint.map(str::to_owned).or_else(named);
+    Ok(aws_sdk_dynamodb::Client::new(&config(endpoint.as_deref(), timeouts()).await?))
+}
+
+/// A client for Lambda at `endpoint`. An invocation may take up to `timeout`: as long as its function.
+///
+/// # Errors
+/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+pub async fn lambda(endpoint: &str, timeout: Duration) -> Result<aws_sdk_lambda::Client, AwsError> {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
+    Ok(aws_sdk_lambda::Client::new(&config(Some(endpoint), timeouts).await?))
+}
+
+async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+    if let Some(endpoint) = endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if endpoint.is_some_and(is_local) {
+        loader = loader.http_client(aws_smithy_http_client::Builder::new().build_http());
+        if variable("AWS_ACCESS_KEY_ID").is_none() {
+            loader = loader.credentials_provider(local_credentials());
+        }
+        if variable("AWS_REGION").is_none() {
+            loader = loader.region(Region::from_static(LOCAL_REGION));
+        }
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(AwsError::NoRegion);
+    }
+    Ok(config)
+}
