@@ -1,24 +1,52 @@
 //! What a handler is told by its environment.
 //!
-//! In: variables. Out: a typed configuration, or every fault at once, so that one deployment mends them all.
+//! In: variables. Out: a typed configuration a handler, or every fault at once, so that one deployment mends them all.
 //!
-//! [`VARIABLES`] lists each variable that is read here; `tests/it/tidy.rs` holds it against the template. The SDK reads
-//! its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, …), and [`crate::telemetry`] the log level.
+//! [`VARIABLES`] lists each variable that is read here, by function; `tests/it/tidy.rs` holds it against the template.
+//! The SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, …), and [`crate::telemetry`] the log level.
 
 use crate::store::Tables;
 
-/// Every variable that this module reads.
-pub const VARIABLES: [&str; 4] = [ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE];
+/// The variables of each function, in the order in which they are read.
+pub const VARIABLES: [(&str, &[&str]); 1] = [(
+    "payment-processor",
+    &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
+)];
 
 const ACCOUNTS_TABLE: &str = "ACCOUNTS_TABLE";
 const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
 const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
+const REQUESTS_PARTITIONS: &str = "REQUESTS_PARTITIONS";
 
 /// Everything that is wrong with the environment.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment is not complete:{}", .0.iter().map(|fault| format!("\n  {fault}")).collect::<String>())]
 pub struct ConfigError(Vec<String>);
+
+/// A configuration that is read from variables.
+pub trait FromEnv: Sized {
+    /// Reads variables; what is wrong with them is gathered in the reader.
+    fn read(reader: &mut Reader<'_>) -> Self;
+
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every variable that is missing or not understood.
+    fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(&|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables from wherever `lookup` finds them.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every variable that is missing or not understood.
+    fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { lookup, faults: Vec::new() };
+        let config = Self::read(&mut reader);
+        if reader.faults.is_empty() { Ok(config) } else { Err(ConfigError(reader.faults)) }
+    }
+}
 
 /// What `payment-processor` is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,43 +56,42 @@ pub struct PaymentProcessorConfig {
     /// Whether the event source mapping asks for partial batch responses (`ReportBatchItemFailures`). Where it doesn't,
     /// Lambda would take a list of failures for success.
     pub partial_batch_response: bool,
+    /// How many partitions the topic of requests has: which lanes of a hot creditor a partition owns. A wrong number is
+    /// slower, never wrong.
+    pub requests_partitions: u32,
 }
 
-impl PaymentProcessorConfig {
-    /// Reads the process's environment.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with every variable that is missing or not understood.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|name| std::env::var(name).ok())
-    }
-
-    /// Reads variables from wherever `lookup` finds them.
-    ///
-    /// # Errors
-    /// [`ConfigError`] with every variable that is missing or not understood.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader { lookup, faults: Vec::new() };
-        let tables = Tables {
-            accounts: reader.text(ACCOUNTS_TABLE, "the name of the accounts table"),
-            payments: reader.text(PAYMENTS_TABLE, "the name of the payments table"),
-            dead_letters: reader.text(DEAD_LETTERS_TABLE, "the name of the dead letters table"),
-        };
-        let partial_batch_response = reader.flag(PARTIAL_BATCH_RESPONSE);
-        reader.finish(Self { tables, partial_batch_response })
+impl FromEnv for PaymentProcessorConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            tables: reader.tables(),
+            partial_batch_response: reader.flag(PARTIAL_BATCH_RESPONSE),
+            requests_partitions: reader.count(REQUESTS_PARTITIONS, 1),
+        }
     }
 }
 
 /// Reads variables and gathers what is wrong with them.
-struct Reader<L> {
-    lookup: L,
+pub struct Reader<'l> {
+    lookup: &'l dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
 }
 
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
+impl Reader<'_> {
+    fn given(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|text| !text.is_empty())
+    }
+
+    fn tables(&mut self) -> Tables {
+        Tables {
+            accounts: self.text(ACCOUNTS_TABLE, "the name of the accounts table"),
+            payments: self.text(PAYMENTS_TABLE, "the name of the payments table"),
+            dead_letters: self.text(DEAD_LETTERS_TABLE, "the name of the dead letters table"),
+        }
+    }
+
     fn text(&mut self, name: &str, expected: &str) -> String {
-        let found = (self.lookup)(name).filter(|text| !text.is_empty());
-        found.unwrap_or_else(|| {
+        self.given(name).unwrap_or_else(|| {
             self.faults.push(format!("{name} is not set: expected {expected}"));
             String::new()
         })
@@ -72,9 +99,9 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 
     /// A flag that is off where it isn't set.
     fn flag(&mut self, name: &str) -> bool {
-        match (self.lookup)(name).as_deref() {
+        match self.given(name).as_deref() {
             Some("true") => true,
-            None | Some("" | "false") => false,
+            None | Some("false") => false,
             Some(_) => {
                 self.faults.push(format!("{name} is not understood: expected true or false"));
                 false
@@ -82,8 +109,13 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
-    fn finish<C>(self, config: C) -> Result<C, ConfigError> {
-        if self.faults.is_empty() { Ok(config) } else { Err(ConfigError(self.faults)) }
+    /// A whole number from 1 on, `default` where it isn't set.
+    fn count(&mut self, name: &str, default: u32) -> u32 {
+        let Some(text) = self.given(name) else { return default };
+        text.parse().ok().filter(|&count| count > 0).unwrap_or_else(|| {
+            self.faults.push(format!("{name} is not understood: expected a whole number from 1 on"));
+            default
+        })
     }
 }
 
@@ -91,39 +123,61 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<PaymentProcessorConfig, ConfigError> {
-        let lookup =
-            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        PaymentProcessorConfig::read(lookup)
+    fn read<C: FromEnv>(variables: &[(&str, &str)]) -> Result<C, ConfigError> {
+        C::from_lookup(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
     }
+
+    const TABLES: [(&str, &str); 3] = [("ACCOUNTS_TABLE", "a"), ("PAYMENTS_TABLE", "p"), ("DEAD_LETTERS_TABLE", "d")];
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let error = read(&[("ACCOUNTS_TABLE", "accounts"), ("PAYMENTS_TABLE", ""), ("PARTIAL_BATCH_RESPONSE", "yes")]);
+        let error = read::<PaymentProcessorConfig>(&[
+            ("ACCOUNTS_TABLE", "accounts"),
+            ("PAYMENTS_TABLE", ""),
+            ("PARTIAL_BATCH_RESPONSE", "yes"),
+            ("REQUESTS_PARTITIONS", "0"),
+        ]);
         expect_test::expect![[r#"
             the environment is not complete:
               PAYMENTS_TABLE is not set: expected the name of the payments table
               DEAD_LETTERS_TABLE is not set: expected the name of the dead letters table
-              PARTIAL_BATCH_RESPONSE is not understood: expected true or false"#]]
+              PARTIAL_BATCH_RESPONSE is not understood: expected true or false
+              REQUESTS_PARTITIONS is not understood: expected a whole number from 1 on"#]]
         .assert_eq(&error.unwrap_err().to_string());
     }
 
     #[test]
     fn partial_responses_are_off_unless_asked_for() {
-        let tables = [("ACCOUNTS_TABLE", "a"), ("PAYMENTS_TABLE", "p"), ("DEAD_LETTERS_TABLE", "d")];
-        assert!(!read(&tables).unwrap().partial_batch_response);
-        let with = |value| read(&[tables[0], tables[1], tables[2], ("PARTIAL_BATCH_RESPONSE", value)]);
+        assert!(!read::<PaymentProcessorConfig>(&TABLES).unwrap().partial_batch_response);
+        let with = |value| {
+            read::<PaymentProcessorConfig>(&[TABLES[0], TABLES[1], TABLES[2], ("PARTIAL_BATCH_RESPONSE", value)])
+        };
         assert!(!with("false").unwrap().partial_batch_response);
         assert!(with("true").unwrap().partial_batch_response);
     }
 
     #[test]
-    fn the_list_of_variables_is_what_is_read() {
+    fn partitions_are_a_number_from_1_on() {
+        let with =
+            |value| read::<PaymentProcessorConfig>(&[TABLES[0], TABLES[1], TABLES[2], ("REQUESTS_PARTITIONS", value)]);
+        assert_eq!(with("").unwrap().requests_partitions, 1);
+        assert_eq!(with("16").unwrap().requests_partitions, 16);
+        assert!(with("many").is_err());
+    }
+
+    /// The variables that a configuration asks for.
+    fn asked<C: FromEnv>() -> Vec<String> {
         let asked = std::cell::RefCell::new(Vec::new());
-        let _ = PaymentProcessorConfig::read(|name| {
+        let _ = C::from_lookup(&|name| {
             asked.borrow_mut().push(name.to_owned());
             None
         });
-        assert_eq!(asked.into_inner(), VARIABLES);
+        asked.into_inner()
+    }
+
+    #[test]
+    fn the_list_of_variables_is_what_is_read() {
+        let listed = |function| VARIABLES.iter().find(|(name, _)| *name == function).unwrap().1;
+        assert_eq!(asked::<PaymentProcessorConfig>(), listed("payment-processor"));
     }
 }

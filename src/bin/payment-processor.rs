@@ -1,7 +1,7 @@
 //! The Lambda function `payment-processor`: settles batches of payment requests. Wires, and runs.
 
 use giro::aws;
-use giro::config::PaymentProcessorConfig;
+use giro::config::{FromEnv, PaymentProcessorConfig};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::store::dynamodb::DynamoDb;
 use giro::telemetry;

@@ -1,10 +1,10 @@
 //! The command line: one file a command.
 //!
 //! In: arguments and environment. Out: results on stdout, progress and complaints on stderr, and an exit code that means
-//! something ([`Failure`]).
+//! something (`failure`).
 //!
 //! Engines are named by flag, else by environment, else by what a running `giro up` in this folder wrote down, else they
-//! are AWS's own ([`engines`]).
+//! are AWS's own (`engines`).
 
 /// Prints a line of results. A reader that has gone away, such as `head`, wants no more: not an error.
 macro_rules! say {

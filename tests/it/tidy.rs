@@ -206,7 +206,9 @@ fn the_readme_names_what_there_is() {
 #[test]
 fn every_variable_of_the_handlers_is_documented() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    for variable in giro::config::VARIABLES {
-        assert!(readme.contains(variable), "README.md doesn't explain {variable}");
+    for (function, variables) in giro::config::VARIABLES {
+        for variable in variables {
+            assert!(readme.contains(variable), "README.md doesn't explain {variable} of {function}");
+        }
     }
 }
