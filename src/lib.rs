@@ -11,6 +11,7 @@
 //! | [`handlers`] | one file a Lambda handler |
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //! | `local`, `cli` | the local stack and the `giro` command line (feature `local`) |
+//! | `simulate` | the deterministic simulation and its auditor (feature `local`) |
 //!
 //! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire and
 //! store don't know each other; handlers know the port, never DynamoDB; only bins, `local`, `cli` and tests name an
@@ -35,6 +36,8 @@ pub mod handlers;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod settle;
+#[cfg(feature = "local")]
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

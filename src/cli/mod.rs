@@ -22,6 +22,7 @@ mod failure;
 mod invoke;
 mod payments;
 mod publish;
+mod simulate;
 mod up;
 
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ enum Command {
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
     Audit(audit::AuditArgs),
+    Simulate(simulate::SimulateArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -90,6 +92,7 @@ pub async fn run() -> ExitCode {
         Command::Payments(command) => payments::run(command, &cli.engines).await,
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
+        Command::Simulate(args) => simulate::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,209 @@
+//! Looks for one serial order that explains every decision: strict serialisability, by search.
+//!
+//! In: what the world saw happen, each with when it may have begun and when its effect was first seen. Out: whether some
+//! order of all of it, in which nothing comes before what had ended when it began, gives every payment by the plain rules
+//! the very answer that it got.
+//!
+//! | what happened | began | was seen |
+//! |---|---|---|
+//! | a payment was decided | when its record was first delivered | when its outcome appeared in the store |
+//! | an account changed | at that moment | at that moment |
+//!
+//! Payments of one debtor on one partition also keep their offset order. The state after a set of events doesn't depend
+//! on their order (a balance is a sum; account changes are ordered), so a set that led nowhere is never tried again. Where
+//! nothing was under way the history falls into parts that are searched apart.
+//!
+//! Source: Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with Lowe's memory of dead ends.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::books::{Books, rule};
+
+/// The most sets of events tried before the search gives up on a part.
+const SETS_TRIED_MAX: u32 = 200_000;
+/// The most events in a part: the bits of a set.
+const PART_MAX: usize = 128;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    pub(super) began: u64,
+    pub(super) seen: u64,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    /// A payment got an outcome: none, or the name of a reason.
+    Decided {
+        id: String,
+        debtor: String,
+        creditor: String,
+        amount: i128,
+        currency: &'static str,
+        declined: Option<&'static str>,
+        partition: i32,
+        offset: i64,
+    },
+    /// An account became this in all but its balance.
+    Changed { account: String, books: Books },
+}
+
+/// What the search came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    Explained,
+    /// No order explains it; these are the payments among which the contradiction lies.
+    Unexplained(Vec<String>),
+    /// Too much happened at once to tell.
+    GaveUp,
+}
+
+/// Searches.
+pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) -> Search {
+    events.sort_by_key(|event| (event.began, event.seen));
+    let mut state = opening.clone();
+    let mut parts: Vec<Vec<Event>> = Vec::new();
+    let mut until = 0;
+    for event in events {
+        let seen = event.seen;
+        match parts.last_mut() {
+            Some(part) if event.began <= until => part.push(event),
+            Some(_) | None => parts.push(vec![event]),
+        }
+        until = until.max(seen);
+    }
+    let mut whole = Search::Explained;
+    for mut part in parts {
+        if part.len() > PART_MAX {
+            // The parts after it can't be searched: what this one leads to isn't known to be right.
+            return Search::GaveUp;
+        }
+        part.sort_by_key(|event| (event.seen, offset(event)));
+        let mut order = Order::new(&part);
+        match order.extend(&mut state, 0) {
+            Some(true) => {}
+            Some(false) => return Search::Unexplained(part.iter().filter_map(name).collect()),
+            None => {
+                whole = Search::GaveUp;
+                break;
+            }
+        }
+    }
+    whole
+}
+
+fn offset(event: &Event) -> (i32, i64) {
+    match &event.what {
+        What::Decided { partition, offset, .. } => (*partition, *offset),
+        What::Changed { .. } => (0, 0),
+    }
+}
+
+fn name(event: &Event) -> Option<String> {
+    match &event.what {
+        What::Decided { id, .. } => Some(id.clone()),
+        What::Changed { .. } => None,
+    }
+}
+
+/// The search through one part.
+struct Order<'e> {
+    events: &'e [Event],
+    /// By event: the set of those that must come before it.
+    before: Vec<u128>,
+    all: u128,
+    dead_ends: HashSet<u128>,
+    left: u32,
+}
+
+fn bit(ix: usize) -> u128 {
+    u32::try_from(ix).ok().and_then(|ix| 1_u128.checked_shl(ix)).unwrap_or(0)
+}
+
+impl<'e> Order<'e> {
+    fn new(events: &'e [Event]) -> Self {
+        let before = |event: &Event| {
+            let first = |other: &Event| other.seen < event.began || in_offset_order(other, event);
+            (0..events.len()).filter(|&ix| first(&events[ix])).fold(0, |set, ix| set | bit(ix))
+        };
+        let all = (0..events.len()).fold(0, |set, ix| set | bit(ix));
+        let before = events.iter().map(before).collect();
+        Self { events, before, all, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
+    }
+
+    /// Whether the events not in `done` can follow. On success the state is the one after all of them.
+    fn extend(&mut self, state: &mut BTreeMap<String, Books>, done: u128) -> Option<bool> {
+        if done == self.all {
+            return Some(true);
+        }
+        if self.dead_ends.contains(&done) {
+            return Some(false);
+        }
+        self.left = self.left.checked_sub(1)?;
+        for ix in 0..self.events.len() {
+            if done & bit(ix) != 0 || self.before[ix] & !done != 0 {
+                continue;
+            }
+            let Some(undo) = apply(&self.events[ix].what, state) else { continue };
+            if self.extend(state, done | bit(ix))? {
+                return Some(true);
+            }
+            for (account, books) in undo {
+                match books {
+                    Some(books) => state.insert(account, books),
+                    None => state.remove(&account),
+                };
+            }
+        }
+        self.dead_ends.insert(done);
+        Some(false)
+    }
+}
+
+fn in_offset_order(first: &Event, second: &Event) -> bool {
+    match (&first.what, &second.what) {
+        (
+            What::Decided { debtor: debtor_1, partition: partition_1, offset: offset_1, .. },
+            What::Decided { debtor: debtor_2, partition: partition_2, offset: offset_2, .. },
+        ) => {
+            // A record that was given up and came back later is decided when it comes back.
+            first.seen <= second.seen && debtor_1 == debtor_2 && partition_1 == partition_2 && offset_1 < offset_2
+        }
+        (What::Decided { .. } | What::Changed { .. }, What::Decided { .. } | What::Changed { .. }) => false,
+    }
+}
+
+/// Lets an event happen, if by the rules it could happen now. Returns what it changed, as it was before.
+fn apply(what: &What, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
+    match what {
+        What::Changed { account, books } => {
+            let before = state.get(account).cloned();
+            let balance = before.as_ref().map_or(0, |before| before.balance);
+            if books.standing == super::books::Standing::Closed && balance != 0
+                || books.lowest.is_some_and(|lowest| balance < lowest)
+            {
+                return None;
+            }
+            state.insert(account.clone(), Books { balance, ..books.clone() });
+            Some(vec![(account.clone(), before)])
+        }
+        What::Decided { debtor, creditor, amount, currency, declined, .. } => {
+            let asked = (debtor.as_str(), creditor.as_str(), *amount, *currency);
+            match (rule(asked, state.get(debtor), state.get(creditor)), declined) {
+                (Ok((debited, credited)), None) => {
+                    let mut undo = Vec::with_capacity(2);
+                    for (account, balance) in [(debtor, debited), (creditor, credited)] {
+                        if let Some(books) = state.get_mut(account) {
+                            undo.push((account.clone(), Some(books.clone())));
+                            books.balance = balance;
+                        }
+                    }
+                    Some(undo)
+                }
+                (Err(reason), Some(declined)) if reason == *declined => Some(Vec::new()),
+                (Ok(_) | Err(_), _) => None,
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A deterministic simulation of the whole: many workers over one ledger, with every fault that Lambda, Kafka and
+//! DynamoDB can show, and an auditor that knows what must hold.
+//!
+//! In: a seed, and how many steps the storm lasts. Out: what happened, counted, or the first thing that was wrong with a
+//! shrunk history that leads to it. A **step** is a store call that reaches the store or is refused or lost on its way, or
+//! a delivery to an invocation; what else happens (produced records, account changes, crashes, time) isn't counted.
+//!
+//! | module | what |
+//! |---|---|
+//! | `tape` | every choice, from a seed or from a list |
+//! | `weather` | what may go wrong in this world, and how often |
+//! | `workload` | what clients ask for, and what happens to accounts meanwhile |
+//! | `mapping` | the event source mapping: batches, redelivers, bisects, gives up, rewinds, rebalances |
+//! | `network` | the port to the store, as parcels that the world delivers or loses |
+//! | `world` | what happens next |
+//! | `auditor` | what must hold |
+//! | `mutant` | ways to be wrong, to prove the auditor |
+//! | `shrink` | the shortest history that still goes wrong |
+//!
+//! What is real: the handler `payment-processor` from the event's JSON to its response, and all below it down to the
+//! port; the memory store, which the contract suite holds to DynamoDB's conditions; the outcome's JSON. What is modelled:
+//! the mapping, the network, time, the outbox, changes of accounts.
+//!
+//! Invariants: one seed, one history, on every machine; the auditor shares no rule with the code under test.
+
+mod auditor;
+mod mapping;
+mod mutant;
+mod network;
+mod shrink;
+mod tape;
+mod weather;
+mod workload;
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use mutant::Mutant;
+use tape::Tape;
+use world::World;
+
+/// What to simulate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Simulation {
+    /// Makes the same world again.
+    pub seed: u64,
+    /// How many steps the storm lasts.
+    pub steps: u64,
+    /// A mistake to make.
+    pub mutant: Option<Mutant>,
+}
+
+/// What happened, by name: how often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts(pub BTreeMap<&'static str, u64>);
+
+impl Counts {
+    fn add(&mut self, name: &'static str, count: u64) {
+        let sum = self.0.entry(name).or_default();
+        *sum = sum.saturating_add(count);
+    }
+
+    /// How often this happened.
+    #[must_use]
+    pub fn of(&self, name: &str) -> u64 {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+
+    /// Adds what happened in another world.
+    pub fn merge(&mut self, other: &Self) {
+        other.0.iter().for_each(|(name, count)| self.add(name, *count));
+    }
+}
+
+/// Something that must hold didn't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Where.
+    pub simulation: Simulation,
+    /// What.
+    pub wrong: String,
+    /// A short history that goes wrong, though perhaps in another way.
+    pub history: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Simulation { seed, steps, mutant } = self.simulation;
+        let name = Mutant::ALL.into_iter().find(|(known, _)| Some(*known) == mutant).map(|(_, name)| name);
+        let mutant = name.map(|name| format!(" --mutant {name}")).unwrap_or_default();
+        writeln!(f, "giro simulate --seed {seed} --steps {steps}{mutant}")?;
+        writeln!(f, "{}", self.wrong)?;
+        writeln!(f, "shrunk:")?;
+        self.history.iter().try_for_each(|line| writeln!(f, "  {line}"))
+    }
+}
+
+/// How one world ended.
+struct Ended {
+    wrong: Option<String>,
+    counts: Counts,
+    history: Vec<String>,
+    choices: Vec<u32>,
+}
+
+impl Simulation {
+    /// Simulates one world.
+    ///
+    /// # Errors
+    /// [`Violation`] if something didn't hold, with a shrunk history.
+    pub fn run(self) -> Result<Counts, Box<Violation>> {
+        let ended = self.world(Tape::from_seed(self.seed), false);
+        let Some(wrong) = ended.wrong else { return Ok(ended.counts) };
+        let history = shrink::shrink(self, ended.choices);
+        Err(Box::new(Violation { simulation: self, wrong, history }))
+    }
+
+    /// What happens in this world, line by line: for a person, and to prove that it always happens so.
+    #[must_use]
+    pub fn history(self) -> Vec<String> {
+        let mut ended = self.world(Tape::from_seed(self.seed), true);
+        ended.history.extend(ended.wrong);
+        ended.history
+    }
+
+    /// Whether something goes wrong: what. For those that don't need the shrunk history.
+    #[must_use]
+    pub fn wrong(self) -> Option<String> {
+        self.world(Tape::from_seed(self.seed), false).wrong
+    }
+
+    fn world(self, tape: Tape, recording: bool) -> Ended {
+        let failed = |error: std::io::Error| Ended {
+            wrong: Some(format!("no runtime: {error}")),
+            counts: Counts::default(),
+            history: Vec::new(),
+            choices: Vec::new(),
+        };
+        // The handler's backoff draws from this thread's generator: with it the jitter too is the seed's.
+        fastrand::seed(self.seed);
+        match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
+            Ok(runtime) => runtime.block_on(World::new(tape, self.mutant, recording).run(self.steps)),
+            Err(error) => failed(error),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Ways to be wrong, to prove that the auditor sees them: each is the code under test with one line of it taken back.
+//!
+//! In: what the handler asks of the store and answers to Lambda. Out: what a handler with that mistake would have asked
+//! and answered. They act where the handler meets the world, so nothing of them is in the code that deploys.
+
+use super::network::{Answer, Call, Sent, at_once};
+use crate::domain::plan::AccountUpdate;
+use crate::domain::{AccountId, Decline};
+use crate::store::memory::MemoryStore;
+use crate::store::{Commit, Inspect, StoreError};
+use crate::wire::batch_response::BatchResponse;
+
+/// A mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// A payment is written whether or not its id has an outcome.
+    DropPutCondition,
+    /// A batch's debits are held against what is left at its end, not at each of them.
+    NetOverdraft,
+    /// A transaction of which nothing was heard counts as done.
+    AcknowledgeLostCommit,
+    /// An outcome is published when its transaction is sent.
+    PublishBeforeCommit,
+    /// The first unfinished record of a partition isn't reported.
+    ReportFromSecond,
+    /// A debit doesn't look at the balance.
+    DropBalanceCondition,
+    /// A debit doesn't look at the limit.
+    DropLimitCondition,
+    /// A dead letter of which nothing was heard counts as parked.
+    AcknowledgeLostLetter,
+    /// A dead letter loses the last byte of its value.
+    CutLetter,
+}
+
+impl Mutant {
+    /// Every mistake, by name.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (Self::DropPutCondition, "drop-put-condition"),
+        (Self::NetOverdraft, "net-overdraft"),
+        (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
+        (Self::PublishBeforeCommit, "publish-before-commit"),
+        (Self::ReportFromSecond, "report-from-second"),
+        (Self::DropBalanceCondition, "drop-balance-condition"),
+        (Self::DropLimitCondition, "drop-limit-condition"),
+        (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
+        (Self::CutLetter, "cut-letter"),
+    ];
+
+    /// The mistake of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(mutant, _)| mutant)
+    }
+
+    /// The call that a handler with this mistake would have sent.
+    pub(super) fn call(self, store: &MemoryStore, call: Call) -> Call {
+        match (self, call) {
+            (Self::DropPutCondition, Call::Commit(sent)) => Call::Commit(without_duplicates(store, sent)),
+            (Self::NetOverdraft, Call::Commit(sent)) => Call::Commit(netted(store, sent)),
+            (Self::DropBalanceCondition, Call::Commit(mut sent)) => {
+                sent.updates.iter_mut().for_each(|update| update.balance_min = None);
+                Call::Commit(sent)
+            }
+            (Self::DropLimitCondition, Call::Commit(mut sent)) => {
+                sent.updates.iter_mut().for_each(|update| update.overdraft_limit = None);
+                Call::Commit(sent)
+            }
+            (Self::CutLetter, Call::Park(mut letter)) => {
+                letter.value.as_mut().and_then(Vec::pop);
+                Call::Park(letter)
+            }
+            (_, call) => call,
+        }
+    }
+
+    /// What a handler with this mistake would have taken an answer for.
+    pub(super) fn answer(self, answer: Answer) -> Answer {
+        match (self, answer) {
+            (Self::AcknowledgeLostCommit, Answer::Commit(Err(StoreError::Unavailable(_)))) => {
+                Answer::Commit(Ok(Commit::Applied))
+            }
+            (Self::AcknowledgeLostLetter, Answer::Park(Err(StoreError::Unavailable(_)))) => Answer::Park(Ok(())),
+            (_, answer) => answer,
+        }
+    }
+
+    /// What a handler with this mistake would have answered.
+    pub(super) fn response(self, mut response: BatchResponse) -> BatchResponse {
+        if self == Self::ReportFromSecond {
+            let mut partitions = std::collections::BTreeSet::new();
+            response.failures.retain(|failure| !partitions.insert(failure.item.partition.clone()));
+        }
+        response
+    }
+}
+
+/// The transaction without those payments whose Put would write over what is there: that leaves the same items.
+fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
+    sent.entries.retain(|(request, _)| !matches!(at_once(store.payment(&request.payment.id)), Some(Ok(Some(_)))));
+    sent
+}
+
+/// The transaction in which a debit counts as covered if what is left at its end would do; as it came if that helps none.
+fn netted(store: &MemoryStore, sent: Sent) -> Sent {
+    let mut netted = sent.clone();
+    for (request, verdict) in &mut netted.entries {
+        if *verdict != Err(Decline::InsufficientFunds) {
+            continue;
+        }
+        let payment = &request.payment;
+        let amount = i128::from(payment.amount.minor_units());
+        for (account, net) in [(&payment.debtor, amount.saturating_neg()), (&payment.creditor, amount)] {
+            if add(store, &mut netted.updates, account, net).is_none() {
+                return sent;
+            }
+        }
+        *verdict = Ok(());
+    }
+    let covered = netted.updates.iter().all(|update| {
+        let Some(Ok(Some(account))) = at_once(store.account(&update.account)) else { return false };
+        let left = i128::from(account.balance.minor_units()).saturating_add(update.net);
+        account.overdraft_limit.lowest_balance().is_none_or(|lowest| left >= lowest)
+    });
+    if covered { netted } else { sent }
+}
+
+fn add(store: &MemoryStore, updates: &mut Vec<AccountUpdate>, id: &AccountId, net: i128) -> Option<()> {
+    if let Some(update) = updates.iter_mut().find(|update| update.account == *id) {
+        update.net = update.net.saturating_add(net);
+        update.balance_min = None;
+        update.version = None;
+        return Some(());
+    }
+    let account = at_once(store.account(id))?.ok()??;
+    updates.push(AccountUpdate {
+        account: id.clone(),
+        net,
+        currency: account.currency,
+        overdraft_limit: None,
+        balance_min: None,
+        balance_max: None,
+        version: None,
+    });
+    Some(())
+}

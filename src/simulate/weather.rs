@@ -1,0 +1,62 @@
+//! What may go wrong in one world, and how often: drawn at its start, so that worlds differ more than their events do.
+//!
+//! Half of the faults are off in any one world. A bug that needs calm in one place and storm in another shows itself in
+//! such a swarm of worlds, and hides where every fault strikes all the time.
+
+use super::tape::Tape;
+
+/// How often what goes wrong, in thousandths of the times that it could, or as a weight among the world's events.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Weather {
+    /// A transaction is cancelled because one of its items is busy.
+    pub(super) conflict: u32,
+    /// A call is refused.
+    pub(super) throttle: u32,
+    /// A call never reaches the store.
+    pub(super) lost_before: u32,
+    /// A call is done, and its answer is lost.
+    pub(super) lost_after: u32,
+    /// Of lost calls: the caller hears nothing at all, and waits until its own time is up.
+    pub(super) silent: u32,
+    /// An account is left out of a read's answer.
+    pub(super) unread: u32,
+    /// An invocation gets a deadline that has passed, or nearly.
+    pub(super) stale_deadline: u32,
+    /// A batch is delivered again though all of it was acknowledged.
+    pub(super) again: u32,
+    /// A publisher dies before it has said how far it came.
+    pub(super) publisher_killed: u32,
+    /// Weight: an invocation dies between any two of its calls, or while one is under way.
+    pub(super) crash: u32,
+    /// Weight: a partition gets another poller while its records are being settled.
+    pub(super) rebalance: u32,
+    /// Weight: a partition is read again from an earlier offset.
+    pub(super) rewind: u32,
+    /// Weight: an account is opened, frozen, unfrozen, closed, or gets another limit.
+    pub(super) account_change: u32,
+    /// Weight: an account's item becomes unreadable, and is mended later.
+    pub(super) corrupt: u32,
+}
+
+impl Weather {
+    /// The weather of one world.
+    pub(super) fn draw(tape: &mut Tape) -> Self {
+        let mut upto = |most: u32| if tape.below(2) == 0 { 0 } else { tape.between(1, most) };
+        Self {
+            conflict: upto(300),
+            throttle: upto(100),
+            lost_before: upto(150),
+            lost_after: upto(200),
+            silent: upto(1_000),
+            unread: upto(100),
+            stale_deadline: upto(200),
+            again: upto(200),
+            publisher_killed: upto(300),
+            crash: upto(4),
+            rebalance: upto(4),
+            rewind: upto(2),
+            account_change: upto(5),
+            corrupt: upto(2),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Invocations of the real handler: started by a delivery, polled by the world, ended by their answer, their deadline or
+//! their death.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lambda_runtime::LambdaEvent;
+use tokio::time::Instant;
+
+use super::World;
+use crate::handlers::payment_processor::PaymentProcessor;
+use crate::handlers::unfinished::Unfinished;
+use crate::simulate::auditor::{Place, Wrong};
+use crate::simulate::network::{InvocationId, RemoteLedger};
+use crate::simulate::workload::{Record, TOPIC};
+use crate::wire::batch_response::BatchResponse;
+use crate::wire::kafka_event::KafkaEvent;
+
+/// A deadline long past, as a frozen and thawed sandbox may see it, in milliseconds since 1970.
+const LONG_PAST_MS: u64 = 1_700_000_000_000;
+/// Time enough for anything, in milliseconds that are left.
+const CALM_MS: u64 = 3_600_000;
+
+type Answer = Result<BatchResponse, Unfinished>;
+
+/// An invocation under way.
+pub(super) struct Invocation {
+    id: InvocationId,
+    places: Vec<Place>,
+    future: Pin<Box<dyn Future<Output = Answer>>>,
+    /// When Lambda ends it.
+    killed_at: Instant,
+}
+
+impl World {
+    /// A poller delivers its next batch.
+    pub(super) fn deliver(&mut self, poller: usize) -> Result<(), Wrong> {
+        self.invocations_made = self.invocations_made.saturating_add(1);
+        let id = self.invocations_made;
+        let places = self.mapping.deliver(poller, id, &mut self.tape);
+        if places.is_empty() {
+            return Ok(());
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.counts.add("deliveries", 1);
+        let deadline_ms = if self.calm {
+            CALM_MS
+        } else if self.tape.chance(self.weather.stale_deadline) {
+            self.counts.add("stale deadlines", 1);
+            self.tape.pick([LONG_PAST_MS, 0, 1, 1_000, 1_050])
+        } else {
+            u64::from(self.tape.between(3_000, 8_000))
+        };
+        self.note(|| format!("poller {poller} delivers {places:?} to invocation {id}, {deadline_ms} ms left"));
+        self.auditor.delivered(&places, self.now);
+        let event = self.event(&places)?;
+        let mut context = lambda_runtime::Context::default();
+        context.deadline = deadline_ms;
+        let ledger = RemoteLedger { network: self.network.clone(), invocation: id };
+        let processor = PaymentProcessor::new(ledger, self.mapping.settings.report_failures);
+        let future = Box::pin(async move { processor.handle(LambdaEvent::new(event, context)).await });
+        let left = Duration::from_millis(deadline_ms.min(CALM_MS).max(1_000));
+        let killed_at = Instant::now().checked_add(left).unwrap_or_else(Instant::now);
+        self.invocations.push(Invocation { id, places, future, killed_at });
+        self.poll(id)
+    }
+
+    /// The records at these places as Lambda delivers them.
+    fn event(&self, places: &[Place]) -> Result<KafkaEvent, Wrong> {
+        let mut json = String::from(r#"{"eventSource":"aws:kafka","records":{"#);
+        let mut partition = None;
+        for place in places {
+            let Some(record) = self.mapping.record(*place) else { continue };
+            match partition.replace(place.0) {
+                Some(before) if before == place.0 => json.push(','),
+                Some(_) => json.push_str(&format!(r#"],"{TOPIC}-{}":["#, place.0)),
+                None => json.push_str(&format!(r#""{TOPIC}-{}":["#, place.0)),
+            }
+            json.push_str(&record_json(*place, record));
+        }
+        json.push_str("]}}");
+        serde_json::from_str(&json).map_err(|error| format!("the event can't be read: {error}"))
+    }
+
+    pub(super) fn poll_all(&mut self) -> Result<(), Wrong> {
+        for id in self.invocations.iter().map(|invocation| invocation.id).collect::<Vec<_>>() {
+            self.poll(id)?;
+        }
+        Ok(())
+    }
+
+    /// Lets an invocation go on until it waits for something.
+    pub(super) fn poll(&mut self, id: InvocationId) -> Result<(), Wrong> {
+        let Some(ix) = self.invocations.iter().position(|invocation| invocation.id == id) else { return Ok(()) };
+        let mut context = Context::from_waker(Waker::noop());
+        // Without tokio's budget: its timers would pretend to wait once it is used up.
+        let mut future = tokio::task::unconstrained(&mut self.invocations[ix].future);
+        match Pin::new(&mut future).poll(&mut context) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(answer) => {
+                let invocation = self.invocations.remove(ix);
+                self.answered(invocation, answer)
+            }
+        }
+    }
+
+    fn answered(&mut self, invocation: Invocation, answer: Answer) -> Result<(), Wrong> {
+        let again = self.tape.chance(self.weather.again);
+        let Invocation { id, places, .. } = invocation;
+        let reported: Option<Vec<Place>> = match answer {
+            Ok(response) => {
+                let response = match self.mutant {
+                    Some(mutant) => mutant.response(response),
+                    None => response,
+                };
+                let place = |failure: &crate::wire::batch_response::BatchItemFailure| {
+                    let partition = failure.item.partition.strip_prefix(TOPIC)?.strip_prefix('-')?.parse().ok()?;
+                    Some((partition, failure.item.offset))
+                };
+                let reported: Option<Vec<Place>> = response.failures.iter().map(place).collect();
+                let reported = reported.ok_or("a response names what is no partition of the topic")?;
+                self.note(|| format!("invocation {id} answers, and reports {reported:?}"));
+                if !reported.is_empty() {
+                    self.counts.add("batches reported in part", 1);
+                    if !self.mapping.settings.report_failures {
+                        return Err("failures are listed for a mapping that takes any list for success".into());
+                    }
+                }
+                self.auditor.answered(&places, &reported)?;
+                Some(reported)
+            }
+            Err(error) => {
+                self.note(|| format!("invocation {id} fails: {error}"));
+                self.counts.add("batches failed", 1);
+                None
+            }
+        };
+        if again {
+            self.counts.add("batches delivered again", 1);
+        }
+        self.mapping_answered(id, reported.as_deref(), again);
+        Ok(())
+    }
+
+    fn mapping_answered(&mut self, id: InvocationId, reported: Option<&[Place]>, again: bool) {
+        let given_up = self.mapping.answered(id, reported, again, !self.calm);
+        if !given_up.is_empty() {
+            self.note(|| format!("the mapping gives up {given_up:?}"));
+            self.counts.add("batches given up", 1);
+            self.auditor.gave_up(&given_up);
+        }
+    }
+
+    /// An invocation dies, between two calls or in the middle of some.
+    pub(super) fn crash(&mut self, ix: usize, how: &str) {
+        if ix < self.invocations.len() {
+            let Invocation { id, .. } = self.invocations.remove(ix);
+            self.note(|| format!("invocation {id}: {how}"));
+            self.counts.add("crashes", 1);
+            self.mapping_answered(id, None, false);
+        }
+    }
+
+    /// The mapping hears nothing and goes on, while the invocation is still at work.
+    pub(super) fn forget(&mut self, ix: usize) {
+        if let Some(id) = self.invocations.get(ix).map(|invocation| invocation.id) {
+            self.note(|| format!("the mapping hears nothing of invocation {id}, which goes on"));
+            self.counts.add("invocations forgotten", 1);
+            self.mapping_answered(id, None, false);
+        }
+    }
+
+    /// Lambda ends what is past its time.
+    pub(super) fn kill_overdue(&mut self) {
+        // One that is done in time, and only wasn't asked yet, is asked first.
+        let grace = Duration::from_millis(900);
+        while let Some(ix) = self.invocations.iter().position(|invocation| {
+            invocation.killed_at.checked_add(grace).is_some_and(|at| Instant::now() > at)
+        }) {
+            self.crash(ix, "Lambda ends it, past its time");
+        }
+    }
+}
+
+fn record_json(place: Place, record: &Record) -> String {
+    let text = |bytes: &Option<Vec<u8>>| match bytes {
+        Some(bytes) => format!("\"{}\"", STANDARD.encode(bytes)),
+        None => "null".into(),
+    };
+    let headers = match &record.header {
+        None => "[]".into(),
+        // As Java sends them: signed.
+        Some(bytes) => format!(r#"[{{"trace":{:?}}}]"#, bytes.iter().map(|byte| byte.cast_signed()).collect::<Vec<_>>()),
+    };
+    let (partition, offset) = place;
+    let (key, value) = (text(&record.key), text(&record.value));
+    format!(
+        r#"{{"topic":"{TOPIC}","partition":{partition},"offset":{offset},"timestamp":1,"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":{headers}}}"#
+    )
+}

@@ -1,0 +1,306 @@
+//! One world: what can happen next, and what does.
+//!
+//! In: a tape, and how many steps the storm lasts. Out: what happened, counted, or what was wrong first.
+//!
+//! | what can happen | where |
+//! |---|---|
+//! | a call reaches the store, or an answer its caller; or is lost | `calls` |
+//! | a batch is delivered, an invocation answers, dies, is forgotten | `invocations` |
+//! | an account changes, or can't be read for a while | `accounts` |
+//! | a client produces, a publisher publishes, time passes | here |
+//!
+//! Invariant: one thing happens at a time, and the tape alone says which: the same tape gives the same world.
+
+mod accounts;
+mod calls;
+mod invocations;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::auditor::{Auditor, Wrong, answer_of};
+use super::mapping::Mapping;
+use super::mutant::Mutant;
+use super::network::Network;
+use super::tape::Tape;
+use super::weather::Weather;
+use super::workload::{self, Clients};
+use super::{Counts, Ended};
+use crate::domain::Account;
+use crate::store::memory::MemoryStore;
+use crate::wire;
+use invocations::Invocation;
+
+/// Records that may wait to be read: more would only wait.
+const BACKLOG_MAX: usize = 24;
+/// A world that hasn't come to rest this many happenings after the storm never will.
+const REST_MAX: u32 = 50_000;
+
+/// What can happen next.
+#[derive(Debug, Clone, Copy)]
+enum Happening {
+    Call(u64),
+    Deliver(usize),
+    Produce,
+    Publish,
+    Wait,
+    ChangeAccount,
+    Crash(usize),
+    Forget(usize),
+    Rebalance,
+    Rewind,
+    Corrupt,
+}
+
+/// A world.
+pub(super) struct World {
+    tape: Tape,
+    weather: Weather,
+    /// After the storm: no more faults, no more clients.
+    calm: bool,
+    mapping: Mapping,
+    clients: Clients,
+    network: Network,
+    store: MemoryStore,
+    auditor: Auditor,
+    outbox: Outbox,
+    invocations: Vec<Invocation>,
+    invocations_made: u64,
+    /// Accounts whose item can't be read, as they were.
+    spoilt: BTreeMap<String, Account>,
+    mutant: Option<Mutant>,
+    steps: u64,
+    now: u64,
+    counts: Counts,
+    history: Option<Vec<String>>,
+}
+
+/// The outcomes to publish, in the order in which they were stored, and how far the publisher has come.
+#[derive(Debug, Default)]
+struct Outbox {
+    stored: Vec<String>,
+    published: usize,
+    /// Where a publisher goes on that takes over from one that died.
+    checkpoint: usize,
+}
+
+impl World {
+    pub(super) fn new(mut tape: Tape, mutant: Option<Mutant>, recording: bool) -> Self {
+        let weather = Weather::draw(&mut tape);
+        let mapping = Mapping::draw(&mut tape);
+        let opening = workload::opening(&mut tape);
+        let store = MemoryStore::new();
+        for (id, books) in &opening {
+            if let Some(account) = accounts::account(id, books, 1) {
+                store.insert_account(account);
+            }
+        }
+        Self {
+            tape,
+            weather,
+            calm: false,
+            mapping,
+            clients: Clients::default(),
+            network: Network::default(),
+            store,
+            auditor: Auditor::new(opening),
+            outbox: Outbox::default(),
+            invocations: Vec::new(),
+            invocations_made: 0,
+            spoilt: BTreeMap::new(),
+            mutant,
+            steps: 0,
+            now: 0,
+            counts: Counts::default(),
+            history: recording.then(Vec::new),
+        }
+    }
+
+    /// Lets the storm last this many steps, then all come to rest, and a fresh payment settle.
+    pub(super) async fn run(mut self, steps: u64) -> Ended {
+        let wrong = self.live(steps).await.err();
+        self.counts.add("steps", self.steps);
+        for recorded in self.auditor.outcomes().values() {
+            self.counts.add(answer_of(recorded.outcome.verdict), 1);
+        }
+        self.counts.add("dead letters", u64::try_from(self.auditor.letters()).unwrap_or(u64::MAX));
+        let (counts, history, choices) = (self.counts, self.history.unwrap_or_default(), self.tape.into_taken());
+        Ended { wrong, counts, history, choices }
+    }
+
+    async fn live(&mut self, steps: u64) -> Result<(), Wrong> {
+        while self.steps < steps && !self.tape.ended() {
+            let happenings = self.in_the_storm();
+            let Some(next) = self.tape.weighted(&happenings) else { break };
+            self.happens(next).await?;
+        }
+        self.calm()?;
+        self.come_to_rest().await?;
+        let place = self.mapping.produce(0, Clients::fresh());
+        self.auditor.produced(place, Clients::fresh());
+        self.note(|| format!("a client asks for the fresh payment at {place:?}"));
+        self.come_to_rest().await?;
+        let explained = self.auditor.finish("fresh")?;
+        self.counts.add(if explained { "histories explained" } else { "histories too long to search" }, 1);
+        Ok(())
+    }
+
+    async fn come_to_rest(&mut self) -> Result<(), Wrong> {
+        for _ in 0..REST_MAX {
+            let Some(next) = self.after_the_storm() else { return Ok(()) };
+            self.happens(next).await?;
+        }
+        Err("after the faults stopped, the world doesn't come to rest".into())
+    }
+
+    /// What can happen next, by weight; the plainest first.
+    fn in_the_storm(&self) -> Vec<(u32, Happening)> {
+        let mut all = Vec::with_capacity(16);
+        for (ticket, _, abandoned) in self.network.under_way() {
+            all.push((if abandoned { 3 } else { 12 }, Happening::Call(ticket)));
+        }
+        all.extend(self.mapping.ready().into_iter().map(|poller| (8, Happening::Deliver(poller))));
+        if self.mapping.backlog() < BACKLOG_MAX {
+            all.push((8, Happening::Produce));
+        }
+        if self.outbox.published < self.outbox.stored.len() {
+            all.push((4, Happening::Publish));
+        }
+        all.push((if self.invocations.is_empty() { 0 } else { 2 }, Happening::Wait));
+        for ix in 0..self.invocations.len() {
+            all.push((self.weather.crash, Happening::Crash(ix)));
+            all.push((if self.invocations.len() < 6 { self.weather.crash } else { 0 }, Happening::Forget(ix)));
+        }
+        all.push((self.weather.account_change, Happening::ChangeAccount));
+        all.push((self.weather.rebalance, Happening::Rebalance));
+        all.push((self.weather.rewind, Happening::Rewind));
+        all.push((self.weather.corrupt, Happening::Corrupt));
+        all
+    }
+
+    /// What happens next when nothing goes wrong; nothing once all is at rest.
+    fn after_the_storm(&self) -> Option<Happening> {
+        let call = self.network.under_way().first().map(|(ticket, ..)| Happening::Call(*ticket));
+        let deliver = || self.mapping.ready().first().map(|poller| Happening::Deliver(*poller));
+        let wait = || (!self.invocations.is_empty()).then_some(Happening::Wait);
+        let publish = || (self.outbox.published < self.outbox.stored.len()).then_some(Happening::Publish);
+        call.or_else(deliver).or_else(wait).or_else(publish)
+    }
+
+    fn calm(&mut self) -> Result<(), Wrong> {
+        self.note(|| "the faults stop".into());
+        self.calm = true;
+        self.weather = Weather::default();
+        for id in self.spoilt.keys().cloned().collect::<Vec<_>>() {
+            self.mend(&id);
+        }
+        self.observe()
+    }
+
+    async fn happens(&mut self, happening: Happening) -> Result<(), Wrong> {
+        self.now = self.now.saturating_add(1);
+        match happening {
+            Happening::Call(ticket) => self.call(ticket),
+            Happening::Deliver(poller) => self.deliver(poller),
+            Happening::Produce => {
+                self.produce();
+                Ok(())
+            }
+            Happening::Publish => self.publish(),
+            Happening::Wait => self.wait().await,
+            Happening::ChangeAccount => self.change_account(),
+            Happening::Crash(ix) => {
+                self.crash(ix, "an invocation dies");
+                Ok(())
+            }
+            Happening::Forget(ix) => {
+                self.forget(ix);
+                Ok(())
+            }
+            Happening::Rebalance => {
+                let (partition, poller) = self.mapping.rebalance(&mut self.tape);
+                self.counts.add("rebalances", 1);
+                self.note(|| format!("partition {partition} goes to poller {poller}"));
+                Ok(())
+            }
+            Happening::Rewind => {
+                let (partition, offset) = self.mapping.rewind(&mut self.tape);
+                self.counts.add("rewinds", 1);
+                self.note(|| format!("partition {partition} is read again from {offset}"));
+                Ok(())
+            }
+            Happening::Corrupt => {
+                self.spoil_or_mend();
+                Ok(())
+            }
+        }
+    }
+
+    fn produce(&mut self) {
+        let (partition, record) = self.clients.produce(&mut self.tape, self.mapping.partitions());
+        let place = self.mapping.produce(partition, record.clone());
+        self.note(|| {
+            let value = record.value.as_deref().map_or("nothing".into(), String::from_utf8_lossy);
+            format!("a client produces {place:?}: {value}")
+        });
+        self.counts.add("records", 1);
+        self.auditor.produced(place, record);
+    }
+
+    /// The outbox: outcomes in the order in which they were stored, at least once each.
+    fn publish(&mut self) -> Result<(), Wrong> {
+        let Some(id) = self.outbox.stored.get(self.outbox.published).cloned() else { return Ok(()) };
+        self.outbox.published = self.outbox.published.saturating_add(1);
+        if let Some(recorded) = self.auditor.outcomes().get(&id) {
+            let published = wire::outcome::encode(&recorded.outcome);
+            let (id, answer) = published_answer(&published).ok_or("what was published can't be read")?;
+            self.auditor.published(&id, &answer)?;
+            self.note(|| format!("{id} is published: {answer}"));
+        }
+        self.counts.add("publications", 1);
+        if self.tape.chance(self.weather.publisher_killed) {
+            self.outbox.published = self.outbox.checkpoint;
+            self.counts.add("publishers killed", 1);
+        } else if self.calm || self.tape.below(2) == 0 {
+            self.outbox.checkpoint = self.outbox.published;
+        }
+        Ok(())
+    }
+
+    /// Time passes: backoffs end, deadlines come.
+    async fn wait(&mut self) -> Result<(), Wrong> {
+        let ms = if self.calm { 1_000 } else { self.tape.between(5, 800) };
+        tokio::time::advance(Duration::from_millis(u64::from(ms))).await;
+        self.note(|| format!("{ms} ms pass"));
+        self.kill_overdue();
+        self.poll_all()
+    }
+
+    /// The auditor looks at the store.
+    fn observe(&mut self) -> Result<(), Wrong> {
+        let new = self.auditor.observe(&self.store, self.now)?;
+        for id in &new {
+            let answer = self.auditor.outcomes().get(id).map_or("", |recorded| answer_of(recorded.outcome.verdict));
+            self.note(|| format!("  {id} is {answer}"));
+        }
+        self.outbox.stored.extend(new);
+        Ok(())
+    }
+
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        let now = self.now;
+        if let Some(history) = &mut self.history {
+            history.push(format!("{now:>5} {}", line()));
+        }
+    }
+}
+
+/// The payment id, and `settled` or the reason's name, of a record on `payment-outcomes`.
+fn published_answer(json: &str) -> Option<(String, String)> {
+    let value: serde_json::Value = serde_json::from_str(json).ok()?;
+    let answer = match value.get("reason")?.get("name") {
+        Some(name) => name.as_str()?,
+        None => value.get("status")?.as_str()?,
+    };
+    Some((value.get("payment_id")?.as_str()?.to_owned(), answer.to_owned()))
+}
