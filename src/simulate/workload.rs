@@ -196,7 +196,7 @@ pub(super) fn opening(tape: &mut Tape) -> BTreeMap<String, Books> {
     let fresh = i128::from(FRESH_AMOUNT);
     open(FRESH.0, "EUR", fresh, Some(0));
     open(FRESH.1, "EUR", 0, Some(0));
-    // Never past what a balance can hold: the rich leave 61 units of room, the others take up to 1,507.
+    // Two, since one could not hold it all.
     let (first, second) = (sum.saturating_add(fresh) / 2, sum.saturating_add(fresh));
     open(SETTLEMENT, "EUR", first.saturating_neg(), None);
     open("settlement-2", "EUR", first.saturating_sub(second), None);

@@ -208,9 +208,10 @@ impl Auditor {
         if !same {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }
-        let earlier = self.records.range((place.0, i64::MIN)..place).find(|(before, known)| {
-            let same_debtor = known.record.asks.as_ref().is_some_and(|before| before.debtor == asked.debtor);
-            same_debtor && !known.given_up && !self.finished(**before)
+        let earlier = self.records.range((place.0, i64::MIN)..place).find(|(_, known)| {
+            // An id that names another payment is never decided again: its dead letter has time.
+            let undecided = |before: &Asked| before.debtor == asked.debtor && !self.outcomes.contains_key(&before.id);
+            known.record.asks.as_ref().is_some_and(undecided) && !known.given_up
         });
         if let Some((before, _)) = earlier {
             return Err(format!("{id} at {place:?} was decided before {before:?} of the same debtor"));
