@@ -117,9 +117,8 @@ impl Mapping {
         let unread = |poller: usize| {
             self.partitions.iter().any(|partition| partition.poller == poller && partition.next < partition.log.len())
         };
-        let ready = |&ix: &usize| {
-            self.pollers[ix].under_way.is_none() && (!self.pollers[ix].waiting.is_empty() || unread(ix))
-        };
+        let ready =
+            |&ix: &usize| self.pollers[ix].under_way.is_none() && (!self.pollers[ix].waiting.is_empty() || unread(ix));
         (0..self.pollers.len()).filter(ready).collect()
     }
 

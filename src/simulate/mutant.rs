@@ -3,7 +3,7 @@
 //! In: what the handler asks of the store and answers to Lambda. Out: what a handler with that mistake would have asked
 //! and answered. They act where the handler meets the world, so nothing of them is in the code that deploys.
 
-use super::network::{Answer, Call, Sent, at_once};
+use super::network::{Answer, Call, Sent, at_once, execute};
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{AccountId, Decline};
 use crate::store::memory::MemoryStore;
@@ -53,8 +53,21 @@ impl Mutant {
         Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(mutant, _)| mutant)
     }
 
-    /// The call that a handler with this mistake would have sent.
-    pub(super) fn call(self, store: &MemoryStore, call: Call) -> Call {
+    /// Sends the call that a handler with this mistake would have sent.
+    pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
+        let updates = match &call {
+            Call::Commit(sent) => sent.updates.len(),
+            Call::Read(_) | Call::Park(_) => 0,
+        };
+        let mut answer = execute(store, &self.call(store, call));
+        if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {
+            // The handler knows nothing of the updates that the mistake added.
+            cancelled.accounts.retain(|(ix, _)| *ix < updates);
+        }
+        answer
+    }
+
+    fn call(self, store: &MemoryStore, call: Call) -> Call {
         match (self, call) {
             (Self::DropPutCondition, Call::Commit(sent)) => Call::Commit(without_duplicates(store, sent)),
             (Self::NetOverdraft, Call::Commit(sent)) => Call::Commit(netted(store, sent)),

@@ -249,12 +249,8 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
             Answer::Read(at_once(store.read_accounts(&ids)).unwrap_or_else(|| Err(late())))
         }
         // What a mutant has emptied has nothing left to do.
-        Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => {
-            Answer::Commit(Ok(Commit::Applied))
-        }
-        Call::Commit(sent) => {
-            Answer::Commit(at_once(store.commit(&sent.transaction())).unwrap_or_else(|| Err(late())))
-        }
+        Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),
+        Call::Commit(sent) => Answer::Commit(at_once(store.commit(&sent.transaction())).unwrap_or_else(|| Err(late()))),
         Call::Park(letter) => Answer::Park(at_once(store.park(letter)).unwrap_or_else(|| Err(late()))),
     }
 }

@@ -16,6 +16,7 @@ mod payment_processor;
 mod plan;
 mod scenarios;
 mod settling;
+mod simulation;
 mod stack;
 mod store_contract;
 mod tidy;

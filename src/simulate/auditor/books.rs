@@ -66,6 +66,36 @@ pub(super) fn rule(
     Ok((debited, credited))
 }
 
+/// Whether this reason holds of a payment, whatever other reasons do.
+pub(super) fn holds(
+    reason: &str,
+    asked: (&str, &str, i128, &str),
+    debtor: Option<&Books>,
+    creditor: Option<&Books>,
+) -> bool {
+    let (debtor_id, creditor_id, amount, currency) = asked;
+    let is = |books: Option<&Books>, standing| books.is_some_and(|books| books.standing == standing);
+    let balance = |books: Option<&Books>, net: i128| books.map_or(0, |books| books.balance.saturating_add(net));
+    match reason {
+        "same_account" => debtor_id == creditor_id,
+        "debtor_not_found" => debtor.is_none(),
+        "creditor_not_found" => creditor.is_none(),
+        "debtor_closed" => is(debtor, Standing::Closed),
+        "creditor_closed" => is(creditor, Standing::Closed),
+        "debtor_frozen" => is(debtor, Standing::Frozen),
+        "creditor_frozen" => is(creditor, Standing::Frozen),
+        "currency_mismatch" => [debtor, creditor].into_iter().flatten().any(|books| books.currency != currency),
+        "balance_overflow" => {
+            balance(debtor, amount.saturating_neg()) < i128::from(i64::MIN)
+                || balance(creditor, amount) > i128::from(i64::MAX)
+        }
+        "insufficient_funds" => debtor
+            .and_then(|books| books.lowest)
+            .is_some_and(|lowest| balance(debtor, amount.saturating_neg()) < lowest),
+        _ => false,
+    }
+}
+
 /// What an account is after a change; none if the change isn't allowed, or changes nothing.
 pub(in super::super) fn changed(books: Option<&Books>, change: Change) -> Option<Books> {
     let opened = || Books { currency: "EUR", balance: 0, lowest: Some(0), standing: Standing::Open };

@@ -118,7 +118,11 @@ impl Auditor {
 
     /// The world made an account's item unreadable, or mended it.
     pub(super) fn account_unreadable(&mut self, id: &str, unreadable: bool) {
-        if unreadable { self.unreadable.insert(id.to_owned()) } else { self.unreadable.remove(id) };
+        if unreadable {
+            self.unreadable.insert(id.to_owned())
+        } else {
+            self.unreadable.remove(id)
+        };
     }
 
     pub(super) fn gave_up(&mut self, places: &[Place]) {
@@ -332,9 +336,7 @@ impl Auditor {
         match serial::search(&self.opening, self.events.clone()) {
             Search::Explained => Ok(true),
             Search::GaveUp => Ok(false),
-            Search::Unexplained(ids) => {
-                Err(format!("no serial order explains the decisions on {}", ids.join(" ")))
-            }
+            Search::Unexplained(ids) => Err(format!("no serial order explains the decisions on {}", ids.join(" "))),
         }
     }
 }

@@ -9,6 +9,10 @@
 //! | a payment was decided | when its record was first delivered | when its outcome appeared in the store |
 //! | an account changed | at that moment | at that moment |
 //!
+//! A decline must name the first reason that holds. Only where one of its two accounts was changed while it was being
+//! decided may it name another that holds: the two are then known from two moments, and a decline, which moves nothing,
+//! carries no condition that would make them one.
+//!
 //! Payments of one debtor on one partition also keep their offset order. The state after a set of events doesn't depend
 //! on their order (a balance is a sum; account changes are ordered), so a set that led nowhere is never tried again. Where
 //! nothing was under way the history falls into parts that are searched apart.
@@ -17,7 +21,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::books::{Books, rule};
+use super::books::{Books, holds, rule};
 
 /// The most sets of events tried before the search gives up on a part.
 const SETS_TRIED_MAX: u32 = 200_000;
@@ -110,6 +114,8 @@ fn name(event: &Event) -> Option<String> {
 /// The search through one part.
 struct Order<'e> {
     events: &'e [Event],
+    /// By event: whether it may name any reason that holds.
+    any_reason: Vec<bool>,
     /// By event: the set of those that must come before it.
     before: Vec<u128>,
     all: u128,
@@ -129,7 +135,8 @@ impl<'e> Order<'e> {
         };
         let all = (0..events.len()).fold(0, |set, ix| set | bit(ix));
         let before = events.iter().map(before).collect();
-        Self { events, before, all, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
+        let any_reason = events.iter().map(|event| changed_meanwhile(event, events)).collect();
+        Self { events, any_reason, before, all, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
     }
 
     /// Whether the events not in `done` can follow. On success the state is the one after all of them.
@@ -145,7 +152,7 @@ impl<'e> Order<'e> {
             if done & bit(ix) != 0 || self.before[ix] & !done != 0 {
                 continue;
             }
-            let Some(undo) = apply(&self.events[ix].what, state) else { continue };
+            let Some(undo) = apply(&self.events[ix].what, self.any_reason[ix], state) else { continue };
             if self.extend(state, done | bit(ix))? {
                 return Some(true);
             }
@@ -174,8 +181,20 @@ fn in_offset_order(first: &Event, second: &Event) -> bool {
     }
 }
 
+/// Whether an account of a payment was changed while it was being decided, or its decline rests on two balances.
+fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
+    let What::Decided { debtor, creditor, declined, .. } = &event.what else { return false };
+    let changed = |other: &Event| match &other.what {
+        What::Changed { account, .. } => {
+            (account == debtor || account == creditor) && (event.began..=event.seen).contains(&other.seen)
+        }
+        What::Decided { .. } => false,
+    };
+    matches!(declined, Some("balance_overflow" | "insufficient_funds")) || events.iter().any(changed)
+}
+
 /// Lets an event happen, if by the rules it could happen now. Returns what it changed, as it was before.
-fn apply(what: &What, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
+fn apply(what: &What, any_reason: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
     match what {
         What::Changed { account, books } => {
             let before = state.get(account).cloned();
@@ -202,6 +221,9 @@ fn apply(what: &What, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String
                     Some(undo)
                 }
                 (Err(reason), Some(declined)) if reason == *declined => Some(Vec::new()),
+                (Err(_), Some(declined)) if any_reason => {
+                    holds(declined, asked, state.get(debtor), state.get(creditor)).then(Vec::new)
+                }
                 (Ok(_) | Err(_), _) => None,
             }
         }

@@ -72,11 +72,10 @@ impl World {
         if self.network.under_way().into_iter().any(|(other, _, abandoned)| other == ticket && abandoned) {
             self.counts.add("calls landed after they were given up", 1);
         }
-        let call = match self.mutant {
-            Some(mutant) => mutant.call(&self.store, call),
-            None => call,
+        let mut answer = match self.mutant {
+            Some(mutant) => mutant.execute(&self.store, call),
+            None => execute(&self.store, &call),
         };
-        let mut answer = execute(&self.store, &call);
         if let Answer::Read(Ok(reads)) = &mut answer {
             for read in reads {
                 if self.tape.chance(self.weather.unread) {

@@ -2,6 +2,7 @@
 //! their death.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -99,7 +100,8 @@ impl World {
         let mut context = Context::from_waker(Waker::noop());
         // Without tokio's budget: its timers would pretend to wait once it is used up.
         let mut future = tokio::task::unconstrained(&mut self.invocations[ix].future);
-        match Pin::new(&mut future).poll(&mut context) {
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(&mut context)));
+        match polled.map_err(|_| "the handler panicked")? {
             Poll::Pending => Ok(()),
             Poll::Ready(answer) => {
                 let invocation = self.invocations.remove(ix);
@@ -178,9 +180,11 @@ impl World {
     pub(super) fn kill_overdue(&mut self) {
         // One that is done in time, and only wasn't asked yet, is asked first.
         let grace = Duration::from_millis(900);
-        while let Some(ix) = self.invocations.iter().position(|invocation| {
-            invocation.killed_at.checked_add(grace).is_some_and(|at| Instant::now() > at)
-        }) {
+        while let Some(ix) = self
+            .invocations
+            .iter()
+            .position(|invocation| invocation.killed_at.checked_add(grace).is_some_and(|at| Instant::now() > at))
+        {
             self.crash(ix, "Lambda ends it, past its time");
         }
     }
@@ -194,7 +198,9 @@ fn record_json(place: Place, record: &Record) -> String {
     let headers = match &record.header {
         None => "[]".into(),
         // As Java sends them: signed.
-        Some(bytes) => format!(r#"[{{"trace":{:?}}}]"#, bytes.iter().map(|byte| byte.cast_signed()).collect::<Vec<_>>()),
+        Some(bytes) => {
+            format!(r#"[{{"trace":{:?}}}]"#, bytes.iter().map(|byte| byte.cast_signed()).collect::<Vec<_>>())
+        }
     };
     let (partition, offset) = place;
     let (key, value) = (text(&record.key), text(&record.value));

@@ -1,0 +1,111 @@
+//! The whole under every fault, simulated: seeds that are always the same, seeds that never are, and the proof that the
+//! auditor sees what is wrong.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use giro::simulate::{Counts, Mutant, Simulation};
+
+/// How long fresh seeds are tried: `GIRO_SIMULATE_SECONDS`, which `make test` sets.
+const FRESH_SECONDS: u64 = 20;
+/// Every mistake must be found within as many worlds.
+const MUTANT_SEEDS: u64 = 1_000;
+
+fn simulation(seed: u64) -> Simulation {
+    Simulation { seed, steps: 100, mutant: None }
+}
+
+fn run(seed: u64) -> Counts {
+    simulation(seed).run().unwrap_or_else(|violation| panic!("{violation}"))
+}
+
+#[test]
+fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
+    let mut counts = Counts::default();
+    (0..1_000).for_each(|seed| counts.merge(&run(seed)));
+    assert_eq!(counts.of("histories explained"), 1_000, "{counts:?}");
+    for happening in [
+        "account changes",
+        "accounts left unread",
+        "accounts unreadable",
+        "answers lost",
+        "batches delivered again",
+        "batches failed",
+        "batches given up",
+        "batches reported in part",
+        "callers left waiting",
+        "calls landed after they were given up",
+        "calls lost",
+        "cancelled transactions",
+        "conflicts",
+        "crashes",
+        "dead letters",
+        "invocations forgotten",
+        "publishers killed",
+        "rebalances",
+        "rewinds",
+        "settled",
+        "stale deadlines",
+        "throttles",
+    ] {
+        assert!(counts.of(happening) >= 100, "{happening}: {counts:?}");
+    }
+    for (_, reason, _) in giro::domain::Decline::ALL {
+        assert!(counts.of(reason) > 0, "{reason}: {counts:?}");
+    }
+}
+
+#[test]
+fn fresh_worlds_hold() {
+    let seconds = std::env::var("GIRO_SIMULATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(FRESH_SECONDS));
+    let first = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let mut counts = Counts::default();
+    let mut seed = first;
+    while Instant::now() < until {
+        counts.merge(&run(seed));
+        seed += 1;
+    }
+    println!("{} worlds from seed {first} on, {} steps", seed - first, counts.of("steps"));
+    assert!(counts.of("steps") > 0);
+}
+
+#[test]
+fn a_seed_always_gives_the_same_world() {
+    for seed in 0..20 {
+        let history = simulation(seed).history();
+        assert!(history.len() > 50, "{history:?}");
+        assert_eq!(history, simulation(seed).history(), "seed {seed}");
+        assert_ne!(history, simulation(seed + 1).history());
+    }
+}
+
+#[test]
+fn long_worlds_hold_too() {
+    for seed in 0..10 {
+        let counts =
+            Simulation { seed, steps: 2_000, mutant: None }.run().unwrap_or_else(|violation| panic!("{violation}"));
+        assert!(counts.of("steps") >= 2_000);
+    }
+}
+
+#[test]
+fn the_auditor_sees_every_mistake() {
+    for (mutant, name) in Mutant::ALL {
+        let mistaken = |seed| Simulation { seed, steps: 100, mutant: Some(mutant) };
+        let found = (0..MUTANT_SEEDS).find(|&seed| mistaken(seed).wrong().is_some());
+        let seed = found.unwrap_or_else(|| panic!("{name} isn't seen in {MUTANT_SEEDS} worlds"));
+        println!("{name}: seed {seed}: {}", mistaken(seed).wrong().unwrap());
+    }
+}
+
+#[test]
+fn a_violation_prints_what_replays_it_and_a_shrunk_history() {
+    let mistaken = Simulation { seed: 0, steps: 100, mutant: Some(Mutant::CutLetter) };
+    let found = (0..MUTANT_SEEDS).find_map(|seed| Simulation { seed, ..mistaken }.run().err());
+    let violation = found.expect("a cut letter is seen");
+    let seed = violation.simulation.seed;
+    let text = violation.to_string();
+    assert!(text.starts_with(&format!("giro simulate --seed {seed} --steps 100 --mutant cut-letter\n")), "{text}");
+    let whole = violation.simulation.history().len();
+    assert!(violation.history.len() <= 10 && violation.history.len() <= whole, "{text}");
+}
