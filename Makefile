@@ -1,6 +1,6 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test bench lean fmt tools
+.PHONY: demo test bench simulate mutants lean fmt tools
 
 # The main job on one machine: Kafka in, DynamoDB out, every payment accounted for.
 demo:
@@ -15,6 +15,15 @@ test:
 bench: lean
 	cargo bench --bench settle
 	cargo bench --bench footprint
+
+# Twenty thousand simulated worlds under every fault. What goes wrong is printed with the line that replays it.
+simulate:
+	cargo build --bin giro
+	cargo run --quiet --bin giro -- simulate --seeds 20000 $(ARGS)
+
+# Changes the rules and the stores one place at a time, and sees whether a test notices. Hours; docs/reliability.md.
+mutants:
+	./scripts/mutants.sh $(ARGS)
 
 # The handlers as Lambda runs them, for this machine's architecture.
 lean:

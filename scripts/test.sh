@@ -27,7 +27,8 @@ fi
 step "tests"
 mkdir -p target
 cargo test --quiet --no-run
-cargo test 2>&1 | tee target/test.log
+# Two minutes of worlds that nobody has seen before.
+GIRO_SIMULATE_SECONDS="${GIRO_SIMULATE_SECONDS:-120}" cargo test 2>&1 | tee target/test.log
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib

@@ -74,7 +74,7 @@ impl Clients {
         };
         let partition = match &record.asks {
             // As Kafka does it: a debtor has one partition. Some clients get the key wrong.
-            Some(asked) if !tape.chance(100) => bucket(&asked.debtor, partitions),
+            Some(asked) if !tape.chance(200) => bucket(&asked.debtor, partitions),
             Some(_) | None => tape.index(partitions),
         };
         let header = tape.chance(100).then(|| vec![1, 255, 0]);
@@ -218,11 +218,11 @@ pub(super) enum Change {
 /// A change to ask for, of one of the busy accounts.
 pub(super) fn account_change(tape: &mut Tape) -> (&'static str, Change) {
     let id = BUSY[tape.index(BUSY.len())];
-    match tape.below(12) {
+    match tape.below(16) {
         0..3 => (id, Change::Freeze),
         3..8 => (id, Change::Unfreeze),
         8 => (id, Change::Close),
-        9..11 => (id, Change::Limit(tape.pick([0, 20, 50, 100]))),
+        9..15 => (id, Change::Limit(tape.pick([0, 20, 50, 100]))),
         _ => ("late", Change::Open),
     }
 }
