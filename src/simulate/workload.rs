@@ -96,7 +96,7 @@ impl Clients {
     fn new_payment(&mut self, tape: &mut Tape) -> Asked {
         self.payments = self.payments.saturating_add(1);
         let at = tape.index(BUSY.len());
-        let other = |step: usize| BUSY[at.saturating_add(step) % BUSY.len()];
+        let other = |step: usize| BUSY[at.saturating_add(step).checked_rem(BUSY.len()).unwrap_or(0)];
         let (debtor, creditor) = match tape.below(20) {
             // Round and round.
             0..6 => (BUSY[at], other(1)),

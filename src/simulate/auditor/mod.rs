@@ -323,14 +323,15 @@ impl Auditor {
     /// What must hold when all is at rest. Returns whether the search for a serial order came to an end.
     pub(super) fn finish(&self, fresh: &str) -> Result<bool, Wrong> {
         for (place, known) in &self.records {
-            if !known.given_up && !(known.acknowledged && self.finished(*place)) {
+            let ended = known.given_up || (known.acknowledged && self.finished(*place));
+            if !ended {
                 return Err(format!("{place:?} has no end: nothing was reported of it, and nothing holds it"));
             }
         }
         if let Some(id) = self.outcomes.keys().find(|id| !self.published.contains(*id)) {
             return Err(format!("the outcome of {id} was never published"));
         }
-        if !self.outcomes.get(fresh).is_some_and(|recorded| recorded.outcome.verdict.is_ok()) {
+        if self.outcomes.get(fresh).is_none_or(|recorded| recorded.outcome.verdict.is_err()) {
             return Err("after the faults stopped, a fresh payment was not settled".into());
         }
         match serial::search(&self.opening, self.events.clone()) {

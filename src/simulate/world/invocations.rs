@@ -64,7 +64,7 @@ impl World {
         let ledger = RemoteLedger { network: self.network.clone(), invocation: id };
         let processor = PaymentProcessor::new(ledger, self.mapping.settings.report_failures);
         let future = Box::pin(async move { processor.handle(LambdaEvent::new(event, context)).await });
-        let left = Duration::from_millis(deadline_ms.min(CALM_MS).max(1_000));
+        let left = Duration::from_millis(deadline_ms.clamp(1_000, CALM_MS));
         let killed_at = Instant::now().checked_add(left).unwrap_or_else(Instant::now);
         self.invocations.push(Invocation { id, places, future, killed_at });
         self.poll(id)
