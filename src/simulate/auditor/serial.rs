@@ -13,7 +13,7 @@
 //! decided may it name another that holds: the two are then known from two moments, and a decline, which moves nothing,
 //! carries no condition that would make them one.
 //!
-//! Payments of one debtor on one partition also keep their offset order. The state after a set of events doesn't depend
+//! Payments of one debtor on one partition also keep their offset order, but for such declines. The state after a set of events doesn't depend
 //! on their order (a balance is a sum; account changes are ordered), so a set that led nowhere is never tried again. Where
 //! nothing was under way the history falls into parts that are searched apart.
 //!
@@ -129,13 +129,16 @@ fn bit(ix: usize) -> u128 {
 
 impl<'e> Order<'e> {
     fn new(events: &'e [Event]) -> Self {
-        let before = |event: &Event| {
-            let first = |other: &Event| other.seen < event.began || in_offset_order(other, event);
-            (0..events.len()).filter(|&ix| first(&events[ix])).fold(0, |set, ix| set | bit(ix))
+        let loose: Vec<bool> = events.iter().map(|event| changed_meanwhile(event, events)).collect();
+        let before = |at: usize| {
+            let (event, in_order) = (&events[at], |ix: usize| !loose[at] && !loose[ix]);
+            let first =
+                |ix: usize| events[ix].seen < event.began || (in_order(ix) && in_offset_order(&events[ix], event));
+            (0..events.len()).filter(|&ix| first(ix)).fold(0, |set, ix| set | bit(ix))
         };
         let all = (0..events.len()).fold(0, |set, ix| set | bit(ix));
-        let before = events.iter().map(before).collect();
-        let any_reason = events.iter().map(|event| changed_meanwhile(event, events)).collect();
+        let before = (0..events.len()).map(before).collect();
+        let any_reason = events.iter().zip(&loose).map(|(event, loose)| *loose || rests_on_balances(event)).collect();
         Self { events, any_reason, before, all, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
     }
 
@@ -181,16 +184,24 @@ fn in_offset_order(first: &Event, second: &Event) -> bool {
     }
 }
 
-/// Whether an account of a payment was changed while it was being decided, or its decline rests on two balances.
+/// Whether this is a decline of which an account was changed while it was being decided.
 fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
-    let What::Decided { debtor, creditor, declined, .. } = &event.what else { return false };
+    let What::Decided { debtor, creditor, declined: Some(_), .. } = &event.what else { return false };
     let changed = |other: &Event| match &other.what {
         What::Changed { account, .. } => {
             (account == debtor || account == creditor) && (event.began..=event.seen).contains(&other.seen)
         }
         What::Decided { .. } => false,
     };
-    matches!(declined, Some("balance_overflow" | "insufficient_funds")) || events.iter().any(changed)
+    events.iter().any(changed)
+}
+
+/// Whether this is a decline that rests on two balances, which may be known from two moments.
+fn rests_on_balances(event: &Event) -> bool {
+    match &event.what {
+        What::Decided { declined, .. } => matches!(declined, Some("balance_overflow" | "insufficient_funds")),
+        What::Changed { .. } => false,
+    }
 }
 
 /// Lets an event happen, if by the rules it could happen now. Returns what it changed, as it was before.
