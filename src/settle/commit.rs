@@ -96,6 +96,7 @@ impl Work<'_> {
                     let same = self.batch.requests()[request].payment.fingerprint() == recorded.fingerprint;
                     self.found[request] = Some(if same { End::Replayed } else { End::IdReused });
                     self.recorded.insert(request, recorded.fingerprint);
+                    self.stale.extend(<[usize; 2]>::from(self.batch.parties(request)));
                 }
                 Err(expected) => {
                     self.unreadable.insert(request);

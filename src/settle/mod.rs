@@ -27,7 +27,7 @@ use std::collections::{HashMap, HashSet};
 use tokio::time::Instant;
 
 use crate::domain::plan::{TRANSACTION_ITEMS_MAX, plan};
-use crate::domain::{Account, Batch, Fingerprint, RequestIx, Timestamp, Verdict};
+use crate::domain::{Account, AccountIx, Batch, Fingerprint, RequestIx, Timestamp, Verdict};
 use crate::store::{AccountRead, Ledger, StoreError};
 
 pub use backoff::Backoff;
@@ -70,6 +70,10 @@ pub async fn settle<L: Ledger>(
     work.fault = prefetch::prefetch(ledger, batch.accounts(), &mut work.accounts, until, &mut backoff).await;
     let mut rounds: u32 = 0;
     loop {
+        if work.forget_stale() {
+            let fault = prefetch::prefetch(ledger, batch.accounts(), &mut work.accounts, until, &mut backoff).await;
+            work.fault = fault.or(work.fault);
+        }
         let pending = work.pending();
         if pending.is_empty() || Instant::now() >= until {
             break;
@@ -98,6 +102,9 @@ struct Work<'b> {
     recorded: HashMap<RequestIx, Fingerprint>,
     /// Requests whose stored payment can't be read.
     unreadable: HashSet<RequestIx>,
+    /// Accounts that a replayed payment may have changed since they were read: of another worker's doing, or of our own
+    /// whose answer was lost.
+    stale: HashSet<AccountIx>,
     fault: Option<StoreError>,
 }
 
@@ -109,8 +116,27 @@ impl<'b> Work<'b> {
             found: vec![None; batch.requests().len()],
             recorded: HashMap::new(),
             unreadable: HashSet::new(),
+            stale: HashSet::new(),
             fault: None,
         }
+    }
+
+    /// Marks the stale accounts that something left to decide rests on as unread. Returns whether there are any.
+    ///
+    /// A decline carries no condition that would find out: it would stand on a balance from before payments that come
+    /// before it.
+    fn forget_stale(&mut self) -> bool {
+        let stale = std::mem::take(&mut self.stale);
+        let left = |ix: &RequestIx| self.found[*ix].is_none() && self.batch.leader(*ix) == *ix;
+        let parties = |ix: RequestIx| <[AccountIx; 2]>::from(self.batch.parties(ix));
+        let again: Vec<AccountIx> = match stale.is_empty() {
+            true => Vec::new(),
+            false => (0..self.found.len()).filter(left).flat_map(parties).filter(|ix| stale.contains(ix)).collect(),
+        };
+        for &account in &again {
+            self.accounts[account] = AccountRead::Unread;
+        }
+        !again.is_empty()
     }
 
     /// The requests still to be committed, in order.

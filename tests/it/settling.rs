@@ -304,3 +304,16 @@ async fn payments_of_one_debtor_are_never_decided_out_of_order() {
         assert_eq!((settled, of_a0[settled..].iter().any(|settled| *settled)), (10, false), "seed {seed}");
     }
 }
+
+/// Found by the simulation, seed 7256: the credit was replayed, and the debit after it declined on the balance before.
+#[tokio::test(start_paused = true)]
+async fn a_debit_after_a_replayed_credit_sees_its_money() {
+    let store = store_of(2, Faults::default());
+    let funding = request(0, 1, "k1", "a0", "merchant", 63);
+    let first = Batch::new(vec![funding.clone()]);
+    let second = Batch::new(vec![funding, request(0, 2, "k2", "merchant", "a1", 27)]);
+    // Both read before either commits.
+    let (one, two) = tokio::join!(settle_within(&store, &first, 20, 1), settle_within(&store, &second, 20, 2));
+    assert_eq!(one.ends, [SETTLED]);
+    assert_eq!(two.ends, [End::Replayed, SETTLED]);
+}
