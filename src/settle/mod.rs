@@ -147,10 +147,18 @@ impl<'b> Work<'b> {
         let mut stopped: HashSet<(&str, i32)> = HashSet::new();
         let mut pending = Vec::new();
         for (ix, request) in self.batch.requests().iter().enumerate() {
-            if self.found[ix].is_some() || self.batch.leader(ix) != ix {
+            let leader = self.batch.leader(ix);
+            if self.found[leader].is_some() {
                 continue;
             }
             let partition = (&*request.source.topic, request.source.partition);
+            if leader != ix {
+                // It has its end when its leader has: where that one is stopped, perhaps on another partition, so is it.
+                if pending.binary_search(&leader).is_err() {
+                    stopped.insert(partition);
+                }
+                continue;
+            }
             if self.unreadable.contains(&ix) || !self.readable(ix) {
                 stopped.insert(partition);
             }
