@@ -38,6 +38,10 @@ use crate::domain::Header;
 
 /// How long to leave a broker alone after it refused.
 const RECONSIDER: Duration = Duration::from_millis(100);
+/// How long one question to a broker may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a broker may take to find the group's coordinator; a fresh one creates the topic of offsets first.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a poller is to do: the event source mapping.
 #[derive(Debug, Clone)]
@@ -121,7 +125,7 @@ impl Pollers {
         for poller in 0..pollers {
             let own: Vec<i32> = (0..mapping.partitions).skip(poller).step_by(pollers).collect();
             let poller = Poller {
-                consumer: consumer(&mapping, &own)?,
+                consumer: consumer(&mapping, &own).await?,
                 lambda: lambda.clone(),
                 deliveries: Deliveries::new(mapping.report_batch_item_failures),
                 committed: BTreeMap::new(),
@@ -159,7 +163,7 @@ impl Pollers {
     }
 }
 
-fn consumer(mapping: &Mapping, partitions: &[i32]) -> anyhow::Result<StreamConsumer> {
+async fn consumer(mapping: &Mapping, partitions: &[i32]) -> anyhow::Result<StreamConsumer> {
     let consumer: StreamConsumer = super::kafka::client_config(&mapping.bootstrap_servers)?
         .set("group.id", &mapping.consumer_group)
         .set("enable.auto.commit", "false")
@@ -170,12 +174,43 @@ fn consumer(mapping: &Mapping, partitions: &[i32]) -> anyhow::Result<StreamConsu
         // Read ahead about as much as the next batches take, not the whole topic.
         .set("queued.max.messages.kbytes", "16384")
         .create()?;
-    let mut assignment = TopicPartitionList::new();
+    let mut own = TopicPartitionList::new();
     for &partition in partitions {
-        assignment.add_partition_offset(&mapping.topic, partition, Offset::Stored)?;
+        own.add_partition(&mapping.topic, partition);
     }
-    consumer.assign(&assignment)?;
-    Ok(consumer)
+    let assigning = tokio::task::spawn_blocking(move || {
+        let assignment = starting_points(&consumer, own)?;
+        consumer.assign(&assignment)?;
+        Ok(consumer)
+    });
+    assigning.await?
+}
+
+/// Where to start in each partition: at the group's committed offset, else at the oldest record.
+///
+/// Asked here and not left to the client (`Offset::Stored`): a broker that is still electing the group's coordinator
+/// answers `NotCoordinator`, after which the client leaves the partition alone for good.
+fn starting_points(consumer: &StreamConsumer, own: TopicPartitionList) -> anyhow::Result<TopicPartitionList> {
+    let deadline = std::time::Instant::now().checked_add(COORDINATOR_TIMEOUT);
+    let mut committed = loop {
+        let cause = match consumer.committed_offsets(own.clone(), ASK_TIMEOUT) {
+            Ok(committed) => match committed.elements().iter().find_map(|partition| partition.error().err()) {
+                None => break committed,
+                Some(error) => error,
+            },
+            Err(error) => error,
+        };
+        if deadline.is_none_or(|deadline| std::time::Instant::now() > deadline) {
+            return Err(cause).context("asking Kafka for the group's committed offsets");
+        }
+        std::thread::sleep(RECONSIDER);
+    };
+    for (topic, partition) in own.to_topic_map().into_keys() {
+        if committed.find_partition(&topic, partition).is_some_and(|found| found.offset() == Offset::Invalid) {
+            committed.set_partition_offset(&topic, partition, Offset::Beginning)?;
+        }
+    }
+    Ok(committed)
 }
 
 struct Poller {
@@ -332,4 +367,29 @@ fn polled(record: &BorrowedMessage<'_>) -> Polled {
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+
+    /// A fresh broker answers so while it elects the group's coordinator. The poller then never got a record.
+    #[tokio::test]
+    async fn a_broker_without_a_coordinator_yet_is_asked_again() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR; 3]);
+        let consumer: StreamConsumer = super::super::kafka::client_config(&cluster.bootstrap_servers())
+            .unwrap()
+            .set("group.id", "g")
+            .create()
+            .unwrap();
+        let mut own = TopicPartitionList::new();
+        own.add_partition("t", 0);
+        let start = starting_points(&consumer, own).unwrap();
+        assert_eq!(start.find_partition("t", 0).unwrap().offset(), Offset::Beginning);
+    }
 }
