@@ -8,10 +8,13 @@
 use crate::store::Tables;
 
 /// The variables of each function, in the order in which they are read.
-pub const VARIABLES: [(&str, &[&str]); 1] = [(
-    "payment-processor",
-    &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
-)];
+pub const VARIABLES: [(&str, &[&str]); 2] = [
+    (
+        "payment-processor",
+        &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
+    ),
+    ("ledger-auditor", &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE]),
+];
 
 const ACCOUNTS_TABLE: &str = "ACCOUNTS_TABLE";
 const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
@@ -68,6 +71,19 @@ impl FromEnv for PaymentProcessorConfig {
             partial_batch_response: reader.flag(PARTIAL_BATCH_RESPONSE),
             requests_partitions: reader.count(REQUESTS_PARTITIONS, 1),
         }
+    }
+}
+
+/// What `ledger-auditor` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LedgerAuditorConfig {
+    /// The tables.
+    pub tables: Tables,
+}
+
+impl FromEnv for LedgerAuditorConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self { tables: reader.tables() }
     }
 }
 
@@ -179,5 +195,6 @@ mod tests {
     fn the_list_of_variables_is_what_is_read() {
         let listed = |function| VARIABLES.iter().find(|(name, _)| *name == function).unwrap().1;
         assert_eq!(asked::<PaymentProcessorConfig>(), listed("payment-processor"));
+        assert_eq!(asked::<LedgerAuditorConfig>(), listed("ledger-auditor"));
     }
 }

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`payment_processor`] | settles batches of payment requests |
+//! | [`ledger_auditor`] | proves on a schedule that the ledger adds up |
 //! | [`clock`] | now, and until when |
 //! | [`tally`] | the one log line of an invocation |
 //! | [`unfinished`] | the error of an invocation that Lambda must repeat |
@@ -10,6 +11,7 @@
 //! Architecture invariant: handlers know the store's port, never DynamoDB.
 
 pub mod clock;
+pub mod ledger_auditor;
 pub mod payment_processor;
 pub mod tally;
 pub mod unfinished;

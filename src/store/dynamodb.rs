@@ -15,6 +15,7 @@
 mod accounts;
 mod fault;
 mod inspect;
+mod survey;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -215,13 +216,11 @@ fn count(counter: &AtomicU64) {
 }
 
 fn add(counter: &AtomicU64, consumed: &[ConsumedCapacity]) {
-    #[expect(
-        clippy::as_conversions,
-        clippy::float_arithmetic,
-        reason = "DynamoDB tells units as a small float of halves"
-    )]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are small and never below zero")]
-    let milliunits =
-        |consumed: &ConsumedCapacity| (consumed.capacity_units().unwrap_or_default() * 1_000.0).round() as u64;
     counter.fetch_add(consumed.iter().map(milliunits).sum(), Ordering::Relaxed);
+}
+
+#[expect(clippy::as_conversions, clippy::float_arithmetic, reason = "DynamoDB tells units as a small float of halves")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are small and never below zero")]
+fn milliunits(consumed: &ConsumedCapacity) -> u64 {
+    (consumed.capacity_units().unwrap_or_default() * 1_000.0).round() as u64
 }

@@ -8,6 +8,7 @@
 //! first, so that concurrent callers interleave.
 
 mod inspect;
+mod survey;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +55,7 @@ struct State {
     usage: Usage,
     random: fastrand::Rng,
     late: Vec<Late>,
+    damage: survey::Damage,
 }
 
 /// A transaction that will happen after some more calls.
@@ -83,6 +85,7 @@ impl MemoryStore {
             usage: Usage::default(),
             random: fastrand::Rng::with_seed(faults.seed),
             late: Vec::new(),
+            damage: survey::Damage::default(),
         };
         Self { faults, state: Arc::new(Mutex::new(state)) }
     }

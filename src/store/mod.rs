@@ -2,6 +2,7 @@
 //!
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`Inspect`]: whole-item reads for people and the audit.
+//! - [`Survey`]: whole tables, a page at a time, for the audit beside payments in flight.
 //! - [`OpenAccounts`]: opening accounts, and giving them credit lanes.
 //!
 //! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
@@ -14,8 +15,11 @@
 pub mod dynamodb;
 pub mod items;
 pub mod memory;
+mod survey;
 
 use std::future::Future;
+
+pub use survey::{Page, Segment, Survey, Surveyed, Table};
 
 use crate::domain::plan::Transaction;
 use crate::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source};

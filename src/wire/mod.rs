@@ -10,6 +10,7 @@
 //! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can panic,
 //! whatever bytes come in.
 
+pub mod audit_result;
 pub mod batch_response;
 pub mod kafka_event;
 pub mod outcome;

@@ -10,6 +10,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod auditing;
 mod cargo_lambda;
 mod cli;
 mod payment_processor;

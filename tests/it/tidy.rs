@@ -42,12 +42,13 @@ fn names(text: &str) -> Vec<String> {
 }
 
 /// Who may know whom, by folder: the beginnings of the paths that it may name. `bin` and the local tools may name all.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("src/domain", &["domain"]),
     ("src/wire", &["domain", "wire"]),
     ("src/store", &["domain", "store", "wire::never"]),
     ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
-    ("src/handlers", &["domain", "settle", "handlers", "wire", "store::Ledger", "store::Usage"]),
+    ("src/audit", &["domain", "audit", "settle::Backoff", "store::{"]),
+    ("src/handlers", &["audit", "domain", "settle", "handlers", "wire", "store::Ledger", "store::Usage", "store::Survey", "store::{", "telemetry"]),
     ("src/config.rs", &["store::Tables"]),
     ("src/telemetry.rs", &[]),
     ("src/aws.rs", &[]),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountId, Currency, LaneId, PaymentId};
+use crate::domain::{AccountId, Currency, LaneId, PaymentId, Source};
 
 /// Something that doesn't add up. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,17 @@ pub enum Finding {
         account: AccountId,
         /// The sum of its postings.
         expected: i128,
+        /// Its balance.
+        found: i128,
+    },
+    /// The balance of a busy account is not one that its payments can have made at that moment.
+    Range {
+        /// The account.
+        account: AccountId,
+        /// The least that they can have made.
+        lowest: i128,
+        /// The most.
+        highest: i128,
         /// Its balance.
         found: i128,
     },
@@ -65,6 +76,61 @@ pub enum Finding {
         /// The account.
         account: AccountId,
     },
+    /// An item is not one that this version can read.
+    Unreadable {
+        /// Of which table.
+        table: &'static str,
+        /// Its key, as far as it is text.
+        key: String,
+        /// The attribute that isn't as it must be, and what was expected.
+        expected: String,
+    },
+    /// A dead letter is not whole.
+    Letter {
+        /// The record that was set aside.
+        source: Source,
+        /// How many of its parts are there.
+        found: usize,
+        /// How many there must be; only the first part says.
+        expected: Option<usize>,
+    },
+}
+
+impl Finding {
+    /// The name of what was found, for alarms and searches: never reused, never renamed.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotZero { .. } => "not_zero",
+            Self::Balance { .. } => "balance",
+            Self::Range { .. } => "balance_range",
+            Self::BelowLimit { .. } => "below_limit",
+            Self::Lane { .. } => "lane",
+            Self::NoLane { .. } => "no_lane",
+            Self::StrayLane { .. } => "stray_lane",
+            Self::NoAccount { .. } => "no_account",
+            Self::Currency { .. } => "currency",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Letter { .. } => "dead_letter",
+        }
+    }
+
+    /// What is at fault, by its ids alone: no balance, no amount, no text that came from outside unescaped.
+    #[must_use]
+    pub fn at_fault(&self) -> String {
+        match self {
+            Self::NotZero { currency, .. } => format!("currency {currency}"),
+            Self::Balance { account, .. } | Self::Range { account, .. } | Self::BelowLimit { account, .. } => {
+                format!("account {account}")
+            }
+            Self::Lane { lane, .. } | Self::NoLane { lane } | Self::StrayLane { lane, .. } => format!("lane {lane}"),
+            Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
+                format!("payment {payment}, account {account}")
+            }
+            Self::Unreadable { table, key, .. } => format!("table {table}, key {key:?}"),
+            Self::Letter { source, .. } => format!("dead letter {source}"),
+        }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -73,6 +139,9 @@ impl fmt::Display for Finding {
             Self::NotZero { currency, sum } => write!(f, "the balances in {currency} sum to {sum}, not to 0"),
             Self::Balance { account, expected, found } => {
                 write!(f, "account {account}: its settled payments make {expected}, its balance is {found}")
+            }
+            Self::Range { account, lowest, highest, found } => {
+                write!(f, "account {account}: its settled payments make {lowest} to {highest}, its balance is {found}")
             }
             Self::BelowLimit { account, lowest, found } => {
                 write!(f, "account {account}: its balance is {found}, and may not be below {lowest}")
@@ -88,6 +157,11 @@ impl fmt::Display for Finding {
             Self::Currency { payment, account } => {
                 write!(f, "payment {payment} is settled, and its account {account} is of another currency")
             }
+            Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key:?}: {expected}"),
+            Self::Letter { source, found, expected: Some(expected) } => {
+                write!(f, "dead letter {source} has {found} of its {expected} parts")
+            }
+            Self::Letter { source, expected: None, .. } => write!(f, "dead letter {source} lacks its first part"),
         }
     }
 }

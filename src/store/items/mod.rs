@@ -10,6 +10,7 @@ pub mod account;
 pub mod dead_letter;
 pub mod lane;
 pub mod payment;
+pub mod survey;
 
 use std::collections::HashMap;
 use std::fmt::Display;
