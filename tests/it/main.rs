@@ -13,6 +13,7 @@
 mod auditing;
 mod cargo_lambda;
 mod cli;
+mod lanes;
 mod payment_processor;
 mod plan;
 mod scenarios;
