@@ -39,7 +39,9 @@ pub(super) async fn sweep<S: Survey>(
     loop {
         let ready = pace.ready();
         if ready > until || Instant::now() >= until {
-            return Err(stopped(items, None));
+            // What is in flight ends by the deadline too, and may know why no more has come.
+            let pages: Vec<(Segment, Result<Page<S::Mark>, StoreError>)> = in_flight.collect().await;
+            return Err(stopped(items, pages.into_iter().find_map(|(_, page)| page.err())));
         }
         tokio::select! {
             // A page that has come first tells what it cost.

@@ -381,9 +381,10 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
                 let credit = request(ix, &format!("s{ix}"), "bank", "shop", 10);
                 let entries = vec![Entry { request: &credit, verdict: Ok(()), creditor_lane: Some(0) }];
                 let credited = vec![update("bank", None, -10), update("shop", Some(0), 10)];
-                let sweep = vec![update("shop", Some(0), -10), update("shop", None, 10)];
+                let taken = AccountUpdate { balance_min: Some(10), ..update("shop", Some(0), -10) };
+                let sweep = vec![taken, update("shop", None, 10)];
                 for (entries, updates) in [(entries, credited), (vec![], sweep)] {
-                    // With its conditions, a transaction that is lost or late is no matter: money is never half moved.
+                    // A transaction that is lost or late is no matter: it happens whole or not at all.
                     let transaction = Transaction { entries, updates, decided_at: Timestamp::EPOCH };
                     let _ = store.commit(&transaction).await;
                 }
