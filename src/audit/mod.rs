@@ -53,7 +53,8 @@ pub struct Audited {
 /// [`StoreError::Corrupt`] if the store refuses to be read at all. All else that stands in the way is tried again until
 /// the deadline, and then told in [`Audited::stopped`].
 pub async fn audit(ledger: &impl Survey, mut pace: Pace, until: Instant) -> Result<Audited, StoreError> {
-    let mut under_way = UnderWay { ledger, pace: &mut pace, until, running: Running::new(Books::default()), letters: 0 };
+    let mut under_way =
+        UnderWay { ledger, pace: &mut pace, until, running: Running::new(Books::default()), letters: 0 };
     let stopped = match under_way.run().await {
         Ok(()) => None,
         Err(Stopped::Refused(error)) => return Err(error),
@@ -111,10 +112,7 @@ impl<S: Survey> UnderWay<'_, S> {
             Surveyed::Unreadable { key, expected } if running.is_first_look() => {
                 running.find(Finding::Unreadable { table: Table::Payments.name(), key, expected });
             }
-            Surveyed::Unreadable { .. }
-            | Surveyed::Account(_)
-            | Surveyed::Lane(_)
-            | Surveyed::LetterPart { .. } => {}
+            Surveyed::Unreadable { .. } | Surveyed::Account(_) | Surveyed::Lane(_) | Surveyed::LetterPart { .. } => {}
         };
         sweep(self.ledger, Table::Payments, self.pace, self.until, take).await
     }

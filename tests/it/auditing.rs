@@ -404,7 +404,10 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
         let rest = audit_within(&store, 3_600).await;
         assert_eq!((found(&rest), rest.report.undecided, rest.report.looks), (String::new(), 0, 1), "seed {seed}");
     }
-    assert!(audits >= 150 && undecided > 100 && again > 100, "{audits} audits, {undecided} undecided, {again} looked again");
+    assert!(
+        audits >= 150 && undecided > 100 && again > 100,
+        "{audits} audits, {undecided} undecided, {again} looked again"
+    );
 }
 
 /// An account at rest is judged in the midst of the others' traffic; a busy one as soon as its error is larger than what

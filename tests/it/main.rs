@@ -13,6 +13,8 @@
 mod auditing;
 mod cargo_lambda;
 mod cli;
+mod fuzz;
+mod hostile;
 mod lanes;
 mod payment_processor;
 mod plan;

@@ -161,10 +161,10 @@ impl Running {
                 }
             }));
             let strays = after.strays().filter(|lane| self.before.is_stray(lane));
-            found.extend(strays.map(|lane| Finding::StrayLane {
-                lane: lane.id.clone(),
-                found: lane.balance.minor_units().into(),
-            }));
+            found.extend(
+                strays
+                    .map(|lane| Finding::StrayLane { lane: lane.id.clone(), found: lane.balance.minor_units().into() }),
+            );
             if undecided.is_empty() {
                 check_sums(after.sums(), &mut found);
             }
@@ -183,8 +183,7 @@ impl Running {
     pub fn finish(mut self) -> Report {
         self.report.accounts = self.before.accounts().count();
         self.report.settled = self.settled;
-        self.report.undecided =
-            if self.is_first_look() { self.report.accounts } else { self.undecided.len() };
+        self.report.undecided = if self.is_first_look() { self.report.accounts } else { self.undecided.len() };
         self.report.circulation = self.before.circulation();
         self.report
     }

@@ -53,9 +53,10 @@ impl State {
                     }
                     Err(expected) => (id.to_string(), unreadable(id.as_str(), expected), 0),
                 });
-                let lanes = self.lanes.values().map(|lane| {
-                    (lane.id.to_string(), Surveyed::Lane(lane.clone()), sized(&items::lane::encode(lane)))
-                });
+                let lanes = self
+                    .lanes
+                    .values()
+                    .map(|lane| (lane.id.to_string(), Surveyed::Lane(lane.clone()), sized(&items::lane::encode(lane))));
                 accounts.chain(lanes).collect()
             }
             Table::Payments => {
