@@ -26,3 +26,13 @@ tools:
 
 fmt:
 	cargo fmt
+
+# Licences, bans and sources of all dependencies; advisories where their database can be reached.
+.PHONY: supply-chain fuzz
+supply-chain:
+	./scripts/supply-chain.sh
+
+# Feeds each fuzz target mutations of its corpus, for SECONDS_EACH each; needs no other tool than Rust.
+SECONDS_EACH ?= 60
+fuzz:
+	GIRO_FUZZ_SECONDS=$(SECONDS_EACH) cargo test --test it fuzz:: -- --nocapture
