@@ -15,18 +15,18 @@ use giro::wire::{outcome, payment_request};
 use serde_json::Value;
 
 /// The targets, by name: each has a folder in `corpus/` and a file in `fuzz_targets/`.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 4] =
     [("envelope", envelope), ("payment", payment), ("outcome", outcomes), ("stored", stored)];
 
 /// A Kafka event: every element of it is a record or an unplaced one, and each record can be reported.
-pub fn envelope(bytes: &[u8]) {
+pub(crate) fn envelope(bytes: &[u8]) {
     let Ok(event) = serde_json::from_slice::<KafkaEvent>(bytes) else { return };
     let mut response = BatchResponse::default();
     for partition in &event.partitions {
         for record in &partition.records {
-            record.headers();
+            let _ = record.headers();
             if let Ok(payment) = payment_request::decode(&record.value) {
-                payment.fingerprint();
+                let _ = payment.fingerprint();
             }
             assert!(record.source.partition >= 0 && record.source.offset >= 0);
         }
@@ -40,7 +40,7 @@ pub fn envelope(bytes: &[u8]) {
 }
 
 /// A payment request: what is accepted is written and read as the same; what isn't says why without repeating it.
-pub fn payment(bytes: &[u8]) {
+pub(crate) fn payment(bytes: &[u8]) {
     match payment_request::decode_json(bytes) {
         Ok(payment) => {
             let again = payment_request::decode_json(payment_request::encode(&payment).as_bytes());
@@ -52,17 +52,17 @@ pub fn payment(bytes: &[u8]) {
 }
 
 /// A published outcome.
-pub fn outcomes(bytes: &[u8]) {
+pub(crate) fn outcomes(bytes: &[u8]) {
     let Ok(read) = outcome::decode(bytes) else { return };
     let again = outcome::decode(outcome::encode(&read).as_bytes()).expect("what was written is read");
     assert_eq!(again, read);
 }
 
 /// An item of each table. JSON stands for it: `"x"` is S, `7` is N, `{"B": "x"}` bytes, the rest what it looks like.
-pub fn stored(bytes: &[u8]) {
+pub(crate) fn stored(bytes: &[u8]) {
     let Ok(Value::Object(attributes)) = serde_json::from_slice::<Value>(bytes) else { return };
     let item: Item = attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
-    items::size(&item);
+    let _ = items::size(&item);
     for table in [Table::Accounts, Table::Payments, Table::DeadLetters] {
         let again = match items::survey::surveyed(table, &item) {
             Surveyed::Account(account) => items::account::encode(&account),
