@@ -1,10 +1,12 @@
-//! `giro accounts`: open and show accounts.
+//! `giro accounts`: send commands about accounts, and show accounts.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Failure;
+use super::account_commands::{self, SendArgs};
 use super::engines::{EngineArgs, unreachable};
+use crate::domain::account_command::{Action, Terms};
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit};
 use crate::handlers::clock;
@@ -14,6 +16,23 @@ use crate::store::{Inspect, OpenAccounts};
 pub(super) enum AccountsCommand {
     /// Open an account. Opening it again on the same terms changes nothing.
     Open(OpenArgs),
+    /// Let no payment from or to an account happen, until it is unfrozen.
+    Freeze(CommandArgs),
+    /// Let payments happen again.
+    Unfreeze(CommandArgs),
+    /// Close an account for ever. Its balance must be zero.
+    Close(CommandArgs),
+    /// Set how far below zero payments may take an account. Its balance must be within the new limit.
+    SetLimit(SetLimitArgs),
+    /// Show every command that has its answer, in the order of the answers.
+    Commands {
+        /// Only those about this account
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Show one account.
     Show {
         /// The account
@@ -40,6 +59,17 @@ pub(super) struct OpenArgs {
     /// Its currency, an ISO 4217 code
     #[arg(long)]
     currency: Currency,
+    #[command(flatten)]
+    limit: LimitArgs,
+    /// Write the account straight into its table, past topic and account-processor, and leave no record of a command
+    #[arg(long, conflicts_with_all = ["command_id", "no_wait"])]
+    direct: bool,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
+#[derive(Debug, Args)]
+struct LimitArgs {
     /// How far below zero payments may take it, in minor units
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=AMOUNT_MAX))]
     overdraft_limit: u64,
@@ -48,36 +78,76 @@ pub(super) struct OpenArgs {
     unlimited: bool,
 }
 
+impl LimitArgs {
+    fn limit(&self) -> OverdraftLimit {
+        if self.unlimited { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(self.overdraft_limit) }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CommandArgs {
+    /// The account
+    id: AccountId,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  giro accounts set-limit alice --overdraft-limit 50000")]
+pub(super) struct SetLimitArgs {
+    /// The account
+    id: AccountId,
+    #[command(flatten)]
+    limit: LimitArgs,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
-    let ledger = engines.ledger().await?;
     match command {
         AccountsCommand::Open(args) => {
-            let account = Account {
-                id: args.id,
-                currency: args.currency,
-                status: AccountStatus::Open,
-                balance: Balance::ZERO,
-                overdraft_limit: match args.unlimited {
-                    true => OverdraftLimit::Unlimited,
-                    false => OverdraftLimit::Limited(args.overdraft_limit),
-                },
-                version: 1,
-                opened_at: clock::now(),
-            };
-            let existing = ledger.open_account(&account).await.map_err(|error| unreachable(error.into()))?;
-            opened(&account, existing.as_ref())
+            let terms = Terms { currency: args.currency, overdraft_limit: args.limit.limit() };
+            match args.direct {
+                true => open_directly(args.id, terms, engines).await,
+                false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await,
+            }
         }
+        AccountsCommand::Freeze(args) => account_commands::send(args.id, Action::Freeze, args.send, engines).await,
+        AccountsCommand::Unfreeze(args) => account_commands::send(args.id, Action::Unfreeze, args.send, engines).await,
+        AccountsCommand::Close(args) => account_commands::send(args.id, Action::Close, args.send, engines).await,
+        AccountsCommand::SetLimit(args) => {
+            let action = Action::SetOverdraftLimit(args.limit.limit());
+            account_commands::send(args.id, action, args.send, engines).await
+        }
+        AccountsCommand::Commands { account, json } => account_commands::list(account.as_ref(), json, engines).await,
         AccountsCommand::Show { id, json } => {
+            let ledger = engines.ledger().await?;
             let account = ledger.account(&id).await.map_err(|error| unreachable(error.into()))?;
             let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
             show(std::slice::from_ref(&account), json);
             Ok(())
         }
         AccountsCommand::List { json } => {
+            let ledger = engines.ledger().await?;
             show(&ledger.accounts().await.map_err(|error| unreachable(error.into()))?, json);
             Ok(())
         }
     }
+}
+
+async fn open_directly(id: AccountId, terms: Terms, engines: &EngineArgs) -> Result<(), Failure> {
+    let account = Account {
+        id,
+        currency: terms.currency,
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: terms.overdraft_limit,
+        version: 1,
+        opened_at: clock::now(),
+    };
+    let ledger = engines.ledger().await?;
+    let existing = ledger.open_account(&account).await.map_err(|error| unreachable(error.into()))?;
+    opened(&account, existing.as_ref())
 }
 
 fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> {

@@ -6,21 +6,24 @@
 //! |---|---|
 //! | read accounts | `BatchGetItem`, strongly consistent |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
+//! | commit a command | the same: the Put of the command, then the Put or Update of its account |
 //! | park | a conditional `PutItem` a part, the first part last |
 //!
 //! Invariants: no retries here or in the SDK, because the caller holds the deadline and the backoff; every write is
 //! conditional. The SDK gives each transaction a client request token of its own; it holds for ten minutes only, so the
 //! guard of idempotency is the payment's own condition, not the token.
 
+mod commands;
 mod fault;
 mod inspect;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem,
+    CancellationReason, ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 
 use super::items::{self, Item};
@@ -91,34 +94,12 @@ impl Ledger for DynamoDb {
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
-        const OPERATION: &str = "TransactWriteItems";
-        count(&self.usage.transactions);
         let actions = self.actions(transaction).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let call = self.client.transact_write_items().set_transact_items(Some(actions));
-        match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
-            Ok(answer) => {
-                add(&self.usage.write_milliunits, answer.consumed_capacity());
-                Ok(Commit::Applied)
-            }
-            Err(error) => {
-                let cancelled = error.as_service_error().and_then(|error| {
-                    if let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = error {
-                        Some(cancelled.cancellation_reasons())
-                    } else {
-                        None
-                    }
-                });
-                let Some(reasons) = cancelled else {
-                    return Err(fault(
-                        OPERATION,
-                        &format!("{}, {}", self.tables.payments, self.tables.accounts),
-                        &error,
-                    ));
-                };
-                count(&self.usage.cancelled);
-                Ok(Commit::Cancelled(fault::cancelled(transaction, reasons)))
-            }
-        }
+        let tables = [&*self.tables.payments, &*self.tables.accounts];
+        Ok(match self.transact(actions, tables).await? {
+            None => Commit::Applied,
+            Some(reasons) => Commit::Cancelled(fault::cancelled(transaction, &reasons)),
+        })
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
@@ -144,6 +125,29 @@ impl Ledger for DynamoDb {
 }
 
 impl DynamoDb {
+    /// Sends a transaction. Returns the reasons, in the order of its actions, if it was cancelled.
+    async fn transact(
+        &self,
+        actions: Vec<TransactWriteItem>,
+        tables: [&str; 2],
+    ) -> Result<Option<Vec<CancellationReason>>, StoreError> {
+        count(&self.usage.transactions);
+        let call = self.client.transact_write_items().set_transact_items(Some(actions));
+        match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+            Ok(answer) => {
+                add(&self.usage.write_milliunits, answer.consumed_capacity());
+                Ok(None)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    count(&self.usage.cancelled);
+                    Ok(Some(cancelled.cancellation_reasons().to_vec()))
+                }
+                _ => Err(fault("TransactWriteItems", &tables.join(", "), &error)),
+            },
+        }
+    }
+
     /// A transaction's actions: its entries first, then its updates. Reasons of a cancellation come in this order.
     fn actions(
         &self,

@@ -7,16 +7,19 @@
 //! Units are counted as DynamoDB charges them. Faults come with seeded probabilities; each call gives way to others
 //! first, so that concurrent callers interleave.
 
+mod commands;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     AccountRead, Cancelled, Commit, Inspect, Ledger, OpenAccounts, READ_ACCOUNTS_MAX, StoreError, Usage, items,
 };
+use crate::domain::account_command::RecordedCommand;
 use crate::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
 use crate::domain::{
-    Account, AccountId, AccountStatus, Balance, DeadLetter, Outcome, PaymentId, Recorded, Request, Source, Timestamp,
-    Verdict,
+    Account, AccountId, AccountStatus, Balance, CommandId, DeadLetter, Outcome, PaymentId, Recorded, Request, Source,
+    Timestamp, Verdict,
 };
 
 /// How often each fault strikes, in thousandths of the calls that it can strike.
@@ -50,9 +53,11 @@ struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
     payments: BTreeMap<PaymentId, Recorded>,
     letters: BTreeMap<Source, DeadLetter>,
+    commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
     random: fastrand::Rng,
     late: Vec<Late>,
+    late_commands: Vec<commands::LateCommand>,
 }
 
 /// A transaction that will happen after some more calls.
@@ -78,9 +83,11 @@ impl MemoryStore {
             accounts: BTreeMap::new(),
             payments: BTreeMap::new(),
             letters: BTreeMap::new(),
+            commands: BTreeMap::new(),
             usage: Usage::default(),
             random: fastrand::Rng::with_seed(faults.seed),
             late: Vec::new(),
+            late_commands: Vec::new(),
         };
         Self { faults, state: Arc::new(Mutex::new(state)) }
     }
@@ -147,6 +154,13 @@ impl State {
             if self.judge(&transaction) == Cancelled::default() {
                 self.apply(&transaction);
             }
+        }
+        for late in &mut self.late_commands {
+            late.calls = late.calls.saturating_sub(1);
+        }
+        let due: Vec<_> = self.late_commands.extract_if(.., |late| late.calls == 0).collect();
+        for late in due {
+            late.happen(self);
         }
     }
 

@@ -67,11 +67,23 @@ async fn accounts_are_opened_shown_and_listed() {
     let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
     giro::local::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
     let engine = Some(&engine);
-    check(&["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5"], engine, "", 0, "opened alice");
-    check(&["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5"], engine, "", 0, "open already");
-    check(&["accounts", "open", "alice", "--currency", "EUR"], engine, "", 1, "with the overdraft limit 5");
-    check(&["accounts", "open", "alice", "--currency", "USD"], engine, "", 1, "open already, in EUR");
-    check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited"], engine, "", 0, "opened bank");
+    check(
+        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5", "--direct"],
+        engine,
+        "",
+        0,
+        "opened alice",
+    );
+    check(
+        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5", "--direct"],
+        engine,
+        "",
+        0,
+        "open already",
+    );
+    check(&["accounts", "open", "alice", "--currency", "EUR", "--direct"], engine, "", 1, "with the overdraft limit 5");
+    check(&["accounts", "open", "alice", "--currency", "USD", "--direct"], engine, "", 1, "open already, in EUR");
+    check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited", "--direct"], engine, "", 0, "opened bank");
     check(&["accounts", "show", "nobody"], engine, "", 1, "no account nobody");
     check(&["accounts", "list"], engine, "", 0, "unlimited");
     check(&["payments", "show", "k1"], engine, "", 1, "has no outcome");
@@ -85,7 +97,7 @@ async fn accounts_are_opened_shown_and_listed() {
     );
 
     // Every sample event through the real handler, one after the other.
-    check(&["accounts", "open", "bob", "--currency", "EUR"], engine, "", 0, "opened bob");
+    check(&["accounts", "open", "bob", "--currency", "EUR", "--direct"], engine, "", 0, "opened bob");
     let events = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     for entry in std::fs::read_dir(events.join("odd")).unwrap().chain(std::fs::read_dir(&events).unwrap()) {
         let path = entry.unwrap().path();

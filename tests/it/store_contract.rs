@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
+use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Currency, DeadLetter, Decline, Header, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp, Verdict,
+    Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, Currency,
+    DeadLetter, Decline, Header, OverdraftLimit, Payment, PaymentId, Refusal, Request, Source, Timestamp, Verdict,
 };
 use giro::local::aws::dynamodb as client;
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
-use giro::store::{AccountRead, Cancelled, Commit, Inspect, Ledger, OpenAccounts, StoreError, Tables};
+use giro::store::{
+    AccountLedger, AccountRead, Cancelled, CancelledCommand, CommandCommit, Commands, Commit, Inspect, Ledger,
+    OpenAccounts, StoreError, Tables,
+};
 
-trait Store: Ledger + Inspect + OpenAccounts {}
-impl<S: Ledger + Inspect + OpenAccounts> Store for S {}
+trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands {}
+impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands> Store for S {}
 
 /// Runs each case on both stores, each time a fresh one.
 macro_rules! contract {
@@ -56,6 +60,10 @@ contract! {
     parking_again_changes_nothing
     lists_come_in_order
     the_longest_values_are_kept
+    a_command_happens_whole_and_reads_back
+    each_condition_of_a_command_stops_all_of_it
+    a_command_that_is_there_comes_back
+    commands_come_in_the_order_of_their_answers
 }
 
 fn id(text: &str) -> AccountId {
@@ -396,6 +404,139 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     assert!((1_025..=2_048).contains(&size), "{size}: at most two write units");
 }
 
+// Account commands.
+
+fn command(name: &str, account: &str, action: Action) -> CommandRequest {
+    let requested_at = Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap());
+    let (id, account) = (CommandId::try_new(name).unwrap(), id(account));
+    CommandRequest { command: AccountCommand { id, account, action, requested_at }, source: source(42) }
+}
+
+fn recorded(request: &CommandRequest, verdict: Result<(), Refusal>) -> RecordedCommand {
+    RecordedCommand {
+        command: request.command.clone(),
+        verdict,
+        decided_at: decided_at(),
+        source: request.source.clone(),
+        fingerprint: request.command.fingerprint(),
+    }
+}
+
+async fn rule(store: &impl Store, request: &CommandRequest, ruling: Result<Change, Refusal>) -> CommandCommit {
+    store.commit_command(&DecidedCommand { request, ruling, decided_at: decided_at() }).await.unwrap()
+}
+
+fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> Change {
+    Change::Status { from, to, balance: balance.map(Balance::new) }
+}
+
+async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let terms = |overdraft_limit| Action::Open(Terms { currency: eur(), overdraft_limit });
+    let limit = |to| (Action::SetOverdraftLimit(to), Change::Limit { status: Open, to });
+    let opened = account("alice", 0);
+    let (lower, none) = (limit(OverdraftLimit::Limited(7)), limit(OverdraftLimit::Unlimited));
+    let cases = [
+        (terms(opened.overdraft_limit), Ok(Change::Open(opened.clone()))),
+        (terms(OverdraftLimit::Unlimited), Err(Refusal::AccountExists)),
+        (lower.0, Ok(lower.1)),
+        (none.0, Ok(none.1)),
+        (Action::Freeze, Ok(status(Open, Frozen, None))),
+        (Action::Freeze, Ok(Change::Nothing)),
+        (Action::Unfreeze, Ok(status(Frozen, Open, None))),
+        (Action::Close, Ok(status(Open, Closed, Some(0)))),
+    ];
+    let mut expected = None;
+    for (ix, (action, ruling)) in cases.into_iter().enumerate() {
+        let request = command(&format!("c{ix}"), "alice", action);
+        let before = store.usage();
+        assert_eq!(rule(store, &request, ruling.clone()).await, CommandCommit::Applied, "{action:?}");
+        // The command, and its account if that changes: two units each.
+        let changes = matches!(&ruling, Ok(change) if *change != Change::Nothing);
+        let units = store.usage().write_milliunits - before.write_milliunits;
+        assert_eq!(units, if changes { 4_000 } else { 2_000 }, "{action:?}");
+        expected = match &ruling {
+            Ok(change) => change.applied_to(expected),
+            Err(_) => expected,
+        };
+        assert_eq!(store.account(&id("alice")).await, Ok(expected.clone()), "{action:?}");
+        let verdict = ruling.map(|_| ());
+        assert_eq!(store.command(&request.command.id).await, Ok(Some(recorded(&request, verdict))), "{action:?}");
+    }
+    assert_eq!(store.command(&CommandId::try_new("c99").unwrap()).await, Ok(None));
+}
+
+async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let limit = |status, limit| Change::Limit { status, to: OverdraftLimit::Limited(limit) };
+    let is = |status| Account { status, ..account("x", -10) };
+    let cases = [
+        ("exists", is(Open), Change::Open(account("x", 0))),
+        ("status", is(Frozen), status(Open, Frozen, None)),
+        ("status and balance", is(Frozen), status(Open, Closed, Some(-10))),
+        ("balance above", is(Open), status(Open, Closed, Some(-11))),
+        ("balance below", is(Open), status(Open, Closed, Some(0))),
+        ("limit", is(Open), limit(Open, 9)),
+        ("limit's status", is(Closed), limit(Open, 10)),
+        ("no limit's status", is(Closed), Change::Limit { status: Open, to: OverdraftLimit::Unlimited }),
+    ];
+    for (ix, (what, account, change)) in cases.into_iter().enumerate() {
+        // Each case has an account of its own.
+        let name = format!("x{ix}");
+        let account = Account { id: id(&name), ..account };
+        open(store, std::slice::from_ref(&account)).await;
+        let change = match change {
+            Change::Open(opened) => Change::Open(Account { id: id(&name), ..opened }),
+            other => other,
+        };
+        let request = command(&format!("c{ix}"), &name, Action::Close);
+        let expected =
+            CancelledCommand { account: Some(AccountRead::Found(account.clone())), ..CancelledCommand::default() };
+        assert_eq!(rule(store, &request, Ok(change.clone())).await, CommandCommit::Cancelled(expected), "{what}");
+        assert_eq!(store.command(&request.command.id).await, Ok(None), "{what}: no record");
+        assert_eq!(store.account(&account.id).await, Ok(Some(account)), "{what}: no change");
+        if !matches!(change, Change::Open(_)) {
+            let request = command(&format!("c{ix}"), "nobody", Action::Close);
+            let expected = CancelledCommand { account: Some(AccountRead::Missing), ..CancelledCommand::default() };
+            assert_eq!(rule(store, &request, Ok(change)).await, CommandCommit::Cancelled(expected), "{what}: missing");
+        }
+    }
+    // At their edge they hold.
+    open(store, &[account("edge", -10)]).await;
+    assert_eq!(rule(store, &command("e1", "edge", Action::Close), Ok(limit(Open, 10))).await, CommandCommit::Applied);
+    let close = Ok(status(Open, Closed, Some(-10)));
+    assert_eq!(rule(store, &command("e2", "edge", Action::Close), close).await, CommandCommit::Applied);
+}
+
+async fn a_command_that_is_there_comes_back(store: &impl Store) {
+    use AccountStatus::{Frozen, Open};
+    open(store, &[account("alice", 10)]).await;
+    let first = command("c1", "alice", Action::Freeze);
+    assert_eq!(rule(store, &first, Ok(status(Open, Frozen, None))).await, CommandCommit::Applied);
+    let alice = store.account(&id("alice")).await.unwrap().unwrap();
+    // Alone, and beside a condition that fails.
+    let other = CommandRequest { source: source(43), ..command("c1", "alice", Action::Unfreeze) };
+    let duplicate = Some(Ok(recorded(&first, Ok(()))));
+    let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
+    let back = Ok(status(Frozen, Open, None));
+    assert_eq!(rule(store, &other, back).await, CommandCommit::Cancelled(expected.clone()));
+    let expected = CancelledCommand { account: Some(AccountRead::Found(alice.clone())), ..expected };
+    let again = Ok(status(Open, Frozen, None));
+    assert_eq!(rule(store, &first, again).await, CommandCommit::Cancelled(expected));
+    assert_eq!(store.account(&id("alice")).await, Ok(Some(alice)));
+}
+
+async fn commands_come_in_the_order_of_their_answers(store: &impl Store) {
+    for (name, at, offset) in [("b", 2, 3), ("c", 1, 3), ("a", 2, 2)] {
+        let request = CommandRequest { source: source(offset), ..command(name, "nobody", Action::Close) };
+        let decided_at = Timestamp::try_from_millis(at).unwrap();
+        let decided = DecidedCommand { request: &request, ruling: Err(Refusal::AccountNotFound), decided_at };
+        assert_eq!(store.commit_command(&decided).await, Ok(CommandCommit::Applied));
+    }
+    let commands = store.commands().await.unwrap();
+    assert_eq!(commands.iter().map(|recorded| recorded.command.id.as_str()).collect::<Vec<_>>(), ["c", "a", "b"]);
+}
+
 // What only one of them can show.
 
 #[tokio::test]
@@ -436,6 +577,13 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     client.put_item().table_name("payments").item("payment_id", AttributeValue::S("k2".into())).send().await.unwrap();
     let answer = cancelled(commit(&store, &[(request("k2", 1), Ok(()))], &[]).await);
     assert_eq!(answer.duplicates, [(0, Err("status: expected a string (S), got none".into()))]);
+
+    let id = AttributeValue::S("c1".into());
+    client.put_item().table_name("account-commands").item("command_id", id).send().await.unwrap();
+    let answer = rule(&store, &command("c1", "nobody", Action::Close), Err(Refusal::AccountNotFound)).await;
+    let duplicate = Some(Err("status: expected a string (S), got none".into()));
+    let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
+    assert_eq!(answer, CommandCommit::Cancelled(expected));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::CancellationReason;
 
 use super::account_read;
 use crate::domain::plan::Transaction;
-use crate::store::{AccountRead, Cancelled, StoreError, items};
+use crate::store::{AccountRead, Cancelled, CancelledCommand, StoreError, items};
 
 /// The fault of a call that failed as a whole.
 pub(super) fn fault<E>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError
@@ -86,6 +86,33 @@ pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationRe
     }
     // Cancelled without a reason that this version knows: nothing was learned, so wait and ask again.
     if cancelled == Cancelled::default() {
+        cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
+    }
+    cancelled
+}
+
+/// What stood in a command's way: of its record, then of its account.
+pub(super) fn cancelled_command(reasons: &[CancellationReason]) -> CancelledCommand {
+    let mut cancelled = CancelledCommand::default();
+    for (ix, reason) in reasons.iter().enumerate() {
+        match (reason.code().unwrap_or("None"), ix) {
+            ("None", _) => {}
+            ("ConditionalCheckFailed", 0) => {
+                let stored = reason.item.as_ref().ok_or_else(|| "command: expected the item that is there".to_owned());
+                cancelled.duplicate = Some(stored.and_then(items::account_command::decode));
+            }
+            ("ConditionalCheckFailed", _) => {
+                cancelled.account = Some(reason.item.as_ref().map_or(AccountRead::Missing, account_read));
+            }
+            (code, ix) => match (of_code(code, format!("TransactWriteItems: {code}"), None), ix) {
+                (StoreError::Corrupt(text), 0) => cancelled.duplicate = Some(Err(text)),
+                (StoreError::Corrupt(text), _) => cancelled.account = Some(AccountRead::Corrupt(text)),
+                (transient, _) => cancelled.transient = Some(transient),
+            },
+        }
+    }
+    // Cancelled without a reason that this version knows: nothing was learned, so wait and ask again.
+    if cancelled == CancelledCommand::default() {
         cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
     }
     cancelled

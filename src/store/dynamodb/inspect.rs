@@ -8,12 +8,12 @@ use crate::store::items::{self, Item};
 use crate::store::{Inspect, OpenAccounts, StoreError};
 
 impl DynamoDb {
-    async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+    pub(super) async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
         let call = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
         Ok(call.send().await.map_err(|error| fault("GetItem", table, &error))?.item)
     }
 
-    async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
+    pub(super) async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let mut start = None;
         loop {
@@ -28,7 +28,7 @@ impl DynamoDb {
     }
 }
 
-fn read<T>(table: &str, decode: fn(&Item) -> Result<T, String>, item: &Item) -> Result<T, StoreError> {
+pub(super) fn read<T>(table: &str, decode: fn(&Item) -> Result<T, String>, item: &Item) -> Result<T, StoreError> {
     decode(item).map_err(|expected| StoreError::Corrupt(format!("{table}: {expected}")))
 }
 
