@@ -376,7 +376,10 @@ mod tests {
         let shown: Vec<String> = [actions()[0], actions()[6], Action::Freeze]
             .map(|action| command("alice", action).fingerprint().to_string())
             .into();
-        expect_test::expect![[""]].assert_eq(&shown.join("\n"));
+        expect_test::expect![[r#"
+            42745ed6ebdb8be7c0c1f4d755e290973ac662cbb0f2b1bb36a6f7d8623d5016
+            a64fab1e862646d04af48d17107821bb3a78d45d2cb410250e449174dc3e18e3
+            ccfc7a85cfcc451cc83fd87ee78fde260325b8de9d7d59ec95ce2b368edb10f0"#]].assert_eq(&shown.join("\n"));
     }
 
     #[test]
