@@ -113,10 +113,13 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         OverdraftLimit::Unlimited => json!("unlimited"),
     };
     let command = &recorded.command;
-    let (currency, overdraft_limit) = match command.action {
-        Action::Open(terms) => (Some(terms.currency.to_string()), limit(terms.overdraft_limit)),
-        Action::SetOverdraftLimit(to) => (None, limit(to)),
-        Action::Freeze | Action::Unfreeze | Action::Close => (None, Value::Null),
+    let (currency, overdraft_limit, lanes) = match command.action {
+        Action::Open(terms) => {
+            (Some(terms.currency.to_string()), limit(terms.overdraft_limit), Some(terms.credit_lanes.count()))
+        }
+        Action::SetOverdraftLimit(to) => (None, limit(to), None),
+        Action::AddLanes(lanes) => (None, Value::Null, Some(lanes.count())),
+        Action::Freeze | Action::Unfreeze | Action::Close => (None, Value::Null, None),
     };
     json!({
         "command_id": command.id.as_str(),
@@ -124,6 +127,7 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         "account_id": command.account.as_str(),
         "currency": currency,
         "overdraft_limit": overdraft_limit,
+        "credit_lanes": lanes,
         "requested_at": command.requested_at.map(|at| at.to_string()),
         "status": status_of(recorded.verdict),
         "reason": recorded.verdict.err().map(|refusal| refusal.name()),

@@ -1,16 +1,23 @@
-//! `giro accounts`: send commands about accounts, and show accounts.
+//! `giro accounts`: send commands about accounts, give them credit lanes, and show them.
+
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Failure;
 use super::account_commands::{self, SendArgs};
 use super::engines::{EngineArgs, unreachable};
 use crate::domain::account_command::{Action, Terms};
 use crate::domain::money::AMOUNT_MAX;
-use crate::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Holding, OverdraftLimit};
 use crate::handlers::clock;
-use crate::store::{Inspect, OpenAccounts};
+use crate::settle::Backoff;
+use crate::store::{Inspect, OpenAccounts, StoreError};
+
+/// How long adding lanes is tried on an account that is busy.
+const ADDING_LANES_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AccountsCommand {
@@ -32,6 +39,20 @@ pub(super) enum AccountsCommand {
         /// As JSON, one object a line
         #[arg(long)]
         json: bool,
+    },
+    /// Give an account credit lanes, so that payments to it don't wait for each other.
+    ///
+    /// Lanes are only added, never taken away. Giving an account as many as it has, or fewer, changes nothing.
+    AddLanes {
+        /// The account
+        id: AccountId,
+        /// How many lanes it shall have in all, at most 1024
+        lanes: CreditLanes,
+        /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a command
+        #[arg(long, conflicts_with_all = ["command_id", "no_wait"])]
+        direct: bool,
+        #[command(flatten)]
+        send: SendArgs,
     },
     /// Show one account.
     Show {
@@ -61,6 +82,9 @@ pub(super) struct OpenArgs {
     currency: Currency,
     #[command(flatten)]
     limit: LimitArgs,
+    /// On how many lanes it takes its credits, for an account that very many pay to; at most 1024
+    #[arg(long, default_value_t = CreditLanes::NONE)]
+    credit_lanes: CreditLanes,
     /// Write the account straight into its table, past topic and account-processor, and leave no record of a command
     #[arg(long, conflicts_with_all = ["command_id", "no_wait"])]
     direct: bool,
@@ -106,7 +130,8 @@ pub(super) struct SetLimitArgs {
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         AccountsCommand::Open(args) => {
-            let terms = Terms { currency: args.currency, overdraft_limit: args.limit.limit() };
+            let (currency, overdraft_limit) = (args.currency, args.limit.limit());
+            let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes };
             match args.direct {
                 true => open_directly(args.id, terms, engines).await,
                 false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await,
@@ -120,6 +145,10 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             account_commands::send(args.id, action, args.send, engines).await
         }
         AccountsCommand::Commands { account, json } => account_commands::list(account.as_ref(), json, engines).await,
+        AccountsCommand::AddLanes { id, lanes, direct: true, .. } => add_lanes_directly(&id, lanes, engines).await,
+        AccountsCommand::AddLanes { id, lanes, send, .. } => {
+            account_commands::send(id, Action::AddLanes(lanes), send, engines).await
+        }
         AccountsCommand::Show { id, json } => {
             let ledger = engines.ledger().await?;
             let account = ledger.account(&id).await.map_err(|error| unreachable(error.into()))?;
@@ -144,10 +173,26 @@ async fn open_directly(id: AccountId, terms: Terms, engines: &EngineArgs) -> Res
         overdraft_limit: terms.overdraft_limit,
         version: 1,
         opened_at: clock::now(),
+        credit_lanes: terms.credit_lanes,
     };
     let ledger = engines.ledger().await?;
     let existing = ledger.open_account(&account).await.map_err(|error| unreachable(error.into()))?;
     opened(&account, existing.as_ref())
+}
+
+async fn add_lanes_directly(id: &AccountId, lanes: CreditLanes, engines: &EngineArgs) -> Result<(), Failure> {
+    let until = Instant::now().checked_add(ADDING_LANES_MAX).unwrap_or_else(Instant::now);
+    let (ledger, mut backoff) = (engines.ledger().await?, Backoff::new());
+    let account = loop {
+        match ledger.add_lanes(id, lanes).await {
+            // A living account changes under our hands, and is free again in a moment.
+            Err(StoreError::Conflict) if Instant::now() < until => backoff.wait(until).await,
+            answer => break answer.map_err(|error| unreachable(error.into()))?,
+        }
+    };
+    let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
+    say!("{id} has {} credit lanes", account.credit_lanes);
+    Ok(())
 }
 
 fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> {
@@ -160,6 +205,13 @@ fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> 
         Some(existing) if existing.overdraft_limit != account.overdraft_limit => {
             let limit = limit(existing.overdraft_limit);
             return Err(Failure::no(format!("{id} is open already, with the overdraft limit {limit}")));
+        }
+        // More lanes than asked for may have been added since.
+        Some(existing) if existing.credit_lanes < account.credit_lanes => {
+            let lanes = existing.credit_lanes;
+            return Err(Failure::no(format!(
+                "{id} is open already, with {lanes} credit lanes: `giro accounts add-lanes`"
+            )));
         }
         Some(existing) if existing.status != AccountStatus::Open => {
             return Err(Failure::no(format!("{id} exists already, and is {}", existing.status)));
@@ -176,9 +228,10 @@ fn limit(limit: OverdraftLimit) -> String {
     }
 }
 
-fn show(accounts: &[Account], as_json: bool) {
+fn show(held: &[Holding], as_json: bool) {
     if as_json {
-        for account in accounts {
+        for holding in held {
+            let account = &holding.account;
             let overdraft_limit = match account.overdraft_limit {
                 OverdraftLimit::Limited(limit) => Some(limit),
                 OverdraftLimit::Unlimited => None,
@@ -187,18 +240,23 @@ fn show(accounts: &[Account], as_json: bool) {
                 "account_id": account.id.as_str(),
                 "currency": account.currency.as_str(),
                 "status": account.status.name(),
-                "balance": account.balance.minor_units(),
+                "balance": serde_json::Number::from_i128(holding.balance()),
                 "overdraft_limit": overdraft_limit,
                 "version": account.version,
                 "opened_at": account.opened_at.to_string(),
+                "credit_lanes": account.credit_lanes.count(),
+                "lanes": holding.lanes.iter().map(|lane| json!({
+                    "lane": lane.id.lane, "balance": lane.balance.minor_units(), "version": lane.version,
+                })).collect::<Vec<_>>(),
             });
             say!("{object}");
         }
         return;
     }
     say!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
-    for account in accounts {
-        let Account { id, currency, status, balance, overdraft_limit, .. } = account;
+    for holding in held {
+        let Account { id, currency, status, overdraft_limit, .. } = &holding.account;
+        let balance = holding.balance();
         say!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit));
     }
 }

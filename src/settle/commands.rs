@@ -3,8 +3,8 @@
 //! In: requests in the order of the event, an [`AccountLedger`], and the time at which to stop. Out: an [`End`] for every
 //! request.
 //!
-//! A command is one transaction: its record, and with it the change of its account. Commands are few, so nothing is
-//! grouped: what counts is that each is easy to account for.
+//! A command is one transaction: its record, and with it the change of its account and lanes; of very many lanes it
+//! takes several. Commands are few, so nothing is grouped: what counts is that each is easy to account for.
 //!
 //! Invariants: a request has an end only if the ledger said so; what is unknown stays unfinished, and trying again finds
 //! out, because the command's own record tells. No command is sent before the one before it on its account has its end.
@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::prefetch::prefetch;
 use super::{Backoff, End};
-use crate::domain::account_command::{CommandVerdict, DecidedCommand, decide};
-use crate::domain::{AccountId, CommandRequest, Timestamp};
-use crate::store::{AccountLedger, AccountRead, CommandCommit, StoreError};
+use crate::domain::account_command::{CommandVerdict, DecidedCommand, decide, looks_at_lanes};
+use crate::domain::{Account, AccountId, CommandRequest, Lane, LaneId, Timestamp};
+use crate::store::{AccountLedger, AccountRead, CommandCommit, LaneRead, READ_ACCOUNTS_MAX, StoreError};
 
 /// Accounts worked on at once: as many transactions as payments have in flight.
 const ACCOUNTS_IN_FLIGHT_MAX: usize = 16;
@@ -104,28 +104,18 @@ impl<L: AccountLedger> Work<'_, L> {
     async fn carry_out(&mut self, request: &CommandRequest, now: &impl Fn() -> Timestamp) -> End<CommandVerdict> {
         self.backoff.reset();
         loop {
-            if self.known == AccountRead::Unread {
-                self.read().await;
-            }
-            let account = match &self.known {
-                AccountRead::Found(account) => Some(account),
-                AccountRead::Missing => None,
-                AccountRead::Unread => return End::Unfinished,
-                AccountRead::Corrupt(expected) => {
-                    let expected = expected.clone();
-                    return self.stop(StoreError::Corrupt(expected));
-                }
-            };
+            let Some((account, lanes)) = self.look(request).await else { return End::Unfinished };
             if Instant::now() >= self.until {
                 return End::Unfinished;
             }
             let at = now();
-            let decided = DecidedCommand { request, ruling: decide(&request.command, account, at), decided_at: at };
-            let answer = timeout_at(self.until, self.ledger.commit_command(&decided)).await;
+            let ruling = decide(&request.command, account.as_ref(), &lanes, at);
+            let decided = DecidedCommand { request, ruling, decided_at: at };
+            let answer = timeout_at(self.until, self.commit(&decided)).await;
             match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("committing: time is up".into()))) {
                 Ok(CommandCommit::Applied) => {
                     if let Ok(change) = &decided.ruling
-                        && let Some(account) = change.applied_to(account.cloned())
+                        && let Some(account) = change.applied_to(account)
                     {
                         self.known = AccountRead::Found(account);
                     }
@@ -145,7 +135,9 @@ impl<L: AccountLedger> Work<'_, L> {
                     if let Some(read) = cancelled.account {
                         self.known = read;
                     }
-                    if let Some(fault) = cancelled.transient {
+                    // A lane that doesn't fit its account is someone else's half-done work, or damage.
+                    let fault = cancelled.transient.or(cancelled.lanes.then_some(StoreError::Conflict));
+                    if let Some(fault) = fault {
                         self.fault = Some(fault);
                         self.backoff.wait(self.until).await;
                     }
@@ -162,9 +154,52 @@ impl<L: AccountLedger> Work<'_, L> {
         }
     }
 
+    /// Commits a command's steps, one after the other, up to the first that doesn't happen.
+    async fn commit(&self, decided: &DecidedCommand<'_>) -> Result<CommandCommit, StoreError> {
+        for step in decided.steps() {
+            let answer = self.ledger.commit_command(&step).await?;
+            if answer != CommandCommit::Applied {
+                return Ok(answer);
+            }
+        }
+        Ok(CommandCommit::Applied)
+    }
+
     fn stop(&mut self, fault: StoreError) -> End<CommandVerdict> {
         self.fault = Some(fault);
         End::Unfinished
+    }
+
+    /// The account as it is, if there is one, with its lanes where the command looks at them; `None` if that can't be
+    /// known.
+    ///
+    /// Lanes are read one after the other, while money may move between them and the main item. So they count only if
+    /// the main item is the same before and after: then nothing was taken out of a lane, what came in only rose, and a
+    /// sum that isn't zero wasn't zero at the start or at the end either.
+    async fn look(&mut self, request: &CommandRequest) -> Option<(Option<Account>, Vec<Lane>)> {
+        loop {
+            if self.known == AccountRead::Unread {
+                self.read().await;
+            }
+            let account = match &self.known {
+                AccountRead::Found(account) => account.clone(),
+                AccountRead::Missing => return Some((None, Vec::new())),
+                AccountRead::Unread => return None,
+                AccountRead::Corrupt(expected) => {
+                    self.fault = Some(StoreError::Corrupt(expected.clone()));
+                    return None;
+                }
+            };
+            if !looks_at_lanes(request.command.action, &account) {
+                return Some((Some(account), Vec::new()));
+            }
+            let lanes = self.read_lanes(&account).await?;
+            self.known = AccountRead::Unread;
+            self.read().await;
+            if matches!(&self.known, AccountRead::Found(after) if *after == account) {
+                return Some((Some(account), lanes));
+            }
+        }
     }
 
     async fn read(&mut self) {
@@ -173,5 +208,46 @@ impl<L: AccountLedger> Work<'_, L> {
         // Paced apart: a read that succeeds says nothing about the write that didn't.
         let met = prefetch(self.ledger, id, known, self.until, &mut self.backoff.clone()).await;
         self.fault = met.or(self.fault.take());
+    }
+
+    /// All lanes of an account; `None` if one can't be read.
+    async fn read_lanes(&mut self, account: &Account) -> Option<Vec<Lane>> {
+        let numbers = account.credit_lanes.numbers();
+        let mut left: Vec<LaneId> = numbers.map(|lane| LaneId { account: account.id.clone(), lane }).collect();
+        let mut lanes = Vec::with_capacity(left.len());
+        let mut backoff = self.backoff.clone();
+        while !left.is_empty() && Instant::now() < self.until {
+            let asked: Vec<LaneId> = left.drain(..left.len().min(READ_ACCOUNTS_MAX)).collect();
+            let ids: Vec<&LaneId> = asked.iter().collect();
+            let answer = timeout_at(self.until, self.ledger.read_lanes(&ids)).await;
+            let reads =
+                match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("reading lanes: time is up".into()))) {
+                    Ok(reads) => reads,
+                    Err(error) => {
+                        self.fault = Some(error);
+                        vec![LaneRead::Unread; asked.len()]
+                    }
+                };
+            let before = left.len();
+            for (id, read) in asked.into_iter().zip(reads) {
+                match read {
+                    LaneRead::Found(lane) => lanes.push(lane),
+                    LaneRead::Unread => left.push(id),
+                    LaneRead::Missing => {
+                        self.fault = Some(StoreError::Corrupt("a lane that its account counts isn't there".into()));
+                        return None;
+                    }
+                    LaneRead::Corrupt(expected) => {
+                        self.fault = Some(StoreError::Corrupt(expected));
+                        return None;
+                    }
+                }
+            }
+            if left.len() > before {
+                backoff.wait(self.until).await;
+            }
+        }
+        lanes.sort_unstable_by_key(|lane| lane.id.lane);
+        left.is_empty().then_some(lanes)
     }
 }

@@ -12,8 +12,9 @@ use super::fields::{self, Fields, Malformed};
 use super::kafka_event::Payload;
 use super::raw::text;
 use crate::domain::account_command::{Action, Terms};
+use crate::domain::lane::InvalidCreditLanes;
 use crate::domain::money::AMOUNT_MAX;
-use crate::domain::{AccountCommand, AccountId, CommandId, Currency, OverdraftLimit, Timestamp};
+use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Timestamp};
 
 /// Stands for no limit.
 const UNLIMITED: &str = "unlimited";
@@ -54,12 +55,14 @@ const COMMANDS: [(&str, fn(&CommandFields<'_>) -> Result<Action, Malformed>); Ac
     ("freeze", |_| Ok(Action::Freeze)),
     ("unfreeze", |_| Ok(Action::Unfreeze)),
     ("close", |_| Ok(Action::Close)),
+    ("add_lanes", |fields| fields.given(CREDIT_LANES, lanes(fields)?).map(Action::AddLanes)),
 ];
 
 fn open(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
     Ok(Action::Open(Terms {
         currency: fields.required(CURRENCY, Currency::try_new)?,
         overdraft_limit: limit(fields)?.unwrap_or(OverdraftLimit::Limited(0)),
+        credit_lanes: lanes(fields)?.unwrap_or(CreditLanes::NONE),
     }))
 }
 
@@ -79,14 +82,23 @@ fn limit(fields: &CommandFields<'_>) -> Result<Option<OverdraftLimit>, Malformed
     })
 }
 
+/// How many lanes, in plain digits.
+fn lanes(fields: &CommandFields<'_>) -> Result<Option<CreditLanes>, Malformed> {
+    fields.optional_json(CREDIT_LANES, |raw| {
+        raw.get().parse().map_err(|_| InvalidCreditLanes).and_then(CreditLanes::try_new)
+    })
+}
+
 /// The fields, by their index in [`NAMES`].
-const NAMES: [&str; 6] = ["command_id", "command", "account_id", "currency", "overdraft_limit", "requested_at"];
+const NAMES: [&str; 7] =
+    ["command_id", "command", "account_id", "currency", "overdraft_limit", "credit_lanes", "requested_at"];
 const COMMAND_ID: usize = 0;
 const COMMAND: usize = 1;
 const ACCOUNT_ID: usize = 2;
 const CURRENCY: usize = 3;
 const OVERDRAFT_LIMIT: usize = 4;
-const REQUESTED_AT: usize = 5;
+const CREDIT_LANES: usize = 5;
+const REQUESTED_AT: usize = 6;
 
 /// Writes a command, as a client does.
 #[must_use]
@@ -107,12 +119,18 @@ pub fn encode(command: &AccountCommand) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         overdraft_limit: Option<Limit>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        credit_lanes: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         requested_at: Option<String>,
     }
-    let (currency, limit) = match command.action {
-        Action::Open(terms) => (Some(terms.currency.to_string()), Some(terms.overdraft_limit)),
-        Action::SetOverdraftLimit(limit) => (None, Some(limit)),
-        Action::Freeze | Action::Unfreeze | Action::Close => (None, None),
+    let (currency, limit, lanes) = match command.action {
+        Action::Open(terms) => {
+            let lanes = Some(terms.credit_lanes).filter(|lanes| !lanes.is_none());
+            (Some(terms.currency.to_string()), Some(terms.overdraft_limit), lanes)
+        }
+        Action::SetOverdraftLimit(limit) => (None, Some(limit), None),
+        Action::AddLanes(lanes) => (None, None, Some(lanes)),
+        Action::Freeze | Action::Unfreeze | Action::Close => (None, None, None),
     };
     let command = Command {
         command_id: command.id.as_str(),
@@ -123,6 +141,7 @@ pub fn encode(command: &AccountCommand) -> String {
             OverdraftLimit::Limited(limit) => Limit::Limited(limit),
             OverdraftLimit::Unlimited => Limit::Unlimited(UNLIMITED),
         }),
+        credit_lanes: lanes.map(CreditLanes::count),
         requested_at: command.requested_at.map(|at| at.to_string()),
     };
     // Strings and integers always serialise.

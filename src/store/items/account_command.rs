@@ -1,10 +1,12 @@
 //! The item of an account command: what was asked and the answer, written once and never changed.
 
+use super::account::CREDIT_LANES;
 use super::{Item, n, number, optional_number, optional_text, parsed, s, text};
 use crate::domain::account_command::{Action, DecidedCommand, RecordedCommand, Terms, status_of};
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::{
-    AccountCommand, AccountId, CommandId, Currency, Fingerprint, OverdraftLimit, Refusal, Source, Timestamp,
+    AccountCommand, AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Refusal, Source,
+    Timestamp,
 };
 
 /// The key attribute.
@@ -20,21 +22,26 @@ pub fn key(id: &CommandId) -> Item {
     Item::from([(KEY.into(), s(id))])
 }
 
-/// Writes a command with its answer. An `overdraft_limit` that is absent is no limit, as in the accounts table.
+/// Writes a command with its answer. As in the accounts table, an absent `overdraft_limit` is no limit, and absent
+/// `credit_lanes` are none.
 #[must_use]
 pub fn encode(decided: &DecidedCommand<'_>) -> Item {
     let (command, source) = (&decided.request.command, &decided.request.source);
     let mut item = key(&command.id);
     item.insert("account_id".into(), s(&command.account));
     item.insert("command".into(), s(command.action.name()));
-    let limit = match command.action {
+    let (limit, lanes) = match command.action {
         Action::Open(terms) => {
             item.insert("currency".into(), s(terms.currency));
-            Some(terms.overdraft_limit)
+            (Some(terms.overdraft_limit), terms.credit_lanes)
         }
-        Action::SetOverdraftLimit(limit) => Some(limit),
-        Action::Freeze | Action::Unfreeze | Action::Close => None,
+        Action::SetOverdraftLimit(limit) => (Some(limit), CreditLanes::NONE),
+        Action::AddLanes(lanes) => (None, lanes),
+        Action::Freeze | Action::Unfreeze | Action::Close => (None, CreditLanes::NONE),
     };
+    if !lanes.is_none() {
+        item.insert(CREDIT_LANES.into(), n(lanes));
+    }
     if let Some(OverdraftLimit::Limited(limit)) = limit {
         item.insert("overdraft_limit".into(), n(limit));
     }
@@ -69,14 +76,19 @@ pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
         Some(limit) if limit <= AMOUNT_MAX => OverdraftLimit::Limited(limit),
         Some(_) => return Err(format!("overdraft_limit: expected at most {AMOUNT_MAX}")),
     };
+    let lanes = CreditLanes::try_new(optional_number(item, CREDIT_LANES)?.unwrap_or_default())
+        .map_err(|expected| format!("{CREDIT_LANES}: {expected}"))?;
     let action = match text(item, "command")? {
-        "open" => {
-            Action::Open(Terms { currency: parsed(item, "currency", Currency::try_new)?, overdraft_limit: limit })
-        }
+        "open" => Action::Open(Terms {
+            currency: parsed(item, "currency", Currency::try_new)?,
+            overdraft_limit: limit,
+            credit_lanes: lanes,
+        }),
         "set_overdraft_limit" => Action::SetOverdraftLimit(limit),
         "freeze" => Action::Freeze,
         "unfreeze" => Action::Unfreeze,
         "close" => Action::Close,
+        "add_lanes" => Action::AddLanes(lanes),
         _ => return Err(format!("command: expected one of {}", Action::NAMES.join(", "))),
     };
     let requested_at = match optional_text(item, "requested_at")? {

@@ -9,6 +9,7 @@
 pub mod account;
 pub mod account_command;
 pub mod dead_letter;
+pub mod lane;
 pub mod payment;
 
 use std::collections::HashMap;
