@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use giro::domain::{AccountId, AccountStatus, CommandId, Refusal};
+use giro::domain::{AccountId, AccountStatus, CommandId, Holding, Refusal};
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::local::dynamodb::EmbeddedDynamoDb;
@@ -57,7 +57,7 @@ async fn refusals_are_acknowledged_and_bad_records_set_aside() {
         (command("c1", "open", "alice"), command("c1", "freeze", "alice"), command("c2", "freeze", "bob"));
     let records = [(0, 1, &*open), (0, 2, &*again), (0, 3, "no"), (1, 1, &*freeze), (0, 4, &*open)];
     assert_eq!(handle(&store, event(&records), true).await, Ok(BatchResponse::default()));
-    assert_eq!(store.account(&id("alice")).await.unwrap().unwrap().status, AccountStatus::Open);
+    assert_eq!(store.account(&id("alice")).await.unwrap().unwrap().account.status, AccountStatus::Open);
     let letters = store.dead_letters().await.unwrap();
     let reasons: Vec<(i64, &str)> =
         letters.iter().map(|letter| (letter.source.offset, letter.reason.as_str())).collect();
@@ -106,7 +106,8 @@ async fn every_record_has_its_end_under_faults() {
         assert_eq!(recorded.len(), 40);
         assert!(recorded.iter().all(|recorded| recorded.verdict.is_ok()), "seed {seed}: in order, so none is refused");
         let accounts = store.accounts().await.unwrap();
-        assert!(accounts.iter().all(|account| (account.status, account.version) == (AccountStatus::Closed, 4)));
+        let closed = (AccountStatus::Closed, 4);
+        assert!(accounts.iter().all(|holding| (holding.account.status, holding.account.version) == closed));
     }
 }
 
@@ -162,7 +163,7 @@ async fn the_sample_events_through_the_real_function() {
         let answer = recorded.verdict.map_or_else(|refusal| format!("refused {refusal}"), |()| "applied".into());
         shown += &format!("{} {} {} {answer}\n", recorded.command.id, recorded.command.action.name(), recorded.source);
     }
-    for account in ledger.accounts().await.unwrap() {
+    for Holding { account, .. } in ledger.accounts().await.unwrap() {
         shown += &format!("{} {} {} v{}\n", account.id, account.currency, account.status, account.version);
     }
     for letter in ledger.dead_letters().await.unwrap() {
@@ -207,6 +208,7 @@ async fn accounts_live_by_commands_from_the_command_line() {
         check(&["accounts", "show", "alice"], 0, "frozen");
         check(&["accounts", "unfreeze", "alice", "--command-id", "f1"], 1, "f1 is the id of another command");
         check(&["accounts", "unfreeze", "alice"], 0, "applied unfreeze alice");
+        check(&["accounts", "add-lanes", "alice", "3"], 0, "applied add_lanes alice");
         check(&["accounts", "set-limit", "alice", "--unlimited"], 0, "applied set_overdraft_limit alice");
         check(&["accounts", "show", "alice"], 0, "unlimited");
         check(&["accounts", "close", "alice", "--no-wait", "--command-id", "last"], 0, "sent last");
@@ -217,7 +219,7 @@ async fn accounts_live_by_commands_from_the_command_line() {
         check(&["accounts", "commands", "--account", "nobody", "--json"], 0, r#""reason":"account_not_found""#);
         check(&["dead-letters", "list"], 0, "command_id_reused");
         let listed = giro(&["accounts", "commands", "--account", "alice"], &endpoints);
-        assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 9);
+        assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 10);
     });
     let asked = asked.await;
     stack.stop().await.unwrap();
