@@ -11,7 +11,7 @@ use clap::Args;
 use super::Failure;
 use super::engines::{EngineArgs, unreachable};
 use crate::local::lambda::LocalLambda;
-use crate::local::stack::{PAYMENT_PROCESSOR, StackOptions, processor};
+use crate::local::stack::{ACCOUNT_PROCESSOR, PAYMENT_PROCESSOR, StackOptions, processor};
 use crate::wire::batch_response::BatchResponse;
 
 /// The longest that Lambda lets a function run.
@@ -38,9 +38,9 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     if let Some(endpoint) = engines.lambda_url() {
         return invoke(&endpoint, &args.function, event).await;
     }
-    if args.function != PAYMENT_PROCESSOR {
+    if ![PAYMENT_PROCESSOR, ACCOUNT_PROCESSOR].contains(&args.function.as_str()) {
         return Err(Failure::input(format!(
-            "--function: expected {PAYMENT_PROCESSOR}, unless --lambda-endpoint is set"
+            "--function: expected {PAYMENT_PROCESSOR} or {ACCOUNT_PROCESSOR}, unless --lambda-endpoint is set"
         )));
     }
     let dynamodb = engines.dynamodb_url().ok_or_else(|| {
@@ -50,8 +50,8 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     })?;
     let options = StackOptions { tables: engines.tables(), ..StackOptions::default() };
     let log = Arc::new(|_: &str, line: &str| eprintln!("{line}"));
-    let lambda = LocalLambda::start(vec![processor(&options, &dynamodb)?], log).await?;
-    let answer = invoke(lambda.endpoint(), PAYMENT_PROCESSOR, event).await;
+    let lambda = LocalLambda::start(vec![processor(&args.function, &options, &dynamodb)?], log).await?;
+    let answer = invoke(lambda.endpoint(), &args.function, event).await;
     lambda.stop().await;
     answer
 }

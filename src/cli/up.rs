@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::engines::{EngineArgs, UpFile};
-use crate::local::kafka::REQUESTS_TOPIC;
+use crate::local::kafka::{COMMANDS_TOPIC, REQUESTS_TOPIC};
 use crate::local::stack::{KafkaEngine, LogLines, Stack, StackOptions};
 
 /// Run the whole stack on this machine until Ctrl-C
@@ -72,6 +72,7 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         lambda_endpoint: engines.lambda_endpoint.clone(),
         tables: engines.tables(),
         topic: REQUESTS_TOPIC.into(),
+        commands_topic: Some(COMMANDS_TOPIC.into()),
         partitions: args.partitions,
         batch_records_max: usize::try_from(args.batch_records).unwrap_or(usize::MAX),
         batch_window: Duration::from_millis(args.batch_window_ms),
@@ -87,7 +88,8 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     say!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers);
     say!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
     say!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda);
-    say!("# payment-processor takes batches from payment-requests; other giro commands in this folder find it.");
+    say!("# payment-processor takes batches from payment-requests, account-processor from account-commands.");
+    say!("# Other giro commands in this folder find them.");
     say!("# Ctrl-C stops everything.");
 
     let mut watch = tokio::time::interval(Duration::from_millis(500));

@@ -3,13 +3,17 @@
 //! | module | what |
 //! |---|---|
 //! | [`payment_processor`] | settles batches of payment requests |
+//! | [`account_processor`] | applies batches of account commands |
+//! | [`records`] | reading records, setting aside, the batch response |
 //! | [`clock`] | now, and until when |
 //! | [`tally`] | the one log line of an invocation |
 //! | [`unfinished`] | the error of an invocation that Lambda must repeat |
 //!
 //! Architecture invariant: handlers know the store's port, never DynamoDB.
 
+pub mod account_processor;
 pub mod clock;
 pub mod payment_processor;
+pub mod records;
 pub mod tally;
 pub mod unfinished;

@@ -23,6 +23,8 @@ use crate::domain::Header;
 
 /// The topic of payment requests.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
+/// The topic of account commands.
+pub const COMMANDS_TOPIC: &str = "account-commands";
 
 /// How long a record may take to be acknowledged before its producer gives up.
 const DELIVERY_TIMEOUT_MS: &str = "30000";

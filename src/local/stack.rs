@@ -21,8 +21,10 @@ use super::poller::{Activity, Mapping, Pollers};
 use super::tables;
 use crate::store::Tables;
 
-/// The function's name.
+/// The function that settles payments.
 pub const PAYMENT_PROCESSOR: &str = "payment-processor";
+/// The function that applies account commands.
+pub const ACCOUNT_PROCESSOR: &str = "account-processor";
 
 /// Which Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +62,9 @@ pub struct StackOptions {
     pub tables: Tables,
     /// The topic of payment requests; created if it isn't there.
     pub topic: String,
-    /// Partitions of the topic, where it is created.
+    /// The topic of account commands, created if it isn't there; without one, account-processor doesn't run.
+    pub commands_topic: Option<String>,
+    /// Partitions of each topic, where it is created.
     pub partitions: i32,
     /// The most records a batch.
     pub batch_records_max: usize,
@@ -72,7 +76,7 @@ pub struct StackOptions {
     pub function_timeout: Duration,
     /// Whether the mapping asks for partial batch responses, and the function gives them.
     pub partial_batch_response: bool,
-    /// The function's binary; else the one beside the program that runs.
+    /// The payment processor's binary; else the one beside the program that runs.
     pub processor: Option<PathBuf>,
     /// Gets each line that a function writes.
     pub log: LogLines,
@@ -95,6 +99,7 @@ impl Default for StackOptions {
             lambda_endpoint: None,
             tables: Tables::default(),
             topic: REQUESTS_TOPIC.into(),
+            commands_topic: None,
             partitions: 4,
             batch_records_max: 1_000,
             batch_window: Duration::from_millis(100),
@@ -127,6 +132,7 @@ pub struct Stack {
     endpoints: Endpoints,
     summary: Arc<Mutex<Summary>>,
     pollers: Pollers,
+    command_pollers: Option<Pollers>,
     lambda: Option<LocalLambda>,
     kafka: RunningKafka,
     _dynamodb: Option<EmbeddedDynamoDb>,
@@ -181,15 +187,22 @@ impl Stack {
         let client = super::aws::dynamodb(Some(&dynamodb_url)).await?;
         tables::create(&client, &options.tables, false).await.with_context(|| format!("DynamoDB at {dynamodb_url}"))?;
 
-        let kafka = RunningKafka::start(&options.kafka, &[(&options.topic, options.partitions)]).await?;
+        let topics: Vec<(&str, i32)> = std::iter::once(options.topic.as_str())
+            .chain(options.commands_topic.as_deref())
+            .map(|topic| (topic, options.partitions))
+            .collect();
+        let kafka = RunningKafka::start(&options.kafka, &topics).await?;
         let bootstrap_servers = kafka.bootstrap_servers().to_owned();
 
         let summary = Arc::new(Mutex::new(Summary::new()));
         let (lambda, lambda_url) = match &options.lambda_endpoint {
             Some(endpoint) => (None, endpoint.clone()),
             None => {
-                let processor = processor(&options, &dynamodb_url)?;
-                let lambda = LocalLambda::start(vec![processor], sink(&summary, options.log)).await?;
+                let commands = options.commands_topic.is_some().then_some(ACCOUNT_PROCESSOR);
+                let functions = std::iter::once(PAYMENT_PROCESSOR).chain(commands);
+                let functions = functions.map(|name| processor(name, &options, &dynamodb_url));
+                let functions = functions.collect::<anyhow::Result<Vec<_>>>()?;
+                let lambda = LocalLambda::start(functions, sink(&summary, options.log)).await?;
                 let url = lambda.endpoint().to_owned();
                 (Some(lambda), url)
             }
@@ -207,10 +220,20 @@ impl Stack {
             pollers: options.concurrency,
             invoke_timeout: options.function_timeout.saturating_add(Duration::from_secs(10)),
         };
+        let commands = options.commands_topic.map(|topic| Mapping {
+            topic,
+            consumer_group: ACCOUNT_PROCESSOR.into(),
+            function: ACCOUNT_PROCESSOR.into(),
+            ..mapping.clone()
+        });
         let pollers = Pollers::start(mapping).await?;
+        let command_pollers = match commands {
+            Some(commands) => Some(Pollers::start(commands).await?),
+            None => None,
+        };
         let endpoints =
             Endpoints { kafka_bootstrap_servers: bootstrap_servers, dynamodb: dynamodb_url, lambda: lambda_url };
-        Ok(Self { endpoints, summary, pollers, lambda, kafka, _dynamodb: dynamodb })
+        Ok(Self { endpoints, summary, pollers, command_pollers, lambda, kafka, _dynamodb: dynamodb })
     }
 
     /// Where everything listens.
@@ -219,7 +242,7 @@ impl Stack {
         &self.endpoints
     }
 
-    /// What the pollers have done so far.
+    /// What the pollers of payment requests have done so far.
     #[must_use]
     pub fn activity(&self) -> Activity {
         self.pollers.activity()
@@ -234,7 +257,7 @@ impl Stack {
     /// Whether a part has given up; stopping says why.
     #[must_use]
     pub fn gave_up(&self) -> bool {
-        self.pollers.gave_up()
+        self.pollers.gave_up() || self.command_pollers.as_ref().is_some_and(Pollers::gave_up)
     }
 
     /// Stops everything, and waits until it has stopped.
@@ -242,7 +265,10 @@ impl Stack {
     /// # Errors
     /// Why a part had given up, if one had.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let stopped = self.pollers.stop().await;
+        let mut stopped = self.pollers.stop().await;
+        if let Some(commands) = self.command_pollers {
+            stopped = stopped.and(commands.stop().await);
+        }
         if let Some(lambda) = self.lambda {
             lambda.stop().await;
         }
@@ -268,11 +294,11 @@ pub fn beside_this_program(binary: &str) -> anyhow::Result<PathBuf> {
     Ok(folder.join(binary))
 }
 
-/// The payment processor as a function, with the environment that the template gives it.
+/// A processor as a function, by its name, with the environment that the template gives it.
 ///
 /// # Errors
 /// If its binary can't be found.
-pub fn processor(options: &StackOptions, dynamodb_url: &str) -> anyhow::Result<Function> {
+pub fn processor(name: &str, options: &StackOptions, dynamodb_url: &str) -> anyhow::Result<Function> {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut environment = Vec::new();
     // A local engine takes any credentials; what a person has set for AWS comes after and counts.
@@ -288,15 +314,16 @@ pub fn processor(options: &StackOptions, dynamodb_url: &str) -> anyhow::Result<F
         variable("ACCOUNTS_TABLE", &options.tables.accounts),
         variable("PAYMENTS_TABLE", &options.tables.payments),
         variable("DEAD_LETTERS_TABLE", &options.tables.dead_letters),
+        variable("ACCOUNT_COMMANDS_TABLE", &options.tables.account_commands),
         variable("PARTIAL_BATCH_RESPONSE", if options.partial_batch_response { "true" } else { "false" }),
         variable(crate::aws::DYNAMODB_ENDPOINT, dynamodb_url),
     ]);
     let binary = match &options.processor {
-        Some(binary) => binary.clone(),
-        None => beside_this_program(PAYMENT_PROCESSOR)?,
+        Some(binary) if name == PAYMENT_PROCESSOR => binary.clone(),
+        Some(_) | None => beside_this_program(name)?,
     };
     Ok(Function {
-        name: PAYMENT_PROCESSOR.into(),
+        name: name.into(),
         binary,
         environment,
         timeout: options.function_timeout,

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::store::Tables;
-use crate::store::items::{account, dead_letter, payment};
+use crate::store::items::{account, account_command, dead_letter, payment};
 
 /// The statement indexes: name, partition key; the sort key is `decided_at`.
 ///
@@ -22,7 +22,7 @@ pub const STATEMENT_INDEXES: [(&str, &str); 2] =
 /// The sort key of the statement indexes.
 const DECIDED_AT: &str = "decided_at";
 
-/// Creates the three tables. With `stream`, payments get one that tells new images; the embedded engine's writes then
+/// Creates the tables. With `stream`, payments get one that tells new images; the embedded engine's writes then
 /// slow down with every row.
 ///
 /// # Errors
@@ -30,6 +30,8 @@ const DECIDED_AT: &str = "decided_at";
 pub async fn create(client: &Client, tables: &Tables, stream: bool) -> anyhow::Result<()> {
     let s = ScalarAttributeType::S;
     create_table(client, &tables.accounts, &[(account::KEY, KeyType::Hash, s.clone())], false, false).await?;
+    let command_key = [(account_command::KEY, KeyType::Hash, s.clone())];
+    create_table(client, &tables.account_commands, &command_key, false, false).await?;
     create_table(client, &tables.payments, &[(payment::KEY, KeyType::Hash, s.clone())], true, stream).await?;
     let keys = [(dead_letter::KEY, KeyType::Hash, s), (dead_letter::PART, KeyType::Range, ScalarAttributeType::N)];
     create_table(client, &tables.dead_letters, &keys, false, false).await

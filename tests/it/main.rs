@@ -10,6 +10,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod account_commands;
+mod account_processor;
 mod cargo_lambda;
 mod cli;
 mod lanes;

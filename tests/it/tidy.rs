@@ -47,7 +47,10 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("src/wire", &["domain", "wire"]),
     ("src/store", &["domain", "store", "wire::never"]),
     ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
-    ("src/handlers", &["domain", "settle", "handlers", "wire", "store::Ledger", "store::Usage"]),
+    (
+        "src/handlers",
+        &["domain", "settle", "handlers", "wire", "store::AccountLedger", "store::Ledger", "store::Usage"],
+    ),
     ("src/config.rs", &["store::Tables"]),
     ("src/telemetry.rs", &[]),
     ("src/aws.rs", &[]),
