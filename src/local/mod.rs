@@ -11,3 +11,4 @@ pub mod lambda;
 pub mod poller;
 pub mod stack;
 pub mod tables;
+pub mod template;

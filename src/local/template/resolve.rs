@@ -241,7 +241,8 @@ impl Stacks {
         let path = format!("Resources.{resource}.Properties.{property}");
         let named = definition.and_then(|definition| definition.get("Properties")?.get(property));
         let named = named.map(|named| self.resolve(&at.elsewhere(at.stack, path), named)).transpose()?;
-        let binary = || definition?.get("Metadata")?.get("Binary")?.as_str();
+        let metadata = definition.and_then(|definition| definition.get("Metadata"));
+        let binary = || metadata?.get("BuildProperties").or(metadata)?.get("Binary")?.as_str();
         let named = named.as_ref().and_then(scalar);
         Ok(named.unwrap_or_else(|| binary().unwrap_or(resource).to_owned()))
     }
