@@ -10,8 +10,9 @@ use clap::Args;
 
 use super::Failure;
 use super::up::StartKafka;
-use crate::local::kafka::Producer;
+use crate::local::kafka;
 use crate::local::stack::{DynamoDbEngine, Endpoints, KafkaEngine};
+use crate::publish::kafka::KafkaProducer;
 use crate::store::Tables;
 use crate::store::dynamodb::DynamoDb;
 
@@ -71,12 +72,12 @@ impl EngineArgs {
     }
 
     /// A producer on Kafka.
-    pub(super) fn producer(&self) -> Result<Producer, Failure> {
+    pub(super) fn producer(&self) -> Result<KafkaProducer, Failure> {
         let address = self.kafka_bootstrap_servers.clone().or_else(|| Some(running()?.kafka_bootstrap_servers));
         let address = address.ok_or_else(|| {
             Failure::input("which Kafka? Start `giro up` in this folder, or set --kafka-bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS")
         })?;
-        Ok(Producer::new(&address).with_context(|| format!("Kafka at {address}"))?)
+        Ok(kafka::producer(&address).with_context(|| format!("Kafka at {address}"))?)
     }
 
     /// The Invoke call's URL, if one was named or `giro up` runs.

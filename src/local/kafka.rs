@@ -1,6 +1,6 @@
-//! Kafka as the local stack uses it: a broker in this process, and a producer for any broker.
+//! Kafka as the local stack uses it: a broker in this process, and clients of any broker.
 //!
-//! In: topics, then records. Out: a bootstrap address, then where each record was put.
+//! In: topics, an address. Out: a bootstrap address, clients with the login that the environment names.
 //!
 //! Limits: the embedded broker is librdkafka's mock cluster. It speaks to librdkafka clients, keeps 5 MiB and 100,000
 //! records a partition, and forgets all when it stops. Good for a demo; what depends on a broker's faithfulness is
@@ -13,19 +13,20 @@ use anyhow::{Context, bail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use tokio::sync::oneshot;
 
-use crate::domain::Header;
+use crate::config::{AuthConfig, FromEnv};
+use crate::publish::broker::{Auth, ScramUser};
+use crate::publish::kafka::iam::Signer;
+use crate::publish::kafka::{self, KafkaProducer, Login};
 
 /// The topic of payment requests.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
 
 /// How long a record may take to be acknowledged before its producer gives up.
-const DELIVERY_TIMEOUT_MS: &str = "30000";
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A broker in this process. Stops when dropped.
 #[derive(Debug)]
@@ -76,20 +77,36 @@ impl Drop for EmbeddedKafka {
     }
 }
 
-/// What every client of a broker starts from.
+/// What every client of a broker starts from, with the login that the environment names.
 ///
 /// # Errors
-/// If `KAFKA_AUTH` asks for what isn't built yet: better than to connect without protection.
+/// If `KAFKA_AUTH` and what belongs to it can't be used: better than to connect without protection.
 pub fn client_config(bootstrap_servers: &str) -> anyhow::Result<ClientConfig> {
-    match std::env::var("KAFKA_AUTH").as_deref() {
-        Err(_) | Ok("" | "none") => {}
-        Ok(_) => bail!("KAFKA_AUTH: expected none; iam and scram are not supported yet"),
+    match login()? {
+        // Their contexts hand out no tokens.
+        Login::Iam(_) => bail!("KAFKA_AUTH: expected none or scram where topics are created or read"),
+        login @ (Login::None | Login::Scram { .. }) => Ok(kafka::client_config(bootstrap_servers, &login)),
     }
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap_servers);
-    // The client's own complaints go to its log callback, which nobody reads; errors come back from the calls.
-    config.set("log_level", "0");
-    Ok(config)
+}
+
+/// The login that the environment names.
+fn login() -> anyhow::Result<Login> {
+    match AuthConfig::from_env()?.0 {
+        Auth::None => Ok(Login::None),
+        Auth::Iam => Ok(Login::Iam(Signer::from_env()?)),
+        Auth::Scram(ScramUser::Given { username, password }) => Ok(Login::Scram { username, password }),
+        Auth::Scram(ScramUser::Secret { .. }) => {
+            bail!("KAFKA_AUTH: scram takes its user from KAFKA_USERNAME and KAFKA_PASSWORD here")
+        }
+    }
+}
+
+/// A producer for the broker at this address, with the login that the environment names.
+///
+/// # Errors
+/// If the address or the login can't be used.
+pub fn producer(bootstrap_servers: &str) -> anyhow::Result<KafkaProducer> {
+    Ok(KafkaProducer::new(bootstrap_servers, login()?, DELIVERY_TIMEOUT)?)
 }
 
 /// Creates topics on a broker, if they aren't there. Returns when the broker knows them.
@@ -110,84 +127,4 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[(&str, i32)]) -> a
         }
     }
     Ok(())
-}
-
-/// Publishes records: acknowledged by all replicas, in order, once.
-pub struct Producer {
-    producer: FutureProducer,
-}
-
-/// Where a record was put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed {
-    /// The partition.
-    pub partition: i32,
-    /// The offset.
-    pub offset: i64,
-}
-
-/// A record on its way.
-pub struct Sending(DeliveryFuture);
-
-impl Sending {
-    /// Waits until the broker has acknowledged the record.
-    ///
-    /// # Errors
-    /// If it didn't.
-    pub async fn placed(self) -> anyhow::Result<Placed> {
-        match self.0.await.context("the producer was closed before the broker answered")? {
-            Ok(delivery) => Ok(Placed { partition: delivery.partition, offset: delivery.offset }),
-            Err((error, _)) => Err(error).context("the broker did not acknowledge a record"),
-        }
-    }
-}
-
-impl Producer {
-    /// A producer for the broker at this address.
-    ///
-    /// # Errors
-    /// If the address or the authentication can't be used.
-    pub fn new(bootstrap_servers: &str) -> anyhow::Result<Self> {
-        let producer = client_config(bootstrap_servers)?
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "5")
-            .set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS)
-            // As Java clients place keys: an account's requests meet on one partition whoever publishes them.
-            .set("partitioner", "murmur2_random")
-            .create()?;
-        Ok(Self { producer })
-    }
-
-    /// Hands a record to the producer; waits only while its queue is full.
-    ///
-    /// # Errors
-    /// If the producer won't take it, because it is too large for example.
-    pub async fn send(
-        &self,
-        topic: &str,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[Header],
-    ) -> anyhow::Result<Sending> {
-        let mut record = FutureRecord::<[u8], [u8]>::to(topic);
-        record.key = key;
-        record.payload = value;
-        if !headers.is_empty() {
-            let add = |all: OwnedHeaders, header: &Header| {
-                all.insert(KafkaHeader { key: &header.name, value: header.value.as_deref() })
-            };
-            record.headers = Some(headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), add));
-        }
-        loop {
-            match self.producer.send_result(record) {
-                Ok(sending) => return Ok(Sending(sending)),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                Err((error, _)) => return Err(error).with_context(|| format!("publishing to {topic}")),
-            }
-        }
-    }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use giro::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit, Timestamp};
-use giro::local::kafka::{Producer, REQUESTS_TOPIC};
+use giro::local::kafka::{self, REQUESTS_TOPIC};
 use giro::local::stack::{KafkaEngine, Stack, StackOptions};
+use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, OpenAccounts, Tables};
 
@@ -52,7 +53,7 @@ async fn settles(kafka: KafkaEngine) {
     let ledger = ledger(&stack).await;
     open(&ledger, "settlement", OverdraftLimit::Unlimited).await;
     open(&ledger, "shop", OverdraftLimit::Limited(0)).await;
-    let producer = Producer::new(&stack.endpoints().kafka_bootstrap_servers).unwrap();
+    let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers).unwrap();
     let mut values: Vec<String> = (0..500).map(|ix| payment(&format!("k{ix}"), "settlement", "shop", 2)).collect();
     values.push(payment("k7", "settlement", "shop", 2));
     values.push(payment("late", "shop", "settlement", 1_000_000));

@@ -24,8 +24,10 @@ use super::engines::EngineArgs;
 use super::up::StartKafka;
 use crate::domain::Source;
 use crate::handlers::clock;
-use crate::local::kafka::{Producer, REQUESTS_TOPIC};
+use crate::local::kafka::{self, REQUESTS_TOPIC};
 use crate::local::stack::{Stack, StackOptions};
+use crate::publish::Publish;
+use crate::publish::kafka::KafkaProducer;
 use crate::store::dynamodb::DynamoDb;
 use crate::store::{OpenAccounts, Tables};
 use checks::Published;
@@ -107,7 +109,7 @@ async fn show(stack: &Stack, workload: Workload, topic: &str, tables: Tables, js
     }
     drop(opening);
 
-    let producer = Producer::new(&stack.endpoints().kafka_bootstrap_servers)?;
+    let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers)?;
     let mut published = Vec::with_capacity(workload.funding.len().saturating_add(workload.records.len()));
     publish(stack, &producer, topic, workload.funding, &mut published).await?;
     let before = (stack.activity(), stack.summary());
@@ -128,7 +130,7 @@ async fn show(stack: &Stack, workload: Workload, topic: &str, tables: Tables, js
 /// Publishes records, and waits until every one is acknowledged.
 async fn publish(
     stack: &Stack,
-    producer: &Producer,
+    producer: &KafkaProducer,
     topic: &str,
     records: Vec<Record>,
     published: &mut Vec<Published>,
