@@ -32,8 +32,12 @@ pub use blueprint::{Blueprint, Function, Index, Key, Mapping, Route, Source, Sta
 use resolve::{Stack, Stacks};
 
 /// The template that this program was built with, and the files that it nests.
-const EMBEDDED: [(&str, &str); 4] = [
+const EMBEDDED: [(&str, &str); 8] = [
     (ROOT, include_str!("../../../template.yaml")),
+    ("infra/alarms.yaml", include_str!("../../../infra/alarms.yaml")),
+    ("infra/encryption.yaml", include_str!("../../../infra/encryption.yaml")),
+    ("infra/kafka-consumer.yaml", include_str!("../../../infra/kafka-consumer.yaml")),
+    ("infra/kafka-producer.yaml", include_str!("../../../infra/kafka-producer.yaml")),
     ("infra/kafka.yaml", include_str!("../../../infra/kafka.yaml")),
     ("infra/network.yaml", include_str!("../../../infra/network.yaml")),
     ("infra/tables.yaml", include_str!("../../../infra/tables.yaml")),
