@@ -50,6 +50,11 @@ impl EngineArgs {
         }
     }
 
+    /// The tables, unless they are called what the template calls them.
+    pub(super) fn named_tables(&self) -> Option<Tables> {
+        Some(self.tables()).filter(|tables| *tables != Tables::default())
+    }
+
     /// DynamoDB's URL, unless it is AWS's own.
     pub(super) fn dynamodb_url(&self) -> Option<String> {
         self.dynamodb_endpoint.clone().or_else(|| Some(running()?.dynamodb))
@@ -71,12 +76,17 @@ impl EngineArgs {
         Ok(DynamoDb::new(client, self.tables()))
     }
 
+    /// Kafka's address.
+    pub(super) fn kafka_address(&self) -> Result<String, Failure> {
+        let address = self.kafka_bootstrap_servers.clone().or_else(|| Some(running()?.kafka_bootstrap_servers));
+        address.ok_or_else(|| {
+            Failure::input("which Kafka? Start `giro up` in this folder, or set --kafka-bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS")
+        })
+    }
+
     /// A producer on Kafka.
     pub(super) fn producer(&self) -> Result<KafkaProducer, Failure> {
-        let address = self.kafka_bootstrap_servers.clone().or_else(|| Some(running()?.kafka_bootstrap_servers));
-        let address = address.ok_or_else(|| {
-            Failure::input("which Kafka? Start `giro up` in this folder, or set --kafka-bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS")
-        })?;
+        let address = self.kafka_address()?;
         Ok(kafka::producer(&address).with_context(|| format!("Kafka at {address}"))?)
     }
 

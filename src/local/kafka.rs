@@ -6,13 +6,15 @@
 //! records a partition, and forgets all when it stops. Good for a demo; what depends on a broker's faithfulness is
 //! tested on Apache Kafka.
 
+use std::collections::BTreeMap;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
@@ -28,6 +30,9 @@ pub const REQUESTS_TOPIC: &str = "payment-requests";
 /// How long a record may take to be acknowledged before its producer gives up.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a broker may take to tell its topics.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A broker in this process. Stops when dropped.
 #[derive(Debug)]
 pub struct EmbeddedKafka {
@@ -37,19 +42,18 @@ pub struct EmbeddedKafka {
 }
 
 impl EmbeddedKafka {
-    /// Starts a broker with these topics and their numbers of partitions.
+    /// Starts a broker with these topics; it has one replica of each, whatever they ask for.
     ///
     /// # Errors
     /// If the broker can't be made.
-    pub async fn start(topics: &[(&str, i32)]) -> anyhow::Result<Self> {
-        let topics: Vec<(String, i32)> =
-            topics.iter().map(|&(name, partitions)| (name.to_owned(), partitions)).collect();
+    pub async fn start(topics: &[NewTopic]) -> anyhow::Result<Self> {
+        let topics = topics.to_vec();
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let (started, address) = oneshot::channel();
         // The cluster can't leave the thread that made it.
         let serve = move || {
             let cluster = MockCluster::new(1).and_then(|cluster| {
-                topics.iter().try_for_each(|(name, partitions)| cluster.create_topic(name, *partitions, 1))?;
+                topics.iter().try_for_each(|topic| cluster.create_topic(&topic.name, topic.partitions, 1))?;
                 Ok(cluster)
             });
             let _ = started.send(cluster.as_ref().map(|cluster| cluster.bootstrap_servers()).map_err(Clone::clone));
@@ -109,22 +113,90 @@ pub fn producer(bootstrap_servers: &str) -> anyhow::Result<KafkaProducer> {
     Ok(KafkaProducer::new(bootstrap_servers, login()?, DELIVERY_TIMEOUT)?)
 }
 
+/// A topic to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// Its partitions.
+    pub partitions: i32,
+    /// Its replicas; none are as many as the broker's owners chose.
+    pub replication: Option<i32>,
+    /// Its configuration.
+    pub config: BTreeMap<String, String>,
+}
+
+/// What became of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It was created.
+    New,
+    /// It was there, and is as it was.
+    Existing,
+}
+
 /// Creates topics on a broker, if they aren't there. Returns when the broker knows them.
 ///
 /// # Errors
 /// If the broker can't be reached, or refuses a topic.
-pub async fn create_topics(bootstrap_servers: &str, topics: &[(&str, i32)]) -> anyhow::Result<()> {
+pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> anyhow::Result<Vec<Created>> {
     let admin: AdminClient<DefaultClientContext> = client_config(bootstrap_servers)?.create()?;
-    // The broker's own default: 1 on a single broker, what its owners chose elsewhere.
-    let topics: Vec<NewTopic<'_>> =
-        topics.iter().map(|&(name, partitions)| NewTopic::new(name, partitions, TopicReplication::Fixed(-1))).collect();
+    let new = |topic: &NewTopic| {
+        // The broker's own default is -1.
+        let replication = topic.replication.unwrap_or(-1);
+        (topic.name.clone(), topic.partitions, replication, topic.config.clone())
+    };
+    let parts: Vec<_> = topics.iter().map(new).collect();
+    let topics: Vec<rdkafka::admin::NewTopic<'_>> = parts
+        .iter()
+        .map(|(name, partitions, replication, config)| {
+            let topic = rdkafka::admin::NewTopic::new(name, *partitions, TopicReplication::Fixed(*replication));
+            config.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+        })
+        .collect();
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
     let results = admin.create_topics(&topics, &options).await;
-    for result in results.with_context(|| format!("creating topics on Kafka at {bootstrap_servers}"))? {
-        match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+    let results = results.with_context(|| format!("creating topics on Kafka at {bootstrap_servers}"))?;
+    let mut created = Vec::with_capacity(results.len());
+    for result in results {
+        created.push(match result {
+            Ok(_) => Created::New,
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Created::Existing,
             Err((topic, code)) => bail!("creating the topic {topic}: {code}"),
-        }
+        });
     }
-    Ok(())
+    Ok(created)
+}
+
+/// The topics of a broker, by name, with their numbers of partitions and replicas. Topics of Kafka's own are left out.
+///
+/// # Errors
+/// If the broker can't be reached.
+pub async fn topics(bootstrap_servers: &str) -> anyhow::Result<Vec<(String, usize, usize)>> {
+    let consumer: BaseConsumer = client_config(bootstrap_servers)?.create()?;
+    let asked = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, METADATA_TIMEOUT)).await?;
+    let known = asked.with_context(|| format!("asking Kafka at {bootstrap_servers} for its topics"))?;
+    let topic = |topic: &rdkafka::metadata::MetadataTopic| {
+        let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or_default();
+        (topic.name().to_owned(), topic.partitions().len(), replicas)
+    };
+    let mut topics: Vec<_> = known.topics().iter().map(topic).filter(|(name, ..)| !name.starts_with("__")).collect();
+    topics.sort();
+    Ok(topics)
+}
+
+/// The partitions of a topic, as the broker knows them.
+pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> anyhow::Result<Vec<i32>> {
+    let consumer: BaseConsumer = client_config(bootstrap_servers)?.create()?;
+    let name = topic.to_owned();
+    let ask = tokio::task::spawn_blocking(move || {
+        let known = consumer.fetch_metadata(Some(&name), METADATA_TIMEOUT)?;
+        let partitions = known.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
+        let mut partitions: Vec<i32> = partitions.collect();
+        partitions.sort_unstable();
+        anyhow::Ok(partitions)
+    });
+    let partitions = ask.await?.with_context(|| format!("asking Kafka at {bootstrap_servers} for the topic {topic}"))?;
+    ensure!(!partitions.is_empty(), "Kafka at {bootstrap_servers} has no topic {topic}");
+    Ok(partitions)
 }

@@ -1,20 +1,22 @@
 //! The whole path by processes: records on a real broker, the real payment-processor, items in DynamoDB.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use giro::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit, Timestamp};
 use giro::local::kafka::{self, REQUESTS_TOPIC};
-use giro::local::stack::{KafkaEngine, Stack, StackOptions};
+use giro::local::stack::{KafkaEngine, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, OpenAccounts, Tables};
 
+/// The payment processor alone: what the other handlers do is theirs to show.
 fn options(kafka: KafkaEngine) -> StackOptions {
     StackOptions {
         kafka,
-        processor: Some(PathBuf::from(env!("CARGO_BIN_EXE_payment-processor"))),
-        batch_records_max: 100,
+        run: Run::Only(vec![PAYMENT_PROCESSOR.into()]),
+        partitions: Some(4),
+        batch_records_max: Some(100),
+        batch_window: Some(Duration::from_millis(100)),
         ..StackOptions::default()
     }
 }
