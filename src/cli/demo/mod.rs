@@ -154,7 +154,7 @@ async fn on_topic(
         return Ok(None);
     };
     let mut payments = ledger.payments().await?;
-    payments.retain(|recorded| recorded.outcome.source.topic == topic);
+    payments.retain(|recorded| &*recorded.outcome.source.topic == topic);
     outcomes::read(&stack.endpoints().kafka_bootstrap_servers, outcomes, &payments, sent_ms).await.map(Some)
 }
 
