@@ -17,10 +17,7 @@ use crate::store::items::{account, dead_letter, payment};
 /// They project all attributes: a payment's item is about 1 KB at the most, so an index entry costs one write unit
 /// whatever it holds, and a statement then needs no second read.
 pub const STATEMENT_INDEXES: [(&str, &str); 2] =
-    [("by-debtor", "debtor_statement"), ("by-creditor", "creditor_statement")];
-
-/// The sort key of the statement indexes.
-const DECIDED_AT: &str = "decided_at";
+    [(payment::BY_DEBTOR.name, payment::BY_DEBTOR.key), (payment::BY_CREDITOR.name, payment::BY_CREDITOR.key)];
 
 /// Creates the three tables. With `stream`, payments get one that tells new images; the embedded engine's writes then
 /// slow down with every row.
@@ -52,13 +49,13 @@ async fn create_table(
             .attribute_definitions(attribute(name, attribute_type.clone())?);
     }
     if statements {
-        call = call.attribute_definitions(attribute(DECIDED_AT, ScalarAttributeType::S)?);
+        call = call.attribute_definitions(attribute(payment::DECIDED_AT, ScalarAttributeType::S)?);
         for (index, partition_key) in STATEMENT_INDEXES {
             call = call.attribute_definitions(attribute(partition_key, ScalarAttributeType::S)?);
             let index = GlobalSecondaryIndex::builder()
                 .index_name(index)
                 .key_schema(key(partition_key, KeyType::Hash)?)
-                .key_schema(key(DECIDED_AT, KeyType::Range)?)
+                .key_schema(key(payment::DECIDED_AT, KeyType::Range)?)
                 .projection(Projection::builder().projection_type(ProjectionType::All).build());
             call = call.global_secondary_indexes(index.build()?);
         }

@@ -15,6 +15,7 @@
 mod accounts;
 mod fault;
 mod inspect;
+mod statements;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,6 +8,7 @@
 //! first, so that concurrent callers interleave.
 
 mod inspect;
+mod statements;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

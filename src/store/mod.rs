@@ -2,6 +2,7 @@
 //!
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`Inspect`]: whole-item reads for people and the audit.
+//! - [`Statements`]: pages of an account's postings.
 //! - [`OpenAccounts`]: opening accounts, and giving them credit lanes.
 //!
 //! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
@@ -18,6 +19,7 @@ pub mod memory;
 use std::future::Future;
 
 use crate::domain::plan::Transaction;
+use crate::domain::statement::{Ask, Page};
 use crate::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source};
 
 /// The names of the tables.
@@ -171,6 +173,20 @@ pub trait Inspect: Sync {
     fn dead_letter(&self, source: &Source) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
     /// Every dead letter, its parts joined, in the order of [`Source`].
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
+}
+
+/// Pages of an account's postings, from lists that follow the payments by a moment.
+pub trait Statements: Sync {
+    /// One page. `lanes` says how many credit lanes the account has.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the page can't be read.
+    fn statement(
+        &self,
+        account: &AccountId,
+        lanes: CreditLanes,
+        ask: &Ask,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
 }
 
 /// Opening accounts, and giving them credit lanes.
