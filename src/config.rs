@@ -9,7 +9,7 @@ use crate::publish::broker::{Auth, Broker, Password, ScramUser};
 use crate::store::Tables;
 
 /// The variables of each function, in the order in which they are read.
-pub const VARIABLES: [(&str, &[&str]); 2] = [
+pub const VARIABLES: [(&str, &[&str]); 3] = [
     (
         "payment-processor",
         &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
@@ -18,6 +18,20 @@ pub const VARIABLES: [(&str, &[&str]); 2] = [
         "outcome-publisher",
         &[OUTCOMES_TOPIC, KAFKA_BOOTSTRAP_SERVERS, KAFKA_AUTH, KAFKA_SCRAM_SECRET_ARN, KAFKA_USERNAME, KAFKA_PASSWORD],
     ),
+    (
+        "payment-api",
+        &[
+            ACCOUNTS_TABLE,
+            PAYMENTS_TABLE,
+            DEAD_LETTERS_TABLE,
+            REQUESTS_TOPIC,
+            KAFKA_BOOTSTRAP_SERVERS,
+            KAFKA_AUTH,
+            KAFKA_SCRAM_SECRET_ARN,
+            KAFKA_USERNAME,
+            KAFKA_PASSWORD,
+        ],
+    ),
 ];
 
 const ACCOUNTS_TABLE: &str = "ACCOUNTS_TABLE";
@@ -25,6 +39,7 @@ const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
 const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
 const REQUESTS_PARTITIONS: &str = "REQUESTS_PARTITIONS";
+const REQUESTS_TOPIC: &str = "REQUESTS_TOPIC";
 const OUTCOMES_TOPIC: &str = "OUTCOMES_TOPIC";
 const KAFKA_BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 const KAFKA_AUTH: &str = "KAFKA_AUTH";
@@ -96,6 +111,27 @@ pub struct OutcomePublisherConfig {
 impl FromEnv for OutcomePublisherConfig {
     fn read(reader: &mut Reader<'_>) -> Self {
         Self { topic: reader.text(OUTCOMES_TOPIC, "the name of the topic of outcomes"), broker: reader.broker() }
+    }
+}
+
+/// What `payment-api` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PaymentApiConfig {
+    /// The tables that it reads.
+    pub tables: Tables,
+    /// The topic that payments are handed over to.
+    pub topic: String,
+    /// Where it is.
+    pub broker: Broker,
+}
+
+impl FromEnv for PaymentApiConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            tables: reader.tables(),
+            topic: reader.text(REQUESTS_TOPIC, "the name of the topic of payment requests"),
+            broker: reader.broker(),
+        }
     }
 }
 
@@ -267,5 +303,6 @@ mod tests {
         let listed = |function| VARIABLES.iter().find(|(name, _)| *name == function).unwrap().1;
         assert_eq!(asked::<PaymentProcessorConfig>(), listed("payment-processor"));
         assert_eq!(asked::<OutcomePublisherConfig>(), listed("outcome-publisher"));
+        assert_eq!(asked::<PaymentApiConfig>(), listed("payment-api"));
     }
 }

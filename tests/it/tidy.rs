@@ -47,7 +47,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("src/wire", &["domain", "wire"]),
     ("src/store", &["domain", "store", "wire::never"]),
     ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
-    ("src/handlers", &["domain", "settle", "handlers", "wire", "publish::{", "store::Ledger", "store::Usage"]),
+    (
+        "src/handlers",
+        &["domain", "settle", "handlers", "wire", "publish::{", "store::Ledger", "store::Usage", "store::Inspect"],
+    ),
     ("src/publish", &["domain", "publish", "aws", "wire::kafka_secret"]),
     ("src/config.rs", &["publish::broker", "store::Tables"]),
     ("src/telemetry.rs", &[]),
