@@ -3,7 +3,7 @@
 //! In: payments and a snapshot of accounts. Out: decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`], [`decide`],
-//! [`plan`], [`account_command`], [`dead_letter`], [`audit`].
+//! [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Architecture invariant: this module is pure. No I/O, no async, no clock, no serde, no AWS; it knows no other module
 //! of the crate. Time and identifiers come in as values.
@@ -20,6 +20,7 @@ pub mod lane;
 pub mod money;
 pub mod payment;
 pub mod plan;
+pub mod statement;
 pub mod timestamp;
 
 pub use account::{Account, AccountStatus, OverdraftLimit};

@@ -17,6 +17,7 @@ mod accounts;
 mod commands;
 mod fault;
 mod inspect;
+mod statements;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,6 +9,7 @@
 
 mod commands;
 mod inspect;
+mod statements;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

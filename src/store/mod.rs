@@ -4,6 +4,7 @@
 //! - [`Inspect`]: whole-item reads for people and the audit.
 //! - [`OpenAccounts`]: opening accounts and giving them credit lanes, past the commands.
 //! - [`AccountLedger`]: all that applying account commands needs; [`Commands`]: reading their records.
+//! - [`Statements`]: pages of an account's postings.
 //!
 //! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
 //! conditions in memory, with seeded faults.
@@ -20,6 +21,7 @@ use std::future::Future;
 
 use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
+use crate::domain::statement::{Ask, Page};
 use crate::domain::{
     Account, AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source,
 };
@@ -204,6 +206,20 @@ pub trait Inspect: Sync {
     fn dead_letter(&self, source: &Source) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
     /// Every dead letter, its parts joined, in the order of [`Source`].
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
+}
+
+/// Pages of an account's postings, from lists that follow the payments by a moment.
+pub trait Statements: Sync {
+    /// One page. `lanes` says how many credit lanes the account has.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the page can't be read.
+    fn statement(
+        &self,
+        account: &AccountId,
+        lanes: CreditLanes,
+        ask: &Ask,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
 }
 
 /// Opening accounts, and giving them credit lanes.

@@ -7,6 +7,11 @@
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`fields`] | the same | how both are read, and what can be wrong |
 //! | [`outcome`] | a record's value | an outcome |
+//! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
+//! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |
+//! | [`http`] | the event of an HTTP API, and its answer | a request, a response |
+//! | [`problem`] | the body of an HTTP error | what is wrong |
+//! | [`resource`] | the bodies of HTTP answers | outcomes, accounts, statements |
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
 //!
 //! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can panic,
@@ -15,7 +20,12 @@
 pub mod account_command;
 pub mod batch_response;
 pub mod fields;
+pub mod http;
 pub mod kafka_event;
+pub mod kafka_secret;
 pub mod outcome;
 pub mod payment_request;
+pub mod problem;
 mod raw;
+pub mod resource;
+pub mod stream_event;
