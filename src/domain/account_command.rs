@@ -324,9 +324,10 @@ mod tests {
             .map(|action| command("alice", action).fingerprint().to_string())
             .into();
         expect_test::expect![[r#"
-            42745ed6ebdb8be7c0c1f4d755e290973ac662cbb0f2b1bb36a6f7d8623d5016
+            4341e12b4ba7969ee5c653d6c0c6e9f315daae5fc887d25608b4a8c01b94baa3
             a64fab1e862646d04af48d17107821bb3a78d45d2cb410250e449174dc3e18e3
-            ccfc7a85cfcc451cc83fd87ee78fde260325b8de9d7d59ec95ce2b368edb10f0"#]]
+            ccfc7a85cfcc451cc83fd87ee78fde260325b8de9d7d59ec95ce2b368edb10f0
+            99372594b4af5a0d9421c885fa535f64c6357e3d465202ba0445f0087e6b4da9"#]]
         .assert_eq(&shown.join("\n"));
     }
 
