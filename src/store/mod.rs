@@ -118,6 +118,7 @@ pub struct Cancelled {
 
 /// What became of a step of a decided command.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "commands are few, and each answer is looked at once")]
 pub enum CommandCommit {
     /// All of it happened.
     Applied,

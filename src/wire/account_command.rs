@@ -48,8 +48,11 @@ pub fn decode_json(json: &[u8]) -> Result<AccountCommand, Malformed> {
 
 type CommandFields<'a> = Fields<'a, { NAMES.len() }>;
 
+/// Reads the rest of a command whose name is known.
+type Rest = fn(&CommandFields<'_>) -> Result<Action, Malformed>;
+
 /// Each command's name, and how the rest of it is read.
-const COMMANDS: [(&str, fn(&CommandFields<'_>) -> Result<Action, Malformed>); Action::NAMES.len()] = [
+const COMMANDS: [(&str, Rest); Action::NAMES.len()] = [
     ("open", open),
     ("set_overdraft_limit", set_overdraft_limit),
     ("freeze", |_| Ok(Action::Freeze)),

@@ -628,7 +628,7 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
         open(store, std::slice::from_ref(&account)).await;
         let change = match change {
             Change::Open(opened) => Change::Open(Account { id: id(&name), ..opened }),
-            other => other,
+            other @ (Change::Nothing | Change::Status { .. } | Change::Limit { .. } | Change::Lanes { .. }) => other,
         };
         let request = command(&format!("c{ix}"), &name, Action::Close);
         let expected =
