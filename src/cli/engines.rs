@@ -10,8 +10,9 @@ use clap::Args;
 
 use super::Failure;
 use super::up::StartKafka;
-use crate::local::kafka::Producer;
+use crate::local::kafka;
 use crate::local::stack::{DynamoDbEngine, Endpoints, KafkaEngine};
+use crate::publish::kafka::KafkaProducer;
 use crate::store::Tables;
 use crate::store::dynamodb::DynamoDb;
 
@@ -49,6 +50,11 @@ impl EngineArgs {
         }
     }
 
+    /// The tables, unless they are called what the template calls them.
+    pub(super) fn named_tables(&self) -> Option<Tables> {
+        Some(self.tables()).filter(|tables| *tables != Tables::default())
+    }
+
     /// DynamoDB's URL, unless it is AWS's own.
     pub(super) fn dynamodb_url(&self) -> Option<String> {
         self.dynamodb_endpoint.clone().or_else(|| Some(running()?.dynamodb))
@@ -70,13 +76,18 @@ impl EngineArgs {
         Ok(DynamoDb::new(client, self.tables()))
     }
 
-    /// A producer on Kafka.
-    pub(super) fn producer(&self) -> Result<Producer, Failure> {
+    /// Kafka's address.
+    pub(super) fn kafka_address(&self) -> Result<String, Failure> {
         let address = self.kafka_bootstrap_servers.clone().or_else(|| Some(running()?.kafka_bootstrap_servers));
-        let address = address.ok_or_else(|| {
+        address.ok_or_else(|| {
             Failure::input("which Kafka? Start `giro up` in this folder, or set --kafka-bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS")
-        })?;
-        Ok(Producer::new(&address).with_context(|| format!("Kafka at {address}"))?)
+        })
+    }
+
+    /// A producer on Kafka.
+    pub(super) fn producer(&self) -> Result<KafkaProducer, Failure> {
+        let address = self.kafka_address()?;
+        Ok(kafka::producer(&address).with_context(|| format!("Kafka at {address}"))?)
     }
 
     /// The Invoke call's URL, if one was named or `giro up` runs.

@@ -20,8 +20,10 @@ mod demo;
 mod engines;
 mod failure;
 mod invoke;
+mod outcomes;
 mod payments;
 mod publish;
+mod topics;
 mod up;
 
 use std::process::ExitCode;
@@ -32,7 +34,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub use demo::{checks, workload};
+pub use demo::{check_topic, checks, workload};
 use engines::EngineArgs;
 use failure::Failure;
 
@@ -67,6 +69,10 @@ enum Command {
     /// Show payments and their outcomes.
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
+    Outcomes(outcomes::OutcomesArgs),
+    /// Create and show topics.
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
     /// Show records that were set aside.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
@@ -88,6 +94,8 @@ pub async fn run() -> ExitCode {
         Command::Invoke(args) => invoke::run(args, &cli.engines).await,
         Command::Accounts(command) => accounts::run(command, &cli.engines).await,
         Command::Payments(command) => payments::run(command, &cli.engines).await,
+        Command::Outcomes(args) => outcomes::run(args, &cli.engines).await,
+        Command::Topics(command) => topics::run(command, &cli.engines).await,
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
     };

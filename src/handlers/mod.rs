@@ -3,6 +3,9 @@
 //! | module | what |
 //! |---|---|
 //! | [`payment_processor`] | settles batches of payment requests |
+//! | [`outcome_publisher`] | publishes outcomes from the stream of payments |
+//! | [`payment_api`] | takes payments over HTTP; tells payments, accounts, statements |
+//! | [`reading`] | what the HTTP API tells |
 //! | [`clock`] | now, and until when |
 //! | [`tally`] | the one log line of an invocation |
 //! | [`unfinished`] | the error of an invocation that Lambda must repeat |
@@ -10,6 +13,9 @@
 //! Architecture invariant: handlers know the store's port, never DynamoDB.
 
 pub mod clock;
+pub mod outcome_publisher;
+pub mod payment_api;
 pub mod payment_processor;
+pub mod reading;
 pub mod tally;
 pub mod unfinished;

@@ -90,6 +90,15 @@ pub fn decode(value: &Payload) -> Result<Payment, Malformed> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_json(json: &[u8]) -> Result<Payment, Malformed> {
+    decode_json_of(json, None)
+}
+
+/// Reads the JSON of a payment request whose id may be given beside it; the body's, where both are there, must be the
+/// same.
+///
+/// # Errors
+/// As [`decode`]; [`Malformed::InvalidField`] for the body's `payment_id` if it is another.
+pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Malformed> {
     let json = std::str::from_utf8(json).map_err(|_| Malformed::NotUtf8)?;
     let fields: Fields<'_> = serde_json::from_str(json).map_err(|error| {
         // Data errors are about shape: all that Fields asks for is an object.
@@ -98,8 +107,16 @@ pub fn decode_json(json: &[u8]) -> Result<Payment, Malformed> {
     if let Some(field) = fields.duplicate {
         return Err(Malformed::DuplicateField(field));
     }
+    let id = match (fields.optional(PAYMENT_ID, PaymentId::try_new)?, id) {
+        (None, None) => return Err(Malformed::MissingField(NAMES[PAYMENT_ID])),
+        (Some(own), Some(id)) if own != id => {
+            let expected = "expected the id that is given beside the body".into();
+            return Err(Malformed::InvalidField { field: NAMES[PAYMENT_ID], expected });
+        }
+        (Some(id), _) | (None, Some(id)) => id,
+    };
     Ok(Payment {
-        id: fields.required(PAYMENT_ID, PaymentId::try_new)?,
+        id,
         debtor: fields.required(DEBTOR_ACCOUNT, AccountId::try_new)?,
         creditor: fields.required(CREDITOR_ACCOUNT, AccountId::try_new)?,
         amount: fields.amount()?,

@@ -18,5 +18,6 @@ mod scenarios;
 mod settling;
 mod stack;
 mod store_contract;
+mod template;
 mod tidy;
 mod wire;

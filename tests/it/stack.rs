@@ -1,19 +1,22 @@
 //! The whole path by processes: records on a real broker, the real payment-processor, items in DynamoDB.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use giro::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit, Timestamp};
-use giro::local::kafka::{Producer, REQUESTS_TOPIC};
-use giro::local::stack::{KafkaEngine, Stack, StackOptions};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use giro::local::kafka::{self, REQUESTS_TOPIC};
+use giro::local::stack::{KafkaEngine, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
+use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, OpenAccounts, Tables};
 
+/// The payment processor alone: what the other handlers do is theirs to show.
 fn options(kafka: KafkaEngine) -> StackOptions {
     StackOptions {
         kafka,
-        processor: Some(PathBuf::from(env!("CARGO_BIN_EXE_payment-processor"))),
-        batch_records_max: 100,
+        run: Run::Only(vec![PAYMENT_PROCESSOR.into()]),
+        partitions: Some(4),
+        batch_records_max: Some(100),
+        batch_window: Some(Duration::from_millis(100)),
         ..StackOptions::default()
     }
 }
@@ -31,6 +34,7 @@ async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {
         overdraft_limit,
         version: 1,
         opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
     };
     assert_eq!(ledger.open_account(&account).await, Ok(None));
 }
@@ -52,7 +56,7 @@ async fn settles(kafka: KafkaEngine) {
     let ledger = ledger(&stack).await;
     open(&ledger, "settlement", OverdraftLimit::Unlimited).await;
     open(&ledger, "shop", OverdraftLimit::Limited(0)).await;
-    let producer = Producer::new(&stack.endpoints().kafka_bootstrap_servers).unwrap();
+    let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers).unwrap();
     let mut values: Vec<String> = (0..500).map(|ix| payment(&format!("k{ix}"), "settlement", "shop", 2)).collect();
     values.push(payment("k7", "settlement", "shop", 2));
     values.push(payment("late", "shop", "settlement", 1_000_000));
@@ -68,7 +72,7 @@ async fn settles(kafka: KafkaEngine) {
     acknowledged(&stack, 503).await;
 
     let shop = ledger.account(&AccountId::try_new("shop").unwrap()).await.unwrap().unwrap();
-    assert_eq!(shop.balance.minor_units(), 1_000);
+    assert_eq!(shop.balance(), 1_000);
     let payments = ledger.payments().await.unwrap();
     assert_eq!(payments.iter().filter(|recorded| recorded.outcome.verdict.is_ok()).count(), 500);
     assert_eq!(payments.len(), 501);
