@@ -46,7 +46,8 @@ fn print(record: &Polled, json: bool) {
     match outcome::decode(value) {
         Ok(outcome) => {
             let payment = &outcome.payment;
-            let verdict = outcome.verdict.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
+            let verdict =
+                outcome.verdict.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
             say!(
                 "{} {} {} -> {} {} {} {verdict}",
                 outcome.decided_at,

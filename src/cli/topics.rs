@@ -46,7 +46,8 @@ pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<
         TopicsCommand::Create(args) => {
             let templates = args.template.map_or(Templates::Embedded, Templates::File);
             let blueprint = templates.blueprint(&args.parameters.into_iter().collect()).map_err(Failure::input)?;
-            let topics: Vec<NewTopic> = blueprint.topics.iter().map(|topic| new_topic(topic, args.replication)).collect();
+            let topics: Vec<NewTopic> =
+                blueprint.topics.iter().map(|topic| new_topic(topic, args.replication)).collect();
             let created = kafka::create_topics(&address, &topics).await.map_err(|error| unreachable(error.into()))?;
             for (topic, created) in topics.iter().zip(created) {
                 let created = match created {
@@ -57,7 +58,9 @@ pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<
             }
         }
         TopicsCommand::List(args) => {
-            for (name, partitions, replicas) in kafka::topics(&address).await.map_err(|error| unreachable(error.into()))? {
+            for (name, partitions, replicas) in
+                kafka::topics(&address).await.map_err(|error| unreachable(error.into()))?
+            {
                 if args.json {
                     say!("{}", serde_json::json!({ "topic": name, "partitions": partitions, "replicas": replicas }));
                 } else {

@@ -196,7 +196,8 @@ pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> anyhow::
         partitions.sort_unstable();
         anyhow::Ok(partitions)
     });
-    let partitions = ask.await?.with_context(|| format!("asking Kafka at {bootstrap_servers} for the topic {topic}"))?;
+    let partitions =
+        ask.await?.with_context(|| format!("asking Kafka at {bootstrap_servers} for the topic {topic}"))?;
     ensure!(!partitions.is_empty(), "Kafka at {bootstrap_servers} has no topic {topic}");
     Ok(partitions)
 }

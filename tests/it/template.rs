@@ -55,7 +55,10 @@ fn intrinsic_functions_resolve() {
     check("!Ref G", "G");
     check("!Ref AWS::NoValue", "(none)");
     check("!Ref AWS::Partition", "aws");
-    check("!Sub 'x-${Stage}-${T}-${T.StreamArn}-${!no}'", "x-dev-dev-t-arn:aws:dynamodb:eu-central-1:000000000000:table/dev-t/stream/local-${no}");
+    check(
+        "!Sub 'x-${Stage}-${T}-${T.StreamArn}-${!no}'",
+        "x-dev-dev-t-arn:aws:dynamodb:eu-central-1:000000000000:table/dev-t/stream/local-${no}",
+    );
     check("!Sub ['${A}${Stage}', {A: !Join ['/', !Ref Names]}]", "a/bdev");
     check("!GetAtt T.Arn", "arn:aws:dynamodb:eu-central-1:000000000000:table/dev-t");
     check("!If [IsDev, yes-it-is, no]", "yes-it-is");
@@ -115,7 +118,8 @@ fn a_mapping_has_lambdas_defaults_and_limits() {
     };
     let all = provisioned("BisectBatchOnFunctionError: true, MaximumRetryAttempts: 3, MaximumRecordAgeInSeconds: 60");
     assert_eq!((all.bisect, all.retries_max, all.record_age_max.map(|age| age.as_secs())), (true, Some(3), Some(60)));
-    let capped = provisioned("MaximumRetryAttempts: -1, DestinationConfig: { OnFailure: { Destination: 'kafka://x' } }");
+    let capped =
+        provisioned("MaximumRetryAttempts: -1, DestinationConfig: { OnFailure: { Destination: 'kafka://x' } }");
     assert_eq!((capped.retries_max, capped.on_failure_topic.as_deref()), (Some(10), Some("x")));
     let refused = mapping("StartingPosition: LATEST, FunctionResponseTypes: [ReportBatchItemFailures]").unwrap_err();
     assert!(refused.contains("Resources.M.Properties: expected ProvisionedPollerConfig"), "{refused}");
@@ -145,7 +149,9 @@ fn the_projects_template_asks_for_what_the_design_says() {
         .collect();
     assert_eq!(feeds, [("account-processor", true), ("payment-processor", true), ("outcome-publisher", true)]);
     assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "payments".into() }));
-    assert!(blueprint.routes.iter().any(|it| (it.key.as_str(), it.function.as_str()) == ("POST /payments", "payment-api")));
+    assert!(
+        blueprint.routes.iter().any(|it| (it.key.as_str(), it.function.as_str()) == ("POST /payments", "payment-api"))
+    );
     assert_eq!(blueprint.variable("KAFKA_AUTH"), Some("none"));
 }
 

@@ -34,8 +34,8 @@ use crate::publish::kafka::KafkaProducer;
 use crate::store::dynamodb::DynamoDb;
 use crate::store::{Inspect, OpenAccounts, Tables};
 use checks::Published;
-pub use outcomes::check_topic;
 use outcomes::OnTopic;
+pub use outcomes::check_topic;
 use report::Measured;
 use workload::{Record, Workload};
 

@@ -229,7 +229,9 @@ mod tests {
     fn a_response_becomes_an_answer() {
         check(
             r#"{"statusCode":202,"headers":{"Location":"/p/7","n":3,"content-length":"9"},"cookies":["a=1","b=2"],"body":"{}"}"#,
-            &expect_test::expect![[r#"202 {"location": "/p/7", "n": "3", "content-type": "text/plain; charset=utf-8", "set-cookie": "a=1", "set-cookie": "b=2"}"#]],
+            &expect_test::expect![[
+                r#"202 {"location": "/p/7", "n": "3", "content-type": "text/plain; charset=utf-8", "set-cookie": "a=1", "set-cookie": "b=2"}"#
+            ]],
         );
         check(r#"{"hello":1}"#, &expect_test::expect![[r#"200 {"content-type": "application/json"}"#]]);
         check("nonsense", &expect_test::expect!["fault: expected JSON: expected ident at line 1 column 2"]);

@@ -187,7 +187,9 @@ impl Poller {
 
     /// Puts records that are given up on the on-failure topic, if there is one.
     async fn put_aside(&self, records: &[Polled], why: Why) -> anyhow::Result<()> {
-        let (Some(failures), Some(topic)) = (&self.failures, &self.line.mapping.on_failure_topic) else { return Ok(()) };
+        let (Some(failures), Some(topic)) = (&self.failures, &self.line.mapping.on_failure_topic) else {
+            return Ok(());
+        };
         let mut sending = Vec::with_capacity(records.len());
         for record in records {
             let mut headers = record.headers.clone();

@@ -126,8 +126,10 @@ mod tests {
     fn a_record_never_takes_more_than_it_says() {
         let bytes = |length: usize| Some(vec![200_u8; length]);
         for length in [0, 1, 2, 3, 1000] {
-            let headers =
-                vec![Header { name: "\u{1}".repeat(length), value: bytes(length) }, Header { name: "n".into(), value: None }];
+            let headers = vec![
+                Header { name: "\u{1}".repeat(length), value: bytes(length) },
+                Header { name: "n".into(), value: None },
+            ];
             let record = Polled {
                 topic: "payment-requests".into(),
                 partition: i32::MAX,

@@ -31,7 +31,10 @@ pub(super) fn to_kafka(records: &[Polled], response: &[u8]) -> Answer {
         match records.iter().position(named) {
             Some(place) => reported.push(place),
             None => {
-                return Answer::Failed(format!("reports {} at {}, which was not delivered", item.partition, item.offset));
+                return Answer::Failed(format!(
+                    "reports {} at {}, which was not delivered",
+                    item.partition, item.offset
+                ));
             }
         }
     }

@@ -67,7 +67,12 @@ pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> any
 
 /// A function of the template, to be run with the environment that the template gives it.
 #[must_use]
-pub fn function(function: &template::Function, folder: &Path, engines: &Engines, concurrency: Option<usize>) -> Function {
+pub fn function(
+    function: &template::Function,
+    folder: &Path,
+    engines: &Engines,
+    concurrency: Option<usize>,
+) -> Function {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut environment = Vec::new();
     // A local engine takes any credentials; what a person has set for AWS comes after and counts.

@@ -63,9 +63,11 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
             _ => return Err(starting.fault("expected TRIM_HORIZON or LATEST")),
         },
         batch_records_max: properties.number_of("BatchSize")?.unwrap_or(BATCH_RECORDS),
-        batch_window: properties
-            .seconds_of("MaximumBatchingWindowInSeconds")?
-            .unwrap_or(if on_kafka { KAFKA_WINDOW } else { Duration::ZERO }),
+        batch_window: properties.seconds_of("MaximumBatchingWindowInSeconds")?.unwrap_or(if on_kafka {
+            KAFKA_WINDOW
+        } else {
+            Duration::ZERO
+        }),
         report_batch_item_failures: reports,
         bisect: controls && properties.flag_of("BisectBatchOnFunctionError")?.unwrap_or(false),
         retries_max: match (retries_max, &on_failure_topic) {

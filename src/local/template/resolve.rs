@@ -150,7 +150,8 @@ impl Stacks {
                     return Err(self.fault(at, "expected an index and a list"));
                 };
                 let index = self.text(at, index)?.parse::<usize>().ok();
-                let found = index.and_then(|index| self.list(at, list).map(|list| list.get(index).cloned()).transpose());
+                let found =
+                    index.and_then(|index| self.list(at, list).map(|list| list.get(index).cloned()).transpose());
                 found.unwrap_or_else(|| Err(self.fault(at, "expected an index of the list")))
             }
             "Fn::FindInMap" => {

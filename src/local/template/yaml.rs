@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 ///
 /// # Errors
 /// Where the text is no YAML, or holds what JSON has no word for.
-pub(super) fn read(text: &str) -> Result<Value, String> {
+pub fn read(text: &str) -> Result<Value, String> {
     let documents = Yaml::load_from_str(text).map_err(|error| format!("not YAML: {error}"))?;
     value(documents.first().ok_or("expected a template, found nothing")?)
 }
@@ -71,7 +71,9 @@ mod tests {
     fn short_tags_become_the_long_form() {
         check(
             "A: !Ref B\nC: !Sub 'x-${B}'\nD: !GetAtt E.Outputs.F\nG: !If [H, !Not [!Condition I], 3]",
-            &expect_test::expect![[r#"{"A":{"Ref":"B"},"C":{"Fn::Sub":"x-${B}"},"D":{"Fn::GetAtt":["E","Outputs.F"]},"G":{"Fn::If":["H",{"Fn::Not":[{"Condition":"I"}]},3]}}"#]],
+            &expect_test::expect![[
+                r#"{"A":{"Ref":"B"},"C":{"Fn::Sub":"x-${B}"},"D":{"Fn::GetAtt":["E","Outputs.F"]},"G":{"Fn::If":["H",{"Fn::Not":[{"Condition":"I"}]},3]}}"#
+            ]],
         );
         check(
             "A: !Sub\n  - '${X}'\n  - X: !Join ['-', [a, 2, true]]",
@@ -83,7 +85,9 @@ mod tests {
     fn scalars_keep_their_kind() {
         check(
             "Version: '2012-10-17'\nDate: 2010-09-09\nN: 12\nF: 0.5\nT: true\nE:\nQ: '12'\n200: ok",
-            &expect_test::expect![[r#"{"200":"ok","Date":"2010-09-09","E":null,"F":0.5,"N":12,"Q":"12","T":true,"Version":"2012-10-17"}"#]],
+            &expect_test::expect![[
+                r#"{"200":"ok","Date":"2010-09-09","E":null,"F":0.5,"N":12,"Q":"12","T":true,"Version":"2012-10-17"}"#
+            ]],
         );
     }
 
