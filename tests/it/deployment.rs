@@ -364,8 +364,8 @@ fn partial_responses_in_the_event_source_only_are_named() {
 fn partial_responses_without_provisioned_pollers_are_named() {
     check(
         "template.yaml",
-        "      ProvisionedPollerConfig: { MinimumPollers: !Ref PollersMinimum, MaximumPollers: !Ref PollersMaximum }\n",
-        "",
+        "      ProvisionedPollerConfig:\n",
+        "      DocumentDBEventSourceConfig:\n",
         "Resources.PaymentRequests",
     );
 }
