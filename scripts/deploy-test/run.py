@@ -14,6 +14,7 @@ Everything listens on 127.0.0.1, on free ports, and is ended by its process. Exi
 import json
 import os
 import pathlib
+import platform
 import signal
 import socket
 import subprocess
@@ -34,6 +35,8 @@ GIRO = ROOT / "target" / "debug" / "giro"
 STACK = "giro"
 REGION = "eu-central-1"
 PAYMENTS = 2_000
+# The emulator runs functions on this machine.
+ARCHITECTURE = "arm64" if platform.machine() == "aarch64" else "x86_64"
 # MiniStack's root, which may do anything; functions get credentials of their own roles.
 ROOT_USER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
 
@@ -150,7 +153,7 @@ class Deployment:
             TOOLS / "sam/bin/sam", "deploy", "--template-file", self.build / "template.yaml", "--stack-name", STACK,
             "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset",
             "--no-progressbar", "--no-fail-on-empty-changeset", "--parameter-overrides",
-            "Kafka=self-managed", f"KafkaBootstrapServers={self.kafka}", "KafkaAuth=none", "Architecture=x86_64",
+            "Kafka=self-managed", f"KafkaBootstrapServers={self.kafka}", "KafkaAuth=none", f"Architecture={ARCHITECTURE}",
             f"AwsEndpointUrl={self.aws_url}", *parameters,
         ]
         done = subprocess.run(command, capture_output=True, text=True, env={**self.environment, "AWS_ENDPOINT_URL": self.aws_url},
