@@ -221,6 +221,8 @@ def takes_a_payment_over_http(it):
     ]
     check("accounts are opened by the deployed account-processor", all(o.returncode == 0 for o in opened),
           "; ".join(o.stderr.strip() for o in opened))
+    changed = [it.giro("accounts", change, "alice") for change in ("freeze", "unfreeze")]
+    check("and frozen and unfrozen by it", all(c.returncode == 0 for c in changed), "; ".join(c.stderr.strip() for c in changed))
     payment = {"payment_id": "deploy-test-1", "debtor_account": "bank", "creditor_account": "alice", "amount": 500,
                "currency": "EUR"}
     status, body = it.call("POST", "/payments", payment, signed=False)

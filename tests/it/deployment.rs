@@ -310,12 +310,17 @@ fn log_fields(alarms: &Value) -> Vec<String> {
     for (id, filter) in filters {
         let pattern = filter["Properties"]["FilterPattern"].as_str().unwrap();
         let message = pattern.split('"').nth(1).unwrap_or_default();
-        let field = filter["Properties"]["MetricTransformations"][0]["MetricValue"].as_str().unwrap();
-        let field = field.trim_start_matches("$.");
         if !code.contains(&format!("\"{message}\"")) {
             faults.push(format!("{id} of infra/alarms.yaml waits for the line \"{message}\", which no handler writes"));
-        } else if !code.contains(&format!("{field} =")) && !code.contains(&format!(" {field},")) {
-            faults.push(format!("{id} of infra/alarms.yaml counts the field {field}, which no handler writes"));
+            continue;
+        }
+        let counted = filter["Properties"]["MetricTransformations"][0]["MetricValue"].as_str().unwrap();
+        let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let fields: Vec<String> = pattern.split("$.").chain(counted.split("$.")).map(name).collect();
+        for field in fields.iter().filter(|field| !matches!(field.as_str(), "" | "1" | "message")) {
+            if !code.contains(&format!("{field} =")) && !code.contains(&format!(" {field},")) {
+                faults.push(format!("{id} of infra/alarms.yaml counts the field {field}, which no handler writes"));
+            }
         }
     }
     faults
