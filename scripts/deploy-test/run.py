@@ -218,6 +218,8 @@ def takes_a_payment_over_http(it):
     opened = [
         it.giro("accounts", "open", "bank", "--currency", "EUR", "--unlimited"),
         it.giro("accounts", "open", "alice", "--currency", "EUR"),
+        # With more credit lanes than one transaction takes.
+        it.giro("accounts", "open", "shop", "--currency", "EUR", "--credit-lanes", "200"),
     ]
     check("accounts are opened by the deployed account-processor", all(o.returncode == 0 for o in opened),
           "; ".join(o.stderr.strip() for o in opened))

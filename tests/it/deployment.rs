@@ -34,6 +34,8 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
             ("dynamodb:BatchGetItem", "AccountsTableArn"),
             ("dynamodb:PutItem", "AccountsTableArn"),
             ("dynamodb:UpdateItem", "AccountsTableArn"),
+            // More lanes than one transaction takes: the command is not written before the last, but must be new.
+            ("dynamodb:ConditionCheckItem", "AccountCommandsTableArn"),
             ("dynamodb:PutItem", "AccountCommandsTableArn"),
             ("dynamodb:PutItem", "DeadLettersTableArn"),
         ],
