@@ -9,11 +9,12 @@ use crate::publish::broker::{Auth, Broker, Password, ScramUser};
 use crate::store::Tables;
 
 /// The variables of each function, in the order in which they are read.
-pub const VARIABLES: [(&str, &[&str]); 3] = [
+pub const VARIABLES: [(&str, &[&str]); 4] = [
     (
         "payment-processor",
         &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
     ),
+    ("account-processor", &[ACCOUNTS_TABLE, ACCOUNT_COMMANDS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE]),
     (
         "outcome-publisher",
         &[OUTCOMES_TOPIC, KAFKA_BOOTSTRAP_SERVERS, KAFKA_AUTH, KAFKA_SCRAM_SECRET_ARN, KAFKA_USERNAME, KAFKA_PASSWORD],
@@ -35,6 +36,7 @@ pub const VARIABLES: [(&str, &[&str]); 3] = [
 ];
 
 const ACCOUNTS_TABLE: &str = "ACCOUNTS_TABLE";
+const ACCOUNT_COMMANDS_TABLE: &str = "ACCOUNT_COMMANDS_TABLE";
 const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
 const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
@@ -99,6 +101,28 @@ impl FromEnv for PaymentProcessorConfig {
     }
 }
 
+/// What `account-processor` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AccountProcessorConfig {
+    /// The tables.
+    pub tables: Tables,
+    /// Whether the event source mapping asks for partial batch responses, as in [`PaymentProcessorConfig`].
+    pub partial_batch_response: bool,
+}
+
+impl FromEnv for AccountProcessorConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        // What it isn't told of keeps its usual name, and is never asked for.
+        let tables = Tables {
+            accounts: reader.accounts_table(),
+            account_commands: reader.text(ACCOUNT_COMMANDS_TABLE, "the name of the account commands table"),
+            dead_letters: reader.dead_letters_table(),
+            ..Tables::default()
+        };
+        Self { tables, partial_batch_response: reader.flag(PARTIAL_BATCH_RESPONSE) }
+    }
+}
+
 /// What `outcome-publisher` is told.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OutcomePublisherConfig {
@@ -158,10 +182,19 @@ impl Reader<'_> {
 
     fn tables(&mut self) -> Tables {
         Tables {
-            accounts: self.text(ACCOUNTS_TABLE, "the name of the accounts table"),
+            accounts: self.accounts_table(),
             payments: self.text(PAYMENTS_TABLE, "the name of the payments table"),
-            dead_letters: self.text(DEAD_LETTERS_TABLE, "the name of the dead letters table"),
+            dead_letters: self.dead_letters_table(),
+            ..Tables::default()
         }
+    }
+
+    fn accounts_table(&mut self) -> String {
+        self.text(ACCOUNTS_TABLE, "the name of the accounts table")
+    }
+
+    fn dead_letters_table(&mut self) -> String {
+        self.text(DEAD_LETTERS_TABLE, "the name of the dead letters table")
     }
 
     fn broker(&mut self) -> Broker {
@@ -302,6 +335,7 @@ mod tests {
     fn the_list_of_variables_is_what_is_read() {
         let listed = |function| VARIABLES.iter().find(|(name, _)| *name == function).unwrap().1;
         assert_eq!(asked::<PaymentProcessorConfig>(), listed("payment-processor"));
+        assert_eq!(asked::<AccountProcessorConfig>(), listed("account-processor"));
         assert_eq!(asked::<OutcomePublisherConfig>(), listed("outcome-publisher"));
         assert_eq!(asked::<PaymentApiConfig>(), listed("payment-api"));
     }

@@ -42,6 +42,15 @@ pub(super) struct EngineArgs {
     /// The dead letters table
     #[arg(long, global = true, env = "DEAD_LETTERS_TABLE", default_value = "dead-letters", help_heading = "Engines")]
     dead_letters_table: String,
+    /// The account commands table
+    #[arg(
+        long,
+        global = true,
+        env = "ACCOUNT_COMMANDS_TABLE",
+        default_value = "account-commands",
+        help_heading = "Engines"
+    )]
+    account_commands_table: String,
 }
 
 impl EngineArgs {
@@ -50,6 +59,7 @@ impl EngineArgs {
             accounts: self.accounts_table.clone(),
             payments: self.payments_table.clone(),
             dead_letters: self.dead_letters_table.clone(),
+            account_commands: self.account_commands_table.clone(),
         }
     }
 

@@ -13,6 +13,7 @@ macro_rules! say {
     }};
 }
 
+mod account_commands;
 mod accounts;
 mod audit;
 mod dead_letters;
@@ -63,7 +64,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Publish(publish::PublishArgs),
     Invoke(invoke::InvokeArgs),
-    /// Open and show accounts.
+    /// Open, freeze, close and show accounts.
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
     /// Show payments and their outcomes.

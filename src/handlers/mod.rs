@@ -3,6 +3,8 @@
 //! | module | what |
 //! |---|---|
 //! | [`payment_processor`] | settles batches of payment requests |
+//! | [`account_processor`] | applies batches of account commands |
+//! | [`records`] | reading records, setting aside, the batch response |
 //! | [`outcome_publisher`] | publishes outcomes from the stream of payments |
 //! | [`payment_api`] | takes payments over HTTP; tells payments, accounts, statements |
 //! | [`reading`] | what the HTTP API tells |
@@ -12,10 +14,12 @@
 //!
 //! Architecture invariant: handlers know the store's port, never DynamoDB.
 
+pub mod account_processor;
 pub mod clock;
 pub mod outcome_publisher;
 pub mod payment_api;
 pub mod payment_processor;
 pub mod reading;
+pub mod records;
 pub mod tally;
 pub mod unfinished;

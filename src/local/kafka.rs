@@ -26,6 +26,8 @@ use crate::publish::kafka::{self, KafkaProducer, Login};
 
 /// The topic of payment requests.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
+/// The topic of account commands.
+pub const COMMANDS_TOPIC: &str = "account-commands";
 
 /// How long a record may take to be acknowledged before its producer gives up.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,9 +1,11 @@
-//! Bytes to domain and back: the Kafka event, the payment request, the outcome, the batch response.
+//! Bytes to domain and back: the Kafka event, the payment request, the account command, the outcome, the batch response.
 //!
 //! | module | bytes | domain |
 //! |---|---|---|
 //! | [`kafka_event`] | the event that Lambda delivers | records, each decoded by itself |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
+//! | [`account_command`] | a record's value | an account command, or why it is none |
+//! | [`fields`] | the same | how both are read, and what can be wrong |
 //! | [`outcome`] | a record's value | an outcome |
 //! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
 //! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |
@@ -15,7 +17,9 @@
 //! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can panic,
 //! whatever bytes come in.
 
+pub mod account_command;
 pub mod batch_response;
+pub mod fields;
 pub mod http;
 pub mod kafka_event;
 pub mod kafka_secret;

@@ -10,9 +10,12 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod account_commands;
+mod account_processor;
 mod cargo_lambda;
 mod cli;
 mod deployment;
+mod lanes;
 mod payment_processor;
 mod plan;
 mod scenarios;

@@ -49,7 +49,17 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
     (
         "src/handlers",
-        &["domain", "settle", "handlers", "wire", "publish::{", "store::Ledger", "store::Usage", "store::Inspect"],
+        &[
+            "domain",
+            "settle",
+            "handlers",
+            "wire",
+            "publish::{",
+            "store::AccountLedger",
+            "store::Inspect",
+            "store::Ledger",
+            "store::Usage",
+        ],
     ),
     ("src/publish", &["domain", "publish", "aws", "wire::kafka_secret"]),
     ("src/config.rs", &["publish::broker", "store::Tables"]),

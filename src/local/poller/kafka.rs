@@ -32,6 +32,10 @@ use crate::publish::kafka::KafkaProducer;
 
 /// How long to leave a broker alone after it refused.
 const RECONSIDER: Duration = Duration::from_millis(100);
+/// How long one question to a broker may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a broker may take to find the group's coordinator; a fresh one creates the topic of offsets first.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Starts the pollers of a mapping on a topic that is there.
 pub(super) async fn start(
@@ -46,7 +50,7 @@ pub(super) async fn start(
     for poller in 0..pollers {
         let own: Vec<i32> = partitions.iter().copied().skip(poller).step_by(pollers).collect();
         let poller = Poller {
-            consumer: consumer(around, topic, consumer_group, &own, line.mapping.starting)?,
+            consumer: consumer(around, topic, consumer_group, &own, line.mapping.starting).await?,
             topic: topic.to_owned(),
             bootstrap_servers: around.bootstrap_servers.clone(),
             deliveries: Deliveries::new(line.policy()),
@@ -63,7 +67,7 @@ pub(super) async fn start(
     Ok(tasks)
 }
 
-fn consumer(
+async fn consumer(
     around: &Surroundings,
     topic: &str,
     consumer_group: &str,
@@ -86,12 +90,51 @@ fn consumer(
         // Read ahead about as much as the next batches take, not the whole topic.
         .set("queued.max.messages.kbytes", "16384")
         .create()?;
-    let mut assignment = TopicPartitionList::new();
+    let mut own = TopicPartitionList::new();
     for &partition in partitions {
-        assignment.add_partition_offset(topic, partition, Offset::Stored)?;
+        own.add_partition(topic, partition);
     }
-    consumer.assign(&assignment)?;
-    Ok(consumer)
+    let assigning = tokio::task::spawn_blocking(move || {
+        let assignment = starting_points(&consumer, own, starting)?;
+        consumer.assign(&assignment)?;
+        Ok(consumer)
+    });
+    assigning.await?
+}
+
+/// Where to start in each partition: at the group's committed offset, else where the mapping says.
+///
+/// Asked here and not left to the client (`Offset::Stored`): a broker that is still electing the group's coordinator
+/// answers `NotCoordinator`, after which the client leaves the partition alone for good.
+fn starting_points(
+    consumer: &StreamConsumer,
+    own: TopicPartitionList,
+    starting: Starting,
+) -> anyhow::Result<TopicPartitionList> {
+    let deadline = std::time::Instant::now().checked_add(COORDINATOR_TIMEOUT);
+    let mut committed = loop {
+        let cause = match consumer.committed_offsets(own.clone(), ASK_TIMEOUT) {
+            Ok(committed) => match committed.elements().iter().find_map(|partition| partition.error().err()) {
+                None => break committed,
+                Some(error) => error,
+            },
+            Err(error) => error,
+        };
+        if deadline.is_none_or(|deadline| std::time::Instant::now() > deadline) {
+            return Err(cause).context("asking Kafka for the group's committed offsets");
+        }
+        std::thread::sleep(RECONSIDER);
+    };
+    let first = match starting {
+        Starting::TrimHorizon => Offset::Beginning,
+        Starting::Latest => Offset::End,
+    };
+    for (topic, partition) in own.to_topic_map().into_keys() {
+        if committed.find_partition(&topic, partition).is_some_and(|found| found.offset() == Offset::Invalid) {
+            committed.set_partition_offset(&topic, partition, first)?;
+        }
+    }
+    Ok(committed)
 }
 
 struct Poller {
@@ -251,5 +294,27 @@ impl From<&BorrowedMessage<'_>> for Polled {
             value: record.payload().map(Into::into),
             headers: record.headers().map(|headers| headers.iter().map(header).collect()).unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+
+    /// A fresh broker answers so while it elects the group's coordinator. The poller then never got a record.
+    #[tokio::test]
+    async fn a_broker_without_a_coordinator_yet_is_asked_again() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR; 3]);
+        let consumer: StreamConsumer =
+            client_config(&cluster.bootstrap_servers()).unwrap().set("group.id", "g").create().unwrap();
+        let mut own = TopicPartitionList::new();
+        own.add_partition("t", 0);
+        let start = starting_points(&consumer, own, Starting::TrimHorizon).unwrap();
+        assert_eq!(start.find_partition("t", 0).unwrap().offset(), Offset::Beginning);
     }
 }

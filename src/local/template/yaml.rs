@@ -93,7 +93,12 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_is_told() {
-        check("A: [1, 2", &expect_test::expect![[""]]);
+        check(
+            "A: [1, 2",
+            &expect_test::expect![
+                "fault: not YAML: while parsing a flow sequence, expected ',' or ']' at byte 8 line 2 column 1"
+            ],
+        );
         check("", &expect_test::expect!["fault: expected a template, found nothing"]);
     }
 }

@@ -82,7 +82,10 @@ fn a_batch_answered_well_is_finished() {
          ok
          poll 0:3
          report",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            ok 0:1 0:2 1:7 → finished [0:1 0:2 1:7]
+            report 0:3 → finished [0:3]
+        "#]],
     );
 }
 
@@ -95,7 +98,15 @@ fn a_partial_response_delivers_again_from_the_first_reported_record() {
          report 0:2
          report 0:3
          ok",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            report 0:1 0:2 0:3 1:7 1:8 → finished [0:1 1:7 1:8]
+            wait 100ms
+            report 0:2 0:3 → finished []
+            wait 100ms
+            report 0:2 0:3 → finished [0:2]
+            wait 100ms
+            ok 0:3 → finished [0:3]
+        "#]],
     );
 }
 
@@ -111,7 +122,17 @@ fn a_failure_is_cut_in_two_until_one_record_stands_alone() {
          fail
          ok
          ok",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            fail 0:1 0:2 0:3 0:4 → finished [], failed: boom
+            fail 0:1 0:2 → finished [], failed: boom
+            ok 0:1 → finished [0:1]
+            fail 0:2 → finished [], failed: boom
+            wait 100ms
+            fail 0:2 → finished [], failed: boom
+            wait 200ms
+            ok 0:2 → finished [0:2]
+            ok 0:3 0:4 → finished [0:3 0:4]
+        "#]],
     );
 }
 
@@ -124,7 +145,13 @@ fn a_report_of_what_was_not_delivered_fails_the_batch() {
          report 1:1
          ok
          ok",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            report 0:1 0:2 → finished [], failed: reports t-1-0 at 9, which was not delivered
+            report 0:1 → finished [], failed: reports t-1-1 at 1, which was not delivered
+            wait 100ms
+            ok 0:1 → finished [0:1]
+            ok 0:2 → finished [0:2]
+        "#]],
     );
 }
 
@@ -136,7 +163,13 @@ fn without_bisecting_the_whole_batch_comes_again() {
          fail
          fail
          ok",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            fail 0:1 0:2 → finished [], failed: boom
+            wait 100ms
+            fail 0:1 0:2 → finished [], failed: boom
+            wait 200ms
+            ok 0:1 0:2 → finished [0:1 0:2]
+        "#]],
     );
 }
 
@@ -150,7 +183,15 @@ fn a_batch_that_was_tried_often_enough_is_given_up() {
          fail
          poll 0:2
          ok",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            fail 0:1 1:2 → finished [], failed: boom
+            wait 100ms
+            fail 0:1 1:2 → finished [], failed: boom
+            wait 200ms
+            fail 0:1 1:2 → finished [], failed: boom
+            give up 0:1 1:2 RetriesExhausted
+            ok 0:2 → finished [0:2]
+        "#]],
     );
 }
 
@@ -165,7 +206,16 @@ fn cutting_costs_no_tries_and_only_the_broken_record_is_given_up() {
          fail
          ok
          ok",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            fail 0:1 0:2 0:3 0:4 → finished [], failed: boom
+            fail 0:1 0:2 → finished [], failed: boom
+            fail 0:1 → finished [], failed: boom
+            wait 100ms
+            fail 0:1 → finished [], failed: boom
+            give up 0:1 RetriesExhausted
+            ok 0:2 → finished [0:2]
+            ok 0:3 0:4 → finished [0:3 0:4]
+        "#]],
     );
 }
 
@@ -178,7 +228,14 @@ fn what_is_left_after_a_part_was_finished_counts_anew() {
          report 0:3
          report 0:3
          idle",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            report 0:1 0:2 0:3 → finished [0:1]
+            wait 100ms
+            report 0:2 0:3 → finished [0:2]
+            wait 100ms
+            report 0:3 → finished []
+            give up 0:3 RetriesExhausted
+        "#]],
     );
 }
 
@@ -193,7 +250,13 @@ fn old_records_are_given_up_before_they_are_delivered_again() {
          fail
          at 200
          idle",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            fail 0:10 0:20 1:10 1:90 → finished [], failed: boom
+            give up 0:10 1:10 RecordAgeExceeded
+            wait 100ms
+            fail 0:20 1:90 → finished [], failed: boom
+            give up 0:20 1:90 RecordAgeExceeded
+        "#]],
     );
 }
 
@@ -204,6 +267,9 @@ fn an_old_record_behind_a_young_one_of_its_partition_stays() {
         "at 100
          poll 0:90 0:10 1:10
          ok",
-        &expect_test::expect![[""]],
+        &expect_test::expect![[r#"
+            give up 1:10 RecordAgeExceeded
+            ok 0:90 0:10 → finished [0:90 0:10]
+        "#]],
     );
 }
