@@ -14,6 +14,7 @@ mod account_commands;
 mod account_processor;
 mod cargo_lambda;
 mod cli;
+mod deployment;
 mod lanes;
 mod payment_processor;
 mod plan;
