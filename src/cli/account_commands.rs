@@ -14,6 +14,7 @@ use crate::domain::account_command::{Action, RecordedCommand, status_of};
 use crate::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit};
 use crate::handlers::clock;
 use crate::local::kafka::COMMANDS_TOPIC;
+use crate::publish::Publish;
 use crate::store::Commands;
 use crate::wire::account_command;
 
@@ -51,7 +52,10 @@ pub(super) async fn send(
     let key = command.account.as_str().as_bytes();
     let value = account_command::encode(&command);
     let producer = engines.producer()?;
-    let sending = producer.send(&args.topic, Some(key), Some(value.as_bytes()), &[]).await?;
+    let sending = producer
+        .send(&args.topic, Some(key), Some(value.as_bytes()), &[])
+        .await
+        .map_err(|error| unreachable(error.into()))?;
     sending.placed().await.map_err(|error| unreachable(error.into()))?;
     if args.no_wait {
         say!("sent {id}");

@@ -12,9 +12,8 @@ use giro::domain::{AccountId, AccountStatus, CommandId, Holding, Refusal};
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::local::dynamodb::EmbeddedDynamoDb;
-use giro::local::kafka::COMMANDS_TOPIC;
 use giro::local::lambda::{Function, LocalLambda};
-use giro::local::stack::{ACCOUNT_PROCESSOR, Endpoints, Stack, StackOptions};
+use giro::local::stack::{Endpoints, Run, Stack, StackOptions};
 use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
@@ -22,6 +21,8 @@ use giro::store::{Commands, Inspect, Tables};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use lambda_runtime::{Context, LambdaEvent};
+
+const ACCOUNT_PROCESSOR: &str = "account-processor";
 
 /// An event of (partition, offset, value).
 fn event(records: &[(i32, i64, &str)]) -> KafkaEvent {
@@ -132,6 +133,7 @@ async fn the_sample_events_through_the_real_function() {
         binary: env!("CARGO_BIN_EXE_account-processor").into(),
         environment,
         timeout: Duration::from_secs(30),
+        memory_mib: 128,
         concurrency: 1,
     };
     let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -190,8 +192,8 @@ fn giro(arguments: &[&str], endpoints: &Endpoints) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_live_by_commands_from_the_command_line() {
-    let stack = Stack::start(StackOptions { commands_topic: Some(COMMANDS_TOPIC.into()), ..StackOptions::default() });
-    let stack = stack.await.unwrap();
+    let run = Run::Only(vec![ACCOUNT_PROCESSOR.into()]);
+    let stack = Stack::start(StackOptions { run, ..StackOptions::default() }).await.unwrap();
     let endpoints = stack.endpoints().clone();
     let asked = tokio::task::spawn_blocking(move || {
         let check = |arguments: &[&str], code: i32, says: &str| {
