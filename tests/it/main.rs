@@ -12,11 +12,15 @@
 
 mod cargo_lambda;
 mod cli;
+mod outcome_publisher;
+mod payment_api;
 mod payment_processor;
 mod plan;
 mod scenarios;
+mod schemathesis;
 mod settling;
 mod stack;
+mod statements;
 mod store_contract;
 mod tidy;
 mod wire;

@@ -70,7 +70,11 @@ fn named(response: &StreamResponse) -> Vec<&str> {
 
 /// The ids that arrived, in order.
 fn arrived(topics: &MemoryTopics) -> Vec<String> {
-    topics.records("payment-outcomes").iter().map(|record| String::from_utf8(record.key.clone().unwrap()).unwrap()).collect()
+    topics
+        .records("payment-outcomes")
+        .iter()
+        .map(|record| String::from_utf8(record.key.clone().unwrap()).unwrap())
+        .collect()
 }
 
 #[tokio::test]
