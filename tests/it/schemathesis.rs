@@ -29,7 +29,14 @@ fn tool() -> Option<PathBuf> {
     tool.exists().then_some(tool)
 }
 
-async fn answer(api: &PaymentApi<MemoryStore, MemoryTopics>, request: Request<Body>) -> Response<Body> {
+/// The system: the handler, and behind it the processor, which settles each payment as soon as it is handed over.
+struct System {
+    api: PaymentApi<MemoryStore, MemoryTopics>,
+    store: MemoryStore,
+    topics: MemoryTopics,
+}
+
+async fn answer(system: &System, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let mut headers = serde_json::Map::new();
@@ -43,7 +50,9 @@ async fn answer(api: &PaymentApi<MemoryStore, MemoryTopics>, request: Request<Bo
     // What is left, as cargo lambda watch tells it.
     context.deadline = 20_000;
     let event = serde_json::from_str(&event.to_string()).unwrap();
-    let answer = api.handle(LambdaEvent::new(event, context)).await.unwrap();
+    let before = system.topics.records("payment-requests").len();
+    let answer = system.api.handle(LambdaEvent::new(event, context)).await.unwrap();
+    process(&system.store, &system.topics, before).await;
     let mut response = Response::builder().status(StatusCode::from_u16(answer.status_code).unwrap());
     for (name, value) in &answer.headers {
         response = response.header(*name, value.as_ref());
@@ -67,12 +76,13 @@ async fn no_request_gets_an_answer_that_is_not_described() {
         topics.send("payment-requests", None, Some(payment.as_bytes()), &[]).await.unwrap();
     }
     process(&store, &topics, 0).await;
-    let api = Arc::new(PaymentApi::new(store, topics, "payment-requests"));
+    let api = PaymentApi::new(store.clone(), topics.clone(), "payment-requests");
+    let system = Arc::new(System { api, store, topics });
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let front = axum::Router::new().fallback(move |request| {
-        let api = Arc::clone(&api);
-        async move { answer(&api, request).await }
+        let system = Arc::clone(&system);
+        async move { answer(&system, request).await }
     });
     let serving = tokio::spawn(async move { axum::serve(listener, front).await });
 

@@ -49,7 +49,16 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
     (
         "src/handlers",
-        &["domain", "settle", "handlers", "wire", "publish::{", "store::Ledger", "store::Usage", "store::Inspect"],
+        &[
+            "domain",
+            "settle",
+            "handlers",
+            "wire",
+            "publish::Publish",
+            "store::Ledger",
+            "store::Usage",
+            "store::Inspect",
+        ],
     ),
     ("src/publish", &["domain", "publish", "aws", "wire::kafka_secret"]),
     ("src/config.rs", &["publish::broker", "store::Tables"]),
@@ -64,7 +73,8 @@ fn the_arrows_between_modules_hold() {
         for (file, text) in sources(folder) {
             for name in names(&text) {
                 // `use crate::store::{A, B}` ends at the brace; what stands in it is the port's own.
-                let allowed = name == "store::" || allowed.iter().any(|known| name.starts_with(known));
+                let allowed = matches!(name.as_str(), "store::" | "publish::")
+                    || allowed.iter().any(|known| name.starts_with(known));
                 assert!(allowed, "{file} may not know crate::{name}");
             }
         }
