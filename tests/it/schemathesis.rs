@@ -52,7 +52,10 @@ async fn answer(system: &System, request: Request<Body>) -> Response<Body> {
     let event = serde_json::from_str(&event.to_string()).unwrap();
     let before = system.topics.records("payment-requests").len();
     let answer = system.api.handle(LambdaEvent::new(event, context)).await.unwrap();
-    process(&system.store, &system.topics, before).await;
+    let (store, topics) = (system.store.clone(), system.topics.clone());
+    let runtime = tokio::runtime::Handle::current();
+    // On a thread of its own: what axum serves must be able to move between threads, and settling a batch need not.
+    tokio::task::spawn_blocking(move || runtime.block_on(process(&store, &topics, before))).await.unwrap();
     let mut response = Response::builder().status(StatusCode::from_u16(answer.status_code).unwrap());
     for (name, value) in &answer.headers {
         response = response.header(*name, value.as_ref());
