@@ -54,7 +54,7 @@ fn request(offset: u64, debtor: &str, creditor: &str, amount: u64) -> Request {
             creditor: AccountId::try_new(creditor).unwrap(),
             amount: Amount::try_new(amount).unwrap(),
             currency: Currency::try_new("EUR").unwrap(),
-            reference: (amount % 3 == 0).then(|| format!("invoice {amount}").into()),
+            reference: amount.is_multiple_of(3).then(|| format!("invoice {amount}").into()),
             requested_at: None,
         },
         source: Source { topic: "payment-requests".into(), partition: 0, offset: i64::try_from(offset).unwrap() },
@@ -186,7 +186,7 @@ async fn credits_on_lanes(store: &impl Store) {
             Ok(()) => vec![update("shop", lane, amount), update("bank", None, -amount)],
             Err(_) => Vec::new(),
         };
-        let transaction = Transaction { entries, updates, decided_at: at(i64::from(offset % 3 == 0)) };
+        let transaction = Transaction { entries, updates, decided_at: at(i64::from(offset.is_multiple_of(3))) };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
     }
 }
