@@ -122,7 +122,7 @@ mod tests {
         let (id, secret) = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
         let credentials = Credentials::new(id, secret, session_token.map(Into::into), None, "test");
         // 2026-11-22T10:00:00Z
-        let now = UNIX_EPOCH + Duration::from_secs(1_795_341_600);
+        let now = UNIX_EPOCH.checked_add(Duration::from_secs(1_795_341_600)).unwrap();
         let token = Signer::new("eu-central-1", credentials).token(now).unwrap();
         (String::from_utf8(URL_SAFE_NO_PAD.decode(token.token).unwrap()).unwrap(), token.expires_at_ms)
     }
