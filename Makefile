@@ -3,8 +3,10 @@
 .PHONY: demo test bench lean fmt tools lint-templates deploy-test
 
 # The main job on one machine: Kafka in, DynamoDB out, every payment accounted for.
+#
+# Built with the tests, so that `make test` finds all of it built: without them, cargo would choose other features.
 demo:
-	cargo build --bins
+	cargo build --bins --tests
 	cargo run --quiet --bin giro -- demo $(ARGS)
 
 # Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
