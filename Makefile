@@ -1,6 +1,6 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test bench lean fmt tools
+.PHONY: demo test bench lean fmt tools lint-templates deploy-test
 
 # The main job on one machine: Kafka in, DynamoDB out, every payment accounted for.
 demo:
@@ -23,6 +23,14 @@ lean:
 # Development tools of the tests, pinned, into .tools.
 tools:
 	./scripts/tools.sh
+
+# The templates: schemas, references, security policy.
+lint-templates:
+	./scripts/lint-templates.sh
+
+# Builds for both architectures, deploys onto an emulator of AWS beside Apache Kafka, and proves the deployment there.
+deploy-test:
+	./scripts/deploy-test/run.sh
 
 fmt:
 	cargo fmt

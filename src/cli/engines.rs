@@ -30,6 +30,9 @@ pub(super) struct EngineArgs {
     /// The URL of Lambda's Invoke call, such as http://127.0.0.1:9000
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL_LAMBDA", value_name = "URL", help_heading = "Engines")]
     pub(super) lambda_endpoint: Option<String>,
+    /// The Lambda that is named polls streams by itself, as deployed event sources do
+    #[arg(long, global = true, requires = "lambda_endpoint", help_heading = "Engines")]
+    pub(super) lambda_polls_streams: bool,
     /// The accounts table
     #[arg(long, global = true, env = "ACCOUNTS_TABLE", default_value = "accounts", help_heading = "Engines")]
     accounts_table: String,

@@ -85,6 +85,7 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(args.data),
         lambda_endpoint: engines.lambda_endpoint.clone(),
+        lambda_polls_streams: engines.lambda_polls_streams,
         templates: args.template.map_or(Templates::Embedded, Templates::File),
         parameters: args.parameters.into_iter().collect(),
         tables: engines.named_tables(),

@@ -80,6 +80,7 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(None),
         lambda_endpoint: engines.lambda_endpoint.clone(),
+        lambda_polls_streams: engines.lambda_polls_streams,
         tables: engines.named_tables(),
         topic_prefix: run.clone(),
         partitions: Some(args.partitions),

@@ -69,6 +69,8 @@ pub struct StackOptions {
     pub dynamodb: DynamoDbEngine,
     /// A Lambda that runs already, with the functions deployed on it; else workers of our own.
     pub lambda_endpoint: Option<String>,
+    /// Whether that Lambda polls streams by itself, as deployed event sources do.
+    pub lambda_polls_streams: bool,
     /// The template.
     pub templates: Templates,
     /// Its parameters.
@@ -112,7 +114,15 @@ impl StackOptions {
             blueprint.rename_table("DEAD_LETTERS_TABLE", &tables.dead_letters);
         }
         if !self.topic_prefix.is_empty() {
+            let functions = blueprint.functions.clone();
             blueprint.prefix_topics(&self.topic_prefix);
+            // What is deployed elsewhere goes on writing the topics that it was told of.
+            if self.lambda_endpoint.is_some() {
+                blueprint.functions = functions;
+            }
+        }
+        if self.lambda_polls_streams {
+            blueprint.mappings.retain(|mapping| matches!(mapping.source, Source::Kafka { .. }));
         }
         if let Some(partitions) = self.partitions {
             let requests = blueprint.mapping_mut(PAYMENT_PROCESSOR).and_then(|mapping| match &mapping.source {

@@ -30,6 +30,7 @@ use serde_json::Value;
 
 pub use blueprint::{Blueprint, Function, Index, Key, Mapping, Route, Source, Starting, Table, Topic};
 use resolve::{Stack, Stacks};
+pub use yaml::read as read_yaml;
 
 /// The template that this program was built with, and the files that it nests.
 const EMBEDDED: [(&str, &str); 8] = [
