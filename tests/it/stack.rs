@@ -174,11 +174,13 @@ async fn a_batch_size_in_the_template_is_that_of_the_run() {
 async fn what_fails_too_often_ends_on_the_topic_for_failures() {
     let mut texts = Templates::embedded_texts();
     let template = texts.get_mut("template.yaml").unwrap();
-    *template = template.replacen("MaximumRetryAttempts: 100", "MaximumRetryAttempts: 1", 1).replacen(
-        "PARTIAL_BATCH_RESPONSE: \"true\"",
-        "PARTIAL_BATCH_RESPONSE: \"perhaps\"",
-        1,
-    );
+    for (from, to) in [
+        ("MaximumRetryAttempts: 1000", "MaximumRetryAttempts: 1"),
+        ("PARTIAL_BATCH_RESPONSE: \"true\"", "PARTIAL_BATCH_RESPONSE: \"perhaps\""),
+    ] {
+        assert!(template.contains(from), "the template no longer says {from}");
+        *template = template.replacen(from, to, 1);
+    }
     let options = StackOptions { templates: Templates::Texts(texts), ..options(KafkaEngine::Embedded) };
     let stack = Stack::start(options).await.unwrap();
     let values: Vec<String> = (0..3).map(|ix| payment(&format!("k{ix}"), "a", "b", 1)).collect();

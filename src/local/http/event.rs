@@ -157,10 +157,8 @@ pub(super) fn decode(response: &[u8]) -> Result<Response<Body>, String> {
     let mut answer = Response::new(Body::from(body));
     *answer.status_mut() = status;
     for (name, value) in reply.headers.unwrap_or_default() {
-        let text = match value {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
+        // Numbers and flags as they are written.
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let name = HeaderName::try_from(&name).map_err(|_| format!("expected a header's name, got {name}"))?;
         let text = HeaderValue::try_from(text).map_err(|_| format!("expected text in the header {name}"))?;
         // The length is that of the body that goes out.

@@ -109,12 +109,9 @@ impl Stacks {
     fn call(&self, at: &At, function: &str, argument: &Value) -> Resolved<Value> {
         match function {
             "Ref" => self.reference(at, &self.text(at, argument)?),
-            "Fn::GetAtt" => match self.resolve(at, argument)? {
-                Value::Array(parts) => match parts.as_slice() {
-                    [Value::String(resource), Value::String(attribute)] => self.attribute(at, resource, attribute),
-                    _ => Err(self.fault(at, "expected a resource and an attribute")),
-                },
-                _ => Err(self.fault(at, "expected a resource and an attribute")),
+            "Fn::GetAtt" => match self.resolve(at, argument)?.as_array().map(Vec::as_slice) {
+                Some([Value::String(resource), Value::String(attribute)]) => self.attribute(at, resource, attribute),
+                Some(_) | None => Err(self.fault(at, "expected a resource and an attribute")),
             },
             "Fn::Sub" => self.substitute(at, argument),
             "Fn::If" => {
@@ -180,7 +177,9 @@ impl Stacks {
     fn list(&self, at: &At, value: &Value) -> Resolved<Vec<Value>> {
         match self.resolve(at, value)? {
             Value::Array(items) => Ok(items),
-            _ => Err(self.fault(at, "expected a list")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                Err(self.fault(at, "expected a list"))
+            }
         }
     }
 
@@ -217,9 +216,9 @@ impl Stacks {
         let value = given.filter(|given| !given.is_null()).or_else(|| parameter.get("Default").cloned());
         let value = value.ok_or_else(|| self.fault(at, format!("expected the parameter {name} to be given")))?;
         let is_list = parameter.get("Type").and_then(Value::as_str).is_some_and(|kind| kind.contains("List"));
-        match value {
-            Value::String(text) if is_list => Ok(text.split(',').map(|part| Value::from(part.trim())).collect()),
-            value => Ok(value),
+        match value.as_str().filter(|_| is_list) {
+            Some(text) => Ok(text.split(',').map(|part| Value::from(part.trim())).collect()),
+            None => Ok(value),
         }
     }
 
@@ -275,12 +274,9 @@ impl Stacks {
     }
 
     fn substitute(&self, at: &At, argument: &Value) -> Resolved<Value> {
-        let (text, own) = match argument {
-            Value::String(text) => (text, None),
-            Value::Array(parts) => match parts.as_slice() {
-                [Value::String(text), Value::Object(own)] => (text, Some(own)),
-                _ => return Err(self.fault(at, "expected a text and a map")),
-            },
+        let (text, own) = match (argument, argument.as_array().map(Vec::as_slice)) {
+            (Value::String(text), _) => (text, None),
+            (_, Some([Value::String(text), Value::Object(own)])) => (text, Some(own)),
             _ => return Err(self.fault(at, "expected a text, or a text and a map")),
         };
         let mut result = String::with_capacity(text.len());

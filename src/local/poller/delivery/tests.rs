@@ -9,7 +9,7 @@ const PATIENT: Policy = Policy { bisect: true, retries_max: None, record_age_max
 
 /// A record made at its offset in seconds: offset 3 at 3 s.
 fn polled(partition: i32, offset: i64) -> Polled {
-    let timestamp = Some(offset * 1000);
+    let timestamp = offset.checked_mul(1000);
     Polled { topic: "t-1".into(), partition, offset, timestamp, key: None, value: None, headers: vec![] }
 }
 
@@ -25,7 +25,7 @@ fn check(policy: Policy, script: &str, expected: &expect_test::Expect) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         if verb == "at" {
-            now_ms = rest.parse::<i64>().unwrap() * 1000;
+            now_ms = rest.parse::<i64>().unwrap().saturating_mul(1000);
             continue;
         }
         let named: Vec<(i32, i64)> = rest
