@@ -7,7 +7,7 @@
 # Built with the tests, so that `make test` finds all of it built: without them, cargo would choose other features.
 demo:
 	cargo build --bins --tests
-	cargo run --quiet --bin giro -- demo $(ARGS)
+	$${CARGO_TARGET_DIR:-target}/debug/giro demo $(ARGS)
 
 # Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
 test:
