@@ -1,11 +1,13 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test bench lean fmt tools
+.PHONY: demo test bench lean fmt tools lint-templates deploy-test
 
 # The main job on one machine: Kafka in, DynamoDB out, every payment accounted for.
+#
+# Built with the tests, so that `make test` finds all of it built: without them, cargo would choose other features.
 demo:
-	cargo build --bins
-	cargo run --quiet --bin giro -- demo $(ARGS)
+	cargo build --bins --tests
+	$${CARGO_TARGET_DIR:-target}/debug/giro demo $(ARGS)
 
 # Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
 test:
@@ -23,6 +25,14 @@ lean:
 # Development tools of the tests, pinned, into .tools.
 tools:
 	./scripts/tools.sh
+
+# The templates: schemas, references, security policy.
+lint-templates:
+	./scripts/lint-templates.sh
+
+# Builds for both architectures, deploys onto an emulator of AWS beside Apache Kafka, and proves the deployment there.
+deploy-test:
+	./scripts/deploy-test/run.sh
 
 fmt:
 	cargo fmt

@@ -7,6 +7,7 @@
 //! | [`domain`] | the rules: pure, no I/O |
 //! | [`wire`] | bytes to domain and back; the only serde |
 //! | [`store`] | the port to the ledger, DynamoDB and memory behind it |
+//! | [`publish`] | the port to Kafka's producing side, librdkafka and memory behind it |
 //! | [`settle`] | the commit loop: prefetch, decide, plan, commit, until done or the deadline |
 //! | [`audit`] | reads whole tables, and has the domain judge them |
 //! | [`handlers`] | one file a Lambda handler |
@@ -36,6 +37,7 @@ pub mod domain;
 pub mod handlers;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod publish;
 pub mod settle;
 pub mod store;
 pub mod telemetry;

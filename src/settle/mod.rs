@@ -10,6 +10,8 @@
 //! | learn | `work` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
 //! | park | [`park`] | sets dead letters aside |
 //!
+//! Account commands go another way, each by itself: [`commands`].
+//!
 //! Invariants: a request has an end only if the ledger said so, or it repeats one that has; what is unknown stays
 //! unfinished, and trying again finds out. Payments of one debtor are never committed out of order: whatever waits for
 //! a transaction that failed isn't sent. A stored item that can't be read stops its partition there.
@@ -19,6 +21,7 @@
 
 mod backoff;
 mod bound;
+pub mod commands;
 mod commit;
 pub mod park;
 mod prefetch;
@@ -38,14 +41,14 @@ use work::Work;
 /// In how many rounds of one batch an account is held by others before it is told: the first few are bad luck.
 const CONTENDED_ROUNDS_TOLD: u32 = 3;
 
-/// What became of a request.
+/// What became of a request: of a payment, unless another kind of answer is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// It has its outcome, given here and now.
-    Decided(Verdict),
-    /// Its payment already had an outcome, from this very request delivered before or from an equal one. Nothing to do.
+pub enum End<V = Verdict> {
+    /// It has its answer, given here and now.
+    Decided(V),
+    /// Its id already had an answer, from this very request delivered before or from an equal one. Nothing to do.
     Replayed,
-    /// Its payment id already names another payment: a dead letter.
+    /// Its id already names another request: a dead letter.
     IdReused,
     /// Not known to have an outcome: report it, so that it is delivered again.
     Unfinished,

@@ -15,25 +15,41 @@ use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, Store
 /// connection pool.
 const READS_IN_FLIGHT_MAX: usize = 16;
 
-/// Reads every account that is unread, until all are read or it is `until`.
+/// Reads every account of a batch that is unread, until all are read or it is `until`.
 pub(super) async fn accounts<L: Ledger>(ledger: &L, work: &mut Work<'_>, until: Instant, backoff: &mut Backoff) {
-    let batch = work.batch;
+    let fault = main_items(ledger, work.batch.accounts(), &mut work.accounts, until, backoff).await;
+    work.fault = fault.or(work.fault.take());
+}
+
+/// Reads the main item of every account that is unread, until all are read or it is `until`. `reads` stand beside `ids`.
+/// Returns the last fault, if any.
+pub(super) async fn main_items<L: Ledger>(
+    ledger: &L,
+    ids: &[AccountId],
+    reads: &mut [AccountRead],
+    until: Instant,
+    backoff: &mut Backoff,
+) -> Option<StoreError> {
+    let mut met = None;
     loop {
-        let is_unread = |&ix: &AccountIx| work.accounts[ix] == AccountRead::Unread;
-        let unread: Vec<(AccountIx, &AccountId)> =
-            (0..work.accounts.len()).filter(is_unread).map(|ix| (ix, &batch.accounts()[ix])).collect();
+        let is_unread = |&ix: &AccountIx| reads[ix] == AccountRead::Unread;
+        let unread: Vec<(AccountIx, &AccountId)> = (0..ids.len()).filter(is_unread).map(|ix| (ix, &ids[ix])).collect();
         if unread.is_empty() {
-            return;
+            return met;
         }
         let call = |ids: Vec<_>| async move { ledger.read_accounts(&ids).await };
-        let (reads, fault) = read_all(&unread, call, until).await;
+        let (found, fault) = read_all(&unread, call, until).await;
         let mut whole = fault.is_none();
-        for (account, read) in reads {
+        met = fault.or(met);
+        for (account, read) in found {
             whole &= read != AccountRead::Unread;
-            work.learn_account(account, read);
+            if let AccountRead::Corrupt(expected) = &read {
+                met = Some(StoreError::Corrupt(expected.clone()));
+            }
+            reads[account] = read;
         }
-        if pause(work, fault, whole, until, backoff).await {
-            return;
+        if done(whole, until, backoff).await {
+            return met;
         }
     }
 }
@@ -60,7 +76,8 @@ pub(super) async fn lanes<L: Ledger>(
             whole &= read != LaneRead::Unread;
             work.found_lane(account, lane, read);
         }
-        if pause(work, fault, whole, until, backoff).await {
+        work.fault = fault.or(work.fault.take());
+        if done(whole, until, backoff).await {
             break;
         }
     }
@@ -105,14 +122,7 @@ where
 }
 
 /// After a round of reads: waits if something is left. `true` once all is read, or time is up.
-async fn pause(
-    work: &mut Work<'_>,
-    fault: Option<StoreError>,
-    whole: bool,
-    until: Instant,
-    backoff: &mut Backoff,
-) -> bool {
-    work.fault = fault.or(work.fault.take());
+async fn done(whole: bool, until: Instant, backoff: &mut Backoff) -> bool {
     if whole {
         backoff.reset();
         return true;

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | read accounts, read lanes | `BatchGetItem`, strongly consistent |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
+//! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
 //! | park | a conditional `PutItem` a part, the first part last |
 //!
 //! Invariants: no retries here or in the SDK, because the caller holds the deadline and the backoff; every write is
@@ -13,17 +14,20 @@
 //! guard of idempotency is the payment's own condition, not the token.
 
 mod accounts;
+mod commands;
 mod fault;
 mod inspect;
+mod statements;
 mod survey;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem,
+    CancellationReason, ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 
 use super::items::{self, Item};
@@ -72,34 +76,12 @@ impl Ledger for DynamoDb {
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
-        const OPERATION: &str = "TransactWriteItems";
-        count(&self.usage.transactions);
         let actions = self.actions(transaction).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let call = self.client.transact_write_items().set_transact_items(Some(actions));
-        match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
-            Ok(answer) => {
-                add(&self.usage.write_milliunits, answer.consumed_capacity());
-                Ok(Commit::Applied)
-            }
-            Err(error) => {
-                let cancelled = error.as_service_error().and_then(|error| {
-                    if let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = error {
-                        Some(cancelled.cancellation_reasons())
-                    } else {
-                        None
-                    }
-                });
-                let Some(reasons) = cancelled else {
-                    return Err(fault(
-                        OPERATION,
-                        &format!("{}, {}", self.tables.payments, self.tables.accounts),
-                        &error,
-                    ));
-                };
-                count(&self.usage.cancelled);
-                Ok(Commit::Cancelled(fault::cancelled(transaction, reasons)))
-            }
-        }
+        let tables = [&*self.tables.payments, &*self.tables.accounts];
+        Ok(match self.transact(actions, &tables).await? {
+            None => Commit::Applied,
+            Some(reasons) => Commit::Cancelled(fault::cancelled(transaction, &reasons)),
+        })
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
@@ -125,6 +107,29 @@ impl Ledger for DynamoDb {
 }
 
 impl DynamoDb {
+    /// Sends a transaction. Returns the reasons, in the order of its actions, if it was cancelled.
+    async fn transact(
+        &self,
+        actions: Vec<TransactWriteItem>,
+        tables: &[&str],
+    ) -> Result<Option<Vec<CancellationReason>>, StoreError> {
+        count(&self.usage.transactions);
+        let call = self.client.transact_write_items().set_transact_items(Some(actions));
+        match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+            Ok(answer) => {
+                add(&self.usage.write_milliunits, answer.consumed_capacity());
+                Ok(None)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    count(&self.usage.cancelled);
+                    Ok(Some(cancelled.cancellation_reasons().to_vec()))
+                }
+                _ => Err(fault("TransactWriteItems", &tables.join(", "), &error)),
+            },
+        }
+    }
+
     /// Reads items of the accounts table. The answer stands in the order of the keys.
     async fn read_items<T>(&self, keys: Vec<Item>, decode: Decode<T>) -> Result<Vec<Read<T>>, StoreError> {
         const OPERATION: &str = "BatchGetItem";

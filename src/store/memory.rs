@@ -7,17 +7,20 @@
 //! Units are counted as DynamoDB charges them. Faults come with seeded probabilities; each call gives way to others
 //! first, so that concurrent callers interleave.
 
+mod commands;
 mod inspect;
+mod statements;
 mod survey;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{AccountRead, Cancelled, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Usage, items};
+use crate::domain::account_command::RecordedCommand;
 use crate::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
 use crate::domain::{
-    Account, AccountId, AccountStatus, Balance, Currency, DeadLetter, Lane, LaneId, Outcome, PaymentId, Recorded,
-    Request, Source, Timestamp, Verdict,
+    Account, AccountId, AccountStatus, Balance, CommandId, Currency, DeadLetter, Lane, LaneId, Outcome, PaymentId,
+    Recorded, Request, Source, Timestamp, Verdict,
 };
 
 /// How often each fault strikes, in thousandths of the calls that it can strike.
@@ -52,10 +55,12 @@ struct State {
     lanes: BTreeMap<LaneId, Lane>,
     payments: BTreeMap<PaymentId, Recorded>,
     letters: BTreeMap<Source, DeadLetter>,
+    commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
     random: fastrand::Rng,
     late: Vec<Late>,
     damage: survey::Damage,
+    late_commands: Vec<commands::LateCommand>,
 }
 
 /// A transaction that will happen after some more calls.
@@ -82,10 +87,12 @@ impl MemoryStore {
             lanes: BTreeMap::new(),
             payments: BTreeMap::new(),
             letters: BTreeMap::new(),
+            commands: BTreeMap::new(),
             usage: Usage::default(),
             random: fastrand::Rng::with_seed(faults.seed),
             late: Vec::new(),
             damage: survey::Damage::default(),
+            late_commands: Vec::new(),
         };
         Self { faults, state: Arc::new(Mutex::new(state)) }
     }
@@ -179,6 +186,13 @@ impl State {
             if self.judge(&transaction) == Cancelled::default() {
                 self.apply(&transaction);
             }
+        }
+        for late in &mut self.late_commands {
+            late.calls = late.calls.saturating_sub(1);
+        }
+        let due: Vec<_> = self.late_commands.extract_if(.., |late| late.calls == 0).collect();
+        for late in due {
+            late.happen(self);
         }
     }
 

@@ -3,7 +3,9 @@
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`Inspect`]: whole-item reads for people and the audit.
 //! - [`Survey`]: whole tables, a page at a time, for the audit beside payments in flight.
-//! - [`OpenAccounts`]: opening accounts, and giving them credit lanes.
+//! - [`OpenAccounts`]: opening accounts and giving them credit lanes, past the commands.
+//! - [`AccountLedger`]: all that applying account commands needs; [`Commands`]: reading their records.
+//! - [`Statements`]: pages of an account's postings.
 //!
 //! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
 //! conditions in memory, with seeded faults.
@@ -21,8 +23,12 @@ use std::future::Future;
 
 pub use survey::{Page, Segment, Survey, Surveyed, Table};
 
+use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
-use crate::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source};
+use crate::domain::statement;
+use crate::domain::{
+    Account, AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source,
+};
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +39,18 @@ pub struct Tables {
     pub payments: String,
     /// Dead letters, by `source` and `part`.
     pub dead_letters: String,
+    /// Account commands, by `command_id`.
+    pub account_commands: String,
 }
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { accounts: "accounts".into(), payments: "payments".into(), dead_letters: "dead-letters".into() }
+        Self {
+            accounts: "accounts".into(),
+            payments: "payments".into(),
+            dead_letters: "dead-letters".into(),
+            account_commands: "account-commands".into(),
+        }
     }
 }
 
@@ -103,6 +116,29 @@ pub struct Cancelled {
     pub lanes: Vec<(usize, LaneRead)>,
     /// Updates (by index in [`Transaction::updates`]) whose item another transaction in flight holds.
     pub busy: Vec<usize>,
+    /// Set if an item was busy, throttled or not reached.
+    pub transient: Option<StoreError>,
+}
+
+/// What became of a step of a decided command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "commands are few, and each answer is looked at once")]
+pub enum CommandCommit {
+    /// All of it happened.
+    Applied,
+    /// None of it happened.
+    Cancelled(CancelledCommand),
+}
+
+/// Why a command's transaction was cancelled: what stood in the way, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CancelledCommand {
+    /// The record that the command's id already has; the text says what was expected where it can't be read.
+    pub duplicate: Option<Result<RecordedCommand, String>>,
+    /// The account's main item as it is now, if its condition failed. Never [`AccountRead::Unread`].
+    pub account: Option<AccountRead>,
+    /// Whether the condition of a lane failed.
+    pub lanes: bool,
     /// Set if an item was busy, throttled or not reached.
     pub transient: Option<StoreError>,
 }
@@ -177,6 +213,20 @@ pub trait Inspect: Sync {
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 }
 
+/// Pages of an account's postings, from lists that follow the payments by a moment.
+pub trait Statements: Sync {
+    /// One page. `lanes` says how many credit lanes the account has.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the page can't be read.
+    fn statement(
+        &self,
+        account: &AccountId,
+        lanes: CreditLanes,
+        ask: &statement::Ask,
+    ) -> impl Future<Output = Result<statement::Page, StoreError>> + Send;
+}
+
 /// Opening accounts, and giving them credit lanes.
 pub trait OpenAccounts: Sync {
     /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing is
@@ -203,4 +253,28 @@ pub trait OpenAccounts: Sync {
         id: &AccountId,
         lanes: CreditLanes,
     ) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+}
+
+/// All that applying account commands needs.
+pub trait AccountLedger: Ledger {
+    /// Commits a step of a decided command, if the command's id has no record and the conditions of the changes hold; all
+    /// of it, or nothing and the reasons. The last step writes the record and changes the main item.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction may
+    /// still happen, even later: only the command's own record tells.
+    fn commit_command(&self, step: &CommandStep<'_>) -> impl Future<Output = Result<CommandCommit, StoreError>> + Send;
+}
+
+/// Reading the records of account commands, strongly consistent.
+pub trait Commands: Sync {
+    /// One command; `None` while it has no record.
+    fn command(&self, id: &CommandId) -> impl Future<Output = Result<Option<RecordedCommand>, StoreError>> + Send;
+    /// Every command, in the order in which they were decided.
+    fn commands(&self) -> impl Future<Output = Result<Vec<RecordedCommand>, StoreError>> + Send;
+}
+
+/// Commands in the order in which they were decided; of one millisecond, as they stood in their topic.
+fn in_deciding_order(commands: &mut [RecordedCommand]) {
+    commands.sort_by(|a, b| (a.decided_at, &a.source, &a.command.id).cmp(&(b.decided_at, &b.source, &b.command.id)));
 }

@@ -67,18 +67,30 @@ async fn accounts_are_opened_shown_and_listed() {
     let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
     giro::local::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
     let engine = Some(&engine);
-    check(&["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5"], engine, "", 0, "opened alice");
-    check(&["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5"], engine, "", 0, "open already");
-    check(&["accounts", "open", "alice", "--currency", "EUR"], engine, "", 1, "with the overdraft limit 5");
-    check(&["accounts", "open", "alice", "--currency", "USD"], engine, "", 1, "open already, in EUR");
-    check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited"], engine, "", 0, "opened bank");
-    let shop = ["accounts", "open", "shop", "--currency", "EUR", "--credit-lanes"];
+    check(
+        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5", "--direct"],
+        engine,
+        "",
+        0,
+        "opened alice",
+    );
+    check(
+        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5", "--direct"],
+        engine,
+        "",
+        0,
+        "open already",
+    );
+    check(&["accounts", "open", "alice", "--currency", "EUR", "--direct"], engine, "", 1, "with the overdraft limit 5");
+    check(&["accounts", "open", "alice", "--currency", "USD", "--direct"], engine, "", 1, "open already, in EUR");
+    check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited", "--direct"], engine, "", 0, "opened bank");
+    let shop = ["accounts", "open", "shop", "--currency", "EUR", "--direct", "--credit-lanes"];
     check(&[&shop[..], &["1025"]].concat(), engine, "", 2, "at most 1024 credit lanes");
     check(&[&shop[..], &["2"]].concat(), engine, "", 0, "opened shop");
     check(&[&shop[..], &["3"]].concat(), engine, "", 1, "with 2 credit lanes: `giro accounts add-lanes`");
-    check(&["accounts", "add-lanes", "nobody", "3"], engine, "", 1, "no account nobody");
-    check(&["accounts", "add-lanes", "shop", "3"], engine, "", 0, "shop has 3 credit lanes");
-    check(&["accounts", "add-lanes", "shop", "1"], engine, "", 0, "shop has 3 credit lanes");
+    check(&["accounts", "add-lanes", "nobody", "3", "--direct"], engine, "", 1, "no account nobody");
+    check(&["accounts", "add-lanes", "shop", "3", "--direct"], engine, "", 0, "shop has 3 credit lanes");
+    check(&["accounts", "add-lanes", "shop", "1", "--direct"], engine, "", 0, "shop has 3 credit lanes");
     let lane = giro::domain::Lane {
         id: "shop/1".parse().unwrap(),
         currency: "EUR".parse().unwrap(),
@@ -115,7 +127,7 @@ async fn accounts_are_opened_shown_and_listed() {
     );
 
     // Every sample event through the real handler, one after the other.
-    check(&["accounts", "open", "bob", "--currency", "EUR"], engine, "", 0, "opened bob");
+    check(&["accounts", "open", "bob", "--currency", "EUR", "--direct"], engine, "", 0, "opened bob");
     let events = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     for entry in std::fs::read_dir(events.join("odd")).unwrap().chain(std::fs::read_dir(&events).unwrap()) {
         let path = entry.unwrap().path();

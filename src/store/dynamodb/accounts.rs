@@ -10,11 +10,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 
 use super::inspect::read;
 use super::{DynamoDb, add, count, fault};
+use crate::domain::account_command::LaneChange;
 use crate::domain::plan::TRANSACTION_ITEMS_MAX;
 use crate::domain::{Account, AccountId, CreditLanes, Holding, Lane, LaneId};
 use crate::store::items::{self, Item, n, s};
@@ -81,31 +81,12 @@ impl DynamoDb {
 
     /// A write of a lane that nobody has used yet.
     fn new_lane(&self, account: &Account, lane: u16) -> Result<TransactWriteItem, StoreError> {
-        let lane = Lane::new(account, lane);
-        let put = Put::builder()
-            .table_name(&self.tables.accounts)
-            .set_item(Some(items::lane::encode(&lane)))
-            .condition_expression(items::lane::IS_UNUSED)
-            .set_expression_attribute_values(Some(items::lane::unused(&lane)));
-        let put = put.build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        let new = LaneChange::New(Lane::new(account, lane));
+        items::lane::change(&new, &self.tables.accounts).map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
     async fn write_new(&self, writes: Vec<TransactWriteItem>) -> Result<Written, StoreError> {
-        count(&self.usage.transactions);
-        let call = self.client.transact_write_items().set_transact_items(Some(writes));
-        let error = match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
-            Ok(answer) => {
-                add(&self.usage.write_milliunits, answer.consumed_capacity());
-                return Ok(Written::All);
-            }
-            Err(error) => error,
-        };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
-            return Err(fault("TransactWriteItems", &self.tables.accounts, &error));
-        };
-        count(&self.usage.cancelled);
-        let reasons = cancelled.cancellation_reasons();
+        let Some(reasons) = self.transact(writes, &[&self.tables.accounts]).await? else { return Ok(Written::All) };
         let failed = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
         match reasons.first() {
             Some(first) if first.code() == Some("ConditionalCheckFailed") => Ok(Written::NotAll(first.item.clone())),

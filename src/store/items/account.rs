@@ -1,9 +1,11 @@
 //! The item of an account, and its guarded update.
 
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, Update};
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use super::{Item, lane, n, number, optional_number, parsed, s};
+use crate::domain::account_command::Change;
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{
@@ -21,7 +23,7 @@ pub const IS_NEW: &str = "attribute_not_exists(account_id)";
 
 /// Makes an account count more lanes, once they are there.
 pub const COUNT_LANES: &str = "SET credit_lanes = :lanes, version = version + :one";
-/// Its conditions: status and number of lanes are what the new lanes were made for.
+/// The condition that status and number of lanes are what the new lanes were made for, or what another status is for.
 pub const HAS_NO_LANES: &str = "#status = :status AND attribute_not_exists(credit_lanes)";
 /// The same for an account that has lanes already.
 pub const HAS_LANES: &str = "#status = :status AND credit_lanes = :was";
@@ -34,6 +36,13 @@ const BALANCE_HOLDS_CREDITS: &str = "balance <= :balance_max";
 const LIMIT_IS_SAME: &str = "overdraft_limit = :overdraft_limit";
 const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
 const VERSION_IS_SAME: &str = "version = :version";
+// What an account command changes, and the parts of its condition.
+const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
+const NEW_LIMIT: &str = "SET overdraft_limit = :overdraft_limit, version = version + :one";
+const NO_LIMIT: &str = "SET version = version + :one REMOVE overdraft_limit";
+const STATUS_IS_SAME: &str = "#status = :status";
+const BALANCE_IS_SAME: &str = "balance = :balance";
+const BALANCE_WITHIN_LIMIT: &str = "balance >= :balance_min";
 
 /// An account's key.
 #[must_use]
@@ -134,4 +143,69 @@ pub fn update(update: &AccountUpdate, table: &str) -> UpdateBuilder {
         builder = builder.expression_attribute_values(":version", n(version));
     }
     builder.condition_expression(condition)
+}
+
+/// What an account command does to the account, in its transaction; nothing if it does nothing.
+///
+/// # Errors
+/// If the action can't be built.
+pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<TransactWriteItem>, BuildError> {
+    let action = TransactWriteItem::builder();
+    let changed = |status: AccountStatus| {
+        Update::builder()
+            .table_name(table)
+            .set_key(Some(key(id)))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", s(status))
+            .expression_attribute_values(":one", n(1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    };
+    Ok(match change {
+        Change::Nothing => None,
+        Change::Open(account) => {
+            let put = Put::builder()
+                .table_name(table)
+                .set_item(Some(encode(account)))
+                .condition_expression(IS_NEW)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            Some(action.put(put.build()?).build())
+        }
+        Change::Status { from, to, lanes, balances } => {
+            let update = changed(*from).update_expression(NEW_STATUS).expression_attribute_values(":to", s(to));
+            let (same, update) = same_lanes(*lanes, update);
+            let update = match balances.as_ref().and_then(|balances| balances.first()) {
+                None => update.condition_expression(same),
+                Some(balance) => update
+                    .condition_expression(format!("{same} AND {BALANCE_IS_SAME}"))
+                    .expression_attribute_values(":balance", n(balance)),
+            };
+            Some(action.update(update.build()?).build())
+        }
+        Change::Lanes { account, to } => {
+            let update = changed(account.status).update_expression(COUNT_LANES);
+            let (same, update) = same_lanes(account.credit_lanes, update);
+            let update = update.condition_expression(same).expression_attribute_values(":lanes", n(to));
+            Some(action.update(update.build()?).build())
+        }
+        Change::Limit { status, to: OverdraftLimit::Unlimited } => {
+            let update = changed(*status).update_expression(NO_LIMIT).condition_expression(STATUS_IS_SAME);
+            Some(action.update(update.build()?).build())
+        }
+        Change::Limit { status, to: OverdraftLimit::Limited(limit) } => {
+            let update = changed(*status)
+                .update_expression(NEW_LIMIT)
+                .condition_expression(format!("{STATUS_IS_SAME} AND {BALANCE_WITHIN_LIMIT}"))
+                .expression_attribute_values(":overdraft_limit", n(limit))
+                .expression_attribute_values(":balance_min", n(i128::from(*limit).saturating_neg()));
+            Some(action.update(update.build()?).build())
+        }
+    })
+}
+
+/// The condition that status and lanes are the same, and the update with what it compares with.
+fn same_lanes(lanes: CreditLanes, update: UpdateBuilder) -> (&'static str, UpdateBuilder) {
+    match lanes.is_none() {
+        true => (HAS_NO_LANES, update),
+        false => (HAS_LANES, update.expression_attribute_values(":was", n(lanes))),
+    }
 }

@@ -7,6 +7,7 @@
 //! expected, never its value.
 
 pub mod account;
+pub mod account_command;
 pub mod dead_letter;
 pub mod lane;
 pub mod payment;
