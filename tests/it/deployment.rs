@@ -270,11 +270,12 @@ fn table(resource: &Value) -> String {
 fn tables(blueprint: &Blueprint) -> Vec<String> {
     let index = |index: payment::Index| (index.name, index.key, Some(payment::DECIDED_AT));
     let statements = [index(payment::BY_DEBTOR), index(payment::BY_CREDITOR)];
-    let expected: [(&str, (&str, Option<&str>), &[_], Option<&str>); 4] = [
-        ("ACCOUNTS_TABLE", (account::KEY, None), &[], None),
+    let none: &[_] = &[];
+    let expected = [
+        ("ACCOUNTS_TABLE", (account::KEY, None), none, None),
         ("PAYMENTS_TABLE", (payment::KEY, None), &statements, Some("NEW_IMAGE")),
-        ("DEAD_LETTERS_TABLE", (dead_letter::KEY, Some(dead_letter::PART)), &[], None),
-        ("ACCOUNT_COMMANDS_TABLE", ("command_id", None), &[], None),
+        ("DEAD_LETTERS_TABLE", (dead_letter::KEY, Some(dead_letter::PART)), none, None),
+        ("ACCOUNT_COMMANDS_TABLE", ("command_id", None), none, None),
     ];
     let mut faults = Vec::new();
     for (variable, (partition, sort), indexes, stream) in expected {
