@@ -15,7 +15,13 @@ cargo clippy --quiet --no-default-features --lib --bins -- -D warnings
 
 step "tools"
 if ! ./scripts/tools.sh; then
-    skipped+=("the sample events through cargo lambda: cargo-lambda could not be installed")
+    skipped+=("what needs the development tools of scripts/tools.txt: some could not be installed")
+fi
+step "templates"
+if .tools/sam/bin/python -c '' 2>/dev/null && .tools/checkov/bin/python -c '' 2>/dev/null; then
+    ./scripts/lint-templates.sh
+else
+    skipped+=("the templates' schemas and policy: their linters could not be installed")
 fi
 for program in java mvn; do
     command -v "$program" >/dev/null || skipped+=("the end-to-end test on Apache Kafka: no $program")

@@ -1,14 +1,27 @@
 #!/usr/bin/env bash
-# Installs the development tools that the tests use, at pinned versions, into .tools. Does nothing if they are there.
+# Installs the development tools of tools.txt into .tools, those that are named, else all. Does nothing for what is there.
+#
+#   tools.sh [NAME…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-CARGO_LAMBDA=1.9.2
+command -v python3 >/dev/null || { echo "the development tools are installed with Python, and there is no python3" >&2; exit 3; }
+mkdir -p .tools
+# Only one at a time; whoever waited finds it done.
+exec 9>.tools/.lock
+flock 9
 
-if [ ! -x ".tools/python-$CARGO_LAMBDA/bin/cargo-lambda" ]; then
-    command -v python3 >/dev/null || { echo "cargo-lambda is installed with Python, and there is no python3" >&2; exit 3; }
-    python3 -m venv ".tools/python-$CARGO_LAMBDA"
-    # Without its dependency ziglang, which only cross-compiling needs.
-    ".tools/python-$CARGO_LAMBDA/bin/pip" install --quiet --disable-pip-version-check --no-deps "cargo-lambda==$CARGO_LAMBDA"
-fi
-ln -sfn "python-$CARGO_LAMBDA" .tools/python
+install() {
+    local name=$1 packages=$2
+    [ "$(cat ".tools/$name/.packages" 2>/dev/null)" = "$packages" ] && return
+    echo "installing $packages" >&2
+    rm -rf ".tools/${name:?}"
+    python3 -m venv ".tools/$name"
+    # shellcheck disable=SC2086 # one word a package
+    ".tools/$name/bin/pip" install --quiet --disable-pip-version-check $packages
+    echo "$packages" >".tools/$name/.packages"
+}
+
+while read -r name packages; do
+    case " ${*:-$name} " in *" $name "*) install "$name" "$packages" ;; esac
+done < <(grep -v '^#' scripts/tools.txt)

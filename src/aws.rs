@@ -1,4 +1,4 @@
-//! DynamoDB's client, as a handler needs it.
+//! The clients of AWS services, as a handler needs them: DynamoDB's, and where Kafka asks for a user, Secrets Manager's.
 //!
 //! In: the environment, as Lambda gives it: region and credentials, perhaps an endpoint. Out: a client. Nothing else is
 //! read: no file, no other service; so a cold start waits for neither, and the binary carries neither.
@@ -6,7 +6,7 @@
 //! An endpoint on plain HTTP (a local engine) gets a client without TLS, which loads no certificates, and credentials
 //! that mean nothing, so that local work needs no set-up.
 //!
-//! Invariant: the SDK never retries. Whoever calls holds the deadline and the backoff, and one call is one request.
+//! Invariant: DynamoDB's client never retries. Whoever calls holds the deadline and the backoff, and one call is one request.
 
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub const LOCAL_REGION: &str = "eu-central-1";
 
 /// The SDK's variable that says where DynamoDB is.
 pub const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+#[cfg(feature = "kafka")]
+const SECRETS_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
 
 /// Why there is no client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,32 +44,73 @@ pub enum AwsError {
 /// # Errors
 /// [`AwsError`] if region or credentials are missing and the endpoint is not a local one.
 pub fn dynamodb() -> Result<Client, AwsError> {
-    let endpoint = variable(DYNAMODB_ENDPOINT).or_else(|| variable("AWS_ENDPOINT_URL"));
-    let local = endpoint.as_deref().is_some_and(is_local);
-    let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
-    let credentials = match keys {
-        Some((id, secret)) => Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment"),
-        None if local => local_credentials(),
-        None => return Err(AwsError::NoCredentials),
-    };
-    let region = match variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")) {
-        Some(region) => Region::new(region),
-        None if local => Region::from_static(LOCAL_REGION),
-        None => return Err(AwsError::NoRegion),
-    };
+    let place = Place::of(DYNAMODB_ENDPOINT)?;
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(region)
-        .credentials_provider(credentials)
+        .region(place.region)
+        .credentials_provider(place.credentials)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts());
-    if let Some(endpoint) = endpoint {
+    if let Some(endpoint) = place.endpoint {
         config = config.endpoint_url(endpoint);
     }
-    if local {
+    if place.local {
         config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
     }
     Ok(Client::from_conf(config.build()))
+}
+
+/// A client for Secrets Manager, from the environment. It does retry: it is asked once, at start, and no batch waits.
+///
+/// # Errors
+/// [`AwsError`] if region or credentials are missing and the endpoint is not a local one.
+#[cfg(feature = "kafka")]
+pub fn secrets() -> Result<aws_sdk_secretsmanager::Client, AwsError> {
+    let place = Place::of(SECRETS_ENDPOINT)?;
+    let mut config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(place.region)
+        .credentials_provider(place.credentials)
+        .timeout_config(timeouts());
+    if let Some(endpoint) = place.endpoint {
+        config = config.endpoint_url(endpoint);
+    }
+    if place.local {
+        config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
+    }
+    Ok(aws_sdk_secretsmanager::Client::from_conf(config.build()))
+}
+
+/// Where a service is, and who asks.
+struct Place {
+    region: Region,
+    credentials: Credentials,
+    endpoint: Option<String>,
+    /// On plain HTTP: a local engine.
+    local: bool,
+}
+
+impl Place {
+    fn of(endpoint: &str) -> Result<Self, AwsError> {
+        let endpoint = variable(endpoint).or_else(|| variable("AWS_ENDPOINT_URL"));
+        let local = endpoint.as_deref().is_some_and(is_local);
+        let credentials = credentials().or_else(|| local.then(local_credentials)).ok_or(AwsError::NoCredentials)?;
+        let region = region().or_else(|| local.then(|| LOCAL_REGION.to_owned())).ok_or(AwsError::NoRegion)?;
+        Ok(Self { region: Region::new(region), credentials, endpoint, local })
+    }
+}
+
+/// The region that the environment names.
+#[must_use]
+pub fn region() -> Option<String> {
+    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))
+}
+
+/// The credentials that the environment holds.
+#[must_use]
+pub fn credentials() -> Option<Credentials> {
+    let (id, secret) = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"))?;
+    Some(Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment"))
 }
 
 /// Whether an endpoint is on plain HTTP, as only local engines are.

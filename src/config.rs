@@ -5,19 +5,50 @@
 //! [`VARIABLES`] lists each variable that is read here, by function; `tests/it/tidy.rs` holds it against the template.
 //! The SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, …), and [`crate::telemetry`] the log level.
 
+use crate::publish::broker::{Auth, Broker, Password, ScramUser};
 use crate::store::Tables;
 
 /// The variables of each function, in the order in which they are read.
-pub const VARIABLES: [(&str, &[&str]); 1] = [(
-    "payment-processor",
-    &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
-)];
+pub const VARIABLES: [(&str, &[&str]); 5] = [
+    (
+        "payment-processor",
+        &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
+    ),
+    ("account-processor", &[ACCOUNTS_TABLE, ACCOUNT_COMMANDS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE]),
+    (
+        "outcome-publisher",
+        &[OUTCOMES_TOPIC, KAFKA_BOOTSTRAP_SERVERS, KAFKA_AUTH, KAFKA_SCRAM_SECRET_ARN, KAFKA_USERNAME, KAFKA_PASSWORD],
+    ),
+    (
+        "payment-api",
+        &[
+            ACCOUNTS_TABLE,
+            PAYMENTS_TABLE,
+            DEAD_LETTERS_TABLE,
+            REQUESTS_TOPIC,
+            KAFKA_BOOTSTRAP_SERVERS,
+            KAFKA_AUTH,
+            KAFKA_SCRAM_SECRET_ARN,
+            KAFKA_USERNAME,
+            KAFKA_PASSWORD,
+        ],
+    ),
+    ("ledger-auditor", &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE]),
+];
 
 const ACCOUNTS_TABLE: &str = "ACCOUNTS_TABLE";
+const ACCOUNT_COMMANDS_TABLE: &str = "ACCOUNT_COMMANDS_TABLE";
 const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
 const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
 const REQUESTS_PARTITIONS: &str = "REQUESTS_PARTITIONS";
+const REQUESTS_TOPIC: &str = "REQUESTS_TOPIC";
+const OUTCOMES_TOPIC: &str = "OUTCOMES_TOPIC";
+const KAFKA_BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
+const KAFKA_AUTH: &str = "KAFKA_AUTH";
+const KAFKA_SCRAM_SECRET_ARN: &str = "KAFKA_SCRAM_SECRET_ARN";
+const KAFKA_USERNAME: &str = "KAFKA_USERNAME";
+const KAFKA_PASSWORD: &str = "KAFKA_PASSWORD";
 
 /// Everything that is wrong with the environment.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +102,87 @@ impl FromEnv for PaymentProcessorConfig {
     }
 }
 
+/// What `ledger-auditor` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LedgerAuditorConfig {
+    /// The tables.
+    pub tables: Tables,
+}
+
+impl FromEnv for LedgerAuditorConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self { tables: reader.tables() }
+    }
+}
+
+/// What `account-processor` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AccountProcessorConfig {
+    /// The tables.
+    pub tables: Tables,
+    /// Whether the event source mapping asks for partial batch responses, as in [`PaymentProcessorConfig`].
+    pub partial_batch_response: bool,
+}
+
+impl FromEnv for AccountProcessorConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        // What it isn't told of keeps its usual name, and is never asked for.
+        let tables = Tables {
+            accounts: reader.accounts_table(),
+            account_commands: reader.text(ACCOUNT_COMMANDS_TABLE, "the name of the account commands table"),
+            dead_letters: reader.dead_letters_table(),
+            ..Tables::default()
+        };
+        Self { tables, partial_batch_response: reader.flag(PARTIAL_BATCH_RESPONSE) }
+    }
+}
+
+/// What `outcome-publisher` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OutcomePublisherConfig {
+    /// The topic that outcomes go to.
+    pub topic: String,
+    /// Where it is.
+    pub broker: Broker,
+}
+
+impl FromEnv for OutcomePublisherConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self { topic: reader.text(OUTCOMES_TOPIC, "the name of the topic of outcomes"), broker: reader.broker() }
+    }
+}
+
+/// What `payment-api` is told.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PaymentApiConfig {
+    /// The tables that it reads.
+    pub tables: Tables,
+    /// The topic that payments are handed over to.
+    pub topic: String,
+    /// Where it is.
+    pub broker: Broker,
+}
+
+impl FromEnv for PaymentApiConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            tables: reader.tables(),
+            topic: reader.text(REQUESTS_TOPIC, "the name of the topic of payment requests"),
+            broker: reader.broker(),
+        }
+    }
+}
+
+/// How to log in to Kafka, for whoever knows the broker's address from elsewhere.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AuthConfig(pub Auth);
+
+impl FromEnv for AuthConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self(reader.auth())
+    }
+}
+
 /// Reads variables and gathers what is wrong with them.
 pub struct Reader<'l> {
     lookup: &'l dyn Fn(&str) -> Option<String>,
@@ -84,9 +196,50 @@ impl Reader<'_> {
 
     fn tables(&mut self) -> Tables {
         Tables {
-            accounts: self.text(ACCOUNTS_TABLE, "the name of the accounts table"),
+            accounts: self.accounts_table(),
             payments: self.text(PAYMENTS_TABLE, "the name of the payments table"),
-            dead_letters: self.text(DEAD_LETTERS_TABLE, "the name of the dead letters table"),
+            dead_letters: self.dead_letters_table(),
+            ..Tables::default()
+        }
+    }
+
+    fn accounts_table(&mut self) -> String {
+        self.text(ACCOUNTS_TABLE, "the name of the accounts table")
+    }
+
+    fn dead_letters_table(&mut self) -> String {
+        self.text(DEAD_LETTERS_TABLE, "the name of the dead letters table")
+    }
+
+    fn broker(&mut self) -> Broker {
+        Broker {
+            bootstrap_servers: self.text(KAFKA_BOOTSTRAP_SERVERS, "the addresses of Kafka brokers, HOST:PORT,…"),
+            auth: self.auth(),
+        }
+    }
+
+    /// The user and the secret are read whatever the login is, so that one list tells all that is read.
+    fn auth(&mut self) -> Auth {
+        let auth = self.given(KAFKA_AUTH);
+        let arn = self.given(KAFKA_SCRAM_SECRET_ARN);
+        let user = self.given(KAFKA_USERNAME).zip(self.given(KAFKA_PASSWORD));
+        match auth.as_deref() {
+            None | Some("none") => Auth::None,
+            Some("iam") => Auth::Iam,
+            Some("scram") => Auth::Scram(match (arn, user) {
+                (Some(arn), _) => ScramUser::Secret { arn },
+                (None, Some((username, password))) => ScramUser::Given { username, password: Password(password) },
+                (None, None) => {
+                    self.faults.push(format!(
+                        "{KAFKA_SCRAM_SECRET_ARN} is not set: {KAFKA_AUTH} scram takes the ARN of a secret that holds username and password"
+                    ));
+                    ScramUser::Secret { arn: String::new() }
+                }
+            }),
+            Some(_) => {
+                self.faults.push(format!("{KAFKA_AUTH} is not understood: expected none, iam or scram"));
+                Auth::None
+            }
         }
     }
 
@@ -165,6 +318,23 @@ mod tests {
         assert!(with("many").is_err());
     }
 
+    #[test]
+    fn a_login_is_whole_or_a_fault() {
+        let auth = |variables: &[(&str, &str)]| read::<AuthConfig>(variables).map(|config| config.0);
+        assert_eq!(auth(&[]), Ok(Auth::None));
+        assert_eq!(auth(&[("KAFKA_AUTH", "iam")]), Ok(Auth::Iam));
+        let (scram, arn) = (("KAFKA_AUTH", "scram"), ("KAFKA_SCRAM_SECRET_ARN", "arn:aws:secretsmanager:…"));
+        let (name, password) = (("KAFKA_USERNAME", "giro"), ("KAFKA_PASSWORD", "hush"));
+        let secret = Auth::Scram(ScramUser::Secret { arn: arn.1.into() });
+        assert_eq!(auth(&[scram, arn]), Ok(secret.clone()));
+        assert_eq!(auth(&[scram, arn, name, password]), Ok(secret), "the secret is what production has");
+        let given = auth(&[scram, name, password]).unwrap();
+        assert!(matches!(given, Auth::Scram(ScramUser::Given { .. })));
+        assert!(!format!("{given:?}").contains("hush"), "{given:?}");
+        assert!(auth(&[scram, name]).is_err(), "a user without a password");
+        assert!(auth(&[("KAFKA_AUTH", "plain")]).is_err());
+    }
+
     /// The variables that a configuration asks for.
     fn asked<C: FromEnv>() -> Vec<String> {
         let asked = std::cell::RefCell::new(Vec::new());
@@ -179,5 +349,9 @@ mod tests {
     fn the_list_of_variables_is_what_is_read() {
         let listed = |function| VARIABLES.iter().find(|(name, _)| *name == function).unwrap().1;
         assert_eq!(asked::<PaymentProcessorConfig>(), listed("payment-processor"));
+        assert_eq!(asked::<AccountProcessorConfig>(), listed("account-processor"));
+        assert_eq!(asked::<OutcomePublisherConfig>(), listed("outcome-publisher"));
+        assert_eq!(asked::<PaymentApiConfig>(), listed("payment-api"));
+        assert_eq!(asked::<LedgerAuditorConfig>(), listed("ledger-auditor"));
     }
 }

@@ -7,7 +7,9 @@
 //! | [`domain`] | the rules: pure, no I/O |
 //! | [`wire`] | bytes to domain and back; the only serde |
 //! | [`store`] | the port to the ledger, DynamoDB and memory behind it |
+//! | [`publish`] | the port to Kafka's producing side, librdkafka and memory behind it |
 //! | [`settle`] | the commit loop: prefetch, decide, plan, commit, until done or the deadline |
+//! | [`audit`] | reads whole tables, and has the domain judge them |
 //! | [`handlers`] | one file a Lambda handler |
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //! | `local`, `cli` | the local stack and the `giro` command line (feature `local`) |
@@ -27,6 +29,7 @@
 //! 5. Payments of one debtor on one partition are decided in offset order.
 //! 6. Each record ends as an outcome, a replay, a dead letter with its bytes, or a reported failure. Nothing else.
 
+pub mod audit;
 pub mod aws;
 #[cfg(feature = "local")]
 pub mod cli;
@@ -35,6 +38,7 @@ pub mod domain;
 pub mod handlers;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod publish;
 pub mod settle;
 #[cfg(feature = "local")]
 pub mod simulate;

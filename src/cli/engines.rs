@@ -10,8 +10,9 @@ use clap::Args;
 
 use super::Failure;
 use super::up::StartKafka;
-use crate::local::kafka::Producer;
+use crate::local::kafka;
 use crate::local::stack::{DynamoDbEngine, Endpoints, KafkaEngine};
+use crate::publish::kafka::KafkaProducer;
 use crate::store::Tables;
 use crate::store::dynamodb::DynamoDb;
 
@@ -29,6 +30,9 @@ pub(super) struct EngineArgs {
     /// The URL of Lambda's Invoke call, such as http://127.0.0.1:9000
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL_LAMBDA", value_name = "URL", help_heading = "Engines")]
     pub(super) lambda_endpoint: Option<String>,
+    /// The Lambda that is named polls streams by itself, as deployed event sources do
+    #[arg(long, global = true, requires = "lambda_endpoint", help_heading = "Engines")]
+    pub(super) lambda_polls_streams: bool,
     /// The accounts table
     #[arg(long, global = true, env = "ACCOUNTS_TABLE", default_value = "accounts", help_heading = "Engines")]
     accounts_table: String,
@@ -38,6 +42,15 @@ pub(super) struct EngineArgs {
     /// The dead letters table
     #[arg(long, global = true, env = "DEAD_LETTERS_TABLE", default_value = "dead-letters", help_heading = "Engines")]
     dead_letters_table: String,
+    /// The account commands table
+    #[arg(
+        long,
+        global = true,
+        env = "ACCOUNT_COMMANDS_TABLE",
+        default_value = "account-commands",
+        help_heading = "Engines"
+    )]
+    account_commands_table: String,
 }
 
 impl EngineArgs {
@@ -46,7 +59,13 @@ impl EngineArgs {
             accounts: self.accounts_table.clone(),
             payments: self.payments_table.clone(),
             dead_letters: self.dead_letters_table.clone(),
+            account_commands: self.account_commands_table.clone(),
         }
+    }
+
+    /// The tables, unless they are called what the template calls them.
+    pub(super) fn named_tables(&self) -> Option<Tables> {
+        Some(self.tables()).filter(|tables| *tables != Tables::default())
     }
 
     /// DynamoDB's URL, unless it is AWS's own.
@@ -70,13 +89,18 @@ impl EngineArgs {
         Ok(DynamoDb::new(client, self.tables()))
     }
 
-    /// A producer on Kafka.
-    pub(super) fn producer(&self) -> Result<Producer, Failure> {
+    /// Kafka's address.
+    pub(super) fn kafka_address(&self) -> Result<String, Failure> {
         let address = self.kafka_bootstrap_servers.clone().or_else(|| Some(running()?.kafka_bootstrap_servers));
-        let address = address.ok_or_else(|| {
+        address.ok_or_else(|| {
             Failure::input("which Kafka? Start `giro up` in this folder, or set --kafka-bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS")
-        })?;
-        Ok(Producer::new(&address).with_context(|| format!("Kafka at {address}"))?)
+        })
+    }
+
+    /// A producer on Kafka.
+    pub(super) fn producer(&self) -> Result<KafkaProducer, Failure> {
+        let address = self.kafka_address()?;
+        Ok(kafka::producer(&address).with_context(|| format!("Kafka at {address}"))?)
     }
 
     /// The Invoke call's URL, if one was named or `giro up` runs.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::publish::PublishError;
 use crate::store::StoreError;
 
 /// Why a command failed.
@@ -47,6 +48,15 @@ impl fmt::Display for Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Unreachable(error)
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::TooLarge => Self::Input(error.into()),
+            PublishError::Unacknowledged(_) => Self::Unreachable(error.into()),
+        }
     }
 }
 

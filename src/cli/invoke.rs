@@ -11,7 +11,7 @@ use clap::Args;
 use super::Failure;
 use super::engines::{EngineArgs, unreachable};
 use crate::local::lambda::LocalLambda;
-use crate::local::stack::{PAYMENT_PROCESSOR, StackOptions, processor};
+use crate::local::stack::{Engines, PAYMENT_PROCESSOR, StackOptions, folder_of_this_program, function};
 use crate::wire::batch_response::BatchResponse;
 
 /// The longest that Lambda lets a function run.
@@ -38,20 +38,22 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     if let Some(endpoint) = engines.lambda_url() {
         return invoke(&endpoint, &args.function, event).await;
     }
-    if args.function != PAYMENT_PROCESSOR {
-        return Err(Failure::input(format!(
-            "--function: expected {PAYMENT_PROCESSOR}, unless --lambda-endpoint is set"
-        )));
-    }
     let dynamodb = engines.dynamodb_url().ok_or_else(|| {
         Failure::input(
             "which DynamoDB? Start `giro up` in this folder, or set --dynamodb-endpoint or AWS_ENDPOINT_URL_DYNAMODB",
         )
     })?;
-    let options = StackOptions { tables: engines.tables(), ..StackOptions::default() };
+    let options = StackOptions { tables: engines.named_tables(), ..StackOptions::default() };
+    let blueprint = options.blueprint().map_err(Failure::input)?;
+    let known = blueprint.function(&args.function).ok_or_else(|| {
+        let all: Vec<&str> = blueprint.functions.iter().map(|function| function.binary.as_str()).collect();
+        Failure::input(format!("--function: expected one of {}", all.join(", ")))
+    })?;
+    let at = Engines { dynamodb, kafka_bootstrap_servers: engines.kafka_address().ok() };
+    let wanted = function(known, &folder_of_this_program()?, &at, None);
     let log = Arc::new(|_: &str, line: &str| eprintln!("{line}"));
-    let lambda = LocalLambda::start(vec![processor(&options, &dynamodb)?], log).await?;
-    let answer = invoke(lambda.endpoint(), PAYMENT_PROCESSOR, event).await;
+    let lambda = LocalLambda::start(vec![wanted], log).await?;
+    let answer = invoke(lambda.endpoint(), &known.name, event).await;
     lambda.stop().await;
     answer
 }

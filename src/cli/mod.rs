@@ -13,6 +13,7 @@ macro_rules! say {
     }};
 }
 
+mod account_commands;
 mod accounts;
 mod audit;
 mod dead_letters;
@@ -20,9 +21,11 @@ mod demo;
 mod engines;
 mod failure;
 mod invoke;
+mod outcomes;
 mod payments;
 mod publish;
 mod simulate;
+mod topics;
 mod up;
 
 use std::process::ExitCode;
@@ -33,7 +36,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub use demo::{checks, workload};
+pub use demo::{check_topic, checks, workload};
 use engines::EngineArgs;
 use failure::Failure;
 
@@ -62,12 +65,16 @@ enum Command {
     Demo(demo::DemoArgs),
     Publish(publish::PublishArgs),
     Invoke(invoke::InvokeArgs),
-    /// Open and show accounts.
+    /// Open, freeze, close and show accounts.
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
     /// Show payments and their outcomes.
     #[command(subcommand)]
     Payments(payments::PaymentsCommand),
+    Outcomes(outcomes::OutcomesArgs),
+    /// Create and show topics.
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
     /// Show records that were set aside.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
@@ -90,6 +97,8 @@ pub async fn run() -> ExitCode {
         Command::Invoke(args) => invoke::run(args, &cli.engines).await,
         Command::Accounts(command) => accounts::run(command, &cli.engines).await,
         Command::Payments(command) => payments::run(command, &cli.engines).await,
+        Command::Outcomes(args) => outcomes::run(args, &cli.engines).await,
+        Command::Topics(command) => topics::run(command, &cli.engines).await,
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
         Command::Simulate(args) => simulate::run(args),

@@ -9,7 +9,8 @@ use clap::Args;
 use super::Failure;
 use super::engines::{EngineArgs, unreachable};
 use crate::domain::AccountId;
-use crate::local::kafka::{Placed, REQUESTS_TOPIC};
+use crate::local::kafka::REQUESTS_TOPIC;
+use crate::publish::{Placed, Publish};
 use crate::wire::payment_request;
 
 /// Publish payment requests, one JSON object a line

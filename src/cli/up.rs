@@ -8,13 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::engines::{EngineArgs, UpFile};
-use crate::local::kafka::REQUESTS_TOPIC;
 use crate::local::stack::{KafkaEngine, LogLines, Stack, StackOptions};
+use crate::local::template::{Source, Templates};
 
 /// Run the whole stack on this machine until Ctrl-C
 ///
-/// Kafka, DynamoDB, Lambda over the real handler binaries, and the poller between them. Each engine is embedded unless
-/// you name a real one.
+/// Kafka, DynamoDB, Lambda over the real handler binaries, what feeds them, and the HTTP API, wired as the template says
+/// that deploys. Each engine is embedded unless you name a real one.
 ///
 /// Other giro commands in this folder find the stack by themselves; others by the lines that it prints.
 #[derive(Debug, Args)]
@@ -26,24 +26,39 @@ pub(super) struct UpArgs {
     /// Keep the embedded DynamoDB's tables in this folder
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Partitions of the topic, where it is created
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1000))]
-    partitions: i32,
-    /// The most records a batch
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    batch_records: u32,
-    /// How long a batch waits for more records after its first, in milliseconds
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(0..=300_000))]
-    batch_window_ms: u64,
-    /// How many invocations run at once, one a partition at the most
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
-    concurrency: u16,
-    /// How long an invocation may take, in seconds
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=840))]
-    timeout: u64,
+    /// The template; else the one that this program was built with
+    #[arg(long, value_name = "FILE", help_heading = "Template")]
+    template: Option<PathBuf>,
+    /// A parameter of the template
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Template")]
+    parameters: Vec<(String, String)>,
+    /// Partitions of the topic of payment requests, where it is created
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1000), help_heading = "Instead of what the template says")]
+    partitions: Option<i32>,
+    /// The most payment requests a batch
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Instead of what the template says")]
+    batch_records: Option<u32>,
+    /// How long a batch of payment requests waits for more after its first, in milliseconds
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=300_000), help_heading = "Instead of what the template says")]
+    batch_window_ms: Option<u64>,
+    /// How many invocations of a function run at once, one a partition at the most
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Instead of what the template says")]
+    concurrency: Option<u16>,
+    /// How long an invocation of the payment-processor may take, in seconds
+    #[arg(long, value_parser = clap::value_parser!(u64).range(2..=840), help_heading = "Instead of what the template says")]
+    timeout: Option<u64>,
     /// Fail whole batches, as an event source mapping without ReportBatchItemFailures does
-    #[arg(long)]
+    #[arg(long, help_heading = "Instead of what the template says")]
     no_partial_batch_response: bool,
+    /// The port of the HTTP API; else a free one
+    #[arg(long, value_name = "PORT")]
+    http_port: Option<u16>,
+}
+
+/// `NAME=VALUE`
+pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,16 +85,19 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(args.data),
         lambda_endpoint: engines.lambda_endpoint.clone(),
-        tables: engines.tables(),
-        topic: REQUESTS_TOPIC.into(),
+        lambda_polls_streams: engines.lambda_polls_streams,
+        templates: args.template.map_or(Templates::Embedded, Templates::File),
+        parameters: args.parameters.into_iter().collect(),
+        tables: engines.named_tables(),
         partitions: args.partitions,
-        batch_records_max: usize::try_from(args.batch_records).unwrap_or(usize::MAX),
-        batch_window: Duration::from_millis(args.batch_window_ms),
-        concurrency: usize::from(args.concurrency),
-        function_timeout: Duration::from_secs(args.timeout),
-        partial_batch_response: !args.no_partial_batch_response,
-        processor: None,
+        batch_records_max: args.batch_records.and_then(|records| usize::try_from(records).ok()),
+        batch_window: args.batch_window_ms.map(Duration::from_millis),
+        concurrency: args.concurrency.map(usize::from),
+        function_timeout: args.timeout.map(Duration::from_secs),
+        partial_batch_response: args.no_partial_batch_response.then_some(false),
+        http_port: args.http_port,
         log: LogLines::Show,
+        ..StackOptions::default()
     })
     .await?;
     let endpoints = stack.endpoints();
@@ -87,8 +105,23 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     say!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers);
     say!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
     say!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda);
-    say!("# payment-processor takes batches from payment-requests; other giro commands in this folder find it.");
-    say!("# Ctrl-C stops everything.");
+    for mapping in &stack.blueprint().mappings {
+        let source = match &mapping.source {
+            Source::Kafka { topic, .. } => format!("topic {topic}"),
+            Source::Stream { table } => format!("stream of {table}"),
+        };
+        say!("# {source} -> {}, {} records a batch", mapping.function, mapping.batch_records_max);
+    }
+    if let Some(http) = &endpoints.http {
+        for route in &stack.blueprint().routes {
+            let (method, path) = route.key.split_once(' ').unwrap_or(("ANY", &route.key));
+            say!("# {method} {http}{path} -> {}", route.function);
+        }
+    }
+    for binary in stack.left_out() {
+        say!("# {binary} is left out: it isn't built");
+    }
+    say!("# Other giro commands in this folder find the stack. Ctrl-C stops everything.");
 
     let mut watch = tokio::time::interval(Duration::from_millis(500));
     loop {

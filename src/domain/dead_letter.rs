@@ -1,10 +1,13 @@
-//! A dead letter: a record that can't become a payment, kept with its bytes so that nothing is lost.
+//! A dead letter: a record that can't become what its topic is for, kept with its bytes so that nothing is lost.
 
 use super::{Source, Timestamp};
 
 /// The reason for which a well-formed payment becomes a dead letter: its id already names another payment. All other
 /// reasons are those of malformed bytes, named where the bytes are read.
 pub const PAYMENT_ID_REUSED: &str = "payment_id_reused";
+
+/// The same for an account command: its id already names another command.
+pub const COMMAND_ID_REUSED: &str = "command_id_reused";
 
 /// A header of a Kafka record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -75,6 +75,10 @@ id! {
     /// Names an account.
     AccountId
 }
+id! {
+    /// Names an account command, and is its idempotency key: chosen by whoever sends it, obeyed at most once for ever.
+    CommandId
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,29 +2,34 @@
 //!
 //! In: payments and a snapshot of accounts. Out: decisions, then transactions to commit.
 //!
-//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`payment`], [`decline`], [`batch`], [`decide`],
-//! [`plan`], [`dead_letter`], [`audit`].
+//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`], [`decide`],
+//! [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Architecture invariant: this module is pure. No I/O, no async, no clock, no serde, no AWS; it knows no other module
 //! of the crate. Time and identifiers come in as values.
 
 pub mod account;
+pub mod account_command;
 pub mod audit;
 pub mod batch;
 pub mod dead_letter;
 pub mod decide;
 pub mod decline;
 pub mod id;
+pub mod lane;
 pub mod money;
 pub mod payment;
 pub mod plan;
+pub mod statement;
 pub mod timestamp;
 
 pub use account::{Account, AccountStatus, OverdraftLimit};
+pub use account_command::{AccountCommand, CommandRequest, Refusal};
 pub use batch::{AccountIx, Batch, RequestIx};
 pub use dead_letter::{DeadLetter, Header};
 pub use decline::Decline;
-pub use id::{AccountId, PaymentId};
+pub use id::{AccountId, CommandId, PaymentId};
+pub use lane::{CreditLanes, Holding, Lane, LaneId};
 pub use money::{Amount, Balance, Currency};
 pub use payment::{Fingerprint, Outcome, Payment, Recorded, Request, Source, Verdict};
 pub use timestamp::Timestamp;

@@ -21,6 +21,10 @@ const YEAR_1_MS: i64 = -62_135_596_800_000;
 const YEAR_9999_END_MS: i64 = 253_402_300_799_999;
 
 impl Timestamp {
+    /// The first that can be written: 0001-01-01T00:00:00.000Z.
+    pub const MIN: Self = Self(YEAR_1_MS);
+    /// The last that can be written: 9999-12-31T23:59:59.999Z.
+    pub const MAX: Self = Self(YEAR_9999_END_MS);
     /// 1970-01-01T00:00:00.000Z.
     pub const EPOCH: Self = Self(0);
 

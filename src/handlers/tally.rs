@@ -4,9 +4,10 @@
 
 use std::time::Instant;
 
-use crate::settle::park::Parked;
+use super::records::Aside;
+use crate::settle::commands::Applied;
 use crate::settle::{End, Settled};
-use crate::store::Usage;
+use crate::store::{StoreError, Usage};
 use crate::wire::kafka_event::KafkaEvent;
 
 /// An invocation under way.
@@ -39,22 +40,36 @@ impl Tally {
         }
     }
 
-    /// Writes the line. `dead_letters` counts those to be set aside, `unfinished` the records reported; `usage` is what
-    /// the store was asked up to now.
-    pub fn finish(self, settled: &Settled, dead_letters: usize, parked: &Parked, unfinished: usize, usage: Usage) {
-        let count = |is: fn(&End) -> bool| settled.ends.iter().filter(|end| is(end)).count();
-        let fault = parked.fault.as_ref().or(settled.fault.as_ref());
+    /// Tells of a record whose account is held by others time and again, and what helps. By record, not by name: whoever
+    /// may read the record may know whose account it is.
+    pub fn contended(&self, settled: &Settled) {
+        for (source, rounds) in &settled.contended {
+            tracing::warn!(
+                request_id = self.request_id,
+                %source,
+                rounds,
+                remedy = "if many pay to its creditor, give that account credit lanes (giro accounts add-lanes); if many pay from its debtor, key the records by debtor",
+                "an account of this record is held by other transactions time and again"
+            );
+        }
+    }
+
+    /// Writes the line. `unfinished` counts the records reported; `usage` is what the store was asked up to now.
+    pub fn finish(self, ends: &Ends, fault: Option<&StoreError>, aside: &Aside, unfinished: usize, usage: Usage) {
         let since = |now: u64, before: u64| now.saturating_sub(before);
         tracing::info!(
             request_id = self.request_id,
             partitions = self.partitions,
             records = self.records,
-            settled = count(|end| *end == End::Decided(Ok(()))),
-            declined = count(|end| matches!(end, End::Decided(Err(_)))),
-            replayed = count(|end| *end == End::Replayed),
-            dead_letters = dead_letters.saturating_sub(parked.left.len()),
+            settled = ends.settled,
+            declined = ends.declined,
+            applied = ends.applied,
+            refused = ends.refused,
+            replayed = ends.replayed,
+            dead_letters = aside.count.saturating_sub(aside.parked.left.len()),
             unfinished,
-            rounds = settled.rounds,
+            rounds = ends.rounds,
+            conflicts = ends.conflicts,
             read_calls = since(usage.read_calls, self.usage.read_calls),
             transactions = since(usage.transactions, self.usage.transactions),
             cancelled = since(usage.cancelled, self.usage.cancelled),
@@ -66,4 +81,49 @@ impl Tally {
             "batch finished"
         );
     }
+}
+
+/// How the requests of a batch ended, counted. What a handler doesn't count is left out of its line.
+#[derive(Debug, Default)]
+pub struct Ends {
+    settled: Option<usize>,
+    declined: Option<usize>,
+    applied: Option<usize>,
+    refused: Option<usize>,
+    replayed: usize,
+    rounds: Option<u32>,
+    conflicts: Option<u64>,
+}
+
+impl Ends {
+    /// Of payments: settled or declined.
+    #[must_use]
+    pub fn of_payments(settled: &Settled) -> Self {
+        let [yes, no, replayed] = counts(&settled.ends);
+        Self {
+            settled: Some(yes),
+            declined: Some(no),
+            replayed,
+            rounds: Some(settled.rounds),
+            conflicts: Some(settled.conflicts),
+            ..Self::default()
+        }
+    }
+
+    /// Of account commands: applied or refused.
+    #[must_use]
+    pub fn of_commands(applied: &Applied) -> Self {
+        let [yes, no, replayed] = counts(&applied.ends);
+        Self { applied: Some(yes), refused: Some(no), replayed, ..Self::default() }
+    }
+}
+
+/// Those answered with yes, with no, and those answered before.
+fn counts<E>(ends: &[End<Result<(), E>>]) -> [usize; 3] {
+    let count = |is: fn(&End<Result<(), E>>) -> bool| ends.iter().filter(|end| is(end)).count();
+    [
+        count(|end| matches!(end, End::Decided(Ok(())))),
+        count(|end| matches!(end, End::Decided(Err(_)))),
+        count(|end| matches!(end, End::Replayed)),
+    ]
 }

@@ -30,6 +30,15 @@ pub async fn lambda(endpoint: &str, timeout: Duration) -> Result<aws_sdk_lambda:
     Ok(aws_sdk_lambda::Client::new(&config(Some(endpoint), timeouts).await?))
 }
 
+/// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their own.
+///
+/// # Errors
+/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+pub async fn streams(endpoint: &str) -> Result<aws_sdk_dynamodbstreams::Client, AwsError> {
+    let endpoint = Some(endpoint).filter(|endpoint| is_local(endpoint));
+    Ok(aws_sdk_dynamodbstreams::Client::new(&config(endpoint, timeouts()).await?))
+}
+
 async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);

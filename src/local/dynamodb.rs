@@ -17,6 +17,11 @@ use tokio::sync::oneshot;
 /// The file in the data folder.
 const DATABASE_FILE: &str = "dynamodb.sqlite";
 
+/// The engine looks for a stream's last record at each write, and has no index for it: without this one, a write to a table
+/// with a stream takes as long as the stream is.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS giro_stream_records
+    ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+
 /// A running engine. Stops when dropped.
 #[derive(Debug)]
 pub struct EmbeddedDynamoDb {
@@ -32,12 +37,14 @@ impl EmbeddedDynamoDb {
     /// If the folder or its database can't be opened, or no port is free.
     pub fn start(data: Option<&Path>) -> anyhow::Result<Self> {
         let database = match data {
-            None => Database::memory().context("starting DynamoDB in memory")?,
+            None => in_memory().context("starting DynamoDB in memory")?,
             Some(folder) => {
                 std::fs::create_dir_all(folder)
                     .with_context(|| format!("creating the data folder {}", folder.display()))?;
                 let file = folder.join(DATABASE_FILE);
-                Database::new(&file.to_string_lossy()).with_context(|| format!("opening {}", file.display()))?
+                with_stream_index(&file)
+                    .and_then(|()| Ok(Database::new(&file.to_string_lossy())?))
+                    .with_context(|| format!("opening {}", file.display()))?
             }
         };
         // Bound before the thread starts: connections wait in the listener's queue until the engine takes them.
@@ -79,4 +86,21 @@ impl Drop for EmbeddedDynamoDb {
             let _ = thread.join();
         }
     }
+}
+
+/// Adds the index to a database, which is made if it isn't there.
+fn with_stream_index(file: &Path) -> anyhow::Result<()> {
+    let storage = dynoxide::storage::Storage::new(&file.to_string_lossy())?;
+    Ok(storage.conn().execute_batch(STREAM_INDEX)?)
+}
+
+/// A database in memory that has the index: it takes it over from an empty one in a file, the only way that the engine
+/// offers.
+fn in_memory() -> anyhow::Result<Database> {
+    let folder = tempfile::tempdir()?;
+    let empty = folder.path().join(DATABASE_FILE);
+    with_stream_index(&empty)?;
+    let database = Database::memory()?;
+    database.restore_from(&empty.to_string_lossy())?;
+    Ok(database)
 }

@@ -1,31 +1,39 @@
-//! Kafka as the local stack uses it: a broker in this process, and a producer for any broker.
+//! Kafka as the local stack uses it: a broker in this process, and clients of any broker.
 //!
-//! In: topics, then records. Out: a bootstrap address, then where each record was put.
+//! In: topics, an address. Out: a bootstrap address, clients with the login that the environment names.
 //!
 //! Limits: the embedded broker is librdkafka's mock cluster. It speaks to librdkafka clients, keeps 5 MiB and 100,000
 //! records a partition, and forgets all when it stops. Good for a demo; what depends on a broker's faithfulness is
 //! tested on Apache Kafka.
 
+use std::collections::BTreeMap;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use tokio::sync::oneshot;
 
-use crate::domain::Header;
+use crate::config::{AuthConfig, FromEnv};
+use crate::publish::broker::{Auth, ScramUser};
+use crate::publish::kafka::iam::Signer;
+use crate::publish::kafka::{self, KafkaProducer, Login};
 
 /// The topic of payment requests.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
+/// The topic of account commands.
+pub const COMMANDS_TOPIC: &str = "account-commands";
 
 /// How long a record may take to be acknowledged before its producer gives up.
-const DELIVERY_TIMEOUT_MS: &str = "30000";
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a broker may take to tell its topics.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A broker in this process. Stops when dropped.
 #[derive(Debug)]
@@ -36,19 +44,18 @@ pub struct EmbeddedKafka {
 }
 
 impl EmbeddedKafka {
-    /// Starts a broker with these topics and their numbers of partitions.
+    /// Starts a broker with these topics; it has one replica of each, whatever they ask for.
     ///
     /// # Errors
     /// If the broker can't be made.
-    pub async fn start(topics: &[(&str, i32)]) -> anyhow::Result<Self> {
-        let topics: Vec<(String, i32)> =
-            topics.iter().map(|&(name, partitions)| (name.to_owned(), partitions)).collect();
+    pub async fn start(topics: &[NewTopic]) -> anyhow::Result<Self> {
+        let topics = topics.to_vec();
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let (started, address) = oneshot::channel();
         // The cluster can't leave the thread that made it.
         let serve = move || {
             let cluster = MockCluster::new(1).and_then(|cluster| {
-                topics.iter().try_for_each(|(name, partitions)| cluster.create_topic(name, *partitions, 1))?;
+                topics.iter().try_for_each(|topic| cluster.create_topic(&topic.name, topic.partitions, 1))?;
                 Ok(cluster)
             });
             let _ = started.send(cluster.as_ref().map(|cluster| cluster.bootstrap_servers()).map_err(Clone::clone));
@@ -76,118 +83,123 @@ impl Drop for EmbeddedKafka {
     }
 }
 
-/// What every client of a broker starts from.
+/// What every client of a broker starts from, with the login that the environment names.
 ///
 /// # Errors
-/// If `KAFKA_AUTH` asks for what isn't built yet: better than to connect without protection.
+/// If `KAFKA_AUTH` and what belongs to it can't be used: better than to connect without protection.
 pub fn client_config(bootstrap_servers: &str) -> anyhow::Result<ClientConfig> {
-    match std::env::var("KAFKA_AUTH").as_deref() {
-        Err(_) | Ok("" | "none") => {}
-        Ok(_) => bail!("KAFKA_AUTH: expected none; iam and scram are not supported yet"),
+    match login()? {
+        // Their contexts hand out no tokens.
+        Login::Iam(_) => bail!("KAFKA_AUTH: expected none or scram where topics are created or read"),
+        login @ (Login::None | Login::Scram { .. }) => Ok(kafka::client_config(bootstrap_servers, &login)),
     }
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap_servers);
-    // The client's own complaints go to its log callback, which nobody reads; errors come back from the calls.
-    config.set("log_level", "0");
-    Ok(config)
+}
+
+/// The login that the environment names.
+fn login() -> anyhow::Result<Login> {
+    match AuthConfig::from_env()?.0 {
+        Auth::None => Ok(Login::None),
+        Auth::Iam => Ok(Login::Iam(Signer::from_env()?)),
+        Auth::Scram(ScramUser::Given { username, password }) => Ok(Login::Scram { username, password }),
+        Auth::Scram(ScramUser::Secret { .. }) => {
+            bail!("KAFKA_AUTH: scram takes its user from KAFKA_USERNAME and KAFKA_PASSWORD here")
+        }
+    }
+}
+
+/// A producer for the broker at this address, with the login that the environment names.
+///
+/// # Errors
+/// If the address or the login can't be used.
+pub fn producer(bootstrap_servers: &str) -> anyhow::Result<KafkaProducer> {
+    Ok(KafkaProducer::new(bootstrap_servers, login()?, DELIVERY_TIMEOUT)?)
+}
+
+/// A topic to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// Its partitions.
+    pub partitions: i32,
+    /// Its replicas; none are as many as the broker's owners chose.
+    pub replication: Option<i32>,
+    /// Its configuration.
+    pub config: BTreeMap<String, String>,
+}
+
+/// What became of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It was created.
+    New,
+    /// It was there, and is as it was.
+    Existing,
 }
 
 /// Creates topics on a broker, if they aren't there. Returns when the broker knows them.
 ///
 /// # Errors
 /// If the broker can't be reached, or refuses a topic.
-pub async fn create_topics(bootstrap_servers: &str, topics: &[(&str, i32)]) -> anyhow::Result<()> {
+pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> anyhow::Result<Vec<Created>> {
     let admin: AdminClient<DefaultClientContext> = client_config(bootstrap_servers)?.create()?;
-    // The broker's own default: 1 on a single broker, what its owners chose elsewhere.
-    let topics: Vec<NewTopic<'_>> =
-        topics.iter().map(|&(name, partitions)| NewTopic::new(name, partitions, TopicReplication::Fixed(-1))).collect();
+    let new = |topic: &NewTopic| {
+        // The broker's own default is -1.
+        let replication = topic.replication.unwrap_or(-1);
+        (topic.name.clone(), topic.partitions, replication, topic.config.clone())
+    };
+    let parts: Vec<_> = topics.iter().map(new).collect();
+    let topics: Vec<rdkafka::admin::NewTopic<'_>> = parts
+        .iter()
+        .map(|(name, partitions, replication, config)| {
+            let topic = rdkafka::admin::NewTopic::new(name, *partitions, TopicReplication::Fixed(*replication));
+            config.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+        })
+        .collect();
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
     let results = admin.create_topics(&topics, &options).await;
-    for result in results.with_context(|| format!("creating topics on Kafka at {bootstrap_servers}"))? {
-        match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+    let results = results.with_context(|| format!("creating topics on Kafka at {bootstrap_servers}"))?;
+    let mut created = Vec::with_capacity(results.len());
+    for result in results {
+        created.push(match result {
+            Ok(_) => Created::New,
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Created::Existing,
             Err((topic, code)) => bail!("creating the topic {topic}: {code}"),
-        }
+        });
     }
-    Ok(())
+    Ok(created)
 }
 
-/// Publishes records: acknowledged by all replicas, in order, once.
-pub struct Producer {
-    producer: FutureProducer,
+/// The topics of a broker, by name, with their numbers of partitions and replicas. Topics of Kafka's own are left out.
+///
+/// # Errors
+/// If the broker can't be reached.
+pub async fn topics(bootstrap_servers: &str) -> anyhow::Result<Vec<(String, usize, usize)>> {
+    let consumer: BaseConsumer = client_config(bootstrap_servers)?.create()?;
+    let asked = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, METADATA_TIMEOUT)).await?;
+    let known = asked.with_context(|| format!("asking Kafka at {bootstrap_servers} for its topics"))?;
+    let topic = |topic: &rdkafka::metadata::MetadataTopic| {
+        let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or_default();
+        (topic.name().to_owned(), topic.partitions().len(), replicas)
+    };
+    let mut topics: Vec<_> = known.topics().iter().map(topic).filter(|(name, ..)| !name.starts_with("__")).collect();
+    topics.sort();
+    Ok(topics)
 }
 
-/// Where a record was put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed {
-    /// The partition.
-    pub partition: i32,
-    /// The offset.
-    pub offset: i64,
-}
-
-/// A record on its way.
-pub struct Sending(DeliveryFuture);
-
-impl Sending {
-    /// Waits until the broker has acknowledged the record.
-    ///
-    /// # Errors
-    /// If it didn't.
-    pub async fn placed(self) -> anyhow::Result<Placed> {
-        match self.0.await.context("the producer was closed before the broker answered")? {
-            Ok(delivery) => Ok(Placed { partition: delivery.partition, offset: delivery.offset }),
-            Err((error, _)) => Err(error).context("the broker did not acknowledge a record"),
-        }
-    }
-}
-
-impl Producer {
-    /// A producer for the broker at this address.
-    ///
-    /// # Errors
-    /// If the address or the authentication can't be used.
-    pub fn new(bootstrap_servers: &str) -> anyhow::Result<Self> {
-        let producer = client_config(bootstrap_servers)?
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "5")
-            .set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS)
-            // As Java clients place keys: an account's requests meet on one partition whoever publishes them.
-            .set("partitioner", "murmur2_random")
-            .create()?;
-        Ok(Self { producer })
-    }
-
-    /// Hands a record to the producer; waits only while its queue is full.
-    ///
-    /// # Errors
-    /// If the producer won't take it, because it is too large for example.
-    pub async fn send(
-        &self,
-        topic: &str,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[Header],
-    ) -> anyhow::Result<Sending> {
-        let mut record = FutureRecord::<[u8], [u8]>::to(topic);
-        record.key = key;
-        record.payload = value;
-        if !headers.is_empty() {
-            let add = |all: OwnedHeaders, header: &Header| {
-                all.insert(KafkaHeader { key: &header.name, value: header.value.as_deref() })
-            };
-            record.headers = Some(headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), add));
-        }
-        loop {
-            match self.producer.send_result(record) {
-                Ok(sending) => return Ok(Sending(sending)),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    record = back;
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                Err((error, _)) => return Err(error).with_context(|| format!("publishing to {topic}")),
-            }
-        }
-    }
+/// The partitions of a topic, as the broker knows them.
+pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> anyhow::Result<Vec<i32>> {
+    let consumer: BaseConsumer = client_config(bootstrap_servers)?.create()?;
+    let name = topic.to_owned();
+    let ask = tokio::task::spawn_blocking(move || {
+        let known = consumer.fetch_metadata(Some(&name), METADATA_TIMEOUT)?;
+        let partitions = known.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
+        let mut partitions: Vec<i32> = partitions.collect();
+        partitions.sort_unstable();
+        anyhow::Ok(partitions)
+    });
+    let partitions =
+        ask.await?.with_context(|| format!("asking Kafka at {bootstrap_servers} for the topic {topic}"))?;
+    ensure!(!partitions.is_empty(), "Kafka at {bootstrap_servers} has no topic {topic}");
+    Ok(partitions)
 }

@@ -6,8 +6,12 @@
 pub mod apache_kafka;
 pub mod aws;
 pub mod dynamodb;
+pub mod http;
+mod invoke;
 pub mod kafka;
 pub mod lambda;
 pub mod poller;
 pub mod stack;
 pub mod tables;
+pub mod template;
+pub mod topic_reader;

@@ -1,111 +1,47 @@
-//! The whole stack on one machine: engines, tables, topic, Lambda, pollers, wired as on AWS.
+//! The whole stack on one machine, as the template asks for it: engines, tables, topics, functions, what feeds them, and
+//! the HTTP API.
 //!
-//! In: which engines, and how batches are cut. Out: endpoints, and what has gone through.
+//! | part | where |
+//! |---|---|
+//! | what is wanted | `options` |
+//! | Kafka and DynamoDB | `engines` |
+//! | the functions | `functions` |
+//! | all of it, started and stopped | here |
 //!
-//! Started in the order in which each needs the one before, stopped in the other: pollers finish their invocations,
-//! workers end, engines stop. Whatever was started is stopped also if a later part fails.
+//! In: which engines, a template, and what is wanted otherwise. Out: endpoints, and what has gone through.
+//!
+//! Started in the order in which each needs the one before, stopped in the other: the HTTP API takes no more, pollers
+//! finish their invocations, workers end, engines stop. Whatever was started is stopped also if a later part fails.
+
+mod engines;
+mod functions;
+mod options;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::apache_kafka::ApacheKafka;
 use super::dynamodb::EmbeddedDynamoDb;
-use super::kafka::{EmbeddedKafka, REQUESTS_TOPIC, create_topics};
-use super::lambda::{Function, LocalLambda, LogSink};
-use super::poller::{Activity, Mapping, Pollers};
+use super::http::HttpApi;
+use super::lambda::LocalLambda;
+use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
 use super::tables;
-use crate::store::Tables;
+use super::template::{Blueprint, Mapping, Source};
+use engines::RunningKafka;
+use functions::Summaries;
+pub use functions::{Engines, Summary, folder_of_this_program, function};
+pub use options::{DynamoDbEngine, KafkaEngine, LogLines, Run, StackOptions};
 
-/// The function's name.
+/// The binary of the main job.
 pub const PAYMENT_PROCESSOR: &str = "payment-processor";
+/// The binary that publishes outcomes.
+pub const OUTCOME_PUBLISHER: &str = "outcome-publisher";
 
-/// Which Kafka.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KafkaEngine {
-    /// librdkafka's mock cluster, in this process.
-    Embedded,
-    /// Apache Kafka, fetched and started here.
-    Apache,
-    /// One that runs already, at this address.
-    External(String),
-}
-
-/// Which DynamoDB.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DynamoDbEngine {
-    /// In this process; with a folder, tables are kept in it.
-    Embedded {
-        /// The folder.
-        data: Option<PathBuf>,
-    },
-    /// One that runs already, at this URL.
-    External(String),
-}
-
-/// How the stack is put together.
-#[derive(Debug, Clone)]
-pub struct StackOptions {
-    /// Kafka.
-    pub kafka: KafkaEngine,
-    /// DynamoDB.
-    pub dynamodb: DynamoDbEngine,
-    /// A Lambda that runs already, with the function deployed on it; else workers of our own.
-    pub lambda_endpoint: Option<String>,
-    /// The names of the tables.
-    pub tables: Tables,
-    /// The topic of payment requests; created if it isn't there.
-    pub topic: String,
-    /// Partitions of the topic, where it is created.
-    pub partitions: i32,
-    /// The most records a batch.
-    pub batch_records_max: usize,
-    /// How long a batch waits for more records after its first.
-    pub batch_window: Duration,
-    /// How many invocations run at once; never more than one a partition.
-    pub concurrency: usize,
-    /// How long an invocation may take.
-    pub function_timeout: Duration,
-    /// Whether the mapping asks for partial batch responses, and the function gives them.
-    pub partial_batch_response: bool,
-    /// The function's binary; else the one beside the program that runs.
-    pub processor: Option<PathBuf>,
-    /// Gets each line that a function writes.
-    pub log: LogLines,
-}
-
-/// Where the lines go that functions write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLines {
-    /// To stderr.
-    Show,
-    /// Nowhere; they are only counted.
-    Hide,
-}
-
-impl Default for StackOptions {
-    fn default() -> Self {
-        Self {
-            kafka: KafkaEngine::Embedded,
-            dynamodb: DynamoDbEngine::Embedded { data: None },
-            lambda_endpoint: None,
-            tables: Tables::default(),
-            topic: REQUESTS_TOPIC.into(),
-            partitions: 4,
-            batch_records_max: 1_000,
-            batch_window: Duration::from_millis(100),
-            concurrency: 4,
-            function_timeout: Duration::from_secs(30),
-            partial_batch_response: true,
-            processor: None,
-            log: LogLines::Hide,
-        }
-    }
-}
+/// How much longer an invocation may take on its way than its function does.
+const ON_THE_WAY: Duration = Duration::from_secs(10);
 
 /// Where everything listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,101 +52,98 @@ pub struct Endpoints {
     pub dynamodb: String,
     /// The Invoke call's URL.
     pub lambda: String,
+    /// The HTTP API's URL, where a function that answers it runs.
+    #[serde(default)]
+    pub http: Option<String>,
 }
-
-/// What the functions' summary lines add up to, by field.
-pub type Summary = BTreeMap<String, u64>;
 
 /// The stack, running.
 #[derive(Debug)]
 pub struct Stack {
     endpoints: Endpoints,
-    summary: Arc<Mutex<Summary>>,
-    pollers: Pollers,
+    blueprint: Blueprint,
+    left_out: Vec<String>,
+    summaries: Summaries,
+    http: Option<HttpApi>,
+    /// By the name of the function.
+    pollers: BTreeMap<String, Pollers>,
+    /// What a function has done that is not fed here.
+    idle: Activity,
     lambda: Option<LocalLambda>,
     kafka: RunningKafka,
     _dynamodb: Option<EmbeddedDynamoDb>,
-}
-
-#[derive(Debug)]
-enum RunningKafka {
-    Embedded(EmbeddedKafka),
-    Apache(ApacheKafka),
-    External(String),
-}
-
-impl RunningKafka {
-    async fn start(engine: &KafkaEngine, topics: &[(&str, i32)]) -> anyhow::Result<Self> {
-        match engine {
-            KafkaEngine::Embedded => Ok(Self::Embedded(EmbeddedKafka::start(topics).await?)),
-            KafkaEngine::Apache => {
-                let kafka = ApacheKafka::start().await?;
-                create_topics(kafka.bootstrap_servers(), topics).await?;
-                Ok(Self::Apache(kafka))
-            }
-            KafkaEngine::External(bootstrap_servers) => {
-                create_topics(bootstrap_servers, topics).await?;
-                Ok(Self::External(bootstrap_servers.clone()))
-            }
-        }
-    }
-
-    fn bootstrap_servers(&self) -> &str {
-        match self {
-            Self::Embedded(kafka) => kafka.bootstrap_servers(),
-            Self::Apache(kafka) => kafka.bootstrap_servers(),
-            Self::External(bootstrap_servers) => bootstrap_servers,
-        }
-    }
 }
 
 impl Stack {
     /// Starts everything; it takes records when this returns.
     ///
     /// # Errors
-    /// Which part didn't start, and why.
+    /// What in the template stands in the way, or which part didn't start, and why.
     pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
-        let (dynamodb, dynamodb_url) = match &options.dynamodb {
-            DynamoDbEngine::Embedded { data } => {
-                let engine = EmbeddedDynamoDb::start(data.as_deref())?;
-                let url = engine.endpoint().to_owned();
-                (Some(engine), url)
-            }
-            DynamoDbEngine::External(url) => (None, url.clone()),
+        let mut blueprint = options.blueprint()?;
+        let folder = match &options.binaries {
+            Some(folder) => folder.clone(),
+            None => folder_of_this_program()?,
         };
+        let left_out = match &options.lambda_endpoint {
+            // What is deployed there is not for us to know.
+            Some(_) => Vec::new(),
+            None => functions::choose(&mut blueprint, &options.run, &folder)?,
+        };
+        let (dynamodb, dynamodb_url) = engines::start_dynamodb(&options.dynamodb)?;
         let client = super::aws::dynamodb(Some(&dynamodb_url)).await?;
-        tables::create(&client, &options.tables, false).await.with_context(|| format!("DynamoDB at {dynamodb_url}"))?;
+        let created = tables::create_all(&client, &blueprint.tables).await;
+        created.with_context(|| format!("DynamoDB at {dynamodb_url}"))?;
 
-        let kafka = RunningKafka::start(&options.kafka, &[(&options.topic, options.partitions)]).await?;
+        let kafka = RunningKafka::start(&options.kafka, &blueprint.topics).await?;
         let bootstrap_servers = kafka.bootstrap_servers().to_owned();
 
-        let summary = Arc::new(Mutex::new(Summary::new()));
+        let summaries = Summaries::default();
         let (lambda, lambda_url) = match &options.lambda_endpoint {
             Some(endpoint) => (None, endpoint.clone()),
             None => {
-                let processor = processor(&options, &dynamodb_url)?;
-                let lambda = LocalLambda::start(vec![processor], sink(&summary, options.log)).await?;
+                let at = Engines {
+                    dynamodb: dynamodb_url.clone(),
+                    kafka_bootstrap_servers: Some(bootstrap_servers.clone()),
+                };
+                let wanted = blueprint.functions.iter();
+                let wanted = wanted.map(|it| function(it, &folder, &at, options.concurrency)).collect();
+                let lambda = LocalLambda::start(wanted, functions::sink(&summaries, options.log)).await?;
                 let url = lambda.endpoint().to_owned();
                 (Some(lambda), url)
             }
         };
-        let mapping = Mapping {
-            bootstrap_servers: bootstrap_servers.clone(),
-            topic: options.topic,
-            partitions: options.partitions,
-            consumer_group: PAYMENT_PROCESSOR.into(),
-            lambda_endpoint: lambda_url.clone(),
-            function: PAYMENT_PROCESSOR.into(),
-            batch_records_max: options.batch_records_max,
-            batch_window: options.batch_window,
-            report_batch_item_failures: options.partial_batch_response,
-            pollers: options.concurrency,
-            invoke_timeout: options.function_timeout.saturating_add(Duration::from_secs(10)),
+        let checkpoints = Checkpoints::open(engines::data_folder(&options.dynamodb))?;
+        let mut pollers = BTreeMap::new();
+        for mapping in &blueprint.mappings {
+            let around = Surroundings {
+                bootstrap_servers: bootstrap_servers.clone(),
+                dynamodb: dynamodb_url.clone(),
+                lambda_endpoint: lambda_url.clone(),
+                invoke_timeout: timeout(&blueprint, &mapping.function),
+                concurrency_max: options.concurrency.or(mapping.pollers_max).unwrap_or(1),
+                checkpoints: checkpoints.clone(),
+            };
+            let started = Pollers::start(&while_it_lasts(mapping, &blueprint), &around).await;
+            let started = started.with_context(|| format!("the event source of {}", mapping.function))?;
+            pollers.insert(mapping.function.clone(), started);
+        }
+        let http = match blueprint.routes.is_empty() {
+            true => None,
+            false => {
+                let timeout = |name: &str| timeout(&blueprint, name);
+                let port = options.http_port.unwrap_or_default();
+                Some(HttpApi::start(&blueprint.routes, &lambda_url, timeout, port).await?)
+            }
         };
-        let pollers = Pollers::start(mapping).await?;
-        let endpoints =
-            Endpoints { kafka_bootstrap_servers: bootstrap_servers, dynamodb: dynamodb_url, lambda: lambda_url };
-        Ok(Self { endpoints, summary, pollers, lambda, kafka, _dynamodb: dynamodb })
+        let endpoints = Endpoints {
+            kafka_bootstrap_servers: bootstrap_servers,
+            dynamodb: dynamodb_url,
+            lambda: lambda_url,
+            http: http.as_ref().map(|http| http.endpoint().to_owned()),
+        };
+        let idle = Activity::none()?;
+        Ok(Self { endpoints, blueprint, left_out, summaries, http, pollers, idle, lambda, kafka, _dynamodb: dynamodb })
     }
 
     /// Where everything listens.
@@ -219,22 +152,43 @@ impl Stack {
         &self.endpoints
     }
 
-    /// What the pollers have done so far.
+    /// What runs.
     #[must_use]
-    pub fn activity(&self) -> Activity {
-        self.pollers.activity()
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
     }
 
-    /// What the functions' summary lines add up to so far. Empty where Lambda isn't our own.
+    /// The binaries of functions that the template has and that don't run, because they aren't built.
+    #[must_use]
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// What the pollers of the payment processor have done so far; nothing, where it isn't fed here.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.activity_of(PAYMENT_PROCESSOR)
+    }
+
+    /// What the pollers of a binary's function have done so far.
+    #[must_use]
+    pub fn activity_of(&self, binary: &str) -> Activity {
+        let pollers = self.blueprint.function(binary).and_then(|function| self.pollers.get(&function.name));
+        pollers.map_or_else(|| self.idle.clone(), Pollers::activity)
+    }
+
+    /// What the summary lines of the payment processor add up to so far. Empty where Lambda isn't our own.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let name = self.blueprint.function(PAYMENT_PROCESSOR).map(|function| &function.name);
+        let summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
+        name.and_then(|name| summaries.get(name)).cloned().unwrap_or_default()
     }
 
     /// Whether a part has given up; stopping says why.
     #[must_use]
     pub fn gave_up(&self) -> bool {
-        self.pollers.gave_up()
+        self.pollers.values().any(Pollers::gave_up)
     }
 
     /// Stops everything, and waits until it has stopped.
@@ -242,83 +196,37 @@ impl Stack {
     /// # Errors
     /// Why a part had given up, if one had.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let stopped = self.pollers.stop().await;
+        if let Some(http) = self.http {
+            http.stop().await;
+        }
+        let mut stopped = Ok(());
+        for (_, pollers) in self.pollers {
+            stopped = stopped.and(pollers.stop().await);
+        }
         if let Some(lambda) = self.lambda {
             lambda.stop().await;
         }
-        match self.kafka {
-            RunningKafka::Apache(kafka) => kafka.stop().await,
-            RunningKafka::Embedded(_) | RunningKafka::External(_) => {}
-        }
+        self.kafka.stop().await;
         stopped
     }
 }
 
-/// The binary of a function: beside the program that runs.
-///
-/// # Errors
-/// If the running program can't be found.
-pub fn beside_this_program(binary: &str) -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().context("finding the running program")?;
-    let mut folder = program.parent().map(PathBuf::from).unwrap_or_default();
-    // Cargo puts tests one folder below the binaries.
-    if folder.ends_with("deps") {
-        folder.pop();
-    }
-    Ok(folder.join(binary))
+/// How long to wait for an invocation of a function.
+fn timeout(blueprint: &Blueprint, name: &str) -> Duration {
+    let function = blueprint.functions.iter().find(|function| function.name == name);
+    function.map_or(Duration::ZERO, |function| function.timeout).saturating_add(ON_THE_WAY)
 }
 
-/// The payment processor as a function, with the environment that the template gives it.
-///
-/// # Errors
-/// If its binary can't be found.
-pub fn processor(options: &StackOptions, dynamodb_url: &str) -> anyhow::Result<Function> {
-    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let mut environment = Vec::new();
-    // A local engine takes any credentials; what a person has set for AWS comes after and counts.
-    if dynamodb_url.starts_with("http://") {
-        environment.extend([
-            variable("AWS_REGION", "eu-central-1"),
-            variable("AWS_ACCESS_KEY_ID", "local"),
-            variable("AWS_SECRET_ACCESS_KEY", "local"),
-        ]);
-    }
-    environment.extend(std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name == "HOME"));
-    environment.extend([
-        variable("ACCOUNTS_TABLE", &options.tables.accounts),
-        variable("PAYMENTS_TABLE", &options.tables.payments),
-        variable("DEAD_LETTERS_TABLE", &options.tables.dead_letters),
-        variable("PARTIAL_BATCH_RESPONSE", if options.partial_batch_response { "true" } else { "false" }),
-        variable(crate::aws::DYNAMODB_ENDPOINT, dynamodb_url),
-    ]);
-    let binary = match &options.processor {
-        Some(binary) => binary.clone(),
-        None => beside_this_program(PAYMENT_PROCESSOR)?,
+/// A mapping on Kafka that sets no age keeps trying until its topic has forgotten the records.
+fn while_it_lasts(mapping: &Mapping, blueprint: &Blueprint) -> Mapping {
+    let mut mapping = mapping.clone();
+    let retention = match &mapping.source {
+        Source::Kafka { topic, .. } => {
+            let topic = blueprint.topics.iter().find(|known| known.name == *topic);
+            topic.and_then(|topic| topic.config.get("retention.ms")?.parse().ok()).map(Duration::from_millis)
+        }
+        Source::Stream { .. } => None,
     };
-    Ok(Function {
-        name: PAYMENT_PROCESSOR.into(),
-        binary,
-        environment,
-        timeout: options.function_timeout,
-        concurrency: options.concurrency,
-    })
-}
-
-/// Adds up the summary lines of functions, and shows all lines if asked to.
-fn sink(summary: &Arc<Mutex<Summary>>, log: LogLines) -> LogSink {
-    let summary = Arc::clone(summary);
-    Arc::new(move |function, line| {
-        if log == LogLines::Show {
-            eprintln!("{function} {line}");
-        }
-        let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return };
-        if fields.get("message").and_then(serde_json::Value::as_str) != Some("batch finished") {
-            return;
-        }
-        let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, number) in fields.iter().filter_map(|(name, value)| Some((name, value.as_u64()?))) {
-            let sum = summary.entry(name.clone()).or_default();
-            *sum = sum.saturating_add(number);
-        }
-    })
+    mapping.record_age_max = mapping.record_age_max.or(retention);
+    mapping
 }

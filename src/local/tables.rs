@@ -1,95 +1,111 @@
-//! Creates the tables on a local engine, as the template does on AWS.
+//! Creates the tables of a blueprint on a local engine, as CloudFormation does on AWS.
 //!
-//! In: a client and names. Out: tables that are ready. A table that is there already is left alone.
+//! In: a client and tables. Out: tables that are ready. A table that is there already is left alone, but for a stream
+//! that it lacks.
 
 use anyhow::Context;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, StreamSpecification, StreamViewType, TableStatus,
+    ScalarAttributeType, StreamSpecification, StreamViewType, TableDescription, TableStatus,
 };
 
+use super::template::{Index, Key, Table};
 use crate::store::Tables;
-use crate::store::items::{account, dead_letter, payment};
 
-/// The statement indexes: name, partition key; the sort key is `decided_at`.
-///
-/// They project all attributes: a payment's item is about 1 KB at the most, so an index entry costs one write unit
-/// whatever it holds, and a statement then needs no second read.
-pub const STATEMENT_INDEXES: [(&str, &str); 2] =
-    [("by-debtor", "debtor_statement"), ("by-creditor", "creditor_statement")];
+/// How long to wait before a table is looked at again.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// The sort key of the statement indexes.
-const DECIDED_AT: &str = "decided_at";
-
-/// Creates the three tables. With `stream`, payments get one that tells new images; the embedded engine's writes then
-/// slow down with every row.
+/// Creates the project's tables under these names. Without `stream`, none has one: what nobody reads costs nothing.
 ///
 /// # Errors
 /// If the engine can't be reached or refuses.
 pub async fn create(client: &Client, tables: &Tables, stream: bool) -> anyhow::Result<()> {
-    let s = ScalarAttributeType::S;
-    create_table(client, &tables.accounts, &[(account::KEY, KeyType::Hash, s.clone())], false, false).await?;
-    create_table(client, &tables.payments, &[(payment::KEY, KeyType::Hash, s.clone())], true, stream).await?;
-    let keys = [(dead_letter::KEY, KeyType::Hash, s), (dead_letter::PART, KeyType::Range, ScalarAttributeType::N)];
-    create_table(client, &tables.dead_letters, &keys, false, false).await
+    let options = super::stack::StackOptions { tables: Some(tables.clone()), ..Default::default() };
+    let mut tables = options.blueprint()?.tables;
+    if !stream {
+        tables.iter_mut().for_each(|table| table.stream = None);
+    }
+    create_all(client, &tables).await
 }
 
-async fn create_table(
-    client: &Client,
-    table: &str,
-    keys: &[(&str, KeyType, ScalarAttributeType)],
-    statements: bool,
-    stream: bool,
-) -> anyhow::Result<()> {
-    if is_active(client, table).await? {
-        return Ok(());
-    }
-    let mut call = client.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
-    for (name, key_type, attribute_type) in keys {
-        call = call
-            .key_schema(key(name, key_type.clone())?)
-            .attribute_definitions(attribute(name, attribute_type.clone())?);
-    }
-    if statements {
-        call = call.attribute_definitions(attribute(DECIDED_AT, ScalarAttributeType::S)?);
-        for (index, partition_key) in STATEMENT_INDEXES {
-            call = call.attribute_definitions(attribute(partition_key, ScalarAttributeType::S)?);
-            let index = GlobalSecondaryIndex::builder()
-                .index_name(index)
-                .key_schema(key(partition_key, KeyType::Hash)?)
-                .key_schema(key(DECIDED_AT, KeyType::Range)?)
-                .projection(Projection::builder().projection_type(ProjectionType::All).build());
-            call = call.global_secondary_indexes(index.build()?);
-        }
-    }
-    if stream {
-        let new_images = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
-        call = call.stream_specification(new_images.build()?);
-    }
-    call.send().await.with_context(|| format!("creating the table {table}"))?;
-    while !is_active(client, table).await? {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+/// Creates tables.
+///
+/// # Errors
+/// If the engine can't be reached or refuses.
+pub async fn create_all(client: &Client, tables: &[Table]) -> anyhow::Result<()> {
+    for table in tables {
+        create_table(client, table).await.with_context(|| format!("creating the table {}", table.name))?;
     }
     Ok(())
 }
 
-async fn is_active(client: &Client, table: &str) -> anyhow::Result<bool> {
+async fn create_table(client: &Client, table: &Table) -> anyhow::Result<()> {
+    if let Some(there) = describe(client, &table.name).await? {
+        let streams = there.stream_specification.is_some_and(|stream| stream.stream_enabled);
+        if let Some(view) = table.stream.as_ref().filter(|_| !streams) {
+            client.update_table().table_name(&table.name).stream_specification(stream(view)?).send().await?;
+        }
+        return ready(client, &table.name).await;
+    }
+    let mut call = client.create_table().table_name(&table.name).billing_mode(BillingMode::PayPerRequest);
+    for part in key(&table.key)? {
+        call = call.key_schema(part);
+    }
+    for (name, kind) in &table.attributes {
+        let kind = ScalarAttributeType::from(kind.as_str());
+        let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?;
+        call = call.attribute_definitions(attribute);
+    }
+    for index in &table.indexes {
+        call = call.global_secondary_indexes(global_index(index)?);
+    }
+    if let Some(view) = &table.stream {
+        call = call.stream_specification(stream(view)?);
+    }
+    call.send().await?;
+    ready(client, &table.name).await
+}
+
+/// Waits until a table takes requests.
+async fn ready(client: &Client, table: &str) -> anyhow::Result<()> {
+    loop {
+        let status = describe(client, table).await?.and_then(|table| table.table_status);
+        if status == Some(TableStatus::Active) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn describe(client: &Client, table: &str) -> anyhow::Result<Option<TableDescription>> {
     match client.describe_table().table_name(table).send().await {
-        Ok(answer) => {
-            Ok(answer.table.and_then(|table| table.table_status).is_some_and(|status| status == TableStatus::Active))
-        }
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
-            Ok(false)
-        }
+        Ok(answer) => Ok(answer.table),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("looking for the table {table}")),
     }
 }
 
-fn key(name: &str, key_type: KeyType) -> anyhow::Result<KeySchemaElement> {
-    Ok(KeySchemaElement::builder().attribute_name(name).key_type(key_type).build()?)
+fn key(key: &Key) -> anyhow::Result<Vec<KeySchemaElement>> {
+    let part = |name: &String, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+    let mut parts = vec![part(&key.partition, KeyType::Hash)?];
+    if let Some(sort) = &key.sort {
+        parts.push(part(sort, KeyType::Range)?);
+    }
+    Ok(parts)
 }
 
-fn attribute(name: &str, attribute_type: ScalarAttributeType) -> anyhow::Result<AttributeDefinition> {
-    Ok(AttributeDefinition::builder().attribute_name(name).attribute_type(attribute_type).build()?)
+fn global_index(index: &Index) -> anyhow::Result<GlobalSecondaryIndex> {
+    let kind = ProjectionType::from(index.projection.as_str());
+    let attributes = Some(index.attributes.clone()).filter(|attributes| !attributes.is_empty());
+    let projection = Projection::builder().projection_type(kind).set_non_key_attributes(attributes).build();
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(&index.name)
+        .set_key_schema(Some(key(&index.key)?))
+        .projection(projection);
+    Ok(index.build()?)
+}
+
+fn stream(view: &str) -> anyhow::Result<StreamSpecification> {
+    Ok(StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::from(view)).build()?)
 }

@@ -4,31 +4,41 @@
 //!
 //! | the port | the request |
 //! |---|---|
-//! | read accounts | `BatchGetItem`, strongly consistent |
+//! | read accounts, read lanes | `BatchGetItem`, strongly consistent |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
+//! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
 //! | park | a conditional `PutItem` a part, the first part last |
 //!
 //! Invariants: no retries here or in the SDK, because the caller holds the deadline and the backoff; every write is
 //! conditional. The SDK gives each transaction a client request token of its own; it holds for ten minutes only, so the
 //! guard of idempotency is the payment's own condition, not the token.
 
+mod accounts;
+mod commands;
 mod fault;
 mod inspect;
+mod statements;
+mod survey;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem,
+    CancellationReason, ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 
 use super::items::{self, Item};
-use super::{AccountRead, Commit, Ledger, StoreError, Tables, Usage};
+use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Usage};
 use crate::domain::plan::Transaction;
-use crate::domain::{AccountId, DeadLetter};
+use crate::domain::{AccountId, DeadLetter, LaneId};
 
 use fault::fault;
+
+/// Reads an item as what it must be, or says what was expected.
+type Decode<T> = fn(&Item) -> Result<T, String>;
 
 /// The ledger on DynamoDB.
 #[derive(Debug)]
@@ -58,67 +68,20 @@ impl DynamoDb {
 
 impl Ledger for DynamoDb {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
-        const OPERATION: &str = "BatchGetItem";
-        count(&self.usage.read_calls);
-        let keys = ids.iter().map(|id| items::account::key(id)).collect();
-        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let keys = keys.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let table = &self.tables.accounts;
-        let call = self.client.batch_get_item().request_items(table, keys);
-        let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let answer = answer.map_err(|error| fault(OPERATION, table, &error))?;
-        add(&self.usage.read_milliunits, answer.consumed_capacity());
+        self.read_items(ids.iter().map(|id| items::account::key(id)).collect(), items::account::decode).await
+    }
 
-        let found = answer.responses().and_then(|tables| tables.get(table)).map(Vec::as_slice).unwrap_or_default();
-        let mut found: std::collections::HashMap<&str, &Item> = found
-            .iter()
-            .filter_map(|item| Some((item.get(items::account::KEY)?.as_s().ok()?.as_str(), item)))
-            .collect();
-        let unread = answer.unprocessed_keys().and_then(|tables| tables.get(table));
-        let unread: std::collections::HashSet<&str> = unread
-            .map(|keys| {
-                keys.keys.iter().filter_map(|key| key.get(items::account::KEY)?.as_s().ok().map(String::as_str))
-            })
-            .into_iter()
-            .flatten()
-            .collect();
-        let read = |id: &&AccountId| match found.remove(id.as_str()) {
-            Some(item) => account_read(item),
-            None if unread.contains(id.as_str()) => AccountRead::Unread,
-            None => AccountRead::Missing,
-        };
-        Ok(ids.iter().map(read).collect())
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.read_items(ids.iter().map(|id| items::lane::key(id)).collect(), items::lane::decode).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
-        const OPERATION: &str = "TransactWriteItems";
-        count(&self.usage.transactions);
         let actions = self.actions(transaction).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let call = self.client.transact_write_items().set_transact_items(Some(actions));
-        match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
-            Ok(answer) => {
-                add(&self.usage.write_milliunits, answer.consumed_capacity());
-                Ok(Commit::Applied)
-            }
-            Err(error) => {
-                let cancelled = error.as_service_error().and_then(|error| {
-                    if let aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) = error {
-                        Some(cancelled.cancellation_reasons())
-                    } else {
-                        None
-                    }
-                });
-                let Some(reasons) = cancelled else {
-                    return Err(fault(
-                        OPERATION,
-                        &format!("{}, {}", self.tables.payments, self.tables.accounts),
-                        &error,
-                    ));
-                };
-                count(&self.usage.cancelled);
-                Ok(Commit::Cancelled(fault::cancelled(transaction, reasons)))
-            }
-        }
+        let tables = [&*self.tables.payments, &*self.tables.accounts];
+        Ok(match self.transact(actions, &tables).await? {
+            None => Commit::Applied,
+            Some(reasons) => Commit::Cancelled(fault::cancelled(transaction, &reasons)),
+        })
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
@@ -144,6 +107,55 @@ impl Ledger for DynamoDb {
 }
 
 impl DynamoDb {
+    /// Sends a transaction. Returns the reasons, in the order of its actions, if it was cancelled.
+    async fn transact(
+        &self,
+        actions: Vec<TransactWriteItem>,
+        tables: &[&str],
+    ) -> Result<Option<Vec<CancellationReason>>, StoreError> {
+        count(&self.usage.transactions);
+        let call = self.client.transact_write_items().set_transact_items(Some(actions));
+        match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+            Ok(answer) => {
+                add(&self.usage.write_milliunits, answer.consumed_capacity());
+                Ok(None)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    count(&self.usage.cancelled);
+                    Ok(Some(cancelled.cancellation_reasons().to_vec()))
+                }
+                _ => Err(fault("TransactWriteItems", &tables.join(", "), &error)),
+            },
+        }
+    }
+
+    /// Reads items of the accounts table. The answer stands in the order of the keys.
+    async fn read_items<T>(&self, keys: Vec<Item>, decode: Decode<T>) -> Result<Vec<Read<T>>, StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        count(&self.usage.read_calls);
+        let text = |item: &Item| item.get(items::account::KEY).and_then(|key| key.as_s().ok()).cloned();
+        let asked: Vec<Option<String>> = keys.iter().map(text).collect();
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let keys = keys.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let table = &self.tables.accounts;
+        let call = self.client.batch_get_item().request_items(table, keys);
+        let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let answer = answer.map_err(|error| fault(OPERATION, table, &error))?;
+        add(&self.usage.read_milliunits, answer.consumed_capacity());
+
+        let found = answer.responses().and_then(|tables| tables.get(table)).map(Vec::as_slice).unwrap_or_default();
+        let found: HashMap<Option<String>, &Item> = found.iter().map(|item| (text(item), item)).collect();
+        let unread = answer.unprocessed_keys().and_then(|tables| tables.get(table));
+        let unread: HashSet<Option<String>> =
+            unread.map(|unread| unread.keys.iter().map(text).collect()).unwrap_or_default();
+        let one = |key: &Option<String>| match found.get(key) {
+            None if unread.contains(key) => Read::Unread,
+            item => read(decode, item.copied()),
+        };
+        Ok(asked.iter().map(one).collect())
+    }
+
     /// A transaction's actions: its entries first, then its updates. Reasons of a cancellation come in this order.
     fn actions(
         &self,
@@ -174,7 +186,7 @@ impl DynamoDb {
         key: Option<&str>,
     ) -> Result<Option<Item>, StoreError> {
         count(&self.usage.puts);
-        let names = key.map(|key| std::collections::HashMap::from([(format!("#{key}"), key.to_owned())]));
+        let names = key.map(|key| HashMap::from([(format!("#{key}"), key.to_owned())]));
         let call = self.client.put_item().table_name(table).set_item(Some(item)).condition_expression(condition);
         let call = call
             .set_expression_attribute_names(names)
@@ -195,10 +207,12 @@ impl DynamoDb {
     }
 }
 
-fn account_read(item: &Item) -> AccountRead {
-    match items::account::decode(item) {
-        Ok(account) => AccountRead::Found(account),
-        Err(expected) => AccountRead::Corrupt(expected),
+/// What became of reading one item.
+fn read<T>(decode: Decode<T>, item: Option<&Item>) -> Read<T> {
+    match item.map(decode) {
+        None => Read::Missing,
+        Some(Ok(found)) => Read::Found(found),
+        Some(Err(expected)) => Read::Corrupt(expected),
     }
 }
 
@@ -207,13 +221,11 @@ fn count(counter: &AtomicU64) {
 }
 
 fn add(counter: &AtomicU64, consumed: &[ConsumedCapacity]) {
-    #[expect(
-        clippy::as_conversions,
-        clippy::float_arithmetic,
-        reason = "DynamoDB tells units as a small float of halves"
-    )]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are small and never below zero")]
-    let milliunits =
-        |consumed: &ConsumedCapacity| (consumed.capacity_units().unwrap_or_default() * 1_000.0).round() as u64;
     counter.fetch_add(consumed.iter().map(milliunits).sum(), Ordering::Relaxed);
+}
+
+#[expect(clippy::as_conversions, clippy::float_arithmetic, reason = "DynamoDB tells units as a small float of halves")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are small and never below zero")]
+fn milliunits(consumed: &ConsumedCapacity) -> u64 {
+    (consumed.capacity_units().unwrap_or_default() * 1_000.0).round() as u64
 }

@@ -2,7 +2,10 @@
 //!
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`Inspect`]: whole-item reads for people and the audit.
-//! - [`OpenAccounts`]: opening accounts.
+//! - [`Survey`]: whole tables, a page at a time, for the audit beside payments in flight.
+//! - [`OpenAccounts`]: opening accounts and giving them credit lanes, past the commands.
+//! - [`AccountLedger`]: all that applying account commands needs; [`Commands`]: reading their records.
+//! - [`Statements`]: pages of an account's postings.
 //!
 //! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
 //! conditions in memory, with seeded faults.
@@ -14,30 +17,44 @@
 pub mod dynamodb;
 pub mod items;
 pub mod memory;
+mod survey;
 
 use std::future::Future;
 
+pub use survey::{Page, Segment, Survey, Surveyed, Table};
+
+use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
-use crate::domain::{Account, AccountId, DeadLetter, PaymentId, Recorded, Source};
+use crate::domain::statement;
+use crate::domain::{
+    Account, AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source,
+};
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
-    /// Accounts, by `account_id`.
+    /// Accounts and their lanes, by `account_id`.
     pub accounts: String,
     /// Payments, by `payment_id`.
     pub payments: String,
     /// Dead letters, by `source` and `part`.
     pub dead_letters: String,
+    /// Account commands, by `command_id`.
+    pub account_commands: String,
 }
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { accounts: "accounts".into(), payments: "payments".into(), dead_letters: "dead-letters".into() }
+        Self {
+            accounts: "accounts".into(),
+            payments: "payments".into(),
+            dead_letters: "dead-letters".into(),
+            account_commands: "account-commands".into(),
+        }
     }
 }
 
-/// The most accounts one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
+/// The most accounts or lanes one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
 pub const READ_ACCOUNTS_MAX: usize = 100;
 
 /// Why the store could not know or write. Not a business answer: the caller tries again within its deadline, then
@@ -59,11 +76,17 @@ pub enum StoreError {
 }
 
 /// What a read found of one account.
+pub type AccountRead = Read<Account>;
+
+/// What a read found of one lane.
+pub type LaneRead = Read<Lane>;
+
+/// What a read found of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountRead {
-    /// The account.
-    Found(Account),
-    /// No such account.
+pub enum Read<T> {
+    /// It is there.
+    Found(T),
+    /// There is no such item.
     Missing,
     /// The item is not one this version can read; says what was expected.
     Corrupt(String),
@@ -86,9 +109,36 @@ pub struct Cancelled {
     /// Entries (by index in [`Transaction::entries`]) whose payment id already has an outcome, and that outcome; the
     /// text says what was expected where the stored one can't be read.
     pub duplicates: Vec<(usize, Result<Recorded, String>)>,
-    /// Updates (by index in [`Transaction::updates`]) whose condition failed, and the account as it is now. Never
-    /// [`AccountRead::Unread`].
+    /// Updates of accounts (by index in [`Transaction::updates`]) whose condition failed, and the account as it is now.
+    /// Never [`AccountRead::Unread`].
     pub accounts: Vec<(usize, AccountRead)>,
+    /// The same of updates of lanes.
+    pub lanes: Vec<(usize, LaneRead)>,
+    /// Updates (by index in [`Transaction::updates`]) whose item another transaction in flight holds.
+    pub busy: Vec<usize>,
+    /// Set if an item was busy, throttled or not reached.
+    pub transient: Option<StoreError>,
+}
+
+/// What became of a step of a decided command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "commands are few, and each answer is looked at once")]
+pub enum CommandCommit {
+    /// All of it happened.
+    Applied,
+    /// None of it happened.
+    Cancelled(CancelledCommand),
+}
+
+/// Why a command's transaction was cancelled: what stood in the way, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CancelledCommand {
+    /// The record that the command's id already has; the text says what was expected where it can't be read.
+    pub duplicate: Option<Result<RecordedCommand, String>>,
+    /// The account's main item as it is now, if its condition failed. Never [`AccountRead::Unread`].
+    pub account: Option<AccountRead>,
+    /// Whether the condition of a lane failed.
+    pub lanes: bool,
     /// Set if an item was busy, throttled or not reached.
     pub transient: Option<StoreError>,
 }
@@ -120,6 +170,13 @@ pub trait Ledger: Sync {
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_accounts(&self, ids: &[&AccountId]) -> impl Future<Output = Result<Vec<AccountRead>, StoreError>> + Send;
 
+    /// Reads at most [`READ_ACCOUNTS_MAX`] different lanes in one call, strongly consistent; the answer stands in the
+    /// order of `ids`.
+    ///
+    /// # Errors
+    /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
+    fn read_lanes(&self, ids: &[&LaneId]) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send;
+
     /// Commits a transaction: all of it, or nothing and the reasons.
     ///
     /// # Errors
@@ -139,10 +196,13 @@ pub trait Ledger: Sync {
 
 /// Whole-item reads, strongly consistent, for people and the audit. Lists come in key order of the items' ids.
 pub trait Inspect: Sync {
-    /// One account.
-    fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
-    /// Every account.
-    fn accounts(&self) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send;
+    /// One account with its lanes.
+    fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Holding>, StoreError>> + Send;
+    /// Every account with its lanes.
+    fn accounts(&self) -> impl Future<Output = Result<Vec<Holding>, StoreError>> + Send;
+    /// Every lane that no account counts among its own: what opening an account or adding lanes leaves behind when it
+    /// stops half-way.
+    fn stray_lanes(&self) -> impl Future<Output = Result<Vec<Lane>, StoreError>> + Send;
     /// One payment.
     fn payment(&self, id: &PaymentId) -> impl Future<Output = Result<Option<Recorded>, StoreError>> + Send;
     /// Every payment.
@@ -153,11 +213,68 @@ pub trait Inspect: Sync {
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 }
 
-/// Opening accounts.
+/// Pages of an account's postings, from lists that follow the payments by a moment.
+pub trait Statements: Sync {
+    /// One page. `lanes` says how many credit lanes the account has.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the page can't be read.
+    fn statement(
+        &self,
+        account: &AccountId,
+        lanes: CreditLanes,
+        ask: &statement::Ask,
+    ) -> impl Future<Output = Result<statement::Page, StoreError>> + Send;
+}
+
+/// Opening accounts, and giving them credit lanes.
 pub trait OpenAccounts: Sync {
-    /// Writes a new account. Returns the account that already has this id, if there is one; then nothing is changed.
+    /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing is
+    /// changed.
+    ///
+    /// Main item and lanes are written together, or, where they don't fit one transaction, in steps: the main item
+    /// last, so that a lane that an account counts is always there. Doing it again finishes what stopped half-way.
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be written.
     fn open_account(&self, account: &Account) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+
+    /// Gives a living account lanes up to that number; one that has as many already is left as it is. Returns the
+    /// account as it is then, or `None` if there is none.
+    ///
+    /// The new lanes are written first and carry the account's status; then the account counts them, if its status is
+    /// still the same. Doing it again finishes what stopped half-way.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account changed meanwhile: ask again. Any [`StoreError`] if it isn't known to be
+    /// written.
+    fn add_lanes(
+        &self,
+        id: &AccountId,
+        lanes: CreditLanes,
+    ) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+}
+
+/// All that applying account commands needs.
+pub trait AccountLedger: Ledger {
+    /// Commits a step of a decided command, if the command's id has no record and the conditions of the changes hold; all
+    /// of it, or nothing and the reasons. The last step writes the record and changes the main item.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction may
+    /// still happen, even later: only the command's own record tells.
+    fn commit_command(&self, step: &CommandStep<'_>) -> impl Future<Output = Result<CommandCommit, StoreError>> + Send;
+}
+
+/// Reading the records of account commands, strongly consistent.
+pub trait Commands: Sync {
+    /// One command; `None` while it has no record.
+    fn command(&self, id: &CommandId) -> impl Future<Output = Result<Option<RecordedCommand>, StoreError>> + Send;
+    /// Every command, in the order in which they were decided.
+    fn commands(&self) -> impl Future<Output = Result<Vec<RecordedCommand>, StoreError>> + Send;
+}
+
+/// Commands in the order in which they were decided; of one millisecond, as they stood in their topic.
+fn in_deciding_order(commands: &mut [RecordedCommand]) {
+    commands.sort_by(|a, b| (a.decided_at, &a.source, &a.command.id).cmp(&(b.decided_at, &b.source, &b.command.id)));
 }

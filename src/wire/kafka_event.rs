@@ -36,7 +36,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::raw::{text, whole};
-use crate::domain::{Header, Source};
+use crate::domain::dead_letter::DeadLetterStatus;
+use crate::domain::{DeadLetter, Header, Source, Timestamp};
 
 /// The name under which a header that can't be read is kept; its value is the header's JSON.
 pub const UNREADABLE_HEADER: &str = "giro-unreadable-header";
@@ -109,6 +110,21 @@ impl Record {
         match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
             Ok(elements) => elements.into_iter().flat_map(headers).collect(),
             Err(_) => vec![unreadable(raw)],
+        }
+    }
+
+    /// The record as a dead letter, as it came: `reason` is a stable name, `detail` is for a person.
+    #[must_use]
+    pub fn dead_letter(&self, reason: &str, detail: String, received_at: Timestamp) -> DeadLetter {
+        DeadLetter {
+            source: self.source.clone(),
+            key: self.key.bytes().map(Into::into),
+            value: self.value.bytes().map(Into::into),
+            headers: self.headers(),
+            reason: reason.into(),
+            detail,
+            received_at,
+            status: DeadLetterStatus::Parked,
         }
     }
 }

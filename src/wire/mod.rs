@@ -1,17 +1,32 @@
-//! Bytes to domain and back: the Kafka event, the payment request, the outcome, the batch response.
+//! Bytes to domain and back: the Kafka event, the payment request, the account command, the outcome, the batch response.
 //!
 //! | module | bytes | domain |
 //! |---|---|---|
 //! | [`kafka_event`] | the event that Lambda delivers | records, each decoded by itself |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
+//! | [`account_command`] | a record's value | an account command, or why it is none |
+//! | [`fields`] | the same | how both are read, and what can be wrong |
 //! | [`outcome`] | a record's value | an outcome |
+//! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
+//! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |
+//! | [`http`] | the event of an HTTP API, and its answer | a request, a response |
+//! | [`problem`] | the body of an HTTP error | what is wrong |
+//! | [`resource`] | the bodies of HTTP answers | outcomes, accounts, statements |
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
 //!
 //! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can panic,
 //! whatever bytes come in.
 
+pub mod account_command;
+pub mod audit_result;
 pub mod batch_response;
+pub mod fields;
+pub mod http;
 pub mod kafka_event;
+pub mod kafka_secret;
 pub mod outcome;
 pub mod payment_request;
+pub mod problem;
 mod raw;
+pub mod resource;
+pub mod stream_event;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{AccountId, Amount, Currency, Decline, Outcome, Payment, PaymentId, Source, Timestamp, payment};
 
 #[derive(Serialize, Deserialize)]
-struct OutcomeJson {
+pub(super) struct OutcomeJson {
     payment_id: String,
     status: String,
     reason: Option<ReasonJson>,
@@ -38,26 +38,32 @@ struct SourceJson {
 /// Writes an outcome.
 #[must_use]
 pub fn encode(outcome: &Outcome) -> String {
-    let payment = &outcome.payment;
-    let reason = |decline: Decline| ReasonJson { code: decline.code().map(Into::into), name: decline.name().into() };
-    let json = OutcomeJson {
-        payment_id: payment.id.to_string(),
-        status: outcome.status().into(),
-        reason: outcome.verdict.err().map(reason),
-        debtor_account: payment.debtor.to_string(),
-        creditor_account: payment.creditor.to_string(),
-        amount: payment.amount.minor_units(),
-        currency: payment.currency.to_string(),
-        reference: payment.reference.as_deref().map(Into::into),
-        decided_at: outcome.decided_at.to_string(),
-        source: SourceJson {
-            topic: outcome.source.topic.to_string(),
-            partition: outcome.source.partition,
-            offset: outcome.source.offset,
-        },
-    };
     // Strings and integers always serialise.
-    serde_json::to_string(&json).unwrap_or_default()
+    serde_json::to_string(&OutcomeJson::from(outcome)).unwrap_or_default()
+}
+
+impl From<&Outcome> for OutcomeJson {
+    fn from(outcome: &Outcome) -> Self {
+        let payment = &outcome.payment;
+        let reason =
+            |decline: Decline| ReasonJson { code: decline.code().map(Into::into), name: decline.name().into() };
+        Self {
+            payment_id: payment.id.to_string(),
+            status: outcome.status().into(),
+            reason: outcome.verdict.err().map(reason),
+            debtor_account: payment.debtor.to_string(),
+            creditor_account: payment.creditor.to_string(),
+            amount: payment.amount.minor_units(),
+            currency: payment.currency.to_string(),
+            reference: payment.reference.as_deref().map(Into::into),
+            decided_at: outcome.decided_at.to_string(),
+            source: SourceJson {
+                topic: outcome.source.topic.to_string(),
+                partition: outcome.source.partition,
+                offset: outcome.source.offset,
+            },
+        }
+    }
 }
 
 /// Why bytes are no outcome: the field, and what was expected.

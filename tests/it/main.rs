@@ -10,14 +10,26 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod account_commands;
+mod account_processor;
+mod auditing;
 mod cargo_lambda;
 mod cli;
+mod deployment;
+mod fuzz;
+mod hostile;
+mod lanes;
+mod outcome_publisher;
+mod payment_api;
 mod payment_processor;
 mod plan;
 mod scenarios;
+mod schemathesis;
 mod settling;
 mod simulation;
 mod stack;
+mod statements;
 mod store_contract;
+mod template;
 mod tidy;
 mod wire;

@@ -1,19 +1,29 @@
 //! The whole path by processes: records on a real broker, the real payment-processor, items in DynamoDB.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use giro::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit, Timestamp};
-use giro::local::kafka::{Producer, REQUESTS_TOPIC};
-use giro::local::stack::{KafkaEngine, Stack, StackOptions};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use giro::local::http::HttpApi;
+use giro::local::kafka::{self, REQUESTS_TOPIC};
+use giro::local::lambda::LocalLambda;
+use giro::local::stack::{DynamoDbEngine, KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
+use giro::local::template::Templates;
+use giro::local::topic_reader::{Polled, Read, TopicReader};
+use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, OpenAccounts, Tables};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// The payment processor alone: what the other handlers do is theirs to show.
 fn options(kafka: KafkaEngine) -> StackOptions {
     StackOptions {
         kafka,
-        processor: Some(PathBuf::from(env!("CARGO_BIN_EXE_payment-processor"))),
-        batch_records_max: 100,
+        run: Run::Only(vec![PAYMENT_PROCESSOR.into()]),
+        partitions: Some(4),
+        batch_records_max: Some(100),
+        batch_window: Some(Duration::from_millis(100)),
         ..StackOptions::default()
     }
 }
@@ -31,6 +41,7 @@ async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {
         overdraft_limit,
         version: 1,
         opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
     };
     assert_eq!(ledger.open_account(&account).await, Ok(None));
 }
@@ -52,7 +63,7 @@ async fn settles(kafka: KafkaEngine) {
     let ledger = ledger(&stack).await;
     open(&ledger, "settlement", OverdraftLimit::Unlimited).await;
     open(&ledger, "shop", OverdraftLimit::Limited(0)).await;
-    let producer = Producer::new(&stack.endpoints().kafka_bootstrap_servers).unwrap();
+    let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers).unwrap();
     let mut values: Vec<String> = (0..500).map(|ix| payment(&format!("k{ix}"), "settlement", "shop", 2)).collect();
     values.push(payment("k7", "settlement", "shop", 2));
     values.push(payment("late", "shop", "settlement", 1_000_000));
@@ -68,7 +79,7 @@ async fn settles(kafka: KafkaEngine) {
     acknowledged(&stack, 503).await;
 
     let shop = ledger.account(&AccountId::try_new("shop").unwrap()).await.unwrap().unwrap();
-    assert_eq!(shop.balance.minor_units(), 1_000);
+    assert_eq!(shop.balance(), 1_000);
     let payments = ledger.payments().await.unwrap();
     assert_eq!(payments.iter().filter(|recorded| recorded.outcome.verdict.is_ok()).count(), 500);
     assert_eq!(payments.len(), 501);
@@ -101,6 +112,193 @@ async fn settles_on_apache_kafka() {
         return;
     }
     settles(KafkaEngine::Apache).await;
+}
+
+/// The project's template with a text in it replaced, once.
+fn template_with(file: &str, from: &str, to: &str) -> Templates {
+    let mut texts = Templates::embedded_texts();
+    let text = texts.get_mut(file).unwrap();
+    assert!(text.contains(from), "{file} no longer says {from}");
+    *text = text.replacen(from, to, 1);
+    Templates::Texts(texts)
+}
+
+async fn publish(stack: &Stack, topic: &str, values: &[String]) {
+    let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers).unwrap();
+    let mut sending = Vec::new();
+    for value in values {
+        sending.push(producer.send(topic, Some(b"key"), Some(value.as_bytes()), &[]).await.unwrap());
+    }
+    for sending in sending {
+        sending.placed().await.unwrap();
+    }
+}
+
+/// Every record of a topic until there are so many.
+async fn read(stack: &Stack, topic: &str, records: usize) -> Vec<Polled> {
+    let mut reader = TopicReader::from_start(&stack.endpoints().kafka_bootstrap_servers, topic).await.unwrap();
+    let all = async {
+        let mut read = Vec::new();
+        while read.len() < records {
+            match reader.next().await.unwrap() {
+                Read::Record(record) => read.push(record),
+                Read::End => {}
+            }
+        }
+        read
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("the records come")
+}
+
+/// Nothing is wired twice: the template's batch size is the run's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_size_in_the_template_is_that_of_the_run() {
+    let with = template_with("template.yaml", "BatchSize: 1000", "BatchSize: 7");
+    let options = StackOptions {
+        templates: with,
+        batch_records_max: None,
+        partitions: Some(1),
+        ..options(KafkaEngine::Embedded)
+    };
+    let stack = Stack::start(options).await.unwrap();
+    let values: Vec<String> = (0..50).map(|ix| format!("no payment {ix}")).collect();
+    publish(&stack, REQUESTS_TOPIC, &values).await;
+    acknowledged(&stack, 50).await;
+    let activity = stack.activity();
+    assert_eq!(activity.batch_records_max, 7, "{activity:?}");
+    stack.stop().await.unwrap();
+}
+
+/// A function that can't start: each record is tried as often as the template says, then put where the template says.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_too_often_ends_on_the_topic_for_failures() {
+    let mut texts = Templates::embedded_texts();
+    let template = texts.get_mut("template.yaml").unwrap();
+    for (from, to) in [
+        ("MaximumRetryAttempts: 1000", "MaximumRetryAttempts: 1"),
+        ("PARTIAL_BATCH_RESPONSE: \"true\"", "PARTIAL_BATCH_RESPONSE: \"perhaps\""),
+    ] {
+        assert!(template.contains(from), "the template no longer says {from}");
+        *template = template.replacen(from, to, 1);
+    }
+    let options = StackOptions { templates: Templates::Texts(texts), ..options(KafkaEngine::Embedded) };
+    let stack = Stack::start(options).await.unwrap();
+    let values: Vec<String> = (0..3).map(|ix| payment(&format!("k{ix}"), "a", "b", 1)).collect();
+    publish(&stack, REQUESTS_TOPIC, &values).await;
+    let failed = read(&stack, "payment-requests-failed", 3).await;
+    let told: Vec<String> =
+        failed.iter().map(|record| String::from_utf8(record.value.clone().unwrap()).unwrap()).collect();
+    assert_eq!(told, values, "in their order");
+    assert!(failed.iter().all(|record| record.key.as_deref() == Some(b"key")));
+    let headers = &failed[0].headers;
+    let header = |name: &str| headers.iter().find(|it| it.name == name).and_then(|it| it.value.clone()).unwrap();
+    assert_eq!(header("on-failure-condition"), b"RetriesExhausted");
+    assert!(header("on-failure-source").starts_with(b"payment-requests/"));
+    let activity = stack.activity();
+    assert_eq!((activity.acknowledged, activity.given_up), (0, 3), "{activity:?}");
+    assert!(activity.last_failure.unwrap().contains("PARTIAL_BATCH_RESPONSE"), "the function says why");
+    stack.stop().await.unwrap();
+}
+
+/// One request and its answer's status, headers and body.
+async fn http(endpoint: &str, request: &str, body: &str) -> (u16, String, String) {
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    // The server may answer, and close, before it has read all of a body that is too long.
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(body.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    (status, head.to_ascii_lowercase(), body.to_owned())
+}
+
+/// From HTTP to the topic of outcomes, through every function of the way; and again after a restart, from where the
+/// stream was left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_goes_from_http_to_its_outcome_on_the_topic() {
+    let folder = tempfile::tempdir().unwrap();
+    let way = ["payment-api", PAYMENT_PROCESSOR, OUTCOME_PUBLISHER];
+    let options = || StackOptions {
+        run: Run::Only(way.map(str::to_owned).to_vec()),
+        dynamodb: DynamoDbEngine::Embedded { data: Some(folder.path().to_owned()) },
+        ..options(KafkaEngine::Embedded)
+    };
+    let stack = Stack::start(options()).await.unwrap();
+    let ledger = ledger(&stack).await;
+    open(&ledger, "settlement", OverdraftLimit::Unlimited).await;
+    open(&ledger, "shop", OverdraftLimit::Limited(0)).await;
+    let endpoint = stack.endpoints().http.clone().unwrap();
+    let (status, head, body) = http(&endpoint, "POST /payments", &payment("p1", "settlement", "shop", 5)).await;
+    assert_eq!(status, 202, "{head} {body}");
+    assert!(head.contains("location: /payments/p1"), "{head}");
+    let told = read(&stack, "payment-outcomes", 1).await;
+    assert_eq!(told[0].key.as_deref(), Some(&b"p1"[..]));
+    let payments = ledger.payments().await.unwrap();
+    assert_eq!(giro::cli::check_topic(&payments, &told), Vec::<String>::new());
+    let (status, _, body) = http(&endpoint, "GET /payments/p1", "").await;
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("\"settled\""), "{body}");
+    assert_eq!(http(&endpoint, "GET /nowhere", "").await.0, 404);
+    let stopped = stack.activity_of(OUTCOME_PUBLISHER);
+    stack.stop().await.unwrap();
+    assert_eq!((stopped.acknowledged, stopped.failed), (1, 0), "{stopped:?}");
+
+    let stack = Stack::start(options()).await.unwrap();
+    let endpoint = stack.endpoints().http.clone().unwrap();
+    assert_eq!(http(&endpoint, "POST /payments", &payment("p2", "settlement", "shop", 6)).await.0, 202);
+    let told = read(&stack, "payment-outcomes", 1).await;
+    assert_eq!(told[0].key.as_deref(), Some(&b"p2"[..]), "the first outcome was told already");
+    stack.stop().await.unwrap();
+}
+
+/// What API Gateway answers by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_http_api_answers_for_a_function_that_can_not() {
+    let routes = Templates::Embedded.blueprint(&BTreeMap::new()).unwrap().routes;
+    let nowhere = HttpApi::start(&routes, "http://127.0.0.1:1", |_| Duration::from_secs(5), 0).await.unwrap();
+    let answer = http(nowhere.endpoint(), "GET /payments/p1", "").await;
+    assert_eq!((answer.0, answer.2.as_str()), (503, r#"{"message":"Service Unavailable"}"#));
+    let long = "x".repeat(7 * 1024 * 1024);
+    assert_eq!(http(nowhere.endpoint(), "POST /payments", &long).await.0, 413, "no event may be as long");
+    nowhere.stop().await;
+
+    let function = giro::local::lambda::Function {
+        name: "payment-api".into(),
+        binary: env!("CARGO_BIN_EXE_payment-api").into(),
+        // It can't start without its variables.
+        environment: Vec::new(),
+        memory_mib: 128,
+        timeout: Duration::from_secs(5),
+        concurrency: 1,
+    };
+    let lambda = LocalLambda::start(vec![function], Arc::new(|_: &str, _: &str| {})).await.unwrap();
+    let broken = HttpApi::start(&routes, lambda.endpoint(), |_| Duration::from_secs(9), 0).await.unwrap();
+    let answer = http(broken.endpoint(), "GET /payments/p1", "").await;
+    assert_eq!((answer.0, answer.2.as_str()), (500, r#"{"message":"Internal Server Error"}"#));
+    broken.stop().await;
+    lambda.stop().await;
+}
+
+/// The functions of a template that aren't built are told, or refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_is_not_built_is_left_out_or_refused() {
+    let empty = tempfile::tempdir().unwrap();
+    let with = |run| StackOptions { run, binaries: Some(empty.path().to_owned()), ..StackOptions::default() };
+    let stack = Stack::start(with(Run::Built)).await.unwrap();
+    assert!(stack.left_out().contains(&PAYMENT_PROCESSOR.to_owned()), "{:?}", stack.left_out());
+    assert_eq!(stack.endpoints().http, None);
+    stack.stop().await.unwrap();
+    let refused = Stack::start(with(Run::All)).await.unwrap_err().to_string();
+    assert!(refused.contains("no binary at"), "{refused}");
+    let unknown = Stack::start(with(Run::Only(vec!["x".into()]))).await.unwrap_err().to_string();
+    assert_eq!(unknown, "the template has no function x");
 }
 
 fn missing_for_apache_kafka() -> Option<&'static str> {

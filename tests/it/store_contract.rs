@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
+use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Currency, DeadLetter, Decline, Header, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp, Verdict,
+    Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
+    Currency, DeadLetter, Decline, Header, Holding, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refusal, Request,
+    Source, Timestamp, Verdict,
 };
 use giro::local::aws::dynamodb as client;
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
-use giro::store::{AccountRead, Cancelled, Commit, Inspect, Ledger, OpenAccounts, StoreError, Tables};
+use giro::store::{
+    AccountLedger, AccountRead, Cancelled, CancelledCommand, CommandCommit, Commands, Commit, Inspect, LaneRead,
+    Ledger, OpenAccounts, StoreError, Tables,
+};
 
-trait Store: Ledger + Inspect + OpenAccounts {}
-impl<S: Ledger + Inspect + OpenAccounts> Store for S {}
+trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands {}
+impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands> Store for S {}
 
 /// Runs each case on both stores, each time a fresh one.
 macro_rules! contract {
@@ -52,10 +57,21 @@ contract! {
     a_transaction_of_a_hundred_items
     a_declined_payment_moves_nothing
     an_account_is_opened_once
+    an_account_is_opened_with_its_lanes
+    more_lanes_than_a_transaction_holds_are_opened_in_steps
+    lanes_are_added_to_a_living_account
+    a_lane_is_credited_under_its_own_conditions
+    lanes_are_swept_with_a_payment
     dead_letters_keep_every_byte
     parking_again_changes_nothing
     lists_come_in_order
     the_longest_values_are_kept
+    a_command_happens_whole_and_reads_back
+    each_condition_of_a_command_stops_all_of_it
+    a_command_that_is_there_comes_back
+    a_command_changes_all_lanes_or_nothing
+    a_command_of_very_many_lanes_takes_steps
+    commands_come_in_the_order_of_their_answers
 }
 
 fn id(text: &str) -> AccountId {
@@ -75,7 +91,13 @@ fn account(name: &str, balance: i64) -> Account {
         overdraft_limit: OverdraftLimit::Limited(0),
         version: 3,
         opened_at: Timestamp::try_from_millis(1_700_000_000_123).unwrap(),
+        credit_lanes: CreditLanes::NONE,
     }
+}
+
+/// An account without lanes, as it is shown.
+fn plain(account: Account) -> Holding {
+    Holding { account, lanes: Vec::new() }
 }
 
 fn source(offset: i64) -> Source {
@@ -105,6 +127,7 @@ fn decided_at() -> Timestamp {
 fn update(name: &str, net: i128) -> AccountUpdate {
     AccountUpdate {
         account: id(name),
+        lane: None,
         net,
         currency: eur(),
         overdraft_limit: None,
@@ -115,7 +138,8 @@ fn update(name: &str, net: i128) -> AccountUpdate {
 }
 
 fn transaction<'a>(requests: &'a [(Request, Verdict)], updates: &[AccountUpdate]) -> Transaction<'a> {
-    let entries = requests.iter().map(|(request, verdict)| Entry { request, verdict: *verdict }).collect();
+    let entries =
+        requests.iter().map(|(request, verdict)| Entry { request, verdict: *verdict, creditor_lane: None }).collect();
     Transaction { entries, updates: updates.to_vec(), decided_at: decided_at() }
 }
 
@@ -150,7 +174,7 @@ async fn accounts_read_back_found_and_missing(store: &impl Store) {
     ];
     open(store, &variants).await;
     for account in &variants {
-        assert_eq!(store.account(&account.id).await, Ok(Some(account.clone())));
+        assert_eq!(store.account(&account.id).await, Ok(Some(plain(account.clone()))));
     }
     assert_eq!(store.account(&id("nobody")).await, Ok(None));
     // A hundred at once, the known ones among them: the answer is in the order of the question.
@@ -174,9 +198,9 @@ async fn a_transaction_happens_whole(store: &impl Store) {
     // A payment with two index entries, and two accounts: 2·3 + 2.
     assert_eq!(after.write_milliunits - before.write_milliunits, 8_000);
 
-    let alice = store.account(&id("alice")).await.unwrap().unwrap();
+    let alice = store.account(&id("alice")).await.unwrap().unwrap().account;
     assert_eq!((alice.balance.minor_units(), alice.version), (600, 4));
-    let bob = store.account(&id("bob")).await.unwrap().unwrap();
+    let bob = store.account(&id("bob")).await.unwrap().unwrap().account;
     assert_eq!((bob.balance.minor_units(), bob.version), (405, 4));
     let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
     assert_eq!(recorded.outcome.payment, requests[0].0.payment);
@@ -223,9 +247,9 @@ async fn each_condition_alone_stops_the_whole_transaction(store: &impl Store) {
         let expected = Cancelled { accounts: vec![(1, now)], ..Cancelled::default() };
         assert_eq!(answer, expected, "{what}");
         assert_eq!(store.payment(&requests[0].0.payment.id).await, Ok(None), "{what}: no payment");
-        assert_eq!(store.account(&account.id).await, Ok(Some(account)), "{what}: no change");
+        assert_eq!(store.account(&account.id).await, Ok(Some(plain(account))), "{what}: no change");
     }
-    let alice = store.account(&id("alice")).await.unwrap().unwrap();
+    let alice = store.account(&id("alice")).await.unwrap().unwrap().account;
     assert_eq!((alice.balance.minor_units(), alice.version), (1_000, 3), "not even where the conditions held");
 }
 
@@ -245,7 +269,7 @@ async fn conditions_that_hold_at_their_edge_let_it_happen(store: &impl Store) {
         ..update("settlement", 10)
     };
     assert_eq!(commit(store, &[(request("k1", 10), Ok(()))], &[alice, settlement]).await, Commit::Applied);
-    assert_eq!(store.account(&id("alice")).await.unwrap().unwrap().balance, Balance::ZERO);
+    assert_eq!(store.account(&id("alice")).await.unwrap().unwrap().account.balance, Balance::ZERO);
 }
 
 async fn a_payment_that_is_there_comes_back(store: &impl Store) {
@@ -282,7 +306,7 @@ async fn a_transaction_of_a_hundred_items(store: &impl Store) {
     // And again: every one of them comes back.
     let answer = cancelled(commit(store, &requests, &[update("alice", -98), update("bob", 98)]).await);
     assert_eq!(answer.duplicates.len(), 98);
-    assert_eq!(store.account(&id("bob")).await.unwrap().unwrap().balance.minor_units(), 98);
+    assert_eq!(store.account(&id("bob")).await.unwrap().unwrap().account.balance.minor_units(), 98);
 }
 
 async fn a_declined_payment_moves_nothing(store: &impl Store) {
@@ -297,7 +321,122 @@ async fn a_declined_payment_moves_nothing(store: &impl Store) {
 async fn an_account_is_opened_once(store: &impl Store) {
     open(store, &[account("alice", 10)]).await;
     assert_eq!(store.open_account(&account("alice", 99)).await, Ok(Some(account("alice", 10))));
-    assert_eq!(store.account(&id("alice")).await, Ok(Some(account("alice", 10))));
+    assert_eq!(store.account(&id("alice")).await, Ok(Some(plain(account("alice", 10)))));
+}
+
+fn laned(name: &str, lanes: u16) -> Account {
+    Account { credit_lanes: CreditLanes::try_new(lanes).unwrap(), ..account(name, 10) }
+}
+
+fn lane_id(name: &str, lane: u16) -> LaneId {
+    LaneId { account: id(name), lane }
+}
+
+async fn lanes(store: &impl Store, name: &str) -> Vec<Lane> {
+    store.account(&id(name)).await.unwrap().unwrap().lanes
+}
+
+async fn an_account_is_opened_with_its_lanes(store: &impl Store) {
+    let shop = laned("shop", 99);
+    open(store, &[shop.clone(), account("shop-2", 5)]).await;
+    let held = store.account(&shop.id).await.unwrap().unwrap();
+    assert_eq!((&held.account, held.lanes.len(), held.balance()), (&shop, 99, 10));
+    assert_eq!(held.lanes[98], Lane::new(&shop, 98));
+    assert_eq!(store.accounts().await.unwrap(), [held, plain(account("shop-2", 5))]);
+    // Again, with other terms: nothing changes.
+    assert_eq!(store.open_account(&laned("shop", 7)).await, Ok(Some(shop.clone())));
+    assert_eq!(store.open_account(&account("shop", 0)).await, Ok(Some(shop)));
+    // Read by their keys, the last of them not there.
+    let ids: Vec<LaneId> = (0..100).map(|lane| lane_id("shop", lane)).collect();
+    let reads = store.read_lanes(&ids.iter().collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(reads[98], LaneRead::Found(Lane::new(&laned("shop", 99), 98)));
+    assert_eq!(reads[99], LaneRead::Missing);
+    assert!(
+        reads
+            .iter()
+            .take(99)
+            .enumerate()
+            .all(|(ix, read)| matches!(read, LaneRead::Found(lane) if usize::from(lane.id.lane) == ix))
+    );
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+}
+
+async fn more_lanes_than_a_transaction_holds_are_opened_in_steps(store: &impl Store) {
+    let shop = laned("shop", 256);
+    open(store, std::slice::from_ref(&shop)).await;
+    assert_eq!(lanes(store, "shop").await.len(), 256);
+    assert_eq!(store.open_account(&laned("shop", 300)).await, Ok(Some(shop)));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]), "an account that is there gets no lanes by opening it again");
+}
+
+async fn lanes_are_added_to_a_living_account(store: &impl Store) {
+    let of = |count| CreditLanes::try_new(count).unwrap();
+    assert_eq!(store.add_lanes(&id("shop"), of(4)).await, Ok(None));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+    open(store, &[account("shop", 10)]).await;
+    let credit = AccountUpdate { lane: Some(1), ..update("shop", 7) };
+    for (count, version) in [(2, 4), (130, 5), (3, 5), (0, 5)] {
+        let shop = store.add_lanes(&id("shop"), of(count)).await.unwrap().unwrap();
+        assert_eq!((shop.credit_lanes.count(), shop.version), (count.max(if version == 5 { 130 } else { 2 }), version));
+        if count == 2 {
+            assert_eq!(
+                commit(store, &[(request("k1", 7), Ok(()))], std::slice::from_ref(&credit)).await,
+                Commit::Applied
+            );
+        }
+    }
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.lanes.len(), held.balance(), held.lanes[1].balance), (130, 17, Balance::new(7)));
+    // A frozen account's new lanes are frozen.
+    open(store, &[Account { status: AccountStatus::Frozen, ..account("cold", 0) }]).await;
+    store.add_lanes(&id("cold"), of(1)).await.unwrap();
+    assert_eq!(lanes(store, "cold").await[0].status, AccountStatus::Frozen);
+}
+
+async fn a_lane_is_credited_under_its_own_conditions(store: &impl Store) {
+    open(store, &[laned("shop", 2), Account { status: AccountStatus::Frozen, ..laned("cold", 1) }]).await;
+    let credit = |name: &str| AccountUpdate { lane: Some(0), balance_max: Some(5), ..update(name, 5) };
+    let before = store.usage();
+    assert_eq!(commit(store, &[(request("k1", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
+    // A payment with two index entries, and a lane: 2·2 + 2.
+    assert_eq!(store.usage().write_milliunits - before.write_milliunits, 6_000);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.account.balance.minor_units(), held.account.version), (10, 3), "the main item is not touched");
+    assert_eq!((held.lanes[0].balance.minor_units(), held.lanes[0].version, held.balance()), (5, 2, 15));
+    // Another 5 would still do; then the lane is too full.
+    assert_eq!(commit(store, &[(request("k2", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
+    let usd = AccountUpdate { currency: Currency::try_new("USD").unwrap(), lane: Some(1), ..update("shop", 1) };
+    let updates = [credit("shop"), credit("cold"), usd, AccountUpdate { lane: Some(2), ..update("shop", 1) }];
+    let answer = cancelled(commit(store, &[(request("k3", 5), Ok(()))], &updates).await);
+    let cold = Lane { status: AccountStatus::Frozen, ..Lane::new(&laned("cold", 1), 0) };
+    let full = Lane { balance: Balance::new(10), version: 3, ..Lane::new(&laned("shop", 2), 0) };
+    let expected = [
+        (0, LaneRead::Found(full)),
+        (1, LaneRead::Found(cold)),
+        (2, LaneRead::Found(Lane::new(&laned("shop", 2), 1))),
+        (3, LaneRead::Missing),
+    ];
+    assert_eq!(answer.lanes, expected);
+    assert_eq!((answer.accounts, answer.transient), (vec![], None));
+}
+
+async fn lanes_are_swept_with_a_payment(store: &impl Store) {
+    open(store, &[laned("shop", 2), account("alice", 0)]).await;
+    for lane in 0..2 {
+        let credit = AccountUpdate { lane: Some(lane), ..update("shop", 20) };
+        assert_eq!(commit(store, &[(request(&format!("k{lane}"), 20), Ok(()))], &[credit]).await, Commit::Applied);
+    }
+    let swept = |lane, amount| AccountUpdate { lane: Some(lane), balance_min: Some(amount), ..update("shop", -amount) };
+    let pay = |net, balance_min| AccountUpdate { balance_min: Some(balance_min), ..update("shop", net) };
+    let short = [swept(0, 20), swept(1, 21), pay(-4, 4), update("alice", 45)];
+    let answer = cancelled(commit(store, &[(request("k2", 45), Ok(()))], &short).await);
+    let [(1, LaneRead::Found(lane))] = answer.lanes.as_slice() else { panic!("{answer:?}") };
+    assert_eq!((lane.balance.minor_units(), lane.version), (20, 2));
+    let whole = [swept(0, 20), swept(1, 20), pay(-5, 5), update("alice", 45)];
+    assert_eq!(commit(store, &[(request("k2", 45), Ok(()))], &whole).await, Commit::Applied);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!(held.account.balance.minor_units(), 5);
+    assert!(held.lanes.iter().all(|lane| lane.balance == Balance::ZERO && lane.version == 3), "{held:?}");
 }
 
 fn letter(offset: i64) -> DeadLetter {
@@ -359,7 +498,8 @@ async fn lists_come_in_order(store: &impl Store) {
         open(store, &[account(name, 0)]).await;
         commit(store, &[(request(name, 1), Err(Decline::SameAccount))], &[]).await;
     }
-    let accounts: Vec<String> = store.accounts().await.unwrap().iter().map(|account| account.id.to_string()).collect();
+    let accounts: Vec<String> =
+        store.accounts().await.unwrap().iter().map(|held| held.account.id.to_string()).collect();
     assert_eq!(accounts, ["a", "b", "c"]);
     let payments = store.payments().await.unwrap();
     assert!(payments.is_sorted_by_key(|recorded| recorded.outcome.payment.id.clone()));
@@ -391,9 +531,293 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     assert_eq!(recorded.outcome.payment, requests[0].0.payment);
     assert_eq!(recorded.outcome.source, requests[0].0.source);
     // A hundred of the largest items stay far below a transaction's 4 MB, so that limit needs no counting.
-    let entry = Entry { request: &requests[0].0, verdict: requests[0].1 };
+    let entry = Entry { request: &requests[0].0, verdict: requests[0].1, creditor_lane: Some(1_023) };
     let size = giro::store::items::size(&giro::store::items::payment::encode(&entry, decided_at()));
     assert!((1_025..=2_048).contains(&size), "{size}: at most two write units");
+}
+
+// Account commands.
+
+fn command(name: &str, account: &str, action: Action) -> CommandRequest {
+    let requested_at = Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap());
+    let (id, account) = (CommandId::try_new(name).unwrap(), id(account));
+    CommandRequest { command: AccountCommand { id, account, action, requested_at }, source: source(42) }
+}
+
+fn recorded(request: &CommandRequest, verdict: Result<(), Refusal>) -> RecordedCommand {
+    RecordedCommand {
+        command: request.command.clone(),
+        verdict,
+        decided_at: decided_at(),
+        source: request.source.clone(),
+        fingerprint: request.command.fingerprint(),
+    }
+}
+
+async fn rule(store: &impl Store, request: &CommandRequest, ruling: Result<Change, Refusal>) -> CommandCommit {
+    let decided = DecidedCommand { request, ruling, decided_at: decided_at() };
+    for step in decided.steps() {
+        match store.commit_command(&step).await.unwrap() {
+            CommandCommit::Applied => {}
+            cancelled @ CommandCommit::Cancelled(_) => return cancelled,
+        }
+    }
+    CommandCommit::Applied
+}
+
+fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> Change {
+    let balances = balance.map(|balance| vec![Balance::new(balance)]);
+    Change::Status { from, to, lanes: CreditLanes::NONE, balances }
+}
+
+async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let terms =
+        |overdraft_limit| Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE });
+    let limit = |to| (Action::SetOverdraftLimit(to), Change::Limit { status: Open, to });
+    let opened = account("alice", 0);
+    let (lower, none) = (limit(OverdraftLimit::Limited(7)), limit(OverdraftLimit::Unlimited));
+    let cases = [
+        (terms(opened.overdraft_limit), Ok(Change::Open(opened.clone()))),
+        (terms(OverdraftLimit::Unlimited), Err(Refusal::AccountExists)),
+        (lower.0, Ok(lower.1)),
+        (none.0, Ok(none.1)),
+        (Action::Freeze, Ok(status(Open, Frozen, None))),
+        (Action::Freeze, Ok(Change::Nothing)),
+        (Action::Unfreeze, Ok(status(Frozen, Open, None))),
+        (Action::Close, Ok(status(Open, Closed, Some(0)))),
+    ];
+    let mut expected = None;
+    for (ix, (action, ruling)) in cases.into_iter().enumerate() {
+        let request = command(&format!("c{ix}"), "alice", action);
+        let before = store.usage();
+        assert_eq!(rule(store, &request, ruling.clone()).await, CommandCommit::Applied, "{action:?}");
+        // The command, and its account if that changes: two units each.
+        let changes = matches!(&ruling, Ok(change) if *change != Change::Nothing);
+        let units = store.usage().write_milliunits - before.write_milliunits;
+        assert_eq!(units, if changes { 4_000 } else { 2_000 }, "{action:?}");
+        expected = match &ruling {
+            Ok(change) => change.applied_to(expected),
+            Err(_) => expected,
+        };
+        assert_eq!(store.account(&id("alice")).await, Ok(expected.clone().map(plain)), "{action:?}");
+        let verdict = ruling.map(|_| ());
+        assert_eq!(store.command(&request.command.id).await, Ok(Some(recorded(&request, verdict))), "{action:?}");
+    }
+    assert_eq!(store.command(&CommandId::try_new("c99").unwrap()).await, Ok(None));
+}
+
+async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let limit = |status, limit| Change::Limit { status, to: OverdraftLimit::Limited(limit) };
+    let is = |status| Account { status, ..account("x", -10) };
+    let cases = [
+        ("exists", is(Open), Change::Open(account("x", 0))),
+        ("status", is(Frozen), status(Open, Frozen, None)),
+        ("status and balance", is(Frozen), status(Open, Closed, Some(-10))),
+        ("balance above", is(Open), status(Open, Closed, Some(-11))),
+        ("balance below", is(Open), status(Open, Closed, Some(0))),
+        ("limit", is(Open), limit(Open, 9)),
+        ("limit's status", is(Closed), limit(Open, 10)),
+        ("no limit's status", is(Closed), Change::Limit { status: Open, to: OverdraftLimit::Unlimited }),
+    ];
+    for (ix, (what, account, change)) in cases.into_iter().enumerate() {
+        // Each case has an account of its own.
+        let name = format!("x{ix}");
+        let account = Account { id: id(&name), ..account };
+        open(store, std::slice::from_ref(&account)).await;
+        let change = match change {
+            Change::Open(opened) => Change::Open(Account { id: id(&name), ..opened }),
+            other @ (Change::Nothing | Change::Status { .. } | Change::Limit { .. } | Change::Lanes { .. }) => other,
+        };
+        let request = command(&format!("c{ix}"), &name, Action::Close);
+        let expected =
+            CancelledCommand { account: Some(AccountRead::Found(account.clone())), ..CancelledCommand::default() };
+        assert_eq!(rule(store, &request, Ok(change.clone())).await, CommandCommit::Cancelled(expected), "{what}");
+        assert_eq!(store.command(&request.command.id).await, Ok(None), "{what}: no record");
+        assert_eq!(store.account(&account.id).await, Ok(Some(plain(account))), "{what}: no change");
+        if !matches!(change, Change::Open(_)) {
+            let request = command(&format!("c{ix}"), "nobody", Action::Close);
+            let expected = CancelledCommand { account: Some(AccountRead::Missing), ..CancelledCommand::default() };
+            assert_eq!(rule(store, &request, Ok(change)).await, CommandCommit::Cancelled(expected), "{what}: missing");
+        }
+    }
+    // At their edge they hold.
+    open(store, &[account("edge", -10)]).await;
+    assert_eq!(rule(store, &command("e1", "edge", Action::Close), Ok(limit(Open, 10))).await, CommandCommit::Applied);
+    let close = Ok(status(Open, Closed, Some(-10)));
+    assert_eq!(rule(store, &command("e2", "edge", Action::Close), close).await, CommandCommit::Applied);
+}
+
+async fn a_command_that_is_there_comes_back(store: &impl Store) {
+    use AccountStatus::{Frozen, Open};
+    open(store, &[account("alice", 10)]).await;
+    let first = command("c1", "alice", Action::Freeze);
+    assert_eq!(rule(store, &first, Ok(status(Open, Frozen, None))).await, CommandCommit::Applied);
+    let alice = store.account(&id("alice")).await.unwrap().unwrap().account;
+    // Alone, and beside a condition that fails.
+    let other = CommandRequest { source: source(43), ..command("c1", "alice", Action::Unfreeze) };
+    let duplicate = Some(Ok(recorded(&first, Ok(()))));
+    let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
+    let back = Ok(status(Frozen, Open, None));
+    assert_eq!(rule(store, &other, back).await, CommandCommit::Cancelled(expected.clone()));
+    let expected = CancelledCommand { account: Some(AccountRead::Found(alice.clone())), ..expected };
+    let again = Ok(status(Open, Frozen, None));
+    assert_eq!(rule(store, &first, again).await, CommandCommit::Cancelled(expected));
+    assert_eq!(store.account(&id("alice")).await, Ok(Some(plain(alice))));
+}
+
+async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let lanes_of = |count| CreditLanes::try_new(count).unwrap();
+    let turn = |from, to, count, balances: Option<&[i64]>| Change::Status {
+        from,
+        to,
+        lanes: lanes_of(count),
+        balances: balances.map(|balances| balances.iter().copied().map(Balance::new).collect()),
+    };
+    let shop = Account { balance: Balance::ZERO, ..laned("shop", 2) };
+    let more = |account: &Account, count| Change::Lanes { account: account.clone(), to: lanes_of(count) };
+    let close = |name: &str| command(name, "shop", Action::Close);
+    assert_eq!(rule(store, &close("c0"), Ok(Change::Open(shop.clone()))).await, CommandCommit::Applied);
+    assert_eq!(lanes(store, "shop").await.len(), 2);
+    let credit = AccountUpdate { lane: Some(1), ..update("shop", 7) };
+    assert_eq!(commit(store, &[(request("k1", 7), Ok(()))], &[credit]).await, Commit::Applied);
+    let before = store.account(&id("shop")).await;
+    let account = before.clone().unwrap().unwrap().account;
+
+    let on_lane = CancelledCommand { lanes: true, ..CancelledCommand::default() };
+    let on_main =
+        CancelledCommand { account: Some(AccountRead::Found(account.clone())), ..CancelledCommand::default() };
+    let frozen = Account { status: Frozen, ..account.clone() };
+    let cases = [
+        ("a lane's balance", turn(Open, Closed, 2, Some(&[0, 0, 0])), &on_lane),
+        ("a lane's other balance", turn(Open, Closed, 2, Some(&[0, 0, 8])), &on_lane),
+        ("main item's balance", turn(Open, Closed, 2, Some(&[1, 0, 7])), &on_main),
+        ("fewer lanes", turn(Open, Frozen, 1, None), &on_main),
+        ("no lanes", turn(Open, Frozen, 0, None), &on_main),
+        ("new lanes for another status", more(&frozen, 3), &on_main),
+        ("new lanes beside others", more(&Account { credit_lanes: lanes_of(3), ..account.clone() }, 4), &on_main),
+    ];
+    for (ix, (what, change, expected)) in cases.into_iter().enumerate() {
+        let answer = rule(store, &close(&format!("n{ix}")), Ok(change)).await;
+        assert_eq!(answer, CommandCommit::Cancelled(expected.clone()), "{what}");
+        assert_eq!(store.account(&id("shop")).await, before, "{what}: no change");
+        assert_eq!(store.stray_lanes().await, Ok(vec![]), "{what}: no lane");
+    }
+    // A lane in use is never made new; main item and lane are told.
+    let used = CancelledCommand { account: on_main.account.clone(), lanes: true, ..CancelledCommand::default() };
+    let answer =
+        rule(store, &close("n8"), Ok(more(&Account { credit_lanes: lanes_of(1), ..account.clone() }, 2))).await;
+    assert_eq!(answer, CommandCommit::Cancelled(used));
+
+    let shown = |lanes: Vec<Lane>| -> Vec<String> {
+        lanes.iter().map(|lane| format!("{} {} v{}", lane.status, lane.balance, lane.version)).collect()
+    };
+    assert_eq!(rule(store, &close("c1"), Ok(turn(Open, Frozen, 2, None))).await, CommandCommit::Applied);
+    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v2", "frozen 7 v3"]);
+    let frozen = store.account(&id("shop")).await.unwrap().unwrap().account;
+    assert_eq!(rule(store, &close("c2"), Ok(more(&frozen, 3))).await, CommandCommit::Applied);
+    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v2", "frozen 7 v3", "frozen 0 v1"]);
+    let closing = turn(Frozen, Closed, 3, Some(&[0, 0, 7, 0]));
+    assert_eq!(rule(store, &close("c3"), Ok(closing)).await, CommandCommit::Applied);
+    assert_eq!(shown(lanes(store, "shop").await), ["closed 0 v3", "closed 7 v4", "closed 0 v2"]);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.account.status, held.account.version), (Closed, 6));
+}
+
+async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
+    use AccountStatus::{Frozen, Open};
+    let shop = laned("shop", 200);
+    let opening = command("c1", "shop", Action::Close);
+    assert_eq!(rule(store, &opening, Ok(Change::Open(shop.clone()))).await, CommandCommit::Applied);
+    let freeze = command("c2", "shop", Action::Freeze);
+    let ruling = Ok(Change::Status { from: Open, to: Frozen, lanes: shop.credit_lanes, balances: None });
+    let decided = DecidedCommand { request: &freeze, ruling, decided_at: decided_at() };
+    let steps = decided.steps();
+    let sizes: Vec<(usize, bool)> = steps.iter().map(|step| (step.lanes.len(), step.last)).collect();
+    assert_eq!(sizes, [(99, false), (99, false), (2, false), (0, true)]);
+    let frozen = async || {
+        let held = store.account(&id("shop")).await.unwrap().unwrap();
+        (held.account.status, held.lanes.iter().filter(|lane| lane.status == Frozen).count())
+    };
+    // Twice, as after an answer that was lost; the command has not happened before its last step.
+    for step in [&steps[0], &steps[0], &steps[1]] {
+        assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Applied));
+        assert_eq!(store.command(&freeze.command.id).await, Ok(None));
+    }
+    assert_eq!(frozen().await, (Open, 198));
+    for step in &steps {
+        assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Applied));
+    }
+    assert_eq!(frozen().await, (Frozen, 200));
+    // And once it has, none of its steps happens again.
+    let unfreeze = command("c3", "shop", Action::Unfreeze);
+    let ruling = Ok(Change::Status { from: Frozen, to: Open, lanes: shop.credit_lanes, balances: None });
+    assert_eq!(rule(store, &unfreeze, ruling).await, CommandCommit::Applied);
+    let duplicate = Some(Ok(recorded(&freeze, Ok(()))));
+    let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
+    for step in &steps[..3] {
+        assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Cancelled(expected.clone())));
+    }
+    assert_eq!(frozen().await, (Open, 0));
+}
+
+async fn commands_come_in_the_order_of_their_answers(store: &impl Store) {
+    for (name, at, offset) in [("b", 2, 3), ("c", 1, 3), ("a", 2, 2)] {
+        let request = CommandRequest { source: source(offset), ..command(name, "nobody", Action::Close) };
+        let decided_at = Timestamp::try_from_millis(at).unwrap();
+        let decided = DecidedCommand { request: &request, ruling: Err(Refusal::AccountNotFound), decided_at };
+        let steps = decided.steps();
+        assert_eq!((steps.len(), store.commit_command(&steps[0]).await), (1, Ok(CommandCommit::Applied)));
+    }
+    let commands = store.commands().await.unwrap();
+    assert_eq!(commands.iter().map(|recorded| recorded.command.id.as_str()).collect::<Vec<_>>(), ["c", "a", "b"]);
+}
+
+// What needs a hand in the tables.
+
+async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
+    open(store, &[laned("shop", 2)]).await;
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+    plant(Lane::new(&laned("shop", 3), 2)).await;
+    plant(Lane::new(&laned("gone", 1), 0)).await;
+    let strays: Vec<String> = store.stray_lanes().await.unwrap().iter().map(|lane| lane.id.to_string()).collect();
+    assert_eq!(strays, ["gone/0", "shop/2"]);
+    assert_eq!(lanes(store, "shop").await.len(), 2);
+    // What an opening or an adding that stopped half-way left behind is taken up by the next.
+    assert_eq!(store.open_account(&laned("gone", 2)).await, Ok(None));
+    store.add_lanes(&id("shop"), CreditLanes::try_new(4).unwrap()).await.unwrap();
+    assert_eq!((lanes(store, "gone").await.len(), lanes(store, "shop").await.len()), (2, 4));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn lanes_that_no_account_counts_are_found_and_taken_up() {
+    let store = MemoryStore::new();
+    check_strays(&store, async |lane| store.insert_lane(lane)).await;
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    let put = async |lane: Lane| {
+        let item = giro::store::items::lane::encode(&lane);
+        client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+    };
+    check_strays(&on(&engine).await, put).await;
+}
+
+#[tokio::test]
+async fn a_used_lane_is_never_written_over() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let store = on(&engine).await;
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    let used = Lane { balance: Balance::new(1), version: 2, ..Lane::new(&laned("shop", 1), 0) };
+    let item = giro::store::items::lane::encode(&used);
+    client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+    assert!(matches!(store.open_account(&laned("shop", 2)).await, Err(StoreError::Corrupt(_))));
+    open(&store, &[account("shop", 0)]).await;
+    let added = store.add_lanes(&id("shop"), CreditLanes::try_new(2).unwrap()).await;
+    assert_eq!(added, Err(StoreError::Conflict));
+    assert_eq!(store.stray_lanes().await, Ok(vec![used]));
 }
 
 // What only one of them can show.
@@ -433,9 +857,59 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     let answer = cancelled(commit(&store, &[(request("k1", 1), Ok(()))], &[condition]).await);
     assert_eq!(answer.accounts, [(0, expected)]);
 
+    // A key that is neither an account's nor a lane's, and a lane that can't be read, are never passed over.
+    let lane = Lane::new(&laned("shop", 1), 0);
+    let mut broken = giro::store::items::lane::encode(&lane);
+    broken.insert("balance".into(), AttributeValue::N("1.5".into()));
+    client.put_item().table_name("accounts").set_item(Some(broken.clone())).send().await.unwrap();
+    assert_eq!(
+        store.read_lanes(&[&lane.id]).await.unwrap(),
+        [LaneRead::Corrupt("balance: expected a whole number (N) in range".into())]
+    );
+    for key in ["a b", "shop/01", "shop/0/0", "/", "shop/1024"] {
+        let engine = EmbeddedDynamoDb::start(None).unwrap();
+        let store = on(&engine).await;
+        let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+        let mut item = giro::store::items::lane::encode(&lane);
+        item.insert("account_id".into(), AttributeValue::S(key.into()));
+        client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+        assert!(
+            matches!(store.accounts().await, Err(StoreError::Corrupt(text)) if text.starts_with("accounts: account_id: expected")),
+            "{key}"
+        );
+        assert!(matches!(store.stray_lanes().await, Err(StoreError::Corrupt(_))), "{key}");
+    }
+
     client.put_item().table_name("payments").item("payment_id", AttributeValue::S("k2".into())).send().await.unwrap();
     let answer = cancelled(commit(&store, &[(request("k2", 1), Ok(()))], &[]).await);
     assert_eq!(answer.duplicates, [(0, Err("status: expected a string (S), got none".into()))]);
+
+    let id = AttributeValue::S("c1".into());
+    client.put_item().table_name("account-commands").item("command_id", id).send().await.unwrap();
+    let answer = rule(&store, &command("c1", "nobody", Action::Close), Err(Refusal::AccountNotFound)).await;
+    let duplicate = Some(Err("status: expected a string (S), got none".into()));
+    let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
+    assert_eq!(answer, CommandCommit::Cancelled(expected));
+}
+
+/// The statements of an account with lanes are spread over index keys as its credits are over items.
+#[tokio::test]
+async fn a_payment_stands_in_the_statement_of_its_lane() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let store = on(&engine).await;
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    for (ix, (creditor_lane, expected)) in [(None, "bob"), (Some(3), "bob/3")].into_iter().enumerate() {
+        let request = request(&format!("k{ix}"), 1);
+        let entry = Entry { request: &request, verdict: Err(Decline::CreditorNotFound), creditor_lane };
+        let transaction = Transaction { entries: vec![entry], updates: vec![], decided_at: decided_at() };
+        assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
+        let key = giro::store::items::payment::key(&request.payment.id);
+        let item = client.get_item().table_name("payments").set_key(Some(key)).send().await.unwrap().item.unwrap();
+        let statement = |name: &str| item.get(name).and_then(|text: &AttributeValue| text.as_s().ok()).cloned();
+        assert_eq!(statement("creditor_statement").as_deref(), Some(expected));
+        assert_eq!(statement("debtor_statement").as_deref(), Some("alice"));
+    }
 }
 
 #[tokio::test]

@@ -5,12 +5,15 @@
 //! | generate accounts and records | [`workload`] |
 //! | start the stack, open accounts, fund them, publish, wait | here |
 //! | look for the end of every record, and at the ledger | [`checks`] |
+//! | look for every outcome on its topic, where its publisher runs | `outcomes` |
 //! | print | `report` |
 
 pub mod checks;
+mod outcomes;
 mod report;
 pub mod workload;
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -24,11 +27,15 @@ use super::engines::EngineArgs;
 use super::up::StartKafka;
 use crate::domain::Source;
 use crate::handlers::clock;
-use crate::local::kafka::{Producer, REQUESTS_TOPIC};
-use crate::local::stack::{Stack, StackOptions};
+use crate::local::kafka::{self, REQUESTS_TOPIC};
+use crate::local::stack::{OUTCOME_PUBLISHER, Stack, StackOptions};
+use crate::publish::Publish;
+use crate::publish::kafka::KafkaProducer;
 use crate::store::dynamodb::DynamoDb;
-use crate::store::{OpenAccounts, Tables};
+use crate::store::{Inspect, OpenAccounts, Tables};
 use checks::Published;
+use outcomes::OnTopic;
+pub use outcomes::check_topic;
 use report::Measured;
 use workload::{Record, Workload};
 
@@ -73,13 +80,15 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(None),
         lambda_endpoint: engines.lambda_endpoint.clone(),
-        tables: engines.tables(),
-        topic: if run.is_empty() { REQUESTS_TOPIC.into() } else { format!("{run}{REQUESTS_TOPIC}") },
-        partitions: args.partitions,
-        concurrency: usize::try_from(args.partitions).unwrap_or(1).min(4),
+        lambda_polls_streams: engines.lambda_polls_streams,
+        tables: engines.named_tables(),
+        topic_prefix: run.clone(),
+        partitions: Some(args.partitions),
+        concurrency: usize::try_from(args.partitions).ok().map(|partitions| partitions.min(4)),
         ..StackOptions::default()
     };
-    let (topic, tables) = (options.topic.clone(), options.tables.clone());
+    let topic = format!("{run}{REQUESTS_TOPIC}");
+    let tables = engines.tables();
     let stack = Stack::start(options).await?;
     let shown = show(&stack, workload, &topic, tables, args.json).await;
     stack.stop().await?;
@@ -107,16 +116,25 @@ async fn show(stack: &Stack, workload: Workload, topic: &str, tables: Tables, js
     }
     drop(opening);
 
-    let producer = Producer::new(&stack.endpoints().kafka_bootstrap_servers)?;
+    let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers)?;
     let mut published = Vec::with_capacity(workload.funding.len().saturating_add(workload.records.len()));
-    publish(stack, &producer, topic, workload.funding, &mut published).await?;
+    let mut sent_ms = HashMap::new();
+    publish(stack, &producer, topic, workload.funding, &mut published, &mut sent_ms).await?;
+    // What is measured is the payments, not their funding.
+    sent_ms.clear();
     let before = (stack.activity(), stack.summary());
     let started = Instant::now();
-    publish(stack, &producer, topic, workload.records, &mut published).await?;
+    publish(stack, &producer, topic, workload.records, &mut published, &mut sent_ms).await?;
     let elapsed = started.elapsed();
 
-    let checked = checks::check(&ledger, &published).await?;
-    let measured = Measured { before, after: (stack.activity(), stack.summary()), elapsed };
+    let after = (stack.activity(), stack.summary());
+
+    let mut checked = checks::check(&ledger, &published).await?;
+    let told = on_topic(stack, &ledger, topic, &sent_ms).await?;
+    if let Some(told) = &told {
+        checked.findings.extend(told.findings.iter().cloned());
+    }
+    let measured = Measured { before, after, elapsed, told };
     if json {
         report::print_json(&checked, &measured)
     } else {
@@ -125,13 +143,30 @@ async fn show(stack: &Stack, workload: Workload, topic: &str, tables: Tables, js
     Ok(checked.failed())
 }
 
+/// What the topic of outcomes tells of this run's payments; none where nothing publishes outcomes.
+async fn on_topic(
+    stack: &Stack,
+    ledger: &DynamoDb,
+    topic: &str,
+    sent_ms: &HashMap<Source, i64>,
+) -> anyhow::Result<Option<OnTopic>> {
+    let publisher = stack.blueprint().function(OUTCOME_PUBLISHER);
+    let Some(outcomes) = publisher.and_then(|publisher| publisher.environment.get("OUTCOMES_TOPIC")) else {
+        return Ok(None);
+    };
+    let mut payments = ledger.payments().await?;
+    payments.retain(|recorded| &*recorded.outcome.source.topic == topic);
+    outcomes::read(&stack.endpoints().kafka_bootstrap_servers, outcomes, &payments, sent_ms).await.map(Some)
+}
+
 /// Publishes records, and waits until every one is acknowledged.
 async fn publish(
     stack: &Stack,
-    producer: &Producer,
+    producer: &KafkaProducer,
     topic: &str,
     records: Vec<Record>,
     published: &mut Vec<Published>,
+    sent_ms: &mut HashMap<Source, i64>,
 ) -> anyhow::Result<()> {
     let total = u64::try_from(published.len().saturating_add(records.len()))?;
     let bar = progress(u64::try_from(records.len())?);
@@ -143,6 +178,7 @@ async fn publish(
             break;
         }
         let mut sending = Vec::with_capacity(chunk.len());
+        let now_ms = clock::now().millis();
         for record in chunk {
             let sent = producer.send(topic, record.key.as_deref(), record.value.as_deref(), &[]).await?;
             sending.push((sent, record));
@@ -150,6 +186,7 @@ async fn publish(
         for (sent, record) in sending {
             let placed = sent.placed().await?;
             let source = Source { topic: topic.into(), partition: placed.partition, offset: placed.offset };
+            sent_ms.insert(source.clone(), now_ms);
             published.push(Published { source, record });
         }
         let enough = u64::try_from(published.len())?.saturating_sub(BACKLOG_MAX);

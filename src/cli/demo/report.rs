@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde_json::json;
 
 use super::checks::Checked;
+use super::outcomes::OnTopic;
 use crate::local::poller::Activity;
 use crate::local::stack::Summary;
 
@@ -17,6 +18,8 @@ pub(super) struct Measured {
     pub(super) before: (Activity, Summary),
     pub(super) after: (Activity, Summary),
     pub(super) elapsed: Duration,
+    /// What the topic of outcomes tells, where its publisher runs.
+    pub(super) told: Option<OnTopic>,
 }
 
 impl Measured {
@@ -42,7 +45,11 @@ impl Measured {
         self.records().saturating_mul(1_000).checked_div(ms).unwrap_or_default()
     }
 
+    /// To the record of the outcome, where outcomes are published; else to the acknowledgement of the request.
     fn latency(&self) -> Histogram<u64> {
+        if let Some(told) = &self.told {
+            return told.latency_ms.clone();
+        }
         let mut latency = self.after.0.latency_ms.clone();
         // What was there before is in what is there now.
         let _ = latency.subtract(&self.before.0.latency_ms);
@@ -89,6 +96,9 @@ pub(super) fn print(checked: &Checked, measured: &Measured) {
     line("payments/s", &measured.per_second());
     line("publish to outcome, p50 (ms)", &latency.value_at_quantile(0.50));
     line("publish to outcome, p99 (ms)", &latency.value_at_quantile(0.99));
+    if let Some(told) = &measured.told {
+        line("records on the topic of outcomes", &told.records);
+    }
     say!("Whether it adds up");
     let ends = [
         checked.settled,
@@ -99,6 +109,9 @@ pub(super) fn print(checked: &Checked, measured: &Measured) {
     line("settled + declined + replayed + dead", &ends.iter().sum::<usize>());
     let verdict = |holds: bool| if holds { "yes" } else { "NO" };
     line("every record has its one end", &verdict(checked.findings.is_empty()));
+    if let Some(told) = &measured.told {
+        line("every outcome is on its topic", &verdict(told.findings.is_empty()));
+    }
     line("every balance equals its payments", &verdict(checked.ledger.is_empty()));
     let findings = checked.findings.iter().cloned().chain(checked.ledger.iter().map(ToString::to_string));
     for finding in findings.take(SHOWN_MAX) {
@@ -127,6 +140,7 @@ pub(super) fn print_json(checked: &Checked, measured: &Measured) {
             "payments_per_second": measured.per_second(),
             "latency_ms": { "p50": latency.value_at_quantile(0.50), "p99": latency.value_at_quantile(0.99) },
         },
+        "outcomes_on_topic": measured.told.as_ref().map(|told| told.records),
         "findings": checked.findings,
         "ledger": checked.ledger.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });

@@ -43,6 +43,8 @@ pub struct Function {
     pub binary: PathBuf,
     /// Its environment; beside it stands only what Lambda itself sets.
     pub environment: Vec<(String, String)>,
+    /// Its memory, in MiB: told to it, and not held to it.
+    pub memory_mib: u32,
     /// How long an invocation may take.
     pub timeout: Duration,
     /// How many may run at once; more wait.

@@ -75,7 +75,7 @@ impl Worker {
             .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/worker/{id}"))
             .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mib.to_string())
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(function.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

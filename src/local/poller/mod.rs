@@ -1,136 +1,84 @@
-//! The event source mapping's poller: takes batches from Kafka to a function, as Lambda's does.
+//! Event source mappings: take batches from Kafka and from tables' streams to functions, as Lambda's do.
 //!
 //! | part | where | what |
 //! |---|---|---|
-//! | deliveries | `delivery` | pure: what to deliver next, what an answer means, what to commit |
-//! | event | `event` | records as the JSON that Lambda delivers |
-//! | poller | here | Kafka on one side, the Invoke call on the other |
+//! | deliveries | `delivery` | pure: what to deliver next, what an answer means, what is given up |
+//! | responses | `response` | pure: what a function reports |
+//! | events | `kafka_event`, `stream_event` | pure: records as the JSON that Lambda delivers |
+//! | pollers | `kafka`, `stream` | the source on one side, the Invoke call on the other |
+//! | checkpoints | `checkpoint` | how far streams were read, kept where the tables are |
 //!
-//! A poller has partitions of its own and one invocation at a time, so a partition is never in two invocations. It
-//! starts at the group's committed offset, else at the oldest record (TRIM_HORIZON), and commits only what was answered.
+//! A poller has one invocation at a time for the partitions or the shard that it owns, so none is ever in two.
 //!
-//! Invariants: a partition's records are delivered in order; a record is delivered again until it was answered well.
+//! Invariants: records of a partition or shard are delivered in order; a record is delivered again until it was answered
+//! well or the mapping gives it up; a position is kept only past what was finished.
 
+mod activity;
+mod checkpoint;
 mod delivery;
-mod event;
+mod kafka;
+mod kafka_event;
+mod response;
+mod stream;
+mod stream_event;
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use aws_sdk_lambda::primitives::Blob;
-use hdrhistogram::Histogram;
-use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
 
-pub use delivery::Polled;
-use delivery::{Answer, Deliveries, Next};
+pub use activity::Activity;
+pub use checkpoint::Checkpoints;
+use delivery::Policy;
+pub use kafka_event::Polled;
 
-use super::lambda::PAYLOAD_BYTES_MAX;
-use crate::domain::Header;
+use super::invoke::Invoker;
+use super::template::{Mapping, Source};
 
-/// How long to leave a broker alone after it refused.
-const RECONSIDER: Duration = Duration::from_millis(100);
-
-/// What a poller is to do: the event source mapping.
+/// What a mapping's pollers need beside the mapping.
 #[derive(Debug, Clone)]
-pub struct Mapping {
+pub struct Surroundings {
     /// Kafka's address.
     pub bootstrap_servers: String,
-    /// The topic.
-    pub topic: String,
-    /// Its partitions, as many as there are.
-    pub partitions: i32,
-    /// The consumer group that holds the committed offsets.
-    pub consumer_group: String,
+    /// DynamoDB's address.
+    pub dynamodb: String,
     /// The Invoke call's address.
     pub lambda_endpoint: String,
-    /// The function.
-    pub function: String,
-    /// The most records a batch.
-    pub batch_records_max: usize,
-    /// How long a batch waits for more records after its first.
-    pub batch_window: Duration,
-    /// Whether a function may report single records (`ReportBatchItemFailures`).
-    pub report_batch_item_failures: bool,
-    /// How many pollers share the partitions: how many invocations run at once.
-    pub pollers: usize,
     /// How long an invocation may take, with some to spare for the way.
     pub invoke_timeout: Duration,
+    /// How many invocations run at once, at the most; a partition or shard has one.
+    pub concurrency_max: usize,
+    /// How far streams were read.
+    pub checkpoints: Checkpoints,
 }
 
-/// What pollers have done so far.
-#[derive(Clone)]
-pub struct Activity {
-    /// Records answered well.
-    pub acknowledged: u64,
-    /// Invocations sent.
-    pub invocations: u64,
-    /// Invocations that failed as a whole.
-    pub failed: u64,
-    /// Records delivered again.
-    pub redelivered: u64,
-    /// From a record's timestamp to its acknowledgement, in milliseconds.
-    pub latency_ms: Histogram<u64>,
-    /// What the last failed invocation said.
-    pub last_failure: Option<String>,
-}
-
-impl fmt::Debug for Activity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the histogram's thousands of buckets.
-        f.debug_struct("Activity")
-            .field("acknowledged", &self.acknowledged)
-            .field("invocations", &self.invocations)
-            .field("failed", &self.failed)
-            .field("redelivered", &self.redelivered)
-            .field("last_failure", &self.last_failure)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Pollers at work.
+/// The pollers of a mapping, at work.
 #[derive(Debug)]
 pub struct Pollers {
     tasks: Vec<JoinHandle<anyhow::Result<()>>>,
     stop: watch::Sender<bool>,
-    activity: Arc<Mutex<Activity>>,
+    activity: Shared,
 }
+
+/// What the pollers of one mapping share.
+type Shared = Arc<Mutex<Activity>>;
 
 impl Pollers {
     /// Starts the pollers of a mapping.
     ///
     /// # Errors
-    /// If Kafka's address or the endpoint can't be used.
-    pub async fn start(mapping: Mapping) -> anyhow::Result<Self> {
-        let lambda = super::aws::lambda(&mapping.lambda_endpoint, mapping.invoke_timeout).await?;
+    /// If an address can't be used, or the source isn't there.
+    pub async fn start(mapping: &Mapping, around: &Surroundings) -> anyhow::Result<Self> {
+        let invoker = Invoker::new(&around.lambda_endpoint, &mapping.function, around.invoke_timeout).await?;
         let (stop, stopped) = watch::channel(false);
-        let latency_ms = Histogram::new(3).context("making a histogram")?;
-        let activity =
-            Activity { acknowledged: 0, invocations: 0, failed: 0, redelivered: 0, latency_ms, last_failure: None };
-        let activity = Arc::new(Mutex::new(activity));
-        let pollers = mapping.pollers.clamp(1, usize::try_from(mapping.partitions).unwrap_or(1).max(1));
-        let mut tasks = Vec::new();
-        for poller in 0..pollers {
-            let own: Vec<i32> = (0..mapping.partitions).skip(poller).step_by(pollers).collect();
-            let poller = Poller {
-                consumer: consumer(&mapping, &own)?,
-                lambda: lambda.clone(),
-                deliveries: Deliveries::new(mapping.report_batch_item_failures),
-                committed: BTreeMap::new(),
-                mapping: mapping.clone(),
-                activity: Arc::clone(&activity),
-                stopped: stopped.clone(),
-            };
-            tasks.push(tokio::spawn(poller.run()));
-        }
+        let activity = Arc::new(Mutex::new(Activity::none()?));
+        let line = Line { mapping: mapping.clone(), invoker, activity: Arc::clone(&activity), stopped };
+        let tasks = match &mapping.source {
+            Source::Kafka { topic, consumer_group } => kafka::start(&line, topic, consumer_group, around).await?,
+            Source::Stream { table } => stream::start(line, table, around).await?,
+        };
         Ok(Self { tasks, stop, activity })
     }
 
@@ -159,177 +107,51 @@ impl Pollers {
     }
 }
 
-fn consumer(mapping: &Mapping, partitions: &[i32]) -> anyhow::Result<StreamConsumer> {
-    let consumer: StreamConsumer = super::kafka::client_config(&mapping.bootstrap_servers)?
-        .set("group.id", &mapping.consumer_group)
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "earliest")
-        .set("isolation.level", "read_committed")
-        .set("fetch.wait.max.ms", "50")
-        // Read ahead about as much as the next batches take, not the whole topic.
-        .set("queued.max.messages.kbytes", "16384")
-        .create()?;
-    let mut assignment = TopicPartitionList::new();
-    for &partition in partitions {
-        assignment.add_partition_offset(&mapping.topic, partition, Offset::Stored)?;
-    }
-    consumer.assign(&assignment)?;
-    Ok(consumer)
-}
-
-struct Poller {
-    consumer: StreamConsumer,
-    lambda: aws_sdk_lambda::Client,
-    deliveries: Deliveries,
-    /// By partition: the offset up to which all was answered well, that of the next record.
-    committed: BTreeMap<i32, i64>,
+/// What each poller of a mapping has: what it is to do, whom it invokes, and when it ends.
+#[derive(Debug, Clone)]
+struct Line {
     mapping: Mapping,
-    activity: Arc<Mutex<Activity>>,
+    invoker: Invoker,
+    activity: Shared,
     stopped: watch::Receiver<bool>,
 }
 
-impl Poller {
-    async fn run(mut self) -> anyhow::Result<()> {
-        while !*self.stopped.borrow() {
-            match self.deliveries.next() {
-                Next::Deliver(records) => {
-                    let body = event::encode(&self.mapping.bootstrap_servers, &records);
-                    let answer = self.invoke(body).await;
-                    self.answered(&records, answer)?;
-                }
-                Next::Wait(pause) => tokio::select! {
-                    () = tokio::time::sleep(pause) => self.deliveries.waited(),
-                    _ = self.stopped.changed() => {}
-                },
-                Next::Poll => {
-                    let batch = self.poll().await?;
-                    self.deliveries.add(batch);
-                }
-            }
-        }
-        // Again, and this time waiting for it: a commit still under way would be lost with the consumer.
-        if let Err(error) = self.commit(CommitMode::Sync) {
-            tracing::warn!("what was answered last will be delivered again: {error:#}");
-        }
-        Ok(())
+impl Line {
+    fn policy(&self) -> Policy {
+        let Mapping { bisect, retries_max, record_age_max, .. } = self.mapping;
+        Policy { bisect, retries_max, record_age_max }
     }
 
-    /// Gathers a batch: until it is full, or its window is over. Empty if it is time to stop.
-    async fn poll(&mut self) -> anyhow::Result<Vec<Polled>> {
-        let mut batch = Vec::new();
-        let mut bytes: usize = 0;
-        let mut window: Option<Instant> = None;
-        // Half a payload: base64 and JSON around the bytes take the other.
-        while batch.len() < self.mapping.batch_records_max && bytes < PAYLOAD_BYTES_MAX / 2 {
-            let record = tokio::select! {
-                record = self.consumer.recv() => match record {
-                    Ok(record) => record,
-                    Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(error).context("reading from Kafka"),
-                    // A broker on its way up or away: the client goes on by itself.
-                    Err(error) => {
-                        tracing::info!(%error, "reading from Kafka");
-                        tokio::time::sleep(RECONSIDER).await;
-                        continue;
-                    }
-                },
-                () = over(window) => break,
-                _ = self.stopped.changed() => return Ok(Vec::new()),
-            };
-            window = window.or_else(|| Instant::now().checked_add(self.mapping.batch_window));
-            let record = polled(&record);
-            bytes = bytes.saturating_add(record.size());
-            batch.push(record);
-        }
-        Ok(batch)
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
     }
 
-    async fn invoke(&self, body: String) -> Answer {
-        let call = self.lambda.invoke().function_name(&self.mapping.function).payload(Blob::new(body)).send();
-        match call.await {
-            // `cargo lambda watch` answers a failure with HTTP 500, AWS with a header.
-            Err(error) => Answer::Failed(aws_sdk_lambda::error::DisplayErrorContext(&error).to_string()),
-            Ok(output) => {
-                let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
-                if output.function_error.is_some() {
-                    return Answer::Failed(String::from_utf8_lossy(&payload).into_owned());
-                }
-                Answer::Response(payload)
-            }
+    /// Waits, unless it is time to stop.
+    async fn pause(&mut self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = self.stopped.changed() => {}
         }
     }
 
-    fn answered(&mut self, records: &[Polled], answer: Answer) -> anyhow::Result<()> {
-        let settled = self.deliveries.answered(answer);
-        if !settled.commit.is_empty() {
-            self.committed.extend(settled.commit.iter().copied());
-            self.commit(CommitMode::Async)?;
-        }
-        let now_ms = now_ms();
-        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        activity.invocations = activity.invocations.saturating_add(1);
-        activity.failed = activity.failed.saturating_add(u64::from(settled.failure.is_some()));
-        let finished = |record: &&Polled| {
-            settled.commit.iter().any(|(partition, next)| *partition == record.partition && record.offset < *next)
-        };
-        for record in records {
-            if finished(&record) {
-                activity.acknowledged = activity.acknowledged.saturating_add(1);
-                if let Some(timestamp) = record.timestamp.and_then(|timestamp| u64::try_from(timestamp).ok()) {
-                    // It grows as it must.
-                    let _ = activity.latency_ms.record(now_ms.saturating_sub(timestamp));
-                }
-            } else {
-                activity.redelivered = activity.redelivered.saturating_add(1);
-            }
-        }
-        if let Some(failure) = settled.failure {
+    /// Counts an invocation, and tells of a failure.
+    fn invoked(&self, delivered: usize, finished: impl Iterator<Item = Option<i64>>, failure: Option<String>) {
+        if let Some(failure) = &failure {
             tracing::warn!(function = self.mapping.function, failure, "an invocation failed");
-            activity.last_failure = Some(failure);
         }
-        Ok(())
+        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        activity.invoked(delivered, finished, failure, now_ms());
+    }
+
+    /// Counts records that were given up, and tells of them.
+    fn gave_up(&self, records: usize, why: delivery::Why) {
+        let destination = self.mapping.on_failure_topic.as_deref().unwrap_or("nowhere");
+        tracing::warn!(function = self.mapping.function, records, ?why, destination, "records are given up");
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner).gave_up(records);
     }
 }
 
-impl Poller {
-    fn commit(&self, mode: CommitMode) -> anyhow::Result<()> {
-        if self.committed.is_empty() {
-            return Ok(());
-        }
-        let mut offsets = TopicPartitionList::new();
-        for (partition, next) in &self.committed {
-            offsets.add_partition_offset(&self.mapping.topic, *partition, Offset::Offset(*next))?;
-        }
-        self.consumer.commit(&offsets, mode).context("committing offsets")
-    }
-}
-
-/// Until a batch's window is over; for ever while it has no record.
-async fn over(window: Option<Instant>) {
-    match window {
-        None => std::future::pending().await,
-        Some(end) => {
-            let _ = timeout_at(end, std::future::pending::<()>()).await;
-        }
-    }
-}
-
-fn polled(record: &BorrowedMessage<'_>) -> Polled {
-    let headers = record.headers().map(|headers| {
-        headers.iter().map(|header| Header { name: header.key.into(), value: header.value.map(Into::into) }).collect()
-    });
-    Polled {
-        topic: record.topic().into(),
-        partition: record.partition(),
-        offset: record.offset(),
-        timestamp: record.timestamp().to_millis(),
-        key: record.key().map(Into::into),
-        value: record.payload().map(Into::into),
-        headers: headers.unwrap_or_default(),
-    }
-}
-
-fn now_ms() -> u64 {
+fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -50,6 +50,14 @@ pub fn place(item: &Item) -> Result<(Source, usize), String> {
     Ok((parsed(item, KEY, str::parse::<Source>)?, number(item, PART)?))
 }
 
+/// How many parts the letter has, as its first part says.
+///
+/// # Errors
+/// What was expected, if it is no first part.
+pub fn parts(item: &Item) -> Result<usize, String> {
+    number(item, "parts")
+}
+
 /// What a part holds of the bytes.
 #[derive(Default)]
 struct Part {

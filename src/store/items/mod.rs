@@ -7,8 +7,11 @@
 //! expected, never its value.
 
 pub mod account;
+pub mod account_command;
 pub mod dead_letter;
+pub mod lane;
 pub mod payment;
+pub mod survey;
 
 use std::collections::HashMap;
 use std::fmt::Display;

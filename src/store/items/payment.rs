@@ -4,11 +4,39 @@ use super::{Item, n, number, optional_text, parsed, s, text};
 use crate::domain::payment::status_of;
 use crate::domain::plan::Entry;
 use crate::domain::{
-    AccountId, Amount, Currency, Decline, Fingerprint, Outcome, Payment, PaymentId, Recorded, Source, Timestamp,
+    AccountId, Amount, Currency, Decline, Fingerprint, LaneId, Outcome, Payment, PaymentId, Recorded, Source, Timestamp,
 };
 
 /// The key attribute.
 pub const KEY: &str = "payment_id";
+
+/// The sort key of the statement indexes.
+pub const DECIDED_AT: &str = "decided_at";
+
+/// A statement index: for each account, or each of its lanes, the payments that name it, by the time of decision.
+#[derive(Debug, Clone, Copy)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// Its partition key.
+    pub key: &'static str,
+}
+
+/// The payments of a debtor.
+pub const BY_DEBTOR: Index = Index { name: "by-debtor", key: "debtor_statement" };
+/// The payments of a creditor, or of one of its lanes.
+pub const BY_CREDITOR: Index = Index { name: "by-creditor", key: "creditor_statement" };
+
+impl Index {
+    /// The key of one entry, behind which a query may begin.
+    #[must_use]
+    pub fn start(self, key_value: &str, decided_at: Timestamp, id: &PaymentId) -> Item {
+        let mut start = key(id);
+        start.insert(self.key.into(), s(key_value));
+        start.insert(DECIDED_AT.into(), s(decided_at));
+        start
+    }
+}
 
 /// The condition under which a payment may be written: no payment of its id exists. The one guard of idempotency, and
 /// it never expires.
@@ -39,13 +67,20 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     if let Some(requested_at) = payment.requested_at {
         item.insert("requested_at".into(), s(requested_at));
     }
-    item.insert("decided_at".into(), s(decided_at));
+    item.insert(DECIDED_AT.into(), s(decided_at));
     item.insert("fingerprint".into(), s(payment.fingerprint()));
     item.insert("source_topic".into(), s(&source.topic));
     item.insert("source_partition".into(), n(source.partition));
     item.insert("source_offset".into(), n(source.offset));
-    item.insert("debtor_statement".into(), s(&payment.debtor));
-    item.insert("creditor_statement".into(), s(&payment.creditor));
+    item.insert(BY_DEBTOR.key.into(), s(&payment.debtor));
+    // A popular creditor's index key would be as hot as its item: each lane has a statement of its own.
+    item.insert(
+        BY_CREDITOR.key.into(),
+        match entry.creditor_lane {
+            None => s(&payment.creditor),
+            Some(lane) => s(LaneId { account: payment.creditor.clone(), lane }),
+        },
+    );
     item
 }
 

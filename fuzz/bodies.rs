@@ -1,0 +1,102 @@
+//! What each fuzz target does with its bytes. Shared by `fuzz_targets/` (libFuzzer, `make fuzz`) and `tests/it/fuzz.rs`
+//! (a plain `cargo test`, which replays the corpus and mutates it for a while).
+//!
+//! Each holds that reading is total, and that what was read is written and read again as the same.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use giro::domain::Request;
+use giro::domain::plan::Entry;
+use giro::store::items::{self, Item};
+use giro::store::{Surveyed, Table};
+use giro::wire::batch_response::BatchResponse;
+use giro::wire::kafka_event::KafkaEvent;
+use giro::wire::{outcome, payment_request};
+use serde_json::Value;
+
+/// The targets, by name: each has a folder in `corpus/` and a file in `fuzz_targets/`.
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 4] =
+    [("envelope", envelope), ("payment", payment), ("outcome", outcomes), ("stored", stored)];
+
+/// A Kafka event: every element of it is a record or an unplaced one, and each record can be reported.
+pub(crate) fn envelope(bytes: &[u8]) {
+    let Ok(event) = serde_json::from_slice::<KafkaEvent>(bytes) else { return };
+    let mut response = BatchResponse::default();
+    for partition in &event.partitions {
+        for record in &partition.records {
+            let _ = record.headers();
+            if let Ok(payment) = payment_request::decode(&record.value) {
+                let _ = payment.fingerprint();
+            }
+            assert!(record.source.partition >= 0 && record.source.offset >= 0);
+        }
+        assert!(partition.records.is_sorted_by_key(|record| record.source.offset));
+        response.report_from(partition, 0);
+    }
+    let reported = event.partitions.iter().map(|partition| partition.records.len()).sum::<usize>();
+    assert_eq!(response.failures.len(), reported);
+    let json = serde_json::to_vec(&response).expect("a response is written");
+    assert_eq!(serde_json::from_slice::<BatchResponse>(&json).expect("and read"), response);
+}
+
+/// A payment request: what is accepted is written and read as the same; what isn't says why without repeating it.
+pub(crate) fn payment(bytes: &[u8]) {
+    match payment_request::decode_json(bytes) {
+        Ok(payment) => {
+            let again = payment_request::decode_json(payment_request::encode(&payment).as_bytes());
+            assert_eq!(again.as_ref(), Ok(&payment));
+            assert!(payment.reference.is_none_or(|reference| reference.chars().count() <= 140));
+        }
+        Err(malformed) => assert!(!malformed.name().is_empty() && malformed.to_string().len() < 300),
+    }
+}
+
+/// A published outcome.
+pub(crate) fn outcomes(bytes: &[u8]) {
+    let Ok(read) = outcome::decode(bytes) else { return };
+    let again = outcome::decode(outcome::encode(&read).as_bytes()).expect("what was written is read");
+    assert_eq!(again, read);
+}
+
+/// An item of each table. JSON stands for it: `"x"` is S, `7` is N, `{"B": "x"}` bytes, the rest what it looks like.
+pub(crate) fn stored(bytes: &[u8]) {
+    let Ok(Value::Object(attributes)) = serde_json::from_slice::<Value>(bytes) else { return };
+    let item: Item = attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
+    let _ = items::size(&item);
+    for table in [Table::Accounts, Table::Payments, Table::DeadLetters] {
+        let again = match items::survey::surveyed(table, &item) {
+            Surveyed::Account(account) => items::account::encode(&account),
+            Surveyed::Lane(lane) => items::lane::encode(&lane),
+            Surveyed::Payment(recorded) => {
+                let read = &recorded.outcome;
+                let request = Request { payment: read.payment.clone(), source: read.source.clone() };
+                let entry = Entry { request: &request, verdict: read.verdict, creditor_lane: None };
+                let written = items::payment::encode(&entry, read.decided_at);
+                let again = items::payment::decode(&written).expect("what was written is read");
+                // The stored fingerprint says what was asked for then, whatever this item has become.
+                assert_eq!(again.outcome, *read);
+                continue;
+            }
+            Surveyed::LetterPart { .. } | Surveyed::Unreadable { .. } => {
+                let _ = items::dead_letter::decode(std::slice::from_ref(&item));
+                continue;
+            }
+        };
+        let (once, twice) = (items::survey::surveyed(table, &item), items::survey::surveyed(table, &again));
+        assert_eq!(once, twice);
+    }
+}
+
+fn attribute(value: &Value) -> AttributeValue {
+    match value {
+        Value::Null => AttributeValue::Null(true),
+        Value::Bool(is) => AttributeValue::Bool(*is),
+        Value::Number(number) => AttributeValue::N(number.to_string()),
+        Value::String(text) => AttributeValue::S(text.clone()),
+        Value::Array(list) => AttributeValue::L(list.iter().map(attribute).collect()),
+        Value::Object(map) => match map.get("B") {
+            Some(Value::String(bytes)) => AttributeValue::B(Blob::new(bytes.as_bytes())),
+            _ => AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()),
+        },
+    }
+}

@@ -1,0 +1,337 @@
+"""Deploys the built stack onto an emulator of AWS, beside Apache Kafka, and proves that it does its job there.
+
+    run.py BUILD        BUILD is a folder that `sam build` filled for this machine's architecture
+
+| what stands in | for |
+|---|---|
+| MiniStack, checking every permission of every role | CloudFormation, IAM, Lambda, DynamoDB and its streams, the HTTP API |
+| Apache Kafka, one broker | a self-managed Kafka |
+| `giro`'s poller | the event sources on Kafka, which MiniStack stores and does not poll |
+
+Everything listens on 127.0.0.1, on free ports, and is ended by its process. Exits with 1 if anything fell short, and says what.
+"""
+
+import json
+import os
+import pathlib
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".tools"
+GIRO = ROOT / "target" / "debug" / "giro"
+STACK = "giro"
+REGION = "eu-central-1"
+PAYMENTS = 2_000
+# The emulator runs functions on this machine.
+ARCHITECTURE = "arm64" if platform.machine() == "aarch64" else "x86_64"
+# MiniStack's root, which may do anything; functions get credentials of their own roles.
+ROOT_USER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+
+fell_short = []
+
+
+def check(what, holds, otherwise=""):
+    print(f"  {'yes' if holds else 'NO '}  {what}" + (f": {otherwise}" if otherwise and not holds else ""), flush=True)
+    if not holds:
+        fell_short.append(what)
+    return holds
+
+
+def step(name):
+    print(f"\n== {name}", flush=True)
+
+
+def wait_until(what, ready, seconds, process=None):
+    """Asks until it is ready. Raises if it never is."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"{what}: the process ended with {process.returncode}")
+        found = ready()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise RuntimeError(f"{what}: not within {seconds} seconds")
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as sock:
+        sock.settimeout(1)
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Deployment:
+    """The emulator, the broker, and what is deployed on them."""
+
+    def __init__(self, build, folder):
+        self.build = build
+        self.folder = pathlib.Path(folder)
+        self.processes = []
+        self.kafka = f"127.0.0.1:{free_port()}"
+        self.port = free_port()
+        self.aws_url = f"http://127.0.0.1:{self.port}"
+        self.environment = {**os.environ, **ROOT_USER, "SAM_CLI_TELEMETRY": "0"}
+
+    def start(self, name, command, environment, cwd=None):
+        log = open(self.folder / f"{name}.log", "w")
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, cwd=cwd or ROOT,
+                                   start_new_session=True)
+        self.processes.append((name, process))
+        return process
+
+    def stop(self, name):
+        """Ends a process that was started here, with its children."""
+        for known, process in self.processes:
+            if known == name and process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+
+    def close(self):
+        for name, _ in reversed(self.processes):
+            self.stop(name)
+
+    def log(self, name, lines=15):
+        text = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(text[-lines:])
+
+    def client(self, service):
+        return boto3.client(service, endpoint_url=self.aws_url, region_name=REGION, aws_access_key_id="test",
+                            aws_secret_access_key="test")
+
+    # ── Engines ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    def start_kafka(self):
+        port = int(self.kafka.rsplit(":", 1)[1])
+        command = [ROOT / "scripts/apache-kafka/run.sh", "start", TOOLS / "apache-kafka", self.folder / "kafka", str(port),
+                   str(free_port())]
+        process = self.start("kafka", command, self.environment)
+        wait_until("Apache Kafka", lambda: listens(port), 120, process)
+
+    def start_aws(self):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": REGION,
+            "LAMBDA_EXECUTOR": "local",
+            # What its functions are told of AWS, over what their environment says.
+            "AWS_ENDPOINT_URL": self.aws_url,
+            # Every call is signed, and checked against the policies of its role.
+            "AUTH": "true",
+        }
+        process = self.start("ministack", [TOOLS / "ministack/bin/ministack"], environment)
+        wait_until("MiniStack", lambda: listens(self.port), 120, process)
+
+    # ── Deployments ──────────────────────────────────────────────────────────────────────────────────────────────────
+    def deploy(self, *parameters):
+        """`sam deploy`, of the form for a self-managed Kafka."""
+        command = [
+            TOOLS / "sam/bin/sam", "deploy", "--template-file", self.build / "template.yaml", "--stack-name", STACK,
+            "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset",
+            "--no-progressbar", "--no-fail-on-empty-changeset", "--parameter-overrides",
+            "Kafka=self-managed", f"KafkaBootstrapServers={self.kafka}", "KafkaAuth=none", f"Architecture={ARCHITECTURE}",
+            f"AwsEndpointUrl={self.aws_url}", *parameters,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, env={**self.environment, "AWS_ENDPOINT_URL": self.aws_url},
+                              cwd=self.folder, timeout=600)
+        (self.folder / "deploy.log").write_text(done.stdout + done.stderr)
+        return done.returncode == 0
+
+    def outputs(self):
+        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    # ── Clients ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    def giro(self, *arguments, timeout=300):
+        engines = ["--kafka-bootstrap-servers", self.kafka, "--dynamodb-endpoint", self.aws_url]
+        return subprocess.run([GIRO, *arguments, *engines], capture_output=True, text=True, env=self.environment,
+                              cwd=self.folder, timeout=timeout)
+
+    def call(self, method, path, body=None, signed=True):
+        """A request to the deployed HTTP API: its status, and the JSON of its body."""
+        api = self.outputs()["HttpApiUrl"].split("//")[1].split(".")[0]
+        host = f"{api}.execute-api.localhost:{self.port}"
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Host": host} | ({} if body is None else {"Content-Type": "application/json"})
+        if signed:
+            request = AWSRequest(method, f"http://{host}{path}", data=data, headers=headers)
+            SigV4Auth(Credentials("test", "test"), "execute-api", REGION).add_auth(request)
+            headers = dict(request.headers)
+        request = urllib.request.Request(self.aws_url + path, data=data, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            text = error.read().decode(errors="replace")
+            try:
+                return error.code, json.loads(text)
+            except ValueError:
+                return error.code, {"text": text}
+
+
+def deploys(it):
+    step("deploy")
+    began = time.monotonic()
+    if not check("sam deploy creates the stack", it.deploy("DeletionProtection=false"), it.log("deploy", 40)):
+        raise RuntimeError("nothing is deployed")
+    print(f"  in {time.monotonic() - began:.0f} s")
+    functions = {f["FunctionName"] for f in it.client("lambda").list_functions()["Functions"]}
+    expected = {"payment-processor", "account-processor", "outcome-publisher", "payment-api", "ledger-auditor"}
+    check("every function is there", expected <= functions, f"{expected - functions} are not")
+    mappings = it.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    partial = [m for m in mappings if m.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]]
+    check("every event source asks for partial responses", len(mappings) == len(partial) == 3, f"{len(partial)} of {len(mappings)}")
+    tables = it.client("dynamodb").list_tables()["TableNames"]
+    check("every table is there", {"accounts", "payments", "dead-letters", "account-commands"} <= set(tables), str(tables))
+
+
+def takes_a_payment_over_http(it):
+    step("a payment through the deployed HTTP API")
+    it.giro("topics", "create", "--replication", "1")
+    pollers = it.start("pollers", [GIRO, "up", "--kafka-bootstrap-servers", it.kafka, "--dynamodb-endpoint", it.aws_url,
+                                   "--lambda-endpoint", it.aws_url, "--lambda-polls-streams"], it.environment, cwd=it.folder)
+    wait_until("the pollers", lambda: (it.folder / ".giro/up.json").exists(), 60, pollers)
+    opened = [
+        it.giro("accounts", "open", "bank", "--currency", "EUR", "--unlimited"),
+        it.giro("accounts", "open", "alice", "--currency", "EUR"),
+        # With more credit lanes than one transaction takes.
+        it.giro("accounts", "open", "shop", "--currency", "EUR", "--credit-lanes", "200"),
+    ]
+    check("accounts are opened by the deployed account-processor", all(o.returncode == 0 for o in opened),
+          "; ".join(o.stderr.strip() for o in opened))
+    changed = [it.giro("accounts", change, "alice") for change in ("freeze", "unfreeze")]
+    check("and frozen and unfrozen by it", all(c.returncode == 0 for c in changed), "; ".join(c.stderr.strip() for c in changed))
+    payment = {"payment_id": "deploy-test-1", "debtor_account": "bank", "creditor_account": "alice", "amount": 500,
+               "currency": "EUR"}
+    status, body = it.call("POST", "/payments", payment, signed=False)
+    check("a request that nobody signed is refused", status in (401, 403), f"{status} {body}")
+    status, body = it.call("POST", "/payments", payment)
+    check("POST /payments answers 202", status == 202, f"{status} {body}")
+
+    def outcome():
+        status, body = it.call("GET", "/payments/deploy-test-1")
+        return body if status == 200 else None
+
+    try:
+        found = wait_until("the outcome", outcome, 60)
+    except RuntimeError as error:
+        found = {"error": str(error)}
+    check("GET /payments/{id} tells that it is settled", found.get("status") == "settled", str(found))
+    status, body = it.call("GET", "/accounts/alice")
+    check("GET /accounts/{id} tells the balance", status == 200 and body.get("balance") == 500, f"{status} {body}")
+    status, body = it.call("GET", "/accounts/alice/statement")
+    check("GET /accounts/{id}/statement tells the posting", status == 200 and "deploy-test-1" in json.dumps(body), f"{status} {body}")
+
+    def on_topic():
+        lines = it.giro("outcomes", "--json").stdout.splitlines()
+        return [line for line in lines if json.loads(line).get("payment_id") == "deploy-test-1"]
+
+    try:
+        records = wait_until("the record", on_topic, 60)
+    except RuntimeError:
+        records = []
+    check("its outcome is a record on payment-outcomes", any(json.loads(r)["status"] == "settled" for r in records),
+          "none came: " + it.log("ministack", 5))
+    it.stop("pollers")
+
+
+def settles_many(it):
+    step(f"{PAYMENTS} payments, with every check of giro demo")
+    demo = it.giro("demo", "--payments", str(PAYMENTS), "--lambda-endpoint", it.aws_url, "--lambda-polls-streams")
+    print("\n".join("  " + line for line in demo.stdout.splitlines()[-14:]))
+    check("giro demo finds that all adds up", demo.returncode == 0, demo.stderr.strip())
+
+
+def audits(it):
+    step("the deployed auditor")
+    answer = it.client("lambda").invoke(FunctionName="ledger-auditor", Payload=b"{}")
+    payload = answer["Payload"].read().decode()
+    check("ledger-auditor proves the ledger", "FunctionError" not in answer, payload)
+
+
+def updates(it):
+    step("update in place")
+    dynamodb, functions = it.client("dynamodb"), it.client("lambda")
+    before = dynamodb.describe_table(TableName="payments")["Table"]
+    count = dynamodb.scan(TableName="payments", Select="COUNT")["Count"]
+    check("sam deploy updates the stack", it.deploy("DeletionProtection=true", "RequestsPartitions=32", "LagRecordsMax=40000"),
+          it.log("deploy", 40))
+    variables = functions.get_function_configuration(FunctionName="payment-processor")["Environment"]["Variables"]
+    check("the function has its new variable", variables["REQUESTS_PARTITIONS"] == "32", str(variables))
+    after = dynamodb.describe_table(TableName="payments")["Table"]
+    check("the tables are the same, now protected",
+          before["CreationDateTime"] == after["CreationDateTime"] and after.get("DeletionProtectionEnabled") is True, str(after))
+    check("they hold what they held", dynamodb.scan(TableName="payments", Select="COUNT")["Count"] == count)
+
+
+def deletes(it):
+    step("delete")
+    cloudformation, dynamodb = it.client("cloudformation"), it.client("dynamodb")
+    count = dynamodb.scan(TableName="payments", Select="COUNT")["Count"]
+    cloudformation.delete_stack(StackName=STACK)
+    try:
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        deleted = True
+    except Exception as error:  # noqa: BLE001 (whatever the waiter says is what fell short)
+        deleted = False
+        print(f"  {error}")
+    check("the stack is deleted", deleted)
+    functions = [f["FunctionName"] for f in it.client("lambda").list_functions()["Functions"]]
+    roles = [role["RoleName"] for role in it.client("iam").list_roles()["Roles"] if role["RoleName"].startswith(STACK)]
+    check("no function and no role of it is left", not functions and not roles, f"{functions} {roles}")
+    tables = dynamodb.list_tables()["TableNames"]
+    kept = {"accounts", "payments", "dead-letters", "account-commands"} <= set(tables)
+    check("the tables stay, with all they hold", kept and dynamodb.scan(TableName="payments", Select="COUNT")["Count"] == count,
+          str(tables))
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory(prefix="giro-deploy-test-") as folder:
+        it = Deployment(build, folder)
+        try:
+            step("engines")
+            it.start_kafka()
+            it.start_aws()
+            print(f"  Apache Kafka at {it.kafka}, MiniStack at {it.aws_url}")
+            deploys(it)
+            for part in (takes_a_payment_over_http, settles_many, audits, updates, deletes):
+                try:
+                    part(it)
+                except Exception as error:  # noqa: BLE001 (the next part may still tell something)
+                    check(f"{part.__name__}: ran to its end", False, repr(error))
+        except RuntimeError as error:
+            check(str(error), False)
+        finally:
+            it.close()
+    step("summary")
+    print("everything held" if not fell_short else "\n".join(f"FELL SHORT {what}" for what in fell_short))
+    return 1 if fell_short else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+//! Audits a whole ledger beside payments in flight: reads its tables at a bounded rate and has the domain judge them.
+//!
+//! | step | read | judged by |
+//! |---|---|---|
+//! | 1 | dead letters | [`Letters`]: which are not whole |
+//! | 2 | accounts and lanes | [`Running::new`] |
+//! | 3 | payments, then accounts and lanes | [`Running::end_look`]; again while accounts are undecided, up to [`LOOKS_MAX`] times |
+//! | 4 | dead letters, if some were not whole | what is as little whole as before |
+//!
+//! In: a [`Survey`], how fast it may be read, and a deadline. Out: an [`Audited`]. Why no clean ledger is accused is said in
+//! [`crate::domain::audit`]'s `running`.
+//!
+//! Invariants: it writes nothing. At the deadline it stops between two pages and says how far it came; what it has found
+//! by then holds. Memory grows with accounts, never with payments.
+
+mod pace;
+mod sweep;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::audit::{Books, Finding, Letters, Report, Running};
+use crate::store::{StoreError, Survey, Surveyed, Table};
+
+pub use pace::{Pace, READ_UNITS_PER_SECOND};
+use sweep::{Stopped, sweep};
+
+/// How often payments are read at the most. One look decides all that is at rest, the second and third what rests now and
+/// then; what moves through three looks would move through a fourth.
+pub const LOOKS_MAX: u32 = 3;
+
+/// How much later a dead letter that is not whole is looked at again. Its parts are written within one invocation, one
+/// after the other, in well under a second.
+const LETTER_GAP: Duration = Duration::from_secs(5);
+
+/// What an audit came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// Accounts and payments.
+    pub report: Report,
+    /// Dead letters that are whole.
+    pub letters: usize,
+    /// What was read, in thousandths of a read unit.
+    pub read_milliunits: u64,
+    /// Where it stopped at its deadline, and the last fault of the store; `None` if it came to its end.
+    pub stopped: Option<String>,
+}
+
+/// Audits a ledger until it is done or `until` has come.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if the store refuses to be read at all. All else that stands in the way is tried again until
+/// the deadline, and then told in [`Audited::stopped`].
+pub async fn audit(ledger: &impl Survey, mut pace: Pace, until: Instant) -> Result<Audited, StoreError> {
+    let mut under_way =
+        UnderWay { ledger, pace: &mut pace, until, running: Running::new(Books::default()), letters: 0 };
+    let stopped = match under_way.run().await {
+        Ok(()) => None,
+        Err(Stopped::Refused(error)) => return Err(error),
+        Err(Stopped::Deadline(text)) => Some(text),
+    };
+    let (report, letters) = (under_way.running.finish(), under_way.letters);
+    Ok(Audited { report, letters, read_milliunits: pace.taken(), stopped })
+}
+
+struct UnderWay<'a, S> {
+    ledger: &'a S,
+    pace: &'a mut Pace,
+    until: Instant,
+    running: Running,
+    letters: usize,
+}
+
+impl<S: Survey> UnderWay<'_, S> {
+    async fn run(&mut self) -> Result<(), Stopped> {
+        let (letters, unreadable) = self.letters().await?;
+        let letters_read = Instant::now();
+        self.letters = letters.whole;
+        self.running = Running::new(self.books().await?);
+        unreadable.into_iter().for_each(|finding| self.running.find(finding));
+        self.looks().await?;
+        if letters.has_suspects() {
+            let at = letters_read.checked_add(LETTER_GAP).unwrap_or(letters_read);
+            tokio::time::sleep_until(at.min(self.until)).await;
+            let (later, _) = self.letters().await?;
+            letters.still_open(&later).for_each(|finding| self.running.find(finding));
+        }
+        Ok(())
+    }
+
+    async fn looks(&mut self) -> Result<(), Stopped> {
+        for _ in 0..LOOKS_MAX {
+            let began = Instant::now();
+            self.payments().await?;
+            let after = self.books().await?;
+            if self.running.end_look(after) == 0 {
+                return Ok(());
+            }
+            // A look that can't end in time would prove nothing.
+            if Instant::now().checked_add(began.elapsed()).is_none_or(|end| end > self.until) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn payments(&mut self) -> Result<(), Stopped> {
+        let running = &mut self.running;
+        let take = |item| match item {
+            Surveyed::Payment(recorded) => running.payment(&recorded.outcome),
+            Surveyed::Unreadable { key, expected } if running.is_first_look() => {
+                running.find(Finding::Unreadable { table: Table::Payments.name(), key, expected });
+            }
+            Surveyed::Unreadable { .. } | Surveyed::Account(_) | Surveyed::Lane(_) | Surveyed::LetterPart { .. } => {}
+        };
+        sweep(self.ledger, Table::Payments, self.pace, self.until, take).await
+    }
+
+    async fn books(&mut self) -> Result<Books, Stopped> {
+        let mut books = Books::default();
+        let take = |item| match item {
+            Surveyed::Account(account) => books.account(account),
+            Surveyed::Lane(lane) => books.lane(lane),
+            Surveyed::Unreadable { key, expected } => books.unread(key, expected),
+            Surveyed::Payment(_) | Surveyed::LetterPart { .. } => {}
+        };
+        sweep(self.ledger, Table::Accounts, self.pace, self.until, take).await?;
+        Ok(books)
+    }
+
+    async fn letters(&mut self) -> Result<(Letters, Vec<Finding>), Stopped> {
+        let (mut letters, mut unreadable) = (Letters::default(), Vec::new());
+        let take = |item| match item {
+            Surveyed::LetterPart { source, part, count } => letters.part(source, part, count),
+            Surveyed::Unreadable { key, expected } => {
+                unreadable.push(Finding::Unreadable { table: Table::DeadLetters.name(), key, expected });
+            }
+            Surveyed::Account(_) | Surveyed::Lane(_) | Surveyed::Payment(_) => {}
+        };
+        sweep(self.ledger, Table::DeadLetters, self.pace, self.until, take).await?;
+        Ok((letters, unreadable))
+    }
+}

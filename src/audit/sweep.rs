@@ -1,0 +1,100 @@
+//! Reads one whole table: segments side by side, each page tried again until the deadline.
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+
+use super::pace::Pace;
+use crate::settle::Backoff;
+use crate::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
+
+/// Into how many segments a table is cut. Four pages of 256 units in flight are what the rate allows a second, and a page
+/// comes in about a tenth of one.
+const SEGMENTS: u16 = 4;
+
+/// Why a read ended before its end.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The deadline has come: says where it was.
+    Deadline(String),
+    /// The store refuses; asking again won't help.
+    Refused(StoreError),
+}
+
+/// Hands each item of a table to `take`.
+pub(super) async fn sweep<S: Survey>(
+    ledger: &S,
+    table: Table,
+    pace: &mut Pace,
+    until: Instant,
+    mut take: impl FnMut(Surveyed),
+) -> Result<(), Stopped> {
+    let mut waiting: Vec<(Segment, Option<S::Mark>)> =
+        (0..SEGMENTS).map(|number| (Segment { number, of: SEGMENTS }, None)).collect();
+    let mut in_flight = FuturesUnordered::new();
+    let (mut items, mut segments) = (0_usize, SEGMENTS);
+    let stopped = |items: usize, fault: Option<StoreError>| {
+        let fault = fault.map(|fault| format!(": {fault}")).unwrap_or_default();
+        Stopped::Deadline(format!("while reading {}, after {items} items{fault}", table.name()))
+    };
+    loop {
+        let ready = pace.ready();
+        if ready > until || Instant::now() >= until {
+            // What is in flight ends by the deadline too, and may know why no more has come.
+            let pages: Vec<(Segment, Result<Page<S::Mark>, StoreError>)> = in_flight.collect().await;
+            return Err(stopped(items, pages.into_iter().find_map(|(_, page)| page.err())));
+        }
+        tokio::select! {
+            // A page that has come first tells what it cost.
+            biased;
+            Some((segment, page)) = in_flight.next() => {
+                let page: Page<S::Mark> = match page {
+                    Ok(page) => page,
+                    Err(fault @ StoreError::Corrupt(_)) => return Err(Stopped::Refused(fault)),
+                    Err(fault @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
+                        return Err(stopped(items, Some(fault)));
+                    }
+                };
+                pace.take(page.read_milliunits);
+                items = items.saturating_add(page.items.len());
+                page.items.into_iter().for_each(&mut take);
+                match page.next {
+                    Some(mark) => waiting.push((segment, Some(mark))),
+                    None => segments = segments.saturating_sub(1),
+                }
+                if segments == 0 {
+                    return Ok(());
+                }
+            }
+            () = tokio::time::sleep_until(ready), if !waiting.is_empty() => {
+                if let Some((segment, mark)) = waiting.pop() {
+                    in_flight.push(read(ledger, table, segment, mark, until));
+                }
+            }
+        }
+    }
+}
+
+/// Reads a page, again after each fault that may pass, until the deadline.
+async fn read<S: Survey>(
+    ledger: &S,
+    table: Table,
+    segment: Segment,
+    mark: Option<S::Mark>,
+    until: Instant,
+) -> (Segment, Result<Page<S::Mark>, StoreError>) {
+    let mut backoff = Backoff::new();
+    loop {
+        let page = match tokio::time::timeout_at(until, ledger.page(table, segment, mark.clone())).await {
+            Ok(page) => page,
+            Err(_) => Err(StoreError::Unavailable("no answer before the deadline".into())),
+        };
+        match page {
+            Err(StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))
+                if Instant::now() < until =>
+            {
+                backoff.wait(until).await;
+            }
+            page => return (segment, page),
+        }
+    }
+}

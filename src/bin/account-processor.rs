@@ -1,0 +1,18 @@
+//! The Lambda function `account-processor`: applies batches of account commands. Wires, and runs.
+
+use giro::aws;
+use giro::config::{AccountProcessorConfig, FromEnv};
+use giro::handlers::account_processor::AccountProcessor;
+use giro::store::dynamodb::DynamoDb;
+use giro::telemetry;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+// One thread: an invocation waits for DynamoDB most of its time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let config = AccountProcessorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
+    let processor = &AccountProcessor::new(ledger, config.partial_batch_response);
+    run(service_fn(|event: LambdaEvent<_>| processor.handle(event))).await
+}

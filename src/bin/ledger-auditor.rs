@@ -1,0 +1,16 @@
+//! The Lambda function `ledger-auditor`: proves on a schedule that the ledger adds up. Wires, and runs.
+
+use giro::aws;
+use giro::config::{FromEnv, LedgerAuditorConfig};
+use giro::handlers::ledger_auditor::LedgerAuditor;
+use giro::store::dynamodb::DynamoDb;
+use giro::telemetry;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let config = LedgerAuditorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    let auditor = &LedgerAuditor::new(DynamoDb::new(aws::dynamodb()?, config.tables));
+    run(service_fn(|event: LambdaEvent<_>| auditor.handle(event))).await
+}

@@ -1,0 +1,18 @@
+//! The Lambda function `outcome-publisher`: publishes the outcomes of payments. Wires, and runs.
+
+use giro::config::{FromEnv, OutcomePublisherConfig};
+use giro::handlers::outcome_publisher::{DELIVERY_TIMEOUT, OutcomePublisher};
+use giro::publish::kafka::KafkaProducer;
+use giro::store::items;
+use giro::telemetry;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+// One thread: an invocation waits for the broker most of its time; the Kafka client has threads of its own.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let config = OutcomePublisherConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    let producer = KafkaProducer::connect(&config.broker, DELIVERY_TIMEOUT).await?;
+    let publisher = &OutcomePublisher::new(producer, config.topic, items::payment::decode);
+    run(service_fn(|event: LambdaEvent<_>| publisher.handle(event))).await
+}

@@ -1,0 +1,20 @@
+//! The Lambda function `payment-api`: takes payments over HTTP, and tells what became of them. Wires, and runs.
+
+use giro::aws;
+use giro::config::{FromEnv, PaymentApiConfig};
+use giro::handlers::payment_api::{DELIVERY_TIMEOUT, PaymentApi};
+use giro::publish::kafka::KafkaProducer;
+use giro::store::dynamodb::DynamoDb;
+use giro::telemetry;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+// One thread: an invocation waits for the broker and DynamoDB; the Kafka client has threads of its own.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let config = PaymentApiConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    let producer = KafkaProducer::connect(&config.broker, DELIVERY_TIMEOUT).await?;
+    let store = DynamoDb::new(aws::dynamodb()?, config.tables);
+    let api = &PaymentApi::new(store, producer, &config.topic);
+    run(service_fn(|event: LambdaEvent<_>| api.handle(event))).await
+}

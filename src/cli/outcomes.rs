@@ -1,0 +1,63 @@
+//! `giro outcomes`: what became of payments, from the topic that tells clients.
+
+use clap::Args;
+
+use super::Failure;
+use super::engines::{EngineArgs, unreachable};
+use crate::local::topic_reader::{Polled, Read, TopicReader};
+use crate::wire::outcome;
+
+/// Print the outcomes on the topic, oldest first of each partition
+///
+/// An outcome may come more than once: the topic has each at least once.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  giro outcomes --follow")]
+pub(super) struct OutcomesArgs {
+    /// Go on when all is printed, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// Print each as it is on the topic, one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// The topic
+    #[arg(long, env = "OUTCOMES_TOPIC", default_value = "payment-outcomes")]
+    topic: String,
+}
+
+pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let address = engines.kafka_address()?;
+    let reader = TopicReader::from_start(&address, &args.topic).await;
+    let mut reader = reader.map_err(|error| unreachable(error.into()))?;
+    loop {
+        match reader.next().await? {
+            Read::Record(record) => print(&record, args.json),
+            Read::End if args.follow => {}
+            Read::End => return Ok(()),
+        }
+    }
+}
+
+fn print(record: &Polled, json: bool) {
+    let value = record.value.as_deref().unwrap_or_default();
+    if json {
+        say!("{}", String::from_utf8_lossy(value));
+        return;
+    }
+    match outcome::decode(value) {
+        Ok(outcome) => {
+            let payment = &outcome.payment;
+            let verdict =
+                outcome.verdict.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
+            say!(
+                "{} {} {} -> {} {} {} {verdict}",
+                outcome.decided_at,
+                payment.id,
+                payment.debtor,
+                payment.creditor,
+                payment.amount,
+                payment.currency
+            );
+        }
+        Err(error) => say!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),
+    }
+}

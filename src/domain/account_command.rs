@@ -1,0 +1,355 @@
+//! An account command: what it asks of an account, the rules by which it is applied or refused, and the record of that.
+//!
+//! In: a command and the account as it is. Out: a [`Change`] with the conditions that it rests on, or a [`Refusal`].
+//!
+//! | command | on an account that is | gives |
+//! |---|---|---|
+//! | `open` | missing | a new account, open, at balance zero, with its lanes |
+//! | `freeze` | open | frozen, and its lanes |
+//! | `unfreeze` | frozen | open, and its lanes |
+//! | `close` | open or frozen, at balance zero with its lanes | closed for ever, and its lanes |
+//! | `set_overdraft_limit` | open or frozen, its main item's balance within the new limit | the new limit |
+//! | `add_lanes` | open or frozen, with fewer lanes | as many lanes |
+//!
+//! A command that finds its account already as it wants it is applied and changes nothing. What is neither is refused.
+//!
+//! Invariants: a refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
+//! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen: no rule
+//! rests on the version, and only closing rests on exact balances.
+//!
+//! A command is one transaction of its record, the main item and the lanes, if all of it fits one. If not, lanes come
+//! first, in steps that are safe to repeat, and the record with the main item last: until then the command has not
+//! happened, and whoever takes it up again goes through all steps. No step happens once the command has its record.
+
+mod change;
+mod decide;
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::plan::TRANSACTION_ITEMS_MAX;
+use super::{AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Source, Timestamp};
+
+pub use change::{Change, LaneChange};
+pub use decide::{decide, looks_at_lanes};
+
+/// The most lanes that fit one transaction beside the command's record and the main item.
+pub const LANES_TOGETHER_MAX: usize = TRANSACTION_ITEMS_MAX - 2;
+
+/// A command that someone sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountCommand {
+    /// The idempotency key.
+    pub id: CommandId,
+    /// The account that it is about.
+    pub account: AccountId,
+    /// What it asks for.
+    pub action: Action,
+    /// When the sender says it asked; kept, not trusted, and not part of the fingerprint.
+    pub requested_at: Option<Timestamp>,
+}
+
+/// What a command asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A new account on these terms.
+    Open(Terms),
+    /// Another overdraft limit.
+    SetOverdraftLimit(OverdraftLimit),
+    /// No payment from or to the account, until it is unfrozen.
+    Freeze,
+    /// Payments again.
+    Unfreeze,
+    /// No payment ever again.
+    Close,
+    /// So many credit lanes in all; they are never taken away.
+    AddLanes(CreditLanes),
+}
+
+/// What a new account is to be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Its currency.
+    pub currency: Currency,
+    /// Its overdraft limit.
+    pub overdraft_limit: OverdraftLimit,
+    /// On how many lanes it takes its credits.
+    pub credit_lanes: CreditLanes,
+}
+
+impl Action {
+    /// The name of every command, in the order of the variants.
+    pub const NAMES: [&'static str; 6] = ["open", "set_overdraft_limit", "freeze", "unfreeze", "close", "add_lanes"];
+
+    /// The stable name, as sent and stored.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "open",
+            Self::SetOverdraftLimit(_) => "set_overdraft_limit",
+            Self::Freeze => "freeze",
+            Self::Unfreeze => "unfreeze",
+            Self::Close => "close",
+            Self::AddLanes(_) => "add_lanes",
+        }
+    }
+}
+
+impl AccountCommand {
+    /// What makes two commands of one id the same command: SHA-256 over account, command and parameters.
+    ///
+    /// The encoding is fixed for ever, because stored commands hold it: a version byte 1; the account and the command's
+    /// name, each as one byte of length and its ASCII; of `open` the currency's three letters; of `open` and
+    /// `set_overdraft_limit` the limit as 0 for none, or 1 and eight bytes, big-endian; of `open` and `add_lanes` the
+    /// number of lanes as two bytes, big-endian.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        hash.update([1]);
+        for text in [self.account.as_str(), self.action.name()] {
+            // An id has at most 64 bytes, a name fewer.
+            hash.update([u8::try_from(text.len()).unwrap_or(u8::MAX)]);
+            hash.update(text);
+        }
+        let limit = |hash: &mut Sha256, limit| match limit {
+            OverdraftLimit::Unlimited => hash.update([0]),
+            OverdraftLimit::Limited(limit) => {
+                hash.update([1]);
+                hash.update(limit.to_be_bytes());
+            }
+        };
+        match self.action {
+            Action::Open(terms) => {
+                hash.update(terms.currency.as_str());
+                limit(&mut hash, terms.overdraft_limit);
+                hash.update(terms.credit_lanes.count().to_be_bytes());
+            }
+            Action::SetOverdraftLimit(to) => limit(&mut hash, to),
+            Action::AddLanes(lanes) => hash.update(lanes.count().to_be_bytes()),
+            Action::Freeze | Action::Unfreeze | Action::Close => {}
+        }
+        Fingerprint(hash.finalize().into())
+    }
+}
+
+/// Why a command was refused. The order of the variants is the order of the checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// No account has this id.
+    AccountNotFound,
+    /// The account is closed, which is for ever; its id is never opened again.
+    AccountClosed,
+    /// The account to be opened exists on other terms, or is frozen.
+    AccountExists,
+    /// The account to be closed has more lanes than fit one transaction, and money may come in on one while another is
+    /// closed: it must be frozen first.
+    NotFrozen,
+    /// The account to be closed holds money or owes some.
+    BalanceNotZero,
+    /// The account's main item owes more than the new overdraft limit allows.
+    LimitBelowBalance,
+}
+
+impl Refusal {
+    /// Every reason with its stable name: never reused and never renamed, because senders and stored commands hold it.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::AccountNotFound, "account_not_found"),
+        (Self::AccountClosed, "account_closed"),
+        (Self::AccountExists, "account_exists"),
+        (Self::NotFrozen, "not_frozen"),
+        (Self::BalanceNotZero, "balance_not_zero"),
+        (Self::LimitBelowBalance, "limit_below_balance"),
+    ];
+
+    /// The stable name, as stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        // Every variant has its row (a test holds it), so the fall-back to the first is never seen.
+        Self::ALL.into_iter().find(|row| row.0 == self).unwrap_or(Self::ALL[0]).1
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A command that was sent, and the record that brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandRequest {
+    /// What was asked for.
+    pub command: AccountCommand,
+    /// The record that asked.
+    pub source: Source,
+}
+
+/// The answer to a command: applied, or refused with a reason.
+pub type CommandVerdict = Result<(), Refusal>;
+
+/// `applied` or `refused`, as stored and shown.
+#[must_use]
+pub const fn status_of(verdict: CommandVerdict) -> &'static str {
+    match verdict {
+        Ok(()) => "applied",
+        Err(_) => "refused",
+    }
+}
+
+/// A decided command, to be committed: its record, and with it the change of its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedCommand<'a> {
+    /// The command and its record.
+    pub request: &'a CommandRequest,
+    /// What it does, or why it is refused.
+    pub ruling: Result<Change, Refusal>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+}
+
+impl DecidedCommand<'_> {
+    /// The answer.
+    pub fn verdict(&self) -> CommandVerdict {
+        self.ruling.as_ref().map(|_| ()).map_err(|refusal| *refusal)
+    }
+
+    /// The transactions of which it consists, to be committed one after the other: most have one.
+    #[must_use]
+    pub fn steps(&self) -> Vec<CommandStep<'_>> {
+        let account = &self.request.command.account;
+        let lanes = self.ruling.as_ref().map(|change| change.lanes(account)).unwrap_or_default();
+        if lanes.len() <= LANES_TOGETHER_MAX {
+            return vec![CommandStep { decided: self, lanes, last: true }];
+        }
+        // Beside the lanes stands a check that the command has no record yet.
+        let before = lanes.chunks(TRANSACTION_ITEMS_MAX - 1);
+        let mut steps: Vec<CommandStep<'_>> =
+            before.map(|lanes| CommandStep { decided: self, lanes: lanes.to_vec(), last: false }).collect();
+        steps.push(CommandStep { decided: self, lanes: Vec::new(), last: true });
+        steps
+    }
+}
+
+/// One transaction of a decided command. Each happens only if the command has no record yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandStep<'a> {
+    /// The command.
+    pub decided: &'a DecidedCommand<'a>,
+    /// The lanes that it changes.
+    pub lanes: Vec<LaneChange>,
+    /// Whether it is the last, which writes the record and changes the main item.
+    pub last: bool,
+}
+
+/// A command with its one durable answer, as read back from the `account-commands` table: immutable once written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedCommand {
+    /// What was asked for.
+    pub command: AccountCommand,
+    /// The answer.
+    pub verdict: CommandVerdict,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// The record that it answers.
+    pub source: Source,
+    /// The fingerprint that was stored with it, which says whether a later command of this id is the same one.
+    pub fingerprint: Fingerprint,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_order_are_the_contract() {
+        let table: Vec<&str> = Refusal::ALL.iter().map(|(_, name)| *name).collect();
+        expect_test::expect![[r#"
+            account_not_found
+            account_closed
+            account_exists
+            not_frozen
+            balance_not_zero
+            limit_below_balance"#]]
+        .assert_eq(&table.join("\n"));
+        assert!(Refusal::ALL.is_sorted_by(|a, b| a.0 < b.0), "the table is in the order of the variants");
+        for (refusal, name) in Refusal::ALL {
+            assert_eq!((refusal.name(), Refusal::from_name(name)), (name, Some(refusal)));
+        }
+    }
+
+    pub(super) fn command(account: &str, action: Action) -> AccountCommand {
+        AccountCommand {
+            id: CommandId::try_new("cmd-1").unwrap(),
+            account: AccountId::try_new(account).unwrap(),
+            action,
+            requested_at: None,
+        }
+    }
+
+    pub(super) fn actions() -> Vec<Action> {
+        let lanes = |count| CreditLanes::try_new(count).unwrap();
+        let laned = |currency: &str, overdraft_limit, count| {
+            let (currency, credit_lanes) = (Currency::try_new(currency).unwrap(), lanes(count));
+            Action::Open(Terms { currency, overdraft_limit, credit_lanes })
+        };
+        let open = |currency, overdraft_limit| laned(currency, overdraft_limit, 0);
+        vec![
+            open("EUR", OverdraftLimit::Limited(0)),
+            open("USD", OverdraftLimit::Limited(0)),
+            open("EUR", OverdraftLimit::Limited(1)),
+            open("EUR", OverdraftLimit::Unlimited),
+            laned("EUR", OverdraftLimit::Limited(0), 2),
+            Action::SetOverdraftLimit(OverdraftLimit::Limited(0)),
+            Action::SetOverdraftLimit(OverdraftLimit::Limited(1)),
+            Action::SetOverdraftLimit(OverdraftLimit::Unlimited),
+            Action::Freeze,
+            Action::Unfreeze,
+            Action::Close,
+            Action::AddLanes(lanes(1)),
+            Action::AddLanes(lanes(500)),
+        ]
+    }
+
+    /// The encoding is part of the stored data: if this fails, every command of yesterday looks like another one.
+    #[test]
+    fn the_fingerprint_never_changes() {
+        let shown: Vec<String> = [actions()[4], actions()[7], Action::Freeze, actions()[12]]
+            .map(|action| command("alice", action).fingerprint().to_string())
+            .into();
+        expect_test::expect![[r#"
+            4341e12b4ba7969ee5c653d6c0c6e9f315daae5fc887d25608b4a8c01b94baa3
+            a64fab1e862646d04af48d17107821bb3a78d45d2cb410250e449174dc3e18e3
+            ccfc7a85cfcc451cc83fd87ee78fde260325b8de9d7d59ec95ce2b368edb10f0
+            99372594b4af5a0d9421c885fa535f64c6357e3d465202ba0445f0087e6b4da9"#]]
+        .assert_eq(&shown.join("\n"));
+    }
+
+    #[test]
+    fn the_fingerprint_holds_account_command_and_parameters() {
+        let mut seen = std::collections::HashSet::new();
+        for action in actions() {
+            for account in ["alice", "alic"] {
+                assert!(seen.insert(command(account, action).fingerprint()), "{account} {action:?}");
+            }
+        }
+        let base = command("alice", Action::Freeze);
+        let later = AccountCommand { requested_at: Some(Timestamp::EPOCH), ..base.clone() };
+        assert_eq!(later.fingerprint(), base.fingerprint(), "a sender's retry may carry another time");
+        let other = AccountCommand { id: CommandId::try_new("cmd-2").unwrap(), ..base.clone() };
+        assert_eq!(other.fingerprint(), base.fingerprint(), "the id is the key, not the body");
+    }
+
+    #[test]
+    fn every_command_has_its_name() {
+        let mut names: Vec<&str> = actions().iter().map(Action::name).collect();
+        names.dedup();
+        assert_eq!(names, Action::NAMES);
+    }
+}

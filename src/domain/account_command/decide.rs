@@ -1,0 +1,121 @@
+//! The rules: what a command does to an account, or why it is refused.
+
+use super::{AccountCommand, Action, Change, LANES_TOGETHER_MAX, Refusal, Terms};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, Timestamp};
+
+/// Whether a command looks at the lanes of its account, and not at its main item alone.
+#[must_use]
+pub fn looks_at_lanes(action: Action, account: &Account) -> bool {
+    action == Action::Close && account.status != AccountStatus::Closed && !account.credit_lanes.is_none()
+}
+
+/// Decides a command on the account as it is. `lanes` are all lanes of the account where the command
+/// [looks at them](looks_at_lanes).
+///
+/// # Errors
+/// The first [`Refusal`] that holds.
+pub fn decide(
+    command: &AccountCommand,
+    account: Option<&Account>,
+    lanes: &[Lane],
+    now: Timestamp,
+) -> Result<Change, Refusal> {
+    let Some(account) = account else {
+        return match command.action {
+            Action::Open(terms) => Ok(Change::Open(opened(&command.account, terms, now))),
+            Action::SetOverdraftLimit(_) | Action::Freeze | Action::Unfreeze | Action::Close | Action::AddLanes(_) => {
+                Err(Refusal::AccountNotFound)
+            }
+        };
+    };
+    let status = account.status;
+    if status == AccountStatus::Closed {
+        return if command.action == Action::Close { Ok(Change::Nothing) } else { Err(Refusal::AccountClosed) };
+    }
+    let turn = |to| match to == status {
+        true => Change::Nothing,
+        false => Change::Status { from: status, to, lanes: account.credit_lanes, balances: None },
+    };
+    match command.action {
+        Action::Open(terms) => {
+            let as_wanted = status == AccountStatus::Open
+                && terms.currency == account.currency
+                && terms.overdraft_limit == account.overdraft_limit
+                // More may have been added since.
+                && terms.credit_lanes <= account.credit_lanes;
+            if as_wanted { Ok(Change::Nothing) } else { Err(Refusal::AccountExists) }
+        }
+        Action::Freeze => Ok(turn(AccountStatus::Frozen)),
+        Action::Unfreeze => Ok(turn(AccountStatus::Open)),
+        Action::Close => {
+            let in_steps = usize::from(account.credit_lanes.count()) > LANES_TOGETHER_MAX;
+            if in_steps && status != AccountStatus::Frozen {
+                return Err(Refusal::NotFrozen);
+            }
+            let balances: Vec<Balance> =
+                std::iter::once(account.balance).chain(lanes.iter().map(|lane| lane.balance)).collect();
+            let sum: i128 = balances.iter().map(|balance| i128::from(balance.minor_units())).sum();
+            if sum != 0 {
+                return Err(Refusal::BalanceNotZero);
+            }
+            let (from, to, lanes) = (status, AccountStatus::Closed, account.credit_lanes);
+            Ok(Change::Status { from, to, lanes, balances: Some(balances) })
+        }
+        Action::SetOverdraftLimit(to) if to == account.overdraft_limit => Ok(Change::Nothing),
+        // Nothing may ever stand below its limit, so whoever owes more must pay back first.
+        Action::SetOverdraftLimit(to) if !to.allows(account.balance) => Err(Refusal::LimitBelowBalance),
+        Action::SetOverdraftLimit(to) => Ok(Change::Limit { status, to }),
+        Action::AddLanes(lanes) if lanes <= account.credit_lanes => Ok(Change::Nothing),
+        Action::AddLanes(to) => Ok(Change::Lanes { account: account.clone(), to }),
+    }
+}
+
+fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
+    Account {
+        id: id.clone(),
+        currency: terms.currency,
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: terms.overdraft_limit,
+        version: 1,
+        opened_at: now,
+        credit_lanes: terms.credit_lanes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account_command::tests::{actions, command};
+    use crate::domain::{CreditLanes, Currency, OverdraftLimit};
+
+    /// Whatever is decided may happen at once, and then the same command finds its account as it wants it.
+    #[test]
+    fn a_change_may_happen_and_leaves_nothing_to_do() {
+        let now = Timestamp::EPOCH;
+        let decide = |command: &AccountCommand, account: Option<&Account>| decide(command, account, &[], now);
+        for status in AccountStatus::ALL {
+            for balance in [-2, -1, 0, 1] {
+                for overdraft_limit in
+                    [OverdraftLimit::Limited(0), OverdraftLimit::Limited(2), OverdraftLimit::Unlimited]
+                {
+                    let id = AccountId::try_new("alice").unwrap();
+                    let currency = Currency::try_new("EUR").unwrap();
+                    let terms = Terms { currency, overdraft_limit, credit_lanes: CreditLanes::NONE };
+                    let account = Account { status, balance: Balance::new(balance), ..opened(&id, terms, now) };
+                    for account in [Some(account), None] {
+                        for action in actions() {
+                            let command = command("alice", action);
+                            let Ok(change) = decide(&command, account.as_ref()) else { continue };
+                            assert!(change.may_happen(account.as_ref()), "{action:?} {account:?}");
+                            let after = change.applied_to(account.clone());
+                            assert_eq!(decide(&command, after.as_ref()), Ok(Change::Nothing), "{action:?}");
+                            let versions = [&account, &after].map(|account| account.as_ref().map_or(0, |a| a.version));
+                            assert_eq!(versions[1] - versions[0], u64::from(change != Change::Nothing));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The accounts table as one read showed it: accounts, lanes, and the keys of what can't be read.
+//!
+//! Each item is as it was at some moment of the read; two items need not be of one moment.
+
+use std::collections::BTreeMap;
+
+use super::Finding;
+use crate::domain::{Account, AccountId, Currency, Holding, Lane, LaneId};
+
+/// The accounts table as one read showed it.
+#[derive(Debug, Clone, Default)]
+pub struct Books {
+    accounts: BTreeMap<AccountId, Account>,
+    lanes: BTreeMap<LaneId, Lane>,
+    /// By key, what was expected.
+    unreadable: BTreeMap<String, String>,
+}
+
+impl Books {
+    /// Takes an account's main item.
+    pub fn account(&mut self, account: Account) {
+        self.accounts.insert(account.id.clone(), account);
+    }
+
+    /// Takes a lane.
+    pub fn lane(&mut self, lane: Lane) {
+        self.lanes.insert(lane.id.clone(), lane);
+    }
+
+    /// Takes the key of an item that can't be read, and what was expected of it.
+    pub fn unread(&mut self, key: String, expected: String) {
+        self.unreadable.insert(key, expected);
+    }
+
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = Finding> {
+        self.unreadable.iter().map(|(key, expected)| Finding::Unreadable {
+            table: "accounts",
+            key: key.clone(),
+            expected: expected.clone(),
+        })
+    }
+
+    /// Whether the account's main item or one of its lanes can't be read.
+    pub(super) fn is_partly_unreadable(&self, id: &AccountId) -> bool {
+        // `/` is the character before `0`, and no account's id holds it.
+        let lanes = format!("{id}/")..format!("{id}0");
+        self.unreadable.contains_key(id.as_str()) || self.unreadable.range(lanes).next().is_some()
+    }
+
+    pub(super) fn currency(&self, id: &AccountId) -> Option<Currency> {
+        self.accounts.get(id).map(|account| account.currency)
+    }
+
+    /// An account with the lanes that it counts and that are there.
+    pub(super) fn holding(&self, id: &AccountId) -> Option<Holding> {
+        let account = self.accounts.get(id)?.clone();
+        let lane = |lane| LaneId { account: id.clone(), lane };
+        let lanes = self.lanes.range(lane(0)..lane(account.credit_lanes.count())).map(|(_, lane)| lane.clone());
+        Some(Holding { lanes: lanes.collect(), account })
+    }
+
+    /// Lanes that no account counts. One of an account that can't be read may be counted.
+    pub(super) fn strays(&self) -> impl Iterator<Item = &Lane> {
+        let counts = |lane: &Lane| match self.accounts.get(&lane.id.account) {
+            Some(account) => lane.id.lane < account.credit_lanes.count(),
+            None => self.unreadable.contains_key(lane.id.account.as_str()),
+        };
+        self.lanes.values().filter(move |lane| !counts(lane))
+    }
+
+    /// Whether this very lane was a stray here already.
+    pub(super) fn is_stray(&self, lane: &Lane) -> bool {
+        let counted = self.accounts.get(&lane.id.account).is_some_and(|a| lane.id.lane < a.credit_lanes.count());
+        !counted && self.lanes.get(&lane.id) == Some(lane)
+    }
+
+    /// Per currency, what all balances sum to, in minor units.
+    pub(super) fn sums(&self) -> BTreeMap<Currency, i128> {
+        let accounts = self.accounts.values().map(|account| (account.currency, account.balance));
+        let lanes = self.lanes.values().map(|lane| (lane.currency, lane.balance));
+        let mut sums = BTreeMap::<Currency, i128>::new();
+        for (currency, balance) in accounts.chain(lanes) {
+            let sum = sums.entry(currency).or_default();
+            *sum = sum.saturating_add(balance.minor_units().into());
+        }
+        sums
+    }
+
+    /// Per currency, what the positive balances sum to, in minor units.
+    pub(super) fn circulation(&self) -> BTreeMap<Currency, i128> {
+        let mut sums = BTreeMap::<Currency, i128>::new();
+        for holding in self.accounts.keys().filter_map(|id| self.holding(id)) {
+            let sum = sums.entry(holding.account.currency).or_default();
+            *sum = sum.saturating_add(holding.balance().max(0));
+        }
+        sums
+    }
+}

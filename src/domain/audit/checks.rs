@@ -1,0 +1,73 @@
+//! The checks themselves, which both ways to audit share.
+
+use std::collections::BTreeMap;
+
+use super::Finding;
+use crate::domain::{Account, Currency, Holding, LaneId};
+
+/// What settled payments brought to an account and took from it, in minor units.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Postings {
+    credits: i128,
+    debits: i128,
+}
+
+impl Postings {
+    pub(super) fn add(&mut self, credit: i128, debit: i128) {
+        self.credits = self.credits.saturating_add(credit);
+        self.debits = self.debits.saturating_add(debit);
+    }
+
+    pub(super) fn net(self) -> i128 {
+        self.credits.saturating_sub(self.debits)
+    }
+
+    /// The least and the most that these make, with some of the payments that only a later read holds.
+    pub(super) fn range_to(self, later: Self) -> (i128, i128) {
+        let more = |later: i128, earlier: i128| later.saturating_sub(earlier).max(0);
+        let lowest = self.net().saturating_sub(more(later.debits, self.debits));
+        (lowest, self.net().saturating_add(more(later.credits, self.credits)))
+    }
+}
+
+/// The balance of the main item against the overdraft limit.
+pub(super) fn check_limit(account: &Account) -> Option<Finding> {
+    let found = account.balance.minor_units().into();
+    let lowest = account.overdraft_limit.lowest_balance().filter(|lowest| found < *lowest)?;
+    Some(Finding::BelowLimit { account: account.id.clone(), lowest, found })
+}
+
+/// An account's balance against the sum of its postings.
+pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Vec<Finding>) {
+    let (account, found) = (holding.account.id.clone(), holding.balance());
+    if expected != found {
+        findings.push(Finding::Balance { account, expected, found });
+    }
+}
+
+/// An account's lanes against the account.
+pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
+    let account = &holding.account;
+    for lane in &holding.lanes {
+        for (holds, expected) in [
+            (lane.currency == account.currency, "the currency of its account"),
+            (lane.status == account.status, "the status of its account"),
+            (lane.balance.minor_units() >= 0, "a balance not below zero"),
+        ] {
+            if !holds {
+                findings.push(Finding::Lane { lane: lane.id.clone(), expected });
+            }
+        }
+    }
+    for lane in account.credit_lanes.numbers() {
+        if !holding.lanes.iter().any(|held| held.id.lane == lane) {
+            findings.push(Finding::NoLane { lane: LaneId { account: account.id.clone(), lane } });
+        }
+    }
+}
+
+/// What all balances of each currency sum to.
+pub(super) fn check_sums(sums: BTreeMap<Currency, i128>, findings: &mut Vec<Finding>) {
+    let not_zero = sums.into_iter().filter(|(_, sum)| *sum != 0);
+    findings.extend(not_zero.map(|(currency, sum)| Finding::NotZero { currency, sum }));
+}

@@ -1,0 +1,167 @@
+//! What an audit can find, and how it says so.
+
+use std::fmt;
+
+use crate::domain::{AccountId, Currency, LaneId, PaymentId, Source};
+
+/// Something that doesn't add up. Amounts are in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The balances of a currency don't sum to zero.
+    NotZero {
+        /// The currency.
+        currency: Currency,
+        /// What they sum to.
+        sum: i128,
+    },
+    /// A balance isn't the sum of its settled postings.
+    Balance {
+        /// The account.
+        account: AccountId,
+        /// The sum of its postings.
+        expected: i128,
+        /// Its balance.
+        found: i128,
+    },
+    /// The balance of a busy account is not one that its payments can have made at that moment.
+    Range {
+        /// The account.
+        account: AccountId,
+        /// The least that they can have made.
+        lowest: i128,
+        /// The most.
+        highest: i128,
+        /// Its balance.
+        found: i128,
+    },
+    /// The balance of a main item is below its account's overdraft limit: lanes cover nothing until they are emptied.
+    BelowLimit {
+        /// The account.
+        account: AccountId,
+        /// The lowest balance it may have.
+        lowest: i128,
+        /// Its balance.
+        found: i128,
+    },
+    /// A lane is of another currency or status than its account, or below zero.
+    Lane {
+        /// The lane.
+        lane: LaneId,
+        /// What it isn't.
+        expected: &'static str,
+    },
+    /// An account counts a lane that isn't there.
+    NoLane {
+        /// The lane.
+        lane: LaneId,
+    },
+    /// A lane is there, and no account counts it.
+    StrayLane {
+        /// The lane.
+        lane: LaneId,
+        /// Its balance, which is part of no account's.
+        found: i128,
+    },
+    /// A settled payment names an account that isn't there.
+    NoAccount {
+        /// The payment.
+        payment: PaymentId,
+        /// The account.
+        account: AccountId,
+    },
+    /// A settled payment names an account of another currency.
+    Currency {
+        /// The payment.
+        payment: PaymentId,
+        /// The account.
+        account: AccountId,
+    },
+    /// An item is not one that this version can read.
+    Unreadable {
+        /// Of which table.
+        table: &'static str,
+        /// Its key, as far as it is text.
+        key: String,
+        /// The attribute that isn't as it must be, and what was expected.
+        expected: String,
+    },
+    /// A dead letter is not whole.
+    Letter {
+        /// The record that was set aside.
+        source: Source,
+        /// How many of its parts are there.
+        found: usize,
+        /// How many there must be; only the first part says.
+        expected: Option<usize>,
+    },
+}
+
+impl Finding {
+    /// The name of what was found, for alarms and searches: never reused, never renamed.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotZero { .. } => "not_zero",
+            Self::Balance { .. } => "balance",
+            Self::Range { .. } => "balance_range",
+            Self::BelowLimit { .. } => "below_limit",
+            Self::Lane { .. } => "lane",
+            Self::NoLane { .. } => "no_lane",
+            Self::StrayLane { .. } => "stray_lane",
+            Self::NoAccount { .. } => "no_account",
+            Self::Currency { .. } => "currency",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Letter { .. } => "dead_letter",
+        }
+    }
+
+    /// What is at fault, by its ids alone: no balance, no amount, no text that came from outside unescaped.
+    #[must_use]
+    pub fn at_fault(&self) -> String {
+        match self {
+            Self::NotZero { currency, .. } => format!("currency {currency}"),
+            Self::Balance { account, .. } | Self::Range { account, .. } | Self::BelowLimit { account, .. } => {
+                format!("account {account}")
+            }
+            Self::Lane { lane, .. } | Self::NoLane { lane } | Self::StrayLane { lane, .. } => format!("lane {lane}"),
+            Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
+                format!("payment {payment}, account {account}")
+            }
+            Self::Unreadable { table, key, .. } => format!("table {table}, key {key:?}"),
+            Self::Letter { source, .. } => format!("dead letter {source}"),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotZero { currency, sum } => write!(f, "the balances in {currency} sum to {sum}, not to 0"),
+            Self::Balance { account, expected, found } => {
+                write!(f, "account {account}: its settled payments make {expected}, its balance is {found}")
+            }
+            Self::Range { account, lowest, highest, found } => {
+                write!(f, "account {account}: its settled payments make {lowest} to {highest}, its balance is {found}")
+            }
+            Self::BelowLimit { account, lowest, found } => {
+                write!(f, "account {account}: its balance is {found}, and may not be below {lowest}")
+            }
+            Self::Lane { lane, expected } => write!(f, "lane {lane}: expected {expected}"),
+            Self::NoLane { lane } => write!(f, "lane {lane} does not exist, and its account counts it"),
+            Self::StrayLane { lane, found } => {
+                write!(f, "lane {lane} holds {found}, and no account counts it")
+            }
+            Self::NoAccount { payment, account } => {
+                write!(f, "payment {payment} is settled, and its account {account} does not exist")
+            }
+            Self::Currency { payment, account } => {
+                write!(f, "payment {payment} is settled, and its account {account} is of another currency")
+            }
+            Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key:?}: {expected}"),
+            Self::Letter { source, found, expected: Some(expected) } => {
+                write!(f, "dead letter {source} has {found} of its {expected} parts")
+            }
+            Self::Letter { source, expected: None, .. } => write!(f, "dead letter {source} lacks its first part"),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A statement: an account's postings, newest first, page by page.
+//!
+//! In: outcomes that name the account. Out: postings, signed; and a position from which the next page goes on.
+//!
+//! Order: by time of decision, newest first; where times are equal, by the list that a posting comes from (the debits,
+//! the credits, then each lane's credits), and within a list as the store keeps it, which is the same at every reading.
+//! So pages of any size, put together, are the whole: nothing twice, nothing left out.
+//!
+//! Limits: the store's lists follow the payments themselves by a moment, and a payment is committed a moment after it is
+//! decided. What becomes visible later than a reader has passed its place is not on that reader's pages.
+
+use std::fmt;
+
+use super::{AccountId, Amount, Outcome, PaymentId, Timestamp};
+
+/// Whether a posting takes from the account or gives to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The account pays.
+    Debit,
+    /// The account is paid.
+    Credit,
+}
+
+/// One side of a settled payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Which side of it.
+    pub side: Side,
+    /// How much.
+    pub amount: Amount,
+    /// The account on the other side.
+    pub counterparty: AccountId,
+    /// What the client wants both sides to read.
+    pub reference: Option<Box<str>>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+}
+
+impl Posting {
+    /// That side of an outcome; `None` if it was declined: it moved nothing.
+    #[must_use]
+    pub fn of(outcome: Outcome, side: Side) -> Option<Self> {
+        outcome.verdict.ok()?;
+        let payment = outcome.payment;
+        Some(Self {
+            payment: payment.id,
+            side,
+            amount: payment.amount,
+            counterparty: match side {
+                Side::Debit => payment.creditor,
+                Side::Credit => payment.debtor,
+            },
+            reference: payment.reference,
+            decided_at: outcome.decided_at,
+        })
+    }
+
+    /// What it adds to the balance, in minor units.
+    #[must_use]
+    pub fn signed(&self) -> i64 {
+        // An amount has at most 53 bits.
+        let amount = i64::try_from(self.amount.minor_units()).unwrap_or(i64::MAX);
+        match self.side {
+            Side::Debit => amount.saturating_neg(),
+            Side::Credit => amount,
+        }
+    }
+}
+
+/// A place in a statement: just behind one of its outcomes. Shown as `milliseconds/list/payment`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// When that outcome was decided.
+    pub decided_at: Timestamp,
+    /// Which list it stands in.
+    pub list: u16,
+    /// Its payment.
+    pub payment: PaymentId,
+}
+
+/// Why a text is no position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a position as a page of the statement gave it")]
+pub struct InvalidPosition;
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.decided_at.millis(), self.list, self.payment)
+    }
+}
+
+impl std::str::FromStr for Position {
+    type Err = InvalidPosition;
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let mut parts = text.splitn(3, '/');
+        let decided_at = parts.next().and_then(|millis| Timestamp::try_from_millis(millis.parse().ok()?).ok());
+        let list = parts.next().and_then(|list| list.parse().ok());
+        let payment = parts.next().and_then(|id| PaymentId::try_new(id).ok());
+        match (decided_at, list, payment) {
+            (Some(decided_at), Some(list), Some(payment)) => Ok(Self { decided_at, list, payment }),
+            _ => Err(InvalidPosition),
+        }
+    }
+}
+
+/// What part of a statement is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Nothing decided before this.
+    pub from: Option<Timestamp>,
+    /// Nothing decided at this or after it.
+    pub to: Option<Timestamp>,
+    /// Only what comes after this place.
+    pub after: Option<Position>,
+    /// At most this many postings, from 1 on.
+    pub limit: usize,
+}
+
+/// A part of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// Postings, newest first; perhaps fewer than were asked for, although there are more.
+    pub postings: Vec<Posting>,
+    /// Where the next page begins; `None` if there is none.
+    pub next: Option<Position>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_read_back() {
+        for text in ["1763805600123/0/pay-1", "-62135596800000/1025/a:b.c_D-9"] {
+            assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
+        }
+        for bad in ["", "1/2", "1/x/p", "x/0/p", "1/0/", "1/0/a b", "1/-1/p", "1/70000/p", "9223372036854775807/0/p"] {
+            assert_eq!(bad.parse::<Position>(), Err(InvalidPosition), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Applies a batch of account commands from Kafka: opens, freezes, unfreezes and closes accounts, and sets their limits.
+//!
+//! In: a Kafka event. Out: a batch response, once every record has its end: a recorded command, a replay, a dead letter,
+//! or a reported failure.
+//!
+//! Invariants: a record is acknowledged only if its command or its bytes are known to be stored. A refusal is an answer,
+//! not a failure. Commands of one account are applied in the order of the event.
+
+use lambda_runtime::LambdaEvent;
+
+use super::clock::{self, Deadlines};
+use super::records::Records;
+use super::tally::{Ends, Tally};
+use super::unfinished::Unfinished;
+use crate::domain::CommandRequest;
+use crate::domain::dead_letter::COMMAND_ID_REUSED;
+use crate::settle::Backoff;
+use crate::settle::commands::apply;
+use crate::store::AccountLedger;
+use crate::wire::account_command;
+use crate::wire::batch_response::BatchResponse;
+use crate::wire::kafka_event::KafkaEvent;
+
+/// Why a well-formed command is set aside: the reason, and what was expected.
+const ID_REUSED: (&str, &str) = (COMMAND_ID_REUSED, "command_id: expected an id that names no other command");
+
+/// Applies commands to a ledger's accounts.
+#[derive(Debug)]
+pub struct AccountProcessor<L> {
+    ledger: L,
+    partial_batch_response: bool,
+}
+
+impl<L: AccountLedger> AccountProcessor<L> {
+    /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
+    /// batch responses; if it doesn't, a list of failures would count as success.
+    pub fn new(ledger: L, partial_batch_response: bool) -> Self {
+        Self { ledger, partial_batch_response }
+    }
+
+    /// Applies the commands of one batch.
+    ///
+    /// # Errors
+    /// [`Unfinished`] if records are left over and no partial response was asked for, or if an element of the event
+    /// can't be named in one. Lambda then delivers the batch again.
+    pub async fn handle(&self, event: LambdaEvent<KafkaEvent>) -> Result<BatchResponse, Unfinished> {
+        let (event, context) = event.into_parts();
+        let deadlines = Deadlines::of(context.deadline);
+        let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
+
+        let request = |command, source| CommandRequest { command, source };
+        let (records, requests) = Records::decode(&event, account_command::decode, request);
+        let applied = apply(&self.ledger, &requests, deadlines.settle, clock::now, Backoff::new).await;
+        let aside = records.set_aside(&self.ledger, &applied.ends, ID_REUSED, deadlines.park).await;
+
+        let response = records.report(&applied.ends, &aside);
+        let fault = aside.parked.fault.as_ref().or(applied.fault.as_ref());
+        let ends = Ends::of_commands(&applied);
+        tally.finish(&ends, fault, &aside, response.failures.len(), self.ledger.usage());
+        records.answer(response, self.partial_batch_response)
+    }
+}

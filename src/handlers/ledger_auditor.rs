@@ -1,0 +1,86 @@
+//! Proves on a schedule that the ledger adds up, beside payments in flight. Never repairs.
+//!
+//! In: any event; only its deadline counts. Out: what it came to, as the answer, as a metric, and a line a finding.
+//!
+//! Invariant: lines and answer carry no balance, no amount and no reference. Unlike other handlers' lines, those of findings
+//! name accounts and payments by their ids: an alarm that named nothing would send a person to read the whole ledger. What
+//! the figures are is told by `giro audit`, to a person who may read the tables.
+
+use lambda_runtime::{Diagnostic, LambdaEvent};
+
+use super::clock::{self, Deadlines};
+use crate::audit::{Audited, Pace, READ_UNITS_PER_SECOND, audit};
+use crate::store::{StoreError, Survey};
+use crate::telemetry;
+use crate::wire::audit_result::{AnyEvent, AuditResult};
+
+/// How many findings get a line of their own: what one sees of them is what is wrong, and the metric counts the rest.
+const LINES_MAX: usize = 100;
+
+/// The store refuses to be read at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger can't be audited: {0}")]
+pub struct Refused(StoreError);
+
+/// What an alarm can read.
+impl From<Refused> for Diagnostic {
+    fn from(refused: Refused) -> Self {
+        Self { error_type: "Giro.Refused".into(), error_message: refused.to_string() }
+    }
+}
+
+/// Audits a ledger.
+#[derive(Debug)]
+pub struct LedgerAuditor<S> {
+    ledger: S,
+}
+
+impl<S: Survey> LedgerAuditor<S> {
+    /// An auditor of this ledger.
+    pub fn new(ledger: S) -> Self {
+        Self { ledger }
+    }
+
+    /// Audits once. What doesn't add up is an answer, not an error: Lambda would only ask again.
+    ///
+    /// # Errors
+    /// [`Refused`] if the store refuses to be read: it takes the request for none that it knows.
+    pub async fn handle(&self, event: LambdaEvent<AnyEvent>) -> Result<AuditResult, Refused> {
+        let deadlines = Deadlines::of(event.context.deadline);
+        let audited =
+            audit(&self.ledger, Pace::per_second(READ_UNITS_PER_SECOND), deadlines.settle).await.map_err(Refused)?;
+        let report = &audited.report;
+        for finding in report.findings.iter().take(LINES_MAX) {
+            tracing::error!(finding = finding.name(), at_fault = finding.at_fault(), "the ledger does not add up");
+        }
+        let result = result(&audited);
+        if let Some(stopped) = &audited.stopped {
+            tracing::warn!(stopped, "the audit did not come to its end");
+        }
+        tracing::info!(
+            request_id = event.context.request_id,
+            accounts = result.accounts,
+            settled = result.settled,
+            dead_letters = result.dead_letters,
+            undecided = result.undecided,
+            findings = result.findings,
+            looks = report.looks,
+            complete = result.complete,
+            read_milliunits = audited.read_milliunits,
+            "audit finished"
+        );
+        telemetry::metric(&result.metric(clock::now()));
+        Ok(result)
+    }
+}
+
+fn result(audited: &Audited) -> AuditResult {
+    AuditResult {
+        accounts: audited.report.accounts,
+        settled: audited.report.settled,
+        dead_letters: audited.letters,
+        undecided: audited.report.undecided,
+        findings: audited.report.count(),
+        complete: audited.stopped.is_none(),
+    }
+}

@@ -1,0 +1,155 @@
+//! The outbox's other end: publishes each payment's outcome from the stream of the `payments` table.
+//!
+//! In: a stream event. Out: a stream response, once the broker has acknowledged the outcome of each inserted payment.
+//!
+//! Invariants: a record of the stream is acknowledged only if its outcome is known to be published, so each outcome is
+//! published at least once; a shard's order is kept, since all from the first record that is missing comes again. The
+//! stream tells an item's changes in one shard, and a payment never changes, so the order matters to nobody else.
+//!
+//! An image that can't be read stops its shard there, as a corrupt item stops a partition: this version is older than
+//! the one that wrote, and the next deployment reads it. Meanwhile an error line says so at every attempt. The event source
+//! mapping must bound the record's age below the stream's 24 hours and have a destination for what it gives up, so that
+//! nothing is lost silently; the payment itself stays in its table.
+
+use std::time::{Duration, Instant};
+
+use lambda_runtime::LambdaEvent;
+use tokio::time::timeout_at;
+
+use super::clock::Deadlines;
+use super::unfinished::Unfinished;
+use crate::domain::Recorded;
+use crate::publish::{Publish, PublishError, Sending};
+use crate::wire::outcome;
+use crate::wire::stream_event::{Change, Image, StreamEvent, StreamRecord, StreamResponse};
+
+/// How long a record may take until its producer gives it up. Under the function's time-out (60 seconds in the template),
+/// so that an invocation can always say what is missing; above what a broker's change of leader takes.
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What reads a payment's item, or says what was expected of it.
+pub type ReadPayment = fn(&Image) -> Result<Recorded, String>;
+
+/// Publishes outcomes.
+#[derive(Debug)]
+pub struct OutcomePublisher<P> {
+    producer: P,
+    topic: String,
+    read_payment: ReadPayment,
+}
+
+/// Why a record of the stream is not published.
+#[derive(Debug, thiserror::Error)]
+enum Missing {
+    #[error("an inserted item can't be read: {0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error("no time is left for the broker to acknowledge a record")]
+    Deadline,
+}
+
+/// A record's way so far.
+enum Handed {
+    /// It tells no new payment.
+    Nothing,
+    /// Its outcome is on its way.
+    Sending(Sending),
+    /// It stops here.
+    Missing(Missing),
+}
+
+impl<P: Publish> OutcomePublisher<P> {
+    /// A publisher to this topic. `read_payment` reads the stream's items.
+    pub fn new(producer: P, topic: String, read_payment: ReadPayment) -> Self {
+        Self { producer, topic, read_payment }
+    }
+
+    /// Publishes the outcomes of one batch.
+    ///
+    /// # Errors
+    /// [`Unfinished::Unplaced`] if an element of the event can't be named in a response. Lambda then delivers the batch
+    /// again.
+    pub async fn handle(&self, event: LambdaEvent<StreamEvent>) -> Result<StreamResponse, Unfinished> {
+        let (event, context) = event.into_parts();
+        let started = Instant::now();
+        let deadline = Deadlines::of(context.deadline).park;
+
+        // All are handed over before the first is waited for, so that the producer can send them together.
+        let mut handed = Vec::with_capacity(event.records.len());
+        for record in &event.records {
+            let next = timeout_at(deadline, self.hand_over(record)).await;
+            handed.push(next.unwrap_or(Handed::Missing(Missing::Deadline)));
+            if matches!(handed.last(), Some(Handed::Missing(_))) {
+                break;
+            }
+        }
+        let (mut published, mut ignored) = (0_usize, 0_usize);
+        let mut missing = None;
+        for (record, handed) in event.records.iter().zip(handed) {
+            let end = match handed {
+                Handed::Nothing => {
+                    ignored = ignored.saturating_add(1);
+                    continue;
+                }
+                Handed::Missing(missing) => Err(missing),
+                Handed::Sending(sending) => match timeout_at(deadline, sending.placed()).await {
+                    Ok(placed) => placed.map_err(Missing::Publish),
+                    Err(_) => Err(Missing::Deadline),
+                },
+            };
+            match end {
+                Ok(_) => published = published.saturating_add(1),
+                Err(why) => {
+                    missing = Some((record, why));
+                    break;
+                }
+            }
+        }
+        let fault = missing.as_ref().map(|(_, why)| why);
+        if let Some(Missing::Unreadable(_)) = fault {
+            tracing::error!(
+                request_id = context.request_id,
+                fault = fault.map(tracing::field::display),
+                "shard stopped"
+            );
+        }
+        tracing::info!(
+            request_id = context.request_id,
+            first = event.records.first().map(|record| record.sequence_number.as_str()),
+            last = event.records.last().map(|record| record.sequence_number.as_str()),
+            records = event.records.len(),
+            published,
+            ignored,
+            unfinished = event.records.len().saturating_sub(published).saturating_sub(ignored),
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            fault = fault.map(tracing::field::display),
+            "outcomes published"
+        );
+        if let Some(first) = event.unplaced.first() {
+            return Err(Unfinished::Unplaced { count: event.unplaced.len(), first: first.clone() });
+        }
+        Ok(missing.map(|(record, _)| StreamResponse::from_record_on(record)).unwrap_or_default())
+    }
+
+    async fn hand_over(&self, record: &StreamRecord) -> Handed {
+        let image = match &record.change {
+            Change::Inserted(image) => image,
+            Change::Other(what) => {
+                // A payment is immutable: somebody else has written to the table.
+                tracing::warn!(sequence_number = record.sequence_number, what, "a payment's item was touched");
+                return Handed::Nothing;
+            }
+            Change::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
+        };
+        let outcome = match (self.read_payment)(image) {
+            Ok(recorded) => recorded.outcome,
+            Err(expected) => return Handed::Missing(Missing::Unreadable(expected)),
+        };
+        let key = outcome.payment.id.as_str().as_bytes();
+        match self.producer.send(&self.topic, Some(key), Some(outcome::encode(&outcome).as_bytes()), &[]).await {
+            Ok(sending) => Handed::Sending(sending),
+            Err(error) => Handed::Missing(Missing::Publish(error)),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What the HTTP API tells: payments, accounts, statements.
+//!
+//! In: ids and parameters as they came. Out: a response, or the problem as one. An id that can't be one names nothing,
+//! so it is not found.
+
+use super::payment_api::{json, unavailable};
+use crate::domain::statement::Ask;
+use crate::domain::{AccountId, Fingerprint, Holding, PaymentId, Timestamp};
+use crate::store::{Inspect, Statements, StoreError};
+use crate::wire::http::Response;
+use crate::wire::problem::Problem;
+use crate::wire::resource;
+
+/// How many postings a page has at the most, and if nothing is said. A posting takes up to 1 KB of JSON.
+pub const PAGE_POSTINGS_MAX: usize = 500;
+/// See [`PAGE_POSTINGS_MAX`].
+pub const PAGE_POSTINGS: usize = 50;
+
+/// The parameters of a query, decoded.
+type Query = [(String, String)];
+
+/// A payment's outcome. With `fingerprint`, only if it answers the request of that fingerprint.
+pub(super) async fn payment<S: Inspect>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
+    let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
+    let fingerprint = parameter(query, "fingerprint", digits)?;
+    let not_found = || Problem::PaymentNotFound.response("It may still be on its way.");
+    let id = PaymentId::try_new(id).map_err(|_| not_found())?;
+    let recorded = store.payment(&id).await.map_err(fault)?.ok_or_else(not_found)?;
+    if fingerprint.is_some_and(|asked| asked != recorded.fingerprint) {
+        return Err(reused());
+    }
+    Ok(json(200, resource::payment(&recorded)))
+}
+
+/// An account with its balance.
+pub(super) async fn account<S: Inspect>(store: &S, id: &str) -> Result<Response, Response> {
+    Ok(json(200, resource::account(&holding(store, id).await?)))
+}
+
+/// A page of an account's statement.
+pub(super) async fn statement<S: Inspect + Statements>(
+    store: &S,
+    id: &str,
+    query: &Query,
+) -> Result<Response, Response> {
+    let limit = |text: &str| {
+        let limit = text.parse().ok().filter(|limit| (1..=PAGE_POSTINGS_MAX).contains(limit));
+        limit.ok_or_else(|| format!("expected a whole number, 1 to {PAGE_POSTINGS_MAX}"))
+    };
+    let ask = Ask {
+        from: parameter(query, "from", Timestamp::parse)?,
+        to: parameter(query, "to", Timestamp::parse)?,
+        limit: parameter(query, "limit", limit)?.unwrap_or(PAGE_POSTINGS),
+        after: parameter(query, "cursor", resource::position)?,
+    };
+    let account = holding(store, id).await?.account;
+    let page = store.statement(&account.id, account.credit_lanes, &ask).await.map_err(fault)?;
+    Ok(json(200, resource::statement(&account.id, account.currency, &page)))
+}
+
+/// The id has its outcome, and it answers another request.
+pub(super) fn reused() -> Response {
+    Problem::PaymentIdReused.response("The outcome of this payment id answers a request with another body.")
+}
+
+async fn holding<S: Inspect>(store: &S, id: &str) -> Result<Holding, Response> {
+    let not_found = || Problem::AccountNotFound.response("No account has this id.");
+    let id = AccountId::try_new(id).map_err(|_| not_found())?;
+    store.account(&id).await.map_err(fault)?.ok_or_else(not_found)
+}
+
+/// A parameter that may be given once.
+fn parameter<T, E: std::fmt::Display>(
+    query: &Query,
+    name: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, Response> {
+    let invalid = |expected: &dyn std::fmt::Display| Problem::InvalidParameter.response(&format!("{name}: {expected}"));
+    let mut given = query.iter().filter(|(known, _)| known == name);
+    let Some((_, value)) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(invalid(&"expected once"));
+    }
+    read(value).map(Some).map_err(|expected| invalid(&expected))
+}
+
+fn fault(fault: StoreError) -> Response {
+    match fault {
+        StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_) => {
+            tracing::warn!(%fault, "the store can't be read");
+            unavailable("Nothing was changed.")
+        }
+        StoreError::Corrupt(_) => {
+            tracing::error!(%fault, "the store can't be read");
+            Problem::Internal.response("Asking again won't help.")
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What every handler of a Kafka batch does around its own work: read each record, set aside what is no request, answer
+//! for the rest.
+//!
+//! In: the event, a reader of values, then the end of each request. Out: requests, dead letters, the batch response.
+//!
+//! Invariants: a record is acknowledged only if its end or its bytes are known to be stored. A bad record is none of its
+//! neighbours' business. Each partition is reported from its first unfinished record on.
+
+use tokio::time::Instant;
+
+use super::clock;
+use super::unfinished::Unfinished;
+use crate::domain::{DeadLetter, Source};
+use crate::settle::park::{Parked, park};
+use crate::settle::{Backoff, End};
+use crate::store::Ledger;
+use crate::wire::batch_response::BatchResponse;
+use crate::wire::fields::Malformed;
+use crate::wire::kafka_event::{KafkaEvent, Payload, Record};
+
+/// The records of an event, and what each turned out to be: a request, by its index among them, or none.
+#[derive(Debug)]
+pub struct Records<'e> {
+    event: &'e KafkaEvent,
+    records: Vec<&'e Record>,
+    decoded: Vec<Result<usize, Malformed>>,
+}
+
+/// What came of setting records aside.
+#[derive(Debug)]
+pub struct Aside {
+    /// How many records were to be set aside.
+    pub count: usize,
+    /// Which are not known to be.
+    pub parked: Parked,
+}
+
+impl<'e> Records<'e> {
+    /// Reads each record by itself. Requests come in the order of the records, made by `request` of what was read and
+    /// where it stood.
+    pub fn decode<T, R>(
+        event: &'e KafkaEvent,
+        read: impl Fn(&Payload) -> Result<T, Malformed>,
+        request: impl Fn(T, Source) -> R,
+    ) -> (Self, Vec<R>) {
+        let records: Vec<&Record> = event.partitions.iter().flat_map(|partition| &partition.records).collect();
+        let mut requests = Vec::with_capacity(records.len());
+        let mut decoded = Vec::with_capacity(records.len());
+        for record in &records {
+            decoded.push(read(&record.value).map(|value| {
+                requests.push(request(value, record.source.clone()));
+                requests.len().saturating_sub(1)
+            }));
+        }
+        (Self { event, records, decoded }, requests)
+    }
+
+    /// Sets aside every record that is no request, or whose request reuses an id: then with `id_reused` as reason and
+    /// detail.
+    pub async fn set_aside<L: Ledger, V>(
+        &self,
+        ledger: &L,
+        ends: &[End<V>],
+        id_reused: (&str, &str),
+        until: Instant,
+    ) -> Aside {
+        let is_dead_letter = |ix: &usize| match &self.decoded[*ix] {
+            Err(_) => true,
+            Ok(request) => matches!(ends[*request], End::IdReused),
+        };
+        let letter = |ix: usize| -> DeadLetter {
+            let (reason, detail) = match &self.decoded[ix] {
+                Err(malformed) => (malformed.name(), malformed.to_string()),
+                Ok(_) => (id_reused.0, id_reused.1.to_owned()),
+            };
+            self.records[ix].dead_letter(reason, detail, clock::now())
+        };
+        let aside: Vec<usize> = (0..self.records.len()).filter(is_dead_letter).collect();
+        Aside { count: aside.len(), parked: park(ledger, &aside, letter, until, Backoff::new()).await }
+    }
+
+    /// The response: each partition from its first unfinished record on.
+    pub fn report<V>(&self, ends: &[End<V>], aside: &Aside) -> BatchResponse {
+        let unfinished = |ix: usize| match &self.decoded[ix] {
+            Ok(request) if matches!(ends[*request], End::Unfinished) => true,
+            Ok(_) | Err(_) => aside.parked.left.binary_search(&ix).is_ok(),
+        };
+        let mut response = BatchResponse::default();
+        let mut start: usize = 0;
+        for partition in &self.event.partitions {
+            let end = start.saturating_add(partition.records.len());
+            if let Some(first) = (start..end).find(|&ix| unfinished(ix)) {
+                response.report_from(partition, first.saturating_sub(start));
+            }
+            start = end;
+        }
+        response
+    }
+
+    /// The response as Lambda will understand it. `partial_batch_response` says whether the event source mapping asks for
+    /// partial batch responses; if it doesn't, a list of failures would count as success.
+    ///
+    /// # Errors
+    /// [`Unfinished`] if an element of the event can't be named in a response, or if records are left over and no partial
+    /// response was asked for. Lambda then delivers the batch again.
+    pub fn answer(&self, response: BatchResponse, partial_batch_response: bool) -> Result<BatchResponse, Unfinished> {
+        let mut unplaced = self.event.partitions.iter().flat_map(|partition| &partition.unplaced);
+        if let Some(first) = unplaced.next() {
+            return Err(Unfinished::Unplaced { count: unplaced.count().saturating_add(1), first: first.clone() });
+        }
+        if !partial_batch_response && !response.failures.is_empty() {
+            return Err(Unfinished::Records(response.failures.len()));
+        }
+        Ok(response)
+    }
+}

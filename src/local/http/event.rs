@@ -1,0 +1,246 @@
+//! A request as the event that API Gateway delivers, and a function's response as an answer. Pure.
+//!
+//! Payload format 2.0. A body goes as text where its type says that it is text, else in base64, as API Gateway does.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::route::Found;
+
+/// Writes the event of a request.
+pub(super) fn encode(head: &Parts, body: &[u8], found: &Found<'_>) -> String {
+    let mut headers: BTreeMap<&str, String> = BTreeMap::new();
+    let mut cookies = Vec::new();
+    for (name, value) in &head.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if name == header::COOKIE {
+            cookies.extend(value.split("; ").map(str::to_owned));
+            continue;
+        }
+        join(headers.entry(name.as_str()).or_default(), &value);
+    }
+    let query = head.uri.query().unwrap_or_default();
+    let mut parameters: BTreeMap<String, String> = BTreeMap::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = percent_decode(value, true);
+        join(parameters.entry(percent_decode(name, true)).or_default(), &value);
+    }
+    let variables: BTreeMap<&str, &str> = found.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let now = time::OffsetDateTime::now_utc();
+    let text = std::str::from_utf8(body).ok().filter(|_| is_text(head));
+    let method = head.method.as_str();
+    let path = head.uri.path();
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": found.key,
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "local",
+            "domainName": headers.get("host").map_or("127.0.0.1", String::as_str),
+            "domainPrefix": "local",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": headers.get("user-agent").map_or("", String::as_str),
+            },
+            "requestId": format!("{:016x}", fastrand::u64(..)),
+            "routeKey": found.key,
+            "stage": "$default",
+            "time": log_time(now),
+            "timeEpoch": i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
+        },
+        "isBase64Encoded": text.is_none() && !body.is_empty(),
+    });
+    let mut put = |name: &str, value: Value| event.as_object_mut().map(|event| event.insert(name.to_owned(), value));
+    if !cookies.is_empty() {
+        put("cookies", Value::from(cookies));
+    }
+    if !parameters.is_empty() {
+        put("queryStringParameters", json!(parameters));
+    }
+    if !variables.is_empty() {
+        put("pathParameters", json!(variables));
+    }
+    if !body.is_empty() {
+        put("body", Value::from(text.map_or_else(|| STANDARD.encode(body), str::to_owned)));
+    }
+    event.to_string()
+}
+
+/// A name that comes again has its values in a row.
+fn join(all: &mut String, value: &str) {
+    if !all.is_empty() {
+        all.push(',');
+    }
+    all.push_str(value);
+}
+
+fn is_text(head: &Parts) -> bool {
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind.starts_with("text/")
+        || matches!(kind.as_str(), "application/json" | "application/xml" | "application/javascript")
+        || kind.ends_with("+json")
+}
+
+/// `22/Nov/2026:10:00:00 +0000`
+fn log_time(now: time::OffsetDateTime) -> String {
+    let month: String = now.month().to_string().chars().take(3).collect();
+    let (hour, minute, second) = now.to_hms();
+    format!("{:02}/{month}/{}:{hour:02}:{minute:02}:{second:02} +0000", now.day(), now.year())
+}
+
+/// Takes `%xx` for a byte, and in a query `+` for a space; what is neither stays as it is.
+pub(super) fn percent_decode(text: &str, in_query: bool) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        rest = after;
+        match (byte, hex) {
+            (b'%', Some(decoded)) => {
+                bytes.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            (b'+', _) if in_query => bytes.push(b' '),
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    status_code: u16,
+    #[serde(default)]
+    headers: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    cookies: Option<Vec<String>>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: Option<bool>,
+}
+
+/// Reads a function's response: one with a status code is an answer, any other is the body of one.
+///
+/// # Errors
+/// What was expected.
+pub(super) fn decode(response: &[u8]) -> Result<Response<Body>, String> {
+    let value: Value = serde_json::from_slice(response).map_err(|error| format!("expected JSON: {error}"))?;
+    if value.get("statusCode").is_none() {
+        let mut answer = Response::new(Body::from(value.to_string()));
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return Ok(answer);
+    }
+    let reply: Reply = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let status = StatusCode::from_u16(reply.status_code).map_err(|_| "expected a status code from 100 on")?;
+    let body = match (reply.body, reply.is_base64_encoded) {
+        (None, _) => Vec::new(),
+        (Some(text), Some(true)) => STANDARD.decode(text).map_err(|_| "expected a body in base64")?,
+        (Some(text), _) => text.into_bytes(),
+    };
+    let mut answer = Response::new(Body::from(body));
+    *answer.status_mut() = status;
+    for (name, value) in reply.headers.unwrap_or_default() {
+        // Numbers and flags as they are written.
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let name = HeaderName::try_from(&name).map_err(|_| format!("expected a header's name, got {name}"))?;
+        let text = HeaderValue::try_from(text).map_err(|_| format!("expected text in the header {name}"))?;
+        // The length is that of the body that goes out.
+        if name != header::CONTENT_LENGTH {
+            answer.headers_mut().insert(name, text);
+        }
+    }
+    let kind = answer.headers_mut().entry(header::CONTENT_TYPE);
+    kind.or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));
+    for cookie in reply.cookies.unwrap_or_default() {
+        let cookie = HeaderValue::try_from(cookie).map_err(|_| "expected text in a cookie")?;
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(request: axum::http::request::Builder, body: &[u8]) -> Value {
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let found = Found { key: "GET /p/{id}", function: "f", variables: vec![("id", "7".into())] };
+        let mut event: Value = serde_json::from_str(&encode(&head, body, &found)).unwrap();
+        event["requestContext"].as_object_mut().unwrap().retain(|name, _| name == "http" || name == "stage");
+        event
+    }
+
+    fn request() -> axum::http::request::Builder {
+        axum::http::Request::builder().method("POST").uri("/p/7?a=1&b=x%20y+z&a=2")
+    }
+
+    #[test]
+    fn a_request_has_the_shape_that_api_gateway_delivers() {
+        let request = request()
+            .header("X-Two", "1")
+            .header("x-two", "2")
+            .header("Cookie", "a=b; c=d")
+            .header("Content-Type", "application/json; charset=utf-8");
+        expect_test::expect![[r#"{"body":"{\"x\":1}","cookies":["a=b","c=d"],"headers":{"content-type":"application/json; charset=utf-8","x-two":"1,2"},"isBase64Encoded":false,"pathParameters":{"id":"7"},"queryStringParameters":{"a":"1,2","b":"x y z"},"rawPath":"/p/7","rawQueryString":"a=1&b=x%20y+z&a=2","requestContext":{"http":{"method":"POST","path":"/p/7","protocol":"HTTP/1.1","sourceIp":"127.0.0.1","userAgent":""},"stage":"$default"},"routeKey":"GET /p/{id}","version":"2.0"}"#]]
+        .assert_eq(&event(request, br#"{"x":1}"#).to_string());
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_goes_in_base64() {
+        let with = |kind: &str, body: &[u8]| {
+            let event = event(request().header("Content-Type", kind), body);
+            (event["body"].clone(), event["isBase64Encoded"].clone())
+        };
+        assert_eq!(with("text/plain", b"ab"), ("ab".into(), false.into()));
+        assert_eq!(with("application/problem+json", b"ab"), ("ab".into(), false.into()));
+        assert_eq!(with("application/octet-stream", b"ab"), ("YWI=".into(), true.into()));
+        assert_eq!(with("application/json", b"\xff"), ("/w==".into(), true.into()));
+        assert_eq!(with("application/json", b""), (Value::Null, false.into()));
+    }
+
+    fn check(response: &str, expected: &expect_test::Expect) {
+        let answer = match decode(response.as_bytes()) {
+            Err(fault) => format!("fault: {fault}"),
+            Ok(answer) => format!("{} {:?}", answer.status().as_u16(), answer.headers()),
+        };
+        expected.assert_eq(&answer);
+    }
+
+    #[test]
+    fn a_response_becomes_an_answer() {
+        check(
+            r#"{"statusCode":202,"headers":{"Location":"/p/7","n":3,"content-length":"9"},"cookies":["a=1","b=2"],"body":"{}"}"#,
+            &expect_test::expect![[
+                r#"202 {"location": "/p/7", "n": "3", "content-type": "text/plain; charset=utf-8", "set-cookie": "a=1", "set-cookie": "b=2"}"#
+            ]],
+        );
+        check(r#"{"hello":1}"#, &expect_test::expect![[r#"200 {"content-type": "application/json"}"#]]);
+        check("nonsense", &expect_test::expect!["fault: expected JSON: expected ident at line 1 column 2"]);
+        check(r#"{"statusCode":9}"#, &expect_test::expect!["fault: expected a status code from 100 on"]);
+        check(
+            r#"{"statusCode":200,"isBase64Encoded":true,"body":"?"}"#,
+            &expect_test::expect!["fault: expected a body in base64"],
+        );
+        check(
+            r#"{"statusCode":200,"headers":{"a b":"c"}}"#,
+            &expect_test::expect!["fault: expected a header's name, got a b"],
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Records of a table's stream as the JSON that Lambda delivers. Pure.
+//!
+//! In: records as the stream tells them. Out: the payload of an invocation, in AWS's shapes.
+
+use aws_sdk_dynamodbstreams::types::{AttributeValue, Record};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::delivery::Delivered;
+
+/// A record of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct StreamRecord {
+    pub(super) sequence_number: String,
+    timestamp_ms: Option<i64>,
+    /// As it is delivered.
+    json: String,
+}
+
+impl Delivered for StreamRecord {
+    // A shard is one sequence.
+    fn partition(&self) -> i32 {
+        0
+    }
+
+    fn timestamp_ms(&self) -> Option<i64> {
+        self.timestamp_ms
+    }
+}
+
+impl StreamRecord {
+    /// Reads a record; none if it has no sequence number, which no stream sends.
+    pub(super) fn read(record: &Record, stream_arn: &str) -> Option<Self> {
+        let change = record.dynamodb()?;
+        let sequence_number = change.sequence_number()?.to_owned();
+        let seconds = change.approximate_creation_date_time().map(aws_sdk_dynamodbstreams::primitives::DateTime::secs);
+        let mut dynamodb = Map::new();
+        let mut put = |name: &str, value: Option<Value>| value.map(|value| dynamodb.insert(name.to_owned(), value));
+        put("ApproximateCreationDateTime", seconds.map(Value::from));
+        put("Keys", change.keys().map(image));
+        put("NewImage", change.new_image().map(image));
+        put("OldImage", change.old_image().map(image));
+        put("SequenceNumber", Some(Value::from(sequence_number.as_str())));
+        put("SizeBytes", change.size_bytes().map(Value::from));
+        put("StreamViewType", change.stream_view_type().map(|view| Value::from(view.as_str())));
+        let json = json!({
+            "eventID": record.event_id(),
+            "eventName": record.event_name().map(aws_sdk_dynamodbstreams::types::OperationType::as_str),
+            "eventVersion": record.event_version(),
+            "eventSource": "aws:dynamodb",
+            "awsRegion": record.aws_region(),
+            "dynamodb": dynamodb,
+            "eventSourceARN": stream_arn,
+        });
+        let timestamp_ms = seconds.map(|seconds| seconds.saturating_mul(1000));
+        Some(Self { sequence_number, timestamp_ms, json: json.to_string() })
+    }
+
+    /// The bytes that it takes in an event.
+    pub(super) fn encoded_bytes(&self) -> usize {
+        self.json.len().saturating_add(1)
+    }
+}
+
+/// Writes the event of a batch.
+pub(super) fn encode(batch: &[StreamRecord]) -> String {
+    let records: Vec<&str> = batch.iter().map(|record| record.json.as_str()).collect();
+    format!("{{\"Records\":[{}]}}", records.join(","))
+}
+
+fn image(image: &std::collections::HashMap<String, AttributeValue>) -> Value {
+    Value::Object(image.iter().map(|(name, value)| (name.clone(), attribute(value))).collect())
+}
+
+/// An attribute in DynamoDB's own JSON, bytes in base64.
+fn attribute(value: &AttributeValue) -> Value {
+    let base64 = |bytes: &aws_sdk_dynamodbstreams::primitives::Blob| STANDARD.encode(bytes);
+    if let Ok(text) = value.as_s() {
+        json!({ "S": text })
+    } else if let Ok(digits) = value.as_n() {
+        json!({ "N": digits })
+    } else if let Ok(bytes) = value.as_b() {
+        json!({ "B": base64(bytes) })
+    } else if let Ok(flag) = value.as_bool() {
+        json!({ "BOOL": flag })
+    } else if let Ok(entries) = value.as_m() {
+        json!({ "M": image(entries) })
+    } else if let Ok(items) = value.as_l() {
+        json!({ "L": items.iter().map(attribute).collect::<Vec<_>>() })
+    } else if let Ok(texts) = value.as_ss() {
+        json!({ "SS": texts })
+    } else if let Ok(numbers) = value.as_ns() {
+        json!({ "NS": numbers })
+    } else if let Ok(all) = value.as_bs() {
+        json!({ "BS": all.iter().map(base64).collect::<Vec<_>>() })
+    } else {
+        json!({ "NULL": true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodbstreams::primitives::{Blob, DateTime};
+    use aws_sdk_dynamodbstreams::types::{OperationType, StreamRecord as Change, StreamViewType};
+
+    use super::*;
+
+    #[test]
+    fn a_record_has_the_shape_that_lambda_delivers() {
+        let list = AttributeValue::L(vec![AttributeValue::Bool(true), AttributeValue::Null(true)]);
+        let change = Change::builder()
+            .approximate_creation_date_time(DateTime::from_secs(1_700_000_000))
+            .keys("payment_id", AttributeValue::S("p1".into()))
+            .new_image("amount", AttributeValue::N("5".into()))
+            .new_image("b", AttributeValue::B(Blob::new(*b"ab")))
+            .new_image("l", list)
+            .sequence_number("100000000000000000001")
+            .size_bytes(26)
+            .stream_view_type(StreamViewType::NewImage)
+            .build();
+        let record = Record::builder().event_id("e1").event_name(OperationType::Insert).dynamodb(change).build();
+        let record = StreamRecord::read(&record, "arn:s").unwrap();
+        assert_eq!(record.timestamp_ms(), Some(1_700_000_000_000));
+        let event: Value = serde_json::from_str(&encode(&[record.clone(), record])).unwrap();
+        assert_eq!(event["Records"].as_array().unwrap().len(), 2);
+        expect_test::expect![[r#"{"awsRegion":null,"dynamodb":{"ApproximateCreationDateTime":1700000000,"Keys":{"payment_id":{"S":"p1"}},"NewImage":{"amount":{"N":"5"},"b":{"B":"YWI="},"l":{"L":[{"BOOL":true},{"NULL":true}]}},"SequenceNumber":"100000000000000000001","SizeBytes":26,"StreamViewType":"NEW_IMAGE"},"eventID":"e1","eventName":"INSERT","eventSource":"aws:dynamodb","eventSourceARN":"arn:s","eventVersion":null}"#]]
+        .assert_eq(&event["Records"][1].to_string());
+    }
+}

@@ -1,0 +1,78 @@
+//! The engines in the middle, started here or elsewhere.
+
+use std::path::Path;
+
+use crate::local::apache_kafka::ApacheKafka;
+use crate::local::dynamodb::EmbeddedDynamoDb;
+use crate::local::kafka::{EmbeddedKafka, NewTopic, create_topics};
+use crate::local::template::Topic;
+
+use super::options::{DynamoDbEngine, KafkaEngine};
+
+/// A Kafka that answers.
+#[derive(Debug)]
+pub(super) enum RunningKafka {
+    Embedded(EmbeddedKafka),
+    Apache(ApacheKafka),
+    External(String),
+}
+
+impl RunningKafka {
+    pub(super) async fn start(engine: &KafkaEngine, topics: &[Topic]) -> anyhow::Result<Self> {
+        let topics: Vec<NewTopic> = topics.iter().map(on_one_broker).collect();
+        match engine {
+            KafkaEngine::Embedded => Ok(Self::Embedded(EmbeddedKafka::start(&topics).await?)),
+            KafkaEngine::Apache => {
+                let kafka = ApacheKafka::start().await?;
+                create_topics(kafka.bootstrap_servers(), &topics).await?;
+                Ok(Self::Apache(kafka))
+            }
+            KafkaEngine::External(bootstrap_servers) => {
+                create_topics(bootstrap_servers, &topics).await?;
+                Ok(Self::External(bootstrap_servers.clone()))
+            }
+        }
+    }
+
+    pub(super) fn bootstrap_servers(&self) -> &str {
+        match self {
+            Self::Embedded(kafka) => kafka.bootstrap_servers(),
+            Self::Apache(kafka) => kafka.bootstrap_servers(),
+            Self::External(bootstrap_servers) => bootstrap_servers,
+        }
+    }
+
+    pub(super) async fn stop(self) {
+        match self {
+            Self::Apache(kafka) => kafka.stop().await,
+            Self::Embedded(_) | Self::External(_) => {}
+        }
+    }
+}
+
+/// A topic as a broker of unknown size takes it: replicas are its owners' choice, and so is how many must be in sync.
+fn on_one_broker(topic: &Topic) -> NewTopic {
+    let mut config = topic.config.clone();
+    config.remove("min.insync.replicas");
+    NewTopic { name: topic.name.clone(), partitions: topic.partitions, replication: None, config }
+}
+
+/// Starts the embedded DynamoDB if it is asked for; says where DynamoDB is.
+pub(super) fn start_dynamodb(engine: &DynamoDbEngine) -> anyhow::Result<(Option<EmbeddedDynamoDb>, String)> {
+    match engine {
+        DynamoDbEngine::Embedded { data } => {
+            let engine = EmbeddedDynamoDb::start(data.as_deref())?;
+            let url = engine.endpoint().to_owned();
+            Ok((Some(engine), url))
+        }
+        DynamoDbEngine::External(url) => Ok((None, url.clone())),
+    }
+}
+
+/// The folder in which the tables are kept, if they are kept here.
+pub(super) fn data_folder(engine: &DynamoDbEngine) -> Option<&Path> {
+    match engine {
+        DynamoDbEngine::Embedded { data } => data.as_deref(),
+        DynamoDbEngine::External(_) => None,
+    }
+}

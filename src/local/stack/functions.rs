@@ -1,0 +1,123 @@
+//! The template's functions as the local Lambda runs them: their binaries, their environment, and what they write.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, bail};
+
+use super::options::{LogLines, Run};
+use crate::local::lambda::{Function, LogSink};
+use crate::local::template::{self, Blueprint};
+
+/// What summary lines add up to, by field.
+pub type Summary = BTreeMap<String, u64>;
+/// Summaries by function.
+pub(super) type Summaries = Arc<Mutex<BTreeMap<String, Summary>>>;
+
+/// How many invocations of a function run at once, where nothing says so: enough to see what happens side by side.
+const CONCURRENCY: usize = 8;
+
+/// Where the engines are that functions speak to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engines {
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// Kafka's address, where there is one.
+    pub kafka_bootstrap_servers: Option<String>,
+}
+
+/// The folder of the program that runs, where Cargo puts the others too.
+///
+/// # Errors
+/// If the running program can't be found.
+pub fn folder_of_this_program() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe().context("finding the running program")?;
+    let mut folder = program.parent().map(PathBuf::from).unwrap_or_default();
+    // Cargo puts tests one folder below the binaries.
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    Ok(folder)
+}
+
+/// Takes the functions that don't run out of a blueprint, and all that leads to them. Returns the binaries that a person
+/// might have expected and that aren't built.
+///
+/// # Errors
+/// If one is asked for that isn't built, or that the template doesn't have.
+pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> anyhow::Result<Vec<String>> {
+    if let Run::Only(binaries) = run {
+        if let Some(unknown) = binaries.iter().find(|binary| blueprint.function(binary).is_none()) {
+            bail!("the template has no function {unknown}");
+        }
+        blueprint.functions.retain(|function| binaries.contains(&function.binary));
+    }
+    let missing: Vec<String> = blueprint.functions.iter().map(|function| function.binary.clone()).collect();
+    let missing: Vec<String> = missing.into_iter().filter(|binary| !folder.join(binary).is_file()).collect();
+    if let (Run::All | Run::Only(_), Some(binary)) = (run, missing.first()) {
+        bail!("the function {binary}: no binary at {}; `cargo build --bins` builds it", folder.join(binary).display());
+    }
+    blueprint.functions.retain(|function| !missing.contains(&function.binary));
+    let names: Vec<&String> = blueprint.functions.iter().map(|function| &function.name).collect();
+    blueprint.mappings.retain(|mapping| names.contains(&&mapping.function));
+    blueprint.routes.retain(|route| names.contains(&&route.function));
+    Ok(missing)
+}
+
+/// A function of the template, to be run with the environment that the template gives it.
+#[must_use]
+pub fn function(
+    function: &template::Function,
+    folder: &Path,
+    engines: &Engines,
+    concurrency: Option<usize>,
+) -> Function {
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut environment = Vec::new();
+    // A local engine takes any credentials; what a person has set for AWS comes after and counts.
+    if crate::aws::is_local(&engines.dynamodb) {
+        environment.extend([
+            variable("AWS_REGION", crate::aws::LOCAL_REGION),
+            variable("AWS_ACCESS_KEY_ID", "local"),
+            variable("AWS_SECRET_ACCESS_KEY", "local"),
+        ]);
+    }
+    environment.extend(std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name == "HOME"));
+    environment.extend(function.environment.iter().map(|(name, value)| variable(name, value)));
+    environment.push(variable(crate::aws::DYNAMODB_ENDPOINT, &engines.dynamodb));
+    if function.environment.contains_key("KAFKA_BOOTSTRAP_SERVERS") {
+        // How a person's own Kafka wants its clients to log in.
+        environment.extend(std::env::vars().filter(|(name, _)| name.starts_with("KAFKA_")));
+        let address = engines.kafka_bootstrap_servers.as_deref().unwrap_or_default();
+        environment.push(variable("KAFKA_BOOTSTRAP_SERVERS", address));
+    }
+    Function {
+        name: function.name.clone(),
+        binary: folder.join(&function.binary),
+        environment,
+        memory_mib: function.memory_mib,
+        timeout: function.timeout,
+        concurrency: concurrency.or(function.concurrency_max).unwrap_or(CONCURRENCY),
+    }
+}
+
+/// Adds up the summary lines of functions, and shows all lines if asked to.
+pub(super) fn sink(summaries: &Summaries, log: LogLines) -> LogSink {
+    let summaries = Arc::clone(summaries);
+    Arc::new(move |function, line| {
+        if log == LogLines::Show {
+            eprintln!("{function} {line}");
+        }
+        let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return };
+        if fields.get("message").and_then(serde_json::Value::as_str) != Some("batch finished") {
+            return;
+        }
+        let mut summaries = summaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let summary = summaries.entry(function.to_owned()).or_default();
+        for (name, number) in fields.iter().filter_map(|(name, value)| Some((name, value.as_u64()?))) {
+            let sum = summary.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(number);
+        }
+    })
+}

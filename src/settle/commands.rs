@@ -1,0 +1,253 @@
+//! Applies account commands: those of one account one after another, different accounts side by side.
+//!
+//! In: requests in the order of the event, an [`AccountLedger`], and the time at which to stop. Out: an [`End`] for every
+//! request.
+//!
+//! A command is one transaction: its record, and with it the change of its account and lanes; of very many lanes it
+//! takes several. Commands are few, so nothing is grouped: what counts is that each is easy to account for.
+//!
+//! Invariants: a request has an end only if the ledger said so; what is unknown stays unfinished, and trying again finds
+//! out, because the command's own record tells. No command is sent before the one before it on its account has its end.
+//! An account is read after the commands that are decided on it came in, and again whenever it may have changed unseen.
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::prefetch::main_items;
+use super::{Backoff, End};
+use crate::domain::account_command::{CommandVerdict, DecidedCommand, decide, looks_at_lanes};
+use crate::domain::{Account, AccountId, CommandRequest, Lane, LaneId, Timestamp};
+use crate::store::{AccountLedger, AccountRead, CommandCommit, LaneRead, READ_ACCOUNTS_MAX, StoreError};
+
+/// Accounts worked on at once: as many transactions as payments have in flight.
+const ACCOUNTS_IN_FLIGHT_MAX: usize = 16;
+
+/// What became of the commands of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The end of each request, in their order.
+    pub ends: Vec<End<CommandVerdict>>,
+    /// The last fault of the store, if any: why something is unfinished, or was slow.
+    pub fault: Option<StoreError>,
+}
+
+/// Applies commands, until all have their end or it is `until`.
+///
+/// `now` tells the time that commands are stamped with; `backoff` paces tries after a fault.
+pub async fn apply<L: AccountLedger>(
+    ledger: &L,
+    requests: &[CommandRequest],
+    until: Instant,
+    now: impl Fn() -> Timestamp,
+    backoff: impl Fn() -> Backoff,
+) -> Applied {
+    let (ids, members) = by_account(requests);
+    let mut reads = vec![AccountRead::Unread; ids.len()];
+    let mut fault = main_items(ledger, &ids, &mut reads, until, &mut backoff()).await;
+
+    let now = &now;
+    let accounts = ids.into_iter().zip(reads).zip(members).map(|((id, known), members)| {
+        let mut account = Work { ledger, id, known, until, backoff: backoff(), fault: None };
+        async move {
+            let mut ends = Vec::with_capacity(members.len());
+            for ix in members {
+                let end = account.carry_out(&requests[ix], now).await;
+                if end == End::Unfinished {
+                    break;
+                }
+                ends.push((ix, end));
+            }
+            (ends, account.fault)
+        }
+    });
+    let mut answers = stream::iter(accounts).buffer_unordered(ACCOUNTS_IN_FLIGHT_MAX);
+    let mut ends = vec![End::Unfinished; requests.len()];
+    while let Some((known, met)) = answers.next().await {
+        for (ix, end) in known {
+            ends[ix] = end;
+        }
+        fault = met.or(fault);
+    }
+    Applied { ends, fault }
+}
+
+/// The accounts, in the order in which they are first named, and beside each the requests that name it.
+fn by_account(requests: &[CommandRequest]) -> (Vec<AccountId>, Vec<Vec<usize>>) {
+    let mut places = std::collections::HashMap::new();
+    let mut ids = Vec::new();
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    for (ix, request) in requests.iter().enumerate() {
+        let id = &request.command.account;
+        let place = *places.entry(id).or_insert_with(|| {
+            ids.push(id.clone());
+            members.push(Vec::new());
+            ids.len().saturating_sub(1)
+        });
+        members[place].push(ix);
+    }
+    (ids, members)
+}
+
+/// One account whose commands are under way.
+struct Work<'l, L> {
+    ledger: &'l L,
+    id: AccountId,
+    /// As last read, written or learned.
+    known: AccountRead,
+    until: Instant,
+    backoff: Backoff,
+    fault: Option<StoreError>,
+}
+
+impl<L: AccountLedger> Work<'_, L> {
+    /// Decides and commits one command, again and again while something stands in its way that passes.
+    async fn carry_out(&mut self, request: &CommandRequest, now: &impl Fn() -> Timestamp) -> End<CommandVerdict> {
+        self.backoff.reset();
+        loop {
+            let Some((account, lanes)) = self.look(request).await else { return End::Unfinished };
+            if Instant::now() >= self.until {
+                return End::Unfinished;
+            }
+            let at = now();
+            let ruling = decide(&request.command, account.as_ref(), &lanes, at);
+            let decided = DecidedCommand { request, ruling, decided_at: at };
+            let answer = timeout_at(self.until, self.commit(&decided)).await;
+            match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("committing: time is up".into()))) {
+                Ok(CommandCommit::Applied) => {
+                    if let Ok(change) = &decided.ruling
+                        && let Some(account) = change.applied_to(account)
+                    {
+                        self.known = AccountRead::Found(account);
+                    }
+                    return End::Decided(decided.verdict());
+                }
+                Ok(CommandCommit::Cancelled(cancelled)) => {
+                    // Whoever got there first may have changed more than is told here.
+                    self.known = AccountRead::Unread;
+                    match cancelled.duplicate {
+                        Some(Ok(recorded)) if recorded.fingerprint == request.command.fingerprint() => {
+                            return End::Replayed;
+                        }
+                        Some(Ok(_)) => return End::IdReused,
+                        Some(Err(expected)) => return self.stop(StoreError::Corrupt(expected)),
+                        None => {}
+                    }
+                    if let Some(read) = cancelled.account {
+                        self.known = read;
+                    }
+                    // A lane that doesn't fit its account is someone else's half-done work, or damage.
+                    let fault = cancelled.transient.or(cancelled.lanes.then_some(StoreError::Conflict));
+                    if let Some(fault) = fault {
+                        self.fault = Some(fault);
+                        self.backoff.wait(self.until).await;
+                    }
+                }
+                // Trying again won't help.
+                Err(error @ StoreError::Corrupt(_)) => return self.stop(error),
+                Err(error @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
+                    // It may have happened all the same.
+                    self.known = AccountRead::Unread;
+                    self.fault = Some(error);
+                    self.backoff.wait(self.until).await;
+                }
+            }
+        }
+    }
+
+    /// Commits a command's steps, one after the other, up to the first that doesn't happen.
+    async fn commit(&self, decided: &DecidedCommand<'_>) -> Result<CommandCommit, StoreError> {
+        for step in decided.steps() {
+            let answer = self.ledger.commit_command(&step).await?;
+            if answer != CommandCommit::Applied {
+                return Ok(answer);
+            }
+        }
+        Ok(CommandCommit::Applied)
+    }
+
+    fn stop(&mut self, fault: StoreError) -> End<CommandVerdict> {
+        self.fault = Some(fault);
+        End::Unfinished
+    }
+
+    /// The account as it is, if there is one, with its lanes where the command looks at them; `None` if that can't be
+    /// known.
+    ///
+    /// Lanes are read one after the other, while money may move between them and the main item. So they count only if
+    /// the main item is the same before and after: then nothing was taken out of a lane, what came in only rose, and a
+    /// sum that isn't zero wasn't zero at the start or at the end either.
+    async fn look(&mut self, request: &CommandRequest) -> Option<(Option<Account>, Vec<Lane>)> {
+        loop {
+            if self.known == AccountRead::Unread {
+                self.read().await;
+            }
+            let account = match &self.known {
+                AccountRead::Found(account) => account.clone(),
+                AccountRead::Missing => return Some((None, Vec::new())),
+                AccountRead::Unread => return None,
+                AccountRead::Corrupt(expected) => {
+                    self.fault = Some(StoreError::Corrupt(expected.clone()));
+                    return None;
+                }
+            };
+            if !looks_at_lanes(request.command.action, &account) {
+                return Some((Some(account), Vec::new()));
+            }
+            let lanes = self.read_lanes(&account).await?;
+            self.known = AccountRead::Unread;
+            self.read().await;
+            if matches!(&self.known, AccountRead::Found(after) if *after == account) {
+                return Some((Some(account), lanes));
+            }
+        }
+    }
+
+    async fn read(&mut self) {
+        let id = std::slice::from_ref(&self.id);
+        let known = std::slice::from_mut(&mut self.known);
+        // Paced apart: a read that succeeds says nothing about the write that didn't.
+        let met = main_items(self.ledger, id, known, self.until, &mut self.backoff.clone()).await;
+        self.fault = met.or(self.fault.take());
+    }
+
+    /// All lanes of an account; `None` if one can't be read.
+    async fn read_lanes(&mut self, account: &Account) -> Option<Vec<Lane>> {
+        let numbers = account.credit_lanes.numbers();
+        let mut left: Vec<LaneId> = numbers.map(|lane| LaneId { account: account.id.clone(), lane }).collect();
+        let mut lanes = Vec::with_capacity(left.len());
+        let mut backoff = self.backoff.clone();
+        while !left.is_empty() && Instant::now() < self.until {
+            let asked: Vec<LaneId> = left.drain(..left.len().min(READ_ACCOUNTS_MAX)).collect();
+            let ids: Vec<&LaneId> = asked.iter().collect();
+            let answer = timeout_at(self.until, self.ledger.read_lanes(&ids)).await;
+            let reads =
+                match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("reading lanes: time is up".into()))) {
+                    Ok(reads) => reads,
+                    Err(error) => {
+                        self.fault = Some(error);
+                        vec![LaneRead::Unread; asked.len()]
+                    }
+                };
+            let before = left.len();
+            for (id, read) in asked.into_iter().zip(reads) {
+                match read {
+                    LaneRead::Found(lane) => lanes.push(lane),
+                    LaneRead::Unread => left.push(id),
+                    LaneRead::Missing => {
+                        self.fault = Some(StoreError::Corrupt("a lane that its account counts isn't there".into()));
+                        return None;
+                    }
+                    LaneRead::Corrupt(expected) => {
+                        self.fault = Some(StoreError::Corrupt(expected));
+                        return None;
+                    }
+                }
+            }
+            if left.len() > before {
+                backoff.wait(self.until).await;
+            }
+        }
+        lanes.sort_unstable_by_key(|lane| lane.id.lane);
+        left.is_empty().then_some(lanes)
+    }
+}

@@ -1,0 +1,79 @@
+//! Account commands on DynamoDB: a Put of the command first, then what it does to its account and lanes.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+
+use super::inspect::read;
+use super::{DynamoDb, fault};
+use crate::domain::CommandId;
+use crate::domain::account_command::{CommandStep, RecordedCommand};
+use crate::store::{AccountLedger, CommandCommit, Commands, StoreError, in_deciding_order, items};
+
+impl AccountLedger for DynamoDb {
+    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        let (actions, on_account) =
+            self.command_actions(step).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let tables = [&*self.tables.account_commands, &*self.tables.accounts];
+        Ok(match self.transact(actions, &tables).await? {
+            None => CommandCommit::Applied,
+            Some(reasons) => CommandCommit::Cancelled(fault::cancelled_command(&reasons, on_account)),
+        })
+    }
+}
+
+impl DynamoDb {
+    /// The actions of one step: of the record, then of the main item, if any (and whether there is one), then of the
+    /// lanes. Reasons of a cancellation come in this order.
+    fn command_actions(&self, step: &CommandStep<'_>) -> Result<(Vec<TransactWriteItem>, bool), BuildError> {
+        let (table, accounts) = (&self.tables.account_commands, &self.tables.accounts);
+        let command = &step.decided.request.command;
+        let record = TransactWriteItem::builder();
+        if !step.last {
+            let check = ConditionCheck::builder()
+                .table_name(table)
+                .set_key(Some(items::account_command::key(&command.id)))
+                .condition_expression(items::account_command::IS_NEW)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            let mut actions = vec![record.condition_check(check.build()?).build()];
+            for lane in &step.lanes {
+                actions.push(items::lane::change(lane, accounts)?);
+            }
+            return Ok((actions, false));
+        }
+        let put = Put::builder()
+            .table_name(table)
+            .set_item(Some(items::account_command::encode(step.decided)))
+            .condition_expression(items::account_command::IS_NEW)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut actions = vec![record.put(put.build()?).build()];
+        let account = match &step.decided.ruling {
+            Ok(change) => items::account::change(change, &command.account, accounts)?,
+            Err(_) => None,
+        };
+        let on_account = account.is_some();
+        actions.extend(account);
+        for lane in &step.lanes {
+            actions.push(items::lane::change(lane, accounts)?);
+        }
+        Ok((actions, on_account))
+    }
+}
+
+impl Commands for DynamoDb {
+    async fn command(&self, id: &CommandId) -> Result<Option<RecordedCommand>, StoreError> {
+        let table = &self.tables.account_commands;
+        let item = self.get(table, items::account_command::key(id)).await?;
+        item.map(|item| read(table, items::account_command::decode, &item)).transpose()
+    }
+
+    async fn commands(&self) -> Result<Vec<RecordedCommand>, StoreError> {
+        let table = &self.tables.account_commands;
+        let items = self.scan(table).await?;
+        let mut commands = items
+            .iter()
+            .map(|item| read(table, items::account_command::decode, item))
+            .collect::<Result<Vec<_>, _>>()?;
+        in_deciding_order(&mut commands);
+        Ok(commands)
+    }
+}

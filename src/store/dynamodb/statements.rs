@@ -1,0 +1,136 @@
+//! Statements from the indexes `by-debtor` and `by-creditor`.
+//!
+//! In: an account, its lanes, and what is asked. Out: a page, merged from one list for the account's debits, one for its
+//! credits and one for each lane's.
+//!
+//! The indexes' key, account and time, is not unique: many payments are decided in one millisecond. A list keeps those in
+//! an order of DynamoDB's own, which is the same at every reading, and a query can begin behind any item, named by its
+//! whole key. So a page remembers the one item that it ended with: lists before that item's go on below its time, its own
+//! goes on behind it, and lists after it begin at its time.
+
+use std::collections::VecDeque;
+
+use aws_sdk_dynamodb::types::Select;
+use futures_util::future::try_join_all;
+
+use super::inspect::read;
+use super::{DynamoDb, fault};
+use crate::domain::statement::{Ask, Page, Position, Posting, Side};
+use crate::domain::{AccountId, CreditLanes, LaneId, Outcome, Timestamp};
+use crate::store::items::payment::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
+use crate::store::items::{self, Item, s};
+use crate::store::{Statements, StoreError};
+
+/// How many queries go side by side: enough for one page of an account without lanes, and easy on a busy index.
+const QUERIES_SIDE_BY_SIDE: usize = 16;
+/// The most outcomes that one page looks at: an account with many declined payments gets short pages, not slow ones.
+const LOOKED_AT_MAX: usize = 2_000;
+/// A query takes at least this many, since declined ones drop out.
+const QUERY_ITEMS_MIN: usize = 16;
+
+/// One list of an account: what is read of it and not yet used, and how to read on.
+struct List {
+    number: u16,
+    index: Index,
+    key: String,
+    side: Side,
+    /// The latest time that may still come.
+    until: Timestamp,
+    /// Begin behind this item.
+    start: Option<Item>,
+    ahead: VecDeque<Outcome>,
+    is_done: bool,
+}
+
+impl DynamoDb {
+    /// Reads on in one list.
+    async fn read_on(&self, list: &mut List, from: Timestamp, count: i32) -> Result<(), StoreError> {
+        let table = &self.tables.payments;
+        let call = self
+            .client
+            .query()
+            .table_name(table)
+            .index_name(list.index.name)
+            .select(Select::AllAttributes)
+            .key_condition_expression("#key = :key AND #decided_at BETWEEN :from AND :until")
+            .expression_attribute_names("#key", list.index.key)
+            .expression_attribute_names("#decided_at", DECIDED_AT)
+            .expression_attribute_values(":key", s(&list.key))
+            .expression_attribute_values(":from", s(from))
+            .expression_attribute_values(":until", s(list.until))
+            .scan_index_forward(false)
+            .limit(count)
+            .set_exclusive_start_key(list.start.take());
+        let page = call.send().await.map_err(|error| fault("Query", table, &error))?;
+        for item in page.items.unwrap_or_default() {
+            list.ahead.push_back(read(table, items::payment::decode, &item)?.outcome);
+        }
+        list.start = page.last_evaluated_key.filter(|key| !key.is_empty());
+        list.is_done = list.start.is_none();
+        Ok(())
+    }
+}
+
+impl Statements for DynamoDb {
+    async fn statement(&self, account: &AccountId, lanes: CreditLanes, ask: &Ask) -> Result<Page, StoreError> {
+        let from = ask.from.unwrap_or(Timestamp::MIN);
+        let count = ask.limit.saturating_add(1).max(QUERY_ITEMS_MIN);
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        let mut lists: Vec<List> = lists(account, lanes, ask).into_iter().filter(|list| from <= list.until).collect();
+        let mut page = Page::default();
+        let mut looked_at = 0_usize;
+        loop {
+            let mut empty: Vec<&mut List> =
+                lists.iter_mut().filter(|list| list.ahead.is_empty() && !list.is_done).collect();
+            for some in empty.chunks_mut(QUERIES_SIDE_BY_SIDE) {
+                try_join_all(some.iter_mut().map(|list| self.read_on(list, from, count))).await?;
+            }
+            if lists.iter().any(|list| list.ahead.is_empty() && !list.is_done) {
+                // A query may come back empty and still have more.
+                continue;
+            }
+            let Some((list, outcome)) = newest(&mut lists) else { return Ok(page) };
+            looked_at = looked_at.saturating_add(1);
+            let position =
+                Position { decided_at: outcome.decided_at, list: list.number, payment: outcome.payment.id.clone() };
+            page.postings.extend(Posting::of(outcome, list.side));
+            if page.postings.len() >= ask.limit || looked_at >= LOOKED_AT_MAX {
+                page.next = lists.iter().any(|list| !list.ahead.is_empty() || !list.is_done).then_some(position);
+                return Ok(page);
+            }
+        }
+    }
+}
+
+/// Takes the newest outcome of all; where times are equal, from the first list.
+fn newest(lists: &mut [List]) -> Option<(&List, Outcome)> {
+    let newest = lists
+        .iter_mut()
+        .filter(|list| !list.ahead.is_empty())
+        .max_by_key(|list| (list.ahead.front().map(|outcome| outcome.decided_at), std::cmp::Reverse(list.number)))?;
+    let outcome = newest.ahead.pop_front()?;
+    Some((newest, outcome))
+}
+
+/// An account's lists, each from where the ask says.
+fn lists(account: &AccountId, lanes: CreditLanes, ask: &Ask) -> Vec<List> {
+    let before = |at: Timestamp| at.millis().checked_sub(1).and_then(|ms| Timestamp::try_from_millis(ms).ok());
+    let last = match ask.to {
+        None => Some(Timestamp::MAX),
+        Some(to) => before(to),
+    };
+    let of_account = [(BY_DEBTOR, account.to_string(), Side::Debit), (BY_CREDITOR, account.to_string(), Side::Credit)];
+    let of_lanes =
+        lanes.numbers().map(|lane| (BY_CREDITOR, LaneId { account: account.clone(), lane }.to_string(), Side::Credit));
+    let list = |(number, (index, key, side)): (u16, (Index, String, Side))| {
+        let mut until = last?;
+        let mut start = None;
+        // A position at or after the end leaves everything to come.
+        if let Some(after) = ask.after.as_ref().filter(|after| after.decided_at <= until) {
+            until = if number < after.list { before(after.decided_at)? } else { after.decided_at };
+            start = (number == after.list).then(|| index.start(&key, after.decided_at, &after.payment));
+        }
+        Some(List { number, index, key, side, until, start, ahead: VecDeque::new(), is_done: false })
+    };
+    (0..).zip(of_account.into_iter().chain(of_lanes)).filter_map(list).collect()
+}

@@ -1,0 +1,30 @@
+//! Whole tables, by parallel scans, strongly consistent.
+
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+
+use super::{DynamoDb, add, count, fault, milliunits};
+use crate::store::items::{self, Item};
+use crate::store::{Page, Segment, StoreError, Survey, Table};
+
+impl Survey for DynamoDb {
+    type Mark = Item;
+
+    async fn page(&self, table: Table, segment: Segment, mark: Option<Item>) -> Result<Page<Item>, StoreError> {
+        let name = match table {
+            Table::Accounts => &self.tables.accounts,
+            Table::Payments => &self.tables.payments,
+            Table::DeadLetters => &self.tables.dead_letters,
+        };
+        count(&self.usage.read_calls);
+        let call = self.client.scan().table_name(name).consistent_read(true).set_exclusive_start_key(mark);
+        let call = call.segment(segment.number.into()).total_segments(segment.of.into());
+        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let page = page.map_err(|error| fault("Scan", name, &error))?;
+        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
+        Ok(Page {
+            read_milliunits: page.consumed_capacity.as_ref().map(milliunits).unwrap_or_default(),
+            items: page.items().iter().map(|item| items::survey::surveyed(table, item)).collect(),
+            next: page.last_evaluated_key.filter(|key| !key.is_empty()),
+        })
+    }
+}

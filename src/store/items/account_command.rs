@@ -1,0 +1,115 @@
+//! The item of an account command: what was asked and the answer, written once and never changed.
+
+use super::account::CREDIT_LANES;
+use super::{Item, n, number, optional_number, optional_text, parsed, s, text};
+use crate::domain::account_command::{Action, DecidedCommand, RecordedCommand, Terms, status_of};
+use crate::domain::money::AMOUNT_MAX;
+use crate::domain::{
+    AccountCommand, AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Refusal, Source,
+    Timestamp,
+};
+
+/// The key attribute.
+pub const KEY: &str = "command_id";
+
+/// The condition under which a command may be written: no command of its id exists. The one guard of idempotency, and it
+/// never expires.
+pub const IS_NEW: &str = "attribute_not_exists(command_id)";
+
+/// A command's key.
+#[must_use]
+pub fn key(id: &CommandId) -> Item {
+    Item::from([(KEY.into(), s(id))])
+}
+
+/// Writes a command with its answer. As in the accounts table, an absent `overdraft_limit` is no limit, and absent
+/// `credit_lanes` are none.
+#[must_use]
+pub fn encode(decided: &DecidedCommand<'_>) -> Item {
+    let (command, source) = (&decided.request.command, &decided.request.source);
+    let mut item = key(&command.id);
+    item.insert("account_id".into(), s(&command.account));
+    item.insert("command".into(), s(command.action.name()));
+    let (limit, lanes) = match command.action {
+        Action::Open(terms) => {
+            item.insert("currency".into(), s(terms.currency));
+            (Some(terms.overdraft_limit), terms.credit_lanes)
+        }
+        Action::SetOverdraftLimit(limit) => (Some(limit), CreditLanes::NONE),
+        Action::AddLanes(lanes) => (None, lanes),
+        Action::Freeze | Action::Unfreeze | Action::Close => (None, CreditLanes::NONE),
+    };
+    if !lanes.is_none() {
+        item.insert(CREDIT_LANES.into(), n(lanes));
+    }
+    if let Some(OverdraftLimit::Limited(limit)) = limit {
+        item.insert("overdraft_limit".into(), n(limit));
+    }
+    if let Some(requested_at) = command.requested_at {
+        item.insert("requested_at".into(), s(requested_at));
+    }
+    item.insert("status".into(), s(status_of(decided.verdict())));
+    if let Err(refusal) = decided.verdict() {
+        item.insert("reason".into(), s(refusal));
+    }
+    item.insert("decided_at".into(), s(decided.decided_at));
+    item.insert("fingerprint".into(), s(command.fingerprint()));
+    item.insert("source_topic".into(), s(&source.topic));
+    item.insert("source_partition".into(), n(source.partition));
+    item.insert("source_offset".into(), n(source.offset));
+    item
+}
+
+/// Reads a command with its answer.
+///
+/// # Errors
+/// The attribute that isn't as it must be, and what was expected.
+pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
+    let refusal = |name: &str| Refusal::from_name(name).ok_or("expected the name of a refusal");
+    let verdict = match (text(item, "status")?, optional_text(item, "reason")?) {
+        ("applied", None) => Ok(()),
+        ("refused", Some(_)) => Err(parsed(item, "reason", refusal)?),
+        _ => return Err("status: expected applied without a reason, or refused with one".into()),
+    };
+    let limit = match optional_number(item, "overdraft_limit")? {
+        None => OverdraftLimit::Unlimited,
+        Some(limit) if limit <= AMOUNT_MAX => OverdraftLimit::Limited(limit),
+        Some(_) => return Err(format!("overdraft_limit: expected at most {AMOUNT_MAX}")),
+    };
+    let lanes = CreditLanes::try_new(optional_number(item, CREDIT_LANES)?.unwrap_or_default())
+        .map_err(|expected| format!("{CREDIT_LANES}: {expected}"))?;
+    let action = match text(item, "command")? {
+        "open" => Action::Open(Terms {
+            currency: parsed(item, "currency", Currency::try_new)?,
+            overdraft_limit: limit,
+            credit_lanes: lanes,
+        }),
+        "set_overdraft_limit" => Action::SetOverdraftLimit(limit),
+        "freeze" => Action::Freeze,
+        "unfreeze" => Action::Unfreeze,
+        "close" => Action::Close,
+        "add_lanes" => Action::AddLanes(lanes),
+        _ => return Err(format!("command: expected one of {}", Action::NAMES.join(", "))),
+    };
+    let requested_at = match optional_text(item, "requested_at")? {
+        None => None,
+        Some(_) => Some(parsed(item, "requested_at", Timestamp::parse)?),
+    };
+    let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
+    Ok(RecordedCommand {
+        command: AccountCommand {
+            id: parsed(item, KEY, CommandId::try_new)?,
+            account: parsed(item, "account_id", AccountId::try_new)?,
+            action,
+            requested_at,
+        },
+        verdict,
+        decided_at: parsed(item, "decided_at", Timestamp::parse)?,
+        source: Source {
+            topic: text(item, "source_topic")?.into(),
+            partition: number(item, "source_partition")?,
+            offset: number(item, "source_offset")?,
+        },
+        fingerprint: parsed(item, "fingerprint", digits)?,
+    })
+}

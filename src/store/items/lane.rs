@@ -1,0 +1,97 @@
+//! The item of a credit lane. It stands in the accounts table beside its account's, under the key `account/lane`.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+
+use super::account::{KEY, status};
+use super::{Item, n, number, parsed, s};
+use crate::domain::account_command::LaneChange;
+use crate::domain::{Balance, Currency, Lane, LaneId};
+
+/// The condition under which a lane may be written: there is none, or one that was never used, left behind when lanes
+/// were added and the adding stopped half-way.
+pub const IS_UNUSED: &str =
+    "attribute_not_exists(account_id) OR (currency = :currency AND balance = :zero AND version = :one)";
+
+const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
+/// The condition under which a lane gets another status: it is its account's, or already the new one.
+const IS_OF_ACCOUNT: &str = "#status IN (:from, :to)";
+const BALANCE_IS_SAME: &str = "balance = :balance";
+
+/// What [`IS_UNUSED`] compares with.
+#[must_use]
+pub fn unused(lane: &Lane) -> Item {
+    Item::from([(":currency".into(), s(lane.currency)), (":zero".into(), n(0)), (":one".into(), n(1))])
+}
+
+/// A lane's key.
+#[must_use]
+pub fn key(id: &LaneId) -> Item {
+    Item::from([(KEY.into(), s(id))])
+}
+
+/// Whether an item of the accounts table is a lane's, by its key: an account's id holds no `/`.
+#[must_use]
+pub fn is_lane(item: &Item) -> bool {
+    item.get(KEY).and_then(|key| key.as_s().ok()).is_some_and(|key| key.contains('/'))
+}
+
+/// Writes a lane.
+#[must_use]
+pub fn encode(lane: &Lane) -> Item {
+    let mut item = key(&lane.id);
+    item.insert("currency".into(), s(lane.currency));
+    item.insert("status".into(), s(lane.status));
+    item.insert("balance".into(), n(lane.balance));
+    item.insert("version".into(), n(lane.version));
+    item
+}
+
+/// Reads a lane.
+///
+/// # Errors
+/// The attribute that isn't as it must be, and what was expected.
+pub fn decode(item: &Item) -> Result<Lane, String> {
+    Ok(Lane {
+        id: parsed(item, KEY, str::parse::<LaneId>)?,
+        currency: parsed(item, "currency", Currency::try_new)?,
+        status: parsed(item, "status", status)?,
+        balance: Balance::new(number(item, "balance")?),
+        version: number(item, "version")?,
+    })
+}
+
+/// What an account command does to a lane, in its transaction.
+///
+/// # Errors
+/// If the action can't be built.
+pub fn change(change: &LaneChange, table: &str) -> Result<TransactWriteItem, BuildError> {
+    let action = TransactWriteItem::builder();
+    Ok(match change {
+        LaneChange::New(lane) => {
+            let put = Put::builder()
+                .table_name(table)
+                .set_item(Some(encode(lane)))
+                .condition_expression(IS_UNUSED)
+                .set_expression_attribute_values(Some(unused(lane)));
+            action.put(put.build()?).build()
+        }
+        LaneChange::Status { id, from, to, balance } => {
+            let update = Update::builder()
+                .table_name(table)
+                .set_key(Some(key(id)))
+                .update_expression(NEW_STATUS)
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":from", s(from))
+                .expression_attribute_values(":to", s(to))
+                .expression_attribute_values(":one", n(1));
+            let update = match balance {
+                None => update.condition_expression(IS_OF_ACCOUNT),
+                Some(balance) => update
+                    .condition_expression(format!("{IS_OF_ACCOUNT} AND {BALANCE_IS_SAME}"))
+                    .expression_attribute_values(":balance", n(balance)),
+            };
+            action.update(update.build()?).build()
+        }
+    })
+}

@@ -1,0 +1,29 @@
+//! Items as the audit sees them: what they hold, or that they can't be read.
+
+use super::{Item, account, dead_letter, lane, payment};
+use crate::store::{Surveyed, Table};
+
+/// Reads an item of a table. Total: what can't be read says so.
+#[must_use]
+pub fn surveyed(table: Table, item: &Item) -> Surveyed {
+    let (key, read) = match table {
+        Table::Accounts if lane::is_lane(item) => (account::KEY, lane::decode(item).map(Surveyed::Lane)),
+        Table::Accounts => (account::KEY, account::decode(item).map(Surveyed::Account)),
+        Table::Payments => (payment::KEY, payment::decode(item).map(Surveyed::Payment)),
+        Table::DeadLetters => (dead_letter::KEY, letter_part(item)),
+    };
+    read.unwrap_or_else(|expected| {
+        let key = item.get(key).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
+        Surveyed::Unreadable { key, expected }
+    })
+}
+
+/// A letter of one part is read whole, as are most; of a longer one each part's place.
+fn letter_part(item: &Item) -> Result<Surveyed, String> {
+    let (source, part) = dead_letter::place(item)?;
+    let count = if part == 0 { Some(dead_letter::parts(item)?) } else { None };
+    if count == Some(1) {
+        dead_letter::decode(std::slice::from_ref(item))?;
+    }
+    Ok(Surveyed::LetterPart { source, part, count })
+}

@@ -1,0 +1,95 @@
+//! The port of the audit: whole tables, a page at a time, in segments side by side.
+
+use std::future::Future;
+
+use super::StoreError;
+use crate::domain::{Account, Lane, Recorded, Source};
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Accounts and their lanes.
+    Accounts,
+    /// Payments.
+    Payments,
+    /// Dead letters.
+    DeadLetters,
+}
+
+impl Table {
+    /// What it is called in findings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Payments => "payments",
+            Self::DeadLetters => "dead-letters",
+        }
+    }
+}
+
+/// One of the parts into which a read of a whole table is cut, so that they go side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Which one, from 0 on.
+    pub number: u16,
+    /// How many there are.
+    pub of: u16,
+}
+
+/// An item of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Surveyed {
+    /// An account's main item.
+    Account(Account),
+    /// A lane.
+    Lane(Lane),
+    /// A payment.
+    Payment(Recorded),
+    /// A part of a dead letter.
+    LetterPart {
+        /// Of which letter.
+        source: Source,
+        /// Its number.
+        part: usize,
+        /// How many there are; the first part says.
+        count: Option<usize>,
+    },
+    /// An item that this version can't read.
+    Unreadable {
+        /// Its key, as far as it is text.
+        key: String,
+        /// What was expected. Never the value.
+        expected: String,
+    },
+}
+
+/// A page of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<M> {
+    /// Its items.
+    pub items: Vec<Surveyed>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<M>,
+    /// What it cost, in thousandths of a read unit.
+    pub read_milliunits: u64,
+}
+
+/// Reading whole tables.
+pub trait Survey: Sync {
+    /// Where a page ended.
+    type Mark: Clone + Send;
+
+    /// Reads the page of a segment that begins after `mark`, or its first. Each item is read strongly consistent, at
+    /// some moment of its own. All pages of all segments together hold each item that was there when the first was
+    /// asked for; parts of one dead letter stand one after the other, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if nothing was read.
+    fn page(
+        &self,
+        table: Table,
+        segment: Segment,
+        mark: Option<Self::Mark>,
+    ) -> impl Future<Output = Result<Page<Self::Mark>, StoreError>> + Send;
+}

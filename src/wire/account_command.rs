@@ -1,0 +1,152 @@
+//! An account command, read strictly: the value of a record on `account-commands`.
+//!
+//! In: a record's value. Out: a command, or [`Malformed`]: which field, and what was expected of it.
+//!
+//! Fields are read by the rules of [`fields`](super::fields). A field that a command doesn't take is as good as an
+//! unknown one: `freeze` with a currency is a `freeze`.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::fields::{self, Fields, Malformed};
+use super::kafka_event::Payload;
+use super::raw::text;
+use crate::domain::account_command::{Action, Terms};
+use crate::domain::lane::InvalidCreditLanes;
+use crate::domain::money::AMOUNT_MAX;
+use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Timestamp};
+
+/// Stands for no limit.
+const UNLIMITED: &str = "unlimited";
+
+/// Reads a record's value as a command.
+///
+/// # Errors
+/// [`Malformed`]: first what the value is, then the first of its fields, in the order of the contract, that is wrong.
+pub fn decode(value: &Payload) -> Result<AccountCommand, Malformed> {
+    decode_json(fields::bytes(value)?)
+}
+
+/// Reads the JSON of a command.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_json(json: &[u8]) -> Result<AccountCommand, Malformed> {
+    let fields = CommandFields::read(json, &NAMES)?;
+    let id = fields.required(COMMAND_ID, CommandId::try_new)?;
+    let action = fields.required(COMMAND, |name| {
+        let known = COMMANDS.into_iter().find(|(known, _)| *known == name);
+        known.map(|(_, action)| action).ok_or_else(|| format!("expected one of {}", Action::NAMES.join(", ")))
+    })?;
+    Ok(AccountCommand {
+        id,
+        account: fields.required(ACCOUNT_ID, AccountId::try_new)?,
+        action: action(&fields)?,
+        requested_at: fields.optional(REQUESTED_AT, Timestamp::parse)?,
+    })
+}
+
+type CommandFields<'a> = Fields<'a, { NAMES.len() }>;
+
+/// Reads the rest of a command whose name is known.
+type Rest = fn(&CommandFields<'_>) -> Result<Action, Malformed>;
+
+/// Each command's name, and how the rest of it is read.
+const COMMANDS: [(&str, Rest); Action::NAMES.len()] = [
+    ("open", open),
+    ("set_overdraft_limit", set_overdraft_limit),
+    ("freeze", |_| Ok(Action::Freeze)),
+    ("unfreeze", |_| Ok(Action::Unfreeze)),
+    ("close", |_| Ok(Action::Close)),
+    ("add_lanes", |fields| fields.given(CREDIT_LANES, lanes(fields)?).map(Action::AddLanes)),
+];
+
+fn open(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
+    Ok(Action::Open(Terms {
+        currency: fields.required(CURRENCY, Currency::try_new)?,
+        overdraft_limit: limit(fields)?.unwrap_or(OverdraftLimit::Limited(0)),
+        credit_lanes: lanes(fields)?.unwrap_or(CreditLanes::NONE),
+    }))
+}
+
+fn set_overdraft_limit(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
+    fields.given(OVERDRAFT_LIMIT, limit(fields)?).map(Action::SetOverdraftLimit)
+}
+
+/// The limit: an integer of minor units in plain digits, or `"unlimited"`.
+fn limit(fields: &CommandFields<'_>) -> Result<Option<OverdraftLimit>, Malformed> {
+    fields.optional_json(OVERDRAFT_LIMIT, |raw: &RawValue| {
+        let limited = |json: &str| json.parse().ok().filter(|&limit| limit <= AMOUNT_MAX).map(OverdraftLimit::Limited);
+        let limit = match text(raw) {
+            Some(text) => (text == UNLIMITED).then_some(OverdraftLimit::Unlimited),
+            None => limited(raw.get()),
+        };
+        limit.ok_or_else(|| format!("expected an integer of minor units, 0 to {AMOUNT_MAX}, or \"{UNLIMITED}\""))
+    })
+}
+
+/// How many lanes, in plain digits.
+fn lanes(fields: &CommandFields<'_>) -> Result<Option<CreditLanes>, Malformed> {
+    fields.optional_json(CREDIT_LANES, |raw| {
+        raw.get().parse().map_err(|_| InvalidCreditLanes).and_then(CreditLanes::try_new)
+    })
+}
+
+/// The fields, by their index in [`NAMES`].
+const NAMES: [&str; 7] =
+    ["command_id", "command", "account_id", "currency", "overdraft_limit", "credit_lanes", "requested_at"];
+const COMMAND_ID: usize = 0;
+const COMMAND: usize = 1;
+const ACCOUNT_ID: usize = 2;
+const CURRENCY: usize = 3;
+const OVERDRAFT_LIMIT: usize = 4;
+const CREDIT_LANES: usize = 5;
+const REQUESTED_AT: usize = 6;
+
+/// Writes a command, as a client does.
+#[must_use]
+pub fn encode(command: &AccountCommand) -> String {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Limit {
+        Limited(u64),
+        Unlimited(&'static str),
+    }
+    #[derive(Serialize)]
+    struct Command<'a> {
+        command_id: &'a str,
+        command: &'a str,
+        account_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        currency: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        overdraft_limit: Option<Limit>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        credit_lanes: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        requested_at: Option<String>,
+    }
+    let (currency, limit, lanes) = match command.action {
+        Action::Open(terms) => {
+            let lanes = Some(terms.credit_lanes).filter(|lanes| !lanes.is_none());
+            (Some(terms.currency.to_string()), Some(terms.overdraft_limit), lanes)
+        }
+        Action::SetOverdraftLimit(limit) => (None, Some(limit), None),
+        Action::AddLanes(lanes) => (None, None, Some(lanes)),
+        Action::Freeze | Action::Unfreeze | Action::Close => (None, None, None),
+    };
+    let command = Command {
+        command_id: command.id.as_str(),
+        command: command.action.name(),
+        account_id: command.account.as_str(),
+        currency,
+        overdraft_limit: limit.map(|limit| match limit {
+            OverdraftLimit::Limited(limit) => Limit::Limited(limit),
+            OverdraftLimit::Unlimited => Limit::Unlimited(UNLIMITED),
+        }),
+        credit_lanes: lanes.map(CreditLanes::count),
+        requested_at: command.requested_at.map(|at| at.to_string()),
+    };
+    // Strings and integers always serialise.
+    serde_json::to_string(&command).unwrap_or_default()
+}

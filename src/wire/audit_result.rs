@@ -1,0 +1,87 @@
+//! What `ledger-auditor` is asked and answers: any event, and its counts as JSON and as a CloudWatch metric.
+//!
+//! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use serde::{Deserialize as FromJson, Serialize};
+
+use crate::domain::Timestamp;
+
+/// The metrics' namespace.
+const NAMESPACE: &str = "Giro";
+
+/// The metrics of an audit, by their names in [`AuditResult`] and their units.
+const METRICS: [(&str, &str); 4] =
+    [("Findings", "Count"), ("Undecided", "Count"), ("Complete", "Count"), ("Settled", "Count")];
+
+/// An event that says nothing but that it is time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnyEvent;
+
+impl<'de> Deserialize<'de> for AnyEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+/// What an audit came to, in counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromJson)]
+pub struct AuditResult {
+    /// Accounts read.
+    pub accounts: usize,
+    /// Settled payments read.
+    pub settled: usize,
+    /// Dead letters that are whole.
+    pub dead_letters: usize,
+    /// Accounts about which nothing was found and nothing proved.
+    pub undecided: usize,
+    /// What doesn't add up.
+    pub findings: usize,
+    /// Whether it came to its end before its deadline.
+    pub complete: bool,
+}
+
+impl AuditResult {
+    /// The log line of which CloudWatch makes metrics.
+    #[must_use]
+    pub fn metric(&self, at: Timestamp) -> String {
+        let metrics: Vec<serde_json::Value> =
+            METRICS.iter().map(|(name, unit)| serde_json::json!({ "Name": name, "Unit": unit })).collect();
+        let directive = serde_json::json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
+        serde_json::json!({
+            "_aws": { "Timestamp": at.millis(), "CloudWatchMetrics": [directive] },
+            "Function": "ledger-auditor",
+            "Findings": self.findings,
+            "Undecided": self.undecided,
+            "Complete": u8::from(self.complete),
+            "Settled": self.settled,
+        })
+        .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_names_each_of_its_values() {
+        let result =
+            AuditResult { accounts: 2, settled: 7, dead_letters: 0, undecided: 1, findings: 3, complete: true };
+        let line = result.metric(Timestamp::try_from_millis(17).unwrap());
+        assert!(!line.contains('\n'));
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        for (name, _) in METRICS {
+            assert!(line[name].is_u64(), "{name}");
+        }
+        assert_eq!((&line["_aws"]["Timestamp"], &line["Findings"]), (&17.into(), &3.into()));
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Giro");
+    }
+
+    #[test]
+    fn any_json_is_an_event() {
+        for event in ["null", "{}", "[1,2]", r#"{"source":"aws.events","detail":{}}"#] {
+            assert_eq!(serde_json::from_str::<AnyEvent>(event).unwrap(), AnyEvent, "{event}");
+        }
+    }
+}

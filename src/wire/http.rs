@@ -1,0 +1,160 @@
+//! An HTTP API's event (Amazon API Gateway, payload format 2.0), and the answer to it.
+//!
+//! In: the JSON of an invocation. Out: method, path, query, headers, body. Leaner than `lambda_http`, which brings
+//! every other format along.
+//!
+//! | odd | taken as |
+//! |---|---|
+//! | unknown fields, missing fields | ignored; empty |
+//! | a path that begins with the stage's name, as API Gateway gives it for a named stage | the path after it |
+//! | percent-encoded segments of the path | decoded; what is not UTF-8 names nothing |
+//! | header names of any case | lower case |
+//!
+//! Source: API Gateway developer guide, "Create AWS Lambda proxy integrations for HTTP APIs".
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Event")]
+pub struct Request {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path's segments, decoded: `["payments", "pay-1"]`. An empty one stays, so `/payments/` is not `/payments`.
+    pub path: Vec<String>,
+    /// The query's parameters, decoded, in their order.
+    pub query: Vec<(String, String)>,
+    /// The headers, by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// The body; `None` if it should have been base64 and was not.
+    pub body: Option<Vec<u8>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Event {
+    raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    headers: Option<BTreeMap<String, String>>,
+    request_context: Option<RequestContext>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RequestContext {
+    http: Option<Http>,
+    stage: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Http {
+    method: Option<String>,
+}
+
+impl From<Event> for Request {
+    fn from(event: Event) -> Self {
+        let context = event.request_context.unwrap_or_default();
+        let path = event.raw_path.unwrap_or_default();
+        let stage = context.stage.filter(|stage| stage != "$default").map(|stage| format!("/{stage}"));
+        let path = stage
+            .and_then(|stage| path.strip_prefix(&stage))
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            .unwrap_or(&path);
+        let body = event.body.unwrap_or_default();
+        Self {
+            method: context.http.and_then(|http| http.method).unwrap_or_default().to_ascii_uppercase(),
+            path: path.strip_prefix('/').unwrap_or(path).split('/').map(|segment| decoded(segment, false)).collect(),
+            query: query(&event.raw_query_string.unwrap_or_default()),
+            headers: event
+                .headers
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                .collect(),
+            body: if event.is_base64_encoded.unwrap_or_default() {
+                STANDARD.decode(body).ok()
+            } else {
+                Some(body.into_bytes())
+            },
+        }
+    }
+}
+
+impl Request {
+    /// A header, without the space around it.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.trim())
+    }
+}
+
+fn query(raw: &str) -> Vec<(String, String)> {
+    let pair = |part: &str| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        (decoded(name, true), decoded(value, true))
+    };
+    raw.split('&').filter(|part| !part.is_empty()).map(pair).collect()
+}
+
+/// Undoes percent-encoding, and in a query `+` for a space. What makes no UTF-8 keeps replacement characters, which no
+/// id and no parameter may hold.
+fn decoded(text: &str, plus_is_space: bool) -> String {
+    if !text.contains(['%', '+']) {
+        return text.into();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let encoded = after.get(..2).filter(|_| byte == b'%' && after[..2].iter().all(u8::is_ascii_hexdigit));
+        let encoded = encoded.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(match encoded {
+            Some(encoded) => {
+                rest = &after[2..];
+                encoded
+            }
+            None if byte == b'+' && plus_is_space => b' ',
+            None => byte,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// The status.
+    pub status_code: u16,
+    /// The headers.
+    pub headers: BTreeMap<&'static str, Cow<'static, str>>,
+    /// The body; empty for none.
+    pub body: String,
+    /// Whether the body is base64; it never is.
+    pub is_base64_encoded: bool,
+}
+
+impl Response {
+    /// A response with a body of this type. No cache may keep it: it is an account holder's data.
+    #[must_use]
+    pub fn new(status_code: u16, content_type: &'static str, body: String) -> Self {
+        let headers = [("content-type", content_type), ("cache-control", "no-store")];
+        let headers = headers.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))).collect();
+        Self { status_code, headers, body, is_base64_encoded: false }
+    }
+
+    /// The same with one header more.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.insert(name, value.into());
+        self
+    }
+}

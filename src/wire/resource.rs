@@ -1,0 +1,128 @@
+//! The bodies of the HTTP API's answers, and a statement's cursor.
+//!
+//! In: domain values. Out: JSON; `docs/openapi.yaml` is its contract. Amounts and balances are whole minor units.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use super::outcome::OutcomeJson;
+use crate::domain::statement::{InvalidPosition, Page, Position};
+use crate::domain::{AccountId, Currency, Fingerprint, Holding, OverdraftLimit, PaymentId, Recorded, Source};
+
+/// A payment that was handed over: its id, what it asks for as a fingerprint, and the record that asks.
+#[must_use]
+pub fn accepted(id: &PaymentId, fingerprint: &Fingerprint, source: &Source) -> String {
+    #[derive(Serialize)]
+    struct Accepted<'a> {
+        payment_id: &'a str,
+        status: &'a str,
+        fingerprint: String,
+        source: SourceJson<'a>,
+    }
+    #[derive(Serialize)]
+    struct SourceJson<'a> {
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+    }
+    json(&Accepted {
+        payment_id: id.as_str(),
+        status: "accepted",
+        fingerprint: fingerprint.to_string(),
+        source: SourceJson { topic: &source.topic, partition: source.partition, offset: source.offset },
+    })
+}
+
+/// A payment's outcome: as it is published, and the fingerprint of the request that it answers.
+#[must_use]
+pub fn payment(recorded: &Recorded) -> String {
+    #[derive(Serialize)]
+    struct PaymentJson {
+        #[serde(flatten)]
+        outcome: OutcomeJson,
+        fingerprint: String,
+    }
+    json(&PaymentJson { outcome: (&recorded.outcome).into(), fingerprint: recorded.fingerprint.to_string() })
+}
+
+/// An account, its balance that of all its lanes.
+#[must_use]
+pub fn account(holding: &Holding) -> String {
+    #[derive(Serialize)]
+    struct AccountJson<'a> {
+        account_id: &'a str,
+        currency: &'a str,
+        status: &'a str,
+        balance: i128,
+        overdraft_limit: Option<u64>,
+        credit_lanes: u16,
+        opened_at: String,
+    }
+    let account = &holding.account;
+    json(&AccountJson {
+        account_id: account.id.as_str(),
+        currency: account.currency.as_str(),
+        status: account.status.name(),
+        balance: holding.balance(),
+        overdraft_limit: match account.overdraft_limit {
+            OverdraftLimit::Limited(limit) => Some(limit),
+            OverdraftLimit::Unlimited => None,
+        },
+        credit_lanes: account.credit_lanes.count(),
+        opened_at: account.opened_at.to_string(),
+    })
+}
+
+/// A page of a statement.
+#[must_use]
+pub fn statement(account: &AccountId, currency: Currency, page: &Page) -> String {
+    #[derive(Serialize)]
+    struct StatementJson<'a> {
+        account_id: &'a str,
+        currency: &'a str,
+        postings: Vec<PostingJson<'a>>,
+        next_cursor: Option<String>,
+    }
+    #[derive(Serialize)]
+    struct PostingJson<'a> {
+        payment_id: &'a str,
+        amount: i64,
+        counterparty: &'a str,
+        reference: Option<&'a str>,
+        decided_at: String,
+    }
+    let postings = page.postings.iter().map(|posting| PostingJson {
+        payment_id: posting.payment.as_str(),
+        amount: posting.signed(),
+        counterparty: posting.counterparty.as_str(),
+        reference: posting.reference.as_deref(),
+        decided_at: posting.decided_at.to_string(),
+    });
+    json(&StatementJson {
+        account_id: account.as_str(),
+        currency: currency.as_str(),
+        postings: postings.collect(),
+        next_cursor: page.next.as_ref().map(cursor),
+    })
+}
+
+/// A position as clients carry it: they need not know what it holds.
+#[must_use]
+pub fn cursor(position: &Position) -> String {
+    URL_SAFE_NO_PAD.encode(position.to_string())
+}
+
+/// Reads a cursor.
+///
+/// # Errors
+/// [`InvalidPosition`] if no page gave it.
+pub fn position(cursor: &str) -> Result<Position, InvalidPosition> {
+    let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.ok_or(InvalidPosition)?.parse()
+}
+
+fn json(body: &impl Serialize) -> String {
+    // Strings and integers always serialise.
+    serde_json::to_string(body).unwrap_or_default()
+}

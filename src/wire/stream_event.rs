@@ -1,0 +1,147 @@
+//! The event that a DynamoDB stream delivers, read leniently, and the answer to it.
+//!
+//! In: the JSON of an invocation. Out: changes in the stream's order, each read from its own piece of the JSON.
+//!
+//! An inserted item comes as [`Image`], in DynamoDB's own terms: what a payment's item means is the store's to say, and
+//! the wire doesn't know the store. Whoever wires both passes the one to the other.
+//!
+//! | odd | taken as |
+//! |---|---|
+//! | unknown fields; `Records` missing or null | ignored; no records |
+//! | an attribute that is neither text nor number | left out: no attribute of a payment is |
+//! | `MODIFY`, `REMOVE` | [`Change::Other`] |
+//! | no image, or any other `eventName` | [`Change::Unreadable`]: says what was expected |
+//! | no `SequenceNumber` | [`StreamEvent::unplaced`]: can't be named in an answer |
+//!
+//! Invariant: every element of `Records` becomes a change or is unplaced. The event fails as a whole only if it is no
+//! JSON object, or `Records` is no list.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::raw::text;
+
+/// An item, its attributes by name; those that are text or numbers.
+pub type Image = HashMap<String, AttributeValue>;
+
+/// One invocation's changes.
+#[derive(Debug, Default)]
+pub struct StreamEvent {
+    /// What changed, in the stream's order.
+    pub records: Vec<StreamRecord>,
+    /// Elements that can't be named: which field, and what was expected of it.
+    pub unplaced: Vec<String>,
+}
+
+/// One record of a stream.
+#[derive(Debug)]
+pub struct StreamRecord {
+    /// Names it in its shard, and in an answer.
+    pub sequence_number: String,
+    /// What it tells.
+    pub change: Change,
+}
+
+/// What a record tells.
+#[derive(Debug)]
+pub enum Change {
+    /// A new item.
+    Inserted(Image),
+    /// An item was changed or removed; says which.
+    Other(String),
+    /// Nothing that can be read; says what was expected.
+    Unreadable(&'static str),
+}
+
+impl<'de> Deserialize<'de> for StreamEvent {
+    /// Borrows from the input while reading, as [`super::kafka_event::KafkaEvent`] does.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Envelope<'a> {
+            #[serde(borrow, default, rename = "Records")]
+            records: Option<Vec<&'a RawValue>>,
+        }
+        let mut event = Self::default();
+        for (ix, element) in Envelope::deserialize(deserializer)?.records.unwrap_or_default().into_iter().enumerate() {
+            match record(element) {
+                Ok(record) => event.records.push(record),
+                Err(expected) => event.unplaced.push(format!("Records[{ix}]{expected}")),
+            }
+        }
+        Ok(event)
+    }
+}
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, default, rename = "eventName")]
+    event_name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    dynamodb: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Details<'a> {
+    #[serde(borrow, default, rename = "SequenceNumber")]
+    sequence_number: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "NewImage")]
+    new_image: Option<&'a RawValue>,
+}
+
+fn record(element: &RawValue) -> Result<StreamRecord, &'static str> {
+    let fields: Fields<'_> =
+        serde_json::from_str(element.get()).map_err(|_| ": expected an object with each field once")?;
+    let details = fields.dynamodb.ok_or(".dynamodb: expected an object, got none")?;
+    let details: Details<'_> =
+        serde_json::from_str(details.get()).map_err(|_| ".dynamodb: expected an object with each field once")?;
+    let sequence_number = details.sequence_number.and_then(text).filter(|number| !number.is_empty());
+    let sequence_number = sequence_number.ok_or(".dynamodb.SequenceNumber: expected a string")?;
+    let change = match fields.event_name.and_then(text).as_deref() {
+        Some("INSERT") => match details.new_image.and_then(image) {
+            Some(image) => Change::Inserted(image),
+            None => Change::Unreadable("dynamodb.NewImage: expected an item"),
+        },
+        Some(name @ ("MODIFY" | "REMOVE")) => Change::Other(name.into()),
+        Some(_) | None => Change::Unreadable("eventName: expected INSERT, MODIFY or REMOVE"),
+    };
+    Ok(StreamRecord { sequence_number: sequence_number.into(), change })
+}
+
+fn image(raw: &RawValue) -> Option<Image> {
+    let attributes: HashMap<String, HashMap<String, &RawValue>> = serde_json::from_str(raw.get()).ok()?;
+    let attribute = |(name, typed): (String, HashMap<String, &RawValue>)| {
+        let of = |kind| typed.get(kind).copied().and_then(text).map(std::borrow::Cow::into_owned);
+        let value = of("S").map(AttributeValue::S).or_else(|| of("N").map(AttributeValue::N))?;
+        Some((name, value))
+    };
+    Some(attributes.into_iter().filter_map(attribute).collect())
+}
+
+/// The answer. Empty: all well. Lambda then goes on; else it delivers again from the record that is named.
+///
+/// Source: AWS Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda".
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StreamResponse {
+    /// The first record that is not finished.
+    #[serde(rename = "batchItemFailures")]
+    pub failures: Vec<StreamFailure>,
+}
+
+/// One record that is not finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamFailure {
+    /// Its sequence number.
+    #[serde(rename = "itemIdentifier")]
+    pub sequence_number: String,
+}
+
+impl StreamResponse {
+    /// The answer that all from this record on must come again.
+    #[must_use]
+    pub fn from_record_on(record: &StreamRecord) -> Self {
+        Self { failures: vec![StreamFailure { sequence_number: record.sequence_number.clone() }] }
+    }
+}

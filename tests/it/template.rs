@@ -1,0 +1,184 @@
+//! The template as the local stack reads it: what it asks for, what its intrinsic functions mean, and what is refused.
+
+use std::collections::BTreeMap;
+
+use giro::local::template::{Source, Starting, Templates};
+
+fn parameters(given: &[(&str, &str)]) -> BTreeMap<String, String> {
+    given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn texts(root: &str) -> Templates {
+    Templates::Texts(BTreeMap::from([("template.yaml".to_owned(), root.to_owned())]))
+}
+
+/// What a value in a template comes to: it stands as a variable of a function.
+fn check(value: &str, expected: &str) {
+    let root = format!(
+        r#"
+Parameters:
+  Stage: {{ Type: String, Default: dev }}
+  Count: {{ Type: Number, Default: 3 }}
+  Names: {{ Type: CommaDelimitedList, Default: "a, b" }}
+  Given: {{ Type: String }}
+Mappings:
+  Sizes: {{ dev: {{ cpu: 1 }}, prod: {{ cpu: 8 }} }}
+Conditions:
+  IsDev: !Equals [!Ref Stage, dev]
+  IsProd: !Not [!Condition IsDev]
+  Either: !Or [!Condition IsProd, !Condition IsDev]
+  Both: !And [!Condition IsProd, !Condition IsDev]
+  Three: !Equals [!Ref Count, "3"]
+  Circular: !Not [!Condition Circular]
+Resources:
+  T: {{ Type: AWS::DynamoDB::Table, Properties: {{ TableName: !Sub "${{Stage}}-t", KeySchema: [{{ AttributeName: k, KeyType: HASH }}] }} }}
+  G: {{ Type: AWS::Logs::LogGroup }}
+  F:
+    Type: AWS::Serverless::Function
+    Metadata: {{ BuildMethod: rust-cargolambda, BuildProperties: {{ Binary: f }} }}
+    Properties: {{ Environment: {{ Variables: {{ V: {value} }} }} }}
+"#
+    );
+    let read = match texts(&root).blueprint(&BTreeMap::new()) {
+        Ok(blueprint) => blueprint.variable("V").unwrap_or("(none)").to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(read, expected, "{value}");
+}
+
+#[test]
+fn intrinsic_functions_resolve() {
+    check("plain", "plain");
+    check("12", "12");
+    check("!Ref Stage", "dev");
+    check("!Ref T", "dev-t");
+    check("!Ref G", "G");
+    check("!Ref AWS::NoValue", "(none)");
+    check("!Ref AWS::Partition", "aws");
+    check(
+        "!Sub 'x-${Stage}-${T}-${T.StreamArn}-${!no}'",
+        "x-dev-dev-t-arn:aws:dynamodb:eu-central-1:000000000000:table/dev-t/stream/local-${no}",
+    );
+    check("!Sub ['${A}${Stage}', {A: !Join ['/', !Ref Names]}]", "a/bdev");
+    check("!GetAtt T.Arn", "arn:aws:dynamodb:eu-central-1:000000000000:table/dev-t");
+    check("!If [IsDev, yes-it-is, no]", "yes-it-is");
+    check("!If [IsProd, !GetAZs '', here]", "here");
+    check("!If [Either, either, no]", "either");
+    check("!If [Both, both, no]", "no");
+    check("!If [Three, three, no]", "three");
+    check("!Select [1, !Ref Names]", "b");
+    check("!Select ['0', !Split ['.', 'x.y']]", "x");
+    check("!FindInMap [Sizes, !Ref Stage, cpu]", "1");
+    check("!Base64 'ab'", "YWI=");
+}
+
+#[test]
+fn what_is_not_understood_says_where_it_stands() {
+    let at = "template.yaml: Resources.F.Properties.Environment.Variables.V";
+    check("!GetAZs ''", &format!("{at}.Fn::GetAZs: Fn::GetAZs is not understood here"));
+    check("!Ref Nobody", &format!("{at}.Ref: expected a parameter or a resource: there is no Nobody"));
+    check("!Ref Given", &format!("{at}.Ref: expected the parameter Given to be given"));
+    check("!If [Nothing, a, b]", &format!("{at}.Fn::If: expected a condition: there is no Nothing"));
+    check("!FindInMap [Sizes, test, cpu]", &format!("{at}.Fn::FindInMap: expected Sizes.test.cpu in Mappings"));
+    check("!Select [7, !Ref Names]", &format!("{at}.Fn::Select: expected an index of the list"));
+    check("!ImportValue x", &format!("{at}.Fn::ImportValue: expected nothing from other stacks: a local run has none"));
+    check("!Ref Names", &format!("{at}: expected a text"));
+    check("!GetAtt Sub.Outputs.X", &format!("{at}.Fn::GetAtt: expected a nested stack that is known here: Sub is not"));
+    let circular = texts("Conditions: {C: !Not [!Condition C]}\nResources: {X: {Type: A, Condition: C}}");
+    let error = circular.blueprint(&BTreeMap::new()).unwrap_err();
+    assert!(error.expected.contains("lead back to itself"), "{error}");
+}
+
+/// A mapping on Kafka, written with these properties beside those that it must have.
+fn mapping(properties: &str) -> Result<giro::local::template::Mapping, String> {
+    let root = format!(
+        r#"
+Resources:
+  F: {{ Type: AWS::Serverless::Function, Metadata: {{ BuildProperties: {{ Binary: f }} }} }}
+  M:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {{ FunctionName: !GetAtt F.Arn, Topics: [t], {properties} }}
+"#
+    );
+    let blueprint = texts(&root).blueprint(&BTreeMap::new()).map_err(|error| error.to_string())?;
+    Ok(blueprint.mappings[0].clone())
+}
+
+#[test]
+fn a_mapping_has_lambdas_defaults_and_limits() {
+    let plain = mapping("StartingPosition: LATEST").unwrap();
+    assert_eq!((plain.batch_records_max, plain.batch_window.as_millis()), (100, 500));
+    assert_eq!((plain.starting, plain.bisect, plain.retries_max), (Starting::Latest, false, None));
+    assert_eq!(plain.source, Source::Kafka { topic: "t".into(), consumer_group: "f".into() });
+    // Without provisioned pollers these do nothing.
+    let idle = "StartingPosition: LATEST, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 3";
+    assert_eq!(mapping(idle), Ok(plain));
+    let provisioned = |more: &str| {
+        mapping(&format!("StartingPosition: LATEST, ProvisionedPollerConfig: {{ MaximumPollers: 2 }}, {more}")).unwrap()
+    };
+    let all = provisioned("BisectBatchOnFunctionError: true, MaximumRetryAttempts: 3, MaximumRecordAgeInSeconds: 60");
+    assert_eq!((all.bisect, all.retries_max, all.record_age_max.map(|age| age.as_secs())), (true, Some(3), Some(60)));
+    let capped =
+        provisioned("MaximumRetryAttempts: -1, DestinationConfig: { OnFailure: { Destination: 'kafka://x' } }");
+    assert_eq!((capped.retries_max, capped.on_failure_topic.as_deref()), (Some(10), Some("x")));
+    let refused = mapping("StartingPosition: LATEST, FunctionResponseTypes: [ReportBatchItemFailures]").unwrap_err();
+    assert!(refused.contains("Resources.M.Properties: expected ProvisionedPollerConfig"), "{refused}");
+    let refused = mapping("StartingPosition: MIDDLE").unwrap_err();
+    assert!(refused.ends_with("StartingPosition: expected TRIM_HORIZON or LATEST"), "{refused}");
+}
+
+#[test]
+fn the_projects_template_asks_for_what_the_design_says() {
+    let blueprint = Templates::Embedded.blueprint(&BTreeMap::new()).unwrap();
+    let tables: Vec<&str> = blueprint.tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(tables, ["account-commands", "accounts", "dead-letters", "payments"].map(|name| name).to_vec());
+    let payments = blueprint.tables.iter().find(|table| table.name == "payments").unwrap();
+    assert_eq!((payments.key.partition.as_str(), payments.stream.as_deref()), ("payment_id", Some("NEW_IMAGE")));
+    let indexes: Vec<&str> = payments.indexes.iter().map(|index| index.name.as_str()).collect();
+    assert_eq!(indexes, ["by-debtor", "by-creditor"]);
+    for topic in ["payment-requests", "payment-outcomes", "account-commands"] {
+        assert!(blueprint.topics.iter().any(|known| known.name == topic && known.replication == 3), "{topic}");
+    }
+    let processor = blueprint.function("payment-processor").unwrap();
+    assert_eq!(processor.environment["ACCOUNTS_TABLE"], "accounts");
+    assert!(!processor.environment.contains_key("AWS_ENDPOINT_URL"), "empty is unset");
+    let feeds: Vec<(&str, bool)> = blueprint
+        .mappings
+        .iter()
+        .map(|mapping| (mapping.function.as_str(), mapping.report_batch_item_failures))
+        .collect();
+    assert_eq!(feeds, [("account-processor", true), ("payment-processor", true), ("outcome-publisher", true)]);
+    assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "payments".into() }));
+    assert!(
+        blueprint.routes.iter().any(|it| (it.key.as_str(), it.function.as_str()) == ("POST /payments", "payment-api"))
+    );
+    assert_eq!(blueprint.variable("KAFKA_AUTH"), Some("none"));
+}
+
+#[test]
+fn parameters_and_changes_reach_every_part_that_names_them() {
+    let given = parameters(&[("NamePrefix", "x-"), ("RequestsPartitions", "3")]);
+    let mut blueprint = Templates::Embedded.blueprint(&given).unwrap();
+    let partitions = |blueprint: &giro::local::template::Blueprint, name: &str| {
+        blueprint.topics.iter().find(|topic| topic.name == name).map(|topic| topic.partitions)
+    };
+    assert_eq!(partitions(&blueprint, "x-payment-requests"), Some(3));
+    assert_eq!(blueprint.variable("REQUESTS_PARTITIONS"), Some("3"));
+    assert_eq!(blueprint.variable("PAYMENTS_TABLE"), Some("x-payments"));
+    blueprint.rename_table("PAYMENTS_TABLE", "mine");
+    assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "mine".into() }));
+    assert!(blueprint.tables.iter().any(|table| table.name == "mine"));
+    blueprint.prefix_topics("run.");
+    assert_eq!(partitions(&blueprint, "run.x-payment-requests"), Some(3));
+    assert_eq!(blueprint.variable("OUTCOMES_TOPIC"), Some("run.x-payment-outcomes"));
+    let unknown = Templates::Embedded.blueprint(&parameters(&[("Colour", "red")])).unwrap_err();
+    assert!(unknown.expected.contains("there is no Colour"), "{unknown}");
+}
+
+/// Files on disk nest from the folder of the root.
+#[test]
+fn the_files_of_the_project_read_like_the_embedded_ones() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
+    let read = Templates::File(file).blueprint(&BTreeMap::new()).unwrap();
+    assert_eq!(read, Templates::Embedded.blueprint(&BTreeMap::new()).unwrap());
+}
