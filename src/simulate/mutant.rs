@@ -25,6 +25,8 @@ pub enum Mutant {
     ReportFromSecond,
     /// A debit doesn't look at the balance.
     DropBalanceCondition,
+    /// A sweep doesn't look at what its lane holds.
+    SkipSweepCondition,
     /// A debit doesn't look at the limit.
     DropLimitCondition,
     /// A dead letter of which nothing was heard counts as parked.
@@ -35,13 +37,14 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
         (Self::PublishBeforeCommit, "publish-before-commit"),
         (Self::ReportFromSecond, "report-from-second"),
         (Self::DropBalanceCondition, "drop-balance-condition"),
+        (Self::SkipSweepCondition, "skip-sweep-condition"),
         (Self::DropLimitCondition, "drop-limit-condition"),
         (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
         (Self::CutLetter, "cut-letter"),
@@ -57,12 +60,14 @@ impl Mutant {
     pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
         let updates = match &call {
             Call::Commit(sent) => sent.updates.len(),
-            Call::Read(_) | Call::Park(_) => 0,
+            Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => 0,
         };
         let mut answer = execute(store, &self.call(store, call));
         if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {
             // The handler knows nothing of the updates that the mistake added.
             cancelled.accounts.retain(|(ix, _)| *ix < updates);
+            cancelled.lanes.retain(|(ix, _)| *ix < updates);
+            cancelled.busy.retain(|ix| *ix < updates);
         }
         answer
     }
@@ -72,7 +77,13 @@ impl Mutant {
             (Self::DropPutCondition, Call::Commit(sent)) => Call::Commit(without_duplicates(store, sent)),
             (Self::NetOverdraft, Call::Commit(sent)) => Call::Commit(netted(store, sent)),
             (Self::DropBalanceCondition, Call::Commit(mut sent)) => {
-                sent.updates.iter_mut().for_each(|update| update.balance_min = None);
+                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
+                mains.for_each(|update| update.balance_min = None);
+                Call::Commit(sent)
+            }
+            (Self::SkipSweepCondition, Call::Commit(mut sent)) => {
+                let lanes = sent.updates.iter_mut().filter(|update| update.lane.is_some());
+                lanes.for_each(|update| update.balance_min = None);
                 Call::Commit(sent)
             }
             (Self::DropLimitCondition, Call::Commit(mut sent)) => {
@@ -110,14 +121,14 @@ impl Mutant {
 
 /// The transaction without those payments whose Put would write over what is there: that leaves the same items.
 fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
-    sent.entries.retain(|(request, _)| !matches!(at_once(store.payment(&request.payment.id)), Some(Ok(Some(_)))));
+    sent.entries.retain(|(request, ..)| !matches!(at_once(store.payment(&request.payment.id)), Some(Ok(Some(_)))));
     sent
 }
 
 /// The transaction in which a debit counts as covered if what is left at its end would do; as it came if that helps none.
 fn netted(store: &MemoryStore, sent: Sent) -> Sent {
     let mut netted = sent.clone();
-    for (request, verdict) in &mut netted.entries {
+    for (request, verdict, _) in &mut netted.entries {
         if *verdict != Err(Decline::InsufficientFunds) {
             continue;
         }
@@ -131,7 +142,8 @@ fn netted(store: &MemoryStore, sent: Sent) -> Sent {
         *verdict = Ok(());
     }
     let covered = netted.updates.iter().all(|update| {
-        let Some(Ok(Some(account))) = at_once(store.account(&update.account)) else { return false };
+        let Some(Ok(Some(holding))) = at_once(store.account(&update.account)) else { return false };
+        let account = holding.account;
         let left = i128::from(account.balance.minor_units()).saturating_add(update.net);
         account.overdraft_limit.lowest_balance().is_none_or(|lowest| left >= lowest)
     });
@@ -139,15 +151,16 @@ fn netted(store: &MemoryStore, sent: Sent) -> Sent {
 }
 
 fn add(store: &MemoryStore, updates: &mut Vec<AccountUpdate>, id: &AccountId, net: i128) -> Option<()> {
-    if let Some(update) = updates.iter_mut().find(|update| update.account == *id) {
+    if let Some(update) = updates.iter_mut().find(|update| update.account == *id && update.lane.is_none()) {
         update.net = update.net.saturating_add(net);
         update.balance_min = None;
         update.version = None;
         return Some(());
     }
-    let account = at_once(store.account(id))?.ok()??;
+    let account = at_once(store.account(id))?.ok()??.account;
     updates.push(AccountUpdate {
         account: id.clone(),
+        lane: None,
         net,
         currency: account.currency,
         overdraft_limit: None,

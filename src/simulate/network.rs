@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::domain::plan::{AccountUpdate, Entry, Transaction};
-use crate::domain::{AccountId, DeadLetter, Request, Timestamp, Verdict};
+use crate::domain::{AccountId, DeadLetter, LaneId, Request, Timestamp, Verdict};
 use crate::store::memory::MemoryStore;
-use crate::store::{AccountRead, Commit, Ledger, StoreError, Usage};
+use crate::store::{AccountRead, Commit, LaneRead, Ledger, StoreError, Usage};
 
 /// Names an invocation.
 pub(super) type InvocationId = u64;
@@ -23,7 +23,7 @@ pub(super) type InvocationId = u64;
 /// A transaction that outlives the batch that it was planned from.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
-    pub(super) entries: Vec<(Request, Verdict)>,
+    pub(super) entries: Vec<(Request, Verdict, Option<u16>)>,
     pub(super) updates: Vec<AccountUpdate>,
     pub(super) decided_at: Timestamp,
 }
@@ -31,7 +31,11 @@ pub(super) struct Sent {
 impl Sent {
     fn of(transaction: &Transaction<'_>) -> Self {
         Self {
-            entries: transaction.entries.iter().map(|entry| (entry.request.clone(), entry.verdict)).collect(),
+            entries: transaction
+                .entries
+                .iter()
+                .map(|entry| (entry.request.clone(), entry.verdict, entry.creditor_lane))
+                .collect(),
             updates: transaction.updates.clone(),
             decided_at: transaction.decided_at,
         }
@@ -40,7 +44,11 @@ impl Sent {
     /// The transaction again.
     pub(super) fn transaction(&self) -> Transaction<'_> {
         Transaction {
-            entries: self.entries.iter().map(|(request, verdict)| Entry { request, verdict: *verdict }).collect(),
+            entries: self
+                .entries
+                .iter()
+                .map(|(request, verdict, lane)| Entry { request, verdict: *verdict, creditor_lane: *lane })
+                .collect(),
             updates: self.updates.clone(),
             decided_at: self.decided_at,
         }
@@ -51,6 +59,7 @@ impl Sent {
 #[derive(Debug, Clone)]
 pub(super) enum Call {
     Read(Vec<AccountId>),
+    ReadLanes(Vec<LaneId>),
     Commit(Sent),
     Park(DeadLetter),
 }
@@ -59,6 +68,7 @@ pub(super) enum Call {
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
+    ReadLanes(Result<Vec<LaneRead>, StoreError>),
     Commit(Result<Commit, StoreError>),
     Park(Result<(), StoreError>),
 }
@@ -68,6 +78,7 @@ impl Answer {
     pub(super) fn failed(call: &Call, error: StoreError) -> Self {
         match call {
             Call::Read(_) => Self::Read(Err(error)),
+            Call::ReadLanes(_) => Self::ReadLanes(Err(error)),
             Call::Commit(_) => Self::Commit(Err(error)),
             Call::Park(_) => Self::Park(Err(error)),
         }
@@ -205,21 +216,28 @@ impl Ledger for RemoteLedger {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
         match self.ask(Call::Read(ids.iter().copied().cloned().collect())).await {
             Answer::Read(answer) => answer,
-            Answer::Commit(_) | Answer::Park(_) => Err(mismatched()),
+            Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Park(_) => Err(mismatched()),
+        }
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        match self.ask(Call::ReadLanes(ids.iter().copied().cloned().collect())).await {
+            Answer::ReadLanes(answer) => answer,
+            Answer::Read(_) | Answer::Commit(_) | Answer::Park(_) => Err(mismatched()),
         }
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         match self.ask(Call::Commit(Sent::of(transaction))).await {
             Answer::Commit(answer) => answer,
-            Answer::Read(_) | Answer::Park(_) => Err(mismatched()),
+            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Park(_) => Err(mismatched()),
         }
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         match self.ask(Call::Park(letter.clone())).await {
             Answer::Park(answer) => answer,
-            Answer::Read(_) | Answer::Commit(_) => Err(mismatched()),
+            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Commit(_) => Err(mismatched()),
         }
     }
 
@@ -247,6 +265,10 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
         Call::Read(ids) => {
             let ids: Vec<&AccountId> = ids.iter().collect();
             Answer::Read(at_once(store.read_accounts(&ids)).unwrap_or_else(|| Err(late())))
+        }
+        Call::ReadLanes(ids) => {
+            let ids: Vec<&LaneId> = ids.iter().collect();
+            Answer::ReadLanes(at_once(store.read_lanes(&ids)).unwrap_or_else(|| Err(late())))
         }
         // What a mutant has emptied has nothing left to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),

@@ -26,7 +26,7 @@ use self::books::{Books, Standing};
 use self::serial::{Event, Search, What};
 use super::network::at_once;
 use super::workload::{Asked, Record, TOPIC};
-use crate::domain::{Account, AccountId, DeadLetter, OverdraftLimit, Recorded, Verdict};
+use crate::domain::{AccountId, Balance, DeadLetter, Holding, OverdraftLimit, Recorded, Verdict};
 use crate::store::Inspect;
 use crate::store::memory::MemoryStore;
 
@@ -252,7 +252,7 @@ impl Auditor {
             let key = AccountId::try_new(id).map_err(|error| error.to_string())?;
             match read(at_once(store.account(&key)))? {
                 None => return Err(format!("the account {id} went")),
-                Some(account) => compare(id, books, &account)?,
+                Some(holding) => compare(id, books, &holding)?,
             }
         }
         match sums.into_iter().find(|(_, sum)| *sum != 0) {
@@ -350,12 +350,16 @@ pub(super) fn answer_of(verdict: Verdict) -> &'static str {
     }
 }
 
-fn compare(id: &str, books: &Books, account: &Account) -> Result<(), Wrong> {
+fn compare(id: &str, books: &Books, holding: &Holding) -> Result<(), Wrong> {
+    let account = &holding.account;
+    if let Some(lane) = holding.lanes.iter().find(|lane| lane.balance < Balance::ZERO) {
+        return Err(format!("the lane {} is at {}", lane.id, lane.balance));
+    }
     let limit = match account.overdraft_limit {
         OverdraftLimit::Limited(limit) => Some(i128::from(limit).saturating_neg()),
         OverdraftLimit::Unlimited => None,
     };
-    let balance = i128::from(account.balance.minor_units());
+    let balance = holding.balance();
     if balance != books.balance {
         return Err(format!("{id} is at {balance}, and its settled payments make {}", books.balance));
     }

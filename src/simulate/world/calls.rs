@@ -26,7 +26,7 @@ impl World {
         }
         self.steps = self.steps.saturating_add(1);
         let name = match &call {
-            Call::Read(_) => "reads",
+            Call::Read(_) | Call::ReadLanes(_) => "reads",
             Call::Commit(_) => "commits",
             Call::Park(_) => "parkings",
         };
@@ -34,7 +34,7 @@ impl World {
         if self.mutant == Some(Mutant::PublishBeforeCommit)
             && let Call::Commit(sent) = &call
         {
-            for (request, verdict) in &sent.entries {
+            for (request, verdict, _) in &sent.entries {
                 self.auditor.published(request.payment.id.as_str(), answer_of(*verdict))?;
             }
         }
@@ -135,12 +135,19 @@ fn show(call: &Call) -> String {
             let ids: Vec<&str> = ids.iter().map(crate::domain::AccountId::as_str).collect();
             format!("read {}", ids.join(" "))
         }
+        Call::ReadLanes(ids) => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            format!("read {}", ids.join(" "))
+        }
         Call::Commit(sent) => {
-            let entry = |(request, verdict): &(crate::domain::Request, Verdict)| {
+            let entry = |(request, verdict, _): &(crate::domain::Request, Verdict, Option<u16>)| {
                 format!("{} {}", request.payment.id, answer_of(*verdict))
             };
             let entries: Vec<String> = sent.entries.iter().map(entry).collect();
-            let update = |update: &crate::domain::plan::AccountUpdate| format!("{} {:+}", update.account, update.net);
+            let update = |update: &crate::domain::plan::AccountUpdate| match update.lane {
+                None => format!("{} {:+}", update.account, update.net),
+                Some(lane) => format!("{}/{lane} {:+}", update.account, update.net),
+            };
             let updates: Vec<String> = sent.updates.iter().map(update).collect();
             format!("commit [{}] [{}]", entries.join(", "), updates.join(", "))
         }
@@ -151,5 +158,8 @@ fn show(call: &Call) -> String {
 fn show_cancelled(cancelled: &Cancelled) -> String {
     let duplicates: Vec<usize> = cancelled.duplicates.iter().map(|(ix, _)| *ix).collect();
     let accounts: Vec<usize> = cancelled.accounts.iter().map(|(ix, _)| *ix).collect();
-    format!("  cancelled: payments {duplicates:?} exist, accounts {accounts:?} are not as decided on")
+    let lanes: Vec<usize> = cancelled.lanes.iter().map(|(ix, _)| *ix).collect();
+    format!(
+        "  cancelled: payments {duplicates:?} exist, accounts {accounts:?} and lanes {lanes:?} are not as decided on"
+    )
 }

@@ -62,7 +62,9 @@ impl World {
         let mut context = lambda_runtime::Context::default();
         context.deadline = deadline_ms;
         let ledger = RemoteLedger { network: self.network.clone(), invocation: id };
-        let processor = PaymentProcessor::new(ledger, self.mapping.settings.report_failures);
+        let partitions = u32::try_from(self.mapping.partitions()).unwrap_or(1);
+        let processor =
+            PaymentProcessor::new(ledger, self.mapping.settings.report_failures).with_partitions(partitions);
         let future = Box::pin(async move { processor.handle(LambdaEvent::new(event, context)).await });
         let left = Duration::from_millis(deadline_ms.clamp(1_000, CALM_MS));
         let killed_at = Instant::now().checked_add(left).unwrap_or_else(Instant::now);

@@ -92,7 +92,7 @@ impl World {
         let store = MemoryStore::new();
         for (id, books) in &opening {
             if let Some(account) = accounts::account(id, books, 1) {
-                store.insert_account(account);
+                accounts::insert(&store, account, Vec::new());
             }
         }
         Self {
