@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use giro::domain::{Account, AccountId, AccountStatus, Balance, OverdraftLimit, Timestamp};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;
@@ -133,6 +133,7 @@ fn open_accounts(engine: &EmbeddedDynamoDb) {
                 overdraft_limit: OverdraftLimit::Unlimited,
                 version: 1,
                 opened_at: Timestamp::EPOCH,
+                credit_lanes: CreditLanes::NONE,
             };
             store.open_account(&account).await.unwrap();
         }

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use giro::domain::decide::decide_all;
 use giro::domain::plan::{Step, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Account, AccountStatus, Balance, Batch, OverdraftLimit, Request, Timestamp};
+use giro::domain::{Account, AccountStatus, Balance, Batch, CreditLanes, OverdraftLimit, Request, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
 
@@ -72,6 +72,7 @@ fn bench(criterion: &mut Criterion) {
                 overdraft_limit: OverdraftLimit::Limited(0),
                 version: 1,
                 opened_at: Timestamp::EPOCH,
+                credit_lanes: CreditLanes::NONE,
             })
         };
         let accounts: Vec<_> = batch.accounts().iter().map(account).collect();

@@ -47,7 +47,8 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
 /// Audits a whole ledger at rest.
 pub(super) async fn audit(ledger: &impl Inspect) -> Result<Report, StoreError> {
     let mut audit = Audit::default();
-    ledger.accounts().await?.iter().for_each(|account| audit.account(account));
+    ledger.accounts().await?.iter().for_each(|holding| audit.account(holding));
+    ledger.stray_lanes().await?.iter().for_each(|lane| audit.stray_lane(lane));
     ledger.payments().await?.iter().for_each(|recorded| audit.outcome(&recorded.outcome));
     Ok(audit.finish())
 }

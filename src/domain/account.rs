@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Balance, Currency, Timestamp};
+use super::{AccountId, Balance, CreditLanes, Currency, Timestamp};
 
 /// An account as the `accounts` table holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Account {
     pub currency: Currency,
     /// Whether it may be debited and credited.
     pub status: AccountStatus,
-    /// What it holds, in minor units.
+    /// What it holds, in minor units; without what its lanes hold.
     pub balance: Balance,
     /// How far below zero a debit may take it.
     pub overdraft_limit: OverdraftLimit,
@@ -21,6 +21,8 @@ pub struct Account {
     pub version: u64,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// How many lanes it takes its credits on. Never fewer than before.
+    pub credit_lanes: CreditLanes,
 }
 
 /// Whether an account may be used.

@@ -1,93 +1,47 @@
 //! Proves conservation: every balance is what the settled payments make of it.
 //!
-//! In: accounts and outcomes, one by one and in any order, all from one moment at rest. Out: findings, and totals per
+//! In: accounts with their lanes, and outcomes, one by one and in any order, all from one moment at rest. Out: findings, and totals per
 //! currency.
 //!
 //! | invariant | finding if it doesn't hold |
 //! |---|---|
 //! | per currency all balances sum to zero | [`Finding::NotZero`] |
-//! | a balance equals the sum of its settled postings | [`Finding::Balance`] |
+//! | a balance (main item and lanes) equals the sum of its settled postings | [`Finding::Balance`] |
 //! | no balance is below its overdraft limit | [`Finding::BelowLimit`] |
+//! | a lane is of its account's currency and status, and not below zero | [`Finding::Lane`] |
+//! | every lane that an account counts is there, and none that it doesn't | [`Finding::NoLane`], [`Finding::StrayLane`] |
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |
 //!
 //! Invariant: sums are taken in 128 bits, so no number of balances overflows them.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod finding;
 
-use super::{Account, AccountId, Currency, Outcome, OverdraftLimit, PaymentId};
+use std::collections::BTreeMap;
+
+use super::{AccountId, Currency, Holding, Lane, LaneId, Outcome, OverdraftLimit, PaymentId};
+
+pub use finding::Finding;
 
 /// An audit under way.
 #[derive(Debug, Default)]
 pub struct Audit {
-    accounts: BTreeMap<AccountId, (Currency, i128, OverdraftLimit)>,
+    accounts: BTreeMap<AccountId, Seen>,
     postings: BTreeMap<AccountId, i128>,
     /// Settled payments by the accounts they name: enough to name a payment where an account is missing or another.
     settled: Vec<(PaymentId, AccountId, AccountId, Currency)>,
+    /// What is wrong with lanes, found as they come.
+    lanes: Vec<Finding>,
+    strays: BTreeMap<Currency, i128>,
 }
 
-/// Something that doesn't add up. Amounts are in minor units.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// The balances of a currency don't sum to zero.
-    NotZero {
-        /// The currency.
-        currency: Currency,
-        /// What they sum to.
-        sum: i128,
-    },
-    /// A balance isn't the sum of its settled postings.
-    Balance {
-        /// The account.
-        account: AccountId,
-        /// The sum of its postings.
-        expected: i128,
-        /// Its balance.
-        found: i128,
-    },
-    /// A balance is below its overdraft limit.
-    BelowLimit {
-        /// The account.
-        account: AccountId,
-        /// The lowest balance it may have.
-        lowest: i128,
-        /// Its balance.
-        found: i128,
-    },
-    /// A settled payment names an account that isn't there.
-    NoAccount {
-        /// The payment.
-        payment: PaymentId,
-        /// The account.
-        account: AccountId,
-    },
-    /// A settled payment names an account of another currency.
-    Currency {
-        /// The payment.
-        payment: PaymentId,
-        /// The account.
-        account: AccountId,
-    },
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotZero { currency, sum } => write!(f, "the balances in {currency} sum to {sum}, not to 0"),
-            Self::Balance { account, expected, found } => {
-                write!(f, "account {account}: its settled payments make {expected}, its balance is {found}")
-            }
-            Self::BelowLimit { account, lowest, found } => {
-                write!(f, "account {account}: its balance is {found}, and may not be below {lowest}")
-            }
-            Self::NoAccount { payment, account } => {
-                write!(f, "payment {payment} is settled, and its account {account} does not exist")
-            }
-            Self::Currency { payment, account } => {
-                write!(f, "payment {payment} is settled, and its account {account} is of another currency")
-            }
-        }
-    }
+/// What is kept of an account.
+#[derive(Debug)]
+struct Seen {
+    currency: Currency,
+    /// Main item and lanes.
+    balance: i128,
+    main: i128,
+    limit: OverdraftLimit,
 }
 
 /// What an audit came to.
@@ -104,10 +58,36 @@ pub struct Report {
 }
 
 impl Audit {
-    /// Takes an account.
-    pub fn account(&mut self, account: &Account) {
-        let balance = i128::from(account.balance.minor_units());
-        self.accounts.insert(account.id.clone(), (account.currency, balance, account.overdraft_limit));
+    /// Takes an account with its lanes.
+    pub fn account(&mut self, holding: &Holding) {
+        let account = &holding.account;
+        for lane in &holding.lanes {
+            for (holds, expected) in [
+                (lane.currency == account.currency, "the currency of its account"),
+                (lane.status == account.status, "the status of its account"),
+                (lane.balance.minor_units() >= 0, "a balance not below zero"),
+            ] {
+                if !holds {
+                    self.lanes.push(Finding::Lane { lane: lane.id.clone(), expected });
+                }
+            }
+        }
+        for lane in account.credit_lanes.numbers() {
+            if !holding.lanes.iter().any(|held| held.id.lane == lane) {
+                self.lanes.push(Finding::NoLane { lane: LaneId { account: account.id.clone(), lane } });
+            }
+        }
+        let (balance, main) = (holding.balance(), account.balance.minor_units().into());
+        let seen = Seen { currency: account.currency, balance, main, limit: account.overdraft_limit };
+        self.accounts.insert(account.id.clone(), seen);
+    }
+
+    /// Takes a lane that no account counts.
+    pub fn stray_lane(&mut self, lane: &Lane) {
+        let found = i128::from(lane.balance.minor_units());
+        self.lanes.push(Finding::StrayLane { lane: lane.id.clone(), found });
+        let sum = self.strays.entry(lane.currency).or_default();
+        *sum = sum.saturating_add(found);
     }
 
     /// Takes an outcome. A declined one moved nothing.
@@ -128,8 +108,9 @@ impl Audit {
     #[must_use]
     pub fn finish(self) -> Report {
         let mut report = Report { accounts: self.accounts.len(), settled: self.settled.len(), ..Report::default() };
-        let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
-        for (id, (currency, found, limit)) in &self.accounts {
+        let mut sums = self.strays;
+        report.findings.extend(self.lanes);
+        for (id, Seen { currency, balance: found, main, limit }) in &self.accounts {
             let sum = sums.entry(*currency).or_default();
             *sum = sum.saturating_add(*found);
             let circulation = report.circulation.entry(*currency).or_default();
@@ -138,15 +119,15 @@ impl Audit {
             if expected != *found {
                 report.findings.push(Finding::Balance { account: id.clone(), expected, found: *found });
             }
-            if let Some(lowest) = limit.lowest_balance().filter(|lowest| found < lowest) {
-                report.findings.push(Finding::BelowLimit { account: id.clone(), lowest, found: *found });
+            if let Some(lowest) = limit.lowest_balance().filter(|lowest| main < lowest) {
+                report.findings.push(Finding::BelowLimit { account: id.clone(), lowest, found: *main });
             }
         }
         for (payment, debtor, creditor, currency) in self.settled {
             for account in [debtor, creditor] {
                 match self.accounts.get(&account) {
                     None => report.findings.push(Finding::NoAccount { payment: payment.clone(), account }),
-                    Some((other, ..)) if *other != currency => {
+                    Some(other) if other.currency != currency => {
                         report.findings.push(Finding::Currency { payment: payment.clone(), account });
                     }
                     Some(_) => {}
@@ -162,16 +143,35 @@ impl Audit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AccountStatus, Amount, Balance, Decline, Payment, Source, Timestamp};
+    use super::super::{Account, AccountStatus, Amount, Balance, CreditLanes, Decline, Payment, Source, Timestamp};
     use super::*;
 
-    /// `account ID CURRENCY BALANCE [LIMIT]`, `settled | declined ID DEBTOR CREDITOR CURRENCY AMOUNT`
+    fn holding(account: Account) -> Holding {
+        Holding { account, lanes: Vec::new() }
+    }
+
+    fn last(held: &mut [Holding]) -> &mut Holding {
+        held.last_mut().unwrap()
+    }
+
+    fn lane(id: &str, currency: &str, status: &str, balance: &str) -> Lane {
+        Lane {
+            id: id.parse().unwrap(),
+            currency: Currency::try_new(currency).unwrap(),
+            status: AccountStatus::from_name(status).unwrap(),
+            balance: Balance::new(balance.parse().unwrap()),
+            version: 1,
+        }
+    }
+
+    /// `account ID CURRENCY BALANCE [LIMIT]`, then of this account `counts LANES` and `lane ID CURRENCY STATUS BALANCE`;
+    /// `stray ID CURRENCY STATUS BALANCE`; `settled | declined ID DEBTOR CREDITOR CURRENCY AMOUNT`
     fn check(ledger: &str, expected: &expect_test::Expect) {
-        let mut audit = Audit::default();
+        let (mut audit, mut held) = (Audit::default(), Vec::new());
         for line in ledger.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
-                ["account", id, currency, balance, limit @ ..] => audit.account(&Account {
+                ["account", id, currency, balance, limit @ ..] => held.push(holding(Account {
                     id: AccountId::try_new(id).unwrap(),
                     currency: Currency::try_new(currency).unwrap(),
                     status: AccountStatus::Open,
@@ -182,24 +182,33 @@ mod tests {
                     },
                     version: 1,
                     opened_at: Timestamp::EPOCH,
-                }),
-                [status, id, debtor, creditor, currency, amount] => audit.outcome(&Outcome {
-                    payment: Payment {
-                        id: PaymentId::try_new(id).unwrap(),
-                        debtor: AccountId::try_new(debtor).unwrap(),
-                        creditor: AccountId::try_new(creditor).unwrap(),
-                        amount: Amount::try_new(amount.parse().unwrap()).unwrap(),
-                        currency: Currency::try_new(currency).unwrap(),
-                        reference: None,
-                        requested_at: None,
-                    },
-                    verdict: if *status == "settled" { Ok(()) } else { Err(Decline::InsufficientFunds) },
-                    decided_at: Timestamp::EPOCH,
-                    source: Source { topic: "t".into(), partition: 0, offset: 0 },
-                }),
+                    credit_lanes: CreditLanes::NONE,
+                })),
+                ["counts", lanes] => last(&mut held).account.credit_lanes = lanes.parse().unwrap(),
+                ["lane", id, currency, status, balance] => {
+                    last(&mut held).lanes.push(lane(id, currency, status, balance))
+                }
+                ["stray", id, currency, status, balance] => audit.stray_lane(&lane(id, currency, status, balance)),
+                [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
+                    audit.outcome(&Outcome {
+                        payment: Payment {
+                            id: PaymentId::try_new(id).unwrap(),
+                            debtor: AccountId::try_new(debtor).unwrap(),
+                            creditor: AccountId::try_new(creditor).unwrap(),
+                            amount: Amount::try_new(amount.parse().unwrap()).unwrap(),
+                            currency: Currency::try_new(currency).unwrap(),
+                            reference: None,
+                            requested_at: None,
+                        },
+                        verdict: if *status == "settled" { Ok(()) } else { Err(Decline::InsufficientFunds) },
+                        decided_at: Timestamp::EPOCH,
+                        source: Source { topic: "t".into(), partition: 0, offset: 0 },
+                    })
+                }
                 _ => panic!("not understood: {line}"),
             }
         }
+        held.iter().for_each(|holding| audit.account(holding));
         let findings: Vec<String> = audit.finish().findings.iter().map(ToString::to_string).collect();
         expected.assert_eq(&findings.join("\n"));
     }
@@ -228,6 +237,49 @@ mod tests {
              settled k2 alice bob EUR 3
              declined k3 alice bob EUR 300",
             &expect_test::expect![""],
+        );
+    }
+
+    #[test]
+    fn lanes_are_part_of_their_account() {
+        check(
+            "account settlement EUR -10
+             account shop EUR 3 0
+             counts 2
+             lane shop/0 EUR open 0
+             lane shop/1 EUR open 7
+             settled k1 settlement shop EUR 10",
+            &expect_test::expect![""],
+        );
+        check(
+            "account settlement EUR -10
+             account shop EUR 3 0
+             counts 4
+             lane shop/0 USD open 7
+             lane shop/1 EUR frozen 1
+             lane shop/2 EUR open -1
+             stray gone/0 EUR open 0
+             settled k1 settlement shop EUR 10",
+            &expect_test::expect![[r#"
+                lane gone/0 holds 0, and no account counts it
+                lane shop/0: expected the currency of its account
+                lane shop/1: expected the status of its account
+                lane shop/2: expected a balance not below zero
+                lane shop/3 does not exist, and its account counts it"#]],
+        );
+        check(
+            "stray gone/0 EUR open 5",
+            &expect_test::expect![[r#"
+            lane gone/0 holds 5, and no account counts it
+            the balances in EUR sum to 5, not to 0"#]],
+        );
+        check(
+            "account settlement EUR -5
+             account shop EUR -5 0
+             counts 1
+             lane shop/0 EUR open 10
+             settled k1 settlement shop EUR 5",
+            &expect_test::expect!["account shop: its balance is -5, and may not be below 0"],
         );
     }
 

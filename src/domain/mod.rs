@@ -2,7 +2,7 @@
 //!
 //! In: payments and a snapshot of accounts. Out: decisions, then transactions to commit.
 //!
-//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`payment`], [`decline`], [`batch`], [`decide`],
+//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`], [`decide`],
 //! [`plan`], [`dead_letter`], [`audit`].
 //!
 //! Architecture invariant: this module is pure. No I/O, no async, no clock, no serde, no AWS; it knows no other module
@@ -15,6 +15,7 @@ pub mod dead_letter;
 pub mod decide;
 pub mod decline;
 pub mod id;
+pub mod lane;
 pub mod money;
 pub mod payment;
 pub mod plan;
@@ -25,6 +26,7 @@ pub use batch::{AccountIx, Batch, RequestIx};
 pub use dead_letter::{DeadLetter, Header};
 pub use decline::Decline;
 pub use id::{AccountId, PaymentId};
+pub use lane::{CreditLanes, Holding, Lane, LaneId};
 pub use money::{Amount, Balance, Currency};
 pub use payment::{Fingerprint, Outcome, Payment, Recorded, Request, Source, Verdict};
 pub use timestamp::Timestamp;

@@ -4,7 +4,7 @@
 //!
 //! | the port | the request |
 //! |---|---|
-//! | read accounts | `BatchGetItem`, strongly consistent |
+//! | read accounts, read lanes | `BatchGetItem`, strongly consistent |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
 //! | park | a conditional `PutItem` a part, the first part last |
 //!
@@ -12,9 +12,11 @@
 //! conditional. The SDK gives each transaction a client request token of its own; it holds for ten minutes only, so the
 //! guard of idempotency is the payment's own condition, not the token.
 
+mod accounts;
 mod fault;
 mod inspect;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
@@ -24,11 +26,14 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::items::{self, Item};
-use super::{AccountRead, Commit, Ledger, StoreError, Tables, Usage};
+use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Usage};
 use crate::domain::plan::Transaction;
-use crate::domain::{AccountId, DeadLetter};
+use crate::domain::{AccountId, DeadLetter, LaneId};
 
 use fault::fault;
+
+/// Reads an item as what it must be, or says what was expected.
+type Decode<T> = fn(&Item) -> Result<T, String>;
 
 /// The ledger on DynamoDB.
 #[derive(Debug)]
@@ -58,36 +63,11 @@ impl DynamoDb {
 
 impl Ledger for DynamoDb {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
-        const OPERATION: &str = "BatchGetItem";
-        count(&self.usage.read_calls);
-        let keys = ids.iter().map(|id| items::account::key(id)).collect();
-        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let keys = keys.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let table = &self.tables.accounts;
-        let call = self.client.batch_get_item().request_items(table, keys);
-        let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let answer = answer.map_err(|error| fault(OPERATION, table, &error))?;
-        add(&self.usage.read_milliunits, answer.consumed_capacity());
+        self.read_items(ids.iter().map(|id| items::account::key(id)).collect(), items::account::decode).await
+    }
 
-        let found = answer.responses().and_then(|tables| tables.get(table)).map(Vec::as_slice).unwrap_or_default();
-        let mut found: std::collections::HashMap<&str, &Item> = found
-            .iter()
-            .filter_map(|item| Some((item.get(items::account::KEY)?.as_s().ok()?.as_str(), item)))
-            .collect();
-        let unread = answer.unprocessed_keys().and_then(|tables| tables.get(table));
-        let unread: std::collections::HashSet<&str> = unread
-            .map(|keys| {
-                keys.keys.iter().filter_map(|key| key.get(items::account::KEY)?.as_s().ok().map(String::as_str))
-            })
-            .into_iter()
-            .flatten()
-            .collect();
-        let read = |id: &&AccountId| match found.remove(id.as_str()) {
-            Some(item) => account_read(item),
-            None if unread.contains(id.as_str()) => AccountRead::Unread,
-            None => AccountRead::Missing,
-        };
-        Ok(ids.iter().map(read).collect())
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.read_items(ids.iter().map(|id| items::lane::key(id)).collect(), items::lane::decode).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
@@ -144,6 +124,32 @@ impl Ledger for DynamoDb {
 }
 
 impl DynamoDb {
+    /// Reads items of the accounts table. The answer stands in the order of the keys.
+    async fn read_items<T>(&self, keys: Vec<Item>, decode: Decode<T>) -> Result<Vec<Read<T>>, StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        count(&self.usage.read_calls);
+        let text = |item: &Item| item.get(items::account::KEY).and_then(|key| key.as_s().ok()).cloned();
+        let asked: Vec<Option<String>> = keys.iter().map(text).collect();
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let keys = keys.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let table = &self.tables.accounts;
+        let call = self.client.batch_get_item().request_items(table, keys);
+        let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let answer = answer.map_err(|error| fault(OPERATION, table, &error))?;
+        add(&self.usage.read_milliunits, answer.consumed_capacity());
+
+        let found = answer.responses().and_then(|tables| tables.get(table)).map(Vec::as_slice).unwrap_or_default();
+        let found: HashMap<Option<String>, &Item> = found.iter().map(|item| (text(item), item)).collect();
+        let unread = answer.unprocessed_keys().and_then(|tables| tables.get(table));
+        let unread: HashSet<Option<String>> =
+            unread.map(|unread| unread.keys.iter().map(text).collect()).unwrap_or_default();
+        let one = |key: &Option<String>| match found.get(key) {
+            None if unread.contains(key) => Read::Unread,
+            item => read(decode, item.copied()),
+        };
+        Ok(asked.iter().map(one).collect())
+    }
+
     /// A transaction's actions: its entries first, then its updates. Reasons of a cancellation come in this order.
     fn actions(
         &self,
@@ -174,7 +180,7 @@ impl DynamoDb {
         key: Option<&str>,
     ) -> Result<Option<Item>, StoreError> {
         count(&self.usage.puts);
-        let names = key.map(|key| std::collections::HashMap::from([(format!("#{key}"), key.to_owned())]));
+        let names = key.map(|key| HashMap::from([(format!("#{key}"), key.to_owned())]));
         let call = self.client.put_item().table_name(table).set_item(Some(item)).condition_expression(condition);
         let call = call
             .set_expression_attribute_names(names)
@@ -195,10 +201,12 @@ impl DynamoDb {
     }
 }
 
-fn account_read(item: &Item) -> AccountRead {
-    match items::account::decode(item) {
-        Ok(account) => AccountRead::Found(account),
-        Err(expected) => AccountRead::Corrupt(expected),
+/// What became of reading one item.
+fn read<T>(decode: Decode<T>, item: Option<&Item>) -> Read<T> {
+    match item.map(decode) {
+        None => Read::Missing,
+        Some(Ok(found)) => Read::Found(found),
+        Some(Err(expected)) => Read::Corrupt(expected),
     }
 }
 

@@ -7,16 +7,16 @@
 //! Units are counted as DynamoDB charges them. Faults come with seeded probabilities; each call gives way to others
 //! first, so that concurrent callers interleave.
 
-use std::collections::BTreeMap;
+mod inspect;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{
-    AccountRead, Cancelled, Commit, Inspect, Ledger, OpenAccounts, READ_ACCOUNTS_MAX, StoreError, Usage, items,
-};
+use super::{AccountRead, Cancelled, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Usage, items};
 use crate::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
 use crate::domain::{
-    Account, AccountId, AccountStatus, Balance, DeadLetter, Outcome, PaymentId, Recorded, Request, Source, Timestamp,
-    Verdict,
+    Account, AccountId, AccountStatus, Balance, Currency, DeadLetter, Lane, LaneId, Outcome, PaymentId, Recorded,
+    Request, Source, Timestamp, Verdict,
 };
 
 /// How often each fault strikes, in thousandths of the calls that it can strike.
@@ -48,6 +48,7 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
+    lanes: BTreeMap<LaneId, Lane>,
     payments: BTreeMap<PaymentId, Recorded>,
     letters: BTreeMap<Source, DeadLetter>,
     usage: Usage,
@@ -59,7 +60,7 @@ struct State {
 #[derive(Debug)]
 struct Late {
     calls: u32,
-    entries: Vec<(Request, Verdict)>,
+    entries: Vec<(Request, Verdict, Option<u16>)>,
     updates: Vec<AccountUpdate>,
     decided_at: Timestamp,
 }
@@ -76,6 +77,7 @@ impl MemoryStore {
     pub fn with_faults(faults: Faults) -> Self {
         let state = State {
             accounts: BTreeMap::new(),
+            lanes: BTreeMap::new(),
             payments: BTreeMap::new(),
             letters: BTreeMap::new(),
             usage: Usage::default(),
@@ -85,9 +87,16 @@ impl MemoryStore {
         Self { faults, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Puts an account in place, whatever was there.
+    /// Puts an account in place, whatever was there, with those of its lanes that are not there yet.
     pub fn insert_account(&self, account: Account) {
-        self.state().accounts.insert(account.id.clone(), Ok(account));
+        let mut state = self.state();
+        state.create_lanes(&account);
+        state.accounts.insert(account.id.clone(), Ok(account));
+    }
+
+    /// Puts a lane in place, whatever was there.
+    pub fn insert_lane(&self, lane: Lane) {
+        self.state().lanes.insert(lane.id.clone(), lane);
     }
 
     /// Makes an account's item one that can't be read.
@@ -112,6 +121,24 @@ impl MemoryStore {
             return Err(StoreError::Throttled("injected".into()));
         }
         Ok(state)
+    }
+
+    async fn read_all<I, T>(&self, ids: &[&I], read: fn(&State, &I) -> Read<T>) -> Result<Vec<Read<T>>, StoreError> {
+        let mut state = self.call().await?;
+        if ids.len() > READ_ACCOUNTS_MAX {
+            return Err(StoreError::Corrupt(format!("a read takes at most {READ_ACCOUNTS_MAX} items")));
+        }
+        state.usage.read_calls = state.usage.read_calls.saturating_add(1);
+        let mut reads = Vec::with_capacity(ids.len());
+        for id in ids {
+            if state.strikes(self.faults.unread) {
+                reads.push(Read::Unread);
+                continue;
+            }
+            state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(1_000);
+            reads.push(read(&state, id));
+        }
+        Ok(reads)
     }
 
     fn lost_answer<T>(&self, state: &mut State, answer: T) -> Result<T, StoreError> {
@@ -139,11 +166,13 @@ impl State {
         }
         let due: Vec<Late> = self.late.extract_if(.., |late| late.calls == 0).collect();
         for late in due {
-            let transaction = Transaction {
-                entries: late.entries.iter().map(|(request, verdict)| Entry { request, verdict: *verdict }).collect(),
-                updates: late.updates,
-                decided_at: late.decided_at,
-            };
+            let entries = late.entries.iter().map(|(request, verdict, creditor_lane)| Entry {
+                request,
+                verdict: *verdict,
+                creditor_lane: *creditor_lane,
+            });
+            let transaction =
+                Transaction { entries: entries.collect(), updates: late.updates, decided_at: late.decided_at };
             if self.judge(&transaction) == Cancelled::default() {
                 self.apply(&transaction);
             }
@@ -159,11 +188,18 @@ impl State {
             }
         }
         for (ix, update) in transaction.updates.iter().enumerate() {
-            let read = self.read(&update.account);
-            match &read {
-                AccountRead::Found(account) if allows(account, update) => {}
-                AccountRead::Found(_) | AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => {
-                    cancelled.accounts.push((ix, read));
+            match update.lane {
+                None => {
+                    let read = self.read(&update.account);
+                    if !matches!(&read, Read::Found(account) if account_allows(account, update)) {
+                        cancelled.accounts.push((ix, read));
+                    }
+                }
+                Some(lane) => {
+                    let read = self.read_lane(&LaneId { account: update.account.clone(), lane });
+                    if !matches!(&read, Read::Found(lane) if lane_allows(lane, update)) {
+                        cancelled.lanes.push((ix, read));
+                    }
                 }
             }
         }
@@ -175,6 +211,18 @@ impl State {
             None => AccountRead::Missing,
             Some(Ok(account)) => AccountRead::Found(account.clone()),
             Some(Err(expected)) => AccountRead::Corrupt(expected.clone()),
+        }
+    }
+
+    fn read_lane(&self, id: &LaneId) -> LaneRead {
+        self.lanes.get(id).map_or(LaneRead::Missing, |lane| LaneRead::Found(lane.clone()))
+    }
+
+    /// Gives an account those of its lanes that are not there yet.
+    fn create_lanes(&mut self, account: &Account) {
+        for number in account.credit_lanes.numbers() {
+            let lane = Lane::new(account, number);
+            self.lanes.entry(lane.id.clone()).or_insert(lane);
         }
     }
 
@@ -194,26 +242,44 @@ impl State {
             self.payments.insert(id, Recorded { outcome, fingerprint });
         }
         for update in &transaction.updates {
-            if let Some(Ok(account)) = self.accounts.get_mut(&update.account) {
-                let balance = i128::from(account.balance.minor_units()).saturating_add(update.net);
+            self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
+            let changed = match update.lane {
+                None => match self.accounts.get_mut(&update.account) {
+                    Some(Ok(account)) => Some((&mut account.balance, &mut account.version)),
+                    Some(Err(_)) | None => None,
+                },
+                Some(lane) => self
+                    .lanes
+                    .get_mut(&LaneId { account: update.account.clone(), lane })
+                    .map(|lane| (&mut lane.balance, &mut lane.version)),
+            };
+            if let Some((balance, version)) = changed {
                 // The conditions keep it in range.
-                account.balance = Balance::new(i64::try_from(balance).unwrap_or(i64::MAX));
-                account.version = account.version.saturating_add(1);
-                self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
+                let after = i128::from(balance.minor_units()).saturating_add(update.net);
+                *balance = Balance::new(i64::try_from(after).unwrap_or(i64::MAX));
+                *version = version.saturating_add(1);
             }
         }
     }
 }
 
 /// The named conditions of [`super::items::account`], in the domain's words.
-fn allows(account: &Account, update: &AccountUpdate) -> bool {
-    let balance = i128::from(account.balance.minor_units());
-    account.status == AccountStatus::Open
-        && account.currency == update.currency
+fn account_allows(account: &Account, update: &AccountUpdate) -> bool {
+    allows(account.status, account.currency, account.balance, account.version, update)
+        && update.overdraft_limit.is_none_or(|limit| account.overdraft_limit == limit)
+}
+
+fn lane_allows(lane: &Lane, update: &AccountUpdate) -> bool {
+    allows(lane.status, lane.currency, lane.balance, lane.version, update)
+}
+
+fn allows(status: AccountStatus, currency: Currency, balance: Balance, version: u64, update: &AccountUpdate) -> bool {
+    let balance = i128::from(balance.minor_units());
+    status == AccountStatus::Open
+        && currency == update.currency
         && update.balance_min.is_none_or(|min| balance >= min)
         && update.balance_max.is_none_or(|max| balance <= max)
-        && update.overdraft_limit.is_none_or(|limit| account.overdraft_limit == limit)
-        && update.version.is_none_or(|version| account.version == version)
+        && update.version.is_none_or(|expected| version == expected)
 }
 
 fn kilobytes(bytes: usize) -> u64 {
@@ -228,30 +294,19 @@ fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
             "a transaction takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
         )));
     }
-    let payments: std::collections::HashSet<_> =
-        transaction.entries.iter().map(|entry| &entry.request.payment.id).collect();
-    let accounts: std::collections::HashSet<_> = transaction.updates.iter().map(|update| &update.account).collect();
+    let payments: HashSet<_> = transaction.entries.iter().map(|entry| &entry.request.payment.id).collect();
+    let accounts: HashSet<_> = transaction.updates.iter().map(|update| (&update.account, update.lane)).collect();
     let twice = payments.len() < transaction.entries.len() || accounts.len() < transaction.updates.len();
     twice.then(|| StoreError::Corrupt("a transaction can't write one item twice".into()))
 }
 
 impl Ledger for MemoryStore {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
-        let mut state = self.call().await?;
-        if ids.len() > READ_ACCOUNTS_MAX {
-            return Err(StoreError::Corrupt(format!("a read takes at most {READ_ACCOUNTS_MAX} accounts")));
-        }
-        state.usage.read_calls = state.usage.read_calls.saturating_add(1);
-        let mut reads = Vec::with_capacity(ids.len());
-        for id in ids {
-            if state.strikes(self.faults.unread) {
-                reads.push(AccountRead::Unread);
-                continue;
-            }
-            state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(1_000);
-            reads.push(state.read(id));
-        }
-        Ok(reads)
+        self.read_all(ids, State::read).await
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.read_all(ids, State::read_lane).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
@@ -268,6 +323,9 @@ impl Ledger for MemoryStore {
         let mut cancelled = state.judge(transaction);
         if state.strikes(self.faults.conflict) {
             cancelled.transient = Some(StoreError::Conflict);
+            if !transaction.updates.is_empty() {
+                cancelled.busy.push(state.random.usize(0..transaction.updates.len()));
+            }
         }
         if cancelled != Cancelled::default() {
             state.usage.cancelled = state.usage.cancelled.saturating_add(1);
@@ -295,52 +353,11 @@ impl Ledger for MemoryStore {
 }
 
 fn late(transaction: &Transaction<'_>, calls: u32) -> Late {
+    let entry = |entry: &Entry<'_>| (entry.request.clone(), entry.verdict, entry.creditor_lane);
     Late {
         calls,
-        entries: transaction.entries.iter().map(|entry| (entry.request.clone(), entry.verdict)).collect(),
+        entries: transaction.entries.iter().map(entry).collect(),
         updates: transaction.updates.clone(),
         decided_at: transaction.decided_at,
-    }
-}
-
-impl Inspect for MemoryStore {
-    async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        match self.state().accounts.get(id) {
-            None => Ok(None),
-            Some(Ok(account)) => Ok(Some(account.clone())),
-            Some(Err(expected)) => Err(StoreError::Corrupt(expected.clone())),
-        }
-    }
-
-    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        self.state().accounts.values().map(|read| read.clone().map_err(StoreError::Corrupt)).collect()
-    }
-
-    async fn payment(&self, id: &PaymentId) -> Result<Option<Recorded>, StoreError> {
-        Ok(self.state().payments.get(id).cloned())
-    }
-
-    async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
-        Ok(self.state().payments.values().cloned().collect())
-    }
-
-    async fn dead_letter(&self, source: &Source) -> Result<Option<DeadLetter>, StoreError> {
-        Ok(self.state().letters.get(source).cloned())
-    }
-
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        Ok(self.state().letters.values().cloned().collect())
-    }
-}
-
-impl OpenAccounts for MemoryStore {
-    async fn open_account(&self, account: &Account) -> Result<Option<Account>, StoreError> {
-        let mut state = self.call().await?;
-        state.usage.puts = state.usage.puts.saturating_add(1);
-        if let Some(existing) = state.accounts.get(&account.id) {
-            return existing.clone().map(Some).map_err(StoreError::Corrupt);
-        }
-        state.accounts.insert(account.id.clone(), Ok(account.clone()));
-        self.lost_answer(&mut state, None)
     }
 }

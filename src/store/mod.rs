@@ -2,7 +2,7 @@
 //!
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`Inspect`]: whole-item reads for people and the audit.
-//! - [`OpenAccounts`]: opening accounts.
+//! - [`OpenAccounts`]: opening accounts, and giving them credit lanes.
 //!
 //! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
 //! conditions in memory, with seeded faults.
@@ -18,12 +18,12 @@ pub mod memory;
 use std::future::Future;
 
 use crate::domain::plan::Transaction;
-use crate::domain::{Account, AccountId, DeadLetter, PaymentId, Recorded, Source};
+use crate::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source};
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
-    /// Accounts, by `account_id`.
+    /// Accounts and their lanes, by `account_id`.
     pub accounts: String,
     /// Payments, by `payment_id`.
     pub payments: String,
@@ -37,7 +37,7 @@ impl Default for Tables {
     }
 }
 
-/// The most accounts one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
+/// The most accounts or lanes one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
 pub const READ_ACCOUNTS_MAX: usize = 100;
 
 /// Why the store could not know or write. Not a business answer: the caller tries again within its deadline, then
@@ -59,11 +59,17 @@ pub enum StoreError {
 }
 
 /// What a read found of one account.
+pub type AccountRead = Read<Account>;
+
+/// What a read found of one lane.
+pub type LaneRead = Read<Lane>;
+
+/// What a read found of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountRead {
-    /// The account.
-    Found(Account),
-    /// No such account.
+pub enum Read<T> {
+    /// It is there.
+    Found(T),
+    /// There is no such item.
     Missing,
     /// The item is not one this version can read; says what was expected.
     Corrupt(String),
@@ -86,9 +92,13 @@ pub struct Cancelled {
     /// Entries (by index in [`Transaction::entries`]) whose payment id already has an outcome, and that outcome; the
     /// text says what was expected where the stored one can't be read.
     pub duplicates: Vec<(usize, Result<Recorded, String>)>,
-    /// Updates (by index in [`Transaction::updates`]) whose condition failed, and the account as it is now. Never
-    /// [`AccountRead::Unread`].
+    /// Updates of accounts (by index in [`Transaction::updates`]) whose condition failed, and the account as it is now.
+    /// Never [`AccountRead::Unread`].
     pub accounts: Vec<(usize, AccountRead)>,
+    /// The same of updates of lanes.
+    pub lanes: Vec<(usize, LaneRead)>,
+    /// Updates (by index in [`Transaction::updates`]) whose item another transaction in flight holds.
+    pub busy: Vec<usize>,
     /// Set if an item was busy, throttled or not reached.
     pub transient: Option<StoreError>,
 }
@@ -120,6 +130,13 @@ pub trait Ledger: Sync {
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_accounts(&self, ids: &[&AccountId]) -> impl Future<Output = Result<Vec<AccountRead>, StoreError>> + Send;
 
+    /// Reads at most [`READ_ACCOUNTS_MAX`] different lanes in one call, strongly consistent; the answer stands in the
+    /// order of `ids`.
+    ///
+    /// # Errors
+    /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
+    fn read_lanes(&self, ids: &[&LaneId]) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send;
+
     /// Commits a transaction: all of it, or nothing and the reasons.
     ///
     /// # Errors
@@ -139,10 +156,13 @@ pub trait Ledger: Sync {
 
 /// Whole-item reads, strongly consistent, for people and the audit. Lists come in key order of the items' ids.
 pub trait Inspect: Sync {
-    /// One account.
-    fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
-    /// Every account.
-    fn accounts(&self) -> impl Future<Output = Result<Vec<Account>, StoreError>> + Send;
+    /// One account with its lanes.
+    fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Holding>, StoreError>> + Send;
+    /// Every account with its lanes.
+    fn accounts(&self) -> impl Future<Output = Result<Vec<Holding>, StoreError>> + Send;
+    /// Every lane that no account counts among its own: what opening an account or adding lanes leaves behind when it
+    /// stops half-way.
+    fn stray_lanes(&self) -> impl Future<Output = Result<Vec<Lane>, StoreError>> + Send;
     /// One payment.
     fn payment(&self, id: &PaymentId) -> impl Future<Output = Result<Option<Recorded>, StoreError>> + Send;
     /// Every payment.
@@ -153,11 +173,30 @@ pub trait Inspect: Sync {
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 }
 
-/// Opening accounts.
+/// Opening accounts, and giving them credit lanes.
 pub trait OpenAccounts: Sync {
-    /// Writes a new account. Returns the account that already has this id, if there is one; then nothing is changed.
+    /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing is
+    /// changed.
+    ///
+    /// Main item and lanes are written together, or, where they don't fit one transaction, in steps: the main item
+    /// last, so that a lane that an account counts is always there. Doing it again finishes what stopped half-way.
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be written.
     fn open_account(&self, account: &Account) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+
+    /// Gives a living account lanes up to that number; one that has as many already is left as it is. Returns the
+    /// account as it is then, or `None` if there is none.
+    ///
+    /// The new lanes are written first and carry the account's status; then the account counts them, if its status is
+    /// still the same. Doing it again finishes what stopped half-way.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account changed meanwhile: ask again. Any [`StoreError`] if it isn't known to be
+    /// written.
+    fn add_lanes(
+        &self,
+        id: &AccountId,
+        lanes: CreditLanes,
+    ) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
 }

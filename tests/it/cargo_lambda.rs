@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use giro::domain::{Account, AccountId, AccountStatus, Balance, OverdraftLimit, Timestamp};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;
@@ -44,6 +44,7 @@ async fn a_sample_event_settles_through_cargo_lambda() {
             overdraft_limit: OverdraftLimit::Limited(5_000),
             version: 1,
             opened_at: Timestamp::EPOCH,
+            credit_lanes: CreditLanes::NONE,
         };
         ledger.open_account(&account).await.unwrap();
     }

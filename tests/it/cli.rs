@@ -72,11 +72,41 @@ async fn accounts_are_opened_shown_and_listed() {
     check(&["accounts", "open", "alice", "--currency", "EUR"], engine, "", 1, "with the overdraft limit 5");
     check(&["accounts", "open", "alice", "--currency", "USD"], engine, "", 1, "open already, in EUR");
     check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited"], engine, "", 0, "opened bank");
+    let shop = ["accounts", "open", "shop", "--currency", "EUR", "--credit-lanes"];
+    check(&[&shop[..], &["1025"]].concat(), engine, "", 2, "at most 1024 credit lanes");
+    check(&[&shop[..], &["2"]].concat(), engine, "", 0, "opened shop");
+    check(&[&shop[..], &["3"]].concat(), engine, "", 1, "with 2 credit lanes: `giro accounts add-lanes`");
+    check(&["accounts", "add-lanes", "nobody", "3"], engine, "", 1, "no account nobody");
+    check(&["accounts", "add-lanes", "shop", "3"], engine, "", 0, "shop has 3 credit lanes");
+    check(&["accounts", "add-lanes", "shop", "1"], engine, "", 0, "shop has 3 credit lanes");
+    let lane = giro::domain::Lane {
+        id: "shop/1".parse().unwrap(),
+        currency: "EUR".parse().unwrap(),
+        status: giro::domain::AccountStatus::Open,
+        balance: giro::domain::Balance::new(7),
+        version: 2,
+    };
+    let credited = giro::store::items::lane::encode(&lane);
+    client.put_item().table_name("accounts").set_item(Some(credited)).send().await.unwrap();
+    check(
+        &["accounts", "list"],
+        engine,
+        "",
+        0,
+        "shop                     EUR      open                        7              0",
+    );
+    let shown = giro(&["accounts", "show", "shop", "--json"], engine, "");
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!((&json["balance"], &json["credit_lanes"]), (&7.into(), &3.into()));
+    assert_eq!(json["lanes"][1], serde_json::json!({ "lane": 1, "balance": 7, "version": 2 }));
+    check(&["audit"], engine, "", 1, "account shop: its settled payments make 0, its balance is 7");
+    let empty = giro::store::items::lane::encode(&giro::domain::Lane { balance: giro::domain::Balance::ZERO, ..lane });
+    client.put_item().table_name("accounts").set_item(Some(empty)).send().await.unwrap();
     check(&["accounts", "show", "nobody"], engine, "", 1, "no account nobody");
     check(&["accounts", "list"], engine, "", 0, "unlimited");
     check(&["payments", "show", "k1"], engine, "", 1, "has no outcome");
     check(&["dead-letters", "show", "t/0/1"], engine, "", 1, "no dead letter t/0/1");
-    check(&["audit"], engine, "", 0, "2 accounts, 0 settled payments");
+    check(&["audit"], engine, "", 0, "3 accounts, 0 settled payments");
     let shown = giro(&["accounts", "show", "alice", "--json"], engine, "");
     let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(

@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use giro::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit, Source, Timestamp};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Source, Timestamp,
+};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::Inspect;
@@ -24,6 +26,7 @@ fn store(faults: Faults) -> MemoryStore {
             overdraft_limit,
             version: 1,
             opened_at: Timestamp::EPOCH,
+            credit_lanes: CreditLanes::NONE,
         });
     }
     store

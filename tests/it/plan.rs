@@ -8,8 +8,8 @@
 use giro::domain::decide::decide_all;
 use giro::domain::plan::{Step, plan};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, Currency, Decline, OverdraftLimit, Payment, PaymentId,
-    Request, Source, Timestamp, Verdict,
+    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp, Verdict,
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -23,6 +23,7 @@ fn account(ix: usize, balance: i64, limit: u64) -> Account {
         overdraft_limit: OverdraftLimit::Limited(limit),
         version: 7,
         opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, Currency, OverdraftLimit, Payment, PaymentId, Request,
-    Source, Timestamp,
+    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp,
 };
 use giro::settle::{Backoff, End, Settled, settle};
 use giro::store::memory::{Faults, MemoryStore};
@@ -24,6 +24,7 @@ fn account(id: &str, balance: i64) -> Account {
         overdraft_limit: OverdraftLimit::Limited(0),
         version: 1,
         opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
     }
 }
 
@@ -97,7 +98,7 @@ async fn check_books(store: &MemoryStore, opened: &BTreeMap<String, i64>) {
 
 async fn balances(store: &MemoryStore) -> BTreeMap<String, i64> {
     let accounts = store.accounts().await.unwrap();
-    accounts.iter().map(|account| (account.id.to_string(), account.balance.minor_units())).collect()
+    accounts.iter().map(|held| (held.account.id.to_string(), held.balance() as i64)).collect()
 }
 
 fn count(ends: &[End], wanted: &End) -> usize {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use giro::domain::{Account, AccountId, AccountStatus, Balance, Currency, OverdraftLimit, Timestamp};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
 use giro::local::kafka::{Producer, REQUESTS_TOPIC};
 use giro::local::stack::{KafkaEngine, Stack, StackOptions};
 use giro::store::dynamodb::DynamoDb;
@@ -31,6 +31,7 @@ async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {
         overdraft_limit,
         version: 1,
         opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
     };
     assert_eq!(ledger.open_account(&account).await, Ok(None));
 }
@@ -68,7 +69,7 @@ async fn settles(kafka: KafkaEngine) {
     acknowledged(&stack, 503).await;
 
     let shop = ledger.account(&AccountId::try_new("shop").unwrap()).await.unwrap().unwrap();
-    assert_eq!(shop.balance.minor_units(), 1_000);
+    assert_eq!(shop.balance(), 1_000);
     let payments = ledger.payments().await.unwrap();
     assert_eq!(payments.iter().filter(|recorded| recorded.outcome.verdict.is_ok()).count(), 500);
     assert_eq!(payments.len(), 501);

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Currency, DeadLetter, Decline, Header, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp, Verdict,
+    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, DeadLetter, Decline, Header, Holding,
+    Lane, LaneId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp, Verdict,
 };
 use giro::local::aws::dynamodb as client;
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
-use giro::store::{AccountRead, Cancelled, Commit, Inspect, Ledger, OpenAccounts, StoreError, Tables};
+use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, OpenAccounts, StoreError, Tables};
 
 trait Store: Ledger + Inspect + OpenAccounts {}
 impl<S: Ledger + Inspect + OpenAccounts> Store for S {}
@@ -52,6 +52,11 @@ contract! {
     a_transaction_of_a_hundred_items
     a_declined_payment_moves_nothing
     an_account_is_opened_once
+    an_account_is_opened_with_its_lanes
+    more_lanes_than_a_transaction_holds_are_opened_in_steps
+    lanes_are_added_to_a_living_account
+    a_lane_is_credited_under_its_own_conditions
+    lanes_are_swept_with_a_payment
     dead_letters_keep_every_byte
     parking_again_changes_nothing
     lists_come_in_order
@@ -75,7 +80,13 @@ fn account(name: &str, balance: i64) -> Account {
         overdraft_limit: OverdraftLimit::Limited(0),
         version: 3,
         opened_at: Timestamp::try_from_millis(1_700_000_000_123).unwrap(),
+        credit_lanes: CreditLanes::NONE,
     }
+}
+
+/// An account without lanes, as it is shown.
+fn plain(account: Account) -> Holding {
+    Holding { account, lanes: Vec::new() }
 }
 
 fn source(offset: i64) -> Source {
@@ -105,6 +116,7 @@ fn decided_at() -> Timestamp {
 fn update(name: &str, net: i128) -> AccountUpdate {
     AccountUpdate {
         account: id(name),
+        lane: None,
         net,
         currency: eur(),
         overdraft_limit: None,
@@ -115,7 +127,8 @@ fn update(name: &str, net: i128) -> AccountUpdate {
 }
 
 fn transaction<'a>(requests: &'a [(Request, Verdict)], updates: &[AccountUpdate]) -> Transaction<'a> {
-    let entries = requests.iter().map(|(request, verdict)| Entry { request, verdict: *verdict }).collect();
+    let entries =
+        requests.iter().map(|(request, verdict)| Entry { request, verdict: *verdict, creditor_lane: None }).collect();
     Transaction { entries, updates: updates.to_vec(), decided_at: decided_at() }
 }
 
@@ -150,7 +163,7 @@ async fn accounts_read_back_found_and_missing(store: &impl Store) {
     ];
     open(store, &variants).await;
     for account in &variants {
-        assert_eq!(store.account(&account.id).await, Ok(Some(account.clone())));
+        assert_eq!(store.account(&account.id).await, Ok(Some(plain(account.clone()))));
     }
     assert_eq!(store.account(&id("nobody")).await, Ok(None));
     // A hundred at once, the known ones among them: the answer is in the order of the question.
@@ -174,9 +187,9 @@ async fn a_transaction_happens_whole(store: &impl Store) {
     // A payment with two index entries, and two accounts: 2·3 + 2.
     assert_eq!(after.write_milliunits - before.write_milliunits, 8_000);
 
-    let alice = store.account(&id("alice")).await.unwrap().unwrap();
+    let alice = store.account(&id("alice")).await.unwrap().unwrap().account;
     assert_eq!((alice.balance.minor_units(), alice.version), (600, 4));
-    let bob = store.account(&id("bob")).await.unwrap().unwrap();
+    let bob = store.account(&id("bob")).await.unwrap().unwrap().account;
     assert_eq!((bob.balance.minor_units(), bob.version), (405, 4));
     let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
     assert_eq!(recorded.outcome.payment, requests[0].0.payment);
@@ -223,9 +236,9 @@ async fn each_condition_alone_stops_the_whole_transaction(store: &impl Store) {
         let expected = Cancelled { accounts: vec![(1, now)], ..Cancelled::default() };
         assert_eq!(answer, expected, "{what}");
         assert_eq!(store.payment(&requests[0].0.payment.id).await, Ok(None), "{what}: no payment");
-        assert_eq!(store.account(&account.id).await, Ok(Some(account)), "{what}: no change");
+        assert_eq!(store.account(&account.id).await, Ok(Some(plain(account))), "{what}: no change");
     }
-    let alice = store.account(&id("alice")).await.unwrap().unwrap();
+    let alice = store.account(&id("alice")).await.unwrap().unwrap().account;
     assert_eq!((alice.balance.minor_units(), alice.version), (1_000, 3), "not even where the conditions held");
 }
 
@@ -245,7 +258,7 @@ async fn conditions_that_hold_at_their_edge_let_it_happen(store: &impl Store) {
         ..update("settlement", 10)
     };
     assert_eq!(commit(store, &[(request("k1", 10), Ok(()))], &[alice, settlement]).await, Commit::Applied);
-    assert_eq!(store.account(&id("alice")).await.unwrap().unwrap().balance, Balance::ZERO);
+    assert_eq!(store.account(&id("alice")).await.unwrap().unwrap().account.balance, Balance::ZERO);
 }
 
 async fn a_payment_that_is_there_comes_back(store: &impl Store) {
@@ -282,7 +295,7 @@ async fn a_transaction_of_a_hundred_items(store: &impl Store) {
     // And again: every one of them comes back.
     let answer = cancelled(commit(store, &requests, &[update("alice", -98), update("bob", 98)]).await);
     assert_eq!(answer.duplicates.len(), 98);
-    assert_eq!(store.account(&id("bob")).await.unwrap().unwrap().balance.minor_units(), 98);
+    assert_eq!(store.account(&id("bob")).await.unwrap().unwrap().account.balance.minor_units(), 98);
 }
 
 async fn a_declined_payment_moves_nothing(store: &impl Store) {
@@ -297,7 +310,122 @@ async fn a_declined_payment_moves_nothing(store: &impl Store) {
 async fn an_account_is_opened_once(store: &impl Store) {
     open(store, &[account("alice", 10)]).await;
     assert_eq!(store.open_account(&account("alice", 99)).await, Ok(Some(account("alice", 10))));
-    assert_eq!(store.account(&id("alice")).await, Ok(Some(account("alice", 10))));
+    assert_eq!(store.account(&id("alice")).await, Ok(Some(plain(account("alice", 10)))));
+}
+
+fn laned(name: &str, lanes: u16) -> Account {
+    Account { credit_lanes: CreditLanes::try_new(lanes).unwrap(), ..account(name, 10) }
+}
+
+fn lane_id(name: &str, lane: u16) -> LaneId {
+    LaneId { account: id(name), lane }
+}
+
+async fn lanes(store: &impl Store, name: &str) -> Vec<Lane> {
+    store.account(&id(name)).await.unwrap().unwrap().lanes
+}
+
+async fn an_account_is_opened_with_its_lanes(store: &impl Store) {
+    let shop = laned("shop", 99);
+    open(store, &[shop.clone(), account("shop-2", 5)]).await;
+    let held = store.account(&shop.id).await.unwrap().unwrap();
+    assert_eq!((&held.account, held.lanes.len(), held.balance()), (&shop, 99, 10));
+    assert_eq!(held.lanes[98], Lane::new(&shop, 98));
+    assert_eq!(store.accounts().await.unwrap(), [held, plain(account("shop-2", 5))]);
+    // Again, with other terms: nothing changes.
+    assert_eq!(store.open_account(&laned("shop", 7)).await, Ok(Some(shop.clone())));
+    assert_eq!(store.open_account(&account("shop", 0)).await, Ok(Some(shop)));
+    // Read by their keys, the last of them not there.
+    let ids: Vec<LaneId> = (0..100).map(|lane| lane_id("shop", lane)).collect();
+    let reads = store.read_lanes(&ids.iter().collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(reads[98], LaneRead::Found(Lane::new(&laned("shop", 99), 98)));
+    assert_eq!(reads[99], LaneRead::Missing);
+    assert!(
+        reads
+            .iter()
+            .take(99)
+            .enumerate()
+            .all(|(ix, read)| matches!(read, LaneRead::Found(lane) if usize::from(lane.id.lane) == ix))
+    );
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+}
+
+async fn more_lanes_than_a_transaction_holds_are_opened_in_steps(store: &impl Store) {
+    let shop = laned("shop", 256);
+    open(store, std::slice::from_ref(&shop)).await;
+    assert_eq!(lanes(store, "shop").await.len(), 256);
+    assert_eq!(store.open_account(&laned("shop", 300)).await, Ok(Some(shop)));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]), "an account that is there gets no lanes by opening it again");
+}
+
+async fn lanes_are_added_to_a_living_account(store: &impl Store) {
+    let of = |count| CreditLanes::try_new(count).unwrap();
+    assert_eq!(store.add_lanes(&id("shop"), of(4)).await, Ok(None));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+    open(store, &[account("shop", 10)]).await;
+    let credit = AccountUpdate { lane: Some(1), ..update("shop", 7) };
+    for (count, version) in [(2, 4), (130, 5), (3, 5), (0, 5)] {
+        let shop = store.add_lanes(&id("shop"), of(count)).await.unwrap().unwrap();
+        assert_eq!((shop.credit_lanes.count(), shop.version), (count.max(if version == 5 { 130 } else { 2 }), version));
+        if count == 2 {
+            assert_eq!(
+                commit(store, &[(request("k1", 7), Ok(()))], std::slice::from_ref(&credit)).await,
+                Commit::Applied
+            );
+        }
+    }
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.lanes.len(), held.balance(), held.lanes[1].balance), (130, 17, Balance::new(7)));
+    // A frozen account's new lanes are frozen.
+    open(store, &[Account { status: AccountStatus::Frozen, ..account("cold", 0) }]).await;
+    store.add_lanes(&id("cold"), of(1)).await.unwrap();
+    assert_eq!(lanes(store, "cold").await[0].status, AccountStatus::Frozen);
+}
+
+async fn a_lane_is_credited_under_its_own_conditions(store: &impl Store) {
+    open(store, &[laned("shop", 2), Account { status: AccountStatus::Frozen, ..laned("cold", 1) }]).await;
+    let credit = |name: &str| AccountUpdate { lane: Some(0), balance_max: Some(5), ..update(name, 5) };
+    let before = store.usage();
+    assert_eq!(commit(store, &[(request("k1", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
+    // A payment with two index entries, and a lane: 2·2 + 2.
+    assert_eq!(store.usage().write_milliunits - before.write_milliunits, 6_000);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.account.balance.minor_units(), held.account.version), (10, 3), "the main item is not touched");
+    assert_eq!((held.lanes[0].balance.minor_units(), held.lanes[0].version, held.balance()), (5, 2, 15));
+    // Another 5 would still do; then the lane is too full.
+    assert_eq!(commit(store, &[(request("k2", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
+    let usd = AccountUpdate { currency: Currency::try_new("USD").unwrap(), lane: Some(1), ..update("shop", 1) };
+    let updates = [credit("shop"), credit("cold"), usd, AccountUpdate { lane: Some(2), ..update("shop", 1) }];
+    let answer = cancelled(commit(store, &[(request("k3", 5), Ok(()))], &updates).await);
+    let cold = Lane { status: AccountStatus::Frozen, ..Lane::new(&laned("cold", 1), 0) };
+    let full = Lane { balance: Balance::new(10), version: 3, ..Lane::new(&laned("shop", 2), 0) };
+    let expected = [
+        (0, LaneRead::Found(full)),
+        (1, LaneRead::Found(cold)),
+        (2, LaneRead::Found(Lane::new(&laned("shop", 2), 1))),
+        (3, LaneRead::Missing),
+    ];
+    assert_eq!(answer.lanes, expected);
+    assert_eq!((answer.accounts, answer.transient), (vec![], None));
+}
+
+async fn lanes_are_swept_with_a_payment(store: &impl Store) {
+    open(store, &[laned("shop", 2), account("alice", 0)]).await;
+    for lane in 0..2 {
+        let credit = AccountUpdate { lane: Some(lane), ..update("shop", 20) };
+        assert_eq!(commit(store, &[(request(&format!("k{lane}"), 20), Ok(()))], &[credit]).await, Commit::Applied);
+    }
+    let swept = |lane, amount| AccountUpdate { lane: Some(lane), balance_min: Some(amount), ..update("shop", -amount) };
+    let pay = |net, balance_min| AccountUpdate { balance_min: Some(balance_min), ..update("shop", net) };
+    let short = [swept(0, 20), swept(1, 21), pay(-4, 4), update("alice", 45)];
+    let answer = cancelled(commit(store, &[(request("k2", 45), Ok(()))], &short).await);
+    let [(1, LaneRead::Found(lane))] = answer.lanes.as_slice() else { panic!("{answer:?}") };
+    assert_eq!((lane.balance.minor_units(), lane.version), (20, 2));
+    let whole = [swept(0, 20), swept(1, 20), pay(-5, 5), update("alice", 45)];
+    assert_eq!(commit(store, &[(request("k2", 45), Ok(()))], &whole).await, Commit::Applied);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!(held.account.balance.minor_units(), 5);
+    assert!(held.lanes.iter().all(|lane| lane.balance == Balance::ZERO && lane.version == 3), "{held:?}");
 }
 
 fn letter(offset: i64) -> DeadLetter {
@@ -359,7 +487,8 @@ async fn lists_come_in_order(store: &impl Store) {
         open(store, &[account(name, 0)]).await;
         commit(store, &[(request(name, 1), Err(Decline::SameAccount))], &[]).await;
     }
-    let accounts: Vec<String> = store.accounts().await.unwrap().iter().map(|account| account.id.to_string()).collect();
+    let accounts: Vec<String> =
+        store.accounts().await.unwrap().iter().map(|held| held.account.id.to_string()).collect();
     assert_eq!(accounts, ["a", "b", "c"]);
     let payments = store.payments().await.unwrap();
     assert!(payments.is_sorted_by_key(|recorded| recorded.outcome.payment.id.clone()));
@@ -391,9 +520,54 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     assert_eq!(recorded.outcome.payment, requests[0].0.payment);
     assert_eq!(recorded.outcome.source, requests[0].0.source);
     // A hundred of the largest items stay far below a transaction's 4 MB, so that limit needs no counting.
-    let entry = Entry { request: &requests[0].0, verdict: requests[0].1 };
+    let entry = Entry { request: &requests[0].0, verdict: requests[0].1, creditor_lane: Some(1_023) };
     let size = giro::store::items::size(&giro::store::items::payment::encode(&entry, decided_at()));
     assert!((1_025..=2_048).contains(&size), "{size}: at most two write units");
+}
+
+// What needs a hand in the tables.
+
+async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
+    open(store, &[laned("shop", 2)]).await;
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+    plant(Lane::new(&laned("shop", 3), 2)).await;
+    plant(Lane::new(&laned("gone", 1), 0)).await;
+    let strays: Vec<String> = store.stray_lanes().await.unwrap().iter().map(|lane| lane.id.to_string()).collect();
+    assert_eq!(strays, ["gone/0", "shop/2"]);
+    assert_eq!(lanes(store, "shop").await.len(), 2);
+    // What an opening or an adding that stopped half-way left behind is taken up by the next.
+    assert_eq!(store.open_account(&laned("gone", 2)).await, Ok(None));
+    store.add_lanes(&id("shop"), CreditLanes::try_new(4).unwrap()).await.unwrap();
+    assert_eq!((lanes(store, "gone").await.len(), lanes(store, "shop").await.len()), (2, 4));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn lanes_that_no_account_counts_are_found_and_taken_up() {
+    let store = MemoryStore::new();
+    check_strays(&store, async |lane| store.insert_lane(lane)).await;
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    let put = async |lane: Lane| {
+        let item = giro::store::items::lane::encode(&lane);
+        client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+    };
+    check_strays(&on(&engine).await, put).await;
+}
+
+#[tokio::test]
+async fn a_used_lane_is_never_written_over() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let store = on(&engine).await;
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    let used = Lane { balance: Balance::new(1), version: 2, ..Lane::new(&laned("shop", 1), 0) };
+    let item = giro::store::items::lane::encode(&used);
+    client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+    assert!(matches!(store.open_account(&laned("shop", 2)).await, Err(StoreError::Corrupt(_))));
+    open(&store, &[account("shop", 0)]).await;
+    let added = store.add_lanes(&id("shop"), CreditLanes::try_new(2).unwrap()).await;
+    assert_eq!(added, Err(StoreError::Conflict));
+    assert_eq!(store.stray_lanes().await, Ok(vec![used]));
 }
 
 // What only one of them can show.
@@ -432,6 +606,29 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     let condition = AccountUpdate { version: Some(99), ..update("alice", 1) };
     let answer = cancelled(commit(&store, &[(request("k1", 1), Ok(()))], &[condition]).await);
     assert_eq!(answer.accounts, [(0, expected)]);
+
+    // A key that is neither an account's nor a lane's, and a lane that can't be read, are never passed over.
+    let lane = Lane::new(&laned("shop", 1), 0);
+    let mut broken = giro::store::items::lane::encode(&lane);
+    broken.insert("balance".into(), AttributeValue::N("1.5".into()));
+    client.put_item().table_name("accounts").set_item(Some(broken.clone())).send().await.unwrap();
+    assert_eq!(
+        store.read_lanes(&[&lane.id]).await.unwrap(),
+        [LaneRead::Corrupt("balance: expected a whole number (N) in range".into())]
+    );
+    for key in ["a b", "shop/01", "shop/0/0", "/", "shop/1024"] {
+        let engine = EmbeddedDynamoDb::start(None).unwrap();
+        let store = on(&engine).await;
+        let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+        let mut item = giro::store::items::lane::encode(&lane);
+        item.insert("account_id".into(), AttributeValue::S(key.into()));
+        client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+        assert!(
+            matches!(store.accounts().await, Err(StoreError::Corrupt(text)) if text.starts_with("accounts: account_id: expected")),
+            "{key}"
+        );
+        assert!(matches!(store.stray_lanes().await, Err(StoreError::Corrupt(_))), "{key}");
+    }
 
     client.put_item().table_name("payments").item("payment_id", AttributeValue::S("k2".into())).send().await.unwrap();
     let answer = cancelled(commit(&store, &[(request("k2", 1), Ok(()))], &[]).await);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::workload::Record;
 use crate::domain::audit::{Audit, Finding};
 use crate::domain::dead_letter::PAYMENT_ID_REUSED;
-use crate::domain::{Account, DeadLetter, PaymentId, Recorded, Source};
+use crate::domain::{DeadLetter, Holding, PaymentId, Recorded, Source};
 use crate::store::{Inspect, StoreError};
 use crate::wire::payment_request;
 
@@ -64,7 +64,7 @@ pub async fn check(ledger: &impl Inspect, published: &[Published]) -> Result<Che
 #[must_use]
 pub fn check_tables(
     published: &[Published],
-    accounts: &[Account],
+    accounts: &[Holding],
     payments: &[Recorded],
     dead_letters: &[DeadLetter],
 ) -> Checked {
@@ -130,7 +130,7 @@ pub fn check_tables(
         }
     }
     let mut audit = Audit::default();
-    accounts.iter().for_each(|account| audit.account(account));
+    accounts.iter().for_each(|holding| audit.account(holding));
     payments.iter().for_each(|recorded| audit.outcome(&recorded.outcome));
     checked.ledger = audit.finish().findings;
     checked

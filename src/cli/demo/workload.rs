@@ -4,7 +4,8 @@
 //! declined for each reason that a client can cause, duplicated, reusing another's id, and malformed.
 
 use crate::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Currency, OverdraftLimit, Payment, PaymentId, Timestamp,
+    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
+    Timestamp,
 };
 use crate::wire::payment_request::encode;
 
@@ -95,6 +96,7 @@ impl Workload {
                 overdraft_limit,
                 version: 1,
                 opened_at: Timestamp::EPOCH,
+                credit_lanes: CreditLanes::NONE,
             })
         };
         let none = OverdraftLimit::Limited(0);

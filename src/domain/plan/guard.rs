@@ -68,7 +68,11 @@ impl<'a, 's> Guard<'a, 's> {
 
         let mut entries = Vec::new();
         for touch in members {
-            entries.push(Entry { request: &self.batch.requests()[touch.request], verdict: touch.verdict });
+            entries.push(Entry {
+                request: &self.batch.requests()[touch.request],
+                verdict: touch.verdict,
+                creditor_lane: None,
+            });
         }
         let updates = movements.iter().map(|movement| self.update(movement)).collect();
         let accounts: Vec<AccountIx> = movements.iter().map(|movement| movement.account).collect();
@@ -98,6 +102,7 @@ impl<'a, 's> Guard<'a, 's> {
         let ceiling = i128::from(Balance::MAX.minor_units());
         AccountUpdate {
             account: account.id.clone(),
+            lane: None,
             net: movement.net,
             currency: account.currency,
             overdraft_limit: movement.lowest.map(|_| account.overdraft_limit),

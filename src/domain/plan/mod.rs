@@ -30,7 +30,7 @@ pub const TRANSACTION_ITEMS_MAX: usize = 100;
 pub struct Transaction<'a> {
     /// The payments that it gives an outcome. Each is written only if no payment of that id exists.
     pub entries: Vec<Entry<'a>>,
-    /// The accounts that it changes, each once.
+    /// The accounts and lanes that it changes, each once.
     pub updates: Vec<AccountUpdate>,
     /// When the entries were decided.
     pub decided_at: Timestamp,
@@ -43,15 +43,19 @@ pub struct Entry<'a> {
     pub request: &'a Request,
     /// The answer.
     pub verdict: Verdict,
+    /// The lane of the creditor's in whose statement it stands, if the creditor has lanes. A credit is on that lane.
+    pub creditor_lane: Option<u16>,
 }
 
-/// The change of one account in a transaction, and what must still be true of the account for it to happen.
+/// The change of one account's main item, or of one of its lanes, in a transaction, and what must still be true of the account for it to happen.
 ///
 /// Status `open` and the currency are always conditions; the others where they are `Some`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUpdate {
     /// The account.
     pub account: AccountId,
+    /// The lane of it that changes; none: its main item.
+    pub lane: Option<u16>,
     /// What is added to the balance, in minor units (below zero: taken from it). The version rises by one.
     pub net: i128,
     /// Condition: the account's currency.

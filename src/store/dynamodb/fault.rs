@@ -12,9 +12,9 @@
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::CancellationReason;
 
-use super::account_read;
+use super::read;
 use crate::domain::plan::Transaction;
-use crate::store::{AccountRead, Cancelled, StoreError, items};
+use crate::store::{Cancelled, Read, StoreError, items};
 
 /// The fault of a call that failed as a whole.
 pub(super) fn fault<E>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError
@@ -73,14 +73,23 @@ pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationRe
                 cancelled.duplicates.push((ix, stored.and_then(items::payment::decode)));
             }
             ("ConditionalCheckFailed", Some(update)) => {
-                cancelled.accounts.push((update, reason.item.as_ref().map_or(AccountRead::Missing, account_read)));
+                let item = reason.item.as_ref();
+                if is_lane(transaction, update) {
+                    cancelled.lanes.push((update, read(items::lane::decode, item)));
+                } else {
+                    cancelled.accounts.push((update, read(items::account::decode, item)));
+                }
             }
             (code, update) => match (of_code(code, format!("TransactWriteItems: {code}"), None), update) {
                 (StoreError::Corrupt(text), None) => cancelled.duplicates.push((ix, Err(text))),
-                (StoreError::Corrupt(text), Some(update)) => {
-                    cancelled.accounts.push((update, AccountRead::Corrupt(text)));
+                (StoreError::Corrupt(text), Some(update)) if is_lane(transaction, update) => {
+                    cancelled.lanes.push((update, Read::Corrupt(text)));
                 }
-                (transient, _) => cancelled.transient = Some(transient),
+                (StoreError::Corrupt(text), Some(update)) => cancelled.accounts.push((update, Read::Corrupt(text))),
+                (transient, update) => {
+                    cancelled.busy.extend(update.filter(|_| transient == StoreError::Conflict));
+                    cancelled.transient = Some(transient);
+                }
             },
         }
     }
@@ -89,4 +98,8 @@ pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationRe
         cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
     }
     cancelled
+}
+
+fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
+    transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }

@@ -1,19 +1,19 @@
-//! Whole-item reads for people and the audit, and opening accounts.
+//! Whole-item reads for people and the audit.
 
 use std::collections::BTreeMap;
 
-use super::{DynamoDb, fault};
-use crate::domain::{Account, AccountId, DeadLetter, PaymentId, Recorded, Source};
+use super::{Decode, DynamoDb, fault};
+use crate::domain::{AccountId, DeadLetter, Holding, Lane, PaymentId, Recorded, Source};
 use crate::store::items::{self, Item};
-use crate::store::{Inspect, OpenAccounts, StoreError};
+use crate::store::{Inspect, StoreError};
 
 impl DynamoDb {
-    async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+    pub(super) async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
         let call = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
         Ok(call.send().await.map_err(|error| fault("GetItem", table, &error))?.item)
     }
 
-    async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
+    pub(super) async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let mut start = None;
         loop {
@@ -28,24 +28,21 @@ impl DynamoDb {
     }
 }
 
-fn read<T>(table: &str, decode: fn(&Item) -> Result<T, String>, item: &Item) -> Result<T, StoreError> {
+pub(super) fn read<T>(table: &str, decode: Decode<T>, item: &Item) -> Result<T, StoreError> {
     decode(item).map_err(|expected| StoreError::Corrupt(format!("{table}: {expected}")))
 }
 
 impl Inspect for DynamoDb {
-    async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let table = &self.tables.accounts;
-        let item = self.get(table, items::account::key(id)).await?;
-        item.map(|item| read(table, items::account::decode, &item)).transpose()
+    async fn account(&self, id: &AccountId) -> Result<Option<Holding>, StoreError> {
+        self.holding(id).await
     }
 
-    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let table = &self.tables.accounts;
-        let items = self.scan(table).await?;
-        let mut accounts =
-            items.iter().map(|item| read(table, items::account::decode, item)).collect::<Result<Vec<_>, _>>()?;
-        accounts.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(accounts)
+    async fn accounts(&self) -> Result<Vec<Holding>, StoreError> {
+        Ok(self.holdings().await?.0)
+    }
+
+    async fn stray_lanes(&self) -> Result<Vec<Lane>, StoreError> {
+        Ok(self.holdings().await?.1)
     }
 
     async fn payment(&self, id: &PaymentId) -> Result<Option<Recorded>, StoreError> {
@@ -85,14 +82,5 @@ impl Inspect for DynamoDb {
             items::dead_letter::decode(&parts).map_err(corrupt).transpose()
         };
         by_source.into_values().filter_map(letter).collect()
-    }
-}
-
-impl OpenAccounts for DynamoDb {
-    async fn open_account(&self, account: &Account) -> Result<Option<Account>, StoreError> {
-        let table = &self.tables.accounts;
-        let item = items::account::encode(account);
-        let existing = self.put_new(table, item, items::account::IS_NEW, None).await?;
-        existing.map(|item| read(table, items::account::decode, &item)).transpose()
     }
 }

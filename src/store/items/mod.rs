@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod dead_letter;
+pub mod lane;
 pub mod payment;
 
 use std::collections::HashMap;

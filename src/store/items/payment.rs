@@ -4,7 +4,7 @@ use super::{Item, n, number, optional_text, parsed, s, text};
 use crate::domain::payment::status_of;
 use crate::domain::plan::Entry;
 use crate::domain::{
-    AccountId, Amount, Currency, Decline, Fingerprint, Outcome, Payment, PaymentId, Recorded, Source, Timestamp,
+    AccountId, Amount, Currency, Decline, Fingerprint, LaneId, Outcome, Payment, PaymentId, Recorded, Source, Timestamp,
 };
 
 /// The key attribute.
@@ -45,7 +45,14 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     item.insert("source_partition".into(), n(source.partition));
     item.insert("source_offset".into(), n(source.offset));
     item.insert("debtor_statement".into(), s(&payment.debtor));
-    item.insert("creditor_statement".into(), s(&payment.creditor));
+    // A popular creditor's index key would be as hot as its item: each lane has a statement of its own.
+    item.insert(
+        "creditor_statement".into(),
+        match entry.creditor_lane {
+            None => s(&payment.creditor),
+            Some(lane) => s(LaneId { account: payment.creditor.clone(), lane }),
+        },
+    );
     item
 }
 

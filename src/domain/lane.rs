@@ -1,0 +1,179 @@
+//! Credit lanes: extra items on which a popular account takes its credits, so that payments to it don't meet on one.
+//!
+//! In and out: how many lanes an account has, the id of one, what one holds, and an account with all of its lanes.
+//!
+//! Invariants: a lane carries its account's currency and status, so that a credit needs to look at its lane alone; a lane
+//! is never below zero, because it is only credited, and emptied into the main item; an account's balance is the sum of
+//! its main item and its lanes.
+
+use std::fmt;
+
+use super::{Account, AccountId, AccountStatus, Balance, Currency};
+
+/// The most lanes an account may have: four for each of 256 partitions. All of them are read before a payment may be
+/// declined for insufficient funds, and eleven reads of a hundred still go side by side.
+pub const CREDIT_LANES_MAX: u16 = 1_024;
+
+/// A lane that holds more than this, in minor units, takes no credit: 2^62. What one transaction may add (fewer than 100
+/// payments of less than 2^53) then always fits into a balance, so a credit needs to know nothing of its lane.
+pub const LANE_BALANCE_FULL: i64 = 1 << 62;
+
+/// How many lanes an account takes its credits on; none for most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct CreditLanes(u16);
+
+/// Why a number is no number of lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected at most 1024 credit lanes")]
+pub struct InvalidCreditLanes;
+
+impl CreditLanes {
+    /// An account that takes its credits on its main item.
+    pub const NONE: Self = Self(0);
+
+    /// Takes a number of lanes.
+    ///
+    /// # Errors
+    /// [`InvalidCreditLanes`] if it is past [`CREDIT_LANES_MAX`].
+    pub const fn try_new(count: u16) -> Result<Self, InvalidCreditLanes> {
+        if count <= CREDIT_LANES_MAX { Ok(Self(count)) } else { Err(InvalidCreditLanes) }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn count(self) -> u16 {
+        self.0
+    }
+
+    /// Whether the account takes its credits on its main item.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The lanes' numbers.
+    pub fn numbers(self) -> std::ops::Range<u16> {
+        0..self.0
+    }
+}
+
+impl std::str::FromStr for CreditLanes {
+    type Err = InvalidCreditLanes;
+    fn from_str(text: &str) -> Result<Self, InvalidCreditLanes> {
+        Self::try_new(text.parse().map_err(|_| InvalidCreditLanes)?)
+    }
+}
+
+impl fmt::Display for CreditLanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names a lane. Shown as `account/lane`, which is its key; an account's id holds no `/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneId {
+    /// Whose lane it is.
+    pub account: AccountId,
+    /// Which one, from 0 on.
+    pub lane: u16,
+}
+
+/// Why a text is no lane's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected account/lane, such as shop-1/0")]
+pub struct InvalidLaneId;
+
+impl std::str::FromStr for LaneId {
+    type Err = InvalidLaneId;
+    fn from_str(text: &str) -> Result<Self, InvalidLaneId> {
+        let (account, lane) = text.split_once('/').ok_or(InvalidLaneId)?;
+        let id = Self {
+            account: AccountId::try_new(account).map_err(|_| InvalidLaneId)?,
+            lane: lane.parse().ok().filter(|&lane| lane < CREDIT_LANES_MAX).ok_or(InvalidLaneId)?,
+        };
+        // One text a lane: no leading zeros, no sign.
+        if id.lane.to_string() == lane { Ok(id) } else { Err(InvalidLaneId) }
+    }
+}
+
+impl fmt::Display for LaneId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.account, self.lane)
+    }
+}
+
+/// A lane as the `accounts` table holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// Its name and key.
+    pub id: LaneId,
+    /// Its account's currency.
+    pub currency: Currency,
+    /// Its account's status.
+    pub status: AccountStatus,
+    /// What was credited here and not yet taken into the main item, in minor units.
+    pub balance: Balance,
+    /// Rises by one with every write.
+    pub version: u64,
+}
+
+impl Lane {
+    /// An empty lane of this account.
+    #[must_use]
+    pub fn new(account: &Account, lane: u16) -> Self {
+        Self {
+            id: LaneId { account: account.id.clone(), lane },
+            currency: account.currency,
+            status: account.status,
+            balance: Balance::ZERO,
+            version: 1,
+        }
+    }
+}
+
+/// An account with its lanes: all that it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The account. Its balance is that of the main item alone; [`Holding::balance`] is the whole.
+    pub account: Account,
+    /// Its lanes, in their order. Fewer than [`Account::credit_lanes`] says only if the table is damaged.
+    pub lanes: Vec<Lane>,
+}
+
+impl Holding {
+    /// What the account holds in all, in minor units. In 128 bits, because a sum of balances may pass one.
+    #[must_use]
+    pub fn balance(&self) -> i128 {
+        let lanes = self.lanes.iter().map(|lane| lane.balance);
+        let all = std::iter::once(self.account.balance).chain(lanes);
+        all.fold(0, |sum, balance| sum.saturating_add(balance.minor_units().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_has_one_text_and_no_account_has_it() {
+        let id = LaneId { account: AccountId::try_new("shop-1").unwrap(), lane: 10 };
+        assert_eq!((id.to_string().as_str(), "shop-1/10".parse()), ("shop-1/10", Ok(id)));
+        assert_eq!("shop-1/1023".parse::<LaneId>().unwrap().lane, 1_023);
+        for bad in
+            ["shop-1", "shop-1/", "/0", "shop-1/01", "shop-1/+1", "shop-1/-1", "shop-1/0/0", "shop-1/1024", "a b/0"]
+        {
+            assert_eq!(bad.parse::<LaneId>(), Err(InvalidLaneId), "{bad}");
+        }
+        assert!(AccountId::try_new("shop-1/0").is_err());
+    }
+
+    #[test]
+    fn lanes_have_a_bound() {
+        assert_eq!("1024".parse::<CreditLanes>().unwrap().numbers(), 0..1_024);
+        assert_eq!("0".parse(), Ok(CreditLanes::NONE));
+        for bad in ["1025", "65536", "-1", "", "x"] {
+            assert_eq!(bad.parse::<CreditLanes>(), Err(InvalidCreditLanes), "{bad}");
+        }
+    }
+}
