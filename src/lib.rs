@@ -11,6 +11,7 @@
 //! | [`handlers`] | one file a Lambda handler |
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //! | `local`, `cli` | the local stack and the `giro` command line (feature `local`) |
+//! | `bench` | what `giro bench` measures, and a model of DynamoDB in virtual time (feature `local`) |
 //!
 //! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire and
 //! store don't know each other; handlers know the port, never DynamoDB; only bins, `local`, `cli` and tests name an
@@ -27,6 +28,8 @@
 //! 6. Each record ends as an outcome, a replay, a dead letter with its bytes, or a reported failure. Nothing else.
 
 pub mod aws;
+#[cfg(feature = "local")]
+pub mod bench;
 #[cfg(feature = "local")]
 pub mod cli;
 pub mod config;

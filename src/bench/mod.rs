@@ -1,0 +1,16 @@
+//! Measures Giro beside what people build today: what `giro bench` runs (feature `local`).
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`model`] | DynamoDB's manners in virtual time: latencies, conflicts, throttles, units |
+//! | [`workload`] | accounts and requests: uniform, skewed, one hot account, duplicates, declines |
+//! | [`contender`] | Giro, and the controls that commit one record a transaction |
+//! | [`modelled`] | runs a contender on the model |
+//!
+//! Invariants: a run on the model is the same for the same seed, to the microsecond; every run is audited before its
+//! figures are believed: each record has its end, and every balance equals its payments.
+
+pub mod contender;
+pub mod model;
+pub mod modelled;
+pub mod workload;
