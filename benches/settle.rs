@@ -10,13 +10,14 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+use std::collections::HashMap;
 use std::hint::black_box;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use giro::domain::decide::decide_all;
-use giro::domain::plan::{Step, TRANSACTION_ITEMS_MAX, plan};
+use giro::domain::decide::{Snapshot, decide_all};
+use giro::domain::plan::{Limits, Step, TRANSACTION_ITEMS_MAX, plan};
 use giro::domain::{Account, AccountStatus, Balance, Batch, CreditLanes, OverdraftLimit, Request, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
@@ -49,8 +50,10 @@ fn decode(json: &str) -> Batch {
 }
 
 fn decide_and_plan<'a>(batch: &'a Batch, all: &[usize], accounts: &[Option<Account>]) -> Vec<Step<'a>> {
-    let verdicts = decide_all(batch, all, accounts);
-    plan(batch, all, &verdicts, accounts, Timestamp::EPOCH, TRANSACTION_ITEMS_MAX)
+    let lanes = HashMap::new();
+    let snapshot = Snapshot { accounts, lanes: &lanes };
+    let decisions = decide_all(batch, all, snapshot);
+    plan(batch, all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX))
 }
 
 fn bench(criterion: &mut Criterion) {
@@ -61,7 +64,12 @@ fn bench(criterion: &mut Criterion) {
     let merchant = event(|random| (format!("customer-{:06}", random.usize(0..ACCOUNTS)), "merchant".into()));
     let mut group = criterion.benchmark_group("a batch of 1,000");
     group.throughput(Throughput::Elements(RECORDS as u64));
-    for (name, json) in [("uniform", &uniform), ("one merchant", &merchant)] {
+    let lanes = CreditLanes::try_new(16).unwrap();
+    for (name, json, merchant_lanes) in [
+        ("uniform", &uniform, CreditLanes::NONE),
+        ("one merchant", &merchant, CreditLanes::NONE),
+        ("one merchant with lanes", &merchant, lanes),
+    ] {
         let batch = decode(json);
         let account = |id: &giro::domain::AccountId| {
             Some(Account {
@@ -72,7 +80,7 @@ fn bench(criterion: &mut Criterion) {
                 overdraft_limit: OverdraftLimit::Limited(0),
                 version: 1,
                 opened_at: Timestamp::EPOCH,
-                credit_lanes: CreditLanes::NONE,
+                credit_lanes: if id.as_str() == "merchant" { merchant_lanes } else { CreditLanes::NONE },
             })
         };
         let accounts: Vec<_> = batch.accounts().iter().map(account).collect();

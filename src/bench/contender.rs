@@ -69,9 +69,9 @@ impl Contender {
     }
 }
 
-async fn group<L: Ledger>(ledger: &L, requests: Vec<Request>, _partitions: usize, seed: u64) -> Vec<End> {
+async fn group<L: Ledger>(ledger: &L, requests: Vec<Request>, partitions: usize, seed: u64) -> Vec<End> {
     let started = Instant::now();
     let until = started.checked_add(BATCH_TIME_MAX).unwrap_or(started);
-    let batch = Batch::new(requests);
+    let batch = Batch::new(requests).with_partitions(u32::try_from(partitions).unwrap_or(u32::MAX));
     settle(ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await.ends
 }

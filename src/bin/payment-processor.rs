@@ -13,6 +13,7 @@ async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = PaymentProcessorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
     let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
-    let processor = &PaymentProcessor::new(ledger, config.partial_batch_response);
+    let processor = PaymentProcessor::new(ledger, config.partial_batch_response);
+    let processor = &processor.with_partitions(config.requests_partitions);
     run(service_fn(|event: LambdaEvent<_>| processor.handle(event))).await
 }

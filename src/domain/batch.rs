@@ -1,13 +1,13 @@
 //! The payments of one batch, with every account that they name numbered, so that all later steps work on indices.
 //!
-//! In: requests in the order in which they must be decided. Out: the same, plus the accounts to read and, for each
+//! In: requests in the order in which they must be decided, and how many partitions their topic has. Out: the same, plus the accounts to read and, for each
 //! payment id that the batch holds more than once, which request leads and which only follow.
 //!
 //! Invariant: the order of the requests is never changed.
 
 use std::collections::HashMap;
 
-use super::{AccountId, PaymentId, Request};
+use super::{AccountId, CreditLanes, PaymentId, Request};
 
 /// The index of a request in its [`Batch`].
 pub type RequestIx = usize;
@@ -22,6 +22,10 @@ pub struct Batch {
     accounts: Vec<AccountId>,
     parties: Vec<(AccountIx, AccountIx)>,
     leaders: Vec<RequestIx>,
+    /// The partitions that the requests come from, each once, in order.
+    partitions: Vec<i32>,
+    /// How many partitions the topic has.
+    partitions_of: u32,
 }
 
 impl Batch {
@@ -31,6 +35,7 @@ impl Batch {
         let mut accounts: Vec<AccountId> = Vec::new();
         let mut parties = Vec::with_capacity(requests.len());
         let mut leaders = Vec::with_capacity(requests.len());
+        let mut partitions: Vec<i32> = Vec::new();
         {
             let mut account_ix: HashMap<&AccountId, AccountIx> = HashMap::with_capacity(requests.len());
             let mut first_of: HashMap<&PaymentId, RequestIx> = HashMap::with_capacity(requests.len());
@@ -43,10 +48,43 @@ impl Batch {
                     })
                 };
                 parties.push((number(&payment.debtor), number(&payment.creditor)));
+                let partition = request.source.partition;
+                if partitions.last() != Some(&partition) {
+                    partitions.push(partition);
+                }
                 leaders.push(*first_of.entry(&payment.id).or_insert(ix));
             }
         }
-        Self { requests, accounts, parties, leaders }
+        partitions.sort_unstable();
+        partitions.dedup();
+        Self { requests, accounts, parties, leaders, partitions, partitions_of: 1 }
+    }
+
+    /// Says how many partitions the topic of the requests has; 1 if this isn't said.
+    #[must_use]
+    pub fn with_partitions(mut self, count: u32) -> Self {
+        self.partitions_of = count.max(1);
+        self
+    }
+
+    /// The lanes that the partitions of this batch own, of an account with so many, in order.
+    ///
+    /// Partition p of P owns the lanes l with l mod P = p, so no two partitions write one lane. Where there are fewer
+    /// lanes than partitions, or P is wrong, some are shared, and may conflict.
+    #[must_use]
+    pub fn owned_lanes(&self, lanes: CreditLanes) -> Vec<u16> {
+        let of = i64::from(self.partitions_of);
+        let count = i64::from(lanes.count());
+        let mut owned = Vec::new();
+        for &partition in &self.partitions {
+            let Some(first) = i64::from(partition).checked_rem_euclid(of) else { continue };
+            let shared = first.checked_rem_euclid(count);
+            let own = (first..count).step_by(usize::try_from(of).unwrap_or(usize::MAX));
+            owned.extend(own.chain(shared.filter(|_| first >= count)).filter_map(|lane| u16::try_from(lane).ok()));
+        }
+        owned.sort_unstable();
+        owned.dedup();
+        owned
     }
 
     /// The requests, in deciding order.

@@ -132,6 +132,33 @@ impl Lane {
     }
 }
 
+/// What is known of an account's lanes, by lane.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KnownLanes(Vec<Option<Balance>>);
+
+impl KnownLanes {
+    /// What a lane holds, if it is known.
+    #[must_use]
+    pub fn balance(&self, lane: u16) -> Option<Balance> {
+        self.0.get(usize::from(lane)).copied().flatten()
+    }
+
+    /// Whether a lane has room for credits, as far as is known.
+    #[must_use]
+    pub fn takes_credit(&self, lane: u16) -> bool {
+        self.balance(lane).is_none_or(|balance| balance.minor_units() <= LANE_BALANCE_FULL)
+    }
+
+    /// Notes what a lane holds.
+    pub fn learn(&mut self, lane: u16, balance: Balance) {
+        let lane = usize::from(lane);
+        if self.0.len() <= lane {
+            self.0.resize(lane.saturating_add(1), None);
+        }
+        self.0[lane] = Some(balance);
+    }
+}
+
 /// An account with its lanes: all that it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {

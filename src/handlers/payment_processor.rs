@@ -25,6 +25,7 @@ use crate::wire::payment_request::{self, Malformed};
 pub struct PaymentProcessor<L> {
     ledger: L,
     partial_batch_response: bool,
+    requests_partitions: u32,
 }
 
 /// What a record turned out to be: a request of the batch, or none.
@@ -34,7 +35,14 @@ impl<L: Ledger> PaymentProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses; if it doesn't, a list of failures would count as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response }
+        Self { ledger, partial_batch_response, requests_partitions: 1 }
+    }
+
+    /// Says how many partitions the topic of requests has; 1 if this isn't said. So each partition's batches credit lanes
+    /// of their own. A wrong number is slower, never wrong.
+    #[must_use]
+    pub fn with_partitions(self, requests_partitions: u32) -> Self {
+        Self { requests_partitions, ..self }
     }
 
     /// Settles one batch.
@@ -49,6 +57,7 @@ impl<L: Ledger> PaymentProcessor<L> {
 
         let records: Vec<&Record> = event.partitions.iter().flat_map(|partition| &partition.records).collect();
         let (batch, decoded) = decode(&records);
+        let batch = batch.with_partitions(self.requests_partitions);
         let settled = settle(&self.ledger, &batch, deadlines.settle, clock::now, Backoff::new()).await;
 
         let aside: Vec<usize> = (0..records.len()).filter(|&ix| is_dead_letter(&decoded[ix], &settled.ends)).collect();

@@ -43,6 +43,16 @@ impl Tally {
     /// the store was asked up to now.
     pub fn finish(self, settled: &Settled, dead_letters: usize, parked: &Parked, unfinished: usize, usage: Usage) {
         let count = |is: fn(&End) -> bool| settled.ends.iter().filter(|end| is(end)).count();
+        for (source, rounds) in &settled.contended {
+            // By record, not by name: whoever may read the record may know whose account it is.
+            tracing::warn!(
+                request_id = self.request_id,
+                %source,
+                rounds,
+                remedy = "if many pay to its creditor, give that account credit lanes (giro accounts add-lanes); if many pay from its debtor, key the records by debtor",
+                "an account of this record is held by other transactions time and again"
+            );
+        }
         let fault = parked.fault.as_ref().or(settled.fault.as_ref());
         let since = |now: u64, before: u64| now.saturating_sub(before);
         tracing::info!(
@@ -55,6 +65,7 @@ impl Tally {
             dead_letters = dead_letters.saturating_sub(parked.left.len()),
             unfinished,
             rounds = settled.rounds,
+            conflicts = settled.conflicts,
             read_calls = since(usage.read_calls, self.usage.read_calls),
             transactions = since(usage.transactions, self.usage.transactions),
             cancelled = since(usage.cancelled, self.usage.cancelled),

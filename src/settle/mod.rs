@@ -4,10 +4,10 @@
 //!
 //! | phase | where | what |
 //! |---|---|---|
-//! | prefetch | `prefetch` | reads each account that the batch names, once |
+//! | prefetch | `prefetch` | reads each account that the batch names, once; lanes only where a debit needs what they hold |
 //! | decide, plan | [`crate::domain`] | pure: verdicts, then transactions |
-//! | commit | `commit` | sends the transactions, those with no account in common side by side |
-//! | learn | here | a cancelled transaction says what stood in its way; the rest is decided and planned again |
+//! | commit | `commit` | sends the transactions, those with no account in common side by side, as many as the store has time for (`bound`) |
+//! | learn | `work` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
 //! | park | [`park`] | sets dead letters aside |
 //!
 //! Invariants: a request has an end only if the ledger said so, or it repeats one that has; what is unknown stays
@@ -18,19 +18,25 @@
 //! item says so next time.
 
 mod backoff;
+mod bound;
 mod commit;
 pub mod park;
 mod prefetch;
-
-use std::collections::{HashMap, HashSet};
+mod work;
 
 use tokio::time::Instant;
 
-use crate::domain::plan::{TRANSACTION_ITEMS_MAX, plan};
-use crate::domain::{Account, Batch, Fingerprint, RequestIx, Timestamp, Verdict};
-use crate::store::{AccountRead, Ledger, StoreError};
+use crate::domain::decide::{Snapshot, decide_all};
+use crate::domain::plan::plan;
+use crate::domain::{Batch, Source, Timestamp, Verdict};
+use crate::store::{Ledger, StoreError};
 
 pub use backoff::Backoff;
+use bound::Bound;
+use work::Work;
+
+/// In how many rounds of one batch an account is held by others before it is told: the first few are bad luck.
+const CONTENDED_ROUNDS_TOLD: u32 = 3;
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +60,11 @@ pub struct Settled {
     pub rounds: u32,
     /// The last fault of the store, if any: why something is unfinished, or was slow.
     pub fault: Option<StoreError>,
+    /// Transactions that met another one in flight on an item of theirs.
+    pub conflicts: u64,
+    /// Accounts that others held time and again, each by the first record that names it, and in how many rounds. If it
+    /// is popular as a creditor, it needs credit lanes.
+    pub contended: Vec<(Source, u32)>,
 }
 
 /// Settles a batch, until all of it is done or it is `until`.
@@ -67,104 +78,30 @@ pub async fn settle<L: Ledger>(
     mut backoff: Backoff,
 ) -> Settled {
     let mut work = Work::new(batch);
-    work.fault = prefetch::prefetch(ledger, batch.accounts(), &mut work.accounts, until, &mut backoff).await;
+    let mut bound = Bound::new();
     let mut rounds: u32 = 0;
     loop {
+        prefetch::accounts(ledger, &mut work, until, &mut backoff).await;
         let pending = work.pending();
         if pending.is_empty() || Instant::now() >= until {
             break;
         }
+        let accounts = work.mains();
+        let snapshot = Snapshot { accounts: &accounts, lanes: &work.lanes };
+        let decisions = decide_all(batch, &pending, snapshot);
+        if !decisions.unread.is_empty() {
+            prefetch::lanes(ledger, &mut work, &decisions.unread, until, &mut backoff).await;
+            continue;
+        }
         rounds = rounds.saturating_add(1);
-        let snapshot = work.snapshot();
-        let verdicts = crate::domain::decide::decide_all(batch, &pending, &snapshot);
-        let steps = plan(batch, &pending, &verdicts, &snapshot, now(), TRANSACTION_ITEMS_MAX);
-        let progress = commit::commit(ledger, &steps, until, &mut work).await;
+        let steps = plan(batch, &pending, &decisions, snapshot, now(), &work.limits);
+        let progress = commit::commit(ledger, &steps, until, &mut bound, &mut work).await;
+        work.end_round();
         match progress {
             commit::Progress::Clear => backoff.reset(),
             commit::Progress::Hindered => backoff.wait(until).await,
         }
     }
-    Settled { ends: work.ends(), rounds, fault: work.fault }
-}
-
-/// What is known so far of a batch under way.
-struct Work<'b> {
-    batch: &'b Batch,
-    /// By account: as last read, written or learned.
-    accounts: Vec<AccountRead>,
-    /// By request: its end, once it has one.
-    found: Vec<Option<End>>,
-    /// The fingerprints of outcomes that were there before, by the request that met them.
-    recorded: HashMap<RequestIx, Fingerprint>,
-    /// Requests whose stored payment can't be read.
-    unreadable: HashSet<RequestIx>,
-    fault: Option<StoreError>,
-}
-
-impl<'b> Work<'b> {
-    fn new(batch: &'b Batch) -> Self {
-        Self {
-            batch,
-            accounts: vec![AccountRead::Unread; batch.accounts().len()],
-            found: vec![None; batch.requests().len()],
-            recorded: HashMap::new(),
-            unreadable: HashSet::new(),
-            fault: None,
-        }
-    }
-
-    /// The requests still to be committed, in order.
-    ///
-    /// Of a payment id that the batch holds several times only the first is sent; the others follow its end. A request
-    /// that rests on something unread or unreadable stops its partition: it and all after it wait.
-    fn pending(&self) -> Vec<RequestIx> {
-        let mut stopped: HashSet<(&str, i32)> = HashSet::new();
-        let mut pending = Vec::new();
-        for (ix, request) in self.batch.requests().iter().enumerate() {
-            if self.found[ix].is_some() || self.batch.leader(ix) != ix {
-                continue;
-            }
-            let partition = (&*request.source.topic, request.source.partition);
-            if self.unreadable.contains(&ix) || !self.readable(ix) {
-                stopped.insert(partition);
-            }
-            if stopped.is_empty() || !stopped.contains(&partition) {
-                pending.push(ix);
-            }
-        }
-        pending
-    }
-
-    fn readable(&self, request: RequestIx) -> bool {
-        let (debtor, creditor) = self.batch.parties(request);
-        [debtor, creditor]
-            .into_iter()
-            .all(|account| matches!(self.accounts[account], AccountRead::Found(_) | AccountRead::Missing))
-    }
-
-    fn snapshot(&self) -> Vec<Option<Account>> {
-        let account = |read: &AccountRead| match read {
-            AccountRead::Found(account) => Some(account.clone()),
-            AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => None,
-        };
-        self.accounts.iter().map(account).collect()
-    }
-
-    /// The end of every request.
-    fn ends(&self) -> Vec<End> {
-        (0..self.found.len()).map(|ix| self.end(ix)).collect()
-    }
-
-    fn end(&self, request: RequestIx) -> End {
-        let leader = self.batch.leader(request);
-        match &self.found[leader] {
-            None => End::Unfinished,
-            Some(end) if leader == request => end.clone(),
-            Some(_) => {
-                let fingerprint = |ix: RequestIx| self.batch.requests()[ix].payment.fingerprint();
-                let recorded = self.recorded.get(&leader).copied().unwrap_or_else(|| fingerprint(leader));
-                if fingerprint(request) == recorded { End::Replayed } else { End::IdReused }
-            }
-        }
-    }
+    let contended = work.contended(CONTENDED_ROUNDS_TOLD);
+    Settled { ends: work.ends(), rounds, fault: work.fault, conflicts: work.conflicts, contended }
 }

@@ -1,59 +1,122 @@
-//! Reads the accounts that a batch names: each once, up to 100 a call, the calls side by side.
+//! Reads the accounts that a batch names, and lanes where what they hold is needed: each once, up to 100 a call, the calls
+//! side by side.
 //!
-//! In: account ids. Out: what each read found, in place. What could not be read stays [`AccountRead::Unread`].
+//! In: what is not known yet. Out: what each read found, noted in [`Work`]. What could not be read before time was up stays
+//! [`AccountRead::Unread`].
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::Backoff;
-use crate::domain::{AccountId, AccountIx};
-use crate::store::{AccountRead, Ledger, READ_ACCOUNTS_MAX, StoreError};
+use super::{Backoff, Work};
+use crate::domain::{AccountId, AccountIx, LaneId};
+use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError};
 
 /// Read calls in flight: enough for a batch of 1,600 accounts in one round trip, few enough to stay within a fresh
 /// connection pool.
 const READS_IN_FLIGHT_MAX: usize = 16;
 
-/// Reads every account, until all are read or it is `until`. Returns the last fault, if any.
-pub(super) async fn prefetch<L: Ledger>(
-    ledger: &L,
-    ids: &[AccountId],
-    accounts: &mut [AccountRead],
-    until: Instant,
-    backoff: &mut Backoff,
-) -> Option<StoreError> {
-    let mut fault = None;
+/// Reads every account that is unread, until all are read or it is `until`.
+pub(super) async fn accounts<L: Ledger>(ledger: &L, work: &mut Work<'_>, until: Instant, backoff: &mut Backoff) {
+    let batch = work.batch;
     loop {
-        let unread: Vec<AccountIx> = (0..ids.len()).filter(|&ix| accounts[ix] == AccountRead::Unread).collect();
-        if unread.is_empty() || Instant::now() >= until {
-            backoff.reset();
-            return fault;
+        let is_unread = |&ix: &AccountIx| work.accounts[ix] == AccountRead::Unread;
+        let unread: Vec<(AccountIx, &AccountId)> =
+            (0..work.accounts.len()).filter(is_unread).map(|ix| (ix, &batch.accounts()[ix])).collect();
+        if unread.is_empty() {
+            return;
         }
-        let calls = unread.chunks(READ_ACCOUNTS_MAX).map(|chunk| async move {
-            let asked: Vec<&AccountId> = chunk.iter().map(|&ix| &ids[ix]).collect();
-            let answer = timeout_at(until, ledger.read_accounts(&asked)).await;
-            (chunk, answer.unwrap_or_else(|_| Err(StoreError::Unavailable("reading accounts: time is up".into()))))
-        });
-        let mut answers = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX);
-        let mut whole = true;
-        while let Some((chunk, answer)) = answers.next().await {
-            match answer {
-                Ok(reads) => {
-                    for (&ix, read) in chunk.iter().zip(reads) {
-                        whole &= read != AccountRead::Unread;
-                        if let AccountRead::Corrupt(expected) = &read {
-                            fault = Some(StoreError::Corrupt(expected.clone()));
-                        }
-                        accounts[ix] = read;
-                    }
-                }
-                Err(error) => {
-                    whole = false;
-                    fault = Some(error);
-                }
-            }
+        let call = |ids: Vec<_>| async move { ledger.read_accounts(&ids).await };
+        let (reads, fault) = read_all(&unread, call, until).await;
+        let mut whole = fault.is_none();
+        for (account, read) in reads {
+            whole &= read != AccountRead::Unread;
+            work.learn_account(account, read);
         }
-        if !whole {
-            backoff.wait(until).await;
+        if pause(work, fault, whole, until, backoff).await {
+            return;
         }
     }
+}
+
+/// Reads every lane of these accounts that is not known yet, until all are read or it is `until`; then their main items
+/// are to be read again, because a sweep may have come between.
+pub(super) async fn lanes<L: Ledger>(
+    ledger: &L,
+    work: &mut Work<'_>,
+    accounts: &[AccountIx],
+    until: Instant,
+    backoff: &mut Backoff,
+) {
+    loop {
+        let unread: Vec<(AccountIx, LaneId)> = accounts.iter().flat_map(|&account| unknown(work, account)).collect();
+        if unread.is_empty() {
+            break;
+        }
+        let asked: Vec<((AccountIx, u16), &LaneId)> = unread.iter().map(|(ix, id)| ((*ix, id.lane), id)).collect();
+        let call = |ids: Vec<_>| async move { ledger.read_lanes(&ids).await };
+        let (reads, fault) = read_all(&asked, call, until).await;
+        let mut whole = fault.is_none();
+        for ((account, lane), read) in reads {
+            whole &= read != LaneRead::Unread;
+            work.found_lane(account, lane, read);
+        }
+        if pause(work, fault, whole, until, backoff).await {
+            break;
+        }
+    }
+    for &account in accounts {
+        if matches!(work.accounts[account], AccountRead::Found(_)) {
+            work.accounts[account] = AccountRead::Unread;
+        }
+    }
+}
+
+/// The lanes of an account that are not known yet; none if the account can't be used.
+fn unknown(work: &Work<'_>, account: AccountIx) -> Vec<(AccountIx, LaneId)> {
+    let AccountRead::Found(found) = &work.accounts[account] else { return Vec::new() };
+    let known = work.lanes.get(&account);
+    let numbers = found.credit_lanes.numbers().filter(|&lane| known.is_none_or(|known| known.balance(lane).is_none()));
+    numbers.map(|lane| (account, LaneId { account: found.id.clone(), lane })).collect()
+}
+
+/// One round of reads: what each found, and the last fault, if any.
+async fn read_all<'i, K: Copy, I, T, F>(
+    asked: &[(K, &'i I)],
+    call: impl Fn(Vec<&'i I>) -> F,
+    until: Instant,
+) -> (Vec<(K, Read<T>)>, Option<StoreError>)
+where
+    F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
+{
+    let call = &call;
+    let calls = asked.chunks(READ_ACCOUNTS_MAX).map(|chunk| async move {
+        let answer = timeout_at(until, call(chunk.iter().map(|&(_, id)| id).collect())).await;
+        (chunk, answer.unwrap_or_else(|_| Err(StoreError::Unavailable("reading accounts: time is up".into()))))
+    });
+    let mut answers = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX);
+    let (mut found, mut fault) = (Vec::with_capacity(asked.len()), None);
+    while let Some((chunk, answer)) = answers.next().await {
+        match answer {
+            Ok(reads) => found.extend(chunk.iter().map(|&(key, _)| key).zip(reads)),
+            Err(error) => fault = Some(error),
+        }
+    }
+    (found, fault)
+}
+
+/// After a round of reads: waits if something is left. `true` once all is read, or time is up.
+async fn pause(
+    work: &mut Work<'_>,
+    fault: Option<StoreError>,
+    whole: bool,
+    until: Instant,
+    backoff: &mut Backoff,
+) -> bool {
+    work.fault = fault.or(work.fault.take());
+    if whole {
+        backoff.reset();
+        return true;
+    }
+    backoff.wait(until).await;
+    Instant::now() >= until
 }

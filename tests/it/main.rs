@@ -12,6 +12,7 @@
 
 mod cargo_lambda;
 mod cli;
+mod lanes;
 mod model;
 mod payment_processor;
 mod plan;

@@ -5,8 +5,11 @@
 //! same outcomes and balances, whatever the order in which transactions that don't wait for each other are applied, and
 //! however small a transaction may be, so that small worlds are cut into many.
 
-use giro::domain::decide::decide_all;
-use giro::domain::plan::{Step, plan};
+use std::collections::{HashMap, HashSet};
+
+use giro::domain::decide::{Decisions, Snapshot, decide_all};
+use giro::domain::lane::KnownLanes;
+use giro::domain::plan::{Limits, Step, plan};
 use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, Payment,
     PaymentId, Request, Source, Timestamp, Verdict,
@@ -64,34 +67,115 @@ fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Verdict> {
     orders.iter().map(settle).collect()
 }
 
-/// Applies a step's updates if every condition holds.
-fn apply(step: &Step<'_>, ledger: &mut [Account]) {
-    for update in &step.transaction.updates {
-        let account = ledger.iter_mut().find(|account| account.id == update.account).unwrap();
-        let balance = i128::from(account.balance.minor_units());
-        assert_eq!((account.status, account.currency), (AccountStatus::Open, update.currency));
-        assert!(update.overdraft_limit.is_none_or(|limit| limit == account.overdraft_limit));
-        assert!(update.balance_min.is_none_or(|min| balance >= min), "balance_min of {step:?}");
-        assert!(update.balance_max.is_none_or(|max| balance <= max), "balance_max of {step:?}");
-        assert!(update.version.is_none_or(|version| version == account.version), "version of {step:?}");
-        account.balance = Balance::new((balance + update.net) as i64);
-        account.version += 1;
+/// Accounts as they stand: main item, and lanes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ledger {
+    mains: Vec<Account>,
+    lanes: Vec<Vec<i64>>,
+}
+
+impl Ledger {
+    /// `lanes` by account; an account past its end has none.
+    fn new(balances: &[i64], lanes: &[&[i64]], limit: u64) -> Self {
+        let main = |(ix, balance): (usize, &i64)| {
+            let count = lanes.get(ix).map_or(0, |lanes| lanes.len());
+            Account { credit_lanes: CreditLanes::try_new(count as u16).unwrap(), ..account(ix, *balance, limit) }
+        };
+        let mains: Vec<Account> = balances.iter().enumerate().map(main).collect();
+        let lanes = (0..balances.len()).map(|ix| lanes.get(ix).map_or(vec![], |lanes| lanes.to_vec())).collect();
+        Self { mains, lanes }
+    }
+
+    fn balances(&self) -> Vec<i64> {
+        let sum = |(main, lanes): (&Account, &Vec<i64>)| main.balance.minor_units() + lanes.iter().sum::<i64>();
+        self.mains.iter().zip(&self.lanes).map(sum).collect()
+    }
+
+    /// What is known of the lanes of these accounts.
+    fn known(&self, batch: &Batch, accounts: &[usize]) -> HashMap<usize, KnownLanes> {
+        let known = |&account: &usize| {
+            let mut known = KnownLanes::default();
+            let lanes = self.lanes[ix_of(&batch.accounts()[account])].iter().enumerate();
+            lanes.for_each(|(lane, &balance)| known.learn(lane as u16, Balance::new(balance)));
+            (account, known)
+        };
+        accounts.iter().map(known).collect()
+    }
+
+    /// Applies a step's updates, each of which must be allowed.
+    fn apply(&mut self, step: &Step<'_>) {
+        for update in &step.transaction.updates {
+            let ix = ix_of(&update.account);
+            let main = &mut self.mains[ix];
+            assert_eq!((main.status, main.currency), (AccountStatus::Open, update.currency));
+            assert!(update.overdraft_limit.is_none_or(|limit| limit == main.overdraft_limit));
+            let balance = match update.lane {
+                None => i128::from(main.balance.minor_units()),
+                Some(lane) => self.lanes[ix][usize::from(lane)].into(),
+            };
+            assert!(update.balance_min.is_none_or(|min| balance >= min), "balance_min of {step:?}");
+            assert!(update.balance_max.is_none_or(|max| balance <= max), "balance_max of {step:?}");
+            let after = (balance + update.net) as i64;
+            match update.lane {
+                None => {
+                    assert!(update.version.is_none_or(|version| version == main.version), "version of {step:?}");
+                    main.version += 1;
+                    main.balance = Balance::new(after);
+                }
+                Some(lane) => {
+                    assert!(after >= 0, "a lane is never below zero: {step:?}");
+                    self.lanes[ix][usize::from(lane)] = after;
+                }
+            }
+        }
+        for main in &self.mains {
+            assert!(main.overdraft_limit.allows(main.balance), "{main:?} after {step:?}");
+        }
+    }
+}
+
+fn ix_of(name: &AccountId) -> usize {
+    NAMES.iter().position(|known| *known == name.as_str()).unwrap()
+}
+
+fn limits(items_max: usize) -> Limits {
+    Limits::of(items_max)
+}
+
+/// Decides all of a batch, after asking for lanes as settling does.
+fn decide(batch: &Batch, ledger: &Ledger) -> (Vec<Option<Account>>, HashMap<usize, KnownLanes>, Decisions) {
+    let accounts: Vec<Option<Account>> =
+        batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
+    let all: Vec<usize> = (0..batch.requests().len()).collect();
+    let mut asked: Vec<usize> = Vec::new();
+    loop {
+        let lanes = ledger.known(batch, &asked);
+        let decisions = decide_all(batch, &all, Snapshot { accounts: &accounts, lanes: &lanes });
+        if decisions.unread.is_empty() {
+            return (accounts, lanes, decisions);
+        }
+        assert!(decisions.unread.iter().all(|account| !asked.contains(account)), "asked once");
+        asked.extend(decisions.unread);
     }
 }
 
 fn check_shape(steps: &[Step<'_>], items_max: usize) {
-    let mut last = std::collections::HashMap::new();
+    let mut last = HashMap::new();
     // What a step waits for, also through others.
-    let mut before: Vec<std::collections::HashSet<usize>> = Vec::new();
+    let mut before: Vec<HashSet<usize>> = Vec::new();
     for (ix, step) in steps.iter().enumerate() {
-        let accounts: std::collections::HashSet<_> = step.accounts.iter().collect();
-        assert_eq!(accounts.len(), step.transaction.updates.len(), "no account twice in a transaction");
-        assert!(step.requests.len() + accounts.len() <= items_max, "{step:?}");
+        let updates = &step.transaction.updates;
+        let items: HashSet<_> = updates.iter().map(|update| (&update.account, update.lane)).collect();
+        assert_eq!(items.len(), updates.len(), "no item twice in a transaction");
+        assert_eq!(step.accounts.len(), updates.len());
+        assert_eq!(step.requests.len(), step.transaction.entries.len());
+        assert!(step.requests.len() + items.len() <= items_max, "{step:?}");
+        assert!(step.requests.len() + items.len() > 0);
         assert!(step.after.iter().all(|&earlier| earlier < ix), "only earlier steps are waited for");
         let through = step.after.iter().flat_map(|&earlier| before[earlier].clone());
         before.push(step.after.iter().copied().chain(through).collect());
-        for account in &step.accounts {
-            if let Some(earlier) = last.insert(account, ix) {
+        for item in items {
+            if let Some(earlier) = last.insert(item, ix) {
                 assert!(before[ix].contains(&earlier), "{ix} changes what {earlier} changes, and must wait for it");
             }
         }
@@ -99,18 +183,20 @@ fn check_shape(steps: &[Step<'_>], items_max: usize) {
 }
 
 fn check(orders: &[Order], balances: &[i64], limit: u64, items_max: usize) {
-    let mut expected = balances.to_vec();
+    check_laned(orders, &Ledger::new(balances, &[], limit), limit, items_max);
+}
+
+fn check_laned(orders: &[Order], opened: &Ledger, limit: u64, items_max: usize) {
+    let mut expected = opened.balances();
     let outcomes = naive(orders, &mut expected, limit);
 
     let batch = batch(orders);
-    let ix_of = |name: &AccountId| NAMES.iter().position(|known| *known == name.as_str()).unwrap();
-    let snapshot: Vec<Option<Account>> =
-        batch.accounts().iter().map(|id| Some(account(ix_of(id), balances[ix_of(id)], limit))).collect();
-    let all: Vec<usize> = (0..orders.len()).collect();
-    let verdicts = decide_all(&batch, &all, &snapshot);
-    assert_eq!(verdicts, outcomes, "{orders:?} on {balances:?}");
+    let (accounts, lanes, decisions) = decide(&batch, opened);
+    assert_eq!(decisions.verdicts, outcomes, "{orders:?} on {opened:?}");
 
-    let steps = plan(&batch, &all, &verdicts, &snapshot, Timestamp::EPOCH, items_max);
+    let all: Vec<usize> = (0..orders.len()).collect();
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
     check_shape(&steps, items_max);
     let mut planned: Vec<usize> = steps.iter().flat_map(|step| step.requests.clone()).collect();
     planned.sort_unstable();
@@ -118,17 +204,16 @@ fn check(orders: &[Order], balances: &[i64], limit: u64, items_max: usize) {
 
     // First to last, and the latest that may go next: two very different orders of what doesn't wait.
     for latest_first in [false, true] {
-        let mut ledger: Vec<Account> = (0..balances.len()).map(|ix| account(ix, balances[ix], limit)).collect();
+        let mut ledger = opened.clone();
         let mut done = vec![false; steps.len()];
         for _ in 0..steps.len() {
             let may = |ix: &usize| !done[*ix] && steps[*ix].after.iter().all(|&before| done[before]);
             let next = if latest_first { (0..steps.len()).rev().find(may) } else { (0..steps.len()).find(may) };
             let next = next.expect("something can always go next");
-            apply(&steps[next], &mut ledger);
+            ledger.apply(&steps[next]);
             done[next] = true;
         }
-        let balances: Vec<i64> = ledger.iter().map(|account| account.balance.minor_units()).collect();
-        assert_eq!(balances, expected, "{orders:?} in transactions of {items_max}");
+        assert_eq!(ledger.balances(), expected, "{orders:?} in transactions of {items_max} on {opened:?}");
     }
 }
 
@@ -184,10 +269,9 @@ fn three_accounts_every_order_of_up_to_four_payments() {
 fn accounts_that_share_nothing_wait_for_nobody() {
     let orders = [(0, 1, 1), (0, 1, 1), (1, 0, 1), (0, 1, 2)];
     let batch = batch(&orders);
-    let snapshot: Vec<Option<Account>> = (0..2).map(|ix| Some(account(ix, 9, 0))).collect();
-    let all = [0, 1, 2, 3];
-    let verdicts = decide_all(&batch, &all, &snapshot);
-    let steps = plan(&batch, &all, &verdicts, &snapshot, Timestamp::EPOCH, 4);
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[9, 9], &[], 0));
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
     let chain: Vec<(Vec<usize>, Vec<usize>)> =
         steps.iter().map(|step| (step.requests.clone(), step.after.clone())).collect();
     assert_eq!(chain, [(vec![0, 1], vec![]), (vec![2, 3], vec![0])], "one component, cut in order");
@@ -199,15 +283,167 @@ fn conditions_hold_what_the_verdicts_rest_on() {
     // a: 5. Pays 4 (left 1), can't pay 3 (declined), gets 6 (7), pays 7 (0): worst prefix −4 and then −5.
     let orders = [(0, 1, 4), (0, 1, 3), (1, 0, 6), (0, 1, 7)];
     let batch = batch(&orders);
-    let snapshot = [Some(account(0, 5, 0)), Some(account(1, 2, 0))];
-    let all = [0, 1, 2, 3];
-    let verdicts = decide_all(&batch, &all, &snapshot);
-    assert_eq!(verdicts, [Ok(()), Err(Decline::InsufficientFunds), Ok(()), Ok(())]);
-    let steps = plan(&batch, &all, &verdicts, &snapshot, Timestamp::EPOCH, 100);
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[5, 2], &[], 0));
+    assert_eq!(decisions.verdicts, [Ok(()), Err(Decline::InsufficientFunds), Ok(()), Ok(())]);
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
     let [step] = steps.as_slice() else { panic!("one transaction, not {steps:?}") };
     let [a, b] = step.transaction.updates.as_slice() else { panic!("two accounts") };
     assert_eq!((a.net, a.balance_min, a.version), (-5, Some(5), Some(7)), "a decline rests on a's very version");
     assert_eq!((b.net, b.balance_min, b.version), (5, Some(2), None), "b must cover 6 after getting 4");
     let top = i128::from(i64::MAX);
     assert_eq!((a.balance_max, b.balance_max), (Some(top - 2), Some(top - 5)));
+}
+
+// Lanes.
+
+#[test]
+fn two_accounts_with_lanes_every_order_of_up_to_four_payments() {
+    let kinds: Vec<Order> = [(0, 1), (1, 0)].iter().flat_map(|&(d, c)| (1..=3).map(move |n| (d, c, n))).collect();
+    let lanes: [[&[i64]; 2]; 6] = [
+        [&[0], &[]],
+        [&[2], &[]],
+        [&[1, 2], &[0]],
+        [&[0, 3, 1], &[2, 2]],
+        [&[1, 1, 1, 1, 1], &[]],
+        [&[0, 0, 0], &[1, 0, 1, 1]],
+    ];
+    for length in 1..=4 {
+        sequences(&kinds, length, |orders| {
+            for lanes in &lanes {
+                for balances in [[0, 0], [1, 0], [2, 3]] {
+                    for items_max in [3, 4, 5, 100] {
+                        check_laned(orders, &Ledger::new(&balances, lanes, 0), 0, items_max);
+                    }
+                }
+            }
+            check_laned(orders, &Ledger::new(&[0, -1], &lanes[3], 2), 2, 4);
+        });
+    }
+}
+
+#[test]
+fn three_accounts_with_lanes_every_order_of_up_to_three_payments() {
+    let pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+    let kinds: Vec<Order> = pairs.iter().flat_map(|&(d, c)| (1..=3).map(move |amount| (d, c, amount))).collect();
+    let lanes: [[&[i64]; 3]; 4] =
+        [[&[0, 0], &[], &[]], [&[1, 2], &[], &[0, 1]], [&[], &[3], &[1, 1, 1]], [&[2, 0, 1], &[1, 1], &[0]]];
+    for length in 1..=3 {
+        sequences(&kinds, length, |orders| {
+            for lanes in &lanes {
+                for balances in [[0, 0, 3], [1, 2, 0]] {
+                    for items_max in [3, 4, 6, 100] {
+                        check_laned(orders, &Ledger::new(&balances, lanes, 0), 0, items_max);
+                    }
+                }
+            }
+        });
+    }
+    sequences(&kinds, 4, |orders| check_laned(orders, &Ledger::new(&[0, 1, 0], &lanes[3], 0), 0, 4));
+}
+
+/// A shop with lanes ties nothing together: each of its debtors goes alone, and each group takes the next lane.
+#[test]
+fn groups_that_credit_one_account_take_its_lanes_in_turn() {
+    let orders = [(1, 0, 1), (2, 0, 1), (1, 0, 1), (2, 0, 1)];
+    let batch = batch(&orders);
+    let ledger = Ledger::new(&[0, 9, 9], &[&[0, 0]], 0);
+    let (accounts, lanes, decisions) = decide(&batch, &ledger);
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    let lane_of = |step: &Step<'_>| step.transaction.updates.iter().find_map(|update| update.lane);
+    let shape: Vec<_> = steps.iter().map(|step| (step.requests.clone(), lane_of(step), step.after.clone())).collect();
+    assert_eq!(shape, [(vec![0, 2], Some(0), vec![]), (vec![1, 3], Some(1), vec![])]);
+    for (step, lane) in steps.iter().zip(0..) {
+        assert!(step.transaction.entries.iter().all(|entry| entry.creditor_lane == Some(lane)));
+        let [_, credit] = step.transaction.updates.as_slice() else { panic!("{step:?}") };
+        assert_eq!(
+            (credit.net, credit.balance_min, credit.balance_max, credit.version),
+            (2, None, Some(1 << 62), None)
+        );
+    }
+    // With one lane for both, they go one after the other.
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[0, 9, 9], &[&[0]], 0));
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    assert_eq!(steps.iter().map(|step| step.after.clone()).collect::<Vec<_>>(), [vec![], vec![0]]);
+}
+
+/// A debit takes what it needs from the fullest lanes, in its own transaction, and leaves the others alone.
+#[test]
+fn a_debit_sweeps_the_lanes_that_it_needs() {
+    let batch = batch(&[(0, 1, 8)]);
+    let ledger = Ledger::new(&[1, 0], &[&[2, 5, 0, 3]], 0);
+    let (accounts, lanes, decisions) = decide(&batch, &ledger);
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+    let [step] = steps.as_slice() else { panic!("{steps:?}") };
+    let updates: Vec<_> = step.transaction.updates.iter().map(|u| (u.lane, u.net, u.balance_min)).collect();
+    assert_eq!(updates, [(Some(1), -5, Some(5)), (None, 0, Some(0)), (Some(3), -3, Some(3)), (None, 8, None)]);
+}
+
+#[test]
+fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
+    let full = (1 << 62) + 1;
+    let batch = batch(&[(1, 0, 1), (2, 0, 1)]);
+    for (lanes, expected) in [([full, 0, full], vec![Some(1), Some(1)]), ([full; 3], vec![])] {
+        let ledger = Ledger::new(&[0, 9, 9], &[&lanes], 0);
+        let accounts: Vec<Option<Account>> =
+            batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
+        let known = ledger.known(&batch, &[1]);
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let decisions = decide_all(&batch, &[0, 1], snapshot);
+        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        let lanes: Vec<Option<u16>> = steps
+            .iter()
+            .flat_map(|step| &step.transaction.updates)
+            .filter(|update| update.lane.is_some())
+            .map(|update| update.lane)
+            .collect();
+        assert_eq!(lanes, expected);
+        let verdict = if expected.is_empty() { Err(Decline::BalanceOverflow) } else { Ok(()) };
+        assert_eq!(decisions.verdicts, [verdict; 2]);
+    }
+}
+
+/// What others hold is planned apart, and after that in smaller transactions; the rest is not.
+#[test]
+fn contended_accounts_are_planned_apart_and_smaller() {
+    let names: Vec<String> = (0..200).map(|ix| format!("n{ix}")).collect();
+    let id = |name: &str| AccountId::try_new(name).unwrap();
+    let order = |offset: usize, debtor: &str, creditor: &str| Request {
+        payment: Payment {
+            id: PaymentId::try_new(&format!("k{offset}")).unwrap(),
+            debtor: id(debtor),
+            creditor: id(creditor),
+            amount: Amount::try_new(1).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: None,
+            requested_at: None,
+        },
+        source: Source { topic: "t".into(), partition: 0, offset: offset as i64 },
+    };
+    let to_shop = (0..40).map(|ix| order(ix, &names[ix], "shop"));
+    let others = (40..60).map(|ix| order(ix, &names[ix], &names[ix + 100]));
+    let batch = Batch::new(to_shop.chain(others).collect());
+    let accounts: Vec<Option<Account>> =
+        batch.accounts().iter().map(|id| Some(Account { id: id.clone(), ..account(0, 9, 0) })).collect();
+    let shop = batch.accounts().iter().position(|account| account.as_str() == "shop").unwrap();
+    let lanes = HashMap::new();
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let all: Vec<usize> = (0..60).collect();
+    let decisions = decide_all(&batch, &all, snapshot);
+    let mut limits = limits(100);
+    let mut shapes = Vec::new();
+    for _ in 0..6 {
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits);
+        let to_shop = |step: &Step<'_>| step.requests.iter().filter(|&&request| request < 40).count();
+        shapes.push(steps.iter().map(|step| (to_shop(step), step.requests.len())).collect::<Vec<_>>());
+        limits.contend(shop);
+    }
+    assert_eq!(shapes[0], [(40, 46), (0, 14)], "packed together");
+    assert_eq!(shapes[1], [(0, 20), (40, 40)], "kept apart");
+    assert_eq!(shapes[2], [(0, 20), (24, 24), (16, 16)], "halved");
+    assert_eq!(shapes[3], [(0, 20), (12, 12), (12, 12), (12, 12), (4, 4)], "and again");
+    assert_eq!(shapes[5], shapes[3], "and no further");
 }

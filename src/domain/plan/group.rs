@@ -2,66 +2,157 @@
 //!
 //! In: what each request touches. Out: groups of request positions, in an order in which they may be committed.
 //!
-//! Requests that share an account, directly or through others, form a component. A component that fits one transaction
-//! stays whole, so each of its accounts is written once and it waits for nobody; small ones are packed together, the
+//! Requests that share a main item, directly or through others, form a component. A component that fits one transaction
+//! stays whole, so each of its main items is written once and it waits for nobody; small ones are packed together, the
 //! largest first, into the fullest group that still has room. A component that doesn't fit is cut into a chain: each
 //! request, in order, goes to the first group of the chain that has room and doesn't come before a group that touches
-//! one of its accounts.
+//! one of its main items.
 //!
-//! Invariants: within a group positions rise; along a chain no account's requests change their order.
+//! A creditor that takes its credits on lanes costs a group one item, however many of its requests credit it. So the
+//! components that credit it are packed together, and the groups that they leave half full are filled with others.
+//!
+//! Components that touch a contended account are packed apart from the rest, by how contended it is: nothing else
+//! waits for them.
+//!
+//! Invariants: within a group positions rise; along a chain no main item's requests change their order.
 
-use super::{AccountIx, Touch};
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use super::{Limits, Touch};
+use crate::domain::AccountIx;
 
 /// A position in the slice of touches.
 type Position = usize;
 
-/// Groups the requests at these touches into transactions of at most `items_max` items.
-pub(super) fn group(touches: &[Touch], accounts: usize, items_max: usize) -> Vec<Vec<Position>> {
-    let mut groups = Groups::new(accounts, items_max);
-    let mut small = Vec::new();
-    for component in components(touches, accounts) {
-        if component.items <= items_max { small.push(component) } else { groups.chain(touches, &component.members) }
-    }
+/// Requests that are committed together.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// In order.
+    pub(super) members: Vec<Position>,
+    /// The creditors that it credits on a lane, each once: a lane each.
+    pub(super) laned: Vec<AccountIx>,
+    items: usize,
+    items_max: usize,
+}
+
+/// Groups the requests at these touches into transactions.
+pub(super) fn group(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> Vec<Group> {
+    let components = Components::of(touches, accounts, limits);
+    let mut order: Vec<&Component> = components.all.iter().collect();
     // Largest first: what is left over at the end is small and fills the gaps. Stable, so the same batch always gives
     // the same plan.
-    small.sort_by_key(|component| std::cmp::Reverse(component.items));
-    for component in small {
-        groups.pack(component);
+    order.sort_by_key(|component| {
+        let fits = components.whole_items(component) <= limits.items(component.rounds);
+        let home = components.laned(component).first();
+        let packing = fits.then_some((home.is_none(), home, Reverse(component.items)));
+        (component.rounds, fits, packing)
+    });
+    let mut groups = Groups::new(touches, accounts);
+    for class in order.chunk_by(|a, b| a.rounds == b.rounds) {
+        let items_max = class.first().map_or(0, |component| limits.items(component.rounds));
+        groups.begin_class();
+        for &component in class {
+            let members = &components.members[component.members.clone()];
+            if components.whole_items(component) <= items_max {
+                groups.pack(component, members, components.laned(component), items_max);
+            } else {
+                groups.chain(members, items_max);
+            }
+        }
     }
     groups.finish()
 }
 
+#[derive(Debug, Clone)]
 struct Component {
-    members: Vec<Position>,
-    /// Payments, and accounts changed.
+    /// Where its members stand.
+    members: Range<usize>,
+    /// Where the creditors stand that it credits on lanes.
+    laned: Range<usize>,
+    /// Payments, main items changed, and lanes swept.
     items: usize,
+    /// In how many rounds others held one of its accounts.
+    rounds: u32,
 }
 
-/// The components, each with its members in order, in the order of their first members.
-fn components(touches: &[Touch], accounts: usize) -> Vec<Component> {
-    let mut parents: Vec<AccountIx> = (0..accounts).collect();
-    for touch in touches {
-        let root = find(&mut parents, touch.debtor);
-        for account in touch.ordered_by() {
-            let other = find(&mut parents, account);
-            parents[other] = root;
+/// All components: in the order of their first members, each with its members in order.
+struct Components {
+    all: Vec<Component>,
+    members: Vec<Position>,
+    laned: Vec<AccountIx>,
+}
+
+impl Components {
+    fn of(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> Self {
+        let mut parents: Vec<AccountIx> = (0..accounts).collect();
+        for touch in touches {
+            let root = find(&mut parents, touch.debtor);
+            for account in touch.ordered_by() {
+                let other = find(&mut parents, account);
+                parents[other] = root;
+            }
         }
+        // Count each component's members and items, then place the members side by side.
+        let mut all: Vec<Component> = Vec::new();
+        let mut component_of_root: Vec<Option<usize>> = vec![None; accounts];
+        let mut component_of: Vec<usize> = Vec::with_capacity(touches.len());
+        let mut counted = vec![false; accounts];
+        for touch in touches {
+            let root = find(&mut parents, touch.debtor);
+            let ix = *component_of_root[root].get_or_insert_with(|| {
+                all.push(Component { members: 0..0, laned: 0..0, items: 0, rounds: 0 });
+                all.len().saturating_sub(1)
+            });
+            component_of.push(ix);
+            let component = &mut all[ix];
+            let new = touch.changes().filter(|&account| !std::mem::replace(&mut counted[account], true)).count();
+            component.items = component.items.saturating_add(touch.own_items()).saturating_add(new);
+            component.rounds = component.rounds.max(limits.rounds(touch.debtor, touch.creditor));
+            component.members.end = component.members.end.saturating_add(1);
+        }
+        let mut start: usize = 0;
+        for component in &mut all {
+            let end = start.saturating_add(component.members.end);
+            component.members = start..start;
+            start = end;
+        }
+        let mut members = vec![0; touches.len()];
+        for (position, &ix) in component_of.iter().enumerate() {
+            let placed = &mut all[ix].members;
+            members[placed.end] = position;
+            placed.end = placed.end.saturating_add(1);
+        }
+        let laned = place_laned(touches, accounts, &mut all, &members);
+        Self { all, members, laned }
     }
-    let mut components: Vec<Component> = Vec::new();
-    let mut component_of_root: Vec<Option<usize>> = vec![None; accounts];
-    let mut counted = vec![false; accounts];
-    for (position, touch) in touches.iter().enumerate() {
-        let root = find(&mut parents, touch.debtor);
-        let ix = *component_of_root[root].get_or_insert_with(|| {
-            components.push(Component { members: Vec::new(), items: 0 });
-            components.len().saturating_sub(1)
-        });
-        let new_accounts = touch.changes().filter(|&account| !std::mem::replace(&mut counted[account], true)).count();
-        let component = &mut components[ix];
-        component.members.push(position);
-        component.items = component.items.saturating_add(1).saturating_add(new_accounts);
+
+    fn laned(&self, component: &Component) -> &[AccountIx] {
+        &self.laned[component.laned.clone()]
     }
-    components
+
+    /// The items of a transaction of this component alone.
+    fn whole_items(&self, component: &Component) -> usize {
+        component.items.saturating_add(self.laned(component).len())
+    }
+}
+
+/// The creditors that each component credits on lanes, each once.
+fn place_laned(touches: &[Touch<'_>], accounts: usize, all: &mut [Component], members: &[Position]) -> Vec<AccountIx> {
+    let mut laned = Vec::new();
+    if touches.iter().all(|touch| touch.on_lane().is_none()) {
+        return laned;
+    }
+    let mut last_seen: Vec<Option<usize>> = vec![None; accounts];
+    for (ix, component) in all.iter_mut().enumerate() {
+        let start = laned.len();
+        for &member in &members[component.members.clone()] {
+            let new = |account: &AccountIx| last_seen[*account].replace(ix) != Some(ix);
+            laned.extend(touches[member].on_lane().filter(new));
+        }
+        component.laned = start..laned.len();
+    }
+    laned
 }
 
 /// The representative of an account's component; halves the path on the way.
@@ -75,52 +166,68 @@ fn find(parents: &mut [AccountIx], mut account: AccountIx) -> AccountIx {
 }
 
 /// Groups under way.
-struct Groups {
-    items_max: usize,
-    /// Members and items of each group.
-    groups: Vec<(Vec<Position>, usize)>,
-    /// Groups by the room they have, in items.
-    by_room: Vec<Vec<usize>>,
-    /// By account: the last group that touches it, and the last that changes it.
+struct Groups<'t> {
+    touches: &'t [Touch<'t>],
+    groups: Vec<Group>,
+    /// Groups with room for anything.
+    open: Rooms,
+    /// Groups that credit the account on whose lanes the components at hand have their credits.
+    home: Option<AccountIx>,
+    at_home: Rooms,
+    /// By account: the last group that touches its main item, and the last that changes it.
     last_touched: Vec<Option<usize>>,
     last_changed: Vec<Option<usize>>,
 }
 
-impl Groups {
-    fn new(accounts: usize, items_max: usize) -> Self {
+impl<'t> Groups<'t> {
+    fn new(touches: &'t [Touch<'t>], accounts: usize) -> Self {
         Self {
-            items_max,
+            touches,
             groups: Vec::new(),
-            by_room: vec![Vec::new(); items_max.saturating_add(1)],
+            open: Rooms::default(),
+            home: None,
+            at_home: Rooms::default(),
             last_touched: vec![None; accounts],
             last_changed: vec![None; accounts],
         }
     }
 
+    /// What comes now shares no group with what came before.
+    fn begin_class(&mut self) {
+        self.open.clear();
+        self.at_home.clear();
+        self.home = None;
+    }
+
     /// Cuts a component into a chain of groups of its own.
-    fn chain(&mut self, touches: &[Touch], members: &[Position]) {
+    fn chain(&mut self, members: &[Position], items_max: usize) {
         let first = self.groups.len();
         for &member in members {
-            let touch = &touches[member];
+            let touch = &self.touches[member];
             let earliest = touch.ordered_by().filter_map(|account| self.last_touched[account]).max().unwrap_or(first);
             let mut at = earliest;
             let items = loop {
-                // An account that this group already changes costs nothing more. No later group can hold it yet,
+                let group = self.groups.get(at);
+                // A main item that this group already changes costs nothing more. No later group can hold it yet,
                 // because the search starts at the last group that touches it.
-                let new_accounts = touch.changes().filter(|&account| self.last_changed[account] != Some(at)).count();
-                let items =
-                    self.groups.get(at).map_or(0, |group| group.1).saturating_add(1).saturating_add(new_accounts);
-                if items <= self.items_max || at >= self.groups.len() {
+                let mains = touch.changes().filter(|&account| self.last_changed[account] != Some(at)).count();
+                let on_lane =
+                    touch.on_lane().filter(|on_lane| group.is_none_or(|group| !group.laned.contains(on_lane)));
+                let new = touch.own_items().saturating_add(mains).saturating_add(on_lane.iter().count());
+                let items = group.map_or(0, |group| group.items).saturating_add(new);
+                if items <= items_max || group.is_none() {
                     break items;
                 }
                 at = at.saturating_add(1);
             };
             if at == self.groups.len() {
-                self.groups.push((Vec::new(), 0));
+                self.groups.push(Group { items_max, ..Group::default() });
             }
             let group = &mut self.groups[at];
-            group.0.push(member);
-            group.1 = items;
+            group.members.push(member);
+            group.items = items;
+            let on_lane = touch.on_lane().filter(|on_lane| !group.laned.contains(on_lane));
+            group.laned.extend(on_lane);
             for account in touch.ordered_by() {
                 self.last_touched[account] = Some(at);
             }
@@ -129,34 +236,75 @@ impl Groups {
             }
         }
         for at in first..self.groups.len() {
-            self.offer(at);
+            self.open.offer(&self.groups, at);
         }
     }
 
     /// Puts a whole component into the fullest group that has room for it, or into a new one.
-    fn pack(&mut self, component: Component) {
-        let fitting = self.by_room.iter_mut().skip(component.items).find_map(Vec::pop);
-        let at = fitting.unwrap_or_else(|| {
-            self.groups.push((Vec::new(), 0));
+    fn pack(&mut self, component: &Component, members: &[Position], laned: &[AccountIx], items_max: usize) {
+        let home = laned.first().copied();
+        if home != self.home {
+            self.home = home;
+            for at in self.at_home.drain() {
+                self.open.offer(&self.groups, at);
+            }
+        }
+        let whole = component.items.saturating_add(laned.len());
+        let at_home = home.and_then(|_| self.at_home.take(whole.saturating_sub(1)));
+        let at = at_home.or_else(|| self.open.take(whole)).unwrap_or_else(|| {
+            self.groups.push(Group { items_max, ..Group::default() });
             self.groups.len().saturating_sub(1)
         });
         let group = &mut self.groups[at];
-        group.0.extend(component.members);
-        group.1 = group.1.saturating_add(component.items);
-        self.offer(at);
+        group.members.extend_from_slice(members);
+        group.items = group.items.saturating_add(component.items);
+        for account in laned {
+            if !group.laned.contains(account) {
+                group.laned.push(*account);
+                group.items = group.items.saturating_add(1);
+            }
+        }
+        let rooms = if home.is_some() { &mut self.at_home } else { &mut self.open };
+        rooms.offer(&self.groups, at);
     }
 
-    /// Makes the room that a group has known to [`pack`](Self::pack).
-    fn offer(&mut self, at: usize) {
-        let room = self.items_max.saturating_sub(self.groups[at].1);
+    fn finish(mut self) -> Vec<Group> {
+        for group in &mut self.groups {
+            group.members.sort_unstable();
+        }
+        self.groups
+    }
+}
+
+/// Groups by the room they have, in items.
+#[derive(Default)]
+struct Rooms {
+    by_room: Vec<Vec<usize>>,
+}
+
+impl Rooms {
+    /// Takes out the group with the least room of at least `items`.
+    fn take(&mut self, items: usize) -> Option<usize> {
+        self.by_room.iter_mut().skip(items).find_map(Vec::pop)
+    }
+
+    /// Puts in a group.
+    fn offer(&mut self, groups: &[Group], at: usize) {
+        let room = groups[at].items_max.saturating_sub(groups[at].items);
+        if self.by_room.len() <= room {
+            self.by_room.resize_with(room.saturating_add(1), Vec::new);
+        }
         self.by_room[room].push(at);
     }
 
-    fn finish(self) -> Vec<Vec<Position>> {
-        let in_order = |(mut members, _): (Vec<Position>, usize)| {
-            members.sort_unstable();
-            members
-        };
-        self.groups.into_iter().map(in_order).collect()
+    /// Takes out all groups, in order.
+    fn drain(&mut self) -> Vec<usize> {
+        let mut all: Vec<usize> = self.by_room.iter_mut().flat_map(std::mem::take).collect();
+        all.sort_unstable();
+        all
+    }
+
+    fn clear(&mut self) {
+        self.by_room.iter_mut().for_each(Vec::clear);
     }
 }

@@ -1,36 +1,48 @@
-//! Turns a group of decided requests into a transaction: the net change of each account, guarded by the conditions that
-//! the verdicts rest on.
+//! Turns a group of decided requests into a transaction: the net change of each main item and lane, guarded by the
+//! conditions that the verdicts rest on.
 //!
-//! In: the requests of one group, in order. Out: the transaction.
+//! In: the requests of one group, in order, and the lanes whose turn it is. Out: the transaction.
 //!
 //! The conditions are as weak as the verdicts allow, so that credits from elsewhere don't disturb a debit:
 //!
-//! | the verdicts | condition on the account |
+//! | the verdicts | condition on the main item |
 //! |---|---|
 //! | money moves | open, and of the payment's currency |
 //! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs |
 //! | it is credited | balance low enough for the highest prefix to be held |
 //! | a decline rests on its balance | exactly the version decided on |
 //!
+//! | the verdicts | condition on the lane |
+//! |---|---|
+//! | it is credited | open, of the payment's currency, not full; nothing was read of it |
+//! | it is swept | open, and holds at least what was known of it: what came since stays there |
+//!
 //! An account that this transaction doesn't change gets no condition: a decline that rests on it holds as of the read,
-//! and the read came after the request.
+//! and the read came after the request. Nor do lanes that a decline rests on: they were read before their main item, and
+//! only a sweep makes them less, which changes the main item too.
 
-use super::{Account, AccountIx, AccountUpdate, Batch, Entry, Timestamp, Touch, Transaction};
-use crate::domain::Balance;
+use super::lanes::Turns;
+use super::{AccountIx, AccountUpdate, Batch, Entry, LaneIx, Timestamp, Touch, Transaction};
+use crate::domain::lane::LANE_BALANCE_FULL;
+use crate::domain::{Account, Balance};
 
 /// Builds the transactions of one plan, in their order.
 pub(super) struct Guard<'a, 's> {
     batch: &'a Batch,
     accounts: &'s [Option<Account>],
-    /// By account: how many transactions of this plan have changed it so far, each raising its version by one.
+    /// By account: how many transactions of this plan have changed its main item so far, each raising its version by
+    /// one.
     changes: Vec<u64>,
-    /// By account: where its update stands in the transaction under way.
+    /// By account: where the update of its main item stands in the transaction under way.
     slots: Vec<Option<usize>>,
+    /// The same by lane.
+    lane_slots: Vec<(LaneIx, usize)>,
 }
 
-/// What the requests of one transaction do to one account, seen so far.
+/// What the requests of one transaction do to one main item or lane, seen so far.
 struct Movement {
     account: AccountIx,
+    lane: Option<u16>,
     net: i128,
     /// The lowest net after a debit, and the highest after a credit.
     lowest: Option<i128>,
@@ -38,77 +50,128 @@ struct Movement {
     exact: bool,
 }
 
-impl<'a, 's> Guard<'a, 's> {
-    pub(super) fn new(batch: &'a Batch, accounts: &'s [Option<Account>]) -> Self {
-        Self { batch, accounts, changes: vec![0; accounts.len()], slots: vec![None; accounts.len()] }
+impl Movement {
+    fn debit(&mut self, amount: i128) {
+        self.net = self.net.saturating_sub(amount);
+        self.lowest = Some(self.lowest.map_or(self.net, |lowest| lowest.min(self.net)));
     }
 
-    /// The transaction of one group, and the accounts behind its updates.
+    fn credit(&mut self, amount: i128) {
+        self.net = self.net.saturating_add(amount);
+        self.highest = Some(self.highest.map_or(self.net, |highest| highest.max(self.net)));
+    }
+}
+
+impl<'a, 's> Guard<'a, 's> {
+    pub(super) fn new(batch: &'a Batch, accounts: &'s [Option<Account>]) -> Self {
+        Self {
+            batch,
+            accounts,
+            changes: vec![0; accounts.len()],
+            slots: vec![None; accounts.len()],
+            lane_slots: vec![],
+        }
+    }
+
+    /// The transaction of one group, and the accounts behind its updates. `lanes` are those that it credits, one an
+    /// account.
     pub(super) fn transaction<'t>(
         &mut self,
-        members: impl Iterator<Item = &'t Touch> + Clone,
+        members: impl Iterator<Item = &'t Touch<'t>> + Clone,
+        lanes: &[LaneIx],
+        turns: &mut Turns<'_, '_>,
         decided_at: Timestamp,
     ) -> (Transaction<'a>, Vec<AccountIx>) {
+        let lane_of = |account: AccountIx| lanes.iter().find(|(of, _)| *of == account).map(|&(_, lane)| lane);
         let mut movements: Vec<Movement> = Vec::new();
-        for touch in members.clone().filter(|touch| touch.verdict.is_ok()) {
-            let amount = i128::from(self.batch.requests()[touch.request].payment.amount.minor_units());
-            let debit = self.movement(&mut movements, touch.debtor);
-            debit.net = debit.net.saturating_sub(amount);
-            debit.lowest = Some(debit.lowest.map_or(debit.net, |lowest| lowest.min(debit.net)));
-            let credit = self.movement(&mut movements, touch.creditor);
-            credit.net = credit.net.saturating_add(amount);
-            credit.highest = Some(credit.highest.map_or(credit.net, |highest| highest.max(credit.net)));
+        let mut entries = Vec::new();
+        for touch in members.clone() {
+            for sweep in touch.sweeps {
+                let amount = i128::from(sweep.amount.minor_units());
+                self.movement(&mut movements, sweep.account, Some(sweep.lane)).debit(amount);
+                self.movement(&mut movements, sweep.account, None).credit(amount);
+            }
+            let Some(request) = touch.request.map(|request| &self.batch.requests()[request]) else { continue };
+            if touch.moves() {
+                let amount = i128::from(request.payment.amount.minor_units());
+                self.movement(&mut movements, touch.debtor, None).debit(amount);
+                let lane = touch.on_lane().and_then(lane_of);
+                self.movement(&mut movements, touch.creditor, lane).credit(amount);
+            }
+            let creditor_lane = lane_of(touch.creditor).or_else(|| turns.statement(touch.creditor));
+            entries.push(Entry { request, verdict: touch.verdict, creditor_lane });
         }
         // Only now is it known which accounts the transaction changes: a decline may come before the change.
-        for account in members.clone().flat_map(Touch::rests_on) {
+        for account in members.flat_map(Touch::rests_on) {
             if let Some(slot) = self.slots[account] {
                 movements[slot].exact = true;
             }
         }
 
-        let mut entries = Vec::new();
-        for touch in members {
-            entries.push(Entry {
-                request: &self.batch.requests()[touch.request],
-                verdict: touch.verdict,
-                creditor_lane: None,
-            });
-        }
         let updates = movements.iter().map(|movement| self.update(movement)).collect();
         let accounts: Vec<AccountIx> = movements.iter().map(|movement| movement.account).collect();
-        for &account in &accounts {
-            self.slots[account] = None;
-            self.changes[account] = self.changes[account].saturating_add(1);
+        for movement in movements.iter().filter(|movement| movement.lane.is_none()) {
+            self.slots[movement.account] = None;
+            self.changes[movement.account] = self.changes[movement.account].saturating_add(1);
         }
+        self.lane_slots.clear();
         (Transaction { entries, updates, decided_at }, accounts)
     }
 
-    fn movement<'m>(&mut self, movements: &'m mut Vec<Movement>, account: AccountIx) -> &'m mut Movement {
-        let slot = *self.slots[account].get_or_insert_with(|| {
-            movements.push(Movement { account, net: 0, lowest: None, highest: None, exact: false });
-            movements.len().saturating_sub(1)
-        });
+    fn movement<'m>(
+        &mut self,
+        movements: &'m mut Vec<Movement>,
+        account: AccountIx,
+        lane: Option<u16>,
+    ) -> &'m mut Movement {
+        let next = movements.len();
+        let slot = match lane {
+            None => *self.slots[account].get_or_insert(next),
+            Some(lane) => match self.lane_slots.iter().find(|(known, _)| *known == (account, lane)) {
+                Some(&(_, slot)) => slot,
+                None => {
+                    self.lane_slots.push(((account, lane), next));
+                    next
+                }
+            },
+        };
+        if slot == next {
+            movements.push(Movement { account, lane, net: 0, lowest: None, highest: None, exact: false });
+        }
         &mut movements[slot]
     }
 
-    /// The guarded update of one account.
+    /// The guarded update of one main item or lane.
     fn update(&self, movement: &Movement) -> AccountUpdate {
         let Some(account) = &self.accounts[movement.account] else {
             // Leaving the update out would move money on one side only.
             unreachable!("money moves only on accounts that exist: the verdicts were decided on another snapshot");
         };
+        let Movement { lane, net, lowest, highest, .. } = *movement;
+        let update = AccountUpdate {
+            account: account.id.clone(),
+            lane,
+            net,
+            currency: account.currency,
+            overdraft_limit: None,
+            balance_min: None,
+            balance_max: None,
+            version: None,
+        };
+        if lane.is_some() {
+            // A lane is never below zero.
+            let balance_min = lowest.map(|lowest| 0_i128.saturating_sub(lowest).max(0));
+            return AccountUpdate { balance_min, balance_max: highest.map(|_| LANE_BALANCE_FULL.into()), ..update };
+        }
         // A debit may leave this at the least: the overdraft limit, or without one the lowest balance there is.
         let floor = account.overdraft_limit.lowest_balance().unwrap_or(i128::from(i64::MIN));
         let ceiling = i128::from(Balance::MAX.minor_units());
         AccountUpdate {
-            account: account.id.clone(),
-            lane: None,
-            net: movement.net,
-            currency: account.currency,
-            overdraft_limit: movement.lowest.map(|_| account.overdraft_limit),
-            balance_min: movement.lowest.map(|lowest| floor.saturating_sub(lowest)),
-            balance_max: movement.highest.map(|highest| ceiling.saturating_sub(highest)),
+            overdraft_limit: lowest.map(|_| account.overdraft_limit),
+            balance_min: lowest.map(|lowest| floor.saturating_sub(lowest)),
+            balance_max: highest.map(|highest| ceiling.saturating_sub(highest)),
             version: movement.exact.then(|| account.version.saturating_add(self.changes[movement.account])),
+            ..update
         }
     }
 }

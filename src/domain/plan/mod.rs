@@ -1,26 +1,38 @@
 //! Plans decisions into as few transactions as they fit in: the group commit.
 //!
-//! In: a batch, the verdicts of some of its requests, and the accounts that the verdicts rest on. Out: transactions of
-//! at most [`TRANSACTION_ITEMS_MAX`] items, and which must wait for which.
+//! In: a batch, the decisions on some of its requests, and the accounts that they rest on. Out: transactions of at most
+//! [`TRANSACTION_ITEMS_MAX`] items, and which must wait for which.
 //!
 //! | phase | where | what |
 //! |---|---|---|
+//! | touch | `touch` | what each request does to which main items and lanes; what a debit must sweep first |
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
-//! | guard | `guard` | each transaction's requests become one Put a payment and one Update an account, with the conditions that the verdicts rest on |
-//! | chain | here | a transaction waits for the last one before it that touches one of its accounts |
+//! | turns | `lanes` | each group that credits an account with lanes takes the next lane that the batch owns |
+//! | guard | `guard` | each transaction's requests become one Put a payment and one Update a main item or lane, with the conditions that the verdicts rest on |
+//! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
-//! Invariants: every request stands in exactly one transaction; two transactions that touch one account are ordered as
-//! their requests are, so payments of one debtor stay in order; transactions that share no account don't wait for each
-//! other; no transaction holds an item twice.
+//! A creditor that takes its credits on lanes doesn't tie the requests that credit it together: its component ends there.
+//!
+//! Invariants: every request stands in exactly one transaction; two transactions that touch one main item or lane are
+//! ordered, for a main item as their requests are, so payments of one debtor stay in order; transactions that share
+//! neither don't wait for each other; no transaction holds an item twice.
 //!
 //! Limits: 4 MB a transaction can't be reached by 100 items of this size (the store's tests hold it).
 
+mod chain;
 mod group;
 mod guard;
+mod lanes;
+mod limits;
+mod touch;
 
-use super::{
-    Account, AccountId, AccountIx, Batch, Currency, Decline, OverdraftLimit, Request, RequestIx, Timestamp, Verdict,
-};
+use super::decide::{Decisions, Snapshot};
+use super::{AccountId, AccountIx, Batch, Currency, OverdraftLimit, Request, RequestIx, Timestamp, Verdict};
+pub use limits::Limits;
+use touch::Touch;
+
+/// A lane of an account.
+type LaneIx = (AccountIx, u16);
 
 /// The most items one transaction may write. Source: DynamoDB `TransactWriteItems`, 100 actions.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
@@ -79,94 +91,43 @@ pub struct Step<'a> {
     pub requests: Vec<RequestIx>,
     /// The accounts behind [`Transaction::updates`], in the same order.
     pub accounts: Vec<AccountIx>,
-    /// The steps (all before this one) that must have been applied first, because they touch an account of this one.
+    /// The steps (all before this one) that must have been applied first, because they touch an account or a lane of
+    /// this one.
     pub after: Vec<usize>,
 }
 
-/// Plans requests with their verdicts, in as few transactions of at most `items_max` items as they fit in.
+/// Plans requests as they were decided, in as few transactions as they fit in.
 ///
-/// `requests` are in deciding order, `verdicts` stand beside them, and `accounts` is the snapshot, by [`AccountIx`],
-/// that they were decided on. `items_max` is [`TRANSACTION_ITEMS_MAX`]; tests plan with less. It must be at least 3: a
-/// payment and its two accounts.
+/// `requests` are in deciding order, and `decisions` were made of them on `snapshot`; none may be
+/// [unread](Decisions::unread).
 #[must_use]
 pub fn plan<'a>(
     batch: &'a Batch,
     requests: &[RequestIx],
-    verdicts: &[Verdict],
-    accounts: &[Option<Account>],
+    decisions: &Decisions,
+    snapshot: Snapshot<'_>,
     decided_at: Timestamp,
-    items_max: usize,
+    limits: &Limits,
 ) -> Vec<Step<'a>> {
-    let touches: Vec<Touch> = requests.iter().zip(verdicts).map(|(&ix, &verdict)| touch(batch, ix, verdict)).collect();
-    let groups = group::group(&touches, accounts.len(), items_max);
+    let touches = touch::touches(batch, requests, decisions, snapshot.accounts, limits.items_max());
+    let groups = group::group(&touches, snapshot.accounts.len(), limits);
 
-    let mut guard = guard::Guard::new(batch, accounts);
-    let mut last_step: Vec<Option<usize>> = vec![None; accounts.len()];
+    let mut turns = lanes::Turns::new(batch, snapshot);
+    let mut guard = guard::Guard::new(batch, snapshot.accounts);
+    let mut last_steps = chain::LastSteps::new(snapshot.accounts.len());
     let mut steps = Vec::with_capacity(groups.len());
-    for (step, members) in groups.into_iter().enumerate() {
-        let mut after = Vec::new();
-        for &member in &members {
-            for account in touches[member].ordered_by() {
-                // The same step again means: touched by an earlier member of this very transaction.
-                if let Some(before) = last_step[account].replace(step).filter(|&before| before != step) {
-                    after.push(before);
-                }
-            }
-        }
-        after.sort_unstable();
-        after.dedup();
-        let (transaction, accounts) = guard.transaction(members.iter().map(|&member| &touches[member]), decided_at);
-        let requests = members.into_iter().map(|member| touches[member].request).collect();
+    for (step, group) in groups.into_iter().enumerate() {
+        let members = group.members.iter().map(|&member| &touches[member]);
+        let lanes: Vec<LaneIx> = group.laned.iter().map(|&account| (account, turns.next(account))).collect();
+        let swept = members.clone().flat_map(|touch| touch.sweeps);
+        let after = last_steps.before(
+            step,
+            members.clone().flat_map(Touch::ordered_by),
+            lanes.iter().copied().chain(swept.map(|sweep| (sweep.account, sweep.lane))),
+        );
+        let requests = members.clone().filter_map(|touch| touch.request).collect();
+        let (transaction, accounts) = guard.transaction(members, &lanes, &mut turns, decided_at);
         steps.push(Step { transaction, requests, accounts, after });
     }
     steps
-}
-
-/// What a decided request does to its accounts.
-#[derive(Debug, Clone, Copy)]
-struct Touch {
-    request: RequestIx,
-    verdict: Verdict,
-    debtor: AccountIx,
-    creditor: AccountIx,
-}
-
-fn touch(batch: &Batch, request: RequestIx, verdict: Verdict) -> Touch {
-    let (debtor, creditor) = batch.parties(request);
-    Touch { request, verdict, debtor, creditor }
-}
-
-impl Touch {
-    /// The accounts that it changes: an item each.
-    fn changes(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let both = self.verdict.is_ok().then_some([self.debtor, self.creditor]);
-        both.into_iter().flatten()
-    }
-
-    /// The accounts whose requests must stay in order around it: both if money moves; of a decline the debtor, because
-    /// payments of one debtor are decided in order, and whichever balance the decline rests on.
-    fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let creditor = matches!(self.verdict, Ok(()) | Err(Decline::BalanceOverflow)).then_some(self.creditor);
-        std::iter::once(self.debtor).chain(creditor)
-    }
-
-    /// The accounts whose balance its decline rests on.
-    fn rests_on(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let (debtor, creditor) = match self.verdict {
-            Err(Decline::InsufficientFunds) => (Some(self.debtor), None),
-            Err(Decline::BalanceOverflow) => (Some(self.debtor), Some(self.creditor)),
-            Ok(())
-            | Err(
-                Decline::SameAccount
-                | Decline::DebtorNotFound
-                | Decline::CreditorNotFound
-                | Decline::DebtorClosed
-                | Decline::CreditorClosed
-                | Decline::DebtorFrozen
-                | Decline::CreditorFrozen
-                | Decline::CurrencyMismatch,
-            ) => (None, None),
-        };
-        debtor.into_iter().chain(creditor)
-    }
 }

@@ -1,0 +1,196 @@
+//! What accounts hold while a batch is decided: main items, lanes, and what the batch itself has credited.
+//!
+//! In: a snapshot, then payments one by one, in order. Out: whether each is covered, and which lanes must be emptied.
+//!
+//! An account with lanes takes credits on its lanes and debits on its main item. A debit that the main item doesn't cover
+//! empties lanes into it, the fullest first, so that few items are written. If that is still too little, it spends
+//! what this very batch credits: then all of the batch's credits to this account go to the main item, where they stand
+//! in order with its debits, as if it had no lanes.
+//!
+//! Invariant: whether a debit is covered depends on the sum of main item, lanes and earlier credits alone, never on which
+//! of them holds it.
+
+use std::collections::HashMap;
+
+use super::{Decisions, Snapshot, Sweep};
+use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decline, Verdict};
+
+/// Balances under way.
+pub(super) struct Funds<'b, 's> {
+    batch: &'b Batch,
+    snapshot: Snapshot<'s>,
+    /// By account: the main item.
+    mains: Vec<Balance>,
+    /// Accounts with lanes that the batch has touched so far.
+    pools: HashMap<AccountIx, Pool>,
+    sweeps: Vec<Sweep>,
+}
+
+/// What an account with lanes holds beside its main item.
+#[derive(Debug, Default)]
+struct Pool {
+    /// What the lanes hold that are not emptied yet, the fullest last.
+    lanes: Vec<(Balance, u16)>,
+    lanes_sum: i128,
+    /// All lanes are known.
+    known: bool,
+    /// They had to be, and weren't.
+    asked: bool,
+    /// A lane that this batch may use has room for credits.
+    has_room: bool,
+    /// What this batch has credited to lanes; zero once it is gathered.
+    credited: i128,
+    /// The batch's credits go to the main item.
+    gathered: bool,
+}
+
+/// What pays a debit.
+enum Cover {
+    /// The main item, which this is left of.
+    Main(Balance),
+    /// The main item after emptying lanes, or gathering credits.
+    Pool,
+}
+
+impl<'b, 's> Funds<'b, 's> {
+    pub(super) fn new(batch: &'b Batch, snapshot: Snapshot<'s>) -> Self {
+        let main = |account: &Option<Account>| account.as_ref().map_or(Balance::ZERO, |account| account.balance);
+        let mains = snapshot.accounts.iter().map(main).collect();
+        Self { batch, snapshot, mains, pools: HashMap::new(), sweeps: Vec::new() }
+    }
+
+    /// Moves money between two accounts that allow it.
+    ///
+    /// # Errors
+    /// [`Decline::BalanceOverflow`], then [`Decline::InsufficientFunds`].
+    pub(super) fn pay(
+        &mut self,
+        position: usize,
+        amount: Amount,
+        (debtor, creditor): (AccountIx, AccountIx),
+        (debtor_account, creditor_account): (&Account, &Account),
+    ) -> Verdict {
+        let cover = self.cover(amount, debtor, debtor_account);
+        let credited = self.credited(amount, creditor, creditor_account);
+        if matches!(cover, Err(Decline::BalanceOverflow)) || credited.is_err() {
+            return Err(Decline::BalanceOverflow);
+        }
+        match cover? {
+            Cover::Main(left) => self.mains[debtor] = left,
+            Cover::Pool => self.draw(position, amount, debtor, debtor_account),
+        }
+        match credited? {
+            Some(balance) => self.mains[creditor] = balance,
+            None => {
+                let pool = self.pool(creditor, creditor_account);
+                pool.credited = pool.credited.saturating_add(amount.minor_units().into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The decisions, with their verdicts.
+    pub(super) fn finish(self, verdicts: Vec<Verdict>) -> Decisions {
+        let which = |is: fn(&Pool) -> bool| {
+            let mut found: Vec<AccountIx> =
+                self.pools.iter().filter(|(_, pool)| is(pool)).map(|(&account, _)| account).collect();
+            found.sort_unstable();
+            found
+        };
+        let (gathered, unread) = (which(|pool| pool.gathered), which(|pool| pool.asked));
+        Decisions { verdicts, sweeps: self.sweeps, gathered, unread }
+    }
+
+    /// What would pay a debit.
+    fn cover(&mut self, amount: Amount, debtor: AccountIx, account: &Account) -> Result<Cover, Decline> {
+        let left = self.mains[debtor].debited(amount);
+        match left {
+            Some(left) if account.overdraft_limit.allows(left) => return Ok(Cover::Main(left)),
+            None if account.credit_lanes.is_none() => return Err(Decline::BalanceOverflow),
+            Some(_) if account.credit_lanes.is_none() => return Err(Decline::InsufficientFunds),
+            Some(_) | None => {}
+        }
+        let main = i128::from(self.mains[debtor].minor_units());
+        let pool = self.pool(debtor, account);
+        if !pool.known {
+            pool.asked = true;
+            return Err(Decline::InsufficientFunds);
+        }
+        let all = main.saturating_add(pool.lanes_sum).saturating_add(pool.credited);
+        let left = all.saturating_sub(amount.minor_units().into());
+        if left < i128::from(i64::MIN) {
+            return Err(Decline::BalanceOverflow);
+        }
+        if account.overdraft_limit.lowest_balance().is_some_and(|lowest| left < lowest) {
+            return Err(Decline::InsufficientFunds);
+        }
+        // Gathered, all of it would have to stand on the main item at once.
+        let held = i128::from(Balance::MAX.minor_units());
+        if main.saturating_add(pool.lanes_sum) < lowest_after(amount, account) && all > held {
+            return Err(Decline::BalanceOverflow);
+        }
+        Ok(Cover::Pool)
+    }
+
+    /// Takes a debit out of the main item, after emptying lanes into it and gathering credits as far as it takes.
+    fn draw(&mut self, position: usize, amount: Amount, debtor: AccountIx, account: &Account) {
+        let mut main = i128::from(self.mains[debtor].minor_units());
+        let needed = lowest_after(amount, account);
+        let mut swept = Vec::new();
+        let pool = self.pool(debtor, account);
+        while main < needed
+            && let Some((balance, lane)) = pool.lanes.pop()
+        {
+            pool.lanes_sum = pool.lanes_sum.saturating_sub(balance.minor_units().into());
+            main = main.saturating_add(balance.minor_units().into());
+            swept.push(Sweep { position, account: debtor, lane, amount: balance });
+        }
+        if main < needed {
+            pool.gathered = true;
+            main = main.saturating_add(std::mem::take(&mut pool.credited));
+        }
+        let left = main.saturating_sub(amount.minor_units().into());
+        // In range: no lane is emptied that isn't needed, and what is gathered was looked at before.
+        self.mains[debtor] = Balance::new(i64::try_from(left).unwrap_or(i64::MAX));
+        self.sweeps.append(&mut swept);
+    }
+
+    /// The main item after a credit; `None` if the credit goes to a lane.
+    fn credited(&mut self, amount: Amount, creditor: AccountIx, account: &Account) -> Result<Option<Balance>, Decline> {
+        if !account.credit_lanes.is_none() {
+            let pool = self.pool(creditor, account);
+            if !pool.gathered {
+                return if pool.has_room { Ok(None) } else { Err(Decline::BalanceOverflow) };
+            }
+        }
+        self.mains[creditor].credited(amount).map(Some).ok_or(Decline::BalanceOverflow)
+    }
+
+    fn pool(&mut self, ix: AccountIx, account: &Account) -> &mut Pool {
+        let (batch, snapshot) = (self.batch, self.snapshot);
+        self.pools.entry(ix).or_insert_with(|| {
+            let known = snapshot.lanes.get(&ix);
+            let balance = |lane: u16| known.and_then(|known| known.balance(lane));
+            let balances = account.credit_lanes.numbers().map(|lane| Some((balance(lane)?, lane)));
+            let all: Option<Vec<(Balance, u16)>> = balances.collect();
+            let takes_credit = |&lane: &u16| known.is_none_or(|known| known.takes_credit(lane));
+            let mut pool = Pool {
+                known: all.is_some(),
+                has_room: batch.owned_lanes(account.credit_lanes).iter().any(takes_credit),
+                ..Pool::default()
+            };
+            pool.lanes = all.unwrap_or_default();
+            pool.lanes.retain(|(balance, _)| *balance > Balance::ZERO);
+            pool.lanes.sort_unstable();
+            let sum = |sum: i128, (balance, _): &(Balance, u16)| sum.saturating_add(balance.minor_units().into());
+            pool.lanes_sum = pool.lanes.iter().fold(0, sum);
+            pool
+        })
+    }
+}
+
+/// What the main item must hold before a debit.
+fn lowest_after(amount: Amount, account: &Account) -> i128 {
+    let lowest = account.overdraft_limit.lowest_balance().unwrap_or(i64::MIN.into());
+    lowest.saturating_add(amount.minor_units().into())
+}

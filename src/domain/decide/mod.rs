@@ -1,0 +1,124 @@
+//! Decides payments: all the rules, one payment against the state of its two accounts.
+//!
+//! In: a payment and a snapshot of accounts and lanes. Out: a verdict, and the snapshot after it.
+//!
+//! | phase | where | what |
+//! |---|---|---|
+//! | rules | here | the reasons, in their order |
+//! | funds | `funds` | what each account holds while the batch is decided, its lanes and the batch's own credits included |
+//!
+//! Invariants: the reasons are checked in the order of [`Decline::ALL`], and the first that holds is the answer; after
+//! the last check the payment must succeed. A batch is decided serially, as if each payment were alone: an overdraft in
+//! the middle counts, and netting never hides one. No payment is declined for insufficient funds before all lanes of its
+//! debtor are known. Nothing here can panic or overflow.
+
+mod funds;
+
+use std::collections::HashMap;
+
+use super::lane::KnownLanes;
+use super::{Account, AccountIx, AccountStatus, Balance, Batch, Decline, Payment, RequestIx, Verdict};
+use funds::Funds;
+
+/// What is known of the accounts that a batch names.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot<'s> {
+    /// By [`AccountIx`]: the main item; `None` where no such account exists.
+    pub accounts: &'s [Option<Account>],
+    /// What is known of lanes, where anything is.
+    pub lanes: &'s HashMap<AccountIx, KnownLanes>,
+}
+
+/// The verdicts on requests of a batch, and what they rest on beside the main items.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decisions {
+    /// The verdict on each request, in their order.
+    pub verdicts: Vec<Verdict>,
+    /// Lanes to empty into the main item, because a debit needs what they hold. In the order of the debits.
+    pub sweeps: Vec<Sweep>,
+    /// Accounts with lanes whose credits of this batch must go to the main item, because debits of this batch spend
+    /// them. In order, each once.
+    pub gathered: Vec<AccountIx>,
+    /// Accounts whose lanes must be known before anything can be decided. Nothing else here counts then.
+    pub unread: Vec<AccountIx>,
+}
+
+/// A lane that is emptied into its main item for a debit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    /// The position, among the requests decided, of the debit that needs it.
+    pub position: usize,
+    /// The account.
+    pub account: AccountIx,
+    /// Its lane.
+    pub lane: u16,
+    /// What the lane holds, as far as it is known, in minor units. It may hold more by then.
+    pub amount: Balance,
+}
+
+/// Decides one payment between accounts without lanes: the balances of debtor and creditor after it, or why it is
+/// declined.
+///
+/// # Errors
+/// The first [`Decline`] that holds, in the order of [`Decline::ALL`].
+pub fn decide(
+    payment: &Payment,
+    debtor: Option<&Account>,
+    creditor: Option<&Account>,
+) -> Result<(Balance, Balance), Decline> {
+    let (debtor, creditor) = between(payment, debtor, creditor)?;
+    let (Some(debited), Some(credited)) =
+        (debtor.balance.debited(payment.amount), creditor.balance.credited(payment.amount))
+    else {
+        return Err(Decline::BalanceOverflow);
+    };
+    if !debtor.overdraft_limit.allows(debited) {
+        return Err(Decline::InsufficientFunds);
+    }
+    Ok((debited, credited))
+}
+
+/// The reasons that don't look at balances: the two accounts, if money may move between them.
+fn between<'a>(
+    payment: &Payment,
+    debtor: Option<&'a Account>,
+    creditor: Option<&'a Account>,
+) -> Result<(&'a Account, &'a Account), Decline> {
+    if payment.debtor == payment.creditor {
+        return Err(Decline::SameAccount);
+    }
+    let debtor = debtor.ok_or(Decline::DebtorNotFound)?;
+    let creditor = creditor.ok_or(Decline::CreditorNotFound)?;
+    if debtor.status == AccountStatus::Closed {
+        return Err(Decline::DebtorClosed);
+    }
+    if creditor.status == AccountStatus::Closed {
+        return Err(Decline::CreditorClosed);
+    }
+    if debtor.status == AccountStatus::Frozen {
+        return Err(Decline::DebtorFrozen);
+    }
+    if creditor.status == AccountStatus::Frozen {
+        return Err(Decline::CreditorFrozen);
+    }
+    if debtor.currency != payment.currency || creditor.currency != payment.currency {
+        return Err(Decline::CurrencyMismatch);
+    }
+    Ok((debtor, creditor))
+}
+
+/// Decides requests of a batch, in the order given, each on the accounts as the ones before it left them.
+#[must_use]
+pub fn decide_all(batch: &Batch, requests: &[RequestIx], snapshot: Snapshot<'_>) -> Decisions {
+    let mut funds = Funds::new(batch, snapshot);
+    let mut verdicts = Vec::with_capacity(requests.len());
+    for (position, &request) in requests.iter().enumerate() {
+        let (debtor, creditor) = batch.parties(request);
+        let payment = &batch.requests()[request].payment;
+        let (debtor_account, creditor_account) = (&snapshot.accounts[debtor], &snapshot.accounts[creditor]);
+        let verdict = between(payment, debtor_account.as_ref(), creditor_account.as_ref())
+            .and_then(|parties| funds.pay(position, payment.amount, (debtor, creditor), parties));
+        verdicts.push(verdict);
+    }
+    funds.finish(verdicts)
+}

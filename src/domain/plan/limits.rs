@@ -1,0 +1,62 @@
+//! How many items a transaction may write: fewer where others contend for an account, so that it is soon free again and
+//! nothing else waits for it.
+
+use std::collections::HashMap;
+
+use crate::domain::AccountIx;
+
+/// A payment and its two accounts: what a transaction must hold at the least.
+const ITEMS_MIN: usize = 3;
+
+/// How often a transaction is halved for a contended account: to a quarter. Smaller ones only conflict more often.
+const HALVINGS_MAX: u32 = 2;
+
+/// How many items a transaction may write, and which accounts are contended.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    items_max: usize,
+    /// By account: in how many rounds others held it.
+    contended: HashMap<AccountIx, u32>,
+}
+
+impl Limits {
+    /// Transactions of at most `items_max` items, which is
+    /// [`TRANSACTION_ITEMS_MAX`](super::TRANSACTION_ITEMS_MAX); tests plan with less. At least 3 are taken: a payment and
+    /// its two accounts.
+    #[must_use]
+    pub fn of(items_max: usize) -> Self {
+        Self { items_max: items_max.max(ITEMS_MIN), contended: HashMap::new() }
+    }
+
+    /// Notes that others held an account: what touches it is planned apart from the rest, then in smaller transactions.
+    pub fn contend(&mut self, account: AccountIx) {
+        let rounds = self.contended.entry(account).or_default();
+        *rounds = rounds.saturating_add(1);
+    }
+
+    /// The accounts that others held, and how often.
+    pub fn contended(&self) -> impl Iterator<Item = (AccountIx, u32)> + '_ {
+        self.contended.iter().map(|(&account, &rounds)| (account, rounds))
+    }
+
+    /// The most items of any transaction.
+    pub(super) fn items_max(&self) -> usize {
+        self.items_max
+    }
+
+    /// In how many rounds others held one of these accounts.
+    pub(super) fn rounds(&self, debtor: AccountIx, creditor: AccountIx) -> u32 {
+        if self.contended.is_empty() {
+            return 0;
+        }
+        let rounds = |account| self.contended.get(&account).copied().unwrap_or_default();
+        rounds(debtor).max(rounds(creditor))
+    }
+
+    /// The most items of a transaction that touches an account which others held in so many rounds. The first time it
+    /// is only kept apart.
+    pub(super) fn items(&self, rounds: u32) -> usize {
+        let halvings = rounds.saturating_sub(1).min(HALVINGS_MAX);
+        (self.items_max >> halvings).max(ITEMS_MIN)
+    }
+}

@@ -1,0 +1,108 @@
+//! What each decided request does to which main items and lanes.
+
+use std::collections::HashSet;
+
+use crate::domain::decide::{Decisions, Sweep};
+use crate::domain::{Account, AccountIx, Batch, Decline, RequestIx, Verdict};
+
+/// A payment, its debtor's main item and its creditor's: what a transaction holds beside lanes to sweep.
+const ITEMS_OF_DEBIT: usize = 3;
+
+/// What a decided request does to its accounts; or a sweep of lanes that don't fit beside the debit that needs them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Touch<'d> {
+    /// None: lanes are swept, nothing else.
+    pub(super) request: Option<RequestIx>,
+    pub(super) verdict: Verdict,
+    pub(super) debtor: AccountIx,
+    pub(super) creditor: AccountIx,
+    /// The creditor takes this credit on a lane.
+    on_lane: bool,
+    /// Lanes of the debtor's to sweep before the debit.
+    pub(super) sweeps: &'d [Sweep],
+}
+
+/// The touches of requests, in their order.
+pub(super) fn touches<'d>(
+    batch: &Batch,
+    requests: &[RequestIx],
+    decisions: &'d Decisions,
+    accounts: &[Option<Account>],
+    items_max: usize,
+) -> Vec<Touch<'d>> {
+    let gathered: HashSet<AccountIx> = decisions.gathered.iter().copied().collect();
+    let has_lanes = |account: AccountIx| {
+        accounts[account].as_ref().is_some_and(|account| !account.credit_lanes.is_none())
+            && !gathered.contains(&account)
+    };
+    let mut sweeps = decisions.sweeps.as_slice();
+    let mut touches = Vec::with_capacity(requests.len());
+    for (position, (&request, &verdict)) in requests.iter().zip(&decisions.verdicts).enumerate() {
+        let (debtor, creditor) = batch.parties(request);
+        let needed = sweeps.iter().take_while(|sweep| sweep.position == position).count();
+        let (mut own, rest) = sweeps.split_at(needed);
+        sweeps = rest;
+        let touch =
+            Touch { request: Some(request), verdict, debtor, creditor, on_lane: has_lanes(creditor), sweeps: &[] };
+        // What doesn't fit beside the debit is swept before it.
+        while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
+            let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
+            touches.push(Touch { request: None, sweeps: first, ..touch });
+            own = rest;
+        }
+        touches.push(Touch { sweeps: own, ..touch });
+    }
+    touches
+}
+
+impl Touch<'_> {
+    /// Money moves.
+    pub(super) fn moves(&self) -> bool {
+        self.request.is_some() && self.verdict.is_ok()
+    }
+
+    /// The main items that it changes.
+    pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + use<> {
+        let debtor = self.moves() || !self.sweeps.is_empty();
+        let creditor = self.moves() && !self.on_lane;
+        debtor.then_some(self.debtor).into_iter().chain(creditor.then_some(self.creditor))
+    }
+
+    /// The items that are its own: its payment, and the lanes that it sweeps.
+    pub(super) fn own_items(&self) -> usize {
+        usize::from(self.request.is_some()).saturating_add(self.sweeps.len())
+    }
+
+    /// The creditor, if it is credited on a lane.
+    pub(super) fn on_lane(&self) -> Option<AccountIx> {
+        (self.moves() && self.on_lane).then_some(self.creditor)
+    }
+
+    /// The main items whose requests must stay in order around it: both if money moves; of a decline the debtor's,
+    /// because payments of one debtor are decided in order, and whichever balance the decline rests on. Not that of a
+    /// creditor that takes its credits on lanes.
+    pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
+        let rests = self.request.is_some() && matches!(self.verdict, Ok(()) | Err(Decline::BalanceOverflow));
+        std::iter::once(self.debtor).chain((rests && !self.on_lane).then_some(self.creditor))
+    }
+
+    /// The main items whose balance its decline rests on.
+    pub(super) fn rests_on(&self) -> impl Iterator<Item = AccountIx> + use<> {
+        let (debtor, creditor) = match self.verdict {
+            Err(Decline::InsufficientFunds) => (Some(self.debtor), None),
+            Err(Decline::BalanceOverflow) => (Some(self.debtor), Some(self.creditor)),
+            Ok(())
+            | Err(
+                Decline::SameAccount
+                | Decline::DebtorNotFound
+                | Decline::CreditorNotFound
+                | Decline::DebtorClosed
+                | Decline::CreditorClosed
+                | Decline::DebtorFrozen
+                | Decline::CreditorFrozen
+                | Decline::CurrencyMismatch,
+            ) => (None, None),
+        };
+        debtor.into_iter().chain(creditor)
+    }
+}

@@ -1,0 +1,108 @@
+//! How many transactions are in flight: more while all goes well, half when the store asks to slow down.
+//!
+//! Additive increase, multiplicative decrease, as TCP finds its share of a link (Chiu and Jain, 1989): workers that share
+//! a table come to fair shares without knowing of each other.
+//!
+//! Invariant: one burst of throttling halves once, however many of its calls are throttled.
+
+/// At the start: a batch of 1,000 payments is about 31 transactions, so one round of calls.
+const FIRST: usize = 32;
+/// At the least one: a table that throttles even that is waited for by backoff.
+const LEAST: usize = 1;
+/// At the most. Each holds about 150 KB while it is under way, and a worker has little memory.
+const MOST: usize = 64;
+
+/// The bound, and what it has seen.
+#[derive(Debug)]
+pub(super) struct Bound {
+    limit: usize,
+    /// Calls that went well since the bound last rose.
+    well: usize,
+    sent: u64,
+    /// Calls up to this one were sent before the bound was last halved.
+    halved_at: u64,
+}
+
+/// A call under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call(u64);
+
+impl Bound {
+    pub(super) fn new() -> Self {
+        Self { limit: FIRST, well: 0, sent: 0, halved_at: 0 }
+    }
+
+    /// Whether another call may be sent beside those in flight.
+    pub(super) fn allows(&self, in_flight: usize) -> bool {
+        in_flight < self.limit
+    }
+
+    /// Notes a call that is sent now.
+    pub(super) fn send(&mut self) -> Call {
+        self.sent = self.sent.saturating_add(1);
+        Call(self.sent)
+    }
+
+    /// Notes a call that the store had time for. The bound rises by one for as many of them as it allows at once.
+    pub(super) fn went_well(&mut self) {
+        self.well = self.well.saturating_add(1);
+        if self.well >= self.limit {
+            self.well = 0;
+            self.limit = self.limit.saturating_add(1).min(MOST);
+        }
+    }
+
+    /// Notes a call that the store had no time for.
+    pub(super) fn was_throttled(&mut self, call: Call) {
+        if call.0 > self.halved_at {
+            self.halved_at = self.sent;
+            self.well = 0;
+            self.limit = (self.limit >> 1).max(LEAST);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_halves_once_and_the_next_again() {
+        let mut bound = Bound::new();
+        let burst: Vec<Call> = (0..FIRST).map(|_| bound.send()).collect();
+        assert!(bound.allows(FIRST - 1) && !bound.allows(FIRST));
+        burst.iter().for_each(|&call| bound.was_throttled(call));
+        assert_eq!(bound.limit, FIRST / 2, "one burst, one cut");
+        let next = bound.send();
+        bound.was_throttled(next);
+        assert_eq!(bound.limit, FIRST / 4);
+    }
+
+    #[test]
+    fn it_stays_between_its_ends_and_recovers() {
+        let mut bound = Bound::new();
+        for _ in 0..20 {
+            let call = bound.send();
+            bound.was_throttled(call);
+        }
+        assert_eq!(bound.limit, LEAST);
+        assert!(bound.allows(0) && !bound.allows(1));
+        // One more for each round of calls that goes well: 1 + 2 + … + 63 calls to the top.
+        for _ in 0..(MOST * (MOST - 1) / 2) {
+            bound.went_well();
+        }
+        assert_eq!(bound.limit, MOST);
+        (0..10_000).for_each(|_| bound.went_well());
+        assert_eq!(bound.limit, MOST);
+    }
+
+    #[test]
+    fn a_throttle_takes_back_the_progress_to_the_next_rise() {
+        let mut bound = Bound::new();
+        (1..FIRST).for_each(|_| bound.went_well());
+        let call = bound.send();
+        bound.was_throttled(call);
+        bound.went_well();
+        assert_eq!(bound.limit, FIRST / 2);
+    }
+}

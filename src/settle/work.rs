@@ -1,0 +1,261 @@
+//! What is known of a batch under way: accounts and lanes as last read, written or learned, and the ends found so far.
+//!
+//! In: what reads find, and what became of each step. Out: what is still to do, on which snapshot, and in the end an
+//! [`End`] for every request.
+//!
+//! Invariants: what may have changed without our knowing is read again, so that no decline rests on money that we moved
+//! ourselves. Lanes are read before their main item: a sweep in between then counts twice, never not at all, and what
+//! was counted twice fails its condition.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::End;
+use crate::domain::lane::KnownLanes;
+use crate::domain::plan::{AccountUpdate, Limits, Step, TRANSACTION_ITEMS_MAX};
+use crate::domain::{Account, AccountIx, AccountStatus, Balance, Batch, Fingerprint, RequestIx, Source};
+use crate::store::{AccountRead, Cancelled, LaneRead, StoreError};
+
+/// What is known so far of a batch under way.
+pub(super) struct Work<'b> {
+    pub(super) batch: &'b Batch,
+    /// By account: the main item.
+    pub(super) accounts: Vec<AccountRead>,
+    pub(super) lanes: HashMap<AccountIx, KnownLanes>,
+    pub(super) limits: Limits,
+    /// By request: its end, once it has one.
+    found: Vec<Option<End>>,
+    /// The fingerprints of outcomes that were there before, by the request that met them.
+    recorded: HashMap<RequestIx, Fingerprint>,
+    /// Requests whose stored payment can't be read.
+    unreadable: HashSet<RequestIx>,
+    pub(super) fault: Option<StoreError>,
+    /// Transactions that met another one in flight.
+    pub(super) conflicts: u64,
+    /// The accounts that others held in this round.
+    contended: BTreeSet<AccountIx>,
+}
+
+impl<'b> Work<'b> {
+    pub(super) fn new(batch: &'b Batch) -> Self {
+        Self {
+            batch,
+            accounts: vec![AccountRead::Unread; batch.accounts().len()],
+            lanes: HashMap::new(),
+            limits: Limits::of(TRANSACTION_ITEMS_MAX),
+            found: vec![None; batch.requests().len()],
+            recorded: HashMap::new(),
+            unreadable: HashSet::new(),
+            fault: None,
+            conflicts: 0,
+            contended: BTreeSet::new(),
+        }
+    }
+
+    /// The requests still to be committed, in order.
+    ///
+    /// Of a payment id that the batch holds several times only the first is sent; the others follow its end. A request
+    /// that rests on something unread or unreadable stops its partition: it and all after it wait.
+    pub(super) fn pending(&self) -> Vec<RequestIx> {
+        let mut stopped: HashSet<(&str, i32)> = HashSet::new();
+        let mut pending = Vec::new();
+        for (ix, request) in self.batch.requests().iter().enumerate() {
+            if self.found[ix].is_some() || self.batch.leader(ix) != ix {
+                continue;
+            }
+            let partition = (&*request.source.topic, request.source.partition);
+            if self.unreadable.contains(&ix) || !self.readable(ix) {
+                stopped.insert(partition);
+            }
+            if stopped.is_empty() || !stopped.contains(&partition) {
+                pending.push(ix);
+            }
+        }
+        pending
+    }
+
+    fn readable(&self, request: RequestIx) -> bool {
+        let (debtor, creditor) = self.batch.parties(request);
+        [debtor, creditor]
+            .into_iter()
+            .all(|account| matches!(self.accounts[account], AccountRead::Found(_) | AccountRead::Missing))
+    }
+
+    pub(super) fn main_items(&self) -> Vec<Option<Account>> {
+        let account = |read: &AccountRead| match read {
+            AccountRead::Found(account) => Some(account.clone()),
+            AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => None,
+        };
+        self.accounts.iter().map(account).collect()
+    }
+
+    /// All of a step happened: its requests have their outcomes, and its accounts changed as planned.
+    pub(super) fn applied(&mut self, step: &Step<'_>) {
+        for (&request, entry) in step.requests.iter().zip(&step.transaction.entries) {
+            self.found[request] = Some(End::Decided(entry.verdict));
+        }
+        for (&account, update) in step.accounts.iter().zip(&step.transaction.updates) {
+            match update.lane {
+                None => {
+                    if let AccountRead::Found(known) = &mut self.accounts[account] {
+                        known.balance = moved(known.balance, update.net);
+                        known.version = known.version.saturating_add(1);
+                    }
+                }
+                Some(lane) => {
+                    if let Some(known) = self.lanes.get_mut(&account)
+                        && let Some(balance) = known.balance(lane)
+                    {
+                        known.learn(lane, moved(balance, update.net));
+                    }
+                }
+            }
+        }
+    }
+
+    /// None of a step happened, and here is why.
+    pub(super) fn cancelled(&mut self, step: &Step<'_>, cancelled: Cancelled) {
+        for (entry, stored) in cancelled.duplicates {
+            let request = step.requests[entry];
+            match stored {
+                Ok(recorded) => {
+                    let same = self.batch.requests()[request].payment.fingerprint() == recorded.fingerprint;
+                    self.found[request] = Some(if same { End::Replayed } else { End::IdReused });
+                    self.recorded.insert(request, recorded.fingerprint);
+                }
+                Err(expected) => {
+                    self.unreadable.insert(request);
+                    self.fault = Some(StoreError::Corrupt(expected));
+                }
+            }
+        }
+        for (update, read) in cancelled.accounts {
+            self.learn_account(step.accounts[update], read);
+        }
+        for (update, read) in cancelled.lanes {
+            self.learn_lane(step.accounts[update], &step.transaction.updates[update], read);
+        }
+        if cancelled.transient == Some(StoreError::Conflict) {
+            self.conflicts = self.conflicts.saturating_add(1);
+            match cancelled.busy.is_empty() {
+                true => self.contended.extend(&step.accounts),
+                false => self.contended.extend(cancelled.busy.iter().map(|&update| step.accounts[update])),
+            }
+        }
+        if let Some(fault) = cancelled.transient {
+            self.fault = Some(fault);
+        }
+    }
+
+    /// Nobody knows whether a step happened, or the store would not take it.
+    pub(super) fn refused(&mut self, step: &Step<'_>, error: StoreError) {
+        match &error {
+            // Trying again won't help: stop where the first of these requests stands.
+            StoreError::Corrupt(_) => self.unreadable.extend(step.requests.iter().copied()),
+            StoreError::Conflict => {
+                self.conflicts = self.conflicts.saturating_add(1);
+                self.contended.extend(&step.accounts);
+            }
+            StoreError::Throttled(_) => {}
+            StoreError::Unavailable(_) => step.accounts.iter().for_each(|&account| self.forget(account)),
+        }
+        self.fault = Some(error);
+    }
+
+    /// A round is over: what others held in it is planned apart from now on.
+    pub(super) fn end_round(&mut self) {
+        for account in std::mem::take(&mut self.contended) {
+            self.limits.contend(account);
+        }
+    }
+
+    /// Notes what a read found of an account's main item.
+    pub(super) fn learn_account(&mut self, account: AccountIx, read: AccountRead) {
+        if let AccountRead::Corrupt(expected) = &read {
+            self.fault = Some(StoreError::Corrupt(expected.clone()));
+        }
+        self.accounts[account] = read;
+    }
+
+    /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is to
+    /// be read again anyway.
+    pub(super) fn found_lane(&mut self, account: AccountIx, number: u16, read: LaneRead) -> bool {
+        let AccountRead::Found(Account { currency, .. }) = self.accounts[account] else { return false };
+        let expected = match read {
+            LaneRead::Unread => return true,
+            LaneRead::Found(lane) if lane.currency == currency => {
+                self.lanes.entry(account).or_default().learn(number, lane.balance);
+                return true;
+            }
+            LaneRead::Found(_) => "currency: expected a lane to be of its account's".to_owned(),
+            LaneRead::Missing => "credit_lanes: expected an item for each".to_owned(),
+            LaneRead::Corrupt(expected) => expected,
+        };
+        self.learn_account(account, AccountRead::Corrupt(expected));
+        false
+    }
+
+    /// Notes why the update of a lane was refused.
+    fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
+        let status = match &read {
+            LaneRead::Found(lane) => lane.status,
+            LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => AccountStatus::Open,
+        };
+        if !update.lane.is_some_and(|lane| self.found_lane(account, lane, read)) {
+            return;
+        }
+        match (status, &mut self.accounts[account]) {
+            // Freezing and closing reach every lane and the main item, if not in one transaction; so it goes for all.
+            (AccountStatus::Frozen | AccountStatus::Closed, AccountRead::Found(known)) => known.status = status,
+            // It doesn't hold what was to be swept: somebody else swept it into the main item.
+            _ if update.balance_min.is_some() => self.forget(account),
+            // It is full, and is known to be now.
+            _ => {}
+        }
+    }
+
+    /// What is known of an account may be no longer so: its main item is read again, and before it its lanes.
+    fn forget(&mut self, account: AccountIx) {
+        if matches!(self.accounts[account], AccountRead::Found(_)) {
+            self.accounts[account] = AccountRead::Unread;
+        }
+        self.lanes.remove(&account);
+    }
+
+    /// The end of every request.
+    pub(super) fn ends(&self) -> Vec<End> {
+        (0..self.found.len()).map(|ix| self.end(ix)).collect()
+    }
+
+    fn end(&self, request: RequestIx) -> End {
+        let leader = self.batch.leader(request);
+        match &self.found[leader] {
+            None => End::Unfinished,
+            Some(end) if leader == request => end.clone(),
+            Some(_) => {
+                let fingerprint = |ix: RequestIx| self.batch.requests()[ix].payment.fingerprint();
+                let recorded = self.recorded.get(&leader).copied().unwrap_or_else(|| fingerprint(leader));
+                if fingerprint(request) == recorded { End::Replayed } else { End::IdReused }
+            }
+        }
+    }
+
+    /// The accounts that others held in at least so many rounds, by the first record that names each.
+    pub(super) fn contended(&self, rounds_min: u32) -> Vec<(Source, u32)> {
+        let told = |(account, rounds): (AccountIx, u32)| {
+            let names = |&request: &RequestIx| <[AccountIx; 2]>::from(self.batch.parties(request)).contains(&account);
+            let request = (0..self.found.len()).find(names).filter(|_| rounds >= rounds_min)?;
+            Some((self.batch.requests()[request].source.clone(), rounds))
+        };
+        let mut contended: Vec<(Source, u32)> = self.limits.contended().filter_map(told).collect();
+        contended.sort();
+        contended
+    }
+}
+
+/// A balance as one update of ours leaves it. Others may have changed it meanwhile where the conditions allow it: the
+/// next condition that this matters to finds out.
+fn moved(balance: Balance, net: i128) -> Balance {
+    let after = i128::from(balance.minor_units()).saturating_add(net);
+    // The update's own conditions keep the stored balance in range.
+    Balance::new(i64::try_from(after).unwrap_or(balance.minor_units()))
+}
