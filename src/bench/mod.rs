@@ -5,12 +5,14 @@
 //! | [`model`] | DynamoDB's manners in virtual time: latencies, conflicts, throttles, units |
 //! | [`workload`] | accounts and requests: uniform, skewed, one hot account, duplicates, declines |
 //! | [`contender`] | Giro, and the controls that commit one record a transaction |
+//! | [`goals`] | the figures that are exact, beside their goals |
 //! | [`modelled`] | runs a contender on the model |
 //!
 //! Invariants: a run on the model is the same for the same seed, to the microsecond; every run is audited before its
 //! figures are believed: each record has its end, and every balance equals its payments.
 
 pub mod contender;
+pub mod goals;
 pub mod model;
 pub mod modelled;
 pub mod workload;

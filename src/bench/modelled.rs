@@ -49,8 +49,8 @@ pub struct Measured {
     pub accounts_touched: u64,
     /// Payments that got their outcome.
     pub payments: u64,
-    /// From the first batch to the last answer.
-    pub elapsed: Duration,
+    /// Of each partition: records that it delivered, and the time from its first batch to its last answer.
+    pub by_partition: Vec<(u64, Duration)>,
     /// Of each batch, ascending.
     pub batch_times: Vec<Duration>,
     /// What was asked of the store.
@@ -89,7 +89,6 @@ impl Run {
         }
         let (accounts_touched, payments) = floor(&deliveries, self.batch);
 
-        let started = Instant::now();
         let partitions = deliveries.into_iter().zip(0..).map(|(requests, partition)| {
             let model = &model;
             async move {
@@ -97,7 +96,10 @@ impl Run {
                 let mut unfinished: usize = 0;
                 for (batch, ix) in requests.chunks(self.batch).zip(0..) {
                     let delivered = Instant::now();
-                    let seed = self.seed.wrapping_add(1_000_000_u64.wrapping_mul(partition)).wrapping_add(10_000 * ix);
+                    let seed = self
+                        .seed
+                        .wrapping_add(1_000_000_u64.wrapping_mul(partition))
+                        .wrapping_add(10_000_u64.wrapping_mul(ix));
                     let ends = self.contender.settle(model, batch.to_vec(), self.partitions, seed).await;
                     times.push(delivered.elapsed());
                     let open = ends.iter().filter(|end| matches!(end, End::Unfinished | End::IdReused)).count();
@@ -107,12 +109,13 @@ impl Run {
             }
         });
         let done = future::join_all(partitions).await;
-        let elapsed = started.elapsed();
 
         let unfinished: usize = done.iter().map(|(_, unfinished)| unfinished).sum();
         ensure!(unfinished == 0, "{unfinished} records have no end");
         let opened = accounts.iter().map(|account| (account.id.clone(), account.balance.minor_units().into()));
         audit(&store, opened.collect(), payments).await?;
+        let delivered = u64::try_from(self.batch.saturating_mul(self.batches))?;
+        let by_partition = done.iter().map(|(times, _)| (delivered, times.iter().sum())).collect();
         let mut batch_times: Vec<Duration> = done.into_iter().flat_map(|(times, _)| times).collect();
         batch_times.sort_unstable();
         let records = self.partitions.saturating_mul(self.batch).saturating_mul(self.batches);
@@ -120,7 +123,7 @@ impl Run {
             records: records.try_into()?,
             accounts_touched,
             payments,
-            elapsed,
+            by_partition,
             batch_times,
             usage: model.usage(),
             hindrances: model.hindrances(),
@@ -129,7 +132,7 @@ impl Run {
 }
 
 /// The accounts that each batch touches, summed, and the different payments.
-fn floor(deliveries: &[Vec<Request>], batch: usize) -> (u64, u64) {
+pub(super) fn floor(deliveries: &[Vec<Request>], batch: usize) -> (u64, u64) {
     let mut touched: usize = 0;
     let mut payments = HashSet::new();
     for batch in deliveries.iter().flat_map(|requests| requests.chunks(batch)) {
@@ -142,7 +145,11 @@ fn floor(deliveries: &[Vec<Request>], batch: usize) -> (u64, u64) {
 }
 
 /// Every payment is there, and every balance is what the settled ones make of it.
-async fn audit(store: &MemoryStore, mut expected: HashMap<AccountId, i128>, payments: u64) -> anyhow::Result<()> {
+pub(super) async fn audit(
+    store: &impl Inspect,
+    mut expected: HashMap<AccountId, i128>,
+    payments: u64,
+) -> anyhow::Result<()> {
     let recorded = store.payments().await?;
     ensure!(u64::try_from(recorded.len())? == payments, "{} payments recorded, not {payments}", recorded.len());
     for recorded in recorded.iter().filter(|recorded| recorded.outcome.verdict.is_ok()) {

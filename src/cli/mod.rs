@@ -15,6 +15,7 @@ macro_rules! say {
 
 mod accounts;
 mod audit;
+mod bench;
 mod dead_letters;
 mod demo;
 mod engines;
@@ -71,6 +72,7 @@ enum Command {
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
     Audit(audit::AuditArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -90,6 +92,7 @@ pub async fn run() -> ExitCode {
         Command::Payments(command) => payments::run(command, &cli.engines).await,
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
+        Command::Bench(args) => bench::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -65,8 +65,11 @@ pub(super) async fn commit<L: Ledger>(
             Ok(Commit::Cancelled(cancelled)) => {
                 moved |= [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len()] != [0; 3];
                 hindered |= cancelled.transient.is_some();
-                if let Some(StoreError::Throttled(_)) = cancelled.transient {
-                    bound.was_throttled(sent);
+                match cancelled.transient {
+                    Some(StoreError::Throttled(_)) => bound.was_throttled(sent),
+                    Some(StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Corrupt(_)) | None => {
+                        bound.went_well();
+                    }
                 }
                 work.cancelled(step, cancelled);
             }

@@ -80,7 +80,7 @@ impl<'b> Work<'b> {
             .all(|account| matches!(self.accounts[account], AccountRead::Found(_) | AccountRead::Missing))
     }
 
-    pub(super) fn main_items(&self) -> Vec<Option<Account>> {
+    pub(super) fn mains(&self) -> Vec<Option<Account>> {
         let account = |read: &AccountRead| match read {
             AccountRead::Found(account) => Some(account.clone()),
             AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => None,

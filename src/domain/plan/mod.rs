@@ -55,7 +55,8 @@ pub struct Entry<'a> {
     pub request: &'a Request,
     /// The answer.
     pub verdict: Verdict,
-    /// The lane of the creditor's in whose statement it stands, if the creditor has lanes. A credit is on that lane.
+    /// The lane of the creditor's in whose statement it stands, if the creditor has lanes. A credit is on that lane, or
+    /// on the main item where a debit of the same batch spends it.
     pub creditor_lane: Option<u16>,
 }
 
