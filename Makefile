@@ -1,6 +1,6 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test bench lean fmt tools
+.PHONY: demo test bench bench-check lean fmt tools tools-bench
 
 # The main job on one machine: Kafka in, DynamoDB out, every payment accounted for.
 demo:
@@ -11,9 +11,17 @@ demo:
 test:
 	./scripts/test.sh
 
-# The figures of README.md: instructions-bound work by criterion, then size, start-up and memory of the Lambda binary.
-bench: lean
-	cargo bench --bench settle
+# Measures everything and writes docs/benchmarks.md: contenders on a model of DynamoDB and on the embedded engine, then
+# what a core does by criterion, then size, start-up and memory of the Lambda binary.
+bench: lean tools-bench
+	cargo run --quiet --bin giro -- bench run
+	cargo bench --no-default-features --bench settle
+	cargo bench --no-default-features --bench allocations
+	cargo bench --bench footprint
+
+# What is exact: each figure beside its goal; fails if one falls short.
+bench-check: lean
+	cargo run --quiet --bin giro -- bench check
 	cargo bench --bench footprint
 
 # The handlers as Lambda runs them, for this machine's architecture.
@@ -23,6 +31,10 @@ lean:
 # Development tools of the tests, pinned, into .tools.
 tools:
 	./scripts/tools.sh
+
+# The contender in Python, pinned, into .tools.
+tools-bench:
+	./scripts/powertools.sh
 
 fmt:
 	cargo fmt

@@ -92,7 +92,7 @@ pub async fn run() -> ExitCode {
         Command::Payments(command) => payments::run(command, &cli.engines).await,
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
-        Command::Bench(args) => bench::run(args),
+        Command::Bench(args) => bench::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -244,3 +244,13 @@ fn a_seed_gives_the_same_run_to_the_microsecond() {
         assert_ne!(run(7).batch_times, run(8).batch_times);
     }
 }
+
+/// The short form of `make bench-check`: what holds in the whole form must hold here.
+#[test]
+fn the_exact_figures_meet_their_goals() {
+    let figures = giro::bench::goals::on_the_model(giro::bench::goals::Size::SHORT).unwrap();
+    assert!(figures.len() >= 18, "{}", figures.len());
+    let missed: Vec<String> =
+        figures.iter().filter(|figure| !figure.is_met()).map(std::string::ToString::to_string).collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
