@@ -119,8 +119,6 @@ struct Seen {
     now: usize,
     most_at_once: usize,
     conflicts: usize,
-    /// Times at which a transaction began, in milliseconds.
-    began: BTreeMap<u128, usize>,
 }
 
 impl<'s> Watched<'s> {
@@ -305,7 +303,9 @@ async fn a_decline_for_insufficient_funds_has_seen_every_lane() {
 async fn lanes_that_cannot_be_read_stop_their_partition() {
     let store = MemoryStore::new();
     store.insert_account(account("shop", 5, 2));
-    ["bob", "amy"].map(|id| store.insert_account(account(id, 1, 0)));
+    for id in ["bob", "amy"] {
+        store.insert_account(account(id, 1, 0));
+    }
     store.insert_lane(Lane { currency: Currency::try_new("USD").unwrap(), ..lane("shop", 1, 10) });
     let requests =
         vec![request(0, 0, "shop", "bob", 9), request(0, 1, "bob", "amy", 1), request(1, 0, "amy", "bob", 1)];
@@ -331,7 +331,9 @@ async fn a_frozen_lane_speaks_for_its_account() {
 #[tokio::test(start_paused = true)]
 async fn full_lanes_are_passed_over_and_then_declined() {
     let store = store_of(3, Faults::default());
-    [0, 2].map(|number| store.insert_lane(lane("shop", number, LANE_BALANCE_FULL + 1)));
+    for number in [0, 2] {
+        store.insert_lane(lane("shop", number, LANE_BALANCE_FULL + 1));
+    }
     let settled = settle_within(&store, &Batch::new(to_shop(0, 200, 1)), 10, 1).await;
     assert_eq!(count(&settled.ends, &SETTLED), 200, "{settled:?}");
     store.insert_lane(lane("shop", 1, LANE_BALANCE_FULL + 1));
@@ -373,8 +375,9 @@ fn mixed(partition: i32, payments: i64, seed: u64) -> Vec<Request> {
 
 fn mixed_store(faults: Faults) -> MemoryStore {
     let store = MemoryStore::with_faults(faults);
-    [("shop", 3, 4), ("mall", 0, 2), ("a", 20, 0), ("b", 10, 0), ("c", 0, 0)]
-        .map(|(id, balance, lanes)| store.insert_account(account(id, balance, lanes)));
+    for (id, balance, lanes) in [("shop", 3, 4), ("mall", 0, 2), ("a", 20, 0), ("b", 10, 0), ("c", 0, 0)] {
+        store.insert_account(account(id, balance, lanes));
+    }
     store.insert_lane(lane("shop", 2, 15));
     store.insert_lane(lane("mall", 0, 7));
     store
@@ -492,7 +495,7 @@ async fn a_contended_account_holds_up_nothing_but_itself() {
     assert_eq!(settled.fault, Some(StoreError::Conflict));
     let [(source, rounds)] = settled.contended.as_slice() else { panic!("{settled:?}") };
     assert_eq!((source.offset, settled.conflicts > 3, *rounds > 3), (300, true, true), "told by the first record");
-    // Once it is free, a quarter of the time later, the next delivery settles the rest.
+    // Once it is free, the next delivery settles the rest.
     watched.in_flight.lock().unwrap().clear();
     let to_shop = (300..330).map(|ix| request(0, ix, &format!("a{ix}"), "shop", 1));
     assert_eq!(count(&settle_within(&watched, &Batch::new(to_shop.collect()), 10, 1).await.ends, &SETTLED), 30);

@@ -184,3 +184,23 @@ async fn an_element_that_names_no_record_fails_the_invocation_after_the_rest_is_
 async fn an_event_without_records_is_all_well() {
     assert_eq!(handle(&store(Faults::default()), event(&[]), true).await, Ok(BatchResponse::default()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_credits_the_lanes_that_it_owns() {
+    let store = store(Faults::default());
+    let bob = store.account(&AccountId::try_new("bob").unwrap()).await.unwrap().unwrap().account;
+    let shop = AccountId::try_new("shop").unwrap();
+    store.insert_account(Account { id: shop.clone(), credit_lanes: CreditLanes::try_new(8).unwrap(), ..bob });
+    let payments: Vec<String> = (0..300).map(|ix| payment(&format!("k{ix}"), "alice", "shop", 1)).collect();
+    let records: Vec<(i32, i64, &[u8])> =
+        payments.iter().enumerate().map(|(ix, payment)| (1, ix as i64, payment.as_bytes())).collect();
+    let mut context = Context::default();
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
+    context.deadline = deadline.as_millis() as u64;
+    let processor = PaymentProcessor::new(store.clone(), true).with_partitions(4);
+    processor.handle(LambdaEvent::new(event(&records), context)).await.unwrap();
+    let held = store.account(&shop).await.unwrap().unwrap();
+    let credited: Vec<u16> =
+        held.lanes.iter().filter(|lane| lane.balance > Balance::ZERO).map(|lane| lane.id.lane).collect();
+    assert_eq!((credited, held.balance()), (vec![1, 5], 300));
+}

@@ -4,7 +4,7 @@
 //! and balances that it states, so no rule depends on how Kafka cuts the records.
 //!
 //! ```text
-//! account ID CURRENCY BALANCE [limit N | unlimited] [frozen | closed]
+//! account ID CURRENCY BALANCE [limit N | unlimited] [frozen | closed] [lanes BALANCE,BALANCE,…]
 //! pay     ID DEBTOR CREDITOR CURRENCY AMOUNT    settled | declined REASON | replayed | dead-letter payment_id_reused
 //! after   ID BALANCE ID BALANCE …
 //! ```
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, OverdraftLimit, Payment,
+    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Lane, OverdraftLimit, Payment,
     PaymentId, Request, Source, Timestamp,
 };
 use giro::settle::{Backoff, End, settle};
@@ -25,6 +25,8 @@ use tokio::time::Instant;
 #[derive(Default)]
 struct Scenario {
     accounts: Vec<Account>,
+    /// What lanes hold, by account.
+    lanes: BTreeMap<AccountId, Vec<i64>>,
     requests: Vec<Request>,
     expected: Vec<String>,
     after: BTreeMap<String, i64>,
@@ -53,10 +55,16 @@ fn parse(text: &str) -> Scenario {
                         "limit" => {
                             account.overdraft_limit = OverdraftLimit::Limited(rest.next().unwrap().parse().unwrap());
                         }
+                        "lanes" => {
+                            let lanes = rest.next().unwrap().split(',').map(|balance| balance.parse().unwrap());
+                            scenario.lanes.insert(account.id.clone(), lanes.collect());
+                        }
                         "unlimited" => account.overdraft_limit = OverdraftLimit::Unlimited,
                         status => account.status = AccountStatus::from_name(status).unwrap(),
                     }
                 }
+                let lanes = scenario.lanes.get(&account.id).map_or(0, Vec::len);
+                account.credit_lanes = CreditLanes::try_new(lanes as u16).unwrap();
                 scenario.accounts.push(account);
             }
             ["pay", id, debtor, creditor, currency, amount, expected @ ..] => {
@@ -102,6 +110,10 @@ fn check(text: &str) {
         let store = MemoryStore::new();
         for account in &scenario.accounts {
             store.insert_account(account.clone());
+            for (number, balance) in scenario.lanes.get(&account.id).into_iter().flatten().enumerate() {
+                let lane = Lane::new(account, number as u16);
+                store.insert_lane(Lane { balance: Balance::new(*balance), ..lane });
+            }
         }
         let batches: Vec<Batch> = if one_batch {
             vec![Batch::new(scenario.requests)]
@@ -125,7 +137,8 @@ fn check(text: &str) {
         for (id, balance) in &scenario.after {
             assert_eq!(balances[id], i128::from(*balance), "{id} {how}:\n{text}");
         }
-        let before: i128 = scenario.accounts.iter().map(|account| i128::from(account.balance.minor_units())).sum();
+        let mains = scenario.accounts.iter().map(|account| account.balance.minor_units());
+        let before: i128 = mains.chain(scenario.lanes.values().flatten().copied()).map(i128::from).sum();
         assert_eq!(balances.values().sum::<i128>(), before, "money is neither made nor lost");
     }
 }
@@ -283,5 +296,74 @@ fn a_reused_id_moves_nothing_whoever_uses_it() {
          pay k2 alice nobody EUR 1  declined creditor_not_found
          pay k2 alice bob    EUR 1  dead-letter payment_id_reused
          after alice 9 bob 11",
+    );
+}
+
+#[test]
+fn an_account_with_lanes_is_one_account() {
+    check(
+        "account shop  EUR 1 lanes 0,0,0
+         account alice EUR 30
+         account bob   EUR 0
+         pay k1 alice shop  EUR 10   settled
+         pay k2 alice shop  EUR 20   settled
+         pay k3 alice shop  EUR 1    declined insufficient_funds
+         pay k4 shop  bob   EUR 32   declined insufficient_funds
+         pay k5 shop  bob   EUR 31   settled
+         pay k5 shop  bob   EUR 31   replayed
+         pay k6 shop  bob   EUR 1    declined insufficient_funds
+         after shop 0 alice 0 bob 31",
+    );
+}
+
+#[test]
+fn a_debit_spends_what_lanes_hold_before_what_the_batch_credits() {
+    check(
+        "account shop  EUR 0 lanes 5,7,0
+         account alice EUR 10
+         account bob   EUR 0
+         pay k1 shop  bob   EUR 13  declined insufficient_funds
+         pay k2 shop  bob   EUR 6   settled
+         pay k3 alice shop  EUR 10  settled
+         pay k4 shop  bob   EUR 6   settled
+         pay k5 shop  bob   EUR 10  settled
+         pay k6 bob   shop  EUR 22  settled
+         pay k7 shop  alice EUR 22  settled
+         after shop 0 alice 22 bob 0",
+    );
+}
+
+#[test]
+fn lanes_keep_to_the_overdraft_limit_and_to_every_other_rule() {
+    check(
+        "account shop   EUR -10 limit 10 lanes 4,0
+         account bank   EUR 0 unlimited lanes 3
+         account ice    EUR 0 frozen lanes 9
+         account gone   EUR 0 closed lanes 0
+         account dollar USD 0 lanes 0
+         account alice  EUR 0
+         pay k1 shop  alice  EUR 5   declined insufficient_funds
+         pay k2 shop  alice  EUR 4   settled
+         pay k3 shop  alice  EUR 1   declined insufficient_funds
+         pay k4 bank  alice  EUR 50  settled
+         pay k5 ice   alice  EUR 1   declined debtor_frozen
+         pay k6 alice ice    EUR 1   declined creditor_frozen
+         pay k7 alice gone   EUR 1   declined creditor_closed
+         pay k8 alice dollar EUR 1   declined currency_mismatch
+         pay k9 shop  shop   EUR 1   declined same_account
+         after shop -10 bank -47 ice 9 alice 54",
+    );
+}
+
+#[test]
+fn two_accounts_with_lanes_pay_each_other() {
+    check(
+        "account shop EUR 0 lanes 6,0
+         account mall EUR 0 lanes 0,0
+         pay k1 shop mall EUR 6  settled
+         pay k2 mall shop EUR 6  settled
+         pay k3 shop mall EUR 6  settled
+         pay k4 mall shop EUR 7  declined insufficient_funds
+         after shop 0 mall 6",
     );
 }

@@ -635,6 +635,26 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     assert_eq!(answer.duplicates, [(0, Err("status: expected a string (S), got none".into()))]);
 }
 
+/// The statements of an account with lanes are spread over index keys as its credits are over items.
+#[tokio::test]
+async fn a_payment_stands_in_the_statement_of_its_lane() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let store = on(&engine).await;
+    let client = client(Some(engine.endpoint())).await.unwrap();
+    for (ix, (creditor_lane, expected)) in [(None, "bob"), (Some(3), "bob/3")].into_iter().enumerate() {
+        let request = request(&format!("k{ix}"), 1);
+        let entry = Entry { request: &request, verdict: Err(Decline::CreditorNotFound), creditor_lane };
+        let transaction = Transaction { entries: vec![entry], updates: vec![], decided_at: decided_at() };
+        assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
+        let key = giro::store::items::payment::key(&request.payment.id);
+        let item = client.get_item().table_name("payments").set_key(Some(key)).send().await.unwrap().item.unwrap();
+        let statement = |name: &str| item.get(name).and_then(|text: &AttributeValue| text.as_s().ok()).cloned();
+        assert_eq!(statement("creditor_statement").as_deref(), Some(expected));
+        assert_eq!(statement("debtor_statement").as_deref(), Some("alice"));
+    }
+}
+
 #[tokio::test]
 async fn tables_are_created_once_and_kept_in_their_folder() {
     let folder = tempfile::tempdir().unwrap();
