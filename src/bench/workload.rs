@@ -29,7 +29,7 @@ use crate::domain::{
     Request, Source, Timestamp,
 };
 
-/// How many accounts pay each other.
+/// How many accounts pay each other, if it isn't said.
 pub const ACCOUNTS: usize = 10_000;
 /// How many of the busiest accounts get lanes in a skewed workload with lanes.
 pub const HOTTEST: usize = 10;
@@ -91,19 +91,27 @@ pub struct Workload {
     pub kind: Kind,
     /// The lanes of the merchant, or of each of the [`HOTTEST`].
     pub lanes: CreditLanes,
+    /// How many accounts pay each other.
+    pub accounts: usize,
 }
 
 impl Workload {
     /// Without lanes.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
-        Self { kind, lanes: CreditLanes::NONE }
+        Self::with_lanes(kind, CreditLanes::NONE)
     }
 
     /// With so many lanes.
     #[must_use]
     pub const fn with_lanes(kind: Kind, lanes: CreditLanes) -> Self {
-        Self { kind, lanes }
+        Self { kind, lanes, accounts: ACCOUNTS }
+    }
+
+    /// The same among so many accounts.
+    #[must_use]
+    pub const fn among(self, accounts: usize) -> Self {
+        Self { accounts, ..self }
     }
 
     /// The name as shown.
@@ -135,8 +143,8 @@ impl Workload {
             opened_at: Timestamp::EPOCH,
             credit_lanes: lanes,
         };
-        let mut accounts = Vec::with_capacity(ACCOUNTS.saturating_add(1));
-        for ix in 0..ACCOUNTS {
+        let mut accounts = Vec::with_capacity(self.accounts.saturating_add(1));
+        for ix in 0..self.accounts {
             accounts.push(account(customer(ix)?, if hot(ix) { self.lanes } else { CreditLanes::NONE }));
         }
         if self.kind == Kind::Merchant {
@@ -156,7 +164,7 @@ impl Workload {
         records: usize,
         seed: u64,
     ) -> Result<Vec<Request>, InvalidId> {
-        let mut draw = Draw::new(self.kind, partition, partitions, seed);
+        let mut draw = Draw::new(self, partition, partitions, seed);
         let topic: Arc<str> = TOPIC.into();
         let mut requests: Vec<Request> = Vec::with_capacity(records);
         for record in 0..records {
@@ -198,8 +206,9 @@ struct Draw {
 }
 
 impl Draw {
-    fn new(kind: Kind, partition: usize, partitions: usize, seed: u64) -> Self {
-        let all = 0..ACCOUNTS;
+    fn new(workload: Workload, partition: usize, partitions: usize, seed: u64) -> Self {
+        let Workload { kind, accounts, .. } = workload;
+        let all = 0..accounts;
         let own = all.clone().skip(partition).step_by(partitions.max(1));
         let seed = seed.wrapping_mul(1_000_003).wrapping_add(u64::try_from(partition).unwrap_or(0));
         let skewed = kind == Kind::Zipf;
