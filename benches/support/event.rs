@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 const ACCOUNTS: usize = 10_000;
 
 /// An event of so many records.
-pub fn uniform(records: usize) -> String {
+pub(super) fn uniform(records: usize) -> String {
     let mut random = fastrand::Rng::with_seed(1);
     let record = |offset: usize| {
         let debtor = random.usize(0..ACCOUNTS);
