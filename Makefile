@@ -1,27 +1,39 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test bench simulate mutants lean fmt tools lint-templates deploy-test fuzz supply-chain
+.PHONY: demo test build bench bench-check simulate mutants lean fmt tools tools-bench lint-templates deploy-test fuzz \
+	supply-chain
+
+GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
 
 # The main job on one machine: Kafka in, DynamoDB out, every payment accounted for.
-#
-# Built with the tests, so that `make test` finds all of it built: without them, cargo would choose other features.
-demo:
+demo: build
+	$(GIRO) demo $(ARGS)
+
+# Binaries and tests together, so that `make demo` builds nothing that `make test` builds again: without the tests, cargo
+# would choose other features for what they share.
+build:
 	cargo build --bins --tests
-	$${CARGO_TARGET_DIR:-target}/debug/giro demo $(ARGS)
 
 # Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
 test:
 	./scripts/test.sh
 
-# The figures of README.md: instructions-bound work by criterion, then size, start-up and memory of the Lambda binary.
-bench: lean
-	cargo bench --bench settle
+# Measures everything and writes docs/benchmarks.md: contenders on a model of DynamoDB and on the embedded engine, then
+# what a core does by criterion, then size, start-up and memory of the Lambda binary.
+bench: build lean tools-bench
+	$(GIRO) bench run
+	cargo bench --no-default-features --bench settle
+	cargo bench --no-default-features --bench allocations
+	cargo bench --bench footprint
+
+# What is exact: each figure beside its goal; fails if one falls short.
+bench-check: build lean
+	$(GIRO) bench check
 	cargo bench --bench footprint
 
 # Twenty thousand simulated worlds under every fault. What goes wrong is printed with the line that replays it.
-simulate:
-	cargo build --bin giro
-	cargo run --quiet --bin giro -- simulate --seeds 20000 $(ARGS)
+simulate: build
+	$(GIRO) simulate --seeds 20000 $(ARGS)
 
 # Changes the rules and the stores one place at a time, and sees whether a test notices. Hours; docs/reliability.md.
 mutants:
@@ -29,7 +41,7 @@ mutants:
 
 # The handlers as Lambda runs them, for this machine's architecture.
 lean:
-	cargo build --release --no-default-features --bins
+	cargo build --release --no-default-features --features kafka --bins
 
 # Development tools of the tests, pinned, into .tools.
 tools:
@@ -43,11 +55,14 @@ lint-templates:
 deploy-test:
 	./scripts/deploy-test/run.sh
 
+# The contender in Python, pinned, into .tools.
+tools-bench:
+	./scripts/powertools.sh
+
 fmt:
 	cargo fmt
 
 # Licences, bans and sources of all dependencies; advisories where their database can be reached.
-.PHONY: supply-chain fuzz
 supply-chain:
 	./scripts/supply-chain.sh
 

@@ -26,8 +26,8 @@ use giro::store::dynamodb::DynamoDb;
 use giro::store::{OpenAccounts, Tables};
 
 const SIZE_GOAL_BYTES: u64 = 8 * 1024 * 1024;
-const FIRST_POLL_GOAL_MS: u128 = 30;
-const MEMORY_GOAL_KB: u64 = 25 * 1024;
+const FIRST_POLL_GOAL_MS: u128 = 15;
+const MEMORY_GOAL_KB: u64 = 40 * 1024;
 const SPAWNS: usize = 20;
 const RECORDS: usize = 10_000;
 

@@ -14,6 +14,7 @@
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //! | `local`, `cli` | the local stack and the `giro` command line (feature `local`) |
 //! | `simulate` | the deterministic simulation and its auditor (feature `local`) |
+//! | `bench` | what `giro bench` measures, and a model of DynamoDB in virtual time (feature `local`) |
 //!
 //! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire and
 //! store don't know each other; handlers know the port, never DynamoDB; only bins, `local`, `cli` and tests name an
@@ -31,6 +32,8 @@
 
 pub mod audit;
 pub mod aws;
+#[cfg(feature = "local")]
+pub mod bench;
 #[cfg(feature = "local")]
 pub mod cli;
 pub mod config;

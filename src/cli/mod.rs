@@ -16,6 +16,7 @@ macro_rules! say {
 mod account_commands;
 mod accounts;
 mod audit;
+mod bench;
 mod dead_letters;
 mod demo;
 mod engines;
@@ -80,6 +81,7 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersCommand),
     Audit(audit::AuditArgs),
     Simulate(simulate::SimulateArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -102,6 +104,7 @@ pub async fn run() -> ExitCode {
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
         Command::Simulate(args) => simulate::run(args),
+        Command::Bench(args) => bench::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

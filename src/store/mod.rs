@@ -161,6 +161,14 @@ pub struct Usage {
     pub write_milliunits: u64,
 }
 
+impl Usage {
+    /// Every call.
+    #[must_use]
+    pub const fn calls(self) -> u64 {
+        self.read_calls.saturating_add(self.transactions).saturating_add(self.puts)
+    }
+}
+
 /// All that settling a batch needs.
 pub trait Ledger: Sync {
     /// Reads at most [`READ_ACCOUNTS_MAX`] different accounts in one call, strongly consistent; the answer stands in

@@ -19,6 +19,7 @@ mod deployment;
 mod fuzz;
 mod hostile;
 mod lanes;
+mod model;
 mod outcome_publisher;
 mod payment_api;
 mod payment_processor;

@@ -191,6 +191,7 @@ fn handlers_carry_nothing_of_the_local_stack() {
         "hdrhistogram",
         "indicatif",
         "openssl-sys",
+        "plotters",
         "rdkafka",
         "rdkafka-sys",
         "rusqlite",

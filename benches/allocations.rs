@@ -1,0 +1,76 @@
+//! How much a payment allocates on its way from the JSON of an event to the transactions to send.
+//!
+//! One batch of 10,000 uniform payments, counted by a profiling allocator: for each step the allocations and bytes a
+//! payment, and the most that was held at once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::float_arithmetic,
+    missing_docs,
+    reason = "a benchmark stops at the first surprise"
+)]
+
+use std::collections::HashMap;
+
+use giro::domain::decide::{Snapshot, decide_all};
+use giro::domain::plan::{Limits, TRANSACTION_ITEMS_MAX, plan};
+use giro::domain::{Account, AccountStatus, Balance, Batch, CreditLanes, OverdraftLimit, Request, Timestamp};
+use giro::wire::kafka_event::KafkaEvent;
+use giro::wire::payment_request;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+#[path = "support/event.rs"]
+mod event;
+
+const RECORDS: usize = 10_000;
+
+fn main() {
+    let json = event::uniform(RECORDS);
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let mut before = dhat::HeapStats::get();
+    let mut say = |step: &str| {
+        let now = dhat::HeapStats::get();
+        let each = |now: u64, before: u64| (now - before) as f64 / RECORDS as f64;
+        println!(
+            "{step:<18} {:>8.2} allocations a payment  {:>8.0} bytes a payment  {:>8.1} MB held at the most",
+            each(now.total_blocks, before.total_blocks),
+            each(now.total_bytes, before.total_bytes),
+            now.max_bytes as f64 / 1_048_576.0
+        );
+        before = now;
+    };
+    let event: KafkaEvent = serde_json::from_str(&json).unwrap();
+    say("envelope");
+    let mut requests = Vec::with_capacity(RECORDS);
+    for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
+        requests.push(Request { payment: payment_request::decode(&record.value).unwrap(), source: record.source });
+    }
+    say("payments");
+    let batch = Batch::new(requests);
+    say("index");
+    let account = |id: &giro::domain::AccountId| {
+        Some(Account {
+            id: id.clone(),
+            currency: "EUR".parse().unwrap(),
+            status: AccountStatus::Open,
+            balance: Balance::new(1_000_000),
+            overdraft_limit: OverdraftLimit::Limited(0),
+            version: 1,
+            opened_at: Timestamp::EPOCH,
+            credit_lanes: CreditLanes::NONE,
+        })
+    };
+    let accounts: Vec<_> = batch.accounts().iter().map(account).collect();
+    let (all, lanes): (Vec<usize>, _) = ((0..RECORDS).collect(), HashMap::new());
+    say("(accounts)");
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let decisions = decide_all(&batch, &all, snapshot);
+    say("decide");
+    let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX));
+    say("plan");
+    println!("{} transactions", steps.len());
+}
