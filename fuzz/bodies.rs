@@ -7,16 +7,26 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::Request;
 use giro::domain::plan::Entry;
+use giro::local::template::read_yaml;
 use giro::store::items::{self, Item};
 use giro::store::{Surveyed, Table};
 use giro::wire::batch_response::BatchResponse;
-use giro::wire::kafka_event::KafkaEvent;
-use giro::wire::{outcome, payment_request};
+use giro::wire::kafka_event::{KafkaEvent, Payload};
+use giro::wire::{account_command, outcome, payment_request};
 use serde_json::Value;
 
+/// What a target does with its input.
+pub(crate) type Body = fn(&[u8]);
+
 /// The targets, by name: each has a folder in `corpus/` and a file in `fuzz_targets/`.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 4] =
-    [("envelope", envelope), ("payment", payment), ("outcome", outcomes), ("stored", stored)];
+pub(crate) const TARGETS: [(&str, Body); 6] = [
+    ("envelope", envelope),
+    ("payment", payment),
+    ("command", command),
+    ("outcome", outcomes),
+    ("stored", stored),
+    ("template", template),
+];
 
 /// A Kafka event: every element of it is a record or an unplaced one, and each record can be reported.
 pub(crate) fn envelope(bytes: &[u8]) {
@@ -49,6 +59,23 @@ pub(crate) fn payment(bytes: &[u8]) {
         }
         Err(malformed) => assert!(!malformed.name().is_empty() && malformed.to_string().len() < 300),
     }
+}
+
+/// An account command, as strictly.
+pub(crate) fn command(bytes: &[u8]) {
+    match account_command::decode(&Payload::Bytes(bytes.to_vec())) {
+        Ok(command) => {
+            let again = account_command::decode(&Payload::Bytes(account_command::encode(&command).into_bytes()));
+            assert_eq!(again.as_ref(), Ok(&command));
+        }
+        Err(malformed) => assert!(!malformed.name().is_empty() && malformed.to_string().len() < 300),
+    }
+}
+
+/// A template, as a person may have broken it: read or refused, never a panic.
+pub(crate) fn template(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = read_yaml(text);
 }
 
 /// A published outcome.

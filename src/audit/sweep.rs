@@ -40,8 +40,9 @@ pub(super) async fn sweep<S: Survey>(
         let ready = pace.ready();
         if ready > until || Instant::now() >= until {
             // What is in flight ends by the deadline too, and may know why no more has come.
-            let pages: Vec<(Segment, Result<Page<S::Mark>, StoreError>)> = in_flight.collect().await;
-            return Err(stopped(items, pages.into_iter().find_map(|(_, page)| page.err())));
+            let faults =
+                in_flight.filter_map(|(_, page): (Segment, Result<Page<S::Mark>, StoreError>)| async { page.err() });
+            return Err(stopped(items, std::pin::pin!(faults).next().await));
         }
         tokio::select! {
             // A page that has come first tells what it cost.
@@ -83,18 +84,19 @@ async fn read<S: Survey>(
     until: Instant,
 ) -> (Segment, Result<Page<S::Mark>, StoreError>) {
     let mut backoff = Backoff::new();
+    // What the store said last tells more than that time is up.
+    let mut last = StoreError::Unavailable("no answer before the deadline".into());
     loop {
-        let page = match tokio::time::timeout_at(until, ledger.page(table, segment, mark.clone())).await {
-            Ok(page) => page,
-            Err(_) => Err(StoreError::Unavailable("no answer before the deadline".into())),
-        };
-        match page {
-            Err(StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))
-                if Instant::now() < until =>
-            {
-                backoff.wait(until).await;
+        match tokio::time::timeout_at(until, ledger.page(table, segment, mark.clone())).await {
+            Ok(Err(fault @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_)))) => {
+                last = fault
             }
-            page => return (segment, page),
+            Ok(page) => return (segment, page),
+            Err(_) => return (segment, Err(last)),
         }
+        if Instant::now() >= until {
+            return (segment, Err(last));
+        }
+        backoff.wait(until).await;
     }
 }

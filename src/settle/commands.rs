@@ -13,7 +13,7 @@
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::prefetch::main_items;
+use super::prefetch::mains;
 use super::{Backoff, End};
 use crate::domain::account_command::{CommandVerdict, DecidedCommand, decide, looks_at_lanes};
 use crate::domain::{Account, AccountId, CommandRequest, Lane, LaneId, Timestamp};
@@ -43,7 +43,7 @@ pub async fn apply<L: AccountLedger>(
 ) -> Applied {
     let (ids, members) = by_account(requests);
     let mut reads = vec![AccountRead::Unread; ids.len()];
-    let mut fault = main_items(ledger, &ids, &mut reads, until, &mut backoff()).await;
+    let mut fault = mains(ledger, &ids, &mut reads, until, &mut backoff()).await;
 
     let now = &now;
     let accounts = ids.into_iter().zip(reads).zip(members).map(|((id, known), members)| {
@@ -206,7 +206,7 @@ impl<L: AccountLedger> Work<'_, L> {
         let id = std::slice::from_ref(&self.id);
         let known = std::slice::from_mut(&mut self.known);
         // Paced apart: a read that succeeds says nothing about the write that didn't.
-        let met = main_items(self.ledger, id, known, self.until, &mut self.backoff.clone()).await;
+        let met = mains(self.ledger, id, known, self.until, &mut self.backoff.clone()).await;
         self.fault = met.or(self.fault.take());
     }
 

@@ -17,13 +17,13 @@ const READS_IN_FLIGHT_MAX: usize = 16;
 
 /// Reads every account of a batch that is unread, until all are read or it is `until`.
 pub(super) async fn accounts<L: Ledger>(ledger: &L, work: &mut Work<'_>, until: Instant, backoff: &mut Backoff) {
-    let fault = main_items(ledger, work.batch.accounts(), &mut work.accounts, until, backoff).await;
+    let fault = mains(ledger, work.batch.accounts(), &mut work.accounts, until, backoff).await;
     work.fault = fault.or(work.fault.take());
 }
 
 /// Reads the main item of every account that is unread, until all are read or it is `until`. `reads` stand beside `ids`.
 /// Returns the last fault, if any.
-pub(super) async fn main_items<L: Ledger>(
+pub(super) async fn mains<L: Ledger>(
     ledger: &L,
     ids: &[AccountId],
     reads: &mut [AccountRead],
@@ -34,7 +34,7 @@ pub(super) async fn main_items<L: Ledger>(
     loop {
         let is_unread = |&ix: &AccountIx| reads[ix] == AccountRead::Unread;
         let unread: Vec<(AccountIx, &AccountId)> = (0..ids.len()).filter(is_unread).map(|ix| (ix, &ids[ix])).collect();
-        if unread.is_empty() {
+        if unread.is_empty() || Instant::now() >= until {
             return met;
         }
         let call = |ids: Vec<_>| async move { ledger.read_accounts(&ids).await };

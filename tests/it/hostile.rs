@@ -55,7 +55,7 @@ fn with(field: &str, value: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn oversized_deep_and_endless_values_are_set_aside_with_their_bytes() {
     let oversized = with("reference", &format!("\"{}\"", "x".repeat(5_000_000)));
-    let deep = with("x", &format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000)));
+    let deep = with("amount", &format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000)));
     let unclosed = "{\"x\":".repeat(1_000_000);
     let digits = with("amount", &"9".repeat(3_000_000));
     let exponent = with("amount", "1e999999999");
@@ -64,8 +64,21 @@ async fn oversized_deep_and_endless_values_are_set_aside_with_their_bytes() {
     // A reason and a detail of bounded length, whatever came.
     assert!(letters.iter().all(|letter| letter.detail.len() < 300), "{letters:.300?}");
     let reasons: Vec<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
-    assert_eq!(reasons[0], "invalid_field");
-    assert_eq!(reasons[3..], ["invalid_field", "invalid_field"]);
+    assert_eq!(reasons, ["invalid_field", "invalid_field", "not_json", "invalid_field", "invalid_field"]);
+}
+
+/// A field that nobody knows is ignored, whatever it holds: the payment is decided like any other.
+#[tokio::test(start_paused = true)]
+async fn a_deep_unknown_field_is_ignored() {
+    let deep = with("x", &format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000)));
+    let store = MemoryStore::new();
+    let mut context = Context::default();
+    context.deadline = 60_000;
+    let event = serde_json::from_str(&event(&[deep.as_bytes()], &serde_json::json!([]))).unwrap();
+    let response = PaymentProcessor::new(store.clone(), true).handle(LambdaEvent::new(event, context)).await;
+    assert_eq!(response, Ok(BatchResponse::default()));
+    assert_eq!(store.payments().await.unwrap().len(), 1);
+    assert!(store.dead_letters().await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
