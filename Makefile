@@ -24,12 +24,12 @@ bench: build lean tools-bench
 	$(GIRO) bench run
 	cargo bench --no-default-features --bench settle
 	cargo bench --no-default-features --bench allocations
-	cargo bench --bench footprint
+	cargo bench --profile dev --bench footprint
 
 # What is exact: each figure beside its goal; fails if one falls short.
 bench-check: build lean
 	$(GIRO) bench check
-	cargo bench --bench footprint
+	cargo bench --profile dev --bench footprint
 
 # Twenty thousand simulated worlds under every fault. What goes wrong is printed with the line that replays it.
 simulate: build

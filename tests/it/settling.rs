@@ -273,6 +273,22 @@ async fn an_account_that_cannot_be_read_stops_its_partition_and_no_other() {
     assert!(matches!(settled.fault, Some(StoreError::Corrupt(_))), "{:?}", settled.fault);
 }
 
+/// One id on two partitions, and its first copy stopped: what comes after the second copy waits with it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_whose_first_is_stopped_stops_its_own_partition() {
+    let store = store_of(10, Faults::default());
+    store.plant_corrupt_account(&AccountId::try_new("a3").unwrap());
+    let batch = Batch::new(vec![
+        request(0, 10, "k0", "a0", "a3", 1),
+        request(0, 11, "k1", "a1", "a2", 1),
+        request(1, 50, "k1", "a1", "a2", 1),
+        request(1, 51, "k2", "a1", "a2", 1),
+    ]);
+    let settled = settle_within(&store, &batch, 20, 1).await;
+    assert_eq!(settled.ends, [End::Unfinished, End::Unfinished, End::Unfinished, End::Unfinished]);
+    assert!(store.payments().await.unwrap().is_empty(), "k2 is not decided before k1, of the same debtor");
+}
+
 #[tokio::test(start_paused = true)]
 async fn payments_of_one_debtor_are_never_decided_out_of_order() {
     // a0 has 1,000: only in order do the first ten of 100 each settle, and all after them get declined.
