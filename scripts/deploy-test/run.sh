@@ -21,6 +21,6 @@ for architecture in arm64 x86_64; do
     done
 done
 
-cargo build --quiet --bin giro
+make --quiet build
 # The emulator runs functions on this machine.
 exec .tools/sam/bin/python scripts/deploy-test/run.py ".aws-sam/$([ "$(uname -m)" = aarch64 ] && echo arm64 || echo x86_64)"
