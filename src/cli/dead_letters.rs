@@ -1,4 +1,6 @@
-//! `giro dead-letters`: show records that were set aside.
+//! `giro dead-letters`: show records that were set aside, and publish them again.
+
+mod redrive;
 
 use std::io::Write;
 
@@ -20,6 +22,9 @@ const SHOWN_CHARACTERS_MAX: usize = 2_000;
 pub(super) enum DeadLettersCommand {
     /// Show every record that was set aside, one a line.
     List {
+        /// Only those set aside for this reason, such as not_json
+        #[arg(long)]
+        reason: Option<String>,
         /// As JSON, one object a line
         #[arg(long)]
         json: bool,
@@ -35,14 +40,16 @@ pub(super) enum DeadLettersCommand {
         #[arg(long)]
         value: bool,
     },
+    Redrive(redrive::RedriveArgs),
 }
 
 pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Result<(), Failure> {
     let ledger = engines.ledger().await?;
     match command {
-        DeadLettersCommand::List { json } => {
+        DeadLettersCommand::List { reason, json } => {
             let letters = ledger.dead_letters().await.map_err(|error| unreachable(error.into()))?;
-            for letter in &letters {
+            for letter in letters.iter().filter(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason))
+            {
                 let DeadLetter { source, reason, detail, .. } = letter;
                 match json {
                     true => say!("{}", as_json(letter)),
@@ -62,6 +69,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
                 show(&letter);
             }
         }
+        DeadLettersCommand::Redrive(args) => redrive::run(args, &ledger, engines).await?,
     }
     Ok(())
 }

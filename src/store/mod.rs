@@ -5,6 +5,7 @@
 //! - [`Survey`]: whole tables, a page at a time, for the audit beside payments in flight.
 //! - [`OpenAccounts`]: opening accounts and giving them credit lanes, past the commands.
 //! - [`AccountLedger`]: all that applying account commands needs; [`Commands`]: reading their records.
+//! - [`Redrive`]: noting that a dead letter was published again.
 //! - [`Statements`]: pages of an account's postings.
 //!
 //! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
@@ -233,6 +234,15 @@ pub trait Statements: Sync {
         lanes: CreditLanes,
         ask: &statement::Ask,
     ) -> impl Future<Output = Result<statement::Page, StoreError>> + Send;
+}
+
+/// Noting what became of dead letters.
+pub trait Redrive: Sync {
+    /// Marks a parked letter as redriven. `false` if no such letter is parked: there is none, or it was marked before.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be marked.
+    fn mark_redriven(&self, source: &Source) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// Opening accounts, and giving them credit lanes.

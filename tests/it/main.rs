@@ -24,6 +24,7 @@ mod outcome_publisher;
 mod payment_api;
 mod payment_processor;
 mod plan;
+mod redrive;
 mod scenarios;
 mod schemathesis;
 mod settling;

@@ -17,11 +17,11 @@ use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{
     AccountLedger, AccountRead, Cancelled, CancelledCommand, CommandCommit, Commands, Commit, Inspect, LaneRead,
-    Ledger, OpenAccounts, StoreError, Tables,
+    Ledger, OpenAccounts, Redrive, StoreError, Tables,
 };
 
-trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands {}
-impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands> Store for S {}
+trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive {}
+impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive> Store for S {}
 
 /// Runs each case on both stores, each time a fresh one.
 macro_rules! contract {
@@ -64,6 +64,7 @@ contract! {
     lanes_are_swept_with_a_payment
     dead_letters_keep_every_byte
     parking_again_changes_nothing
+    a_letter_is_marked_as_redriven_once
     lists_come_in_order
     the_longest_values_are_kept
     a_command_happens_whole_and_reads_back
@@ -491,6 +492,15 @@ async fn parking_again_changes_nothing(store: &impl Store) {
         .await
         .unwrap();
     assert_eq!(store.dead_letter(&source(7)).await, Ok(Some(first)));
+}
+
+async fn a_letter_is_marked_as_redriven_once(store: &impl Store) {
+    store.park(&letter(7)).await.unwrap();
+    assert_eq!(store.mark_redriven(&source(8)).await, Ok(false), "no such letter");
+    assert_eq!(store.mark_redriven(&source(7)).await, Ok(true));
+    assert_eq!(store.mark_redriven(&source(7)).await, Ok(false), "it was marked before");
+    let marked = DeadLetter { status: DeadLetterStatus::Redriven, ..letter(7) };
+    assert_eq!(store.dead_letter(&source(7)).await, Ok(Some(marked)), "and nothing else of it changed");
 }
 
 async fn lists_come_in_order(store: &impl Store) {

@@ -1,11 +1,12 @@
-//! Whole-item reads for people and the audit.
+//! Whole-item reads for people and the audit, and noting what became of dead letters.
 
 use std::collections::BTreeMap;
 
 use super::{Decode, DynamoDb, fault};
+use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::{AccountId, DeadLetter, Holding, Lane, PaymentId, Recorded, Source};
 use crate::store::items::{self, Item};
-use crate::store::{Inspect, StoreError};
+use crate::store::{Inspect, Redrive, StoreError};
 
 impl DynamoDb {
     pub(super) async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
@@ -82,5 +83,25 @@ impl Inspect for DynamoDb {
             items::dead_letter::decode(&parts).map_err(corrupt).transpose()
         };
         by_source.into_values().filter_map(letter).collect()
+    }
+}
+
+impl Redrive for DynamoDb {
+    async fn mark_redriven(&self, source: &Source) -> Result<bool, StoreError> {
+        let table = &self.tables.dead_letters;
+        let call = self.client.update_item().table_name(table).set_key(Some(items::dead_letter::key(source, 0)));
+        let call = call
+            .update_expression(items::dead_letter::MARK_REDRIVEN)
+            .condition_expression(items::dead_letter::IS_PARKED)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":parked", items::s(DeadLetterStatus::Parked.name()))
+            .expression_attribute_values(":redriven", items::s(DeadLetterStatus::Redriven.name()));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(error) if error.is_conditional_check_failed_exception() => Ok(false),
+                _ => Err(fault("UpdateItem", table, &error)),
+            },
+        }
     }
 }

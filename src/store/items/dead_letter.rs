@@ -22,6 +22,11 @@ pub const PART: &str = "part";
 /// The condition under which a part may be written: parking again changes nothing. `source` is a reserved word.
 pub const IS_NEW: &str = "attribute_not_exists(#source)";
 
+/// Marks a letter as redriven; on its first part, which describes it.
+pub const MARK_REDRIVEN: &str = "SET #status = :redriven";
+/// The condition of that: it is still parked.
+pub const IS_PARKED: &str = "#status = :parked";
+
 /// The most bytes of key, headers and value in one part: with names and the description it stays well below DynamoDB's
 /// 400 KB an item.
 pub const PART_BYTES_MAX: usize = 300 * 1024;

@@ -1,8 +1,9 @@
 //! Whole-item reads for people and the audit, and opening accounts.
 
 use super::{MemoryStore, State};
+use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, PaymentId, Recorded, Source};
-use crate::store::{Inspect, OpenAccounts, StoreError};
+use crate::store::{Inspect, OpenAccounts, Redrive, StoreError};
 
 impl State {
     fn holding(&self, account: &Account) -> Holding {
@@ -80,5 +81,14 @@ impl OpenAccounts for MemoryStore {
             state.accounts.insert(id.clone(), Ok(account.clone()));
         }
         self.lost_answer(&mut state, Some(account))
+    }
+}
+
+impl Redrive for MemoryStore {
+    async fn mark_redriven(&self, source: &Source) -> Result<bool, StoreError> {
+        let mut state = self.call().await?;
+        let parked = state.letters.get_mut(source).filter(|letter| letter.status == DeadLetterStatus::Parked);
+        let marked = parked.map(|letter| letter.status = DeadLetterStatus::Redriven).is_some();
+        self.lost_answer(&mut state, marked)
     }
 }
