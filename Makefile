@@ -1,6 +1,6 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test build bench bench-check simulate mutants lean fmt tools tools-bench lint-templates deploy-test fuzz \
+.PHONY: demo test e2e build bench bench-check simulate mutants lean fmt tools tools-bench lint-templates deploy-test fuzz \
 	supply-chain
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
@@ -17,6 +17,12 @@ build:
 # Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
 test:
 	./scripts/test.sh
+
+# Payments from HTTP and topic to their outcomes, while the publisher is killed and Kafka goes away; `make test` has a
+# short form.
+e2e: build
+	GIRO_E2E_PAYMENTS=$${GIRO_E2E_PAYMENTS:-5000} GIRO_E2E_OUTAGE_SECONDS=$${GIRO_E2E_OUTAGE_SECONDS:-20} \
+		cargo test --test it e2e:: -- --nocapture
 
 # Measures everything and writes docs/benchmarks.md: contenders on a model of DynamoDB and on the embedded engine, then
 # what a core does by criterion, then size, start-up and memory of the Lambda binary.

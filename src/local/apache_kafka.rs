@@ -26,9 +26,11 @@ const START_TIMEOUT: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub struct ApacheKafka {
     bootstrap_servers: String,
+    /// The broker's own port, and its controller's.
+    ports: (u16, u16),
     broker: Child,
     /// Data and script, for as long as the broker runs.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl ApacheKafka {
@@ -41,29 +43,9 @@ impl ApacheKafka {
         let script = folder.path().join("run.sh");
         std::fs::write(&script, SCRIPT)?;
         std::fs::write(folder.path().join("pom.xml"), POM)?;
-        let log = folder.path().join("broker.log");
-        let output = std::fs::File::create(&log)?;
-        let (port, controller) = (free_port()?, free_port()?);
-        let mut broker = Command::new("bash")
-            .arg(&script)
-            .arg("start")
-            .arg(libs()?)
-            .arg(folder.path().join("data"))
-            .args([port.to_string(), controller.to_string()])
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .context("starting Apache Kafka: is bash there?")?;
-        let bootstrap_servers = format!("127.0.0.1:{port}");
-        tokio::select! {
-            ready = tokio::time::timeout(START_TIMEOUT, answers(bootstrap_servers.clone())) => {
-                ready.with_context(|| format!("Apache Kafka did not answer in time: {}", last_words(&log)))??;
-            }
-            ended = broker.wait() => bail!("Apache Kafka ended with {}: {}", ended?, last_words(&log)),
-        }
-        Ok(Self { bootstrap_servers, broker, _folder: folder })
+        let ports = (free_port()?, free_port()?);
+        let broker = launch(folder.path(), ports).await?;
+        Ok(Self { ports, bootstrap_servers: address(ports.0), broker, folder })
     }
 
     /// Where it listens.
@@ -72,10 +54,56 @@ impl ApacheKafka {
         &self.bootstrap_servers
     }
 
+    /// Kills the broker as a crash would, by its own process id. Its data stays for [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// If it can't be killed.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.broker.kill().await.context("killing Apache Kafka")
+    }
+
+    /// Starts the broker again after it was killed, on the same port and the same data; it answers when this returns.
+    ///
+    /// # Errors
+    /// If it doesn't come up; says what it wrote last.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.broker = launch(self.folder.path(), self.ports).await?;
+        Ok(())
+    }
+
     /// Ends the broker, by its own process id.
     pub async fn stop(mut self) {
         let _ = self.broker.kill().await;
     }
+}
+
+/// Becomes a broker on what is in the folder, and waits until it answers.
+async fn launch(folder: &Path, (port, controller): (u16, u16)) -> anyhow::Result<Child> {
+    let log = folder.join("broker.log");
+    let output = std::fs::File::create(&log)?;
+    let mut broker = Command::new("bash")
+        .arg(folder.join("run.sh"))
+        .arg("start")
+        .arg(libs()?)
+        .arg(folder.join("data"))
+        .args([port.to_string(), controller.to_string()])
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .kill_on_drop(true)
+        .spawn()
+        .context("starting Apache Kafka: is bash there?")?;
+    tokio::select! {
+        ready = tokio::time::timeout(START_TIMEOUT, answers(address(port))) => {
+            ready.with_context(|| format!("Apache Kafka did not answer in time: {}", last_words(&log)))??;
+        }
+        ended = broker.wait() => bail!("Apache Kafka ended with {}: {}", ended?, last_words(&log)),
+    }
+    Ok(broker)
+}
+
+fn address(port: u16) -> String {
+    format!("127.0.0.1:{port}")
 }
 
 fn libs() -> anyhow::Result<PathBuf> {

@@ -185,6 +185,22 @@ impl Stack {
         name.and_then(|name| summaries.get(name)).cloned().unwrap_or_default()
     }
 
+    /// The ids of the processes of a binary's function that have an invocation now. None where Lambda isn't our own.
+    #[must_use]
+    pub fn busy_pids(&self, binary: &str) -> Vec<u32> {
+        let function = self.blueprint.function(binary);
+        let pids = function.zip(self.lambda.as_ref()).map(|(function, lambda)| lambda.busy_pids(&function.name));
+        pids.unwrap_or_default()
+    }
+
+    /// Takes Kafka away for a while; it answers again, with all that it had, when this returns.
+    ///
+    /// # Errors
+    /// If Kafka isn't ours to stop, or doesn't come back.
+    pub async fn interrupt_kafka(&mut self, outage: Duration) -> anyhow::Result<()> {
+        self.kafka.interrupt(outage).await
+    }
+
     /// Whether a part has given up; stopping says why.
     #[must_use]
     pub fn gave_up(&self) -> bool {

@@ -16,6 +16,7 @@ mod auditing;
 mod cargo_lambda;
 mod cli;
 mod deployment;
+mod e2e;
 mod fuzz;
 mod hostile;
 mod lanes;

@@ -28,11 +28,11 @@ fn options(kafka: KafkaEngine) -> StackOptions {
     }
 }
 
-async fn ledger(stack: &Stack) -> DynamoDb {
+pub(super) async fn ledger(stack: &Stack) -> DynamoDb {
     DynamoDb::new(giro::local::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await.unwrap(), Tables::default())
 }
 
-async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {
+pub(super) async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {
     let account = Account {
         id: AccountId::try_new(id).unwrap(),
         currency: Currency::try_new("EUR").unwrap(),
@@ -94,7 +94,7 @@ async fn settles(kafka: KafkaEngine) {
     stack.stop().await.unwrap();
 }
 
-fn payment(id: &str, debtor: &str, creditor: &str, amount: u64) -> String {
+pub(super) fn payment(id: &str, debtor: &str, creditor: &str, amount: u64) -> String {
     format!(
         r#"{{"payment_id":"{id}","debtor_account":"{debtor}","creditor_account":"{creditor}","amount":{amount},"currency":"EUR"}}"#
     )
@@ -201,12 +201,17 @@ async fn what_fails_too_often_ends_on_the_topic_for_failures() {
 }
 
 /// One request and its answer's status, headers and body.
-async fn http(endpoint: &str, request: &str, body: &str) -> (u16, String, String) {
+pub(super) async fn http(endpoint: &str, request: &str, body: &str) -> (u16, String, String) {
+    http_with(endpoint, request, "", body).await
+}
+
+/// The same, with more headers, each a line that ends with CRLF.
+pub(super) async fn http_with(endpoint: &str, request: &str, headers: &str, body: &str) -> (u16, String, String) {
     let address = endpoint.strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let length = body.len();
     let head = format!(
-        "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n"
     );
     // The server may answer, and close, before it has read all of a body that is too long.
     let _ = stream.write_all(head.as_bytes()).await;
@@ -301,7 +306,7 @@ async fn a_function_that_is_not_built_is_left_out_or_refused() {
     assert_eq!(unknown, "the template has no function x");
 }
 
-fn missing_for_apache_kafka() -> Option<&'static str> {
+pub(super) fn missing_for_apache_kafka() -> Option<&'static str> {
     ["java", "mvn"].into_iter().find(|program| {
         let found = std::process::Command::new(program).arg("-version").output();
         !found.is_ok_and(|output| output.status.success())

@@ -1,5 +1,6 @@
 //! One function: its idle workers, how many may run at once, and how long an invocation may take.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +19,17 @@ pub(super) struct Pool {
     log: LogSink,
     slots: Semaphore,
     idle: Mutex<Vec<Worker>>,
+    /// The processes that have an invocation now.
+    busy: Mutex<BTreeSet<u32>>,
+}
+
+/// A process that has an invocation, for as long as this lives: an invocation may be dropped half-way.
+struct Busy<'a>(&'a Pool, u32);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
 }
 
 impl std::fmt::Debug for Pool {
@@ -29,7 +41,12 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     pub(super) fn new(function: Function, address: String, seats: Arc<Seats>, log: LogSink) -> Self {
         let slots = Semaphore::new(function.concurrency.max(1));
-        Self { function, address, seats, log, slots, idle: Mutex::default() }
+        Self { function, address, seats, log, slots, idle: Mutex::default(), busy: Mutex::default() }
+    }
+
+    /// The processes that have an invocation now.
+    pub(super) fn busy(&self) -> Vec<u32> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// Runs one invocation, on an idle worker or a new one.
@@ -46,6 +63,10 @@ impl Pool {
                 Err(cause) => return error("Runtime.InvalidEntrypoint", &format!("{cause:#}")),
             },
         };
+        let _busy = worker.pid().map(|pid| {
+            self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+            Busy(self, pid)
+        });
         let request_id = request_id();
         let (reply, answered) = oneshot::channel();
         let deadline_ms = now_ms().saturating_add(u64::try_from(self.function.timeout.as_millis()).unwrap_or(u64::MAX));

@@ -117,6 +117,12 @@ impl LocalLambda {
         &self.endpoint
     }
 
+    /// The ids of a function's processes that have an invocation now.
+    #[must_use]
+    pub fn busy_pids(&self, function: &str) -> Vec<u32> {
+        self.pools.get(function).map(|pool| pool.busy()).unwrap_or_default()
+    }
+
     /// Ends every worker, and stops listening.
     pub async fn stop(self) {
         for pool in self.pools.values() {

@@ -96,6 +96,11 @@ impl Worker {
         Ok(Self { id, child, outbox, seats: Arc::clone(seats), errors, last_words })
     }
 
+    /// The id of its process, until that has ended.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Hands it an invocation.
     pub(super) fn give(&self, invocation: Invocation) {
         // The receiver lives in the seat, which lives as long as this worker.

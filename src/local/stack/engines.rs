@@ -1,6 +1,9 @@
 //! The engines in the middle, started here or elsewhere.
 
 use std::path::Path;
+use std::time::Duration;
+
+use anyhow::bail;
 
 use crate::local::apache_kafka::ApacheKafka;
 use crate::local::dynamodb::EmbeddedDynamoDb;
@@ -39,6 +42,23 @@ impl RunningKafka {
             Self::Embedded(kafka) => kafka.bootstrap_servers(),
             Self::Apache(kafka) => kafka.bootstrap_servers(),
             Self::External(bootstrap_servers) => bootstrap_servers,
+        }
+    }
+
+    /// Takes it away for a while, if it is ours.
+    pub(super) async fn interrupt(&mut self, outage: Duration) -> anyhow::Result<()> {
+        match self {
+            Self::Embedded(kafka) => {
+                kafka.set_reachable(false).await?;
+                tokio::time::sleep(outage).await;
+                kafka.set_reachable(true).await
+            }
+            Self::Apache(kafka) => {
+                kafka.kill().await?;
+                tokio::time::sleep(outage).await;
+                kafka.restart().await
+            }
+            Self::External(at) => bail!("Kafka at {at} was not started here, and isn't stopped here"),
         }
     }
 
