@@ -15,7 +15,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
 
@@ -32,20 +32,14 @@ pub const COMMANDS_TOPIC: &str = "account-commands";
 /// How long a record may take to be acknowledged before its producer gives up.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// To librdkafka's mock cluster.
-const ALL_BROKERS: i32 = -1;
-
 /// How long a broker may take to tell its topics.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Asks the cluster's thread to take connections or to refuse them.
-type Order = (bool, oneshot::Sender<KafkaResult<()>>);
 
 /// A broker in this process. Stops when dropped.
 #[derive(Debug)]
 pub struct EmbeddedKafka {
     bootstrap_servers: String,
-    orders: Option<std::sync::mpsc::Sender<Order>>,
+    stop: Option<std::sync::mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -56,7 +50,7 @@ impl EmbeddedKafka {
     /// If the broker can't be made.
     pub async fn start(topics: &[NewTopic]) -> anyhow::Result<Self> {
         let topics = topics.to_vec();
-        let (orders, ordered) = std::sync::mpsc::channel::<Order>();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let (started, address) = oneshot::channel();
         // The cluster can't leave the thread that made it.
         let serve = move || {
@@ -65,19 +59,12 @@ impl EmbeddedKafka {
                 Ok(cluster)
             });
             let _ = started.send(cluster.as_ref().map(|cluster| cluster.bootstrap_servers()).map_err(Clone::clone));
-            let Ok(cluster) = cluster else { return };
             // Until the sender is dropped.
-            while let Ok((reachable, done)) = ordered.recv() {
-                let _ = done.send(if reachable {
-                    cluster.broker_up(ALL_BROKERS)
-                } else {
-                    cluster.broker_down(ALL_BROKERS)
-                });
-            }
+            let _ = stopped.recv();
         };
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(serve)?;
         let bootstrap_servers = address.await?.context("starting the embedded Kafka")?;
-        Ok(Self { bootstrap_servers, orders: Some(orders), thread: Some(thread) })
+        Ok(Self { bootstrap_servers, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens, such as `127.0.0.1:40001`.
@@ -85,22 +72,11 @@ impl EmbeddedKafka {
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
-
-    /// Makes it take connections, or end them and refuse new ones. It keeps what it has.
-    ///
-    /// # Errors
-    /// If the broker's thread is gone, or refuses.
-    pub(crate) async fn set_reachable(&self, reachable: bool) -> anyhow::Result<()> {
-        let (done, answer) = oneshot::channel();
-        let orders = self.orders.as_ref().context("the embedded Kafka has stopped")?;
-        orders.send((reachable, done)).context("the embedded Kafka has stopped")?;
-        Ok(answer.await.context("the embedded Kafka has stopped")??)
-    }
 }
 
 impl Drop for EmbeddedKafka {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
