@@ -76,7 +76,7 @@ enum Command {
     /// Create and show topics.
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
-    /// Show records that were set aside.
+    /// Show records that were set aside, and publish them again.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
     Audit(audit::AuditArgs),

@@ -160,7 +160,10 @@ impl<'b> Work<'b> {
             }
         }
         for (update, read) in cancelled.accounts {
-            self.learn_account(step.accounts[update], read);
+            let account = step.accounts[update];
+            self.learn_account(account, read);
+            // They were read before it: money that went from others onto a lane, and from it on, would count only as gone.
+            self.lanes.remove(&account);
         }
         for (update, read) in cancelled.lanes {
             self.learn_lane(step.accounts[update], &step.transaction.updates[update], read);

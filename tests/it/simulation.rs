@@ -56,6 +56,13 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
     }
 }
 
+/// A main item that a cancellation told was put beside lanes read long before it: a credit in between counted only as
+/// gone, and a debit was declined that it covered.
+#[test]
+fn lanes_are_not_older_than_their_main_item() {
+    run(1_056_096_489);
+}
+
 #[test]
 fn fresh_worlds_hold() {
     let seconds = std::env::var("GIRO_SIMULATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());

@@ -26,7 +26,7 @@ pub(super) const REDRIVEN_FROM: &str = "giro-redriven-from";
 /// new place. Redriving a payment twice settles it once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  giro dead-letters redrive payment-requests/3/42 --edit\n  giro dead-letters redrive --all --reason currency_unknown"
+    after_help = "Examples:\n  giro dead-letters redrive payment-requests/3/42 --edit\n  giro dead-letters redrive --all --reason invalid_field"
 )]
 pub(in crate::cli) struct RedriveArgs {
     /// Where they stood: topic/partition/offset
