@@ -63,6 +63,13 @@ fn lanes_are_not_older_than_their_main_item() {
     run(1_056_096_489);
 }
 
+/// What was given up and is decided all the same, by an invocation that nobody hears of, has no place in the order any
+/// more: the auditor once asked for one.
+#[test]
+fn a_record_that_was_given_up_has_no_order() {
+    run(1_246_922_306);
+}
+
 #[test]
 fn fresh_worlds_hold() {
     let seconds = std::env::var("GIRO_SIMULATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());

@@ -200,6 +200,7 @@ impl Auditor {
         let (id, source) = (payment.id.as_str(), &recorded.outcome.source);
         let place = (source.partition, source.offset);
         let known = self.records.get(&place).filter(|known| known.delivered.is_some() && &*source.topic == TOPIC);
+        let given_up = known.is_some_and(|known| known.given_up);
         let Some(asked) = known.and_then(|known| known.record.asks.clone()) else {
             return Err(format!("{id} has an outcome, and no record {place:?} that was delivered asked for it"));
         };
@@ -233,7 +234,7 @@ impl Auditor {
         let declined = recorded.outcome.verdict.err().map(crate::domain::Decline::name);
         let Asked { id, debtor, creditor, currency, .. } = asked;
         let (partition, offset) = place;
-        let what = What::Decided { id, debtor, creditor, amount, currency, declined, partition, offset };
+        let what = What::Decided { id, debtor, creditor, amount, currency, declined, partition, offset, given_up };
         self.events.push(Event { began, seen: now, what });
         Ok(())
     }

@@ -48,6 +48,9 @@ pub(super) enum What {
         declined: Option<&'static str>,
         partition: i32,
         offset: i64,
+        /// Its record had been given up when it was decided: an invocation that nobody heard of any more went on, and what
+        /// comes after the record had gone on before.
+        given_up: bool,
     },
     /// An account became this in all but its balance.
     Changed { account: String, books: Books },
@@ -174,7 +177,7 @@ impl<'e> Order<'e> {
 fn in_offset_order(first: &Event, second: &Event) -> bool {
     match (&first.what, &second.what) {
         (
-            What::Decided { debtor: debtor_1, partition: partition_1, offset: offset_1, .. },
+            What::Decided { debtor: debtor_1, partition: partition_1, offset: offset_1, given_up: false, .. },
             What::Decided { debtor: debtor_2, partition: partition_2, offset: offset_2, .. },
         ) => {
             // A record that was given up and came back later is decided when it comes back.
