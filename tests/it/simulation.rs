@@ -70,6 +70,12 @@ fn a_record_that_was_given_up_has_no_order() {
     run(1_246_922_306);
 }
 
+/// One id twice on a partition, with two bodies: the first takes it, so the second is waited for by nobody.
+#[test]
+fn an_id_that_was_asked_otherwise_before_has_no_order() {
+    run(3_380_974_805);
+}
+
 #[test]
 fn fresh_worlds_hold() {
     let seconds = std::env::var("GIRO_SIMULATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());

@@ -213,9 +213,13 @@ impl Auditor {
         if !same {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }
-        let earlier = self.records.range((place.0, i64::MIN)..place).find(|(_, known)| {
-            // An id that names another payment is never decided again: its dead letter has time.
-            let undecided = |before: &Asked| before.debtor == asked.debtor && !self.outcomes.contains_key(&before.id);
+        let earlier = self.records.range((place.0, i64::MIN)..place).find(|(at, known)| {
+            // An id that names another payment, or will, is never decided again: its dead letter has time.
+            let undecided = |before: &Asked| {
+                before.debtor == asked.debtor
+                    && !self.outcomes.contains_key(&before.id)
+                    && !self.asked_otherwise_before(**at, before)
+            };
             known.record.asks.as_ref().is_some_and(undecided) && !known.given_up
         });
         if let Some((before, _)) = earlier {
@@ -237,6 +241,13 @@ impl Auditor {
         let what = What::Decided { id, debtor, creditor, amount, currency, declined, partition, offset, given_up };
         self.events.push(Event { began, seen: now, what });
         Ok(())
+    }
+
+    /// Whether an earlier record of the partition asks for another payment under this id, and so takes it.
+    fn asked_otherwise_before(&self, place: Place, asked: &Asked) -> bool {
+        let other = |before: &Asked| before.id == asked.id && before != asked;
+        let before = self.records.range((place.0, i64::MIN)..place);
+        before.into_iter().any(|(_, known)| !known.given_up && known.record.asks.as_ref().is_some_and(other))
     }
 
     fn observe_accounts(&self, store: &MemoryStore) -> Result<(), Wrong> {
