@@ -2,7 +2,7 @@
 //!
 //! In: a record's value. Out: a command, or [`Malformed`]: which field, and what was expected of it.
 //!
-//! Fields are read by the rules of [`fields`](super::fields). A field that a command doesn't take is as good as an
+//! Fields are read by the rules of [`fields`]. A field that a command doesn't take is as good as an
 //! unknown one: `freeze` with a currency is a `freeze`.
 
 use serde::Serialize;

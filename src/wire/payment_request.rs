@@ -2,7 +2,7 @@
 //!
 //! In: a record's value. Out: a payment, or [`Malformed`]: which field, and what was expected of it.
 //!
-//! Fields are read by the rules of [`fields`](super::fields). An amount is an integer in plain digits: a float, an
+//! Fields are read by the rules of [`fields`]. An amount is an integer in plain digits: a float, an
 //! exponent, a sign or a string is malformed.
 
 use serde::Serialize;
