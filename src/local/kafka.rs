@@ -15,7 +15,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
 
@@ -35,11 +35,21 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a broker may take to tell its topics.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The embedded broker's number.
+const BROKER: i32 = 1;
+
+/// What the thread that owns the embedded broker is asked for.
+#[derive(Debug)]
+enum Wish {
+    /// Whether the broker is to be reached, and where to answer.
+    Reachable(bool, oneshot::Sender<KafkaResult<()>>),
+}
+
 /// A broker in this process. Stops when dropped.
 #[derive(Debug)]
 pub struct EmbeddedKafka {
     bootstrap_servers: String,
-    stop: Option<std::sync::mpsc::Sender<()>>,
+    wishes: Option<std::sync::mpsc::Sender<Wish>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -50,7 +60,7 @@ impl EmbeddedKafka {
     /// If the broker can't be made.
     pub async fn start(topics: &[NewTopic]) -> anyhow::Result<Self> {
         let topics = topics.to_vec();
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let (wishes, wished) = std::sync::mpsc::channel::<Wish>();
         let (started, address) = oneshot::channel();
         // The cluster can't leave the thread that made it.
         let serve = move || {
@@ -59,12 +69,16 @@ impl EmbeddedKafka {
                 Ok(cluster)
             });
             let _ = started.send(cluster.as_ref().map(|cluster| cluster.bootstrap_servers()).map_err(Clone::clone));
+            let Ok(cluster) = cluster else { return };
             // Until the sender is dropped.
-            let _ = stopped.recv();
+            for Wish::Reachable(reachable, done) in wished {
+                let change = if reachable { MockCluster::broker_up } else { MockCluster::broker_down };
+                let _ = done.send(change(&cluster, BROKER));
+            }
         };
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(serve)?;
         let bootstrap_servers = address.await?.context("starting the embedded Kafka")?;
-        Ok(Self { bootstrap_servers, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { bootstrap_servers, wishes: Some(wishes), thread: Some(thread) })
     }
 
     /// Where it listens, such as `127.0.0.1:40001`.
@@ -72,11 +86,22 @@ impl EmbeddedKafka {
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
+
+    /// Cuts every connection and takes no new one, or takes them again. It forgets nothing.
+    ///
+    /// # Errors
+    /// If the broker is gone, or refuses.
+    pub async fn set_reachable(&self, reachable: bool) -> anyhow::Result<()> {
+        let (done, answer) = oneshot::channel();
+        let wishes = self.wishes.as_ref().context("the embedded Kafka was stopped")?;
+        wishes.send(Wish::Reachable(reachable, done)).context("the embedded Kafka is gone")?;
+        Ok(answer.await.context("the embedded Kafka is gone")??)
+    }
 }
 
 impl Drop for EmbeddedKafka {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.wishes.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

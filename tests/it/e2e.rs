@@ -258,3 +258,8 @@ async fn nothing_is_missing_on_apache_kafka() {
     }
     nothing_is_missing(KafkaEngine::Apache).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_missing_on_the_embedded_broker() {
+    nothing_is_missing(KafkaEngine::Embedded).await;
+}

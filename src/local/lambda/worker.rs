@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
@@ -63,6 +63,11 @@ pub(super) struct Worker {
 /// How many of a worker's last lines on stderr are told when it ends: a panic takes two.
 const LAST_WORDS_MAX: usize = 3;
 
+/// Becomes the binary it is given, after closing all files but the three that every process has. The embedded Kafka's
+/// connections are inherited otherwise: once cut, they would stay open in the worker, and their clients wait for an
+/// answer for a minute.
+const ALONE: &str = r#"for fd in /dev/fd/*; do fd=${fd##*/}; [ "$fd" -gt 2 ] && exec {fd}>&-; done; exec "$0""#;
+
 impl Worker {
     /// Starts a process of a function's binary, whose runtime API is at `address`.
     pub(super) fn start(function: &Function, address: &str, seats: &Arc<Seats>, log: &LogSink) -> anyhow::Result<Self> {
@@ -70,7 +75,10 @@ impl Worker {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let seat = Seat { inbox: tokio::sync::Mutex::new(inbox), running: Mutex::new(None) };
         seats.seats.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(seat));
-        let mut child = Command::new(&function.binary)
+        ensure!(function.binary.is_file(), "starting {}: there is no such file", function.binary.display());
+        let mut child = Command::new("bash")
+            .args(["-c", ALONE])
+            .arg(&function.binary)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/worker/{id}"))
             .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)

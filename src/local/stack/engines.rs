@@ -48,7 +48,11 @@ impl RunningKafka {
     /// Takes it away for a while, if it is ours.
     pub(super) async fn interrupt(&mut self, outage: Duration) -> anyhow::Result<()> {
         match self {
-            Self::Embedded(_) => bail!("the embedded Kafka would forget all that it had"),
+            Self::Embedded(kafka) => {
+                kafka.set_reachable(false).await?;
+                tokio::time::sleep(outage).await;
+                kafka.set_reachable(true).await
+            }
             Self::Apache(kafka) => {
                 kafka.kill().await?;
                 tokio::time::sleep(outage).await;
