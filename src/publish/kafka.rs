@@ -31,6 +31,9 @@ use crate::domain::Header;
 
 /// How long a record waits for company. A batch is worth more than the milliseconds: the broker writes it once.
 const LINGER_MS: &str = "5";
+/// What the client itself refuses. How large a record may be is for the topic to say (`max.message.bytes`, 1 MiB unless
+/// chosen otherwise), and the client's own limit lies below that: what came from a topic must go back to it.
+const RECORD_BYTES_MAX: &str = "16777216";
 /// How long to wait before a full queue is asked again.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(10);
 
@@ -168,6 +171,7 @@ impl KafkaProducer {
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("linger.ms", LINGER_MS)
+            .set("message.max.bytes", RECORD_BYTES_MAX)
             .set("delivery.timeout.ms", delivery_timeout.as_millis().to_string())
             .set("partitioner", "murmur2_random");
         let signer = match login {

@@ -84,8 +84,13 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     open(&ledger, "bank", OverdraftLimit::Unlimited).await;
     open(&ledger, "alice", OverdraftLimit::Limited(0)).await;
     let folder = tempfile::tempdir().unwrap();
-    let (mends, leaves) = (folder.path().join("mends"), folder.path().join("leaves"));
-    for (editor, script) in [(&mends, "sed -i s/12.50/1250/ \"$1\""), (&leaves, "true")] {
+    let [mends, leaves, empties, renames] = ["mends", "leaves", "empties", "renames"].map(|it| folder.path().join(it));
+    for (editor, script) in [
+        (&mends, "sed -i s/12.50/1250/ \"$1\""),
+        (&leaves, "true"),
+        (&empties, ": >\"$1\""),
+        (&renames, "sed -i s/k1/k2/ \"$1\""),
+    ] {
         std::fs::write(editor, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(editor, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -123,6 +128,9 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
 
     // Mended: it settles, and redriving it once more settles nothing.
     check(&["dead-letters", "redrive", &second, "--edit"], &leaves, &at, 2, "the value is as it was").await;
+    check(&["dead-letters", "redrive", &second, "--edit"], &empties, &at, 2, "the value was emptied").await;
+    check(&["dead-letters", "redrive", &second, "--reason", "not_json"], &leaves, &at, 1, "not for not_json").await;
+    check(&["dead-letters", "redrive", "--reason", "invalid_feld"], &leaves, &at, 1, "there are: invalid_field").await;
     check(&["dead-letters", "redrive", &second, "--edit"], &mends, &at, 0, "redriven").await;
     check(&["dead-letters", "redrive", &second, "--edit", "--again"], &mends, &at, 0, "redriven").await;
     let acknowledged = async {
@@ -134,6 +142,23 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     assert_eq!((balance(&ledger, "alice").await, balance(&ledger, "bank").await), (1_250, -1_250));
     assert_eq!(ledger.payments().await.unwrap().len(), 1);
     check(&["dead-letters", "redrive", "--reason", "invalid_field"], &leaves, &at, 0, "nothing is parked").await;
+
+    // An id that another payment has: it is parked again as it came, and settles under an id of its own.
+    let reuses = br#"{"payment_id":"k1","debtor_account":"bank","creditor_account":"alice","amount":9,"currency":"EUR"}"#;
+    producer.send(REQUESTS_TOPIC, None, Some(reuses), &[]).await.unwrap().placed().await.unwrap();
+    let sixth = letters(&ledger, 5).await.remove(4);
+    assert_eq!((sixth.source.clone(), sixth.reason.as_str()), (source(6), "payment_id_reused"));
+    check(&["dead-letters", "redrive", &source(6).to_string()], &leaves, &at, 0, "redriven").await;
+    let again = letters(&ledger, 6).await.remove(5);
+    assert_eq!((again.reason.as_str(), again.value.as_deref()), ("payment_id_reused", Some(&reuses[..])));
+    check(&["dead-letters", "redrive", &again.source.to_string(), "--edit"], &renames, &at, 0, "redriven").await;
+    let settled = async {
+        while ledger.payments().await.unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), settled).await.expect("the payment settles under its new id");
+    assert_eq!((balance(&ledger, "alice").await, balance(&ledger, "bank").await), (1_259, -1_259));
     check(&["dead-letters", "redrive", "nowhere/0/0"], &leaves, &at, 1, "no dead letter nowhere/0/0").await;
     stack.stop().await.unwrap();
 }

@@ -4,6 +4,7 @@
 //! more that names where it stood first. It is marked only once the broker has acknowledged it: stopped in between, it
 //! stays parked, and publishing it again is safe, because a payment is settled once whatever is delivered again.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::Context;
@@ -56,8 +57,12 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
         let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await;
         let placed = sending.map_err(|error| unreachable(error.into()))?.placed().await;
         let placed = placed.map_err(|error| unreachable(error.into()))?;
-        ledger.mark_redriven(&letter.source).await.map_err(|error| unreachable(error.into()))?;
-        say!("redriven {} to {topic}/{}/{}", letter.source, placed.partition, placed.offset);
+        let marked = ledger.mark_redriven(&letter.source).await.map_err(|error| unreachable(error.into()))?;
+        let twice = match marked || letter.status == DeadLetterStatus::Redriven {
+            true => "",
+            false => ", as somebody else did meanwhile; a payment is settled once",
+        };
+        say!("redriven {} to {topic}/{}/{}{twice}", letter.source, placed.partition, placed.offset);
     }
     if letters.is_empty() {
         say!("nothing is parked");
@@ -70,6 +75,14 @@ async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>
     let mut letters = Vec::new();
     if args.sources.is_empty() {
         letters = ledger.dead_letters().await.map_err(|error| unreachable(error.into()))?;
+        if let Some(reason) = &args.reason {
+            let reasons: BTreeSet<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
+            if !reasons.contains(reason.as_str()) {
+                let reasons = Vec::from_iter(reasons).join(", ");
+                return Err(Failure::no(format!("--reason: no dead letter has {reason}; there are: {reasons}")));
+            }
+            letters.retain(|letter| *reason == letter.reason);
+        }
         letters.retain(|letter| args.again || letter.status == DeadLetterStatus::Parked);
     }
     for source in &args.sources {
@@ -78,9 +91,11 @@ async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>
         if letter.status == DeadLetterStatus::Redriven && !args.again {
             return Err(Failure::no(format!("{source} was redriven before; --again redrives it once more")));
         }
+        if let Some(reason) = args.reason.as_ref().filter(|reason| **reason != letter.reason) {
+            return Err(Failure::no(format!("{source} was set aside for {}, not for {reason}", letter.reason)));
+        }
         letters.push(letter);
     }
-    letters.retain(|letter| args.reason.as_ref().is_none_or(|reason| *reason == letter.reason));
     Ok(letters)
 }
 
@@ -106,10 +121,15 @@ fn edited(letter: &DeadLetter) -> Result<Vec<u8>, Failure> {
     if !status.context("starting the editor")?.success() {
         return Err(Failure::input(format!("{}: the editor gave up, and nothing was published", letter.source)));
     }
-    let after = std::fs::read(&file).context("reading the edited value")?;
-    let after = after.trim_ascii_end().to_vec();
-    if after.is_empty() || after == before.trim_ascii_end() {
-        return Err(Failure::input(format!("{}: the value is as it was, and nothing was published", letter.source)));
+    let mut after = std::fs::read(&file).context("reading the edited value")?;
+    // Editors end a file's last line, whether it was ended before or not.
+    if !before.ends_with(b"\n") && after.ends_with(b"\n") {
+        after.pop();
     }
-    Ok(after)
+    let why = match () {
+        () if after.is_empty() => "the value was emptied",
+        () if after == before => "the value is as it was",
+        () => return Ok(after),
+    };
+    Err(Failure::input(format!("{}: {why}, and nothing was published", letter.source)))
 }
