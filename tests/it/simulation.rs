@@ -74,6 +74,13 @@ fn lanes_are_not_older_than_their_main_item() {
     run(1_056_096_489);
 }
 
+/// A debit and a decline after it, of an account with lanes: between reading the lanes and the debit a credit came onto
+/// one, somebody saw it, and the decline stood on a state that never was.
+#[test]
+fn a_decline_rests_on_a_state_that_was() {
+    run(1_795_613_906_040);
+}
+
 /// What was given up and is decided all the same, by an invocation that nobody hears of, has no place in the order any
 /// more: the auditor once asked for one.
 #[test]
