@@ -189,33 +189,38 @@ async fn lanes_and_main_item_are_of_one_moment() {
     .await;
 }
 
-/// Fifty payments of `a` that fill a transaction, so that what follows stands in the next.
-fn filling() -> (Vec<(String, i64)>, Vec<(&'static str, String, u64)>) {
-    let creditors = (0..49).map(|ix| (format!("c{ix}"), 0)).collect();
-    (creditors, (0..50).map(|ix| ("a", format!("c{}", ix % 49), 1)).collect())
+/// Fifty payments of `a` that fill a transaction, so that what follows stands in the next, before `payments`; with the
+/// accounts of both, beside `opened`.
+async fn check_after_a_full_transaction(
+    opened: &[(&str, i64)],
+    payments: &[(&str, &str, u64)],
+    meddling: &[Meddling],
+    expected: impl Fn(usize) -> End,
+) {
+    let creditors: Vec<String> = (0..49).map(|ix| format!("c{ix}")).collect();
+    let opened = creditors.iter().map(|id| (id.as_str(), 0)).chain(opened.iter().copied()).collect::<Vec<_>>();
+    let filling = (0..50).map(|ix| ("a", creditors[ix % 49].as_str(), 1));
+    let payments = filling.chain(payments.iter().copied()).collect::<Vec<_>>();
+    check(&opened, &payments, meddling, |ix| ix.checked_sub(50).map_or(SETTLED, &expected)).await;
 }
 
 /// A decline that waits for the transaction before it: money that came before that one is there when it is decided.
 #[tokio::test(start_paused = true)]
 async fn a_decline_in_the_next_transaction_sees_what_came_before_the_first() {
-    let (creditors, filling) = filling();
-    let mut opened: Vec<(&str, i64)> = creditors.iter().map(|(id, balance)| (id.as_str(), *balance)).collect();
-    opened.extend([("a", 50), ("x", 0)]);
-    let mut payments: Vec<(&str, &str, u64)> = filling.iter().map(|(a, c, amount)| (*a, c.as_str(), *amount)).collect();
-    payments.push(("a", "x", 40));
-    check(&opened, &payments, &[(Call::Commit, 1, &[("a", 50)])], |_| SETTLED).await;
-    check(&opened, &payments, &[], |ix| if ix < 50 { SETTLED } else { SHORT }).await;
+    let (opened, payments) = ([("a", 50), ("x", 0)], [("a", "x", 40)]);
+    check_after_a_full_transaction(&opened, &payments, &[(Call::Commit, 1, &[("a", 50)])], |_| SETTLED).await;
+    check_after_a_full_transaction(&opened, &payments, &[], |_| SHORT).await;
 }
 
 /// A debit that counted on a credit which then fails: what came before an earlier transaction of the same batch covers
 /// it, and only reading again tells.
 #[tokio::test(start_paused = true)]
 async fn a_decline_of_a_later_round_sees_what_came_before_an_earlier_one() {
-    let (creditors, filling) = filling();
-    let mut opened: Vec<(&str, i64)> = creditors.iter().map(|(id, balance)| (id.as_str(), *balance)).collect();
-    opened.extend([("a", 50), ("x", 0), ("y", 40)]);
-    let mut payments: Vec<(&str, &str, u64)> = filling.iter().map(|(a, c, amount)| (*a, c.as_str(), *amount)).collect();
-    payments.extend([("y", "a", 40), ("a", "x", 40)]);
-    let came_and_went: &[Meddling] = &[(Call::Commit, 1, &[("a", 50)]), (Call::Commit, 2, &[("y", -40)])];
-    check(&opened, &payments, came_and_went, |ix| if ix == 50 { SHORT } else { SETTLED }).await;
+    check_after_a_full_transaction(
+        &[("a", 50), ("x", 0), ("y", 40)],
+        &[("y", "a", 40), ("a", "x", 40)],
+        &[(Call::Commit, 1, &[("a", 50)]), (Call::Commit, 2, &[("y", -40)])],
+        |ix| if ix == 0 { SHORT } else { SETTLED },
+    )
+    .await;
 }
