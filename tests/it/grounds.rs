@@ -109,7 +109,6 @@ fn request(ix: usize, debtor: &str, creditor: &str, amount: u64) -> Request {
 }
 
 /// Settles payments between accounts of these balances, of which `shop` has two lanes, while somebody meddles.
-
 async fn check(
     opened: &[(&str, i64)],
     payments: &[(&str, &str, u64)],

@@ -1,12 +1,12 @@
 //! The whole under every fault, simulated: seeds that are always the same, seeds that never are, and the proof that the
 //! auditor sees what is wrong.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use giro::simulate::{Counts, Mutant, Simulation};
 
-/// How long fresh seeds are tried: `GIRO_SIMULATE_SECONDS`, which `make test` sets.
-const FRESH_SECONDS: u64 = 0;
+/// How long fresh seeds are tried, but for `GIRO_SIMULATE_SECONDS`, which `make test` sets to two minutes.
+const FRESH_SECONDS: u64 = 20;
 /// Every mistake must be found within as many worlds.
 const MUTANT_SEEDS: u64 = 1_000;
 
@@ -16,17 +16,6 @@ fn simulation(seed: u64) -> Simulation {
 
 fn run(seed: u64) -> Counts {
     simulation(seed).run().unwrap_or_else(|violation| panic!("{violation}"))
-}
-
-/// Many more of them, of seeds that are always the same.
-#[test]
-fn ten_thousand_fixed_worlds_hold() {
-    let seeds: Vec<u64> = (1_598_259_932..1_598_269_932).collect();
-    std::thread::scope(|scope| {
-        for half in seeds.chunks(seeds.len() / 2) {
-            scope.spawn(|| half.iter().for_each(|&seed| drop(run(seed))));
-        }
-    });
 }
 
 #[test]
@@ -94,12 +83,12 @@ fn an_id_that_was_asked_otherwise_before_has_no_order() {
     run(3_380_974_805);
 }
 
+/// A world that doesn't hold prints the line that replays it: `giro simulate --seed …`.
 #[test]
 fn fresh_worlds_hold() {
     let seconds = std::env::var("GIRO_SIMULATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    let seconds = seconds.unwrap_or(FRESH_SECONDS);
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let first = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(FRESH_SECONDS));
+    let first = fastrand::u64(..u64::from(u32::MAX) << 12);
     let mut counts = Counts::default();
     let mut seed = first;
     while Instant::now() < until {
@@ -107,7 +96,6 @@ fn fresh_worlds_hold() {
         seed += 1;
     }
     println!("{} worlds from seed {first} on, {} steps", seed - first, counts.of("steps"));
-    assert!(counts.of("steps") > 0 || seconds == 0);
 }
 
 #[test]
