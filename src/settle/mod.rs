@@ -5,7 +5,7 @@
 //! | phase | where | what |
 //! |---|---|---|
 //! | prefetch | `prefetch` | reads each account that the batch names, once; lanes only where a debit needs what they hold |
-//! | decide, plan | [`crate::domain`] | pure: verdicts, then transactions |
+//! | decide, plan | [`crate::domain`] | pure: verdicts, then transactions; between them `grounds` sees to it that declines rest on one moment |
 //! | commit | `commit` | sends the transactions, those with no account in common side by side, as many as the store has time for (`bound`) |
 //! | learn | `work` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
 //! | park | [`park`] | sets dead letters aside |
@@ -23,6 +23,7 @@ mod backoff;
 mod bound;
 pub mod commands;
 mod commit;
+mod grounds;
 pub mod park;
 mod prefetch;
 mod work;
@@ -83,6 +84,7 @@ pub async fn settle<L: Ledger>(
     let mut work = Work::new(batch);
     let mut bound = Bound::new();
     let mut rounds: u32 = 0;
+    let mut read_again = false;
     loop {
         work.forget_stale();
         prefetch::accounts(ledger, &mut work, until, &mut backoff).await;
@@ -97,6 +99,16 @@ pub async fn settle<L: Ledger>(
             prefetch::lanes(ledger, &mut work, &decisions.unread, until, &mut backoff).await;
             continue;
         }
+        let doubts = grounds::doubts(&work, &pending, &decisions);
+        if !doubts.is_empty() {
+            if doubts.read_again() && std::mem::replace(&mut read_again, true) {
+                // Somebody else is at work on it all the time.
+                backoff.wait(until).await;
+            }
+            doubts.note(&mut work);
+            continue;
+        }
+        read_again = false;
         rounds = rounds.saturating_add(1);
         let steps = plan(batch, &pending, &decisions, snapshot, now(), &work.limits);
         let progress = commit::commit(ledger, &steps, until, &mut bound, &mut work).await;

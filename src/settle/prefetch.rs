@@ -54,8 +54,7 @@ pub(super) async fn mains<L: Ledger>(
     }
 }
 
-/// Reads every lane of these accounts that is not known yet, until all are read or it is `until`; then their main items
-/// are to be read again, because a sweep may have come between.
+/// Reads every lane of these accounts, until all are read or it is `until`; then their main items are to be read again.
 pub(super) async fn lanes<L: Ledger>(
     ledger: &L,
     work: &mut Work<'_>,
@@ -63,6 +62,7 @@ pub(super) async fn lanes<L: Ledger>(
     until: Instant,
     backoff: &mut Backoff,
 ) {
+    accounts.iter().for_each(|&account| work.begin_lanes(account));
     loop {
         let unread: Vec<(AccountIx, LaneId)> = accounts.iter().flat_map(|&account| unknown(work, account)).collect();
         if unread.is_empty() {
@@ -81,11 +81,7 @@ pub(super) async fn lanes<L: Ledger>(
             break;
         }
     }
-    for &account in accounts {
-        if matches!(work.accounts[account], AccountRead::Found(_)) {
-            work.accounts[account] = AccountRead::Unread;
-        }
-    }
+    accounts.iter().for_each(|&account| work.end_lanes(account));
 }
 
 /// The lanes of an account that are not known yet; none if the account can't be used.

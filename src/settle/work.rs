@@ -36,6 +36,12 @@ pub(super) struct Work<'b> {
     pub(super) conflicts: u64,
     /// The accounts that others held in this round.
     contended: BTreeSet<AccountIx>,
+    /// Accounts whose main item steps of ours have changed since it was read.
+    pub(super) moved: BTreeSet<AccountIx>,
+    /// By account: the version of its main item before its lanes were read.
+    pub(super) lanes_since: HashMap<AccountIx, u64>,
+    /// Requests that wait for the end of this round, and with each what comes after it on its partition.
+    pub(super) held: BTreeSet<RequestIx>,
 }
 
 impl<'b> Work<'b> {
@@ -52,13 +58,17 @@ impl<'b> Work<'b> {
             fault: None,
             conflicts: 0,
             contended: BTreeSet::new(),
+            moved: BTreeSet::new(),
+            lanes_since: HashMap::new(),
+            held: BTreeSet::new(),
         }
     }
 
     /// The requests still to be committed, in order.
     ///
     /// Of a payment id that the batch holds several times only the first is sent; the others follow its end. A request
-    /// that rests on something unread or unreadable stops its partition: it and all after it wait.
+    /// that rests on something unread or unreadable stops its partition: it and all after it wait. So does one that is
+    /// held for this round.
     pub(super) fn pending(&self) -> Vec<RequestIx> {
         let mut stopped: HashSet<(&str, i32)> = HashSet::new();
         let mut pending = Vec::new();
@@ -75,7 +85,7 @@ impl<'b> Work<'b> {
                 }
                 continue;
             }
-            if self.unreadable.contains(&ix) || !self.readable(ix) {
+            if self.unreadable.contains(&ix) || self.held.contains(&ix) || !self.readable(ix) {
                 stopped.insert(partition);
             }
             if stopped.is_empty() || !stopped.contains(&partition) {
@@ -99,6 +109,7 @@ impl<'b> Work<'b> {
         let rested_on: BTreeSet<AccountIx> = (0..self.found.len()).filter(left).flat_map(parties).collect();
         for &account in stale.intersection(&rested_on) {
             self.accounts[account] = AccountRead::Unread;
+            self.moved.remove(&account);
             self.lanes.remove(&account);
         }
     }
@@ -129,6 +140,7 @@ impl<'b> Work<'b> {
                     if let AccountRead::Found(known) = &mut self.accounts[account] {
                         known.balance = moved(known.balance, update.net);
                         known.version = known.version.saturating_add(1);
+                        self.moved.insert(account);
                     }
                 }
                 Some(lane) => {
@@ -195,8 +207,9 @@ impl<'b> Work<'b> {
         self.fault = Some(error);
     }
 
-    /// A round is over: what others held in it is planned apart from now on.
+    /// A round is over: what others held in it is planned apart from now on, and nothing is held any more.
     pub(super) fn end_round(&mut self) {
+        self.held.clear();
         for account in std::mem::take(&mut self.contended) {
             self.limits.contend(account);
         }
@@ -207,6 +220,7 @@ impl<'b> Work<'b> {
         if let AccountRead::Corrupt(expected) = &read {
             self.fault = Some(StoreError::Corrupt(expected.clone()));
         }
+        self.moved.remove(&account);
         self.accounts[account] = read;
     }
 
@@ -248,11 +262,30 @@ impl<'b> Work<'b> {
     }
 
     /// What is known of an account may be no longer so: its main item is read again, and before it its lanes.
-    fn forget(&mut self, account: AccountIx) {
+    pub(super) fn forget(&mut self, account: AccountIx) {
+        self.forget_main(account);
+        self.lanes.remove(&account);
+    }
+
+    /// Has an account's main item read again.
+    fn forget_main(&mut self, account: AccountIx) {
         if matches!(self.accounts[account], AccountRead::Found(_)) {
             self.accounts[account] = AccountRead::Unread;
         }
+        self.moved.remove(&account);
+    }
+
+    /// The lanes of an account are read now, all of them: what its main item is until then is noted.
+    pub(super) fn begin_lanes(&mut self, account: AccountIx) {
         self.lanes.remove(&account);
+        if let AccountRead::Found(main) = &self.accounts[account] {
+            self.lanes_since.insert(account, main.version);
+        }
+    }
+
+    /// The lanes of an account were read: its main item is read again, because a sweep may have come between.
+    pub(super) fn end_lanes(&mut self, account: AccountIx) {
+        self.forget_main(account);
     }
 
     /// The end of every request.

@@ -37,6 +37,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use mutant::Mutant;
+use tracing::subscriber::{NoSubscriber, with_default};
+
 use tape::Tape;
 use world::World;
 
@@ -140,7 +142,10 @@ impl Simulation {
         // The handler's backoff draws from this thread's generator: with it the jitter too is the seed's.
         fastrand::seed(self.seed);
         match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
-            Ok(runtime) => runtime.block_on(World::new(tape, self.mutant, recording).run(self.steps)),
+            // What the handlers log of a world that isn't there is nobody's.
+            Ok(runtime) => with_default(NoSubscriber::default(), || {
+                runtime.block_on(World::new(tape, self.mutant, recording).run(self.steps))
+            }),
             Err(error) => failed(error),
         }
     }

@@ -18,6 +18,7 @@ mod cli;
 mod deployment;
 mod e2e;
 mod fuzz;
+mod grounds;
 mod hostile;
 mod lanes;
 mod model;

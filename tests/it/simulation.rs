@@ -1,12 +1,12 @@
 //! The whole under every fault, simulated: seeds that are always the same, seeds that never are, and the proof that the
 //! auditor sees what is wrong.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use giro::simulate::{Counts, Mutant, Simulation};
 
-/// How long fresh seeds are tried: `GIRO_SIMULATE_SECONDS`, which `make test` sets.
-const FRESH_SECONDS: u64 = 0;
+/// How long fresh seeds are tried, but for `GIRO_SIMULATE_SECONDS`, which `make test` sets to two minutes.
+const FRESH_SECONDS: u64 = 20;
 /// Every mistake must be found within as many worlds.
 const MUTANT_SEEDS: u64 = 1_000;
 
@@ -16,17 +16,6 @@ fn simulation(seed: u64) -> Simulation {
 
 fn run(seed: u64) -> Counts {
     simulation(seed).run().unwrap_or_else(|violation| panic!("{violation}"))
-}
-
-/// Many more of them, of seeds that are always the same.
-#[test]
-fn ten_thousand_fixed_worlds_hold() {
-    let seeds: Vec<u64> = (1_598_259_932..1_598_269_932).collect();
-    std::thread::scope(|scope| {
-        for half in seeds.chunks(seeds.len() / 2) {
-            scope.spawn(|| half.iter().for_each(|&seed| drop(run(seed))));
-        }
-    });
 }
 
 #[test]
@@ -74,6 +63,13 @@ fn lanes_are_not_older_than_their_main_item() {
     run(1_056_096_489);
 }
 
+/// A debit and a decline after it, of an account with lanes: between reading the lanes and the debit a credit came onto
+/// one, somebody saw it, and the decline stood on a state that never was.
+#[test]
+fn a_decline_rests_on_a_state_that_was() {
+    run(1_795_613_906_040);
+}
+
 /// What was given up and is decided all the same, by an invocation that nobody hears of, has no place in the order any
 /// more: the auditor once asked for one.
 #[test]
@@ -87,12 +83,12 @@ fn an_id_that_was_asked_otherwise_before_has_no_order() {
     run(3_380_974_805);
 }
 
+/// A world that doesn't hold prints the line that replays it: `giro simulate --seed …`.
 #[test]
 fn fresh_worlds_hold() {
     let seconds = std::env::var("GIRO_SIMULATE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    let seconds = seconds.unwrap_or(FRESH_SECONDS);
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let first = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(FRESH_SECONDS));
+    let first = fastrand::u64(..u64::from(u32::MAX) << 12);
     let mut counts = Counts::default();
     let mut seed = first;
     while Instant::now() < until {
@@ -100,7 +96,6 @@ fn fresh_worlds_hold() {
         seed += 1;
     }
     println!("{} worlds from seed {first} on, {} steps", seed - first, counts.of("steps"));
-    assert!(counts.of("steps") > 0 || seconds == 0);
 }
 
 #[test]

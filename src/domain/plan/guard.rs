@@ -10,21 +10,39 @@
 //! | money moves | open, and of the payment's currency |
 //! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs |
 //! | it is credited | balance low enough for the highest prefix to be held |
-//! | a decline rests on its balance | exactly the version decided on |
+//! | a decline of this transaction, or of a later one before the next change, rests on its balance | exactly the version decided on |
 //!
 //! | the verdicts | condition on the lane |
 //! |---|---|
 //! | it is credited | open, of the payment's currency, not full; nothing was read of it |
 //! | it is swept | open, and holds at least what was known of it: what came since stays there |
 //!
-//! An account that this transaction doesn't change gets no condition: a decline that rests on it holds as of the read,
-//! and the read came after the request. Nor do lanes that a decline rests on: they were read before their main item, and
-//! only a sweep makes them less, which changes the main item too.
+//! An account that no transaction of the plan changes gets no condition: a decline that rests on it holds as of the read,
+//! and the read came after the request. Nor do lanes that a decline rests on, which therefore must not follow a debit of
+//! the same plan: settling sees to that.
 
+use std::collections::HashSet;
+
+use super::group::Group;
 use super::lanes::Turns;
 use super::{AccountIx, AccountUpdate, Batch, Entry, LaneIx, Timestamp, Touch, Transaction};
 use crate::domain::lane::LANE_BALANCE_FULL;
 use crate::domain::{Account, Balance};
+
+/// By group: the accounts that it changes and on whose balance a decline rests, its own or one of a later group before
+/// the next that changes the account. What is pinned there pins what comes before, because versions count.
+pub(super) fn pinned(groups: &[Group], touches: &[Touch<'_>]) -> Vec<Vec<AccountIx>> {
+    let mut rested_on: HashSet<AccountIx> = HashSet::new();
+    let mut pinned = vec![Vec::new(); groups.len()];
+    for (group, pinned) in groups.iter().zip(&mut pinned).rev() {
+        let members = group.members.iter().map(|&member| &touches[member]);
+        rested_on.extend(members.clone().flat_map(Touch::rests_on));
+        if !rested_on.is_empty() {
+            pinned.extend(members.flat_map(Touch::changes).filter(|account| rested_on.remove(account)));
+        }
+    }
+    pinned
+}
 
 /// Builds the transactions of one plan, in their order.
 pub(super) struct Guard<'a, 's> {
@@ -73,11 +91,12 @@ impl<'a, 's> Guard<'a, 's> {
         }
     }
 
-    /// The transaction of one group, and the accounts behind its updates. `lanes` are those that it credits, one an
-    /// account.
+    /// The transaction of one group, and the accounts behind its updates. `pinned` are the accounts whose main items it
+    /// changes and declines rest on; `lanes` are those that it credits, one an account.
     pub(super) fn transaction<'t>(
         &mut self,
-        members: impl Iterator<Item = &'t Touch<'t>> + Clone,
+        members: impl Iterator<Item = &'t Touch<'t>>,
+        pinned: &[AccountIx],
         lanes: &[LaneIx],
         turns: &mut Turns<'_, '_>,
         decided_at: Timestamp,
@@ -85,7 +104,7 @@ impl<'a, 's> Guard<'a, 's> {
         let lane_of = |account: AccountIx| lanes.iter().find(|(of, _)| *of == account).map(|&(_, lane)| lane);
         let mut movements: Vec<Movement> = Vec::new();
         let mut entries = Vec::new();
-        for touch in members.clone() {
+        for touch in members {
             for sweep in touch.sweeps {
                 let amount = i128::from(sweep.amount.minor_units());
                 self.movement(&mut movements, sweep.account, Some(sweep.lane)).debit(amount);
@@ -101,8 +120,7 @@ impl<'a, 's> Guard<'a, 's> {
             let creditor_lane = lane_of(touch.creditor).or_else(|| turns.statement(touch.creditor));
             entries.push(Entry { request, verdict: touch.verdict, creditor_lane });
         }
-        // Only now is it known which accounts the transaction changes: a decline may come before the change.
-        for account in members.flat_map(Touch::rests_on) {
+        for &account in pinned {
             if let Some(slot) = self.slots[account] {
                 movements[slot].exact = true;
             }

@@ -79,7 +79,8 @@ pub struct AccountUpdate {
     pub balance_min: Option<i128>,
     /// Condition: the balance before is at most this, so that no prefix of the credits passes what a balance can hold.
     pub balance_max: Option<i128>,
-    /// Condition: the version is exactly this; where a decline rests on the balance that this update changes.
+    /// Condition: the version is exactly this; where a decline of this transaction, or of one that waits for it, rests on
+    /// the balance that this update changes.
     pub version: Option<u64>,
 }
 
@@ -112,12 +113,13 @@ pub fn plan<'a>(
 ) -> Vec<Step<'a>> {
     let touches = touch::touches(batch, requests, decisions, snapshot.accounts, limits.items_max());
     let groups = group::group(&touches, snapshot.accounts.len(), limits);
+    let pinned = guard::pinned(&groups, &touches);
 
     let mut turns = lanes::Turns::new(batch, snapshot);
     let mut guard = guard::Guard::new(batch, snapshot.accounts);
     let mut last_steps = chain::LastSteps::new(snapshot.accounts.len());
     let mut steps = Vec::with_capacity(groups.len());
-    for (step, group) in groups.into_iter().enumerate() {
+    for (step, (group, pinned)) in groups.into_iter().zip(pinned).enumerate() {
         let members = group.members.iter().map(|&member| &touches[member]);
         let lanes: Vec<LaneIx> = group.laned.iter().map(|&account| (account, turns.next(account))).collect();
         let swept = members.clone().flat_map(|touch| touch.sweeps);
@@ -127,7 +129,7 @@ pub fn plan<'a>(
             lanes.iter().copied().chain(swept.map(|sweep| (sweep.account, sweep.lane))),
         );
         let requests = members.clone().filter_map(|touch| touch.request).collect();
-        let (transaction, accounts) = guard.transaction(members, &lanes, &mut turns, decided_at);
+        let (transaction, accounts) = guard.transaction(members, &pinned, &lanes, &mut turns, decided_at);
         steps.push(Step { transaction, requests, accounts, after });
     }
     steps

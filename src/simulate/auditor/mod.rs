@@ -40,7 +40,7 @@ pub(super) type Wrong = String;
 #[derive(Debug)]
 struct Known {
     record: Record,
-    delivered: Option<u64>,
+    delivered: bool,
     acknowledged: bool,
     /// It went to the on-failure destination.
     given_up: bool,
@@ -54,8 +54,6 @@ pub(super) struct Auditor {
     /// Accounts whose item can't be read just now.
     unreadable: BTreeSet<String>,
     records: BTreeMap<Place, Known>,
-    /// When a payment was first delivered, by id and body.
-    asked: Vec<(Asked, u64)>,
     outcomes: BTreeMap<String, Recorded>,
     letters: BTreeMap<Place, DeadLetter>,
     published: BTreeSet<String>,
@@ -70,7 +68,6 @@ impl Auditor {
             opening,
             unreadable: BTreeSet::new(),
             records: BTreeMap::new(),
-            asked: Vec::new(),
             outcomes: BTreeMap::new(),
             letters: BTreeMap::new(),
             published: BTreeSet::new(),
@@ -94,18 +91,14 @@ impl Auditor {
     }
 
     pub(super) fn produced(&mut self, place: Place, record: Record) {
-        let known = Known { record, delivered: None, acknowledged: false, given_up: false };
+        let known = Known { record, delivered: false, acknowledged: false, given_up: false };
         self.records.insert(place, known);
     }
 
-    pub(super) fn delivered(&mut self, places: &[Place], now: u64) {
+    pub(super) fn delivered(&mut self, places: &[Place]) {
         for place in places {
-            let Some(known) = self.records.get_mut(place) else { continue };
-            known.delivered.get_or_insert(now);
-            if let Some(asked) = &known.record.asks
-                && !self.asked.iter().any(|(before, _)| before == asked)
-            {
-                self.asked.push((asked.clone(), now));
+            if let Some(known) = self.records.get_mut(place) {
+                known.delivered = true;
             }
         }
     }
@@ -163,15 +156,16 @@ impl Auditor {
         }
     }
 
-    /// Looks at everything in the store. Returns the payments that are new.
-    pub(super) fn observe(&mut self, store: &MemoryStore, now: u64) -> Result<Vec<String>, Wrong> {
-        let new = self.observe_payments(store, now)?;
+    /// Looks at everything in the store, after a call of an invocation that was started at `since`. Returns the payments
+    /// that are new.
+    pub(super) fn observe(&mut self, store: &MemoryStore, since: u64, now: u64) -> Result<Vec<String>, Wrong> {
+        let new = self.observe_payments(store, since, now)?;
         self.observe_accounts(store)?;
         self.observe_letters(store)?;
         Ok(new)
     }
 
-    fn observe_payments(&mut self, store: &MemoryStore, now: u64) -> Result<Vec<String>, Wrong> {
+    fn observe_payments(&mut self, store: &MemoryStore, since: u64, now: u64) -> Result<Vec<String>, Wrong> {
         let payments = read(at_once(store.payments()))?;
         let mut new = Vec::new();
         let mut kept: usize = 0;
@@ -190,16 +184,16 @@ impl Auditor {
             self.outcomes.insert(recorded.outcome.payment.id.to_string(), recorded.clone());
         }
         for recorded in &new {
-            self.new_outcome(recorded, now)?;
+            self.new_outcome(recorded, since, now)?;
         }
         Ok(new.iter().map(|recorded| recorded.outcome.payment.id.to_string()).collect())
     }
 
-    fn new_outcome(&mut self, recorded: &Recorded, now: u64) -> Result<(), Wrong> {
+    fn new_outcome(&mut self, recorded: &Recorded, since: u64, now: u64) -> Result<(), Wrong> {
         let payment = &recorded.outcome.payment;
         let (id, source) = (payment.id.as_str(), &recorded.outcome.source);
         let place = (source.partition, source.offset);
-        let known = self.records.get(&place).filter(|known| known.delivered.is_some() && &*source.topic == TOPIC);
+        let known = self.records.get(&place).filter(|known| known.delivered && &*source.topic == TOPIC);
         let given_up = known.is_some_and(|known| known.given_up);
         let Some(asked) = known.and_then(|known| known.record.asks.clone()) else {
             return Err(format!("{id} has an outcome, and no record {place:?} that was delivered asked for it"));
@@ -234,12 +228,11 @@ impl Auditor {
                 books.balance = books.balance.saturating_add(net);
             }
         }
-        let began = self.asked.iter().find(|(before, _)| *before == asked).map_or(now, |(_, at)| *at);
         let declined = recorded.outcome.verdict.err().map(crate::domain::Decline::name);
         let Asked { id, debtor, creditor, currency, .. } = asked;
         let (partition, offset) = place;
         let what = What::Decided { id, debtor, creditor, amount, currency, declined, partition, offset, given_up };
-        self.events.push(Event { began, seen: now, what });
+        self.events.push(Event { began: since, seen: now, what });
         Ok(())
     }
 
@@ -291,7 +284,7 @@ impl Auditor {
     }
 
     fn new_letter(&self, place: Place, letter: &DeadLetter) -> Result<(), Wrong> {
-        let Some(known) = self.records.get(&place).filter(|known| known.delivered.is_some()) else {
+        let Some(known) = self.records.get(&place).filter(|known| known.delivered) else {
             return Err(format!("there is a dead letter {place:?}, and no such record was delivered"));
         };
         let headers: Vec<(&str, Option<&[u8]>)> =

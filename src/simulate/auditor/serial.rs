@@ -6,16 +6,20 @@
 //!
 //! | what happened | began | was seen |
 //! |---|---|---|
-//! | a payment was decided | when its record was first delivered | when its outcome appeared in the store |
+//! | a payment was decided | when its record was delivered to the invocation that decided it | when its outcome appeared in the store |
 //! | an account changed | at that moment | at that moment |
 //!
-//! A decline must name the first reason that holds. Only where one of its two accounts was changed while it was being
-//! decided may it name another that holds: the two are then known from two moments, and a decline, which moves nothing,
-//! carries no condition that would make them one.
+//! What is not asked, and why it is no violation, is said in `docs/reliability.md`:
 //!
-//! Payments of one debtor on one partition also keep their offset order, but for such declines. The state after a set of events doesn't depend
-//! on their order (a balance is a sum; account changes are ordered), so a set that led nowhere is never tried again. Where
-//! nothing was under way the history falls into parts that are searched apart.
+//! | a decline | need not |
+//! |---|---|
+//! | of which an account was opened, frozen, unfrozen, closed or re-limited while it was being decided | name the first reason that holds, only one that does; keep the order of its debtor's payments |
+//! | for insufficient funds | look at the creditor's room in the same moment |
+//!
+//! All other payments of one debtor on one partition keep their offset order, but for records that had been given up. The
+//! state after a set of events doesn't depend on their order (a balance is a sum; account changes are ordered), so a set
+//! that led nowhere is never tried again. Where nothing was under way the history falls into parts that are searched
+//! apart.
 //!
 //! Source: Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with Lowe's memory of dead ends.
 
@@ -27,6 +31,10 @@ use super::books::{Books, holds, rule};
 const SETS_TRIED_MAX: u32 = 200_000;
 /// The most events in a part: the bits of a set.
 const PART_MAX: usize = 128;
+
+/// The first reason that holds, and the one that a decline may name instead: each rests on the balance of another account,
+/// and the two are known from two moments.
+const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -118,7 +126,7 @@ fn name(event: &Event) -> Option<String> {
 struct Order<'e> {
     events: &'e [Event],
     /// By event: whether it may name any reason that holds.
-    any_reason: Vec<bool>,
+    loose: Vec<bool>,
     /// By event: the set of those that must come before it.
     before: Vec<u128>,
     all: u128,
@@ -141,8 +149,7 @@ impl<'e> Order<'e> {
         };
         let all = (0..events.len()).fold(0, |set, ix| set | bit(ix));
         let before = (0..events.len()).map(before).collect();
-        let any_reason = events.iter().zip(&loose).map(|(event, loose)| *loose || rests_on_balances(event)).collect();
-        Self { events, any_reason, before, all, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
+        Self { events, loose, before, all, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
     }
 
     /// Whether the events not in `done` can follow. On success the state is the one after all of them.
@@ -158,7 +165,7 @@ impl<'e> Order<'e> {
             if done & bit(ix) != 0 || self.before[ix] & !done != 0 {
                 continue;
             }
-            let Some(undo) = apply(&self.events[ix].what, self.any_reason[ix], state) else { continue };
+            let Some(undo) = apply(&self.events[ix].what, self.loose[ix], state) else { continue };
             if self.extend(state, done | bit(ix))? {
                 return Some(true);
             }
@@ -199,16 +206,8 @@ fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
     events.iter().any(changed)
 }
 
-/// Whether this is a decline that rests on two balances, which may be known from two moments.
-fn rests_on_balances(event: &Event) -> bool {
-    match &event.what {
-        What::Decided { declined, .. } => matches!(declined, Some("balance_overflow" | "insufficient_funds")),
-        What::Changed { .. } => false,
-    }
-}
-
 /// Lets an event happen, if by the rules it could happen now. Returns what it changed, as it was before.
-fn apply(what: &What, any_reason: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
+fn apply(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
     match what {
         What::Changed { account, books } => {
             let before = state.get(account).cloned();
@@ -235,7 +234,7 @@ fn apply(what: &What, any_reason: bool, state: &mut BTreeMap<String, Books>) -> 
                     Some(undo)
                 }
                 (Err(reason), Some(declined)) if reason == *declined => Some(Vec::new()),
-                (Err(_), Some(declined)) if any_reason => {
+                (Err(reason), Some(declined)) if loose || (reason, *declined) == TWO_BALANCES => {
                     holds(declined, asked, state.get(debtor), state.get(creditor)).then(Vec::new)
                 }
                 (Ok(_) | Err(_), _) => None,

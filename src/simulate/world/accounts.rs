@@ -77,7 +77,7 @@ impl World {
             self.counts.add("account changes", 1);
             self.auditor.account_changed(id, books, self.now);
         }
-        self.observe()
+        self.observe(None)
     }
 
     /// An account's item becomes one that can't be read, or is mended.

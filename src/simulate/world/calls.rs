@@ -4,7 +4,7 @@ use super::World;
 use crate::domain::Verdict;
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
-use crate::simulate::network::{Answer, Call, Parcel, execute};
+use crate::simulate::network::{Answer, Call, InvocationId, Parcel, execute};
 use crate::store::{AccountRead, Cancelled, Commit, StoreError};
 
 /// What a call meets on its way.
@@ -41,7 +41,7 @@ impl World {
         let fate = self.fate(&call);
         self.note(|| format!("invocation {invocation}: {}, {fate:?}", show(&call)));
         let refused = match fate {
-            Fate::Arrives => return self.arrive(ticket, call),
+            Fate::Arrives => return self.arrive(invocation, ticket, call),
             Fate::Lost => return self.lose(ticket, "calls lost"),
             Fate::Throttled => Answer::failed(&call, StoreError::Throttled("simulated".into())),
             Fate::Conflict => Answer::Commit(Ok(Commit::Cancelled(Cancelled {
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// The store does what it is asked.
-    fn arrive(&mut self, ticket: u64, call: Call) -> Result<(), Wrong> {
+    fn arrive(&mut self, invocation: InvocationId, ticket: u64, call: Call) -> Result<(), Wrong> {
         if self.network.under_way().into_iter().any(|(other, _, abandoned)| other == ticket && abandoned) {
             self.counts.add("calls landed after they were given up", 1);
         }
@@ -89,7 +89,7 @@ impl World {
             self.note(|| show_cancelled(cancelled));
         }
         self.network.executed(ticket, answer);
-        self.observe()?;
+        self.observe(self.delivered_at.get(&invocation).copied())?;
         // Often nothing else happens before the answer is there.
         if self.tape.below(2) == 0 { self.return_answer(ticket) } else { Ok(()) }
     }

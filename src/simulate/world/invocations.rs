@@ -57,7 +57,8 @@ impl World {
             u64::from(self.tape.between(3_000, 8_000))
         };
         self.note(|| format!("poller {poller} delivers {places:?} to invocation {id}, {deadline_ms} ms left"));
-        self.auditor.delivered(&places, self.now);
+        self.auditor.delivered(&places);
+        self.delivered_at.insert(id, self.now);
         let event = self.event(&places)?;
         let mut context = lambda_runtime::Context::default();
         context.deadline = deadline_ms;

@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::auditor::{Auditor, Wrong, answer_of};
 use super::mapping::Mapping;
 use super::mutant::Mutant;
-use super::network::Network;
+use super::network::{InvocationId, Network};
 use super::tape::Tape;
 use super::weather::Weather;
 use super::workload::{self, Clients};
@@ -66,6 +66,8 @@ pub(super) struct World {
     outbox: Outbox,
     invocations: Vec<Invocation>,
     invocations_made: u64,
+    /// When each invocation was started, also of those that are over: their calls may still be under way.
+    delivered_at: BTreeMap<InvocationId, u64>,
     /// Accounts whose item can't be read, as they were.
     spoilt: BTreeMap<String, Account>,
     mutant: Option<Mutant>,
@@ -107,6 +109,7 @@ impl World {
             outbox: Outbox::default(),
             invocations: Vec::new(),
             invocations_made: 0,
+            delivered_at: BTreeMap::new(),
             spoilt: BTreeMap::new(),
             mutant,
             steps: 0,
@@ -194,7 +197,7 @@ impl World {
         for id in self.spoilt.keys().cloned().collect::<Vec<_>>() {
             self.mend(&id);
         }
-        self.observe()
+        self.observe(None)
     }
 
     async fn happens(&mut self, happening: Happening) -> Result<(), Wrong> {
@@ -276,9 +279,9 @@ impl World {
         self.poll_all()
     }
 
-    /// The auditor looks at the store.
-    fn observe(&mut self) -> Result<(), Wrong> {
-        let new = self.auditor.observe(&self.store, self.now)?;
+    /// The auditor looks at the store, after a call of an invocation that was started at `since`, if of any.
+    fn observe(&mut self, since: Option<u64>) -> Result<(), Wrong> {
+        let new = self.auditor.observe(&self.store, since.unwrap_or(self.now), self.now)?;
         for id in &new {
             let answer = self.auditor.outcomes().get(id).map_or("", |recorded| answer_of(recorded.outcome.verdict));
             self.note(|| format!("  {id} is {answer}"));
