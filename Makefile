@@ -1,6 +1,6 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test e2e build bench bench-check simulate mutants lean fmt tools tools-bench lint-templates deploy-test fuzz \
+.PHONY: demo test e2e build bench bench-check simulate mutants load lean fmt tools tools-bench lint-templates deploy-test fuzz \
 	supply-chain
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
@@ -40,6 +40,10 @@ bench-check: build lean
 # Twenty thousand simulated worlds under every fault. What goes wrong is printed with the line that replays it.
 simulate: build
 	$(GIRO) simulate --seeds 20000 $(ARGS)
+
+# What the HTTP API takes over a second, beside what the broker acknowledges.
+load: build
+	./scripts/load-api.sh $(ARGS)
 
 # Changes the rules and the stores one place at a time, and sees whether a test notices. Hours; docs/reliability.md.
 mutants:

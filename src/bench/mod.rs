@@ -8,11 +8,13 @@
 //! | [`goals`] | the figures that are exact, beside their goals |
 //! | [`modelled`] | runs a contender on the model |
 //! | [`engine`], [`event`] | run a contender, as a process, on the embedded DynamoDB |
+//! | [`broker`] | what a broker acknowledges |
 //! | [`report`], [`plot`] | the results as Markdown and SVG |
 //!
 //! Invariants: a run on the model is the same for the same seed, to the microsecond; every run is audited before its
 //! figures are believed: each record has its end, and every balance equals its payments.
 
+pub mod broker;
 pub mod contender;
 pub mod engine;
 pub mod event;

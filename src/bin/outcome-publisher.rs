@@ -2,7 +2,7 @@
 
 use giro::config::{FromEnv, OutcomePublisherConfig};
 use giro::handlers::outcome_publisher::{DELIVERY_TIMEOUT, OutcomePublisher};
-use giro::publish::kafka::KafkaProducer;
+use giro::publish::kafka::{KafkaProducer, LINGER};
 use giro::store::items;
 use giro::telemetry;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -12,7 +12,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = OutcomePublisherConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
-    let producer = KafkaProducer::connect(&config.broker, DELIVERY_TIMEOUT).await?;
+    let producer = KafkaProducer::connect(&config.broker, LINGER, DELIVERY_TIMEOUT).await?;
     let publisher = &OutcomePublisher::new(producer, config.topic, items::payment::decode);
     run(service_fn(|event: LambdaEvent<_>| publisher.handle(event))).await
 }

@@ -1,5 +1,7 @@
 //! The Lambda function `payment-api`: takes payments over HTTP, and tells what became of them. Wires, and runs.
 
+use std::time::Duration;
+
 use giro::aws;
 use giro::config::{FromEnv, PaymentApiConfig};
 use giro::handlers::payment_api::{DELIVERY_TIMEOUT, PaymentApi};
@@ -13,7 +15,8 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = PaymentApiConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
-    let producer = KafkaProducer::connect(&config.broker, DELIVERY_TIMEOUT).await?;
+    // Nothing to wait for: an instance has one request at a time.
+    let producer = KafkaProducer::connect(&config.broker, Duration::ZERO, DELIVERY_TIMEOUT).await?;
     let store = DynamoDb::new(aws::dynamodb()?, config.tables);
     let api = &PaymentApi::new(store, producer, &config.topic);
     run(service_fn(|event: LambdaEvent<_>| api.handle(event))).await

@@ -1,13 +1,17 @@
 //! `giro bench`: measures, and writes down what it found.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use super::Failure;
+use super::engines::{EngineArgs, unreachable};
 use crate::bench::contender::Contender;
 use crate::bench::goals::{self, Figure, Size};
-use crate::bench::{engine, report};
+use crate::bench::{broker, engine, report};
+use crate::local::kafka::{self, NewTopic};
 
 /// Measure Giro beside what people build today
 ///
@@ -32,6 +36,17 @@ enum What {
         #[arg(long)]
         short: bool,
     },
+    /// What Kafka acknowledges, one record at a time from each of some producers that linger for 5 ms
+    ///
+    /// The topic `giro-bench` is created if it isn't there.
+    Broker {
+        /// How many producers, each with a connection of its own
+        #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
+        producers: u16,
+        /// For how long
+        #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        seconds: u64,
+    },
     /// One contender's work on an engine, as a process of its own
     #[command(hide = true)]
     Contend {
@@ -43,7 +58,13 @@ enum What {
     },
 }
 
-pub(super) async fn run(args: BenchArgs) -> Result<(), Failure> {
+/// The topic that measuring a broker fills.
+const TOPIC: &str = "giro-bench";
+
+pub(super) async fn run(args: BenchArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if let What::Broker { producers, seconds } = args.what {
+        return acknowledged(engines, producers, Duration::from_secs(seconds)).await;
+    }
     // Measuring brings runtimes of its own, which may not start within this one.
     let measured = tokio::task::spawn_blocking(move || match args.what {
         What::Run { docs } => tell(&report::write(&docs).map_err(Failure::No)?),
@@ -58,6 +79,8 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), Failure> {
             say!("{}", serde_json::to_string(&told).map_err(Failure::no)?);
             Ok(())
         }
+        // Answered above.
+        What::Broker { .. } => Ok(()),
     });
     measured.await.map_err(Failure::no)?
 }
@@ -71,4 +94,13 @@ fn tell(figures: &[Figure]) -> Result<(), Failure> {
         0 => Ok(()),
         missed => Err(Failure::no(format!("{missed} of {} figures fall short of their goals", figures.len()))),
     }
+}
+
+async fn acknowledged(engines: &EngineArgs, producers: u16, time: Duration) -> Result<(), Failure> {
+    let topic = NewTopic { name: TOPIC.into(), partitions: 16, replication: None, config: BTreeMap::new() };
+    kafka::create_topics(&engines.kafka_address()?, &[topic]).await.map_err(|error| unreachable(error.into()))?;
+    let producers = (0..producers).map(|_| engines.producer()).collect::<Result<Vec<_>, _>>()?;
+    let seen = broker::measure(producers, TOPIC, time).await.map_err(|error| unreachable(error.into()))?;
+    say!("{:.0} records/s acknowledged, p50 {:.1} ms, p99 {:.1} ms", seen.records_s, seen.p50_ms, seen.p99_ms);
+    Ok(())
 }

@@ -104,7 +104,7 @@ pub async fn run() -> ExitCode {
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
         Command::Simulate(args) => simulate::run(args),
-        Command::Bench(args) => bench::run(args).await,
+        Command::Bench(args) => bench::run(args, &cli.engines).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

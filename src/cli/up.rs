@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::engines::{EngineArgs, UpFile};
-use crate::local::stack::{KafkaEngine, LogLines, Stack, StackOptions};
+use crate::local::stack::{KafkaEngine, LogLines, Run, Stack, StackOptions};
 use crate::local::template::{Source, Templates};
 
 /// Run the whole stack on this machine until Ctrl-C
@@ -50,6 +50,9 @@ pub(super) struct UpArgs {
     /// Fail whole batches, as an event source mapping without ReportBatchItemFailures does
     #[arg(long, help_heading = "Instead of what the template says")]
     no_partial_batch_response: bool,
+    /// Run only this function; may stand several times
+    #[arg(long, value_name = "BINARY")]
+    only: Vec<String>,
     /// The port of the HTTP API; else a free one
     #[arg(long, value_name = "PORT")]
     http_port: Option<u16>,
@@ -96,6 +99,7 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         function_timeout: args.timeout.map(Duration::from_secs),
         partial_batch_response: args.no_partial_batch_response.then_some(false),
         http_port: args.http_port,
+        run: if args.only.is_empty() { Run::default() } else { Run::Only(args.only) },
         log: LogLines::Show,
         ..StackOptions::default()
     })

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use crate::config::{AuthConfig, FromEnv};
 use crate::publish::broker::{Auth, ScramUser};
 use crate::publish::kafka::iam::Signer;
-use crate::publish::kafka::{self, KafkaProducer, Login};
+use crate::publish::kafka::{self, KafkaProducer, LINGER, Login};
 
 /// The topic of payment requests.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
@@ -137,7 +137,7 @@ fn login() -> anyhow::Result<Login> {
 /// # Errors
 /// If the address or the login can't be used.
 pub fn producer(bootstrap_servers: &str) -> anyhow::Result<KafkaProducer> {
-    Ok(KafkaProducer::new(bootstrap_servers, login()?, DELIVERY_TIMEOUT)?)
+    Ok(KafkaProducer::new(bootstrap_servers, login()?, LINGER, DELIVERY_TIMEOUT)?)
 }
 
 /// A topic to create.

@@ -29,8 +29,9 @@ use super::{Placed, Publish, PublishError, Sending};
 use crate::aws::AwsError;
 use crate::domain::Header;
 
-/// How long a record waits for company. A batch is worth more than the milliseconds: the broker writes it once.
-const LINGER_MS: &str = "5";
+/// How long a record waits for company, where records come many at a time: a batch of them is worth more than the
+/// milliseconds, because the broker writes it once.
+pub const LINGER: Duration = Duration::from_millis(5);
 /// What the client itself refuses. How large a record may be is for the topic to say (`max.message.bytes`, 1 MiB unless
 /// chosen otherwise), and the client's own limit lies below that: what came from a topic must go back to it.
 const RECORD_BYTES_MAX: &str = "16777216";
@@ -152,25 +153,30 @@ impl fmt::Debug for KafkaProducer {
 }
 
 impl KafkaProducer {
-    /// A producer for a broker, which gives a record up after `delivery_timeout`: choose it below what its caller may
-    /// take. Nothing is connected yet.
+    /// A producer for a broker, which lets a record wait for company as long as `linger`, and gives it up after
+    /// `delivery_timeout`: choose that below what its caller may take. Nothing is connected yet.
     ///
     /// # Errors
     /// [`ConnectError`] if the login can't be prepared, or an address can't be used.
-    pub async fn connect(broker: &Broker, delivery_timeout: Duration) -> Result<Self, ConnectError> {
-        Self::new(&broker.bootstrap_servers, Login::prepare(&broker.auth).await?, delivery_timeout)
+    pub async fn connect(broker: &Broker, linger: Duration, delivery_timeout: Duration) -> Result<Self, ConnectError> {
+        Self::new(&broker.bootstrap_servers, Login::prepare(&broker.auth).await?, linger, delivery_timeout)
     }
 
     /// As [`connect`](Self::connect), with a login that is ready.
     ///
     /// # Errors
     /// [`ConnectError::Client`] if an address can't be used.
-    pub fn new(bootstrap_servers: &str, login: Login, delivery_timeout: Duration) -> Result<Self, ConnectError> {
+    pub fn new(
+        bootstrap_servers: &str,
+        login: Login,
+        linger: Duration,
+        delivery_timeout: Duration,
+    ) -> Result<Self, ConnectError> {
         let mut config = client_config(bootstrap_servers, &login);
         config
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            .set("linger.ms", LINGER_MS)
+            .set("linger.ms", linger.as_millis().to_string())
             .set("message.max.bytes", RECORD_BYTES_MAX)
             .set("delivery.timeout.ms", delivery_timeout.as_millis().to_string())
             .set("partitioner", "murmur2_random");
