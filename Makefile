@@ -62,6 +62,7 @@ lint-templates:
 	./scripts/lint-templates.sh
 
 # Builds for both architectures, deploys onto an emulator of AWS beside Apache Kafka, and proves the deployment there.
+# `make test` does the same with the binaries that it has.
 deploy-test:
 	./scripts/deploy-test/run.sh
 

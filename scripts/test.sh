@@ -36,6 +36,14 @@ cargo test --quiet --no-run
 # Two minutes of worlds that nobody has seen before.
 GIRO_SIMULATE_SECONDS="${GIRO_SIMULATE_SECONDS:-120}" cargo test 2>&1 | tee target/test.log
 
+step "deployment"
+if command -v java >/dev/null && command -v mvn >/dev/null && .tools/sam/bin/python -c '' 2>/dev/null &&
+    .tools/ministack/bin/python -c '' 2>/dev/null; then
+    ./scripts/deploy-test/run.sh staged
+else
+    skipped+=("the deployment: it needs java, mvn and the development tools")
+fi
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib
 
