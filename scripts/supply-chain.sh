@@ -21,7 +21,7 @@ mkdir -p target
 if "$tools/bin/cargo-audit" audit --quiet > "$advisories" 2>&1; then
     echo "advisories ok"
 elif grep -q "couldn't fetch advisory database" "$advisories"; then
-    echo "SKIPPED advisories: their database on github.com can't be reached from here"
+    echo "SKIPPED advisories: their database can't be reached from here"
 else
     cat "$advisories"
     exit 1

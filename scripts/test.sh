@@ -17,6 +17,11 @@ step "tools"
 if ! ./scripts/tools.sh; then
     skipped+=("what needs the development tools of scripts/tools.txt: some could not be installed")
 fi
+step "supply chain"
+if ! ./scripts/supply-chain.sh; then
+    [ -x .tools/supply-chain-*/bin/cargo-deny ] && exit 1
+    skipped+=("licences and sources of dependencies: cargo-deny could not be installed")
+fi
 step "templates"
 if .tools/sam/bin/python -c '' 2>/dev/null && .tools/checkov/bin/python -c '' 2>/dev/null; then
     ./scripts/lint-templates.sh

@@ -1,6 +1,7 @@
 //! The HTTP API, from an event to its response: what is answered, what is handed over, what an error tells.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use giro::domain::{
@@ -302,6 +303,86 @@ async fn bodies_that_are_no_payment_are_refused_without_repeating_them() {
         let answer = api.post(&[key, ("content-type", content_type)], PAYMENT).await;
         assert_eq!(answer.status_code, if is_json { 202 } else { 415 }, "{content_type}");
     }
+}
+
+/// Lines that were logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a guest writes where an answer or a log line might repeat it.
+const FORGED: &str = "forged";
+
+#[tokio::test]
+async fn bad_guests_get_a_plain_refusal_and_nothing_of_theirs_is_told() {
+    let lines = Lines::default();
+    let log = lines.clone();
+    let log = tracing_subscriber::fmt().json().with_writer(move || log.clone()).finish();
+    let _log = tracing::subscriber::set_default(log);
+    let api = Api::sound();
+    let mut asked = 0;
+
+    let deep = |depth: usize| PAYMENT.replace("\"extra\":1", &format!("\"extra\":{}", "[".repeat(depth)));
+    let bodies = [
+        (deep(15_000), "400 malformed-payment"),
+        (deep(1_000_000), "413 body-too-large"),
+        (PAYMENT.replace("1250", &"9".repeat(16_000)), "400 malformed-payment"),
+        (PAYMENT.replace("1250", &"9".repeat(1_000_000)), "413 body-too-large"),
+        (PAYMENT.replace("1250", "1e999999999"), "400 malformed-payment"),
+        (PAYMENT.replace("EUR", "EUR\\nforged"), "400 malformed-payment"),
+    ];
+    let bad_ids = ["forged/../alice", "forged\\n", "\\u0000forged", "forged\\u202e", "f\u{43e}rged", "forged#1", "", " forged"];
+    let bad_ids = bad_ids.map(|id| (PAYMENT.replace("alice", id), "400 malformed-payment"));
+    for (body, expected) in bodies.into_iter().chain(bad_ids) {
+        let refused = api.post(&[("idempotency-key", "pay-1")], &body).await;
+        asked += 1;
+        assert_eq!(problem(&refused), expected, "{body:.80}");
+        assert!(!refused.body.contains(FORGED), "{}", refused.body);
+    }
+    for key in ["forged/1", "for\nged", "forged 1", "\"forged", "\u{43e}", "", &"x".repeat(129)] {
+        let refused = api.post(&[("idempotency-key", key)], PAYMENT).await;
+        asked += 1;
+        assert_eq!(problem(&refused), "400 invalid-idempotency-key", "{key}");
+        assert!(!refused.body.contains(FORGED), "{}", refused.body);
+    }
+    // Of a path, and of a query: percent-encoded as a client sends it.
+    for path in [
+        "/payments/forged%2F..%2Falice",
+        "/payments/forged%0A%7B%22level%22%3A%22ERROR%22%7D",
+        "/payments/%00forged",
+        "/accounts/f%D0%BErged",
+        "/accounts/alice%23forged",
+        "/accounts/%FFforged",
+        "/accounts/alice/statement?cursor=forged",
+        "/accounts/alice/statement?from=forged%0Aforged&limit=99999999999999999999999",
+    ] {
+        let refused = api.get(path).await;
+        asked += 1;
+        assert!([400, 404].contains(&refused.status_code), "{path}: {} {}", refused.status_code, refused.body);
+        assert!(!refused.body.contains(FORGED), "{path}: {}", refused.body);
+    }
+    assert!(api.topics.records(TOPIC).is_empty(), "nothing of it was handed over");
+
+    // As many headers as an event has room for are nobody's business.
+    let names: Vec<String> = (0..20_000).map(|ix| format!("x-{FORGED}-{ix}")).collect();
+    let flood: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), FORGED)).collect();
+    let accepted = api.post(&[&[("idempotency-key", "pay-1")], &flood[..]].concat(), PAYMENT).await;
+    asked += 1;
+    assert_eq!(accepted.status_code, 202);
+
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(lines.lines().count(), asked, "one line a request: {lines}");
+    assert!(!lines.contains(FORGED), "{lines}");
 }
 
 #[tokio::test]
