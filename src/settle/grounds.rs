@@ -11,7 +11,7 @@
 //! | an account that we haven't changed since we read it | the read | nothing of ours comes between |
 //! | one that its own or an earlier transaction of the same plan changes | that transaction | the change holds if the version is the one decided on (`plan::guard`) |
 //! | one that an earlier round changed | nothing, until it is read again | credits may have come between read and change, and no condition looked at them |
-//! | main item and lanes | the read of the main item before the lanes were read, if its version was the same after it | then no lane was emptied, so none held more at the start than what was read of it |
+//! | main item and lanes | the read of the main item before the lanes were read, if its version was the same after it, and still is when the decline is written | then no lane was emptied, so none held more at the start than what was read of it |
 //! | main item and lanes, after a debit of the same plan | nothing, until the plan is carried out and both are read again | no version tells of a credit on a lane |
 //!
 //! Invariant: whatever is read again or held, the earlier debit that makes it so is sent, so each round moves.

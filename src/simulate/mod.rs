@@ -17,9 +17,9 @@
 //! | `mutant` | ways to be wrong, to prove the auditor |
 //! | `shrink` | the shortest history that still goes wrong |
 //!
-//! What is real: the handler `payment-processor` from the event's JSON to its response, and all below it down to the
-//! port; the memory store, which the contract suite holds to DynamoDB's conditions; the outcome's JSON. What is modelled:
-//! the mapping, the network, time, the outbox, changes of accounts.
+//! What is real: the handlers `payment-processor` and `outcome-publisher` from the event's JSON to the response, and all
+//! below them down to the ports; the memory store, which the contract suite holds to DynamoDB's conditions. What is
+//! modelled: the mapping, the network, transactions in flight, the stream, the broker, time, changes of accounts.
 //!
 //! Invariants: one seed, one history, on every machine; the auditor shares no rule with the code under test.
 

@@ -33,11 +33,13 @@ pub enum Mutant {
     AcknowledgeLostLetter,
     /// A dead letter loses the last byte of its value.
     CutLetter,
+    /// An outcome that the broker did not acknowledge counts as published.
+    AcknowledgeLostPublication,
 }
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -48,6 +50,7 @@ impl Mutant {
         (Self::DropLimitCondition, "drop-limit-condition"),
         (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
         (Self::CutLetter, "cut-letter"),
+        (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
     ];
 
     /// The mistake of that name.

@@ -8,8 +8,12 @@ use super::tape::Tape;
 /// How often what goes wrong, in thousandths of the times that it could, or as a weight among the world's events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Weather {
-    /// A transaction is cancelled because one of its items is busy.
+    /// A transaction is cancelled because somebody from outside holds one of its items.
     pub(super) conflict: u32,
+    /// A read sees some of its items earlier than others.
+    pub(super) torn: u32,
+    /// A transaction that is decided isn't seen at one of its items yet.
+    pub(super) unseen: u32,
     /// A call is refused.
     pub(super) throttle: u32,
     /// A call never reaches the store.
@@ -24,6 +28,8 @@ pub(super) struct Weather {
     pub(super) stale_deadline: u32,
     /// A batch is delivered again though all of it was acknowledged.
     pub(super) again: u32,
+    /// The broker refuses an outcome, loses it, or its acknowledgement.
+    pub(super) broker: u32,
     /// A publisher dies before it has said how far it came.
     pub(super) publisher_killed: u32,
     /// Weight: an invocation dies between any two of its calls, or while one is under way.
@@ -43,7 +49,9 @@ impl Weather {
     pub(super) fn draw(tape: &mut Tape) -> Self {
         let mut upto = |most: u32| if tape.below(2) == 0 { 0 } else { tape.between(1, most) };
         Self {
-            conflict: upto(300),
+            conflict: upto(200),
+            torn: upto(200),
+            unseen: upto(500),
             throttle: upto(100),
             lost_before: upto(150),
             lost_after: upto(200),
@@ -51,6 +59,7 @@ impl Weather {
             unread: upto(100),
             stale_deadline: upto(200),
             again: upto(200),
+            broker: upto(200),
             publisher_killed: upto(300),
             crash: upto(4),
             rebalance: upto(4),

@@ -26,7 +26,7 @@ use self::books::{Books, Standing};
 use self::serial::{Event, Search, What};
 use super::network::at_once;
 use super::workload::{Asked, Record, TOPIC};
-use crate::domain::{AccountId, Balance, DeadLetter, Holding, OverdraftLimit, Recorded, Verdict};
+use crate::domain::{AccountId, Balance, DeadLetter, Holding, OverdraftLimit, PaymentId, Recorded, Verdict};
 use crate::store::Inspect;
 use crate::store::memory::MemoryStore;
 
@@ -106,7 +106,12 @@ impl Auditor {
     /// The world changed an account: it is this now.
     pub(super) fn account_changed(&mut self, id: &str, books: Books, now: u64) {
         self.books.insert(id.to_owned(), books.clone());
-        self.events.push(Event { began: now, seen: now, what: What::Changed { account: id.to_owned(), books } });
+        self.events.push(Event {
+            began: now,
+            happened: now,
+            seen: now,
+            what: What::Changed { account: id.to_owned(), books },
+        });
     }
 
     /// The world made an account's item unreadable, or mended it.
@@ -232,8 +237,18 @@ impl Auditor {
         let Asked { id, debtor, creditor, currency, .. } = asked;
         let (partition, offset) = place;
         let what = What::Decided { id, debtor, creditor, amount, currency, declined, partition, offset, given_up };
-        self.events.push(Event { began: since, seen: now, what });
+        self.events.push(Event { began: since, happened: now, seen: now, what });
         Ok(())
+    }
+
+    /// From now on everybody sees the outcomes of these payments, and what came of them.
+    pub(super) fn all_see(&mut self, ids: &[PaymentId], now: u64) {
+        for event in &mut self.events {
+            match &event.what {
+                What::Decided { id, .. } if ids.iter().any(|seen| seen.as_str() == id) => event.seen = now,
+                What::Decided { .. } | What::Changed { .. } => {}
+            }
+        }
     }
 
     /// Whether an earlier record of the partition asks for another payment under this id, and so takes it.

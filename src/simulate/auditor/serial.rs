@@ -1,12 +1,12 @@
 //! Looks for one serial order that explains every decision: strict serialisability, by search.
 //!
-//! In: what the world saw happen, each with when it may have begun and when its effect was first seen. Out: whether some
+//! In: what the world saw happen, each with when it may have begun and from when on everybody saw it. Out: whether some
 //! order of all of it, in which nothing comes before what had ended when it began, gives every payment by the plain rules
 //! the very answer that it got.
 //!
-//! | what happened | began | was seen |
+//! | what happened | began | was seen by all |
 //! |---|---|---|
-//! | a payment was decided | when its record was delivered to the invocation that decided it | when its outcome appeared in the store |
+//! | a payment was decided | when its record was delivered to the invocation that decided it | when its transaction held nothing any more |
 //! | an account changed | at that moment | at that moment |
 //!
 //! What is not asked, and why it is no violation, is said in `docs/reliability.md`:
@@ -40,6 +40,7 @@ const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) began: u64,
+    pub(super) happened: u64,
     pub(super) seen: u64,
     pub(super) what: What,
 }
@@ -94,7 +95,7 @@ pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) 
             // The parts after it can't be searched: what this one leads to isn't known to be right.
             return Search::GaveUp;
         }
-        part.sort_by_key(|event| (event.seen, offset(event)));
+        part.sort_by_key(|event| (event.happened, offset(event)));
         let mut order = Order::new(&part);
         match order.extend(&mut state, 0) {
             Some(true) => {}
@@ -188,7 +189,10 @@ fn in_offset_order(first: &Event, second: &Event) -> bool {
             What::Decided { debtor: debtor_2, partition: partition_2, offset: offset_2, .. },
         ) => {
             // A record that was given up and came back later is decided when it comes back.
-            first.seen <= second.seen && debtor_1 == debtor_2 && partition_1 == partition_2 && offset_1 < offset_2
+            first.happened <= second.happened
+                && debtor_1 == debtor_2
+                && partition_1 == partition_2
+                && offset_1 < offset_2
         }
         (What::Decided { .. } | What::Changed { .. }, What::Decided { .. } | What::Changed { .. }) => false,
     }

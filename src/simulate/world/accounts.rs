@@ -62,6 +62,9 @@ impl World {
         let before = self.auditor.books().get(id);
         let Some(books) = changed(before, change).filter(|_| !self.spoilt.contains_key(id)) else { return Ok(()) };
         let Ok(key) = AccountId::try_new(id) else { return Ok(()) };
+        if self.flights.hold_any_of(&key) {
+            return Ok(());
+        }
         let written = match at_once(self.store.account(&key)) {
             Some(Ok(Some(Holding { account, lanes }))) => {
                 let (status, overdraft_limit) = (status(books.standing), limit(&books));
@@ -88,6 +91,9 @@ impl World {
         }
         let (id, _) = account_change(&mut self.tape);
         let Ok(key) = AccountId::try_new(id) else { return };
+        if self.flights.hold_any_of(&key) {
+            return;
+        }
         if let Some(Ok(Some(holding))) = at_once(self.store.account(&key)) {
             self.spoilt.insert(id.to_owned(), holding.account);
             self.store.plant_corrupt_account(&key);

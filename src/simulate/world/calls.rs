@@ -1,10 +1,11 @@
 //! Calls on their way to the store and answers on their way back.
 
 use super::World;
-use crate::domain::Verdict;
+use super::flight::Before;
+use crate::domain::{LaneId, Verdict};
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
-use crate::simulate::network::{Answer, Call, InvocationId, Parcel, execute};
+use crate::simulate::network::{Answer, Call, InvocationId, Parcel, Sent, execute};
 use crate::store::{AccountRead, Cancelled, Commit, StoreError};
 
 /// What a call meets on its way.
@@ -17,12 +18,16 @@ enum Fate {
 }
 
 impl World {
-    /// A call goes on: to the store if it hasn't been there, else back to its caller.
+    /// A call goes on: to the store if it hasn't been there, else back to its caller. A transaction first claims its items,
+    /// and a read may see some of its items earlier than others.
     pub(super) fn call(&mut self, ticket: u64) -> Result<(), Wrong> {
         let Some((invocation, call)) = self.network.look(ticket) else { return Ok(()) };
         let asked = self.network.under_way().into_iter().any(|(other, asked, _)| other == ticket && asked);
         if asked {
             return self.return_answer(ticket);
+        }
+        if self.flights.claimed(ticket) || self.torn.contains_key(&ticket) {
+            return self.arrive(invocation, ticket, call);
         }
         self.steps = self.steps.saturating_add(1);
         let name = match &call {
@@ -41,17 +46,72 @@ impl World {
         let fate = self.fate(&call);
         self.note(|| format!("invocation {invocation}: {}, {fate:?}", show(&call)));
         let refused = match fate {
-            Fate::Arrives => return self.arrive(invocation, ticket, call),
+            Fate::Arrives => return self.set_out(invocation, ticket, call),
             Fate::Lost => return self.lose(ticket, "calls lost"),
             Fate::Throttled => Answer::failed(&call, StoreError::Throttled("simulated".into())),
-            Fate::Conflict => Answer::Commit(Ok(Commit::Cancelled(Cancelled {
-                transient: Some(StoreError::Conflict),
-                ..Cancelled::default()
-            }))),
+            Fate::Conflict => conflict(Vec::new()),
         };
         self.counts.add(if fate == Fate::Conflict { "conflicts" } else { "throttles" }, 1);
         self.network.executed(ticket, refused);
         Ok(())
+    }
+
+    fn set_out(&mut self, invocation: InvocationId, ticket: u64, call: Call) -> Result<(), Wrong> {
+        match &call {
+            Call::Commit(sent) => {
+                if let Err(busy) = self.flights.claim(ticket, sent) {
+                    self.note(|| format!("  cancelled: others hold accounts {busy:?} or a payment"));
+                    self.counts.add("transactions that met another", 1);
+                    self.network.executed(ticket, conflict(busy));
+                    return Ok(());
+                }
+                if self.tape.below(3) == 2 {
+                    self.note(|| "  it holds its items".into());
+                    return Ok(());
+                }
+            }
+            Call::Read(_) | Call::ReadLanes(_) if self.tape.chance(self.weather.torn) => {
+                let early = self.read(&call);
+                self.torn.insert(ticket, early);
+                self.note(|| "  some of it is read".into());
+                self.counts.add("reads in two", 1);
+                return Ok(());
+            }
+            Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => {}
+        }
+        self.arrive(invocation, ticket, call)
+    }
+
+    /// What a reader sees now.
+    fn read(&self, call: &Call) -> Answer {
+        let mut answer = execute(&self.store, call);
+        self.flights.seen(call, &mut answer);
+        answer
+    }
+
+    /// What of these updates readers will not see as soon as others.
+    fn unseen(&mut self, sent: &Sent) -> Vec<Before> {
+        let mut unseen = Vec::new();
+        for update in &sent.updates {
+            if !self.tape.chance(self.weather.unseen) {
+                continue;
+            }
+            let id = update.account.clone();
+            unseen.extend(match update.lane {
+                None => match execute(&self.store, &Call::Read(vec![id.clone()])) {
+                    Answer::Read(Ok(mut reads)) => reads.pop().map(|read| Before::Account(id, read)),
+                    _ => None,
+                },
+                Some(lane) => {
+                    let id = LaneId { account: id, lane };
+                    match execute(&self.store, &Call::ReadLanes(vec![id.clone()])) {
+                        Answer::ReadLanes(Ok(mut reads)) => reads.pop().map(|read| Before::Lane(id, read)),
+                        _ => None,
+                    }
+                }
+            });
+        }
+        unseen
     }
 
     fn fate(&mut self, call: &Call) -> Fate {
@@ -72,9 +132,28 @@ impl World {
         if self.network.under_way().into_iter().any(|(other, _, abandoned)| other == ticket && abandoned) {
             self.counts.add("calls landed after they were given up", 1);
         }
-        let mut answer = match self.mutant {
-            Some(mutant) => mutant.execute(&self.store, call),
-            None => execute(&self.store, &call),
+        let mut answer = match (&call, self.mutant) {
+            (Call::Read(_) | Call::ReadLanes(_), _) => {
+                let mut answer = self.read(&call);
+                if let Some(early) = self.torn.remove(&ticket) {
+                    self.mix(&mut answer, early);
+                }
+                answer
+            }
+            (Call::Commit(sent), mutant) => {
+                let unseen = self.unseen(sent);
+                let answer = match mutant {
+                    Some(mutant) => mutant.execute(&self.store, call),
+                    None => execute(&self.store, &call),
+                };
+                match &answer {
+                    Answer::Commit(Ok(Commit::Applied)) => self.flights.applied(ticket, unseen),
+                    _ => drop(self.flights.release(ticket)),
+                }
+                answer
+            }
+            (Call::Park(_), Some(mutant)) => mutant.execute(&self.store, call),
+            (Call::Park(_), None) => execute(&self.store, &call),
         };
         if let Answer::Read(Ok(reads)) = &mut answer {
             for read in reads {
@@ -94,11 +173,30 @@ impl World {
         if self.tape.below(2) == 0 { self.return_answer(ticket) } else { Ok(()) }
     }
 
+    /// Of a read in two, some items as they were first.
+    fn mix(&mut self, answer: &mut Answer, early: Answer) {
+        match (answer, early) {
+            (Answer::Read(Ok(reads)), Answer::Read(Ok(early))) => {
+                reads.iter_mut().zip(early).filter(|_| self.tape.below(2) == 1).for_each(|(read, was)| *read = was);
+            }
+            (Answer::ReadLanes(Ok(reads)), Answer::ReadLanes(Ok(early))) => {
+                reads.iter_mut().zip(early).filter(|_| self.tape.below(2) == 1).for_each(|(read, was)| *read = was);
+            }
+            _ => {}
+        }
+    }
+
+    fn release(&mut self, ticket: u64) {
+        let decided = self.flights.release(ticket);
+        self.auditor.all_see(&decided, self.now);
+    }
+
     fn return_answer(&mut self, ticket: u64) -> Result<(), Wrong> {
         if self.tape.chance(self.weather.lost_after) {
             self.note(|| "  the answer is lost".into());
             return self.lose(ticket, "answers lost");
         }
+        self.release(ticket);
         let Some(mut parcel) = self.network.take(ticket) else { return Ok(()) };
         match parcel.answer.take() {
             Some(answer) => self.tell(parcel, answer),
@@ -109,6 +207,7 @@ impl World {
     /// A call or its answer is lost: its caller hears that, or nothing at all.
     fn lose(&mut self, ticket: u64, count: &'static str) -> Result<(), Wrong> {
         self.counts.add(count, 1);
+        self.release(ticket);
         let Some(parcel) = self.network.take(ticket) else { return Ok(()) };
         if self.tape.chance(self.weather.silent) {
             self.counts.add("callers left waiting", 1);
@@ -127,6 +226,15 @@ impl World {
         self.network.deliver(parcel, answer);
         self.poll(invocation)
     }
+}
+
+/// The answer to a transaction of which these updates are busy.
+fn conflict(busy: Vec<usize>) -> Answer {
+    Answer::Commit(Ok(Commit::Cancelled(Cancelled {
+        transient: Some(StoreError::Conflict),
+        busy,
+        ..Cancelled::default()
+    })))
 }
 
 fn show(call: &Call) -> String {

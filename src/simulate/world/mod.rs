@@ -5,15 +5,19 @@
 //! | what can happen | where |
 //! |---|---|
 //! | a call reaches the store, or an answer its caller; or is lost | `calls` |
+//! | a transaction holds its items, and is seen item by item | `flight` |
 //! | a batch is delivered, an invocation answers, dies, is forgotten | `invocations` |
 //! | an account changes, or can't be read for a while | `accounts` |
-//! | a client produces, a publisher publishes, time passes | here |
+//! | a publisher publishes, is failed by its broker, dies | `outbox` |
+//! | a client produces, time passes | here |
 //!
 //! Invariant: one thing happens at a time, and the tape alone says which: the same tape gives the same world.
 
 mod accounts;
 mod calls;
+mod flight;
 mod invocations;
+mod outbox;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,15 +25,16 @@ use std::time::Duration;
 use super::auditor::{Auditor, Wrong, answer_of};
 use super::mapping::Mapping;
 use super::mutant::Mutant;
-use super::network::{InvocationId, Network};
+use super::network::{Answer, InvocationId, Network};
 use super::tape::Tape;
 use super::weather::Weather;
 use super::workload::{self, Clients};
 use super::{Counts, Ended};
 use crate::domain::Account;
 use crate::store::memory::MemoryStore;
-use crate::wire;
+use flight::Flights;
 use invocations::Invocation;
+use outbox::Outbox;
 
 /// Records that may wait to be read: more would only wait.
 const BACKLOG_MAX: usize = 24;
@@ -61,6 +66,9 @@ pub(super) struct World {
     mapping: Mapping,
     clients: Clients,
     network: Network,
+    flights: Flights,
+    /// Reads of which some was read, by ticket: what it was.
+    torn: BTreeMap<u64, Answer>,
     store: MemoryStore,
     auditor: Auditor,
     outbox: Outbox,
@@ -75,15 +83,6 @@ pub(super) struct World {
     now: u64,
     counts: Counts,
     history: Option<Vec<String>>,
-}
-
-/// The outcomes to publish, in the order in which they were stored, and how far the publisher has come.
-#[derive(Debug, Default)]
-struct Outbox {
-    stored: Vec<String>,
-    published: usize,
-    /// Where a publisher goes on that takes over from one that died.
-    checkpoint: usize,
 }
 
 impl World {
@@ -104,6 +103,8 @@ impl World {
             mapping,
             clients: Clients::default(),
             network: Network::default(),
+            flights: Flights::default(),
+            torn: BTreeMap::new(),
             store,
             auditor: Auditor::new(opening),
             outbox: Outbox::default(),
@@ -166,7 +167,7 @@ impl World {
         if self.mapping.backlog() < BACKLOG_MAX {
             all.push((8, Happening::Produce));
         }
-        if self.outbox.published < self.outbox.stored.len() {
+        if self.outbox.waits() {
             all.push((4, Happening::Publish));
         }
         all.push((if self.invocations.is_empty() { 0 } else { 2 }, Happening::Wait));
@@ -186,7 +187,7 @@ impl World {
         let call = self.network.under_way().first().map(|(ticket, ..)| Happening::Call(*ticket));
         let deliver = || self.mapping.ready().first().map(|poller| Happening::Deliver(*poller));
         let wait = || (!self.invocations.is_empty()).then_some(Happening::Wait);
-        let publish = || (self.outbox.published < self.outbox.stored.len()).then_some(Happening::Publish);
+        let publish = || self.outbox.waits().then_some(Happening::Publish);
         call.or_else(deliver).or_else(wait).or_else(publish)
     }
 
@@ -250,26 +251,6 @@ impl World {
         self.auditor.produced(place, record);
     }
 
-    /// The outbox: outcomes in the order in which they were stored, at least once each.
-    fn publish(&mut self) -> Result<(), Wrong> {
-        let Some(id) = self.outbox.stored.get(self.outbox.published).cloned() else { return Ok(()) };
-        self.outbox.published = self.outbox.published.saturating_add(1);
-        if let Some(recorded) = self.auditor.outcomes().get(&id) {
-            let published = wire::outcome::encode(&recorded.outcome);
-            let (id, answer) = published_answer(&published).ok_or("what was published can't be read")?;
-            self.auditor.published(&id, &answer)?;
-            self.note(|| format!("{id} is published: {answer}"));
-        }
-        self.counts.add("publications", 1);
-        if self.tape.chance(self.weather.publisher_killed) {
-            self.outbox.published = self.outbox.checkpoint;
-            self.counts.add("publishers killed", 1);
-        } else if self.calm || self.tape.below(2) == 0 {
-            self.outbox.checkpoint = self.outbox.published;
-        }
-        Ok(())
-    }
-
     /// Time passes: backoffs end, deadlines come.
     async fn wait(&mut self) -> Result<(), Wrong> {
         let ms = if self.calm { 1_000 } else { self.tape.between(5, 800) };
@@ -286,7 +267,7 @@ impl World {
             let answer = self.auditor.outcomes().get(id).map_or("", |recorded| answer_of(recorded.outcome.verdict));
             self.note(|| format!("  {id} is {answer}"));
         }
-        self.outbox.stored.extend(new);
+        self.outbox.stored(new);
         Ok(())
     }
 

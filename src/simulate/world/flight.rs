@@ -1,0 +1,123 @@
+//! Transactions in flight: the items that they hold, and what readers see of them meanwhile.
+//!
+//! In: what is sent, decided and answered. Out: which items are busy, and which a reader still sees as they were.
+//!
+//! | a transaction is | others that want one of its items | readers |
+//! |---|---|---|
+//! | claimed: it holds all of its items | are cancelled, and told which are busy | see all of them as they were |
+//! | decided | the same | see some of them as they were, and others as they are |
+//! | answered, or its answer is lost | find them free | see all of them as they are |
+//!
+//! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): two phases over the
+//! items; a plain read waits for nobody.
+
+use crate::domain::{AccountId, LaneId, PaymentId};
+use crate::simulate::network::{Answer, Call, Sent};
+use crate::store::{AccountRead, LaneRead};
+
+/// What a transaction writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Item {
+    Account(AccountId),
+    Lane(LaneId),
+    Payment(PaymentId),
+}
+
+/// An item as it was before a transaction.
+#[derive(Debug)]
+pub(super) enum Before {
+    Account(AccountId, AccountRead),
+    Lane(LaneId, LaneRead),
+}
+
+#[derive(Debug)]
+struct Flight {
+    ticket: u64,
+    items: Vec<Item>,
+    /// It has happened.
+    applied: bool,
+    /// What readers don't see yet.
+    unseen: Vec<Before>,
+}
+
+/// All transactions in flight.
+#[derive(Debug, Default)]
+pub(super) struct Flights(Vec<Flight>);
+
+impl Flights {
+    /// Claims all items of a transaction, or says which of its updates are busy, by index; none of them if it is a
+    /// payment.
+    pub(super) fn claim(&mut self, ticket: u64, sent: &Sent) -> Result<(), Vec<usize>> {
+        let items = items(sent);
+        let updates = sent.updates.len();
+        if items.iter().any(|item| self.hold(item)) {
+            return Err((0..updates).filter(|&ix| self.hold(&items[ix])).collect());
+        }
+        self.0.push(Flight { ticket, items, applied: false, unseen: Vec::new() });
+        Ok(())
+    }
+
+    /// Whether a transaction holds this item.
+    pub(super) fn hold(&self, item: &Item) -> bool {
+        self.0.iter().any(|flight| flight.items.contains(item))
+    }
+
+    /// Whether a transaction holds this account's main item, or one of its lanes.
+    pub(super) fn hold_any_of(&self, account: &AccountId) -> bool {
+        self.0.iter().flat_map(|flight| &flight.items).any(|item| match item {
+            Item::Account(id) => id == account,
+            Item::Lane(lane) => lane.account == *account,
+            Item::Payment(_) => false,
+        })
+    }
+
+    /// Whether this call has claimed its items.
+    pub(super) fn claimed(&self, ticket: u64) -> bool {
+        self.0.iter().any(|flight| flight.ticket == ticket)
+    }
+
+    /// Notes what readers don't see yet of a transaction that has happened.
+    pub(super) fn applied(&mut self, ticket: u64, unseen: Vec<Before>) {
+        if let Some(flight) = self.0.iter_mut().find(|flight| flight.ticket == ticket) {
+            flight.applied = true;
+            flight.unseen = unseen;
+        }
+    }
+
+    /// The transaction of this call, if it is one, holds nothing any more. Returns the payments that it has decided.
+    pub(super) fn release(&mut self, ticket: u64) -> Vec<PaymentId> {
+        let Some(at) = self.0.iter().position(|flight| flight.ticket == ticket) else { return Vec::new() };
+        let Flight { items, applied, .. } = self.0.swap_remove(at);
+        let payment = |item| match item {
+            Item::Payment(id) => Some(id),
+            Item::Account(_) | Item::Lane(_) => None,
+        };
+        items.into_iter().filter(|_| applied).filter_map(payment).collect()
+    }
+
+    /// What a reader sees: of what was asked, the items as they were before transactions that it doesn't see yet.
+    pub(super) fn seen(&self, call: &Call, answer: &mut Answer) {
+        for before in self.0.iter().flat_map(|flight| &flight.unseen) {
+            match (call, &mut *answer, before) {
+                (Call::Read(ids), Answer::Read(Ok(reads)), Before::Account(id, was)) => {
+                    let of = ids.iter().zip(reads).filter(|(asked, _)| *asked == id);
+                    of.for_each(|(_, read)| *read = was.clone());
+                }
+                (Call::ReadLanes(ids), Answer::ReadLanes(Ok(reads)), Before::Lane(id, was)) => {
+                    let of = ids.iter().zip(reads).filter(|(asked, _)| *asked == id);
+                    of.for_each(|(_, read)| *read = was.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The items of a transaction: first those of its updates, in their order.
+fn items(sent: &Sent) -> Vec<Item> {
+    let updates = sent.updates.iter().map(|update| match update.lane {
+        None => Item::Account(update.account.clone()),
+        Some(lane) => Item::Lane(LaneId { account: update.account.clone(), lane }),
+    });
+    updates.chain(sent.entries.iter().map(|(request, ..)| Item::Payment(request.payment.id.clone()))).collect()
+}
