@@ -33,11 +33,13 @@ fn event(parties: impl Fn(&mut fastrand::Rng) -> (String, String)) -> String {
             r#"{{"payment_id":"pay-{offset:08}","debtor_account":"{debtor}","creditor_account":"{creditor}","amount":{},"currency":"EUR","reference":"invoice {offset}","requested_at":"2026-11-22T10:00:00Z"}}"#,
             random.u64(1..=1_000)
         );
-        serde_json::json!({ "topic": "payment-requests", "partition": 3, "offset": offset, "timestamp": 1_795_341_600_000_u64,
-            "timestampType": "CREATE_TIME", "key": STANDARD.encode(&debtor), "value": STANDARD.encode(value), "headers": [] })
+        let (key, value) = (STANDARD.encode(&debtor), STANDARD.encode(value));
+        format!(
+            r#"{{"topic":"payment-requests","partition":3,"offset":{offset},"timestamp":1795341600000,"timestampType":"CREATE_TIME","key":"{key}","value":"{value}","headers":[]}}"#
+        )
     };
-    let records: Vec<_> = (0..RECORDS).map(record).collect();
-    serde_json::json!({ "eventSource": "aws:kafka", "records": { "payment-requests-3": records } }).to_string()
+    let records: Vec<String> = (0..RECORDS).map(record).collect();
+    format!(r#"{{"eventSource":"aws:kafka","records":{{"payment-requests-3":[{}]}}}}"#, records.join(","))
 }
 
 fn decode(json: &str) -> Batch {

@@ -63,9 +63,9 @@ pub(crate) fn payment(bytes: &[u8]) {
 
 /// An account command, as strictly.
 pub(crate) fn command(bytes: &[u8]) {
-    match account_command::decode(&Payload::Bytes(bytes.to_vec())) {
+    match account_command::decode(&Payload::Bytes(bytes.to_vec().into())) {
         Ok(command) => {
-            let again = account_command::decode(&Payload::Bytes(account_command::encode(&command).into_bytes()));
+            let again = account_command::decode(&Payload::Bytes(account_command::encode(&command).into()));
             assert_eq!(again.as_ref(), Ok(&command));
         }
         Err(malformed) => assert!(!malformed.name().is_empty() && malformed.to_string().len() < 300),

@@ -6,6 +6,10 @@
 //! Invariant: the order of the requests is never changed.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
 
 use super::{AccountId, CreditLanes, PaymentId, Request};
 
@@ -28,6 +32,15 @@ pub struct Batch {
     partitions_of: u32,
 }
 
+/// An empty map with room for so many ids.
+///
+/// Clients choose the ids, so the hash is seeded by the system's randomness, each time anew: nobody can choose ids that
+/// fall on one place. `foldhash` takes a fifth of the time of the standard library's own.
+fn by_id<K, V>(capacity: usize) -> HashMap<K, V, SeedableRandomState> {
+    let seed = RandomState::new().hash_one(capacity);
+    HashMap::with_capacity_and_hasher(capacity, SeedableRandomState::with_seed(seed, SharedSeed::global_random()))
+}
+
 impl Batch {
     /// Indexes requests, which come in the order in which they must be decided.
     #[must_use]
@@ -37,8 +50,8 @@ impl Batch {
         let mut leaders = Vec::with_capacity(requests.len());
         let mut partitions: Vec<i32> = Vec::new();
         {
-            let mut account_ix: HashMap<&AccountId, AccountIx> = HashMap::with_capacity(requests.len());
-            let mut first_of: HashMap<&PaymentId, RequestIx> = HashMap::with_capacity(requests.len());
+            let mut account_ix = by_id::<&AccountId, AccountIx>(requests.len());
+            let mut first_of = by_id::<&PaymentId, RequestIx>(requests.len());
             for (ix, request) in requests.iter().enumerate() {
                 let payment = &request.payment;
                 let mut number = |id| {

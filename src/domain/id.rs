@@ -6,7 +6,7 @@
 //! and leaves out everything that isn't printable ASCII, so that no two ids look alike and none can break a log line.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 
 /// The longest id, in characters (which are bytes here). Long enough for a UUID with a prefix, short enough that a
 /// payment item stays within one write unit of 1 KB.
@@ -17,18 +17,61 @@ pub const ID_CHARACTERS_MAX: usize = 64;
 #[error("expected 1 to 64 characters of A-Z a-z 0-9 . _ : -")]
 pub struct InvalidId;
 
-fn check(text: &str) -> Result<(), InvalidId> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
-    if (1..=ID_CHARACTERS_MAX).contains(&text.len()) && text.bytes().all(allowed) { Ok(()) } else { Err(InvalidId) }
+/// An id's text, kept in place: ids are short and of bounded length, and every payment has three.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Text {
+    /// The text, then zeros: so the order of these is the order of texts.
+    bytes: [u8; ID_CHARACTERS_MAX],
+    /// Not zero.
+    length: u8,
+}
+
+/// By byte: whether it may stand in an id.
+const ALLOWED: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let set = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+    let mut ix = 0;
+    while let Some((byte, _)) = set.split_at(ix).1.split_first() {
+        // A byte is an index of 256 places.
+        #[allow(clippy::as_conversions, reason = "From is not const")]
+        let place = *byte as usize;
+        allowed[place] = true;
+        ix += 1;
+    }
+    allowed
+};
+
+impl Text {
+    fn try_new(text: &str) -> Result<Self, InvalidId> {
+        let length = u8::try_from(text.len()).map_err(|_| InvalidId)?;
+        let mut bytes = [0; ID_CHARACTERS_MAX];
+        bytes.get_mut(..text.len()).ok_or(InvalidId)?.copy_from_slice(text.as_bytes());
+        let allowed = length > 0 && text.bytes().all(|byte| ALLOWED[usize::from(byte)]);
+        if allowed { Ok(Self { bytes, length }) } else { Err(InvalidId) }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+
+    fn as_str(&self) -> &str {
+        // Only ASCII gets in, so this never falls back.
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        // No zeros behind it: most ids are a quarter of the longest.
+        self.as_bytes().hash(hasher);
+    }
 }
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        ///
-        /// Cheap to clone: clones share the text.
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Text);
 
         impl $name {
             /// Takes a text as an id.
@@ -36,19 +79,13 @@ macro_rules! id {
             /// # Errors
             /// [`InvalidId`] if it is not 1 to 64 characters of `A-Z a-z 0-9 . _ : -`.
             pub fn try_new(text: &str) -> Result<Self, InvalidId> {
-                check(text).map(|()| Self(text.into()))
+                Text::try_new(text).map(Self)
             }
 
             /// The id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::borrow::Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
+                self.0.as_str()
             }
         }
 
@@ -61,7 +98,13 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
     };
@@ -94,5 +137,22 @@ mod tests {
         for bad in ["", " ", "a b", "a/b", "a#b", "é", "a\n", "\u{0}", "аlice", too_long.as_str()] {
             assert_eq!(PaymentId::try_new(bad), Err(InvalidId), "{bad:?}");
         }
+        for byte in 0..=u8::MAX {
+            let text = char::from(byte).to_string();
+            let allowed = byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+            assert_eq!(PaymentId::try_new(&text).is_ok(), allowed, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_ordered_and_shown_as_their_texts() {
+        let longest = "x".repeat(64);
+        let texts = ["-", "0", "a", "a-", "a-b", "a0", "aa", "b", &longest[..63], &longest];
+        for (one, other) in texts.iter().flat_map(|one| texts.map(|other| (*one, other))) {
+            let ids = [one, other].map(|text| AccountId::try_new(text).unwrap());
+            assert_eq!((ids[0].cmp(&ids[1]), ids[0] == ids[1]), (one.cmp(other), one == other), "{one} {other}");
+        }
+        let id = AccountId::try_new("alice").unwrap();
+        assert_eq!(format!("{id} {id:>6} {id:?}"), r#"alice  alice AccountId("alice")"#);
     }
 }

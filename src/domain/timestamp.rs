@@ -6,7 +6,7 @@
 use std::fmt;
 
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z, in the years 0001 ..= 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +41,10 @@ impl Timestamp {
     /// # Errors
     /// [`InvalidTimestamp`] if it is not RFC 3339, or falls outside the years 0001 to 9999 in UTC.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
-        let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
+        let at = match usual_form(text) {
+            Some(at) => at,
+            None => OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?,
+        };
         let millis = at.unix_timestamp_nanos().div_euclid(1_000_000);
         i64::try_from(millis).map_err(|_| InvalidTimestamp).and_then(Self::try_from_millis)
     }
@@ -51,6 +54,34 @@ impl Timestamp {
     pub const fn millis(self) -> i64 {
         self.0
     }
+}
+
+/// Reads `2026-11-22T10:00:00Z` and `2026-11-22T10:00:00.123Z`, which nearly all are, faster than any RFC 3339; `None`
+/// if the text is anything else.
+fn usual_form(text: &str) -> Option<OffsetDateTime> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1, rest @ ..] =
+        text.as_bytes()
+    else {
+        return None;
+    };
+    let millis = match rest {
+        b"Z" => 0,
+        [b'.', hundreds, tens, ones, b'Z'] => digits(&[*hundreds, *tens, *ones])?,
+        _ => return None,
+    };
+    let two = |tens: &u8, ones: &u8| digits(&[*tens, *ones]).and_then(|number| u8::try_from(number).ok());
+    let year = i32::from(digits(&[*y0, *y1, *y2, *y3])?);
+    let date = Date::from_calendar_date(year, Month::try_from(two(m0, m1)?).ok()?, two(d0, d1)?).ok()?;
+    let time = Time::from_hms_milli(two(h0, h1)?, two(i0, i1)?, two(s0, s1)?, millis).ok()?;
+    Some(OffsetDateTime::new_utc(date, time))
+}
+
+/// The number that at most four decimal digits name.
+fn digits(text: &[u8]) -> Option<u16> {
+    text.iter().try_fold(0_u16, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 impl fmt::Display for Timestamp {
@@ -90,6 +121,28 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(given).unwrap().to_string(), kept);
         }
+    }
+
+    /// What the short way takes, the long one takes as the same.
+    #[test]
+    fn the_usual_form_is_read_as_any_other() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut usual = 0;
+        for _ in 0..100_000 {
+            let mut number = |digits: usize, max: u32| format!("{:0digits$}", random.u32(0..=max));
+            let mut text = format!("{}-{}-{}T", number(4, 9_999), number(2, 13), number(2, 32));
+            text += &format!("{}:{}:{}", number(2, 24), number(2, 60), number(2, 60));
+            text += [".123Z", "Z", ".1234Z", "+01:00", "z"][random.usize(0..5)];
+            if random.u8(0..4) == 0 {
+                let at = random.usize(0..text.len());
+                text.replace_range(at..=at, [" ", "+", "a", "/"][random.usize(0..4)]);
+            }
+            if let Some(at) = usual_form(&text) {
+                usual += 1;
+                assert_eq!(OffsetDateTime::parse(&text, &Rfc3339), Ok(at), "{text}");
+            }
+        }
+        assert!(usual > 10_000, "{usual}");
     }
 
     #[test]

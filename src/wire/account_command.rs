@@ -6,11 +6,9 @@
 //! unknown one: `freeze` with a currency is a `freeze`.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::fields::{self, Fields, Malformed};
 use super::kafka_event::Payload;
-use super::raw::text;
 use crate::domain::account_command::{Action, Terms};
 use crate::domain::lane::InvalidCreditLanes;
 use crate::domain::money::AMOUNT_MAX;
@@ -75,11 +73,11 @@ fn set_overdraft_limit(fields: &CommandFields<'_>) -> Result<Action, Malformed> 
 
 /// The limit: an integer of minor units in plain digits, or `"unlimited"`.
 fn limit(fields: &CommandFields<'_>) -> Result<Option<OverdraftLimit>, Malformed> {
-    fields.optional_json(OVERDRAFT_LIMIT, |raw: &RawValue| {
+    fields.optional_json(OVERDRAFT_LIMIT, |json| {
         let limited = |json: &str| json.parse().ok().filter(|&limit| limit <= AMOUNT_MAX).map(OverdraftLimit::Limited);
-        let limit = match text(raw) {
+        let limit = match json.text() {
             Some(text) => (text == UNLIMITED).then_some(OverdraftLimit::Unlimited),
-            None => limited(raw.get()),
+            None => limited(json.get()),
         };
         limit.ok_or_else(|| format!("expected an integer of minor units, 0 to {AMOUNT_MAX}, or \"{UNLIMITED}\""))
     })
@@ -87,8 +85,8 @@ fn limit(fields: &CommandFields<'_>) -> Result<Option<OverdraftLimit>, Malformed
 
 /// How many lanes, in plain digits.
 fn lanes(fields: &CommandFields<'_>) -> Result<Option<CreditLanes>, Malformed> {
-    fields.optional_json(CREDIT_LANES, |raw| {
-        raw.get().parse().map_err(|_| InvalidCreditLanes).and_then(CreditLanes::try_new)
+    fields.optional_json(CREDIT_LANES, |json| {
+        json.get().parse().map_err(|_| InvalidCreditLanes).and_then(CreditLanes::try_new)
     })
 }
 

@@ -7,15 +7,11 @@
 //! readers would see two requests. Null is as good as missing. Texts of errors never repeat what was given: it may be an
 //! account holder's data.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::kafka_event::Payload;
-use super::raw::text;
+use super::members::{Members, Unclear, members};
+use super::raw::Json;
 
 /// Why a record's value is not what it must be. `Display` is for a person; [`name`](Self::name) is for machines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,8 +80,7 @@ pub(super) fn bytes(value: &Payload) -> Result<&[u8], Malformed> {
 /// Each known field's own piece of the JSON.
 pub(super) struct Fields<'a, const N: usize> {
     names: &'static [&'static str; N],
-    raw: [Option<&'a RawValue>; N],
-    duplicate: Option<&'static str>,
+    members: Members<'a, N>,
 }
 
 impl<'a, const N: usize> Fields<'a, N> {
@@ -95,15 +90,12 @@ impl<'a, const N: usize> Fields<'a, N> {
     /// [`Malformed`] if the bytes are no JSON object, or a known field stands twice.
     pub(super) fn read(json: &'a [u8], names: &'static [&'static str; N]) -> Result<Self, Malformed> {
         let json = std::str::from_utf8(json).map_err(|_| Malformed::NotUtf8)?;
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let fields = Known { names }.deserialize(&mut deserializer);
-        let fields = fields.and_then(|fields| deserializer.end().map(|()| fields)).map_err(|error| {
+        match members(json, names) {
+            Ok(members) => Ok(Self { names, members }),
+            Err(Unclear::Twice(ix)) => Err(Malformed::DuplicateField(names[ix])),
             // Data errors are about shape: all that is asked for is an object.
-            if error.is_data() { Malformed::NotAnObject } else { Malformed::NotJson(error.to_string()) }
-        })?;
-        match fields.duplicate {
-            Some(field) => Err(Malformed::DuplicateField(field)),
-            None => Ok(fields),
+            Err(Unclear::NotAnObject(error)) if error.is_data() => Err(Malformed::NotAnObject),
+            Err(Unclear::NotAnObject(error)) => Err(Malformed::NotJson(error.to_string())),
         }
     }
 
@@ -114,11 +106,11 @@ impl<'a, const N: usize> Fields<'a, N> {
     pub(super) fn optional_json<T, E: fmt::Display>(
         &self,
         ix: usize,
-        read: impl Fn(&'a RawValue) -> Result<T, E>,
+        read: impl Fn(Json<'a>) -> Result<T, E>,
     ) -> Result<Option<T>, Malformed> {
-        let Some(raw) = self.raw[ix].filter(|raw| raw.get() != "null") else { return Ok(None) };
+        let Some(json) = self.members[ix].filter(|json| !json.is_null()) else { return Ok(None) };
         let invalid = |expected: E| Malformed::InvalidField { field: self.names[ix], expected: expected.to_string() };
-        read(raw).map(Some).map_err(invalid)
+        read(json).map(Some).map_err(invalid)
     }
 
     /// A string, read further by `read`; `None` where it is missing or null.
@@ -130,8 +122,8 @@ impl<'a, const N: usize> Fields<'a, N> {
         ix: usize,
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Malformed> {
-        self.optional_json(ix, |raw| {
-            let text = text(raw).ok_or_else(|| "expected a string".to_owned())?;
+        self.optional_json(ix, |json| {
+            let text = json.text().ok_or_else(|| "expected a string".to_owned())?;
             read(&text).map_err(|expected| expected.to_string())
         })
     }
@@ -156,39 +148,3 @@ impl<'a, const N: usize> Fields<'a, N> {
         read.ok_or(Malformed::MissingField(self.names[ix]))
     }
 }
-
-/// Reads an object's known fields.
-struct Known<const N: usize> {
-    names: &'static [&'static str; N],
-}
-
-impl<'de, const N: usize> DeserializeSeed<'de> for Known<N> {
-    type Value = Fields<'de, N>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields<'de, N>, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, const N: usize> Visitor<'de> for Known<N> {
-    type Value = Fields<'de, N>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de, N>, A::Error> {
-        let mut fields = Fields { names: self.names, raw: [None; N], duplicate: None };
-        while let Some(Name(name)) = map.next_key()? {
-            let Some(ix) = self.names.iter().position(|known| *known == name) else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            if fields.raw[ix].replace(map.next_value()?).is_some() {
-                fields.duplicate.get_or_insert(self.names[ix]);
-            }
-        }
-        Ok(fields)
-    }
-}
-
-/// A field's name, borrowed where it holds no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

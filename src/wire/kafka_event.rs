@@ -28,25 +28,19 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::raw::{text, whole};
+use super::base64_text::Decoder;
+use super::members::members;
+use super::raw::Json;
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::{DeadLetter, Header, Source, Timestamp};
 
 /// The name under which a header that can't be read is kept; its value is the header's JSON.
 pub const UNREADABLE_HEADER: &str = "giro-unreadable-header";
-
-/// AWS pads; other producers of such events may not.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// One invocation's records.
 #[derive(Debug, Default)]
@@ -77,16 +71,17 @@ pub struct Record {
     pub key: Payload,
     /// Its value; absent in a tombstone.
     pub value: Payload,
-    headers: Option<Box<RawValue>>,
+    /// Their JSON.
+    headers: Option<Box<str>>,
 }
 
-/// A record's key or value.
+/// A record's key or value. The bytes of many lie in one piece of memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
     /// None.
     Absent,
     /// The bytes.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// What stood where base64 was expected, as it stands.
     NotBase64(Vec<u8>),
 }
@@ -97,7 +92,8 @@ impl Payload {
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Absent => None,
-            Self::Bytes(bytes) | Self::NotBase64(bytes) => Some(bytes),
+            Self::Bytes(bytes) => Some(bytes),
+            Self::NotBase64(bytes) => Some(bytes),
         }
     }
 }
@@ -106,10 +102,10 @@ impl Record {
     /// Its headers, in order. Read only now, because only a dead letter needs them.
     #[must_use]
     pub fn headers(&self) -> Vec<Header> {
-        let Some(raw) = &self.headers else { return Vec::new() };
-        match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+        let Some(json) = &self.headers else { return Vec::new() };
+        match serde_json::from_str::<Vec<&RawValue>>(json) {
             Ok(elements) => elements.into_iter().flat_map(headers).collect(),
-            Err(_) => vec![unreadable(raw)],
+            Err(_) => vec![unreadable(json)],
         }
     }
 
@@ -142,18 +138,84 @@ impl<'de> Deserialize<'de> for KafkaEvent {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KafkaEvent, A::Error> {
                 let mut event = KafkaEvent::default();
                 while let Some(field) = map.next_key::<Cow<'de, str>>()? {
-                    if field != "records" {
+                    if field == "records" {
+                        map.next_value_seed(Lists(&mut event.partitions))?;
+                    } else {
                         map.next_value::<IgnoredAny>()?;
-                        continue;
                     }
-                    let lists: Option<InOrder<String, Vec<&RawValue>>> = map.next_value()?;
-                    let lists = lists.map(|lists| lists.0).unwrap_or_default();
-                    event.partitions.extend(lists.into_iter().map(|(identifier, list)| partition(identifier, &list)));
                 }
                 Ok(event)
             }
         }
         deserializer.deserialize_map(Envelope)
+    }
+}
+
+/// Reads the lists of records by partition; null is none.
+struct Lists<'p>(&'p mut Vec<PartitionRecords>);
+
+impl<'de> DeserializeSeed<'de> for Lists<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Lists<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of lists")
+    }
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut decoder = Decoder::default();
+        while let Some(identifier) = map.next_key()? {
+            let list = List { identifier, decoder: &mut decoder };
+            self.0.push(map.next_value_seed(list)?);
+        }
+        Ok(())
+    }
+}
+
+/// Reads the list of one partition: each element while its text is still at hand.
+struct List<'d> {
+    identifier: String,
+    decoder: &'d mut Decoder,
+}
+
+impl<'de> DeserializeSeed<'de> for List<'_> {
+    type Value = PartitionRecords;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<PartitionRecords, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_> {
+    type Value = PartitionRecords;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<PartitionRecords, A::Error> {
+        let Self { identifier, decoder } = self;
+        let mut records: Vec<Record> = Vec::new();
+        let mut unplaced = Vec::new();
+        let mut topic: Arc<str> = named_topic(&identifier).into();
+        let mut ix: usize = 0;
+        while let Some(element) = list.next_element::<&RawValue>()? {
+            match record(element, &identifier, &mut topic, decoder) {
+                Ok(record) => records.push(record),
+                Err(expected) => unplaced.push(format!("records[{identifier:?}][{ix}]{expected}")),
+            }
+            ix = ix.saturating_add(1);
+        }
+        // Lambda delivers them so; whoever doesn't still gets them decided in offset order.
+        records.sort_by_key(|record| record.source.offset);
+        Ok(PartitionRecords { identifier, records, unplaced })
     }
 }
 
@@ -180,21 +242,6 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for InOrder
     }
 }
 
-fn partition(identifier: String, list: &[&RawValue]) -> PartitionRecords {
-    let mut records: Vec<Record> = Vec::with_capacity(list.len());
-    let mut unplaced = Vec::new();
-    let mut topic: Arc<str> = named_topic(&identifier).into();
-    for (ix, element) in list.iter().enumerate() {
-        match record(element, &identifier, &mut topic) {
-            Ok(record) => records.push(record),
-            Err(expected) => unplaced.push(format!("records[{identifier:?}][{ix}]{expected}")),
-        }
-    }
-    // Lambda delivers them so; whoever doesn't still gets them decided in offset order.
-    records.sort_by_key(|record| record.source.offset);
-    PartitionRecords { identifier, records, unplaced }
-}
-
 /// The topic in `topic-partition`; topics hold `-` themselves.
 fn named_topic(identifier: &str) -> &str {
     identifier.rsplit_once('-').map_or(identifier, |(topic, _)| topic)
@@ -204,66 +251,57 @@ fn named_partition(identifier: &str) -> Option<i32> {
     identifier.rsplit_once('-').and_then(|(_, partition)| partition.parse().ok())
 }
 
-#[derive(Deserialize)]
-struct Fields<'a> {
-    #[serde(borrow, default)]
-    topic: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    partition: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    offset: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    key: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    value: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    headers: Option<&'a RawValue>,
-}
+/// The fields of a record, in the order in which AWS writes them.
+const NAMES: [&str; 7] = ["topic", "partition", "offset", "timestamp", "key", "value", "headers"];
 
 /// Reads one record. `topic` is that of the record before it, shared while it stays the same.
 ///
 /// # Errors
 /// Which field doesn't name the record, and what was expected of it.
-fn record(element: &RawValue, identifier: &str, topic: &mut Arc<str>) -> Result<Record, &'static str> {
+fn record(
+    element: &RawValue,
+    identifier: &str,
+    shared_topic: &mut Arc<str>,
+    decoder: &mut Decoder,
+) -> Result<Record, &'static str> {
     if !element.get().starts_with('{') {
         return Err(": expected an object");
     }
-    let fields: Fields<'_> =
-        serde_json::from_str(element.get()).map_err(|_| ": expected an object with each field once")?;
-    let named = match fields.topic {
+    let fields = members(element.get(), &NAMES).map_err(|_| ": expected an object with each field once")?;
+    let [topic, partition, offset, timestamp, key, value, headers] =
+        fields.map(|field| field.filter(|json| !json.is_null()));
+    let named = match topic {
         None => Cow::Borrowed(named_topic(identifier)),
-        Some(raw) => text(raw).ok_or(".topic: expected a string")?,
+        Some(json) => json.text().ok_or(".topic: expected a string")?,
     };
     if named.is_empty() {
         return Err(".topic: expected a name");
     }
-    if **topic != *named {
-        *topic = named.into();
+    if **shared_topic != *named {
+        *shared_topic = named.into();
     }
-    let partition = match fields.partition {
+    let partition = match partition {
         None => named_partition(identifier),
-        Some(raw) => whole(raw).and_then(|partition| i32::try_from(partition).ok()),
+        Some(json) => json.whole().and_then(|partition| i32::try_from(partition).ok()),
     };
     let partition = partition.filter(|&p| p >= 0).ok_or(".partition: expected a whole number, 0 or more")?;
-    let offset = fields.offset.and_then(whole).filter(|&offset| offset >= 0);
+    let offset = offset.and_then(Json::whole).filter(|&offset| offset >= 0);
     let offset = offset.ok_or(".offset: expected a whole number, 0 or more")?;
     Ok(Record {
-        source: Source { topic: Arc::clone(topic), partition, offset },
-        timestamp: fields.timestamp.and_then(whole).filter(|&timestamp| timestamp >= 0),
-        key: payload(fields.key),
-        value: payload(fields.value),
-        headers: fields.headers.filter(|raw| raw.get() != "[]").map(ToOwned::to_owned),
+        source: Source { topic: Arc::clone(shared_topic), partition, offset },
+        timestamp: timestamp.and_then(Json::whole).filter(|&timestamp| timestamp >= 0),
+        key: payload(key, decoder),
+        value: payload(value, decoder),
+        headers: headers.map(Json::get).filter(|json| *json != "[]").map(Into::into),
     })
 }
 
-fn payload(raw: Option<&RawValue>) -> Payload {
-    let Some(raw) = raw else { return Payload::Absent };
-    let Some(text) = text(raw) else { return Payload::NotBase64(raw.get().into()) };
-    match BASE64.decode(text.as_bytes()) {
-        Ok(bytes) => Payload::Bytes(bytes),
-        Err(_) => Payload::NotBase64(text.as_bytes().into()),
+fn payload(json: Option<Json<'_>>, decoder: &mut Decoder) -> Payload {
+    let Some(json) = json else { return Payload::Absent };
+    let Some(text) = json.text() else { return Payload::NotBase64(json.get().into()) };
+    match decoder.decode(text.as_bytes()) {
+        Some(bytes) => Payload::Bytes(bytes),
+        None => Payload::NotBase64(text.as_bytes().into()),
     }
 }
 
@@ -274,7 +312,7 @@ fn headers(element: &RawValue) -> Vec<Header> {
         .ok()
         .filter(|entries| !entries.0.is_empty())
         .and_then(|entries| entries.0.into_iter().map(header).collect());
-    readable.unwrap_or_else(|| vec![unreadable(element)])
+    readable.unwrap_or_else(|| vec![unreadable(element.get())])
 }
 
 /// A header's value, itself `None` where the header has none; `None` if it can't be read.
@@ -291,6 +329,6 @@ fn header_value(raw: &RawValue) -> Option<Option<Vec<u8>>> {
     numbers.into_iter().map(byte).collect::<Option<Vec<u8>>>().map(Some)
 }
 
-fn unreadable(raw: &RawValue) -> Header {
-    Header { name: UNREADABLE_HEADER.into(), value: Some(raw.get().into()) }
+fn unreadable(json: &str) -> Header {
+    Header { name: UNREADABLE_HEADER.into(), value: Some(json.into()) }
 }

@@ -19,13 +19,16 @@
 
 pub mod account_command;
 pub mod audit_result;
+mod base64_text;
 pub mod batch_response;
 pub mod fields;
 pub mod http;
 pub mod kafka_event;
 pub mod kafka_secret;
+mod members;
 pub mod outcome;
 pub mod payment_request;
+mod plain;
 pub mod problem;
 mod raw;
 pub mod resource;

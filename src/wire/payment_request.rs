@@ -60,7 +60,7 @@ pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Mal
 /// The amount, in plain digits: its JSON is what an integer without a sign looks like, or it is none.
 fn amount(fields: &Fields<'_, { NAMES.len() }>) -> Result<Amount, Malformed> {
     let amount =
-        fields.optional_json(AMOUNT, |raw| raw.get().parse().map_err(|_| InvalidAmount).and_then(Amount::try_new))?;
+        fields.optional_json(AMOUNT, |json| json.get().parse().map_err(|_| InvalidAmount).and_then(Amount::try_new))?;
     fields.given(AMOUNT, amount)
 }
 

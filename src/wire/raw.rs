@@ -1,20 +1,51 @@
-//! Reads one JSON value from its own text, so that a fault in it stays its own.
+//! One JSON value as its own text, so that a fault in it stays its own.
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-/// A JSON string's content; `None` if the value is no string, or one that is no text (a lone surrogate).
-pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let json = raw.get();
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    // Without a backslash the JSON is the content: the usual case, and nothing is copied.
-    if inner.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+/// A well-formed JSON value, by its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Json<'a> {
+    text: &'a str,
+    /// It is known to hold no escapes, so that a string's text is its content.
+    plain: bool,
 }
 
-/// A whole number, given as a number or as a string.
-pub(super) fn whole(raw: &RawValue) -> Option<i64> {
-    let json = raw.get();
-    let digits = json.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(json);
-    if digits.starts_with('+') { None } else { digits.parse().ok() }
+impl<'a> Json<'a> {
+    /// A value whose text holds no backslash.
+    pub(super) fn plain(text: &'a str) -> Self {
+        Self { text, plain: true }
+    }
+
+    /// The value as it stands.
+    pub(super) fn get(self) -> &'a str {
+        self.text
+    }
+
+    pub(super) fn is_null(self) -> bool {
+        self.text == "null"
+    }
+
+    /// A string's content; `None` if the value is no string, or one that is no text (a lone surrogate).
+    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+        let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
+        // Without a backslash the JSON is the content: the usual case, and nothing is copied.
+        if self.plain || !inner.contains('\\') {
+            return Some(Cow::Borrowed(inner));
+        }
+        serde_json::from_str(self.text).ok().map(Cow::Owned)
+    }
+
+    /// A whole number, given as a number or as a string.
+    pub(super) fn whole(self) -> Option<i64> {
+        let digits = self.text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(self.text);
+        if digits.starts_with('+') { None } else { digits.parse().ok() }
+    }
+}
+
+impl<'a> From<&'a RawValue> for Json<'a> {
+    fn from(raw: &'a RawValue) -> Self {
+        Self { text: raw.get(), plain: false }
+    }
 }

@@ -16,13 +16,14 @@
 //! Invariant: every element of `Records` becomes a change or is unplaced. The event fails as a whole only if it is no
 //! JSON object, or `Records` is no list.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::raw::text;
+use super::raw::Json;
 
 /// An item, its attributes by name; those that are text or numbers.
 pub type Image = HashMap<String, AttributeValue>;
@@ -110,10 +111,14 @@ fn record(element: &RawValue) -> Result<StreamRecord, &'static str> {
     Ok(StreamRecord { sequence_number: sequence_number.into(), change })
 }
 
+fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    Json::from(raw).text()
+}
+
 fn image(raw: &RawValue) -> Option<Image> {
     let attributes: HashMap<String, HashMap<String, &RawValue>> = serde_json::from_str(raw.get()).ok()?;
     let attribute = |(name, typed): (String, HashMap<String, &RawValue>)| {
-        let of = |kind| typed.get(kind).copied().and_then(text).map(std::borrow::Cow::into_owned);
+        let of = |kind| typed.get(kind).copied().and_then(text).map(Cow::into_owned);
         let value = of("S").map(AttributeValue::S).or_else(|| of("N").map(AttributeValue::N))?;
         Some((name, value))
     };

@@ -103,7 +103,7 @@ fn the_seeds_are_what_their_targets_accept() {
     let payments = accepted("payment", |input| giro::wire::payment_request::decode_json(input).is_ok());
     assert_eq!(payments, 5, "full, least, most, escaped, unknown");
     let command = |input: &[u8]| {
-        giro::wire::account_command::decode(&giro::wire::kafka_event::Payload::Bytes(input.to_vec())).is_ok()
+        giro::wire::account_command::decode(&giro::wire::kafka_event::Payload::Bytes(input.to_vec().into())).is_ok()
     };
     assert_eq!(accepted("command", command), 5, "all but the unknown command");
     assert_eq!(accepted("outcome", |input| giro::wire::outcome::decode(input).is_ok()), 3);

@@ -4,9 +4,8 @@
 //!
 //! Requests that share a main item, directly or through others, form a component. A component that fits one transaction
 //! stays whole, so each of its main items is written once and it waits for nobody; small ones are packed together, the
-//! largest first, into the fullest group that still has room. A component that doesn't fit is cut into a chain: each
-//! request, in order, goes to the first group of the chain that has room and doesn't come before a group that touches
-//! one of its main items.
+//! largest first, into the fullest group that still has room. A component that doesn't fit is cut into cells that do, on
+//! levels ([`levels`](super::levels)); each level's cells are packed together.
 //!
 //! A creditor that takes its credits on lanes costs a group one item, however many of its requests credit it. So the
 //! components that credit it are packed together, and the groups that they leave half full are filled with others.
@@ -14,11 +13,12 @@
 //! Components that touch a contended account are packed apart from the rest, by how contended it is: nothing else
 //! waits for them.
 //!
-//! Invariants: within a group positions rise; along a chain no main item's requests change their order.
+//! Invariants: within a group positions rise; from group to group no main item's requests change their order.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
+use super::levels::Levels;
 use super::{Limits, Touch};
 use crate::domain::AccountIx;
 
@@ -34,6 +34,19 @@ pub(super) struct Group {
     pub(super) laned: Vec<AccountIx>,
     items: usize,
     items_max: usize,
+}
+
+impl Group {
+    /// Takes in so many items, and a lane of each of these creditors.
+    fn add(&mut self, items: usize, laned: &[AccountIx]) {
+        self.items = self.items.saturating_add(items);
+        for account in laned {
+            if !self.laned.contains(account) {
+                self.laned.push(*account);
+                self.items = self.items.saturating_add(1);
+            }
+        }
+    }
 }
 
 /// Groups the requests at these touches into transactions.
@@ -57,7 +70,7 @@ pub(super) fn group(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> 
             if components.whole_items(component) <= items_max {
                 groups.pack(component, members, components.laned(component), items_max);
             } else {
-                groups.chain(members, items_max);
+                groups.cut(members, items_max);
             }
         }
     }
@@ -167,28 +180,23 @@ fn find(parents: &mut [AccountIx], mut account: AccountIx) -> AccountIx {
 
 /// Groups under way.
 struct Groups<'t> {
-    touches: &'t [Touch<'t>],
     groups: Vec<Group>,
     /// Groups with room for anything.
     open: Rooms,
     /// Groups that credit the account on whose lanes the components at hand have their credits.
     home: Option<AccountIx>,
     at_home: Rooms,
-    /// By account: the last group that touches its main item, and the last that changes it.
-    last_touched: Vec<Option<usize>>,
-    last_changed: Vec<Option<usize>>,
+    levels: Levels<'t>,
 }
 
 impl<'t> Groups<'t> {
     fn new(touches: &'t [Touch<'t>], accounts: usize) -> Self {
         Self {
-            touches,
             groups: Vec::new(),
             open: Rooms::default(),
             home: None,
             at_home: Rooms::default(),
-            last_touched: vec![None; accounts],
-            last_changed: vec![None; accounts],
+            levels: Levels::new(touches, accounts),
         }
     }
 
@@ -199,45 +207,28 @@ impl<'t> Groups<'t> {
         self.home = None;
     }
 
-    /// Cuts a component into a chain of groups of its own.
-    fn chain(&mut self, members: &[Position], items_max: usize) {
+    /// Cuts a component into groups of its own, level by level.
+    fn cut(&mut self, members: &[Position], items_max: usize) {
         let first = self.groups.len();
-        for &member in members {
-            let touch = &self.touches[member];
-            let earliest = touch.ordered_by().filter_map(|account| self.last_touched[account]).max().unwrap_or(first);
-            let mut at = earliest;
-            let items = loop {
-                let group = self.groups.get(at);
-                // A main item that this group already changes costs nothing more. No later group can hold it yet,
-                // because the search starts at the last group that touches it.
-                let mains = touch.changes().filter(|&account| self.last_changed[account] != Some(at)).count();
-                let on_lane =
-                    touch.on_lane().filter(|on_lane| group.is_none_or(|group| !group.laned.contains(on_lane)));
-                let new = touch.own_items().saturating_add(mains).saturating_add(on_lane.iter().count());
-                let items = group.map_or(0, |group| group.items).saturating_add(new);
-                if items <= items_max || group.is_none() {
-                    break items;
-                }
-                at = at.saturating_add(1);
-            };
-            if at == self.groups.len() {
-                self.groups.push(Group { items_max, ..Group::default() });
-            }
-            let group = &mut self.groups[at];
-            group.members.push(member);
-            group.items = items;
-            let on_lane = touch.on_lane().filter(|on_lane| !group.laned.contains(on_lane));
-            group.laned.extend(on_lane);
-            for account in touch.ordered_by() {
-                self.last_touched[account] = Some(at);
-            }
-            for account in touch.changes() {
-                self.last_changed[account] = Some(at);
+        let cells = self.levels.cut(members, items_max);
+        for level in cells.chunk_by(|one, other| one.level == other.level) {
+            // As few transactions as a level needs.
+            let mut rooms = Rooms::default();
+            for cell in level {
+                let at = rooms.take(cell.items).unwrap_or_else(|| self.new_group(items_max));
+                self.groups[at].members.extend_from_slice(&cell.members);
+                self.groups[at].add(cell.items.saturating_sub(cell.laned.len()), &cell.laned);
+                rooms.offer(&self.groups, at);
             }
         }
         for at in first..self.groups.len() {
             self.open.offer(&self.groups, at);
         }
+    }
+
+    fn new_group(&mut self, items_max: usize) -> usize {
+        self.groups.push(Group { items_max, ..Group::default() });
+        self.groups.len().saturating_sub(1)
     }
 
     /// Puts a whole component into the fullest group that has room for it, or into a new one.
@@ -251,19 +242,9 @@ impl<'t> Groups<'t> {
         }
         let whole = component.items.saturating_add(laned.len());
         let at_home = home.and_then(|_| self.at_home.take(whole.saturating_sub(1)));
-        let at = at_home.or_else(|| self.open.take(whole)).unwrap_or_else(|| {
-            self.groups.push(Group { items_max, ..Group::default() });
-            self.groups.len().saturating_sub(1)
-        });
-        let group = &mut self.groups[at];
-        group.members.extend_from_slice(members);
-        group.items = group.items.saturating_add(component.items);
-        for account in laned {
-            if !group.laned.contains(account) {
-                group.laned.push(*account);
-                group.items = group.items.saturating_add(1);
-            }
-        }
+        let at = at_home.or_else(|| self.open.take(whole)).unwrap_or_else(|| self.new_group(items_max));
+        self.groups[at].members.extend_from_slice(members);
+        self.groups[at].add(component.items, laned);
         let rooms = if home.is_some() { &mut self.at_home } else { &mut self.open };
         rooms.offer(&self.groups, at);
     }

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | touch | `touch` | what each request does to which main items and lanes; what a debit must sweep first |
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
+//! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do, side by side as far as they are not tied |
 //! | turns | `lanes` | each group that credits an account with lanes takes the next lane that the batch owns |
 //! | guard | `guard` | each transaction's requests become one Put a payment and one Update a main item or lane, with the conditions that the verdicts rest on |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
@@ -23,6 +24,7 @@ mod chain;
 mod group;
 mod guard;
 mod lanes;
+mod levels;
 mod limits;
 mod touch;
 

@@ -1,0 +1,129 @@
+//! Cuts a component that doesn't fit one transaction into cells that do, on levels: those of one level side by side, each
+//! level after the one below it.
+//!
+//! In: requests that are tied together, in order, and how much fits. Out: the cells, by level.
+//!
+//! Requests are placed in order, each as low as it may be: on the highest level that holds one of its main items. There it
+//! joins the cells that hold them into one, if that fits; if it doesn't, the request begins a cell on the next level. So a
+//! cell grows until it is full, and only what it ties waits for it.
+//!
+//! Invariants: no two cells of a level share a main item; from level to level no main item's requests change their order.
+
+use std::cmp::Reverse;
+
+use super::Touch;
+use crate::domain::AccountIx;
+
+/// Requests that go together.
+#[derive(Debug, Default)]
+pub(super) struct Cell {
+    pub(super) level: usize,
+    /// By their positions, in no order.
+    pub(super) members: Vec<usize>,
+    /// The creditors that it credits on a lane, each once.
+    pub(super) laned: Vec<AccountIx>,
+    /// The items of a transaction of this cell alone.
+    pub(super) items: usize,
+}
+
+/// Cells under way, of one component after the other.
+pub(super) struct Levels<'t> {
+    touches: &'t [Touch<'t>],
+    /// By account: the cell of its last request.
+    holders: Vec<Option<usize>>,
+    /// By account: the last level that changes its main item.
+    changed: Vec<Option<usize>>,
+    /// Those that were joined to others are empty.
+    cells: Vec<Cell>,
+    /// By cell: the one that it was joined to, or itself.
+    parents: Vec<usize>,
+}
+
+impl<'t> Levels<'t> {
+    pub(super) fn new(touches: &'t [Touch<'t>], accounts: usize) -> Self {
+        let (holders, changed) = (vec![None; accounts], vec![None; accounts]);
+        Self { touches, holders, changed, cells: Vec::new(), parents: Vec::new() }
+    }
+
+    /// The cells of one component, the lowest level first, the largest of a level first.
+    pub(super) fn cut(&mut self, members: &[usize], items_max: usize) -> Vec<Cell> {
+        let first = self.cells.len();
+        for &position in members {
+            self.place(position, items_max);
+        }
+        let cells = self.cells.get_mut(first..).unwrap_or_default();
+        let mut cells: Vec<Cell> = cells.iter_mut().map(std::mem::take).filter(|cell| cell.items > 0).collect();
+        cells.sort_by_key(|cell| (cell.level, Reverse(cell.items)));
+        cells
+    }
+
+    fn place(&mut self, position: usize, items_max: usize) {
+        let touch = &self.touches[position];
+        let mut holders = touch.ordered_by().filter_map(|account| self.holders[account]).map(|cell| self.find(cell));
+        let holders = [holders.next(), holders.next()];
+        let level = holders.into_iter().flatten().map(|cell| self.cells[cell].level).max().unwrap_or(0);
+        // Of two holders, a lower one doesn't matter: what it holds is free up here.
+        let [one, other] = holders.map(|holder| holder.filter(|&cell| self.cells[cell].level == level));
+        let (one, other) = (one.or(other), other.filter(|_| one.is_some() && one != other));
+        let mains = touch.changes().filter(|&account| self.changed[account] != Some(level)).count();
+        let more = touch.own_items().saturating_add(mains);
+        let cell = match one {
+            None => None,
+            Some(one) => self.join(one, other, touch.on_lane(), more, items_max),
+        };
+        let cell = cell.unwrap_or_else(|| {
+            let on_lane = touch.on_lane();
+            let items =
+                touch.own_items().saturating_add(touch.changes().count()).saturating_add(on_lane.iter().count());
+            let level = if one.is_some() { level.saturating_add(1) } else { level };
+            self.cells.push(Cell { level, items, laned: on_lane.into_iter().collect(), members: Vec::new() });
+            self.parents.push(self.parents.len());
+            self.parents.len().saturating_sub(1)
+        });
+        self.cells[cell].members.push(position);
+        let level = self.cells[cell].level;
+        touch.ordered_by().for_each(|account| self.holders[account] = Some(cell));
+        touch.changes().for_each(|account| self.changed[account] = Some(level));
+    }
+
+    fn find(&self, mut cell: usize) -> usize {
+        while self.parents[cell] != cell {
+            cell = self.parents[cell];
+        }
+        cell
+    }
+
+    /// Makes one cell of one or two, with so many more items and a credit on a lane of this account; `None` if that
+    /// doesn't fit.
+    fn join(
+        &mut self,
+        one: usize,
+        other: Option<usize>,
+        on_lane: Option<AccountIx>,
+        more: usize,
+        items_max: usize,
+    ) -> Option<usize> {
+        let (items, laned) = other.map_or((0, &[][..]), |cell| (self.cells[cell].items, &self.cells[cell].laned));
+        let own = &self.cells[one];
+        let shared = laned.iter().filter(|account| own.laned.contains(account)).count();
+        let on_lane = on_lane.filter(|on_lane| !own.laned.contains(on_lane) && !laned.contains(on_lane));
+        let items = own.items.saturating_add(items).saturating_sub(shared);
+        let items = items.saturating_add(more).saturating_add(on_lane.iter().count());
+        if items > items_max {
+            return None;
+        }
+        if let Some(other) = other {
+            self.parents[other] = one;
+            let joined = std::mem::take(&mut self.cells[other]);
+            let own = &mut self.cells[one];
+            own.members.extend(joined.members);
+            own.laned.extend(joined.laned);
+            own.laned.sort_unstable();
+            own.laned.dedup();
+        }
+        let own = &mut self.cells[one];
+        own.laned.extend(on_lane);
+        own.items = items;
+        Some(one)
+    }
+}
