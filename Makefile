@@ -1,6 +1,6 @@
 # Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
 
-.PHONY: demo test e2e build bench bench-check simulate mutants load lean fmt tools tools-bench lint-templates deploy-test fuzz \
+.PHONY: demo test e2e crash build bench bench-check simulate mutants load lean fmt tools tools-bench lint-templates deploy-test fuzz \
 	supply-chain
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
@@ -23,6 +23,12 @@ test:
 e2e: build
 	GIRO_E2E_PAYMENTS=$${GIRO_E2E_PAYMENTS:-5000} GIRO_E2E_OUTAGE_SECONDS=$${GIRO_E2E_OUTAGE_SECONDS:-20} \
 		cargo test --test it e2e:: -- --nocapture
+
+# Ten rounds of 50,000 payments on three brokers, while processes are killed, brokers go away and DynamoDB is cut off and
+# killed; `make test` has a short form. Each round prints the seed that strikes the same again.
+crash: build
+	GIRO_CRASH_ROUNDS=$${GIRO_CRASH_ROUNDS:-10} GIRO_CRASH_PAYMENTS=$${GIRO_CRASH_PAYMENTS:-50000} \
+		GIRO_CRASH_SEED=$${GIRO_CRASH_SEED:-$$(date +%s)} cargo test --test it crash::nothing -- --nocapture
 
 # Measures everything and writes docs/benchmarks.md: contenders on a model of DynamoDB and on the embedded engine, then
 # what a core does by criterion, then size, start-up and memory of the Lambda binary.

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Fetches Apache Kafka from Maven Central, once, and starts one broker of it in KRaft mode.
+# Fetches Apache Kafka from Maven Central, once, and starts a broker of it in KRaft mode, alone or as one of a cluster.
 #
 #   run.sh fetch LIBS                          fetch the jars into the folder LIBS, if they aren't there
-#   run.sh start LIBS DATA PORT CONTROLLER     fetch, format the folder DATA, and become the broker: listens on
-#                                              127.0.0.1:PORT, its controller on 127.0.0.1:CONTROLLER
+#   run.sh start LIBS DATA NODE PORT CONTROLLER...
+#                                              fetch, format the folder DATA, and become broker NODE, which listens on
+#                                              127.0.0.1:PORT; the controllers of nodes 1, 2, ... on 127.0.0.1:CONTROLLER
 #
+# A cluster of three or more keeps three replicas of everything, two of which must have a record that is acknowledged.
 # Needs Java 17 and Maven.
 set -euo pipefail
 
@@ -29,30 +31,40 @@ command -v java >/dev/null || { echo "Apache Kafka needs Java 17, and there is n
 fetch
 [ "$command" = start ] || exit 0
 
-data=$3 port=$4 controller=$5
+data=$3 node=$4 port=$5
+shift 5
+controllers=("$@")
+voters=""
+for ix in "${!controllers[@]}"; do
+    voters+="${voters:+,}$((ix + 1))@127.0.0.1:${controllers[ix]}"
+done
+replicas=1 in_sync=1
+[ ${#controllers[@]} -lt 3 ] || replicas=3 in_sync=2
 mkdir -p "$data"
 cat >"$data/server.properties" <<EOF
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$controller
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+node.id=$node
+controller.quorum.voters=$voters
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:${controllers[node - 1]}
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=$data/log
 auto.create.topics.enable=false
-default.replication.factor=1
-offsets.topic.replication.factor=1
+default.replication.factor=$replicas
+min.insync.replicas=$in_sync
+offsets.topic.replication.factor=$replicas
 offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$in_sync
+share.coordinator.state.topic.replication.factor=$replicas
+share.coordinator.state.topic.min.isr=$in_sync
 group.initial.rebalance.delay.ms=0
 EOF
 java=(java -Xmx512m -Xms256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$libs/*")
 if [ ! -d "$data/log" ]; then
-    id=$("${java[@]}" kafka.tools.StorageTool random-uuid)
-    "${java[@]}" kafka.tools.StorageTool format --cluster-id "$id" --config "$data/server.properties" >/dev/null
+    # One name for all: nodes of a cluster must agree on it, and no two clusters here can meet.
+    "${java[@]}" kafka.tools.StorageTool format --cluster-id Z2lyby1vbi0xMjcuMC4wLg --config "$data/server.properties" \
+        >/dev/null
 fi
 exec "${java[@]}" kafka.Kafka "$data/server.properties"

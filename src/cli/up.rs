@@ -23,7 +23,7 @@ pub(super) struct UpArgs {
     /// Which Kafka to start, where none is named by address
     #[arg(long, value_enum, default_value = "embedded")]
     kafka: StartKafka,
-    /// Keep the embedded DynamoDB's tables in this folder
+    /// Keep the embedded DynamoDB's tables, and how far streams were read, in this folder
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The template; else the one that this program was built with
@@ -86,7 +86,8 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     let mut terminated = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
     let stack = Stack::start(StackOptions {
         kafka: engines.kafka(args.kafka),
-        dynamodb: engines.dynamodb(args.data),
+        dynamodb: engines.dynamodb(args.data.clone()),
+        checkpoints: args.data,
         lambda_endpoint: engines.lambda_endpoint.clone(),
         lambda_polls_streams: engines.lambda_polls_streams,
         templates: args.template.map_or(Templates::Embedded, Templates::File),

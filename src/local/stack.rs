@@ -113,7 +113,8 @@ impl Stack {
                 (Some(lambda), url)
             }
         };
-        let checkpoints = Checkpoints::open(engines::data_folder(&options.dynamodb))?;
+        let checkpoints =
+            Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref()))?;
         let mut pollers = BTreeMap::new();
         for mapping in &blueprint.mappings {
             let around = Surroundings {

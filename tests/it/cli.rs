@@ -1,6 +1,7 @@
 //! The command line as a person or a script meets it: what it prints, and its exit codes.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use giro::cli::checks::{Published, check_tables};
@@ -10,13 +11,19 @@ use giro::domain::{DeadLetter, Outcome, Recorded, Source, Timestamp};
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::wire::payment_request;
 
-fn giro(arguments: &[&str], engine: Option<&EmbeddedDynamoDb>, input: &str) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+/// The command in a folder, with no engines but those that its arguments name.
+pub(super) fn command(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_giro"));
-    command.args(arguments).current_dir(folder.path());
+    command.args(arguments).current_dir(folder);
     for name in ["KAFKA_BOOTSTRAP_SERVERS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_LAMBDA"] {
         command.env_remove(name);
     }
+    command
+}
+
+fn giro(arguments: &[&str], engine: Option<&EmbeddedDynamoDb>, input: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(arguments, folder.path());
     if let Some(engine) = engine {
         command.env("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint());
     }

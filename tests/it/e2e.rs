@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use giro::cli::workload::Record;
 use giro::domain::{AccountId, OverdraftLimit};
 use giro::local::kafka::{self, REQUESTS_TOPIC};
 use giro::local::stack::{KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
@@ -26,7 +27,7 @@ const BY_HTTP: usize = 4;
 /// How long anything that must come may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-fn setting(name: &str, otherwise: usize) -> usize {
+pub(super) fn setting(name: &str, otherwise: usize) -> usize {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}: {text}")))
 }
 
@@ -47,24 +48,24 @@ async fn post(endpoint: String, payments: Vec<String>) -> usize {
     again
 }
 
-/// Puts each payment on the topic until the broker has acknowledged it. Returns how often one was tried again.
-async fn publish(bootstrap_servers: String, payments: Vec<String>) -> usize {
+/// Puts each record on the topic until the broker has acknowledged it. Returns how often one was tried again.
+pub(super) async fn publish(bootstrap_servers: String, records: Vec<Record>) -> usize {
     let producer = kafka::producer(&bootstrap_servers).unwrap();
-    let (mut left, mut again) = (payments, 0);
+    let (mut left, mut again) = (records, 0);
     while !left.is_empty() {
         let mut sending = Vec::new();
-        for payment in left {
-            let sent = producer.send(REQUESTS_TOPIC, Some(b"settlement"), Some(payment.as_bytes()), &[]).await;
-            sending.push((payment, sent));
+        for record in left {
+            let sent = producer.send(REQUESTS_TOPIC, record.key.as_deref(), record.value.as_deref(), &[]).await;
+            sending.push((record, sent));
         }
         left = Vec::new();
-        for (payment, sent) in sending {
+        for (record, sent) in sending {
             let placed = match sent {
                 Ok(sent) => sent.placed().await,
                 Err(error) => Err(error),
             };
             if placed.is_err() {
-                left.push(payment);
+                left.push(record);
             }
         }
         again += left.len();
@@ -79,7 +80,7 @@ async fn hand_over(endpoint: &str, bootstrap_servers: &str, payments: &[String])
     for (ix, payment) in payments.iter().enumerate() {
         match ix % BY_HTTP {
             0 => clients[ix / BY_HTTP % CLIENTS].push(payment.clone()),
-            _ => by_topic.push(payment.clone()),
+            _ => by_topic.push(Record { key: Some(b"settlement".into()), value: Some(payment.clone().into_bytes()) }),
         }
     }
     let mut tasks = vec![tokio::spawn(publish(bootstrap_servers.to_owned(), by_topic))];

@@ -15,6 +15,7 @@ mod account_processor;
 mod auditing;
 mod cargo_lambda;
 mod cli;
+mod crash;
 mod deployment;
 mod e2e;
 mod fuzz;

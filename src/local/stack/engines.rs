@@ -26,7 +26,7 @@ impl RunningKafka {
         match engine {
             KafkaEngine::Embedded => Ok(Self::Embedded(EmbeddedKafka::start(&topics).await?)),
             KafkaEngine::Apache => {
-                let kafka = ApacheKafka::start().await?;
+                let kafka = ApacheKafka::start(1).await?;
                 create_topics(kafka.bootstrap_servers(), &topics).await?;
                 Ok(Self::Apache(kafka))
             }
@@ -54,9 +54,9 @@ impl RunningKafka {
                 kafka.set_reachable(true).await
             }
             Self::Apache(kafka) => {
-                kafka.kill().await?;
+                kafka.kill(0).await?;
                 tokio::time::sleep(outage).await;
-                kafka.restart().await
+                kafka.restart(0).await
             }
             Self::External(at) => bail!("Kafka at {at} was not started here, and isn't stopped here"),
         }

@@ -67,6 +67,8 @@ pub struct StackOptions {
     pub kafka: KafkaEngine,
     /// DynamoDB.
     pub dynamodb: DynamoDbEngine,
+    /// Where to keep how far streams were read, if DynamoDB is elsewhere; else it is kept beside the tables.
+    pub checkpoints: Option<PathBuf>,
     /// A Lambda that runs already, with the functions deployed on it; else workers of our own.
     pub lambda_endpoint: Option<String>,
     /// Whether that Lambda polls streams by itself, as deployed event sources do.
