@@ -96,20 +96,20 @@ impl World {
             if !self.tape.chance(self.weather.unseen) {
                 continue;
             }
-            let id = update.account.clone();
-            unseen.extend(match update.lane {
-                None => match execute(&self.store, &Call::Read(vec![id.clone()])) {
-                    Answer::Read(Ok(mut reads)) => reads.pop().map(|read| Before::Account(id, read)),
-                    _ => None,
-                },
-                Some(lane) => {
-                    let id = LaneId { account: id, lane };
-                    match execute(&self.store, &Call::ReadLanes(vec![id.clone()])) {
-                        Answer::ReadLanes(Ok(mut reads)) => reads.pop().map(|read| Before::Lane(id, read)),
-                        _ => None,
-                    }
+            let account = update.account.clone();
+            match update.lane {
+                None => {
+                    let asked = Call::Read(vec![account.clone()]);
+                    let Answer::Read(Ok(reads)) = execute(&self.store, &asked) else { continue };
+                    unseen.extend(reads.into_iter().map(|read| Before::Account(account.clone(), read)));
                 }
-            });
+                Some(lane) => {
+                    let id = LaneId { account, lane };
+                    let asked = Call::ReadLanes(vec![id.clone()]);
+                    let Answer::ReadLanes(Ok(reads)) = execute(&self.store, &asked) else { continue };
+                    unseen.extend(reads.into_iter().map(|read| Before::Lane(id.clone(), read)));
+                }
+            }
         }
         unseen
     }
@@ -146,9 +146,10 @@ impl World {
                     Some(mutant) => mutant.execute(&self.store, call),
                     None => execute(&self.store, &call),
                 };
-                match &answer {
-                    Answer::Commit(Ok(Commit::Applied)) => self.flights.applied(ticket, unseen),
-                    _ => drop(self.flights.release(ticket)),
+                if matches!(answer, Answer::Commit(Ok(Commit::Applied))) {
+                    self.flights.applied(ticket, unseen);
+                } else {
+                    self.flights.release(ticket);
                 }
                 answer
             }
