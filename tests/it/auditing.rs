@@ -1,7 +1,7 @@
 //! The audit: each planted corruption is found on both stores, and no clean ledger is accused while payments run.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -13,12 +13,15 @@ use giro::domain::{
     OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
 };
 use giro::local::dynamodb::EmbeddedDynamoDb;
+use giro::local::lambda::{Function, LocalLambda};
 use giro::settle::{Backoff, End, settle};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Survey, Tables};
 use tokio::time::Instant;
+
+use super::stack::http;
 
 fn id(text: &str) -> AccountId {
     AccountId::try_new(text).unwrap()
@@ -513,4 +516,58 @@ async fn it_stops_at_its_deadline_and_says_how_far_it_came() {
     let audited = audit_within(&away, 20).await;
     assert!(audited.stopped.unwrap().contains("the call was lost"));
     assert_eq!(audited.report.count(), 0);
+}
+
+/// The deployable binary: names accounts and payments and never a figure of theirs, and an audit that can't come to its end
+/// is an answer too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_names_what_is_at_fault_and_no_figure() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+    giro::local::tables::create(&client, &Tables::default(), false).await.unwrap();
+    clean(&DynamoDb::new(client.clone(), Tables::default()), &Hand::Dynamo(client.clone())).await;
+    let tables =
+        [("ACCOUNTS_TABLE", "accounts"), ("PAYMENTS_TABLE", "payments"), ("DEAD_LETTERS_TABLE", "dead-letters")];
+    let environment = [&tables[..], &[("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())]].concat();
+    let function = Function {
+        name: "ledger-auditor".into(),
+        binary: env!("CARGO_BIN_EXE_ledger-auditor").into(),
+        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        memory_mib: 128,
+        timeout: Duration::from_secs(10),
+        concurrency: 1,
+    };
+    let lines = Arc::new(Mutex::new(String::new()));
+    let log = Arc::clone(&lines);
+    let sink = Arc::new(move |_: &str, line: &str| log.lock().unwrap().push_str(&format!("{line}\n")));
+    let lambda = LocalLambda::start(vec![function], sink).await.unwrap();
+    let invoke = async || -> serde_json::Value {
+        let path = "POST /2015-03-31/functions/ledger-auditor/invocations";
+        let (status, _, body) = http(lambda.endpoint(), path, r#"{"source":"aws.events"}"#).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+
+    let answer = invoke().await;
+    assert_eq!((&answer["findings"], &answer["complete"], &answer["accounts"]), (&0.into(), &true.into(), &4.into()));
+
+    let off = Account { balance: Balance::new(471_100), ..account("off", OverdraftLimit::Limited(0), 0) };
+    Hand::Dynamo(client).put_account(off).await;
+    let answer = invoke().await;
+    assert_eq!(
+        (&answer["findings"], &answer["complete"]),
+        (&2.into(), &true.into()),
+        "the account, and its currency's sum"
+    );
+    let told = lines.lock().unwrap().clone();
+    let line = told.lines().find(|line| line.contains("the ledger does not add up")).unwrap();
+    assert!(line.contains(r#""level":"ERROR""#) && line.contains("account off"), "{line}");
+    assert!(told.contains(r#""Findings":2"#), "the metric: {told}");
+    assert!(!told.contains("4711"), "no figure of an account: {told}");
+
+    drop(engine);
+    let answer = invoke().await;
+    assert_eq!((&answer["findings"], &answer["complete"]), (&0.into(), &false.into()));
+    assert!(lines.lock().unwrap().contains("the audit did not come to its end"));
+    lambda.stop().await;
 }

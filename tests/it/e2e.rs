@@ -12,6 +12,7 @@ use giro::local::kafka::{self, REQUESTS_TOPIC};
 use giro::local::stack::{KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
 use giro::local::topic_reader::{Polled, Read, TopicReader};
 use giro::publish::Publish;
+use giro::publish::kafka::KafkaProducer;
 use giro::store::Inspect;
 use giro::store::dynamodb::DynamoDb;
 use serde_json::Value;
@@ -49,8 +50,7 @@ async fn post(endpoint: String, payments: Vec<String>) -> usize {
 }
 
 /// Puts each record on the topic until the broker has acknowledged it. Returns how often one was tried again.
-pub(super) async fn publish(bootstrap_servers: String, records: Vec<Record>) -> usize {
-    let producer = kafka::producer(&bootstrap_servers).unwrap();
+pub(super) async fn publish(producer: &KafkaProducer, records: Vec<Record>) -> usize {
     let (mut left, mut again) = (records, 0);
     while !left.is_empty() {
         let mut sending = Vec::new();
@@ -83,7 +83,8 @@ async fn hand_over(endpoint: &str, bootstrap_servers: &str, payments: &[String])
             _ => by_topic.push(Record { key: Some(b"settlement".into()), value: Some(payment.clone().into_bytes()) }),
         }
     }
-    let mut tasks = vec![tokio::spawn(publish(bootstrap_servers.to_owned(), by_topic))];
+    let producer = kafka::producer(bootstrap_servers).unwrap();
+    let mut tasks = vec![tokio::spawn(async move { publish(&producer, by_topic).await })];
     tasks.extend(clients.into_iter().map(|payments| tokio::spawn(post(endpoint.to_owned(), payments))));
     let mut again = 0;
     for task in tasks {

@@ -27,13 +27,15 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use giro::cli::checks::{self, Checked, Published};
 use giro::cli::workload::{Record, Workload};
 use giro::domain::Source;
 use giro::local::apache_kafka::ApacheKafka;
-use giro::local::kafka::REQUESTS_TOPIC;
+use giro::local::kafka::{self, REQUESTS_TOPIC};
 use giro::local::stack::{OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
 use giro::local::topic_reader::{Polled, Read, TopicReader};
+use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, OpenAccounts, Tables};
 use giro::wire::payment_request;
@@ -65,6 +67,7 @@ const STORM: Weather = Weather { delayed: 50, refused: 10, unanswered: 10, late:
 struct Round {
     folder: PathBuf,
     kafka: String,
+    producer: KafkaProducer,
     proxy: FaultProxy,
     /// The process that polls, and what it leaves behind when it is killed.
     poller: tokio::sync::Mutex<Up>,
@@ -126,7 +129,10 @@ impl Round {
                         match start_poller(&self.folder, &self.kafka, self.proxy.endpoint()).await {
                             Ok(up) => break up,
                             // It asks for its tables once, and the storm goes on.
-                            Err(_) => self.count("starts of the poller that failed", 1),
+                            Err(_) => {
+                                self.count("starts of the poller that failed", 1);
+                                tokio::time::sleep(Duration::from_millis(250)).await;
+                            }
                         }
                     };
                 }
@@ -191,7 +197,7 @@ async fn publish_all(round: &Round, records: &[Record]) -> anyhow::Result<()> {
     for (ix, chunk) in records.chunks(CHUNK).enumerate() {
         let due = Duration::from_millis((ix * CHUNK * 1_000 / PAYMENTS_A_SECOND) as u64);
         tokio::time::sleep_until((began + due).into()).await;
-        let again = publish(round.kafka.clone(), chunk.to_vec()).await;
+        let again = publish(&round.producer, chunk.to_vec()).await;
         round.count("requests published again", again as u64);
     }
     Ok(())
@@ -291,6 +297,7 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     let round = Round {
         folder: folder.path().to_owned(),
         kafka: kafka.bootstrap_servers().to_owned(),
+        producer: kafka::producer(kafka.bootstrap_servers())?,
         proxy,
         poller: tokio::sync::Mutex::new(poller),
         left_behind: Mutex::default(),
@@ -299,11 +306,13 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     };
     let client = giro::local::aws::dynamodb(Some(&engine.endpoints().dynamodb)).await?;
     let ledger = DynamoDb::new(client, Tables::default());
-    for account in &workload.accounts {
-        ensure!(ledger.open_account(account).await?.is_none(), "an account is there already");
+    let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(8);
+    while let Some(there) = opening.try_next().await? {
+        ensure!(there.is_none(), "an account is there already");
     }
+    drop(opening);
     // Money first, so that most payments settle.
-    publish(round.kafka.clone(), workload.funding.clone()).await;
+    publish(&round.producer, workload.funding.clone()).await;
     outcomes(&round.kafka, ids(&workload.funding)).await?;
     let started = began.elapsed();
 
@@ -322,7 +331,7 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
         round.proxy.set_weather(Weather::default());
         // Once the storm is over, a fresh payment goes its way too.
         let fresh = Workload::generate(seed, 1, "fresh-").funding;
-        publish(round.kafka.clone(), fresh.clone()).await;
+        publish(&round.producer, fresh.clone()).await;
         let sent = [workload.funding.as_slice(), &workload.records, &fresh].concat();
         let told = outcomes(&round.kafka, ids(&sent)).await?;
         round.proxy.quiet().await;
