@@ -54,6 +54,12 @@ where
     for task in tasks {
         took.extend(task.await??);
     }
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_precision_loss,
+        clippy::float_arithmetic,
+        reason = "a measurement for people; no money is in it"
+    )]
     let records_s = took.len() as f64 / started.elapsed().as_secs_f64();
     took.sort_unstable();
     Ok(Acknowledged { records_s, p50_ms: percentile_ms(&took, 50), p99_ms: percentile_ms(&took, 99) })
@@ -76,7 +82,8 @@ mod tests {
     async fn every_producer_waits_for_its_record() {
         let topic = NewTopic { name: "t".into(), partitions: 1, replication: None, config: BTreeMap::new() };
         let broker = EmbeddedKafka::start(&[topic]).await.unwrap();
-        let producers = vec![producer(broker.bootstrap_servers()).unwrap(), producer(broker.bootstrap_servers()).unwrap()];
+        let producers =
+            vec![producer(broker.bootstrap_servers()).unwrap(), producer(broker.bootstrap_servers()).unwrap()];
         let seen = measure(producers, "t", Duration::from_millis(200)).await.unwrap();
         assert!(seen.p50_ms <= seen.p99_ms, "{seen:?}");
         // Two at a time, so two is what rate times mean comes to; and no median is above twice its mean.

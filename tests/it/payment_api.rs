@@ -341,7 +341,8 @@ async fn bad_guests_get_a_plain_refusal_and_nothing_of_theirs_is_told() {
         (PAYMENT.replace("1250", "1e999999999"), "400 malformed-payment"),
         (PAYMENT.replace("EUR", "EUR\\nforged"), "400 malformed-payment"),
     ];
-    let bad_ids = ["forged/../alice", "forged\\n", "\\u0000forged", "forged\\u202e", "f\u{43e}rged", "forged#1", "", " forged"];
+    let bad_ids =
+        ["forged/../alice", "forged\\n", "\\u0000forged", "forged\\u202e", "f\u{43e}rged", "forged#1", "", " forged"];
     let bad_ids = bad_ids.map(|id| (PAYMENT.replace("alice", id), "400 malformed-payment"));
     for (body, expected) in bodies.into_iter().chain(bad_ids) {
         let refused = api.post(&[("idempotency-key", "pay-1")], &body).await;

@@ -144,7 +144,8 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     check(&["dead-letters", "redrive", "--reason", "invalid_field"], &leaves, &at, 0, "nothing is parked").await;
 
     // An id that another payment has: it is parked again as it came, and settles under an id of its own.
-    let reuses = br#"{"payment_id":"k1","debtor_account":"bank","creditor_account":"alice","amount":9,"currency":"EUR"}"#;
+    let reuses =
+        br#"{"payment_id":"k1","debtor_account":"bank","creditor_account":"alice","amount":9,"currency":"EUR"}"#;
     producer.send(REQUESTS_TOPIC, None, Some(reuses), &[]).await.unwrap().placed().await.unwrap();
     let sixth = letters(&ledger, 5).await.remove(4);
     assert_eq!((sixth.source.clone(), sixth.reason.as_str()), (source(6), "payment_id_reused"));
