@@ -256,5 +256,5 @@ fn the_exact_figures_meet_their_goals() {
     let missed: Vec<&str> =
         figures.iter().filter(|figure| !figure.is_met()).map(|figure| figure.name.as_str()).collect();
     let all: Vec<String> = figures.iter().map(ToString::to_string).collect();
-    assert_eq!(missed, FALL_SHORT, "\n{}", all.join("\n"));
+    assert!(missed.is_empty(), "{missed:?} fall short\n{}", all.join("\n"));
 }
