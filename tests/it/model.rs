@@ -245,9 +245,6 @@ fn a_seed_gives_the_same_run_to_the_microsecond() {
     }
 }
 
-/// The goals that are not reached. docs/benchmarks.md says what bounds them; whoever lifts one takes it off this list.
-const FALL_SHORT: [&str; 1] = ["payments/s against the control: zipf 0.99, 16 lanes"];
-
 /// The short form of `make bench-check`: what holds in the whole form must hold here.
 #[test]
 fn the_exact_figures_meet_their_goals() {
