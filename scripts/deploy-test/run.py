@@ -124,8 +124,8 @@ class Deployment:
     # ── Engines ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def start_kafka(self):
         port = int(self.kafka.rsplit(":", 1)[1])
-        command = [ROOT / "scripts/apache-kafka/run.sh", "start", TOOLS / "apache-kafka", self.folder / "kafka", str(port),
-                   str(free_port())]
+        command = [ROOT / "scripts/apache-kafka/run.sh", "start", TOOLS / "apache-kafka", self.folder / "kafka", "1",
+                   str(port), str(free_port())]
         process = self.start("kafka", command, self.environment)
         wait_until("Apache Kafka", lambda: listens(port), 120, process)
 
