@@ -17,6 +17,8 @@ pub fn init() {
         .with_span_list(false)
         .with_target(false)
         .with_max_level(level)
+        // A log that takes no more is no reason to fail, and telling of it on a closed stderr would be a panic.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -44,7 +44,7 @@ use serde_json::Value;
 use super::cli;
 use super::e2e::{publish, setting};
 use super::stack::missing_for_apache_kafka;
-use process::{Up, alive, kill, last_words, log_of};
+use process::{LeftBehind, Up, kill, last_words, log_of, outlived};
 use proxy::{FaultProxy, Weather};
 use schedule::{Lane, Schedule, Strike};
 
@@ -71,7 +71,7 @@ struct Round {
     proxy: FaultProxy,
     /// The process that polls, and what it leaves behind when it is killed.
     poller: tokio::sync::Mutex<Up>,
-    left_behind: Mutex<Vec<u32>>,
+    left_behind: Mutex<Vec<LeftBehind>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     random: Mutex<fastrand::Rng>,
 }
@@ -356,12 +356,8 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     }
     let audited = audit(folder.path(), &engine.endpoints().dynamodb)?;
     let left_behind = round.left_behind.lock().unwrap().clone();
-    let still = alive(&left_behind)?;
-    for &pid in &still {
-        kill(pid);
-    }
-    if !still.is_empty() {
-        findings.push(format!("{} functions outlived the end of their round", still.len()));
+    for name in outlived(&left_behind)? {
+        findings.push(format!("a process of {name} outlived its poller and the round"));
     }
     ensure!(findings.is_empty(), "{} findings: {:#?}", findings.len(), findings.iter().take(20).collect::<Vec<_>>());
 

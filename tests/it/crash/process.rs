@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use giro::local::stack::Endpoints;
@@ -56,13 +56,14 @@ impl Up {
     }
 
     /// `kill -9`, by its own process id. Returns the processes of its functions, which it leaves behind.
-    pub(super) async fn kill(&mut self) -> anyhow::Result<Vec<u32>> {
+    pub(super) async fn kill(&mut self) -> anyhow::Result<Vec<LeftBehind>> {
         if self.ended().is_some() {
             return Ok(Vec::new());
         }
         let left = self.workers("")?;
         self.child.kill().await.context("killing giro up")?;
-        Ok(left)
+        let since = Instant::now();
+        Ok(left.into_iter().map(|pid| LeftBehind { pid, since }).collect())
     }
 
     /// The processes of a binary's function.
@@ -87,14 +88,27 @@ pub(super) fn kill(pid: u32) -> bool {
     kill.is_ok_and(|status| status.success())
 }
 
-/// Which of these processes are still there.
-pub(super) fn alive(pids: &[u32]) -> anyhow::Result<Vec<u32>> {
-    Ok(processes()?.into_iter().map(|it| it.pid).filter(|pid| pids.contains(pid)).collect())
+/// A process that a killed poller left behind, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeftBehind {
+    pid: u32,
+    since: Instant,
+}
+
+/// The names of those of these processes that are still there, each ended now. One that is younger has only the same id.
+pub(super) fn outlived(left: &[LeftBehind]) -> anyhow::Result<Vec<String>> {
+    let same = |it: &Process| left.iter().any(|left| left.pid == it.pid && left.since.elapsed() < it.age);
+    let still: Vec<Process> = processes()?.into_iter().filter(same).collect();
+    for it in &still {
+        kill(it.pid);
+    }
+    Ok(still.into_iter().map(|it| it.name).collect())
 }
 
 struct Process {
     pid: u32,
     parent: u32,
+    age: Duration,
     name: String,
 }
 
@@ -109,14 +123,16 @@ impl Process {
 /// The processes that run; not those that have ended and that nobody has asked about.
 fn processes() -> anyhow::Result<Vec<Process>> {
     let output = std::process::Command::new("ps")
-        .args(["-A", "-o", "pid=", "-o", "ppid=", "-o", "stat=", "-o", "comm="])
+        .args(["-A", "-o", "pid=", "-o", "ppid=", "-o", "stat=", "-o", "etimes=", "-o", "comm="])
         .output()
         .context("asking ps for processes")?;
     let process = |line: &str| {
         let mut words = line.split_whitespace();
         let (pid, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let running = !words.next()?.starts_with('Z');
-        running.then(|| Process { pid, parent, name: words.next().unwrap_or_default().to_owned() })
+        // In whole seconds: it may be as much as one more.
+        let age = Duration::from_secs(words.next()?.parse::<u64>().ok()? + 1);
+        running.then(|| Process { pid, parent, age, name: words.next().unwrap_or_default().to_owned() })
     };
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(process).collect())
 }
