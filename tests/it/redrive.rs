@@ -6,15 +6,14 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, DeadLetter, Header, OverdraftLimit, Source,
-    Timestamp,
-};
+use giro::domain::{AccountId, DeadLetter, Header, OverdraftLimit, Source};
 use giro::local::kafka::{self, REQUESTS_TOPIC};
 use giro::local::stack::{Endpoints, Run, Stack, StackOptions};
 use giro::publish::Publish;
+use giro::store::Inspect;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, OpenAccounts, Tables};
+
+use super::stack::{ledger, open};
 
 fn giro(arguments: &[&str], editor: &Path, at: &Endpoints) -> Output {
     Command::new(env!("CARGO_BIN_EXE_giro"))
@@ -35,20 +34,6 @@ async fn check(arguments: &[&str], editor: &Path, at: &Endpoints, code: i32, say
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text:.2000}");
     assert!(text.contains(says), "{arguments:?}: expected {says:?} in\n{text:.2000}");
     output.stdout
-}
-
-async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {
-    let account = Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::ZERO,
-        overdraft_limit,
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    };
-    assert_eq!(ledger.open_account(&account).await, Ok(None));
 }
 
 /// Waits until so many letters are parked or redriven; those, in the order of their offsets.
@@ -80,7 +65,7 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     let run = Run::Only(vec!["payment-processor".into()]);
     let stack = Stack::start(StackOptions { run, partitions: Some(1), ..StackOptions::default() }).await.unwrap();
     let at = stack.endpoints().clone();
-    let ledger = DynamoDb::new(giro::local::aws::dynamodb(Some(&at.dynamodb)).await.unwrap(), Tables::default());
+    let ledger = ledger(&stack).await;
     open(&ledger, "bank", OverdraftLimit::Unlimited).await;
     open(&ledger, "alice", OverdraftLimit::Limited(0)).await;
     let folder = tempfile::tempdir().unwrap();
