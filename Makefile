@@ -31,11 +31,12 @@ crash: build
 		GIRO_CRASH_SEED=$${GIRO_CRASH_SEED:-$$(date +%s)} cargo test --test it crash::nothing -- --nocapture
 
 # Measures everything and writes docs/benchmarks.md: contenders on a model of DynamoDB and on the embedded engine, then
-# what a core does by criterion, then size, start-up and memory of the Lambda binary.
+# what a core does by criterion, its allocations and a flame graph, then size, start-up and memory of the Lambda binary.
 bench: build lean tools-bench
 	$(GIRO) bench run
 	cargo bench --no-default-features --bench settle
 	cargo bench --no-default-features --bench allocations
+	cargo run --release --locked --manifest-path benches/flame/Cargo.toml --target-dir target/flame -- docs/benchmarks/flame.svg
 	cargo bench --profile dev --bench footprint
 
 # What is exact: each figure beside its goal; fails if one falls short.
@@ -83,7 +84,8 @@ fmt:
 supply-chain:
 	./scripts/supply-chain.sh
 
-# Feeds each fuzz target mutations of its corpus, for SECONDS_EACH each; needs no other tool than Rust.
+# Feeds each fuzz target with what libFuzzer makes of its corpus, for SECONDS_EACH each; ARGS names some of them. `make test`
+# mutates the corpora for a while without libFuzzer.
 SECONDS_EACH ?= 60
 fuzz:
-	GIRO_FUZZ_SECONDS=$(SECONDS_EACH) cargo test --test it fuzz:: -- --nocapture
+	./scripts/fuzz.sh $(SECONDS_EACH) $(ARGS)

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Account, AccountStatus, Balance, Batch, CreditLanes, OverdraftLimit, Request, Timestamp};
+use giro::domain::{Batch, CreditLanes, Request, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
 
@@ -25,6 +25,9 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 #[path = "support/event.rs"]
 mod event;
+#[path = "support/steps.rs"]
+#[expect(dead_code, reason = "the steps are taken one at a time here")]
+mod steps;
 
 const RECORDS: usize = 10_000;
 
@@ -52,19 +55,7 @@ fn main() {
     say("payments");
     let batch = Batch::new(requests);
     say("index");
-    let account = |id: &giro::domain::AccountId| {
-        Some(Account {
-            id: id.clone(),
-            currency: "EUR".parse().unwrap(),
-            status: AccountStatus::Open,
-            balance: Balance::new(1_000_000),
-            overdraft_limit: OverdraftLimit::Limited(0),
-            version: 1,
-            opened_at: Timestamp::EPOCH,
-            credit_lanes: CreditLanes::NONE,
-        })
-    };
-    let accounts: Vec<_> = batch.accounts().iter().map(account).collect();
+    let accounts: Vec<_> = batch.accounts().iter().map(|id| Some(steps::account(id, CreditLanes::NONE))).collect();
     let (all, lanes): (Vec<usize>, _) = ((0..RECORDS).collect(), HashMap::new());
     say("(accounts)");
     let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };

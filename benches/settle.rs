@@ -10,17 +10,17 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
-use std::collections::HashMap;
 use std::hint::black_box;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use giro::domain::decide::{Snapshot, decide_all};
-use giro::domain::plan::{Limits, Step, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Account, AccountStatus, Balance, Batch, CreditLanes, OverdraftLimit, Request, Timestamp};
-use giro::wire::kafka_event::KafkaEvent;
-use giro::wire::payment_request;
+use giro::domain::CreditLanes;
+
+#[path = "support/steps.rs"]
+mod steps;
+
+use steps::{account, decide_and_plan, decode};
 
 const RECORDS: usize = 1_000;
 const ACCOUNTS: usize = 10_000;
@@ -42,22 +42,6 @@ fn event(parties: impl Fn(&mut fastrand::Rng) -> (String, String)) -> String {
     format!(r#"{{"eventSource":"aws:kafka","records":{{"payment-requests-3":[{}]}}}}"#, records.join(","))
 }
 
-fn decode(json: &str) -> Batch {
-    let event: KafkaEvent = serde_json::from_str(json).unwrap();
-    let mut requests = Vec::with_capacity(RECORDS);
-    for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-        requests.push(Request { payment: payment_request::decode(&record.value).unwrap(), source: record.source });
-    }
-    Batch::new(requests)
-}
-
-fn decide_and_plan<'a>(batch: &'a Batch, all: &[usize], accounts: &[Option<Account>]) -> Vec<Step<'a>> {
-    let lanes = HashMap::new();
-    let snapshot = Snapshot { accounts, lanes: &lanes };
-    let decisions = decide_all(batch, all, snapshot);
-    plan(batch, all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX))
-}
-
 fn bench(criterion: &mut Criterion) {
     let uniform = event(|random| {
         let debtor = random.usize(0..ACCOUNTS);
@@ -73,19 +57,8 @@ fn bench(criterion: &mut Criterion) {
         ("one merchant with lanes", &merchant, lanes),
     ] {
         let batch = decode(json);
-        let account = |id: &giro::domain::AccountId| {
-            Some(Account {
-                id: id.clone(),
-                currency: "EUR".parse().unwrap(),
-                status: AccountStatus::Open,
-                balance: Balance::new(1_000_000),
-                overdraft_limit: OverdraftLimit::Limited(0),
-                version: 1,
-                opened_at: Timestamp::EPOCH,
-                credit_lanes: if id.as_str() == "merchant" { merchant_lanes } else { CreditLanes::NONE },
-            })
-        };
-        let accounts: Vec<_> = batch.accounts().iter().map(account).collect();
+        let lanes_of = |id: &str| if id == "merchant" { merchant_lanes } else { CreditLanes::NONE };
+        let accounts: Vec<_> = batch.accounts().iter().map(|id| Some(account(id, lanes_of(id.as_str())))).collect();
         let all: Vec<usize> = (0..RECORDS).collect();
         group.bench_function(format!("{name}: decode"), |bencher| bencher.iter(|| decode(black_box(json))));
         group.bench_function(format!("{name}: decide and plan"), |bencher| {

@@ -73,7 +73,7 @@ fn mutated(random: &mut fastrand::Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn every_input_of_the_corpora_is_survived() {
-    for (target, body) in bodies::TARGETS {
+    for &(target, body) in bodies::TARGETS {
         let corpus = corpus(target);
         assert!(corpus.len() >= 3, "{target} has a corpus");
         corpus.iter().for_each(|input| feed(target, body, input));
@@ -84,7 +84,7 @@ fn every_input_of_the_corpora_is_survived() {
 fn mutations_of_the_corpora_are_survived() {
     let seconds = std::env::var("GIRO_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     let mut random = fastrand::Rng::new();
-    for (target, body) in bodies::TARGETS {
+    for &(target, body) in bodies::TARGETS {
         let (corpus, until) = (corpus(target), Instant::now() + Duration::from_secs(seconds));
         let mut inputs = 0_u64;
         while Instant::now() < until {

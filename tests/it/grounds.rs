@@ -29,13 +29,16 @@ enum Call {
     Commit,
 }
 
-/// What somebody else adds to main items and lanes (`shop`, `shop/0`) before the n-th call of a kind, counted from 1.
+/// What somebody else adds to main items and lanes (`shop`, `shop/0`) before the n-th call of a kind, counted from 1. A main
+/// item marked `~` is read as it was until something is committed: DynamoDB's plain reads see a transaction item by item.
 type Meddling = (Call, usize, &'static [(&'static str, i64)]);
 
 struct Meddled {
     store: MemoryStore,
     calls: Mutex<Vec<Call>>,
     left: Mutex<VecDeque<Meddling>>,
+    /// What readers see yet of main items that were written.
+    unseen: Mutex<Vec<Account>>,
 }
 
 impl Meddled {
@@ -47,7 +50,8 @@ impl Meddled {
         };
         let due = self.left.lock().unwrap().pop_front_if(|(kind, nth, _)| (*kind, *nth) == (call, count));
         for (item, net) in due.map(|(.., writes)| writes).unwrap_or_default() {
-            let (id, lane) = item.split_once('/').unwrap_or((item, ""));
+            let written = item.trim_start_matches('~');
+            let (id, lane) = written.split_once('/').unwrap_or((written, ""));
             let held = self.store.account(&AccountId::try_new(id).unwrap()).await.unwrap().unwrap();
             let moved = |balance: Balance| Balance::new(balance.minor_units() + net);
             match lane.parse::<usize>() {
@@ -57,6 +61,9 @@ impl Meddled {
                 }
                 Err(_) => {
                     let main = held.account;
+                    if item.starts_with('~') {
+                        self.unseen.lock().unwrap().push(main.clone());
+                    }
                     self.store.insert_account(Account {
                         balance: moved(main.balance),
                         version: main.version + 1,
@@ -71,7 +78,12 @@ impl Meddled {
 impl Ledger for Meddled {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
         self.before(Call::Accounts).await;
-        self.store.read_accounts(ids).await
+        let mut reads = self.store.read_accounts(ids).await?;
+        for was in self.unseen.lock().unwrap().iter() {
+            let of = ids.iter().zip(&mut reads).filter(|(id, _)| ***id == was.id);
+            of.for_each(|(_, read)| *read = AccountRead::Found(was.clone()));
+        }
+        Ok(reads)
     }
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
@@ -81,6 +93,7 @@ impl Ledger for Meddled {
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         self.before(Call::Commit).await;
+        self.unseen.lock().unwrap().clear();
         self.store.commit(transaction).await
     }
 
@@ -129,7 +142,7 @@ async fn check(
         });
     }
     let left = Mutex::new(meddling.iter().copied().collect());
-    let meddled = Meddled { store, calls: Mutex::default(), left };
+    let meddled = Meddled { store, calls: Mutex::default(), left, unseen: Mutex::default() };
     let requests =
         payments.iter().enumerate().map(|(ix, (debtor, creditor, amount))| request(ix, debtor, creditor, *amount));
     let batch = Batch::new(requests.collect());
@@ -185,6 +198,17 @@ async fn lanes_and_main_item_are_of_one_moment() {
         &[(Call::Accounts, 1, &[("shop/1", 10)]), (Call::Accounts, 2, &[("shop/0", 50), ("shop", -50)])],
         |_| SETTLED,
     )
+    .await;
+}
+
+/// Found by the simulation, seed 3329701388: a sweep brought 60 from a lane to the main item, and was seen on the lane alone. The
+/// shop had 60 all along.
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_is_seen_half_is_no_lack_of_money() {
+    let sweep = (Call::Lanes, 1, &[("~shop", 60), ("shop/0", -60)][..]);
+    check(&[("shop", 0), ("bob", 0)], &[("shop", "bob", 50)], &[(Call::Accounts, 1, &[("shop/0", 60)]), sweep], |_| {
+        SETTLED
+    })
     .await;
 }
 

@@ -236,3 +236,26 @@ fn every_variable_of_the_handlers_is_documented() {
         }
     }
 }
+
+/// Documents name files, and files move.
+#[test]
+fn every_path_that_a_document_names_is_there() {
+    let folders = ["src/", "tests/", "docs/", "scripts/", "infra/", "benches/", "fuzz/", "events/", ".cargo/"];
+    let mut documents: Vec<PathBuf> =
+        ["README.md", "SECURITY.md", "benches/README.md", "events/README.md"].map(|name| root().join(name)).into();
+    documents.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut seen = 0;
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        // Between backticks: every second part.
+        for named in text.split('`').skip(1).step_by(2) {
+            let is_path = folders.iter().any(|folder| named.starts_with(folder)) && !named.contains(['*', ' ', '<']);
+            if is_path {
+                seen += 1;
+                assert!(root().join(named).exists(), "{} names {named}, which is not there", document.display());
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} paths were found in the documents");
+}

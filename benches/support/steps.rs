@@ -1,0 +1,43 @@
+//! What a core does for a batch, step by step: from the JSON of the event to the transactions to send.
+
+use std::collections::HashMap;
+
+use giro::domain::decide::{Snapshot, decide_all};
+use giro::domain::plan::{Limits, Step, TRANSACTION_ITEMS_MAX, plan};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, OverdraftLimit, Request, Timestamp,
+};
+use giro::wire::kafka_event::KafkaEvent;
+use giro::wire::payment_request;
+
+/// The payments that an event's JSON asks for.
+pub(super) fn decode(json: &str) -> Batch {
+    let event: KafkaEvent = serde_json::from_str(json).unwrap();
+    let mut requests = Vec::with_capacity(event.partitions.iter().map(|partition| partition.records.len()).sum());
+    for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
+        requests.push(Request { payment: payment_request::decode(&record.value).unwrap(), source: record.source });
+    }
+    Batch::new(requests)
+}
+
+/// An account with money enough.
+pub(super) fn account(id: &AccountId, credit_lanes: CreditLanes) -> Account {
+    Account {
+        id: id.clone(),
+        currency: "EUR".parse().unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::new(1_000_000),
+        overdraft_limit: OverdraftLimit::Limited(0),
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes,
+    }
+}
+
+/// The decisions on a batch, as transactions.
+pub(super) fn decide_and_plan<'a>(batch: &'a Batch, all: &[usize], accounts: &[Option<Account>]) -> Vec<Step<'a>> {
+    let lanes = HashMap::new();
+    let snapshot = Snapshot { accounts, lanes: &lanes };
+    let decisions = decide_all(batch, all, snapshot);
+    plan(batch, all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX))
+}
