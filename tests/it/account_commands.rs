@@ -13,18 +13,22 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use giro::domain::account_command::{Action, Change, Terms, decide};
+use giro::domain::account_command::{Action, Change, CommandStep, Terms, decide};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, Batch, CommandId, CommandRequest, CreditLanes,
-    Currency, Holding, Lane, OverdraftLimit, Payment, PaymentId, Refusal, Request, Source, Timestamp,
+    Currency, DeadLetter, Holding, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refusal, Request, Source,
+    Timestamp,
 };
 use giro::settle::commands::apply;
 use giro::settle::{Backoff, End, settle};
 use giro::store::memory::{Faults, MemoryStore};
-use giro::store::{Commands, Inspect, Ledger, StoreError};
+use giro::store::{
+    AccountLedger, AccountRead, CommandCommit, Commands, Commit, Inspect, LaneRead, Ledger, StoreError, Usage,
+};
 use giro::wire::account_command;
 use giro::wire::kafka_event::KafkaEvent;
 use proptest::prelude::*;
@@ -813,4 +817,100 @@ proptest! {
             prop_assert!(after.overdraft_limit.allows(after.balance));
         }
     }
+}
+
+// What a ruling rests on.
+
+/// What somebody else adds to main items and lanes (`shop`, `shop/0`).
+type Writes = &'static [(&'static str, i64)];
+
+/// A ledger on which money moves before the n-th command is committed, counted from 1.
+struct Meddled {
+    store: MemoryStore,
+    commits: AtomicUsize,
+    meddling: (usize, Writes),
+}
+
+impl Meddled {
+    fn new(store: &MemoryStore, before: usize, writes: Writes) -> Self {
+        Self { store: store.clone(), commits: AtomicUsize::new(0), meddling: (before, writes) }
+    }
+
+    async fn meddle(&self) {
+        if self.commits.fetch_add(1, Ordering::SeqCst) + 1 != self.meddling.0 {
+            return;
+        }
+        for (item, net) in self.meddling.1 {
+            let (name, lane) = item.split_once('/').unwrap_or((item, ""));
+            let held = self.store.account(&AccountId::try_new(name).unwrap()).await.unwrap().unwrap();
+            let moved = |balance: Balance| Balance::new(balance.minor_units() + net);
+            match lane.parse::<usize>() {
+                Ok(lane) => {
+                    let Lane { balance, version, .. } = held.lanes[lane];
+                    let lane = Lane { balance: moved(balance), version: version + 1, ..held.lanes[lane].clone() };
+                    self.store.insert_lane(lane);
+                }
+                Err(_) => {
+                    let Account { balance, version, .. } = held.account;
+                    let main = Account { balance: moved(balance), version: version + 1, ..held.account };
+                    self.store.insert_account(main);
+                }
+            }
+        }
+    }
+}
+
+impl Ledger for Meddled {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        self.store.read_accounts(ids).await
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.store.read_lanes(ids).await
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        self.store.commit(transaction).await
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.store.park(letter).await
+    }
+
+    fn usage(&self) -> Usage {
+        self.store.usage()
+    }
+}
+
+impl AccountLedger for Meddled {
+    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        self.meddle().await;
+        self.store.commit_command(step).await
+    }
+}
+
+async fn apply_meddled(
+    store: &MemoryStore,
+    commands: &[CommandRequest],
+    before: usize,
+    writes: Writes,
+) -> Vec<End<Result<(), Refusal>>> {
+    let ledger = Meddled::new(store, before, writes);
+    let until = Instant::now() + Duration::from_secs(10);
+    apply(&ledger, commands, until, || Timestamp::EPOCH, || Backoff::with_seed(1)).await.ends
+}
+
+/// The last of the money is paid out while the limit is being set: the condition on the limit lets that pass, so the
+/// balance that was read before is not the one that closing finds.
+#[tokio::test(start_paused = true)]
+async fn a_command_after_another_looks_at_the_account_again() {
+    let store = MemoryStore::new();
+    store.insert_account(account("bank", "EUR", "-7", "unlimited", "open"));
+    store.insert_account(account("shop", "EUR", "7", "0", "open"));
+    let commands = [
+        request("c1", "shop", Action::SetOverdraftLimit(OverdraftLimit::Limited(5)), 1),
+        request("c2", "shop", Action::Close, 2),
+    ];
+    let ends = apply_meddled(&store, &commands, 1, &[("shop", -7), ("bank", 7)]).await;
+    assert_eq!(ends, [End::Decided(Ok(())), End::Decided(Ok(()))]);
 }
