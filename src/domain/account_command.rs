@@ -15,7 +15,8 @@
 //!
 //! Invariants: a refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
 //! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen: no rule
-//! rests on the version, and only closing rests on exact balances.
+//! rests on the version, and only closing rests on exact balances. What changes nothing is written only if what it rests on
+//! still holds ([`Ground`]).
 //!
 //! A command is one transaction of its record, the main item and the lanes, if all of it fits one. If not, lanes come
 //! first, in steps that are safe to repeat, and the record with the main item last: until then the command has not
@@ -23,6 +24,7 @@
 
 mod change;
 mod decide;
+mod ground;
 
 use std::fmt;
 
@@ -33,6 +35,7 @@ use super::{AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftL
 
 pub use change::{Change, LaneChange};
 pub use decide::{decide, looks_at_lanes};
+pub use ground::{Bound, Ground};
 
 /// The most lanes that fit one transaction beside the command's record and the main item.
 pub const LANES_TOGETHER_MAX: usize = TRANSACTION_ITEMS_MAX - 2;
@@ -226,13 +229,24 @@ impl DecidedCommand<'_> {
         let account = &self.request.command.account;
         let lanes = self.ruling.as_ref().map(|change| change.lanes(account)).unwrap_or_default();
         if lanes.len() <= LANES_TOGETHER_MAX {
-            return vec![CommandStep { decided: self, lanes, last: true }];
+            return vec![CommandStep { decided: self, lanes, last: true, ground: None }];
         }
         // Beside the lanes stands a check that the command has no record yet.
         let before = lanes.chunks(TRANSACTION_ITEMS_MAX - 1);
-        let mut steps: Vec<CommandStep<'_>> =
-            before.map(|lanes| CommandStep { decided: self, lanes: lanes.to_vec(), last: false }).collect();
-        steps.push(CommandStep { decided: self, lanes: Vec::new(), last: true });
+        let mut steps: Vec<CommandStep<'_>> = before
+            .map(|lanes| CommandStep { decided: self, lanes: lanes.to_vec(), last: false, ground: None })
+            .collect();
+        steps.push(CommandStep { decided: self, lanes: Vec::new(), last: true, ground: None });
+        steps
+    }
+
+    /// The same on this ground.
+    #[must_use]
+    pub fn steps_on(&self, ground: Option<Ground>) -> Vec<CommandStep<'_>> {
+        let mut steps = self.steps();
+        if let Some(last) = steps.last_mut() {
+            last.ground = ground;
+        }
         steps
     }
 }
@@ -246,6 +260,8 @@ pub struct CommandStep<'a> {
     pub lanes: Vec<LaneChange>,
     /// Whether it is the last, which writes the record and changes the main item.
     pub last: bool,
+    /// Of a ruling that changes nothing: what must still be so.
+    pub ground: Option<Ground>,
 }
 
 /// A command with its one durable answer, as read back from the `account-commands` table: immutable once written.

@@ -9,13 +9,17 @@
 //! Invariants: a request has an end only if the ledger said so; what is unknown stays unfinished, and trying again finds
 //! out, because the command's own record tells. No command is sent before the one before it on its account has its end.
 //! An account is read after the commands that are decided on it came in, and again whenever it may have changed unseen.
+//! What was read decides nothing by itself: a change carries its conditions, and what changes nothing is written only if
+//! what it rests on holds in that moment.
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::prefetch::mains;
 use super::{Backoff, End};
-use crate::domain::account_command::{Change, CommandVerdict, DecidedCommand, decide, looks_at_lanes};
+use crate::domain::account_command::{
+    Change, CommandStep, CommandVerdict, DecidedCommand, Ground, decide, looks_at_lanes,
+};
 use crate::domain::{Account, AccountId, CommandRequest, Lane, LaneId, Timestamp};
 use crate::store::{AccountLedger, AccountRead, CommandCommit, LaneRead, READ_ACCOUNTS_MAX, StoreError};
 
@@ -110,8 +114,9 @@ impl<L: AccountLedger> Work<'_, L> {
             }
             let at = now();
             let ruling = decide(&request.command, account.as_ref(), &lanes, at);
+            let ground = Ground::of(&ruling, account.as_ref(), &lanes);
             let decided = DecidedCommand { request, ruling, decided_at: at };
-            let answer = timeout_at(self.until, self.commit(&decided)).await;
+            let answer = timeout_at(self.until, self.commit(decided.steps_on(ground))).await;
             match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("committing: time is up".into()))) {
                 Ok(CommandCommit::Applied) => {
                     // A change's conditions let payments pass, so what it left is not what was read, changed. The next
@@ -155,8 +160,8 @@ impl<L: AccountLedger> Work<'_, L> {
     }
 
     /// Commits a command's steps, one after the other, up to the first that doesn't happen.
-    async fn commit(&self, decided: &DecidedCommand<'_>) -> Result<CommandCommit, StoreError> {
-        for step in decided.steps() {
+    async fn commit(&self, steps: Vec<CommandStep<'_>>) -> Result<CommandCommit, StoreError> {
+        for step in steps {
             let answer = self.ledger.commit_command(&step).await?;
             if answer != CommandCommit::Applied {
                 return Ok(answer);
@@ -173,33 +178,27 @@ impl<L: AccountLedger> Work<'_, L> {
     /// The account as it is, if there is one, with its lanes where the command looks at them; `None` if that can't be
     /// known.
     ///
-    /// Lanes are read one after the other, while money may move between them and the main item. So they count only if
-    /// the main item is the same before and after: then nothing was taken out of a lane, what came in only rose, and a
-    /// sum that isn't zero wasn't zero at the start or at the end either.
+    /// Lanes are read one after the other, while money may move between them and the main item, and a transaction may be
+    /// seen on one of them and not yet on another. A sum that never was is found out when the command is committed, since
+    /// whatever is decided rests on it under conditions.
     async fn look(&mut self, request: &CommandRequest) -> Option<(Option<Account>, Vec<Lane>)> {
-        loop {
-            if self.known == AccountRead::Unread {
-                self.read().await;
-            }
-            let account = match &self.known {
-                AccountRead::Found(account) => account.clone(),
-                AccountRead::Missing => return Some((None, Vec::new())),
-                AccountRead::Unread => return None,
-                AccountRead::Corrupt(expected) => {
-                    self.fault = Some(StoreError::Corrupt(expected.clone()));
-                    return None;
-                }
-            };
-            if !looks_at_lanes(request.command.action, &account) {
-                return Some((Some(account), Vec::new()));
-            }
-            let lanes = self.read_lanes(&account).await?;
-            self.known = AccountRead::Unread;
+        if self.known == AccountRead::Unread {
             self.read().await;
-            if matches!(&self.known, AccountRead::Found(after) if *after == account) {
-                return Some((Some(account), lanes));
-            }
         }
+        let account = match &self.known {
+            AccountRead::Found(account) => account.clone(),
+            AccountRead::Missing => return Some((None, Vec::new())),
+            AccountRead::Unread => return None,
+            AccountRead::Corrupt(expected) => {
+                self.fault = Some(StoreError::Corrupt(expected.clone()));
+                return None;
+            }
+        };
+        if !looks_at_lanes(request.command.action, &account) {
+            return Some((Some(account), Vec::new()));
+        }
+        let lanes = self.read_lanes(&account).await?;
+        Some((Some(account), lanes))
     }
 
     async fn read(&mut self) {

@@ -914,3 +914,46 @@ async fn a_command_after_another_looks_at_the_account_again() {
     let ends = apply_meddled(&store, &commands, 1, &[("shop", -7), ("bank", 7)]).await;
     assert_eq!(ends, [End::Decided(Ok(())), End::Decided(Ok(()))]);
 }
+
+/// A refusal changes nothing, and still is written only if what it rests on is so: here it was so when it was read, and is
+/// not any more.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_holds_when_it_is_written() {
+    let limit = Action::SetOverdraftLimit(OverdraftLimit::Limited(5));
+    let cases: [(&str, i64, &[i64], Action, Writes); 6] = [
+        ("money is paid out", 7, &[], Action::Close, &[("shop", -7)]),
+        ("a debt is paid", -7, &[], Action::Close, &[("shop", 7)]),
+        ("a debt is paid in part", -7, &[], limit, &[("shop", 2)]),
+        ("a lane is swept and paid out", 0, &[0, 7], Action::Close, &[("shop/1", -7)]),
+        ("a debt is paid on a lane", -7, &[3, 0], Action::Close, &[("shop/1", 4)]),
+        ("lanes are swept for a debt", -3, &[2, 7], Action::Close, &[("shop/1", -7), ("shop", 1)]),
+    ];
+    for (what, main, lanes, action, writes) in cases {
+        let store = MemoryStore::new();
+        let shop = laned(account("shop", "EUR", &main.to_string(), "9", "open"), lanes.len() as u16);
+        store.insert_account(shop.clone());
+        for (number, balance) in (0..).zip(lanes) {
+            store.insert_lane(Lane { balance: Balance::new(*balance), ..Lane::new(&shop, number) });
+        }
+        let ends = apply_meddled(&store, &[request("c1", "shop", action, 1)], 1, writes).await;
+        assert_eq!(ends, [End::Decided(Ok(()))], "{what}");
+    }
+}
+
+/// Payments that leave the reason standing don't keep a refusal from being written.
+#[tokio::test(start_paused = true)]
+async fn money_that_comes_in_does_not_hold_up_a_refusal() {
+    let cases: [(i64, [i64; 2], Writes); 2] =
+        [(7, [0, 0], &[("shop", 1), ("shop/0", 1)]), (0, [2, 7], &[("shop/1", 1), ("shop/0", 1)])];
+    for (main, lanes, writes) in cases {
+        let store = MemoryStore::new();
+        let shop = laned(account("shop", "EUR", &main.to_string(), "9", "open"), 2);
+        store.insert_account(shop.clone());
+        for (number, balance) in (0..).zip(lanes) {
+            store.insert_lane(Lane { balance: Balance::new(balance), ..Lane::new(&shop, number) });
+        }
+        let ends = apply_meddled(&store, &[request("c1", "shop", Action::Close, 1)], 1, writes).await;
+        assert_eq!(ends, [End::Decided(Err(Refusal::BalanceNotZero))]);
+        assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 0), "the first try was written");
+    }
+}

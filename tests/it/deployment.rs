@@ -32,6 +32,8 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
         "account-processor",
         &[
             ("dynamodb:BatchGetItem", "AccountsTableArn"),
+            // What a ruling that changes nothing rests on.
+            ("dynamodb:ConditionCheckItem", "AccountsTableArn"),
             ("dynamodb:PutItem", "AccountsTableArn"),
             ("dynamodb:UpdateItem", "AccountsTableArn"),
             // More lanes than one transaction takes: the command is not written before the last, but must be new.

@@ -5,7 +5,7 @@ use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lan
 /// The change of an account. The version of each item rises by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing: the account is as the command wants it. That held as of the read, which came after the command.
+    /// Nothing: the account is as the command wants it. [`Ground`](super::Ground) holds that it still is.
     Nothing,
     /// A new account, with its lanes. Condition: no account has its id.
     Open(Account),

@@ -23,7 +23,7 @@ impl AccountLedger for DynamoDb {
 
 impl DynamoDb {
     /// The actions of one step: of the record, then of the main item, if any (and whether there is one), then of the
-    /// lanes. Reasons of a cancellation come in this order.
+    /// lanes. What a ruling that changes nothing rests on is checked. Reasons of a cancellation come in this order.
     fn command_actions(&self, step: &CommandStep<'_>) -> Result<(Vec<TransactWriteItem>, bool), BuildError> {
         let (table, accounts) = (&self.tables.account_commands, &self.tables.accounts);
         let command = &step.decided.request.command;
@@ -55,7 +55,13 @@ impl DynamoDb {
         for lane in &step.lanes {
             actions.push(items::lane::change(lane, accounts)?);
         }
-        Ok((actions, on_account))
+        let Some(ground) = &step.ground else { return Ok((actions, on_account)) };
+        let check = items::account::check(ground, &command.account, accounts).build()?;
+        actions.push(TransactWriteItem::builder().condition_check(check).build());
+        for (id, bound) in &ground.lanes {
+            actions.push(items::lane::check(id, *bound, accounts)?);
+        }
+        Ok((actions, true))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The item of an account, and its guarded update.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 
 use super::{Item, lane, n, number, optional_number, parsed, s};
-use crate::domain::account_command::Change;
+use crate::domain::account_command::{Bound, Change, Ground};
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{
@@ -43,6 +45,10 @@ const NO_LIMIT: &str = "SET version = version + :one REMOVE overdraft_limit";
 const STATUS_IS_SAME: &str = "#status = :status";
 const BALANCE_IS_SAME: &str = "balance = :balance";
 const BALANCE_WITHIN_LIMIT: &str = "balance >= :balance_min";
+/// Of an item that a refusal rests on: what it holds is still enough, or still too little.
+pub(super) const BALANCE_AT_LEAST: &str = "balance >= :balance";
+/// See [`BALANCE_AT_LEAST`].
+pub(super) const BALANCE_AT_MOST: &str = "balance <= :balance";
 
 /// An account's key.
 #[must_use]
@@ -200,6 +206,43 @@ pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<Tra
             Some(action.update(update.build()?).build())
         }
     })
+}
+
+/// The check that a command's ground holds of its account's main item.
+#[must_use]
+pub fn check(ground: &Ground, id: &AccountId, table: &str) -> ConditionCheckBuilder {
+    let check = ConditionCheck::builder()
+        .table_name(table)
+        .set_key(Some(key(id)))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let Some(account) = &ground.main else { return check.condition_expression(IS_NEW) };
+    let mut condition = String::new();
+    let mut values = Item::from([(":status".to_owned(), s(account.status))]);
+    let mut and = |part: &str, value: Option<(&str, AttributeValue)>| {
+        condition.push_str(if condition.is_empty() { "" } else { " AND " });
+        condition.push_str(part);
+        values.extend(value.map(|(name, value)| (name.to_owned(), value)));
+    };
+    match account.credit_lanes.is_none() {
+        true => and(HAS_NO_LANES, None),
+        false => and(HAS_LANES, Some((":was", n(account.credit_lanes)))),
+    }
+    match account.overdraft_limit {
+        OverdraftLimit::Limited(limit) => and(LIMIT_IS_SAME, Some((":overdraft_limit", n(limit)))),
+        OverdraftLimit::Unlimited => and(LIMIT_IS_ABSENT, None),
+    }
+    match ground.balance {
+        Some(Bound::AtLeast(least)) => and(BALANCE_AT_LEAST, Some((":balance", n(least)))),
+        Some(Bound::AtMost(most)) => and(BALANCE_AT_MOST, Some((":balance", n(most)))),
+        None => {}
+    }
+    if ground.same_version {
+        and(VERSION_IS_SAME, Some((":version", n(account.version))));
+    }
+    check
+        .condition_expression(condition)
+        .expression_attribute_names("#status", "status")
+        .set_expression_attribute_values(Some(values))
 }
 
 /// The condition that status and lanes are the same, and the update with what it compares with.

@@ -1,11 +1,11 @@
 //! The item of a credit lane. It stands in the accounts table beside its account's, under the key `account/lane`.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
 
-use super::account::{KEY, status};
+use super::account::{BALANCE_AT_LEAST, BALANCE_AT_MOST, KEY, status};
 use super::{Item, n, number, parsed, s};
-use crate::domain::account_command::LaneChange;
+use crate::domain::account_command::{Bound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
 
 /// The condition under which a lane may be written: there is none, or one that was never used, left behind when lanes
@@ -59,6 +59,23 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
         balance: Balance::new(number(item, "balance")?),
         version: number(item, "version")?,
     })
+}
+
+/// The check that a lane holds what a command's ground says.
+///
+/// # Errors
+/// If the action can't be built.
+pub fn check(id: &LaneId, bound: Bound, table: &str) -> Result<TransactWriteItem, BuildError> {
+    let (condition, balance) = match bound {
+        Bound::AtLeast(least) => (BALANCE_AT_LEAST, least),
+        Bound::AtMost(most) => (BALANCE_AT_MOST, most),
+    };
+    let check = ConditionCheck::builder()
+        .table_name(table)
+        .set_key(Some(key(id)))
+        .condition_expression(condition)
+        .expression_attribute_values(":balance", n(balance));
+    Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
 }
 
 /// What an account command does to a lane, in its transaction.

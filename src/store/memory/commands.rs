@@ -1,8 +1,8 @@
 //! Account commands in memory: the conditions of [`Change`] and [`LaneChange`], in the domain's own words.
 
 use super::{MemoryStore, State, kilobytes};
-use crate::domain::account_command::{Change, CommandStep, DecidedCommand, LaneChange, RecordedCommand};
-use crate::domain::{AccountId, CommandId, CommandRequest, Refusal, Timestamp};
+use crate::domain::account_command::{Change, CommandStep, DecidedCommand, Ground, LaneChange, RecordedCommand};
+use crate::domain::{Account, AccountId, CommandId, CommandRequest, Refusal, Timestamp};
 use crate::store::{
     AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, StoreError, in_deciding_order, items,
 };
@@ -16,20 +16,22 @@ pub(super) struct LateCommand {
     decided_at: Timestamp,
     lanes: Vec<LaneChange>,
     last: bool,
+    ground: Option<Ground>,
 }
 
 impl LateCommand {
     fn new(step: &CommandStep<'_>, calls: u32) -> Self {
         let DecidedCommand { request, ruling, decided_at } = step.decided;
         let (request, ruling, lanes) = ((*request).clone(), ruling.clone(), step.lanes.clone());
-        Self { calls, request, ruling, decided_at: *decided_at, lanes, last: step.last }
+        let ground = step.ground.clone();
+        Self { calls, request, ruling, decided_at: *decided_at, lanes, last: step.last, ground }
     }
 
     /// Happens, if its conditions still hold.
     pub(super) fn happen(self, state: &mut State) {
-        let Self { request, ruling, decided_at, lanes, last, .. } = self;
+        let Self { request, ruling, decided_at, lanes, last, ground, .. } = self;
         let decided = DecidedCommand { request: &request, ruling, decided_at };
-        let step = CommandStep { decided: &decided, lanes, last };
+        let step = CommandStep { decided: &decided, lanes, last, ground };
         if state.judge_step(&step) == CancelledCommand::default() {
             state.apply_step(&step);
         }
@@ -45,19 +47,25 @@ impl State {
     /// Everything that stands in a step's way; nothing if it may happen.
     fn judge_step(&self, step: &CommandStep<'_>) -> CancelledCommand {
         let command = &step.decided.request.command;
+        let on_ground = |(id, bound): &(_, _)| Ground::holds_of_lane(*bound, self.lanes.get(id));
         CancelledCommand {
             duplicate: self.commands.get(&command.id).cloned().map(Ok),
-            account: on_account(step).and_then(|change| self.judge_change(change, &command.account)),
-            lanes: !step.lanes.iter().all(|change| change.may_happen(self.lanes.get(change.id()))),
+            account: match (on_account(step), &step.ground) {
+                (Some(change), _) => self.judge_main(&command.account, |account| change.may_happen(account)),
+                (None, Some(ground)) => self.judge_main(&command.account, |account| ground.holds(account)),
+                (None, None) => None,
+            },
+            lanes: !step.lanes.iter().all(|change| change.may_happen(self.lanes.get(change.id())))
+                || !step.ground.iter().flat_map(|ground| &ground.lanes).all(on_ground),
             transient: None,
         }
     }
 
-    fn judge_change(&self, change: &Change, id: &AccountId) -> Option<AccountRead> {
+    fn judge_main(&self, id: &AccountId, allows: impl Fn(Option<&Account>) -> bool) -> Option<AccountRead> {
         let read = self.read(id);
         let allowed = match &read {
-            AccountRead::Found(account) => change.may_happen(Some(account)),
-            AccountRead::Missing => change.may_happen(None),
+            AccountRead::Found(account) => allows(Some(account)),
+            AccountRead::Missing => allows(None),
             AccountRead::Corrupt(_) | AccountRead::Unread => false,
         };
         (!allowed).then_some(read)
@@ -87,6 +95,11 @@ impl State {
                 self.accounts.insert(account.id.clone(), Ok(account));
                 units = units.saturating_add(1);
             }
+        }
+        // A check costs as much as a write.
+        if let Some(ground) = &step.ground {
+            let checks = u64::try_from(ground.lanes.len()).unwrap_or(u64::MAX);
+            units = units.saturating_add(checks).saturating_add(1);
         }
         for change in &step.lanes {
             if let Some(lane) = change.applied_to(self.lanes.get(change.id())) {

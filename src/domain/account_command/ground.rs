@@ -1,0 +1,192 @@
+//! What a ruling rests on that changes nothing: a refusal, or a command that finds its account as it wants it.
+//!
+//! In: the account as it was read. Out: conditions, to be checked where the command's record is written.
+//!
+//! What was read may be older than it looks, seen in part, or of two moments. So the record is written only if what the
+//! ruling rests on is so in that very moment. The conditions are as weak as the ruling allows, so that payments don't keep
+//! a command from being refused:
+//!
+//! | the ruling rests on | condition |
+//! |---|---|
+//! | no account | there is none |
+//! | what the account is | status, limit and number of lanes are the same |
+//! | a balance below a limit | the same, and the main item's balance is at most what was read |
+//! | a sum above zero | the same, and main item and as many lanes as it takes hold at least what was read; no lane owes |
+//! | a sum below zero | the same, and main item and every lane hold at most what was read |
+//! | a sum over more lanes than fit one transaction | the same version: the account is frozen, so nothing moves on it |
+
+use super::{Change, LANES_TOGETHER_MAX, Refusal};
+use crate::domain::{Account, Balance, Lane, LaneId};
+
+/// A bound of a balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// This or more.
+    AtLeast(Balance),
+    /// This or less.
+    AtMost(Balance),
+}
+
+impl Bound {
+    fn allows(self, balance: Balance) -> bool {
+        match self {
+            Self::AtLeast(least) => balance >= least,
+            Self::AtMost(most) => balance <= most,
+        }
+    }
+}
+
+/// What must still be so for a ruling that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    /// Condition: status, limit and number of lanes are those of this account; or there is none.
+    pub main: Option<Account>,
+    /// Condition, where the rule rests on it: the main item's balance is within this.
+    pub balance: Option<Bound>,
+    /// Condition, where the rule rests on all that a frozen account holds: the version is the same.
+    pub same_version: bool,
+    /// Condition, where the rule rests on them: what these lanes hold.
+    pub lanes: Vec<(LaneId, Bound)>,
+}
+
+impl Ground {
+    /// What this ruling rests on, decided on the account as it was read; nothing if it changes the account, for then its
+    /// conditions are the change's.
+    #[must_use]
+    pub fn of(ruling: &Result<Change, Refusal>, account: Option<&Account>, lanes: &[Lane]) -> Option<Self> {
+        if ruling.as_ref().is_ok_and(|change| *change != Change::Nothing) {
+            return None;
+        }
+        let mut ground = Self { main: account.cloned(), balance: None, same_version: false, lanes: Vec::new() };
+        match (ruling, account) {
+            (Err(Refusal::LimitBelowBalance), Some(account)) => ground.balance = Some(Bound::AtMost(account.balance)),
+            (Err(Refusal::BalanceNotZero), Some(_)) if lanes.len() > LANES_TOGETHER_MAX => ground.same_version = true,
+            (Err(Refusal::BalanceNotZero), Some(account)) => ground.bound_sum(account, lanes),
+            (Ok(_) | Err(_), _) => {}
+        }
+        Some(ground)
+    }
+
+    fn bound_sum(&mut self, account: &Account, lanes: &[Lane]) {
+        let units = |balance: Balance| i128::from(balance.minor_units());
+        let mut sum = units(account.balance);
+        if lanes.iter().fold(sum, |sum, lane| sum.saturating_add(units(lane.balance))) < 0 {
+            self.balance = Some(Bound::AtMost(account.balance));
+            self.lanes = lanes.iter().map(|lane| (lane.id.clone(), Bound::AtMost(lane.balance))).collect();
+            return;
+        }
+        self.balance = Some(Bound::AtLeast(account.balance));
+        let mut fullest: Vec<&Lane> = lanes.iter().collect();
+        fullest.sort_by_key(|lane| std::cmp::Reverse(lane.balance));
+        for lane in fullest {
+            if sum > 0 {
+                break;
+            }
+            sum = sum.saturating_add(units(lane.balance));
+            self.lanes.push((lane.id.clone(), Bound::AtLeast(lane.balance)));
+        }
+    }
+
+    /// Whether it is so of the account's main item as it is.
+    #[must_use]
+    pub fn holds(&self, account: Option<&Account>) -> bool {
+        let terms = |account: &Account| (account.status, account.overdraft_limit, account.credit_lanes);
+        match (&self.main, account) {
+            (None, None) => true,
+            (Some(read), Some(account)) => {
+                terms(read) == terms(account)
+                    && self.balance.is_none_or(|bound| bound.allows(account.balance))
+                    && (!self.same_version || read.version == account.version)
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    /// Whether this bound holds of a lane as it is.
+    #[must_use]
+    pub fn holds_of_lane(bound: Bound, lane: Option<&Lane>) -> bool {
+        lane.is_some_and(|lane| bound.allows(lane.balance))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account_command::{Action, decide, tests::command};
+    use crate::domain::{AccountId, AccountStatus, CreditLanes, Currency, OverdraftLimit, Timestamp};
+
+    fn account(balance: i64) -> Account {
+        Account {
+            id: AccountId::try_new("shop").unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            status: AccountStatus::Open,
+            balance: Balance::new(balance),
+            overdraft_limit: OverdraftLimit::Limited(9),
+            version: 1,
+            opened_at: Timestamp::EPOCH,
+            credit_lanes: CreditLanes::try_new(2).unwrap(),
+        }
+    }
+
+    /// Wherever a refusal to close may still be written, closing would be refused there too.
+    #[test]
+    fn a_sum_that_was_not_zero_is_not_zero_where_its_ground_holds() {
+        let close = command("shop", Action::Close);
+        let lanes = |first, second| {
+            let lane = |number, balance| Lane { balance: Balance::new(balance), ..Lane::new(&account(0), number) };
+            vec![lane(0, first), lane(1, second)]
+        };
+        let (mut held, mut failed) = (0, 0);
+        let worlds = || (-3..=3).flat_map(|main| (0..=3).flat_map(move |one| (0..=3).map(move |two| (main, one, two))));
+        for (main, one, two) in worlds() {
+            let (read, of_read) = (account(main), lanes(one, two));
+            let ruling = decide(&close, Some(&read), &of_read, Timestamp::EPOCH);
+            let Some(ground) = Ground::of(&ruling, Some(&read), &of_read) else {
+                assert_eq!(main + one + two, 0);
+                continue;
+            };
+            for (main, one, two) in worlds() {
+                let (now, of_now) = (account(main), lanes(one, two));
+                let lane =
+                    |(id, bound): &(LaneId, Bound)| Ground::holds_of_lane(*bound, of_now.get(usize::from(id.lane)));
+                let holds = ground.holds(Some(&now)) && ground.lanes.iter().all(lane);
+                if main + one + two == 0 {
+                    assert!(!holds, "{ground:?} {main} {one} {two}");
+                }
+                held += u32::from(holds);
+                failed += u32::from(!holds);
+            }
+        }
+        assert!(held > 1_000 && failed > 1_000, "{held} {failed}");
+    }
+
+    #[test]
+    fn money_in_the_main_item_needs_no_lane_and_no_more_lanes_than_it_takes() {
+        let lane = |number, balance| Lane { balance: Balance::new(balance), ..Lane::new(&account(0), number) };
+        let ground = |main, lanes: &[Lane]| {
+            Ground::of(&Err(Refusal::BalanceNotZero), Some(&account(main)), lanes).unwrap().lanes
+        };
+        let bound = |lane: &Lane| (lane.id.clone(), Bound::AtLeast(lane.balance));
+        let lanes = [lane(0, 2), lane(1, 5)];
+        assert_eq!(ground(1, &lanes), []);
+        assert_eq!(ground(-4, &lanes), [bound(&lanes[1])]);
+        assert_eq!(ground(-6, &lanes), [bound(&lanes[1]), bound(&lanes[0])]);
+    }
+
+    #[test]
+    fn what_an_account_is_must_be_the_same_but_not_its_version() {
+        let read = account(0);
+        let ground = Ground::of(&Ok(Change::Nothing), Some(&read), &[]).unwrap();
+        assert!(ground.holds(Some(&Account { version: 2, balance: Balance::new(7), ..read.clone() })));
+        let others = [
+            Account { status: AccountStatus::Frozen, ..read.clone() },
+            Account { overdraft_limit: OverdraftLimit::Unlimited, ..read.clone() },
+            Account { credit_lanes: CreditLanes::NONE, ..read },
+        ];
+        assert!(others.iter().all(|other| !ground.holds(Some(other))) && !ground.holds(None));
+        let none = Ground::of(&Err(Refusal::AccountNotFound), None, &[]).unwrap();
+        assert!(none.holds(None) && !none.holds(Some(&account(0))));
+        let limit = Ground::of(&Err(Refusal::LimitBelowBalance), Some(&account(-5)), &[]).unwrap();
+        assert!(limit.holds(Some(&account(-6))) && !limit.holds(Some(&account(-4))));
+    }
+}
