@@ -14,6 +14,51 @@ use super::network::InvocationId;
 use super::tape::Tape;
 use super::workload::Record;
 
+/// A topic that a mapping reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Topic {
+    Requests,
+    Commands,
+}
+
+impl Topic {
+    pub(super) const ALL: [Self; 2] = [Self::Requests, Self::Commands];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "payment-requests",
+            Self::Commands => "account-commands",
+        }
+    }
+}
+
+/// The mapping of each topic.
+#[derive(Debug)]
+pub(super) struct Mappings {
+    requests: Mapping,
+    commands: Mapping,
+}
+
+impl Mappings {
+    pub(super) fn draw(tape: &mut Tape) -> Self {
+        Self { requests: Mapping::draw(tape), commands: Mapping::draw(tape) }
+    }
+
+    pub(super) fn of(&self, topic: Topic) -> &Mapping {
+        match topic {
+            Topic::Requests => &self.requests,
+            Topic::Commands => &self.commands,
+        }
+    }
+
+    pub(super) fn of_mut(&mut self, topic: Topic) -> &mut Mapping {
+        match topic {
+            Topic::Requests => &mut self.requests,
+            Topic::Commands => &mut self.commands,
+        }
+    }
+}
+
 /// How this mapping is configured, and which way it goes where no source settles it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
@@ -72,7 +117,7 @@ fn position<N: TryInto<usize>>(number: N) -> usize {
 }
 
 impl Mapping {
-    pub(super) fn draw(tape: &mut Tape) -> Self {
+    fn draw(tape: &mut Tape) -> Self {
         let settings = Settings {
             report_failures: !tape.chance(250),
             bisect: tape.chance(500),

@@ -3,13 +3,14 @@
 //!
 //! In: a seed, and how many steps the storm lasts. Out: what happened, counted, or the first thing that was wrong with a
 //! shrunk history that leads to it. A **step** is a store call that reaches the store or is refused or lost on its way, or
-//! a delivery to an invocation; what else happens (produced records, account changes, crashes, time) isn't counted.
+//! a delivery to an invocation; what else happens (produced records, crashes, time) isn't counted.
 //!
 //! | module | what |
 //! |---|---|
 //! | `tape` | every choice, from a seed or from a list |
 //! | `weather` | what may go wrong in this world, and how often |
-//! | `workload` | what clients ask for, and what happens to accounts meanwhile |
+//! | `workload` | what clients ask for |
+//! | `orders` | what administrators ask of accounts meanwhile |
 //! | `mapping` | the event source mapping: batches, redelivers, bisects, gives up, rewinds, rebalances |
 //! | `network` | the port to the store, as parcels that the world delivers or loses |
 //! | `world` | what happens next |
@@ -17,9 +18,9 @@
 //! | `mutant` | ways to be wrong, to prove the auditor |
 //! | `shrink` | the shortest history that still goes wrong |
 //!
-//! What is real: the handlers `payment-processor` and `outcome-publisher` from the event's JSON to the response, and all
-//! below them down to the ports; the memory store, which the contract suite holds to DynamoDB's conditions. What is
-//! modelled: the mapping, the network, transactions in flight, the stream, the broker, time, changes of accounts.
+//! What is real: the handlers `payment-processor`, `account-processor` and `outcome-publisher` from the event's JSON to the
+//! response, and all below them down to the ports; the memory store, which the contract suite holds to DynamoDB's
+//! conditions. What is modelled: the mappings, the network, transactions in flight, the stream, the broker, time.
 //!
 //! Invariants: one seed, one history, on every machine; the auditor shares no rule with the code under test.
 
@@ -27,6 +28,7 @@ mod auditor;
 mod mapping;
 mod mutant;
 mod network;
+mod orders;
 mod shrink;
 mod tape;
 mod weather;

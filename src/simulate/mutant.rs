@@ -3,11 +3,12 @@
 //! In: what the handler asks of the store and answers to Lambda. Out: what a handler with that mistake would have asked
 //! and answered. They act where the handler meets the world, so nothing of them is in the code that deploys.
 
-use super::network::{Answer, Call, Sent, at_once, execute};
+use super::network::{Answer, Call, Sent, SentStep, at_once, execute};
+use crate::domain::account_command::{Change, LaneChange};
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{AccountId, Decline};
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, Inspect, StoreError};
+use crate::store::{CommandCommit, Commit, Inspect, StoreError};
 use crate::wire::batch_response::BatchResponse;
 
 /// A mistake.
@@ -35,11 +36,17 @@ pub enum Mutant {
     CutLetter,
     /// An outcome that the broker did not acknowledge counts as published.
     AcknowledgeLostPublication,
+    /// A command of which nothing was heard counts as done.
+    AcknowledgeLostCommand,
+    /// Closing doesn't look at what the account holds when it is closed.
+    CloseWithoutCondition,
+    /// A command's refusal doesn't look at what it rests on.
+    RefuseWithoutGround,
 }
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -51,6 +58,9 @@ impl Mutant {
         (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
         (Self::CutLetter, "cut-letter"),
         (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
+        (Self::AcknowledgeLostCommand, "acknowledge-lost-command"),
+        (Self::CloseWithoutCondition, "close-without-condition"),
+        (Self::RefuseWithoutGround, "refuse-without-ground"),
     ];
 
     /// The mistake of that name.
@@ -63,7 +73,7 @@ impl Mutant {
     pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
         let updates = match &call {
             Call::Commit(sent) => sent.updates.len(),
-            Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => 0,
+            Call::Read(_) | Call::ReadLanes(_) | Call::Command(_) | Call::Park(_) => 0,
         };
         let mut answer = execute(store, &self.call(store, call));
         if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {
@@ -93,6 +103,18 @@ impl Mutant {
                 sent.updates.iter_mut().for_each(|update| update.overdraft_limit = None);
                 Call::Commit(sent)
             }
+            (Self::CloseWithoutCondition, Call::Command(mut step)) => {
+                if let Ok(Change::Status { balances, .. }) = &mut step.ruling {
+                    *balances = None;
+                }
+                for lane in &mut step.lanes {
+                    if let LaneChange::Status { balance, .. } = lane {
+                        *balance = None;
+                    }
+                }
+                Call::Command(step)
+            }
+            (Self::RefuseWithoutGround, Call::Command(step)) => Call::Command(SentStep { ground: None, ..step }),
             (Self::CutLetter, Call::Park(mut letter)) => {
                 letter.value.as_mut().and_then(Vec::pop);
                 Call::Park(letter)
@@ -106,6 +128,9 @@ impl Mutant {
         match (self, answer) {
             (Self::AcknowledgeLostCommit, Answer::Commit(Err(StoreError::Unavailable(_)))) => {
                 Answer::Commit(Ok(Commit::Applied))
+            }
+            (Self::AcknowledgeLostCommand, Answer::Command(Err(StoreError::Unavailable(_)))) => {
+                Answer::Command(Ok(CommandCommit::Applied))
             }
             (Self::AcknowledgeLostLetter, Answer::Park(Err(StoreError::Unavailable(_)))) => Answer::Park(Ok(())),
             (_, answer) => answer,

@@ -1,7 +1,7 @@
 //! What lies between the handler and the store: every call is a parcel that the world executes and answers when it
 //! chooses, or loses.
 //!
-//! In: the calls of [`Ledger`], from any number of invocations. Out: parcels, each carrying what was asked, then what the
+//! In: the calls of [`Ledger`] and [`AccountLedger`], from any number of invocations. Out: parcels, each carrying what was asked, then what the
 //! store said.
 //!
 //! Because the handler waits at each parcel, two invocations interleave at every store call; because a parcel outlives
@@ -12,10 +12,11 @@ use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use crate::domain::account_command::{Change, CommandStep, DecidedCommand, Ground, LaneChange};
 use crate::domain::plan::{AccountUpdate, Entry, Transaction};
-use crate::domain::{AccountId, DeadLetter, LaneId, Request, Timestamp, Verdict};
+use crate::domain::{AccountId, CommandRequest, DeadLetter, LaneId, Refusal, Request, Timestamp, Verdict};
 use crate::store::memory::MemoryStore;
-use crate::store::{AccountRead, Commit, LaneRead, Ledger, StoreError, Usage};
+use crate::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Usage};
 
 /// Names an invocation.
 pub(super) type InvocationId = u64;
@@ -55,12 +56,40 @@ impl Sent {
     }
 }
 
+/// A step of an account command that outlives the batch that it was decided for.
+#[derive(Debug, Clone)]
+pub(super) struct SentStep {
+    pub(super) request: CommandRequest,
+    pub(super) ruling: Result<Change, Refusal>,
+    pub(super) decided_at: Timestamp,
+    pub(super) lanes: Vec<LaneChange>,
+    pub(super) last: bool,
+    pub(super) ground: Option<Ground>,
+}
+
+impl SentStep {
+    fn of(step: &CommandStep<'_>) -> Self {
+        let DecidedCommand { request, ruling, decided_at } = step.decided.clone();
+        let (lanes, ground) = (step.lanes.clone(), step.ground.clone());
+        Self { request: request.clone(), ruling, decided_at, lanes, last: step.last, ground }
+    }
+
+    /// Carries the step out.
+    fn execute(&self, store: &MemoryStore) -> Option<Result<CommandCommit, StoreError>> {
+        let (request, ruling, decided_at) = (&self.request, self.ruling.clone(), self.decided_at);
+        let decided = DecidedCommand { request, ruling, decided_at };
+        let (lanes, ground) = (self.lanes.clone(), self.ground.clone());
+        at_once(store.commit_command(&CommandStep { decided: &decided, lanes, last: self.last, ground }))
+    }
+}
+
 /// What was asked.
 #[derive(Debug, Clone)]
 pub(super) enum Call {
     Read(Vec<AccountId>),
     ReadLanes(Vec<LaneId>),
     Commit(Sent),
+    Command(SentStep),
     Park(DeadLetter),
 }
 
@@ -70,6 +99,7 @@ pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),
     Commit(Result<Commit, StoreError>),
+    Command(Result<CommandCommit, StoreError>),
     Park(Result<(), StoreError>),
 }
 
@@ -80,6 +110,7 @@ impl Answer {
             Call::Read(_) => Self::Read(Err(error)),
             Call::ReadLanes(_) => Self::ReadLanes(Err(error)),
             Call::Commit(_) => Self::Commit(Err(error)),
+            Call::Command(_) => Self::Command(Err(error)),
             Call::Park(_) => Self::Park(Err(error)),
         }
     }
@@ -216,33 +247,42 @@ impl Ledger for RemoteLedger {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
         match self.ask(Call::Read(ids.iter().copied().cloned().collect())).await {
             Answer::Read(answer) => answer,
-            Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Park(_) => Err(mismatched()),
+            Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Command(_) | Answer::Park(_) => Err(mismatched()),
         }
     }
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         match self.ask(Call::ReadLanes(ids.iter().copied().cloned().collect())).await {
             Answer::ReadLanes(answer) => answer,
-            Answer::Read(_) | Answer::Commit(_) | Answer::Park(_) => Err(mismatched()),
+            Answer::Read(_) | Answer::Commit(_) | Answer::Command(_) | Answer::Park(_) => Err(mismatched()),
         }
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         match self.ask(Call::Commit(Sent::of(transaction))).await {
             Answer::Commit(answer) => answer,
-            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Park(_) => Err(mismatched()),
+            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Command(_) | Answer::Park(_) => Err(mismatched()),
         }
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         match self.ask(Call::Park(letter.clone())).await {
             Answer::Park(answer) => answer,
-            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Commit(_) => Err(mismatched()),
+            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Command(_) => Err(mismatched()),
         }
     }
 
     fn usage(&self) -> Usage {
         Usage::default()
+    }
+}
+
+impl AccountLedger for RemoteLedger {
+    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        match self.ask(Call::Command(SentStep::of(step))).await {
+            Answer::Command(answer) => answer,
+            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Park(_) => Err(mismatched()),
+        }
     }
 }
 
@@ -273,6 +313,7 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
         // What a mutant has emptied has nothing left to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),
         Call::Commit(sent) => Answer::Commit(at_once(store.commit(&sent.transaction())).unwrap_or_else(|| Err(late()))),
+        Call::Command(step) => Answer::Command(step.execute(store).unwrap_or_else(|| Err(late()))),
         Call::Park(letter) => Answer::Park(at_once(store.park(letter)).unwrap_or_else(|| Err(late()))),
     }
 }

@@ -38,8 +38,8 @@ pub(super) struct Weather {
     pub(super) rebalance: u32,
     /// Weight: a partition is read again from an earlier offset.
     pub(super) rewind: u32,
-    /// Weight: an account is opened, frozen, unfrozen, closed, or gets another limit.
-    pub(super) account_change: u32,
+    /// Weight: somebody wants an account opened, frozen, unfrozen or closed, or with another limit or more lanes.
+    pub(super) order: u32,
     /// Weight: an account's item becomes unreadable, and is mended later.
     pub(super) corrupt: u32,
 }
@@ -64,7 +64,7 @@ impl Weather {
             crash: upto(4),
             rebalance: upto(4),
             rewind: upto(2),
-            account_change: upto(5),
+            order: upto(6),
             corrupt: upto(2),
         }
     }

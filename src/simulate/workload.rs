@@ -1,20 +1,19 @@
-//! What clients ask for, and what happens to accounts meanwhile.
+//! What clients ask for.
 //!
-//! In: the tape. Out: accounts to begin with, records with what each of them asks, and account changes. What a record
-//! asks is kept beside its bytes, so that the auditor never reads them with the code under test.
+//! In: the tape. Out: accounts to begin with, and records with what each of them asks. What a record asks is kept beside its
+//! bytes, so that the auditor never reads them with the code under test.
 
 use std::collections::BTreeMap;
 
 use super::auditor::books::{Books, Standing};
 use super::tape::Tape;
 
-/// The topic of payment requests.
-pub(super) const TOPIC: &str = "payment-requests";
-
 /// The account through which money entered before the world began. Nothing happens to it.
 const SETTLEMENT: &str = "settlement";
 /// Accounts of the busy kind: few, so that they are in each other's way.
-const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
+pub(super) const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
+/// The one of them that begins with lanes, fewer than a world may have partitions.
+const POPULAR: &str = "hot";
 /// The pair that nobody else pays or changes, for the payment after the storm.
 pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
 /// What the fresh debtor has, which is also what the fresh payment moves.
@@ -52,8 +51,13 @@ pub(super) struct Record {
     pub(super) value: Option<Vec<u8>>,
     /// The value of its one header, `trace`, if it has one.
     pub(super) header: Option<Vec<u8>>,
-    /// What it asks; nothing if its bytes are no payment.
-    pub(super) asks: Option<Asked>,
+}
+
+impl Record {
+    /// Its value, for a person.
+    pub(super) fn shown(&self) -> String {
+        self.value.as_deref().map_or("nothing".into(), |value| String::from_utf8_lossy(value).into_owned())
+    }
 }
 
 /// Clients, with what they have asked for so far.
@@ -64,25 +68,25 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// The next record, and the partition that it goes to.
-    pub(super) fn produce(&mut self, tape: &mut Tape, partitions: usize) -> (usize, Record) {
-        let record = match tape.below(100) {
+    /// The next record, what it asks, if its bytes are a payment, and the partition that it goes to.
+    pub(super) fn produce(&mut self, tape: &mut Tape, partitions: usize) -> (usize, Record, Option<Asked>) {
+        let (record, asks) = match tape.below(100) {
             0..78 => asking(self.new_payment(tape)),
             78..88 => self.again(tape),
             88..94 => self.id_reused(tape),
             _ => not_a_payment(tape),
         };
-        let partition = match &record.asks {
+        let partition = match &asks {
             // As Kafka does it: a debtor has one partition. Some clients get the key wrong.
             Some(asked) if !tape.chance(200) => bucket(&asked.debtor, partitions),
             Some(_) | None => tape.index(partitions),
         };
         let header = tape.chance(100).then(|| vec![1, 255, 0]);
-        (partition, Record { header, ..record })
+        (partition, Record { header, ..record }, asks)
     }
 
     /// The payment after the storm.
-    pub(super) fn fresh() -> Record {
+    pub(super) fn fresh() -> (Record, Option<Asked>) {
         asking(Asked {
             id: "fresh".into(),
             debtor: FRESH.0.into(),
@@ -128,7 +132,7 @@ impl Clients {
     }
 
     /// A client that asks again, because it heard nothing.
-    fn again(&self, tape: &mut Tape) -> Record {
+    fn again(&self, tape: &mut Tape) -> (Record, Option<Asked>) {
         match self.asked.len() {
             0 => not_a_payment(tape),
             length => asking(self.asked[length.saturating_sub(1).saturating_sub(tape.index(length))].clone()),
@@ -136,7 +140,7 @@ impl Clients {
     }
 
     /// A client that uses an id twice, for two payments.
-    fn id_reused(&self, tape: &mut Tape) -> Record {
+    fn id_reused(&self, tape: &mut Tape) -> (Record, Option<Asked>) {
         let Some(last) = self.asked.len().checked_sub(1) else { return not_a_payment(tape) };
         let mut asked = self.asked[last.saturating_sub(tape.index(self.asked.len()))].clone();
         match tape.below(4) {
@@ -149,12 +153,12 @@ impl Clients {
     }
 }
 
-fn asking(asked: Asked) -> Record {
+fn asking(asked: Asked) -> (Record, Option<Asked>) {
     let (key, value) = (asked.debtor.as_bytes().to_vec(), asked.json().into_bytes());
-    Record { key: Some(key), value: Some(value), header: None, asks: Some(asked) }
+    (Record { key: Some(key), value: Some(value), header: None }, Some(asked))
 }
 
-fn not_a_payment(tape: &mut Tape) -> Record {
+fn not_a_payment(tape: &mut Tape) -> (Record, Option<Asked>) {
     let value: Option<&[u8]> = tape.pick([
         None,
         Some(b"not json"),
@@ -165,11 +169,11 @@ fn not_a_payment(tape: &mut Tape) -> Record {
         Some(br#"{"payment_id":"k1","payment_id":"k1","debtor_account":"ann","creditor_account":"bob","amount":1,"currency":"EUR"}"#),
         Some(br#"{"payment_id":"k 1","debtor_account":"ann","creditor_account":"bob","amount":1,"currency":"EUR"}"#),
     ]);
-    Record { key: None, value: value.map(<[u8]>::to_vec), header: None, asks: None }
+    (Record { key: None, value: value.map(<[u8]>::to_vec), header: None }, None)
 }
 
 /// Which partition a key goes to: any fixed function will do.
-fn bucket(key: &str, partitions: usize) -> usize {
+pub(super) fn bucket(key: &str, partitions: usize) -> usize {
     let sum = key.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     sum.checked_rem(partitions).unwrap_or(0)
 }
@@ -178,7 +182,8 @@ fn bucket(key: &str, partitions: usize) -> usize {
 pub(super) fn opening(tape: &mut Tape) -> BTreeMap<String, Books> {
     let mut accounts = BTreeMap::new();
     let mut open = |id: &str, currency, balance: i128, lowest| {
-        accounts.insert(id.to_owned(), Books { currency, balance, lowest, standing: Standing::Open });
+        let lanes = if id == POPULAR { 3 } else { 0 };
+        accounts.insert(id.to_owned(), Books { currency, balance, lowest, standing: Standing::Open, lanes });
     };
     let mut sum: i128 = 0;
     for id in BUSY {
@@ -203,26 +208,4 @@ pub(super) fn opening(tape: &mut Tape) -> BTreeMap<String, Books> {
     open("dollars", "USD", 50, Some(0));
     open("settlement-usd", "USD", -50, None);
     accounts
-}
-
-/// Something that happens to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    Open,
-    Freeze,
-    Unfreeze,
-    Close,
-    Limit(u32),
-}
-
-/// A change to ask for, of one of the busy accounts.
-pub(super) fn account_change(tape: &mut Tape) -> (&'static str, Change) {
-    let id = BUSY[tape.index(BUSY.len())];
-    match tape.below(16) {
-        0..3 => (id, Change::Freeze),
-        3..8 => (id, Change::Unfreeze),
-        8 => (id, Change::Close),
-        9..15 => (id, Change::Limit(tape.pick([0, 20, 50, 100]))),
-        _ => ("late", Change::Open),
-    }
 }

@@ -1,7 +1,7 @@
 //! Accounts as the auditor keeps them, and the rules as it knows them: written again, in plain integers, and sharing
 //! nothing with the code under test.
 
-use super::super::workload::Change;
+use super::super::orders::Change;
 
 /// Whether an account may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(in super::super) struct Books {
     /// The lowest balance that it may have.
     pub(in super::super) lowest: Option<i128>,
     pub(in super::super) standing: Standing,
+    /// How many lanes it takes its credits on.
+    pub(in super::super) lanes: u16,
 }
 
 /// What the rules say to a payment: the balances after it, or the name of the reason.
@@ -96,23 +98,35 @@ pub(super) fn holds(
     }
 }
 
-/// What an account is after a change; none if the change isn't allowed, or changes nothing.
-pub(in super::super) fn changed(books: Option<&Books>, change: Change) -> Option<Books> {
-    let opened = || Books { currency: "EUR", balance: 0, lowest: Some(0), standing: Standing::Open };
-    let Some(books) = books else { return (change == Change::Open).then(opened) };
-    let after = match (change, books.standing) {
-        (Change::Freeze, Standing::Open) => Books { standing: Standing::Frozen, ..books.clone() },
-        (Change::Unfreeze, Standing::Frozen) => Books { standing: Standing::Open, ..books.clone() },
-        (Change::Close, Standing::Open | Standing::Frozen) if books.balance == 0 => {
-            Books { standing: Standing::Closed, ..books.clone() }
-        }
-        // A limit that the balance already breaks is refused.
-        (Change::Limit(limit), Standing::Open | Standing::Frozen)
-            if books.lowest.is_some() && books.balance >= i128::from(limit).saturating_neg() =>
-        {
-            Books { lowest: Some(i128::from(limit).saturating_neg()), ..books.clone() }
-        }
-        (Change::Open | Change::Freeze | Change::Unfreeze | Change::Close | Change::Limit(_), _) => return None,
+/// What the rules say to an account command: what the account is after it, nothing if it is so already, or the name of the
+/// refusal. `main` is what its main item holds.
+pub(super) fn ordered(books: Option<&Books>, change: Change, main: i128) -> Result<Option<Books>, &'static str> {
+    let lowest = |limit: Option<u32>| limit.map(|limit| i128::from(limit).saturating_neg());
+    let Some(books) = books else {
+        let Change::Open { currency, limit, lanes } = change else { return Err("account_not_found") };
+        let standing = Standing::Open;
+        return Ok(Some(Books { currency, balance: 0, lowest: lowest(limit), standing, lanes }));
     };
-    (after != *books).then_some(after)
+    let stands = books.standing;
+    if stands == Standing::Closed {
+        return if change == Change::Close { Ok(None) } else { Err("account_closed") };
+    }
+    let turned = |standing| (standing != stands).then(|| Books { standing, ..books.clone() });
+    match change {
+        Change::Open { currency, limit, lanes } => {
+            let as_wanted = stands == Standing::Open
+                && books.currency == currency
+                && books.lowest == lowest(limit)
+                && books.lanes >= lanes;
+            if as_wanted { Ok(None) } else { Err("account_exists") }
+        }
+        Change::Freeze => Ok(turned(Standing::Frozen)),
+        Change::Unfreeze => Ok(turned(Standing::Open)),
+        Change::Close if books.balance != 0 => Err("balance_not_zero"),
+        Change::Close => Ok(turned(Standing::Closed)),
+        Change::Limit(to) if lowest(to) == books.lowest => Ok(None),
+        Change::Limit(to) if lowest(to).is_some_and(|lowest| main < lowest) => Err("limit_below_balance"),
+        Change::Limit(to) => Ok(Some(Books { lowest: lowest(to), ..books.clone() })),
+        Change::Lanes(lanes) => Ok((lanes > books.lanes).then(|| Books { lanes, ..books.clone() })),
+    }
 }

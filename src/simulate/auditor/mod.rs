@@ -10,7 +10,8 @@
 //! | every step | a new outcome comes after those of all earlier records of its debtor on its partition |
 //! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
 //! | every step | no balance is below its limit |
-//! | every step | a dead letter holds its record's bytes, and is of a record that can't become a payment |
+//! | every step | a dead letter holds its record's bytes, and is of a record that can't become a payment or a command |
+//! | every step | a command's answer is the right one in its moment: see `orders` |
 //! | every answer | what isn't reported has its outcome, its replay or its dead letter; only what was delivered is reported |
 //! | every publication | the store holds just that outcome |
 //! | at the end | every record has its end; every outcome was published; one serial order explains every decision |
@@ -18,15 +19,21 @@
 //! Source: the invariants of [`crate`].
 
 pub(super) mod books;
+mod orders;
+mod records;
 mod serial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::books::{Books, Standing};
+use self::records::Records;
 use self::serial::{Event, Search, What};
+use super::mapping::Topic;
 use super::network::at_once;
-use super::workload::{Asked, Record, TOPIC};
-use crate::domain::{AccountId, Balance, DeadLetter, Holding, OverdraftLimit, PaymentId, Recorded, Verdict};
+use super::orders::Order;
+use super::workload::Asked;
+use crate::domain::account_command::RecordedCommand;
+use crate::domain::{AccountId, Balance, DeadLetter, Holding, Lane, OverdraftLimit, PaymentId, Recorded, Verdict};
 use crate::store::Inspect;
 use crate::store::memory::MemoryStore;
 
@@ -36,16 +43,6 @@ pub(super) type Place = (i32, i64);
 /// What is wrong, for a person.
 pub(super) type Wrong = String;
 
-/// A record, and what the auditor knows of it.
-#[derive(Debug)]
-struct Known {
-    record: Record,
-    delivered: bool,
-    acknowledged: bool,
-    /// It went to the on-failure destination.
-    given_up: bool,
-}
-
 /// The auditor of one world.
 #[derive(Debug)]
 pub(super) struct Auditor {
@@ -53,9 +50,11 @@ pub(super) struct Auditor {
     books: BTreeMap<String, Books>,
     /// Accounts whose item can't be read just now.
     unreadable: BTreeSet<String>,
-    records: BTreeMap<Place, Known>,
+    pub(super) requests: Records<Asked>,
+    pub(super) orders: Records<Order>,
     outcomes: BTreeMap<String, Recorded>,
-    letters: BTreeMap<Place, DeadLetter>,
+    /// Answers to commands.
+    commands: BTreeMap<String, RecordedCommand>,
     published: BTreeSet<String>,
     events: Vec<Event>,
 }
@@ -67,17 +66,13 @@ impl Auditor {
             books: opening.clone(),
             opening,
             unreadable: BTreeSet::new(),
-            records: BTreeMap::new(),
+            requests: Records::default(),
+            orders: Records::default(),
             outcomes: BTreeMap::new(),
-            letters: BTreeMap::new(),
+            commands: BTreeMap::new(),
             published: BTreeSet::new(),
             events: Vec::new(),
         }
-    }
-
-    /// The accounts as they must be now.
-    pub(super) fn books(&self) -> &BTreeMap<String, Books> {
-        &self.books
     }
 
     /// The outcomes seen, by payment id.
@@ -85,33 +80,21 @@ impl Auditor {
         &self.outcomes
     }
 
+    /// The answers to commands seen, by command id.
+    pub(super) fn commands(&self) -> &BTreeMap<String, RecordedCommand> {
+        &self.commands
+    }
+
     /// Dead letters seen.
     pub(super) fn letters(&self) -> usize {
-        self.letters.len()
+        self.requests.letters().saturating_add(self.orders.letters())
     }
 
-    pub(super) fn produced(&mut self, place: Place, record: Record) {
-        let known = Known { record, delivered: false, acknowledged: false, given_up: false };
-        self.records.insert(place, known);
-    }
-
-    pub(super) fn delivered(&mut self, places: &[Place]) {
-        for place in places {
-            if let Some(known) = self.records.get_mut(place) {
-                known.delivered = true;
-            }
+    pub(super) fn delivered(&mut self, topic: Topic, places: &[Place]) {
+        match topic {
+            Topic::Requests => self.requests.delivered(places),
+            Topic::Commands => self.orders.delivered(places),
         }
-    }
-
-    /// The world changed an account: it is this now.
-    pub(super) fn account_changed(&mut self, id: &str, books: Books, now: u64) {
-        self.books.insert(id.to_owned(), books.clone());
-        self.events.push(Event {
-            began: now,
-            happened: now,
-            seen: now,
-            what: What::Changed { account: id.to_owned(), books },
-        });
     }
 
     /// The world made an account's item unreadable, or mended it.
@@ -123,28 +106,26 @@ impl Auditor {
         };
     }
 
-    pub(super) fn gave_up(&mut self, places: &[Place]) {
-        for place in places {
-            if let Some(known) = self.records.get_mut(place) {
-                known.given_up = true;
-            }
+    pub(super) fn gave_up(&mut self, topic: Topic, places: &[Place]) {
+        match topic {
+            Topic::Requests => self.requests.gave_up(places),
+            Topic::Commands => self.orders.gave_up(places),
         }
     }
 
     /// An invocation answered, and reported these of the places that it was given.
-    pub(super) fn answered(&mut self, given: &[Place], reported: &[Place]) -> Result<(), Wrong> {
-        if let Some(place) = reported.iter().find(|place| !given.contains(place)) {
-            return Err(format!("{place:?} was reported, and was not delivered"));
-        }
-        for place in given.iter().filter(|place| !reported.contains(place)) {
-            if !self.finished(*place) {
-                return Err(format!("{place:?} was acknowledged, and has neither outcome nor replay nor dead letter"));
+    pub(super) fn answered(&mut self, topic: Topic, given: &[Place], reported: &[Place]) -> Result<(), Wrong> {
+        let given_places = given.iter().copied();
+        match topic {
+            Topic::Requests => {
+                let finished: Vec<Place> = given_places.filter(|place| self.finished(*place)).collect();
+                self.requests.answered(given, reported, &finished)
             }
-            if let Some(known) = self.records.get_mut(place) {
-                known.acknowledged = true;
+            Topic::Commands => {
+                let finished: Vec<Place> = given_places.filter(|place| self.order_finished(*place)).collect();
+                self.orders.answered(given, reported, &finished)
             }
         }
-        Ok(())
     }
 
     /// Something was published: payment id, and status or reason.
@@ -165,6 +146,7 @@ impl Auditor {
     /// that are new.
     pub(super) fn observe(&mut self, store: &MemoryStore, since: u64, now: u64) -> Result<Vec<String>, Wrong> {
         let new = self.observe_payments(store, since, now)?;
+        self.observe_commands(store, now)?;
         self.observe_accounts(store)?;
         self.observe_letters(store)?;
         Ok(new)
@@ -198,9 +180,9 @@ impl Auditor {
         let payment = &recorded.outcome.payment;
         let (id, source) = (payment.id.as_str(), &recorded.outcome.source);
         let place = (source.partition, source.offset);
-        let known = self.records.get(&place).filter(|known| known.delivered && &*source.topic == TOPIC);
+        let known = self.requests.delivered_at(place).filter(|_| &*source.topic == Topic::Requests.name());
         let given_up = known.is_some_and(|known| known.given_up);
-        let Some(asked) = known.and_then(|known| known.record.asks.clone()) else {
+        let Some(asked) = known.and_then(|known| known.asks.clone()) else {
             return Err(format!("{id} has an outcome, and no record {place:?} that was delivered asked for it"));
         };
         let same = asked.id == id
@@ -212,16 +194,13 @@ impl Auditor {
         if !same {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }
-        let earlier = self.records.range((place.0, i64::MIN)..place).find(|(at, known)| {
-            // An id that names another payment, or will, is never decided again: its dead letter has time.
-            let undecided = |before: &Asked| {
-                before.debtor == asked.debtor
-                    && !self.outcomes.contains_key(&before.id)
-                    && !self.asked_otherwise_before(**at, before)
-            };
-            known.record.asks.as_ref().is_some_and(undecided) && !known.given_up
-        });
-        if let Some((before, _)) = earlier {
+        // An id that names another payment, or will, is never decided again: its dead letter has time.
+        let undecided = |at: Place, before: &Asked| {
+            before.debtor == asked.debtor
+                && !self.outcomes.contains_key(&before.id)
+                && !self.requests.asked_before(at, |other| other.id == before.id && other != before)
+        };
+        if let Some(before) = self.requests.undecided_before(place, undecided) {
             return Err(format!("{id} at {place:?} was decided before {before:?} of the same debtor"));
         }
         let amount = i128::from(asked.amount);
@@ -241,21 +220,14 @@ impl Auditor {
         Ok(())
     }
 
-    /// From now on everybody sees the outcomes of these payments, and what came of them.
-    pub(super) fn all_see(&mut self, ids: &[PaymentId], now: u64) {
+    /// From now on everybody sees the outcome of this payment, and what came of it.
+    pub(super) fn all_see(&mut self, seen: &PaymentId, now: u64) {
         for event in &mut self.events {
             match &event.what {
-                What::Decided { id, .. } if ids.iter().any(|seen| seen.as_str() == id) => event.seen = now,
-                What::Decided { .. } | What::Changed { .. } => {}
+                What::Decided { id, .. } if seen.as_str() == id => event.seen = now,
+                What::Decided { .. } | What::Ordered { .. } => {}
             }
         }
-    }
-
-    /// Whether an earlier record of the partition asks for another payment under this id, and so takes it.
-    fn asked_otherwise_before(&self, place: Place, asked: &Asked) -> bool {
-        let other = |before: &Asked| before.id == asked.id && before != asked;
-        let before = self.records.range((place.0, i64::MIN)..place);
-        before.into_iter().any(|(_, known)| !known.given_up && known.record.asks.as_ref().is_some_and(other))
     }
 
     fn observe_accounts(&self, store: &MemoryStore) -> Result<(), Wrong> {
@@ -283,34 +255,28 @@ impl Auditor {
 
     fn observe_letters(&mut self, store: &MemoryStore) -> Result<(), Wrong> {
         let letters = read(at_once(store.dead_letters()))?;
-        if letters.len() < self.letters.len() {
+        if letters.len() < self.letters() {
             return Err("a dead letter went".into());
         }
         for letter in letters {
-            let place = (letter.source.partition, letter.source.offset);
-            match self.letters.get(&place) {
-                Some(seen) if *seen == letter => continue,
-                Some(_) => return Err(format!("the dead letter {place:?} changed")),
-                None => self.new_letter(place, &letter)?,
+            if &*letter.source.topic == Topic::Commands.name() {
+                if self.orders.is_new(&letter)? {
+                    self.order_may_be(&letter)?;
+                    self.orders.new_letter(letter)?;
+                }
+            } else if self.requests.is_new(&letter)? {
+                self.request_may_be(&letter)?;
+                self.requests.new_letter(letter)?;
             }
-            self.letters.insert(place, letter);
         }
         Ok(())
     }
 
-    fn new_letter(&self, place: Place, letter: &DeadLetter) -> Result<(), Wrong> {
-        let Some(known) = self.records.get(&place).filter(|known| known.delivered) else {
-            return Err(format!("there is a dead letter {place:?}, and no such record was delivered"));
-        };
-        let headers: Vec<(&str, Option<&[u8]>)> =
-            letter.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref())).collect();
-        let expected: Vec<(&str, Option<&[u8]>)> =
-            known.record.header.iter().map(|value| ("trace", Some(value.as_slice()))).collect();
-        if letter.key != known.record.key || letter.value != known.record.value || headers != expected {
-            return Err(format!("the dead letter {place:?} doesn't hold its record's bytes"));
-        }
+    /// Whether a record of payments may have become this dead letter.
+    fn request_may_be(&self, letter: &DeadLetter) -> Result<(), Wrong> {
+        let place = (letter.source.partition, letter.source.offset);
         let reused = letter.reason == crate::domain::dead_letter::PAYMENT_ID_REUSED;
-        match &known.record.asks {
+        match self.requests.asks(place) {
             None if reused => Err(format!("the dead letter {place:?} speaks of a payment id, and its record has none")),
             None => Ok(()),
             Some(asked) if reused && self.other_body(asked) => Ok(()),
@@ -326,28 +292,19 @@ impl Auditor {
     /// Whether this very payment has its outcome.
     fn has_outcome(&self, asked: &Asked) -> bool {
         let source = |recorded: &Recorded| (recorded.outcome.source.partition, recorded.outcome.source.offset);
-        let answered = self.outcomes.get(&asked.id).and_then(|recorded| self.records.get(&source(recorded)));
-        answered.is_some_and(|known| known.record.asks.as_ref() == Some(asked))
+        let answered = self.outcomes.get(&asked.id).and_then(|recorded| self.requests.asks(source(recorded)));
+        answered == Some(asked)
     }
 
     /// Whether a record has its outcome, its replay or its dead letter.
     fn finished(&self, place: Place) -> bool {
-        let parked = self.letters.contains_key(&place);
-        match self.records.get(&place).map(|known| &known.record.asks) {
-            Some(Some(asked)) => self.has_outcome(asked) || parked,
-            Some(None) => parked,
-            None => false,
-        }
+        self.requests.is_aside(place) || self.requests.asks(place).is_some_and(|asked| self.has_outcome(asked))
     }
 
     /// What must hold when all is at rest. Returns whether the search for a serial order came to an end.
     pub(super) fn finish(&self, fresh: &str) -> Result<bool, Wrong> {
-        for (place, known) in &self.records {
-            let ended = known.given_up || (known.acknowledged && self.finished(*place));
-            if !ended {
-                return Err(format!("{place:?} has no end: nothing was reported of it, and nothing holds it"));
-            }
-        }
+        self.requests.finish(|place| self.finished(place))?;
+        self.orders.finish(|place| self.order_finished(place)).map_err(|wrong| format!("of commands: {wrong}"))?;
         if let Some(id) = self.outcomes.keys().find(|id| !self.published.contains(*id)) {
             return Err(format!("the outcome of {id} was never published"));
         }
@@ -375,6 +332,10 @@ fn compare(id: &str, books: &Books, holding: &Holding) -> Result<(), Wrong> {
     if let Some(lane) = holding.lanes.iter().find(|lane| lane.balance < Balance::ZERO) {
         return Err(format!("the lane {} is at {}", lane.id, lane.balance));
     }
+    let unlike = |lane: &&Lane| (lane.status, lane.currency) != (account.status, account.currency);
+    if let Some(lane) = holding.lanes.iter().find(unlike) {
+        return Err(format!("the lane {} is {}, and its account {}", lane.id, lane.status, account.status));
+    }
     let limit = match account.overdraft_limit {
         OverdraftLimit::Limited(limit) => Some(i128::from(limit).saturating_neg()),
         OverdraftLimit::Unlimited => None,
@@ -383,8 +344,10 @@ fn compare(id: &str, books: &Books, holding: &Holding) -> Result<(), Wrong> {
     if balance != books.balance {
         return Err(format!("{id} is at {balance}, and its settled payments make {}", books.balance));
     }
+    let lanes = (account.credit_lanes.count(), holding.lanes.len());
     let same = (account.currency.as_str(), account.status.name(), limit)
-        == (books.currency, Standing::name(books.standing), books.lowest);
+        == (books.currency, Standing::name(books.standing), books.lowest)
+        && lanes == (books.lanes, usize::from(books.lanes));
     if same { Ok(()) } else { Err(format!("{id} is not what it was made: {account:?}")) }
 }
 

@@ -7,7 +7,7 @@
 //! | what happened | began | was seen by all |
 //! |---|---|---|
 //! | a payment was decided | when its record was delivered to the invocation that decided it | when its transaction held nothing any more |
-//! | an account changed | at that moment | at that moment |
+//! | a command was answered | in the moment of its record, in which the answer was right | when its transaction held nothing any more |
 //!
 //! What is not asked, and why it is no violation, is said in `docs/reliability.md`:
 //!
@@ -25,7 +25,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::books::{Books, holds, rule};
+use super::books::{Books, holds, ordered, rule};
+use crate::simulate::orders::Change;
 
 /// The most sets of events tried before the search gives up on a part.
 const SETS_TRIED_MAX: u32 = 200_000;
@@ -61,8 +62,15 @@ pub(super) enum What {
         /// comes after the record had gone on before.
         given_up: bool,
     },
-    /// An account became this in all but its balance.
-    Changed { account: String, books: Books },
+    /// A command got an answer: applied, or the name of a reason.
+    Ordered {
+        id: String,
+        account: &'static str,
+        change: Change,
+        refused: Option<&'static str>,
+        /// The account was not so before.
+        changes: bool,
+    },
 }
 
 /// What the search came to.
@@ -99,7 +107,7 @@ pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) 
         let mut order = Order::new(&part);
         match order.extend(&mut state, 0) {
             Some(true) => {}
-            Some(false) => return Search::Unexplained(part.iter().filter_map(name).collect()),
+            Some(false) => return Search::Unexplained(part.iter().map(name).collect()),
             None => {
                 whole = Search::GaveUp;
                 break;
@@ -112,15 +120,13 @@ pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) 
 fn offset(event: &Event) -> (i32, i64) {
     match &event.what {
         What::Decided { partition, offset, .. } => (*partition, *offset),
-        What::Changed { .. } => (0, 0),
+        What::Ordered { .. } => (0, 0),
     }
 }
 
-fn name(event: &Event) -> Option<String> {
-    match &event.what {
-        What::Decided { id, .. } => Some(id.clone()),
-        What::Changed { .. } => None,
-    }
+fn name(event: &Event) -> String {
+    let (What::Decided { id, .. } | What::Ordered { id, .. }) = &event.what;
+    id.clone()
 }
 
 /// The search through one part.
@@ -194,7 +200,7 @@ fn in_offset_order(first: &Event, second: &Event) -> bool {
                 && partition_1 == partition_2
                 && offset_1 < offset_2
         }
-        (What::Decided { .. } | What::Changed { .. }, What::Decided { .. } | What::Changed { .. }) => false,
+        (What::Decided { .. } | What::Ordered { .. }, What::Decided { .. } | What::Ordered { .. }) => false,
     }
 }
 
@@ -202,8 +208,11 @@ fn in_offset_order(first: &Event, second: &Event) -> bool {
 fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
     let What::Decided { debtor, creditor, declined: Some(_), .. } = &event.what else { return false };
     let changed = |other: &Event| match &other.what {
-        What::Changed { account, .. } => {
-            (account == debtor || account == creditor) && (event.began..=event.seen).contains(&other.seen)
+        What::Ordered { account, changes, .. } => {
+            *changes
+                && (account == debtor || account == creditor)
+                && other.seen >= event.began
+                && other.happened <= event.seen
         }
         What::Decided { .. } => false,
     };
@@ -213,16 +222,22 @@ fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
 /// Lets an event happen, if by the rules it could happen now. Returns what it changed, as it was before.
 fn apply(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
     match what {
-        What::Changed { account, books } => {
-            let before = state.get(account).cloned();
-            let balance = before.as_ref().map_or(0, |before| before.balance);
-            if books.standing == super::books::Standing::Closed && balance != 0
-                || books.lowest.is_some_and(|lowest| balance < lowest)
-            {
-                return None;
+        What::Ordered { account, change, refused, .. } => {
+            let before = state.get(*account).cloned();
+            // How much of it the main item holds is not in the books: what it owes may be more than the account does.
+            let main = before.as_ref().map_or(0, |books| books.balance);
+            let in_part =
+                refused == &Some("limit_below_balance") && before.as_ref().is_some_and(|books| books.lanes > 0);
+            match (ordered(before.as_ref(), *change, main), refused) {
+                (Ok(Some(after)), None) => {
+                    state.insert((*account).to_owned(), after);
+                    Some(vec![((*account).to_owned(), before)])
+                }
+                (Ok(None), None) => Some(Vec::new()),
+                (Err(reason), Some(refused)) if reason == *refused => Some(Vec::new()),
+                (Ok(Some(_)), Some(_)) if in_part => Some(Vec::new()),
+                (Ok(_) | Err(_), _) => None,
             }
-            state.insert(account.clone(), Books { balance, ..books.clone() });
-            Some(vec![(account.clone(), before)])
         }
         What::Decided { debtor, creditor, amount, currency, declined, .. } => {
             let asked = (debtor.as_str(), creditor.as_str(), *amount, *currency);

@@ -1,43 +1,24 @@
-//! What happens to accounts besides payments.
+//! Accounts as a world begins with them, and items that can't be read for a while.
 
 use super::World;
-use crate::domain::{
-    Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Holding, Lane, OverdraftLimit, Timestamp,
-};
-use crate::simulate::auditor::Wrong;
-use crate::simulate::auditor::books::{Books, Standing, changed};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use crate::simulate::auditor::books::{Books, Standing};
 use crate::simulate::network::at_once;
-use crate::simulate::workload::account_change;
+use crate::simulate::workload::BUSY;
 use crate::store::Inspect;
-use crate::store::memory::MemoryStore;
 
 /// An account as the store holds it; none if the books are not such as a store can hold.
-pub(super) fn account(id: &str, books: &Books, version: u64) -> Option<Account> {
+pub(super) fn account(id: &str, books: &Books) -> Option<Account> {
     Some(Account {
         id: AccountId::try_new(id).ok()?,
         currency: Currency::try_new(books.currency).ok()?,
         status: status(books.standing),
         balance: Balance::new(i64::try_from(books.balance).ok()?),
         overdraft_limit: limit(books),
-        version,
+        version: 1,
         opened_at: Timestamp::EPOCH,
-        credit_lanes: lanes(id)?,
+        credit_lanes: CreditLanes::try_new(books.lanes).ok()?,
     })
-}
-
-/// How many lanes an account has: the popular one has some, fewer than a world may have partitions.
-fn lanes(id: &str) -> Option<CreditLanes> {
-    CreditLanes::try_new(if id == "hot" { 3 } else { 0 }).ok()
-}
-
-/// Puts an account in place, and its lanes with it: as they were, or new ones; of its status.
-pub(super) fn insert(store: &MemoryStore, account: Account, lanes: Vec<Lane>) {
-    let status = account.status;
-    for number in account.credit_lanes.numbers() {
-        let known = lanes.iter().find(|lane| lane.id.lane == number).cloned();
-        store.insert_lane(Lane { status, ..known.unwrap_or_else(|| Lane::new(&account, number)) });
-    }
-    store.insert_account(account);
 }
 
 fn status(standing: Standing) -> AccountStatus {
@@ -56,40 +37,13 @@ fn limit(books: &Books) -> OverdraftLimit {
 }
 
 impl World {
-    /// An account is opened, frozen, unfrozen, closed or re-limited in one write, as its rules allow.
-    pub(super) fn change_account(&mut self) -> Result<(), Wrong> {
-        let (id, change) = account_change(&mut self.tape);
-        let before = self.auditor.books().get(id);
-        let Some(books) = changed(before, change).filter(|_| !self.spoilt.contains_key(id)) else { return Ok(()) };
-        let Ok(key) = AccountId::try_new(id) else { return Ok(()) };
-        if self.flights.hold_any_of(&key) {
-            return Ok(());
-        }
-        let written = match at_once(self.store.account(&key)) {
-            Some(Ok(Some(Holding { account, lanes }))) => {
-                let (status, overdraft_limit) = (status(books.standing), limit(&books));
-                let version = account.version.saturating_add(1);
-                Some((Account { status, overdraft_limit, version, ..account }, lanes))
-            }
-            Some(Ok(None)) => account(id, &books, 1).map(|account| (account, Vec::new())),
-            Some(Err(_)) | None => None,
-        };
-        if let Some((account, lanes)) = written {
-            insert(&self.store, account, lanes);
-            self.note(|| format!("{id}: {change:?}"));
-            self.counts.add("account changes", 1);
-            self.auditor.account_changed(id, books, self.now);
-        }
-        self.observe(None)
-    }
-
     /// An account's item becomes one that can't be read, or is mended.
     pub(super) fn spoil_or_mend(&mut self) {
         if let Some(id) = self.spoilt.keys().next().cloned() {
             self.mend(&id);
             return;
         }
-        let (id, _) = account_change(&mut self.tape);
+        let id = BUSY[self.tape.index(BUSY.len())];
         let Ok(key) = AccountId::try_new(id) else { return };
         if self.flights.hold_any_of(&key) {
             return;

@@ -1,12 +1,13 @@
 //! Calls on their way to the store and answers on their way back.
 
 use super::World;
-use super::flight::Before;
-use crate::domain::{LaneId, Verdict};
+use super::flight::{Before, Item, items};
+use crate::domain::Verdict;
+use crate::domain::account_command::status_of;
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
-use crate::simulate::network::{Answer, Call, InvocationId, Parcel, Sent, execute};
-use crate::store::{AccountRead, Cancelled, Commit, StoreError};
+use crate::simulate::network::{Answer, Call, InvocationId, Parcel, execute};
+use crate::store::{AccountRead, Cancelled, CancelledCommand, CommandCommit, Commit, StoreError};
 
 /// What a call meets on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,7 @@ impl World {
         let name = match &call {
             Call::Read(_) | Call::ReadLanes(_) => "reads",
             Call::Commit(_) => "commits",
+            Call::Command(_) => "commits of commands",
             Call::Park(_) => "parkings",
         };
         self.counts.add(name, 1);
@@ -49,7 +51,7 @@ impl World {
             Fate::Arrives => return self.set_out(invocation, ticket, call),
             Fate::Lost => return self.lose(ticket, "calls lost"),
             Fate::Throttled => Answer::failed(&call, StoreError::Throttled("simulated".into())),
-            Fate::Conflict => conflict(Vec::new()),
+            Fate::Conflict => conflict(&call, Vec::new()),
         };
         self.counts.add(if fate == Fate::Conflict { "conflicts" } else { "throttles" }, 1);
         self.network.executed(ticket, refused);
@@ -58,11 +60,11 @@ impl World {
 
     fn set_out(&mut self, invocation: InvocationId, ticket: u64, call: Call) -> Result<(), Wrong> {
         match &call {
-            Call::Commit(sent) => {
-                if let Err(busy) = self.flights.claim(ticket, sent) {
-                    self.note(|| format!("  cancelled: others hold accounts {busy:?} or a payment"));
+            Call::Commit(_) | Call::Command(_) => {
+                if let Err(busy) = self.flights.claim(ticket, &call) {
+                    self.note(|| format!("  cancelled: others hold accounts {busy:?}, a payment or a command"));
                     self.counts.add("transactions that met another", 1);
-                    self.network.executed(ticket, conflict(busy));
+                    self.network.executed(ticket, conflict(&call, busy));
                     return Ok(());
                 }
                 if self.tape.below(3) == 2 {
@@ -89,26 +91,22 @@ impl World {
         answer
     }
 
-    /// What of these updates readers will not see as soon as others.
-    fn unseen(&mut self, sent: &Sent) -> Vec<Before> {
+    /// What of the accounts and lanes of a transaction readers will not see as soon as others.
+    fn unseen(&mut self, call: &Call) -> Vec<Before> {
         let mut unseen = Vec::new();
-        for update in &sent.updates {
-            if !self.tape.chance(self.weather.unseen) {
-                continue;
-            }
-            let account = update.account.clone();
-            match update.lane {
-                None => {
-                    let asked = Call::Read(vec![account.clone()]);
+        for item in items(call) {
+            match item {
+                Item::Account(id) if self.tape.chance(self.weather.unseen) => {
+                    let asked = Call::Read(vec![id.clone()]);
                     let Answer::Read(Ok(reads)) = execute(&self.store, &asked) else { continue };
-                    unseen.extend(reads.into_iter().map(|read| Before::Account(account.clone(), read)));
+                    unseen.extend(reads.into_iter().map(|read| Before::Account(id.clone(), read)));
                 }
-                Some(lane) => {
-                    let id = LaneId { account, lane };
+                Item::Lane(id) if self.tape.chance(self.weather.unseen) => {
                     let asked = Call::ReadLanes(vec![id.clone()]);
                     let Answer::ReadLanes(Ok(reads)) = execute(&self.store, &asked) else { continue };
                     unseen.extend(reads.into_iter().map(|read| Before::Lane(id.clone(), read)));
                 }
+                Item::Account(_) | Item::Lane(_) | Item::Payment(_) | Item::Command(_) => {}
             }
         }
         unseen
@@ -121,7 +119,7 @@ impl World {
         if self.tape.chance(self.weather.throttle) {
             return Fate::Throttled;
         }
-        if matches!(call, Call::Commit(_)) && self.tape.chance(self.weather.conflict) {
+        if matches!(call, Call::Commit(_) | Call::Command(_)) && self.tape.chance(self.weather.conflict) {
             return Fate::Conflict;
         }
         Fate::Arrives
@@ -140,13 +138,13 @@ impl World {
                 }
                 answer
             }
-            (Call::Commit(sent), mutant) => {
-                let unseen = self.unseen(sent);
+            (Call::Commit(_) | Call::Command(_), mutant) => {
+                let unseen = self.unseen(&call);
                 let answer = match mutant {
                     Some(mutant) => mutant.execute(&self.store, call),
                     None => execute(&self.store, &call),
                 };
-                if matches!(answer, Answer::Commit(Ok(Commit::Applied))) {
+                if happened(&answer) {
                     self.flights.applied(ticket, unseen);
                 } else {
                     self.flights.release(ticket);
@@ -168,6 +166,10 @@ impl World {
             self.counts.add("cancelled transactions", 1);
             self.note(|| show_cancelled(cancelled));
         }
+        if let Answer::Command(Ok(CommandCommit::Cancelled(cancelled))) = &answer {
+            self.counts.add("cancelled commands", 1);
+            self.note(|| format!("  cancelled: {cancelled:?}"));
+        }
         self.network.executed(ticket, answer);
         self.observe(self.delivered_at.get(&invocation).copied())?;
         // Often nothing else happens before the answer is there.
@@ -188,8 +190,13 @@ impl World {
     }
 
     fn release(&mut self, ticket: u64) {
-        let decided = self.flights.release(ticket);
-        self.auditor.all_see(&decided, self.now);
+        for item in self.flights.release(ticket) {
+            match item {
+                Item::Payment(id) => self.auditor.all_see(&id, self.now),
+                Item::Command(id) => self.auditor.all_see_command(&id, self.now),
+                Item::Account(_) | Item::Lane(_) => {}
+            }
+        }
     }
 
     fn return_answer(&mut self, ticket: u64) -> Result<(), Wrong> {
@@ -229,8 +236,16 @@ impl World {
     }
 }
 
+fn happened(answer: &Answer) -> bool {
+    matches!(answer, Answer::Commit(Ok(Commit::Applied)) | Answer::Command(Ok(CommandCommit::Applied)))
+}
+
 /// The answer to a transaction of which these updates are busy.
-fn conflict(busy: Vec<usize>) -> Answer {
+fn conflict(call: &Call, busy: Vec<usize>) -> Answer {
+    if let Call::Command(_) = call {
+        let cancelled = CancelledCommand { transient: Some(StoreError::Conflict), ..CancelledCommand::default() };
+        return Answer::Command(Ok(CommandCommit::Cancelled(cancelled)));
+    }
     Answer::Commit(Ok(Commit::Cancelled(Cancelled {
         transient: Some(StoreError::Conflict),
         busy,
@@ -259,6 +274,11 @@ fn show(call: &Call) -> String {
             };
             let updates: Vec<String> = sent.updates.iter().map(update).collect();
             format!("commit [{}] [{}]", entries.join(", "), updates.join(", "))
+        }
+        Call::Command(step) => {
+            let command = &step.request.command;
+            let answer = step.ruling.as_ref().map_or_else(|refusal| refusal.name(), |_| status_of(Ok(())));
+            format!("command {} {} {}: {answer}", command.id, command.action.name(), command.account)
         }
         Call::Park(letter) => format!("park {} ({})", letter.source, letter.reason),
     }

@@ -11,16 +11,18 @@
 //! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): two phases over the
 //! items; a plain read waits for nobody.
 
-use crate::domain::{AccountId, LaneId, PaymentId};
-use crate::simulate::network::{Answer, Call, Sent};
+use crate::domain::account_command::{Change, LaneChange};
+use crate::domain::{AccountId, CommandId, LaneId, PaymentId};
+use crate::simulate::network::{Answer, Call, Sent, SentStep};
 use crate::store::{AccountRead, LaneRead};
 
-/// What a transaction writes.
+/// What a transaction writes or checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
     Account(AccountId),
     Lane(LaneId),
     Payment(PaymentId),
+    Command(CommandId),
 }
 
 /// An item as it was before a transaction.
@@ -46,12 +48,12 @@ pub(super) struct Flights(Vec<Flight>);
 
 impl Flights {
     /// Claims all items of a transaction, or says which of its updates are busy, by index; none of them if it is a
-    /// payment.
-    pub(super) fn claim(&mut self, ticket: u64, sent: &Sent) -> Result<(), Vec<usize>> {
-        let items = items(sent);
-        let updates = sent.updates.len();
+    /// payment or a command.
+    pub(super) fn claim(&mut self, ticket: u64, call: &Call) -> Result<(), Vec<usize>> {
+        let items = items(call);
         if items.iter().any(|item| self.hold(item)) {
-            return Err((0..updates).filter(|&ix| self.hold(&items[ix])).collect());
+            let updates = items.iter().take_while(|item| matches!(item, Item::Account(_) | Item::Lane(_)));
+            return Err(updates.enumerate().filter(|(_, item)| self.hold(item)).map(|(ix, _)| ix).collect());
         }
         self.0.push(Flight { ticket, items, applied: false, unseen: Vec::new() });
         Ok(())
@@ -67,7 +69,7 @@ impl Flights {
         self.0.iter().flat_map(|flight| &flight.items).any(|item| match item {
             Item::Account(id) => id == account,
             Item::Lane(lane) => lane.account == *account,
-            Item::Payment(_) => false,
+            Item::Payment(_) | Item::Command(_) => false,
         })
     }
 
@@ -84,15 +86,11 @@ impl Flights {
         }
     }
 
-    /// The transaction of this call, if it is one, holds nothing any more. Returns the payments that it has decided.
-    pub(super) fn release(&mut self, ticket: u64) -> Vec<PaymentId> {
+    /// The transaction of this call, if it is one, holds nothing any more. Returns its items, if it has happened.
+    pub(super) fn release(&mut self, ticket: u64) -> Vec<Item> {
         let Some(at) = self.0.iter().position(|flight| flight.ticket == ticket) else { return Vec::new() };
         let Flight { items, applied, .. } = self.0.swap_remove(at);
-        let payment = |item| match item {
-            Item::Payment(id) => Some(id),
-            Item::Account(_) | Item::Lane(_) => None,
-        };
-        items.into_iter().filter(|_| applied).filter_map(payment).collect()
+        if applied { items } else { Vec::new() }
     }
 
     /// What a reader sees: of what was asked, the items as they were before transactions that it doesn't see yet.
@@ -113,8 +111,27 @@ impl Flights {
     }
 }
 
-/// The items of a transaction: first those of its updates, in their order.
-fn items(sent: &Sent) -> Vec<Item> {
+/// The items of a transaction: first those of its updates, in their order. No other call holds any.
+pub(super) fn items(call: &Call) -> Vec<Item> {
+    match call {
+        Call::Commit(sent) => of_payments(sent),
+        Call::Command(step) => of_command(step),
+        Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => Vec::new(),
+    }
+}
+
+fn of_command(step: &SentStep) -> Vec<Item> {
+    let command = &step.request.command;
+    let changes = step.last && step.ruling.as_ref().is_ok_and(|change| *change != Change::Nothing);
+    let main = (changes || step.ground.is_some()).then(|| Item::Account(command.account.clone()));
+    let lanes = step.lanes.iter().map(LaneChange::id);
+    let checked = step.ground.iter().flat_map(|ground| &ground.lanes).map(|(id, _)| id);
+    let mut items: Vec<Item> = main.into_iter().chain(lanes.chain(checked).cloned().map(Item::Lane)).collect();
+    items.push(Item::Command(command.id.clone()));
+    items
+}
+
+fn of_payments(sent: &Sent) -> Vec<Item> {
     let updates = sent.updates.iter().map(|update| match update.lane {
         None => Item::Account(update.account.clone()),
         Some(lane) => Item::Lane(LaneId { account: update.account.clone(), lane }),

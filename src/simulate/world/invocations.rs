@@ -1,4 +1,4 @@
-//! Invocations of the real handler: started by a delivery, polled by the world, ended by their answer, their deadline or
+//! Invocations of the real handlers: started by a delivery, polled by the world, ended by their answer, their deadline or
 //! their death.
 
 use std::future::Future;
@@ -13,11 +13,13 @@ use lambda_runtime::LambdaEvent;
 use tokio::time::Instant;
 
 use super::World;
+use crate::handlers::account_processor::AccountProcessor;
 use crate::handlers::payment_processor::PaymentProcessor;
 use crate::handlers::unfinished::Unfinished;
 use crate::simulate::auditor::{Place, Wrong};
+use crate::simulate::mapping::Topic;
 use crate::simulate::network::{InvocationId, RemoteLedger};
-use crate::simulate::workload::{Record, TOPIC};
+use crate::simulate::workload::Record;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::kafka_event::KafkaEvent;
 
@@ -31,6 +33,7 @@ type Answer = Result<BatchResponse, Unfinished>;
 /// An invocation under way.
 pub(super) struct Invocation {
     id: InvocationId,
+    topic: Topic,
     places: Vec<Place>,
     future: Pin<Box<dyn Future<Output = Answer>>>,
     /// When Lambda ends it.
@@ -39,10 +42,10 @@ pub(super) struct Invocation {
 
 impl World {
     /// A poller delivers its next batch.
-    pub(super) fn deliver(&mut self, poller: usize) -> Result<(), Wrong> {
+    pub(super) fn deliver(&mut self, topic: Topic, poller: usize) -> Result<(), Wrong> {
         self.invocations_made = self.invocations_made.saturating_add(1);
         let id = self.invocations_made;
-        let places = self.mapping.deliver(poller, id, &mut self.tape);
+        let places = self.mappings.of_mut(topic).deliver(poller, id, &mut self.tape);
         if places.is_empty() {
             return Ok(());
         }
@@ -56,35 +59,47 @@ impl World {
         } else {
             u64::from(self.tape.between(3_000, 8_000))
         };
-        self.note(|| format!("poller {poller} delivers {places:?} to invocation {id}, {deadline_ms} ms left"));
-        self.auditor.delivered(&places);
+        let name = topic.name();
+        self.note(|| format!("poller {poller} delivers {name} {places:?} to invocation {id}, {deadline_ms} ms left"));
+        self.auditor.delivered(topic, &places);
         self.delivered_at.insert(id, self.now);
-        let event = self.event(&places)?;
+        let event = self.event(topic, &places)?;
         let mut context = lambda_runtime::Context::default();
         context.deadline = deadline_ms;
         let ledger = RemoteLedger { network: self.network.clone(), invocation: id };
-        let partitions = u32::try_from(self.mapping.partitions()).unwrap_or(1);
-        let processor =
-            PaymentProcessor::new(ledger, self.mapping.settings.report_failures).with_partitions(partitions);
-        let future = Box::pin(async move { processor.handle(LambdaEvent::new(event, context)).await });
+        let event = LambdaEvent::new(event, context);
+        let mapping = self.mappings.of(topic);
+        let report_failures = mapping.settings.report_failures;
+        let future: Pin<Box<dyn Future<Output = Answer>>> = match topic {
+            Topic::Requests => {
+                let partitions = u32::try_from(mapping.partitions()).unwrap_or(1);
+                let processor = PaymentProcessor::new(ledger, report_failures).with_partitions(partitions);
+                Box::pin(async move { processor.handle(event).await })
+            }
+            Topic::Commands => {
+                let processor = AccountProcessor::new(ledger, report_failures);
+                Box::pin(async move { processor.handle(event).await })
+            }
+        };
         let left = Duration::from_millis(deadline_ms.clamp(1_000, CALM_MS));
         let killed_at = Instant::now().checked_add(left).unwrap_or_else(Instant::now);
-        self.invocations.push(Invocation { id, places, future, killed_at });
+        self.invocations.push(Invocation { id, topic, places, future, killed_at });
         self.poll(id)
     }
 
     /// The records at these places as Lambda delivers them.
-    fn event(&self, places: &[Place]) -> Result<KafkaEvent, Wrong> {
+    fn event(&self, topic: Topic, places: &[Place]) -> Result<KafkaEvent, Wrong> {
+        let name = topic.name();
         let mut json = String::from(r#"{"eventSource":"aws:kafka","records":{"#);
         let mut partition = None;
         for place in places {
-            let Some(record) = self.mapping.record(*place) else { continue };
+            let Some(record) = self.mappings.of(topic).record(*place) else { continue };
             match partition.replace(place.0) {
                 Some(before) if before == place.0 => json.push(','),
-                Some(_) => json.push_str(&format!(r#"],"{TOPIC}-{}":["#, place.0)),
-                None => json.push_str(&format!(r#""{TOPIC}-{}":["#, place.0)),
+                Some(_) => json.push_str(&format!(r#"],"{name}-{}":["#, place.0)),
+                None => json.push_str(&format!(r#""{name}-{}":["#, place.0)),
             }
-            json.push_str(&record_json(*place, record));
+            json.push_str(&record_json(name, *place, record));
         }
         json.push_str("]}}");
         serde_json::from_str(&json).map_err(|error| format!("the event can't be read: {error}"))
@@ -115,7 +130,7 @@ impl World {
 
     fn answered(&mut self, invocation: Invocation, answer: Answer) -> Result<(), Wrong> {
         let again = self.tape.chance(self.weather.again);
-        let Invocation { id, places, .. } = invocation;
+        let Invocation { id, topic, places, .. } = invocation;
         let reported: Option<Vec<Place>> = match answer {
             Ok(response) => {
                 let response = match self.mutant {
@@ -123,7 +138,8 @@ impl World {
                     None => response,
                 };
                 let place = |failure: &crate::wire::batch_response::BatchItemFailure| {
-                    let partition = failure.item.partition.strip_prefix(TOPIC)?.strip_prefix('-')?.parse().ok()?;
+                    let partition =
+                        failure.item.partition.strip_prefix(topic.name())?.strip_prefix('-')?.parse().ok()?;
                     Some((partition, failure.item.offset))
                 };
                 let reported: Option<Vec<Place>> = response.failures.iter().map(place).collect();
@@ -131,11 +147,11 @@ impl World {
                 self.note(|| format!("invocation {id} answers, and reports {reported:?}"));
                 if !reported.is_empty() {
                     self.counts.add("batches reported in part", 1);
-                    if !self.mapping.settings.report_failures {
+                    if !self.mappings.of(topic).settings.report_failures {
                         return Err("failures are listed for a mapping that takes any list for success".into());
                     }
                 }
-                self.auditor.answered(&places, &reported)?;
+                self.auditor.answered(topic, &places, &reported)?;
                 Some(reported)
             }
             Err(error) => {
@@ -152,11 +168,13 @@ impl World {
     }
 
     fn mapping_answered(&mut self, id: InvocationId, reported: Option<&[Place]>, again: bool) {
-        let given_up = self.mapping.answered(id, reported, again, !self.calm);
-        if !given_up.is_empty() {
-            self.note(|| format!("the mapping gives up {given_up:?}"));
-            self.counts.add("batches given up", 1);
-            self.auditor.gave_up(&given_up);
+        for topic in Topic::ALL {
+            let given_up = self.mappings.of_mut(topic).answered(id, reported, again, !self.calm);
+            if !given_up.is_empty() {
+                self.note(|| format!("the mapping gives up {} {given_up:?}", topic.name()));
+                self.counts.add("batches given up", 1);
+                self.auditor.gave_up(topic, &given_up);
+            }
         }
     }
 
@@ -193,7 +211,7 @@ impl World {
     }
 }
 
-fn record_json(place: Place, record: &Record) -> String {
+fn record_json(topic: &str, place: Place, record: &Record) -> String {
     let text = |bytes: &Option<Vec<u8>>| match bytes {
         Some(bytes) => format!("\"{}\"", STANDARD.encode(bytes)),
         None => "null".into(),
@@ -208,6 +226,6 @@ fn record_json(place: Place, record: &Record) -> String {
     let (partition, offset) = place;
     let (key, value) = (text(&record.key), text(&record.value));
     format!(
-        r#"{{"topic":"{TOPIC}","partition":{partition},"offset":{offset},"timestamp":1,"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":{headers}}}"#
+        r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":1,"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":{headers}}}"#
     )
 }

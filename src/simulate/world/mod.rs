@@ -7,9 +7,9 @@
 //! | a call reaches the store, or an answer its caller; or is lost | `calls` |
 //! | a transaction holds its items, and is seen item by item | `flight` |
 //! | a batch is delivered, an invocation answers, dies, is forgotten | `invocations` |
-//! | an account changes, or can't be read for a while | `accounts` |
+//! | an account can't be read for a while | `accounts` |
 //! | a publisher publishes, is failed by its broker, dies | `outbox` |
-//! | a client produces, time passes | here |
+//! | a client or an administrator produces, time passes | here |
 //!
 //! Invariant: one thing happens at a time, and the tape alone says which: the same tape gives the same world.
 
@@ -23,14 +23,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::auditor::{Auditor, Wrong, answer_of};
-use super::mapping::Mapping;
+use super::mapping::{Mappings, Topic};
 use super::mutant::Mutant;
 use super::network::{Answer, InvocationId, Network};
+use super::orders::Administrators;
 use super::tape::Tape;
 use super::weather::Weather;
 use super::workload::{self, Clients};
 use super::{Counts, Ended};
 use crate::domain::Account;
+use crate::domain::account_command::status_of;
 use crate::store::memory::MemoryStore;
 use flight::Flights;
 use invocations::Invocation;
@@ -45,15 +47,15 @@ const REST_MAX: u32 = 50_000;
 #[derive(Debug, Clone, Copy)]
 enum Happening {
     Call(u64),
-    Deliver(usize),
+    Deliver(Topic, usize),
     Produce,
+    Order,
     Publish,
     Wait,
-    ChangeAccount,
     Crash(usize),
     Forget(usize),
-    Rebalance,
-    Rewind,
+    Rebalance(Topic),
+    Rewind(Topic),
     Corrupt,
 }
 
@@ -63,8 +65,9 @@ pub(super) struct World {
     weather: Weather,
     /// After the storm: no more faults, no more clients.
     calm: bool,
-    mapping: Mapping,
+    mappings: Mappings,
     clients: Clients,
+    administrators: Administrators,
     network: Network,
     flights: Flights,
     /// Reads of which some was read, by ticket: what it was.
@@ -88,20 +91,21 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(mut tape: Tape, mutant: Option<Mutant>, recording: bool) -> Self {
         let weather = Weather::draw(&mut tape);
-        let mapping = Mapping::draw(&mut tape);
+        let mappings = Mappings::draw(&mut tape);
         let opening = workload::opening(&mut tape);
         let store = MemoryStore::new();
         for (id, books) in &opening {
-            if let Some(account) = accounts::account(id, books, 1) {
-                accounts::insert(&store, account, Vec::new());
+            if let Some(account) = accounts::account(id, books) {
+                store.insert_account(account);
             }
         }
         Self {
             tape,
             weather,
             calm: false,
-            mapping,
+            mappings,
             clients: Clients::default(),
+            administrators: Administrators::default(),
             network: Network::default(),
             flights: Flights::default(),
             torn: BTreeMap::new(),
@@ -127,6 +131,9 @@ impl World {
         for recorded in self.auditor.outcomes().values() {
             self.counts.add(answer_of(recorded.outcome.verdict), 1);
         }
+        for recorded in self.auditor.commands().values() {
+            self.counts.add(recorded.verdict.err().map_or(status_of(Ok(())), crate::domain::Refusal::name), 1);
+        }
         self.counts.add("dead letters", u64::try_from(self.auditor.letters()).unwrap_or(u64::MAX));
         let (counts, history, choices) = (self.counts, self.history.unwrap_or_default(), self.tape.into_taken());
         Ended { wrong, counts, history, choices }
@@ -140,8 +147,9 @@ impl World {
         }
         self.calm()?;
         self.come_to_rest().await?;
-        let place = self.mapping.produce(0, Clients::fresh());
-        self.auditor.produced(place, Clients::fresh());
+        let (record, asks) = Clients::fresh();
+        let place = self.mappings.of_mut(Topic::Requests).produce(0, record.clone());
+        self.auditor.requests.produced(place, record, asks);
         self.note(|| format!("a client asks for the fresh payment at {place:?}"));
         self.come_to_rest().await?;
         let explained = self.auditor.finish("fresh")?;
@@ -163,9 +171,15 @@ impl World {
         for (ticket, _, abandoned) in self.network.under_way() {
             all.push((if abandoned { 3 } else { 12 }, Happening::Call(ticket)));
         }
-        all.extend(self.mapping.ready().into_iter().map(|poller| (8, Happening::Deliver(poller))));
-        if self.mapping.backlog() < BACKLOG_MAX {
+        for topic in Topic::ALL {
+            let ready = self.mappings.of(topic).ready().into_iter();
+            all.extend(ready.map(|poller| (8, Happening::Deliver(topic, poller))));
+        }
+        if self.mappings.of(Topic::Requests).backlog() < BACKLOG_MAX {
             all.push((8, Happening::Produce));
+        }
+        if self.mappings.of(Topic::Commands).backlog() < BACKLOG_MAX {
+            all.push((self.weather.order, Happening::Order));
         }
         if self.outbox.waits() {
             all.push((4, Happening::Publish));
@@ -175,9 +189,11 @@ impl World {
             all.push((self.weather.crash, Happening::Crash(ix)));
             all.push((if self.invocations.len() < 6 { self.weather.crash } else { 0 }, Happening::Forget(ix)));
         }
-        all.push((self.weather.account_change, Happening::ChangeAccount));
-        all.push((self.weather.rebalance, Happening::Rebalance));
-        all.push((self.weather.rewind, Happening::Rewind));
+        // Commands are fewer, and so are the mishaps of their mapping.
+        all.push((self.weather.rebalance, Happening::Rebalance(Topic::Requests)));
+        all.push((self.weather.rebalance / 2, Happening::Rebalance(Topic::Commands)));
+        all.push((self.weather.rewind, Happening::Rewind(Topic::Requests)));
+        all.push((self.weather.rewind / 2, Happening::Rewind(Topic::Commands)));
         all.push((self.weather.corrupt, Happening::Corrupt));
         all
     }
@@ -185,7 +201,11 @@ impl World {
     /// What happens next when nothing goes wrong; nothing once all is at rest.
     fn after_the_storm(&self) -> Option<Happening> {
         let call = self.network.under_way().first().map(|(ticket, ..)| Happening::Call(*ticket));
-        let deliver = || self.mapping.ready().first().map(|poller| Happening::Deliver(*poller));
+        let deliver = || {
+            Topic::ALL.into_iter().find_map(|topic| {
+                self.mappings.of(topic).ready().first().map(|poller| Happening::Deliver(topic, *poller))
+            })
+        };
         let wait = || (!self.invocations.is_empty()).then_some(Happening::Wait);
         let publish = || self.outbox.waits().then_some(Happening::Publish);
         call.or_else(deliver).or_else(wait).or_else(publish)
@@ -205,14 +225,17 @@ impl World {
         self.now = self.now.saturating_add(1);
         match happening {
             Happening::Call(ticket) => self.call(ticket),
-            Happening::Deliver(poller) => self.deliver(poller),
+            Happening::Deliver(topic, poller) => self.deliver(topic, poller),
             Happening::Produce => {
                 self.produce();
                 Ok(())
             }
+            Happening::Order => {
+                self.order();
+                Ok(())
+            }
             Happening::Publish => self.publish(),
             Happening::Wait => self.wait().await,
-            Happening::ChangeAccount => self.change_account(),
             Happening::Crash(ix) => {
                 self.crash(ix, "an invocation dies");
                 Ok(())
@@ -221,16 +244,16 @@ impl World {
                 self.forget(ix);
                 Ok(())
             }
-            Happening::Rebalance => {
-                let (partition, poller) = self.mapping.rebalance(&mut self.tape);
+            Happening::Rebalance(topic) => {
+                let (partition, poller) = self.mappings.of_mut(topic).rebalance(&mut self.tape);
                 self.counts.add("rebalances", 1);
-                self.note(|| format!("partition {partition} goes to poller {poller}"));
+                self.note(|| format!("partition {partition} of {} goes to poller {poller}", topic.name()));
                 Ok(())
             }
-            Happening::Rewind => {
-                let (partition, offset) = self.mapping.rewind(&mut self.tape);
+            Happening::Rewind(topic) => {
+                let (partition, offset) = self.mappings.of_mut(topic).rewind(&mut self.tape);
                 self.counts.add("rewinds", 1);
-                self.note(|| format!("partition {partition} is read again from {offset}"));
+                self.note(|| format!("partition {partition} of {} is read again from {offset}", topic.name()));
                 Ok(())
             }
             Happening::Corrupt => {
@@ -241,14 +264,21 @@ impl World {
     }
 
     fn produce(&mut self) {
-        let (partition, record) = self.clients.produce(&mut self.tape, self.mapping.partitions());
-        let place = self.mapping.produce(partition, record.clone());
-        self.note(|| {
-            let value = record.value.as_deref().map_or("nothing".into(), String::from_utf8_lossy);
-            format!("a client produces {place:?}: {value}")
-        });
+        let mapping = self.mappings.of_mut(Topic::Requests);
+        let (partition, record, asks) = self.clients.produce(&mut self.tape, mapping.partitions());
+        let place = mapping.produce(partition, record.clone());
+        self.note(|| format!("a client produces {place:?}: {}", record.shown()));
         self.counts.add("records", 1);
-        self.auditor.produced(place, record);
+        self.auditor.requests.produced(place, record, asks);
+    }
+
+    fn order(&mut self) {
+        let mapping = self.mappings.of_mut(Topic::Commands);
+        let (partition, record, asks) = self.administrators.produce(&mut self.tape, mapping.partitions());
+        let place = mapping.produce(partition, record.clone());
+        self.note(|| format!("an administrator produces {place:?}: {}", record.shown()));
+        self.counts.add("commands", 1);
+        self.auditor.orders.produced(place, record, asks);
     }
 
     /// Time passes: backoffs end, deadlines come.

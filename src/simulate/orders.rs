@@ -1,0 +1,121 @@
+//! What administrators ask of accounts: commands, sent twice, sent with ids used before, or broken.
+//!
+//! In: the tape. Out: records with what each of them orders. As with payments, what a record orders is kept beside its bytes,
+//! so that the auditor never reads them with the code under test.
+
+use super::tape::Tape;
+use super::workload::{BUSY, Record, bucket};
+
+/// What a command asks of its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Open {
+        currency: &'static str,
+        /// None: no limit.
+        limit: Option<u32>,
+        lanes: u16,
+    },
+    Limit(Option<u32>),
+    Freeze,
+    Unfreeze,
+    Close,
+    Lanes(u16),
+}
+
+/// What an account command says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) id: String,
+    pub(super) account: &'static str,
+    pub(super) change: Change,
+}
+
+impl Order {
+    fn json(&self) -> String {
+        let limit = |limit: Option<u32>| limit.map_or(r#""unlimited""#.to_owned(), |limit| limit.to_string());
+        let (name, rest) = match self.change {
+            Change::Open { currency, limit: to, lanes } => {
+                let limit = limit(to);
+                let rest = format!(r#","currency":"{currency}","overdraft_limit":{limit},"credit_lanes":{lanes}"#);
+                ("open", rest)
+            }
+            Change::Limit(to) => ("set_overdraft_limit", format!(r#","overdraft_limit":{}"#, limit(to))),
+            Change::Freeze => ("freeze", String::new()),
+            Change::Unfreeze => ("unfreeze", String::new()),
+            Change::Close => ("close", String::new()),
+            Change::Lanes(lanes) => ("add_lanes", format!(r#","credit_lanes":{lanes}"#)),
+        };
+        format!(r#"{{"command_id":"{}","command":"{name}","account_id":"{}"{rest}}}"#, self.id, self.account)
+    }
+}
+
+/// Administrators, with what they have ordered so far.
+#[derive(Debug, Default)]
+pub(super) struct Administrators {
+    ordered: Vec<Order>,
+    commands: u32,
+}
+
+impl Administrators {
+    /// The next record, what it orders, if anything, and the partition that it goes to.
+    pub(super) fn produce(&mut self, tape: &mut Tape, partitions: usize) -> (usize, Record, Option<Order>) {
+        let order = match tape.below(100) {
+            0..80 => Some(self.new_order(tape)),
+            80..88 => self.before(tape),
+            88..94 => self.before(tape).map(|order| Order { change: change(tape), ..order }),
+            _ => None,
+        };
+        let partition = match &order {
+            Some(order) if !tape.chance(100) => bucket(order.account, partitions),
+            Some(_) | None => tape.index(partitions),
+        };
+        let (key, value) = match &order {
+            Some(order) => (Some(order.account.as_bytes().to_vec()), Some(order.json().into_bytes())),
+            None => (None, no_command(tape)),
+        };
+        (partition, Record { key, value, header: None }, order)
+    }
+
+    fn new_order(&mut self, tape: &mut Tape) -> Order {
+        self.commands = self.commands.saturating_add(1);
+        let busy = BUSY[tape.index(BUSY.len())];
+        let (account, change) = match tape.below(20) {
+            0..16 => (busy, change(tape)),
+            16..18 => ("late", Change::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]) }),
+            18 => (tape.pick(["late", "nobody"]), tape.pick([Change::Freeze, Change::Close, Change::Unfreeze])),
+            _ => (busy, Change::Open { currency: tape.pick(["EUR", "USD"]), limit: Some(0), lanes: 0 }),
+        };
+        let order = Order { id: format!("c{}", self.commands), account, change };
+        self.ordered.push(order.clone());
+        order
+    }
+
+    /// One that was ordered before: its sender heard nothing.
+    fn before(&self, tape: &mut Tape) -> Option<Order> {
+        let last = self.ordered.len().checked_sub(1)?;
+        Some(self.ordered[last.saturating_sub(tape.index(self.ordered.len()))].clone())
+    }
+}
+
+fn change(tape: &mut Tape) -> Change {
+    match tape.below(20) {
+        0..4 => Change::Freeze,
+        4..10 => Change::Unfreeze,
+        10..13 => Change::Close,
+        13..18 => Change::Limit(tape.pick([Some(0), Some(20), Some(50), Some(100)])),
+        18 => Change::Limit(tape.pick([Some(10), None])),
+        _ => Change::Lanes(tape.pick([1, 2, 4])),
+    }
+}
+
+fn no_command(tape: &mut Tape) -> Option<Vec<u8>> {
+    let value: Option<&[u8]> = tape.pick([
+        None,
+        Some(b"not json"),
+        Some(br#"{"command_id":"c1","command":"delete","account_id":"ann"}"#),
+        Some(br#"{"command_id":"c1","command":"freeze","account_id":"a b"}"#),
+        Some(br#"{"command_id":"c1","command":"set_overdraft_limit","account_id":"ann","overdraft_limit":1.5}"#),
+        Some(br#"{"command_id":"c1","command_id":"c1","command":"freeze","account_id":"ann"}"#),
+    ]);
+    value.map(<[u8]>::to_vec)
+}
