@@ -57,16 +57,23 @@ pub(super) struct Administrators {
 }
 
 impl Administrators {
-    /// The next record, what it orders, if anything, and the partition that it goes to.
-    pub(super) fn produce(&mut self, tape: &mut Tape, partitions: usize) -> (usize, Record, Option<Order>) {
+    /// The next record, what it orders, if anything, and the partition that it goes to. `paying` is an account that is about to
+    /// pay.
+    pub(super) fn produce(
+        &mut self,
+        tape: &mut Tape,
+        partitions: usize,
+        paying: Option<&'static str>,
+    ) -> (usize, Record, Option<Order>) {
         let order = match tape.below(100) {
-            0..80 => Some(self.new_order(tape)),
+            0..80 => Some(self.new_order(tape, paying)),
             80..88 => self.before(tape),
             88..94 => self.before(tape).map(|order| Order { change: change(tape), ..order }),
             _ => None,
         };
         let partition = match &order {
-            Some(order) if !tape.chance(100) => bucket(order.account, partitions),
+            // Keyed by account, but by some who get it wrong.
+            Some(order) if !tape.chance(200) => bucket(order.account, partitions),
             Some(_) | None => tape.index(partitions),
         };
         let (key, value) = match &order {
@@ -76,13 +83,16 @@ impl Administrators {
         (partition, Record { key, value, header: None }, order)
     }
 
-    fn new_order(&mut self, tape: &mut Tape) -> Order {
+    fn new_order(&mut self, tape: &mut Tape, paying: Option<&'static str>) -> Order {
         self.commands = self.commands.saturating_add(1);
-        let busy = BUSY[tape.index(BUSY.len())];
+        // Most often the one that is about to pay, so that it is changed while it does.
+        let any = BUSY[tape.index(BUSY.len())];
+        let busy = paying.filter(|_| tape.below(3) > 0).unwrap_or(any);
         let (account, change) = match tape.below(20) {
-            0..16 => (busy, change(tape)),
-            16..18 => ("late", Change::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]) }),
-            18 => (tape.pick(["late", "nobody"]), tape.pick([Change::Freeze, Change::Close, Change::Unfreeze])),
+            0..14 => (busy, change(tape)),
+            14..16 => ("late", Change::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]) }),
+            16..18 => ("late", Change::Close),
+            18 => (tape.pick(["late", "nobody"]), tape.pick([Change::Freeze, Change::Unfreeze, Change::Close])),
             _ => (busy, Change::Open { currency: tape.pick(["EUR", "USD"]), limit: Some(0), lanes: 0 }),
         };
         let order = Order { id: format!("c{}", self.commands), account, change };
@@ -99,11 +109,10 @@ impl Administrators {
 
 fn change(tape: &mut Tape) -> Change {
     match tape.below(20) {
-        0..4 => Change::Freeze,
-        4..10 => Change::Unfreeze,
-        10..13 => Change::Close,
-        13..18 => Change::Limit(tape.pick([Some(0), Some(20), Some(50), Some(100)])),
-        18 => Change::Limit(tape.pick([Some(10), None])),
+        0..3 => Change::Freeze,
+        3..7 => Change::Unfreeze,
+        7..10 => Change::Close,
+        10..19 => Change::Limit(tape.pick([Some(0), None, Some(0), Some(100), Some(50), Some(20)])),
         _ => Change::Lanes(tape.pick([1, 2, 4])),
     }
 }

@@ -64,7 +64,7 @@ impl Weather {
             crash: upto(4),
             rebalance: upto(4),
             rewind: upto(2),
-            order: upto(6),
+            order: upto(16),
             corrupt: upto(2),
         }
     }

@@ -85,6 +85,12 @@ impl Clients {
         (partition, Record { header, ..record }, asks)
     }
 
+    /// The debtor of the last payment asked for, if it is a busy one.
+    pub(super) fn paying(&self) -> Option<&'static str> {
+        let debtor = &self.asked.last()?.debtor;
+        BUSY.into_iter().find(|id| id == debtor)
+    }
+
     /// The payment after the storm.
     pub(super) fn fresh() -> (Record, Option<Asked>) {
         asking(Asked {
@@ -105,17 +111,18 @@ impl Clients {
             // Round and round.
             0..6 => (BUSY[at], other(1)),
             6..9 => (other(1), BUSY[at]),
-            9..12 => (other(1), "hot"),
-            12..15 => ("hot", other(1)),
-            15 => (SETTLEMENT, BUSY[at]),
-            16 => (BUSY[at], "late"),
+            9..11 => (other(1), "hot"),
+            11..14 => ("hot", other(1)),
+            14 => (SETTLEMENT, BUSY[at]),
+            15..17 => (BUSY[at], "late"),
             17 => (BUSY[at], tape.pick(["rich", "nobody", "dollars"])),
             18 => (tape.pick(["rich", "nobody", "dollars"]), BUSY[at]),
             _ => (BUSY[at], BUSY[at]),
         };
         let amount = match tape.below(20) {
-            0..15 => u64::from(tape.between(1, 120)),
-            15..18 => 50,
+            0..9 => u64::from(tape.between(1, 120)),
+            // Round ones, so that accounts come to nothing now and then.
+            9..18 => u64::from(tape.pick([50_u32, 10, 100])),
             18 => u64::from(tape.between(1, 5)),
             _ => crate::domain::money::AMOUNT_MAX,
         };
@@ -188,7 +195,7 @@ pub(super) fn opening(tape: &mut Tape) -> BTreeMap<String, Books> {
     let mut sum: i128 = 0;
     for id in BUSY {
         let balance = i128::from(tape.pick([100, 0, 10, 300]));
-        let limit = i128::from(tape.pick([0, 0, 50]));
+        let limit = i128::from(tape.pick([0, 50]));
         sum = sum.saturating_add(balance);
         open(id, "EUR", balance, Some(limit.saturating_neg()));
     }

@@ -26,7 +26,7 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
     let (explained, too_long) = (counts.of("histories explained"), counts.of("histories too long to search"));
     assert!(explained + too_long == 1_000 && explained >= 990, "{counts:?}");
     for happening in [
-        "account changes",
+        "applied",
         "accounts left unread",
         "accounts unreadable",
         "answers lost",
@@ -37,7 +37,9 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
         "callers left waiting",
         "calls landed after they were given up",
         "calls lost",
+        "cancelled commands",
         "cancelled transactions",
+        "commands",
         "conflicts",
         "crashes",
         "dead letters",
@@ -53,6 +55,10 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
     }
     for (_, reason, _) in giro::domain::Decline::ALL {
         assert!(counts.of(reason) > 0, "{reason}: {counts:?}");
+    }
+    // Only accounts with more lanes than a world's have must be frozen before they are closed.
+    for (refusal, reason) in giro::domain::Refusal::ALL {
+        assert!(counts.of(reason) > 0 || refusal == giro::domain::Refusal::NotFrozen, "{reason}: {counts:?}");
     }
 }
 

@@ -247,6 +247,16 @@ impl Auditor {
                 Some(holding) => compare(id, books, &holding)?,
             }
         }
+        if self.unreadable.is_empty() {
+            let stored = read(at_once(store.accounts()))?.len();
+            let stray = read(at_once(store.stray_lanes()))?.len();
+            if (stored, stray) != (self.books.len(), 0) {
+                let known = self.books.len();
+                return Err(format!(
+                    "{stored} accounts and {stray} lanes of none are there, of {known} that were opened"
+                ));
+            }
+        }
         match sums.into_iter().find(|(_, sum)| *sum != 0) {
             Some((currency, sum)) => Err(format!("the balances in {currency} sum to {sum}")),
             None => Ok(()),

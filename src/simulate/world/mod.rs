@@ -274,7 +274,8 @@ impl World {
 
     fn order(&mut self) {
         let mapping = self.mappings.of_mut(Topic::Commands);
-        let (partition, record, asks) = self.administrators.produce(&mut self.tape, mapping.partitions());
+        let (partition, record, asks) =
+            self.administrators.produce(&mut self.tape, mapping.partitions(), self.clients.paying());
         let place = mapping.produce(partition, record.clone());
         self.note(|| format!("an administrator produces {place:?}: {}", record.shown()));
         self.counts.add("commands", 1);
