@@ -40,7 +40,7 @@ pub enum Mutant {
     AcknowledgeLostCommand,
     /// Closing doesn't look at what the account holds when it is closed.
     CloseWithoutCondition,
-    /// A command's refusal doesn't look at what it rests on.
+    /// A command that changes nothing doesn't check what that rests on.
     RefuseWithoutGround,
 }
 

@@ -85,6 +85,7 @@ impl SentStep {
 
 /// What was asked.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is looked at, in a world of a hundred")]
 pub(super) enum Call {
     Read(Vec<AccountId>),
     ReadLanes(Vec<LaneId>),
@@ -95,6 +96,7 @@ pub(super) enum Call {
 
 /// What the store said, or what the caller is told.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is looked at, in a world of a hundred")]
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),

@@ -15,6 +15,7 @@ mod account_processor;
 mod auditing;
 mod cargo_lambda;
 mod cli;
+mod command_grounds;
 mod crash;
 mod deployment;
 mod e2e;

@@ -13,7 +13,7 @@
 //!
 //! | a decline | need not |
 //! |---|---|
-//! | of which an account was opened, frozen, unfrozen, closed or re-limited while it was being decided | name the first reason that holds, only one that does; keep the order of its debtor's payments |
+//! | of which an account was opened, frozen, unfrozen, closed, re-limited or given lanes while it was being decided | name the first reason that holds, only one that does; keep the order of its debtor's payments |
 //! | for insufficient funds | look at the creditor's room in the same moment |
 //!
 //! All other payments of one debtor on one partition keep their offset order, but for records that had been given up. The
