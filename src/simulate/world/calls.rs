@@ -168,7 +168,7 @@ impl World {
         }
         if let Answer::Command(Ok(CommandCommit::Cancelled(cancelled))) = &answer {
             self.counts.add("cancelled commands", 1);
-            self.note(|| format!("  cancelled: {cancelled:?}"));
+            self.note(|| show_cancelled_command(cancelled));
         }
         self.network.executed(ticket, answer);
         self.observe(self.delivered_at.get(&invocation).copied())?;
@@ -291,4 +291,11 @@ fn show_cancelled(cancelled: &Cancelled) -> String {
     format!(
         "  cancelled: payments {duplicates:?} exist, accounts {accounts:?} and lanes {lanes:?} are not as decided on"
     )
+}
+
+/// Without what was stored: it holds the time of the day, and a seed's history is always the same.
+fn show_cancelled_command(cancelled: &CancelledCommand) -> String {
+    let CancelledCommand { duplicate, account, lanes, transient } = cancelled;
+    let (exists, main) = (duplicate.is_some(), account.is_some());
+    format!("  cancelled: command exists {exists}, main item is not as decided on {main}, lanes {lanes}, {transient:?}")
 }
