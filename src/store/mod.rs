@@ -296,3 +296,22 @@ pub trait Commands: Sync {
 fn in_deciding_order(commands: &mut [RecordedCommand]) {
     commands.sort_by(|a, b| (a.decided_at, &a.source, &a.command.id).cmp(&(b.decided_at, &b.source, &b.command.id)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_counts_once() {
+        let usage = Usage {
+            read_calls: 1,
+            transactions: 20,
+            // Of the twenty.
+            cancelled: 7,
+            puts: 300,
+            read_milliunits: 5_000,
+            write_milliunits: 6_000,
+        };
+        assert_eq!(usage.calls(), 321);
+    }
+}

@@ -34,6 +34,8 @@ use giro::wire::kafka_event::KafkaEvent;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
+use super::worlds::{IS_WHOLE, seeds};
+
 fn limit(word: &str) -> OverdraftLimit {
     match word {
         "unlimited" => OverdraftLimit::Unlimited,
@@ -549,7 +551,7 @@ async fn move_money(store: &MemoryStore, name: &str, first: usize, seed: u64) {
 #[tokio::test(start_paused = true)]
 async fn lanes_beside_commands_never_move_money_wrongly() {
     let mut closed = 0;
-    for seed in 0..60 {
+    for seed in seeds(60, 20) {
         let faults = Faults {
             seed,
             conflict: 50,
@@ -613,7 +615,7 @@ async fn lanes_beside_commands_never_move_money_wrongly() {
             assert_eq!(told, *status, "seed {seed}: {id}");
         }
     }
-    assert!(closed > 10, "the test closed {closed} accounts only");
+    assert!(closed > 10 || !IS_WHOLE, "the test closed {closed} accounts only");
 }
 
 /// Money that goes round between main item and lanes while they are read doesn't look like a balance that isn't zero.

@@ -1,7 +1,7 @@
 //! The audit: each planted corruption is found on both stores, and no clean ledger is accused while payments run.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -12,16 +12,14 @@ use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, DeadLetter, Lane, LaneId,
     OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
 };
-use giro::local::dynamodb::EmbeddedDynamoDb;
-use giro::local::lambda::{Function, LocalLambda};
 use giro::settle::{Backoff, End, settle};
-use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Survey, Tables};
 use tokio::time::Instant;
 
-use super::stack::http;
+use super::engine::Engine;
+use super::worlds::{IS_WHOLE, seeds};
 
 fn id(text: &str) -> AccountId {
     AccountId::try_new(text).unwrap()
@@ -97,7 +95,7 @@ fn found(audited: &Audited) -> String {
 /// A hand that reaches past the ports and their conditions.
 enum Hand {
     Memory(MemoryStore),
-    Dynamo(Client),
+    Dynamo(Client, Tables),
 }
 
 impl Hand {
@@ -112,14 +110,14 @@ impl Hand {
     async fn put_account(&self, account: Account) {
         match self {
             Self::Memory(store) => store.insert_account(account),
-            Self::Dynamo(client) => Self::put(client, "accounts", items::account::encode(&account)).await,
+            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::account::encode(&account)).await,
         }
     }
 
     async fn put_lane(&self, lane: Lane) {
         match self {
             Self::Memory(store) => store.insert_lane(lane),
-            Self::Dynamo(client) => Self::put(client, "accounts", items::lane::encode(&lane)).await,
+            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::lane::encode(&lane)).await,
         }
     }
 
@@ -127,7 +125,7 @@ impl Hand {
         let id: PaymentId = id.parse().unwrap();
         match self {
             Self::Memory(store) => store.lose_payment(&id),
-            Self::Dynamo(client) => Self::delete(client, "payments", items::payment::key(&id)).await,
+            Self::Dynamo(client, tables) => Self::delete(client, &tables.payments, items::payment::key(&id)).await,
         }
     }
 
@@ -135,15 +133,15 @@ impl Hand {
         let id: LaneId = id.parse().unwrap();
         match self {
             Self::Memory(store) => store.lose_lane(&id),
-            Self::Dynamo(client) => Self::delete(client, "accounts", items::lane::key(&id)).await,
+            Self::Dynamo(client, tables) => Self::delete(client, &tables.accounts, items::lane::key(&id)).await,
         }
     }
 
     async fn lose_part(&self, source: &Source, part: usize) {
         match self {
             Self::Memory(store) => store.lose_letter_part(source, part),
-            Self::Dynamo(client) => {
-                Self::delete(client, "dead-letters", items::dead_letter::key(source, part)).await;
+            Self::Dynamo(client, tables) => {
+                Self::delete(client, &tables.dead_letters, items::dead_letter::key(source, part)).await;
             }
         }
     }
@@ -152,7 +150,7 @@ impl Hand {
         let id: AccountId = id.parse().unwrap();
         match self {
             Self::Memory(store) => store.plant_corrupt_account(&id),
-            Self::Dynamo(client) => Self::put(client, "accounts", items::account::key(&id)).await,
+            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::account::key(&id)).await,
         }
     }
 
@@ -160,7 +158,7 @@ impl Hand {
         let id: PaymentId = id.parse().unwrap();
         match self {
             Self::Memory(store) => store.plant_corrupt_payment(&id),
-            Self::Dynamo(client) => Self::put(client, "payments", items::payment::key(&id)).await,
+            Self::Dynamo(client, tables) => Self::put(client, &tables.payments, items::payment::key(&id)).await,
         }
     }
 }
@@ -168,9 +166,9 @@ impl Hand {
 trait Store: Ledger + Inspect + OpenAccounts + Survey {}
 impl<S: Ledger + Inspect + OpenAccounts + Survey> Store for S {}
 
-/// Runs each case on both stores, on a clean ledger of its own.
+/// Runs each case on both stores, on a clean ledger of its own. What stands before a case is true of DynamoDB alone.
 macro_rules! on_both {
-    ($($case:ident)*) => {$(
+    ($($(#[$attribute:meta])* $case:ident)*) => {$(
         mod $case {
             #[tokio::test(start_paused = true)]
             async fn memory() {
@@ -179,13 +177,11 @@ macro_rules! on_both {
                 super::$case(&store, &super::Hand::Memory(store.clone())).await;
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn dynamodb() {
-                let engine = super::EmbeddedDynamoDb::start(None).unwrap();
-                let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
-                giro::local::tables::create(&client, &super::Tables::default(), false).await.unwrap();
-                let store = super::DynamoDb::new(client.clone(), super::Tables::default());
-                let hand = super::Hand::Dynamo(client);
+                let engine = super::Engine::start().await;
+                let (store, hand) = (engine.ledger(), super::Hand::Dynamo(engine.client(), engine.tables().clone()));
                 super::clean(&store, &hand).await;
                 super::$case(&store, &hand).await;
             }
@@ -203,6 +199,8 @@ on_both! {
     a_payment_of_another_currency
     an_account_that_cannot_be_read
     a_payment_that_cannot_be_read
+    // The audit waits ten real seconds for a part that may be on its way: too long for each mutant.
+    #[cfg(feature = "local")]
     a_dead_letter_without_a_part
     a_lane_forgotten
     a_lane_that_no_account_counts
@@ -361,7 +359,7 @@ async fn beside<W: Future>(store: &impl Survey, work: W) -> (W::Output, Vec<Audi
 #[tokio::test(start_paused = true)]
 async fn no_clean_ledger_is_accused_while_payments_run() {
     let (mut audits, mut undecided, mut again) = (0, 0, 0);
-    for seed in 0..150 {
+    for seed in seeds(150, 1) {
         let faults = Faults { seed, conflict: 50, throttle: 20, unavailable_after: 50, late: 50, ..Faults::default() };
         let store = MemoryStore::with_faults(faults);
         store.insert_account(account("bank", OverdraftLimit::Unlimited, 0));
@@ -408,7 +406,7 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
         assert_eq!((found(&rest), rest.report.undecided, rest.report.looks), (String::new(), 0, 1), "seed {seed}");
     }
     assert!(
-        audits >= 150 && undecided > 100 && again > 100,
+        audits >= 150 && undecided > 100 && again > 100 || !IS_WHOLE,
         "{audits} audits, {undecided} undecided, {again} looked again"
     );
 }
@@ -417,7 +415,7 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
 /// moves on it.
 #[tokio::test(start_paused = true)]
 async fn corruption_is_found_while_payments_run() {
-    for seed in 0..50 {
+    for seed in seeds(50, 10) {
         let store = MemoryStore::new();
         for ix in 0..10 {
             store.insert_account(account(&format!("a{ix}"), OverdraftLimit::Limited(100_000), 0));
@@ -446,16 +444,15 @@ async fn corruption_is_found_while_payments_run() {
 }
 
 /// The embedded engine under as many payments as it takes, from four workers.
+#[cfg(feature = "local")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_false_alarm_beside_a_real_load_and_a_corruption_is_found_in_it() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
-    giro::local::tables::create(&client, &Tables::default(), false).await.unwrap();
-    let store = DynamoDb::new(client.clone(), Tables::default());
+    let engine = Engine::start().await;
+    let (store, hand) = (engine.ledger(), Hand::Dynamo(engine.client(), engine.tables().clone()));
     for ix in 0..200 {
         store.open_account(&account(&format!("a{ix}"), OverdraftLimit::Limited(1_000_000), 0)).await.unwrap();
     }
-    let (done, settled) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (done, settled) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
     let worker = async |worker: i64| {
         let mut random = fastrand::Rng::with_seed(worker.unsigned_abs());
         let mut batch = 0;
@@ -480,7 +477,7 @@ async fn no_false_alarm_beside_a_real_load_and_a_corruption_is_found_in_it() {
             audits += 1;
         }
         let corrupt = Account { balance: Balance::new(1), ..account("cold", OverdraftLimit::Limited(0), 0) };
-        Hand::Dynamo(client.clone()).put_account(corrupt).await;
+        hand.put_account(corrupt).await;
         let audited = audit_within(&store, 60).await;
         assert_eq!(found(&audited), "balance account cold");
         done.store(true, Ordering::Relaxed);
@@ -520,12 +517,16 @@ async fn it_stops_at_its_deadline_and_says_how_far_it_came() {
 
 /// The deployable binary: names accounts and payments and never a figure of theirs, and an audit that can't come to its end
 /// is an answer too.
+#[cfg(feature = "local")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_function_names_what_is_at_fault_and_no_figure() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+    use giro::local::lambda::{Function, LocalLambda};
+
+    let engine = giro::local::dynamodb::EmbeddedDynamoDb::start(None).unwrap();
+    let client = super::engine::client(engine.endpoint()).await;
     giro::local::tables::create(&client, &Tables::default(), false).await.unwrap();
-    clean(&DynamoDb::new(client.clone(), Tables::default()), &Hand::Dynamo(client.clone())).await;
+    let hand = Hand::Dynamo(client.clone(), Tables::default());
+    clean(&giro::store::dynamodb::DynamoDb::new(client, Tables::default()), &hand).await;
     let tables =
         [("ACCOUNTS_TABLE", "accounts"), ("PAYMENTS_TABLE", "payments"), ("DEAD_LETTERS_TABLE", "dead-letters")];
     let environment = [&tables[..], &[("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())]].concat();
@@ -537,13 +538,13 @@ async fn the_function_names_what_is_at_fault_and_no_figure() {
         timeout: Duration::from_secs(10),
         concurrency: 1,
     };
-    let lines = Arc::new(Mutex::new(String::new()));
+    let lines = Arc::new(std::sync::Mutex::new(String::new()));
     let log = Arc::clone(&lines);
     let sink = Arc::new(move |_: &str, line: &str| log.lock().unwrap().push_str(&format!("{line}\n")));
     let lambda = LocalLambda::start(vec![function], sink).await.unwrap();
     let invoke = async || -> serde_json::Value {
         let path = "POST /2015-03-31/functions/ledger-auditor/invocations";
-        let (status, _, body) = http(lambda.endpoint(), path, r#"{"source":"aws.events"}"#).await;
+        let (status, _, body) = super::stack::http(lambda.endpoint(), path, r#"{"source":"aws.events"}"#).await;
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).unwrap()
     };
@@ -552,7 +553,7 @@ async fn the_function_names_what_is_at_fault_and_no_figure() {
     assert_eq!((&answer["findings"], &answer["complete"], &answer["accounts"]), (&0.into(), &true.into(), &4.into()));
 
     let off = Account { balance: Balance::new(471_100), ..account("off", OverdraftLimit::Limited(0), 0) };
-    Hand::Dynamo(client).put_account(off).await;
+    hand.put_account(off).await;
     let answer = invoke().await;
     assert_eq!(
         (&answer["findings"], &answer["complete"]),

@@ -18,6 +18,8 @@ use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, OpenAccounts, StoreError, Usage};
 use tokio::time::Instant;
 
+use super::worlds::seeds;
+
 const SETTLED: End = End::Decided(Ok(()));
 const SHORT: End = End::Decided(Err(Decline::InsufficientFunds));
 
@@ -387,7 +389,7 @@ fn mixed_store(faults: Faults) -> MemoryStore {
 /// Whatever is planned into whatever transactions: a batch ends as one payment after the other would.
 #[tokio::test(start_paused = true)]
 async fn a_batch_ends_as_its_payments_one_by_one() {
-    for seed in 0..300 {
+    for seed in seeds(300, 40) {
         let requests = mixed(0, 60, seed);
         let (whole, single) = (mixed_store(Faults::default()), mixed_store(Faults::default()));
         let settled = settle_within(&whole, &Batch::new(requests.clone()), 60, seed).await;
@@ -403,7 +405,7 @@ async fn a_batch_ends_as_its_payments_one_by_one() {
 
 #[tokio::test(start_paused = true)]
 async fn two_invocations_at_once_with_sweeps_never_overdraw_and_lose_nothing() {
-    for seed in 0..300 {
+    for seed in seeds(300, 40) {
         let store = mixed_store(Faults::default());
         let opened = balances(&store).await;
         let watched = Watched::new(&store, Duration::from_millis(seed % 3));
@@ -419,7 +421,7 @@ async fn two_invocations_at_once_with_sweeps_never_overdraw_and_lose_nothing() {
 /// The same records delivered to two workers at once: each payment is decided once.
 #[tokio::test(start_paused = true)]
 async fn the_same_batch_twice_at_once_with_lanes_decides_each_payment_once() {
-    for seed in 0..100 {
+    for seed in seeds(100, 30) {
         let store = mixed_store(Faults::default());
         let opened = balances(&store).await;
         let requests = mixed(0, 40, seed);
@@ -436,7 +438,7 @@ async fn the_same_batch_twice_at_once_with_lanes_decides_each_payment_once() {
 
 #[tokio::test(start_paused = true)]
 async fn faults_delay_and_never_lose_or_double_with_lanes() {
-    for seed in 0..300 {
+    for seed in seeds(300, 40) {
         let faults = Faults {
             seed,
             conflict: 150,
@@ -458,7 +460,7 @@ async fn faults_delay_and_never_lose_or_double_with_lanes() {
 /// A debtor with lanes: only in order do the first ten of 100 each settle, and all after them get declined.
 #[tokio::test(start_paused = true)]
 async fn payments_of_a_debtor_with_lanes_are_never_decided_out_of_order() {
-    for seed in 0..100 {
+    for seed in seeds(100, 30) {
         let faults = Faults { seed, conflict: 300, unavailable_after: 100, ..Faults::default() };
         let store = store_of(4, faults);
         (0..4).for_each(|number| store.insert_lane(lane("shop", number, 250)));
@@ -504,7 +506,7 @@ async fn a_contended_account_holds_up_nothing_but_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_throttles_half_of_all_calls_gets_all_done() {
-    for seed in 0..20 {
+    for seed in seeds(20, 3) {
         let store = store_of(16, Faults { seed, throttle: 500, ..Faults::default() });
         let settled = settle_within(&store, &Batch::new(to_shop(0, 1_000, seed)), 600, seed).await;
         assert_eq!(count(&settled.ends, &SETTLED), 1_000, "seed {seed}");

@@ -12,6 +12,7 @@
 
 mod account_commands;
 mod account_processor;
+mod answers;
 mod auditing;
 mod cargo_lambda;
 mod cli;
@@ -19,6 +20,7 @@ mod command_grounds;
 mod crash;
 mod deployment;
 mod e2e;
+mod engine;
 mod fuzz;
 mod grounds;
 mod hostile;
@@ -39,3 +41,4 @@ mod store_contract;
 mod template;
 mod tidy;
 mod wire;
+mod worlds;

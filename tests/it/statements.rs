@@ -10,23 +10,16 @@ use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, Payment,
     PaymentId, Request, Source, Timestamp,
 };
-use giro::local::aws::dynamodb as client;
-use giro::local::dynamodb::EmbeddedDynamoDb;
-use giro::local::tables;
 use giro::settle::{Backoff, End, settle};
-use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::MemoryStore;
-use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Statements, Tables};
+use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Statements};
 use tokio::time::Instant;
+
+use super::engine::Engine;
+use super::worlds::seeds;
 
 trait Store: Ledger + Inspect + OpenAccounts + Statements {}
 impl<S: Ledger + Inspect + OpenAccounts + Statements> Store for S {}
-
-async fn on(engine: &EmbeddedDynamoDb) -> DynamoDb {
-    let client = client(Some(engine.endpoint())).await.unwrap();
-    tables::create(&client, &Tables::default(), false).await.unwrap();
-    DynamoDb::new(client, Tables::default())
-}
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::try_from_millis(1_763_805_600_000 + millis).unwrap()
@@ -70,7 +63,8 @@ async fn all(store: &impl Store, account: &AccountId, lanes: CreditLanes, mut as
     let mut postings = Vec::new();
     loop {
         let Page { postings: more, next } = store.statement(account, lanes, &ask).await.unwrap();
-        assert!(more.len() <= ask.limit);
+        // Full, but for the last: what is declined here is far less than a page looks at.
+        assert!(more.len() == ask.limit || next.is_none() && more.len() < ask.limit);
         postings.extend(more);
         let Some(next) = next else { return postings };
         // As a client carries it.
@@ -144,7 +138,7 @@ async fn random_history(store: &impl Store, seed: u64, payments: u64) {
 
 #[tokio::test]
 async fn statements_add_up_in_memory() {
-    for seed in 0..20 {
+    for seed in seeds(20, 5) {
         let store = MemoryStore::new();
         random_history(&store, seed, 200).await;
         adds_up(&store).await;
@@ -153,9 +147,9 @@ async fn statements_add_up_in_memory() {
 
 #[tokio::test]
 async fn statements_add_up_on_dynamodb() {
-    for seed in 0..3 {
-        let engine = EmbeddedDynamoDb::start(None).unwrap();
-        let store = on(&engine).await;
+    for seed in seeds(3, 1) {
+        let engine = Engine::start().await;
+        let store = engine.ledger();
         random_history(&store, seed, 200).await;
         adds_up(&store).await;
     }
@@ -200,8 +194,8 @@ async fn the_statement_of_an_account_with_lanes_is_one_in_memory() {
 
 #[tokio::test]
 async fn the_statement_of_an_account_with_lanes_is_one_on_dynamodb() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let store = on(&engine).await;
+    let engine = Engine::start().await;
+    let store = engine.ledger();
     credits_on_lanes(&store).await;
     adds_up(&store).await;
     bounds_hold(&store).await;

@@ -10,15 +10,14 @@ use giro::domain::{
     Currency, DeadLetter, Decline, Header, Holding, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refusal, Request,
     Source, Timestamp, Verdict,
 };
-use giro::local::aws::dynamodb as client;
-use giro::local::dynamodb::EmbeddedDynamoDb;
-use giro::local::tables;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{
     AccountLedger, AccountRead, Cancelled, CancelledCommand, CommandCommit, Commands, Commit, Inspect, LaneRead,
     Ledger, OpenAccounts, Redrive, StoreError, Tables,
 };
+
+use super::engine::{self, Engine};
 
 trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive {}
 impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive> Store for S {}
@@ -34,17 +33,10 @@ macro_rules! contract {
 
             #[tokio::test]
             async fn dynamodb() {
-                let engine = super::EmbeddedDynamoDb::start(None).unwrap();
-                super::$case(&super::on(&engine).await).await;
+                super::$case(&super::Engine::start().await.ledger()).await;
             }
         }
     )*};
-}
-
-async fn on(engine: &EmbeddedDynamoDb) -> DynamoDb {
-    let client = client(Some(engine.endpoint())).await.unwrap();
-    tables::create(&client, &Tables::default(), false).await.unwrap();
-    DynamoDb::new(client, Tables::default())
 }
 
 contract! {
@@ -806,23 +798,21 @@ async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
 async fn lanes_that_no_account_counts_are_found_and_taken_up() {
     let store = MemoryStore::new();
     check_strays(&store, async |lane| store.insert_lane(lane)).await;
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let client = client(Some(engine.endpoint())).await.unwrap();
+    let engine = Engine::start().await;
     let put = async |lane: Lane| {
         let item = giro::store::items::lane::encode(&lane);
-        client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+        engine.client().put_item().table_name(&engine.tables().accounts).set_item(Some(item)).send().await.unwrap();
     };
-    check_strays(&on(&engine).await, put).await;
+    check_strays(&engine.ledger(), put).await;
 }
 
 #[tokio::test]
 async fn a_used_lane_is_never_written_over() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let store = on(&engine).await;
-    let client = client(Some(engine.endpoint())).await.unwrap();
+    let engine = Engine::start().await;
+    let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
     let used = Lane { balance: Balance::new(1), version: 2, ..Lane::new(&laned("shop", 1), 0) };
     let item = giro::store::items::lane::encode(&used);
-    client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+    client.put_item().table_name(&tables.accounts).set_item(Some(item)).send().await.unwrap();
     assert!(matches!(store.open_account(&laned("shop", 2)).await, Err(StoreError::Corrupt(_))));
     open(&store, &[account("shop", 0)]).await;
     let added = store.add_lanes(&id("shop"), CreditLanes::try_new(2).unwrap()).await;
@@ -834,32 +824,33 @@ async fn a_used_lane_is_never_written_over() {
 
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_unavailable() {
-    let endpoint = EmbeddedDynamoDb::start(None).unwrap().endpoint().to_owned();
-    let store = DynamoDb::new(client(Some(&endpoint)).await.unwrap(), Tables::default());
+    // A port that was free a moment ago.
+    let address = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let store = DynamoDb::new(engine::client(&format!("http://{address}")).await, Tables::default());
     let error = store.read_accounts(&[&id("alice")]).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable(text) if text.starts_with("BatchGetItem: ")), "{error}");
 }
 
 #[tokio::test]
 async fn a_missing_table_is_named() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let store = DynamoDb::new(client(Some(engine.endpoint())).await.unwrap(), Tables::default());
+    let engine = Engine::without_tables().await;
+    let (store, tables) = (engine.ledger(), engine.tables());
     let error = store.read_accounts(&[&id("alice")]).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("accounts")), "{error}");
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains(&tables.accounts)), "{error}");
     let requests = [(request("k1", 1), Ok(()))];
     let error = store.commit(&transaction(&requests, &[])).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains("payments, accounts")), "{error}");
+    let both = format!("{}, {}", tables.payments, tables.accounts);
+    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains(&both)), "{error}");
 }
 
 #[tokio::test]
 async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     use aws_sdk_dynamodb::types::AttributeValue;
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let store = on(&engine).await;
-    let client = client(Some(engine.endpoint())).await.unwrap();
+    let engine = Engine::start().await;
+    let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
     let mut item = giro::store::items::account::encode(&account("alice", 10));
     item.insert("balance".into(), AttributeValue::N("1.5".into()));
-    client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+    client.put_item().table_name(&tables.accounts).set_item(Some(item)).send().await.unwrap();
     let expected = AccountRead::Corrupt("balance: expected a whole number (N) in range".into());
     assert_eq!(store.read_accounts(&[&id("alice")]).await.unwrap(), std::slice::from_ref(&expected));
     // Also where it comes back from a failed condition.
@@ -871,31 +862,37 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     let lane = Lane::new(&laned("shop", 1), 0);
     let mut broken = giro::store::items::lane::encode(&lane);
     broken.insert("balance".into(), AttributeValue::N("1.5".into()));
-    client.put_item().table_name("accounts").set_item(Some(broken.clone())).send().await.unwrap();
+    client.put_item().table_name(&tables.accounts).set_item(Some(broken.clone())).send().await.unwrap();
     assert_eq!(
         store.read_lanes(&[&lane.id]).await.unwrap(),
         [LaneRead::Corrupt("balance: expected a whole number (N) in range".into())]
     );
     for key in ["a b", "shop/01", "shop/0/0", "/", "shop/1024"] {
-        let engine = EmbeddedDynamoDb::start(None).unwrap();
-        let store = on(&engine).await;
-        let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+        let engine = Engine::start().await;
+        let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
         let mut item = giro::store::items::lane::encode(&lane);
         item.insert("account_id".into(), AttributeValue::S(key.into()));
-        client.put_item().table_name("accounts").set_item(Some(item)).send().await.unwrap();
+        client.put_item().table_name(&tables.accounts).set_item(Some(item)).send().await.unwrap();
+        let expected = format!("{}: account_id: expected", tables.accounts);
         assert!(
-            matches!(store.accounts().await, Err(StoreError::Corrupt(text)) if text.starts_with("accounts: account_id: expected")),
+            matches!(store.accounts().await, Err(StoreError::Corrupt(text)) if text.starts_with(&expected)),
             "{key}"
         );
         assert!(matches!(store.stray_lanes().await, Err(StoreError::Corrupt(_))), "{key}");
     }
 
-    client.put_item().table_name("payments").item("payment_id", AttributeValue::S("k2".into())).send().await.unwrap();
+    client
+        .put_item()
+        .table_name(&tables.payments)
+        .item("payment_id", AttributeValue::S("k2".into()))
+        .send()
+        .await
+        .unwrap();
     let answer = cancelled(commit(&store, &[(request("k2", 1), Ok(()))], &[]).await);
     assert_eq!(answer.duplicates, [(0, Err("status: expected a string (S), got none".into()))]);
 
     let id = AttributeValue::S("c1".into());
-    client.put_item().table_name("account-commands").item("command_id", id).send().await.unwrap();
+    client.put_item().table_name(&tables.account_commands).item("command_id", id).send().await.unwrap();
     let answer = rule(&store, &command("c1", "nobody", Action::Close), Err(Refusal::AccountNotFound)).await;
     let duplicate = Some(Err("status: expected a string (S), got none".into()));
     let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
@@ -906,28 +903,31 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
 #[tokio::test]
 async fn a_payment_stands_in_the_statement_of_its_lane() {
     use aws_sdk_dynamodb::types::AttributeValue;
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let store = on(&engine).await;
-    let client = client(Some(engine.endpoint())).await.unwrap();
+    let engine = Engine::start().await;
+    let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
     for (ix, (creditor_lane, expected)) in [(None, "bob"), (Some(3), "bob/3")].into_iter().enumerate() {
         let request = request(&format!("k{ix}"), 1);
         let entry = Entry { request: &request, verdict: Err(Decline::CreditorNotFound), creditor_lane };
         let transaction = Transaction { entries: vec![entry], updates: vec![], decided_at: decided_at() };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
         let key = giro::store::items::payment::key(&request.payment.id);
-        let item = client.get_item().table_name("payments").set_key(Some(key)).send().await.unwrap().item.unwrap();
+        let item =
+            client.get_item().table_name(&tables.payments).set_key(Some(key)).send().await.unwrap().item.unwrap();
         let statement = |name: &str| item.get(name).and_then(|text: &AttributeValue| text.as_s().ok()).cloned();
         assert_eq!(statement("creditor_statement").as_deref(), Some(expected));
         assert_eq!(statement("debtor_statement").as_deref(), Some("alice"));
     }
 }
 
+#[cfg(feature = "local")]
 #[tokio::test]
 async fn tables_are_created_once_and_kept_in_their_folder() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..2 {
-        let engine = EmbeddedDynamoDb::start(Some(folder.path())).unwrap();
-        let store = on(&engine).await;
+        let engine = giro::local::dynamodb::EmbeddedDynamoDb::start(Some(folder.path())).unwrap();
+        let client = engine::client(engine.endpoint()).await;
+        giro::local::tables::create(&client, &Tables::default(), false).await.unwrap();
+        let store = DynamoDb::new(client, Tables::default());
         let existing = store.open_account(&account("alice", 10)).await.unwrap();
         assert_eq!(existing.is_some(), round == 1);
     }

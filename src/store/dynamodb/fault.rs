@@ -132,3 +132,141 @@ pub(super) fn cancelled_command(reasons: &[CancellationReason], on_account: bool
     }
     cancelled
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::plan::{AccountUpdate, Entry};
+    use crate::domain::{Amount, Currency, Payment, Request, Source, Timestamp};
+
+    #[test]
+    fn each_code_has_its_word() {
+        let conflict = |_: String| StoreError::Conflict;
+        let words: [(&[&str], fn(String) -> StoreError); 4] = [
+            (&["TransactionConflict", "TransactionConflictException", "TransactionInProgressException"], conflict),
+            (
+                &[
+                    "ProvisionedThroughputExceeded",
+                    "ProvisionedThroughputExceededException",
+                    "RequestLimitExceeded",
+                    "ThrottlingError",
+                    "ThrottlingException",
+                    "Throttling",
+                ],
+                StoreError::Throttled,
+            ),
+            (
+                &[
+                    "ValidationError",
+                    "ValidationException",
+                    "ItemCollectionSizeLimitExceeded",
+                    "SerializationException",
+                ],
+                StoreError::Corrupt,
+            ),
+            (&["InternalServerError", "ResourceNotFoundException", "NewInThisYear"], StoreError::Unavailable),
+        ];
+        for (codes, word) in words {
+            for code in codes {
+                assert_eq!(of_code(code, "PutItem".into(), None), word("PutItem".into()), "{code}");
+            }
+        }
+        // What is said of a validation may hold values.
+        assert_eq!(of_code("ValidationError", "a".into(), Some("balance 7")), StoreError::Corrupt("a".into()));
+        assert_eq!(of_code("Other", "a".into(), Some("b")), StoreError::Unavailable("a: b".into()));
+    }
+
+    fn reasons(codes: &[&str]) -> Vec<CancellationReason> {
+        codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect()
+    }
+
+    fn text(code: &str) -> String {
+        format!("TransactWriteItems: {code}")
+    }
+
+    const NONE: &str = "None";
+    const FAILED: &str = "ConditionalCheckFailed";
+    const CONFLICT: &str = "TransactionConflict";
+    const THROTTLED: &str = "ThrottlingError";
+    const INVALID: &str = "ValidationError";
+
+    /// A payment, a main item and a lane: every reason finds its place.
+    #[test]
+    fn reasons_go_to_the_items_that_they_are_of() {
+        let eur = Currency::try_new("EUR").unwrap();
+        let payment = Payment {
+            id: "p".parse().unwrap(),
+            debtor: "alice".parse().unwrap(),
+            creditor: "shop".parse().unwrap(),
+            amount: Amount::try_new(1).unwrap(),
+            currency: eur,
+            reference: None,
+            requested_at: None,
+        };
+        let request = Request { payment, source: Source { topic: "t".into(), partition: 0, offset: 0 } };
+        let update = |account: &str, lane| AccountUpdate {
+            account: account.parse().unwrap(),
+            lane,
+            net: 0,
+            currency: eur,
+            overdraft_limit: None,
+            balance_min: None,
+            balance_max: None,
+            version: None,
+        };
+        let transaction = Transaction {
+            entries: vec![Entry { request: &request, verdict: Ok(()), creditor_lane: Some(0) }],
+            updates: vec![update("alice", None), update("shop", Some(0))],
+            decided_at: Timestamp::EPOCH,
+        };
+        let check = |codes: [&str; 3], expected: Cancelled| {
+            assert_eq!(cancelled(&transaction, &reasons(&codes)), expected, "{codes:?}");
+        };
+        let nothing = Cancelled::default;
+        let conflict = |busy| Cancelled { busy, transient: Some(StoreError::Conflict), ..Cancelled::default() };
+        let unavailable = |text: &str| Some(StoreError::Unavailable(text.into()));
+
+        let gone = vec![(0, Err("payment: expected the item that is there".into()))];
+        check([FAILED, NONE, NONE], Cancelled { duplicates: gone, ..nothing() });
+        check([NONE, FAILED, NONE], Cancelled { accounts: vec![(0, Read::Missing)], ..nothing() });
+        check([NONE, NONE, FAILED], Cancelled { lanes: vec![(1, Read::Missing)], ..nothing() });
+
+        check([CONFLICT, NONE, NONE], conflict(vec![]));
+        check([NONE, CONFLICT, NONE], conflict(vec![0]));
+        check([NONE, CONFLICT, CONFLICT], conflict(vec![0, 1]));
+        // Only who holds an item is busy with it.
+        let throttled = Some(StoreError::Throttled(text(THROTTLED)));
+        check([NONE, THROTTLED, NONE], Cancelled { transient: throttled, ..nothing() });
+
+        check([INVALID, NONE, NONE], Cancelled { duplicates: vec![(0, Err(text(INVALID)))], ..nothing() });
+        let corrupt = || Read::Corrupt(text(INVALID));
+        check([NONE, INVALID, NONE], Cancelled { accounts: vec![(0, corrupt())], ..nothing() });
+        check([NONE, NONE, INVALID], Cancelled { lanes: vec![(1, Read::Corrupt(text(INVALID)))], ..nothing() });
+
+        check([NONE, NONE, "New"], Cancelled { transient: unavailable("TransactWriteItems: New"), ..nothing() });
+        let silent = unavailable("TransactWriteItems: cancelled without a reason");
+        check([NONE, NONE, NONE], Cancelled { transient: silent, ..nothing() });
+    }
+
+    /// The record first, then the main item where the step changes it, then lanes.
+    #[test]
+    fn reasons_of_a_command_go_to_record_account_and_lanes() {
+        let check = |on_account, codes: &[&str], expected: CancelledCommand| {
+            assert_eq!(cancelled_command(&reasons(codes), on_account), expected, "{on_account} {codes:?}");
+        };
+        let nothing = CancelledCommand::default;
+        let transient = |fault| CancelledCommand { transient: Some(fault), ..CancelledCommand::default() };
+        let gone = Some(Err("command: expected the item that is there".into()));
+        check(true, &[FAILED, NONE, NONE], CancelledCommand { duplicate: gone, ..nothing() });
+        check(true, &[NONE, FAILED, NONE], CancelledCommand { account: Some(Read::Missing), ..nothing() });
+        check(true, &[NONE, NONE, FAILED], CancelledCommand { lanes: true, ..nothing() });
+        check(false, &[NONE, FAILED], CancelledCommand { lanes: true, ..nothing() });
+        check(true, &[NONE, CONFLICT], transient(StoreError::Conflict));
+        check(false, &[THROTTLED, NONE], transient(StoreError::Throttled(text(THROTTLED))));
+        check(true, &[INVALID, NONE], CancelledCommand { duplicate: Some(Err(text(INVALID))), ..nothing() });
+        let corrupt = Some(Read::Corrupt(text(INVALID)));
+        check(true, &[NONE, INVALID], CancelledCommand { account: corrupt, ..nothing() });
+        let silent = StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into());
+        check(true, &[NONE, NONE], transient(silent));
+    }
+}
