@@ -47,6 +47,8 @@ git ls-files -z -co --exclude-standard -- src tests events infra template.yaml C
 } | place Cargo.toml
 place src/lib.rs <.cargo/mutants-lib.rs
 place .cargo/config.toml <.cargo/mutants-config.toml
+place .cargo/mutants-runner.sh <.cargo/mutants-runner.sh
+chmod +x "$tree/.cargo/mutants-runner.sh"
 
 work="$(mktemp -d)"
 (cd "$work" && exec "$GIRO" up --only account-processor) >"$work/up" 2>&1 &
