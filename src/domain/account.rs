@@ -88,3 +88,23 @@ impl OverdraftLimit {
         self.lowest_balance().is_none_or(|lowest| i128::from(balance.minor_units()) >= lowest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_allows_what_is_not_below_it() {
+        for (limit, balance, allowed) in [
+            (OverdraftLimit::Limited(0), 0, true),
+            (OverdraftLimit::Limited(0), -1, false),
+            (OverdraftLimit::Limited(0), i64::MAX, true),
+            (OverdraftLimit::Limited(7), -7, true),
+            (OverdraftLimit::Limited(7), -8, false),
+            (OverdraftLimit::Limited(super::super::money::AMOUNT_MAX), i64::MIN, false),
+            (OverdraftLimit::Unlimited, i64::MIN, true),
+        ] {
+            assert_eq!(limit.allows(Balance::new(balance)), allowed, "{limit:?} {balance}");
+        }
+    }
+}

@@ -216,8 +216,10 @@ mod tests {
             }
         }
         held.iter().for_each(|holding| audit.account(holding));
-        let findings: Vec<String> = audit.finish().findings.iter().map(ToString::to_string).collect();
+        let report = audit.finish();
+        let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
         expected.assert_eq(&findings.join("\n"));
+        assert_eq!((report.accounts, report.settled), (held.len(), ledger.matches("settled").count()));
     }
 
     #[test]
@@ -288,6 +290,13 @@ mod tests {
              settled k1 settlement shop EUR 5",
             &expect_test::expect!["account shop: its balance is -5, and may not be below 0"],
         );
+    }
+
+    #[test]
+    fn findings_beyond_those_kept_count_too() {
+        let found = Finding::NoLane { lane: "shop/0".parse().unwrap() };
+        let report = Report { findings: vec![found.clone(), found], more: 3, ..Report::default() };
+        assert_eq!((report.count(), Report::default().count()), (5, 0));
     }
 
     #[test]

@@ -29,14 +29,13 @@ struct Text {
 /// By byte: whether it may stand in an id.
 const ALLOWED: [bool; 256] = {
     let mut allowed = [false; 256];
-    let set = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
-    let mut ix = 0;
-    while let Some((byte, _)) = set.split_at(ix).1.split_first() {
+    let mut set: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+    while let Some((byte, more)) = set.split_first() {
         // A byte is an index of 256 places.
         #[allow(clippy::as_conversions, reason = "From is not const")]
         let place = *byte as usize;
         allowed[place] = true;
-        ix += 1;
+        set = more;
     }
     allowed
 };
@@ -125,6 +124,8 @@ id! {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
     use super::*;
 
     #[test]
@@ -153,6 +154,13 @@ mod tests {
             assert_eq!((ids[0].cmp(&ids[1]), ids[0] == ids[1]), (one.cmp(other), one == other), "{one} {other}");
         }
         let id = AccountId::try_new("alice").unwrap();
+        let hash =
+            |text: &str| BuildHasherDefault::<DefaultHasher>::default().hash_one(AccountId::try_new(text).unwrap());
+        assert_eq!(
+            (hash("alice") == hash("alice"), hash("alice") == hash("bob")),
+            (true, false),
+            "a map finds its place"
+        );
         assert_eq!(format!("{id} {id:>6} {id:?}"), r#"alice  alice AccountId("alice")"#);
     }
 }

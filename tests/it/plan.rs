@@ -17,7 +17,7 @@ use giro::domain::{
 
 use super::worlds::IS_WHOLE;
 
-const NAMES: [&str; 3] = ["a", "b", "c"];
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 fn account(ix: usize, balance: i64, limit: u64) -> Account {
     Account {
@@ -411,6 +411,24 @@ fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
     }
 }
 
+/// A component that is cut leaves a transaction half full, and a small one takes that room; so the large ones go first.
+#[test]
+fn small_components_fill_what_large_ones_leave() {
+    // a and b: six payments and two accounts, in transactions of seven items. c and d: one payment, before and after.
+    for at in [0, 3, 6] {
+        let mut orders = vec![(0, 1, 1); 6];
+        orders.insert(at, (2, 3, 1));
+        let batch = batch(&orders);
+        let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[9, 9, 9, 9], &[], 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+        let all: Vec<usize> = (0..7).collect();
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(7));
+        check_shape(&steps, 7);
+        let small = steps.iter().position(|step| step.requests.contains(&at));
+        assert_eq!((steps.len(), small), (2, Some(1)), "{at}: {steps:?}");
+    }
+}
+
 /// What others hold is planned apart, and after that in smaller transactions; the rest is not.
 #[test]
 fn contended_accounts_are_planned_apart_and_smaller() {
@@ -451,4 +469,13 @@ fn contended_accounts_are_planned_apart_and_smaller() {
     assert_eq!(shapes[2], [(0, 20), (24, 24), (16, 16)], "halved");
     assert_eq!(shapes[3], [(0, 20), (12, 12), (12, 12), (12, 12), (4, 4)], "and again");
     assert_eq!(shapes[5], shapes[3], "and no further");
+
+    // Apart also where there would be room: of ten to the shop, and the others.
+    let some: Vec<usize> = (0..10).chain(40..60).collect();
+    let decisions = decide_all(&batch, &some, snapshot);
+    let mut limits = self::limits(100);
+    limits.contend(shop);
+    let steps = plan(&batch, &some, &decisions, snapshot, Timestamp::EPOCH, &limits);
+    let members: Vec<Vec<usize>> = steps.iter().map(|step| step.requests.clone()).collect();
+    assert_eq!(members, [(40..60).collect::<Vec<_>>(), (0..10).collect()]);
 }

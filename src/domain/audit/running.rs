@@ -188,3 +188,6 @@ impl Running {
         self.report
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,28 +56,6 @@ pub struct Sweep {
     pub amount: Balance,
 }
 
-/// Decides one payment between accounts without lanes: the balances of debtor and creditor after it, or why it is
-/// declined.
-///
-/// # Errors
-/// The first [`Decline`] that holds, in the order of [`Decline::ALL`].
-pub fn decide(
-    payment: &Payment,
-    debtor: Option<&Account>,
-    creditor: Option<&Account>,
-) -> Result<(Balance, Balance), Decline> {
-    let (debtor, creditor) = between(payment, debtor, creditor)?;
-    let (Some(debited), Some(credited)) =
-        (debtor.balance.debited(payment.amount), creditor.balance.credited(payment.amount))
-    else {
-        return Err(Decline::BalanceOverflow);
-    };
-    if !debtor.overdraft_limit.allows(debited) {
-        return Err(Decline::InsufficientFunds);
-    }
-    Ok((debited, credited))
-}
-
 /// The reasons that don't look at balances: the two accounts, if money may move between them.
 fn between<'a>(
     payment: &Payment,

@@ -38,6 +38,9 @@ const HEADER_OVERHEAD: usize = 32;
 /// of a header [`LONG_NAME_HEADER`], as name, a zero byte and value.
 const HEADER_NAME_BYTES_MAX: usize = 1024;
 
+// Else a part could have no room behind a header, and cutting would never end.
+const _: () = assert!(PART_BYTES_MAX > HEADER_NAME_BYTES_MAX + HEADER_OVERHEAD, "a part takes any header");
+
 /// Stands for a header whose name is too long to be kept as one.
 pub const LONG_NAME_HEADER: &str = "giro-long-name-header";
 

@@ -81,3 +81,6 @@ fn value_size(value: &AttributeValue) -> usize {
         1
     }
 }
+
+#[cfg(test)]
+mod tests;

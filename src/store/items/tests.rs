@@ -1,0 +1,291 @@
+//! Each item reads back as it was written; what an item may not be is told by its attribute.
+
+use super::*;
+use crate::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
+use crate::domain::dead_letter::DeadLetterStatus;
+use crate::domain::money::AMOUNT_MAX;
+use crate::domain::plan::Entry;
+use crate::domain::{
+    Account, AccountCommand, AccountStatus, Amount, Balance, CommandRequest, CreditLanes, Currency, DeadLetter,
+    Decline, Header, Lane, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp,
+};
+
+fn eur() -> Currency {
+    Currency::try_new("EUR").unwrap()
+}
+
+fn lanes(count: u16) -> CreditLanes {
+    CreditLanes::try_new(count).unwrap()
+}
+
+fn account() -> Account {
+    Account {
+        id: "alice".parse().unwrap(),
+        currency: eur(),
+        status: AccountStatus::Open,
+        balance: Balance::new(-3),
+        overdraft_limit: OverdraftLimit::Limited(AMOUNT_MAX),
+        version: 7,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    }
+}
+
+/// Reads an item with one attribute changed, or taken away.
+fn with<T>(
+    item: &Item,
+    name: &str,
+    value: Option<AttributeValue>,
+    decode: fn(&Item) -> Result<T, String>,
+) -> Result<T, String> {
+    let mut item = item.clone();
+    match value {
+        Some(value) => item.insert(name.to_owned(), value),
+        None => item.remove(name),
+    };
+    decode(&item)
+}
+
+#[test]
+fn an_account_reads_back() {
+    for account in [
+        account(),
+        Account { overdraft_limit: OverdraftLimit::Unlimited, status: AccountStatus::Closed, ..account() },
+        Account { overdraft_limit: OverdraftLimit::Limited(0), credit_lanes: lanes(1_024), ..account() },
+    ] {
+        let item = account::encode(&account);
+        assert_eq!(account::decode(&item), Ok(account.clone()));
+        assert_eq!(item.contains_key("credit_lanes"), !account.credit_lanes.is_none(), "an account without has none");
+    }
+    for (name, value, expected) in [
+        ("account_id", s("a b"), "account_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ : -"),
+        ("overdraft_limit", n(AMOUNT_MAX.saturating_add(1)), "overdraft_limit: expected at most 9007199254740991"),
+        ("overdraft_limit", n(-1), "overdraft_limit: expected a whole number (N) in range"),
+        ("credit_lanes", n(0), "credit_lanes: expected at least 1, or none"),
+        ("credit_lanes", n(1_025), "credit_lanes: expected at most 1024 credit lanes"),
+        ("status", s("gone"), "status: expected open, frozen or closed"),
+        ("status", n(1), "status: expected a string (S)"),
+        ("balance", n("1.5"), "balance: expected a whole number (N) in range"),
+        ("version", s("7"), "version: expected a whole number (N) in range"),
+    ] {
+        let read = with(&account::encode(&account()), name, Some(value), account::decode);
+        assert_eq!(read, Err(expected.into()), "{name}");
+    }
+    let none = with(&account::encode(&account()), "version", None, account::decode);
+    assert_eq!(none, Err("version: expected a number (N), got none".into()));
+}
+
+#[test]
+fn a_lane_reads_back_and_is_told_from_an_account() {
+    let lane = Lane { balance: Balance::new(5), version: 9, ..Lane::new(&account(), 3) };
+    let item = lane::encode(&lane);
+    assert_eq!(lane::decode(&item), Ok(lane));
+    assert_eq!((lane::is_lane(&item), lane::is_lane(&account::encode(&account()))), (true, false));
+    let read = with(&item, "status", Some(s("gone")), lane::decode);
+    assert_eq!(read, Err("status: expected open, frozen or closed".into()));
+}
+
+fn source() -> Source {
+    Source { topic: "t".into(), partition: 1, offset: 2 }
+}
+
+#[test]
+fn a_payment_reads_back() {
+    let payment = Payment {
+        id: "p".parse().unwrap(),
+        debtor: "alice".parse().unwrap(),
+        creditor: "bob".parse().unwrap(),
+        amount: Amount::try_new(5).unwrap(),
+        currency: eur(),
+        reference: None,
+        requested_at: None,
+    };
+    let whole = Payment { reference: Some("ü".into()), requested_at: Some(Timestamp::EPOCH), ..payment.clone() };
+    let request = |payment: &Payment| Request { payment: payment.clone(), source: source() };
+    for (payment, verdict) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
+        let request = request(payment);
+        let item = payment::encode(&Entry { request: &request, verdict, creditor_lane: None }, Timestamp::EPOCH);
+        let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
+        assert_eq!((&outcome.payment, fingerprint), (payment, payment.fingerprint()));
+        assert_eq!((outcome.verdict, outcome.decided_at, outcome.source), (verdict, Timestamp::EPOCH, source()));
+    }
+    let request = request(&payment);
+    let item = payment::encode(&Entry { request: &request, verdict: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
+    let no_verdict = "status: expected settled without a reason_code, or declined with one";
+    for (name, value, expected) in [
+        ("status", s("declined"), no_verdict),
+        ("status", s("gone"), no_verdict),
+        ("reason_code", s("insufficient_funds"), no_verdict),
+        ("amount", n(0), "amount: expected an integer of minor units, 1 to 9007199254740991"),
+        ("fingerprint", s("00"), "fingerprint: expected 64 hexadecimal digits"),
+    ] {
+        assert_eq!(with(&item, name, Some(value), payment::decode).unwrap_err(), expected, "{name}");
+    }
+}
+
+fn decided(request: &CommandRequest, ruling: Result<Change, Refusal>) -> DecidedCommand<'_> {
+    DecidedCommand { request, ruling, decided_at: Timestamp::EPOCH }
+}
+
+#[test]
+fn a_command_reads_back() {
+    let open = |overdraft_limit, credit_lanes| Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes });
+    let request = |action| CommandRequest {
+        command: AccountCommand {
+            id: "c".parse().unwrap(),
+            account: "alice".parse().unwrap(),
+            action,
+            requested_at: None,
+        },
+        source: source(),
+    };
+    for action in [
+        open(OverdraftLimit::Limited(AMOUNT_MAX), CreditLanes::NONE),
+        open(OverdraftLimit::Unlimited, lanes(2)),
+        Action::SetOverdraftLimit(OverdraftLimit::Limited(0)),
+        Action::SetOverdraftLimit(OverdraftLimit::Unlimited),
+        Action::Freeze,
+        Action::Unfreeze,
+        Action::Close,
+        Action::AddLanes(lanes(1_024)),
+    ] {
+        let request = request(action);
+        for ruling in [Ok(Change::Nothing), Err(Refusal::AccountExists)] {
+            let decided = decided(&request, ruling);
+            let expected = RecordedCommand {
+                command: request.command.clone(),
+                verdict: decided.verdict(),
+                decided_at: Timestamp::EPOCH,
+                source: source(),
+                fingerprint: request.command.fingerprint(),
+            };
+            assert_eq!(account_command::decode(&account_command::encode(&decided)), Ok(expected));
+        }
+        let has_lanes = matches!(action, Action::Open(terms) if !terms.credit_lanes.is_none())
+            || matches!(action, Action::AddLanes(_));
+        let item = account_command::encode(&decided(&request, Ok(Change::Nothing)));
+        assert_eq!(item.contains_key("credit_lanes"), has_lanes, "{action:?}");
+    }
+    let request = request(Action::SetOverdraftLimit(OverdraftLimit::Limited(0)));
+    let item = account_command::encode(&decided(&request, Ok(Change::Nothing)));
+    let no_verdict = "status: expected applied without a reason, or refused with one";
+    for (name, value, expected) in [
+        ("status", s("refused"), no_verdict),
+        ("status", s("gone"), no_verdict),
+        ("reason", s("account_exists"), no_verdict),
+        ("overdraft_limit", n(AMOUNT_MAX.saturating_add(1)), "overdraft_limit: expected at most 9007199254740991"),
+        ("credit_lanes", n(1_025), "credit_lanes: expected at most 1024 credit lanes"),
+        (
+            "command",
+            s("melt"),
+            "command: expected one of open, set_overdraft_limit, freeze, unfreeze, close, add_lanes",
+        ),
+    ] {
+        assert_eq!(with(&item, name, Some(value), account_command::decode), Err(expected.into()), "{name}");
+    }
+}
+
+fn letter(value: Option<Vec<u8>>, headers: Vec<Header>) -> DeadLetter {
+    DeadLetter {
+        source: source(),
+        key: None,
+        value,
+        headers,
+        reason: "not_json".into(),
+        detail: "value: expected JSON".into(),
+        received_at: Timestamp::EPOCH,
+        status: DeadLetterStatus::Parked,
+    }
+}
+
+fn header(name: usize, value: Option<usize>) -> Header {
+    Header { name: "h".repeat(name), value: value.map(|bytes| vec![7; bytes]) }
+}
+
+/// As many parts as it takes, and no more; each in DynamoDB's bounds of an item.
+#[test]
+fn a_letter_is_cut_into_parts_of_300_kb() {
+    for (letter, parts) in [
+        (letter(None, vec![]), 1),
+        (letter(Some(vec![]), vec![]), 1),
+        (letter(Some(vec![7; 307_200]), vec![]), 1),
+        (letter(Some(vec![7; 307_201]), vec![]), 2),
+        (letter(Some(vec![7; 614_400]), vec![]), 2),
+        // A name and 32 bytes a header.
+        (letter(Some(vec![7; 307_200 - 42]), vec![header(10, Some(0))]), 1),
+        (letter(Some(vec![7; 307_200 - 41]), vec![header(10, None)]), 2),
+        (letter(None, vec![header(10, Some(307_200)), header(1, None)]), 2),
+    ] {
+        let items = dead_letter::encode(&letter);
+        assert_eq!(items.len(), parts, "{:?}", letter.value.map(|value| value.len()));
+        assert_eq!(dead_letter::decode(&items), Ok(Some(letter)));
+        assert!(items.iter().all(|item| size(item) < 400 * 1024));
+        assert_eq!(dead_letter::parts(&items[0]), Ok(parts));
+        assert!(items.iter().enumerate().all(|(ix, item)| dead_letter::place(item) == Ok((source(), ix))));
+    }
+}
+
+/// A name of 1,024 bytes is kept as one; a longer one goes into the value of a header that says so.
+#[test]
+fn a_long_name_of_a_header_is_kept_in_its_value() {
+    for (name, value) in [(1_023, None), (1_024, Some(3)), (1_024, None)] {
+        let letter = letter(None, vec![header(name, value)]);
+        assert_eq!(dead_letter::decode(&dead_letter::encode(&letter)), Ok(Some(letter)));
+    }
+    let long = letter(None, vec![header(1_025, Some(2)), header(1, None)]);
+    let kept = dead_letter::decode(&dead_letter::encode(&long)).unwrap().unwrap().headers;
+    let value = [&b"h".repeat(1_025)[..], &[0, 7, 7]].concat();
+    let expected = Header { name: "giro-long-name-header".into(), value: Some(value) };
+    assert_eq!(kept, [expected, header(1, None)]);
+}
+
+/// Parts that are out of order or too few are a letter on its way; parts that can't be read say so.
+#[test]
+fn a_letter_is_read_from_all_of_its_parts_or_not_at_all() {
+    let whole = letter(Some(vec![7; 700_000]), vec![header(1, Some(400_000)), header(2, None)]);
+    let items = dead_letter::encode(&whole);
+    assert_eq!((items.len(), dead_letter::decode(&items)), (4, Ok(Some(whole))));
+    let swapped = [&items[0], &items[2], &items[1], &items[3]].map(Clone::clone);
+    for parts in [&[][..], &items[..3], &items[1..], &swapped] {
+        assert_eq!(dead_letter::decode(parts), Ok(None));
+    }
+    let first = |name: &str, value| {
+        let mut items = items.clone();
+        items[0].insert(name.into(), value);
+        dead_letter::decode(&items)
+    };
+    let map = |value| {
+        AttributeValue::L(vec![AttributeValue::M(Item::from([("name".into(), s("n")), ("value".into(), value)]))])
+    };
+    for (name, value, expected) in [
+        ("status", s("gone"), "status: expected parked or redriven"),
+        ("key", s("text"), "key: expected bytes (B)"),
+        ("headers", s("text"), "headers: expected a list (L)"),
+        ("headers", AttributeValue::L(vec![s("text")]), "headers: expected maps (M)"),
+        ("headers", map(s("text")), "headers.value: expected bytes (B) or NULL"),
+    ] {
+        assert_eq!(first(name, value), Err(expected.into()), "{name}");
+    }
+}
+
+/// As the audit sees it: the first part says how many there are, and one that is alone is read whole.
+#[test]
+fn a_part_of_a_letter_is_surveyed_by_its_place() {
+    use crate::store::{Surveyed, Table};
+    let part = |part, count| Surveyed::LetterPart { source: source(), part, count };
+    let items = dead_letter::encode(&letter(Some(vec![7; 307_201]), vec![]));
+    let seen: Vec<Surveyed> = items.iter().map(|item| survey::surveyed(Table::DeadLetters, item)).collect();
+    assert_eq!(seen, [part(0, Some(2)), part(1, None)]);
+    let mut alone = dead_letter::encode(&letter(None, vec![])).remove(0);
+    assert_eq!(survey::surveyed(Table::DeadLetters, &alone), part(0, Some(1)));
+    alone.insert("status".into(), s("gone"));
+    let expected = "status: expected parked or redriven".to_owned();
+    assert_eq!(
+        survey::surveyed(Table::DeadLetters, &alone),
+        Surveyed::Unreadable { key: "t/1/2".into(), expected: expected.clone() }
+    );
+    // Of a longer one a part is only placed.
+    let mut first = items[0].clone();
+    first.insert("status".into(), s("gone"));
+    assert_eq!(survey::surveyed(Table::DeadLetters, &first), part(0, Some(2)));
+}
