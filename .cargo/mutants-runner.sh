@@ -3,10 +3,11 @@
 # then what is quick; then what tries many worlds. The first failure ends it. (The stable harness stops there only if it is
 # allowed what is unstable. Set here, and not for the compiler, which would build everything again.)
 export RUSTC_BOOTSTRAP=1 RUST_BACKTRACE=0
-first="domain:: store:: it::plan"
-worlds="every_order many_lanes_takes_steps while_payments_run never_move_money never_overdraw never_lose_or_double
+first="domain:: store:: it::plan it::store_contract"
+worlds="every_order while_payments_run never_move_money never_overdraw never_lose_or_double
     never_decided_out_of_order decides_each_payment_once decide_each_once one_by_one a_thousand gets_all_done never_meet
-    conflict_and_heal add_up lanes_is_one page_of_declined wire::every_element reads_back usual_form"
+    conflict_and_heal add_up lanes_is_one page_of_declined wire::every_element
+    wire::a_payment_reads wire::an_outcome_reads account_commands::a_command_reads usual_form"
 skip() { for name in "$@"; do printf -- '--skip %s ' "$name"; done; }
 # Words are to be split: no name holds a space.
 # shellcheck disable=SC2046,SC2086

@@ -124,3 +124,56 @@ impl Batch {
         self.leaders[request]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Amount, Currency, Payment, Source};
+
+    fn batch(partitions: &[i32]) -> Batch {
+        let request = |&partition: &i32| Request {
+            payment: Payment {
+                id: "p".parse().unwrap(),
+                debtor: "alice".parse().unwrap(),
+                creditor: "shop".parse().unwrap(),
+                amount: Amount::try_new(1).unwrap(),
+                currency: Currency::try_new("EUR").unwrap(),
+                reference: None,
+                requested_at: None,
+            },
+            source: Source { topic: "t".into(), partition, offset: 0 },
+        };
+        Batch::new(partitions.iter().map(request).collect())
+    }
+
+    #[test]
+    fn a_partition_owns_each_lane_whose_turn_it_is() {
+        for (partitions, of, lanes, expected) in [
+            (&[0][..], 1, 4, &[0, 1, 2, 3][..]),
+            (&[1], 2, 4, &[1, 3]),
+            (&[1], 2, 5, &[1, 3]),
+            (&[0, 2], 3, 6, &[0, 2, 3, 5]),
+            (&[2, 0, 2], 3, 6, &[0, 2, 3, 5]),
+            (&[3], 4, 4, &[3]),
+            // Fewer lanes than partitions: one is shared.
+            (&[3], 4, 3, &[0]),
+            (&[5], 8, 4, &[1]),
+            (&[1, 5], 8, 4, &[1]),
+            // A wrong number of partitions: lanes are shared, none is left out of account.
+            (&[9], 4, 8, &[1, 5]),
+            (&[3], 0, 2, &[0, 1]),
+            (&[0], 4, 0, &[]),
+        ] {
+            let owned = batch(partitions).with_partitions(of).owned_lanes(CreditLanes::try_new(lanes).unwrap());
+            assert_eq!(owned, expected, "{partitions:?} of {of}, {lanes} lanes");
+        }
+    }
+
+    #[test]
+    fn accounts_are_numbered_once_and_ids_lead() {
+        let batch = batch(&[0, 1]);
+        assert_eq!(batch.accounts().iter().map(AccountId::as_str).collect::<Vec<_>>(), ["alice", "shop"]);
+        assert_eq!((batch.parties(0), batch.parties(1)), ((0, 1), (0, 1)));
+        assert_eq!((batch.requests().len(), batch.leader(0), batch.leader(1)), (2, 0, 0));
+    }
+}

@@ -133,6 +133,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_debit_is_below_zero() {
+        for (side, signed) in [(Side::Debit, -5), (Side::Credit, 5)] {
+            let posting = Posting {
+                payment: "p".parse().unwrap(),
+                side,
+                amount: Amount::try_new(5).unwrap(),
+                counterparty: "bob".parse().unwrap(),
+                reference: None,
+                decided_at: Timestamp::EPOCH,
+            };
+            assert_eq!(posting.signed(), signed);
+        }
+    }
+
+    #[test]
     fn positions_read_back() {
         for text in ["1763805600123/0/pay-1", "-62135596800000/1025/a:b.c_D-9"] {
             assert_eq!(text.parse::<Position>().unwrap().to_string(), text);

@@ -146,6 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn the_short_way_takes_what_is_usual() {
+        for (text, usual) in [
+            ("2026-11-22T10:00:00Z", true),
+            ("2026-11-22T10:00:00.123Z", true),
+            ("2026-11-22T10:00:00.1234Z", false),
+            ("2026-11-22T10:00:00+01:00", false),
+            ("2026-11-22T10:00:0:Z", false),
+        ] {
+            assert_eq!(usual_form(text).is_some(), usual, "{text}");
+        }
+        assert_eq!([digits(b"0912"), digits(b"0:"), digits(b"/1"), digits(b"9a")], [Some(912), None, None, None]);
+    }
+
+    #[test]
     fn what_is_no_time_is_refused() {
         for bad in
             ["", "yesterday", "2026-11-22", "2026-11-22T10:00:00", "2026-13-01T00:00:00Z", "10000-01-01T00:00:00Z"]

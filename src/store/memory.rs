@@ -378,3 +378,12 @@ fn late(transaction: &Transaction<'_>, calls: u32) -> Late {
         decided_at: transaction.decided_at,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_kilobyte_begun_is_charged_whole() {
+        let charged = [0, 1, 1_024, 1_025, 307_200].map(super::kilobytes);
+        assert_eq!(charged, [0, 1, 1, 2, 300]);
+    }
+}

@@ -1,5 +1,6 @@
 //! One contract for every store: each case runs on the memory store and on DynamoDB (the embedded engine).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
@@ -47,6 +48,7 @@ contract! {
     a_payment_that_is_there_comes_back
     every_reason_comes_back_at_once
     a_transaction_of_a_hundred_items
+    what_is_too_large_or_writes_an_item_twice_is_refused
     a_declined_payment_moves_nothing
     an_account_is_opened_once
     an_account_is_opened_with_its_lanes
@@ -300,6 +302,39 @@ async fn a_transaction_of_a_hundred_items(store: &impl Store) {
     let answer = cancelled(commit(store, &requests, &[update("alice", -98), update("bob", 98)]).await);
     assert_eq!(answer.duplicates.len(), 98);
     assert_eq!(store.account(&id("bob")).await.unwrap().unwrap().account.balance.minor_units(), 98);
+}
+
+/// Not cancelled: no item was looked at, and asking again won't help.
+async fn what_is_too_large_or_writes_an_item_twice_is_refused(store: &impl Store) {
+    open(store, &[account("alice", 100), laned("shop", 2)]).await;
+    let payments = |count: usize| -> Vec<(Request, Verdict)> {
+        (0..count).map(|ix| (request(&format!("k{ix}"), 1), Err(Decline::SameAccount))).collect()
+    };
+    let twice = |request: &(Request, Verdict)| vec![request.clone(), request.clone()];
+    let lane = |number| AccountUpdate { lane: Some(number), ..update("shop", 1) };
+    let cases = [
+        ("nothing", payments(0), vec![]),
+        ("101 payments", payments(101), vec![]),
+        ("100 payments and an account", payments(100), vec![update("alice", -1)]),
+        ("a payment twice", twice(&payments(1)[0]), vec![]),
+        ("an account twice", payments(1), vec![update("alice", -1), update("alice", 1)]),
+        ("a lane twice", payments(1), vec![lane(1), lane(1)]),
+        ("both twice", twice(&payments(1)[0]), vec![lane(1), lane(1)]),
+    ];
+    for (what, requests, updates) in cases {
+        let answer = store.commit(&transaction(&requests, &updates)).await;
+        assert!(matches!(answer, Err(StoreError::Corrupt(_))), "{what}: {answer:?}");
+    }
+    assert_eq!(store.payments().await, Ok(vec![]));
+    // A main item and each of its lanes are items of their own.
+    let updates = [update("shop", -2), lane(0), lane(1)];
+    assert_eq!(commit(store, &payments(1), &updates).await, Commit::Applied);
+    assert_eq!(commit(store, &[], &[update("alice", 1)]).await, Commit::Applied);
+
+    let ids: Vec<AccountId> = (0..101).map(|ix| id(&format!("a{ix}"))).collect();
+    let ids: Vec<&AccountId> = ids.iter().collect();
+    assert!(matches!(store.read_accounts(&ids).await, Err(StoreError::Corrupt(_))));
+    assert_eq!(store.read_accounts(&ids[1..]).await.unwrap().len(), 100);
 }
 
 async fn a_declined_payment_moves_nothing(store: &impl Store) {
@@ -945,7 +980,16 @@ async fn the_memory_stores_faults_strike() {
     };
     let none = Faults::default();
     let (answer, written, _) = strike(Faults { conflict: 1_000, ..none }).await;
-    assert_eq!((cancelled(answer.unwrap()).transient, written), (Some(StoreError::Conflict), 0));
+    let busy = Cancelled { transient: Some(StoreError::Conflict), busy: vec![0], ..Cancelled::default() };
+    assert_eq!((cancelled(answer.unwrap()), written), (busy, 0));
+    let store = MemoryStore::with_faults(Faults { conflict: 1_000, ..none });
+    let requests = [(request("k1", 1), Err(Decline::SameAccount))];
+    let answer = cancelled(commit(&store, &requests, &[]).await);
+    assert_eq!(
+        (answer.transient, answer.busy),
+        (Some(StoreError::Conflict), vec![]),
+        "a payment is not held by update"
+    );
     let (answer, written, _) = strike(Faults { throttle: 1_000, ..none }).await;
     assert!(matches!(answer, Err(StoreError::Throttled(_))) && written == 0);
     let (answer, written, _) = strike(Faults { unavailable_before: 1_000, ..none }).await;
@@ -960,4 +1004,48 @@ async fn the_memory_stores_faults_strike() {
     assert_eq!(store.payments().await.unwrap().len(), 1, "it happened later");
     let unread = MemoryStore::with_faults(Faults { unread: 1_000, ..none });
     assert_eq!(unread.read_accounts(&[&id("alice")]).await.unwrap(), [AccountRead::Unread]);
+}
+
+/// A fault that isn't asked for draws nothing: the same seed makes the same faults strike, whatever else there is.
+#[tokio::test]
+async fn faults_strike_as_their_seed_says() {
+    let store = MemoryStore::with_faults(Faults { seed: 7, throttle: 500, ..Faults::default() });
+    let mut random = fastrand::Rng::with_seed(7);
+    for call in 0..5_000 {
+        let strikes = random.u32(0..1_000) < 500;
+        assert_eq!(store.read_lanes(&[]).await.is_err(), strikes, "{call}");
+    }
+}
+
+/// What was given up and is still under way happens within eight calls, sooner or later.
+#[tokio::test]
+async fn what_comes_late_happens_a_few_calls_later() {
+    let (mut payments, mut commands) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 0..100 {
+        let late = || MemoryStore::with_faults(Faults { seed, late: 1_000, ..Faults::default() });
+        let store = late();
+        let requests = [(request("k1", 1), Err(Decline::SameAccount))];
+        assert!(store.commit(&transaction(&requests, &[])).await.is_err());
+        let mut calls = 0;
+        while store.payments().await.unwrap().is_empty() {
+            store.read_lanes(&[]).await.unwrap();
+            calls += 1;
+            assert!(calls <= 8, "seed {seed}");
+        }
+        payments.insert(calls);
+
+        let store = late();
+        let request = command("c1", "nobody", Action::Close);
+        let decided =
+            DecidedCommand { request: &request, ruling: Err(Refusal::AccountNotFound), decided_at: decided_at() };
+        assert!(store.commit_command(&decided.steps()[0]).await.is_err());
+        let mut calls = 0;
+        while store.commands().await.unwrap().is_empty() {
+            store.read_lanes(&[]).await.unwrap();
+            calls += 1;
+            assert!(calls <= 8, "seed {seed}");
+        }
+        commands.insert(calls);
+    }
+    assert_eq!((payments, commands), ((1..=8).collect(), (1..=8).collect()));
 }

@@ -89,6 +89,28 @@ mod tests {
     use crate::domain::account_command::tests::{actions, command};
     use crate::domain::{CreditLanes, Currency, OverdraftLimit};
 
+    /// Lanes are read for what rests on them alone, since there may be a thousand.
+    #[test]
+    fn only_closing_an_account_with_lanes_looks_at_them() {
+        let currency = Currency::try_new("EUR").unwrap();
+        for (status, lanes, looks) in [
+            (AccountStatus::Open, 1, true),
+            (AccountStatus::Frozen, 1_024, true),
+            (AccountStatus::Closed, 1, false),
+            (AccountStatus::Open, 0, false),
+            (AccountStatus::Frozen, 0, false),
+        ] {
+            let credit_lanes = CreditLanes::try_new(lanes).unwrap();
+            let terms = Terms { currency, overdraft_limit: OverdraftLimit::Unlimited, credit_lanes };
+            let id = AccountId::try_new("shop").unwrap();
+            let account = Account { status, ..opened(&id, terms, Timestamp::EPOCH) };
+            for action in actions() {
+                let expected = looks && action == Action::Close;
+                assert_eq!(looks_at_lanes(action, &account), expected, "{action:?} {status} {lanes}");
+            }
+        }
+    }
+
     /// Whatever is decided may happen at once, and then the same command finds its account as it wants it.
     #[test]
     fn a_change_may_happen_and_leaves_nothing_to_do() {

@@ -71,3 +71,55 @@ pub(super) fn check_sums(sums: BTreeMap<Currency, i128>, findings: &mut Vec<Find
     let not_zero = sums.into_iter().filter(|(_, sum)| *sum != 0);
     findings.extend(not_zero.map(|(currency, sum)| Finding::NotZero { currency, sum }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
+
+    #[test]
+    fn a_balance_at_its_limit_is_not_below_it() {
+        for (balance, limit, lowest) in [
+            (0, OverdraftLimit::Limited(0), None),
+            (-1, OverdraftLimit::Limited(0), Some(0)),
+            (-7, OverdraftLimit::Limited(7), None),
+            (-8, OverdraftLimit::Limited(7), Some(-7)),
+            (i64::MIN, OverdraftLimit::Unlimited, None),
+        ] {
+            let account = Account {
+                id: "alice".parse().unwrap(),
+                currency: Currency::try_new("EUR").unwrap(),
+                status: AccountStatus::Open,
+                balance: Balance::new(balance),
+                overdraft_limit: limit,
+                version: 1,
+                opened_at: Timestamp::EPOCH,
+                credit_lanes: CreditLanes::NONE,
+            };
+            let expected =
+                lowest.map(|lowest| Finding::BelowLimit { account: account.id.clone(), lowest, found: balance.into() });
+            assert_eq!(check_limit(&account), expected, "{balance} {limit:?}");
+        }
+    }
+
+    #[test]
+    fn between_two_reads_a_balance_has_moved_no_further_than_the_postings_between_them() {
+        let postings = |credit, debit| {
+            let mut postings = Postings::default();
+            postings.add(credit, debit);
+            postings.add(1, 1);
+            postings
+        };
+        let earlier = postings(10, 4);
+        for (later, range) in [
+            (postings(10, 4), (6, 6)),
+            (postings(13, 4), (6, 9)),
+            (postings(10, 9), (1, 6)),
+            (postings(13, 9), (1, 9)),
+            // A payment that was lost between them.
+            (postings(9, 3), (6, 6)),
+        ] {
+            assert_eq!((earlier.net(), earlier.range_to(later)), (6, range), "{later:?}");
+        }
+    }
+}

@@ -75,5 +75,10 @@ mod tests {
             dead letter t/0/4 lacks its first part"#]]
         .assert_eq(&found.join("\n"));
         assert_eq!((first.whole, later.whole), (1, 2));
+        let mut whole = Letters::default();
+        whole.part(source(1), 1, None);
+        assert!(whole.has_suspects() && first.has_suspects());
+        whole.part(source(1), 0, Some(2));
+        assert!(!whole.has_suspects() && !Letters::default().has_suspects());
     }
 }
