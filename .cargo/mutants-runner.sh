@@ -3,6 +3,8 @@
 # then what is quick; then what tries many worlds. The first failure ends it. (The stable harness stops there only if it is
 # allowed what is unstable. Set here, and not for the compiler, which would build everything again.)
 export RUSTC_BOOTSTRAP=1 RUST_BACKTRACE=0
+# A mutant that never ends may ask for memory without end.
+ulimit -v 4194304
 first="domain:: store:: it::plan it::store_contract"
 worlds="every_order while_payments_run never_move_money never_overdraw never_lose_or_double
     never_decided_out_of_order decides_each_payment_once decide_each_once one_by_one a_thousand gets_all_done never_meet

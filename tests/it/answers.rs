@@ -383,9 +383,24 @@ async fn a_statement_reads_on_where_a_page_was_empty() {
     assert_eq!(page.postings.iter().map(|posting| posting.payment.as_str()).collect::<Vec<_>>(), ["late", "early"]);
     assert_eq!((page.next, asks.of("Query", "/Limit").len()), (None, 4));
 
-    // One posting a page: there is more, in the other list or behind the page.
-    let first = store.statement(&id("alice"), CreditLanes::NONE, &ask(1)).await.unwrap();
-    assert_eq!((first.postings.len(), first.next.is_some()), (1, true));
+    // There is more: in the other list, or perhaps behind its page.
+    for limit in [1, 2] {
+        let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(limit)).await.unwrap();
+        assert_eq!((page.postings.len(), page.next.is_some()), (limit, true));
+    }
+}
+
+#[tokio::test]
+async fn the_last_page_of_a_statement_says_that_it_is() {
+    let answer = |_: &str, input: &Value, _: usize| {
+        let (name, millis) = if input["IndexName"] == "by-debtor" { ("late", 9) } else { ("early", 1) };
+        (200, json!({"Items": [shown(&payment(name, Ok(()), millis))]}))
+    };
+    let (store, _) = answering(answer).await;
+    for (limit, is_last) in [(1, false), (2, true), (3, true)] {
+        let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(limit)).await.unwrap();
+        assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
+    }
 }
 
 /// Declined payments are no postings: a page looks at 2,000 and is short, rather than slow.

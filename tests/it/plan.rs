@@ -297,6 +297,15 @@ fn conditions_hold_what_the_verdicts_rest_on() {
     assert_eq!((b.net, b.balance_min, b.version), (5, Some(2), None), "b must cover 6 after getting 4");
     let top = i128::from(i64::MAX);
     assert_eq!((a.balance_max, b.balance_max), (Some(top - 2), Some(top - 5)));
+    // The limit where a debit rests on it: not on an account that is only credited.
+    let batch = self::batch(&[(0, 1, 4)]);
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[2, 2], &[], 2));
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+    let conditions: Vec<_> =
+        steps[0].transaction.updates.iter().map(|u| (u.net, u.overdraft_limit, u.balance_min, u.balance_max)).collect();
+    let debit = (-4, Some(OverdraftLimit::Limited(2)), Some(2), None);
+    assert_eq!(conditions, [debit, (4, None, None, Some(top - 4))]);
 }
 
 // Lanes.
@@ -372,6 +381,74 @@ fn groups_that_credit_one_account_take_its_lanes_in_turn() {
     let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
     let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
     assert_eq!(steps.iter().map(|step| step.after.clone()).collect::<Vec<_>>(), [vec![], vec![0]]);
+}
+
+/// The lane of an account's credits costs a group one item, and what is left of the group is filled with others; lanes of
+/// two accounts are two items.
+#[test]
+fn a_group_has_room_for_all_that_it_writes() {
+    let laned: [&[i64]; 4] = [&[], &[], &[0, 0], &[]];
+    let both: [&[i64]; 4] = [&[], &[], &[0, 0], &[0, 0]];
+    for (orders, lanes, items_max, groups) in [
+        // A payment, its debtor and a lane of c's; then a payment and its debtor more.
+        (&[(0, 2, 1), (1, 2, 1)], &laned, 5, 1),
+        (&[(0, 2, 1), (1, 2, 1)], &laned, 4, 2),
+        (&[(0, 2, 1), (1, 3, 1)], &laned, 6, 1),
+        (&[(0, 2, 1), (1, 3, 1)], &laned, 5, 2),
+        (&[(0, 2, 1), (1, 3, 1)], &both, 6, 1),
+        (&[(0, 2, 1), (1, 3, 1)], &both, 5, 2),
+    ] {
+        let batch = batch(orders);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
+        check_shape(&steps, items_max);
+        assert_eq!(steps.len(), groups, "{orders:?} on {lanes:?} in transactions of {items_max}");
+    }
+}
+
+/// A component that is cut grows each transaction until it is full: what it writes twice counts once.
+#[test]
+fn a_cut_component_fills_its_transactions() {
+    let one: [&[i64]; 4] = [&[], &[], &[0, 0], &[]];
+    let both: [&[i64]; 4] = [&[], &[], &[0, 0], &[0, 0]];
+    let cases: [(&[Order], _, usize, &[&[usize]]); 5] = [
+        // Three payments, the debtor and a lane; then the other two.
+        (&[(0, 2, 1); 5], &one, 5, &[&[0, 1, 2], &[3, 4]]),
+        (&[(0, 2, 1), (0, 3, 1), (0, 2, 1), (0, 2, 1)], &both, 6, &[&[0, 1, 2], &[3]]),
+        (&[(0, 2, 1), (0, 3, 1), (0, 3, 1), (0, 3, 1)], &both, 6, &[&[0, 1, 2], &[3]]),
+        // The third ties the two before it: three payments, two debtors and the lane that both credit.
+        (&[(0, 2, 1), (1, 2, 1), (0, 1, 1), (0, 1, 1)], &one, 6, &[&[0, 1, 2], &[3]]),
+        // Two lanes: seven items.
+        (&[(0, 2, 1), (1, 3, 1), (0, 1, 1), (0, 1, 1)], &both, 7, &[&[0, 1, 2], &[3]]),
+    ];
+    for (orders, lanes, items_max, groups) in cases {
+        let batch = batch(orders);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let all: Vec<usize> = (0..orders.len()).collect();
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
+        check_shape(&steps, items_max);
+        let found: Vec<&[usize]> = steps.iter().map(|step| &step.requests[..]).collect();
+        assert_eq!(found, groups, "{orders:?} in transactions of {items_max}");
+    }
+}
+
+/// A declined payment credits no lane, and stands in the statement of the one whose turn it is.
+#[test]
+fn a_declined_payment_stands_in_the_statement_of_a_lane() {
+    let lane_of_last = |orders: &[Order], lanes: &[&[i64]], partitions: u32| {
+        let batch = batch(orders).with_partitions(partitions);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[0, 5, 0], lanes, 0));
+        assert_eq!(decisions.verdicts.last(), Some(&Err(Decline::InsufficientFunds)));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let all: Vec<usize> = (0..orders.len()).collect();
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        steps.iter().flat_map(|step| &step.transaction.entries).last().unwrap().creditor_lane
+    };
+    assert_eq!(lane_of_last(&[(1, 0, 9)], &[&[0, 0]], 1), Some(0));
+    assert_eq!(lane_of_last(&[(1, 0, 1), (2, 0, 9)], &[&[0, 0]], 1), Some(1), "the next one's turn");
+    assert_eq!(lane_of_last(&[(1, 0, 9)], &[], 1), None);
 }
 
 /// A debit takes what it needs from the fullest lanes, in its own transaction, and leaves the others alone.

@@ -123,6 +123,14 @@ fn a_payment_reads_back() {
     }
 }
 
+/// A query goes on behind an entry of its index by the entry's whole key.
+#[test]
+fn an_entry_of_an_index_is_named_by_both_keys() {
+    let start = payment::BY_CREDITOR.start("shop/3", Timestamp::EPOCH, &"p".parse().unwrap());
+    let expected = [("payment_id", "p"), ("creditor_statement", "shop/3"), ("decided_at", "1970-01-01T00:00:00.000Z")];
+    assert_eq!(start, expected.into_iter().map(|(name, value)| (name.to_owned(), s(value))).collect());
+}
+
 fn decided(request: &CommandRequest, ruling: Result<Change, Refusal>) -> DecidedCommand<'_> {
     DecidedCommand { request, ruling, decided_at: Timestamp::EPOCH }
 }
