@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Mutation tests of the rules, with cargo-mutants in .tools: changes one place at a time and runs the tests that decide.
-# Without arguments all of src/domain and src/store; arguments go on to cargo mutants, such as
-# --file 'src/domain/plan/**' for a part. Exits non-zero if a
-# mutant survives that .cargo/mutants-explained.txt doesn't explain, or if one is explained there that is caught or that
-# doesn't exist.
+# All of src/domain and src/store; arguments go on to cargo mutants, such as --file 'src/domain/plan/**' for a part.
+# Exits non-zero if a mutant survives that .cargo/mutants-explained.txt doesn't explain, or if one is explained there that
+# is caught or that doesn't exist.
 #
 # The stores are judged on a DynamoDB that `giro up` runs beside the tests: GIRO names the program, else it is built.
+# MUTANTS_OUT is where the mutants' tree and the results are, so that two parts can run side by side.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CARGO_MUTANTS=27.1.0
 all=(--file 'src/domain/**' --file 'src/store/**')
-[ $# -gt 0 ] || set -- "${all[@]}"
+case " $* " in *" --file "*) ;; *) set -- "${all[@]}" "$@" ;; esac
 tool="$PWD/.tools/cargo-mutants-$CARGO_MUTANTS/bin/cargo-mutants"
 explained="$PWD/.cargo/mutants-explained.txt"
 out="$PWD/${MUTANTS_OUT:-target}"

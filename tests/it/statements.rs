@@ -202,6 +202,20 @@ async fn the_statement_of_an_account_with_lanes_is_one_on_dynamodb() {
 }
 
 #[tokio::test]
+async fn the_last_page_in_memory_says_that_it_is() {
+    let store = MemoryStore::new();
+    store.insert_account(account("bank", OverdraftLimit::Unlimited, 0));
+    store.insert_account(account("shop", OverdraftLimit::Limited(0), 0));
+    let batch = Batch::new(vec![request(0, "bank", "shop", 1), request(1, "bank", "shop", 2)]);
+    settle(&store, &batch, Instant::now() + Duration::from_secs(9), || at(0), Backoff::with_seed(1)).await;
+    let shop = AccountId::try_new("shop").unwrap();
+    for (limit, is_last) in [(1, false), (2, true), (3, true)] {
+        let page = store.statement(&shop, CreditLanes::NONE, &ask(limit)).await.unwrap();
+        assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
+    }
+}
+
+#[tokio::test]
 async fn a_statement_has_bounds_in_memory() {
     let store = MemoryStore::new();
     credits_on_lanes(&store).await;

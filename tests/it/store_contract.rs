@@ -15,13 +15,13 @@ use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{
     AccountLedger, AccountRead, Cancelled, CancelledCommand, CommandCommit, Commands, Commit, Inspect, LaneRead,
-    Ledger, OpenAccounts, Redrive, StoreError, Tables,
+    Ledger, OpenAccounts, Redrive, Segment, StoreError, Survey, Surveyed, Table, Tables,
 };
 
 use super::engine::{self, Engine};
 
-trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive {}
-impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive> Store for S {}
+trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey {}
+impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey> Store for S {}
 
 /// Runs each case on both stores, each time a fresh one.
 macro_rules! contract {
@@ -67,6 +67,7 @@ contract! {
     a_command_changes_all_lanes_or_nothing
     a_command_of_very_many_lanes_takes_steps
     commands_come_in_the_order_of_their_answers
+    a_survey_meets_every_item_once
 }
 
 fn id(text: &str) -> AccountId {
@@ -812,6 +813,53 @@ async fn commands_come_in_the_order_of_their_answers(store: &impl Store) {
     assert_eq!(commands.iter().map(|recorded| recorded.command.id.as_str()).collect::<Vec<_>>(), ["c", "a", "b"]);
 }
 
+/// All items of a segment, page by page.
+async fn segment(store: &impl Store, table: Table, segment: Segment) -> Vec<Surveyed> {
+    let (mut items, mut mark) = (Vec::new(), None);
+    loop {
+        let page = store.page(table, segment, mark).await.unwrap();
+        items.extend(page.items);
+        mark = page.next;
+        if mark.is_none() {
+            return items;
+        }
+    }
+}
+
+async fn a_survey_meets_every_item_once(store: &impl Store) {
+    let accounts: Vec<Account> = (0..40).map(|ix| laned(&format!("a{ix}"), ix % 2)).collect();
+    open(store, &accounts).await;
+    for ix in 0..20 {
+        commit(store, &[(request(&format!("k{ix}"), 1), Err(Decline::SameAccount))], &[]).await;
+    }
+    store.park(&DeadLetter { value: Some(vec![7; 700_000]), ..letter(1) }).await.unwrap();
+    store.park(&letter(2)).await.unwrap();
+    let name = |item: &Surveyed| match item {
+        Surveyed::Account(account) => account.id.to_string(),
+        Surveyed::Lane(lane) => lane.id.to_string(),
+        Surveyed::Payment(recorded) => recorded.outcome.payment.id.to_string(),
+        Surveyed::LetterPart { source, part, .. } => format!("{source} {part}"),
+        Surveyed::Unreadable { key, expected } => panic!("{key}: {expected}"),
+    };
+    for (table, count) in [(Table::Accounts, 60), (Table::Payments, 20), (Table::DeadLetters, 4)] {
+        for of in [1, 3] {
+            let (mut names, mut largest) = (Vec::new(), 0);
+            for number in 0..of {
+                let items = segment(store, table, Segment { number, of }).await;
+                largest = largest.max(items.len());
+                names.extend(items.iter().map(name));
+            }
+            names.sort();
+            assert_eq!(
+                (names.len(), names.windows(2).any(|two| two[0] == two[1])),
+                (count, false),
+                "{table:?} {names:?}"
+            );
+            assert!(of == 1 || count == 4 || largest < count, "{table:?}: the segments share");
+        }
+    }
+}
+
 // What needs a hand in the tables.
 
 async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
@@ -1004,6 +1052,28 @@ async fn the_memory_stores_faults_strike() {
     assert_eq!(store.payments().await.unwrap().len(), 1, "it happened later");
     let unread = MemoryStore::with_faults(Faults { unread: 1_000, ..none });
     assert_eq!(unread.read_accounts(&[&id("alice")]).await.unwrap(), [AccountRead::Unread]);
+}
+
+/// Seven items, so that whoever reads a small ledger meets what happens between two pages.
+#[tokio::test]
+async fn the_memory_stores_pages_are_small() {
+    let store = MemoryStore::new();
+    let all = Segment { number: 0, of: 1 };
+    for (count, pages) in [(7, &[7][..]), (8, &[7, 1])] {
+        (0..count).for_each(|ix| store.insert_account(account(&format!("a{ix}"), 0)));
+        let (mut lengths, mut mark) = (Vec::new(), None);
+        loop {
+            let page = store.page(Table::Accounts, all, mark).await.unwrap();
+            lengths.push(page.items.len());
+            // A unit for each 4 KB begun.
+            assert_eq!(page.read_milliunits, 1_000);
+            mark = page.next;
+            if mark.is_none() {
+                break;
+            }
+        }
+        assert_eq!(lengths, pages);
+    }
 }
 
 /// A fault that isn't asked for draws nothing: the same seed makes the same faults strike, whatever else there is.
