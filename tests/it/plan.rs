@@ -464,6 +464,45 @@ fn a_debit_sweeps_the_lanes_that_it_needs() {
     assert_eq!(updates, [(Some(1), -5, Some(5)), (None, 0, Some(0)), (Some(3), -3, Some(3)), (None, 8, None)]);
 }
 
+/// Lanes that don't fit beside the debit are swept before it, as many at a time as fit beside the main item.
+#[test]
+fn lanes_that_do_not_fit_beside_a_debit_are_swept_before_it() {
+    for (count, swept) in [(0, &[0][..]), (1, &[1]), (3, &[3, 0]), (4, &[3, 1]), (5, &[3, 2, 0]), (7, &[3, 3, 1])] {
+        let lanes = vec![1; count];
+        let batch = batch(&[(0, 1, 1 + count as u64)]);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[1, 0], &[&lanes], 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+        check_shape(&steps, 4);
+        let lanes_of = |step: &Step<'_>| step.transaction.updates.iter().filter(|update| update.lane.is_some()).count();
+        assert_eq!(steps.iter().map(lanes_of).collect::<Vec<_>>(), swept, "{count} lanes");
+        assert_eq!(steps.iter().map(|step| step.requests.len()).sum::<usize>(), 1);
+        assert_eq!(steps.last().unwrap().requests, [0]);
+    }
+}
+
+/// Lanes and main item are read one after the other, so a decline for want of money on them writes the main item as it
+/// was read; nothing else that moves no money writes an account.
+#[test]
+fn a_decline_on_lanes_holds_the_main_item_as_it_was_read() {
+    let confirmed = vec![("a", 0, None, Some(7))];
+    for (order, lanes, expected) in [
+        ((0, 1, 99), &[&[1][..]][..], confirmed),
+        ((0, 1, 99), &[], vec![]),
+        ((0, 1, 99), &[&[], &[1]], vec![]),
+        ((0, 0, 1), &[&[1]], vec![]),
+        ((0, 1, 3), &[&[1]], vec![("a", -3, Some(3), None), ("b", 3, None, None)]),
+    ] {
+        let batch = batch(&[order]);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9], lanes, 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+        let updates = &steps[0].transaction.updates;
+        let found: Vec<_> = updates.iter().map(|u| (u.account.as_str(), u.net, u.balance_min, u.version)).collect();
+        assert_eq!(found, expected, "{order:?} on {lanes:?}");
+    }
+}
+
 #[test]
 fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
     let full = (1 << 62) + 1;
