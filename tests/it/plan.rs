@@ -464,6 +464,18 @@ fn a_debit_sweeps_the_lanes_that_it_needs() {
     assert_eq!(updates, [(Some(1), -5, Some(5)), (None, 0, Some(0)), (Some(3), -3, Some(3)), (None, 8, None)]);
 }
 
+/// A decline for want of money rests on its debtor: what else its creditor gets neither waits for it nor goes with it.
+#[test]
+fn a_decline_for_want_of_money_ties_its_debtor_alone() {
+    for orders in [[(0, 1, 99), (2, 1, 1)], [(2, 1, 1), (0, 1, 99)]] {
+        let batch = batch(&orders);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[0, 0, 9], &[], 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        assert_eq!(steps.iter().map(|step| step.after.len()).collect::<Vec<_>>(), [0, 0], "{orders:?}");
+    }
+}
+
 /// Lanes that don't fit beside the debit are swept before it, as many at a time as fit beside the main item.
 #[test]
 fn lanes_that_do_not_fit_beside_a_debit_are_swept_before_it() {
