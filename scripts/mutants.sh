@@ -51,6 +51,7 @@ place .cargo/mutants-runner.sh <.cargo/mutants-runner.sh
 chmod +x "$tree/.cargo/mutants-runner.sh"
 
 work="$(mktemp -d)"
+: >"$work/up"
 (cd "$work" && exec "$GIRO" up --only account-processor) >"$work/up" 2>&1 &
 engine=$!
 trap 'kill "$engine" 2>/dev/null || true; wait "$engine" || true; rm -rf "$work"' EXIT

@@ -83,10 +83,9 @@ impl Asks {
 }
 
 fn value(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        other => panic!("{other:?}"),
+    match value.as_s() {
+        Ok(text) => json!({ "S": text }),
+        Err(number) => json!({ "N": number.as_n().unwrap() }),
     }
 }
 

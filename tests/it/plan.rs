@@ -412,7 +412,8 @@ fn a_group_has_room_for_all_that_it_writes() {
 fn a_cut_component_fills_its_transactions() {
     let one: [&[i64]; 4] = [&[], &[], &[0, 0], &[]];
     let both: [&[i64]; 4] = [&[], &[], &[0, 0], &[0, 0]];
-    let cases: [(&[Order], _, usize, &[&[usize]]); 5] = [
+    type Case<'c> = (&'c [Order], &'c [&'c [i64]; 4], usize, &'c [&'c [usize]]);
+    let cases: [Case<'_>; 5] = [
         // Three payments, the debtor and a lane; then the other two.
         (&[(0, 2, 1); 5], &one, 5, &[&[0, 1, 2], &[3, 4]]),
         (&[(0, 2, 1), (0, 3, 1), (0, 2, 1), (0, 2, 1)], &both, 6, &[&[0, 1, 2], &[3]]),

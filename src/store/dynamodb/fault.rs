@@ -141,8 +141,9 @@ mod tests {
 
     #[test]
     fn each_code_has_its_word() {
+        type Word = fn(String) -> StoreError;
         let conflict = |_: String| StoreError::Conflict;
-        let words: [(&[&str], fn(String) -> StoreError); 4] = [
+        let words: [(&[&str], Word); 4] = [
             (&["TransactionConflict", "TransactionConflictException", "TransactionInProgressException"], conflict),
             (
                 &[
