@@ -173,6 +173,24 @@ mod tests {
         assert_eq!(ground(-6, &lanes), [bound(&lanes[1]), bound(&lanes[0])]);
     }
 
+    /// As many lanes as fit beside record and main item are checked by what they hold; more, by the version.
+    #[test]
+    fn a_sum_over_very_many_lanes_rests_on_the_version() {
+        let read = account(1);
+        for (count, same_version) in [(98, false), (99, true)] {
+            let lanes: Vec<Lane> = (0..count).map(|number| Lane::new(&read, number)).collect();
+            let ground = Ground::of(&Err(Refusal::BalanceNotZero), Some(&read), &lanes).unwrap();
+            let balance = (!same_version).then_some(Bound::AtLeast(Balance::new(1)));
+            assert_eq!(
+                (ground.same_version, ground.balance, ground.lanes.len()),
+                (same_version, balance, 0),
+                "{count}"
+            );
+            assert!(ground.holds(Some(&read)));
+            assert_eq!(ground.holds(Some(&Account { version: 2, ..read.clone() })), !same_version, "{count}");
+        }
+    }
+
     #[test]
     fn what_an_account_is_must_be_the_same_but_not_its_version() {
         let read = account(0);
