@@ -4,7 +4,7 @@
 # Exits non-zero if a mutant survives that .cargo/mutants-explained.txt doesn't explain, or if one is explained there that
 # is caught or that doesn't exist.
 #
-# The stores are judged on a DynamoDB that `giro up` runs beside the tests: GIRO names the program, else it is built.
+# The stores are judged on a DynamoDB that `giro up` runs beside the tests: GIRO_BINARY names the program, else it is built.
 # MUTANTS_OUT is where the mutants' tree and the results are, so that two parts can run side by side.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,11 +20,11 @@ mkdir -p "$out"
 if [ ! -x "$tool" ]; then
     cargo install --quiet --locked --root ".tools/cargo-mutants-$CARGO_MUTANTS" "cargo-mutants@$CARGO_MUTANTS"
 fi
-if [ -z "${GIRO:-}" ]; then
+if [ -z "${GIRO_BINARY:-}" ]; then
     make build
-    GIRO="${CARGO_TARGET_DIR:-target}/debug/giro"
+    GIRO_BINARY="${CARGO_TARGET_DIR:-target}/debug/giro"
 fi
-GIRO="$(realpath "$GIRO")"
+GIRO_BINARY="$(realpath "$GIRO_BINARY")"
 
 # A copy of its own, so that nobody's work is mutated, with a target folder that stays. Only what differs is written:
 # Cargo goes by the time of a file.
@@ -52,7 +52,7 @@ chmod +x "$tree/.cargo/mutants-runner.sh"
 
 work="$(mktemp -d)"
 : >"$work/up"
-(cd "$work" && exec "$GIRO" up --only account-processor) >"$work/up" 2>&1 &
+(cd "$work" && exec "$GIRO_BINARY" up --only account-processor) >"$work/up" 2>&1 &
 engine=$!
 trap 'kill "$engine" 2>/dev/null || true; wait "$engine" || true; rm -rf "$work"' EXIT
 until GIRO_TEST_DYNAMODB="$(sed -n 's/^export AWS_ENDPOINT_URL_DYNAMODB=//p' "$work/up")" && [ -n "$GIRO_TEST_DYNAMODB" ]; do
