@@ -17,6 +17,7 @@ mod it {
     mod account_commands;
     mod answers;
     mod auditing;
+    mod command_grounds;
     mod engine;
     mod grounds;
     mod lanes;

@@ -7,14 +7,12 @@ use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Currency, Lane,
     LaneId, OverdraftLimit, Source, Timestamp,
 };
-use giro::local::aws::dynamodb as client;
-use giro::local::dynamodb::EmbeddedDynamoDb;
-use giro::local::tables;
-use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::MemoryStore;
 use giro::store::{
-    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect, OpenAccounts, Tables,
+    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect, OpenAccounts,
 };
+
+use super::engine::Engine;
 
 fn account(name: &str, limit: OverdraftLimit, lanes: u16) -> Account {
     Account {
@@ -131,8 +129,5 @@ async fn memory() {
 
 #[tokio::test]
 async fn dynamodb() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let client = client(Some(engine.endpoint())).await.unwrap();
-    tables::create(&client, &Tables::default(), false).await.unwrap();
-    each_ground_stops_the_answer_unless_it_holds(&DynamoDb::new(client, Tables::default())).await;
+    each_ground_stops_the_answer_unless_it_holds(&Engine::start().await.ledger()).await;
 }

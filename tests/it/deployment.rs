@@ -498,3 +498,30 @@ fn an_alarm_on_a_field_that_nobody_writes_is_named() {
         "DeadPayments of infra/alarms.yaml counts the field deadLetters, which no handler writes",
     );
 }
+
+/// The table of permissions in docs/deploy.md says of each function what the template gives it.
+#[test]
+fn the_document_tells_every_permission_on_tables() {
+    const WORDS: [(&str, &str); 5] = [
+        ("accounts", "AccountsTableArn"),
+        ("account-commands", "AccountCommandsTableArn"),
+        ("payments", "PaymentsTableArn"),
+        ("indexes", "PaymentsTableArn/index/*"),
+        ("dead-letters", "DeadLettersTableArn"),
+    ];
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy.md")).unwrap();
+    for (function, does) in DOES.into_iter().filter(|(function, _)| *function != "outcome-publisher") {
+        let begins = format!("| `{function}` | ");
+        let row = document.lines().find_map(|line| line.strip_prefix(&begins)).unwrap();
+        let mut told = BTreeSet::new();
+        for (verbs, tables) in row.split(';').filter_map(|part| part.split_once(" on ")) {
+            for (word, table) in WORDS {
+                if tables.split(|c: char| !c.is_ascii_lowercase() && c != '-').any(|named| named == word) {
+                    told.extend(verbs.split('`').skip(1).step_by(2).map(|verb| (format!("dynamodb:{verb}"), table)));
+                }
+            }
+        }
+        let does: BTreeSet<_> = does.iter().map(|(verb, table)| ((*verb).to_owned(), *table)).collect();
+        assert_eq!(told, does, "docs/deploy.md on {function}");
+    }
+}

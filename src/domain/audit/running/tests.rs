@@ -49,6 +49,13 @@ fn look(running: &mut Running, payments: &[(&str, &str, u64)], after: Books) -> 
     running.end_look(after)
 }
 
+/// A shop whose item of this key, or another's, can't be read.
+fn partly_unread(key: &str) -> Books {
+    let mut books = books(&[("shop", 5, 1, 0)]);
+    books.unread(key.into(), "balance: expected a number".into());
+    books
+}
+
 fn found(running: Running) -> Vec<String> {
     running.finish().findings.iter().map(ToString::to_string).collect()
 }
@@ -147,25 +154,15 @@ fn an_account_that_a_payment_names_must_be_in_the_read_that_follows() {
 #[test]
 fn an_account_that_is_partly_unreadable_is_not_judged() {
     for key in ["shop", "shop/0", "shop/9"] {
-        let at_rest = || {
-            let mut books = books(&[("shop", 5, 1, 0)]);
-            books.unread(key.into(), "balance: expected a number".into());
-            books
-        };
-        let mut running = Running::new(at_rest());
-        assert_eq!(look(&mut running, &[], at_rest()), 0);
+        let mut running = Running::new(partly_unread(key));
+        assert_eq!(look(&mut running, &[], partly_unread(key)), 0);
         let unread = format!("accounts, item \"{key}\": balance: expected a number");
         assert_eq!(found(running), [unread, "the balances in EUR sum to 5, not to 0".into()]);
     }
     // Another account's key is no concern of its.
     for key in ["shop0", "sho/0", "shop-1/0"] {
-        let at_rest = || {
-            let mut books = books(&[("shop", 5, 1, 0)]);
-            books.unread(key.into(), "balance: expected a number".into());
-            books
-        };
-        let mut running = Running::new(at_rest());
-        look(&mut running, &[], at_rest());
+        let mut running = Running::new(partly_unread(key));
+        look(&mut running, &[], partly_unread(key));
         assert!(
             found(running).contains(&"account shop: its settled payments make 0, its balance is 5".into()),
             "{key}"
