@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | prefetch | `prefetch` | reads each account that the batch names, once; lanes only where a debit needs what they hold |
 //! | decide, plan | [`crate::domain`] | pure: verdicts, then transactions; between them `grounds` sees to it that declines rest on one moment |
+//! | confirm | `confirm` | reads again, as it was at one moment, what a decline for want of money rests on |
 //! | commit | `commit` | sends the transactions, those with no account in common side by side, as many as the store has time for (`bound`) |
 //! | learn | `work` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
 //! | park | [`park`] | sets dead letters aside |
@@ -23,6 +24,7 @@ mod backoff;
 mod bound;
 pub mod commands;
 mod commit;
+mod confirm;
 mod grounds;
 pub mod park;
 mod prefetch;
@@ -84,7 +86,8 @@ pub async fn settle<L: Ledger>(
     let mut work = Work::new(batch);
     let mut bound = Bound::new();
     let mut rounds: u32 = 0;
-    let mut read_again = false;
+    // Accounts were confirmed since the last plan.
+    let mut unsettled = false;
     loop {
         work.forget_stale();
         prefetch::accounts(ledger, &mut work, until, &mut backoff).await;
@@ -100,15 +103,19 @@ pub async fn settle<L: Ledger>(
             continue;
         }
         let doubts = grounds::doubts(&work, &pending, &decisions);
-        if !doubts.is_empty() {
-            if doubts.read_again() && std::mem::replace(&mut read_again, true) {
-                // Somebody else is at work on it all the time.
+        if !doubts.confirm.is_empty() {
+            if std::mem::replace(&mut unsettled, true) {
+                // Somebody else is at work on it, or what was read changed other decisions.
                 backoff.wait(until).await;
             }
-            doubts.note(&mut work);
+            confirm::confirm(ledger, &mut work, &doubts.confirm, until, &mut backoff).await;
             continue;
         }
-        read_again = false;
+        if !doubts.hold.is_empty() {
+            work.held.extend(doubts.hold);
+            continue;
+        }
+        unsettled = false;
         rounds = rounds.saturating_add(1);
         let steps = plan(batch, &pending, &decisions, snapshot, now(), &work.limits);
         let progress = commit::commit(ledger, &steps, until, &mut bound, &mut work).await;

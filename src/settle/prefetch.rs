@@ -13,7 +13,7 @@ use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, Store
 
 /// Read calls in flight: enough for a batch of 1,600 accounts in one round trip, few enough to stay within a fresh
 /// connection pool.
-const READS_IN_FLIGHT_MAX: usize = 16;
+pub(super) const READS_IN_FLIGHT_MAX: usize = 16;
 
 /// Reads every account of a batch that is unread, until all are read or it is `until`.
 pub(super) async fn accounts<L: Ledger>(ledger: &L, work: &mut Work<'_>, until: Instant, backoff: &mut Backoff) {
@@ -54,7 +54,7 @@ pub(super) async fn mains<L: Ledger>(
     }
 }
 
-/// Reads every lane of these accounts, until all are read or it is `until`; then their main items are to be read again.
+/// Reads every lane of these accounts, until all are read or it is `until`.
 pub(super) async fn lanes<L: Ledger>(
     ledger: &L,
     work: &mut Work<'_>,
@@ -62,11 +62,12 @@ pub(super) async fn lanes<L: Ledger>(
     until: Instant,
     backoff: &mut Backoff,
 ) {
-    accounts.iter().for_each(|&account| work.begin_lanes(account));
+    // Some may be known from another moment.
+    accounts.iter().for_each(|&account| work.forget_lanes(account));
     loop {
         let unread: Vec<(AccountIx, LaneId)> = accounts.iter().flat_map(|&account| unknown(work, account)).collect();
         if unread.is_empty() {
-            break;
+            return;
         }
         let asked: Vec<((AccountIx, u16), &LaneId)> = unread.iter().map(|(ix, id)| ((*ix, id.lane), id)).collect();
         let call = |ids: Vec<_>| async move { ledger.read_lanes(&ids).await };
@@ -78,10 +79,9 @@ pub(super) async fn lanes<L: Ledger>(
         }
         work.fault = fault.or(work.fault.take());
         if done(whole, until, backoff).await {
-            break;
+            return;
         }
     }
-    accounts.iter().for_each(|&account| work.end_lanes(account));
 }
 
 /// The lanes of an account that are not known yet; none if the account can't be used.
@@ -118,7 +118,7 @@ where
 }
 
 /// After a round of reads: waits if something is left. `true` once all is read, or time is up.
-async fn done(whole: bool, until: Instant, backoff: &mut Backoff) -> bool {
+pub(super) async fn done(whole: bool, until: Instant, backoff: &mut Backoff) -> bool {
     if whole {
         backoff.reset();
         return true;

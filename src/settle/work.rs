@@ -4,15 +4,14 @@
 //! [`End`] for every request.
 //!
 //! Invariants: what may have changed without our knowing is read again, so that no decline rests on money that we moved
-//! ourselves. Lanes are read before their main item: a sweep in between then counts twice, never not at all, and what
-//! was counted twice fails its condition.
+//! ourselves. An account is confirmed only as long as all that is known of it is what was read of it at one moment.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::End;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step, TRANSACTION_ITEMS_MAX};
-use crate::domain::{Account, AccountIx, AccountStatus, Balance, Batch, Fingerprint, RequestIx, Source};
+use crate::domain::{Account, AccountIx, AccountStatus, Balance, Batch, CreditLanes, Fingerprint, RequestIx, Source};
 use crate::store::{AccountRead, Cancelled, LaneRead, StoreError};
 
 /// What is known so far of a batch under way.
@@ -36,10 +35,9 @@ pub(super) struct Work<'b> {
     pub(super) conflicts: u64,
     /// The accounts that others held in this round.
     contended: BTreeSet<AccountIx>,
-    /// Accounts whose main item steps of ours have changed since it was read.
-    pub(super) moved: BTreeSet<AccountIx>,
-    /// By account: the version of its main item before its lanes were read.
-    pub(super) lanes_since: HashMap<AccountIx, u64>,
+    /// Accounts that were read as they were at one moment, with all of their lanes, and that no step of ours has changed
+    /// since.
+    confirmed: BTreeSet<AccountIx>,
     /// Requests that wait for the end of this round, and with each what comes after it on its partition.
     pub(super) held: BTreeSet<RequestIx>,
 }
@@ -58,8 +56,7 @@ impl<'b> Work<'b> {
             fault: None,
             conflicts: 0,
             contended: BTreeSet::new(),
-            moved: BTreeSet::new(),
-            lanes_since: HashMap::new(),
+            confirmed: BTreeSet::new(),
             held: BTreeSet::new(),
         }
     }
@@ -108,9 +105,7 @@ impl<'b> Work<'b> {
         let parties = |ix: RequestIx| <[AccountIx; 2]>::from(self.batch.parties(ix));
         let rested_on: BTreeSet<AccountIx> = (0..self.found.len()).filter(left).flat_map(parties).collect();
         for &account in stale.intersection(&rested_on) {
-            self.accounts[account] = AccountRead::Unread;
-            self.moved.remove(&account);
-            self.lanes.remove(&account);
+            self.forget(account);
         }
     }
 
@@ -135,12 +130,12 @@ impl<'b> Work<'b> {
             self.found[request] = Some(End::Decided(entry.verdict));
         }
         for (&account, update) in step.accounts.iter().zip(&step.transaction.updates) {
+            self.confirmed.remove(&account);
             match update.lane {
                 None => {
                     if let AccountRead::Found(known) = &mut self.accounts[account] {
                         known.balance = moved(known.balance, update.net);
                         known.version = known.version.saturating_add(1);
-                        self.moved.insert(account);
                     }
                 }
                 Some(lane) => {
@@ -174,8 +169,8 @@ impl<'b> Work<'b> {
         for (update, read) in cancelled.accounts {
             let account = step.accounts[update];
             self.learn_account(account, read);
-            // They were read before it: money that went from others onto a lane, and from it on, would count only as gone.
-            self.lanes.remove(&account);
+            // They were read before it: what was swept from them since would count twice.
+            self.forget_lanes(account);
         }
         for (update, read) in cancelled.lanes {
             self.learn_lane(step.accounts[update], &step.transaction.updates[update], read);
@@ -220,8 +215,20 @@ impl<'b> Work<'b> {
         if let AccountRead::Corrupt(expected) = &read {
             self.fault = Some(StoreError::Corrupt(expected.clone()));
         }
-        self.moved.remove(&account);
+        self.confirmed.remove(&account);
         self.accounts[account] = read;
+    }
+
+    /// All that is known of an account is what it was at one moment.
+    pub(super) fn confirm(&mut self, account: AccountIx) {
+        if matches!(self.accounts[account], AccountRead::Found(_)) {
+            self.confirmed.insert(account);
+        }
+    }
+
+    /// Whether all that is known of an account is what it was at one moment.
+    pub(super) fn is_confirmed(&self, account: AccountIx) -> bool {
+        self.confirmed.contains(&account)
     }
 
     /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is to
@@ -244,6 +251,7 @@ impl<'b> Work<'b> {
 
     /// Notes why the update of a lane was refused.
     fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
+        self.confirmed.remove(&account);
         let status = match &read {
             LaneRead::Found(lane) => lane.status,
             LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => AccountStatus::Open,
@@ -261,31 +269,24 @@ impl<'b> Work<'b> {
         }
     }
 
-    /// What is known of an account may be no longer so: its main item is read again, and before it its lanes.
+    /// What is known of an account may be no longer so: it is read again, its lanes once they are needed.
     pub(super) fn forget(&mut self, account: AccountIx) {
-        self.forget_main(account);
+        self.accounts[account] = AccountRead::Unread;
+        self.forget_lanes(account);
+    }
+
+    /// Has an account's lanes read again, once they are needed.
+    pub(super) fn forget_lanes(&mut self, account: AccountIx) {
         self.lanes.remove(&account);
+        self.confirmed.remove(&account);
     }
 
-    /// Has an account's main item read again.
-    fn forget_main(&mut self, account: AccountIx) {
-        if matches!(self.accounts[account], AccountRead::Found(_)) {
-            self.accounts[account] = AccountRead::Unread;
+    /// How many lanes an account has, as far as is known.
+    pub(super) fn lanes_of(&self, account: AccountIx) -> CreditLanes {
+        match &self.accounts[account] {
+            AccountRead::Found(main) => main.credit_lanes,
+            AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => CreditLanes::NONE,
         }
-        self.moved.remove(&account);
-    }
-
-    /// The lanes of an account are read now, all of them: what its main item is until then is noted.
-    pub(super) fn begin_lanes(&mut self, account: AccountIx) {
-        self.lanes.remove(&account);
-        if let AccountRead::Found(main) = &self.accounts[account] {
-            self.lanes_since.insert(account, main.version);
-        }
-    }
-
-    /// The lanes of an account were read: its main item is read again, because a sweep may have come between.
-    pub(super) fn end_lanes(&mut self, account: AccountIx) {
-        self.forget_main(account);
     }
 
     /// The end of every request.

@@ -73,7 +73,7 @@ impl Mutant {
     pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
         let updates = match &call {
             Call::Commit(sent) => sent.updates.len(),
-            Call::Read(_) | Call::ReadLanes(_) | Call::Command(_) | Call::Park(_) => 0,
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadTogether(..) | Call::Command(_) | Call::Park(_) => 0,
         };
         let mut answer = execute(store, &self.call(store, call));
         if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {

@@ -16,7 +16,7 @@ use crate::domain::account_command::{Change, CommandStep, DecidedCommand, Ground
 use crate::domain::plan::{AccountUpdate, Entry, Transaction};
 use crate::domain::{AccountId, CommandRequest, DeadLetter, LaneId, Refusal, Request, Timestamp, Verdict};
 use crate::store::memory::MemoryStore;
-use crate::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Usage};
+use crate::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Together, Usage};
 
 /// Names an invocation.
 pub(super) type InvocationId = u64;
@@ -89,6 +89,7 @@ impl SentStep {
 pub(super) enum Call {
     Read(Vec<AccountId>),
     ReadLanes(Vec<LaneId>),
+    ReadTogether(Vec<AccountId>, Vec<LaneId>),
     Commit(Sent),
     Command(SentStep),
     Park(DeadLetter),
@@ -100,6 +101,7 @@ pub(super) enum Call {
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),
+    ReadTogether(Result<Together, StoreError>),
     Commit(Result<Commit, StoreError>),
     Command(Result<CommandCommit, StoreError>),
     Park(Result<(), StoreError>),
@@ -111,6 +113,7 @@ impl Answer {
         match call {
             Call::Read(_) => Self::Read(Err(error)),
             Call::ReadLanes(_) => Self::ReadLanes(Err(error)),
+            Call::ReadTogether(..) => Self::ReadTogether(Err(error)),
             Call::Commit(_) => Self::Commit(Err(error)),
             Call::Command(_) => Self::Command(Err(error)),
             Call::Park(_) => Self::Park(Err(error)),
@@ -247,31 +250,40 @@ fn mismatched() -> StoreError {
 
 impl Ledger for RemoteLedger {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
-        match self.ask(Call::Read(ids.iter().copied().cloned().collect())).await {
-            Answer::Read(answer) => answer,
-            Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Command(_) | Answer::Park(_) => Err(mismatched()),
-        }
+        let Answer::Read(answer) = self.ask(Call::Read(ids.iter().copied().cloned().collect())).await else {
+            return Err(mismatched());
+        };
+        answer
     }
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
-        match self.ask(Call::ReadLanes(ids.iter().copied().cloned().collect())).await {
-            Answer::ReadLanes(answer) => answer,
-            Answer::Read(_) | Answer::Commit(_) | Answer::Command(_) | Answer::Park(_) => Err(mismatched()),
-        }
+        let Answer::ReadLanes(answer) = self.ask(Call::ReadLanes(ids.iter().copied().cloned().collect())).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        let (accounts, lanes) = (accounts.iter().copied().cloned(), lanes.iter().copied().cloned());
+        let Answer::ReadTogether(answer) = self.ask(Call::ReadTogether(accounts.collect(), lanes.collect())).await
+        else {
+            return Err(mismatched());
+        };
+        answer
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
-        match self.ask(Call::Commit(Sent::of(transaction))).await {
-            Answer::Commit(answer) => answer,
-            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Command(_) | Answer::Park(_) => Err(mismatched()),
-        }
+        let Answer::Commit(answer) = self.ask(Call::Commit(Sent::of(transaction))).await else {
+            return Err(mismatched());
+        };
+        answer
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        match self.ask(Call::Park(letter.clone())).await {
-            Answer::Park(answer) => answer,
-            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Command(_) => Err(mismatched()),
-        }
+        let Answer::Park(answer) = self.ask(Call::Park(letter.clone())).await else {
+            return Err(mismatched());
+        };
+        answer
     }
 
     fn usage(&self) -> Usage {
@@ -281,10 +293,10 @@ impl Ledger for RemoteLedger {
 
 impl AccountLedger for RemoteLedger {
     async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
-        match self.ask(Call::Command(SentStep::of(step))).await {
-            Answer::Command(answer) => answer,
-            Answer::Read(_) | Answer::ReadLanes(_) | Answer::Commit(_) | Answer::Park(_) => Err(mismatched()),
-        }
+        let Answer::Command(answer) = self.ask(Call::Command(SentStep::of(step))).await else {
+            return Err(mismatched());
+        };
+        answer
     }
 }
 
@@ -311,6 +323,12 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
         Call::ReadLanes(ids) => {
             let ids: Vec<&LaneId> = ids.iter().collect();
             Answer::ReadLanes(at_once(store.read_lanes(&ids)).unwrap_or_else(|| Err(late())))
+        }
+        Call::ReadTogether(accounts, lanes) => {
+            let (accounts, lanes): (Vec<&AccountId>, Vec<&LaneId>) =
+                (accounts.iter().collect(), lanes.iter().collect());
+            let answer = at_once(store.read_together(&accounts, &lanes));
+            Answer::ReadTogether(answer.unwrap_or_else(|| Err(late())))
         }
         // What a mutant has emptied has nothing left to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),

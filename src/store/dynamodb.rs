@@ -5,6 +5,7 @@
 //! | the port | the request |
 //! |---|---|
 //! | read accounts, read lanes | `BatchGetItem`, strongly consistent |
+//! | read together | `TransactGetItems` |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
 //! | park | a conditional `PutItem` a part, the first part last |
@@ -24,14 +25,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    CancellationReason, ConsumedCapacity, Get, KeysAndAttributes, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactGetItem, TransactWriteItem,
 };
 
 use super::items::{self, Item};
-use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Usage};
+use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Together, Usage};
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, LaneId};
 
@@ -73,6 +75,41 @@ impl Ledger for DynamoDb {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.read_items(ids.iter().map(|id| items::lane::key(id)).collect(), items::lane::decode).await
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        count(&self.usage.read_calls);
+        let table = &self.tables.accounts;
+        let get = |key| {
+            let get = Get::builder().table_name(table).set_key(Some(key)).build()?;
+            Ok(TransactGetItem::builder().get(get).build())
+        };
+        let keys = accounts.iter().map(|id| items::account::key(id)).chain(lanes.iter().map(|id| items::lane::key(id)));
+        let gets: Result<Vec<TransactGetItem>, aws_sdk_dynamodb::error::BuildError> = keys.map(get).collect();
+        let gets = gets.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let call = self.client.transact_get_items().set_transact_items(Some(gets));
+        let answer = match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return Err(match error.as_service_error() {
+                    Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
+                        fault::cancelled_read(cancelled.cancellation_reasons())
+                    }
+                    _ => fault("TransactGetItems", table, &error),
+                });
+            }
+        };
+        add(&self.usage.read_milliunits, answer.consumed_capacity());
+        // In the order of the keys, an item that isn't there as an answer without one.
+        let answers = answer.responses();
+        if answers.len() != accounts.len().saturating_add(lanes.len()) {
+            return Err(StoreError::Unavailable("TransactGetItems: expected an answer for each item".into()));
+        }
+        let (of_accounts, of_lanes) = answers.split_at(accounts.len());
+        Ok(Together {
+            accounts: of_accounts.iter().map(|answer| read(items::account::decode, answer.item())).collect(),
+            lanes: of_lanes.iter().map(|answer| read(items::lane::decode, answer.item())).collect(),
+        })
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

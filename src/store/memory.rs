@@ -8,27 +8,32 @@
 //! first, so that concurrent callers interleave.
 
 mod commands;
+mod conditions;
 mod inspect;
 mod statements;
 mod survey;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{AccountRead, Cancelled, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Usage, items};
+use super::{
+    AccountRead, Cancelled, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Together, Usage, items,
+};
 use crate::domain::account_command::RecordedCommand;
 use crate::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
 use crate::domain::{
-    Account, AccountId, AccountStatus, Balance, CommandId, Currency, DeadLetter, Lane, LaneId, Outcome, PaymentId,
-    Recorded, Request, Source, Timestamp, Verdict,
+    Account, AccountId, Balance, CommandId, DeadLetter, Lane, LaneId, Outcome, PaymentId, Recorded, Request, Source,
+    Timestamp, Verdict,
 };
+
+use conditions::{account_allows, lane_allows, malformed};
 
 /// How often each fault strikes, in thousandths of the calls that it can strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Faults {
     /// Makes the same faults strike again.
     pub seed: u64,
-    /// A transaction is cancelled because one of its items is busy.
+    /// A transaction, or a read at one moment, is cancelled because one of its items is busy.
     pub conflict: u32,
     /// A call is refused.
     pub throttle: u32,
@@ -280,41 +285,8 @@ impl State {
     }
 }
 
-/// The named conditions of [`super::items::account`], in the domain's words.
-fn account_allows(account: &Account, update: &AccountUpdate) -> bool {
-    allows(account.status, account.currency, account.balance, account.version, update)
-        && update.overdraft_limit.is_none_or(|limit| account.overdraft_limit == limit)
-}
-
-fn lane_allows(lane: &Lane, update: &AccountUpdate) -> bool {
-    allows(lane.status, lane.currency, lane.balance, lane.version, update)
-}
-
-fn allows(status: AccountStatus, currency: Currency, balance: Balance, version: u64, update: &AccountUpdate) -> bool {
-    let balance = i128::from(balance.minor_units());
-    status == AccountStatus::Open
-        && currency == update.currency
-        && update.balance_min.is_none_or(|min| balance >= min)
-        && update.balance_max.is_none_or(|max| balance <= max)
-        && update.version.is_none_or(|expected| version == expected)
-}
-
 fn kilobytes(bytes: usize) -> u64 {
     u64::try_from(bytes.div_ceil(1024)).unwrap_or(u64::MAX)
-}
-
-/// What DynamoDB refuses before looking at any item.
-fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
-    let items = transaction.entries.len().saturating_add(transaction.updates.len());
-    if items == 0 || items > TRANSACTION_ITEMS_MAX {
-        return Some(StoreError::Corrupt(format!(
-            "a transaction takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
-        )));
-    }
-    let payments: HashSet<_> = transaction.entries.iter().map(|entry| &entry.request.payment.id).collect();
-    let accounts: HashSet<_> = transaction.updates.iter().map(|update| (&update.account, update.lane)).collect();
-    let twice = payments.len() < transaction.entries.len() || accounts.len() < transaction.updates.len();
-    twice.then(|| StoreError::Corrupt("a transaction can't write one item twice".into()))
 }
 
 impl Ledger for MemoryStore {
@@ -324,6 +296,25 @@ impl Ledger for MemoryStore {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.read_all(ids, State::read_lane).await
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        let mut state = self.call().await?;
+        state.usage.read_calls = state.usage.read_calls.saturating_add(1);
+        let items = accounts.len().saturating_add(lanes.len());
+        if items == 0 || items > TRANSACTION_ITEMS_MAX {
+            return Err(StoreError::Corrupt(format!(
+                "a read at one moment takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
+            )));
+        }
+        if state.strikes(self.faults.conflict) {
+            return Err(StoreError::Conflict);
+        }
+        // Two units an item, as in a transaction.
+        let milliunits = u64::try_from(items).unwrap_or(u64::MAX).saturating_mul(2_000);
+        state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(milliunits);
+        let accounts = accounts.iter().map(|id| state.read(id)).collect();
+        Ok(Together { accounts, lanes: lanes.iter().map(|id| state.read_lane(id)).collect() })
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

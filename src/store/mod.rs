@@ -95,6 +95,15 @@ pub enum Read<T> {
     Unread,
 }
 
+/// What a read of several items at one moment found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Together {
+    /// The accounts, in the order in which they were asked for. Never [`Read::Unread`].
+    pub accounts: Vec<AccountRead>,
+    /// The same of the lanes.
+    pub lanes: Vec<LaneRead>,
+}
+
 /// What became of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Commit {
@@ -185,6 +194,18 @@ pub trait Ledger: Sync {
     /// # Errors
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_lanes(&self, ids: &[&LaneId]) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send;
+
+    /// Reads different accounts and lanes as they are at one moment, at most
+    /// [`TRANSACTION_ITEMS_MAX`](crate::domain::plan::TRANSACTION_ITEMS_MAX) in all: every
+    /// transaction that anybody has seen anything of is seen whole. The other reads promise that of no two items.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if a transaction in flight holds one of them; else as any read.
+    fn read_together(
+        &self,
+        accounts: &[&AccountId],
+        lanes: &[&LaneId],
+    ) -> impl Future<Output = Result<Together, StoreError>> + Send;
 
     /// Commits a transaction: all of it, or nothing and the reasons.
     ///

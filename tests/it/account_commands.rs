@@ -27,7 +27,7 @@ use giro::settle::commands::apply;
 use giro::settle::{Backoff, End, settle};
 use giro::store::memory::{Faults, MemoryStore};
 use giro::store::{
-    AccountLedger, AccountRead, CommandCommit, Commands, Commit, Inspect, LaneRead, Ledger, StoreError, Usage,
+    AccountLedger, AccountRead, CommandCommit, Commands, Commit, Inspect, LaneRead, Ledger, StoreError, Together, Usage,
 };
 use giro::wire::account_command;
 use giro::wire::kafka_event::KafkaEvent;
@@ -869,6 +869,10 @@ impl Ledger for Meddled {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.store.read_lanes(ids).await
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        self.store.read_together(accounts, lanes).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

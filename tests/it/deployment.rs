@@ -17,12 +17,13 @@ type Texts = BTreeMap<String, String>;
 const ONLY_LOCAL: [&str; 2] = ["KAFKA_USERNAME", "KAFKA_PASSWORD"];
 
 /// What each function's own code does to tables, as its handler calls the store: `TransactWriteItems` needs the verbs of the
-/// writes in it, `BatchGetItem` is a verb of its own. The names are those of the outputs of infra/tables.yaml.
+/// writes in it, `TransactGetItems` needs `GetItem`, `BatchGetItem` is a verb of its own. The names are those of the outputs of infra/tables.yaml.
 const DOES: [(&str, &[(&str, &str)]); 5] = [
     (
         "payment-processor",
         &[
             ("dynamodb:BatchGetItem", "AccountsTableArn"),
+            ("dynamodb:GetItem", "AccountsTableArn"),
             ("dynamodb:UpdateItem", "AccountsTableArn"),
             ("dynamodb:PutItem", "PaymentsTableArn"),
             ("dynamodb:PutItem", "DeadLettersTableArn"),
@@ -392,14 +393,17 @@ fn a_missing_permission_is_named() {
 
 #[test]
 fn a_needless_permission_is_named() {
-    let right = "[dynamodb:BatchGetItem, dynamodb:UpdateItem]";
+    let right = "[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem]";
     for (wrong, named) in [
         (
-            "[dynamodb:BatchGetItem, dynamodb:DeleteItem, dynamodb:UpdateItem]",
+            "[dynamodb:BatchGetItem, dynamodb:DeleteItem, dynamodb:GetItem, dynamodb:UpdateItem]",
             "dynamodb:DeleteItem on AccountsTableArn",
         ),
-        ("[dynamodb:BatchGetItem, dynamodb:Scan, dynamodb:UpdateItem]", "dynamodb:Scan on AccountsTableArn"),
-        ("[dynamodb:BatchGetItem, dynamodb:UpdateItem, \"*\"]", "* on AccountsTableArn"),
+        (
+            "[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:Scan, dynamodb:UpdateItem]",
+            "dynamodb:Scan on AccountsTableArn",
+        ),
+        ("[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem, \"*\"]", "* on AccountsTableArn"),
     ] {
         check(
             "template.yaml",

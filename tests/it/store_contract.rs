@@ -42,6 +42,7 @@ macro_rules! contract {
 
 contract! {
     accounts_read_back_found_and_missing
+    accounts_and_lanes_are_read_together
     a_transaction_happens_whole
     each_condition_alone_stops_the_whole_transaction
     conditions_that_hold_at_their_edge_let_it_happen
@@ -182,6 +183,28 @@ async fn accounts_read_back_found_and_missing(store: &impl Store) {
     assert!(reads[..95].iter().all(|read| *read == AccountRead::Missing));
     let found: Vec<AccountRead> = variants.into_iter().map(AccountRead::Found).collect();
     assert_eq!(reads[95..], found);
+}
+
+async fn accounts_and_lanes_are_read_together(store: &impl Store) {
+    open(store, &[account("alice", 1_000), laned("shop", 2)]).await;
+    let (alice, shop, nobody) = (id("alice"), id("shop"), id("nobody"));
+    let lanes: Vec<LaneId> = [1, 7, 0].map(|lane| LaneId { account: shop.clone(), lane }).into();
+    let before = store.usage();
+    let read = store.read_together(&[&shop, &nobody, &alice], &lanes.iter().collect::<Vec<_>>()).await.unwrap();
+    let found = |account: Account| AccountRead::Found(account);
+    assert_eq!(read.accounts, [found(laned("shop", 2)), AccountRead::Missing, found(account("alice", 1_000))]);
+    let lane = |lane| LaneRead::Found(Lane::new(&laned("shop", 2), lane));
+    assert_eq!(read.lanes, [lane(1), LaneRead::Missing, lane(0)]);
+    let usage = store.usage();
+    assert_eq!((usage.read_calls - before.read_calls, usage.read_milliunits - before.read_milliunits), (1, 12_000));
+
+    // A hundred at the most, and one at the least.
+    let ids: Vec<AccountId> = (0..98).map(|ix| id(&format!("nobody-{ix}"))).collect();
+    let (most, lanes): (Vec<&AccountId>, Vec<&LaneId>) = (ids.iter().collect(), lanes.iter().collect());
+    let read = store.read_together(&most, &lanes[..2]).await.unwrap();
+    assert_eq!((read.accounts.len(), read.lanes), (98, vec![lane(1), LaneRead::Missing]));
+    assert!(matches!(store.read_together(&most, &lanes).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.read_together(&[], &[]).await, Err(StoreError::Corrupt(_))));
 }
 
 async fn a_transaction_happens_whole(store: &impl Store) {
@@ -937,6 +960,8 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     let expected = AccountRead::Corrupt("balance: expected a whole number (N) in range".into());
     assert_eq!(store.read_accounts(&[&id("alice")]).await.unwrap(), std::slice::from_ref(&expected));
     // Also where it comes back from a failed condition.
+    let together = store.read_together(&[&id("alice")], &[]).await.unwrap();
+    assert_eq!(together.accounts, std::slice::from_ref(&expected));
     let condition = AccountUpdate { version: Some(99), ..update("alice", 1) };
     let answer = cancelled(commit(&store, &[(request("k1", 1), Ok(()))], &[condition]).await);
     assert_eq!(answer.accounts, [(0, expected)]);
@@ -1050,7 +1075,14 @@ async fn the_memory_stores_faults_strike() {
         store.read_accounts(&[&id("alice")]).await.unwrap();
     }
     assert_eq!(store.payments().await.unwrap().len(), 1, "it happened later");
+    for (faults, fault) in [
+        (Faults { conflict: 1_000, ..none }, StoreError::Conflict),
+        (Faults { throttle: 1_000, ..none }, StoreError::Throttled("injected".into())),
+    ] {
+        assert_eq!(MemoryStore::with_faults(faults).read_together(&[&id("alice")], &[]).await, Err(fault));
+    }
     let unread = MemoryStore::with_faults(Faults { unread: 1_000, ..none });
+    assert_eq!(unread.read_together(&[&id("alice")], &[]).await.unwrap().accounts, [AccountRead::Missing]);
     assert_eq!(unread.read_accounts(&[&id("alice")]).await.unwrap(), [AccountRead::Unread]);
 }
 

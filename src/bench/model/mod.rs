@@ -5,12 +5,13 @@
 //! | manner | here |
 //! |---|---|
 //! | latency | [`latency`]: a call waits for the slowest of its items; a transaction is two phases |
+//! | read together | two rounds of reads, at twice the units; refused if a transaction in flight holds an item in either |
 //! | conflict | a transaction that finds an item held by another in flight is cancelled (`TransactionConflict`); while it prepares it holds the items that were free, so it can stand in the way of others |
 //! | throttle | [`throughput`]: a transaction that a partition key of a table *or index* has no units for is cancelled; a read leaves out the keys that have none |
 //! | charge | an applied transaction costs its tables' and indexes' units; a cancelled one its tables' |
 //! | conditions | those of [`MemoryStore`], judged when all is prepared |
 //!
-//! Invariants: for a seed and the same calls in the same order, everything is the same. Reads never conflict. A caller
+//! Invariants: for a seed and the same calls in the same order, everything is the same. Plain reads never conflict. A caller
 //! that gives up before a transaction is prepared undoes it; one that gives up later doesn't.
 //!
 //! Limits: an index is written with its table, not a moment later; a partition holds one key, as DynamoDB makes it under
@@ -26,7 +27,7 @@ use std::time::Duration;
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, LaneId};
 use crate::store::memory::MemoryStore;
-use crate::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, StoreError, Usage};
+use crate::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, StoreError, Together, Usage};
 
 use latency::Latencies;
 use throughput::{Buckets, Need, PartitionKey, Rate};
@@ -60,9 +61,9 @@ impl Manners {
 /// What stood in the way so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hindrances {
-    /// Transactions cancelled because another in flight held an item.
+    /// Transactions, and reads at one moment, cancelled because another transaction in flight held an item.
     pub conflicts: u64,
-    /// Transactions cancelled because a partition key had no units.
+    /// The same because a partition key had no units.
     pub throttled: u64,
 }
 
@@ -147,6 +148,29 @@ impl Model {
         Ok(throttled)
     }
 
+    /// One of the two rounds of a read at one moment: how long it takes, and what stands in its way.
+    fn admit_together(&self, keys: &[PartitionKey]) -> (Duration, Option<StoreError>) {
+        let mut state = self.state();
+        let time = self.manners.latencies.get.slowest_of(keys.len(), &mut state.random);
+        let refused = match keys.iter().find(|key| !state.reads.has(key, 1_000)) {
+            Some(key) => {
+                state.hindrances.throttled = state.hindrances.throttled.saturating_add(1);
+                let text = format!("TransactGetItems: no read units left for a key of {}", key.place());
+                Some(StoreError::Throttled(text))
+            }
+            None => {
+                keys.iter().for_each(|key| state.reads.take(key, 1_000));
+                let busy = keys.iter().any(|key| state.held.contains(key));
+                state.hindrances.conflicts = state.hindrances.conflicts.saturating_add(busy.into());
+                busy.then_some(StoreError::Conflict)
+            }
+        };
+        if refused.is_some() {
+            state.beside.read_calls = state.beside.read_calls.saturating_add(1);
+        }
+        (time, refused)
+    }
+
     /// Looks at a transaction as it arrives: what it holds from now on, and what stands in its way.
     fn admit(&self, transaction: &Transaction<'_>, need: &Need) -> (Hold<'_>, Option<Cancelled>) {
         let mut state = self.state();
@@ -196,6 +220,20 @@ impl Ledger for Model {
         Ok(leave_out(self.store.read_lanes(&admitted(ids, &throttled)).await?, &throttled))
     }
 
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        let mains = accounts.iter().map(|id| PartitionKey::Account((*id).clone(), None));
+        let lane_keys = lanes.iter().map(|id| PartitionKey::Account(id.account.clone(), Some(id.lane)));
+        let keys: Vec<PartitionKey> = mains.chain(lane_keys).collect();
+        for _ in 0..2 {
+            let (time, fault) = self.admit_together(&keys);
+            tokio::time::sleep(time).await;
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+        }
+        self.store.read_together(accounts, lanes).await
+    }
+
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         let need = Need::of(transaction);
         let items = transaction.entries.len().saturating_add(transaction.updates.len());
@@ -230,6 +268,7 @@ impl Ledger for Model {
     fn usage(&self) -> Usage {
         let (store, beside) = (self.store.usage(), self.state().beside);
         Usage {
+            read_calls: store.read_calls.saturating_add(beside.read_calls),
             transactions: store.transactions.saturating_add(beside.transactions),
             cancelled: store.cancelled.saturating_add(beside.cancelled),
             write_milliunits: store.write_milliunits.saturating_add(beside.write_milliunits),

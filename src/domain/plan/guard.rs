@@ -19,8 +19,7 @@
 //!
 //! An account that no transaction of the plan changes gets no condition: a decline that rests on it holds as of the read,
 //! and the read came after the request. Nor do lanes that a decline rests on, which therefore must not follow a debit of
-//! the same plan: settling sees to that. But their main item is written as it is, of the version decided on: a sweep that a
-//! reader sees on a lane and not yet on the main item holds the one, or has changed the other.
+//! the same plan. Settling sees to both: `settle::grounds` says which reads do.
 
 use std::collections::HashSet;
 
@@ -117,9 +116,6 @@ impl<'a, 's> Guard<'a, 's> {
                 self.movement(&mut movements, touch.debtor, None).debit(amount);
                 let lane = touch.on_lane().and_then(lane_of);
                 self.movement(&mut movements, touch.creditor, lane).credit(amount);
-            }
-            if touch.confirms() {
-                self.movement(&mut movements, touch.debtor, None);
             }
             let creditor_lane = lane_of(touch.creditor).or_else(|| turns.statement(touch.creditor));
             entries.push(Entry { request, verdict: touch.verdict, creditor_lane });

@@ -18,9 +18,6 @@ pub(super) struct Touch<'d> {
     pub(super) creditor: AccountIx,
     /// The creditor takes this credit on a lane.
     on_lane: bool,
-    /// It is declined for want of money on lanes too. They and the main item are read one after the other, and a sweep may
-    /// be seen on a lane before it is seen on the main item: only writing that one tells that it is as it was read.
-    confirms: bool,
     /// Lanes of the debtor's to sweep before the debit.
     pub(super) sweeps: &'d [Sweep],
 }
@@ -45,17 +42,8 @@ pub(super) fn touches<'d>(
         let needed = sweeps.iter().take_while(|sweep| sweep.position == position).count();
         let (mut own, rest) = sweeps.split_at(needed);
         sweeps = rest;
-        let confirms = verdict == Err(Decline::InsufficientFunds)
-            && accounts[debtor].as_ref().is_some_and(|account| !account.credit_lanes.is_none());
-        let touch = Touch {
-            request: Some(request),
-            verdict,
-            debtor,
-            creditor,
-            on_lane: has_lanes(creditor),
-            confirms,
-            sweeps: &[],
-        };
+        let touch =
+            Touch { request: Some(request), verdict, debtor, creditor, on_lane: has_lanes(creditor), sweeps: &[] };
         // What doesn't fit beside the debit is swept before it.
         while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
@@ -75,14 +63,9 @@ impl Touch<'_> {
 
     /// The main items that it writes.
     pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let debtor = self.moves() || self.confirms() || !self.sweeps.is_empty();
+        let debtor = self.moves() || !self.sweeps.is_empty();
         let creditor = self.moves() && !self.on_lane;
         debtor.then_some(self.debtor).into_iter().chain(creditor.then_some(self.creditor))
-    }
-
-    /// Its debtor's main item is written as it is, so that its version is looked at.
-    pub(super) fn confirms(&self) -> bool {
-        self.request.is_some() && self.confirms
     }
 
     /// The items that are its own: its payment, and the lanes that it sweeps.

@@ -2,7 +2,7 @@
 //!
 //! In: what is sent, decided and answered. Out: which items are busy, and which a reader still sees as they were.
 //!
-//! | a transaction is | others that want one of its items | readers |
+//! | a transaction is | others that want one of its items, reads at one moment among them | plain reads |
 //! |---|---|---|
 //! | claimed: it holds all of its items | are cancelled, and told which are busy | see all of them as they were |
 //! | decided | the same | see some of them as they were, and others as they are |
@@ -51,7 +51,7 @@ impl Flights {
     /// payment or a command.
     pub(super) fn claim(&mut self, ticket: u64, call: &Call) -> Result<(), Vec<usize>> {
         let items = items(call);
-        if items.iter().any(|item| self.hold(item)) {
+        if self.hold_any_for(call) {
             let updates = items.iter().take_while(|item| matches!(item, Item::Account(_) | Item::Lane(_)));
             return Err(updates.enumerate().filter(|(_, item)| self.hold(item)).map(|(ix, _)| ix).collect());
         }
@@ -62,6 +62,11 @@ impl Flights {
     /// Whether a transaction holds this item.
     pub(super) fn hold(&self, item: &Item) -> bool {
         self.0.iter().any(|flight| flight.items.contains(item))
+    }
+
+    /// Whether a transaction holds an item that this call wants.
+    pub(super) fn hold_any_for(&self, call: &Call) -> bool {
+        items(call).iter().any(|item| self.hold(item))
     }
 
     /// Whether a transaction holds this account's main item, or one of its lanes.
@@ -111,13 +116,19 @@ impl Flights {
     }
 }
 
-/// The items of a transaction: first those of its updates, in their order. No other call holds any.
+/// The items of a transaction, first those of its updates, in their order; or of a read at one moment. A plain read asks
+/// nobody.
 pub(super) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),
         Call::Command(step) => of_command(step),
+        Call::ReadTogether(accounts, lanes) => of_read(accounts, lanes),
         Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => Vec::new(),
     }
+}
+
+fn of_read(accounts: &[AccountId], lanes: &[LaneId]) -> Vec<Item> {
+    accounts.iter().cloned().map(Item::Account).chain(lanes.iter().cloned().map(Item::Lane)).collect()
 }
 
 fn of_command(step: &SentStep) -> Vec<Item> {

@@ -104,6 +104,22 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
     transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }
 
+/// Why a read of several items at one moment was cancelled: what none of them survives first, then what passes.
+pub(super) fn cancelled_read(reasons: &[CancellationReason]) -> StoreError {
+    let codes = reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
+    let mut faults: Vec<StoreError> =
+        codes.map(|code| of_code(code, format!("TransactGetItems: {code}"), None)).collect();
+    let rank = |fault: &StoreError| match fault {
+        StoreError::Corrupt(_) => 0,
+        StoreError::Throttled(_) => 1,
+        StoreError::Unavailable(_) => 2,
+        StoreError::Conflict => 3,
+    };
+    faults.sort_by_key(rank);
+    let silent = || StoreError::Unavailable("TransactGetItems: cancelled without a reason".into());
+    faults.into_iter().next().unwrap_or_else(silent)
+}
+
 /// What stood in the way of a command's step: of its record, then of the main item if the step is `on_account`, then of
 /// its lanes.
 pub(super) fn cancelled_command(reasons: &[CancellationReason], on_account: bool) -> CancelledCommand {
@@ -247,6 +263,22 @@ mod tests {
         check([NONE, NONE, "New"], Cancelled { transient: unavailable("TransactWriteItems: New"), ..nothing() });
         let silent = unavailable("TransactWriteItems: cancelled without a reason");
         check([NONE, NONE, NONE], Cancelled { transient: silent, ..nothing() });
+    }
+
+    /// Asking in smaller parts helps against a conflict alone, so anything else comes first.
+    #[test]
+    fn a_read_is_cancelled_for_the_worst_of_its_reasons() {
+        let text = |code: &str| format!("TransactGetItems: {code}");
+        let check = |codes: &[&str], expected: StoreError| {
+            assert_eq!(cancelled_read(&reasons(codes)), expected, "{codes:?}");
+        };
+        check(&[NONE, CONFLICT], StoreError::Conflict);
+        check(&[CONFLICT, "New"], StoreError::Unavailable(text("New")));
+        check(&[CONFLICT, THROTTLED, "New"], StoreError::Throttled(text(THROTTLED)));
+        check(&[CONFLICT, THROTTLED, INVALID], StoreError::Corrupt(text(INVALID)));
+        let silent = || StoreError::Unavailable("TransactGetItems: cancelled without a reason".into());
+        check(&[NONE, NONE], silent());
+        check(&[], silent());
     }
 
     /// The record first, then the main item where the step changes it, then lanes.
