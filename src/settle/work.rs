@@ -11,7 +11,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::End;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step, TRANSACTION_ITEMS_MAX};
-use crate::domain::{Account, AccountIx, AccountStatus, Balance, Batch, CreditLanes, Fingerprint, RequestIx, Source};
+use crate::domain::{
+    Account, AccountIx, AccountStatus, Balance, Batch, CreditLanes, Fingerprint, Request, RequestIx, Source,
+};
 use crate::store::{AccountRead, Cancelled, LaneRead, StoreError};
 
 /// What is known so far of a batch under way.
@@ -74,10 +76,12 @@ impl<'b> Work<'b> {
             if self.found[leader].is_some() {
                 continue;
             }
-            let partition = (&*request.source.topic, request.source.partition);
+            let partition = partition_of(request);
             if leader != ix {
-                // It has its end when its leader has: where that one is stopped, perhaps on another partition, so is it.
-                if pending.binary_search(&leader).is_err() {
+                // It has its end when its leader has: where that one is stopped, perhaps on another partition, so is it. If
+                // the leader isn't decided after all, then perhaps this one is, on its own partition; what comes after it
+                // there is sent after the leader only if the same debtor chains them.
+                if pending.binary_search(&leader).is_err() || !self.chained(leader, ix) {
                     stopped.insert(partition);
                 }
                 continue;
@@ -107,6 +111,13 @@ impl<'b> Work<'b> {
         for &account in stale.intersection(&rested_on) {
             self.forget(account);
         }
+    }
+
+    /// Whether what comes after a copy is never sent before its leader: they are of one debtor, or on one partition, which
+    /// is delivered from the leader on.
+    fn chained(&self, leader: RequestIx, copy: RequestIx) -> bool {
+        let [first, second] = [leader, copy].map(|ix| &self.batch.requests()[ix]);
+        first.payment.debtor == second.payment.debtor || partition_of(first) == partition_of(second)
     }
 
     fn readable(&self, request: RequestIx) -> bool {
@@ -318,6 +329,11 @@ impl<'b> Work<'b> {
         contended.sort();
         contended
     }
+}
+
+/// Where a request stands in order.
+fn partition_of(request: &Request) -> (&str, i32) {
+    (&request.source.topic, request.source.partition)
 }
 
 /// A balance as one update of ours leaves it. Others may have changed it meanwhile where the conditions allow it: the

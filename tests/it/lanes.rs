@@ -510,6 +510,33 @@ async fn a_contended_account_holds_up_nothing_but_itself() {
     assert_eq!(count(&settle_within(&watched, &Batch::new(to_shop.collect()), 10, 1).await.ends, &SETTLED), 30);
 }
 
+/// Found by the simulation, seed 90000091192: one id on two partitions, of two debtors, and somebody else holds it. If the first
+/// is not decided after all, the second may be, so what comes after that one waits.
+#[tokio::test(start_paused = true)]
+async fn an_id_that_another_partition_may_take_is_waited_for() {
+    let store = store_of(0, Faults::default());
+    let watched = Watched::new(&store, Duration::from_millis(20));
+    watched.in_flight.lock().unwrap().push("payment twice".into());
+    let twice = |mut request: Request| {
+        request.payment.id = PaymentId::try_new("twice").unwrap();
+        request
+    };
+    let batch = || {
+        Batch::new(vec![
+            twice(request(0, 0, "nobody", "a2", 1)),
+            twice(request(1, 0, "a1", "a2", 1)),
+            request(1, 1, "a1", "a3", 1),
+            request(2, 0, "a4", "a5", 1),
+        ])
+    };
+    let settled = settle_within(&watched, &batch(), 10, 1).await;
+    assert_eq!(settled.ends, [End::Unfinished, End::Unfinished, End::Unfinished, SETTLED]);
+    watched.in_flight.lock().unwrap().clear();
+    let settled = settle_within(&watched, &batch(), 10, 1).await;
+    let missing = End::Decided(Err(Decline::DebtorNotFound));
+    assert_eq!(settled.ends, [missing, End::IdReused, SETTLED, End::Replayed]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_throttles_half_of_all_calls_gets_all_done() {
     for seed in seeds(20, 3) {
