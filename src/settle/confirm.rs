@@ -1,6 +1,7 @@
 //! Confirms accounts: reads each as it was at one moment, its main item and all of its lanes.
 //!
-//! In: accounts on which declines for want of money rest. Out: what was read of them, noted in [`Work`].
+//! In: accounts on which declines for want of money rest. Out: what was read of them, noted in [`Work`], and which of them are
+//! confirmed.
 //!
 //! | accounts | are asked for | and confirmed if |
 //! |---|---|---|
@@ -9,13 +10,14 @@
 //!
 //! Lanes are only credited, or emptied into the main item. So if the main item's version was the same in every call, then at
 //! the moment of the first call no lane held more than what was read of it, and what the sum doesn't cover was not covered
-//! at that moment.
+//! at that moment. Nor do credits of our own on lanes, which come later, make that less so.
 //!
 //! A call that meets a transaction in flight reads nothing. It is made again in halves, so that one busy item can't keep the
-//! others from being read.
+//! others from being read. An account that is busy by itself, or that changed between two calls, has its next turn in the
+//! next round, and keeps what was read of it as long as its main item stays the same: lanes that are hardly ever free all at
+//! once are read one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
@@ -23,12 +25,59 @@ use tokio::time::{Instant, timeout_at};
 use super::prefetch::{READS_IN_FLIGHT_MAX, done};
 use super::{Backoff, Work};
 use crate::domain::plan::TRANSACTION_ITEMS_MAX;
-use crate::domain::{AccountId, AccountIx, CreditLanes, LaneId};
-use crate::store::{AccountRead, Ledger, StoreError, Together};
+use crate::domain::{Account, AccountId, AccountIx, LaneId};
+use crate::store::{LaneRead, Ledger, StoreError, Together};
 
-/// The most lanes that a call reads beside their main item.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "a constant of 99")]
-const LANES_MAX: u16 = TRANSACTION_ITEMS_MAX as u16 - 1;
+/// How far accounts are confirmed.
+#[derive(Debug, Default)]
+pub(super) struct Confirmations {
+    begun: BTreeMap<AccountIx, Confirmation>,
+    /// Accounts that have had their turn in this round, and are not confirmed.
+    waiting: BTreeSet<AccountIx>,
+}
+
+/// How far one account is confirmed.
+#[derive(Debug)]
+pub(super) struct Confirmation {
+    /// The version of the main item that every call so far has seen.
+    version: u64,
+    /// Lanes that are still to be read beside it.
+    left: BTreeSet<u16>,
+}
+
+impl Confirmations {
+    /// Whether all that is known of an account is what it was at one moment.
+    pub(super) fn has(&self, account: AccountIx) -> bool {
+        self.begun.get(&account).is_some_and(|begun| begun.left.is_empty())
+    }
+
+    /// Whether an account has had its turn in this round, and is not confirmed.
+    pub(super) fn waits(&self, account: AccountIx) -> bool {
+        self.waiting.contains(&account)
+    }
+
+    /// What is known of an account is no longer of one moment.
+    pub(super) fn forget(&mut self, account: AccountIx) {
+        self.begun.remove(&account);
+    }
+
+    pub(super) fn end_round(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// What an account's confirmation has come to, until it goes on.
+    pub(super) fn take(&mut self, account: AccountIx) -> Option<Confirmation> {
+        self.begun.remove(&account)
+    }
+
+    /// Some lanes of an account were read together with this main item, after what had `begun`.
+    pub(super) fn go_on(&mut self, ix: AccountIx, begun: Option<Confirmation>, main: &Account, lanes: &[u16]) {
+        let anew = || Confirmation { version: main.version, left: main.credit_lanes.numbers().collect() };
+        let mut begun = begun.filter(|begun| begun.version == main.version).unwrap_or_else(anew);
+        begun.left.retain(|lane| !lanes.contains(lane));
+        self.begun.insert(ix, begun);
+    }
+}
 
 /// What one call reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,22 +85,27 @@ enum Ask {
     /// Accounts without lanes.
     Mains(Vec<AccountIx>),
     /// An account's main item and some of its lanes.
-    Lanes(AccountIx, Range<u16>),
+    Lanes(AccountIx, Vec<u16>),
 }
 
 impl Ask {
-    /// In halves, if it can be.
-    fn halves(self) -> Vec<Self> {
+    /// In halves; or the account that it asks for, and no more than one lane of it.
+    fn halves(self) -> Result<[Self; 2], AccountIx> {
         match self {
-            Self::Mains(mut accounts) if accounts.len() > 1 => {
-                let rest = accounts.split_off(accounts.len() / 2);
-                vec![Self::Mains(accounts), Self::Mains(rest)]
-            }
-            Self::Lanes(account, lanes) if lanes.len() > 1 => {
-                let middle = lanes.start.midpoint(lanes.end);
-                vec![Self::Lanes(account, lanes.start..middle), Self::Lanes(account, middle..lanes.end)]
-            }
-            whole @ (Self::Mains(_) | Self::Lanes(..)) => vec![whole],
+            Self::Mains(accounts) => match accounts.as_slice() {
+                [account] => Err(*account),
+                all => {
+                    let (first, second) = all.split_at(all.len() / 2);
+                    Ok([first, second].map(|half| Self::Mains(half.to_vec())))
+                }
+            },
+            Self::Lanes(account, lanes) => match lanes.as_slice() {
+                [] | [_] => Err(account),
+                all => {
+                    let (first, second) = all.split_at(all.len() / 2);
+                    Ok([first, second].map(|half| Self::Lanes(account, half.to_vec())))
+                }
+            },
         }
     }
 
@@ -59,8 +113,8 @@ impl Ask {
         let (accounts, lanes) = match self {
             Self::Mains(accounts) => (accounts.iter().map(|&account| &ids[account]).collect(), vec![]),
             Self::Lanes(account, lanes) => {
-                let id = |lane| LaneId { account: ids[*account].clone(), lane };
-                (vec![&ids[*account]], lanes.clone().map(id).collect())
+                let id = |&lane| LaneId { account: ids[*account].clone(), lane };
+                (vec![&ids[*account]], lanes.iter().map(id).collect())
             }
         };
         let lanes: Vec<&LaneId> = lanes.iter().collect();
@@ -69,7 +123,7 @@ impl Ask {
     }
 }
 
-/// Confirms accounts, until all are read or it is `until`. One that changed meanwhile stays unconfirmed.
+/// Gives each of these accounts its turn; returns before that if it is `until`.
 pub(super) async fn confirm<L: Ledger>(
     ledger: &L,
     work: &mut Work<'_>,
@@ -77,61 +131,59 @@ pub(super) async fn confirm<L: Ledger>(
     until: Instant,
     backoff: &mut Backoff,
 ) {
-    let lanes = accounts.iter().map(|&account| (account, work.lanes_of(account)));
-    let mut left = asks(&lanes.collect());
-    // Lanes that the main item counts by now and didn't then aren't read here, and then not known.
-    accounts.iter().for_each(|&account| work.forget_lanes(account));
-    let mut versions: BTreeMap<AccountIx, BTreeSet<u64>> = BTreeMap::new();
-    loop {
+    let mut left = asks(work, accounts);
+    while !left.is_empty() {
         let ids = work.batch.accounts();
         let calls = left.drain(..).map(|ask| async move { (ask.send(ledger, ids, until).await, ask) });
         let answers: Vec<_> = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX).collect().await;
+        let mut whole = true;
         for (answer, ask) in answers {
             match answer {
-                Ok(read) => learn(work, &mut versions, ask, read),
+                Ok(read) => learn(work, ask, read),
+                Err(StoreError::Conflict) => match ask.halves() {
+                    Ok(halves) => left.extend(halves),
+                    Err(account) => work.met(account),
+                },
                 Err(fault) => {
-                    left.extend(if fault == StoreError::Conflict { ask.halves() } else { vec![ask] });
+                    whole = false;
                     work.fault = Some(fault);
+                    left.push(ask);
                 }
             }
         }
-        if done(left.is_empty(), until, backoff).await {
-            break;
+        if !whole && done(false, until, backoff).await {
+            return;
         }
     }
-    if left.is_empty() {
-        let once = versions.into_iter().filter(|(_, versions)| versions.len() == 1);
-        once.for_each(|(account, _)| work.confirm(account));
-    }
+    let waiting: Vec<AccountIx> =
+        accounts.iter().copied().filter(|&account| !work.confirmations.has(account)).collect();
+    work.confirmations.waiting.extend(waiting);
 }
 
-/// The calls that read all of these accounts, of so many lanes each.
-fn asks(accounts: &BTreeMap<AccountIx, CreditLanes>) -> Vec<Ask> {
-    let (plain, with_lanes): (Vec<_>, Vec<_>) = accounts.iter().partition(|(_, lanes)| lanes.is_none());
-    let plain: Vec<AccountIx> = plain.into_iter().map(|(&account, _)| account).collect();
+/// The calls that read what is still to be read of these accounts.
+fn asks(work: &Work<'_>, accounts: &BTreeSet<AccountIx>) -> Vec<Ask> {
+    let (with_lanes, plain): (Vec<AccountIx>, Vec<AccountIx>) =
+        accounts.iter().partition(|&&account| !work.lanes_of(account).is_none());
     let mut asks: Vec<Ask> = plain.chunks(TRANSACTION_ITEMS_MAX).map(|chunk| Ask::Mains(chunk.to_vec())).collect();
-    for (&account, lanes) in with_lanes {
-        let starts = lanes.numbers().step_by(LANES_MAX.into());
-        let end = |start: u16| start.saturating_add(LANES_MAX).min(lanes.count());
-        asks.extend(starts.map(|start| Ask::Lanes(account, start..end(start))));
+    for account in with_lanes {
+        let lanes: Vec<u16> = match work.confirmations.begun.get(&account) {
+            Some(begun) => begun.left.iter().copied().collect(),
+            None => work.lanes_of(account).numbers().collect(),
+        };
+        let chunks = lanes.chunks(TRANSACTION_ITEMS_MAX.saturating_sub(1));
+        asks.extend(chunks.map(|chunk| Ask::Lanes(account, chunk.to_vec())));
     }
     asks
 }
 
-fn learn(work: &mut Work<'_>, versions: &mut BTreeMap<AccountIx, BTreeSet<u64>>, ask: Ask, read: Together) {
+fn learn(work: &mut Work<'_>, ask: Ask, read: Together) {
     let (accounts, lanes) = match ask {
-        Ask::Mains(accounts) => (accounts, None),
-        Ask::Lanes(account, lanes) => (vec![account], Some((account, lanes))),
+        Ask::Mains(accounts) => (accounts, vec![]),
+        Ask::Lanes(account, lanes) => (vec![account], lanes),
     };
-    for (account, read) in accounts.into_iter().zip(read.accounts) {
-        if let AccountRead::Found(main) = &read {
-            versions.entry(account).or_default().insert(main.version);
-        }
-        work.learn_account(account, read);
-    }
-    let Some((account, lanes)) = lanes else { return };
-    for (lane, read) in lanes.zip(read.lanes) {
-        work.found_lane(account, lane, read);
+    let mut lanes: Vec<(u16, LaneRead)> = lanes.into_iter().zip(read.lanes).collect();
+    for (account, main) in accounts.into_iter().zip(read.accounts) {
+        work.learn_together(account, main, std::mem::take(&mut lanes));
     }
 }
 
@@ -140,30 +192,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_item_is_asked_for_once_and_halves_end() {
-        let lanes = |count| CreditLanes::try_new(count).unwrap();
-        let mut accounts: BTreeMap<AccountIx, CreditLanes> = (0..201).map(|ix| (ix, CreditLanes::NONE)).collect();
-        accounts.extend([(300, lanes(1)), (301, lanes(99)), (302, lanes(100)), (303, lanes(1_024))]);
-        let mut asks = asks(&accounts);
-        let items = |ask: &Ask| match ask {
-            Ask::Mains(accounts) => accounts.len(),
-            Ask::Lanes(_, lanes) => 1 + lanes.len(),
-        };
-        assert_eq!(asks[..3].iter().map(items).collect::<Vec<_>>(), [100, 100, 1]);
-        assert_eq!(asks[3..7].iter().map(items).collect::<Vec<_>>(), [2, 100, 100, 2]);
-        assert_eq!(asks[7..].iter().map(items).collect::<Vec<_>>(), [[100; 10].as_slice(), &[35]].concat());
-
-        while asks.iter().any(|ask| ask.clone().halves().len() > 1) {
-            asks = asks.into_iter().flat_map(Ask::halves).collect();
-        }
-        let mut alone: Vec<(AccountIx, Option<u16>)> = Vec::new();
-        for ask in asks {
-            match ask {
-                Ask::Mains(accounts) => alone.extend(accounts.iter().map(|&account| (account, None))),
-                Ask::Lanes(account, lanes) => alone.extend(lanes.map(|lane| (account, Some(lane)))),
+    fn halves_lose_nothing_and_end_at_one_item() {
+        let mut asks = vec![Ask::Mains((0..100).collect()), Ask::Lanes(7, (0..99).collect()), Ask::Lanes(8, vec![3])];
+        let (mut mains, mut lanes) = (Vec::new(), Vec::new());
+        while let Some(ask) = asks.pop() {
+            let whole = ask.clone();
+            match (ask.halves(), whole) {
+                (Ok(halves), _) => asks.extend(halves),
+                (Err(account), Ask::Mains(_)) => mains.push(account),
+                (Err(account), Ask::Lanes(_, one)) => lanes.extend(one.into_iter().map(|lane| (account, lane))),
             }
         }
-        let (asked, all) = (alone.len(), 201 + 1 + 99 + 100 + 1_024);
-        assert_eq!((asked, alone.into_iter().collect::<BTreeSet<_>>().len()), (all, all));
+        mains.sort_unstable();
+        lanes.sort_unstable();
+        assert_eq!(mains, (0..100).collect::<Vec<_>>());
+        assert_eq!(lanes, (0..99).map(|lane| (7, lane)).chain([(8, 3)]).collect::<Vec<_>>());
     }
 }

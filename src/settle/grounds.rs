@@ -12,10 +12,11 @@
 //! |---|---|---|
 //! | an account without lanes that a debit of the same plan changes before it | that debit's transaction | the change holds if the version is the one decided on (`plan::guard`) |
 //! | an account with lanes, after a debit of the same plan | nothing, until the plan is carried out and it is confirmed | no version tells of a credit on a lane |
-//! | any other that is confirmed | the moment of which it was read | nothing of ours has changed it since |
-//! | any other | nothing, until it is confirmed | |
+//! | any other that is confirmed | the moment of which it was read | no debit of ours has changed it since |
+//! | any other | nothing, until it is confirmed; in the next round, if somebody else is at work on it | |
 //!
-//! Invariant: whatever is held, the earlier debit that makes it so is sent, so each round moves.
+//! Invariant: whatever is held, the earlier debit that makes it so is sent, so each round moves. What somebody else hinders
+//! holds up its debtor's later payments, and nothing else.
 //!
 //! Limits: of an account with lanes, payments settled and declined for want of money by turns take a round each turn.
 
@@ -32,6 +33,19 @@ pub(super) struct Doubts {
     pub(super) confirm: BTreeSet<AccountIx>,
     /// Declines that wait for the end of the round.
     pub(super) hold: Vec<RequestIx>,
+    /// Declines on accounts that somebody else is at work on.
+    pub(super) hindered: Vec<RequestIx>,
+}
+
+impl Doubts {
+    /// A decline rests on an account as it was read.
+    fn rests_on(&mut self, work: &Work<'_>, request: RequestIx, account: AccountIx) {
+        if work.confirmations.waits(account) {
+            self.hindered.push(request);
+        } else if !work.confirmations.has(account) {
+            self.confirm.insert(account);
+        }
+    }
 }
 
 /// Finds the declines that can't stand as they were decided.
@@ -51,10 +65,10 @@ pub(super) fn doubts(work: &Work<'_>, pending: &[RequestIx], decisions: &Decisio
             Err(Decline::InsufficientFunds) if debited.contains(&debtor) => {
                 doubts.hold.extend(has_lanes(work, debtor).then_some(request));
             }
-            Err(Decline::InsufficientFunds) => doubts.confirm.extend(unconfirmed(work, debtor)),
+            Err(Decline::InsufficientFunds) => doubts.rests_on(work, request, debtor),
             Err(Decline::BalanceOverflow) => {
                 let parties = [debtor, creditor].into_iter().filter(|&account| !has_lanes(work, account));
-                doubts.confirm.extend(parties.filter_map(|account| unconfirmed(work, account)));
+                parties.for_each(|account| doubts.rests_on(work, request, account));
             }
             Err(
                 Decline::SameAccount
@@ -69,10 +83,6 @@ pub(super) fn doubts(work: &Work<'_>, pending: &[RequestIx], decisions: &Decisio
         }
     }
     doubts
-}
-
-fn unconfirmed(work: &Work<'_>, account: AccountIx) -> Option<AccountIx> {
-    (!work.is_confirmed(account)).then_some(account)
 }
 
 fn has_lanes(work: &Work<'_>, account: AccountIx) -> bool {

@@ -86,14 +86,18 @@ pub async fn settle<L: Ledger>(
     let mut work = Work::new(batch);
     let mut bound = Bound::new();
     let mut rounds: u32 = 0;
-    // Accounts were confirmed since the last plan.
-    let mut unsettled = false;
     loop {
         work.forget_stale();
         prefetch::accounts(ledger, &mut work, until, &mut backoff).await;
         let pending = work.pending();
-        if pending.is_empty() || Instant::now() >= until {
+        if (pending.is_empty() && work.hindered.is_empty()) || Instant::now() >= until {
             break;
+        }
+        if pending.is_empty() {
+            // Somebody else is at work on all that is left.
+            work.end_round();
+            backoff.wait(until).await;
+            continue;
         }
         let accounts = work.mains();
         let snapshot = Snapshot { accounts: &accounts, lanes: &work.lanes };
@@ -104,18 +108,14 @@ pub async fn settle<L: Ledger>(
         }
         let doubts = grounds::doubts(&work, &pending, &decisions);
         if !doubts.confirm.is_empty() {
-            if std::mem::replace(&mut unsettled, true) {
-                // Somebody else is at work on it, or what was read changed other decisions.
-                backoff.wait(until).await;
-            }
             confirm::confirm(ledger, &mut work, &doubts.confirm, until, &mut backoff).await;
             continue;
         }
-        if !doubts.hold.is_empty() {
+        if !doubts.hold.is_empty() || !doubts.hindered.is_empty() {
             work.held.extend(doubts.hold);
+            work.hindered.extend(doubts.hindered);
             continue;
         }
-        unsettled = false;
         rounds = rounds.saturating_add(1);
         let steps = plan(batch, &pending, &decisions, snapshot, now(), &work.limits);
         let progress = commit::commit(ledger, &steps, until, &mut bound, &mut work).await;

@@ -9,6 +9,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::End;
+use super::confirm::Confirmations;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step, TRANSACTION_ITEMS_MAX};
 use crate::domain::{
@@ -37,11 +38,14 @@ pub(super) struct Work<'b> {
     pub(super) conflicts: u64,
     /// The accounts that others held in this round.
     contended: BTreeSet<AccountIx>,
-    /// Accounts that were read as they were at one moment, with all of their lanes, and that no step of ours has changed
-    /// since.
-    confirmed: BTreeSet<AccountIx>,
-    /// Requests that wait for the end of this round, and with each what comes after it on its partition.
+    /// Accounts that were read as they were at one moment, with all of their lanes, and whose main item no step of ours has
+    /// changed since.
+    pub(super) confirmations: Confirmations,
+    /// Requests that wait for the end of this round, and with each what comes after it on its partition: in the end it is
+    /// all as if one had been decided after the other.
     pub(super) held: BTreeSet<RequestIx>,
+    /// Requests that wait for somebody else in this round, and with each the later ones of its debtor. All else goes on.
+    pub(super) hindered: BTreeSet<RequestIx>,
 }
 
 impl<'b> Work<'b> {
@@ -58,8 +62,9 @@ impl<'b> Work<'b> {
             fault: None,
             conflicts: 0,
             contended: BTreeSet::new(),
-            confirmed: BTreeSet::new(),
+            confirmations: Confirmations::default(),
             held: BTreeSet::new(),
+            hindered: BTreeSet::new(),
         }
     }
 
@@ -67,9 +72,10 @@ impl<'b> Work<'b> {
     ///
     /// Of a payment id that the batch holds several times only the first is sent; the others follow its end. A request
     /// that rests on something unread or unreadable stops its partition: it and all after it wait. So does one that is
-    /// held for this round.
+    /// held for this round. One that somebody else hinders stops its debtor.
     pub(super) fn pending(&self) -> Vec<RequestIx> {
         let mut stopped: HashSet<(&str, i32)> = HashSet::new();
+        let mut waiting: HashSet<AccountIx> = HashSet::new();
         let mut pending = Vec::new();
         for (ix, request) in self.batch.requests().iter().enumerate() {
             let leader = self.batch.leader(ix);
@@ -89,7 +95,11 @@ impl<'b> Work<'b> {
             if self.unreadable.contains(&ix) || self.held.contains(&ix) || !self.readable(ix) {
                 stopped.insert(partition);
             }
-            if stopped.is_empty() || !stopped.contains(&partition) {
+            let (debtor, _) = self.batch.parties(ix);
+            if self.hindered.contains(&ix) {
+                waiting.insert(debtor);
+            }
+            if !stopped.contains(&partition) && !waiting.contains(&debtor) {
                 pending.push(ix);
             }
         }
@@ -141,12 +151,12 @@ impl<'b> Work<'b> {
             self.found[request] = Some(End::Decided(entry.verdict));
         }
         for (&account, update) in step.accounts.iter().zip(&step.transaction.updates) {
-            self.confirmed.remove(&account);
             match update.lane {
                 None => {
                     if let AccountRead::Found(known) = &mut self.accounts[account] {
                         known.balance = moved(known.balance, update.net);
                         known.version = known.version.saturating_add(1);
+                        self.confirmations.forget(account);
                     }
                 }
                 Some(lane) => {
@@ -216,6 +226,8 @@ impl<'b> Work<'b> {
     /// A round is over: what others held in it is planned apart from now on, and nothing is held any more.
     pub(super) fn end_round(&mut self) {
         self.held.clear();
+        self.hindered.clear();
+        self.confirmations.end_round();
         for account in std::mem::take(&mut self.contended) {
             self.limits.contend(account);
         }
@@ -226,20 +238,28 @@ impl<'b> Work<'b> {
         if let AccountRead::Corrupt(expected) = &read {
             self.fault = Some(StoreError::Corrupt(expected.clone()));
         }
-        self.confirmed.remove(&account);
+        self.confirmations.forget(account);
         self.accounts[account] = read;
     }
 
-    /// All that is known of an account is what it was at one moment.
-    pub(super) fn confirm(&mut self, account: AccountIx) {
-        if matches!(self.accounts[account], AccountRead::Found(_)) {
-            self.confirmed.insert(account);
+    /// Notes what an account's main item and some of its lanes were at one moment.
+    pub(super) fn learn_together(&mut self, account: AccountIx, main: AccountRead, lanes: Vec<(u16, LaneRead)>) {
+        let begun = self.confirmations.take(account);
+        let numbers: Vec<u16> = lanes.iter().map(|(lane, _)| *lane).collect();
+        self.learn_account(account, main);
+        for (lane, read) in lanes {
+            self.found_lane(account, lane, read);
+        }
+        if let AccountRead::Found(main) = &self.accounts[account] {
+            self.confirmations.go_on(account, begun, main, &numbers);
         }
     }
 
-    /// Whether all that is known of an account is what it was at one moment.
-    pub(super) fn is_confirmed(&self, account: AccountIx) -> bool {
-        self.confirmed.contains(&account)
+    /// A read met a transaction in flight that holds this account.
+    pub(super) fn met(&mut self, account: AccountIx) {
+        self.conflicts = self.conflicts.saturating_add(1);
+        self.contended.insert(account);
+        self.fault = Some(StoreError::Conflict);
     }
 
     /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is to
@@ -262,7 +282,7 @@ impl<'b> Work<'b> {
 
     /// Notes why the update of a lane was refused.
     fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
-        self.confirmed.remove(&account);
+        self.confirmations.forget(account);
         let status = match &read {
             LaneRead::Found(lane) => lane.status,
             LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => AccountStatus::Open,
@@ -289,7 +309,7 @@ impl<'b> Work<'b> {
     /// Has an account's lanes read again, once they are needed.
     pub(super) fn forget_lanes(&mut self, account: AccountIx) {
         self.lanes.remove(&account);
-        self.confirmed.remove(&account);
+        self.confirmations.forget(account);
     }
 
     /// How many lanes an account has, as far as is known.
