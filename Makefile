@@ -52,7 +52,8 @@ simulate: build
 load: build
 	./scripts/load-api.sh $(ARGS)
 
-# Changes the rules and the stores one place at a time, and sees whether a test notices. Forty minutes in two parts side by side; docs/reliability.md.
+# Changes the rules and the stores one place at a time, and sees whether a test notices. Forty minutes in two parts side by
+# side; docs/reliability.md.
 mutants:
 	./scripts/mutants.sh $(ARGS)
 

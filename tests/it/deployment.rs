@@ -17,7 +17,8 @@ type Texts = BTreeMap<String, String>;
 const ONLY_LOCAL: [&str; 2] = ["KAFKA_USERNAME", "KAFKA_PASSWORD"];
 
 /// What each function's own code does to tables, as its handler calls the store: `TransactWriteItems` needs the verbs of the
-/// writes in it, `TransactGetItems` needs `GetItem`, `BatchGetItem` is a verb of its own. The names are those of the outputs of infra/tables.yaml.
+/// writes in it, `TransactGetItems` needs `GetItem`, `BatchGetItem` is a verb of its own. The names are those of the outputs
+/// of infra/tables.yaml.
 const DOES: [(&str, &[(&str, &str)]); 5] = [
     (
         "payment-processor",

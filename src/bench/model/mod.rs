@@ -14,7 +14,8 @@
 //! Invariants: for a seed and the same calls in the same order, everything is the same. Plain reads never conflict. A caller
 //! that gives up before a transaction is prepared undoes it; one that gives up later doesn't.
 //!
-//! Limits: an index is written with its table, not a moment later; a partition holds one key, as DynamoDB makes it under
+//! Limits: a read at one moment that is refused takes units of its keys and isn't counted among those used; an index is
+//! written with its table, not a moment later; a partition holds one key, as DynamoDB makes it under
 //! load, so keys don't share 1000 units; nothing is ever lost or late (the memory store's faults show that).
 
 pub mod latency;

@@ -248,7 +248,7 @@ fn happened(answer: &Answer) -> bool {
     matches!(answer, Answer::Commit(Ok(Commit::Applied)) | Answer::Command(Ok(CommandCommit::Applied)))
 }
 
-/// The answer to a transaction of which these updates are busy.
+/// The answer to a transaction of which these updates are busy, or to a read that met a transaction.
 fn conflict(call: &Call, busy: Vec<usize>) -> Answer {
     if let Call::ReadTogether(..) = call {
         return Answer::failed(call, StoreError::Conflict);

@@ -104,20 +104,19 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
     transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }
 
-/// Why a read of several items at one moment was cancelled: what none of them survives first, then what passes.
+/// Why a read of several items at one moment was cancelled, in one word: of several the one that a smaller read helps against
+/// least, so a conflict only if there is nothing else.
 pub(super) fn cancelled_read(reasons: &[CancellationReason]) -> StoreError {
     let codes = reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
-    let mut faults: Vec<StoreError> =
-        codes.map(|code| of_code(code, format!("TransactGetItems: {code}"), None)).collect();
+    let faults = codes.map(|code| of_code(code, format!("TransactGetItems: {code}"), None));
     let rank = |fault: &StoreError| match fault {
         StoreError::Corrupt(_) => 0,
         StoreError::Throttled(_) => 1,
         StoreError::Unavailable(_) => 2,
         StoreError::Conflict => 3,
     };
-    faults.sort_by_key(rank);
     let silent = || StoreError::Unavailable("TransactGetItems: cancelled without a reason".into());
-    faults.into_iter().next().unwrap_or_else(silent)
+    faults.min_by_key(rank).unwrap_or_else(silent)
 }
 
 /// What stood in the way of a command's step: of its record, then of the main item if the step is `on_account`, then of
