@@ -35,6 +35,7 @@ pub(super) fn evaluate(stacks: &Stacks, at: &At, condition: &Value) -> Result<bo
             }
             _ => Err(stacks.fault(at, "expected two values")),
         },
+        "Fn::Contains" | "Fn::EachMemberEquals" | "Fn::EachMemberIn" => members(stacks, at, function, all()?),
         "Fn::Not" => match all()?.as_slice() {
             [one] => evaluate(stacks, at, one).map(|holds| !holds),
             _ => Err(stacks.fault(at, "expected one condition")),
@@ -57,4 +58,27 @@ pub(super) fn evaluate(stacks: &Stacks, at: &At, condition: &Value) -> Result<bo
         }
         _ => Err(stacks.fault(at, format!("{function} is not understood as a condition"))),
     }
+}
+
+/// The functions that only rules have: about the members of a list.
+fn members(stacks: &Stacks, at: &At, function: &str, arguments: &[Value]) -> Result<bool, TemplateError> {
+    let [list, other] = arguments else { return Err(stacks.fault(at, "expected a list and what its members may be")) };
+    let list = texts(stacks, at, list)?;
+    match function {
+        "Fn::Contains" => Ok(list.contains(&stacks.text(at, other)?)),
+        "Fn::EachMemberEquals" => {
+            let value = stacks.text(at, other)?;
+            Ok(list.iter().all(|member| *member == value))
+        }
+        _ => {
+            let others = texts(stacks, at, other)?;
+            Ok(list.iter().all(|member| others.contains(member)))
+        }
+    }
+}
+
+fn texts(stacks: &Stacks, at: &At, list: &Value) -> Result<Vec<String>, TemplateError> {
+    let list = stacks.resolve(at, list)?;
+    let texts: Option<Vec<String>> = list.as_array().and_then(|members| members.iter().map(scalar).collect());
+    texts.ok_or_else(|| stacks.fault(at, "expected a list of texts"))
 }

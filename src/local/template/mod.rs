@@ -3,6 +3,7 @@
 //! | part | where |
 //! |---|---|
 //! | YAML with short tags to JSON in the long form | `yaml` |
+//! | whether parameters are what the template lets them be | `parameters` |
 //! | intrinsic functions and conditions over parameters and nested stacks | `resolve`, `condition` |
 //! | resources to a [`Blueprint`] | `read`, `mapping`, `node` |
 //! | the blueprint, and changes to it | `blueprint` |
@@ -12,6 +13,9 @@
 //!
 //! Topics are read whether or not their condition holds: where Kafka isn't MSK they are made from the same numbers.
 //!
+//! Parameters are checked as CloudFormation checks them, before anything is read: those of the root, because values that only
+//! AWS knows go to nested stacks.
+//!
 //! Limits: values that AWS alone knows (a cluster's address) resolve to placeholders; `Fn::ForEach`, `Fn::Transform` and
 //! macros are not understood; HTTP routes and mappings on Kafka are read from their raw resources, not from SAM events.
 
@@ -19,6 +23,7 @@ mod blueprint;
 mod condition;
 mod mapping;
 mod node;
+mod parameters;
 mod read;
 mod resolve;
 mod yaml;
@@ -84,7 +89,8 @@ impl Templates {
     /// Reads the blueprint, with the parameters for a local run and these.
     ///
     /// # Errors
-    /// [`TemplateError`] if a file is missing or not understood where it matters.
+    /// [`TemplateError`] if a parameter isn't what the template lets it be, or a file is missing or not understood where it
+    /// matters.
     pub fn blueprint(&self, parameters: &BTreeMap<String, String>) -> Result<Blueprint, TemplateError> {
         let mut all: BTreeMap<String, String> =
             LOCAL_PARAMETERS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -95,10 +101,7 @@ impl Templates {
             Self::File(file) => file.display().to_string(),
         };
         self.load(&mut stacks, &root, None, 0)?;
-        if let Some(unknown) = parameters.keys().find(|name| stacks.section(0, "Parameters", name).is_none()) {
-            let expected = format!("expected a parameter of the template: there is no {unknown}");
-            return Err(TemplateError { place: root, expected });
-        }
+        parameters::check(&stacks, parameters.keys())?;
         read::blueprint(&stacks)
     }
 

@@ -142,7 +142,11 @@ fn function(stacks: &Stacks, resource: &Resource<'_>) -> Read<Function> {
 
 fn topic(resource: &Resource<'_>) -> Read<Topic> {
     let properties = &resource.properties;
-    let expected = |what: &str| properties.fault(format!("expected {what}"));
+    let count = |name: &str| {
+        let node = properties.need(name)?;
+        let count = properties.number_of::<i32>(name)?.filter(|count| *count > 0);
+        count.ok_or_else(|| node.fault("expected a whole number from 1 on"))
+    };
     let mut config = BTreeMap::new();
     if let Some(node) = properties.get("Configs")? {
         let text = STANDARD.decode(node.text()?).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -154,8 +158,8 @@ fn topic(resource: &Resource<'_>) -> Read<Topic> {
     }
     Ok(Topic {
         name: properties.need("TopicName")?.text()?,
-        partitions: properties.number_of("PartitionCount")?.ok_or_else(|| expected("PartitionCount"))?,
-        replication: properties.number_of("ReplicationFactor")?.ok_or_else(|| expected("ReplicationFactor"))?,
+        partitions: count("PartitionCount")?,
+        replication: count("ReplicationFactor")?,
         config,
     })
 }
