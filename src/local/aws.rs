@@ -43,7 +43,8 @@ async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkCo
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
     if let Some(endpoint) = endpoint {
-        loader = loader.endpoint_url(endpoint);
+        // An endpoint that is named is the endpoint: there is no other form of it, and the SDK would refuse to look for one.
+        loader = loader.endpoint_url(endpoint).use_fips(false).use_dual_stack(false);
     }
     if endpoint.is_some_and(is_local) {
         loader = loader.http_client(aws_smithy_http_client::Builder::new().build_http());
