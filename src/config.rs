@@ -36,14 +36,20 @@ pub const VARIABLES: [(&str, &[&str]); 5] = [
     ("ledger-auditor", &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE]),
 ];
 
-const ACCOUNTS_TABLE: &str = "ACCOUNTS_TABLE";
-const ACCOUNT_COMMANDS_TABLE: &str = "ACCOUNT_COMMANDS_TABLE";
-const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
-const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
+/// Names the accounts table.
+pub const ACCOUNTS_TABLE: &str = "ACCOUNTS_TABLE";
+/// Names the account commands table.
+pub const ACCOUNT_COMMANDS_TABLE: &str = "ACCOUNT_COMMANDS_TABLE";
+/// Names the payments table.
+pub const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
+/// Names the dead letters table.
+pub const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
 const REQUESTS_PARTITIONS: &str = "REQUESTS_PARTITIONS";
-const REQUESTS_TOPIC: &str = "REQUESTS_TOPIC";
-const OUTCOMES_TOPIC: &str = "OUTCOMES_TOPIC";
+/// Names the topic of payment requests.
+pub const REQUESTS_TOPIC: &str = "REQUESTS_TOPIC";
+/// Names the topic of outcomes.
+pub const OUTCOMES_TOPIC: &str = "OUTCOMES_TOPIC";
 const KAFKA_BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 const KAFKA_AUTH: &str = "KAFKA_AUTH";
 const KAFKA_SCRAM_SECRET_ARN: &str = "KAFKA_SCRAM_SECRET_ARN";

@@ -9,14 +9,16 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Failure;
-use super::engines::{EngineArgs, unreachable};
+use super::engines::{EngineArgs, given, unreachable};
 use crate::domain::account_command::{Action, RecordedCommand, status_of};
 use crate::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit};
 use crate::handlers::clock;
-use crate::local::kafka::COMMANDS_TOPIC;
 use crate::publish::Publish;
 use crate::store::Commands;
 use crate::wire::account_command;
+
+/// Names the topic of account commands.
+pub(super) const COMMANDS_TOPIC: &str = "COMMANDS_TOPIC";
 
 /// How often to look for a command's record.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -32,9 +34,9 @@ pub(super) struct SendArgs {
     /// How long to wait for the answer, in seconds
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     wait: u64,
-    /// The topic
-    #[arg(long, env = "COMMANDS_TOPIC", default_value = COMMANDS_TOPIC)]
-    topic: String,
+    /// The topic; else that of account commands
+    #[arg(long, env = COMMANDS_TOPIC, value_parser = given, value_name = "NAME")]
+    topic: Option<String>,
 }
 
 /// Publishes a command, keyed by its account, and waits for its answer.
@@ -51,9 +53,10 @@ pub(super) async fn send(
     let command = AccountCommand { id: id.clone(), account, action, requested_at: Some(clock::now()) };
     let key = command.account.as_str().as_bytes();
     let value = account_command::encode(&command);
-    let producer = engines.producer()?;
+    let topic = engines.topic(args.topic, |topics| topics.commands)?;
+    let producer = engines.producer_to(&topic).await?;
     let sending = producer
-        .send(&args.topic, Some(key), Some(value.as_bytes()), &[])
+        .send(&topic, Some(key), Some(value.as_bytes()), &[])
         .await
         .map_err(|error| unreachable(error.into()))?;
     sending.placed().await.map_err(|error| unreachable(error.into()))?;

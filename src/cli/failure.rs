@@ -33,6 +33,11 @@ impl Failure {
     pub(super) fn input(text: impl fmt::Display) -> Self {
         Self::Input(anyhow::anyhow!("{text}"))
     }
+
+    /// An engine can't be reached; the text says which, and where.
+    pub(super) fn unreachable(text: impl fmt::Display) -> Self {
+        Self::Unreachable(anyhow::anyhow!("{text}"))
+    }
 }
 
 impl fmt::Display for Failure {

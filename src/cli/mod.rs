@@ -3,8 +3,8 @@
 //! In: arguments and environment. Out: results on stdout, progress and complaints on stderr, and an exit code that means
 //! something (`failure`).
 //!
-//! Engines are named by flag, else by environment, else by what a running `giro up` in this folder wrote down, else they
-//! are AWS's own (`engines`).
+//! Engines are named by flag, else by environment, else by what a running `giro up` of this folder tells (`engines`,
+//! `up_file`).
 
 /// Prints a line of results. A reader that has gone away, such as `head`, wants no more: not an error.
 macro_rules! say {
@@ -26,8 +26,10 @@ mod outcomes;
 mod payments;
 mod publish;
 mod simulate;
+mod template;
 mod topics;
 mod up;
+mod up_file;
 
 use std::process::ExitCode;
 
@@ -42,7 +44,8 @@ use engines::EngineArgs;
 use failure::Failure;
 
 const AFTER_HELP: &str = "\
-Engines are found by flag, else by environment, else where `giro up` runs in this folder, else on AWS.
+Engines are found by flag, else by environment, else where `giro up` runs in this folder. AWS's own are used only with --aws,
+or where their address is given.
 
 Exit codes:
   0  done

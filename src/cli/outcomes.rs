@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::Failure;
-use super::engines::{EngineArgs, unreachable};
-use crate::local::topic_reader::{Polled, Read, TopicReader};
+use super::engines::{EngineArgs, given};
+use crate::local::topic_reader::{Polled, Read};
 use crate::wire::outcome;
 
 /// Print the outcomes on the topic, oldest first of each partition
@@ -19,15 +19,14 @@ pub(super) struct OutcomesArgs {
     /// Print each as it is on the topic, one JSON object a line
     #[arg(long)]
     json: bool,
-    /// The topic
-    #[arg(long, env = "OUTCOMES_TOPIC", default_value = "payment-outcomes")]
-    topic: String,
+    /// The topic; else that of outcomes
+    #[arg(long, env = "OUTCOMES_TOPIC", value_parser = given, value_name = "NAME")]
+    topic: Option<String>,
 }
 
 pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), Failure> {
-    let address = engines.kafka_address()?;
-    let reader = TopicReader::from_start(&address, &args.topic).await;
-    let mut reader = reader.map_err(|error| unreachable(error.into()))?;
+    let topic = engines.topic(args.topic, |topics| topics.outcomes)?;
+    let mut reader = engines.reader_of(&topic).await?;
     loop {
         match reader.next().await? {
             Read::Record(record) => print(&record, args.json),

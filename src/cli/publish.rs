@@ -7,9 +7,8 @@ use anyhow::Context;
 use clap::Args;
 
 use super::Failure;
-use super::engines::{EngineArgs, unreachable};
+use super::engines::{EngineArgs, given, unreachable};
 use crate::domain::AccountId;
-use crate::local::kafka::REQUESTS_TOPIC;
 use crate::publish::{Placed, Publish};
 use crate::wire::payment_request;
 
@@ -23,9 +22,9 @@ use crate::wire::payment_request;
 pub(super) struct PublishArgs {
     /// The file; - for standard input
     file: PathBuf,
-    /// The topic
-    #[arg(long, env = "REQUESTS_TOPIC", default_value = REQUESTS_TOPIC)]
-    topic: String,
+    /// The topic; else that of payment requests
+    #[arg(long, env = "REQUESTS_TOPIC", value_parser = given, value_name = "NAME")]
+    topic: Option<String>,
     /// Publish lines that are no payments too, without a key
     #[arg(long)]
     unchecked: bool,
@@ -37,21 +36,22 @@ pub(super) struct PublishArgs {
 pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let input = read(&args.file)?;
     let records = records(&input, args.unchecked).map_err(Failure::input)?;
-    let producer = engines.producer()?;
+    let topic = engines.topic(args.topic, |topics| topics.requests)?;
+    let producer = engines.producer_to(&topic).await?;
     let mut sending = Vec::with_capacity(records.len());
     for (key, line) in &records {
         let key = key.as_ref().map(|key| key.as_str().as_bytes());
-        sending.push(producer.send(&args.topic, key, Some(line), &[]).await?);
+        sending.push(producer.send(&topic, key, Some(line), &[]).await?);
     }
     let count = sending.len();
     for sending in sending {
         let Placed { partition, offset } = sending.placed().await.map_err(|error| unreachable(error.into()))?;
         if args.json {
-            say!("{}", serde_json::json!({ "topic": args.topic, "partition": partition, "offset": offset }));
+            say!("{}", serde_json::json!({ "topic": topic, "partition": partition, "offset": offset }));
         }
     }
     if !args.json {
-        say!("published {count} records to {}", args.topic);
+        say!("published {count} records to {topic}");
     }
     Ok(())
 }

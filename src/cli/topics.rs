@@ -1,13 +1,12 @@
 //! `giro topics`: the template's topics, on a Kafka that the template doesn't make.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::engines::{EngineArgs, unreachable};
-use crate::local::kafka::{self, Created, NewTopic};
-use crate::local::template::{Templates, Topic};
+use super::template::TemplateArgs;
+use crate::local::kafka::{self, NewTopic};
+use crate::local::template::Topic;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TopicsCommand {
@@ -17,16 +16,13 @@ pub(super) enum TopicsCommand {
 
 /// Create the topics of the template: partitions, replicas and configuration from the same numbers as on MSK
 ///
-/// A topic that is there is left as it is.
+/// A topic that is there is left as it is. Where neither template nor parameters are given, those of the running `giro up`
+/// count.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro topics create --kafka-bootstrap-servers 127.0.0.1:9092 --replication 1")]
 pub(super) struct CreateArgs {
-    /// The template; else the one that this program was built with
-    #[arg(long, value_name = "FILE")]
-    template: Option<PathBuf>,
-    /// A parameter of the template
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = super::up::parameter)]
-    parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    template: TemplateArgs,
     /// Replicas, instead of what the template says: as many as there are brokers, for example
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
     replication: Option<i32>,
@@ -41,23 +37,10 @@ pub(super) struct ListArgs {
 }
 
 pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<(), Failure> {
-    let address = engines.kafka_address()?;
     match command {
-        TopicsCommand::Create(args) => {
-            let templates = args.template.map_or(Templates::Embedded, Templates::File);
-            let blueprint = templates.blueprint(&args.parameters.into_iter().collect()).map_err(Failure::input)?;
-            let topics: Vec<NewTopic> =
-                blueprint.topics.iter().map(|topic| new_topic(topic, args.replication)).collect();
-            let created = kafka::create_topics(&address, &topics).await.map_err(|error| unreachable(error.into()))?;
-            for (topic, created) in topics.iter().zip(created) {
-                let created = match created {
-                    Created::New => "created",
-                    Created::Existing => "was there already, and is as it was",
-                };
-                say!("{} {created}", topic.name);
-            }
-        }
+        TopicsCommand::Create(args) => create(args, engines).await?,
         TopicsCommand::List(args) => {
+            let address = engines.kafka_address()?;
             for (name, partitions, replicas) in
                 kafka::topics(&address).await.map_err(|error| unreachable(error.into()))?
             {
@@ -68,6 +51,31 @@ pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<
                 }
             }
         }
+    }
+    Ok(())
+}
+
+async fn create(args: CreateArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let template = match args.template.chosen()? {
+        Some(chosen) => chosen,
+        None => engines.meant().map(|told| told.template).unwrap_or_default(),
+    };
+    let blueprint = template.templates().blueprint(&template.parameters).map_err(Failure::input)?;
+    let address = engines.kafka_address()?;
+    let known = kafka::topics(&address).await.map_err(|error| unreachable(error.into()))?;
+    let is_known = |topic: &Topic| known.iter().any(|(name, ..)| *name == topic.name);
+    let new: Vec<NewTopic> = blueprint
+        .topics
+        .iter()
+        .filter(|topic| !is_known(topic))
+        .map(|topic| new_topic(topic, args.replication))
+        .collect();
+    if !new.is_empty() {
+        kafka::create_topics(&address, &new).await.map_err(|error| unreachable(error.into()))?;
+    }
+    for topic in &blueprint.topics {
+        let created = if is_known(topic) { "was there already, and is as it was" } else { "created" };
+        say!("{} {created}", topic.name);
     }
     Ok(())
 }

@@ -7,9 +7,13 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
-use super::engines::{EngineArgs, UpFile};
-use crate::local::stack::{KafkaEngine, LogLines, Run, Stack, StackOptions};
-use crate::local::template::{Source, Templates};
+use super::account_commands::COMMANDS_TOPIC;
+use super::engines::EngineArgs;
+use super::template::TemplateArgs;
+use super::up_file::{Told, UpFile};
+use crate::config::{OUTCOMES_TOPIC, REQUESTS_TOPIC};
+use crate::local::stack::{Endpoints, KafkaEngine, LogLines, Names, Run, Stack, StackOptions, Topics, by_variable};
+use crate::local::template::Source;
 
 /// Run the whole stack on this machine until Ctrl-C
 ///
@@ -26,12 +30,8 @@ pub(super) struct UpArgs {
     /// Keep the embedded DynamoDB's tables, and how far streams were read, in this folder
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The template; else the one that this program was built with
-    #[arg(long, value_name = "FILE", help_heading = "Template")]
-    template: Option<PathBuf>,
-    /// A parameter of the template
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Template")]
-    parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    template: TemplateArgs,
     /// Partitions of the topic of payment requests, where it is created
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1000), help_heading = "Instead of what the template says")]
     partitions: Option<i32>,
@@ -58,12 +58,6 @@ pub(super) struct UpArgs {
     http_port: Option<u16>,
 }
 
-/// `NAME=VALUE`
-pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum StartKafka {
     /// librdkafka's mock cluster, in this process
@@ -84,15 +78,13 @@ impl From<StartKafka> for KafkaEngine {
 pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let mut interrupted = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
-    let stack = Stack::start(StackOptions {
+    let template = args.template.chosen()?.unwrap_or_default();
+    let options = engines.of_stack(StackOptions {
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(args.data.clone()),
         checkpoints: args.data,
-        lambda_endpoint: engines.lambda_endpoint.clone(),
-        lambda_polls_streams: engines.lambda_polls_streams,
-        templates: args.template.map_or(Templates::Embedded, Templates::File),
-        parameters: args.parameters.into_iter().collect(),
-        tables: engines.named_tables(),
+        templates: template.templates(),
+        parameters: template.parameters.clone(),
         partitions: args.partitions,
         batch_records_max: args.batch_records.and_then(|records| usize::try_from(records).ok()),
         batch_window: args.batch_window_ms.map(Duration::from_millis),
@@ -103,13 +95,13 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         run: if args.only.is_empty() { Run::default() } else { Run::Only(args.only) },
         log: LogLines::Show,
         ..StackOptions::default()
-    })
-    .await?;
+    })?;
+    // Before anything starts: a second one in this folder would stand in the first one's way.
+    let file = UpFile::take().await?;
+    let stack = Stack::start(options).await?;
     let endpoints = stack.endpoints();
-    let _file = UpFile::write(endpoints)?;
-    say!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers);
-    say!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
-    say!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda);
+    file.write(&Told { endpoints: endpoints.clone(), template })?;
+    exports(endpoints)?;
     for mapping in &stack.blueprint().mappings {
         let source = match &mapping.source {
             Source::Kafka { topic, .. } => format!("topic {topic}"),
@@ -140,4 +132,27 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     }
     eprintln!("stopping …");
     Ok(stack.stop().await?)
+}
+
+/// Prints what a command in another folder needs to find all of it: names only where they aren't the usual ones.
+fn exports(endpoints: &Endpoints) -> Result<(), Failure> {
+    say!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers);
+    say!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
+    say!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda);
+    let (names, usual) = (&endpoints.names, Names::usual().map_err(Failure::input)?);
+    let topics = |topics: &Topics| {
+        let names = [&topics.requests, &topics.commands, &topics.outcomes].map(Clone::clone);
+        [REQUESTS_TOPIC, COMMANDS_TOPIC, OUTCOMES_TOPIC].into_iter().zip(names)
+    };
+    for ((variable, name), (_, usual)) in topics(&names.topics).zip(topics(&usual.topics)) {
+        if let Some(name) = name.filter(|name| Some(name) != usual.as_ref()) {
+            say!("export {variable}={name}");
+        }
+    }
+    for ((variable, name), (_, usual)) in by_variable(&names.tables).into_iter().zip(by_variable(&usual.tables)) {
+        if name != usual {
+            say!("export {variable}={name}");
+        }
+    }
+    Ok(())
 }

@@ -21,13 +21,13 @@ pub async fn dynamodb(endpoint: Option<&str>) -> Result<aws_sdk_dynamodb::Client
     Ok(aws_sdk_dynamodb::Client::new(&config(endpoint.as_deref(), timeouts()).await?))
 }
 
-/// A client for Lambda at `endpoint`. An invocation may take up to `timeout`: as long as its function.
+/// A client for Lambda at `endpoint`, else at AWS. An invocation may take up to `timeout`: as long as its function.
 ///
 /// # Errors
 /// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
-pub async fn lambda(endpoint: &str, timeout: Duration) -> Result<aws_sdk_lambda::Client, AwsError> {
+pub async fn lambda(endpoint: Option<&str>, timeout: Duration) -> Result<aws_sdk_lambda::Client, AwsError> {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
-    Ok(aws_sdk_lambda::Client::new(&config(Some(endpoint), timeouts).await?))
+    Ok(aws_sdk_lambda::Client::new(&config(endpoint, timeouts).await?))
 }
 
 /// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their own.

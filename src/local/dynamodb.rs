@@ -6,16 +6,19 @@
 //!
 //! Limits: it never conflicts or throttles, and it is one writer. What that hides, the memory store's faults show.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// The file in the data folder.
 const DATABASE_FILE: &str = "dynamodb.sqlite";
+/// Held by the engine that has the folder; it ends with its process.
+const LOCK_FILE: &str = "lock";
 
 /// The engine looks for a stream's last record at each write, and has no index for it: without this one, a write to a table
 /// with a stream takes as long as the stream is.
@@ -28,19 +31,23 @@ pub struct EmbeddedDynamoDb {
     endpoint: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// The data folder's, kept for as long as the engine runs.
+    _lock: Option<File>,
 }
 
 impl EmbeddedDynamoDb {
     /// Starts the engine; it answers when this returns. With `data`, tables persist in that folder.
     ///
     /// # Errors
-    /// If the folder or its database can't be opened, or no port is free.
+    /// If the folder or its database can't be opened, another engine has the folder, or no port is free.
     pub fn start(data: Option<&Path>) -> anyhow::Result<Self> {
+        let mut lock = None;
         let database = match data {
             None => in_memory().context("starting DynamoDB in memory")?,
             Some(folder) => {
                 std::fs::create_dir_all(folder)
                     .with_context(|| format!("creating the data folder {}", folder.display()))?;
+                lock = Some(take(folder)?);
                 let file = folder.join(DATABASE_FILE);
                 with_stream_index(&file)
                     .and_then(|()| Ok(Database::new(&file.to_string_lossy())?))
@@ -68,7 +75,7 @@ impl EmbeddedDynamoDb {
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("dynamodb".into()).spawn(serve)?;
-        Ok(Self { endpoint, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { endpoint, stop: Some(stop), thread: Some(thread), _lock: lock })
     }
 
     /// Where it listens, such as `http://127.0.0.1:40001`.
@@ -85,6 +92,21 @@ impl Drop for EmbeddedDynamoDb {
             // The thread has nothing to say; if it panicked, its own message was printed.
             let _ = thread.join();
         }
+    }
+}
+
+/// Takes a data folder for this engine: two would read one stream and write one set of tables, each without the other.
+fn take(folder: &Path) -> anyhow::Result<File> {
+    let file = folder.join(LOCK_FILE);
+    let opened = File::options().write(true).create(true).truncate(false).open(&file);
+    let lock = opened.with_context(|| format!("opening {}", file.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!(
+            "the data folder {} is in use by another `giro up`: stop that one first, or choose another folder",
+            folder.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", file.display())),
     }
 }
 

@@ -26,7 +26,7 @@ impl Invoker {
     /// # Errors
     /// If the endpoint can't be used.
     pub(crate) async fn new(endpoint: &str, function: &str, timeout: Duration) -> anyhow::Result<Self> {
-        let client = super::aws::lambda(endpoint, timeout).await?;
+        let client = super::aws::lambda(Some(endpoint), timeout).await?;
         Ok(Self { client, function: function.to_owned() })
     }
 

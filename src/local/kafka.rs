@@ -24,16 +24,14 @@ use crate::publish::broker::{Auth, ScramUser};
 use crate::publish::kafka::iam::Signer;
 use crate::publish::kafka::{self, KafkaProducer, LINGER, Login};
 
-/// The topic of payment requests.
+/// The topic of payment requests, where no parameter of the template renames it.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
-/// The topic of account commands.
-pub const COMMANDS_TOPIC: &str = "account-commands";
 
 /// How long a record may take to be acknowledged before its producer gives up.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a broker may take to tell its topics.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The embedded broker's number.
 const BROKER: i32 = 1;

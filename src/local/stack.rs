@@ -6,6 +6,7 @@
 //! | what is wanted | `options` |
 //! | Kafka and DynamoDB | `engines` |
 //! | the functions | `functions` |
+//! | what everything is called | `names` |
 //! | all of it, started and stopped | here |
 //!
 //! In: which engines, a template, and what is wanted otherwise. Out: endpoints, and what has gone through.
@@ -15,6 +16,7 @@
 
 mod engines;
 mod functions;
+mod names;
 mod options;
 
 use std::collections::BTreeMap;
@@ -33,17 +35,25 @@ use super::template::{Blueprint, Mapping, Source};
 use engines::RunningKafka;
 use functions::Summaries;
 pub use functions::{Engines, Summary, folder_of_this_program, function};
+pub(crate) use names::by_variable;
+pub use names::{Names, Queues, Topics};
 pub use options::{DynamoDbEngine, KafkaEngine, LogLines, Run, StackOptions};
 
 /// The binary of the main job.
 pub const PAYMENT_PROCESSOR: &str = "payment-processor";
+/// The binary that carries out account commands.
+pub const ACCOUNT_PROCESSOR: &str = "account-processor";
+/// The binary that answers the HTTP API.
+pub const PAYMENT_API: &str = "payment-api";
+/// The binary that audits the ledger.
+pub const LEDGER_AUDITOR: &str = "ledger-auditor";
 /// The binary that publishes outcomes.
 pub const OUTCOME_PUBLISHER: &str = "outcome-publisher";
 
 /// How much longer an invocation may take on its way than its function does.
 const ON_THE_WAY: Duration = Duration::from_secs(10);
 
-/// Where everything listens.
+/// Where everything listens, and what it is called there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// Kafka's address.
@@ -55,6 +65,8 @@ pub struct Endpoints {
     /// The HTTP API's URL, where a function that answers it runs.
     #[serde(default)]
     pub http: Option<String>,
+    /// What its topics, tables, functions and queues are called.
+    pub names: Names,
 }
 
 /// The stack, running.
@@ -81,6 +93,8 @@ impl Stack {
     /// What in the template stands in the way, or which part didn't start, and why.
     pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
         let mut blueprint = options.blueprint()?;
+        // Also of what doesn't run: its topics and tables are there.
+        let names = Names::of(&blueprint);
         let folder = match &options.binaries {
             Some(folder) => folder.clone(),
             None => folder_of_this_program()?,
@@ -142,12 +156,13 @@ impl Stack {
             dynamodb: dynamodb_url,
             lambda: lambda_url,
             http: http.as_ref().map(|http| http.endpoint().to_owned()),
+            names,
         };
         let idle = Activity::none()?;
         Ok(Self { endpoints, blueprint, left_out, summaries, http, pollers, idle, lambda, kafka, _dynamodb: dynamodb })
     }
 
-    /// Where everything listens.
+    /// Where everything listens, and what it is called there.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints

@@ -2,7 +2,8 @@
 //!
 //! In: the port of [`crate::publish`], and a [`Broker`]. Out: records acknowledged by all in-sync replicas, in order and
 //! without duplicates of the client's own making (`acks=all`, idempotent), placed by key as Java clients place them
-//! (`murmur2_random`), so that an account's requests meet on one partition whoever publishes them.
+//! (`murmur2_random`), so that an account's requests meet on one partition whoever publishes them. No topic comes into being
+//! by publishing to it.
 //!
 //! Invariants: the client gives a record up after the delivery time-out that its maker chose, so its answer always
 //! comes. TLS always checks the broker's certificate and name. No password and no token is logged.
@@ -12,6 +13,7 @@
 pub mod iam;
 mod scram;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
 use self::iam::Signer;
 use super::broker::{Auth, Broker, Password, ScramUser};
@@ -174,6 +176,8 @@ impl KafkaProducer {
     ) -> Result<Self, ConnectError> {
         let mut config = client_config(bootstrap_servers, &login);
         config
+            // A name that nobody made a topic for is a mistake, and no topic with a broker's defaults.
+            .set("allow.auto.create.topics", "false")
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("linger.ms", linger.as_millis().to_string())
@@ -185,6 +189,17 @@ impl KafkaProducer {
             Login::None | Login::Scram { .. } => None,
         };
         Ok(Self(FutureProducer::from_config_and_context(&config, Context(signer))?))
+    }
+
+    /// The names of the broker's topics, as far as the login may see them. Waits at most `within` for the broker.
+    ///
+    /// # Errors
+    /// If it doesn't answer.
+    pub async fn topics(&self, within: Duration) -> Result<BTreeSet<String>, KafkaError> {
+        let producer = self.0.clone();
+        let ask = move || producer.client().fetch_metadata(None, within);
+        let metadata = tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 }
 

@@ -26,6 +26,7 @@ mod grounds;
 mod hostile;
 mod lanes;
 mod model;
+mod names;
 mod outcome_publisher;
 mod payment_api;
 mod payment_processor;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use giro::local::stack::{Names, StackOptions};
 use giro::local::template::{Source, Starting, Templates};
+use giro::store::Tables;
 
 fn parameters(given: &[(&str, &str)]) -> BTreeMap<String, String> {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -163,7 +165,7 @@ fn parameters_and_changes_reach_every_part_that_names_them() {
     assert_eq!(partitions(&blueprint, "x-payment-requests"), Some(3));
     assert_eq!(blueprint.variable("REQUESTS_PARTITIONS"), Some("3"));
     assert_eq!(blueprint.variable("PAYMENTS_TABLE"), Some("x-payments"));
-    blueprint.rename_table("PAYMENTS_TABLE", "mine");
+    blueprint.rename_tables(&[("PAYMENTS_TABLE", "mine")]);
     assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "mine".into() }));
     assert!(blueprint.tables.iter().any(|table| table.name == "mine"));
     blueprint.prefix_topics("run.");
@@ -179,6 +181,54 @@ fn the_files_of_the_project_read_like_the_embedded_ones() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
     let read = Templates::File(file).blueprint(&BTreeMap::new()).unwrap();
     assert_eq!(read, Templates::Embedded.blueprint(&BTreeMap::new()).unwrap());
+}
+
+/// Every table, by what the code knows of it: one that is forgotten keeps its usual name.
+#[test]
+fn every_table_takes_the_name_that_it_is_given() {
+    let renamed = |tables: Tables| {
+        let options = StackOptions { tables: Some(tables), ..StackOptions::default() };
+        options.blueprint().map(|blueprint| (Names::of(&blueprint).tables, blueprint))
+    };
+    let mine =
+        Tables { accounts: "a".into(), payments: "p".into(), dead_letters: "d".into(), account_commands: "c".into() };
+    let (names, blueprint) = renamed(mine.clone()).unwrap();
+    assert_eq!(names, mine);
+    let made: Vec<&str> = blueprint.tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(made, ["c", "a", "d", "p"]);
+    assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "p".into() }));
+
+    let usual = Tables::default();
+    let swapped = Tables { accounts: usual.payments.clone(), payments: usual.accounts.clone(), ..usual.clone() };
+    let (names, blueprint) = renamed(swapped.clone()).unwrap();
+    assert_eq!(names, swapped);
+    let keys = |name: &str| blueprint.tables.iter().find(|table| table.name == name).map(|it| it.key.partition.clone());
+    assert_eq!((keys("payments").as_deref(), keys("accounts").as_deref()), (Some("account_id"), Some("payment_id")));
+    let twice = renamed(Tables { accounts: usual.payments.clone(), ..usual }).unwrap_err();
+    assert_eq!(twice.expected, "expected each table to have a name of its own: payments is the name of two");
+}
+
+/// What everything is called is told, by what it is for.
+#[test]
+fn a_blueprint_tells_the_names_of_all_that_it_has() {
+    let given = parameters(&[("NamePrefix", "x-")]);
+    let names = Names::of(&Templates::Embedded.blueprint(&given).unwrap());
+    let topics = &names.topics;
+    let told = [&topics.requests, &topics.requests_failed, &topics.commands, &topics.commands_failed, &topics.outcomes];
+    let told = told.map(|name| name.as_deref().unwrap_or("(none)"));
+    let expected = [
+        "x-payment-requests",
+        "x-payment-requests-failed",
+        "x-account-commands",
+        "x-account-commands-failed",
+        "x-payment-outcomes",
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(names.queues.undelivered_outcomes.as_deref(), Some("x-undelivered-outcomes"));
+    assert_eq!(names.tables.account_commands, "x-account-commands");
+    assert_eq!(names.functions["payment-api"], "x-payment-api");
+    let json = serde_json::to_value(&names).unwrap();
+    assert_eq!(serde_json::from_value::<Names>(json).unwrap(), names);
 }
 
 /// The first that is wrong with parameters of the project's template.

@@ -49,8 +49,14 @@ pub(in crate::cli) struct RedriveArgs {
 
 pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineArgs) -> Result<(), Failure> {
     let letters = chosen(&args, ledger).await?;
-    let producer = engines.producer()?;
+    let (producer, topics) = engines.producer_and_topics().await?;
+    let mut nowhere = None;
     for letter in &letters {
+        if !topics.contains(&*letter.source.topic) {
+            say!("{} stays as it is: Kafka has no topic {}", letter.source, letter.source.topic);
+            nowhere = Some(&letter.source.topic);
+            continue;
+        }
         let value = if args.edit { Some(edited(letter)?) } else { letter.value.clone() };
         let headers = headers(letter);
         let topic = &letter.source.topic;
@@ -67,7 +73,10 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
     if letters.is_empty() {
         say!("nothing is parked");
     }
-    Ok(())
+    match nowhere {
+        None => Ok(()),
+        Some(topic) => Err(engines.no_topic(topic, &topics)?),
+    }
 }
 
 /// The letters that the arguments name, whole.

@@ -27,12 +27,12 @@ use super::engines::EngineArgs;
 use super::up::StartKafka;
 use crate::domain::Source;
 use crate::handlers::clock;
-use crate::local::kafka::{self, REQUESTS_TOPIC};
+use crate::local::kafka;
 use crate::local::stack::{OUTCOME_PUBLISHER, Stack, StackOptions};
 use crate::publish::Publish;
 use crate::publish::kafka::KafkaProducer;
 use crate::store::dynamodb::DynamoDb;
-use crate::store::{Inspect, OpenAccounts, Tables};
+use crate::store::{Inspect, OpenAccounts};
 use checks::Published;
 use outcomes::OnTopic;
 pub use outcomes::check_topic;
@@ -76,21 +76,16 @@ pub(super) struct DemoArgs {
 pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let run = run_name(engines);
     let workload = Workload::generate(args.seed, usize::try_from(args.payments).unwrap_or(usize::MAX), &run);
-    let options = StackOptions {
+    let options = engines.of_stack(StackOptions {
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(None),
-        lambda_endpoint: engines.lambda_endpoint.clone(),
-        lambda_polls_streams: engines.lambda_polls_streams,
-        tables: engines.named_tables(),
         topic_prefix: run.clone(),
         partitions: Some(args.partitions),
         concurrency: usize::try_from(args.partitions).ok().map(|partitions| partitions.min(4)),
         ..StackOptions::default()
-    };
-    let topic = format!("{run}{REQUESTS_TOPIC}");
-    let tables = engines.tables();
+    })?;
     let stack = Stack::start(options).await?;
-    let shown = show(&stack, workload, &topic, tables, args.json).await;
+    let shown = show(&stack, workload, args.json).await;
     stack.stop().await?;
     match shown? {
         0 => Ok(()),
@@ -107,9 +102,11 @@ fn run_name(engines: &EngineArgs) -> String {
 }
 
 /// Runs the workload on the stack and prints what came of it. Returns how many checks failed.
-async fn show(stack: &Stack, workload: Workload, topic: &str, tables: Tables, json: bool) -> anyhow::Result<usize> {
+async fn show(stack: &Stack, workload: Workload, json: bool) -> anyhow::Result<usize> {
+    let names = &stack.endpoints().names;
+    let topic = names.topics.requests.as_deref().context("the template has no topic of payment requests")?;
     let client = crate::local::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await?;
-    let ledger = DynamoDb::new(client, tables);
+    let ledger = DynamoDb::new(client, names.tables.clone());
     let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(16);
     while let Some(existing) = opening.try_next().await? {
         ensure!(existing.is_none(), "an account exists already: the demo wants a ledger of its own");
@@ -150,10 +147,10 @@ async fn on_topic(
     topic: &str,
     sent_ms: &HashMap<Source, i64>,
 ) -> anyhow::Result<Option<OnTopic>> {
-    let publisher = stack.blueprint().function(OUTCOME_PUBLISHER);
-    let Some(outcomes) = publisher.and_then(|publisher| publisher.environment.get("OUTCOMES_TOPIC")) else {
+    if stack.blueprint().function(OUTCOME_PUBLISHER).is_none() {
         return Ok(None);
-    };
+    }
+    let Some(outcomes) = &stack.endpoints().names.topics.outcomes else { return Ok(None) };
     let mut payments = ledger.payments().await?;
     payments.retain(|recorded| &*recorded.outcome.source.topic == topic);
     outcomes::read(&stack.endpoints().kafka_bootstrap_servers, outcomes, &payments, sent_ms).await.map(Some)

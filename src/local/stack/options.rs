@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::PAYMENT_PROCESSOR;
+use super::{PAYMENT_PROCESSOR, by_variable};
 use crate::local::template::{Blueprint, Source, TemplateError, Templates};
 use crate::store::Tables;
 
@@ -111,9 +111,7 @@ impl StackOptions {
     pub fn blueprint(&self) -> Result<Blueprint, TemplateError> {
         let mut blueprint = self.templates.blueprint(&self.parameters)?;
         if let Some(tables) = &self.tables {
-            blueprint.rename_table("ACCOUNTS_TABLE", &tables.accounts);
-            blueprint.rename_table("PAYMENTS_TABLE", &tables.payments);
-            blueprint.rename_table("DEAD_LETTERS_TABLE", &tables.dead_letters);
+            blueprint.rename_tables(&by_variable(tables));
         }
         if !self.topic_prefix.is_empty() {
             let functions = blueprint.functions.clone();
@@ -151,6 +149,10 @@ impl StackOptions {
                 }
             }
             blueprint.set_variable("PARTIAL_BATCH_RESPONSE", if partial { "true" } else { "false" });
+        }
+        if let Some(name) = blueprint.table_named_twice() {
+            let expected = format!("expected each table to have a name of its own: {name} is the name of two");
+            return Err(TemplateError { place: "tables".into(), expected });
         }
         Ok(blueprint)
     }

@@ -60,6 +60,8 @@ pub struct Mapping {
     pub record_age_max: Option<Duration>,
     /// The topic that takes what is given up; none drops it.
     pub on_failure_topic: Option<String>,
+    /// The queue that AWS tells of what is given up. There is none here.
+    pub on_failure_queue: Option<String>,
     /// How many pollers at the most, where they are provisioned.
     pub pollers_max: Option<usize>,
 }
@@ -161,6 +163,13 @@ impl Blueprint {
         self.functions.iter_mut().find(|function| function.binary == binary)
     }
 
+    /// The mapping that feeds the function of a binary.
+    #[must_use]
+    pub fn mapping(&self, binary: &str) -> Option<&Mapping> {
+        let function = self.function(binary)?;
+        self.mappings.iter().find(|mapping| mapping.function == function.name)
+    }
+
     /// The mapping that feeds the function of a binary, to be changed.
     pub fn mapping_mut(&mut self, binary: &str) -> Option<&mut Mapping> {
         let function = self.function(binary)?.name.clone();
@@ -185,17 +194,34 @@ impl Blueprint {
         }
     }
 
-    /// Gives a table, which a variable of the functions names, another name.
-    pub fn rename_table(&mut self, variable: &str, to: &str) {
-        let Some(from) = self.variable(variable).map(str::to_owned) else { return };
-        self.tables.iter_mut().filter(|table| table.name == from).for_each(|table| to.clone_into(&mut table.name));
+    /// Gives tables, which variables of the functions name, other names: pairs of a variable and a name. All at once, so that
+    /// two may swap theirs.
+    pub fn rename_tables(&mut self, names: &[(&str, &str)]) {
+        let known = |(variable, to): &(&str, &str)| Some((self.variable(variable)?.to_owned(), (*to).to_owned()));
+        let renamed: BTreeMap<String, String> = names.iter().filter_map(known).collect();
+        let rename = |name: &mut String| {
+            if let Some(to) = renamed.get(name) {
+                to.clone_into(name);
+            }
+        };
+        self.tables.iter_mut().for_each(|table| rename(&mut table.name));
         for mapping in &mut self.mappings {
             match &mut mapping.source {
-                Source::Stream { table } if *table == from => to.clone_into(table),
-                Source::Stream { .. } | Source::Kafka { .. } => {}
+                Source::Stream { table } => rename(table),
+                Source::Kafka { .. } => {}
             }
         }
-        self.set_variable(variable, to);
+        for (variable, to) in names {
+            self.set_variable(variable, to);
+        }
+    }
+
+    /// A name that two tables have.
+    #[must_use]
+    pub fn table_named_twice(&self) -> Option<&str> {
+        let names: Vec<&String> = self.tables.iter().map(|table| &table.name).collect();
+        let twice = names.iter().enumerate().find(|(ix, name)| names.iter().take(*ix).any(|other| other == *name));
+        twice.map(|(_, name)| name.as_str())
     }
 
     /// Puts `prefix` before the name of every topic and consumer group.

@@ -41,14 +41,12 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
         return Err(properties.fault(expected));
     }
     let on_failure = properties.get("DestinationConfig")?.map(|config| config.get("OnFailure")).transpose()?.flatten();
-    let on_failure_topic = match on_failure.map(|it| it.need("Destination")).transpose()? {
-        None => None,
-        Some(destination) => match destination.text()?.strip_prefix("kafka://") {
-            Some(topic) if on_kafka => Some(topic.to_owned()),
-            // Queues, topics of SNS and buckets are not here: what they would get is dropped, and logged.
-            Some(_) | None => None,
-        },
-    };
+    let destination = on_failure.map(|it| it.need("Destination")).transpose()?;
+    let destination = destination.map(|it| it.text()).transpose()?.unwrap_or_default();
+    let on_failure_topic = destination.strip_prefix("kafka://").filter(|_| on_kafka).map(str::to_owned);
+    // Queues, topics of SNS and buckets are not here: what they would get is dropped, and logged.
+    let on_failure_queue = destination.strip_prefix("arn:aws:sqs:").and_then(|rest| rest.rsplit_once(':'));
+    let on_failure_queue = on_failure_queue.map(|(_, name)| name.to_owned());
     let starting = properties.need("StartingPosition")?;
     let limit = |name: &str| -> Read<Option<u32>> {
         Ok(properties.number_of::<i64>(name)?.and_then(|limit| u32::try_from(limit).ok()).filter(|_| controls))
@@ -76,6 +74,7 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
         },
         record_age_max: limit("MaximumRecordAgeInSeconds")?.map(|seconds| Duration::from_secs(u64::from(seconds))),
         on_failure_topic,
+        on_failure_queue,
         pollers_max: match pollers {
             None => None,
             Some(pollers) => pollers.number_of("MaximumPollers")?,

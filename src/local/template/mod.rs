@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub use blueprint::{Blueprint, Function, Index, Key, Mapping, Route, Source, Starting, Table, Topic};
+pub(crate) use read::function_name;
 use resolve::{Stack, Stacks};
 pub use yaml::read as read_yaml;
 

@@ -227,7 +227,7 @@ fn route(stacks: &Stacks, resource: &Resource<'_>) -> Read<Route> {
 
 /// The name in a function's ARN, or in the URI by which API Gateway invokes it; else the text itself is a name. A version
 /// or an alias after it names the same function here.
-pub(super) fn function_name(text: &str) -> String {
+pub(crate) fn function_name(text: &str) -> String {
     let name = text.rsplit_once(":function:").map_or(text, |(_, name)| name);
     name.split([':', '/']).next().unwrap_or(name).to_owned()
 }

@@ -234,6 +234,7 @@ impl Stacks {
         let property = match kind {
             "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable" => "TableName",
             "AWS::MSK::Topic" => "TopicName",
+            "AWS::SQS::Queue" => "QueueName",
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => "FunctionName",
             _ => return Ok(resource.to_owned()),
         };
@@ -267,6 +268,7 @@ impl Stacks {
             (Some("AWS::Serverless::Function" | "AWS::Lambda::Function"), "Arn") => {
                 format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}")
             }
+            (Some("AWS::SQS::Queue"), "Arn") => format!("arn:aws:sqs:{region}:{ACCOUNT}:{name}"),
             // Known to AWS alone; whoever needs it locally finds no sense in it, and says so.
             _ => format!("{name}.{attribute}"),
         };

@@ -1,0 +1,119 @@
+//! What a running `giro up` tells the other commands in its folder: `.giro/up.json`, and a lock that ends with its process.
+//!
+//! In: where everything listens, and what it is called. Out: the same, for as long as the process lives that wrote it.
+//!
+//! The lock says whether it lives. A process that is killed can't take its file away; its lock goes with it.
+
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+use super::template::ChosenTemplate;
+use crate::local::stack::Endpoints;
+
+const FOLDER: &str = ".giro";
+const UP_FILE: &str = ".giro/up.json";
+/// Held by the `giro up` of this folder. Never taken away: whoever did could take one that another holds.
+const LOCK_FILE: &str = ".giro/up.lock";
+
+/// A command that looks whether the lock is held holds it for a moment itself.
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
+
+/// What `giro up` tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Told {
+    #[serde(flatten)]
+    pub(super) endpoints: Endpoints,
+    /// What the stack was made from.
+    pub(super) template: ChosenTemplate,
+}
+
+/// The stack that runs in this folder, if one does.
+///
+/// # Errors
+/// [`Failure::Unreachable`] if one was killed, or isn't ready yet.
+pub(super) fn running() -> Result<Option<Told>, Failure> {
+    let held = is_held();
+    let told = match std::fs::read(UP_FILE) {
+        Ok(bytes) => bytes,
+        Err(_) if held => {
+            let text =
+                "the `giro up` of this folder is starting or stopping: try again once it has printed its addresses";
+            return Err(Failure::unreachable(text));
+        }
+        Err(_) => return Ok(None),
+    };
+    if !held {
+        return Err(Failure::unreachable(format!(
+            "the `giro up` of this folder was killed, and {UP_FILE} is what it left: start `giro up` again, or name the \
+             engines by flag or environment"
+        )));
+    }
+    let told = serde_json::from_slice(&told);
+    told.map(Some)
+        .with_context(|| format!("{UP_FILE}: was it written by another version of giro?"))
+        .map_err(Failure::Input)
+}
+
+fn is_held() -> bool {
+    let Ok(file) = File::open(LOCK_FILE) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// This folder's place for a stack: taken when it is made, given up when it is dropped or the process ends.
+pub(super) struct UpFile {
+    /// Kept for its lock.
+    _lock: File,
+}
+
+impl UpFile {
+    /// Takes this folder's place.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] if another has it, or the folder can't be written.
+    pub(super) async fn take() -> Result<Self, Failure> {
+        let opened = std::fs::create_dir_all(FOLDER)
+            .and_then(|()| File::options().read(true).write(true).create(true).truncate(false).open(LOCK_FILE));
+        let mut lock = opened.with_context(|| format!("opening {LOCK_FILE}")).map_err(Failure::Input)?;
+        for _ in 0..LOCK_TRIES {
+            match lock.try_lock() {
+                Ok(()) => {
+                    // What a killed one left.
+                    let _ = std::fs::remove_file(UP_FILE);
+                    // Only for the message to another.
+                    let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
+                    return Ok(Self { _lock: lock });
+                }
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+                Err(TryLockError::Error(error)) => return Err(Failure::input(format!("locking {LOCK_FILE}: {error}"))),
+            }
+        }
+        let process = std::fs::read_to_string(LOCK_FILE).unwrap_or_default();
+        Err(Failure::input(format!(
+            "a `giro up` runs in this folder already, as process {process}: stop it first, or start this one in a folder of \
+             its own"
+        )))
+    }
+
+    /// Tells the other commands in this folder.
+    pub(super) fn write(&self, told: &Told) -> Result<(), Failure> {
+        // All of it at once: a command may read at any moment.
+        let unfinished = Path::new(UP_FILE).with_extension("json.new");
+        let json = serde_json::to_vec_pretty(told).map_err(Failure::no)?;
+        let written = std::fs::write(&unfinished, json).and_then(|()| std::fs::rename(&unfinished, UP_FILE));
+        written.with_context(|| format!("writing {UP_FILE}")).map_err(Failure::Input)
+    }
+}
+
+impl Drop for UpFile {
+    fn drop(&mut self) {
+        // Gone already is as good. The lock goes after it.
+        let _ = std::fs::remove_file(UP_FILE);
+    }
+}
