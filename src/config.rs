@@ -306,6 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_variable_is_an_unset_one() {
+        fn check<C: FromEnv + PartialEq + std::fmt::Debug>() {
+            assert_eq!(C::from_lookup(&|_| Some(String::new())), C::from_lookup(&|_| None));
+        }
+        check::<PaymentProcessorConfig>();
+        check::<AccountProcessorConfig>();
+        check::<OutcomePublisherConfig>();
+        check::<PaymentApiConfig>();
+        check::<LedgerAuditorConfig>();
+        check::<AuthConfig>();
+    }
+
+    #[test]
     fn partial_responses_are_off_unless_asked_for() {
         assert!(!read::<PaymentProcessorConfig>(&TABLES).unwrap().partial_batch_response);
         let with = |value| {

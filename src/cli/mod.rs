@@ -4,7 +4,7 @@
 //! something (`failure`).
 //!
 //! Engines are named by flag, else by environment, else by what a running `giro up` of this folder tells (`engines`,
-//! `up_file`).
+//! `up_file`). A variable that is set to nothing is unset (`environment`).
 
 /// Prints a line of results. A reader that has gone away, such as `head`, wants no more: not an error.
 macro_rules! say {
@@ -20,6 +20,7 @@ mod bench;
 mod dead_letters;
 mod demo;
 mod engines;
+mod environment;
 mod failure;
 mod invoke;
 mod outcomes;
@@ -41,11 +42,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub use demo::{check_topic, checks, workload};
 use engines::EngineArgs;
+pub use environment::variables;
 use failure::Failure;
 
 const AFTER_HELP: &str = "\
 Engines are found by flag, else by environment, else where `giro up` runs in this folder. AWS's own are used only with --aws,
-or where their address is given.
+or where their address is given. A variable that is set to nothing is unset.
 
 Exit codes:
   0  done
@@ -93,6 +95,12 @@ pub async fn run() -> ExitCode {
     let ours = Targets::new().with_target("giro", tracing::Level::WARN);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
     tracing_subscriber::registry().with(log.with_filter(ours)).init();
+    if let Err(error) = environment::without_empty_variables() {
+        let failure =
+            Failure::input(format!("starting again without variables that are set to nothing: {error}; unset them"));
+        eprintln!("giro: {failure}");
+        return failure.exit_code();
+    }
     // Wrong use ends here, with exit code 2.
     let cli = Cli::parse();
     let done = match cli.command {

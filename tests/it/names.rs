@@ -256,6 +256,45 @@ fn a_second_stack_is_refused_and_one_that_was_killed_is_told_at_once() {
     assert!(text(&output).contains("or say --aws for AWS's own"), "{}", text(&output));
 }
 
+/// Every variable that stands for an argument, and some that the AWS SDK and the login to Kafka read.
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let known = giro::cli::variables();
+    for name in ["KAFKA_BOOTSTRAP_SERVERS", "AWS_ENDPOINT_URL_DYNAMODB", "ACCOUNTS_TABLE", "COMMANDS_TOPIC"] {
+        assert!(known.contains(name), "{name} is no longer among {known:?}");
+    }
+    let others = [
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_LAMBDA_LOG_LEVEL",
+        "AWS_USE_FIPS_ENDPOINT",
+        "KAFKA_AUTH",
+        "KAFKA_USERNAME",
+    ];
+    let empty: Vec<(&str, &str)> = known.iter().map(String::as_str).chain(others).map(|name| (name, "")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = run(folder.path(), &["accounts", "list"], &empty, "");
+    assert_eq!(nobody.status.code(), Some(2), "{}", text(&nobody));
+    assert!(text(&nobody).contains("which DynamoDB?"), "{}", text(&nobody));
+    let up = Up::start(folder.path(), &["--only", "payment-processor", "--only", "account-processor"], &empty);
+    up.check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited"], "", 0, "applied open bank");
+    up.check(
+        &["publish", "-"],
+        &super::stack::payment("p1", "bank", "bank", 1),
+        0,
+        "published 1 records to payment-requests",
+    );
+    up.until(&["payments", "show", "p1"], "same_account");
+    up.check(&["outcomes"], "", 0, "");
+    up.check(&["invoke", "--event", &event("msk.json")], "", 0, "batchItemFailures");
+    up.check(&["dead-letters", "list"], "", 0, "");
+    up.check(&["accounts", "list", "--accounts-table", ""], "", 2, "expected a text that isn't empty");
+    up.stop();
+}
+
 /// Every command that takes parameters refuses the same ones, in the same words, before anything starts.
 #[test]
 fn a_wrong_parameter_is_wrong_use_in_every_command() {

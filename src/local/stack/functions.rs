@@ -1,6 +1,7 @@
 //! The template's functions as the local Lambda runs them: their binaries, their environment, and what they write.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -83,12 +84,12 @@ pub fn function(
             variable("AWS_SECRET_ACCESS_KEY", "local"),
         ]);
     }
-    environment.extend(std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name == "HOME"));
+    environment.extend(set_here(|name| name.starts_with("AWS_") || name == "HOME"));
     environment.extend(function.environment.iter().map(|(name, value)| variable(name, value)));
     environment.push(variable(crate::aws::DYNAMODB_ENDPOINT, &engines.dynamodb));
     if function.environment.contains_key("KAFKA_BOOTSTRAP_SERVERS") {
         // How a person's own Kafka wants its clients to log in.
-        environment.extend(std::env::vars().filter(|(name, _)| name.starts_with("KAFKA_")));
+        environment.extend(set_here(|name| name.starts_with("KAFKA_")));
         let address = engines.kafka_bootstrap_servers.as_deref().unwrap_or_default();
         environment.push(variable("KAFKA_BOOTSTRAP_SERVERS", address));
     }
@@ -100,6 +101,12 @@ pub fn function(
         timeout: function.timeout,
         concurrency: concurrency.or(function.concurrency_max).unwrap_or(CONCURRENCY),
     }
+}
+
+/// The variables of this process that are text, and not nothing: an empty one is an unset one.
+fn set_here(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, String)> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).filter(move |(name, value)| wanted(name) && !value.is_empty())
 }
 
 /// Adds up the summary lines of functions, and shows all lines if asked to.
