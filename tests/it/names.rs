@@ -7,6 +7,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use giro::local::dynamodb::EmbeddedDynamoDb;
+use giro::local::kafka::EmbeddedKafka;
+use giro::publish::kafka::{KafkaProducer, LINGER, Login};
+use giro::publish::{Publish, PublishError};
 
 use super::cli;
 
@@ -185,6 +188,17 @@ fn every_command_finds_a_stack_in_which_nothing_has_its_usual_name() {
     up.check(&["accounts", "list", "--accounts-table", "accounts"], "", 3, "Scan on accounts: ResourceNotFound");
     assert_eq!(up.check(&["topics", "list"], "", 0, ""), topics, "no command makes a topic by publishing to it");
     up.stop();
+}
+
+/// Whoever publishes, a handler or a person: a wrong name is an error, and no topic with a broker's defaults.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_makes_no_topic() {
+    let kafka = EmbeddedKafka::start(&[]).await.unwrap();
+    let wait = Duration::from_millis(500);
+    let producer = KafkaProducer::new(kafka.bootstrap_servers(), Login::None, LINGER, wait).unwrap();
+    let sent = producer.send("nowhere", None, Some(b"x"), &[]).await.unwrap().placed().await;
+    assert!(matches!(sent, Err(PublishError::Unacknowledged(_))), "{sent:?}");
+    assert!(producer.topics(PATIENCE).await.unwrap().is_empty());
 }
 
 /// A sample event goes to the function that takes such events, and to no other unless a person insists.
