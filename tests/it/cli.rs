@@ -142,13 +142,13 @@ async fn accounts_are_opened_shown_and_listed() {
             continue;
         }
         let (code, says) = match path.file_stem().unwrap().to_str().unwrap() {
-            "offset-missing" => (1, "records[\\\"payment-requests-0\\\"][0].offset: expected a whole number"),
+            "offset-missing" => (1, "records[\\\"payment-requests-sample-0\\\"][0].offset: expected a whole number"),
             _ => (0, r#"{"batchItemFailures":[]}"#),
         };
         check(&["invoke", "--event", path.to_str().unwrap()], engine, "", code, says);
     }
     check(&["payments", "show", "msk-1"], engine, "", 0, r#""status":"declined""#);
-    check(&["dead-letters", "show", "payment-requests/0/31"], engine, "", 0, "header       name = Köln");
+    check(&["dead-letters", "show", "payment-requests-sample/0/31"], engine, "", 0, "header       name = Köln");
     check(&["dead-letters", "list"], engine, "", 0, "not_base64");
 }
 

@@ -1,6 +1,9 @@
 //! The wire: every odd shape of an event, every fault of a payment, and whatever else bytes may be.
 
+use std::collections::BTreeMap;
+
 use giro::domain::{Amount, Currency, Decline, Outcome, Payment, PaymentId, Source, Timestamp, Verdict};
+use giro::local::template::Templates;
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::{outcome, payment_request};
@@ -120,6 +123,35 @@ fn odd_records_are_read_by_themselves() {
             r#"t/0/5 None Absent [Header { name: "a", value: Some([128, 255, 0, 127, 255]) }, Header { name: "b", value: Some([]) }]"#
         ]],
     );
+}
+
+/// Else the first real record at a sample's place would look like the sample to whoever looks for it.
+#[test]
+fn the_sample_events_name_topics_of_their_own() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let blueprint = Templates::default().blueprint(&BTreeMap::new()).unwrap();
+    let topics: Vec<&str> = blueprint.topics.iter().map(|topic| topic.name.as_str()).collect();
+    let mut records = 0;
+    for (below, topic) in
+        [("", "payment-requests"), ("odd", "payment-requests"), ("account-commands", "account-commands")]
+    {
+        assert!(topics.contains(&topic), "{topics:?}");
+        for entry in std::fs::read_dir(folder.join(below)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let event = event(&std::fs::read_to_string(&path).unwrap());
+            for record in event.partitions.iter().flat_map(|partition| &partition.records) {
+                let named = &*record.source.topic;
+                assert!(!topics.contains(&named), "{} names the topic {named}", path.display());
+                // So that the function that it is for is plain.
+                assert!(named.starts_with(&format!("{topic}-sample")), "{} names {named}", path.display());
+                records += 1;
+            }
+        }
+    }
+    assert!(records > 40, "{records}");
 }
 
 #[test]
