@@ -5,8 +5,8 @@
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use giro::domain::Request;
 use giro::domain::plan::Entry;
+use giro::domain::{Request, Timestamp};
 #[cfg(feature = "local")]
 use giro::local::template::read_yaml;
 use giro::store::items::{self, Item};
@@ -36,7 +36,11 @@ pub(crate) fn envelope(bytes: &[u8]) {
     let mut response = BatchResponse::default();
     for partition in &event.partitions {
         for record in &partition.records {
-            let _ = record.headers();
+            let letter = record.dead_letter("not_json", String::new(), Timestamp::EPOCH);
+            assert_eq!(letter.id().to_string().parse(), Ok(letter.id()));
+            let names_fit = letter.headers.iter().all(|header| header.name.len() <= 1024);
+            let kept = items::dead_letter::decode(&items::dead_letter::encode(&letter));
+            assert!(!names_fit || kept == Ok(Some(letter)));
             if let Ok(payment) = payment_request::decode(&record.value) {
                 let _ = payment.fingerprint();
             }

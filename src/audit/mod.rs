@@ -132,7 +132,7 @@ impl<S: Survey> UnderWay<'_, S> {
     async fn letters(&mut self) -> Result<(Letters, Vec<Finding>), Stopped> {
         let (mut letters, mut unreadable) = (Letters::default(), Vec::new());
         let take = |item| match item {
-            Surveyed::LetterPart { source, part, count } => letters.part(source, part, count),
+            Surveyed::LetterPart { letter, part, count } => letters.part(letter, part, count),
             Surveyed::Unreadable { key, expected } => {
                 unreadable.push(Finding::Unreadable { table: Table::DeadLetters.name(), key, expected });
             }

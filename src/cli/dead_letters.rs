@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::engines::{EngineArgs, unreachable};
-use crate::domain::{DeadLetter, Source};
+use crate::domain::{DeadLetter, LetterId};
 use crate::store::Inspect;
+use crate::store::dynamodb::DynamoDb;
 
 /// How much of a value a person is shown.
 const SHOWN_CHARACTERS_MAX: usize = 2_000;
@@ -29,10 +30,11 @@ pub(super) enum DeadLettersCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show one record that was set aside.
+    /// Show one record that was set aside, or all that stood at one place.
     Show {
-        /// Where it stood: topic/partition/offset
-        source: Source,
+        /// The letter as `list` names it; topic/partition/offset shows all of that place, and reads the whole table
+        #[arg(value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
+        letter: LetterId,
         /// As JSON, bytes in base64
         #[arg(long, conflicts_with = "value")]
         json: bool,
@@ -50,23 +52,25 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
             let letters = ledger.dead_letters().await.map_err(|error| unreachable(error.into()))?;
             for letter in letters.iter().filter(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason))
             {
-                let DeadLetter { source, reason, detail, .. } = letter;
+                let DeadLetter { reason, detail, status, .. } = letter;
                 match json {
                     true => say!("{}", as_json(letter)),
-                    false => say!("{source}  {:<8}  {reason:<18}  {detail}", letter.status.name()),
+                    false => say!("{}  {:<8}  {reason:<18}  {detail}", letter.id(), status.name()),
                 }
             }
         }
-        DeadLettersCommand::Show { source, json, value } => {
-            let letter = ledger.dead_letter(&source).await.map_err(|error| unreachable(error.into()))?;
-            let letter = letter.ok_or_else(|| Failure::no(format!("no dead letter {source}")))?;
+        DeadLettersCommand::Show { letter, json, value } => {
+            let letters = named(&letter, &ledger).await?;
             if value {
-                let bytes = letter.value.unwrap_or_default();
-                std::io::stdout().write_all(&bytes).context("writing to standard output").map_err(Failure::No)?;
-            } else if json {
-                say!("{}", as_json(&letter));
+                let bytes = only(&letters)?.value.as_deref().unwrap_or_default();
+                std::io::stdout().write_all(bytes).context("writing to standard output").map_err(Failure::No)?;
             } else {
-                show(&letter);
+                for (ix, letter) in letters.iter().enumerate() {
+                    match json {
+                        true => say!("{}", as_json(letter)),
+                        false => show(letter, ix == 0),
+                    }
+                }
             }
         }
         DeadLettersCommand::Redrive(args) => redrive::run(args, &ledger, engines).await?,
@@ -74,12 +78,36 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
     Ok(())
 }
 
+/// The letters that a name means: the one of that digest, or all whose records stood at that place.
+async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
+    let letters = match name.digest {
+        Some(_) => ledger.dead_letter(name).await.map(Vec::from_iter),
+        None => ledger.dead_letters_at(&name.source).await,
+    };
+    let letters = letters.map_err(|error| unreachable(error.into()))?;
+    match letters.is_empty() {
+        true => Err(Failure::no(format!("no dead letter {name}"))),
+        false => Ok(letters),
+    }
+}
+
+/// The only one of those that a name means.
+fn only(letters: &[DeadLetter]) -> Result<&DeadLetter, Failure> {
+    match letters {
+        [letter] => Ok(letter),
+        several => {
+            let names: Vec<String> = several.iter().map(|letter| letter.id().to_string()).collect();
+            Err(Failure::input(format!("--value: several records stood there; name one of {}", names.join(", "))))
+        }
+    }
+}
+
 fn as_json(letter: &DeadLetter) -> Value {
     let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
     let headers: Vec<Value> =
         letter.headers.iter().map(|header| json!({ "name": header.name, "value": bytes(&header.value) })).collect();
     json!({
-        "source": letter.source.to_string(),
+        "source": letter.id().to_string(),
         "status": letter.status.name(),
         "reason": letter.reason,
         "detail": letter.detail,
@@ -90,8 +118,11 @@ fn as_json(letter: &DeadLetter) -> Value {
     })
 }
 
-fn show(letter: &DeadLetter) {
-    say!("source       {}", letter.source);
+fn show(letter: &DeadLetter, is_first: bool) {
+    if !is_first {
+        say!("");
+    }
+    say!("source       {}", letter.id());
     say!("status       {}", letter.status.name());
     say!("reason       {}: {}", letter.reason, letter.detail);
     say!("received at  {}", letter.received_at);

@@ -1,5 +1,9 @@
 //! A dead letter: a record that can't become what its topic is for, kept with its bytes so that nothing is lost.
 
+mod letter_id;
+
+pub use letter_id::{Content, InvalidLetterId, LetterId, RecordDigest};
+
 use super::{Source, Timestamp};
 
 /// The reason for which a well-formed payment becomes a dead letter: its id already names another payment. All other
@@ -21,8 +25,10 @@ pub struct Header {
 /// A record set aside, byte for byte as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Where it stood; names it.
+    /// Where it stood.
     pub source: Source,
+    /// Which record stood there; nothing if an older version set it aside.
+    pub digest: Option<RecordDigest>,
     /// The record's key.
     pub key: Option<Vec<u8>>,
     /// The record's value.
@@ -37,6 +43,14 @@ pub struct DeadLetter {
     pub received_at: Timestamp,
     /// Whether it has been published again.
     pub status: DeadLetterStatus,
+}
+
+impl DeadLetter {
+    /// What names it.
+    #[must_use]
+    pub fn id(&self) -> LetterId {
+        LetterId { source: self.source.clone(), digest: self.digest }
+    }
 }
 
 /// What became of a dead letter.

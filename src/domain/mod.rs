@@ -26,7 +26,7 @@ pub mod timestamp;
 pub use account::{Account, AccountStatus, OverdraftLimit};
 pub use account_command::{AccountCommand, CommandRequest, Refusal};
 pub use batch::{AccountIx, Batch, RequestIx};
-pub use dead_letter::{DeadLetter, Header};
+pub use dead_letter::{DeadLetter, Header, LetterId};
 pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
 pub use lane::{CreditLanes, Holding, Lane, LaneId};

@@ -8,7 +8,7 @@
 //! | read together | `TransactGetItems` |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
-//! | park | a conditional `PutItem` a part, the first part last |
+//! | park | a conditional `PutItem` a part, the first part last; over a letter that was redriven too |
 //!
 //! Invariants: no retries here or in the SDK, because the caller holds the deadline and the backoff; every write is
 //! conditional. The SDK gives each transaction a client request token of its own; it holds for ten minutes only, so the
@@ -25,6 +25,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -34,6 +36,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::items::{self, Item};
 use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Together, Usage};
+use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, LaneId};
 
@@ -124,8 +127,12 @@ impl Ledger for DynamoDb {
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         // The first part last: it says that the letter is whole.
         for part in items::dead_letter::encode(letter).into_iter().rev() {
-            self.put_new(&self.tables.dead_letters, part, items::dead_letter::IS_NEW, Some(items::dead_letter::KEY))
-                .await?;
+            let put = self.client.put_item().condition_expression(items::dead_letter::IS_NEW_OR_REDRIVEN);
+            let put = put
+                .expression_attribute_names("#source", items::dead_letter::KEY)
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":redriven", items::s(DeadLetterStatus::Redriven.name()));
+            self.put_if(&self.tables.dead_letters, part, put).await?;
         }
         Ok(())
     }
@@ -213,20 +220,11 @@ impl DynamoDb {
         transaction.entries.iter().map(put).chain(transaction.updates.iter().map(update)).collect()
     }
 
-    /// Writes an item if its condition holds. Returns the item that is there already, if there is one. `key` is the
-    /// attribute that the condition calls `#key`, where its name is a reserved word.
-    async fn put_new(
-        &self,
-        table: &str,
-        item: Item,
-        condition: &str,
-        key: Option<&str>,
-    ) -> Result<Option<Item>, StoreError> {
+    /// Writes an item if the condition of this put holds. Returns the item that is there already, if it doesn't.
+    async fn put_if(&self, table: &str, item: Item, put: PutItemFluentBuilder) -> Result<Option<Item>, StoreError> {
         count(&self.usage.puts);
-        let names = key.map(|key| HashMap::from([(format!("#{key}"), key.to_owned())]));
-        let call = self.client.put_item().table_name(table).set_item(Some(item)).condition_expression(condition);
+        let call = put.table_name(table).set_item(Some(item));
         let call = call
-            .set_expression_attribute_names(names)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match call.send().await {
@@ -235,7 +233,7 @@ impl DynamoDb {
                 Ok(None)
             }
             Err(error) => match error.as_service_error() {
-                Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed)) => {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Some(failed.item.clone().unwrap_or_default()))
                 }
                 _ => Err(fault("PutItem", table, &error)),

@@ -20,9 +20,10 @@ use super::{
     AccountRead, Cancelled, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Together, Usage, items,
 };
 use crate::domain::account_command::RecordedCommand;
+use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
 use crate::domain::{
-    Account, AccountId, Balance, CommandId, DeadLetter, Lane, LaneId, Outcome, PaymentId, Recorded, Request, Source,
+    Account, AccountId, Balance, CommandId, DeadLetter, Lane, LaneId, LetterId, Outcome, PaymentId, Recorded, Request,
     Timestamp, Verdict,
 };
 
@@ -59,7 +60,7 @@ struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
     lanes: BTreeMap<LaneId, Lane>,
     payments: BTreeMap<PaymentId, Recorded>,
-    letters: BTreeMap<Source, DeadLetter>,
+    letters: BTreeMap<LetterId, DeadLetter>,
     commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
     random: fastrand::Rng,
@@ -346,11 +347,12 @@ impl Ledger for MemoryStore {
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let mut state = self.call().await?;
         state.usage.puts = state.usage.puts.saturating_add(1);
-        if !state.letters.contains_key(&letter.source) {
+        let id = letter.id();
+        if state.letters.get(&id).is_none_or(|there| there.status == DeadLetterStatus::Redriven) {
             let kilobytes =
                 items::dead_letter::encode(letter).iter().map(|part| kilobytes(items::size(part))).sum::<u64>();
             state.usage.write_milliunits = state.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(1_000));
-            state.letters.insert(letter.source.clone(), letter.clone());
+            state.letters.insert(id, letter.clone());
         }
         self.lost_answer(&mut state, ())
     }

@@ -28,7 +28,8 @@ use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
 use crate::domain::statement;
 use crate::domain::{
-    Account, AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, PaymentId, Recorded, Source,
+    Account, AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, LetterId, PaymentId, Recorded,
+    Source,
 };
 
 /// The names of the tables.
@@ -38,7 +39,7 @@ pub struct Tables {
     pub accounts: String,
     /// Payments, by `payment_id`.
     pub payments: String,
-    /// Dead letters, by `source` and `part`.
+    /// Dead letters, by `source` (the letter's name) and `part`.
     pub dead_letters: String,
     /// Account commands, by `command_id`.
     pub account_commands: String,
@@ -214,7 +215,9 @@ pub trait Ledger: Sync {
     /// still happen, even later: only the payment's own item tells.
     fn commit(&self, transaction: &Transaction<'_>) -> impl Future<Output = Result<Commit, StoreError>> + Send;
 
-    /// Sets a record aside. Parking one source again changes nothing, not even its status.
+    /// Sets a record aside, under the name that [`DeadLetter::id`] gives. The same record again is the same letter:
+    /// while it is parked, nothing changes. If it was redriven, it is parked again, with the reason and the time of now.
+    /// Another record is another letter, wherever it stood.
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be parked.
@@ -238,8 +241,11 @@ pub trait Inspect: Sync {
     /// Every payment.
     fn payments(&self) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
     /// One dead letter, its parts joined.
-    fn dead_letter(&self, source: &Source) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
-    /// Every dead letter, its parts joined, in the order of [`Source`].
+    fn dead_letter(&self, id: &LetterId) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
+    /// Every dead letter whose record stood at this place, its parts joined, in the order of [`LetterId`]. Passes the
+    /// whole table, and costs as much as [`dead_letters`](Self::dead_letters).
+    fn dead_letters_at(&self, place: &Source) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
+    /// Every dead letter, its parts joined, in the order of [`LetterId`].
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 }
 
@@ -263,7 +269,7 @@ pub trait Redrive: Sync {
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be marked.
-    fn mark_redriven(&self, source: &Source) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn mark_redriven(&self, id: &LetterId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// Opening accounts, and giving them credit lanes.

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::domain::{Account, Lane, Recorded, Source};
+use crate::domain::{Account, Lane, LetterId, Recorded};
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +50,7 @@ pub enum Surveyed {
     /// A part of a dead letter.
     LetterPart {
         /// Of which letter.
-        source: Source,
+        letter: LetterId,
         /// Its number.
         part: usize,
         /// How many there are; the first part says.

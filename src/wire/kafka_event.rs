@@ -36,7 +36,7 @@ use serde_json::value::RawValue;
 use super::base64_text::Decoder;
 use super::members::members;
 use super::raw::Json;
-use crate::domain::dead_letter::DeadLetterStatus;
+use crate::domain::dead_letter::{Content, DeadLetterStatus, RecordDigest};
 use crate::domain::{DeadLetter, Header, Source, Timestamp};
 
 /// The name under which a header that can't be read is kept; its value is the header's JSON.
@@ -96,6 +96,15 @@ impl Payload {
             Self::NotBase64(bytes) => Some(bytes),
         }
     }
+
+    /// As a record's digest sees it.
+    fn content(&self) -> Content<'_> {
+        match self {
+            Self::Absent => Content::Absent,
+            Self::Bytes(bytes) => Content::Bytes(bytes),
+            Self::NotBase64(bytes) => Content::NotBase64(bytes),
+        }
+    }
 }
 
 impl Record {
@@ -112,11 +121,13 @@ impl Record {
     /// The record as a dead letter, as it came: `reason` is a stable name, `detail` is for a person.
     #[must_use]
     pub fn dead_letter(&self, reason: &str, detail: String, received_at: Timestamp) -> DeadLetter {
+        let headers = self.headers();
         DeadLetter {
             source: self.source.clone(),
+            digest: Some(RecordDigest::of(self.timestamp, self.key.content(), self.value.content(), &headers)),
             key: self.key.bytes().map(Into::into),
             value: self.value.bytes().map(Into::into),
-            headers: self.headers(),
+            headers,
             reason: reason.into(),
             detail,
             received_at,

@@ -69,6 +69,18 @@ async fn refusals_are_acknowledged_and_bad_records_set_aside() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_at_a_place_used_before_is_set_aside_beside_the_one_before() {
+    let store = MemoryStore::new();
+    for value in ["first-bad", "second-bad", "first-bad"] {
+        assert_eq!(handle(&store, event(&[(0, 0, value)]), true).await, Ok(BatchResponse::default()));
+    }
+    let letters = store.dead_letters().await.unwrap();
+    let mut kept: Vec<&[u8]> = letters.iter().map(|letter| letter.value.as_deref().unwrap()).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, [&b"first-bad"[..], b"second-bad"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_unfinished_is_reported_from_its_first_offset_to_the_partitions_last() {
     let store = MemoryStore::new();
     store.plant_corrupt_account(&id("broken"));

@@ -347,7 +347,7 @@ async fn a_letter_that_could_not_be_marked_is_not_said_to_be_marked_before() {
         ("ThrottlingException", Err(StoreError::Throttled("UpdateItem on dead-letters: ThrottlingException".into()))),
     ] {
         let (store, _) = answering(move |_, _, _| error(name)).await;
-        assert_eq!(store.mark_redriven(&request("p").source).await, expected);
+        assert_eq!(store.mark_redriven(&"t/0/0/0123456789abcdef".parse().unwrap()).await, expected);
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use giro::audit::{Audited, Pace, audit};
-use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, DeadLetter, Lane, LaneId,
-    OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
+    LetterId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
 };
 use giro::settle::{Backoff, End, settle};
 use giro::store::items::{self, Item};
@@ -137,11 +137,11 @@ impl Hand {
         }
     }
 
-    async fn lose_part(&self, source: &Source, part: usize) {
+    async fn lose_part(&self, letter: &LetterId, part: usize) {
         match self {
-            Self::Memory(store) => store.lose_letter_part(source, part),
+            Self::Memory(store) => store.lose_letter_part(letter, part),
             Self::Dynamo(client, tables) => {
-                Self::delete(client, &tables.dead_letters, items::dead_letter::key(source, part)).await;
+                Self::delete(client, &tables.dead_letters, items::dead_letter::key(letter, part)).await;
             }
         }
     }
@@ -202,6 +202,7 @@ on_both! {
     // The audit waits ten real seconds for a part that may be on its way: too long for each mutant.
     #[cfg(feature = "local")]
     a_dead_letter_without_a_part
+    dead_letters_of_older_versions_are_judged_alike
     a_lane_forgotten
     a_lane_that_no_account_counts
 }
@@ -229,19 +230,26 @@ async fn clean(store: &impl Store, hand: &Hand) {
     let updates = vec![update("alice", None, -5), update("shop", None, 3), update("shop", Some(1), 2)];
     commit(store, entries, updates).await;
     for (offset, length) in [(7, 3), (8, 700_000)] {
-        let letter = DeadLetter {
-            source: source(offset),
-            key: None,
-            value: Some(vec![7; length]),
-            headers: vec![],
-            reason: "not_json".into(),
-            detail: "value: expected JSON".into(),
-            received_at: Timestamp::EPOCH,
-            status: DeadLetterStatus::Parked,
-        };
-        store.park(&letter).await.unwrap();
+        store.park(&letter(offset, length)).await.unwrap();
     }
     let _ = hand;
+}
+
+/// The digest of every letter here: their places are different.
+const DIGEST: &str = "0123456789abcdef";
+
+fn letter(offset: i64, length: usize) -> DeadLetter {
+    DeadLetter {
+        source: source(offset),
+        digest: RecordDigest::parse(DIGEST),
+        key: None,
+        value: Some(vec![7; length]),
+        headers: vec![],
+        reason: "not_json".into(),
+        detail: "value: expected JSON".into(),
+        received_at: Timestamp::EPOCH,
+        status: DeadLetterStatus::Parked,
+    }
 }
 
 async fn commit(store: &impl Store, entries: Vec<Entry<'_>>, updates: Vec<AccountUpdate>) {
@@ -316,12 +324,24 @@ async fn a_payment_that_cannot_be_read(store: &impl Store, hand: &Hand) {
 }
 
 async fn a_dead_letter_without_a_part(store: &impl Store, hand: &Hand) {
-    hand.lose_part(&source(8), 1).await;
-    check(store, "dead_letter dead letter payment-requests/0/8").await;
-    hand.lose_part(&source(8), 0).await;
+    let long = LetterId { source: source(8), digest: RecordDigest::parse(DIGEST) };
+    hand.lose_part(&long, 1).await;
+    check(store, &format!("dead_letter dead letter payment-requests/0/8/{DIGEST}")).await;
+    hand.lose_part(&long, 0).await;
     let audited = audit_within(store, 60).await;
     let text = audited.report.findings[0].to_string();
-    assert_eq!(text, "dead letter payment-requests/0/8 lacks its first part");
+    assert_eq!(text, format!("dead letter payment-requests/0/8/{DIGEST} lacks its first part"));
+}
+
+/// Letters that an older version named by their place alone, beside one of now at the same place.
+async fn dead_letters_of_older_versions_are_judged_alike(store: &impl Store, hand: &Hand) {
+    let old = |offset| DeadLetter { source: source(offset), digest: None, ..letter(offset, 700_000) };
+    store.park(&old(8)).await.unwrap();
+    store.park(&old(9)).await.unwrap();
+    let audited = audit_within(store, 60).await;
+    assert_eq!((found(&audited).as_str(), audited.letters), ("", 4));
+    hand.lose_part(&old(9).id(), 2).await;
+    check(store, "dead_letter dead letter payment-requests/0/9").await;
 }
 
 async fn a_lane_forgotten(store: &impl Store, hand: &Hand) {

@@ -1,16 +1,18 @@
 //! The handler, from an event to its response, on the memory store: what is acknowledged, reported, set aside.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Source, Timestamp,
 };
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
-use giro::store::Inspect;
 use giro::store::memory::{Faults, MemoryStore};
+use giro::store::{Inspect, Redrive};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use lambda_runtime::{Context, LambdaEvent};
@@ -89,6 +91,30 @@ async fn a_batch_of_only_bad_records_is_acknowledged_once_they_are_parked() {
     let bad: Vec<(i32, i64, &[u8])> = (0..40).map(|offset| (0, offset, &b"no"[..])).collect();
     assert_eq!(handle(&store, event(&bad), true).await, Ok(BatchResponse::default()));
     assert_eq!((store.dead_letters().await.unwrap().len(), store.payments().await.unwrap().len()), (40, 0));
+}
+
+/// Offsets begin again when a topic is made anew, and on another cluster.
+#[tokio::test(start_paused = true)]
+async fn a_record_at_a_place_used_before_is_set_aside_beside_the_one_before() {
+    let store = store(Faults::default());
+    let bad: [&[u8]; 2] = [br#"{"payment_id":"first-bad"}"#, br#"{"payment_id":"second-bad"}"#];
+    let kept = async || -> BTreeMap<Vec<u8>, DeadLetterStatus> {
+        let letters = store.dead_letters().await.unwrap();
+        assert_eq!(letters.len(), 2, "{letters:?}");
+        letters.into_iter().map(|letter| (letter.value.unwrap(), letter.status)).collect()
+    };
+    for value in [bad[0], bad[1], bad[0], bad[1]] {
+        assert_eq!(handle(&store, event(&[(0, 0, value)]), true).await, Ok(BatchResponse::default()));
+    }
+    let [first, second] = bad.map(<[u8]>::to_vec);
+    let parked = |value: &Vec<u8>| (value.clone(), DeadLetterStatus::Parked);
+    assert_eq!(kept().await, [parked(&first), parked(&second)].into());
+    // Redriven, and its very record comes again: it waits for a person again.
+    for letter in store.dead_letters().await.unwrap() {
+        assert_eq!(store.mark_redriven(&letter.id()).await, Ok(true));
+    }
+    assert_eq!(handle(&store, event(&[(0, 0, bad[0])]), true).await, Ok(BatchResponse::default()));
+    assert_eq!(kept().await, [parked(&first), (second, DeadLetterStatus::Redriven)].into());
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,12 +6,12 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{AccountId, DeadLetter, Header, OverdraftLimit, Source};
+use giro::domain::{AccountId, DeadLetter, Header, OverdraftLimit, Source, Timestamp};
 use giro::local::kafka::{self, REQUESTS_TOPIC};
-use giro::local::stack::{Endpoints, Run, Stack, StackOptions};
+use giro::local::stack::{DynamoDbEngine, Endpoints, Run, Stack, StackOptions};
 use giro::publish::Publish;
-use giro::store::Inspect;
 use giro::store::dynamodb::DynamoDb;
+use giro::store::{Inspect, Ledger};
 
 use super::stack::{ledger, open};
 
@@ -50,6 +50,107 @@ async fn letters(ledger: &DynamoDb, count: usize) -> Vec<DeadLetter> {
     let letters = tokio::time::timeout(Duration::from_secs(60), all).await.expect("the letters are set aside");
     assert_eq!(letters.len(), count);
     letters
+}
+
+async fn publish(at: &Endpoints, value: &[u8]) {
+    let producer = kafka::producer(&at.kafka_bootstrap_servers).unwrap();
+    producer.send(REQUESTS_TOPIC, None, Some(value), &[]).await.unwrap().placed().await.unwrap();
+}
+
+/// The values of the letters of this status, in order.
+fn values(letters: &[DeadLetter], status: DeadLetterStatus) -> Vec<String> {
+    let of = letters.iter().filter(|letter| letter.status == status);
+    let mut values: Vec<String> = of.map(|letter| String::from_utf8(letter.value.clone().unwrap()).unwrap()).collect();
+    values.sort();
+    values
+}
+
+/// A stack on the tables of this folder, as `giro up --data d --partitions 1` starts it. The tables stay when it starts
+/// again, and the offsets of its topics begin again.
+async fn up(folder: &Path) -> (Endpoints, DynamoDb, Stack) {
+    let run = Run::Only(vec!["payment-processor".into()]);
+    let dynamodb = DynamoDbEngine::Embedded { data: Some(folder.join("d")) };
+    let options = StackOptions { dynamodb, run, partitions: Some(1), ..StackOptions::default() };
+    let stack = Stack::start(options).await.unwrap();
+    (stack.endpoints().clone(), ledger(&stack).await, stack)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_of_several_runs_at_one_place_all_stand_and_come_back() {
+    use DeadLetterStatus::{Parked, Redriven};
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("none");
+    let [bad, worse] = ["first", "second"].map(|name| format!(r#"{{"payment_id":"{name}-bad"}}"#));
+    let place = "payment-requests/0/0";
+
+    let (at, tables, stack) = up(folder.path()).await;
+    publish(&at, bad.as_bytes()).await;
+    let first = letters(&tables, 1).await.remove(0).id().to_string();
+    stack.stop().await.unwrap();
+
+    let (at, tables, stack) = up(folder.path()).await;
+    publish(&at, worse.as_bytes()).await;
+    let both = letters(&tables, 2).await;
+    assert_eq!(values(&both, Parked), [bad.clone(), worse.clone()]);
+    assert!(both.iter().all(|letter| letter.source.to_string() == place), "{both:?}");
+    let second = both.iter().map(|letter| letter.id().to_string()).find(|name| *name != first).unwrap();
+    for name in [&first, &second] {
+        let shown = check(&["dead-letters", "show", name, "--json"], &none, &at, 0, name).await;
+        assert_eq!(String::from_utf8(shown).unwrap().lines().count(), 1);
+        check(&["dead-letters", "show", place], &none, &at, 0, &format!("source       {name}\n")).await;
+        check(&["dead-letters", "list"], &none, &at, 0, name).await;
+    }
+    let shown = check(&["dead-letters", "show", place, "--json"], &none, &at, 0, "").await;
+    assert_eq!(String::from_utf8(shown).unwrap().lines().count(), 2);
+    check(&["dead-letters", "show", place, "--value"], &none, &at, 2, "name one of").await;
+
+    // The second as it came: it fails again, and so does the first, with all that is parked of its place.
+    check(&["dead-letters", "redrive", &second], &none, &at, 0, &format!("redriven {second} to")).await;
+    assert_eq!(values(&letters(&tables, 3).await, Parked), [bad.clone(), worse.clone()]);
+    check(&["dead-letters", "redrive", &second], &none, &at, 1, "was redriven before").await;
+    check(&["dead-letters", "redrive", place], &none, &at, 0, &format!("redriven {first} to")).await;
+    let all = letters(&tables, 4).await;
+    assert_eq!((values(&all, Parked), values(&all, Redriven)), (vec![bad.clone(), worse.clone()], vec![bad, worse]));
+    stack.stop().await.unwrap();
+}
+
+/// After a restart all that is parked is published again to offsets that were used before, and what fails is parked again. A
+/// letter of an older version is among them, and one of a sample: its topic isn't there, and it holds up none of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_redriven_after_a_restart_and_fails_is_parked_again() {
+    use DeadLetterStatus::{Parked, Redriven};
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("none");
+    let source = |topic: &str| Source { topic: topic.into(), partition: 0, offset: 0 };
+    let letter = |topic: &str, value: &str| DeadLetter {
+        source: source(topic),
+        digest: None,
+        key: None,
+        value: Some(value.into()),
+        headers: vec![],
+        reason: "not_json".into(),
+        detail: String::new(),
+        received_at: Timestamp::EPOCH,
+        status: Parked,
+    };
+    let (at, tables, stack) = up(folder.path()).await;
+    tables.park(&letter(REQUESTS_TOPIC, "old")).await.unwrap();
+    tables.park(&letter("account-commands-sample", "stuck")).await.unwrap();
+    publish(&at, b"new").await;
+    letters(&tables, 3).await;
+    stack.stop().await.unwrap();
+
+    for (run, all) in [(1, 5), (2, 7)] {
+        let (at, tables, stack) = up(folder.path()).await;
+        let redrive = ["dead-letters", "redrive", "--all"];
+        let told = check(&redrive, &none, &at, 2, "has no topic account-commands-sample").await;
+        assert_eq!(String::from_utf8(told).unwrap().matches("redriven ").count(), 2);
+        let all = letters(&tables, all).await;
+        assert_eq!(values(&all, Parked), ["new", "old", "stuck"]);
+        assert_eq!(values(&all, Redriven).len(), 2 * run);
+        check(&["audit"], &none, &at, 0, "").await;
+        stack.stop().await.unwrap();
+    }
 }
 
 async fn balance(ledger: &DynamoDb, id: &str) -> i128 {
@@ -91,7 +192,8 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     }
     let parked = letters(&ledger, 2).await;
     let source = |offset| Source { topic: REQUESTS_TOPIC.into(), partition: 0, offset };
-    let (first, second) = (source(0).to_string(), source(1).to_string());
+    let (first, second) = (parked[0].id().to_string(), parked[1].id().to_string());
+    assert_eq!((&parked[0].source, &parked[1].source), (&source(0), &source(1)));
     assert_eq!((parked[0].value.as_deref(), parked[0].headers.as_slice()), (Some(&large[..]), &headers[..]));
     let shown = check(&["dead-letters", "show", &first, "--value"], &leaves, &at, 0, "").await;
     assert!(shown == large, "every byte is shown");
@@ -101,15 +203,16 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     // As it came: it comes back to its topic, and is set aside again under its new place, with where it came from.
     check(&["dead-letters", "redrive", &first], &leaves, &at, 0, &format!("redriven {first} to {}", source(2))).await;
     let again = letters(&ledger, 3).await;
-    let from = header("giro-redriven-from", Some(first.as_bytes()));
+    let from = |name: &str| header("giro-redriven-from", Some(name.as_bytes()));
     assert_eq!(again[2].source, source(2));
     assert!(again[2].key == parked[0].key && again[2].value == parked[0].value, "every byte came back");
-    assert_eq!(again[2].headers, [&headers[..], std::slice::from_ref(&from)].concat());
+    assert_eq!(again[2].headers, [&headers[..], &[from(&first)]].concat());
     assert_eq!((again[0].status, again[2].status), (DeadLetterStatus::Redriven, DeadLetterStatus::Parked));
     check(&["dead-letters", "redrive", &first], &leaves, &at, 1, "was redriven before").await;
-    // Once more: its first place is still the one that it names.
+    // Once more, by its place: now it names the letter that it comes from, so it is never that letter's own record.
     check(&["dead-letters", "redrive", &source(2).to_string()], &leaves, &at, 0, "redriven").await;
-    assert_eq!(letters(&ledger, 4).await[3].headers, [&headers[..], &[from]].concat());
+    let name = again[2].id().to_string();
+    assert_eq!(letters(&ledger, 4).await[3].headers, [&headers[..], &[from(&name)]].concat());
 
     // Mended: it settles, and redriving it once more settles nothing.
     check(&["dead-letters", "redrive", &second, "--edit"], &leaves, &at, 2, "the value is as it was").await;
@@ -137,7 +240,7 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     check(&["dead-letters", "redrive", &source(6).to_string()], &leaves, &at, 0, "redriven").await;
     let again = letters(&ledger, 6).await.remove(5);
     assert_eq!((again.reason.as_str(), again.value.as_deref()), ("payment_id_reused", Some(&reuses[..])));
-    check(&["dead-letters", "redrive", &again.source.to_string(), "--edit"], &renames, &at, 0, "redriven").await;
+    check(&["dead-letters", "redrive", &again.id().to_string(), "--edit"], &renames, &at, 0, "redriven").await;
     let settled = async {
         while ledger.payments().await.unwrap().len() < 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
-use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, DeadLetter, Decline, Header, Holding, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refusal, Request,
-    Source, Timestamp, Verdict,
+    Currency, DeadLetter, Decline, Header, Holding, Lane, LaneId, LetterId, OverdraftLimit, Payment, PaymentId,
+    Refusal, Request, Source, Timestamp, Verdict,
 };
 use giro::store::dynamodb::DynamoDb;
 use giro::store::memory::{Faults, MemoryStore};
@@ -60,6 +60,10 @@ contract! {
     dead_letters_keep_every_byte
     parking_again_changes_nothing
     a_letter_is_marked_as_redriven_once
+    a_redriven_letter_whose_record_comes_again_is_parked_again
+    another_record_at_a_place_used_before_is_another_letter
+    letters_of_older_versions_are_read_listed_and_marked
+    a_letter_that_two_set_aside_at_once_is_one
     lists_come_in_order
     the_longest_values_are_kept
     a_command_happens_whole_and_reads_back
@@ -491,9 +495,14 @@ async fn lanes_are_swept_with_a_payment(store: &impl Store) {
     assert!(held.lanes.iter().all(|lane| lane.balance == Balance::ZERO && lane.version == 3), "{held:?}");
 }
 
+fn digest(number: u64) -> Option<RecordDigest> {
+    Some(RecordDigest::parse(&format!("{number:016x}")).unwrap())
+}
+
 fn letter(offset: i64) -> DeadLetter {
     DeadLetter {
         source: source(offset),
+        digest: digest(0x0123_4567_89ab_cdef),
         key: None,
         value: None,
         headers: vec![],
@@ -528,30 +537,105 @@ async fn dead_letters_keep_every_byte(store: &impl Store) {
     ];
     for letter in &letters {
         store.park(letter).await.unwrap();
-        let kept = store.dead_letter(&letter.source).await.unwrap().unwrap();
-        assert!(kept == *letter, "{}", letter.source);
+        let kept = store.dead_letter(&letter.id()).await.unwrap().unwrap();
+        assert!(kept == *letter, "{}", letter.id());
     }
     assert!(store.dead_letters().await.unwrap() == letters);
-    assert_eq!(store.dead_letter(&source(99)).await, Ok(None));
+    assert_eq!(store.dead_letter(&letter(99).id()).await, Ok(None));
+    assert_eq!(store.dead_letters_at(&source(99)).await, Ok(vec![]));
 }
 
 async fn parking_again_changes_nothing(store: &impl Store) {
-    let first = DeadLetter { value: Some(b"as it came".to_vec()), status: DeadLetterStatus::Redriven, ..letter(7) };
+    let first = DeadLetter { value: Some(b"as it came".to_vec()), ..letter(7) };
     store.park(&first).await.unwrap();
-    store
-        .park(&DeadLetter { value: Some(b"as it came".to_vec()), received_at: Timestamp::EPOCH, ..letter(7) })
-        .await
-        .unwrap();
-    assert_eq!(store.dead_letter(&source(7)).await, Ok(Some(first)));
+    let again = DeadLetter { received_at: Timestamp::EPOCH, reason: "tombstone".into(), ..first.clone() };
+    store.park(&again).await.unwrap();
+    assert_eq!(store.dead_letter(&first.id()).await, Ok(Some(first)));
 }
 
 async fn a_letter_is_marked_as_redriven_once(store: &impl Store) {
     store.park(&letter(7)).await.unwrap();
-    assert_eq!(store.mark_redriven(&source(8)).await, Ok(false), "no such letter");
-    assert_eq!(store.mark_redriven(&source(7)).await, Ok(true));
-    assert_eq!(store.mark_redriven(&source(7)).await, Ok(false), "it was marked before");
+    assert_eq!(store.mark_redriven(&letter(8).id()).await, Ok(false), "no such letter");
+    let another = LetterId { digest: digest(1), ..letter(7).id() };
+    assert_eq!(store.mark_redriven(&another).await, Ok(false), "another record of that place");
+    assert_eq!(store.mark_redriven(&letter(7).id()).await, Ok(true));
+    assert_eq!(store.mark_redriven(&letter(7).id()).await, Ok(false), "it was marked before");
     let marked = DeadLetter { status: DeadLetterStatus::Redriven, ..letter(7) };
-    assert_eq!(store.dead_letter(&source(7)).await, Ok(Some(marked)), "and nothing else of it changed");
+    assert_eq!(store.dead_letter(&letter(7).id()).await, Ok(Some(marked)), "and nothing else of it changed");
+}
+
+async fn a_redriven_letter_whose_record_comes_again_is_parked_again(store: &impl Store) {
+    for value in [None, Some(vec![7; 700_000])] {
+        let first = DeadLetter { value, ..letter(7) };
+        let first = DeadLetter { digest: digest(u64::from(first.value.is_some())), ..first };
+        let id = first.id();
+        store.park(&first).await.unwrap();
+        for round in 1..3 {
+            assert_eq!(store.mark_redriven(&id).await, Ok(true));
+            let received_at = Timestamp::try_from_millis(1_700_000_000_000 + round).unwrap();
+            let again = DeadLetter { received_at, reason: format!("reason_{round}"), ..first.clone() };
+            store.park(&again).await.unwrap();
+            // Parking again what is parked changes nothing, here too.
+            store.park(&first).await.unwrap();
+            assert!(store.dead_letter(&id).await == Ok(Some(again)), "{id}, round {round}");
+        }
+    }
+    assert_eq!(store.dead_letters().await.unwrap().len(), 2);
+}
+
+/// Offsets begin again when a topic is made anew. A record of several parts stood where a small one had, and a small one
+/// where it had.
+async fn another_record_at_a_place_used_before_is_another_letter(store: &impl Store) {
+    let value = |number: u64, length| DeadLetter { digest: digest(number), value: Some(vec![7; length]), ..letter(7) };
+    let letters = [value(1, 3), value(2, 700_000), value(3, 4), value(4, 400_000)];
+    for letter in &letters {
+        store.park(letter).await.unwrap();
+    }
+    for offset in [70, 71, 77] {
+        store.park(&letter(offset)).await.unwrap();
+    }
+    for letter in &letters {
+        assert!(store.dead_letter(&letter.id()).await == Ok(Some(letter.clone())), "{}", letter.id());
+    }
+    assert!(store.dead_letters_at(&source(7)).await.unwrap() == letters);
+    assert_eq!(store.dead_letters().await.unwrap().len(), 7);
+    assert_eq!(store.mark_redriven(&letters[1].id()).await, Ok(true));
+    let marked: Vec<bool> = store
+        .dead_letters_at(&source(7))
+        .await
+        .unwrap()
+        .iter()
+        .map(|letter| letter.status == DeadLetterStatus::Redriven)
+        .collect();
+    assert_eq!(marked, [false, true, false, false]);
+}
+
+async fn letters_of_older_versions_are_read_listed_and_marked(store: &impl Store) {
+    let old = DeadLetter { digest: None, value: Some(vec![7; 400_000]), ..letter(7) };
+    let new = DeadLetter { value: Some(b"of now".to_vec()), ..letter(7) };
+    store.park(&old).await.unwrap();
+    store.park(&new).await.unwrap();
+    assert_eq!(old.id().to_string(), "payment-requests/3/7");
+    assert!(store.dead_letter(&old.id()).await == Ok(Some(old.clone())));
+    assert!(store.dead_letters_at(&source(7)).await.unwrap() == [old.clone(), new.clone()]);
+    assert!(store.dead_letters().await.unwrap() == [old.clone(), new.clone()]);
+    assert_eq!(store.mark_redriven(&old.id()).await, Ok(true));
+    assert_eq!(store.dead_letter(&old.id()).await.unwrap().unwrap().status, DeadLetterStatus::Redriven);
+    assert_eq!(store.dead_letter(&new.id()).await, Ok(Some(new)));
+}
+
+async fn a_letter_that_two_set_aside_at_once_is_one(store: &impl Store) {
+    let one = DeadLetter { value: Some(vec![7; 700_000]), ..letter(7) };
+    let other = DeadLetter { received_at: Timestamp::EPOCH, ..one.clone() };
+    assert_eq!(tokio::join!(store.park(&one), store.park(&other)), (Ok(()), Ok(())));
+    let kept = store.dead_letters().await.unwrap();
+    assert!(kept == [one.clone()] || kept == [other.clone()]);
+    // While one marks it, its record comes again: it is parked again, or it still was.
+    let id = one.id();
+    let (marked, parked) = tokio::join!(store.mark_redriven(&id), store.park(&one));
+    assert_eq!((marked, parked), (Ok(true), Ok(())));
+    let (status, value) = store.dead_letter(&id).await.unwrap().map(|kept| (kept.status, kept.value)).unwrap();
+    assert!(value == one.value, "{status:?}");
 }
 
 async fn lists_come_in_order(store: &impl Store) {
@@ -861,7 +945,7 @@ async fn a_survey_meets_every_item_once(store: &impl Store) {
         Surveyed::Account(account) => account.id.to_string(),
         Surveyed::Lane(lane) => lane.id.to_string(),
         Surveyed::Payment(recorded) => recorded.outcome.payment.id.to_string(),
-        Surveyed::LetterPart { source, part, .. } => format!("{source} {part}"),
+        Surveyed::LetterPart { letter, part, .. } => format!("{letter} {part}"),
         Surveyed::Unreadable { key, expected } => panic!("{key}: {expected}"),
     };
     for (table, count) in [(Table::Accounts, 60), (Table::Payments, 20), (Table::DeadLetters, 4)] {
@@ -910,6 +994,23 @@ async fn lanes_that_no_account_counts_are_found_and_taken_up() {
         engine.client().put_item().table_name(&engine.tables().accounts).set_item(Some(item)).send().await.unwrap();
     };
     check_strays(&engine.ledger(), put).await;
+}
+
+/// Whoever sets a letter aside may stop between two parts: the next one finishes it, and until then it isn't there.
+#[tokio::test]
+async fn a_letter_whose_writer_stopped_between_parts_is_finished_by_the_next() {
+    let engine = Engine::start().await;
+    let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
+    let long = DeadLetter { value: Some(vec![7; 700_000]), ..letter(7) };
+    let parts = giro::store::items::dead_letter::encode(&long);
+    assert_eq!(parts.len(), 3);
+    for part in parts[1..].iter().rev() {
+        client.put_item().table_name(&tables.dead_letters).set_item(Some(part.clone())).send().await.unwrap();
+        assert_eq!(store.dead_letter(&long.id()).await, Ok(None));
+        assert_eq!(store.dead_letters().await, Ok(vec![]));
+    }
+    store.park(&long).await.unwrap();
+    assert!(store.dead_letters().await.unwrap() == [long]);
 }
 
 #[tokio::test]

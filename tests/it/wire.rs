@@ -1,8 +1,8 @@
 //! The wire: every odd shape of an event, every fault of a payment, and whatever else bytes may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use giro::domain::{Amount, Currency, Decline, Outcome, Payment, PaymentId, Source, Timestamp, Verdict};
+use giro::domain::{Amount, Currency, Decline, LetterId, Outcome, Payment, PaymentId, Source, Timestamp, Verdict};
 use giro::local::template::Templates;
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
@@ -123,6 +123,48 @@ fn odd_records_are_read_by_themselves() {
             r#"t/0/5 None Absent [Header { name: "a", value: Some([128, 255, 0, 127, 255]) }, Header { name: "b", value: Some([]) }]"#
         ]],
     );
+}
+
+/// What names the dead letter of a record with these members beside its place.
+fn letter_id(members: &str) -> LetterId {
+    let event = event(&format!(r#"{{"records":{{"t-0":[{{"offset":5{members}}}]}}}}"#));
+    event.partitions[0].records[0].dead_letter("not_json", String::new(), Timestamp::EPOCH).id()
+}
+
+#[test]
+fn a_record_is_the_same_letter_however_its_event_spells_it() {
+    let same: [&[&str]; 4] = [
+        &["", r#","timestamp":null"#, r#","timestamp":-1,"key":null,"value":null,"headers":null"#, r#","headers":[]"#],
+        &[r#","timestamp":17,"value":"aGk=""#, r#","timestamp":"17","value":"aGk","headers":[ ],"timestampType":"x""#],
+        &[r#","headers":[{"a":[-1,0]}]"#, r#","headers":[{"a":[255,0]}]"#],
+        &[r#","headers":[{"a":{}},{"b":[]}]"#, r#","headers":[{"a":null,"b":[]}]"#],
+    ];
+    for same in same {
+        let ids: BTreeSet<LetterId> = same.iter().map(|members| letter_id(members)).collect();
+        assert_eq!(ids.len(), 1, "{same:?}: {ids:?}");
+    }
+}
+
+#[test]
+fn records_that_differ_anywhere_are_different_letters() {
+    let all = [
+        "",
+        r#","timestamp":0"#,
+        r#","timestamp":17"#,
+        r#","key":"aGk=""#,
+        r#","value":"aGk=""#,
+        r#","value":"","x":0"#,
+        // Text that isn't base64, and base64 of the same text.
+        r#","value":"h!""#,
+        r#","value":"aCE=""#,
+        r#","headers":[{"a":null}]"#,
+        r#","headers":[{"a":[]}]"#,
+        r#","headers":[{"a":[]},{"a":[]}]"#,
+        r#","headers":"x""#,
+    ];
+    let ids: BTreeSet<LetterId> = all.iter().map(|members| letter_id(members)).collect();
+    assert_eq!(ids.len(), all.len(), "{ids:?}");
+    assert!(ids.iter().all(|id| id.source.to_string() == "t/0/5" && id.to_string().parse().as_ref() == Ok(id)));
 }
 
 /// Else the first real record at a sample's place would look like the sample to whoever looks for it.

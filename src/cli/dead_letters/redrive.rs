@@ -1,8 +1,11 @@
 //! `giro dead-letters redrive`: publishes records that were set aside again, as they came or mended by hand.
 //!
 //! A record goes to the topic that it came from, with its key, its headers and its value byte for byte, and one header
-//! more that names where it stood first. It is marked only once the broker has acknowledged it: stopped in between, it
-//! stays parked, and publishing it again is safe, because a payment is settled once whatever is delivered again.
+//! more that names the letter. It is marked only once the broker has acknowledged it: stopped in between, it stays parked,
+//! and publishing it again is safe, because a payment is settled once whatever is delivered again.
+//!
+//! Invariant: what is published is never the very record of its letter, because that record can't hold its own letter's
+//! name. So if it fails again, it becomes a letter of its own, even before the first one is marked.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -12,29 +15,30 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::engines::{EngineArgs, unreachable};
+use super::named;
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{DeadLetter, Header, Source};
+use crate::domain::{DeadLetter, Header, LetterId};
 use crate::publish::Publish;
 use crate::store::dynamodb::DynamoDb;
 use crate::store::{Inspect, Redrive};
 
-/// The header that names where a redriven record stood first: `topic/partition/offset`.
+/// The header that names the letter that a redriven record comes from: `topic/partition/offset/digest`.
 pub(super) const REDRIVEN_FROM: &str = "giro-redriven-from";
 
 /// Publish records that were set aside to their topic again
 ///
-/// As they came, byte for byte, or mended in your editor. A record that is still no payment is set aside again, under its
-/// new place. Redriving a payment twice settles it once.
+/// As they came, byte for byte, or mended in your editor. A record that is still no payment is set aside again, under a
+/// name of its own. Redriving a payment twice settles it once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  giro dead-letters redrive payment-requests/3/42 --edit\n  giro dead-letters redrive --all --reason invalid_field"
+    after_help = "Examples:\n  giro dead-letters redrive payment-requests/3/42/0123456789abcdef --edit\n  giro dead-letters redrive --all --reason invalid_field"
 )]
 pub(in crate::cli) struct RedriveArgs {
-    /// Where they stood: topic/partition/offset
-    #[arg(required_unless_present_any = ["all", "reason"])]
-    sources: Vec<Source>,
+    /// The letters as `list` names them; topic/partition/offset means all that are parked of that place
+    #[arg(required_unless_present_any = ["all", "reason"], value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
+    letters: Vec<LetterId>,
     /// Every one that is parked
-    #[arg(long, conflicts_with = "sources")]
+    #[arg(long, conflicts_with = "letters")]
     all: bool,
     /// Only those set aside for this reason, such as not_json
     #[arg(long)]
@@ -52,23 +56,22 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
     let (producer, topics) = engines.producer_and_topics().await?;
     let mut nowhere = None;
     for letter in &letters {
-        if !topics.contains(&*letter.source.topic) {
-            say!("{} stays as it is: Kafka has no topic {}", letter.source, letter.source.topic);
-            nowhere = Some(&letter.source.topic);
+        let (id, topic) = (letter.id(), &letter.source.topic);
+        if !topics.contains(&**topic) {
+            say!("{id} stays as it is: Kafka has no topic {topic}");
+            nowhere = Some(topic);
             continue;
         }
         let value = if args.edit { Some(edited(letter)?) } else { letter.value.clone() };
-        let headers = headers(letter);
-        let topic = &letter.source.topic;
-        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await;
+        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers(letter)).await;
         let placed = sending.map_err(|error| unreachable(error.into()))?.placed().await;
         let placed = placed.map_err(|error| unreachable(error.into()))?;
-        let marked = ledger.mark_redriven(&letter.source).await.map_err(|error| unreachable(error.into()))?;
+        let marked = ledger.mark_redriven(&id).await.map_err(|error| unreachable(error.into()))?;
         let twice = match marked || letter.status == DeadLetterStatus::Redriven {
             true => "",
             false => ", as somebody else did meanwhile; a payment is settled once",
         };
-        say!("redriven {} to {topic}/{}/{}{twice}", letter.source, placed.partition, placed.offset);
+        say!("redriven {id} to {topic}/{}/{}{twice}", placed.partition, placed.offset);
     }
     if letters.is_empty() {
         say!("nothing is parked");
@@ -82,10 +85,10 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
 /// The letters that the arguments name, whole.
 async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
     let mut letters = Vec::new();
-    if args.sources.is_empty() {
+    if args.letters.is_empty() {
         letters = ledger.dead_letters().await.map_err(|error| unreachable(error.into()))?;
         if let Some(reason) = &args.reason {
-            let reasons: BTreeSet<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
+            let reasons = reasons(&letters);
             if !reasons.contains(reason.as_str()) {
                 let reasons = Vec::from_iter(reasons).join(", ");
                 return Err(Failure::no(format!("--reason: no dead letter has {reason}; there are: {reasons}")));
@@ -94,26 +97,33 @@ async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>
         }
         letters.retain(|letter| args.again || letter.status == DeadLetterStatus::Parked);
     }
-    for source in &args.sources {
-        let letter = ledger.dead_letter(source).await.map_err(|error| unreachable(error.into()))?;
-        let letter = letter.ok_or_else(|| Failure::no(format!("no dead letter {source}")))?;
-        if letter.status == DeadLetterStatus::Redriven && !args.again {
-            return Err(Failure::no(format!("{source} was redriven before; --again redrives it once more")));
+    for name in &args.letters {
+        let mut found = named(name, ledger).await?;
+        if let Some(reason) = &args.reason {
+            let reasons = Vec::from_iter(reasons(&found)).join(", ");
+            found.retain(|letter| *reason == letter.reason);
+            if found.is_empty() {
+                return Err(Failure::no(format!("{name} was set aside for {reasons}, not for {reason}")));
+            }
         }
-        if let Some(reason) = args.reason.as_ref().filter(|reason| **reason != letter.reason) {
-            return Err(Failure::no(format!("{source} was set aside for {}, not for {reason}", letter.reason)));
+        found.retain(|letter| args.again || letter.status == DeadLetterStatus::Parked);
+        if found.is_empty() {
+            return Err(Failure::no(format!("{name} was redriven before; --again redrives it once more")));
         }
-        letters.push(letter);
+        letters.extend(found);
     }
     Ok(letters)
 }
 
-/// The record's own headers, and where it stood first.
+fn reasons(letters: &[DeadLetter]) -> BTreeSet<&str> {
+    letters.iter().map(|letter| letter.reason.as_str()).collect()
+}
+
+/// The record's own headers, and the name of its letter, in place of that of the letter that it came from before.
 fn headers(letter: &DeadLetter) -> Vec<Header> {
     let mut headers = letter.headers.clone();
-    if !headers.iter().any(|header| header.name == REDRIVEN_FROM) {
-        headers.push(Header { name: REDRIVEN_FROM.into(), value: Some(letter.source.to_string().into_bytes()) });
-    }
+    headers.retain(|header| header.name != REDRIVEN_FROM);
+    headers.push(Header { name: REDRIVEN_FROM.into(), value: Some(letter.id().to_string().into_bytes()) });
     headers
 }
 
@@ -128,7 +138,7 @@ fn edited(letter: &DeadLetter) -> Result<Vec<u8>, Failure> {
     // As a shell would, so that EDITOR may hold options.
     let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&file).status();
     if !status.context("starting the editor")?.success() {
-        return Err(Failure::input(format!("{}: the editor gave up, and nothing was published", letter.source)));
+        return Err(Failure::input(format!("{}: the editor gave up, and nothing was published", letter.id())));
     }
     let mut after = std::fs::read(&file).context("reading the edited value")?;
     // Editors end a file's last line, whether it was ended before or not.
@@ -140,5 +150,43 @@ fn edited(letter: &DeadLetter) -> Result<Vec<u8>, Failure> {
         () if after == before => "the value is as it was",
         () => return Ok(after),
     };
-    Err(Failure::input(format!("{}: {why}, and nothing was published", letter.source)))
+    Err(Failure::input(format!("{}: {why}, and nothing was published", letter.id())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+    use crate::domain::dead_letter::{Content, RecordDigest};
+
+    /// The letter of a record without a timestamp, at the first place of its topic: what comes back to a topic made anew
+    /// is told apart by its headers alone.
+    fn letter(headers: Vec<Header>) -> DeadLetter {
+        DeadLetter {
+            source: "t/0/0".parse().unwrap(),
+            digest: Some(RecordDigest::of(None, Content::Absent, Content::Bytes(b"v"), &headers)),
+            key: None,
+            value: Some(b"v".to_vec()),
+            headers,
+            reason: "not_json".into(),
+            detail: String::new(),
+            received_at: Timestamp::EPOCH,
+            status: DeadLetterStatus::Parked,
+        }
+    }
+
+    #[test]
+    fn what_is_published_again_is_never_the_record_of_its_letter() {
+        let own = vec![Header { name: "trace".into(), value: Some(vec![1]) }];
+        let mut letters = vec![letter(own.clone())];
+        for _ in 0..3 {
+            let before = letters.last().unwrap();
+            let headers = headers(before);
+            let from = Header { name: REDRIVEN_FROM.into(), value: Some(before.id().to_string().into_bytes()) };
+            assert_eq!(headers, [own.clone(), vec![from]].concat());
+            letters.push(letter(headers));
+        }
+        let names: BTreeSet<LetterId> = letters.iter().map(DeadLetter::id).collect();
+        assert_eq!(names.len(), letters.len());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountId, Currency, LaneId, PaymentId, Source};
+use crate::domain::{AccountId, Currency, LaneId, LetterId, PaymentId};
 
 /// Something that doesn't add up. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +87,8 @@ pub enum Finding {
     },
     /// A dead letter is not whole.
     Letter {
-        /// The record that was set aside.
-        source: Source,
+        /// Which.
+        letter: LetterId,
         /// How many of its parts are there.
         found: usize,
         /// How many there must be; only the first part says.
@@ -128,7 +128,7 @@ impl Finding {
                 format!("payment {payment}, account {account}")
             }
             Self::Unreadable { table, key, .. } => format!("table {table}, key {key:?}"),
-            Self::Letter { source, .. } => format!("dead letter {source}"),
+            Self::Letter { letter, .. } => format!("dead letter {letter}"),
         }
     }
 }
@@ -158,10 +158,10 @@ impl fmt::Display for Finding {
                 write!(f, "payment {payment} is settled, and its account {account} is of another currency")
             }
             Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key:?}: {expected}"),
-            Self::Letter { source, found, expected: Some(expected) } => {
-                write!(f, "dead letter {source} has {found} of its {expected} parts")
+            Self::Letter { letter, found, expected: Some(expected) } => {
+                write!(f, "dead letter {letter} has {found} of its {expected} parts")
             }
-            Self::Letter { source, expected: None, .. } => write!(f, "dead letter {source} lacks its first part"),
+            Self::Letter { letter, expected: None, .. } => write!(f, "dead letter {letter} lacks its first part"),
         }
     }
 }

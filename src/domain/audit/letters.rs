@@ -9,12 +9,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use crate::domain::Source;
+use crate::domain::LetterId;
 
 /// The dead letters of one read that are not whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Letters {
-    open: BTreeMap<Source, Parts>,
+    open: BTreeMap<LetterId, Parts>,
     /// Letters seen whole.
     pub whole: usize,
 }
@@ -28,12 +28,12 @@ struct Parts {
 
 impl Letters {
     /// Takes a part; the first one says how many there are.
-    pub fn part(&mut self, source: Source, part: usize, count: Option<usize>) {
-        let parts = self.open.entry(source.clone()).or_default();
+    pub fn part(&mut self, letter: LetterId, part: usize, count: Option<usize>) {
+        let parts = self.open.entry(letter.clone()).or_default();
         parts.seen.insert(part);
         parts.count = count.or(parts.count);
         if parts.count.is_some_and(|count| parts.seen.iter().copied().eq(0..count)) {
-            self.open.remove(&source);
+            self.open.remove(&letter);
             self.whole = self.whole.saturating_add(1);
         }
     }
@@ -46,9 +46,9 @@ impl Letters {
 
     /// The letters that are as little whole in a later read as in this one.
     pub fn still_open<'l>(&'l self, later: &'l Self) -> impl Iterator<Item = Finding> + 'l {
-        let same = self.open.iter().filter(|(source, parts)| later.open.get(source) == Some(parts));
-        same.map(|(source, parts)| Finding::Letter {
-            source: source.clone(),
+        let same = self.open.iter().filter(|(letter, parts)| later.open.get(letter) == Some(parts));
+        same.map(|(letter, parts)| Finding::Letter {
+            letter: letter.clone(),
             found: parts.seen.len(),
             expected: parts.count,
         })
@@ -61,24 +61,40 @@ mod tests {
 
     #[test]
     fn only_what_stays_open_is_found() {
-        let source = |offset| Source { topic: "t".into(), partition: 0, offset };
+        let letter = |offset: i64| -> LetterId { format!("t/0/{offset}/0123456789abcdef").parse().unwrap() };
         let mut first = Letters::default();
-        first.part(source(1), 0, Some(1));
-        first.part(source(2), 0, Some(2));
-        first.part(source(3), 1, None);
-        first.part(source(4), 1, None);
+        first.part(letter(1), 0, Some(1));
+        first.part(letter(2), 0, Some(2));
+        first.part(letter(3), 1, None);
+        first.part(letter(4), 1, None);
         let mut later = first.clone();
-        later.part(source(3), 0, Some(2));
+        later.part(letter(3), 0, Some(2));
         let found: Vec<String> = first.still_open(&later).map(|finding| finding.to_string()).collect();
         expect_test::expect![[r#"
-            dead letter t/0/2 has 1 of its 2 parts
-            dead letter t/0/4 lacks its first part"#]]
+            dead letter t/0/2/0123456789abcdef has 1 of its 2 parts
+            dead letter t/0/4/0123456789abcdef lacks its first part"#]]
         .assert_eq(&found.join("\n"));
         assert_eq!((first.whole, later.whole), (1, 2));
         let mut whole = Letters::default();
-        whole.part(source(1), 1, None);
+        whole.part(letter(1), 1, None);
         assert!(whole.has_suspects() && first.has_suspects());
-        whole.part(source(1), 0, Some(2));
+        whole.part(letter(1), 0, Some(2));
         assert!(!whole.has_suspects() && !Letters::default().has_suspects());
+    }
+    /// Two records of one place, and one that an older version named by the place alone.
+    #[test]
+    fn letters_of_one_place_are_told_apart() {
+        let names = ["t/0/1", "t/0/1/0000000000000001", "t/0/1/0000000000000002"];
+        let [old, one, other] = names.map(|name| name.parse::<LetterId>().unwrap());
+        let mut letters = Letters::default();
+        letters.part(old, 0, Some(1));
+        letters.part(one, 0, Some(2));
+        letters.part(other, 1, None);
+        let found: Vec<String> = letters.still_open(&letters).map(|finding| finding.to_string()).collect();
+        let expected = [
+            format!("dead letter {} has 1 of its 2 parts", names[1]),
+            format!("dead letter {} lacks its first part", names[2]),
+        ];
+        assert_eq!((found.as_slice(), letters.whole), (&expected[..], 1));
     }
 }

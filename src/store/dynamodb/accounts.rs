@@ -154,7 +154,8 @@ impl OpenAccounts for DynamoDb {
             self.write_lanes(account, lanes.numbers()).await?;
         }
         let item = items::account::encode(account);
-        let existing = self.put_new(table, item, items::account::IS_NEW, None).await?;
+        let existing =
+            self.put_if(table, item, self.client.put_item().condition_expression(items::account::IS_NEW)).await?;
         existing.map(|item| read(table, items::account::decode, &item)).transpose()
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
+
 use super::{Decode, DynamoDb, fault};
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{AccountId, DeadLetter, Holding, Lane, PaymentId, Recorded, Source};
+use crate::domain::{AccountId, DeadLetter, Holding, Lane, LetterId, PaymentId, Recorded, Source};
 use crate::store::items::{self, Item};
 use crate::store::{Inspect, Redrive, StoreError};
 
@@ -15,10 +17,14 @@ impl DynamoDb {
     }
 
     pub(super) async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
+        Self::scanned(table, self.client.scan()).await
+    }
+
+    async fn scanned(table: &str, scan: ScanFluentBuilder) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let mut start = None;
         loop {
-            let call = self.client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(start);
+            let call = scan.clone().table_name(table).consistent_read(true).set_exclusive_start_key(start);
             let page = call.send().await.map_err(|error| fault("Scan", table, &error))?;
             items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
@@ -26,6 +32,22 @@ impl DynamoDb {
                 return Ok(items);
             }
         }
+    }
+
+    /// The letters that a scan of their table finds, each joined from its parts.
+    async fn letters(&self, scan: ScanFluentBuilder) -> Result<Vec<DeadLetter>, StoreError> {
+        let table = &self.tables.dead_letters;
+        let corrupt = |expected| StoreError::Corrupt(format!("{table}: {expected}"));
+        let mut by_id: BTreeMap<LetterId, BTreeMap<usize, Item>> = BTreeMap::new();
+        for item in Self::scanned(table, scan).await? {
+            let (id, part) = items::dead_letter::place(&item).map_err(corrupt)?;
+            by_id.entry(id).or_default().insert(part, item);
+        }
+        let letter = |parts: BTreeMap<usize, Item>| {
+            let parts: Vec<Item> = parts.into_values().collect();
+            items::dead_letter::decode(&parts).map_err(corrupt).transpose()
+        };
+        by_id.into_values().filter_map(letter).collect()
     }
 }
 
@@ -61,35 +83,36 @@ impl Inspect for DynamoDb {
         Ok(payments)
     }
 
-    async fn dead_letter(&self, source: &Source) -> Result<Option<DeadLetter>, StoreError> {
+    async fn dead_letter(&self, id: &LetterId) -> Result<Option<DeadLetter>, StoreError> {
         let table = &self.tables.dead_letters;
         let mut parts = Vec::new();
-        while let Some(part) = self.get(table, items::dead_letter::key(source, parts.len())).await? {
+        while let Some(part) = self.get(table, items::dead_letter::key(id, parts.len())).await? {
             parts.push(part);
         }
         items::dead_letter::decode(&parts).map_err(|expected| StoreError::Corrupt(format!("{table}: {expected}")))
     }
 
+    async fn dead_letters_at(&self, place: &Source) -> Result<Vec<DeadLetter>, StoreError> {
+        let scan = self.client.scan().filter_expression(items::dead_letter::STOOD_AT);
+        let scan = scan
+            .expression_attribute_names("#source", items::dead_letter::KEY)
+            .expression_attribute_values(":place", items::s(place))
+            .expression_attribute_values(":below", items::s(items::dead_letter::below(place)));
+        let mut letters = self.letters(scan).await?;
+        // A topic's name with slashes in it begins like another place.
+        letters.retain(|letter| letter.source == *place);
+        Ok(letters)
+    }
+
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        let table = &self.tables.dead_letters;
-        let corrupt = |expected| StoreError::Corrupt(format!("{table}: {expected}"));
-        let mut by_source: BTreeMap<Source, BTreeMap<usize, Item>> = BTreeMap::new();
-        for item in self.scan(table).await? {
-            let (source, part) = items::dead_letter::place(&item).map_err(corrupt)?;
-            by_source.entry(source).or_default().insert(part, item);
-        }
-        let letter = |parts: BTreeMap<usize, Item>| {
-            let parts: Vec<Item> = parts.into_values().collect();
-            items::dead_letter::decode(&parts).map_err(corrupt).transpose()
-        };
-        by_source.into_values().filter_map(letter).collect()
+        self.letters(self.client.scan()).await
     }
 }
 
 impl Redrive for DynamoDb {
-    async fn mark_redriven(&self, source: &Source) -> Result<bool, StoreError> {
+    async fn mark_redriven(&self, id: &LetterId) -> Result<bool, StoreError> {
         let table = &self.tables.dead_letters;
-        let call = self.client.update_item().table_name(table).set_key(Some(items::dead_letter::key(source, 0)));
+        let call = self.client.update_item().table_name(table).set_key(Some(items::dead_letter::key(id, 0)));
         let call = call
             .update_expression(items::dead_letter::MARK_REDRIVEN)
             .condition_expression(items::dead_letter::IS_PARKED)

@@ -5,27 +5,39 @@
 //! the parts in their order gives back every byte, and tells none from empty.
 //!
 //! Part 0 holds what describes the letter, and how many parts there are. It is written last, so a letter with a part 0
-//! is whole, and one without is still on its way.
+//! is whole, and one without is still on its way. Parts of one name are of one record, so they hold the same bytes
+//! whoever writes them.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{Item, n, number, parsed, s, text};
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{DeadLetter, Header, Source, Timestamp};
+use crate::domain::{DeadLetter, Header, LetterId, Source, Timestamp};
 
-/// The partition key attribute: `topic/partition/offset`.
+/// The partition key attribute, the letter's name: `topic/partition/offset/digest`, or an older version's without digest.
 pub const KEY: &str = "source";
 /// The sort key attribute: the part's number.
 pub const PART: &str = "part";
 
-/// The condition under which a part may be written: parking again changes nothing. `source` is a reserved word.
-pub const IS_NEW: &str = "attribute_not_exists(#source)";
+/// The condition under which a part may be written: it is new, or it describes a letter that was redriven. `source` and
+/// `status` are reserved words.
+pub const IS_NEW_OR_REDRIVEN: &str = "attribute_not_exists(#source) OR #status = :redriven";
 
 /// Marks a letter as redriven; on its first part, which describes it.
 pub const MARK_REDRIVEN: &str = "SET #status = :redriven";
 /// The condition of that: it is still parked.
 pub const IS_PARKED: &str = "#status = :parked";
+
+/// Finds the letters whose records stood at one place: [`below`] is what their names begin with. An older version's is the
+/// place alone.
+pub const STOOD_AT: &str = "#source = :place OR begins_with(#source, :below)";
+
+/// What the names of letters of a place begin with.
+#[must_use]
+pub fn below(place: &Source) -> String {
+    format!("{place}/")
+}
 
 /// The most bytes of key, headers and value in one part: with names and the description it stays well below DynamoDB's
 /// 400 KB an item.
@@ -46,16 +58,16 @@ pub const LONG_NAME_HEADER: &str = "giro-long-name-header";
 
 /// The key of a part.
 #[must_use]
-pub fn key(source: &Source, part: usize) -> Item {
-    Item::from([(KEY.into(), s(source)), (PART.into(), n(part))])
+pub fn key(letter: &LetterId, part: usize) -> Item {
+    Item::from([(KEY.into(), s(letter)), (PART.into(), n(part))])
 }
 
 /// The letter and the part that an item belongs to.
 ///
 /// # Errors
 /// The attribute that isn't as it must be, and what was expected.
-pub fn place(item: &Item) -> Result<(Source, usize), String> {
-    Ok((parsed(item, KEY, str::parse::<Source>)?, number(item, PART)?))
+pub fn place(item: &Item) -> Result<(LetterId, usize), String> {
+    Ok((parsed(item, KEY, str::parse::<LetterId>)?, number(item, PART)?))
 }
 
 /// How many parts the letter has, as its first part says.
@@ -77,10 +89,10 @@ struct Part {
 /// Writes a letter: its parts, the first one first.
 #[must_use]
 pub fn encode(letter: &DeadLetter) -> Vec<Item> {
-    let parts = cut(letter);
+    let (id, parts) = (letter.id(), cut(letter));
     let count = parts.len();
     let item = |(ix, part): (usize, Part)| {
-        let mut item = key(&letter.source, ix);
+        let mut item = key(&id, ix);
         if let Some(bytes) = part.key {
             item.insert("key".into(), AttributeValue::B(Blob::new(bytes)));
         }
@@ -168,18 +180,22 @@ impl Cutter {
     }
 }
 
-/// Reads a letter from all of its parts, in order. `None` if it isn't whole yet.
+/// Reads a letter from all of its parts, in order. `None` if it isn't whole yet. Parts beyond those that it counts are
+/// none of its own: older versions could leave them under one name.
 ///
 /// # Errors
 /// The attribute that isn't as it must be, and what was expected.
 pub fn decode(parts: &[Item]) -> Result<Option<DeadLetter>, String> {
-    let Some(first) = parts.first() else { return Ok(None) };
+    let Some(first) = parts.first().filter(|first| number(first, PART) == Ok(0_usize)) else { return Ok(None) };
+    let Some(parts) = parts.get(..self::parts(first)?).filter(|parts| !parts.is_empty()) else { return Ok(None) };
     let in_order = parts.iter().enumerate().all(|(ix, part)| number::<usize>(part, PART).is_ok_and(|part| part == ix));
-    if !in_order || number::<usize>(first, "parts")? != parts.len() {
+    if !in_order {
         return Ok(None);
     }
+    let LetterId { source, digest } = parsed(first, KEY, str::parse::<LetterId>)?;
     let mut letter = DeadLetter {
-        source: parsed(first, KEY, str::parse::<Source>)?,
+        source,
+        digest,
         key: None,
         value: None,
         headers: Vec::new(),

@@ -20,10 +20,10 @@ pub fn surveyed(table: Table, item: &Item) -> Surveyed {
 
 /// A letter of one part is read whole, as are most; of a longer one each part's place.
 fn letter_part(item: &Item) -> Result<Surveyed, String> {
-    let (source, part) = dead_letter::place(item)?;
+    let (letter, part) = dead_letter::place(item)?;
     let count = if part == 0 { Some(dead_letter::parts(item)?) } else { None };
     if count == Some(1) {
         dead_letter::decode(std::slice::from_ref(item))?;
     }
-    Ok(Surveyed::LetterPart { source, part, count })
+    Ok(Surveyed::LetterPart { letter, part, count })
 }

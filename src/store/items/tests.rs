@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
-use crate::domain::dead_letter::DeadLetterStatus;
+use crate::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::Entry;
 use crate::domain::{
@@ -196,6 +196,7 @@ fn a_command_reads_back() {
 fn letter(value: Option<Vec<u8>>, headers: Vec<Header>) -> DeadLetter {
     DeadLetter {
         source: source(),
+        digest: RecordDigest::parse("0123456789abcdef"),
         key: None,
         value,
         headers,
@@ -226,10 +227,10 @@ fn a_letter_is_cut_into_parts_of_300_kb() {
     ] {
         let items = dead_letter::encode(&letter);
         assert_eq!(items.len(), parts, "{:?}", letter.value.map(|value| value.len()));
-        assert_eq!(dead_letter::decode(&items), Ok(Some(letter)));
+        assert_eq!(dead_letter::decode(&items), Ok(Some(letter.clone())));
         assert!(items.iter().all(|item| size(item) < 400 * 1024));
         assert_eq!(dead_letter::parts(&items[0]), Ok(parts));
-        assert!(items.iter().enumerate().all(|(ix, item)| dead_letter::place(item) == Ok((source(), ix))));
+        assert!(items.iter().enumerate().all(|(ix, item)| dead_letter::place(item) == Ok((letter.id(), ix))));
     }
 }
 
@@ -266,6 +267,11 @@ fn a_letter_is_read_from_all_of_its_parts_or_not_at_all() {
         AttributeValue::L(vec![AttributeValue::M(Item::from([("name".into(), s("n")), ("value".into(), value)]))])
     };
     for (name, value, expected) in [
+        (
+            "source",
+            s("t/1"),
+            "source: expected topic/partition/offset/digest, such as payment-requests/3/42/0123456789abcdef, or topic/partition/offset",
+        ),
         ("status", s("gone"), "status: expected parked or redriven"),
         ("key", s("text"), "key: expected bytes (B)"),
         ("headers", s("text"), "headers: expected a list (L)"),
@@ -276,12 +282,26 @@ fn a_letter_is_read_from_all_of_its_parts_or_not_at_all() {
     }
 }
 
+/// Older versions named a letter by its place alone. So parts of a longer one could come to lie beside a short one's.
+#[test]
+fn a_letter_of_an_older_version_is_read_without_what_lies_beside_it() {
+    let short = DeadLetter { digest: None, ..letter(Some(b"short".to_vec()), vec![]) };
+    let long = dead_letter::encode(&DeadLetter { digest: None, ..letter(Some(vec![7; 700_000]), vec![]) });
+    let first = dead_letter::encode(&short).remove(0);
+    assert_eq!(first["source"], s("t/1/2"));
+    for beside in [&long[1..], &long[2..]] {
+        let parts = [std::slice::from_ref(&first), beside].concat();
+        assert_eq!(dead_letter::decode(&parts), Ok(Some(short.clone())));
+    }
+}
+
 /// As the audit sees it: the first part says how many there are, and one that is alone is read whole.
 #[test]
 fn a_part_of_a_letter_is_surveyed_by_its_place() {
     use crate::store::{Surveyed, Table};
-    let part = |part, count| Surveyed::LetterPart { source: source(), part, count };
-    let items = dead_letter::encode(&letter(Some(vec![7; 307_201]), vec![]));
+    let long = letter(Some(vec![7; 307_201]), vec![]);
+    let part = |part, count| Surveyed::LetterPart { letter: long.id(), part, count };
+    let items = dead_letter::encode(&long);
     let seen: Vec<Surveyed> = items.iter().map(|item| survey::surveyed(Table::DeadLetters, item)).collect();
     assert_eq!(seen, [part(0, Some(2)), part(1, None)]);
     let mut alone = dead_letter::encode(&letter(None, vec![])).remove(0);
@@ -290,7 +310,7 @@ fn a_part_of_a_letter_is_surveyed_by_its_place() {
     let expected = "status: expected parked or redriven".to_owned();
     assert_eq!(
         survey::surveyed(Table::DeadLetters, &alone),
-        Surveyed::Unreadable { key: "t/1/2".into(), expected: expected.clone() }
+        Surveyed::Unreadable { key: "t/1/2/0123456789abcdef".into(), expected: expected.clone() }
     );
     // Of a longer one a part is only placed.
     let mut first = items[0].clone();

@@ -2,7 +2,9 @@
 
 use super::{MemoryStore, State};
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, PaymentId, Recorded, Source};
+use crate::domain::{
+    Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LetterId, PaymentId, Recorded, Source,
+};
 use crate::store::{Inspect, OpenAccounts, Redrive, StoreError};
 
 impl State {
@@ -48,8 +50,12 @@ impl Inspect for MemoryStore {
         Ok(self.state().payments.values().cloned().collect())
     }
 
-    async fn dead_letter(&self, source: &Source) -> Result<Option<DeadLetter>, StoreError> {
-        Ok(self.state().letters.get(source).cloned())
+    async fn dead_letter(&self, id: &LetterId) -> Result<Option<DeadLetter>, StoreError> {
+        Ok(self.state().letters.get(id).cloned())
+    }
+
+    async fn dead_letters_at(&self, place: &Source) -> Result<Vec<DeadLetter>, StoreError> {
+        Ok(self.state().letters.values().filter(|letter| letter.source == *place).cloned().collect())
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
@@ -85,9 +91,9 @@ impl OpenAccounts for MemoryStore {
 }
 
 impl Redrive for MemoryStore {
-    async fn mark_redriven(&self, source: &Source) -> Result<bool, StoreError> {
+    async fn mark_redriven(&self, id: &LetterId) -> Result<bool, StoreError> {
         let mut state = self.call().await?;
-        let parked = state.letters.get_mut(source).filter(|letter| letter.status == DeadLetterStatus::Parked);
+        let parked = state.letters.get_mut(id).filter(|letter| letter.status == DeadLetterStatus::Parked);
         let marked = parked.map(|letter| letter.status = DeadLetterStatus::Redriven).is_some();
         self.lost_answer(&mut state, marked)
     }

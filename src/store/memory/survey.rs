@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{MemoryStore, State, kilobytes};
 use crate::domain::plan::Entry;
-use crate::domain::{LaneId, PaymentId, Request, Source};
+use crate::domain::{LaneId, LetterId, PaymentId, Request};
 use crate::store::items::{self, Item};
 use crate::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
 
@@ -15,7 +15,7 @@ const PAGE_ITEMS: usize = 7;
 #[derive(Debug, Default)]
 pub(super) struct Damage {
     payments: BTreeSet<PaymentId>,
-    parts: BTreeSet<(Source, usize)>,
+    parts: BTreeSet<(LetterId, usize)>,
 }
 
 impl MemoryStore {
@@ -35,8 +35,8 @@ impl MemoryStore {
     }
 
     /// Loses a part of a dead letter.
-    pub fn lose_letter_part(&self, source: &Source, part: usize) {
-        self.state().damage.parts.insert((source.clone(), part));
+    pub fn lose_letter_part(&self, letter: &LetterId, part: usize) {
+        self.state().damage.parts.insert((letter.clone(), part));
     }
 }
 
@@ -73,13 +73,13 @@ impl State {
                 self.payments.iter().map(payment).collect()
             }
             Table::DeadLetters => {
-                let parts = self.letters.iter().flat_map(|(source, letter)| {
+                let parts = self.letters.iter().flat_map(|(id, letter)| {
                     let parts = items::dead_letter::encode(letter).into_iter().enumerate();
-                    parts.map(move |(ix, part)| (source.clone(), ix, part))
+                    parts.map(move |(ix, part)| (id.clone(), ix, part))
                 });
-                let there = parts.filter(|(source, ix, _)| !self.damage.parts.contains(&(source.clone(), *ix)));
-                let part = |(source, _, item): (Source, usize, Item)| {
-                    (source.to_string(), items::survey::surveyed(table, &item), sized(&item))
+                let there = parts.filter(|(id, ix, _)| !self.damage.parts.contains(&(id.clone(), *ix)));
+                let part = |(id, _, item): (LetterId, usize, Item)| {
+                    (id.to_string(), items::survey::surveyed(table, &item), sized(&item))
                 };
                 there.map(part).collect()
             }
