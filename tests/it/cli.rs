@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use giro::cli::checks::{Published, check_tables};
 use giro::cli::workload::{Record, Workload};
-use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::{DeadLetter, Outcome, Recorded, Source, Timestamp};
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::wire::payment_request;
@@ -217,6 +217,14 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     found(one, &[DeadLetter { value: Some(b"brokem".to_vec()), ..letter.clone() }], "doesn't hold the bytes");
     found(one, &[DeadLetter { reason: "other".into(), ..letter.clone() }], "found other");
     found(one, &[letter.clone(), DeadLetter { source: source(9), ..letter.clone() }], "should not be there");
+    // What another record left at that place is no letter of this one.
+    let of_another =
+        DeadLetter { digest: RecordDigest::parse("0123456789abcdef"), value: Some(b"old".to_vec()), ..letter.clone() };
+    found(
+        one,
+        &[letter.clone(), of_another],
+        "payment-requests/0/1/0123456789abcdef: a dead letter that should not be",
+    );
     let mut extra = recorded.clone();
     extra.outcome.payment.id = "k9".parse().unwrap();
     found(&[recorded.clone(), extra], &[letter], "was not published");
