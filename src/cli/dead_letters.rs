@@ -62,7 +62,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
         DeadLettersCommand::Show { letter, json, value } => {
             let letters = named(&letter, &ledger).await?;
             if value {
-                let bytes = only(&letters)?.value.as_deref().unwrap_or_default();
+                let bytes = only(&letter, &letters)?.value.as_deref().unwrap_or_default();
                 std::io::stdout().write_all(bytes).context("writing to standard output").map_err(Failure::No)?;
             } else {
                 for (ix, letter) in letters.iter().enumerate() {
@@ -91,15 +91,15 @@ async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Fa
     }
 }
 
-/// The only one of those that a name means.
-fn only(letters: &[DeadLetter]) -> Result<&DeadLetter, Failure> {
-    match letters {
-        [letter] => Ok(letter),
-        several => {
-            let names: Vec<String> = several.iter().map(|letter| letter.id().to_string()).collect();
-            Err(Failure::input(format!("--value: several records stood there; name one of {}", names.join(", "))))
-        }
+/// The only one of those that a name means, or the one that an older version gave just this name.
+fn only<'l>(name: &LetterId, letters: &'l [DeadLetter]) -> Result<&'l DeadLetter, Failure> {
+    if let [letter] = letters {
+        return Ok(letter);
     }
+    letters.iter().find(|letter| letter.id() == *name).ok_or_else(|| {
+        let names: Vec<String> = letters.iter().map(|letter| letter.id().to_string()).collect();
+        Failure::input(format!("--value: several records stood there; name one of {}", names.join(", ")))
+    })
 }
 
 fn as_json(letter: &DeadLetter) -> Value {

@@ -138,6 +138,9 @@ async fn all_that_is_redriven_after_a_restart_and_fails_is_parked_again() {
     tables.park(&letter("account-commands-sample", "stuck")).await.unwrap();
     publish(&at, b"new").await;
     letters(&tables, 3).await;
+    let place = source(REQUESTS_TOPIC).to_string();
+    let shown = check(&["dead-letters", "show", &place, "--value"], &none, &at, 0, "").await;
+    assert_eq!(shown, b"old", "the letter of just this name");
     stack.stop().await.unwrap();
 
     for (run, all) in [(1, 5), (2, 7)] {
