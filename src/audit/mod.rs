@@ -50,7 +50,7 @@ pub struct Audited {
 /// Audits a ledger until it is done or `until` has come.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if the store refuses to be read at all. All else that stands in the way is tried again until
+/// [`StoreError::Rejected`] if the store refuses to be read at all, [`StoreError::Corrupt`] if it can't be understood. All else that stands in the way is tried again until
 /// the deadline, and then told in [`Audited::stopped`].
 pub async fn audit(ledger: &impl Survey, mut pace: Pace, until: Instant) -> Result<Audited, StoreError> {
     let mut under_way =

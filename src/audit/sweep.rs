@@ -50,7 +50,7 @@ pub(super) async fn sweep<S: Survey>(
             Some((segment, page)) = in_flight.next() => {
                 let page: Page<S::Mark> = match page {
                     Ok(page) => page,
-                    Err(fault @ StoreError::Corrupt(_)) => return Err(Stopped::Refused(fault)),
+                    Err(fault @ (StoreError::Corrupt(_) | StoreError::Rejected(_))) => return Err(Stopped::Refused(fault)),
                     Err(fault @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
                         return Err(stopped(items, Some(fault)));
                     }

@@ -71,7 +71,7 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) | StoreError::Throttled(_) | StoreError::Conflict => {
                 Self::Unreachable(error.into())
             }
-            StoreError::Corrupt(_) => Self::No(error.into()),
+            StoreError::Corrupt(_) | StoreError::Rejected(_) => Self::No(error.into()),
         }
     }
 }

@@ -90,7 +90,7 @@ fn fault(fault: StoreError) -> Response {
             tracing::warn!(%fault, "the store can't be read");
             unavailable("Nothing was changed.")
         }
-        StoreError::Corrupt(_) => {
+        StoreError::Corrupt(_) | StoreError::Rejected(_) => {
             tracing::error!(%fault, "the store can't be read");
             Problem::Internal.response("Asking again won't help.")
         }

@@ -11,25 +11,38 @@ use tokio::time::Instant;
 const WINDOW_FIRST_MS: u64 = 20;
 /// The widest window: a throttled table recovers within seconds, and a deadline is seldom more than a minute away.
 const WINDOW_MAX_MS: u64 = 1_000;
+/// The widest window where a person has to mend something: soon enough for them, and some twenty looks a batch at the most.
+const PATIENT_WINDOW_MAX_MS: u64 = 10_000;
 
 /// Waits of random length in a window that doubles from try to try.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     random: fastrand::Rng,
     tries: u32,
+    window_max_ms: u64,
 }
 
 impl Backoff {
     /// Backoff with randomness from the system.
     #[must_use]
     pub fn new() -> Self {
-        Self { random: fastrand::Rng::new(), tries: 0 }
+        Self::of(fastrand::Rng::new())
     }
 
     /// Backoff whose waits are always the same for a seed.
     #[must_use]
     pub fn with_seed(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), tries: 0 }
+        Self::of(fastrand::Rng::with_seed(seed))
+    }
+
+    fn of(random: fastrand::Rng) -> Self {
+        Self { random, tries: 0, window_max_ms: WINDOW_MAX_MS }
+    }
+
+    /// The same, from the start, for looking now and then at what a person has to mend.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { random: self.random.clone(), tries: 0, window_max_ms: PATIENT_WINDOW_MAX_MS }
     }
 
     /// The next wait starts with the smallest window again.
@@ -45,7 +58,7 @@ impl Backoff {
     }
 
     fn next(&mut self) -> Duration {
-        let window = WINDOW_FIRST_MS.saturating_mul(2_u64.saturating_pow(self.tries)).min(WINDOW_MAX_MS);
+        let window = WINDOW_FIRST_MS.saturating_mul(2_u64.saturating_pow(self.tries)).min(self.window_max_ms);
         self.tries = self.tries.saturating_add(1);
         Duration::from_millis(self.random.u64(0..=window))
     }
@@ -75,6 +88,10 @@ mod tests {
             assert!(max <= window && max > window / 2, "{tries}: {max} of {window}");
             assert!(longest(tries).min().unwrap() < window / 4, "full jitter reaches down to nothing");
         }
+        let mut patient = Backoff::with_seed(0).patient();
+        patient.tries = 40;
+        let waits: Vec<Duration> = (0..200).map(|_| patient.next()).collect();
+        assert!(waits.iter().max().unwrap().as_millis() > 9_000 && waits.iter().all(|wait| wait.as_secs() <= 10));
         let mut backoff = Backoff::with_seed(1);
         backoff.next();
         backoff.reset();

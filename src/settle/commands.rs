@@ -1,22 +1,26 @@
 //! Applies account commands: those of one account one after another, different accounts side by side.
 //!
-//! In: requests in the order of the event, an [`AccountLedger`], and the time at which to stop. Out: an [`End`] for every
+//! In: requests in the order of the event, an [`AccountLedger`], and until when ([`Until`]). Out: an [`End`] for every
 //! request.
 //!
 //! A command is one transaction: its record, and with it the change of its account and lanes; of very many lanes it
 //! takes several. Commands are few, so nothing is grouped: what counts is that each is easy to account for.
 //!
 //! Invariants: a request has an end only if the ledger said so; what is unknown stays unfinished, and trying again finds
-//! out, because the command's own record tells. No command is sent before the one before it on its account has its end.
+//! out, because the command's own record tells. An item that can't be read stops its account, and no other; it is looked at
+//! again once all others are done. No command is sent before the one before it on its account has its end.
 //! An account is read after the commands that are decided on it came in, and again whenever it may have changed unseen.
 //! What was read decides nothing by itself: a change carries its conditions, and what changes nothing is written only if
 //! what it rests on holds in that moment.
 
+use std::collections::VecDeque;
+
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
+use super::met::Met;
 use super::prefetch::mains;
-use super::{Backoff, End};
+use super::{Backoff, End, Until};
 use crate::domain::account_command::{
     Change, CommandStep, CommandVerdict, DecidedCommand, Ground, decide, looks_at_lanes,
 };
@@ -31,48 +35,61 @@ const ACCOUNTS_IN_FLIGHT_MAX: usize = 16;
 pub struct Applied {
     /// The end of each request, in their order.
     pub ends: Vec<End<CommandVerdict>>,
-    /// The last fault of the store, if any: why something is unfinished, or was slow.
+    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was slow.
     pub fault: Option<StoreError>,
 }
 
-/// Applies commands, until all have their end or it is `until`.
+/// Applies commands, until all have their end or time is up.
 ///
 /// `now` tells the time that commands are stamped with; `backoff` paces tries after a fault.
 pub async fn apply<L: AccountLedger>(
     ledger: &L,
     requests: &[CommandRequest],
-    until: Instant,
+    until: impl Into<Until>,
     now: impl Fn() -> Timestamp,
     backoff: impl Fn() -> Backoff,
 ) -> Applied {
+    let Until { done: until, mended } = until.into();
     let (ids, members) = by_account(requests);
     let mut reads = vec![AccountRead::Unread; ids.len()];
-    let mut fault = mains(ledger, &ids, &mut reads, until, &mut backoff()).await;
+    let mut met = Met::default();
+    mains(ledger, &ids, &mut reads, &mut met, until, &mut backoff()).await;
 
-    let now = &now;
-    let accounts = ids.into_iter().zip(reads).zip(members).map(|((id, known), members)| {
-        let mut account = Work { ledger, id, known, until, backoff: backoff(), fault: None };
-        async move {
-            let mut ends = Vec::with_capacity(members.len());
-            for ix in members {
-                let end = account.carry_out(&requests[ix], now).await;
-                if end == End::Unfinished {
-                    break;
-                }
-                ends.push((ix, end));
-            }
-            (ends, account.fault)
-        }
-    });
-    let mut answers = stream::iter(accounts).buffer_unordered(ACCOUNTS_IN_FLIGHT_MAX);
+    let work = |((id, known), members): ((_, _), Vec<usize>)| Work {
+        ledger,
+        id,
+        known,
+        until,
+        backoff: backoff(),
+        left: members.into(),
+        met: Met::default(),
+    };
     let mut ends = vec![End::Unfinished; requests.len()];
-    while let Some((known, met)) = answers.next().await {
-        for (ix, end) in known {
-            ends[ix] = end;
+    let mut accounts: Vec<Work<'_, L>> = ids.into_iter().zip(reads).zip(members).map(work).collect();
+    let mut looks: Option<Backoff> = None;
+    loop {
+        let going = accounts.drain(..).map(|account| account.go(requests, &now));
+        let mut going = stream::iter(going).buffer_unordered(ACCOUNTS_IN_FLIGHT_MAX);
+        let mut damaged = Vec::new();
+        while let Some((account, known)) = going.next().await {
+            for (ix, end) in known {
+                ends[ix] = end;
+            }
+            match account.met.is_damage() && !account.left.is_empty() {
+                true => damaged.push(account),
+                false => account.met.told().into_iter().for_each(|fault| met.meet(fault)),
+            }
         }
-        fault = met.or(fault);
+        drop(going);
+        accounts = damaged;
+        if accounts.is_empty() || Instant::now() >= mended {
+            break;
+        }
+        looks.get_or_insert_with(|| backoff().patient()).wait(mended).await;
+        accounts.iter_mut().for_each(Work::look_again);
     }
-    Applied { ends, fault }
+    accounts.into_iter().filter_map(|account| account.met.told()).for_each(|fault| met.meet(fault));
+    Applied { ends, fault: met.told() }
 }
 
 /// The accounts, in the order in which they are first named, and beside each the requests that name it.
@@ -100,10 +117,36 @@ struct Work<'l, L> {
     known: AccountRead,
     until: Instant,
     backoff: Backoff,
-    fault: Option<StoreError>,
+    /// Its requests that have no end yet.
+    left: VecDeque<usize>,
+    met: Met,
 }
 
 impl<L: AccountLedger> Work<'_, L> {
+    /// Carries out what is left, up to the first command that finds no end. Returns the ends found.
+    async fn go(
+        mut self,
+        requests: &[CommandRequest],
+        now: &impl Fn() -> Timestamp,
+    ) -> (Self, Vec<(usize, End<CommandVerdict>)>) {
+        let mut ends = Vec::with_capacity(self.left.len());
+        while let Some(&ix) = self.left.front() {
+            let end = self.carry_out(&requests[ix], now).await;
+            if end == End::Unfinished {
+                break;
+            }
+            ends.push((ix, end));
+            self.left.pop_front();
+        }
+        (self, ends)
+    }
+
+    /// Somebody may have mended what could not be read.
+    fn look_again(&mut self) {
+        self.met.look_again();
+        self.known = AccountRead::Unread;
+    }
+
     /// Decides and commits one command, again and again while something stands in its way that passes.
     async fn carry_out(&mut self, request: &CommandRequest, now: &impl Fn() -> Timestamp) -> End<CommandVerdict> {
         self.backoff.reset();
@@ -143,16 +186,16 @@ impl<L: AccountLedger> Work<'_, L> {
                     // A lane that doesn't fit its account is someone else's half-done work, or damage.
                     let fault = cancelled.transient.or(cancelled.lanes.then_some(StoreError::Conflict));
                     if let Some(fault) = fault {
-                        self.fault = Some(fault);
+                        self.met.meet(fault);
                         self.backoff.wait(self.until).await;
                     }
                 }
-                // Trying again won't help.
-                Err(error @ StoreError::Corrupt(_)) => return self.stop(error),
+                // Trying again won't help soon.
+                Err(error @ (StoreError::Corrupt(_) | StoreError::Rejected(_))) => return self.stop(error),
                 Err(error @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
                     // It may have happened all the same.
                     self.known = AccountRead::Unread;
-                    self.fault = Some(error);
+                    self.met.meet(error);
                     self.backoff.wait(self.until).await;
                 }
             }
@@ -171,7 +214,7 @@ impl<L: AccountLedger> Work<'_, L> {
     }
 
     fn stop(&mut self, fault: StoreError) -> End<CommandVerdict> {
-        self.fault = Some(fault);
+        self.met.meet(fault);
         End::Unfinished
     }
 
@@ -190,7 +233,7 @@ impl<L: AccountLedger> Work<'_, L> {
             AccountRead::Missing => return Some((None, Vec::new())),
             AccountRead::Unread => return None,
             AccountRead::Corrupt(expected) => {
-                self.fault = Some(StoreError::Corrupt(expected.clone()));
+                self.met.meet(StoreError::Corrupt(expected.clone()));
                 return None;
             }
         };
@@ -205,8 +248,7 @@ impl<L: AccountLedger> Work<'_, L> {
         let id = std::slice::from_ref(&self.id);
         let known = std::slice::from_mut(&mut self.known);
         // Paced apart: a read that succeeds says nothing about the write that didn't.
-        let met = mains(self.ledger, id, known, self.until, &mut self.backoff.clone()).await;
-        self.fault = met.or(self.fault.take());
+        mains(self.ledger, id, known, &mut self.met, self.until, &mut self.backoff.clone()).await;
     }
 
     /// All lanes of an account; `None` if one can't be read.
@@ -223,7 +265,7 @@ impl<L: AccountLedger> Work<'_, L> {
                 match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("reading lanes: time is up".into()))) {
                     Ok(reads) => reads,
                     Err(error) => {
-                        self.fault = Some(error);
+                        self.met.meet(error);
                         vec![LaneRead::Unread; asked.len()]
                     }
                 };
@@ -233,11 +275,11 @@ impl<L: AccountLedger> Work<'_, L> {
                     LaneRead::Found(lane) => lanes.push(lane),
                     LaneRead::Unread => left.push(id),
                     LaneRead::Missing => {
-                        self.fault = Some(StoreError::Corrupt("a lane that its account counts isn't there".into()));
+                        self.met.meet(StoreError::Corrupt("a lane that its account counts isn't there".into()));
                         return None;
                     }
                     LaneRead::Corrupt(expected) => {
-                        self.fault = Some(StoreError::Corrupt(expected));
+                        self.met.meet(StoreError::Corrupt(expected));
                         return None;
                     }
                 }

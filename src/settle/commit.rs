@@ -63,18 +63,23 @@ pub(super) async fn commit<L: Ledger>(
                 }
             }
             Ok(Commit::Cancelled(cancelled)) => {
-                moved |= [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len()] != [0; 3];
+                moved |= [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len()] != [0; 3]
+                    || cancelled.rejected.is_some();
                 hindered |= cancelled.transient.is_some();
                 match cancelled.transient {
                     Some(StoreError::Throttled(_)) => bound.was_throttled(sent),
-                    Some(StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Corrupt(_)) | None => {
-                        bound.went_well();
-                    }
+                    Some(
+                        StoreError::Conflict
+                        | StoreError::Unavailable(_)
+                        | StoreError::Corrupt(_)
+                        | StoreError::Rejected(_),
+                    )
+                    | None => bound.went_well(),
                 }
                 work.cancelled(step, cancelled);
             }
             Err(error) => {
-                hindered = true;
+                hindered |= error.passes();
                 if let StoreError::Throttled(_) = error {
                     bound.was_throttled(sent);
                 }

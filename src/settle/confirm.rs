@@ -146,7 +146,7 @@ pub(super) async fn confirm<L: Ledger>(
                 },
                 Err(fault) => {
                     whole = false;
-                    work.fault = Some(fault);
+                    work.met.meet(fault);
                     left.push(ask);
                 }
             }

@@ -1,6 +1,6 @@
 //! Settles a batch: prefetch, decide, plan, commit, and again for what is left, until all is done or time is up.
 //!
-//! In: a [`Batch`] in deciding order, a [`Ledger`], and the time at which to stop. Out: an [`End`] for every request.
+//! In: a [`Batch`] in deciding order, a [`Ledger`], and until when ([`Until`]). Out: an [`End`] for every request.
 //!
 //! | phase | where | what |
 //! |---|---|---|
@@ -9,13 +9,15 @@
 //! | confirm | `confirm` | reads again, as it was at one moment, what a decline for want of money rests on |
 //! | commit | `commit` | sends the transactions, those with no account in common side by side, as many as the store has time for (`bound`) |
 //! | learn | `work` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
+//! | look again | here | once nothing else is left: a stored item that could not be read may have been mended |
 //! | park | [`park`] | sets dead letters aside |
 //!
 //! Account commands go another way, each by itself: [`commands`].
 //!
 //! Invariants: a request has an end only if the ledger said so, or it repeats one that has; what is unknown stays
 //! unfinished, and trying again finds out. Payments of one debtor are never committed out of order: whatever waits for
-//! a transaction that failed isn't sent. A stored item that can't be read stops its partition there.
+//! a transaction that failed isn't sent. A stored item that can't be read stops its partition there, and so does a request
+//! that the store rejects.
 //!
 //! Limits: stops sending when time is up; what is in flight then is given up, and may still happen. The payment's own
 //! item says so next time.
@@ -26,6 +28,7 @@ pub mod commands;
 mod commit;
 mod confirm;
 mod grounds;
+mod met;
 pub mod park;
 mod prefetch;
 mod work;
@@ -43,6 +46,22 @@ use work::Work;
 
 /// In how many rounds of one batch an account is held by others before it is told: the first few are bad luck.
 const CONTENDED_ROUNDS_TOLD: u32 = 3;
+
+/// Until when work goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Until {
+    /// All of it stops here.
+    pub done: Instant,
+    /// What is stopped by damaged data is looked at again until here, once nothing else is left to do.
+    pub mended: Instant,
+}
+
+/// One moment for both.
+impl From<Instant> for Until {
+    fn from(until: Instant) -> Self {
+        Self { done: until, mended: until }
+    }
+}
 
 /// What became of a request: of a payment, unless another kind of answer is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +83,7 @@ pub struct Settled {
     pub ends: Vec<End>,
     /// How often the rest was decided and planned again, the first time included.
     pub rounds: u32,
-    /// The last fault of the store, if any: why something is unfinished, or was slow.
+    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was slow.
     pub fault: Option<StoreError>,
     /// Transactions that met another one in flight on an item of theirs.
     pub conflicts: u64,
@@ -73,25 +92,42 @@ pub struct Settled {
     pub contended: Vec<(Source, u32)>,
 }
 
-/// Settles a batch, until all of it is done or it is `until`.
+/// Settles a batch, until all of it is done or time is up.
 ///
 /// `now` tells the time that outcomes are stamped with; `backoff` paces tries after a fault.
 pub async fn settle<L: Ledger>(
     ledger: &L,
     batch: &Batch,
-    until: Instant,
+    until: impl Into<Until>,
     now: impl Fn() -> Timestamp,
     mut backoff: Backoff,
 ) -> Settled {
+    let Until { done: until, mended } = until.into();
     let mut work = Work::new(batch);
     let mut bound = Bound::new();
+    let mut looks = backoff.patient();
+    let mut looking = false;
     let mut rounds: u32 = 0;
     loop {
         work.forget_stale();
         prefetch::accounts(ledger, &mut work, until, &mut backoff).await;
         let pending = work.pending();
-        if (pending.is_empty() && work.hindered.is_empty()) || Instant::now() >= until {
+        if Instant::now() >= until {
             break;
+        }
+        if pending.is_empty() && work.hindered.is_empty() {
+            if !work.is_damaged() || Instant::now() >= mended {
+                break;
+            }
+            looks.wait(mended).await;
+            work.look_again();
+            looking = true;
+            continue;
+        }
+        if std::mem::take(&mut looking) {
+            // What comes after it was read long ago.
+            work.forget_left();
+            continue;
         }
         if pending.is_empty() {
             // Somebody else is at work on all that is left.
@@ -126,5 +162,5 @@ pub async fn settle<L: Ledger>(
         }
     }
     let contended = work.contended(CONTENDED_ROUNDS_TOLD);
-    Settled { ends: work.ends(), rounds, fault: work.fault, conflicts: work.conflicts, contended }
+    Settled { ends: work.ends(), rounds, conflicts: work.conflicts, contended, fault: work.met.told() }
 }

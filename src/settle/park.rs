@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::Backoff;
+use super::met::Met;
 use crate::domain::DeadLetter;
 use crate::store::{Ledger, StoreError};
 
@@ -18,7 +19,7 @@ const LETTERS_IN_FLIGHT_MAX: usize = 16;
 pub struct Parked {
     /// The positions not known to be parked, in order.
     pub left: Vec<usize>,
-    /// The last fault of the store, if any.
+    /// The fault of the store that stopped a letter, else the last one, if any.
     pub fault: Option<StoreError>,
 }
 
@@ -31,6 +32,7 @@ pub async fn park<L: Ledger>(
     mut backoff: Backoff,
 ) -> Parked {
     let mut parked = Parked { left: positions.to_vec(), fault: None };
+    let mut met = Met::default();
     let letter = &letter;
     while !parked.left.is_empty() && Instant::now() < until {
         let calls = parked.left.iter().map(|&position| async move {
@@ -43,7 +45,7 @@ pub async fn park<L: Ledger>(
         while let Some((position, answer)) = answers.next().await {
             if let Err(error) = answer {
                 left.push(position);
-                parked.fault = Some(error);
+                met.meet(error);
             }
         }
         drop(answers);
@@ -53,5 +55,6 @@ pub async fn park<L: Ledger>(
             backoff.wait(until).await;
         }
     }
+    parked.fault = met.told();
     parked
 }

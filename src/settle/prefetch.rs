@@ -7,6 +7,7 @@
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
+use super::met::Met;
 use super::{Backoff, Work};
 use crate::domain::{AccountId, AccountIx, LaneId};
 use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError};
@@ -17,39 +18,37 @@ pub(super) const READS_IN_FLIGHT_MAX: usize = 16;
 
 /// Reads every account of a batch that is unread, until all are read or it is `until`.
 pub(super) async fn accounts<L: Ledger>(ledger: &L, work: &mut Work<'_>, until: Instant, backoff: &mut Backoff) {
-    let fault = mains(ledger, work.batch.accounts(), &mut work.accounts, until, backoff).await;
-    work.fault = fault.or(work.fault.take());
+    mains(ledger, work.batch.accounts(), &mut work.accounts, &mut work.met, until, backoff).await;
 }
 
 /// Reads the main item of every account that is unread, until all are read or it is `until`. `reads` stand beside `ids`.
-/// Returns the last fault, if any.
 pub(super) async fn mains<L: Ledger>(
     ledger: &L,
     ids: &[AccountId],
     reads: &mut [AccountRead],
+    met: &mut Met,
     until: Instant,
     backoff: &mut Backoff,
-) -> Option<StoreError> {
-    let mut met = None;
+) {
     loop {
         let is_unread = |&ix: &AccountIx| reads[ix] == AccountRead::Unread;
         let unread: Vec<(AccountIx, &AccountId)> = (0..ids.len()).filter(is_unread).map(|ix| (ix, &ids[ix])).collect();
         if unread.is_empty() || Instant::now() >= until {
-            return met;
+            return;
         }
         let call = |ids: Vec<_>| async move { ledger.read_accounts(&ids).await };
         let (found, fault) = read_all(&unread, call, until).await;
         let mut whole = fault.is_none();
-        met = fault.or(met);
+        fault.into_iter().for_each(|fault| met.meet(fault));
         for (account, read) in found {
             whole &= read != AccountRead::Unread;
             if let AccountRead::Corrupt(expected) = &read {
-                met = Some(StoreError::Corrupt(expected.clone()));
+                met.meet(StoreError::Corrupt(expected.clone()));
             }
             reads[account] = read;
         }
         if done(whole, until, backoff).await {
-            return met;
+            return;
         }
     }
 }
@@ -77,7 +76,7 @@ pub(super) async fn lanes<L: Ledger>(
             whole &= read != LaneRead::Unread;
             work.found_lane(account, lane, read);
         }
-        work.fault = fault.or(work.fault.take());
+        fault.into_iter().for_each(|fault| work.met.meet(fault));
         if done(whole, until, backoff).await {
             return;
         }

@@ -6,16 +6,19 @@
 //! Invariants: what may have changed without our knowing is read again, so that no decline rests on money that we moved
 //! ourselves. An account is confirmed only as long as all that is known of it is what was read of it at one moment.
 
+mod look;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::End;
 use super::confirm::Confirmations;
+use super::met::Met;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step, TRANSACTION_ITEMS_MAX};
 use crate::domain::{
     Account, AccountIx, AccountStatus, Balance, Batch, CreditLanes, Fingerprint, Request, RequestIx, Source,
 };
-use crate::store::{AccountRead, Cancelled, LaneRead, StoreError};
+use crate::store::{AccountRead, Cancelled, LaneRead, Rejected, StoreError};
 
 /// What is known so far of a batch under way.
 pub(super) struct Work<'b> {
@@ -33,7 +36,9 @@ pub(super) struct Work<'b> {
     /// Accounts that a replayed payment may have changed since they were read: of another worker's doing, or of our own
     /// whose answer was lost.
     stale: BTreeSet<AccountIx>,
-    pub(super) fault: Option<StoreError>,
+    /// Requests that the store rejects, or whose write it rejects of one of their accounts.
+    rejected: HashSet<RequestIx>,
+    pub(super) met: Met,
     /// Transactions that met another one in flight.
     pub(super) conflicts: u64,
     /// The accounts that others held in this round.
@@ -59,7 +64,8 @@ impl<'b> Work<'b> {
             recorded: HashMap::new(),
             unreadable: HashSet::new(),
             stale: BTreeSet::new(),
-            fault: None,
+            rejected: HashSet::new(),
+            met: Met::default(),
             conflicts: 0,
             contended: BTreeSet::new(),
             confirmations: Confirmations::default(),
@@ -92,7 +98,8 @@ impl<'b> Work<'b> {
                 }
                 continue;
             }
-            if self.unreadable.contains(&ix) || self.held.contains(&ix) || !self.readable(ix) {
+            let refused = self.unreadable.contains(&ix) || self.rejected.contains(&ix);
+            if refused || self.held.contains(&ix) || !self.readable(ix) {
                 stopped.insert(partition);
             }
             let (debtor, _) = self.batch.parties(ix);
@@ -115,12 +122,16 @@ impl<'b> Work<'b> {
         if stale.is_empty() {
             return;
         }
-        let left = |ix: &RequestIx| self.found[*ix].is_none() && self.batch.leader(*ix) == *ix;
-        let parties = |ix: RequestIx| <[AccountIx; 2]>::from(self.batch.parties(ix));
-        let rested_on: BTreeSet<AccountIx> = (0..self.found.len()).filter(left).flat_map(parties).collect();
-        for &account in stale.intersection(&rested_on) {
+        for &account in stale.intersection(&self.rested_on()) {
             self.forget(account);
         }
+    }
+
+    /// The accounts that something left to decide rests on.
+    fn rested_on(&self) -> BTreeSet<AccountIx> {
+        let left = |ix: &RequestIx| self.found[*ix].is_none() && self.batch.leader(*ix) == *ix;
+        let parties = |ix: RequestIx| <[AccountIx; 2]>::from(self.batch.parties(ix));
+        (0..self.found.len()).filter(left).flat_map(parties).collect()
     }
 
     /// Whether what comes after a copy is never sent before its leader: they are of one debtor, or on one partition, which
@@ -183,7 +194,7 @@ impl<'b> Work<'b> {
                 }
                 Err(expected) => {
                     self.unreadable.insert(request);
-                    self.fault = Some(StoreError::Corrupt(expected));
+                    self.met.meet(StoreError::Corrupt(expected));
                 }
             }
         }
@@ -196,6 +207,15 @@ impl<'b> Work<'b> {
         for (update, read) in cancelled.lanes {
             self.learn_lane(step.accounts[update], &step.transaction.updates[update], read);
         }
+        if let Some(Rejected { entries, updates, why }) = cancelled.rejected {
+            let accounts: BTreeSet<AccountIx> = updates.into_iter().map(|update| step.accounts[update]).collect();
+            let named = |ix: &RequestIx| {
+                <[AccountIx; 2]>::from(self.batch.parties(*ix)).iter().any(|party| accounts.contains(party))
+            };
+            self.rejected.extend(step.requests.iter().copied().filter(named));
+            self.rejected.extend(entries.into_iter().map(|entry| step.requests[entry]));
+            self.met.meet(StoreError::Rejected(why));
+        }
         if cancelled.transient == Some(StoreError::Conflict) {
             self.conflicts = self.conflicts.saturating_add(1);
             match cancelled.busy.is_empty() {
@@ -204,15 +224,16 @@ impl<'b> Work<'b> {
             }
         }
         if let Some(fault) = cancelled.transient {
-            self.fault = Some(fault);
+            self.met.meet(fault);
         }
     }
 
     /// Nobody knows whether a step happened, or the store would not take it.
     pub(super) fn refused(&mut self, step: &Step<'_>, error: StoreError) {
         match &error {
-            // Trying again won't help: stop where the first of these requests stands.
+            // Trying again won't help soon: stop where the first of these requests stands.
             StoreError::Corrupt(_) => self.unreadable.extend(step.requests.iter().copied()),
+            StoreError::Rejected(_) => self.rejected.extend(step.requests.iter().copied()),
             StoreError::Conflict => {
                 self.conflicts = self.conflicts.saturating_add(1);
                 self.contended.extend(&step.accounts);
@@ -220,7 +241,7 @@ impl<'b> Work<'b> {
             StoreError::Throttled(_) => {}
             StoreError::Unavailable(_) => step.accounts.iter().for_each(|&account| self.forget(account)),
         }
-        self.fault = Some(error);
+        self.met.meet(error);
     }
 
     /// A round is over: what others held in it is planned apart from now on, and nothing is held any more.
@@ -236,7 +257,7 @@ impl<'b> Work<'b> {
     /// Notes what a read found of an account's main item.
     pub(super) fn learn_account(&mut self, account: AccountIx, read: AccountRead) {
         if let AccountRead::Corrupt(expected) = &read {
-            self.fault = Some(StoreError::Corrupt(expected.clone()));
+            self.met.meet(StoreError::Corrupt(expected.clone()));
         }
         self.confirmations.forget(account);
         self.accounts[account] = read;
@@ -259,7 +280,7 @@ impl<'b> Work<'b> {
     pub(super) fn met(&mut self, account: AccountIx) {
         self.conflicts = self.conflicts.saturating_add(1);
         self.contended.insert(account);
-        self.fault = Some(StoreError::Conflict);
+        self.met.meet(StoreError::Conflict);
     }
 
     /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is to

@@ -245,7 +245,7 @@ impl RemoteLedger {
 
 /// An answer of another kind than its call: the world never gives one.
 fn mismatched() -> StoreError {
-    StoreError::Corrupt("the simulated network mixed up its answers".into())
+    StoreError::Rejected("the simulated network mixed up its answers".into())
 }
 
 impl Ledger for RemoteLedger {

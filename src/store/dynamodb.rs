@@ -89,14 +89,14 @@ impl Ledger for DynamoDb {
         };
         let keys = accounts.iter().map(|id| items::account::key(id)).chain(lanes.iter().map(|id| items::lane::key(id)));
         let gets: Result<Vec<TransactGetItem>, aws_sdk_dynamodb::error::BuildError> = keys.map(get).collect();
-        let gets = gets.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let gets = gets.map_err(|error| StoreError::Rejected(error.to_string()))?;
         let call = self.client.transact_get_items().set_transact_items(Some(gets));
         let answer = match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 return Err(match error.as_service_error() {
                     Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
-                        fault::cancelled_read(cancelled.cancellation_reasons())
+                        fault::worst("TransactGetItems", cancelled.cancellation_reasons())
                     }
                     _ => fault("TransactGetItems", table, &error),
                 });
@@ -116,7 +116,7 @@ impl Ledger for DynamoDb {
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
-        let actions = self.actions(transaction).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let actions = self.actions(transaction).map_err(|error| StoreError::Rejected(error.to_string()))?;
         let tables = [&*self.tables.payments, &*self.tables.accounts];
         Ok(match self.transact(actions, &tables).await? {
             None => Commit::Applied,
@@ -181,7 +181,7 @@ impl DynamoDb {
         let text = |item: &Item| item.get(items::account::KEY).and_then(|key| key.as_s().ok()).cloned();
         let asked: Vec<Option<String>> = keys.iter().map(text).collect();
         let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let keys = keys.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let keys = keys.map_err(|error| StoreError::Rejected(error.to_string()))?;
         let table = &self.tables.accounts;
         let call = self.client.batch_get_item().request_items(table, keys);
         let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;

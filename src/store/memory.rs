@@ -142,7 +142,7 @@ impl MemoryStore {
     async fn read_all<I, T>(&self, ids: &[&I], read: fn(&State, &I) -> Read<T>) -> Result<Vec<Read<T>>, StoreError> {
         let mut state = self.call().await?;
         if ids.len() > READ_ACCOUNTS_MAX {
-            return Err(StoreError::Corrupt(format!("a read takes at most {READ_ACCOUNTS_MAX} items")));
+            return Err(StoreError::Rejected(format!("a read takes at most {READ_ACCOUNTS_MAX} items")));
         }
         state.usage.read_calls = state.usage.read_calls.saturating_add(1);
         let mut reads = Vec::with_capacity(ids.len());
@@ -304,7 +304,7 @@ impl Ledger for MemoryStore {
         state.usage.read_calls = state.usage.read_calls.saturating_add(1);
         let items = accounts.len().saturating_add(lanes.len());
         if items == 0 || items > TRANSACTION_ITEMS_MAX {
-            return Err(StoreError::Corrupt(format!(
+            return Err(StoreError::Rejected(format!(
                 "a read at one moment takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
             )));
         }

@@ -72,9 +72,37 @@ pub enum StoreError {
     /// The store can't be reached or gave no answer: what was asked may or may not have happened.
     #[error("the store gave no answer: {0}")]
     Unavailable(String),
-    /// A stored item is not what this version can read. Trying again won't help; its partition must stop.
+    /// A stored item is not what this version can read. Trying again helps only once somebody has mended it; its partition
+    /// must stop.
     #[error("a stored item can't be read: {0}")]
     Corrupt(String),
+    /// The store refuses a request as it was asked for. That is our own fault: trying again won't help, and its partition
+    /// must stop.
+    #[error("the store refuses a request as it was asked for: {0}")]
+    Rejected(String),
+}
+
+impl StoreError {
+    /// The fault in one word: the stable name that logs and alarms know it by.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Throttled(_) => "throttled",
+            Self::Unavailable(_) => "unavailable",
+            Self::Corrupt(_) => "corrupt",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    /// Whether it passes by itself, so that the same request may go well a moment later.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Throttled(_) | Self::Unavailable(_) => true,
+            Self::Corrupt(_) | Self::Rejected(_) => false,
+        }
+    }
 }
 
 /// What a read found of one account.
@@ -127,8 +155,21 @@ pub struct Cancelled {
     pub lanes: Vec<(usize, LaneRead)>,
     /// Updates (by index in [`Transaction::updates`]) whose item another transaction in flight holds.
     pub busy: Vec<usize>,
+    /// What the store refuses as it was asked for, if anything.
+    pub rejected: Option<Rejected>,
     /// Set if an item was busy, throttled or not reached.
     pub transient: Option<StoreError>,
+}
+
+/// Writes that the store refuses, whatever their items hold: our own fault.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rejected {
+    /// Entries, by index in [`Transaction::entries`].
+    pub entries: Vec<usize>,
+    /// Updates, by index in [`Transaction::updates`].
+    pub updates: Vec<usize>,
+    /// Why, without any value.
+    pub why: String,
 }
 
 /// What became of a step of a decided command.

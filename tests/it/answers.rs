@@ -168,7 +168,7 @@ async fn a_read_at_one_moment_that_is_refused_says_why() {
     assert_eq!(refused("TransactionConflict").await, Err(StoreError::Conflict));
     let text = |code: &str| format!("TransactGetItems: {code}");
     assert_eq!(refused("ThrottlingError").await, Err(StoreError::Throttled(text("ThrottlingError"))));
-    assert_eq!(refused("ValidationError").await, Err(StoreError::Corrupt(text("ValidationError"))));
+    assert_eq!(refused("ValidationError").await, Err(StoreError::Rejected(text("ValidationError"))));
     let short = ask((200, json!({"Responses": [{}]}))).await.0;
     let expected = "TransactGetItems: expected an answer for each item";
     assert_eq!(short, Err(StoreError::Unavailable(expected.into())));
@@ -291,7 +291,12 @@ async fn opening_an_account_says_what_stood_in_its_way() {
         ),
         (
             json!([none, code("ThrottlingError")]),
-            Err(StoreError::Unavailable("TransactWriteItems: cancelled for no reason that is known".into())),
+            Err(StoreError::Throttled("TransactWriteItems: ThrottlingError".into())),
+        ),
+        // Our own fault: an engine that is out of reach is told apart from it.
+        (
+            json!([none, code("ValidationError")]),
+            Err(StoreError::Rejected("TransactWriteItems: ValidationError".into())),
         ),
     ];
     for (reasons, expected) in cases {
@@ -364,7 +369,7 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
         ),
         (
             "ValidationException",
-            StoreError::Corrupt("TransactWriteItems on payments, accounts: ValidationException".into()),
+            StoreError::Rejected("TransactWriteItems on payments, accounts: ValidationException".into()),
         ),
         ("TransactionInProgressException", StoreError::Conflict),
         (

@@ -207,8 +207,8 @@ async fn accounts_and_lanes_are_read_together(store: &impl Store) {
     let (most, lanes): (Vec<&AccountId>, Vec<&LaneId>) = (ids.iter().collect(), lanes.iter().collect());
     let read = store.read_together(&most, &lanes[..2]).await.unwrap();
     assert_eq!((read.accounts.len(), read.lanes), (98, vec![lane(1), LaneRead::Missing]));
-    assert!(matches!(store.read_together(&most, &lanes).await, Err(StoreError::Corrupt(_))));
-    assert!(matches!(store.read_together(&[], &[]).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.read_together(&most, &lanes).await, Err(StoreError::Rejected(_))));
+    assert!(matches!(store.read_together(&[], &[]).await, Err(StoreError::Rejected(_))));
 }
 
 async fn a_transaction_happens_whole(store: &impl Store) {
@@ -351,7 +351,7 @@ async fn what_is_too_large_or_writes_an_item_twice_is_refused(store: &impl Store
     ];
     for (what, requests, updates) in cases {
         let answer = store.commit(&transaction(&requests, &updates)).await;
-        assert!(matches!(answer, Err(StoreError::Corrupt(_))), "{what}: {answer:?}");
+        assert!(matches!(answer, Err(StoreError::Rejected(_))), "{what}: {answer:?}");
     }
     assert_eq!(store.payments().await, Ok(vec![]));
     // A main item and each of its lanes are items of their own.
@@ -361,7 +361,7 @@ async fn what_is_too_large_or_writes_an_item_twice_is_refused(store: &impl Store
 
     let ids: Vec<AccountId> = (0..101).map(|ix| id(&format!("a{ix}"))).collect();
     let ids: Vec<&AccountId> = ids.iter().collect();
-    assert!(matches!(store.read_accounts(&ids).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.read_accounts(&ids).await, Err(StoreError::Rejected(_))));
     assert_eq!(store.read_accounts(&ids[1..]).await.unwrap().len(), 100);
 }
 

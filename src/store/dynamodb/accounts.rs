@@ -82,7 +82,7 @@ impl DynamoDb {
     /// A write of a lane that nobody has used yet.
     fn new_lane(&self, account: &Account, lane: u16) -> Result<TransactWriteItem, StoreError> {
         let new = LaneChange::New(Lane::new(account, lane));
-        items::lane::change(&new, &self.tables.accounts).map_err(|error| StoreError::Corrupt(error.to_string()))
+        items::lane::change(&new, &self.tables.accounts).map_err(|error| StoreError::Rejected(error.to_string()))
     }
 
     async fn write_new(&self, writes: Vec<TransactWriteItem>) -> Result<Written, StoreError> {
@@ -91,8 +91,7 @@ impl DynamoDb {
         match reasons.first() {
             Some(first) if first.code() == Some("ConditionalCheckFailed") => Ok(Written::NotAll(first.item.clone())),
             _ if failed("ConditionalCheckFailed") => Ok(Written::NotAll(None)),
-            _ if failed("TransactionConflict") => Err(StoreError::Conflict),
-            _ => Err(StoreError::Unavailable("TransactWriteItems: cancelled for no reason that is known".into())),
+            _ => Err(fault::worst("TransactWriteItems", &reasons)),
         }
     }
 
@@ -124,7 +123,7 @@ impl DynamoDb {
             .set_item(Some(items::account::encode(account)))
             .condition_expression(items::account::IS_NEW)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let main = main.build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let main = main.build().map_err(|error| StoreError::Rejected(error.to_string()))?;
         let mut writes = vec![TransactWriteItem::builder().put(main).build()];
         for lane in account.credit_lanes.numbers() {
             writes.push(self.new_lane(account, lane)?);

@@ -12,11 +12,11 @@ use crate::store::{AccountLedger, CommandCommit, Commands, StoreError, in_decidi
 impl AccountLedger for DynamoDb {
     async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
         let (actions, on_account) =
-            self.command_actions(step).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            self.command_actions(step).map_err(|error| StoreError::Rejected(error.to_string()))?;
         let tables = [&*self.tables.account_commands, &*self.tables.accounts];
         Ok(match self.transact(actions, &tables).await? {
             None => CommandCommit::Applied,
-            Some(reasons) => CommandCommit::Cancelled(fault::cancelled_command(&reasons, on_account)),
+            Some(reasons) => CommandCommit::Cancelled(fault::cancelled_command(&reasons, on_account)?),
         })
     }
 }

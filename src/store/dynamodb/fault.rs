@@ -4,8 +4,12 @@
 //! |---|---|
 //! | `ProvisionedThroughputExceeded`, `ThrottlingError`, `ThrottlingException`, `RequestLimitExceeded` | throttled |
 //! | `TransactionConflict`, `TransactionInProgress` | conflict |
-//! | `ValidationError`, `ValidationException`, `ItemCollectionSizeLimitExceeded` | corrupt: asking again won't help |
+//! | `ValidationError`, `ValidationException` about what the item holds: an operand's type, a missing attribute | corrupt: damaged data |
+//! | any other `ValidationError` or `ValidationException`, `ItemCollectionSizeLimitExceeded`, `SerializationException`, HTTP 413 | rejected: we built it wrong, or too large |
 //! | anything else, or nothing | unavailable: it may or may not have happened |
+//!
+//! A role that lacks a right, a table that isn't there and a key that is disabled are unavailable: a deployment under way or an
+//! administrator mends them, and the same request then goes well.
 //!
 //! Texts name operation, code and tables. What DynamoDB says about a validation is left out, since it may hold values.
 
@@ -15,6 +19,18 @@ use aws_sdk_dynamodb::types::CancellationReason;
 use super::read;
 use crate::domain::plan::Transaction;
 use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};
+
+/// The operation whose reasons are told item by item.
+const WRITE: &str = "TransactWriteItems";
+
+/// The HTTP status of a request that is too large to be looked at.
+const PAYLOAD_TOO_LARGE: u16 = 413;
+
+/// How DynamoDB begins to say that an expression doesn't fit the item that it met: the item is at fault, not the request.
+const OF_THE_ITEM: [&str; 2] = [
+    "An operand in the update expression has an incorrect data type",
+    "The provided expression refers to an attribute that does not exist in the item",
+];
 
 /// The fault of a call that failed as a whole.
 pub(super) fn fault<E>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError
@@ -35,7 +51,11 @@ where
                 "the answer could not be understood".to_owned()
             }
         };
-        return StoreError::Unavailable(format!("{operation}: {detail}"));
+        let too_large = error.raw_response().is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE);
+        return match too_large {
+            true => StoreError::Rejected(format!("{operation} on {tables}: HTTP {PAYLOAD_TOO_LARGE}")),
+            false => StoreError::Unavailable(format!("{operation}: {detail}")),
+        };
     };
     of_code(code, format!("{operation} on {tables}: {code}"), error.message())
 }
@@ -51,14 +71,26 @@ fn of_code(code: &str, text: String, message: Option<&str>) -> StoreError {
         | "ThrottlingError"
         | "ThrottlingException"
         | "Throttling" => StoreError::Throttled(text),
-        "ValidationError" | "ValidationException" | "ItemCollectionSizeLimitExceeded" | "SerializationException" => {
-            StoreError::Corrupt(text)
-        }
+        "ValidationError" | "ValidationException" if message.is_some_and(is_of_the_item) => StoreError::Corrupt(text),
+        "ValidationError"
+        | "ValidationException"
+        | "ItemCollectionSizeLimitExceeded"
+        | "ItemCollectionSizeLimitExceededException"
+        | "SerializationException" => StoreError::Rejected(text),
         _ => StoreError::Unavailable(match message {
             Some(message) => format!("{text}: {message}"),
             None => text,
         }),
     }
+}
+
+fn is_of_the_item(message: &str) -> bool {
+    OF_THE_ITEM.iter().any(|begins| message.contains(begins))
+}
+
+/// Why one action of a cancelled transaction failed, other than by its condition. What DynamoDB says of it may hold values.
+fn of_reason(operation: &str, code: &str, reason: &CancellationReason) -> StoreError {
+    of_code(code, format!("{operation}: {code}"), reason.message().filter(|message| is_of_the_item(message)))
 }
 
 /// What stood in a transaction's way: `reasons` come in the order of its actions, its entries first.
@@ -80,7 +112,15 @@ pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationRe
                     cancelled.accounts.push((update, read(items::account::decode, item)));
                 }
             }
-            (code, update) => match (of_code(code, format!("TransactWriteItems: {code}"), None), update) {
+            (code, update) => match (of_reason(WRITE, code, reason), update) {
+                (StoreError::Rejected(why), update) => {
+                    let rejected = cancelled.rejected.get_or_insert_default();
+                    rejected.why = why;
+                    match update {
+                        None => rejected.entries.push(ix),
+                        Some(update) => rejected.updates.push(update),
+                    }
+                }
                 (StoreError::Corrupt(text), None) => cancelled.duplicates.push((ix, Err(text))),
                 (StoreError::Corrupt(text), Some(update)) if is_lane(transaction, update) => {
                     cancelled.lanes.push((update, Read::Corrupt(text)));
@@ -104,25 +144,33 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
     transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }
 
-/// Why a read of several items at one moment was cancelled, in one word: of several the one that a smaller read helps against
-/// least, so a conflict only if there is nothing else.
-pub(super) fn cancelled_read(reasons: &[CancellationReason]) -> StoreError {
-    let codes = reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
-    let faults = codes.map(|code| of_code(code, format!("TransactGetItems: {code}"), None));
+/// Why a transaction was cancelled, in one word: of several the one that waiting or asking for less helps against least, so
+/// a conflict only if there is nothing else.
+pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreError {
+    let coded = reasons.iter().filter_map(|reason| Some((reason.code()?, reason))).filter(|(code, _)| *code != "None");
+    let faults = coded.map(|(code, reason)| of_reason(operation, code, reason));
     let rank = |fault: &StoreError| match fault {
-        StoreError::Corrupt(_) => 0,
-        StoreError::Throttled(_) => 1,
-        StoreError::Unavailable(_) => 2,
-        StoreError::Conflict => 3,
+        StoreError::Rejected(_) => 0,
+        StoreError::Corrupt(_) => 1,
+        StoreError::Throttled(_) => 2,
+        StoreError::Unavailable(_) => 3,
+        StoreError::Conflict => 4,
     };
-    let silent = || StoreError::Unavailable("TransactGetItems: cancelled without a reason".into());
+    let silent = || StoreError::Unavailable(format!("{operation}: cancelled without a reason"));
     faults.min_by_key(rank).unwrap_or_else(silent)
 }
 
 /// What stood in the way of a command's step: of its record, then of the main item if the step is `on_account`, then of
 /// its lanes.
-pub(super) fn cancelled_command(reasons: &[CancellationReason], on_account: bool) -> CancelledCommand {
+///
+/// # Errors
+/// [`StoreError::Rejected`] if the store refuses a part of the step as it was asked for, unless the command has its record.
+pub(super) fn cancelled_command(
+    reasons: &[CancellationReason],
+    on_account: bool,
+) -> Result<CancelledCommand, StoreError> {
     let mut cancelled = CancelledCommand::default();
+    let mut rejected = None;
     for (ix, reason) in reasons.iter().enumerate() {
         match (reason.code().unwrap_or("None"), ix) {
             ("None", _) => {}
@@ -134,25 +182,32 @@ pub(super) fn cancelled_command(reasons: &[CancellationReason], on_account: bool
                 cancelled.account = Some(read(items::account::decode, reason.item.as_ref()));
             }
             ("ConditionalCheckFailed", _) => cancelled.lanes = true,
-            (code, ix) => match (of_code(code, format!("TransactWriteItems: {code}"), None), ix) {
+            (code, ix) => match (of_reason(WRITE, code, reason), ix) {
+                (error @ StoreError::Rejected(_), _) => rejected = Some(error),
                 (StoreError::Corrupt(text), 0) => cancelled.duplicate = Some(Err(text)),
                 (StoreError::Corrupt(text), _) => cancelled.account = Some(Read::Corrupt(text)),
                 (transient, _) => cancelled.transient = Some(transient),
             },
         }
     }
+    if let Some(rejected) = rejected.filter(|_| cancelled.duplicate.is_none()) {
+        return Err(rejected);
+    }
     // Cancelled without a reason that this version knows: nothing was learned, so wait and ask again.
     if cancelled == CancelledCommand::default() {
         cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
     }
-    cancelled
+    Ok(cancelled)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::builders::CancellationReasonBuilder;
+
     use super::*;
     use crate::domain::plan::{AccountUpdate, Entry};
     use crate::domain::{Amount, Currency, Payment, Request, Source, Timestamp};
+    use crate::store::Rejected;
 
     #[test]
     fn each_code_has_its_word() {
@@ -176,11 +231,21 @@ mod tests {
                     "ValidationError",
                     "ValidationException",
                     "ItemCollectionSizeLimitExceeded",
+                    "ItemCollectionSizeLimitExceededException",
                     "SerializationException",
                 ],
-                StoreError::Corrupt,
+                StoreError::Rejected,
             ),
-            (&["InternalServerError", "ResourceNotFoundException", "NewInThisYear"], StoreError::Unavailable),
+            (
+                &[
+                    "InternalServerError",
+                    "ResourceNotFoundException",
+                    "AccessDeniedException",
+                    "ExpiredTokenException",
+                    "NewInThisYear",
+                ],
+                StoreError::Unavailable,
+            ),
         ];
         for (codes, word) in words {
             for code in codes {
@@ -188,7 +253,11 @@ mod tests {
             }
         }
         // What is said of a validation may hold values.
-        assert_eq!(of_code("ValidationError", "a".into(), Some("balance 7")), StoreError::Corrupt("a".into()));
+        assert_eq!(of_code("ValidationError", "a".into(), Some("balance 7")), StoreError::Rejected("a".into()));
+        // The item that the request met is at fault.
+        for message in OF_THE_ITEM {
+            assert_eq!(of_code("ValidationException", "a".into(), Some(message)), StoreError::Corrupt("a".into()));
+        }
         assert_eq!(of_code("Other", "a".into(), Some("b")), StoreError::Unavailable("a: b".into()));
     }
 
@@ -254,10 +323,26 @@ mod tests {
         let throttled = Some(StoreError::Throttled(text(THROTTLED)));
         check([NONE, THROTTLED, NONE], Cancelled { transient: throttled, ..nothing() });
 
-        check([INVALID, NONE, NONE], Cancelled { duplicates: vec![(0, Err(text(INVALID)))], ..nothing() });
+        let rejected = |entries: &[usize], updates: &[usize]| Cancelled {
+            rejected: Some(Rejected { entries: entries.into(), updates: updates.into(), why: text(INVALID) }),
+            ..Cancelled::default()
+        };
+        check([INVALID, NONE, NONE], rejected(&[0], &[]));
+        check([NONE, INVALID, NONE], rejected(&[], &[0]));
+        check([INVALID, NONE, INVALID], rejected(&[0], &[1]));
+        check([CONFLICT, INVALID, NONE], Cancelled { transient: Some(StoreError::Conflict), ..rejected(&[], &[0]) });
+        // What the item holds doesn't fit the expression: the data is at fault, not the request.
+        let misfit = |place: usize| {
+            let one = |ix| CancellationReason::builder().code(if ix == place { INVALID } else { NONE });
+            let message = |ix, reason: CancellationReasonBuilder| match ix == place {
+                true => reason.message(OF_THE_ITEM[0]).build(),
+                false => reason.build(),
+            };
+            cancelled(&transaction, &(0..3).map(|ix| message(ix, one(ix))).collect::<Vec<_>>())
+        };
         let corrupt = || Read::Corrupt(text(INVALID));
-        check([NONE, INVALID, NONE], Cancelled { accounts: vec![(0, corrupt())], ..nothing() });
-        check([NONE, NONE, INVALID], Cancelled { lanes: vec![(1, Read::Corrupt(text(INVALID)))], ..nothing() });
+        assert_eq!(misfit(1), Cancelled { accounts: vec![(0, corrupt())], ..nothing() });
+        assert_eq!(misfit(2), Cancelled { lanes: vec![(1, Read::Corrupt(text(INVALID)))], ..nothing() });
 
         check([NONE, NONE, "New"], Cancelled { transient: unavailable("TransactWriteItems: New"), ..nothing() });
         let silent = unavailable("TransactWriteItems: cancelled without a reason");
@@ -266,15 +351,15 @@ mod tests {
 
     /// Asking in smaller parts helps against a conflict alone, so anything else comes first.
     #[test]
-    fn a_read_is_cancelled_for_the_worst_of_its_reasons() {
+    fn a_transaction_is_cancelled_for_the_worst_of_its_reasons() {
         let text = |code: &str| format!("TransactGetItems: {code}");
         let check = |codes: &[&str], expected: StoreError| {
-            assert_eq!(cancelled_read(&reasons(codes)), expected, "{codes:?}");
+            assert_eq!(worst("TransactGetItems", &reasons(codes)), expected, "{codes:?}");
         };
         check(&[NONE, CONFLICT], StoreError::Conflict);
         check(&[CONFLICT, "New"], StoreError::Unavailable(text("New")));
         check(&[CONFLICT, THROTTLED, "New"], StoreError::Throttled(text(THROTTLED)));
-        check(&[CONFLICT, THROTTLED, INVALID], StoreError::Corrupt(text(INVALID)));
+        check(&[CONFLICT, THROTTLED, INVALID], StoreError::Rejected(text(INVALID)));
         let silent = || StoreError::Unavailable("TransactGetItems: cancelled without a reason".into());
         check(&[NONE, NONE], silent());
         check(&[], silent());
@@ -284,7 +369,7 @@ mod tests {
     #[test]
     fn reasons_of_a_command_go_to_record_account_and_lanes() {
         let check = |on_account, codes: &[&str], expected: CancelledCommand| {
-            assert_eq!(cancelled_command(&reasons(codes), on_account), expected, "{on_account} {codes:?}");
+            assert_eq!(cancelled_command(&reasons(codes), on_account), Ok(expected), "{on_account} {codes:?}");
         };
         let nothing = CancelledCommand::default;
         let transient = |fault| CancelledCommand { transient: Some(fault), ..CancelledCommand::default() };
@@ -295,9 +380,18 @@ mod tests {
         check(false, &[NONE, FAILED], CancelledCommand { lanes: true, ..nothing() });
         check(true, &[NONE, CONFLICT], transient(StoreError::Conflict));
         check(false, &[THROTTLED, NONE], transient(StoreError::Throttled(text(THROTTLED))));
-        check(true, &[INVALID, NONE], CancelledCommand { duplicate: Some(Err(text(INVALID))), ..nothing() });
-        let corrupt = Some(Read::Corrupt(text(INVALID)));
-        check(true, &[NONE, INVALID], CancelledCommand { account: corrupt, ..nothing() });
+        for codes in [[INVALID, NONE, NONE], [NONE, INVALID, NONE], [NONE, FAILED, INVALID], [INVALID, CONFLICT, NONE]]
+        {
+            let answer = cancelled_command(&reasons(&codes), true);
+            assert_eq!(answer, Err(StoreError::Rejected(text(INVALID))), "{codes:?}");
+        }
+        // A command that has its record needs no other write.
+        let gone = Some(Err("command: expected the item that is there".into()));
+        check(true, &[FAILED, INVALID], CancelledCommand { duplicate: gone, ..nothing() });
+        let misfit = CancellationReason::builder().code(INVALID).message(OF_THE_ITEM[1]).build();
+        let account = Some(Read::Corrupt(text(INVALID)));
+        let answer = cancelled_command(&[reasons(&[NONE])[0].clone(), misfit], true);
+        assert_eq!(answer, Ok(CancelledCommand { account, ..nothing() }));
         let silent = StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into());
         check(true, &[NONE, NONE], transient(silent));
     }

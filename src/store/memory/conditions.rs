@@ -30,12 +30,12 @@ fn allows(status: AccountStatus, currency: Currency, balance: Balance, version: 
 pub(super) fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
     let items = transaction.entries.len().saturating_add(transaction.updates.len());
     if items == 0 || items > TRANSACTION_ITEMS_MAX {
-        return Some(StoreError::Corrupt(format!(
+        return Some(StoreError::Rejected(format!(
             "a transaction takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
         )));
     }
     let payments: HashSet<_> = transaction.entries.iter().map(|entry| &entry.request.payment.id).collect();
     let accounts: HashSet<_> = transaction.updates.iter().map(|update| (&update.account, update.lane)).collect();
     let twice = payments.len() < transaction.entries.len() || accounts.len() < transaction.updates.len();
-    twice.then(|| StoreError::Corrupt("a transaction can't write one item twice".into()))
+    twice.then(|| StoreError::Rejected("a transaction can't write one item twice".into()))
 }
