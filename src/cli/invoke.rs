@@ -41,6 +41,10 @@ pub(super) struct InvokeArgs {
     /// Give the event to that function even though it is another function's
     #[arg(long, requires = "function")]
     anyway: bool,
+    /// How long the invocation may take, in seconds, instead of what the template says. What can't be finished is reported after
+    /// three quarters of it
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(2..=840))]
+    timeout: Option<u64>,
 }
 
 pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -48,7 +52,11 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     let event = event.map_err(Failure::Input)?;
     let names = engines.names()?;
     let wanted = chosen(&args, &event, &names)?;
-    match engines.lambda()? {
+    let lambda = engines.lambda()?;
+    if args.timeout.is_some() && !matches!(lambda, Lambda::Here) {
+        return Err(Failure::input("--timeout: expected none: a function that Lambda runs has a time-out of its own"));
+    }
+    match lambda {
         Lambda::At(endpoint) => return invoke(Some(&endpoint), &named(&wanted, &names), event).await,
         Lambda::Aws => return invoke(None, &named(&wanted, &names), event).await,
         Lambda::Here => {}
@@ -61,7 +69,8 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
         Failure::input(format!("--function: expected one of {}", all.join(", ")))
     })?;
     let at = Engines { dynamodb, kafka_bootstrap_servers: engines.kafka_address().ok() };
-    let wanted = function(known, &folder_of_this_program()?, &at, None);
+    let mut wanted = function(known, &folder_of_this_program()?, &at, None);
+    wanted.timeout = args.timeout.map_or(wanted.timeout, Duration::from_secs);
     let log = Arc::new(|_: &str, line: &str| eprintln!("{line}"));
     let lambda = LocalLambda::start(vec![wanted], log).await?;
     let answer = invoke(Some(lambda.endpoint()), &known.name, event).await;

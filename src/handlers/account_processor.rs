@@ -4,7 +4,7 @@
 //! or a reported failure.
 //!
 //! Invariants: a record is acknowledged only if its command or its bytes are known to be stored. A refusal is an answer,
-//! not a failure. Commands of one account are applied in the order of the event.
+//! not a failure. What can't be finished is reported late, so that its tries last. Commands of one account are applied in the order of the event.
 
 use lambda_runtime::LambdaEvent;
 
@@ -54,9 +54,8 @@ impl<L: AccountLedger> AccountProcessor<L> {
         let aside = records.set_aside(&self.ledger, &applied.ends, ID_REUSED, deadlines.park).await;
 
         let response = records.report(&applied.ends, &aside);
-        let fault = aside.parked.fault.as_ref().or(applied.fault.as_ref());
         let ends = Ends::of_commands(&applied);
-        tally.finish(&ends, fault, &aside, response.failures.len(), self.ledger.usage());
-        records.answer(response, self.partial_batch_response)
+        tally.finish(&ends, applied.fault.as_ref(), &aside, response.failures.len(), self.ledger.usage());
+        records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

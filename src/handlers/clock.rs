@@ -5,9 +5,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 use crate::domain::Timestamp;
+use crate::settle::Until;
 
 /// What is kept of an invocation's time for setting dead letters aside, after settling has stopped.
 const PARK_RESERVE: Duration = Duration::from_millis(600);
+/// What can't be finished is reported no earlier than this part of an invocation's time: 3 of 4, so 45 of 60 seconds.
+///
+/// Nothing says that Lambda waits between two tries of a batch from Kafka. Whatever fails at once would use up all that a mapping
+/// allows within minutes: 10,000 tries that take their time last for five days.
+const REPORT_AFTER: (u32, u32) = (3, 4);
 /// What is kept for the answer itself: to log, to serialise up to 10,000 failures, and to reach Lambda.
 const REPORT_RESERVE: Duration = Duration::from_millis(400);
 
@@ -31,9 +37,11 @@ fn since_epoch() -> Duration {
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
     /// Settling stops here.
-    pub settle: Instant,
+    pub settle: Until,
     /// Setting aside stops here.
     pub park: Instant,
+    /// What can't be finished is not reported before.
+    pub report: Instant,
 }
 
 impl Deadlines {
@@ -48,8 +56,12 @@ impl Deadlines {
         };
         let park = left.saturating_sub(REPORT_RESERVE);
         let settle = park.saturating_sub(PARK_RESERVE);
+        let (part, of) = REPORT_AFTER;
+        let report = left.checked_div(of).unwrap_or_default().saturating_mul(part).min(park);
         let now = Instant::now();
-        Self { settle: now.checked_add(settle).unwrap_or(now), park: now.checked_add(park).unwrap_or(now) }
+        let at = |after: Duration| now.checked_add(after).unwrap_or(now);
+        let settle = Until { done: at(settle), mended: at(settle.min(report)) };
+        Self { settle, park: at(park), report: at(report) }
     }
 }
 
@@ -59,8 +71,21 @@ mod tests {
 
     fn settle_ms(deadline_ms: u128) -> u128 {
         let deadlines = Deadlines::of(u64::try_from(deadline_ms).unwrap());
-        assert!(deadlines.settle <= deadlines.park);
-        deadlines.settle.saturating_duration_since(Instant::now()).as_millis()
+        assert!(deadlines.settle.done <= deadlines.park && deadlines.report <= deadlines.park);
+        assert!(deadlines.settle.mended <= deadlines.settle.done && deadlines.settle.mended <= deadlines.report);
+        deadlines.settle.done.saturating_duration_since(Instant::now()).as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_unfinished_is_reported_after_three_quarters_of_the_time() {
+        let now = Instant::now();
+        for (left_ms, report_ms, mended_ms) in
+            [(60_000, 45_000, 45_000), (20_000, 15_000, 15_000), (2_000, 1_500, 1_000), (1_000, 600, 0), (0, 0, 0)]
+        {
+            let Deadlines { settle, report, .. } = Deadlines::of(left_ms);
+            let after = |at: Instant| at.saturating_duration_since(now).as_millis();
+            assert_eq!((after(report), after(settle.mended)), (report_ms, mended_ms), "{left_ms}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -47,8 +47,9 @@ impl<S: Survey> LedgerAuditor<S> {
     /// [`Refused`] if the store refuses to be read: it takes the request for none that it knows.
     pub async fn handle(&self, event: LambdaEvent<AnyEvent>) -> Result<AuditResult, Refused> {
         let deadlines = Deadlines::of(event.context.deadline);
-        let audited =
-            audit(&self.ledger, Pace::per_second(READ_UNITS_PER_SECOND), deadlines.settle).await.map_err(Refused)?;
+        let audited = audit(&self.ledger, Pace::per_second(READ_UNITS_PER_SECOND), deadlines.settle.done)
+            .await
+            .map_err(Refused)?;
         let report = &audited.report;
         for finding in report.findings.iter().take(LINES_MAX) {
             tracing::error!(finding = finding.name(), at_fault = finding.at_fault(), "the ledger does not add up");

@@ -4,7 +4,7 @@
 //! reported failure.
 //!
 //! Invariants: a record is acknowledged only if its outcome or its bytes are known to be stored. A decline is an outcome,
-//! not a failure. Where Lambda did not ask for a partial batch response, a batch that can't be finished fails as a whole.
+//! not a failure. What can't be finished is reported late, so that its tries last. Where Lambda did not ask for a partial batch response, a batch that can't be finished fails as a whole.
 
 use lambda_runtime::LambdaEvent;
 
@@ -62,10 +62,9 @@ impl<L: Ledger> PaymentProcessor<L> {
         let aside = records.set_aside(&self.ledger, &settled.ends, ID_REUSED, deadlines.park).await;
 
         let response = records.report(&settled.ends, &aside);
-        let fault = aside.parked.fault.as_ref().or(settled.fault.as_ref());
         tally.contended(&settled);
         let ends = Ends::of_payments(&settled);
-        tally.finish(&ends, fault, &aside, response.failures.len(), self.ledger.usage());
-        records.answer(response, self.partial_batch_response)
+        tally.finish(&ends, settled.fault.as_ref(), &aside, response.failures.len(), self.ledger.usage());
+        records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

@@ -4,9 +4,10 @@
 //! In: the event, a reader of values, then the end of each request. Out: requests, dead letters, the batch response.
 //!
 //! Invariants: a record is acknowledged only if its end or its bytes are known to be stored. A bad record is none of its
-//! neighbours' business. Each partition is reported from its first unfinished record on.
+//! neighbours' business. Each partition is reported from its first unfinished record on, and whatever is unfinished is reported
+//! late: each report uses up one of the tries that a mapping allows.
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::clock;
 use super::unfinished::Unfinished;
@@ -97,13 +98,26 @@ impl<'e> Records<'e> {
         response
     }
 
-    /// The response as Lambda will understand it. `partial_batch_response` says whether the event source mapping asks for
+    /// The response as Lambda will understand it; one that leaves something unfinished comes no earlier than `report`. `partial_batch_response` says whether the event source mapping asks for
     /// partial batch responses; if it doesn't, a list of failures would count as success.
     ///
     /// # Errors
     /// [`Unfinished`] if an element of the event can't be named in a response, or if records are left over and no partial
     /// response was asked for. Lambda then delivers the batch again.
-    pub fn answer(&self, response: BatchResponse, partial_batch_response: bool) -> Result<BatchResponse, Unfinished> {
+    pub async fn answer(
+        &self,
+        response: BatchResponse,
+        partial_batch_response: bool,
+        report: Instant,
+    ) -> Result<BatchResponse, Unfinished> {
+        let answer = self.understood(response, partial_batch_response);
+        if answer.as_ref().map_or(true, |response| !response.failures.is_empty()) {
+            sleep_until(report).await;
+        }
+        answer
+    }
+
+    fn understood(&self, response: BatchResponse, partial_batch_response: bool) -> Result<BatchResponse, Unfinished> {
         let mut unplaced = self.event.partitions.iter().flat_map(|partition| &partition.unplaced);
         if let Some(first) = unplaced.next() {
             return Err(Unfinished::Unplaced { count: unplaced.count().saturating_add(1), first: first.clone() });

@@ -4,11 +4,14 @@
 
 use std::time::Instant;
 
+use super::clock;
 use super::records::Aside;
 use crate::settle::commands::Applied;
 use crate::settle::{End, Settled};
 use crate::store::{StoreError, Usage};
 use crate::wire::kafka_event::KafkaEvent;
+
+const MS_PER_SECOND: i64 = 1_000;
 
 /// An invocation under way.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct Tally {
     records: usize,
     /// Partition and offsets, such as `payment-requests-3:100..=599`.
     partitions: String,
+    /// How long the oldest record had waited, by the stamp that it came with.
+    oldest_age_seconds: Option<i64>,
     usage: Usage,
 }
 
@@ -30,12 +35,16 @@ impl Tally {
             let source = &first.source;
             Some(format!("{}-{}:{}..={}", source.topic, source.partition, source.offset, last.source.offset))
         };
+        let stamps =
+            event.partitions.iter().flat_map(|partition| &partition.records).filter_map(|record| record.timestamp);
+        let age = |oldest: i64| clock::now().millis().saturating_sub(oldest).max(0) / MS_PER_SECOND;
         let spans: Vec<String> = event.partitions.iter().filter_map(span).collect();
         Self {
             request_id: request_id.into(),
             started: Instant::now(),
             records: event.partitions.iter().map(|partition| partition.records.len()).sum(),
             partitions: spans.join(" "),
+            oldest_age_seconds: stamps.min().map(age),
             usage,
         }
     }
@@ -54,13 +63,16 @@ impl Tally {
         }
     }
 
-    /// Writes the line. `unfinished` counts the records reported; `usage` is what the store was asked up to now.
+    /// Writes the line. `fault` is what settling met; `unfinished` counts the records reported; `usage` is what the store was
+    /// asked up to now.
     pub fn finish(self, ends: &Ends, fault: Option<&StoreError>, aside: &Aside, unfinished: usize, usage: Usage) {
         let since = |now: u64, before: u64| now.saturating_sub(before);
+        let fault = fault.filter(|fault| !fault.passes()).or(aside.parked.fault.as_ref()).or(fault);
         tracing::info!(
             request_id = self.request_id,
             partitions = self.partitions,
             records = self.records,
+            oldest_age_seconds = self.oldest_age_seconds,
             settled = ends.settled,
             declined = ends.declined,
             applied = ends.applied,
@@ -77,6 +89,7 @@ impl Tally {
             read_milliunits = since(usage.read_milliunits, self.usage.read_milliunits),
             write_milliunits = since(usage.write_milliunits, self.usage.write_milliunits),
             duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            fault_kind = fault.map(StoreError::name),
             fault = fault.map(tracing::field::display),
             "batch finished"
         );

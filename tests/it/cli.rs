@@ -145,8 +145,13 @@ async fn accounts_are_opened_shown_and_listed() {
             "offset-missing" => (1, "records[\\\"payment-requests-sample-0\\\"][0].offset: expected a whole number"),
             _ => (0, r#"{"batchItemFailures":[]}"#),
         };
-        check(&["invoke", "--event", path.to_str().unwrap()], engine, "", code, says);
+        // What can't be finished is reported after three quarters of the time.
+        check(&["invoke", "--timeout", "2", "--event", path.to_str().unwrap()], engine, "", code, says);
     }
+    let elsewhere = ["invoke", "--timeout", "2", "--lambda-endpoint", "http://127.0.0.1:1", "--event"];
+    let event = events.join("msk.json");
+    let arguments: Vec<&str> = elsewhere.iter().copied().chain([event.to_str().unwrap()]).collect();
+    check(&arguments, engine, "", 2, "--timeout: expected none: a function that Lambda runs has a time-out of its own");
     check(&["payments", "show", "msk-1"], engine, "", 0, r#""status":"declined""#);
     check(&["dead-letters", "show", "payment-requests-sample/0/31"], engine, "", 0, "header       name = Köln");
     check(&["dead-letters", "list"], engine, "", 0, "not_base64");

@@ -38,6 +38,7 @@ mod settling;
 mod simulation;
 mod stack;
 mod statements;
+mod stopped;
 mod store_contract;
 mod template;
 mod tidy;
