@@ -31,7 +31,7 @@ use super::http::HttpApi;
 use super::lambda::LocalLambda;
 use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
 use super::tables;
-use super::template::{Blueprint, Mapping, Source};
+use super::template::Blueprint;
 use engines::RunningKafka;
 use functions::Summaries;
 pub use functions::{Engines, Summary, folder_of_this_program, function};
@@ -139,7 +139,7 @@ impl Stack {
                 concurrency_max: options.concurrency.or(mapping.pollers_max).unwrap_or(1),
                 checkpoints: checkpoints.clone(),
             };
-            let started = Pollers::start(&while_it_lasts(mapping, &blueprint), &around).await;
+            let started = Pollers::start(mapping, &around).await;
             let started = started.with_context(|| format!("the event source of {}", mapping.function))?;
             pollers.insert(mapping.function.clone(), started);
         }
@@ -247,18 +247,4 @@ impl Stack {
 fn timeout(blueprint: &Blueprint, name: &str) -> Duration {
     let function = blueprint.functions.iter().find(|function| function.name == name);
     function.map_or(Duration::ZERO, |function| function.timeout).saturating_add(ON_THE_WAY)
-}
-
-/// A mapping on Kafka that sets no age keeps trying until its topic has forgotten the records.
-fn while_it_lasts(mapping: &Mapping, blueprint: &Blueprint) -> Mapping {
-    let mut mapping = mapping.clone();
-    let retention = match &mapping.source {
-        Source::Kafka { topic, .. } => {
-            let topic = blueprint.topics.iter().find(|known| known.name == *topic);
-            topic.and_then(|topic| topic.config.get("retention.ms")?.parse().ok()).map(Duration::from_millis)
-        }
-        Source::Stream { .. } => None,
-    };
-    mapping.record_age_max = mapping.record_age_max.or(retention);
-    mapping
 }

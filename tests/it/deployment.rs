@@ -8,6 +8,7 @@ use std::path::Path;
 
 use giro::local::kafka::REQUESTS_TOPIC;
 use giro::local::template::{Blueprint, Mapping, Source, Templates, read_yaml};
+use giro::store::StoreError;
 use giro::store::items::{account, dead_letter, payment};
 use serde_json::Value;
 
@@ -85,6 +86,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(variables(&blueprint));
     faults.extend(partial_responses(&blueprint));
     faults.extend(topics(&blueprint));
+    faults.extend(patience(texts, &blueprint));
     faults.extend(access(&root, &blueprint));
     faults.extend(permissions(&root));
     faults.extend(tables(&blueprint));
@@ -193,6 +195,68 @@ fn topics(blueprint: &Blueprint) -> Vec<String> {
     let made: Vec<&str> = blueprint.topics.iter().map(|topic| topic.name.as_str()).collect();
     let unmade = used.iter().filter(|(topic, _)| !made.contains(topic));
     faults.extend(unmade.map(|(topic, who)| format!("{who} the topic {topic}, which infra/kafka.yaml doesn't make")));
+    faults
+}
+
+/// However old a record is, it is tried, for days and not for minutes; its topic keeps it for longer than that, counted from when
+/// it came; and somebody is paged half-way.
+fn patience(texts: &Texts, blueprint: &Blueprint) -> Vec<String> {
+    const DAY: f64 = 86_400.0;
+    let read = |file: &str| read_yaml(&texts[file]).unwrap();
+    let root = read("template.yaml");
+    let default = |template: &Value, name: &str| template["Parameters"][name]["Default"].as_f64();
+    let mut faults = Vec::new();
+    for (id, resource) in root["Resources"].as_object().unwrap() {
+        let properties = &resource["Properties"];
+        let (retries, age) = (&properties["MaximumRetryAttempts"], &properties["MaximumRecordAgeInSeconds"]);
+        if resource["Type"] != "AWS::Lambda::EventSourceMapping" {
+            continue;
+        }
+        if properties["Topics"].is_null() {
+            // A stream forgets after a day, and tells nobody.
+            if age.as_f64().is_none_or(|age| !(0.5 * DAY..DAY).contains(&age)) || retries != -1 {
+                faults.push(format!(
+                    "{id} tries {retries} times, for {age} s: expected -1, and less than the stream's day"
+                ));
+            }
+            continue;
+        }
+        if age != -1 {
+            faults.push(format!(
+                "{id} gives up, without one try, what is older than {age} s (MaximumRecordAgeInSeconds): expected -1"
+            ));
+        }
+        // A handler that can't finish a batch says so after three quarters of its time.
+        let timeout = root["Globals"]["Function"]["Timeout"].as_f64().unwrap();
+        let lasts = retries.as_f64().unwrap_or_default() * timeout * 0.75;
+        if lasts < 5.0 * DAY {
+            faults.push(format!("{id} tries for {lasts} s (MaximumRetryAttempts): expected five days"));
+        }
+    }
+    let kept = default(&root, "RetentionMs").unwrap() / 1_000.0;
+    for (_, topic) in kafka(blueprint) {
+        let Some(topic) = blueprint.topics.iter().find(|made| made.name == topic) else { continue };
+        if topic.config.get("message.timestamp.type").map(String::as_str) != Some("LogAppendTime") {
+            faults.push(format!(
+                "Kafka deletes records of {} by their producers' stamps: expected LogAppendTime",
+                topic.name
+            ));
+        }
+        if topic.config.get("retention.ms").and_then(|ms| ms.parse::<f64>().ok()) != Some(kept * 1_000.0) {
+            faults.push(format!("{} doesn't keep records for RetentionMs", topic.name));
+        }
+    }
+    if kept < 14.0 * DAY {
+        faults.push(format!("topics keep records for {kept} s (RetentionMs): expected two weeks"));
+    }
+    for file in ["template.yaml", "infra/alarms.yaml"] {
+        if default(&read(file), "RecordAgeSecondsMax") != Some(kept / 2.0) {
+            faults.push(format!("RecordAgeSecondsMax of {file} is not half of RetentionMs"));
+        }
+    }
+    if default(&read("infra/kafka.yaml"), "RetentionMs") != Some(kept * 1_000.0) {
+        faults.push("RetentionMs of infra/kafka.yaml is not that of template.yaml".into());
+    }
     faults
 }
 
@@ -321,6 +385,18 @@ fn log_fields(alarms: &Value) -> Vec<String> {
             faults.push(format!("{id} of infra/alarms.yaml waits for the line \"{message}\", which no handler writes"));
             continue;
         }
+        let text = String::new;
+        let kinds = [
+            StoreError::Conflict,
+            StoreError::Throttled(text()),
+            StoreError::Unavailable(text()),
+            StoreError::Corrupt(text()),
+            StoreError::Rejected(text()),
+        ]
+        .map(|fault| fault.name());
+        if let Some(kind) = pattern.split('"').nth(3).filter(|kind| !kinds.contains(kind)) {
+            faults.push(format!("{id} of infra/alarms.yaml waits for the fault \"{kind}\", which no store has"));
+        }
         let counted = filter["Properties"]["MetricTransformations"][0]["MetricValue"].as_str().unwrap();
         let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         let fields: Vec<String> = pattern.split("$.").chain(counted.split("$.")).map(name).collect();
@@ -379,6 +455,50 @@ fn partial_responses_without_provisioned_pollers_are_named() {
         "      ProvisionedPollerConfig:\n",
         "      DocumentDBEventSourceConfig:\n",
         "Resources.PaymentRequests",
+    );
+}
+
+/// Six hours, and a thousand tries of a millisecond each: what waited for a night was given up without one.
+#[test]
+fn a_mapping_that_gives_up_before_it_has_tried_is_named() {
+    for (right, wrong, named) in [
+        (
+            "MaximumRecordAgeInSeconds: -1",
+            "MaximumRecordAgeInSeconds: 21600",
+            "PaymentRequests gives up, without one try, what is older than 21600 s",
+        ),
+        ("      MaximumRecordAgeInSeconds: -1\n", "", "what is older than null s"),
+        ("MaximumRetryAttempts: 10000", "MaximumRetryAttempts: 1000", "PaymentRequests tries for 45000 s"),
+        ("MaximumRetryAttempts: 10000", "MaximumRetryAttempts: -1", "PaymentRequests tries for -45 s"),
+        ("    Timeout: 60\n", "    Timeout: 30\n", "PaymentRequests tries for 225000 s"),
+        (
+            "MaximumRecordAgeInSeconds: 82800",
+            "MaximumRecordAgeInSeconds: -1",
+            "PaymentsStream tries -1 times, for -1 s",
+        ),
+        ("Default: 1209600000", "Default: 604800000", "topics keep records for 604800 s"),
+        ("Default: 604800\n", "Default: 86400\n", "RecordAgeSecondsMax of template.yaml is not half of RetentionMs"),
+    ] {
+        check("template.yaml", right, wrong, named);
+    }
+    check(
+        "infra/alarms.yaml",
+        "Default: 604800",
+        "Default: 60",
+        "RecordAgeSecondsMax of infra/alarms.yaml is not half",
+    );
+    check("infra/kafka.yaml", "Default: 1209600000", "Default: 1", "RetentionMs of infra/kafka.yaml is not that");
+    check(
+        "infra/kafka.yaml",
+        "\\nmessage.timestamp.type=LogAppendTime",
+        "",
+        "Kafka deletes records of payment-requests by their producers' stamps",
+    );
+    check(
+        "infra/kafka.yaml",
+        "retention.ms=${RetentionMs}",
+        "retention.ms=3600000",
+        "payment-requests doesn't keep records",
     );
 }
 
@@ -502,6 +622,13 @@ fn an_alarm_on_a_field_that_nobody_writes_is_named() {
         "MetricValue: $.deadLetters",
         "DeadPayments of infra/alarms.yaml counts the field deadLetters, which no handler writes",
     );
+    check(
+        "infra/alarms.yaml",
+        "$.fault_kind = \"rejected\"",
+        "$.faultKind = \"rejected\"",
+        "RejectedPayments of infra/alarms.yaml counts the field faultKind, which no handler writes",
+    );
+    check("infra/alarms.yaml", "\"rejected\"", "\"refused\"", "waits for the fault \"refused\", which no store has");
 }
 
 /// The table of permissions in docs/deploy.md says of each function what the template gives it.

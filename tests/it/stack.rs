@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Balance, CommandId, CreditLanes, Currency, OverdraftLimit, PaymentId, Timestamp,
+};
 use giro::local::http::HttpApi;
 use giro::local::kafka::{self, REQUESTS_TOPIC};
 use giro::local::lambda::LocalLambda;
@@ -13,7 +15,7 @@ use giro::local::template::Templates;
 use giro::local::topic_reader::{Polled, Read, TopicReader};
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, OpenAccounts, Tables};
+use giro::store::{Commands, Inspect, OpenAccounts, Tables};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The payment processor alone: what the other handlers do is theirs to show.
@@ -48,18 +50,32 @@ pub(super) async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: Overdraft
 
 /// Waits until so many records are answered well; stops the test if a part gives up.
 async fn acknowledged(stack: &Stack, records: u64) {
+    acknowledged_by(stack, PAYMENT_PROCESSOR, records).await;
+}
+
+async fn acknowledged_by(stack: &Stack, binary: &str, records: u64) {
+    let activity = || stack.activity_of(binary);
     let all = async {
-        while stack.activity().acknowledged < records && !stack.gave_up() {
+        while activity().acknowledged < records && !stack.gave_up() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap_or_else(|_| panic!("{:?}", stack.activity()));
+    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap_or_else(|_| panic!("{:?}", activity()));
     assert!(!stack.gave_up());
 }
 
 /// Payments, a duplicate, a decline and a broken record, from the topic to the tables.
 async fn settles(kafka: KafkaEngine) {
-    let stack = Stack::start(options(kafka)).await.unwrap();
+    // Commands keep their producers' stamps, as on a topic that somebody else made.
+    let mut texts = Templates::embedded_texts();
+    let topics = texts.get_mut("infra/kafka.yaml").unwrap();
+    let (before, commands) = topics.split_once("${NamePrefix}account-commands\"").unwrap();
+    assert!(commands.contains("LogAppendTime"), "{commands}");
+    *topics =
+        format!("{before}${{NamePrefix}}account-commands\"{}", commands.replacen("LogAppendTime", "CreateTime", 1));
+    let run = Run::Only([PAYMENT_PROCESSOR, "account-processor"].map(str::to_owned).to_vec());
+    let options = StackOptions { run, templates: Templates::Texts(texts), ..options(kafka.clone()) };
+    let stack = Stack::start(options).await.unwrap();
     let ledger = ledger(&stack).await;
     open(&ledger, "settlement", OverdraftLimit::Unlimited).await;
     open(&ledger, "shop", OverdraftLimit::Limited(0)).await;
@@ -91,7 +107,46 @@ async fn settles(kafka: KafkaEngine) {
     let summary = stack.summary();
     assert_eq!((summary["records"], summary["settled"], summary["declined"]), (503, 500, 1), "{summary:?}");
     assert_eq!((summary["replayed"], summary["dead_letters"]), (1, 1), "{summary:?}");
+
+    // However old they are, records are tried. The broker's stamp is its own, or else nobody's: it keeps them for now.
+    let month_ago = now_ms() - MONTH_MS;
+    publish_stamped(&stack, REQUESTS_TOPIC, &payment("old", "settlement", "shop", 2), month_ago).await;
+    let freeze = r#"{"command_id":"old","command":"freeze","account_id":"shop"}"#;
+    publish_stamped(&stack, COMMANDS_TOPIC, freeze, month_ago).await;
+    acknowledged(&stack, 504).await;
+    acknowledged_by(&stack, "account-processor", 1).await;
+    let old = ledger.payment(&PaymentId::try_new("old").unwrap()).await.unwrap().unwrap();
+    assert!(old.outcome.verdict.is_ok(), "{old:?}");
+    let frozen = ledger.command(&CommandId::try_new("old").unwrap()).await.unwrap().unwrap();
+    assert!(frozen.verdict.is_ok(), "{frozen:?}");
+    let stamps = |records: Vec<Polled>| records.into_iter().filter_map(|record| record.timestamp).collect::<Vec<_>>();
+    let [commands, requests] = [read(&stack, COMMANDS_TOPIC, 1).await, read(&stack, REQUESTS_TOPIC, 504).await];
+    assert_eq!(stamps(commands), [month_ago], "{kafka:?}");
+    let oldest = stamps(requests).into_iter().min().unwrap();
+    match kafka {
+        KafkaEngine::Apache => assert!(oldest > now_ms() - MONTH_MS / 30, "LogAppendTime: {oldest}"),
+        KafkaEngine::Embedded | KafkaEngine::External(_) => {
+            assert_eq!(oldest, month_ago, "the embedded broker knows no LogAppendTime")
+        }
+    }
     stack.stop().await.unwrap();
+}
+
+const COMMANDS_TOPIC: &str = "account-commands";
+
+/// Thirty days.
+const MONTH_MS: i64 = 30 * 86_400_000;
+
+fn now_ms() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// Puts a record on a topic with a producer's own stamp.
+async fn publish_stamped(stack: &Stack, topic: &str, value: &str, timestamp_ms: i64) {
+    let config = kafka::client_config(&stack.endpoints().kafka_bootstrap_servers).unwrap();
+    let producer: rdkafka::producer::FutureProducer = config.create().unwrap();
+    let record = rdkafka::producer::FutureRecord::to(topic).key("key").payload(value).timestamp(timestamp_ms);
+    producer.send(record, Duration::from_secs(30)).await.unwrap();
 }
 
 pub(super) fn payment(id: &str, debtor: &str, creditor: &str, amount: u64) -> String {
@@ -175,7 +230,7 @@ async fn what_fails_too_often_ends_on_the_topic_for_failures() {
     let mut texts = Templates::embedded_texts();
     let template = texts.get_mut("template.yaml").unwrap();
     for (from, to) in [
-        ("MaximumRetryAttempts: 1000", "MaximumRetryAttempts: 1"),
+        ("MaximumRetryAttempts: 10000", "MaximumRetryAttempts: 1"),
         ("PARTIAL_BATCH_RESPONSE: \"true\"", "PARTIAL_BATCH_RESPONSE: \"perhaps\""),
     ] {
         assert!(template.contains(from), "the template no longer says {from}");

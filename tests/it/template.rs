@@ -121,6 +121,17 @@ fn a_mapping_has_lambdas_defaults_and_limits() {
     let capped =
         provisioned("MaximumRetryAttempts: -1, DestinationConfig: { OnFailure: { Destination: 'kafka://x' } }");
     assert_eq!((capped.retries_max, capped.on_failure_topic.as_deref()), (Some(10), Some("x")));
+    let unlimited = provisioned("MaximumRecordAgeInSeconds: -1, MaximumRetryAttempts: -1");
+    assert_eq!((unlimited.record_age_max, unlimited.retries_max), (None, None));
+    for (wrong, expected) in [
+        ("MaximumRetryAttempts: 10001", "MaximumRetryAttempts: expected -1, or 0 to 10000; got 10001"),
+        ("MaximumRetryAttempts: -2", "MaximumRetryAttempts: expected -1, or 0 to 10000; got -2"),
+        ("MaximumRecordAgeInSeconds: 59", "MaximumRecordAgeInSeconds: expected -1, or 60 to 604800; got 59"),
+        ("MaximumRecordAgeInSeconds: 604801", "MaximumRecordAgeInSeconds: expected -1, or 60 to 604800; got 604801"),
+    ] {
+        let refused = mapping(&format!("StartingPosition: LATEST, {wrong}")).unwrap_err();
+        assert!(refused.ends_with(expected), "{refused}");
+    }
     let refused = mapping("StartingPosition: LATEST, FunctionResponseTypes: [ReportBatchItemFailures]").unwrap_err();
     assert!(refused.contains("Resources.M.Properties: expected ProvisionedPollerConfig"), "{refused}");
     let refused = mapping("StartingPosition: MIDDLE").unwrap_err();

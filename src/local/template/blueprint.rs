@@ -54,9 +54,9 @@ pub struct Mapping {
     pub report_batch_item_failures: bool,
     /// Whether a batch that failed is cut in two.
     pub bisect: bool,
-    /// How often a batch that failed is tried again; none is until it expires.
+    /// How often a batch that failed is tried again; none is for as long as the source has it.
     pub retries_max: Option<u32>,
-    /// The age at which a record is given up; none is never.
+    /// The age at which a record is given up, tried or not; none is never.
     pub record_age_max: Option<Duration>,
     /// The topic that takes what is given up; none drops it.
     pub on_failure_topic: Option<String>,

@@ -2,6 +2,7 @@
 //!
 //! Defaults and limits are Lambda's. Source: CloudFormation, `AWS::Lambda::EventSourceMapping`; Lambda developer guide.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::TemplateError;
@@ -11,8 +12,14 @@ use super::read::{Resource, function_name};
 type Read<T> = Result<T, TemplateError>;
 
 const BATCH_RECORDS: usize = 100;
+/// How a template writes that there is no limit.
+const NO_LIMIT: i64 = -1;
 /// A mapping on Kafka that says nothing waits this long; one on a stream not at all.
 const KAFKA_WINDOW: Duration = Duration::from_millis(500);
+/// The most tries again that may be asked for.
+const RETRIES_MAX: u32 = 10_000;
+/// The ages that may be asked for, in seconds: up to a week.
+const RECORD_AGE_SECONDS: RangeInclusive<u32> = 60..=604_800;
 /// Tries without end, and a destination for what is given up, don't go together: Lambda stops after this many.
 const RETRIES_WITH_DESTINATION_MAX: u32 = 10;
 
@@ -48,10 +55,19 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
     let on_failure_queue = destination.strip_prefix("arn:aws:sqs:").and_then(|rest| rest.rsplit_once(':'));
     let on_failure_queue = on_failure_queue.map(|(_, name)| name.to_owned());
     let starting = properties.need("StartingPosition")?;
-    let limit = |name: &str| -> Read<Option<u32>> {
-        Ok(properties.number_of::<i64>(name)?.and_then(|limit| u32::try_from(limit).ok()).filter(|_| controls))
+    // -1 is no limit, and so is nothing.
+    let limit = |name: &str, allowed: RangeInclusive<u32>| -> Read<Option<u32>> {
+        let Some(asked) = properties.number_of::<i64>(name)?.filter(|&asked| asked != NO_LIMIT) else {
+            return Ok(None);
+        };
+        let limit = u32::try_from(asked).ok().filter(|asked| allowed.contains(asked));
+        let (least, most) = (allowed.start(), allowed.end());
+        let expected = || format!("expected -1, or {least} to {most}; got {asked}");
+        let place = properties.need(name)?;
+        limit.map(Some).ok_or_else(|| place.fault(expected()))
     };
-    let retries_max = limit("MaximumRetryAttempts")?;
+    let retries_max = limit("MaximumRetryAttempts", 0..=RETRIES_MAX)?.filter(|_| controls);
+    let record_age_max = limit("MaximumRecordAgeInSeconds", RECORD_AGE_SECONDS)?.filter(|_| controls);
     let pollers = properties.get("ProvisionedPollerConfig")?;
     Ok(Some(Mapping {
         function,
@@ -72,7 +88,7 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
             (None, Some(_)) => Some(RETRIES_WITH_DESTINATION_MAX),
             (retries_max, _) => retries_max,
         },
-        record_age_max: limit("MaximumRecordAgeInSeconds")?.map(|seconds| Duration::from_secs(u64::from(seconds))),
+        record_age_max: record_age_max.map(|seconds| Duration::from_secs(seconds.into())),
         on_failure_topic,
         on_failure_queue,
         pollers_max: match pollers {
