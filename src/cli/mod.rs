@@ -19,6 +19,8 @@ mod audit;
 mod bench;
 mod dead_letters;
 mod demo;
+mod detach;
+mod down;
 mod engines;
 mod environment;
 mod failure;
@@ -27,6 +29,7 @@ mod outcomes;
 mod payments;
 mod publish;
 mod simulate;
+mod status;
 mod template;
 mod topics;
 mod up;
@@ -68,6 +71,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::UpArgs),
+    Status(status::StatusArgs),
+    Down(down::DownArgs),
     Demo(demo::DemoArgs),
     Publish(publish::PublishArgs),
     Invoke(invoke::InvokeArgs),
@@ -105,6 +110,8 @@ pub async fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Up(args) => up::run(args, &cli.engines).await,
+        Command::Status(args) => status::run(&args),
+        Command::Down(args) => down::run(args).await,
         Command::Demo(args) => demo::run(args, &cli.engines).await,
         Command::Publish(args) => publish::run(args, &cli.engines).await,
         Command::Invoke(args) => invoke::run(args, &cli.engines).await,

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 use super::account_commands::COMMANDS_TOPIC;
+use super::detach;
 use super::engines::EngineArgs;
 use super::template::TemplateArgs;
 use super::up_file::{Told, UpFile};
@@ -22,8 +23,11 @@ use crate::local::template::Source;
 ///
 /// Other giro commands in this folder find the stack by themselves; others by the lines that it prints.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  giro up --data .giro/data &\n  giro accounts open alice --currency EUR")]
+#[command(after_help = "Example:\n  giro up --detach --data .giro/data\n  giro accounts open alice --currency EUR")]
 pub(super) struct UpArgs {
+    /// Return when the stack is ready, and let it run on until `giro down`
+    #[arg(long)]
+    detach: bool,
     /// Which Kafka to start, where none is named by address
     #[arg(long, value_enum, default_value = "embedded")]
     kafka: StartKafka,
@@ -76,6 +80,9 @@ impl From<StartKafka> for KafkaEngine {
 }
 
 pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if args.detach {
+        return detach::run().await;
+    }
     let mut interrupted = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
     let template = args.template.chosen()?.unwrap_or_default();
@@ -118,14 +125,14 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     for binary in stack.left_out() {
         say!("# {binary} is left out: it isn't built");
     }
-    say!("# Other giro commands in this folder find the stack. Ctrl-C stops everything.");
+    say!("# Other giro commands in this folder find the stack. Ctrl-C or `giro down` stops everything.");
 
-    let mut watch = tokio::time::interval(Duration::from_millis(500));
+    let mut watch = tokio::time::interval(Duration::from_millis(250));
     loop {
         tokio::select! {
             _ = interrupted.recv() => break,
             _ = terminated.recv() => break,
-            _ = watch.tick() => if stack.gave_up() {
+            _ = watch.tick() => if stack.gave_up() || file.asked_to_stop() {
                 break;
             },
         }

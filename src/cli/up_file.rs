@@ -16,10 +16,13 @@ use super::Failure;
 use super::template::ChosenTemplate;
 use crate::local::stack::Endpoints;
 
-const FOLDER: &str = ".giro";
+/// Where a stack of this folder keeps what is its own.
+pub(super) const FOLDER: &str = ".giro";
 const UP_FILE: &str = ".giro/up.json";
 /// Held by the `giro up` of this folder. Never taken away: whoever did could take one that another holds.
 const LOCK_FILE: &str = ".giro/up.lock";
+/// There while somebody wants the stack to stop.
+const STOP_FILE: &str = ".giro/up.stop";
 
 /// A command that looks whether the lock is held holds it for a moment itself.
 const LOCK_TRIES: usize = 20;
@@ -61,9 +64,15 @@ pub(super) fn running() -> Result<Option<Told>, Failure> {
         .map_err(Failure::Input)
 }
 
-fn is_held() -> bool {
+/// Whether a `giro up` of this folder lives.
+pub(super) fn is_held() -> bool {
     let Ok(file) = File::open(LOCK_FILE) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Asks the stack of this folder to stop.
+pub(super) fn ask_to_stop() -> Result<(), Failure> {
+    std::fs::write(STOP_FILE, b"").with_context(|| format!("writing {STOP_FILE}")).map_err(Failure::Input)
 }
 
 /// This folder's place for a stack: taken when it is made, given up when it is dropped or the process ends.
@@ -86,6 +95,7 @@ impl UpFile {
                 Ok(()) => {
                     // What a killed one left.
                     let _ = std::fs::remove_file(UP_FILE);
+                    let _ = std::fs::remove_file(STOP_FILE);
                     // Only for the message to another.
                     let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
                     return Ok(Self { _lock: lock });
@@ -99,6 +109,11 @@ impl UpFile {
             "a `giro up` runs in this folder already, as process {process}: stop it first, or start this one in a folder of \
              its own"
         )))
+    }
+
+    /// Whether somebody wants this stack to stop.
+    pub(super) fn asked_to_stop(&self) -> bool {
+        Path::new(STOP_FILE).exists()
     }
 
     /// Tells the other commands in this folder.
@@ -115,5 +130,6 @@ impl Drop for UpFile {
     fn drop(&mut self) {
         // Gone already is as good. The lock goes after it.
         let _ = std::fs::remove_file(UP_FILE);
+        let _ = std::fs::remove_file(STOP_FILE);
     }
 }

@@ -1,0 +1,40 @@
+//! `giro down`: stops the stack of this folder.
+//!
+//! It asks by a file and sends no signal: a number in a file may have become another process's.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::{Instant, sleep};
+
+use super::Failure;
+use super::up_file;
+
+/// How often to look whether the stack is gone.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a stack may take: its functions end what they have begun.
+const STOP_MAX: Duration = Duration::from_secs(90);
+
+/// Stop the stack of this folder
+///
+/// Returns when it is gone. Invocations under way end first. Exit code 1 if no stack runs here.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  giro down")]
+pub(super) struct DownArgs {}
+
+pub(super) async fn run(_: DownArgs) -> Result<(), Failure> {
+    if up_file::running()?.is_none() {
+        return Err(Failure::no("no `giro up` runs in this folder"));
+    }
+    up_file::ask_to_stop()?;
+    let deadline = Instant::now().checked_add(STOP_MAX);
+    while up_file::is_held() {
+        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            let waited = STOP_MAX.as_secs();
+            return Err(Failure::no(format!("the stack was asked to stop, and runs on after {waited} seconds")));
+        }
+        sleep(LOOK).await;
+    }
+    say!("stopped");
+    Ok(())
+}
