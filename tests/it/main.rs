@@ -28,6 +28,7 @@ mod lanes;
 mod model;
 mod names;
 mod outcome_publisher;
+mod pasted;
 mod payment_api;
 mod payment_processor;
 mod plan;
