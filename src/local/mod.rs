@@ -11,6 +11,7 @@ mod invoke;
 pub mod kafka;
 pub mod lambda;
 pub mod poller;
+mod reading;
 pub mod stack;
 pub mod tables;
 pub mod template;

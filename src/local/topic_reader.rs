@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::kafka::{client_config, partitions};
-pub use super::poller::Polled;
+pub use super::reading::Polled;
 
 /// Reads a topic.
 pub struct TopicReader {

@@ -15,17 +15,17 @@ use std::time::Duration;
 use anyhow::Context;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::delivery::{Answer, Deliveries, Next, Why};
-use super::kafka_event::{self, ENVELOPE_BYTES, Polled};
+use super::kafka_event::{self, ENVELOPE_BYTES};
 use super::{Line, Surroundings, now_ms, response};
 use crate::domain::Header;
 use crate::local::kafka::{client_config, partitions, producer};
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
+use crate::local::reading::Polled;
 use crate::local::template::Starting;
 use crate::publish::Publish;
 use crate::publish::kafka::KafkaProducer;
@@ -275,24 +275,6 @@ async fn over(window: Option<Instant>) {
         None => std::future::pending().await,
         Some(end) => {
             let _ = timeout_at(end, std::future::pending::<()>()).await;
-        }
-    }
-}
-
-impl From<&BorrowedMessage<'_>> for Polled {
-    fn from(record: &BorrowedMessage<'_>) -> Self {
-        let header = |header: rdkafka::message::Header<'_, &[u8]>| Header {
-            name: header.key.into(),
-            value: header.value.map(Into::into),
-        };
-        Self {
-            topic: record.topic().into(),
-            partition: record.partition(),
-            offset: record.offset(),
-            timestamp: record.timestamp().to_millis(),
-            key: record.key().map(Into::into),
-            value: record.payload().map(Into::into),
-            headers: record.headers().map(|headers| headers.iter().map(header).collect()).unwrap_or_default(),
         }
     }
 }

@@ -12,30 +12,12 @@ use serde_json::{Map, Value};
 
 use super::delivery::Delivered;
 use crate::domain::Header;
+use crate::local::reading::Polled;
 
 /// What an event holds beside its records.
 pub(super) const ENVELOPE_BYTES: usize = 1024;
 /// What a record takes beside its topic, key, value and headers: names, numbers and punctuation, with room to spare.
 const RECORD_BYTES: usize = 200;
-
-/// A record as it came from Kafka.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Polled {
-    /// The topic.
-    pub topic: String,
-    /// The partition.
-    pub partition: i32,
-    /// The offset.
-    pub offset: i64,
-    /// When it was produced or appended, in milliseconds since 1970.
-    pub timestamp: Option<i64>,
-    /// The key.
-    pub key: Option<Vec<u8>>,
-    /// The value.
-    pub value: Option<Vec<u8>>,
-    /// The headers.
-    pub headers: Vec<Header>,
-}
 
 impl Delivered for Polled {
     fn partition(&self) -> i32 {

@@ -32,7 +32,6 @@ use tokio::task::JoinHandle;
 pub use activity::Activity;
 pub use checkpoint::Checkpoints;
 use delivery::Policy;
-pub use kafka_event::Polled;
 
 use super::invoke::Invoker;
 use super::template::{Mapping, Source};

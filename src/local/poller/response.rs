@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
-use super::Polled;
 use super::delivery::Answer;
+use crate::local::reading::Polled;
 use crate::wire::batch_response::BatchResponse;
 
 /// An empty response says that all is well.
