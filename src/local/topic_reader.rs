@@ -2,19 +2,26 @@
 //!
 //! In: Kafka's address and a topic. Out: its records, in order within each partition, and when its end was reached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::kafka::{client_config, partitions};
 pub use super::reading::Polled;
+use super::reading::{self, Once};
 
 /// Reads a topic.
 pub struct TopicReader {
     consumer: StreamConsumer,
+    bootstrap_servers: String,
+    topic: String,
+    /// By partition: where reading goes on.
+    next: BTreeMap<i32, Offset>,
+    said: Once,
     /// Partitions whose end was not reached since the last record.
     open: BTreeSet<i32>,
 }
@@ -49,19 +56,22 @@ impl TopicReader {
             assignment.add_partition_offset(topic, *partition, Offset::Beginning)?;
         }
         consumer.assign(&assignment)?;
-        Ok(Self { consumer, open })
+        let next = open.iter().map(|partition| (*partition, Offset::Beginning)).collect();
+        let (bootstrap_servers, topic) = (bootstrap_servers.to_owned(), topic.to_owned());
+        Ok(Self { consumer, bootstrap_servers, topic, next, said: Once::default(), open })
     }
 
     /// Waits for what comes next.
     ///
     /// # Errors
-    /// If the client can't go on.
+    /// If a partition can't be read on: which one, from which offset, and what to do. A broker that is away is no error.
     pub async fn next(&mut self) -> anyhow::Result<Read> {
         loop {
             match self.consumer.recv().await {
                 Ok(message) => {
                     let record = Polled::from(&message);
                     self.open.insert(record.partition);
+                    self.next.insert(record.partition, Offset::Offset(record.offset.saturating_add(1)));
                     return Ok(Read::Record(record));
                 }
                 Err(KafkaError::PartitionEOF(partition)) => {
@@ -70,9 +80,25 @@ impl TopicReader {
                     }
                 }
                 Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(error).context("reading from Kafka"),
+                Err(error) if reading::of_a_partition(&error) => {
+                    let blocked = reading::blocked(&self.bootstrap_servers, &self.topic, &self.next).await?;
+                    let told: Vec<String> = blocked.iter().map(ToString::to_string).collect();
+                    ensure!(told.is_empty(), told.join(" "));
+                    self.goes_on(&error);
+                }
                 // A broker on its way up or away: the client goes on by itself.
-                Err(error) => tracing::info!(%error, "reading from Kafka"),
+                Err(error) => self.goes_on(&error),
             }
+        }
+    }
+
+    /// Says once what stands in the way for now.
+    fn goes_on(&mut self, error: &KafkaError) {
+        let Self { bootstrap_servers, topic, .. } = self;
+        let words = reading::words(error);
+        let text = format!("topic {topic} of Kafka at {bootstrap_servers}: {words}. The reader goes on trying.");
+        if self.said.is_news(&text, Instant::now()) {
+            tracing::warn!("{text}");
         }
     }
 }

@@ -43,5 +43,6 @@ mod stopped;
 mod store_contract;
 mod template;
 mod tidy;
+mod topic_bytes;
 mod wire;
 mod worlds;

@@ -19,7 +19,7 @@ use giro::store::{Commands, Inspect, OpenAccounts, Tables};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The payment processor alone: what the other handlers do is theirs to show.
-fn options(kafka: KafkaEngine) -> StackOptions {
+pub(super) fn options(kafka: KafkaEngine) -> StackOptions {
     StackOptions {
         kafka,
         run: Run::Only(vec![PAYMENT_PROCESSOR.into()]),
@@ -49,7 +49,7 @@ pub(super) async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: Overdraft
 }
 
 /// Waits until so many records are answered well; stops the test if a part gives up.
-async fn acknowledged(stack: &Stack, records: u64) {
+pub(super) async fn acknowledged(stack: &Stack, records: u64) {
     acknowledged_by(stack, PAYMENT_PROCESSOR, records).await;
 }
 
@@ -178,7 +178,7 @@ fn template_with(file: &str, from: &str, to: &str) -> Templates {
     Templates::Texts(texts)
 }
 
-async fn publish(stack: &Stack, topic: &str, values: &[String]) {
+pub(super) async fn publish(stack: &Stack, topic: &str, values: &[String]) {
     let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers).unwrap();
     let mut sending = Vec::new();
     for value in values {

@@ -24,6 +24,8 @@ pub struct Activity {
     pub latency_ms: Histogram<u64>,
     /// What the last failed invocation said.
     pub last_failure: Option<String>,
+    /// What stood in the way of reading, each once, in the order in which it was noticed.
+    pub troubles: Vec<String>,
 }
 
 impl Activity {
@@ -41,6 +43,7 @@ impl Activity {
             batch_records_max: 0,
             latency_ms: Histogram::new(3).context("making a histogram")?,
             last_failure: None,
+            troubles: Vec::new(),
         })
     }
 
@@ -69,6 +72,13 @@ impl Activity {
         self.last_failure = failure.or(self.last_failure.take());
     }
 
+    /// Takes down what stands in the way of reading.
+    pub(super) fn troubled(&mut self, trouble: &str) {
+        if !self.troubles.iter().any(|known| known == trouble) {
+            self.troubles.push(trouble.to_owned());
+        }
+    }
+
     /// Counts records that were given up.
     pub(super) fn gave_up(&mut self, records: usize) {
         self.given_up = self.given_up.saturating_add(u64::try_from(records).unwrap_or(u64::MAX));
@@ -86,6 +96,7 @@ impl fmt::Debug for Activity {
             .field("redelivered", &self.redelivered)
             .field("batch_records_max", &self.batch_records_max)
             .field("last_failure", &self.last_failure)
+            .field("troubles", &self.troubles)
             .finish_non_exhaustive()
     }
 }

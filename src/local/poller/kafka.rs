@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::delivery::{Answer, Deliveries, Next, Why};
 use super::kafka_event::{self, ENVELOPE_BYTES};
+use super::trouble::Troubles;
 use super::{Line, Surroundings, now_ms, response};
 use crate::domain::Header;
 use crate::local::kafka::{client_config, partitions, producer};
@@ -49,8 +50,11 @@ pub(super) async fn start(
     let mut tasks = Vec::new();
     for poller in 0..pollers {
         let own: Vec<i32> = partitions.iter().copied().skip(poller).step_by(pollers).collect();
+        let (consumer, next) = consumer(around, topic, consumer_group, &own, line.mapping.starting).await?;
         let poller = Poller {
-            consumer: consumer(around, topic, consumer_group, &own, line.mapping.starting).await?,
+            consumer,
+            next,
+            troubles: Troubles::new(line, &around.bootstrap_servers, topic),
             topic: topic.to_owned(),
             bootstrap_servers: around.bootstrap_servers.clone(),
             deliveries: Deliveries::new(line.policy()),
@@ -67,13 +71,14 @@ pub(super) async fn start(
     Ok(tasks)
 }
 
+/// A consumer of these partitions, and where it starts in each.
 async fn consumer(
     around: &Surroundings,
     topic: &str,
     consumer_group: &str,
     partitions: &[i32],
     starting: Starting,
-) -> anyhow::Result<StreamConsumer> {
+) -> anyhow::Result<(StreamConsumer, BTreeMap<i32, Offset>)> {
     let consumer: StreamConsumer = client_config(&around.bootstrap_servers)?
         .set("group.id", consumer_group)
         .set("enable.auto.commit", "false")
@@ -97,7 +102,8 @@ async fn consumer(
     let assigning = tokio::task::spawn_blocking(move || {
         let assignment = starting_points(&consumer, own, starting)?;
         consumer.assign(&assignment)?;
-        Ok(consumer)
+        let next = assignment.elements().iter().map(|it| (it.partition(), it.offset())).collect();
+        Ok((consumer, next))
     });
     assigning.await?
 }
@@ -143,6 +149,9 @@ struct Poller {
     topic: String,
     bootstrap_servers: String,
     deliveries: Deliveries<Polled>,
+    /// By partition: where reading goes on.
+    next: BTreeMap<i32, Offset>,
+    troubles: Troubles,
     /// A record that the last batch had no room for.
     held: Option<Polled>,
     /// By partition: the offset up to which all is finished, that of the next record.
@@ -202,22 +211,27 @@ impl Poller {
         let window_of = |window: Duration| Instant::now().checked_add(window);
         let mut window = if batch.is_empty() { None } else { window_of(self.line.mapping.batch_window) };
         while batch.len() < self.line.mapping.batch_records_max {
-            let record = tokio::select! {
-                record = self.consumer.recv() => match record {
-                    Ok(record) => record,
-                    Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(error).context("reading from Kafka"),
-                    // A broker on its way up or away: the client goes on by itself.
-                    Err(error) => {
-                        tracing::info!(%error, "reading from Kafka");
-                        tokio::time::sleep(RECONSIDER).await;
-                        continue;
-                    }
-                },
+            // The pause after an error hears of a stop that is not announced again.
+            if self.line.is_stopped() {
+                return Ok(Vec::new());
+            }
+            let read = tokio::select! {
+                read = self.consumer.recv() => read.map(|record| Polled::from(&record)),
                 () = over(window) => break,
                 _ = self.line.stopped.changed() => return Ok(Vec::new()),
             };
+            let record = match read {
+                Ok(record) => record,
+                Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(error).context("reading from Kafka"),
+                Err(error) => {
+                    self.troubles.failed(&error, &self.next);
+                    self.line.pause(RECONSIDER).await;
+                    continue;
+                }
+            };
+            self.troubles.read(&record);
+            self.next.insert(record.partition, Offset::Offset(record.offset.saturating_add(1)));
             window = window.or_else(|| window_of(self.line.mapping.batch_window));
-            let record = Polled::from(&record);
             bytes = bytes.saturating_add(record.encoded_bytes());
             if bytes > PAYLOAD_BYTES_MAX && !batch.is_empty() {
                 self.held = Some(record);

@@ -6,6 +6,7 @@
 //! | responses | `response` | pure: what a function reports |
 //! | events | `kafka_event`, `stream_event` | pure: records as the JSON that Lambda delivers |
 //! | pollers | `kafka`, `stream` | the source on one side, the Invoke call on the other |
+//! | what can't be read | `trouble` | said once, with the place and what to do |
 //! | checkpoints | `checkpoint` | how far streams were read, kept where the tables are |
 //!
 //! A poller has one invocation at a time for the partitions or the shard that it owns, so none is ever in two.
@@ -21,6 +22,7 @@ mod kafka_event;
 mod response;
 mod stream;
 mod stream_event;
+mod trouble;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -140,6 +142,12 @@ impl Line {
         }
         let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         activity.invoked(delivered, finished, failure, now_ms());
+    }
+
+    /// Counts what stands in the way of reading, and tells of it.
+    fn trouble(&self, trouble: &str) {
+        tracing::warn!("{trouble}");
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner).troubled(trouble);
     }
 
     /// Counts records that were given up, and tells of them.

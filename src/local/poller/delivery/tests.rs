@@ -1,8 +1,8 @@
 //! Scripts of what is polled, answered and given up, and what comes of it.
 
 use super::*;
-use crate::local::poller::kafka_event::Polled;
 use crate::local::poller::response;
+use crate::local::reading::Polled;
 
 /// A mapping that cuts batches and tries for ever.
 const PATIENT: Policy = Policy { bisect: true, retries_max: None, record_age_max: None };

@@ -1,6 +1,23 @@
-//! A record of a topic, out of the client's hands.
+//! What every reader of a topic needs, whatever bytes the topic holds.
+//!
+//! | part | where |
+//! |---|---|
+//! | a record, out of the client's hands | here |
+//! | its headers, whose names may be any bytes | `headers` |
+//! | which partition can't be read on, and why | `blocked` |
+//! | saying a thing once | `once` |
+//!
+//! Invariant: no bytes end a reader. What it can't read it says, and goes on with the rest.
 
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+mod blocked;
+mod headers;
+mod once;
+
+use rdkafka::message::{BorrowedMessage, Message};
+
+pub(crate) use blocked::{blocked, of_a_partition, words};
+pub(crate) use headers::UNREADABLE;
+pub(crate) use once::Once;
 
 use crate::domain::Header;
 
@@ -25,10 +42,6 @@ pub struct Polled {
 
 impl From<&BorrowedMessage<'_>> for Polled {
     fn from(record: &BorrowedMessage<'_>) -> Self {
-        let header = |header: rdkafka::message::Header<'_, &[u8]>| Header {
-            name: header.key.into(),
-            value: header.value.map(Into::into),
-        };
         Self {
             topic: record.topic().into(),
             partition: record.partition(),
@@ -36,7 +49,14 @@ impl From<&BorrowedMessage<'_>> for Polled {
             timestamp: record.timestamp().to_millis(),
             key: record.key().map(Into::into),
             value: record.payload().map(Into::into),
-            headers: record.headers().map(|headers| headers.iter().map(header).collect()).unwrap_or_default(),
+            headers: record.headers().map(headers::read).unwrap_or_default(),
         }
+    }
+}
+
+impl Polled {
+    /// Whether a header's name can't be told.
+    pub(crate) fn has_unreadable_header(&self) -> bool {
+        self.headers.iter().any(|header| header.name == UNREADABLE)
     }
 }
