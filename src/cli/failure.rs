@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::local::template::TemplateError;
 use crate::publish::PublishError;
 use crate::store::StoreError;
 
@@ -49,10 +50,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Whatever has no better place: the stack that doesn't start, the broker that doesn't answer.
+/// A template that can't be used is input; whatever has no better place is the stack that doesn't start, or the broker
+/// that doesn't answer.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::Unreachable(error)
+        if error.is::<TemplateError>() { Self::Input(error) } else { Self::Unreachable(error) }
     }
 }
 

@@ -19,7 +19,6 @@ mod functions;
 mod names;
 mod options;
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -77,8 +76,8 @@ pub struct Stack {
     left_out: Vec<String>,
     summaries: Summaries,
     http: Option<HttpApi>,
-    /// By the name of the function.
-    pollers: BTreeMap<String, Pollers>,
+    /// Of each mapping, in their order, with the name of its function.
+    pollers: Vec<(String, Pollers)>,
     /// What a function has done that is not fed here.
     idle: Activity,
     lambda: Option<LocalLambda>,
@@ -129,7 +128,7 @@ impl Stack {
         };
         let checkpoints =
             Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref()))?;
-        let mut pollers = BTreeMap::new();
+        let mut pollers = Vec::new();
         for mapping in &blueprint.mappings {
             let around = Surroundings {
                 bootstrap_servers: bootstrap_servers.clone(),
@@ -141,7 +140,7 @@ impl Stack {
             };
             let started = Pollers::start(mapping, &around).await;
             let started = started.with_context(|| format!("the event source of {}", mapping.function))?;
-            pollers.insert(mapping.function.clone(), started);
+            pollers.push((mapping.function.clone(), started));
         }
         let http = match blueprint.routes.is_empty() {
             true => None,
@@ -186,11 +185,12 @@ impl Stack {
         self.activity_of(PAYMENT_PROCESSOR)
     }
 
-    /// What the pollers of a binary's function have done so far.
+    /// What the pollers of a binary's function have done so far; of several mappings, those of the first.
     #[must_use]
     pub fn activity_of(&self, binary: &str) -> Activity {
-        let pollers = self.blueprint.function(binary).and_then(|function| self.pollers.get(&function.name));
-        pollers.map_or_else(|| self.idle.clone(), Pollers::activity)
+        let function = self.blueprint.function(binary);
+        let pollers = function.and_then(|function| self.pollers.iter().find(|(name, _)| *name == function.name));
+        pollers.map_or_else(|| self.idle.clone(), |(_, pollers)| pollers.activity())
     }
 
     /// What the summary lines of the payment processor add up to so far. Empty where Lambda isn't our own.
@@ -220,7 +220,7 @@ impl Stack {
     /// Whether a part has given up; stopping says why.
     #[must_use]
     pub fn gave_up(&self) -> bool {
-        self.pollers.values().any(Pollers::gave_up)
+        self.pollers.iter().any(|(_, pollers)| pollers.gave_up())
     }
 
     /// Stops everything, and waits until it has stopped.

@@ -12,6 +12,8 @@ pub struct Activity {
     pub acknowledged: u64,
     /// Records given up: put where failures go, or dropped.
     pub given_up: u64,
+    /// Records that no filter let pass: never delivered.
+    pub filtered: u64,
     /// Invocations sent.
     pub invocations: u64,
     /// Invocations that failed as a whole.
@@ -37,6 +39,7 @@ impl Activity {
         Ok(Self {
             acknowledged: 0,
             given_up: 0,
+            filtered: 0,
             invocations: 0,
             failed: 0,
             redelivered: 0,
@@ -91,6 +94,7 @@ impl fmt::Debug for Activity {
         f.debug_struct("Activity")
             .field("acknowledged", &self.acknowledged)
             .field("given_up", &self.given_up)
+            .field("filtered", &self.filtered)
             .field("invocations", &self.invocations)
             .field("failed", &self.failed)
             .field("redelivered", &self.redelivered)

@@ -59,6 +59,7 @@ pub(super) async fn start(
             bootstrap_servers: around.bootstrap_servers.clone(),
             deliveries: Deliveries::new(line.policy()),
             held: None,
+            dropped: BTreeMap::new(),
             committed: BTreeMap::new(),
             failures: match line.mapping.on_failure_topic {
                 Some(_) => Some(producer(&around.bootstrap_servers)?),
@@ -154,6 +155,8 @@ struct Poller {
     troubles: Troubles,
     /// A record that the last batch had no room for.
     held: Option<Polled>,
+    /// By partition: the offset behind the last record that no filter let pass.
+    dropped: BTreeMap<i32, i64>,
     /// By partition: the offset up to which all is finished, that of the next record.
     committed: BTreeMap<i32, i64>,
     /// Takes what is given up.
@@ -192,6 +195,7 @@ impl Poller {
                     self.deliveries.waited();
                 }
                 Next::Poll => {
+                    self.pass_over_dropped()?;
                     let batch = self.poll().await?;
                     self.deliveries.add(batch);
                 }
@@ -232,6 +236,11 @@ impl Poller {
             self.troubles.read(&record);
             self.next.insert(record.partition, Offset::Offset(record.offset.saturating_add(1)));
             window = window.or_else(|| window_of(self.line.mapping.batch_window));
+            if !self.line.mapping.filters.pass(record.value.as_deref()) {
+                self.line.filtered();
+                self.dropped.insert(record.partition, record.offset.saturating_add(1));
+                continue;
+            }
             bytes = bytes.saturating_add(record.encoded_bytes());
             if bytes > PAYLOAD_BYTES_MAX && !batch.is_empty() {
                 self.held = Some(record);
@@ -269,6 +278,19 @@ impl Poller {
             self.committed.insert(record.partition, record.offset.saturating_add(1));
         }
         if records.is_empty() { Ok(()) } else { self.commit(CommitMode::Async) }
+    }
+
+    /// Commits past what was dropped: all that was read before is finished, but for a record that is held, and that came
+    /// last.
+    fn pass_over_dropped(&mut self) -> anyhow::Result<()> {
+        if self.dropped.is_empty() {
+            return Ok(());
+        }
+        for (partition, next) in std::mem::take(&mut self.dropped) {
+            let committed = self.committed.entry(partition).or_insert(next);
+            *committed = next.max(*committed);
+        }
+        self.commit(CommitMode::Async)
     }
 
     fn commit(&self, mode: CommitMode) -> anyhow::Result<()> {

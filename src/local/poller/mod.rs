@@ -76,6 +76,12 @@ impl Pollers {
         let (stop, stopped) = watch::channel(false);
         let activity = Arc::new(Mutex::new(Activity::none()?));
         let line = Line { mapping: mapping.clone(), invoker, activity: Arc::clone(&activity), stopped };
+        if !mapping.filters.is_empty() {
+            tracing::warn!(
+                function = mapping.function,
+                "FilterCriteria: records that fit no filter are dropped, as Lambda does: no outcome, no dead letter"
+            );
+        }
         let tasks = match &mapping.source {
             Source::Kafka { topic, consumer_group } => kafka::start(&line, topic, consumer_group, around).await?,
             Source::Stream { table } => stream::start(line, table, around).await?,
@@ -142,6 +148,12 @@ impl Line {
         }
         let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         activity.invoked(delivered, finished, failure, now_ms());
+    }
+
+    /// Counts a record that no filter lets pass.
+    fn filtered(&self) {
+        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        activity.filtered = activity.filtered.saturating_add(1);
     }
 
     /// Counts what stands in the way of reading, and tells of it.

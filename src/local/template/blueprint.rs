@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::local::filter::Filters;
+
 /// What the local stack runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Blueprint {
@@ -35,6 +37,23 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// How many may run at once, where the template says so.
     pub concurrency_max: Option<usize>,
+    /// What happens to invocations that nobody waits for.
+    pub asynchronous: Asynchronous,
+}
+
+/// What happens to an invocation that nobody waits for, where it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asynchronous {
+    /// How often it is tried again.
+    pub retries_max: u32,
+    /// The age from which on it isn't.
+    pub age_max: Duration,
+}
+
+impl Default for Asynchronous {
+    fn default() -> Self {
+        Self { retries_max: 2, age_max: Duration::from_secs(6 * 60 * 60) }
+    }
 }
 
 /// An event source mapping.
@@ -64,6 +83,8 @@ pub struct Mapping {
     pub on_failure_queue: Option<String>,
     /// How many pollers at the most, where they are provisioned.
     pub pollers_max: Option<usize>,
+    /// Which records are delivered. What none of them lets pass is acknowledged and dropped.
+    pub filters: Filters,
 }
 
 /// Where a mapping's records come from.

@@ -1,4 +1,4 @@
-//! Event source mappings, as a template writes them.
+//! Event source mappings, as a template writes them: as resources, or as events of SAM's functions.
 //!
 //! Defaults and limits are Lambda's. Source: CloudFormation, `AWS::Lambda::EventSourceMapping`; Lambda developer guide.
 
@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use super::TemplateError;
 use super::blueprint::{Mapping, Source, Starting};
+use super::known;
+use super::node::Node;
 use super::read::{Resource, function_name};
+use crate::local::filter::Filters;
 
 type Read<T> = Result<T, TemplateError>;
 
@@ -23,33 +26,57 @@ const RECORD_AGE_SECONDS: RangeInclusive<u32> = 60..=604_800;
 /// Tries without end, and a destination for what is given up, don't go together: Lambda stops after this many.
 const RETRIES_WITH_DESTINATION_MAX: u32 = 10;
 
-/// Reads a mapping; none if it is switched off.
+/// The largest batch, the longest window in seconds, and the most pollers that may be asked for.
+const BATCH_RECORDS_MAX: usize = 10_000;
+const WINDOW_SECONDS_MAX: u64 = 300;
+const POLLERS_MAX: usize = 2_000;
+
+/// Reads a mapping that is a resource; none if it is switched off.
 pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
     let properties = &resource.properties;
+    known::MAPPING.check(properties)?;
+    let function = function_name(&properties.need("FunctionName")?.text()?);
+    let mut configs = Vec::new();
+    for name in ["AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEventSourceConfig"] {
+        configs.extend(properties.get(name)?);
+    }
+    for config in &configs {
+        known::KAFKA_CONFIG.check(config)?;
+    }
+    let source = match properties.get("Topics")? {
+        Some(topics) => kafka(&topics, &configs.iter().collect::<Vec<_>>(), &function)?,
+        None => stream(&properties.need("EventSourceArn")?)?,
+    };
+    mapping(properties, function, source)
+}
+
+/// Reads a mapping that is an event of a function; none if it is switched off.
+pub(super) fn event(kind: &str, properties: &Node<'_>, function: &str) -> Read<Option<Mapping>> {
+    known::MAPPING_EVENT.check(properties)?;
+    let source = match kind {
+        "DynamoDB" => stream(&properties.need("Stream")?)?,
+        _ => kafka(&properties.need("Topics")?, &[properties], function)?,
+    };
+    mapping(properties, function.to_owned(), source)
+}
+
+fn mapping(properties: &Node<'_>, function: String, source: Source) -> Read<Option<Mapping>> {
     if properties.flag_of("Enabled")? == Some(false) {
         return Ok(None);
     }
-    let function = function_name(&properties.need("FunctionName")?.text()?);
-    let source = source(resource, &function)?;
-    let (on_kafka, provisioned) =
-        (matches!(source, Source::Kafka { .. }), properties.get("ProvisionedPollerConfig")?.is_some());
-    // What a mapping on Kafka can do beyond trying the whole batch again needs provisioned pollers.
-    let controls = !on_kafka || provisioned;
-    let response_types = properties.items_of("FunctionResponseTypes")?;
-    let mut reports = false;
-    for kind in &response_types {
-        match kind.text()?.as_str() {
-            "ReportBatchItemFailures" => reports = true,
-            _ => return Err(kind.fault("expected ReportBatchItemFailures")),
-        }
+    let on_kafka = matches!(source, Source::Kafka { .. });
+    let pollers = properties.get("ProvisionedPollerConfig")?;
+    if let Some(pollers) = &pollers {
+        known::POLLERS.check(pollers)?;
     }
-    if reports && !controls {
+    // What a mapping on Kafka can do beyond trying the whole batch again needs provisioned pollers.
+    let controls = !on_kafka || pollers.is_some();
+    let report_batch_item_failures = reports(properties)?;
+    if report_batch_item_failures && !controls {
         let expected = "expected ProvisionedPollerConfig beside FunctionResponseTypes: Lambda takes a report for success without it";
         return Err(properties.fault(expected));
     }
-    let on_failure = properties.get("DestinationConfig")?.map(|config| config.get("OnFailure")).transpose()?.flatten();
-    let destination = on_failure.map(|it| it.need("Destination")).transpose()?;
-    let destination = destination.map(|it| it.text()).transpose()?.unwrap_or_default();
+    let destination = on_failure(properties)?.unwrap_or_default();
     let on_failure_topic = destination.strip_prefix("kafka://").filter(|_| on_kafka).map(str::to_owned);
     // Queues, topics of SNS and buckets are not here: what they would get is dropped, and logged.
     let on_failure_queue = destination.strip_prefix("arn:aws:sqs:").and_then(|rest| rest.rsplit_once(':'));
@@ -68,7 +95,7 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
     };
     let retries_max = limit("MaximumRetryAttempts", 0..=RETRIES_MAX)?.filter(|_| controls);
     let record_age_max = limit("MaximumRecordAgeInSeconds", RECORD_AGE_SECONDS)?.filter(|_| controls);
-    let pollers = properties.get("ProvisionedPollerConfig")?;
+    let window = properties.number_within("MaximumBatchingWindowInSeconds", 0..=WINDOW_SECONDS_MAX)?;
     Ok(Some(Mapping {
         function,
         starting: match starting.text()?.as_str() {
@@ -76,13 +103,9 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
             "LATEST" => Starting::Latest,
             _ => return Err(starting.fault("expected TRIM_HORIZON or LATEST")),
         },
-        batch_records_max: properties.number_of("BatchSize")?.unwrap_or(BATCH_RECORDS),
-        batch_window: properties.seconds_of("MaximumBatchingWindowInSeconds")?.unwrap_or(if on_kafka {
-            KAFKA_WINDOW
-        } else {
-            Duration::ZERO
-        }),
-        report_batch_item_failures: reports,
+        batch_records_max: properties.number_within("BatchSize", 1..=BATCH_RECORDS_MAX)?.unwrap_or(BATCH_RECORDS),
+        batch_window: window.map_or(if on_kafka { KAFKA_WINDOW } else { Duration::ZERO }, Duration::from_secs),
+        report_batch_item_failures,
         bisect: controls && properties.flag_of("BisectBatchOnFunctionError")?.unwrap_or(false),
         retries_max: match (retries_max, &on_failure_topic) {
             (None, Some(_)) => Some(RETRIES_WITH_DESTINATION_MAX),
@@ -93,27 +116,71 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
         on_failure_queue,
         pollers_max: match pollers {
             None => None,
-            Some(pollers) => pollers.number_of("MaximumPollers")?,
+            Some(pollers) => pollers.number_within("MaximumPollers", 1..=POLLERS_MAX)?,
         },
+        filters: filters(properties, on_kafka)?,
         source,
     }))
 }
 
-fn source(resource: &Resource<'_>, function: &str) -> Read<Source> {
-    let properties = &resource.properties;
-    let topics = properties.items_of("Topics")?;
-    if let Some(topic) = topics.first() {
-        let mut consumer_group = None;
-        for config in ["AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEventSourceConfig"] {
-            if let Some(config) = properties.get(config)? {
-                consumer_group = consumer_group.or(config.text_of("ConsumerGroupId")?);
-            }
+/// Whether the function may report single records.
+fn reports(properties: &Node<'_>) -> Read<bool> {
+    let mut reports = false;
+    for kind in properties.items_of("FunctionResponseTypes")? {
+        match kind.text()?.as_str() {
+            "ReportBatchItemFailures" => reports = true,
+            _ => return Err(kind.fault("expected ReportBatchItemFailures")),
         }
-        // Lambda would make one up, new for each mapping.
-        let consumer_group = consumer_group.unwrap_or_else(|| function.to_owned());
-        return Ok(Source::Kafka { topic: topic.text()?, consumer_group });
     }
-    let arn = properties.need("EventSourceArn")?;
+    Ok(reports)
+}
+
+/// What takes what is given up.
+fn on_failure(properties: &Node<'_>) -> Read<Option<String>> {
+    let Some(destinations) = properties.get("DestinationConfig")? else { return Ok(None) };
+    known::DESTINATIONS.check(&destinations)?;
+    let Some(on_failure) = destinations.get("OnFailure")? else { return Ok(None) };
+    known::ON_FAILURE.check(&on_failure)?;
+    on_failure.need("Destination")?.text().map(Some)
+}
+
+fn filters(properties: &Node<'_>, on_kafka: bool) -> Read<Filters> {
+    let Some(criteria) = properties.get("FilterCriteria")? else { return Ok(Filters::default()) };
+    known::FILTERS.check(&criteria)?;
+    let filters = criteria.items_of("Filters")?;
+    if let (Some(filter), false) = (filters.first(), on_kafka) {
+        return Err(filter.fault("filters of a table's stream are not done by the local stack: leave them out here"));
+    }
+    let mut patterns = Vec::new();
+    for filter in &filters {
+        known::FILTER.check(filter)?;
+        let node = filter.need("Pattern")?;
+        let pattern = node.text()?;
+        // Each by itself, so that a fault has its place.
+        Filters::parse(std::slice::from_ref(&pattern)).map_err(|expected| node.fault(expected))?;
+        patterns.push(pattern);
+    }
+    Filters::parse(&patterns).map_err(|expected| criteria.fault(expected))
+}
+
+fn kafka(topics: &Node<'_>, configs: &[&Node<'_>], function: &str) -> Read<Source> {
+    let all = topics.items()?;
+    let [topic] = all.as_slice() else { return Err(topics.fault("expected one topic")) };
+    let mut consumer_group = None;
+    for config in configs {
+        consumer_group = consumer_group.or(config.text_of("ConsumerGroupId")?);
+        if let Some(mode) = config.get("ConsumptionMode")?
+            && mode.text()? != "Stream"
+        {
+            return Err(mode.fault("expected Stream: in other modes nothing keeps an account's payments in order"));
+        }
+    }
+    // Lambda would make one up, new for each mapping.
+    let consumer_group = consumer_group.unwrap_or_else(|| function.to_owned());
+    Ok(Source::Kafka { topic: topic.text()?, consumer_group })
+}
+
+fn stream(arn: &Node<'_>) -> Read<Source> {
     let text = arn.text()?;
     let table = text.split_once(":table/").and_then(|(_, rest)| rest.split_once("/stream/")).map(|(table, _)| table);
     match table {

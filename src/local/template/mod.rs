@@ -5,7 +5,8 @@
 //! | YAML with short tags to JSON in the long form | `yaml` |
 //! | whether parameters are what the template lets them be | `parameters` |
 //! | intrinsic functions and conditions over parameters and nested stacks | `resolve`, `condition` |
-//! | resources to a [`Blueprint`] | `read`, `mapping`, `node` |
+//! | resources to a [`Blueprint`] | `read`, `function`, `mapping`, `node` |
+//! | which properties are done, which mean nothing here, which are refused | `known` |
 //! | the blueprint, and changes to it | `blueprint` |
 //!
 //! In: `template.yaml` and the files that it nests, from this program or from disk, and parameters. Out: a
@@ -17,10 +18,12 @@
 //! AWS knows go to nested stacks.
 //!
 //! Limits: values that AWS alone knows (a cluster's address) resolve to placeholders; `Fn::ForEach`, `Fn::Transform` and
-//! macros are not understood; HTTP routes and mappings on Kafka are read from their raw resources, not from SAM events.
+//! macros are not understood.
 
 mod blueprint;
 mod condition;
+mod function;
+mod known;
 mod mapping;
 mod node;
 mod parameters;
@@ -33,7 +36,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub use blueprint::{Blueprint, Function, Index, Key, Mapping, Route, Source, Starting, Table, Topic};
+pub use blueprint::{Asynchronous, Blueprint, Function, Index, Key, Mapping, Route, Source, Starting, Table, Topic};
 pub(crate) use read::function_name;
 use resolve::{Stack, Stacks};
 pub use yaml::read as read_yaml;

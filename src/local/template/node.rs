@@ -51,6 +51,19 @@ impl<'s> Node<'s> {
         number.map(Some).ok_or_else(|| node.fault("expected a whole number in range"))
     }
 
+    /// An entry that is a whole number within bounds.
+    pub(super) fn number_within<T>(&self, name: &str, bounds: std::ops::RangeInclusive<T>) -> Read<Option<T>>
+    where
+        T: std::str::FromStr + PartialOrd + std::fmt::Display,
+    {
+        let Some(number) = self.number_of::<T>(name)? else { return Ok(None) };
+        if bounds.contains(&number) {
+            return Ok(Some(number));
+        }
+        let expected = format!("expected a whole number from {} to {}", bounds.start(), bounds.end());
+        Err(self.need(name)?.fault(expected))
+    }
+
     /// An entry that is a number of seconds.
     pub(super) fn seconds_of(&self, name: &str) -> Read<Option<Duration>> {
         Ok(self.number_of(name)?.map(Duration::from_secs))

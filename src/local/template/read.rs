@@ -1,24 +1,20 @@
 //! Reads a blueprint out of templates: one function a kind of resource.
 //!
-//! What a local run doesn't need is passed over: roles, alarms, networks, authorizers, schedules.
+//! What a local run doesn't need is passed over: roles, alarms, networks, authorizers, schedules. What it would need and
+//! doesn't do is refused (`known`).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::TemplateError;
-use super::blueprint::{Blueprint, Function, Index, Key, Route, Table, Topic};
-use super::mapping;
+use super::blueprint::{Blueprint, Index, Key, Route, Table, Topic};
 use super::node::Node;
 use super::resolve::{At, Stacks};
+use super::{function, known, mapping};
 
 type Read<T> = Result<T, TemplateError>;
-
-/// Lambda's own, where a template says nothing. Source: CloudFormation, `AWS::Lambda::Function`.
-const MEMORY_MIB: u32 = 128;
-const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Reads everything that a local run needs.
 pub(super) fn blueprint(stacks: &Stacks) -> Read<Blueprint> {
@@ -27,11 +23,20 @@ pub(super) fn blueprint(stacks: &Stacks) -> Read<Blueprint> {
         match resource.kind.as_str() {
             "AWS::MSK::Topic" => blueprint.topics.push(topic(&resource)?),
             _ if !resource.exists => {}
-            "AWS::Serverless::Function" => blueprint.functions.push(function(stacks, &resource)?),
+            "AWS::Serverless::Function" => {
+                let function = function::read(stacks, &resource)?;
+                function::events(&resource, &function, &mut blueprint)?;
+                blueprint.functions.push(function);
+            }
             "AWS::DynamoDB::Table" => blueprint.tables.push(table(stacks, &resource)?),
             "AWS::Lambda::EventSourceMapping" => blueprint.mappings.extend(mapping::read(&resource)?),
             "AWS::ApiGatewayV2::Route" => blueprint.routes.push(route(stacks, &resource)?),
-            _ => {}
+            kind => {
+                if let Some((_, instead)) = known::REFUSED.iter().find(|(refused, _)| *refused == kind) {
+                    let text = format!("{kind} is not run by the local stack: {instead}");
+                    return Err(resource.definition.fault(text));
+                }
+            }
         }
     }
     check(&blueprint)?;
@@ -58,7 +63,7 @@ pub(super) struct Resource<'s> {
     /// Whether its condition holds, and those of the stacks around it. A topic counts in any case: where Kafka isn't
     /// MSK, it is made by other hands from the same numbers.
     exists: bool,
-    definition: Node<'s>,
+    pub(super) definition: Node<'s>,
     pub(super) properties: Node<'s>,
 }
 
@@ -99,45 +104,6 @@ fn exists_around(stacks: &Stacks, stack: usize) -> Read<bool> {
         None => Ok(true),
         Some((parent, id)) => Ok(holds(stacks, *parent, id)? && exists_around(stacks, *parent)?),
     }
-}
-
-fn function(stacks: &Stacks, resource: &Resource<'_>) -> Read<Function> {
-    let properties = &resource.properties;
-    let globals = stacks.section(properties.stack(), "Globals", "Function").cloned().unwrap_or_default();
-    let globals = Node::new(stacks, At::new(properties.stack(), "Globals.Function"), globals);
-    let metadata = resource.definition.get("Metadata")?;
-    let binary = match &metadata {
-        None => None,
-        Some(metadata) => match metadata.get("BuildProperties")? {
-            Some(build) => build.text_of("Binary")?,
-            None => metadata.text_of("Binary")?,
-        },
-    };
-    let binary = binary.ok_or_else(|| {
-        resource.definition.fault("expected Metadata.BuildProperties.Binary to name the binary that the function is")
-    })?;
-    let mut environment = BTreeMap::new();
-    for node in [&globals, properties] {
-        let Some(variables) = node.get("Environment")?.map(|node| node.get("Variables")).transpose()?.flatten() else {
-            continue;
-        };
-        for (name, value) in variables.entries()? {
-            environment.insert(name, value.text()?);
-        }
-    }
-    let or_global = |own: Option<u32>, name| own.map_or_else(|| globals.number_of(name), |own| Ok(Some(own)));
-    let timeout = match properties.seconds_of("Timeout")? {
-        Some(own) => Some(own),
-        None => globals.seconds_of("Timeout")?,
-    };
-    Ok(Function {
-        name: properties.text_of("FunctionName")?.unwrap_or_else(|| binary.clone()),
-        binary,
-        memory_mib: or_global(properties.number_of("MemorySize")?, "MemorySize")?.unwrap_or(MEMORY_MIB),
-        timeout: timeout.unwrap_or(TIMEOUT),
-        environment,
-        concurrency_max: properties.number_of("ReservedConcurrentExecutions")?,
-    })
 }
 
 fn topic(resource: &Resource<'_>) -> Read<Topic> {
@@ -215,14 +181,39 @@ fn key(node: &Node<'_>) -> Read<Key> {
 }
 
 fn route(stacks: &Stacks, resource: &Resource<'_>) -> Read<Route> {
+    known::ROUTE.check(&resource.properties)?;
     let target = resource.properties.need("Target")?;
     let integration = target.text()?;
     let integration = integration.strip_prefix("integrations/").unwrap_or_default();
-    let uri = stacks.section(target.stack(), "Resources", integration).and_then(|it| it.get("Properties")).cloned();
-    let uri = uri.ok_or_else(|| target.fault("expected integrations/ and the name of an integration"))?;
+    let properties =
+        stacks.section(target.stack(), "Resources", integration).and_then(|it| it.get("Properties")).cloned();
+    let properties = properties.ok_or_else(|| target.fault("expected integrations/ and the name of an integration"))?;
     let at = At::new(target.stack(), format!("Resources.{integration}.Properties"));
-    let uri = Node::new(stacks, at, uri).need("IntegrationUri")?.text()?;
+    let integration = Node::new(stacks, at, properties);
+    known::INTEGRATION.check(&integration)?;
+    if let Some(kind) = integration.get("IntegrationType")?
+        && kind.text()? != "AWS_PROXY"
+    {
+        return Err(kind.fault("expected AWS_PROXY: the local HTTP API invokes functions and nothing else"));
+    }
+    check_integration(&integration)?;
+    let uri = integration.need("IntegrationUri")?.text()?;
     Ok(Route { key: resource.properties.need("RouteKey")?.text()?, function: function_name(&uri) })
+}
+
+/// What the local HTTP API does in one way only.
+pub(super) fn check_integration(integration: &Node<'_>) -> Read<()> {
+    if let Some(version) = integration.get("PayloadFormatVersion")?
+        && version.text()? != "2.0"
+    {
+        return Err(version.fault("expected '2.0', the format of events that the local HTTP API sends"));
+    }
+    if let Some(timeout) = integration.get("TimeoutInMillis")?
+        && timeout.text()? != "30000"
+    {
+        return Err(timeout.fault("expected 30000: the local HTTP API waits for 30 seconds"));
+    }
+    Ok(())
 }
 
 /// The name in a function's ARN, or in the URI by which API Gateway invokes it; else the text itself is a name. A version
