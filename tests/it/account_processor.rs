@@ -147,6 +147,7 @@ async fn the_sample_events_through_the_real_function() {
         timeout: Duration::from_secs(30),
         memory_mib: 128,
         concurrency: 1,
+        asynchronous: giro::local::template::Asynchronous::default(),
     };
     let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);

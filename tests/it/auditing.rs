@@ -557,6 +557,7 @@ async fn the_function_names_what_is_at_fault_and_no_figure() {
         memory_mib: 128,
         timeout: Duration::from_secs(10),
         concurrency: 1,
+        asynchronous: giro::local::template::Asynchronous::default(),
     };
     let lines = Arc::new(std::sync::Mutex::new(String::new()));
     let log = Arc::clone(&lines);

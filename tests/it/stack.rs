@@ -337,6 +337,7 @@ async fn the_http_api_answers_for_a_function_that_can_not() {
         memory_mib: 128,
         timeout: Duration::from_secs(5),
         concurrency: 1,
+        asynchronous: giro::local::template::Asynchronous::default(),
     };
     let lambda = LocalLambda::start(vec![function], Arc::new(|_: &str, _: &str| {})).await.unwrap();
     let broken = HttpApi::start(&routes, lambda.endpoint(), |_| Duration::from_secs(9), 0).await.unwrap();

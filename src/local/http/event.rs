@@ -104,7 +104,7 @@ fn log_time(now: time::OffsetDateTime) -> String {
 }
 
 /// Takes `%xx` for a byte, and in a query `+` for a space; what is neither stays as it is.
-pub(super) fn percent_decode(text: &str, in_query: bool) -> String {
+pub(in crate::local) fn percent_decode(text: &str, in_query: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -35,6 +35,7 @@ use tokio::task::JoinHandle;
 use super::invoke::{InvokeError, Invoker};
 use super::lambda::PAYLOAD_BYTES_MAX;
 use super::template::Route;
+pub(super) use event::percent_decode;
 use route::Routes;
 
 /// The largest body of a request.

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::worker::{Invocation, Seats, Worker};
 use super::{Answer, Function, LogSink};
+use crate::local::template::Asynchronous;
 
 /// A function and its workers.
 pub(super) struct Pool {
@@ -42,6 +43,14 @@ impl Pool {
     pub(super) fn new(function: Function, address: String, seats: Arc<Seats>, log: LogSink) -> Self {
         let slots = Semaphore::new(function.concurrency.max(1));
         Self { function, address, seats, log, slots, idle: Mutex::default(), busy: Mutex::default() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.function.name
+    }
+
+    pub(super) fn asynchronous(&self) -> Asynchronous {
+        self.function.asynchronous
     }
 
     /// The processes that have an invocation now.

@@ -2,7 +2,9 @@
 //!
 //! | part | where |
 //! |---|---|
-//! | the Invoke call, HTTP | here |
+//! | what listens | here |
+//! | the Invoke call, and the names that it takes | `invoke`, `name` |
+//! | invocations that nobody waits for | `asynchronous` |
 //! | a function: its idle workers, its concurrency, its time-out | `function` |
 //! | a worker process and its seat at the runtime API | `worker` |
 //!
@@ -10,7 +12,10 @@
 //!
 //! Invariants: one invocation at a time a worker; a worker that crashed or ran out of time is never used again.
 
+mod asynchronous;
 mod function;
+mod invoke;
+mod name;
 mod worker;
 
 use std::collections::HashMap;
@@ -20,19 +25,18 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderName, Response, StatusCode};
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
 use function::Pool;
 use worker::Seats;
 
+use super::template::Asynchronous;
+
 /// The largest payload of an invocation. Source: AWS Lambda quotas.
 pub const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
-
-const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 
 /// A function to run.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ pub struct Function {
     pub timeout: Duration,
     /// How many may run at once; more wait.
     pub concurrency: usize,
+    /// What happens to invocations that nobody waits for.
+    pub asynchronous: Asynchronous,
 }
 
 /// Takes each line that a worker writes: the function's name, and the line.
@@ -90,7 +96,7 @@ impl LocalLambda {
         };
         let pools: Arc<HashMap<String, Arc<Pool>>> = Arc::new(functions.into_iter().map(pool).collect());
         let invoke = Router::new()
-            .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+            .route("/2015-03-31/functions/{name}/invocations", post(invoke::invoke))
             .layer(DefaultBodyLimit::max(PAYLOAD_BYTES_MAX))
             .with_state(Arc::clone(&pools));
         let runtime_api = Router::new()
@@ -130,31 +136,4 @@ impl LocalLambda {
         }
         let _ = self.stop.send(());
     }
-}
-
-/// `POST /2015-03-31/functions/{name}/invocations`, synchronous.
-///
-/// Source: AWS Lambda API reference, Invoke: a function's own failure is 200 with `X-Amz-Function-Error`.
-async fn invoke(
-    State(pools): State<Arc<HashMap<String, Arc<Pool>>>>,
-    Path(name): Path<String>,
-    payload: Bytes,
-) -> Response<Body> {
-    let Some(pool) = pools.get(&name) else {
-        let text = format!(r#"{{"Type":"User","Message":"Function not found: {name}"}}"#);
-        return respond(StatusCode::NOT_FOUND, None, Bytes::from(text));
-    };
-    match pool.invoke(payload).await {
-        Answer::Response(body) => respond(StatusCode::OK, None, body),
-        Answer::Error(body) => respond(StatusCode::OK, Some("Unhandled"), body),
-    }
-}
-
-fn respond(status: StatusCode, function_error: Option<&'static str>, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    if let Some(error) = function_error {
-        response.headers_mut().insert(FUNCTION_ERROR, axum::http::HeaderValue::from_static(error));
-    }
-    response
 }

@@ -100,6 +100,7 @@ pub fn function(
         memory_mib: function.memory_mib,
         timeout: function.timeout,
         concurrency: concurrency.or(function.concurrency_max).unwrap_or(CONCURRENCY),
+        asynchronous: function.asynchronous,
     }
 }
 
