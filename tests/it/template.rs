@@ -138,6 +138,118 @@ fn a_mapping_has_lambdas_defaults_and_limits() {
     assert!(refused.ends_with("StartingPosition: expected TRIM_HORIZON or LATEST"), "{refused}");
 }
 
+/// What a template says of a function `f`, as the properties of the function and as other resources.
+fn function(properties: &str, resources: &str) -> Result<giro::local::template::Blueprint, String> {
+    let root = format!(
+        "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    \
+         Properties: {{ {properties} }}\n{resources}"
+    );
+    texts(&root).blueprint(&BTreeMap::new()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn kafka_events_of_sam_are_mappings() {
+    let event = |kind: &str, properties: &str| {
+        let blueprint = function(&format!("Events: {{ E: {{ Type: {kind}, Properties: {{ {properties} }} }} }}"), "")?;
+        Ok::<_, String>(blueprint.mappings[0].clone())
+    };
+    let all = "Topics: [t], StartingPosition: TRIM_HORIZON, ConsumerGroupId: g, BatchSize: 7, \
+        MaximumBatchingWindowInSeconds: 3, FunctionResponseTypes: [ReportBatchItemFailures], \
+        ProvisionedPollerConfig: { MinimumPollers: 1, MaximumPollers: 2 }, BisectBatchOnFunctionError: true, \
+        MaximumRetryAttempts: 5, DestinationConfig: { OnFailure: { Type: Kafka, Destination: 'kafka://x' } }, \
+        SourceAccessConfigurations: [{ Type: SASL_SCRAM_512_AUTH, URI: s }]";
+    for (kind, own) in [("SelfManagedKafka", "KafkaBootstrapServers: ['x:9092']"), ("MSK", "Stream: 'arn:aws:kafka:x'")]
+    {
+        let mapping = event(kind, &format!("{all}, {own}")).unwrap();
+        assert_eq!(mapping.source, Source::Kafka { topic: "t".into(), consumer_group: "g".into() });
+        assert_eq!((mapping.function.as_str(), mapping.batch_records_max, mapping.batch_window.as_secs()), ("f", 7, 3));
+        assert!(mapping.report_batch_item_failures && mapping.bisect);
+        assert_eq!((mapping.retries_max, mapping.pollers_max), (Some(5), Some(2)));
+        assert_eq!(mapping.on_failure_topic.as_deref(), Some("x"));
+    }
+    let table = "  T: { Type: AWS::DynamoDB::Table, Properties: { TableName: t, KeySchema: [{ AttributeName: k, KeyType: HASH }] } }";
+    let stream =
+        "Events: { E: { Type: DynamoDB, Properties: { Stream: !GetAtt T.StreamArn, StartingPosition: LATEST } } }";
+    assert_eq!(function(stream, table).unwrap().mappings[0].source, Source::Stream { table: "t".into() });
+    let routes = "Events: { A: { Type: HttpApi, Properties: { Method: post, Path: /payments } }, B: { Type: HttpApi }, \
+        C: { Type: ScheduleV2, Properties: { ScheduleExpression: rate(1 hour) } } }";
+    let routes = function(routes, "").unwrap().routes;
+    assert_eq!(routes.iter().map(|route| route.key.as_str()).collect::<Vec<_>>(), ["POST /payments", "$default"]);
+}
+
+/// What the local stack doesn't do was passed over in silence, and nothing was ever decided.
+#[test]
+fn what_the_local_stack_does_not_do_is_an_error_with_its_place() {
+    let mapping = |properties: &str| mapping(&format!("StartingPosition: LATEST, {properties}")).unwrap_err();
+    let at = "template.yaml: Resources.M.Properties";
+    for name in ["TumblingWindowInSeconds", "ScalingConfig", "StartingPositionTimestamp", "Queues", "Colour"] {
+        let expected = format!("{at}.{name}: {name} is not done by the local stack: leave it out here");
+        assert_eq!(mapping(&format!("{name}: 1")), expected);
+    }
+    let kafka = "SelfManagedKafkaEventSourceConfig";
+    assert!(
+        mapping(&format!("{kafka}: {{ SchemaRegistryConfig: {{}} }}")).starts_with(&format!("{at}.{kafka}.Schema"))
+    );
+    assert!(mapping(&format!("{kafka}: {{ ConsumptionMode: Queue }}")).contains("ConsumptionMode: expected Stream"));
+    assert!(mapping("DestinationConfig: { OnSuccess: {} }").starts_with(&format!("{at}.DestinationConfig.OnSuccess")));
+    assert!(mapping("BatchSize: 0").ends_with("BatchSize: expected a whole number from 1 to 10000"));
+    assert!(mapping("MaximumRetryAttempts: -2").ends_with("expected a whole number from -1 to 10000"));
+    assert_eq!(
+        mapping(r#"FilterCriteria: { Filters: [{ Pattern: '{"value":["x"]}' }, { Pattern: '{"key":["x"]}' }] }"#),
+        format!(
+            "{at}.FilterCriteria.Filters.1.Pattern: key: expected value: Lambda filters records of Kafka by nothing else"
+        )
+    );
+
+    let function = |properties: &str, resources: &str| function(properties, resources).unwrap_err();
+    let at = "template.yaml: Resources.F.Properties";
+    for name in ["FunctionUrlConfig", "FileSystemConfigs", "Layers", "DurableConfig"] {
+        let expected = format!("{at}.{name}: {name} is not done by the local stack: leave it out here");
+        assert_eq!(function(&format!("{name}: {{ x: 1 }}"), ""), expected);
+    }
+    let event = function("Events: { E: { Type: SQS, Properties: { Queue: q } } }", "");
+    assert!(event.starts_with(&format!("{at}.Events.E.Type: expected MSK, SelfManagedKafka, DynamoDB")), "{event}");
+    assert!(event.ends_with("the local stack sends no events of the type SQS"), "{event}");
+    let event = function("Events: { E: { Type: MSK, Properties: { Topics: [t], TumblingWindowInSeconds: 3 } } }", "");
+    assert!(event.starts_with(&format!("{at}.Events.E.Properties.TumblingWindowInSeconds: ")), "{event}");
+    let retries = function("EventInvokeConfig: { MaximumRetryAttempts: 3 }", "");
+    assert_eq!(retries, format!("{at}.EventInvokeConfig.MaximumRetryAttempts: expected a whole number from 0 to 2"));
+    let url = function("Timeout: 3", "  U: { Type: AWS::Lambda::Url }");
+    assert_eq!(
+        url,
+        "template.yaml: Resources.U: AWS::Lambda::Url is not run by the local stack: write routes of an HTTP API"
+    );
+    let route = |route: &str, integration: &str| {
+        let integration = format!("  I: {{ Type: AWS::ApiGatewayV2::Integration, Properties: {{ {integration} }} }}\n");
+        let route = format!(
+            "  R: {{ Type: AWS::ApiGatewayV2::Route, Properties: {{ RouteKey: GET /, Target: integrations/I, {route} }} }}"
+        );
+        function("Timeout: 3", &format!("{integration}{route}"))
+    };
+    assert!(
+        route("RequestParameters: {}", "").starts_with("template.yaml: Resources.R.Properties.RequestParameters: ")
+    );
+    assert!(
+        route("ApiId: x", "PayloadFormatVersion: '1.0'")
+            .contains("Resources.I.Properties.PayloadFormatVersion: expected")
+    );
+    assert!(route("ApiId: x", "IntegrationType: HTTP_PROXY").contains("expected AWS_PROXY"));
+    assert!(route("ApiId: x", "TimeoutInMillis: 5000").contains("TimeoutInMillis: expected 30000"));
+}
+
+/// Names that are listed and never used would hide a fault.
+#[test]
+fn what_means_nothing_here_may_be_written() {
+    let idle = "StartingPosition: LATEST, KmsKeyArn: k, MetricsConfig: { Metrics: [EventCount] }, Tags: [], \
+        LoggingConfig: !GetAtt Nobody.Knows, SourceAccessConfigurations: !Nonsense x, \
+        TumblingWindowInSeconds: !Ref AWS::NoValue";
+    assert!(mapping(idle).is_ok(), "{:?}", mapping(idle));
+    let asynchronous =
+        function("EventInvokeConfig: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 }", "").unwrap();
+    let asynchronous = asynchronous.functions[0].asynchronous;
+    assert_eq!((asynchronous.retries_max, asynchronous.age_max.as_secs()), (0, 60));
+}
+
 #[test]
 fn the_projects_template_asks_for_what_the_design_says() {
     let blueprint = Templates::Embedded.blueprint(&BTreeMap::new()).unwrap();
