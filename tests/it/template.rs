@@ -193,7 +193,6 @@ fn what_the_local_stack_does_not_do_is_an_error_with_its_place() {
     assert!(mapping(&format!("{kafka}: {{ ConsumptionMode: Queue }}")).contains("ConsumptionMode: expected Stream"));
     assert!(mapping("DestinationConfig: { OnSuccess: {} }").starts_with(&format!("{at}.DestinationConfig.OnSuccess")));
     assert!(mapping("BatchSize: 0").ends_with("BatchSize: expected a whole number from 1 to 10000"));
-    assert!(mapping("MaximumRetryAttempts: -2").ends_with("expected a whole number from -1 to 10000"));
     assert_eq!(
         mapping(r#"FilterCriteria: { Filters: [{ Pattern: '{"value":["x"]}' }, { Pattern: '{"key":["x"]}' }] }"#),
         format!(
