@@ -82,7 +82,6 @@ mod tests {
             "f:$HEAD",
             "f:$LATEST2",
             "12345:function:f",
-            "123456789012:f",
             "arn:aws:lambda:eu-central-1:123456789012:function",
             "arn:aws:lambda:eu-central-1:123456789012:function:",
             "arn:aws:lambda::123456789012:function:f",
