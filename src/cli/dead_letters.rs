@@ -11,13 +11,11 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::bytes::shown;
 use super::engines::{EngineArgs, unreachable};
 use crate::domain::{DeadLetter, LetterId};
 use crate::store::Inspect;
 use crate::store::dynamodb::DynamoDb;
-
-/// How much of a value a person is shown.
-const SHOWN_CHARACTERS_MAX: usize = 2_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLettersCommand {
@@ -131,31 +129,4 @@ fn show(letter: &DeadLetter, is_first: bool) {
         say!("header       {} = {}", header.name.escape_default(), shown(header.value.as_deref()));
     }
     say!("value        {}", shown(letter.value.as_deref()));
-}
-
-/// Bytes as a terminal may show them: text with everything unusual escaped, else base64.
-fn shown(bytes: Option<&[u8]>) -> String {
-    let Some(bytes) = bytes else { return "(none)".into() };
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.escape_debug().to_string(),
-        Err(_) => format!("base64 {}", STANDARD.encode(bytes)),
-    };
-    match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
-        None => text,
-        Some((end, _)) => format!("{} … ({} bytes in all; --value gives them)", &text[..end], bytes.len()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_a_record_holds_reaches_the_terminal_raw() {
-        assert_eq!(shown(None), "(none)");
-        assert_eq!(shown(Some(b"\x1b[2Jhi\n\"\x00")), r#"\u{1b}[2Jhi\n\"\0"#);
-        assert_eq!(shown(Some(&[0xff, 0xfe])), "base64 //4=");
-        let long = shown(Some("ü".repeat(5_000).as_bytes()));
-        assert!(long.ends_with("(10000 bytes in all; --value gives them)"), "{long}");
-    }
 }

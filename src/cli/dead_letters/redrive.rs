@@ -15,15 +15,13 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::engines::{EngineArgs, unreachable};
+use super::super::redriven::headers;
 use super::named;
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{DeadLetter, Header, LetterId};
+use crate::domain::{DeadLetter, LetterId};
 use crate::publish::Publish;
 use crate::store::dynamodb::DynamoDb;
 use crate::store::{Inspect, Redrive};
-
-/// The header that names the letter that a redriven record comes from: `topic/partition/offset/digest`.
-pub(super) const REDRIVEN_FROM: &str = "giro-redriven-from";
 
 /// Publish records that were set aside to their topic again
 ///
@@ -63,7 +61,8 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
             continue;
         }
         let value = if args.edit { Some(edited(letter)?) } else { letter.value.clone() };
-        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers(letter)).await;
+        let headers = headers(&letter.headers, &id);
+        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await;
         let placed = sending.map_err(|error| unreachable(error.into()))?.placed().await;
         let placed = placed.map_err(|error| unreachable(error.into()))?;
         let marked = ledger.mark_redriven(&id).await.map_err(|error| unreachable(error.into()))?;
@@ -117,14 +116,6 @@ async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>
 
 fn reasons(letters: &[DeadLetter]) -> BTreeSet<&str> {
     letters.iter().map(|letter| letter.reason.as_str()).collect()
-}
-
-/// The record's own headers, and the name of its letter, in place of that of the letter that it came from before.
-fn headers(letter: &DeadLetter) -> Vec<Header> {
-    let mut headers = letter.headers.clone();
-    headers.retain(|header| header.name != REDRIVEN_FROM);
-    headers.push(Header { name: REDRIVEN_FROM.into(), value: Some(letter.id().to_string().into_bytes()) });
-    headers
 }
 
 /// The value as a person has mended it.
