@@ -24,7 +24,7 @@ use crate::domain::audit::{Books, Finding, Letters, Report, Running};
 use crate::store::{StoreError, Survey, Surveyed, Table};
 
 pub use pace::{Pace, READ_UNITS_PER_SECOND};
-use sweep::{Stopped, sweep};
+pub use sweep::{Stopped, sweep};
 
 /// How often payments are read at the most. One look decides all that is at rest, the second and third what rests now and
 /// then; what moves through three looks would move through a fourth.

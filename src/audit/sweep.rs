@@ -13,15 +13,18 @@ const SEGMENTS: u16 = 4;
 
 /// Why a read ended before its end.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub enum Stopped {
     /// The deadline has come: says where it was.
     Deadline(String),
     /// The store refuses; asking again won't help.
     Refused(StoreError),
 }
 
-/// Hands each item of a table to `take`.
-pub(super) async fn sweep<S: Survey>(
+/// Hands each item of a table to `take`, reading no faster than `pace`.
+///
+/// # Errors
+/// [`Stopped`] if `until` came first, or the store refuses to be read.
+pub async fn sweep<S: Survey>(
     ledger: &S,
     table: Table,
     pace: &mut Pace,

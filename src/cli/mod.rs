@@ -24,6 +24,7 @@ mod detach;
 mod down;
 mod engines;
 mod environment;
+mod failed;
 mod failure;
 mod invoke;
 mod outcomes;
@@ -91,6 +92,9 @@ enum Command {
     /// Show records that were set aside, and publish them again.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Show records that event sources gave up, and put them back on their topic.
+    #[command(subcommand)]
+    Failed(failed::FailedCommand),
     Audit(audit::AuditArgs),
     Simulate(simulate::SimulateArgs),
     Bench(bench::BenchArgs),
@@ -122,6 +126,7 @@ pub async fn run() -> ExitCode {
         Command::Outcomes(args) => outcomes::run(args, &cli.engines).await,
         Command::Topics(command) => topics::run(command, &cli.engines).await,
         Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
+        Command::Failed(command) => failed::run(command, &cli.engines).await,
         Command::Audit(args) => audit::run(args, &cli.engines).await,
         Command::Simulate(args) => simulate::run(args),
         Command::Bench(args) => bench::run(args, &cli.engines).await,

@@ -1,6 +1,9 @@
-//! `giro outcomes`: what became of payments, from the topic that tells clients.
+//! `giro outcomes`: what became of payments, from the topic that tells clients; and telling them again.
 
-use clap::Args;
+mod republish;
+mod undelivered;
+
+use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
@@ -11,8 +14,13 @@ use crate::wire::outcome;
 ///
 /// An outcome may come more than once: the topic has each at least once.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  giro outcomes --follow")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  giro outcomes --follow\n  giro outcomes republish --payment pay-0001"
+)]
 pub(super) struct OutcomesArgs {
+    #[command(subcommand)]
+    command: Option<OutcomesCommand>,
     /// Go on when all is printed, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
@@ -24,7 +32,15 @@ pub(super) struct OutcomesArgs {
     topic: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum OutcomesCommand {
+    Republish(republish::RepublishArgs),
+}
+
 pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if let Some(OutcomesCommand::Republish(args)) = args.command {
+        return republish::run(args, engines).await;
+    }
     let topic = engines.topic(args.topic, |topics| topics.outcomes)?;
     let mut reader = engines.reader_of(&topic).await?;
     loop {

@@ -18,7 +18,7 @@ use tokio::time::timeout_at;
 
 use super::clock::Deadlines;
 use super::unfinished::Unfinished;
-use crate::domain::Recorded;
+use crate::domain::{Outcome, Recorded};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::wire::outcome;
 use crate::wire::stream_event::{Change, Image, StreamEvent, StreamRecord, StreamResponse};
@@ -47,6 +47,16 @@ enum Missing {
     Publish(#[from] PublishError),
     #[error("no time is left for the broker to acknowledge a record")]
     Deadline,
+}
+
+/// Hands an outcome over to its topic: the key is the payment's id, the value its JSON, and there are no headers. Whoever
+/// publishes an outcome again does it so, and a consumer can't tell the one from the other.
+///
+/// # Errors
+/// [`PublishError`] if the record was not taken.
+pub async fn hand_over(producer: &impl Publish, topic: &str, outcome: &Outcome) -> Result<Sending, PublishError> {
+    let key = outcome.payment.id.as_str().as_bytes();
+    producer.send(topic, Some(key), Some(outcome::encode(outcome).as_bytes()), &[]).await
 }
 
 /// A record's way so far.
@@ -146,8 +156,7 @@ impl<P: Publish> OutcomePublisher<P> {
             Ok(recorded) => recorded.outcome,
             Err(expected) => return Handed::Missing(Missing::Unreadable(expected)),
         };
-        let key = outcome.payment.id.as_str().as_bytes();
-        match self.producer.send(&self.topic, Some(key), Some(outcome::encode(&outcome).as_bytes()), &[]).await {
+        match hand_over(&self.producer, &self.topic, &outcome).await {
             Ok(sending) => Handed::Sending(sending),
             Err(error) => Handed::Missing(Missing::Publish(error)),
         }

@@ -39,6 +39,18 @@ pub async fn streams(endpoint: &str) -> Result<aws_sdk_dynamodbstreams::Client, 
     Ok(aws_sdk_dynamodbstreams::Client::new(&config(endpoint, timeouts()).await?))
 }
 
+/// A client for SQS at `endpoint`, else where the environment says, else at AWS.
+///
+/// # Errors
+/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+pub async fn sqs(endpoint: Option<&str>) -> Result<aws_sdk_sqs::Client, AwsError> {
+    let named = || variable("AWS_ENDPOINT_URL_SQS").or_else(|| variable("AWS_ENDPOINT_URL"));
+    let endpoint = endpoint.map(str::to_owned).or_else(named);
+    // A call may wait for messages.
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(30)).build();
+    Ok(aws_sdk_sqs::Client::new(&config(endpoint.as_deref(), timeouts).await?))
+}
+
 async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);

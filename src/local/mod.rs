@@ -6,6 +6,7 @@
 pub mod apache_kafka;
 pub mod aws;
 pub mod dynamodb;
+pub mod failed_topic;
 pub mod filter;
 pub mod http;
 mod invoke;

@@ -1,6 +1,7 @@
-//! Reads a topic from its beginning, for people and checks: no consumer group, nothing committed.
+//! Reads a topic, for people and checks: no consumer group, nothing committed.
 //!
-//! In: Kafka's address and a topic. Out: its records, in order within each partition, and when its end was reached.
+//! In: Kafka's address, a topic, perhaps where to begin. Out: its records, in order within each partition, and when its
+//! end was reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -41,7 +42,16 @@ impl TopicReader {
     /// # Errors
     /// If the broker can't be reached, or has no such topic.
     pub async fn from_start(bootstrap_servers: &str, topic: &str) -> anyhow::Result<Self> {
-        let open: BTreeSet<i32> = partitions(bootstrap_servers, topic).await?.into_iter().collect();
+        let first = |partition| (partition, Offset::Beginning);
+        let starts = partitions(bootstrap_servers, topic).await?.into_iter().map(first).collect();
+        Self::from(bootstrap_servers, topic, &starts)
+    }
+
+    /// Starts at these offsets, in these partitions.
+    ///
+    /// # Errors
+    /// If the client can't be made.
+    pub fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> anyhow::Result<Self> {
         let consumer: StreamConsumer = client_config(bootstrap_servers)?
             // Asked for by the client; nothing is committed to it.
             .set("group.id", "giro-topic-reader")
@@ -52,13 +62,18 @@ impl TopicReader {
             .set("fetch.wait.max.ms", "50")
             .create()?;
         let mut assignment = TopicPartitionList::new();
-        for partition in &open {
-            assignment.add_partition_offset(topic, *partition, Offset::Beginning)?;
+        for (partition, start) in starts {
+            assignment.add_partition_offset(topic, *partition, *start)?;
         }
         consumer.assign(&assignment)?;
-        let next = open.iter().map(|partition| (*partition, Offset::Beginning)).collect();
-        let (bootstrap_servers, topic) = (bootstrap_servers.to_owned(), topic.to_owned());
-        Ok(Self { consumer, bootstrap_servers, topic, next, said: Once::default(), open })
+        Ok(Self {
+            consumer,
+            bootstrap_servers: bootstrap_servers.to_owned(),
+            topic: topic.to_owned(),
+            next: starts.clone(),
+            said: Once::default(),
+            open: starts.keys().copied().collect(),
+        })
     }
 
     /// Waits for what comes next.

@@ -211,7 +211,25 @@ impl Publish for KafkaProducer {
         value: Option<&[u8]>,
         headers: &[Header],
     ) -> Result<Sending, PublishError> {
+        self.send_to(topic, None, key, value, headers).await
+    }
+}
+
+impl KafkaProducer {
+    /// As [`send`](Publish::send), to this partition; none leaves the choice to the key.
+    ///
+    /// # Errors
+    /// [`PublishError`] if the record was not taken.
+    pub async fn send_to(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header],
+    ) -> Result<Sending, PublishError> {
         let mut record = FutureRecord::<[u8], [u8]>::to(topic);
+        record.partition = partition;
         record.key = key;
         record.payload = value;
         if !headers.is_empty() {

@@ -112,10 +112,20 @@ impl Record {
     #[must_use]
     pub fn headers(&self) -> Vec<Header> {
         let Some(json) = &self.headers else { return Vec::new() };
+        let read = |element: &RawValue| headers(element).unwrap_or_else(|| vec![unreadable(element.get())]);
         match serde_json::from_str::<Vec<&RawValue>>(json) {
-            Ok(elements) => elements.into_iter().flat_map(headers).collect(),
+            Ok(elements) => elements.into_iter().flat_map(read).collect(),
             Err(_) => vec![unreadable(json)],
         }
+    }
+
+    /// Its headers, in order; `None` if one of them can't be read.
+    #[must_use]
+    pub fn headers_exactly(&self) -> Option<Vec<Header>> {
+        let Some(json) = &self.headers else { return Some(Vec::new()) };
+        let elements: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+        let read: Option<Vec<Vec<Header>>> = elements.into_iter().map(headers).collect();
+        Some(read?.into_iter().flatten().collect())
     }
 
     /// The record as a dead letter, as it came: `reason` is a stable name, `detail` is for a person.
@@ -316,14 +326,11 @@ fn payload(json: Option<Json<'_>>, decoder: &mut Decoder) -> Payload {
     }
 }
 
-/// The headers that one element of the list holds: one, from AWS.
-fn headers(element: &RawValue) -> Vec<Header> {
+/// The headers that one element of the list holds: one, from AWS. `None` if they can't be read.
+fn headers(element: &RawValue) -> Option<Vec<Header>> {
     let header = |(name, raw): (String, &RawValue)| Some(Header { name, value: header_value(raw)? });
-    let readable = serde_json::from_str::<InOrder<String, &RawValue>>(element.get())
-        .ok()
-        .filter(|entries| !entries.0.is_empty())
-        .and_then(|entries| entries.0.into_iter().map(header).collect());
-    readable.unwrap_or_else(|| vec![unreadable(element.get())])
+    let entries = serde_json::from_str::<InOrder<String, &RawValue>>(element.get()).ok()?;
+    if entries.0.is_empty() { None } else { entries.0.into_iter().map(header).collect() }
 }
 
 /// A header's value, itself `None` where the header has none; `None` if it can't be read.

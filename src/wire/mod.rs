@@ -3,12 +3,14 @@
 //! | module | bytes | domain |
 //! |---|---|---|
 //! | [`kafka_event`] | the event that Lambda delivers | records, each decoded by itself |
+//! | [`failed_record`] | what a mapping on Kafka gives up | records, byte for byte, and why |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`fields`] | the same | how both are read, and what can be wrong |
 //! | [`outcome`] | a record's value | an outcome |
 //! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
 //! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |
+//! | [`undelivered`] | what a stream's mapping gives up | where the records stand |
 //! | [`http`] | the event of an HTTP API, and its answer | a request, a response |
 //! | [`problem`] | the body of an HTTP error | what is wrong |
 //! | [`resource`] | the bodies of HTTP answers | outcomes, accounts, statements |
@@ -21,6 +23,7 @@ pub mod account_command;
 pub mod audit_result;
 mod base64_text;
 pub mod batch_response;
+pub mod failed_record;
 pub mod fields;
 pub mod http;
 pub mod kafka_event;
@@ -33,3 +36,4 @@ pub mod problem;
 mod raw;
 pub mod resource;
 pub mod stream_event;
+pub mod undelivered;

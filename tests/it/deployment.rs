@@ -17,6 +17,10 @@ type Texts = BTreeMap<String, String>;
 /// Read only where there is no secret: on AWS the secret of `KAFKA_SCRAM_SECRET_ARN` holds both.
 const ONLY_LOCAL: [&str; 2] = ["KAFKA_USERNAME", "KAFKA_PASSWORD"];
 
+/// What a record on an on-failure topic may take: an event of 6 MB, which is the most that Lambda delivers, what stands around
+/// it, and a key of 1 MB.
+const FAILED_RECORD_BYTES: usize = 6 * 1024 * 1024 + 2 * 1024 + 1024 * 1024;
+
 /// What each function's own code does to tables, as its handler calls the store: `TransactWriteItems` needs the verbs of the
 /// writes in it, `TransactGetItems` needs `GetItem`, `BatchGetItem` is a verb of its own. The names are those of the outputs
 /// of infra/tables.yaml.
@@ -190,6 +194,16 @@ fn topics(blueprint: &Blueprint) -> Vec<String> {
             if let Some(topic) = function.environment.get(name) {
                 used.push((topic, format!("{} writes", function.name)));
             }
+        }
+    }
+    for failed in blueprint.mappings.iter().filter_map(|mapping| mapping.on_failure_topic.as_ref()) {
+        let topic = blueprint.topics.iter().find(|topic| topic.name == *failed);
+        let takes = topic.and_then(|topic| topic.config.get("max.message.bytes")?.parse().ok()).unwrap_or(0);
+        if takes < FAILED_RECORD_BYTES {
+            faults.push(format!(
+                "{failed} takes {takes} bytes a record (max.message.bytes), and what is given up there has up to \
+                 {FAILED_RECORD_BYTES}"
+            ));
         }
     }
     let made: Vec<&str> = blueprint.topics.iter().map(|topic| topic.name.as_str()).collect();
@@ -560,6 +574,16 @@ fn a_renamed_topic_is_named() {
         "Topics: [!Sub \"${NamePrefix}payment-requests\"]",
         "Topics: [!Sub \"${NamePrefix}account-commands\"]",
         "the event source of payment-processor reads account-commands, and clients write payment-requests",
+    );
+}
+
+#[test]
+fn an_on_failure_topic_that_takes_too_small_records_is_named() {
+    check(
+        "infra/kafka.yaml",
+        "max.message.bytes=8388608",
+        "max.message.bytes=3145728",
+        "payment-requests-failed takes 3145728 bytes a record (max.message.bytes), and what is given up there has up to",
     );
 }
 

@@ -21,6 +21,7 @@ mod crash;
 mod deployment;
 mod e2e;
 mod engine;
+mod failed;
 mod fuzz;
 mod grounds;
 mod hostile;

@@ -162,6 +162,15 @@ fn every_command_finds_a_stack_in_which_nothing_has_its_usual_name() {
     assert!(source.starts_with("eu-payment-requests/"), "{letters}");
     up.check(&["dead-letters", "show", source], "", 0, "no payment");
     up.check(&["dead-letters", "redrive", source], "", 0, "to eu-payment-requests/");
+    up.check(&["outcomes", "republish", "--payment", "p1"], "", 0, "published 1 outcomes to eu-payment-outcomes");
+    up.check(&["failed", "list"], "", 0, "");
+    up.check(&["failed", "redrive", "--all"], "", 0, "nothing waits");
+    up.check(
+        &["failed", "list", "--topic", "payment-requests-failed"],
+        "",
+        2,
+        "no topic payment-requests-failed; it has eu-",
+    );
     up.check(&["audit"], "", 0, "5 accounts, 1 settled payments");
 
     for (sample, says) in [

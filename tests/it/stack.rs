@@ -16,6 +16,7 @@ use giro::local::topic_reader::{Polled, Read, TopicReader};
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Commands, Inspect, OpenAccounts, Tables};
+use giro::wire::failed_record::{self, FailedRecord, GivenUp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The payment processor alone: what the other handlers do is theirs to show.
@@ -241,14 +242,17 @@ async fn what_fails_too_often_ends_on_the_topic_for_failures() {
     let values: Vec<String> = (0..3).map(|ix| payment(&format!("k{ix}"), "a", "b", 1)).collect();
     publish(&stack, REQUESTS_TOPIC, &values).await;
     let failed = read(&stack, "payment-requests-failed", 3).await;
-    let told: Vec<String> =
-        failed.iter().map(|record| String::from_utf8(record.value.clone().unwrap()).unwrap()).collect();
-    assert_eq!(told, values, "in their order");
-    assert!(failed.iter().all(|record| record.key.as_deref() == Some(b"key")));
-    let headers = &failed[0].headers;
-    let header = |name: &str| headers.iter().find(|it| it.name == name).and_then(|it| it.value.clone()).unwrap();
-    assert_eq!(header("on-failure-condition"), b"RetriesExhausted");
-    assert!(header("on-failure-source").starts_with(b"payment-requests/"));
+    let told: Vec<GivenUp> =
+        failed.iter().map(|record| failed_record::decode(record.value.as_deref().unwrap()).unwrap()).collect();
+    let records: Vec<&FailedRecord> = told.iter().flat_map(|told| &told.records).collect();
+    let held: Vec<&[u8]> = records.iter().map(|record| record.value.as_deref().unwrap()).collect();
+    assert_eq!(held, values.iter().map(String::as_bytes).collect::<Vec<_>>(), "one each, in their order");
+    assert!(failed.iter().all(|record| record.key.as_deref() == Some(b"key") && record.headers.is_empty()));
+    assert!(records.iter().all(|record| record.key.as_deref() == Some(b"key") && record.timestamp.is_some()));
+    assert!(records.iter().all(|record| &*record.source.topic == REQUESTS_TOPIC));
+    assert_eq!(told[0].condition.as_deref(), Some("RetriesExhausted"));
+    assert_eq!(told[0].invocations, Some(2), "the first, and the one retry");
+    assert!(told[0].function_arn.as_deref().unwrap().contains(":function:payment-processor:"), "{told:?}");
     let activity = stack.activity();
     assert_eq!((activity.acknowledged, activity.given_up), (0, 3), "{activity:?}");
     assert!(activity.last_failure.unwrap().contains("PARTIAL_BATCH_RESPONSE"), "the function says why");

@@ -185,6 +185,7 @@ fn handlers_carry_nothing_of_the_local_stack() {
         "anyhow",
         "aws-config",
         "aws-sdk-lambda",
+        "aws-sdk-sqs",
         "axum",
         "clap",
         "dynoxide-rs",

@@ -147,8 +147,8 @@ fn edited(letter: &DeadLetter) -> Result<Vec<u8>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
     use crate::domain::dead_letter::{Content, RecordDigest};
+    use crate::domain::{Header, Timestamp};
 
     /// The letter of a record without a timestamp, at the first place of its topic: what comes back to a topic made anew
     /// is told apart by its headers alone.
@@ -172,8 +172,9 @@ mod tests {
         let mut letters = vec![letter(own.clone())];
         for _ in 0..3 {
             let before = letters.last().unwrap();
-            let headers = headers(before);
-            let from = Header { name: REDRIVEN_FROM.into(), value: Some(before.id().to_string().into_bytes()) };
+            let headers = headers(&before.headers, &before.id());
+            let value = Some(before.id().to_string().into_bytes());
+            let from = Header { name: "giro-redriven-from".into(), value };
             assert_eq!(headers, [own.clone(), vec![from]].concat());
             letters.push(letter(headers));
         }

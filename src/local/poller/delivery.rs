@@ -50,8 +50,8 @@ pub(super) enum Next<R> {
     Wait(Duration),
     /// Deliver these, and say what was [`answered`](Deliveries::answered).
     Deliver(Vec<R>),
-    /// Put these where failures go, then say that they were [`given_up`](Deliveries::given_up).
-    GiveUp(Vec<R>, Why),
+    /// Put these, which were tried so often, where failures go; then say that they were [`given_up`](Deliveries::given_up).
+    GiveUp(Vec<R>, Why, u32),
 }
 
 /// Why records are given up.
@@ -91,7 +91,7 @@ struct Waiting<R> {
 pub(super) struct Deliveries<R> {
     policy: Policy,
     waiting: VecDeque<Waiting<R>>,
-    giving_up: Option<(Vec<R>, Why)>,
+    giving_up: Option<(Vec<R>, Why, u32)>,
     /// How often in a row nothing was settled, and whether the pause for it is still to come.
     fruitless: u32,
     pause_due: bool,
@@ -106,8 +106,8 @@ impl<R: Delivered> Deliveries<R> {
         if self.giving_up.is_none() {
             self.giving_up = self.hopeless(now_ms);
         }
-        if let Some((records, why)) = &self.giving_up {
-            return Next::GiveUp(records.clone(), *why);
+        if let Some((records, why, tries)) = &self.giving_up {
+            return Next::GiveUp(records.clone(), *why, *tries);
         }
         match self.waiting.front() {
             None => Next::Poll,
@@ -117,13 +117,13 @@ impl<R: Delivered> Deliveries<R> {
     }
 
     /// Takes what is to be given up out of the delivery that is next.
-    fn hopeless(&mut self, now_ms: i64) -> Option<(Vec<R>, Why)> {
+    fn hopeless(&mut self, now_ms: i64) -> Option<(Vec<R>, Why, u32)> {
         let front = self.waiting.front_mut()?;
         if self.policy.retries_max.is_some_and(|retries_max| front.failures > retries_max) {
             let waiting = self.waiting.pop_front()?;
             self.fruitless = 0;
             self.pause_due = false;
-            return Some((waiting.records, Why::RetriesExhausted));
+            return Some((waiting.records, Why::RetriesExhausted, waiting.failures));
         }
         let age_max_ms = i64::try_from(self.policy.record_age_max?.as_millis()).unwrap_or(i64::MAX);
         let oldest_ms = now_ms.saturating_sub(age_max_ms);
@@ -139,12 +139,13 @@ impl<R: Delivered> Deliveries<R> {
                 rest.push(record);
             }
         }
+        let tries = front.failures;
         if rest.is_empty() {
             self.waiting.pop_front();
         } else {
             front.records = rest;
         }
-        (!old.is_empty()).then_some((old, Why::RecordAgeExceeded))
+        (!old.is_empty()).then_some((old, Why::RecordAgeExceeded, tries))
     }
 
     pub(super) fn given_up(&mut self) {

@@ -3,11 +3,9 @@
 //! A poller starts at its group's committed offsets, else where the mapping says, and commits only what was finished. The
 //! partitions are dealt out once, when it starts: partitions added later need a restart.
 //!
-//! What is given up goes to the mapping's on-failure topic, one record a record with its own key, value and headers, and
-//! headers that say where it came from and why; its offset is committed once the broker has acknowledged that.
-//!
-//! Source: AWS Lambda developer guide, "Using a Kafka topic as an on-failure destination": the actual record, with failure
-//! metadata. How Lambda writes the metadata isn't told; the names of these headers are ours.
+//! What is given up goes to the mapping's on-failure topic as Lambda writes it there: one record each, with the same key,
+//! whose value holds the record and why ([`crate::wire::failed_record`]). An offset is committed once the broker has
+//! acknowledged that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,13 +21,15 @@ use super::delivery::{Answer, Deliveries, Next, Why};
 use super::kafka_event::{self, ENVELOPE_BYTES};
 use super::trouble::Troubles;
 use super::{Line, Surroundings, now_ms, response};
-use crate::domain::Header;
+use crate::aws::LOCAL_REGION;
+use crate::domain::{Header, Timestamp};
 use crate::local::kafka::{client_config, partitions, producer};
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use crate::local::reading::Polled;
 use crate::local::template::Starting;
 use crate::publish::Publish;
 use crate::publish::kafka::KafkaProducer;
+use crate::wire::failed_record::{self, Failure};
 
 /// How long to leave a broker alone after it refused.
 const RECONSIDER: Duration = Duration::from_millis(100);
@@ -179,7 +179,7 @@ impl Poller {
                     self.line.invoked(records.len(), timestamps, settled.failure);
                     self.finish(&settled.finished)?;
                 }
-                Next::GiveUp(records, why) => match self.put_aside(&records, why).await {
+                Next::GiveUp(records, why, tries) => match self.put_aside(&records, why, tries).await {
                     Ok(()) => {
                         self.deliveries.given_up();
                         self.line.gave_up(records.len(), why);
@@ -251,20 +251,30 @@ impl Poller {
         Ok(batch)
     }
 
-    /// Puts records that are given up on the on-failure topic, if there is one.
-    async fn put_aside(&self, records: &[Polled], why: Why) -> anyhow::Result<()> {
+    /// Puts records that are given up after so many tries on the on-failure topic, if there is one.
+    async fn put_aside(&self, records: &[Polled], why: Why, tries: u32) -> anyhow::Result<()> {
         let (Some(failures), Some(topic)) = (&self.failures, &self.line.mapping.on_failure_topic) else {
             return Ok(());
         };
+        let time = |millis| Timestamp::try_from_millis(millis).ok();
+        let function = &self.line.mapping.function;
+        let function_arn = format!("arn:aws:lambda:{LOCAL_REGION}:000000000000:function:{function}:$LATEST");
+        let condition = format!("{why:?}");
+        let at = time(now_ms()).unwrap_or(Timestamp::EPOCH);
         let mut sending = Vec::with_capacity(records.len());
         for record in records {
-            let mut headers = record.headers.clone();
-            let source = format!("{}/{}/{}", record.topic, record.partition, record.offset);
-            let function = self.line.mapping.function.as_str();
-            for (name, value) in [("function", function), ("source", &source), ("condition", &format!("{why:?}"))] {
-                headers.push(Header { name: format!("on-failure-{name}"), value: Some(value.as_bytes().to_vec()) });
-            }
-            sending.push(failures.send(topic, record.key.as_deref(), record.value.as_deref(), &headers).await?);
+            let event = kafka_event::encode(&self.bootstrap_servers, std::slice::from_ref(record));
+            let failure = Failure {
+                function_arn: &function_arn,
+                condition: &condition,
+                invocations: tries,
+                at,
+                bootstrap_servers: &self.bootstrap_servers,
+                offset: record.offset,
+                timestamp: record.timestamp.and_then(time),
+            };
+            let value = failed_record::encode(&failure, &event);
+            sending.push(failures.send(topic, record.key.as_deref(), Some(value.as_bytes()), &[]).await?);
         }
         for sending in sending {
             sending.placed().await.with_context(|| format!("publishing to {topic}"))?;

@@ -168,7 +168,7 @@ impl Reader {
                     self.from.line.invoked(records.len(), timestamps, settled.failure);
                     self.finish(&settled.finished)?;
                 }
-                Next::GiveUp(records, why) => {
+                Next::GiveUp(records, why, _) => {
                     self.deliveries.given_up();
                     self.from.line.gave_up(records.len(), why);
                     self.finish(&records)?;

@@ -38,7 +38,7 @@ fn check(policy: Policy, script: &str, expected: &expect_test::Expect) {
                     log += &format!("wait {pause:?}\n");
                     deliveries.waited();
                 }
-                Next::GiveUp(records, why) => {
+                Next::GiveUp(records, why, _) => {
                     log += &format!("give up {} {why:?}\n", places(&records));
                     deliveries.given_up();
                 }
