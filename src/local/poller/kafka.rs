@@ -22,7 +22,7 @@ use super::kafka_event::{self, ENVELOPE_BYTES};
 use super::trouble::Troubles;
 use super::{Line, Surroundings, now_ms, response};
 use crate::aws::LOCAL_REGION;
-use crate::domain::{Header, Timestamp};
+use crate::domain::Timestamp;
 use crate::local::kafka::{client_config, partitions, producer};
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use crate::local::reading::Polled;
