@@ -114,7 +114,8 @@ pub enum Begin {
 /// A topic of what a mapping gave up.
 pub struct FailedTopic {
     topic: String,
-    reader: TopicReader,
+    /// None where nothing is to be read.
+    reader: Option<TopicReader>,
     consumer: Arc<BaseConsumer>,
     redriven: BTreeMap<i32, Redriven>,
     /// By partition that isn't read to its end: where the next record may stand, and the end.
@@ -148,8 +149,12 @@ impl FailedTopic {
                 open.insert(partition, (start, end));
             }
         }
-        let starts = open.iter().map(|(partition, (start, _))| (*partition, Offset::Offset(*start))).collect();
-        let reader = TopicReader::from(bootstrap_servers, topic, &starts)?;
+        let starts: BTreeMap<i32, Offset> =
+            open.iter().map(|(partition, (start, _))| (*partition, Offset::Offset(*start))).collect();
+        let reader = match starts.is_empty() {
+            true => None,
+            false => Some(TopicReader::from(bootstrap_servers, topic, &starts)?),
+        };
         Ok(Self { topic: topic.to_owned(), reader, consumer, redriven, open })
     }
 
@@ -158,8 +163,9 @@ impl FailedTopic {
     /// # Errors
     /// If the client can't go on.
     pub async fn next(&mut self) -> anyhow::Result<Option<Given>> {
+        let Some(reader) = &mut self.reader else { return Ok(None) };
         while !self.open.is_empty() {
-            let record = match self.reader.next().await? {
+            let record = match reader.next().await? {
                 Read::Record(record) => record,
                 Read::End => break,
             };

@@ -12,6 +12,7 @@ use giro::local::stack::{Endpoints, KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROC
 use giro::local::template::Templates;
 use giro::local::topic_reader::{Polled, Read, TopicReader};
 use giro::publish::Publish;
+use giro::publish::kafka::KafkaProducer;
 use giro::store::Inspect;
 use giro::store::dynamodb::DynamoDb;
 use giro::wire::failed_record::{self, Failure};
@@ -77,6 +78,7 @@ async fn balance(ledger: &DynamoDb, id: &str) -> i128 {
 fn impatient() -> Templates {
     let mut texts = Templates::embedded_texts();
     let template = texts.get_mut("template.yaml").unwrap();
+    *template = template.replace("BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: false");
     let lines = template.lines().map(|line| match line.split_once("MaximumRetryAttempts: ") {
         Some((indent, count)) if indent.trim().is_empty() && count != "-1" => {
             format!("{indent}MaximumRetryAttempts: 1")
@@ -148,8 +150,8 @@ fn are(records: &[Polled], sent: &[Sent], redriven: bool) {
     }
 }
 
-/// Records that fail are given up; once the function is mended they come back, and payments settle once.
-async fn comes_back(kafka: KafkaEngine, largest_bytes: usize) {
+/// A stack whose function is broken, with these records given up; then the function is mended.
+async fn given_up(kafka: KafkaEngine, sent: &[Sent]) -> (Stack, DynamoDb, KafkaProducer, tempfile::TempDir) {
     let folder = breakable();
     let options = StackOptions {
         kafka,
@@ -161,23 +163,33 @@ async fn comes_back(kafka: KafkaEngine, largest_bytes: usize) {
         ..StackOptions::default()
     };
     let stack = Stack::start(options).await.unwrap();
-    let at = stack.endpoints().clone();
+    let at = stack.endpoints();
     let ledger = ledger(&stack).await;
     open(&ledger, "bank", OverdraftLimit::Unlimited).await;
     open(&ledger, "alice", OverdraftLimit::Limited(0)).await;
-    giro(&at, &["failed", "redrive", "--all"], 0, "nothing waits").await;
-
-    let sent = odd(largest_bytes);
     let producer = kafka::producer(&at.kafka_bootstrap_servers).unwrap();
-    for sent in &sent {
-        let sending = producer.send(REQUESTS_TOPIC, sent.key.as_deref(), sent.value.as_deref(), &sent.headers);
-        sending.await.unwrap().placed().await.unwrap();
+    let mut sending = Vec::new();
+    for Sent { key, value, headers } in sent {
+        sending.push(producer.send(REQUESTS_TOPIC, key.as_deref(), value.as_deref(), headers).await.unwrap());
     }
-    are(&records(&at, REQUESTS_TOPIC, 5).await, &sent, false);
-    until("all are given up", async || stack.activity().given_up == 5).await;
+    for sending in sending {
+        sending.placed().await.unwrap();
+    }
+    are(&records(at, REQUESTS_TOPIC, sent.len()).await, sent, false);
+    let count = u64::try_from(sent.len()).unwrap();
+    until("all are given up", async || stack.activity().given_up == count).await;
     std::fs::remove_file(folder.path().join("broken")).unwrap();
-    let given_up = records(&at, FAILED_TOPIC, 5).await;
-    assert!(given_up.iter().zip(&sent).all(|(record, sent)| record.key == sent.key), "each under its own key");
+    let held = records(at, FAILED_TOPIC, sent.len()).await;
+    assert!(held.iter().zip(sent).all(|(record, sent)| record.key == sent.key), "each under its own key");
+    (stack, ledger, producer, folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_comes_back_byte_for_byte_and_settles_once() {
+    // The embedded broker keeps 5 MiB a partition, which is less than the largest record takes there.
+    let sent = odd(LARGEST_BYTES / 8);
+    let (stack, ledger, producer, _folder) = given_up(KafkaEngine::Embedded, &sent).await;
+    let at = stack.endpoints().clone();
     // What nobody can read stands between what can be.
     let unreadable = producer.send(FAILED_TOPIC, None, Some(b"\x1b[2J"), &[]).await.unwrap();
     assert_eq!(unreadable.placed().await.unwrap().offset, 5);
@@ -198,7 +210,6 @@ async fn comes_back(kafka: KafkaEngine, largest_bytes: usize) {
     assert!(!shown.stdout.contains(&0x1b), "nothing reaches the terminal raw");
     let shown = giro(&at, &["failed", "show", "payment-requests-failed/0/5", "--value"], 0, "").await;
     assert_eq!(shown.stdout, b"\x1b[2J");
-    giro(&at, &["failed", "show", "payment-requests/0/9"], 1, "nothing that was given up stood at").await;
 
     // One alone: it is known as redriven, and those before it still wait.
     let one = ["failed", "redrive", "payment-requests/0/3"];
@@ -238,20 +249,23 @@ async fn comes_back(kafka: KafkaEngine, largest_bytes: usize) {
     stack.stop().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_given_up_comes_back_byte_for_byte_and_settles_once() {
-    // The embedded broker keeps 5 MiB a partition, which is less than the largest record takes there.
-    comes_back(KafkaEngine::Embedded, LARGEST_BYTES / 8).await;
-}
-
 /// The broker has a limit of its own: what the largest request becomes must fit the on-failure topic.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_given_up_comes_back_on_apache_kafka() {
+async fn the_largest_request_is_given_up_and_comes_back_on_apache_kafka() {
     if let Some(missing) = missing_for_apache_kafka() {
         eprintln!("SKIPPED: Apache Kafka needs {missing}, which is not here");
         return;
     }
-    comes_back(KafkaEngine::Apache, LARGEST_BYTES).await;
+    let sent = odd(LARGEST_BYTES);
+    let (stack, ledger, ..) = given_up(KafkaEngine::Apache, &sent).await;
+    let at = stack.endpoints().clone();
+    let output = giro(&at, &["failed", "redrive", "--all"], 0, "redriven payment-requests/0/0 to").await;
+    assert_eq!(lines(&output).len(), 5, "{output:?}");
+    giro(&at, &["failed", "redrive", "--all"], 0, "nothing waits").await;
+    are(&records(&at, REQUESTS_TOPIC, 10).await.split_off(5), &sent, true);
+    until("the payments are settled", async || ledger.payments().await.unwrap().len() == 2).await;
+    assert_eq!((balance(&ledger, "alice").await, balance(&ledger, "bank").await), (12, -12));
+    stack.stop().await.unwrap();
 }
 
 /// Stopped between publishing and remembering: what comes again is what was not marked, also where offsets have gaps.
@@ -311,6 +325,8 @@ async fn what_was_not_marked_waits() {
 /// What a consumer missed, from the table: the same bytes, in the order of the decisions, and nothing that wasn't asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_are_published_again_as_they_were_published_first() {
+    // It takes a while to start, and is wanted last.
+    let emulator = Emulator::start();
     let options = StackOptions {
         run: Run::Only([PAYMENT_PROCESSOR, OUTCOME_PUBLISHER].map(str::to_owned).to_vec()),
         partitions: Some(1),
@@ -361,16 +377,16 @@ async fn outcomes_are_published_again_as_they_were_published_first() {
     all.retain(|record| record.partition == first[0].partition);
     assert!(all.len() >= 3);
 
-    undelivered(&stack, &first).await;
+    match emulator {
+        Some(emulator) => undelivered(&stack, &first, &emulator).await,
+        None => eprintln!("SKIPPED: the queue of undelivered outcomes needs .tools/ministack, which is not here"),
+    }
     stack.stop().await.unwrap();
 }
 
 /// The queue of a stream's mapping, on an emulator of SQS: each message is deleted once all that it covers was published.
-async fn undelivered(stack: &Stack, first: &[Polled]) {
-    let Some(emulator) = Emulator::start().await else {
-        eprintln!("SKIPPED: the queue of undelivered outcomes needs .tools/ministack, which is not here");
-        return;
-    };
+async fn undelivered(stack: &Stack, first: &[Polled], emulator: &Emulator) {
+    emulator.ready().await;
     let at = stack.endpoints();
     let sqs = giro::local::aws::sqs(Some(&emulator.endpoint)).await.unwrap();
     let queue = sqs.create_queue().queue_name("undelivered-outcomes").send().await.unwrap().queue_url.unwrap();
@@ -442,13 +458,14 @@ async fn stream_of_payments(at: &Endpoints) -> (String, String, Vec<String>) {
 /// MiniStack, for its queues. Ends when dropped.
 struct Emulator {
     process: std::process::Child,
+    port: u16,
     endpoint: String,
     _folder: tempfile::TempDir,
 }
 
 impl Emulator {
     /// None where it isn't installed.
-    async fn start() -> Option<Self> {
+    fn start() -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/ministack/bin/ministack");
         if !program.exists() {
             return None;
@@ -467,9 +484,12 @@ impl Emulator {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        let emulator = Self { process, endpoint: format!("http://127.0.0.1:{port}"), _folder: folder };
-        until("the emulator listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
-        Some(emulator)
+        Some(Self { process, port, endpoint: format!("http://127.0.0.1:{port}"), _folder: folder })
+    }
+
+    async fn ready(&self) {
+        let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok();
+        until("the emulator listens", listens).await;
     }
 }
 

@@ -28,7 +28,7 @@ const MESSAGES_MAX: i32 = 10;
 /// For how long a message is nobody else's: longer than it takes to publish what it covers. Then it comes again.
 const INVISIBLE_SECONDS: i32 = 900;
 /// How long to wait for messages; without waiting, SQS may leave some out.
-const WAIT_SECONDS: i32 = 2;
+const WAIT_SECONDS: i32 = 1;
 /// How many empty answers in a row say that the stream doesn't hold what it should.
 const EMPTY_ANSWERS_MAX: u32 = 100;
 
