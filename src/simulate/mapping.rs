@@ -5,32 +5,16 @@
 //! Each partition has one poller; a poller delivers one batch at a time, of all its partitions. A failed batch comes
 //! again whole or cut in two; one reported in part comes again from the lowest reported offset of a partition or, since
 //! no source settles it, only with the records named. A partition can get another poller, or be read again from an earlier
-//! offset, at any moment: then the answer of an invocation under way moves nothing, though what it does is done.
+//! offset, at any moment: then the answer of an invocation under way moves nothing, though what it does is done. The same
+//! holds when the topic is made anew. A mapping that is switched off delivers nothing, and hears what is under way.
 
 use std::collections::VecDeque;
 
-use super::auditor::Place;
 use super::network::InvocationId;
+use super::policy::{Policies, Policy};
 use super::tape::Tape;
+use super::topic::{Place, Topic};
 use super::workload::Record;
-
-/// A topic that a mapping reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Topic {
-    Requests,
-    Commands,
-}
-
-impl Topic {
-    pub(super) const ALL: [Self; 2] = [Self::Requests, Self::Commands];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Requests => "payment-requests",
-            Self::Commands => "account-commands",
-        }
-    }
-}
 
 /// The mapping of each topic.
 #[derive(Debug)]
@@ -40,8 +24,9 @@ pub(super) struct Mappings {
 }
 
 impl Mappings {
-    pub(super) fn draw(tape: &mut Tape) -> Self {
-        Self { requests: Mapping::draw(tape), commands: Mapping::draw(tape) }
+    pub(super) fn draw(tape: &mut Tape, policies: Policies) -> Self {
+        let Policies { requests, commands } = policies;
+        Self { requests: Mapping::draw(tape, requests), commands: Mapping::draw(tape, commands) }
     }
 
     pub(super) fn of(&self, topic: Topic) -> &Mapping {
@@ -68,8 +53,8 @@ pub(super) struct Settings {
     bisect: bool,
     /// Deliver again only what was named.
     named_only: bool,
-    /// `MaximumRetryAttempts`, with an on-failure destination.
-    retries_max: Option<u32>,
+    /// When it gives up.
+    policy: Policy,
     batch_max: usize,
 }
 
@@ -96,10 +81,30 @@ struct Poller {
     under_way: Option<(InvocationId, Batch)>,
 }
 
+/// What a poller does with its next batch.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    /// For the invocation.
+    pub(super) places: Vec<Place>,
+    /// Given up, and not for the invocation.
+    pub(super) given_up: Vec<Place>,
+}
+
+/// A record that was produced again on the topic made anew.
+#[derive(Debug)]
+pub(super) struct CarriedOver {
+    pub(super) from: Place,
+    pub(super) to: Place,
+    pub(super) record: Record,
+}
+
 /// The mapping, with the topic that it reads.
 #[derive(Debug)]
 pub(super) struct Mapping {
     pub(super) settings: Settings,
+    pub(super) on: bool,
+    /// How often the topic was made anew.
+    generation: u32,
     partitions: Vec<Partition>,
     pollers: Vec<Poller>,
 }
@@ -116,25 +121,28 @@ fn position<N: TryInto<usize>>(number: N) -> usize {
     number.try_into().unwrap_or(usize::MAX)
 }
 
+/// The partitions of a fresh topic, dealt out to so many pollers.
+fn fresh(partitions: usize, pollers: usize) -> Vec<Partition> {
+    let partition = |ix: usize| Partition {
+        log: Vec::new(),
+        poller: ix.checked_rem(pollers).unwrap_or(0),
+        epoch: 0,
+        next: 0,
+        committed: 0,
+    };
+    (0..partitions).map(partition).collect()
+}
+
 impl Mapping {
-    fn draw(tape: &mut Tape) -> Self {
-        let settings = Settings {
-            report_failures: !tape.chance(250),
-            bisect: tape.chance(500),
-            named_only: tape.chance(500),
-            retries_max: tape.chance(250).then_some(2),
-            batch_max: tape.pick([4, 1, 2, 8, 12]),
-        };
+    fn draw(tape: &mut Tape, policy: Policy) -> Self {
+        let report_failures = !tape.chance(250);
+        let (bisect, named_only) = (tape.chance(500), tape.chance(500));
+        let policy = if tape.chance(250) { policy.soon() } else { policy };
+        let batch_max = tape.pick([4, 1, 2, 8, 12]);
+        let settings = Settings { report_failures, bisect, named_only, policy, batch_max };
         let (partitions, pollers) = (tape.pick([2_usize, 1, 3, 4]), tape.pick([2_usize, 1, 3]));
-        let partition = |ix: usize| Partition {
-            log: Vec::new(),
-            poller: ix.checked_rem(pollers).unwrap_or(0),
-            epoch: 0,
-            next: 0,
-            committed: 0,
-        };
         let pollers_made = (0..pollers).map(|_| Poller::default()).collect();
-        Self { settings, partitions: (0..partitions).map(partition).collect(), pollers: pollers_made }
+        Self { settings, on: true, generation: 0, partitions: fresh(partitions, pollers), pollers: pollers_made }
     }
 
     pub(super) fn partitions(&self) -> usize {
@@ -145,11 +153,17 @@ impl Mapping {
     pub(super) fn produce(&mut self, partition: usize, record: Record) -> Place {
         let log = &mut self.partitions[partition].log;
         log.push(record);
-        (number(partition), offset(log.len().saturating_sub(1)))
+        let offset = offset(log.len().saturating_sub(1));
+        Place { generation: self.generation, partition: number(partition), offset }
     }
 
     pub(super) fn record(&self, place: Place) -> Option<&Record> {
-        self.partitions.get(position(place.0))?.log.get(position(place.1))
+        self.partition(place)?.log.get(position(place.offset))
+    }
+
+    /// The partition of a record, unless its topic is gone.
+    fn partition(&self, place: Place) -> Option<&Partition> {
+        self.partitions.get(position(place.partition)).filter(|_| place.generation == self.generation)
     }
 
     /// Records not read yet.
@@ -159,6 +173,9 @@ impl Mapping {
 
     /// Pollers that could deliver something now.
     pub(super) fn ready(&self) -> Vec<usize> {
+        if !self.on {
+            return Vec::new();
+        }
         let unread = |poller: usize| {
             self.partitions.iter().any(|partition| partition.poller == poller && partition.next < partition.log.len())
         };
@@ -168,24 +185,37 @@ impl Mapping {
     }
 
     /// Takes the next batch of a poller for an invocation; empty if what waited is no longer the poller's.
-    pub(super) fn deliver(&mut self, poller: usize, invocation: InvocationId, tape: &mut Tape) -> Vec<Place> {
+    pub(super) fn deliver(
+        &mut self,
+        poller: usize,
+        invocation: InvocationId,
+        now_ms: i64,
+        tape: &mut Tape,
+    ) -> Delivery {
         let Some(mut batch) = self.pollers[poller].waiting.pop_front().or_else(|| self.poll(poller, tape)) else {
-            return Vec::new();
+            return Delivery::default();
         };
         batch.records.retain(|record| self.owns(poller, record));
-        let places: Vec<Place> = batch.records.iter().map(|(place, _)| *place).collect();
+        let too_old = |(place, _): &(Place, u32)| {
+            self.record(*place).is_some_and(|record| self.settings.policy.refuses(now_ms, record.timestamp_ms))
+        };
+        // None is older than the one before it on its partition, so nothing is passed over.
+        let (old, young): (Vec<_>, Vec<_>) = batch.records.into_iter().partition(too_old);
+        let given_up = self.give_up(&old);
+        let places: Vec<Place> = young.iter().map(|(place, _)| *place).collect();
         if !places.is_empty() {
-            self.pollers[poller].under_way = Some((invocation, batch));
+            self.pollers[poller].under_way = Some((invocation, Batch { records: young, tries: batch.tries }));
         }
-        places
+        Delivery { places, given_up }
     }
 
     fn poll(&mut self, poller: usize, tape: &mut Tape) -> Option<Batch> {
         let mut room = tape.between(1, u32::try_from(self.settings.batch_max).unwrap_or(1));
-        let mut records = Vec::new();
+        let (generation, mut records) = (self.generation, Vec::new());
         for (ix, partition) in self.partitions.iter_mut().enumerate().filter(|(_, p)| p.poller == poller) {
             while room > 0 && partition.next < partition.log.len() {
-                records.push(((number(ix), offset(partition.next)), partition.epoch));
+                let place = Place { generation, partition: number(ix), offset: offset(partition.next) };
+                records.push((place, partition.epoch));
                 partition.next = partition.next.saturating_add(1);
                 room = room.saturating_sub(1);
             }
@@ -193,9 +223,8 @@ impl Mapping {
         (!records.is_empty()).then_some(Batch { records, tries: 0 })
     }
 
-    fn owns(&self, poller: usize, record: &(Place, u32)) -> bool {
-        let partition = &self.partitions[position(record.0.0)];
-        partition.poller == poller && partition.epoch == record.1
+    fn owns(&self, poller: usize, (place, epoch): &(Place, u32)) -> bool {
+        self.partition(*place).is_some_and(|partition| partition.poller == poller && partition.epoch == *epoch)
     }
 
     /// An invocation answered with these places reported, or failed. Returns the records given up.
@@ -217,10 +246,7 @@ impl Mapping {
             None => (Vec::new(), batch.records.clone()),
             Some(reported) => batch.records.iter().copied().partition(|(place, _)| !self.comes_again(*place, reported)),
         };
-        for ((partition, offset), _) in &done {
-            let partition = &mut self.partitions[position(*partition)];
-            partition.committed = partition.committed.max(position(offset.saturating_add(1)));
-        }
+        self.commit(&done);
         if rest.is_empty() {
             if again {
                 self.pollers[poller].waiting.push_front(Batch { tries: 0, ..batch });
@@ -228,7 +254,7 @@ impl Mapping {
             return Vec::new();
         }
         let tries = if done.is_empty() { batch.tries.saturating_add(1) } else { 0 };
-        if faults && self.settings.retries_max.is_some_and(|most| tries > most) {
+        if faults && self.settings.policy.retries_max.is_some_and(|most| tries > most) {
             return self.give_up(&rest);
         }
         let waiting = &mut self.pollers[poller].waiting;
@@ -247,15 +273,19 @@ impl Mapping {
         if self.settings.named_only {
             return reported.contains(&place);
         }
-        reported.iter().any(|lowest| lowest.0 == place.0 && place.1 >= lowest.1)
+        reported.iter().any(|lowest| lowest.partition == place.partition && place.offset >= lowest.offset)
     }
 
     fn give_up(&mut self, rest: &[(Place, u32)]) -> Vec<Place> {
-        for ((partition, offset), _) in rest {
-            let partition = &mut self.partitions[position(*partition)];
-            partition.committed = partition.committed.max(position(offset.saturating_add(1)));
-        }
+        self.commit(rest);
         rest.iter().map(|(place, _)| *place).collect()
+    }
+
+    fn commit(&mut self, records: &[(Place, u32)]) {
+        for (place, _) in records {
+            let partition = &mut self.partitions[position(place.partition)];
+            partition.committed = partition.committed.max(position(place.offset.saturating_add(1)));
+        }
     }
 
     /// Gives a partition to another poller, which goes on from what was committed.
@@ -277,5 +307,25 @@ impl Mapping {
         partition.epoch = partition.epoch.saturating_add(1);
         partition.next = partition.committed;
         (ix, partition.committed)
+    }
+
+    /// Makes the topic anew: all offsets begin again at 0. What was not finished is produced there first, in its order.
+    pub(super) fn make_anew(&mut self, tape: &mut Tape) -> Vec<CarriedOver> {
+        let before = self.partitions.len();
+        let count = if tape.chance(250) { tape.pick([2_usize, 1, 3, 4]) } else { before };
+        let old = std::mem::replace(&mut self.partitions, fresh(count, self.pollers.len()));
+        let generation = self.generation;
+        self.generation = generation.saturating_add(1);
+        // Nobody hears of what is under way any more.
+        self.pollers.iter_mut().for_each(|poller| *poller = Poller::default());
+        let mut carried = Vec::new();
+        for (ix, partition) in old.into_iter().enumerate() {
+            for (at, record) in partition.log.into_iter().enumerate().skip(partition.committed) {
+                let from = Place { generation, partition: number(ix), offset: offset(at) };
+                let to = self.produce(ix.checked_rem(count).unwrap_or(0), record.clone());
+                carried.push(CarriedOver { from, to, record });
+            }
+        }
+        carried
     }
 }

@@ -11,7 +11,9 @@
 //! | `weather` | what may go wrong in this world, and how often |
 //! | `workload` | what clients ask for |
 //! | `orders` | what administrators ask of accounts meanwhile |
-//! | `mapping` | the event source mapping: batches, redelivers, bisects, gives up, rewinds, rebalances |
+//! | `topic` | topics, and what names a record for ever |
+//! | `mapping` | the event source mapping: batches, redelivers, bisects, gives up, rewinds, rebalances, reads a topic made anew |
+//! | `policy` | when a mapping gives up, as the template says |
 //! | `network` | the port to the store, as parcels that the world delivers or loses |
 //! | `world` | what happens next |
 //! | `auditor` | what must hold |
@@ -20,7 +22,8 @@
 //!
 //! What is real: the handlers `payment-processor`, `account-processor` and `outcome-publisher` from the event's JSON to the
 //! response, and all below them down to the ports; the memory store, which the contract suite holds to DynamoDB's
-//! conditions. What is modelled: the mappings, the network, transactions in flight, the stream, the broker, time.
+//! conditions; when the mappings give up, from the template. What is modelled: the mappings, the network, transactions in
+//! flight, the stream, the broker, operators, time.
 //!
 //! Invariants: one seed, one history, on every machine; the auditor shares no rule with the code under test.
 
@@ -29,8 +32,10 @@ mod mapping;
 mod mutant;
 mod network;
 mod orders;
+mod policy;
 mod shrink;
 mod tape;
+mod topic;
 mod weather;
 mod workload;
 mod world;
@@ -41,6 +46,7 @@ use std::fmt;
 pub use mutant::Mutant;
 use tracing::subscriber::{NoSubscriber, with_default};
 
+use policy::Policies;
 use tape::Tape;
 use world::World;
 
@@ -135,20 +141,24 @@ impl Simulation {
     }
 
     fn world(self, tape: Tape, recording: bool) -> Ended {
-        let failed = |error: std::io::Error| Ended {
-            wrong: Some(format!("no runtime: {error}")),
+        let failed = |error: String| Ended {
+            wrong: Some(error),
             counts: Counts::default(),
             history: Vec::new(),
             choices: Vec::new(),
+        };
+        let policies = match Policies::of_template() {
+            Ok(policies) => policies,
+            Err(error) => return failed(format!("the template: {error}")),
         };
         // The handler's backoff draws from this thread's generator: with it the jitter too is the seed's.
         fastrand::seed(self.seed);
         match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
             // What the handlers log of a world that isn't there is nobody's.
             Ok(runtime) => with_default(NoSubscriber::default(), || {
-                runtime.block_on(World::new(tape, self.mutant, recording).run(self.steps))
+                runtime.block_on(World::new(tape, policies, self.mutant, recording).run(self.steps))
             }),
-            Err(error) => failed(error),
+            Err(error) => failed(format!("no runtime: {error}")),
         }
     }
 }

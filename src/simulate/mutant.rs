@@ -1,15 +1,22 @@
 //! Ways to be wrong, to prove that the auditor sees them: each is the code under test with one line of it taken back.
 //!
-//! In: what the handler asks of the store and answers to Lambda. Out: what a handler with that mistake would have asked
-//! and answered. They act where the handler meets the world, so nothing of them is in the code that deploys.
+//! In: what the handler asks of the store and answers to Lambda, and when mappings give up. Out: what a handler, store or
+//! template with that mistake would have asked, answered and said. They act where these meet the world, so nothing of them
+//! is in the code that deploys.
 
+use super::auditor::letters::name;
 use super::network::{Answer, Call, Sent, SentStep, at_once, execute};
+use super::policy::Policies;
 use crate::domain::account_command::{Change, LaneChange};
+use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::AccountUpdate;
-use crate::domain::{AccountId, Decline};
+use crate::domain::{AccountId, DeadLetter, Decline};
 use crate::store::memory::MemoryStore;
 use crate::store::{CommandCommit, Commit, Inspect, StoreError};
 use crate::wire::batch_response::BatchResponse;
+
+/// What a mapping with a limit on the age of records allows.
+const SIX_HOURS_MS: i64 = 6 * 3_600_000;
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +49,19 @@ pub enum Mutant {
     CloseWithoutCondition,
     /// A command that changes nothing doesn't check what that rests on.
     RefuseWithoutGround,
+    /// A dead letter is known by the place of its record alone.
+    LetterByPlace,
+    /// A dead letter that was redriven, and whose record comes again, stays redriven.
+    LeaveRedriven,
+    /// A mapping gives up what is older than six hours, tried or not.
+    LimitRecordAge,
+    /// An operator's command remembers a record as brought back before it publishes it.
+    RememberBeforeRedrive,
 }
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 18] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -61,6 +76,10 @@ impl Mutant {
         (Self::AcknowledgeLostCommand, "acknowledge-lost-command"),
         (Self::CloseWithoutCondition, "close-without-condition"),
         (Self::RefuseWithoutGround, "refuse-without-ground"),
+        (Self::LetterByPlace, "letter-by-place"),
+        (Self::LeaveRedriven, "leave-redriven"),
+        (Self::LimitRecordAge, "limit-record-age"),
+        (Self::RememberBeforeRedrive, "remember-before-redrive"),
     ];
 
     /// The mistake of that name.
@@ -75,6 +94,11 @@ impl Mutant {
             Call::Commit(sent) => sent.updates.len(),
             Call::Read(_) | Call::ReadLanes(_) | Call::ReadTogether(..) | Call::Command(_) | Call::Park(_) => 0,
         };
+        if let Call::Park(letter) = &call
+            && self.takes_for_parked(store, letter)
+        {
+            return Answer::Park(Ok(()));
+        }
         let mut answer = execute(store, &self.call(store, call));
         if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {
             // The handler knows nothing of the updates that the mistake added.
@@ -121,6 +145,21 @@ impl Mutant {
             }
             (_, call) => call,
         }
+    }
+
+    /// Whether a store with this mistake thinks that a letter is parked already.
+    fn takes_for_parked(self, store: &MemoryStore, letter: &DeadLetter) -> bool {
+        let Some(Ok(letters)) = at_once(store.dead_letters()) else { return false };
+        letters.iter().filter(|there| there.source == letter.source).any(|there| {
+            let same = name(there) == name(letter);
+            self == Self::LetterByPlace
+                || (self == Self::LeaveRedriven && same && there.status == DeadLetterStatus::Redriven)
+        })
+    }
+
+    /// The policies of mappings with this mistake.
+    pub(super) fn policies(self, policies: Policies) -> Policies {
+        if self == Self::LimitRecordAge { policies.with_age_max_ms(SIX_HOURS_MS) } else { policies }
     }
 
     /// What a handler with this mistake would have taken an answer for.

@@ -80,7 +80,7 @@ impl Administrators {
             Some(order) => (Some(order.account.as_bytes().to_vec()), Some(order.json().into_bytes())),
             None => (None, no_command(tape)),
         };
-        (partition, Record { key, value, header: None }, order)
+        (partition, Record::new(key, value), order)
     }
 
     fn new_order(&mut self, tape: &mut Tape, paying: Option<&'static str>) -> Order {

@@ -42,6 +42,14 @@ pub(super) struct Weather {
     pub(super) order: u32,
     /// Weight: an account's item becomes unreadable, and is mended later.
     pub(super) corrupt: u32,
+    /// Weight: an operator makes a topic anew.
+    pub(super) anew: u32,
+    /// Weight: an operator switches a mapping off, for a week.
+    pub(super) off: u32,
+    /// Weight: an operator redrives a dead letter.
+    pub(super) redrive: u32,
+    /// An operator's command dies between publishing a record and remembering that.
+    pub(super) operator_killed: u32,
 }
 
 impl Weather {
@@ -66,6 +74,10 @@ impl Weather {
             rewind: upto(2),
             order: upto(16),
             corrupt: upto(2),
+            anew: upto(2),
+            off: upto(2),
+            redrive: upto(6),
+            operator_killed: upto(300),
         }
     }
 }

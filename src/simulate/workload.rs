@@ -49,11 +49,24 @@ impl Asked {
 pub(super) struct Record {
     pub(super) key: Option<Vec<u8>>,
     pub(super) value: Option<Vec<u8>>,
-    /// The value of its one header, `trace`, if it has one.
-    pub(super) header: Option<Vec<u8>>,
+    /// Its headers, in their order: name and value.
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    /// When it was produced, in milliseconds since 1970.
+    pub(super) timestamp_ms: i64,
 }
 
 impl Record {
+    /// A record without headers, to be stamped by its topic.
+    pub(super) fn new(key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Self {
+        Self { key, value, headers: Vec::new(), timestamp_ms: 0 }
+    }
+
+    /// The same with one header more.
+    pub(super) fn with_header(mut self, name: &str, value: &[u8]) -> Self {
+        self.headers.push((name.to_owned(), value.to_vec()));
+        self
+    }
+
     /// Its value, for a person.
     pub(super) fn shown(&self) -> String {
         self.value.as_deref().map_or("nothing".into(), |value| String::from_utf8_lossy(value).into_owned())
@@ -81,8 +94,8 @@ impl Clients {
             Some(asked) if !tape.chance(200) => bucket(&asked.debtor, partitions),
             Some(_) | None => tape.index(partitions),
         };
-        let header = tape.chance(100).then(|| vec![1, 255, 0]);
-        (partition, Record { header, ..record }, asks)
+        let record = if tape.chance(100) { record.with_header("trace", &[1, 255, 0]) } else { record };
+        (partition, record, asks)
     }
 
     /// The debtor of the last payment asked for, if it is a busy one.
@@ -162,7 +175,7 @@ impl Clients {
 
 fn asking(asked: Asked) -> (Record, Option<Asked>) {
     let (key, value) = (asked.debtor.as_bytes().to_vec(), asked.json().into_bytes());
-    (Record { key: Some(key), value: Some(value), header: None }, Some(asked))
+    (Record::new(Some(key), Some(value)), Some(asked))
 }
 
 fn not_a_payment(tape: &mut Tape) -> (Record, Option<Asked>) {
@@ -176,7 +189,7 @@ fn not_a_payment(tape: &mut Tape) -> (Record, Option<Asked>) {
         Some(br#"{"payment_id":"k1","payment_id":"k1","debtor_account":"ann","creditor_account":"bob","amount":1,"currency":"EUR"}"#),
         Some(br#"{"payment_id":"k 1","debtor_account":"ann","creditor_account":"bob","amount":1,"currency":"EUR"}"#),
     ]);
-    (Record { key: None, value: value.map(<[u8]>::to_vec), header: None }, None)
+    (Record::new(None, value.map(<[u8]>::to_vec)), None)
 }
 
 /// Which partition a key goes to: any fixed function will do.

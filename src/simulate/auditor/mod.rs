@@ -6,42 +6,53 @@
 //! | when | what must hold |
 //! |---|---|
 //! | every step | an outcome once seen never changes and never goes |
-//! | every step | a new outcome answers a record that was delivered, and says what that record asked |
+//! | every step | a new outcome answers a record that was given to the invocation that wrote it, and says what that asked |
 //! | every step | a new outcome comes after those of all earlier records of its debtor on its partition |
 //! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
 //! | every step | no balance is below its limit |
-//! | every step | a dead letter holds its record's bytes, and is of a record that can't become a payment or a command |
+//! | every step | a dead letter holds its record's bytes, and is of a record that can't become a payment or a command; see `letters` |
 //! | every step | a command's answer is the right one in its moment: see `orders` |
 //! | every answer | what isn't reported has its outcome, its replay or its dead letter; only what was delivered is reported |
 //! | every publication | the store holds just that outcome |
-//! | at the end | every record has its end; every outcome was published; one serial order explains every decision |
+//! | giving up | what is given up was tried |
+//! | at the end | every record has its end; what was given up was brought back; every outcome was published; one serial order explains every decision |
+//!
+//! A record is known by a name of its own ([`Place`]): topics are made anew, and partition and offset alone come again. Which
+//! record a handler speaks of is told by what its invocation was given.
 //!
 //! Source: the invariants of [`crate`].
 
+mod accounts;
 pub(super) mod books;
+pub(super) mod letters;
 mod orders;
 mod records;
 mod serial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::books::{Books, Standing};
+use self::books::Books;
 use self::records::Records;
 use self::serial::{Event, Search, What};
-use super::mapping::Topic;
-use super::network::at_once;
+use super::network::{InvocationId, at_once};
 use super::orders::Order;
-use super::workload::Asked;
+use super::topic::{Place, Topic};
+use super::workload::{Asked, Record};
 use crate::domain::account_command::RecordedCommand;
-use crate::domain::{AccountId, Balance, DeadLetter, Holding, Lane, OverdraftLimit, PaymentId, Recorded, Verdict};
+use crate::domain::{DeadLetter, PaymentId, Recorded, Source, Verdict};
 use crate::store::Inspect;
 use crate::store::memory::MemoryStore;
 
-/// Where a record stands: partition and offset.
-pub(super) type Place = (i32, i64);
-
 /// What is wrong, for a person.
 pub(super) type Wrong = String;
+
+/// What an invocation was given, and when.
+#[derive(Debug)]
+struct Given {
+    topic: Topic,
+    places: Vec<Place>,
+    at: u64,
+}
 
 /// The auditor of one world.
 #[derive(Debug)]
@@ -52,7 +63,11 @@ pub(super) struct Auditor {
     unreadable: BTreeSet<String>,
     pub(super) requests: Records<Asked>,
     pub(super) orders: Records<Order>,
+    /// Also of invocations that are over: their calls may still be under way.
+    given: BTreeMap<InvocationId, Given>,
     outcomes: BTreeMap<String, Recorded>,
+    /// By payment id: what the record asked that its outcome answers.
+    answered: BTreeMap<String, Asked>,
     /// Answers to commands.
     commands: BTreeMap<String, RecordedCommand>,
     published: BTreeSet<String>,
@@ -68,7 +83,9 @@ impl Auditor {
             unreadable: BTreeSet::new(),
             requests: Records::default(),
             orders: Records::default(),
+            given: BTreeMap::new(),
             outcomes: BTreeMap::new(),
+            answered: BTreeMap::new(),
             commands: BTreeMap::new(),
             published: BTreeSet::new(),
             events: Vec::new(),
@@ -87,14 +104,29 @@ impl Auditor {
 
     /// Dead letters seen.
     pub(super) fn letters(&self) -> usize {
-        self.requests.letters().saturating_add(self.orders.letters())
+        self.requests.letters.len().saturating_add(self.orders.letters.len())
     }
 
-    pub(super) fn delivered(&mut self, topic: Topic, places: &[Place]) {
+    /// The record that a dead letter was made of first.
+    pub(super) fn record_of(&self, letter: &letters::Name) -> Option<(Topic, Place)> {
+        let request = self.requests.letters.record_of(letter).map(|place| (Topic::Requests, place));
+        request.or_else(|| self.orders.letters.record_of(letter).map(|place| (Topic::Commands, place)))
+    }
+
+    /// An invocation is given these records.
+    pub(super) fn delivered(&mut self, invocation: InvocationId, topic: Topic, places: &[Place], now: u64) {
         match topic {
             Topic::Requests => self.requests.delivered(places),
             Topic::Commands => self.orders.delivered(places),
         }
+        self.given.insert(invocation, Given { topic, places: places.to_vec(), at: now });
+    }
+
+    /// The record of which an invocation says that it stands there, and when it was given to it.
+    fn given(&self, by: Option<InvocationId>, topic: Topic, source: &Source) -> Option<(Place, u64)> {
+        let given = self.given.get(&by?).filter(|given| given.topic == topic && *source.topic == *topic.name())?;
+        let place = given.places.iter().find(|place| place.stands() == (source.partition, source.offset))?;
+        Some((*place, given.at))
     }
 
     /// The world made an account's item unreadable, or mended it.
@@ -106,24 +138,46 @@ impl Auditor {
         };
     }
 
-    pub(super) fn gave_up(&mut self, topic: Topic, places: &[Place]) {
+    pub(super) fn gave_up(&mut self, topic: Topic, places: &[Place]) -> Result<(), Wrong> {
         match topic {
             Topic::Requests => self.requests.gave_up(places),
             Topic::Commands => self.orders.gave_up(places),
         }
     }
 
+    /// The record at `from` was produced again at `to`. `handed_on` says that the new one takes the place of the old one.
+    pub(super) fn produced_again(
+        &mut self,
+        topic: Topic,
+        (from, to): (Place, Place),
+        record: Record,
+        handed_on: bool,
+    ) -> Result<(), Wrong> {
+        match topic {
+            Topic::Requests => self.requests.produced_again(from, to, record)?,
+            Topic::Commands => self.orders.produced_again(from, to, record)?,
+        }
+        match topic {
+            Topic::Requests if handed_on => self.requests.handed_on(from),
+            Topic::Commands if handed_on => self.orders.handed_on(from),
+            Topic::Requests | Topic::Commands => {}
+        }
+        Ok(())
+    }
+
     /// An invocation answered, and reported these of the places that it was given.
-    pub(super) fn answered(&mut self, topic: Topic, given: &[Place], reported: &[Place]) -> Result<(), Wrong> {
-        let given_places = given.iter().copied();
+    pub(super) fn answered(&mut self, invocation: InvocationId, reported: &[Place]) -> Result<(), Wrong> {
+        let Some(Given { topic, places, at }) = self.given.get(&invocation) else { return Ok(()) };
+        let given = places.clone();
         match topic {
             Topic::Requests => {
-                let finished: Vec<Place> = given_places.filter(|place| self.finished(*place)).collect();
-                self.requests.answered(given, reported, &finished)
+                let finished: Vec<Place> = given.iter().copied().filter(|place| self.finished(*place, *at)).collect();
+                self.requests.answered(&given, reported, &finished)
             }
             Topic::Commands => {
-                let finished: Vec<Place> = given_places.filter(|place| self.order_finished(*place)).collect();
-                self.orders.answered(given, reported, &finished)
+                let finished: Vec<Place> =
+                    given.iter().copied().filter(|place| self.order_finished(*place, *at)).collect();
+                self.orders.answered(&given, reported, &finished)
             }
         }
     }
@@ -142,17 +196,27 @@ impl Auditor {
         }
     }
 
-    /// Looks at everything in the store, after a call of an invocation that was started at `since`. Returns the payments
+    /// Looks at everything in the store, after a call of this invocation, or after what an operator did. Returns the payments
     /// that are new.
-    pub(super) fn observe(&mut self, store: &MemoryStore, since: u64, now: u64) -> Result<Vec<String>, Wrong> {
-        let new = self.observe_payments(store, since, now)?;
-        self.observe_commands(store, now)?;
+    pub(super) fn observe(
+        &mut self,
+        store: &MemoryStore,
+        by: Option<InvocationId>,
+        now: u64,
+    ) -> Result<Vec<String>, Wrong> {
+        let new = self.observe_payments(store, by, now)?;
+        self.observe_commands(store, by, now)?;
         self.observe_accounts(store)?;
-        self.observe_letters(store)?;
+        self.observe_letters(store, by, now)?;
         Ok(new)
     }
 
-    fn observe_payments(&mut self, store: &MemoryStore, since: u64, now: u64) -> Result<Vec<String>, Wrong> {
+    fn observe_payments(
+        &mut self,
+        store: &MemoryStore,
+        by: Option<InvocationId>,
+        now: u64,
+    ) -> Result<Vec<String>, Wrong> {
         let payments = read(at_once(store.payments()))?;
         let mut new = Vec::new();
         let mut kept: usize = 0;
@@ -171,19 +235,19 @@ impl Auditor {
             self.outcomes.insert(recorded.outcome.payment.id.to_string(), recorded.clone());
         }
         for recorded in &new {
-            self.new_outcome(recorded, since, now)?;
+            self.new_outcome(recorded, by, now)?;
         }
         Ok(new.iter().map(|recorded| recorded.outcome.payment.id.to_string()).collect())
     }
 
-    fn new_outcome(&mut self, recorded: &Recorded, since: u64, now: u64) -> Result<(), Wrong> {
-        let payment = &recorded.outcome.payment;
-        let (id, source) = (payment.id.as_str(), &recorded.outcome.source);
-        let place = (source.partition, source.offset);
-        let known = self.requests.delivered_at(place).filter(|_| &*source.topic == Topic::Requests.name());
-        let given_up = known.is_some_and(|known| known.given_up);
-        let Some(asked) = known.and_then(|known| known.asks.clone()) else {
-            return Err(format!("{id} has an outcome, and no record {place:?} that was delivered asked for it"));
+    fn new_outcome(&mut self, recorded: &Recorded, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
+        let (payment, source) = (&recorded.outcome.payment, &recorded.outcome.source);
+        let id = payment.id.as_str();
+        let given = self.given(by, Topic::Requests, source);
+        let known = given.and_then(|(place, since)| Some((place, since, self.requests.at(place)?)));
+        let asks = known.and_then(|(place, since, known)| Some((place, since, known.given_up, known.asks.clone()?)));
+        let Some((place, since, given_up, asked)) = asks else {
+            return Err(format!("{id} has an outcome, and no record {source} that was delivered asked for it"));
         };
         let same = asked.id == id
             && asked.debtor == payment.debtor.as_str()
@@ -213,9 +277,9 @@ impl Auditor {
             }
         }
         let declined = recorded.outcome.verdict.err().map(crate::domain::Decline::name);
+        self.answered.insert(asked.id.clone(), asked.clone());
         let Asked { id, debtor, creditor, currency, .. } = asked;
-        let (partition, offset) = place;
-        let what = What::Decided { id, debtor, creditor, amount, currency, declined, partition, offset, given_up };
+        let what = What::Decided { id, debtor, creditor, amount, currency, declined, place, given_up };
         self.events.push(Event { began: since, happened: now, seen: now, what });
         Ok(())
     }
@@ -230,61 +294,41 @@ impl Auditor {
         }
     }
 
-    fn observe_accounts(&self, store: &MemoryStore) -> Result<(), Wrong> {
-        let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
-        for (id, books) in &self.books {
-            let sum = sums.entry(books.currency).or_default();
-            *sum = sum.saturating_add(books.balance);
-            if let Some(lowest) = books.lowest.filter(|lowest| books.balance < *lowest) {
-                return Err(format!("{id} is at {}, and may not be below {lowest}", books.balance));
-            }
-            if self.unreadable.contains(id) {
-                continue;
-            }
-            let key = AccountId::try_new(id).map_err(|error| error.to_string())?;
-            match read(at_once(store.account(&key)))? {
-                None => return Err(format!("the account {id} went")),
-                Some(holding) => compare(id, books, &holding)?,
-            }
-        }
-        if self.unreadable.is_empty() {
-            let stored = read(at_once(store.accounts()))?.len();
-            let stray = read(at_once(store.stray_lanes()))?.len();
-            if (stored, stray) != (self.books.len(), 0) {
-                let known = self.books.len();
-                return Err(format!(
-                    "{stored} accounts and {stray} lanes of none are there, of {known} that were opened"
-                ));
-            }
-        }
-        match sums.into_iter().find(|(_, sum)| *sum != 0) {
-            Some((currency, sum)) => Err(format!("the balances in {currency} sum to {sum}")),
-            None => Ok(()),
-        }
-    }
-
-    fn observe_letters(&mut self, store: &MemoryStore) -> Result<(), Wrong> {
+    fn observe_letters(&mut self, store: &MemoryStore, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
         let letters = read(at_once(store.dead_letters()))?;
         if letters.len() < self.letters() {
             return Err("a dead letter went".into());
         }
+        let operator = by.is_none();
         for letter in letters {
-            if &*letter.source.topic == Topic::Commands.name() {
-                if self.orders.is_new(&letter)? {
-                    self.order_may_be(&letter)?;
-                    self.orders.new_letter(letter)?;
+            let topic = if *letter.source.topic == *Topic::Commands.name() { Topic::Commands } else { Topic::Requests };
+            let is_new = match topic {
+                Topic::Requests => self.requests.letters.look(&letter, operator, now)?,
+                Topic::Commands => self.orders.letters.look(&letter, operator, now)?,
+            };
+            if !is_new {
+                continue;
+            }
+            let Some((place, _)) = self.given(by, topic, &letter.source) else {
+                let source = letter.source;
+                return Err(format!("there is a dead letter {source}, and its invocation was given no such record"));
+            };
+            match topic {
+                Topic::Requests => {
+                    self.request_may_be(place, &letter)?;
+                    self.requests.new_letter(letter, place, now)?;
                 }
-            } else if self.requests.is_new(&letter)? {
-                self.request_may_be(&letter)?;
-                self.requests.new_letter(letter)?;
+                Topic::Commands => {
+                    self.order_may_be(place, &letter)?;
+                    self.orders.new_letter(letter, place, now)?;
+                }
             }
         }
         Ok(())
     }
 
     /// Whether a record of payments may have become this dead letter.
-    fn request_may_be(&self, letter: &DeadLetter) -> Result<(), Wrong> {
-        let place = (letter.source.partition, letter.source.offset);
+    fn request_may_be(&self, place: Place, letter: &DeadLetter) -> Result<(), Wrong> {
         let reused = letter.reason == crate::domain::dead_letter::PAYMENT_ID_REUSED;
         match self.requests.asks(place) {
             None if reused => Err(format!("the dead letter {place:?} speaks of a payment id, and its record has none")),
@@ -301,20 +345,18 @@ impl Auditor {
 
     /// Whether this very payment has its outcome.
     fn has_outcome(&self, asked: &Asked) -> bool {
-        let source = |recorded: &Recorded| (recorded.outcome.source.partition, recorded.outcome.source.offset);
-        let answered = self.outcomes.get(&asked.id).and_then(|recorded| self.requests.asks(source(recorded)));
-        answered == Some(asked)
+        self.answered.get(&asked.id) == Some(asked)
     }
 
-    /// Whether a record has its outcome, its replay or its dead letter.
-    fn finished(&self, place: Place) -> bool {
-        self.requests.is_aside(place) || self.requests.asks(place).is_some_and(|asked| self.has_outcome(asked))
+    /// Whether a record has its outcome, its replay, or its dead letter, parked at some moment since.
+    fn finished(&self, place: Place, since: u64) -> bool {
+        self.requests.is_aside(place, since) || self.requests.asks(place).is_some_and(|asked| self.has_outcome(asked))
     }
 
     /// What must hold when all is at rest. Returns whether the search for a serial order came to an end.
     pub(super) fn finish(&self, fresh: &str) -> Result<bool, Wrong> {
-        self.requests.finish(|place| self.finished(place))?;
-        self.orders.finish(|place| self.order_finished(place)).map_err(|wrong| format!("of commands: {wrong}"))?;
+        self.requests.finish(|place| self.finished(place, 0))?;
+        self.orders.finish(|place| self.order_finished(place, 0)).map_err(|wrong| format!("of commands: {wrong}"))?;
         if let Some(id) = self.outcomes.keys().find(|id| !self.published.contains(*id)) {
             return Err(format!("the outcome of {id} was never published"));
         }
@@ -335,30 +377,6 @@ pub(super) fn answer_of(verdict: Verdict) -> &'static str {
         Ok(()) => "settled",
         Err(decline) => decline.name(),
     }
-}
-
-fn compare(id: &str, books: &Books, holding: &Holding) -> Result<(), Wrong> {
-    let account = &holding.account;
-    if let Some(lane) = holding.lanes.iter().find(|lane| lane.balance < Balance::ZERO) {
-        return Err(format!("the lane {} is at {}", lane.id, lane.balance));
-    }
-    let unlike = |lane: &&Lane| (lane.status, lane.currency) != (account.status, account.currency);
-    if let Some(lane) = holding.lanes.iter().find(unlike) {
-        return Err(format!("the lane {} is {}, and its account {}", lane.id, lane.status, account.status));
-    }
-    let limit = match account.overdraft_limit {
-        OverdraftLimit::Limited(limit) => Some(i128::from(limit).saturating_neg()),
-        OverdraftLimit::Unlimited => None,
-    };
-    let balance = holding.balance();
-    if balance != books.balance {
-        return Err(format!("{id} is at {balance}, and its settled payments make {}", books.balance));
-    }
-    let lanes = (account.credit_lanes.count(), holding.lanes.len());
-    let same = (account.currency.as_str(), account.status.name(), limit)
-        == (books.currency, Standing::name(books.standing), books.lowest)
-        && lanes == (books.lanes, usize::from(books.lanes));
-    if same { Ok(()) } else { Err(format!("{id} is not what it was made: {account:?}")) }
 }
 
 fn read<T>(answer: Option<Result<T, crate::store::StoreError>>) -> Result<T, Wrong> {

@@ -5,7 +5,7 @@
 //! | when | what must hold |
 //! |---|---|
 //! | every step | a command's answer once seen never changes and never goes |
-//! | every step | a new answer answers a record that was delivered, and says what that record ordered |
+//! | every step | a new answer answers a record that was given to the invocation that wrote it, and says what that record ordered |
 //! | every step | a new answer comes after those of all earlier records of its account on its partition |
 //! | every step | a new answer is by the plain rules the right one in the moment in which it was recorded |
 //! | every step | an account is what its applied commands made of it, in main item and lanes, and nothing else |
@@ -18,14 +18,19 @@ use super::serial::{Event, What};
 use super::{Auditor, Place, Wrong, read};
 use crate::domain::account_command::{Action, RecordedCommand};
 use crate::domain::{AccountId, CommandId, DeadLetter, OverdraftLimit};
-use crate::simulate::mapping::Topic;
-use crate::simulate::network::at_once;
+use crate::simulate::network::{InvocationId, at_once};
 use crate::simulate::orders::{Change, Order};
+use crate::simulate::topic::Topic;
 use crate::store::memory::MemoryStore;
 use crate::store::{Commands, Inspect};
 
 impl Auditor {
-    pub(super) fn observe_commands(&mut self, store: &MemoryStore, now: u64) -> Result<(), Wrong> {
+    pub(super) fn observe_commands(
+        &mut self,
+        store: &MemoryStore,
+        by: Option<InvocationId>,
+        now: u64,
+    ) -> Result<(), Wrong> {
         let commands = read(at_once(store.commands()))?;
         let mut new = Vec::new();
         let mut kept: usize = 0;
@@ -41,17 +46,22 @@ impl Auditor {
         }
         for recorded in new {
             self.commands.insert(recorded.command.id.to_string(), recorded.clone());
-            self.new_answer(store, &recorded, now)?;
+            self.new_answer(store, &recorded, by, now)?;
         }
         Ok(())
     }
 
-    fn new_answer(&mut self, store: &MemoryStore, recorded: &RecordedCommand, now: u64) -> Result<(), Wrong> {
-        let id = recorded.command.id.as_str();
-        let place = (recorded.source.partition, recorded.source.offset);
-        let known = self.orders.delivered_at(place).filter(|_| &*recorded.source.topic == Topic::Commands.name());
-        let Some(order) = known.and_then(|known| known.asks.clone()) else {
-            return Err(format!("{id} has an answer, and no record {place:?} that was delivered ordered it"));
+    fn new_answer(
+        &mut self,
+        store: &MemoryStore,
+        recorded: &RecordedCommand,
+        by: Option<InvocationId>,
+        now: u64,
+    ) -> Result<(), Wrong> {
+        let (id, source) = (recorded.command.id.as_str(), &recorded.source);
+        let given = self.given(by, Topic::Commands, source);
+        let Some((place, order)) = given.and_then(|(place, _)| Some((place, self.orders.asks(place)?.clone()))) else {
+            return Err(format!("{id} has an answer, and no record {source} that was delivered ordered it"));
         };
         if !says(recorded, &order) {
             return Err(format!("the answer to {id} says something else than its record {place:?}"));
@@ -105,14 +115,13 @@ impl Auditor {
         }
     }
 
-    /// Whether a record has its answer, its replay or its dead letter.
-    pub(super) fn order_finished(&self, place: Place) -> bool {
-        self.orders.is_aside(place) || self.orders.asks(place).is_some_and(|order| self.has_answer(order))
+    /// Whether a record has its answer, its replay, or its dead letter, parked at some moment since.
+    pub(super) fn order_finished(&self, place: Place, since: u64) -> bool {
+        self.orders.is_aside(place, since) || self.orders.asks(place).is_some_and(|order| self.has_answer(order))
     }
 
     /// Whether a record of commands may have become this dead letter.
-    pub(super) fn order_may_be(&self, letter: &DeadLetter) -> Result<(), Wrong> {
-        let place = (letter.source.partition, letter.source.offset);
+    pub(super) fn order_may_be(&self, place: Place, letter: &DeadLetter) -> Result<(), Wrong> {
         let reused = letter.reason == crate::domain::dead_letter::COMMAND_ID_REUSED;
         match self.orders.asks(place) {
             None if reused => Err(format!("the dead letter {place:?} speaks of a command id, and its record has none")),

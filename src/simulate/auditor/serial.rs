@@ -16,7 +16,8 @@
 //! | of which an account was opened, frozen, unfrozen, closed, re-limited or given lanes while it was being decided | name the first reason that holds, only one that does; keep the order of its debtor's payments |
 //! | for insufficient funds | look at the creditor's room in the same moment |
 //!
-//! All other payments of one debtor on one partition keep their offset order, but for records that had been given up. The
+//! All other payments of one debtor on one partition keep their offset order, but for records that had been given up; a
+//! topic made anew has other partitions. The
 //! state after a set of events doesn't depend on their order (a balance is a sum; account changes are ordered), so a set
 //! that led nowhere is never tried again. Where nothing was under way the history falls into parts that are searched
 //! apart.
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::books::{Books, holds, ordered, rule};
 use crate::simulate::orders::Change;
+use crate::simulate::topic::Place;
 
 /// The most sets of events tried before the search gives up on a part.
 const SETS_TRIED_MAX: u32 = 200_000;
@@ -56,8 +58,7 @@ pub(super) enum What {
         amount: i128,
         currency: &'static str,
         declined: Option<&'static str>,
-        partition: i32,
-        offset: i64,
+        place: Place,
         /// Its record had been given up when it was decided: an invocation that nobody heard of any more went on, and what
         /// comes after the record had gone on before.
         given_up: bool,
@@ -103,7 +104,7 @@ pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) 
             // The parts after it can't be searched: what this one leads to isn't known to be right.
             return Search::GaveUp;
         }
-        part.sort_by_key(|event| (event.happened, offset(event)));
+        part.sort_by_key(|event| (event.happened, place(event)));
         let mut order = Order::new(&part);
         match order.extend(&mut state, 0) {
             Some(true) => {}
@@ -117,10 +118,10 @@ pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) 
     whole
 }
 
-fn offset(event: &Event) -> (i32, i64) {
+fn place(event: &Event) -> Option<Place> {
     match &event.what {
-        What::Decided { partition, offset, .. } => (*partition, *offset),
-        What::Ordered { .. } => (0, 0),
+        What::Decided { place, .. } => Some(*place),
+        What::Ordered { .. } => None,
     }
 }
 
@@ -191,14 +192,14 @@ impl<'e> Order<'e> {
 fn in_offset_order(first: &Event, second: &Event) -> bool {
     match (&first.what, &second.what) {
         (
-            What::Decided { debtor: debtor_1, partition: partition_1, offset: offset_1, given_up: false, .. },
-            What::Decided { debtor: debtor_2, partition: partition_2, offset: offset_2, .. },
+            What::Decided { debtor: debtor_1, place: first_place, given_up: false, .. },
+            What::Decided { debtor: debtor_2, place: second_place, .. },
         ) => {
             // A record that was given up and came back later is decided when it comes back.
             first.happened <= second.happened
                 && debtor_1 == debtor_2
-                && partition_1 == partition_2
-                && offset_1 < offset_2
+                && (first_place.generation, first_place.partition) == (second_place.generation, second_place.partition)
+                && first_place.offset < second_place.offset
         }
         (What::Decided { .. } | What::Ordered { .. }, What::Decided { .. } | What::Ordered { .. }) => false,
     }

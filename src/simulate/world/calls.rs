@@ -179,7 +179,7 @@ impl World {
             self.note(|| show_cancelled_command(cancelled));
         }
         self.network.executed(ticket, answer);
-        self.observe(self.delivered_at.get(&invocation).copied())?;
+        self.observe(Some(invocation))?;
         // Often nothing else happens before the answer is there.
         if self.tape.below(2) == 0 { self.return_answer(ticket) } else { Ok(()) }
     }

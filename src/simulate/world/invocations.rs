@@ -16,9 +16,10 @@ use super::World;
 use crate::handlers::account_processor::AccountProcessor;
 use crate::handlers::payment_processor::PaymentProcessor;
 use crate::handlers::unfinished::Unfinished;
-use crate::simulate::auditor::{Place, Wrong};
-use crate::simulate::mapping::Topic;
+use crate::simulate::auditor::Wrong;
+use crate::simulate::mapping::Delivery;
 use crate::simulate::network::{InvocationId, RemoteLedger};
+use crate::simulate::topic::{Place, Topic};
 use crate::simulate::workload::Record;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::kafka_event::KafkaEvent;
@@ -45,7 +46,9 @@ impl World {
     pub(super) fn deliver(&mut self, topic: Topic, poller: usize) -> Result<(), Wrong> {
         self.invocations_made = self.invocations_made.saturating_add(1);
         let id = self.invocations_made;
-        let places = self.mappings.of_mut(topic).deliver(poller, id, &mut self.tape);
+        let now_ms = self.now_ms();
+        let Delivery { places, given_up } = self.mappings.of_mut(topic).deliver(poller, id, now_ms, &mut self.tape);
+        self.give_up(topic, &given_up)?;
         if places.is_empty() {
             return Ok(());
         }
@@ -61,8 +64,7 @@ impl World {
         };
         let name = topic.name();
         self.note(|| format!("poller {poller} delivers {name} {places:?} to invocation {id}, {deadline_ms} ms left"));
-        self.auditor.delivered(topic, &places);
-        self.delivered_at.insert(id, self.now);
+        self.auditor.delivered(id, topic, &places, self.now);
         let event = self.event(topic, &places)?;
         let mut context = lambda_runtime::Context::default();
         context.deadline = deadline_ms;
@@ -94,10 +96,10 @@ impl World {
         let mut partition = None;
         for place in places {
             let Some(record) = self.mappings.of(topic).record(*place) else { continue };
-            match partition.replace(place.0) {
-                Some(before) if before == place.0 => json.push(','),
-                Some(_) => json.push_str(&format!(r#"],"{name}-{}":["#, place.0)),
-                None => json.push_str(&format!(r#""{name}-{}":["#, place.0)),
+            match partition.replace(place.partition) {
+                Some(before) if before == place.partition => json.push(','),
+                Some(_) => json.push_str(&format!(r#"],"{name}-{}":["#, place.partition)),
+                None => json.push_str(&format!(r#""{name}-{}":["#, place.partition)),
             }
             json.push_str(&record_json(name, *place, record));
         }
@@ -140,10 +142,10 @@ impl World {
                 let place = |failure: &crate::wire::batch_response::BatchItemFailure| {
                     let partition =
                         failure.item.partition.strip_prefix(topic.name())?.strip_prefix('-')?.parse().ok()?;
-                    Some((partition, failure.item.offset))
+                    places.iter().copied().find(|place| place.stands() == (partition, failure.item.offset))
                 };
                 let reported: Option<Vec<Place>> = response.failures.iter().map(place).collect();
-                let reported = reported.ok_or("a response names what is no partition of the topic")?;
+                let reported = reported.ok_or("a response names a record that was not delivered")?;
                 self.note(|| format!("invocation {id} answers, and reports {reported:?}"));
                 if !reported.is_empty() {
                     self.counts.add("batches reported in part", 1);
@@ -151,7 +153,7 @@ impl World {
                         return Err("failures are listed for a mapping that takes any list for success".into());
                     }
                 }
-                self.auditor.answered(topic, &places, &reported)?;
+                self.auditor.answered(id, &reported)?;
                 Some(reported)
             }
             Err(error) => {
@@ -163,42 +165,38 @@ impl World {
         if again {
             self.counts.add("batches delivered again", 1);
         }
-        self.mapping_answered(id, reported.as_deref(), again);
+        self.mapping_answered(id, reported.as_deref(), again)
+    }
+
+    fn mapping_answered(&mut self, id: InvocationId, reported: Option<&[Place]>, again: bool) -> Result<(), Wrong> {
+        for topic in Topic::ALL {
+            let given_up = self.mappings.of_mut(topic).answered(id, reported, again, !self.calm);
+            self.give_up(topic, &given_up)?;
+        }
         Ok(())
     }
 
-    fn mapping_answered(&mut self, id: InvocationId, reported: Option<&[Place]>, again: bool) {
-        for topic in Topic::ALL {
-            let given_up = self.mappings.of_mut(topic).answered(id, reported, again, !self.calm);
-            if !given_up.is_empty() {
-                self.note(|| format!("the mapping gives up {} {given_up:?}", topic.name()));
-                self.counts.add("batches given up", 1);
-                self.auditor.gave_up(topic, &given_up);
-            }
-        }
-    }
-
     /// An invocation dies, between two calls or in the middle of some.
-    pub(super) fn crash(&mut self, ix: usize, how: &str) {
-        if ix < self.invocations.len() {
-            let Invocation { id, .. } = self.invocations.remove(ix);
-            self.note(|| format!("invocation {id}: {how}"));
-            self.counts.add("crashes", 1);
-            self.mapping_answered(id, None, false);
+    pub(super) fn crash(&mut self, ix: usize, how: &str) -> Result<(), Wrong> {
+        if ix >= self.invocations.len() {
+            return Ok(());
         }
+        let Invocation { id, .. } = self.invocations.remove(ix);
+        self.note(|| format!("invocation {id}: {how}"));
+        self.counts.add("crashes", 1);
+        self.mapping_answered(id, None, false)
     }
 
     /// The mapping hears nothing and goes on, while the invocation is still at work.
-    pub(super) fn forget(&mut self, ix: usize) {
-        if let Some(id) = self.invocations.get(ix).map(|invocation| invocation.id) {
-            self.note(|| format!("the mapping hears nothing of invocation {id}, which goes on"));
-            self.counts.add("invocations forgotten", 1);
-            self.mapping_answered(id, None, false);
-        }
+    pub(super) fn forget(&mut self, ix: usize) -> Result<(), Wrong> {
+        let Some(id) = self.invocations.get(ix).map(|invocation| invocation.id) else { return Ok(()) };
+        self.note(|| format!("the mapping hears nothing of invocation {id}, which goes on"));
+        self.counts.add("invocations forgotten", 1);
+        self.mapping_answered(id, None, false)
     }
 
     /// Lambda ends what is past its time.
-    pub(super) fn kill_overdue(&mut self) {
+    pub(super) fn kill_overdue(&mut self) -> Result<(), Wrong> {
         // One that is done in time, and only wasn't asked yet, is asked first.
         let grace = Duration::from_millis(900);
         while let Some(ix) = self
@@ -206,8 +204,9 @@ impl World {
             .iter()
             .position(|invocation| invocation.killed_at.checked_add(grace).is_some_and(|at| Instant::now() > at))
         {
-            self.crash(ix, "Lambda ends it, past its time");
+            self.crash(ix, "Lambda ends it, past its time")?;
         }
+        Ok(())
     }
 }
 
@@ -216,16 +215,14 @@ fn record_json(topic: &str, place: Place, record: &Record) -> String {
         Some(bytes) => format!("\"{}\"", STANDARD.encode(bytes)),
         None => "null".into(),
     };
-    let headers = match &record.header {
-        None => "[]".into(),
-        // As Java sends them: signed.
-        Some(bytes) => {
-            format!(r#"[{{"trace":{:?}}}]"#, bytes.iter().map(|byte| byte.cast_signed()).collect::<Vec<_>>())
-        }
+    // As Java sends them: signed.
+    let header = |(name, value): &(String, Vec<u8>)| {
+        format!(r#"{{"{name}":{:?}}}"#, value.iter().map(|byte| byte.cast_signed()).collect::<Vec<_>>())
     };
-    let (partition, offset) = place;
+    let headers = record.headers.iter().map(header).collect::<Vec<_>>().join(",");
+    let ((partition, offset), timestamp) = (place.stands(), record.timestamp_ms);
     let (key, value) = (text(&record.key), text(&record.value));
     format!(
-        r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":1,"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":{headers}}}"#
+        r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":{timestamp},"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":[{headers}]}}"#
     )
 }

@@ -9,6 +9,7 @@
 //! | a batch is delivered, an invocation answers, dies, is forgotten | `invocations` |
 //! | an account can't be read for a while | `accounts` |
 //! | a publisher publishes, is failed by its broker, dies | `outbox` |
+//! | a topic is made anew, a mapping is switched off for a week, what was given up or set aside is redriven | `operator` |
 //! | a client or an administrator produces, time passes | here |
 //!
 //! Invariant: one thing happens at a time, and the tape alone says which: the same tape gives the same world.
@@ -17,25 +18,29 @@ mod accounts;
 mod calls;
 mod flight;
 mod invocations;
+mod operator;
 mod outbox;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::auditor::{Auditor, Wrong, answer_of};
-use super::mapping::{Mappings, Topic};
+use super::mapping::Mappings;
 use super::mutant::Mutant;
 use super::network::{Answer, InvocationId, Network};
 use super::orders::Administrators;
+use super::policy::Policies;
 use super::tape::Tape;
+use super::topic::{Place, Topic};
 use super::weather::Weather;
-use super::workload::{self, Clients};
+use super::workload::{self, Clients, Record};
 use super::{Counts, Ended};
 use crate::domain::Account;
 use crate::domain::account_command::status_of;
 use crate::store::memory::MemoryStore;
 use flight::Flights;
 use invocations::Invocation;
+use operator::Operator;
 use outbox::Outbox;
 
 /// Records that may wait to be read: more would only wait.
@@ -57,6 +62,11 @@ enum Happening {
     Rebalance(Topic),
     Rewind(Topic),
     Corrupt,
+    MakeAnew(Topic),
+    SwitchOff(Topic),
+    SwitchOn(Topic),
+    BringBack,
+    Redrive,
 }
 
 /// A world.
@@ -75,10 +85,9 @@ pub(super) struct World {
     store: MemoryStore,
     auditor: Auditor,
     outbox: Outbox,
+    operator: Operator,
     invocations: Vec<Invocation>,
     invocations_made: u64,
-    /// When each invocation was started, also of those that are over: their calls may still be under way.
-    delivered_at: BTreeMap<InvocationId, u64>,
     /// Accounts whose item can't be read, as they were.
     spoilt: BTreeMap<String, Account>,
     mutant: Option<Mutant>,
@@ -89,9 +98,11 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(mut tape: Tape, mutant: Option<Mutant>, recording: bool) -> Self {
+    pub(super) fn new(mut tape: Tape, policies: Policies, mutant: Option<Mutant>, recording: bool) -> Self {
         let weather = Weather::draw(&mut tape);
-        let mappings = Mappings::draw(&mut tape);
+        let policies = mutant.map_or(policies, |mutant| mutant.policies(policies));
+        let mappings = Mappings::draw(&mut tape, policies);
+        let operator = Operator::draw(&mut tape);
         let opening = workload::opening(&mut tape);
         let store = MemoryStore::new();
         for (id, books) in &opening {
@@ -112,9 +123,9 @@ impl World {
             store,
             auditor: Auditor::new(opening),
             outbox: Outbox::default(),
+            operator,
             invocations: Vec::new(),
             invocations_made: 0,
-            delivered_at: BTreeMap::new(),
             spoilt: BTreeMap::new(),
             mutant,
             steps: 0,
@@ -145,10 +156,10 @@ impl World {
             let Some(next) = self.tape.weighted(&happenings) else { break };
             self.happens(next).await?;
         }
-        self.calm()?;
+        self.calm().await?;
         self.come_to_rest().await?;
         let (record, asks) = Clients::fresh();
-        let place = self.mappings.of_mut(Topic::Requests).produce(0, record.clone());
+        let (place, record) = self.put(Topic::Requests, 0, record);
         self.auditor.requests.produced(place, record, asks);
         self.note(|| format!("a client asks for the fresh payment at {place:?}"));
         self.come_to_rest().await?;
@@ -195,6 +206,7 @@ impl World {
         all.push((self.weather.rewind, Happening::Rewind(Topic::Requests)));
         all.push((self.weather.rewind / 2, Happening::Rewind(Topic::Commands)));
         all.push((self.weather.corrupt, Happening::Corrupt));
+        self.operators(&mut all);
         all
     }
 
@@ -208,13 +220,19 @@ impl World {
         };
         let wait = || (!self.invocations.is_empty()).then_some(Happening::Wait);
         let publish = || self.outbox.waits().then_some(Happening::Publish);
-        call.or_else(deliver).or_else(wait).or_else(publish)
+        let bring_back = || self.operator.waits().then_some(Happening::BringBack);
+        call.or_else(deliver).or_else(wait).or_else(bring_back).or_else(publish)
     }
 
-    fn calm(&mut self) -> Result<(), Wrong> {
+    async fn calm(&mut self) -> Result<(), Wrong> {
         self.note(|| "the faults stop".into());
         self.calm = true;
         self.weather = Weather::default();
+        for topic in Topic::ALL {
+            if !self.mappings.of(topic).on {
+                self.switch_on(topic).await?;
+            }
+        }
         for id in self.spoilt.keys().cloned().collect::<Vec<_>>() {
             self.mend(&id);
         }
@@ -236,14 +254,8 @@ impl World {
             }
             Happening::Publish => self.publish(),
             Happening::Wait => self.wait().await,
-            Happening::Crash(ix) => {
-                self.crash(ix, "an invocation dies");
-                Ok(())
-            }
-            Happening::Forget(ix) => {
-                self.forget(ix);
-                Ok(())
-            }
+            Happening::Crash(ix) => self.crash(ix, "an invocation dies"),
+            Happening::Forget(ix) => self.forget(ix),
             Happening::Rebalance(topic) => {
                 let (partition, poller) = self.mappings.of_mut(topic).rebalance(&mut self.tape);
                 self.counts.add("rebalances", 1);
@@ -260,23 +272,37 @@ impl World {
                 self.spoil_or_mend();
                 Ok(())
             }
+            Happening::MakeAnew(topic) => self.make_anew(topic),
+            Happening::SwitchOff(topic) => {
+                self.switch_off(topic);
+                Ok(())
+            }
+            Happening::SwitchOn(topic) => self.switch_on(topic).await,
+            Happening::BringBack => self.bring_back(),
+            Happening::Redrive => self.redrive(),
         }
     }
 
+    /// Puts a record on a topic, which stamps it.
+    fn put(&mut self, topic: Topic, partition: usize, mut record: Record) -> (Place, Record) {
+        record.timestamp_ms = self.stamp_ms();
+        let place = self.mappings.of_mut(topic).produce(partition, record.clone());
+        (place, record)
+    }
+
     fn produce(&mut self) {
-        let mapping = self.mappings.of_mut(Topic::Requests);
-        let (partition, record, asks) = self.clients.produce(&mut self.tape, mapping.partitions());
-        let place = mapping.produce(partition, record.clone());
+        let partitions = self.mappings.of(Topic::Requests).partitions();
+        let (partition, record, asks) = self.clients.produce(&mut self.tape, partitions);
+        let (place, record) = self.put(Topic::Requests, partition, record);
         self.note(|| format!("a client produces {place:?}: {}", record.shown()));
         self.counts.add("records", 1);
         self.auditor.requests.produced(place, record, asks);
     }
 
     fn order(&mut self) {
-        let mapping = self.mappings.of_mut(Topic::Commands);
-        let (partition, record, asks) =
-            self.administrators.produce(&mut self.tape, mapping.partitions(), self.clients.paying());
-        let place = mapping.produce(partition, record.clone());
+        let partitions = self.mappings.of(Topic::Commands).partitions();
+        let (partition, record, asks) = self.administrators.produce(&mut self.tape, partitions, self.clients.paying());
+        let (place, record) = self.put(Topic::Commands, partition, record);
         self.note(|| format!("an administrator produces {place:?}: {}", record.shown()));
         self.counts.add("commands", 1);
         self.auditor.orders.produced(place, record, asks);
@@ -285,15 +311,19 @@ impl World {
     /// Time passes: backoffs end, deadlines come.
     async fn wait(&mut self) -> Result<(), Wrong> {
         let ms = if self.calm { 1_000 } else { self.tape.between(5, 800) };
-        tokio::time::advance(Duration::from_millis(u64::from(ms))).await;
         self.note(|| format!("{ms} ms pass"));
-        self.kill_overdue();
+        self.pass(Duration::from_millis(u64::from(ms))).await
+    }
+
+    async fn pass(&mut self, time: Duration) -> Result<(), Wrong> {
+        tokio::time::advance(time).await;
+        self.kill_overdue()?;
         self.poll_all()
     }
 
-    /// The auditor looks at the store, after a call of an invocation that was started at `since`, if of any.
-    fn observe(&mut self, since: Option<u64>) -> Result<(), Wrong> {
-        let new = self.auditor.observe(&self.store, since.unwrap_or(self.now), self.now)?;
+    /// The auditor looks at the store, after a call of this invocation, or after what an operator did.
+    fn observe(&mut self, by: Option<InvocationId>) -> Result<(), Wrong> {
+        let new = self.auditor.observe(&self.store, by, self.now)?;
         for id in &new {
             let answer = self.auditor.outcomes().get(id).map_or("", |recorded| answer_of(recorded.outcome.verdict));
             self.note(|| format!("  {id} is {answer}"));
