@@ -171,6 +171,11 @@ impl Mapping {
         self.partitions.iter().map(|partition| partition.log.len().saturating_sub(partition.next)).sum()
     }
 
+    /// Whether something on the topic is acknowledged.
+    pub(super) fn was_read(&self) -> bool {
+        self.partitions.iter().any(|partition| partition.committed > 0)
+    }
+
     /// Pollers that could deliver something now.
     pub(super) fn ready(&self) -> Vec<usize> {
         if !self.on {

@@ -4,7 +4,6 @@
 //! template with that mistake would have asked, answered and said. They act where these meet the world, so nothing of them
 //! is in the code that deploys.
 
-use super::auditor::letters::name;
 use super::network::{Answer, Call, Sent, SentStep, at_once, execute};
 use super::policy::Policies;
 use crate::domain::account_command::{Change, LaneChange};
@@ -151,7 +150,7 @@ impl Mutant {
     fn takes_for_parked(self, store: &MemoryStore, letter: &DeadLetter) -> bool {
         let Some(Ok(letters)) = at_once(store.dead_letters()) else { return false };
         letters.iter().filter(|there| there.source == letter.source).any(|there| {
-            let same = name(there) == name(letter);
+            let same = there.id() == letter.id();
             self == Self::LetterByPlace
                 || (self == Self::LeaveRedriven && same && there.status == DeadLetterStatus::Redriven)
         })

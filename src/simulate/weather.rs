@@ -74,8 +74,8 @@ impl Weather {
             rewind: upto(2),
             order: upto(16),
             corrupt: upto(2),
-            anew: upto(2),
-            off: upto(2),
+            anew: upto(1),
+            off: upto(1),
             redrive: upto(6),
             operator_killed: upto(300),
         }

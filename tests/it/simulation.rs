@@ -43,15 +43,23 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
         "conflicts",
         "crashes",
         "dead letters",
+        "dead letters at places used before",
+        "dead letters parked again",
+        "dead letters redriven",
         "invocations forgotten",
         "publishers killed",
         "reads at one moment",
         "reads that met a transaction",
         "rebalances",
+        "records brought back",
+        "records carried over",
+        "records that waited for a week",
         "rewinds",
         "settled",
         "stale deadlines",
         "throttles",
+        "topics made anew",
+        "weeks without a mapping",
     ] {
         assert!(counts.of(happening) >= 100, "{happening}: {counts:?}");
     }

@@ -1,4 +1,5 @@
-//! What the auditor knows of the dead letters of one topic. It finds the letter of a record by its bytes.
+//! What the auditor knows of the dead letters of one topic. It finds the letter of a record by its bytes; a letter's name it
+//! only compares with those of others.
 //!
 //! In: the letters in the store after every step. Out: nothing, or what is wrong.
 //!
@@ -10,18 +11,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Place, Wrong};
+use super::{Auditor, Place, Wrong, read};
 use crate::domain::DeadLetter;
-use crate::domain::dead_letter::DeadLetterStatus;
+use crate::domain::dead_letter::{DeadLetterStatus, LetterId};
+use crate::simulate::network::{InvocationId, at_once};
+use crate::simulate::topic::Topic;
 use crate::simulate::workload::Record;
-
-/// What names a letter in the store. The auditor only compares it.
-pub(in super::super) type Name = crate::domain::Source;
-
-/// The name of a letter.
-pub(in super::super) fn name(letter: &DeadLetter) -> Name {
-    letter.source.clone()
-}
+use crate::store::Inspect;
+use crate::store::memory::MemoryStore;
 
 /// A letter as it was seen last.
 #[derive(Debug)]
@@ -36,7 +33,7 @@ struct Seen {
 /// The dead letters of one topic.
 #[derive(Debug, Default)]
 pub(super) struct Letters {
-    seen: BTreeMap<Name, Seen>,
+    seen: BTreeMap<LetterId, Seen>,
     /// How often a redriven letter was parked again.
     pub(super) parked_again: u64,
     /// How many letters stand at a place at which another one stood before.
@@ -49,13 +46,13 @@ impl Letters {
     }
 
     /// The record that a letter was made of first.
-    pub(super) fn record_of(&self, name: &Name) -> Option<Place> {
+    pub(super) fn record_of(&self, name: &LetterId) -> Option<Place> {
         self.seen.get(name).map(|seen| seen.of)
     }
 
     /// Looks at a letter; whether it is new. `operator` says that no invocation was at work.
     pub(super) fn look(&mut self, letter: &DeadLetter, operator: bool, now: u64) -> Result<bool, Wrong> {
-        let Some(seen) = self.seen.get_mut(&name(letter)) else { return Ok(true) };
+        let Some(seen) = self.seen.get_mut(&letter.id()) else { return Ok(true) };
         let again = match (seen.letter.status, letter.status) {
             (DeadLetterStatus::Redriven, DeadLetterStatus::Parked) => !operator,
             (DeadLetterStatus::Parked, DeadLetterStatus::Redriven) if !operator => {
@@ -88,7 +85,7 @@ impl Letters {
         if self.seen.values().any(|seen| seen.letter.source == letter.source) {
             self.places_used_before = self.places_used_before.saturating_add(1);
         }
-        self.seen.insert(name(&letter), Seen { letter, of, parked_at: now });
+        self.seen.insert(letter.id(), Seen { letter, of, parked_at: now });
         Ok(())
     }
 
@@ -112,4 +109,68 @@ fn holds(letter: &DeadLetter, record: &Record) -> bool {
     let headers = letter.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
     let expected = record.headers.iter().map(|(name, value)| (name.as_str(), Some(value.as_slice())));
     letter.key == record.key && letter.value == record.value && headers.eq(expected)
+}
+
+impl Auditor {
+    /// Dead letters seen.
+    pub(in super::super) fn letters(&self) -> usize {
+        self.requests.letters.len().saturating_add(self.orders.letters.len())
+    }
+
+    /// What happened to dead letters, by name: how often.
+    pub(in super::super) fn letters_counted(&self) -> [(&'static str, u64); 3] {
+        let [requests, orders] = [&self.requests.letters, &self.orders.letters];
+        [
+            ("dead letters", u64::try_from(self.letters()).unwrap_or(u64::MAX)),
+            ("dead letters parked again", requests.parked_again.saturating_add(orders.parked_again)),
+            (
+                "dead letters at places used before",
+                requests.places_used_before.saturating_add(orders.places_used_before),
+            ),
+        ]
+    }
+
+    /// The record that a dead letter was made of first.
+    pub(in super::super) fn record_of(&self, letter: &LetterId) -> Option<(Topic, Place)> {
+        let request = self.requests.letters.record_of(letter).map(|place| (Topic::Requests, place));
+        request.or_else(|| self.orders.letters.record_of(letter).map(|place| (Topic::Commands, place)))
+    }
+
+    pub(super) fn observe_letters(
+        &mut self,
+        store: &MemoryStore,
+        by: Option<InvocationId>,
+        now: u64,
+    ) -> Result<(), Wrong> {
+        let letters = read(at_once(store.dead_letters()))?;
+        if letters.len() < self.letters() {
+            return Err("a dead letter went".into());
+        }
+        let operator = by.is_none();
+        for letter in letters {
+            let topic = if *letter.source.topic == *Topic::Commands.name() { Topic::Commands } else { Topic::Requests };
+            let is_new = match topic {
+                Topic::Requests => self.requests.letters.look(&letter, operator, now)?,
+                Topic::Commands => self.orders.letters.look(&letter, operator, now)?,
+            };
+            if !is_new {
+                continue;
+            }
+            let Some((place, _)) = self.given(by, topic, &letter.source) else {
+                let source = letter.source;
+                return Err(format!("there is a dead letter {source}, and its invocation was given no such record"));
+            };
+            match topic {
+                Topic::Requests => {
+                    self.request_may_be(place, &letter)?;
+                    self.requests.new_letter(letter, place, now)?;
+                }
+                Topic::Commands => {
+                    self.order_may_be(place, &letter)?;
+                    self.orders.new_letter(letter, place, now)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }

@@ -24,7 +24,7 @@
 
 mod accounts;
 pub(super) mod books;
-pub(super) mod letters;
+mod letters;
 mod orders;
 mod records;
 mod serial;
@@ -100,17 +100,6 @@ impl Auditor {
     /// The answers to commands seen, by command id.
     pub(super) fn commands(&self) -> &BTreeMap<String, RecordedCommand> {
         &self.commands
-    }
-
-    /// Dead letters seen.
-    pub(super) fn letters(&self) -> usize {
-        self.requests.letters.len().saturating_add(self.orders.letters.len())
-    }
-
-    /// The record that a dead letter was made of first.
-    pub(super) fn record_of(&self, letter: &letters::Name) -> Option<(Topic, Place)> {
-        let request = self.requests.letters.record_of(letter).map(|place| (Topic::Requests, place));
-        request.or_else(|| self.orders.letters.record_of(letter).map(|place| (Topic::Commands, place)))
     }
 
     /// An invocation is given these records.
@@ -292,39 +281,6 @@ impl Auditor {
                 What::Decided { .. } | What::Ordered { .. } => {}
             }
         }
-    }
-
-    fn observe_letters(&mut self, store: &MemoryStore, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
-        let letters = read(at_once(store.dead_letters()))?;
-        if letters.len() < self.letters() {
-            return Err("a dead letter went".into());
-        }
-        let operator = by.is_none();
-        for letter in letters {
-            let topic = if *letter.source.topic == *Topic::Commands.name() { Topic::Commands } else { Topic::Requests };
-            let is_new = match topic {
-                Topic::Requests => self.requests.letters.look(&letter, operator, now)?,
-                Topic::Commands => self.orders.letters.look(&letter, operator, now)?,
-            };
-            if !is_new {
-                continue;
-            }
-            let Some((place, _)) = self.given(by, topic, &letter.source) else {
-                let source = letter.source;
-                return Err(format!("there is a dead letter {source}, and its invocation was given no such record"));
-            };
-            match topic {
-                Topic::Requests => {
-                    self.request_may_be(place, &letter)?;
-                    self.requests.new_letter(letter, place, now)?;
-                }
-                Topic::Commands => {
-                    self.order_may_be(place, &letter)?;
-                    self.orders.new_letter(letter, place, now)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Whether a record of payments may have become this dead letter.

@@ -145,7 +145,7 @@ impl World {
         for recorded in self.auditor.commands().values() {
             self.counts.add(recorded.verdict.err().map_or(status_of(Ok(())), crate::domain::Refusal::name), 1);
         }
-        self.counts.add("dead letters", u64::try_from(self.auditor.letters()).unwrap_or(u64::MAX));
+        self.auditor.letters_counted().into_iter().for_each(|(name, count)| self.counts.add(name, count));
         let (counts, history, choices) = (self.counts, self.history.unwrap_or_default(), self.tape.into_taken());
         Ended { wrong, counts, history, choices }
     }

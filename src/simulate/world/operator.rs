@@ -16,9 +16,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Happening, World};
-use crate::domain::dead_letter::DeadLetterStatus;
+use crate::domain::dead_letter::{DeadLetterStatus, LetterId};
 use crate::simulate::auditor::Wrong;
-use crate::simulate::auditor::letters::{Name, name};
 use crate::simulate::mapping::CarriedOver;
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::at_once;
@@ -48,7 +47,7 @@ pub(super) struct Operator {
     failed: Vec<(Topic, Place, Record)>,
     brought_back: usize,
     /// The dead letter whose record was produced again, and which isn't marked yet.
-    to_mark: Option<Name>,
+    to_mark: Option<LetterId>,
 }
 
 impl Operator {
@@ -69,10 +68,14 @@ impl World {
     pub(super) fn operators(&self, all: &mut Vec<(u32, Happening)>) {
         let crowded = self.invocations.len() >= UNDER_WAY_MAX;
         for topic in Topic::ALL {
-            all.push((if crowded { 0 } else { self.weather.anew }, Happening::MakeAnew(topic)));
-            match self.mappings.of(topic).on {
-                true => all.push((self.weather.off, Happening::SwitchOff(topic))),
-                false => all.push((4, Happening::SwitchOn(topic))),
+            let mapping = self.mappings.of(topic);
+            if mapping.was_read() && !crowded {
+                all.push((self.weather.anew, Happening::MakeAnew(topic)));
+            }
+            match mapping.on {
+                true if mapping.backlog() > 0 => all.push((self.weather.off, Happening::SwitchOff(topic))),
+                true => {}
+                false => all.push((8, Happening::SwitchOn(topic))),
             }
         }
         if self.operator.waits() {
@@ -148,7 +151,8 @@ impl World {
         let dies = self.tape.chance(self.weather.operator_killed);
         let remembered_first = self.mutant == Some(Mutant::RememberBeforeRedrive);
         if !dies || !remembered_first {
-            let (to, record) = self.produce_again(topic, &from.stands(), record);
+            let own = usize::try_from(from.partition).ok();
+            let (to, record) = self.produce_again(topic, own, from.stands(), record);
             self.note(|| format!("{from:?} of {} is brought back to {to:?}", topic.name()));
             self.counts.add("records brought back", 1);
             self.auditor.produced_again(topic, (from, to), record, true)?;
@@ -179,30 +183,38 @@ impl World {
             return Ok(());
         }
         let letter = letters.swap_remove(self.tape.index(letters.len()));
-        let name = name(&letter);
+        let name = letter.id();
         let (topic, from) = self.auditor.record_of(&name).ok_or("a dead letter is of no record")?;
         let mut record = Record::new(letter.key, letter.value);
         for header in letter.headers {
             record = record.with_header(&header.name, &header.value.unwrap_or_default());
         }
-        let (to, record) = self.produce_again(topic, &(letter.source.partition, letter.source.offset), record);
+        let stood = (letter.source.partition, letter.source.offset);
+        let (to, record) = self.produce_again(topic, None, stood, record);
         self.note(|| format!("the dead letter {name} is produced again at {to:?}"));
         self.auditor.produced_again(topic, (from, to), record, false)?;
         self.operator.to_mark = Some(name);
         Ok(())
     }
 
-    /// Produces a record again, as it was but for one header more, if it has none yet, that names where it stood first.
-    fn produce_again(&mut self, topic: Topic, (partition, offset): &(i32, i64), record: Record) -> (Place, Record) {
+    /// Produces a record again, as it was but for one header more, if it has none yet, that names where it stood first: on
+    /// its own partition, if that is asked for and still there, else where its key says.
+    fn produce_again(
+        &mut self,
+        topic: Topic,
+        own: Option<usize>,
+        (partition, offset): (i32, i64),
+        record: Record,
+    ) -> (Place, Record) {
         let partitions = self.mappings.of(topic).partitions();
-        let to = match record.key.as_deref().map(String::from_utf8_lossy) {
-            Some(key) => bucket(&key, partitions),
-            None => self.tape.index(partitions),
+        let to = match (own, record.key.as_deref().map(String::from_utf8_lossy)) {
+            (Some(own), _) if own < partitions => own,
+            (_, Some(key)) => bucket(&key, partitions),
+            (_, None) => self.tape.index(partitions),
         };
-        let from = format!("{}/{partition}/{offset}", topic.name());
         let record = match record.headers.iter().any(|(name, _)| name == REDRIVEN_FROM) {
             true => record,
-            false => record.with_header(REDRIVEN_FROM, from.as_bytes()),
+            false => record.with_header(REDRIVEN_FROM, format!("{}/{partition}/{offset}", topic.name()).as_bytes()),
         };
         self.put(topic, to, record)
     }

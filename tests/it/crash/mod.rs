@@ -1,9 +1,11 @@
 //! Crash rounds: payments on three brokers of Apache Kafka, while the processes that settle, publish and poll are killed,
-//! brokers go away, and DynamoDB is cut off, killed, and answers badly. Then nothing may be missing.
+//! brokers go away, the topic is deleted and made anew, and DynamoDB is cut off, killed, and answers badly. Then nothing may
+//! be missing.
 //!
 //! | part | where |
 //! |---|---|
 //! | when what is struck | `schedule` |
+//! | the topic made anew | `anew` |
 //! | the proxy before DynamoDB | `proxy` |
 //! | processes that can be killed | `process` |
 //! | a round, and what must hold after it | here |
@@ -17,6 +19,7 @@
 //! A round's seed makes the same payments and strikes the same parts at the same moments again; what they are at by then
 //! is not in the seed.
 
+mod anew;
 mod process;
 mod proxy;
 mod schedule;
@@ -30,12 +33,11 @@ use anyhow::{bail, ensure};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use giro::cli::checks::{self, Checked, Published};
 use giro::cli::workload::{Record, Workload};
-use giro::domain::Source;
+use giro::domain::{DeadLetter, Source};
 use giro::local::apache_kafka::ApacheKafka;
 use giro::local::kafka::{self, REQUESTS_TOPIC};
 use giro::local::stack::{OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
 use giro::local::topic_reader::{Polled, Read, TopicReader};
-use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, OpenAccounts, Tables};
 use giro::wire::payment_request;
@@ -44,6 +46,7 @@ use serde_json::Value;
 use super::cli;
 use super::e2e::{publish, setting};
 use super::stack::missing_for_apache_kafka;
+use anew::Gone;
 use process::{LeftBehind, Up, kill, last_words, log_of, outlived};
 use proxy::{FaultProxy, Weather};
 use schedule::{Lane, Schedule, Strike};
@@ -67,7 +70,6 @@ const STORM: Weather = Weather { delayed: 50, refused: 10, unanswered: 10, late:
 struct Round {
     folder: PathBuf,
     kafka: String,
-    producer: KafkaProducer,
     proxy: FaultProxy,
     /// The process that polls, and what it leaves behind when it is killed.
     poller: tokio::sync::Mutex<Up>,
@@ -111,7 +113,9 @@ impl Round {
                 Strike::Processor => self.strike_function(PAYMENT_PROCESSOR, "processors killed").await?,
                 Strike::Publisher => self.strike_function(OUTCOME_PUBLISHER, "publishers killed").await?,
                 Strike::Poller => self.strike_poller().await?,
-                Strike::Broker(..) | Strike::Cut(_) | Strike::Engine(_) => bail!("{strike:?} is in the wrong lane"),
+                Strike::Topic | Strike::Broker(..) | Strike::Cut(_) | Strike::Engine(_) => {
+                    bail!("{strike:?} is in the wrong lane")
+                }
             }
         }
         Ok(())
@@ -183,7 +187,7 @@ async fn strike_dynamodb(round: &Round, engine: &mut Up, lane: &Lane, storm: Ins
                 round.proxy.point_to(Some(&engine.endpoints().dynamodb));
                 round.count("DynamoDB killed", 1);
             }
-            Strike::Processor | Strike::Publisher | Strike::Poller | Strike::Broker(..) => {
+            Strike::Processor | Strike::Publisher | Strike::Poller | Strike::Topic | Strike::Broker(..) => {
                 bail!("{strike:?} is in the wrong lane")
             }
         }
@@ -191,16 +195,43 @@ async fn strike_dynamodb(round: &Round, engine: &mut Up, lane: &Lane, storm: Ins
     Ok(())
 }
 
-/// Puts records on the topic, so many a second.
-async fn publish_all(round: &Round, records: &[Record]) -> anyhow::Result<()> {
-    let began = Instant::now();
-    for (ix, chunk) in records.chunks(CHUNK).enumerate() {
+/// What the round has put on topics.
+#[derive(Default)]
+struct Sent {
+    /// The topics that are gone.
+    gone: Vec<Gone>,
+    /// On the topic that is there: what was acknowledged to its clients.
+    there: Vec<Record>,
+}
+
+/// Puts records on the topic, so many a second, and makes it anew at these moments.
+async fn publish_all(
+    round: &Round,
+    funding: &[Record],
+    records: &[Record],
+    lane: &Lane,
+    storm: Instant,
+) -> anyhow::Result<Sent> {
+    let mut sent = Sent { there: funding.to_vec(), ..Sent::default() };
+    let mut producer = kafka::producer(&round.kafka)?;
+    let mut anew = lane.iter().peekable();
+    for (ix, chunk) in records.chunks(CHUNK).chain([&[][..]]).enumerate() {
         let due = Duration::from_millis((ix * CHUNK * 1_000 / PAYMENTS_A_SECOND) as u64);
-        tokio::time::sleep_until((began + due).into()).await;
-        let again = publish(&round.producer, chunk.to_vec()).await;
+        while let Some((at, strike)) = anew.next_if(|(at, _)| *at <= due || chunk.is_empty()) {
+            ensure!(*strike == Strike::Topic, "{strike:?} is in the wrong lane");
+            tokio::time::sleep_until((storm + *at).into()).await;
+            let (gone, carried) = round.make_anew(&sent.there).await?;
+            producer = kafka::producer(&round.kafka)?;
+            publish(&producer, carried.clone()).await;
+            sent.gone.push(gone);
+            sent.there = carried;
+        }
+        tokio::time::sleep_until((storm + due).into()).await;
+        let again = publish(&producer, chunk.to_vec()).await;
         round.count("requests published again", again as u64);
+        sent.there.extend_from_slice(chunk);
     }
-    Ok(())
+    Ok(sent)
 }
 
 /// Reads outcomes until each of these payments has one.
@@ -270,11 +301,14 @@ fn logged(folder: &Path, field: &str) -> u64 {
     lines.filter(|line| line["message"] == "batch finished").filter_map(|line| line[field].as_u64()).sum()
 }
 
-/// Looks at the tables until each record on the topic has its end.
-async fn ends(ledger: &DynamoDb, published: &[Published]) -> anyhow::Result<Checked> {
+/// Looks at the tables until each record has its end: of the topic that is there, and of those that are gone.
+async fn ends(ledger: &DynamoDb, there: &[Published], gone: Vec<Gone>) -> anyhow::Result<Checked> {
     let began = Instant::now();
     loop {
-        let checked = checks::check(ledger, published).await?;
+        let letters = ledger.dead_letters().await?;
+        let mut published = there.to_vec();
+        gone.iter().for_each(|gone| published.extend(gone.ended(&letters)));
+        let checked = checks::check(ledger, &published).await?;
         if checked.failed() == 0 || began.elapsed() > PATIENCE {
             return Ok(checked);
         }
@@ -282,12 +316,19 @@ async fn ends(ledger: &DynamoDb, published: &[Published]) -> anyhow::Result<Chec
     }
 }
 
+/// Dead letters that stand where another one stands.
+fn at_places_used_before(letters: &[DeadLetter]) -> u64 {
+    let places: BTreeSet<&Source> = letters.iter().map(|letter| &letter.source).collect();
+    (letters.len() - places.len()) as u64
+}
+
 /// One round. Returns what came of it, in a line.
 async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     let began = Instant::now();
     let folder = tempfile::tempdir()?;
     let length = Duration::from_secs((payments / PAYMENTS_A_SECOND) as u64).max(STORM_MIN);
-    let schedule = Schedule::new(seed, length, BROKERS);
+    let publishing = Duration::from_millis((payments * 1_000 / PAYMENTS_A_SECOND) as u64);
+    let schedule = Schedule::new(seed, length, publishing, BROKERS);
     let workload = Workload::generate(seed, payments, "");
     let mut kafka = ApacheKafka::start(BROKERS).await?;
     let mut engine = start_engine(&folder.path().join("engine")).await?;
@@ -297,7 +338,6 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     let round = Round {
         folder: folder.path().to_owned(),
         kafka: kafka.bootstrap_servers().to_owned(),
-        producer: kafka::producer(kafka.bootstrap_servers())?,
         proxy,
         poller: tokio::sync::Mutex::new(poller),
         left_behind: Mutex::default(),
@@ -312,15 +352,15 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     }
     drop(opening);
     // Money first, so that most payments settle.
-    publish(&round.producer, workload.funding.clone()).await;
+    publish(&kafka::producer(&round.kafka)?, workload.funding.clone()).await;
     outcomes(&round.kafka, ids(&workload.funding)).await?;
     let started = began.elapsed();
 
     let storm = Instant::now();
     round.proxy.set_weather(STORM);
     let struck = async {
-        tokio::try_join!(
-            publish_all(&round, &workload.records),
+        let (mut sent, ..) = tokio::try_join!(
+            publish_all(&round, &workload.funding, &workload.records, &schedule.topics, storm),
             round.strike_processes(&schedule.processors, storm),
             round.strike_processes(&schedule.publishers, storm),
             round.strike_processes(&schedule.pollers, storm),
@@ -331,9 +371,10 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
         round.proxy.set_weather(Weather::default());
         // Once the storm is over, a fresh payment goes its way too.
         let fresh = Workload::generate(seed, 1, "fresh-").funding;
-        publish(&round.producer, fresh.clone()).await;
-        let sent = [workload.funding.as_slice(), &workload.records, &fresh].concat();
-        let told = outcomes(&round.kafka, ids(&sent)).await?;
+        publish(&kafka::producer(&round.kafka)?, fresh.clone()).await;
+        let asked = [workload.funding.as_slice(), &workload.records, &fresh].concat();
+        sent.there.extend(fresh);
+        let told = outcomes(&round.kafka, ids(&asked)).await?;
         round.proxy.quiet().await;
         anyhow::Ok((sent, told, stormy, over.elapsed()))
     };
@@ -342,17 +383,18 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
         gave_up = round.keep_polling() => bail!("the poller: {gave_up:?}"),
     };
 
-    let published = requests(&round.kafka).await?;
+    let there = requests(&round.kafka).await?;
+    let lost = lost(&sent.there, &there);
     let client = giro::local::aws::dynamodb(Some(&engine.endpoints().dynamodb)).await?;
     let ledger = DynamoDb::new(client, Tables::default());
-    let checked = ends(&ledger, &published).await?;
+    let checked = ends(&ledger, &there, sent.gone).await?;
+    round.count("dead letters at places used before", at_places_used_before(&ledger.dead_letters().await?));
     let recorded = ledger.payments().await?;
     let mut findings = checked.findings;
     findings.extend(checked.ledger.iter().map(ToString::to_string));
     findings.extend(giro::cli::check_topic(&recorded, &told));
-    match lost(&sent, &published) {
-        0 => {}
-        lost => findings.push(format!("{lost} acknowledged requests are not on the topic")),
+    if lost > 0 {
+        findings.push(format!("{lost} acknowledged requests are not on the topic"));
     }
     let audited = audit(folder.path(), &engine.endpoints().dynamodb)?;
     let left_behind = round.left_behind.lock().unwrap().clone();
@@ -365,10 +407,10 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     let counts: Vec<String> =
         round.counts.lock().unwrap().iter().map(|(what, count)| format!("{count} {what}")).collect();
     let line = format!(
-        "{} records on the topic: {} settled, {} declined, {} dead letters; {}; calls: {}; {} transactions cancelled, {} \
+        "{} records on topics: {} settled, {} declined, {} dead letters; {}; calls: {}; {} transactions cancelled, {} \
          records replayed for {} duplicates; {} records for {} outcomes; {} accounts and {} payments audited; {:.0} s: \
          {:.0} s to start, {:.0} s of storm, {:.0} s until all was told",
-        published.len(),
+        checked.records,
         checked.settled,
         checked.declined.values().sum::<usize>(),
         checked.dead_letters.values().sum::<usize>(),

@@ -11,6 +11,8 @@ pub(super) enum Strike {
     Publisher,
     /// `kill -9` for the process that polls. Its functions' processes outlive it for as long as their invocations take.
     Poller,
+    /// The topic of requests deleted and made anew.
+    Topic,
     /// `kill -9` for this broker, which stays away for so long.
     Broker(usize, Duration),
     /// DynamoDB's endpoint cut for so long.
@@ -28,14 +30,16 @@ pub(super) struct Schedule {
     pub(super) processors: Lane,
     pub(super) publishers: Lane,
     pub(super) pollers: Lane,
+    pub(super) topics: Lane,
     pub(super) brokers: Lane,
     /// Cuts and kills: one place, so one after the other.
     pub(super) dynamodb: Lane,
 }
 
 impl Schedule {
-    /// Strikes at random moments of a storm of this length, at least one of each kind.
-    pub(super) fn new(seed: u64, length: Duration, brokers: usize) -> Self {
+    /// Strikes at random moments of a storm of this length, at least one of each kind; for so long from its beginning on
+    /// payments are published, and a topic is made anew within that time.
+    pub(super) fn new(seed: u64, length: Duration, publishing: Duration, brokers: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut lane = |every_s: u64, strike: &dyn Fn(&mut fastrand::Rng) -> Strike| -> Lane {
             let count = (length.as_secs() / every_s).max(1);
@@ -54,19 +58,27 @@ impl Schedule {
         let kills = lane(25, &|random| Strike::Engine(between(random, 100, 2_000)));
         let mut dynamodb = [cuts, kills].concat();
         dynamodb.sort();
-        Self { processors, publishers, pollers, brokers, dynamodb }
+        let topics = (publishing.as_secs() / 20).max(1) as u32;
+        // Each in the middle of its part, so that there is enough on either side.
+        let anew = |ix: u32| (publishing * (100 * ix + random.u32(35..65)) / (100 * topics), Strike::Topic);
+        let topics = (0..topics).map(anew).collect();
+        Self { processors, publishers, pollers, topics, brokers, dynamodb }
     }
 }
 
 #[test]
 fn a_seed_strikes_the_same_again_and_every_part_at_least_once() {
-    let short = Schedule::new(7, Duration::from_secs(5), 3);
-    assert_eq!(short, Schedule::new(7, Duration::from_secs(5), 3));
-    assert_ne!(short, Schedule::new(8, Duration::from_secs(5), 3));
-    for lane in [&short.processors, &short.publishers, &short.pollers, &short.brokers] {
+    let schedule = |seed, seconds| {
+        let length = Duration::from_secs(seconds);
+        Schedule::new(seed, length, length, 3)
+    };
+    let short = schedule(7, 5);
+    assert_eq!(short, schedule(7, 5));
+    assert_ne!(short, schedule(8, 5));
+    for lane in [&short.processors, &short.publishers, &short.pollers, &short.topics, &short.brokers] {
         assert_eq!(lane.len(), 1);
     }
     assert_eq!(short.dynamodb.len(), 2);
-    let long = Schedule::new(7, Duration::from_secs(50), 3);
-    assert_eq!((long.processors.len(), long.brokers.len(), long.dynamodb.len()), (16, 3, 7));
+    let long = schedule(7, 50);
+    assert_eq!((long.processors.len(), long.topics.len(), long.brokers.len(), long.dynamodb.len()), (16, 2, 3, 7));
 }
