@@ -2,6 +2,9 @@
 //!
 //! In: text. Out: a newtype that holds 1 to 64 characters of `A-Z a-z 0-9 . _ : -`, nothing else.
 //!
+//! `.` and `..` are no ids: in a URL's path they mean the folder and the one above, so nobody could fetch what they name.
+//! They were ids once, and what was stored under them stays readable: `try_stored`.
+//!
 //! The set leaves out `/`, so `account/lane` and `topic/partition/offset` keys can be built from ids without escaping,
 //! and leaves out everything that isn't printable ASCII, so that no two ids look alike and none can break a log line.
 
@@ -14,7 +17,7 @@ pub const ID_CHARACTERS_MAX: usize = 64;
 
 /// Why a text is no id. `Display` says what was expected, and never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected 1 to 64 characters of A-Z a-z 0-9 . _ : -")]
+#[error("expected 1 to 64 characters of A-Z a-z 0-9 . _ : -, and neither . nor ..")]
 pub struct InvalidId;
 
 /// An id's text, kept in place: ids are short and of bounded length, and every payment has three.
@@ -76,8 +79,16 @@ macro_rules! id {
             /// Takes a text as an id.
             ///
             /// # Errors
-            /// [`InvalidId`] if it is not 1 to 64 characters of `A-Z a-z 0-9 . _ : -`.
+            /// [`InvalidId`] if it is not 1 to 64 characters of `A-Z a-z 0-9 . _ : -`, or is `.` or `..`.
             pub fn try_new(text: &str) -> Result<Self, InvalidId> {
+                if matches!(text, "." | "..") { Err(InvalidId) } else { Self::try_stored(text) }
+            }
+
+            /// Takes a text that is stored or published as an id. `.` and `..` may be among those.
+            ///
+            /// # Errors
+            /// [`InvalidId`] if it is not 1 to 64 characters of `A-Z a-z 0-9 . _ : -`.
+            pub fn try_stored(text: &str) -> Result<Self, InvalidId> {
                 Text::try_new(text).map(Self)
             }
 
@@ -135,14 +146,28 @@ mod tests {
             assert_eq!(AccountId::try_new(good).unwrap().as_str(), good);
         }
         let too_long = "x".repeat(65);
-        for bad in ["", " ", "a b", "a/b", "a#b", "é", "a\n", "\u{0}", "аlice", too_long.as_str()] {
+        for bad in ["", ".", "..", " ", "a b", "a/b", "a#b", "é", "a\n", "\u{0}", "аlice", too_long.as_str()] {
             assert_eq!(PaymentId::try_new(bad), Err(InvalidId), "{bad:?}");
         }
         for byte in 0..=u8::MAX {
             let text = char::from(byte).to_string();
-            let allowed = byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+            let allowed = byte.is_ascii_alphanumeric() || b"_:-".contains(&byte);
             assert_eq!(PaymentId::try_new(&text).is_ok(), allowed, "{text:?}");
         }
+    }
+
+    /// A URL's path can't hold these, so nobody may choose them; what was stored under them before is still read.
+    #[test]
+    fn dots_alone_are_no_ids_and_stay_readable() {
+        for dots in [".", ".."] {
+            assert_eq!(PaymentId::try_new(dots), Err(InvalidId));
+            assert_eq!(dots.parse::<AccountId>(), Err(InvalidId));
+            assert_eq!(CommandId::try_stored(dots).unwrap().as_str(), dots);
+        }
+        for good in ["...", ".a", "a.", "..a", ".-"] {
+            assert_eq!(AccountId::try_new(good).unwrap().as_str(), good);
+        }
+        assert_eq!(AccountId::try_stored("a/b"), Err(InvalidId));
     }
 
     #[test]

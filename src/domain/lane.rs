@@ -89,7 +89,7 @@ impl std::str::FromStr for LaneId {
     fn from_str(text: &str) -> Result<Self, InvalidLaneId> {
         let (account, lane) = text.split_once('/').ok_or(InvalidLaneId)?;
         let id = Self {
-            account: AccountId::try_new(account).map_err(|_| InvalidLaneId)?,
+            account: AccountId::try_stored(account).map_err(|_| InvalidLaneId)?,
             lane: lane.parse().ok().filter(|&lane| lane < CREDIT_LANES_MAX).ok_or(InvalidLaneId)?,
         };
         // One text a lane: no leading zeros, no sign.

@@ -23,7 +23,8 @@ pub struct Payment {
     pub amount: Amount,
     /// Of which currency.
     pub currency: Currency,
-    /// What the client wants both sides to read, at most [`REFERENCE_CHARACTERS_MAX`] characters.
+    /// What the client wants both sides to read, at most [`REFERENCE_CHARACTERS_MAX`] characters. Any characters: kept as
+    /// they came, control characters too, so whoever shows it must escape it.
     pub reference: Option<Box<str>>,
     /// When the client says it asked; kept, not trusted, and not part of the fingerprint.
     pub requested_at: Option<Timestamp>,
@@ -32,6 +33,8 @@ pub struct Payment {
 impl Payment {
     /// What makes two requests of one id the same request: SHA-256 over debtor, creditor, amount, currency and
     /// reference.
+    ///
+    /// References are compared code point by code point: `é` as one and as two (NFC and NFD) make two requests.
     ///
     /// The encoding is fixed for ever, because stored payments hold it: a version byte 1; debtor and creditor, each as
     /// one byte of length and its ASCII; the amount as eight bytes, big-endian; the currency's three letters; then 0
@@ -221,6 +224,17 @@ mod tests {
         assert!(other(|p| p.reference = Some("".into())));
         assert!(!other(|p| p.requested_at = Some(Timestamp::EPOCH)), "a client's retry may carry another time");
         assert!(!other(|p| p.id = PaymentId::try_new("pay-0002").unwrap()), "the id is the key, not the body");
+    }
+
+    /// No normal form, no case, no trimming: what was asked for is what stands there.
+    #[test]
+    fn the_fingerprint_compares_references_code_point_by_code_point() {
+        let references =
+            ["caf\u{e9}", "cafe\u{301}", "cafe", "CAFE", "cafe ", "cafe\n", "cafe\u{200b}", "\u{202e}efac"];
+        let prints = references.map(|reference| payment(Some(reference)).fingerprint());
+        for (ix, one) in prints.iter().enumerate() {
+            assert!(!prints[..ix].contains(one), "{:?}", references[ix]);
+        }
     }
 
     #[test]

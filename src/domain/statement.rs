@@ -98,7 +98,7 @@ impl std::str::FromStr for Position {
         let mut parts = text.splitn(3, '/');
         let decided_at = parts.next().and_then(|millis| Timestamp::try_from_millis(millis.parse().ok()?).ok());
         let list = parts.next().and_then(|list| list.parse().ok());
-        let payment = parts.next().and_then(|id| PaymentId::try_new(id).ok());
+        let payment = parts.next().and_then(|id| PaymentId::try_stored(id).ok());
         match (decided_at, list, payment) {
             (Some(decided_at), Some(list), Some(payment)) => Ok(Self { decided_at, list, payment }),
             _ => Err(InvalidPosition),

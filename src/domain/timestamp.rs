@@ -2,6 +2,8 @@
 //!
 //! In: RFC 3339 text with any offset and precision, or a number of milliseconds. Out: the same, in one form, so that
 //! text order is time order (the statement indexes sort by it).
+//!
+//! Source: RFC 3339, section 5.6 (the grammar of `date-time`) and appendix D (leap seconds).
 
 use std::fmt;
 
@@ -36,13 +38,15 @@ impl Timestamp {
         if (YEAR_1_MS..=YEAR_9999_END_MS).contains(&millis) { Ok(Self(millis)) } else { Err(InvalidTimestamp) }
     }
 
-    /// Reads RFC 3339 text; what is finer than a millisecond is cut off.
+    /// Reads RFC 3339 text; what is finer than a millisecond is cut off, a leap second is the last millisecond before it.
     ///
     /// # Errors
     /// [`InvalidTimestamp`] if it is not RFC 3339, or falls outside the years 0001 to 9999 in UTC.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
         let at = match usual_form(text) {
             Some(at) => at,
+            // The time crate takes any character between date and time; the grammar of RFC 3339 has T alone.
+            None if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) => return Err(InvalidTimestamp),
             None => OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?,
         };
         let millis = at.unix_timestamp_nanos().div_euclid(1_000_000);
@@ -168,5 +172,65 @@ mod tests {
         }
         assert_eq!(Timestamp::parse("9999-12-31T23:59:59-01:00"), Err(InvalidTimestamp));
         assert_eq!(Timestamp::try_from_millis(i64::MIN), Err(InvalidTimestamp));
+    }
+
+    /// The grammar of RFC 3339, one line a rule: what it takes, as what; and what only looks like it.
+    #[test]
+    fn a_time_is_what_rfc_3339_says() {
+        let refused = "refused";
+        for (given, kept) in [
+            // Between date and time stands T; T and Z of either case.
+            ("2026-03-01t08:00:00z", "2026-03-01T08:00:00.000Z"),
+            ("2026-03-01T08:00:00z", "2026-03-01T08:00:00.000Z"),
+            ("2026-03-01_08:00:00Z", refused),
+            ("2026-03-01 08:00:00Z", refused),
+            ("2026-03-01\u{e9}08:00:00Z", refused),
+            ("2026-03-0108:00:00Z", refused),
+            // Fractions: any number of digits, at least one, after a dot.
+            ("2026-03-01T08:00:00.1Z", "2026-03-01T08:00:00.100Z"),
+            ("2026-03-01T08:00:00.123999999999999999999Z", "2026-03-01T08:00:00.123Z"),
+            ("2026-03-01T08:00:00.Z", refused),
+            ("2026-03-01T08:00:00,5Z", refused),
+            // Offsets: 00:00 to 23:59, with a colon; an unknown one is -00:00.
+            ("2026-03-01T08:00:00-00:00", "2026-03-01T08:00:00.000Z"),
+            ("2026-03-01T08:00:00+23:59", "2026-02-28T08:01:00.000Z"),
+            ("2026-03-01T08:00:00-23:59", "2026-03-02T07:59:00.000Z"),
+            ("2026-03-01T08:00:00+24:00", refused),
+            ("2026-03-01T08:00:00+01:60", refused),
+            ("2026-03-01T08:00:00+0100", refused),
+            ("2026-03-01T08:00:00+01", refused),
+            ("2026-03-01T08:00:00\u{2212}01:00", refused),
+            ("2026-03-01T08:00:00", refused),
+            // A leap second ends a month, in UTC.
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z"),
+            ("2016-12-31T15:59:60.7-08:00", "2016-12-31T23:59:59.999Z"),
+            ("2016-12-30T23:59:60Z", refused),
+            ("2016-12-31T12:00:60Z", refused),
+            ("2016-12-31T23:59:61Z", refused),
+            // Days and hours that there are.
+            ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),
+            ("2026-02-29T00:00:00Z", refused),
+            ("2026-03-01T24:00:00Z", refused),
+            ("2026-03-01T08:60:00Z", refused),
+            ("2026-03-00T08:00:00Z", refused),
+            // Four digits a year. RFC 3339 has a year 0000; the statement's order begins with 0001, in UTC.
+            ("0000-12-31T23:59:59-00:01", "0001-01-01T00:00:59.000Z"),
+            ("0000-12-31T23:59:59Z", refused),
+            ("0001-01-01T00:00:00+00:01", refused),
+            ("+2026-03-01T08:00:00Z", refused),
+            ("-0001-03-01T08:00:00Z", refused),
+            ("26-03-01T08:00:00Z", refused),
+            ("2026-3-1T08:00:00Z", refused),
+            // Nothing before it, nothing after it, nothing left out.
+            (" 2026-03-01T08:00:00Z", refused),
+            ("2026-03-01T08:00:00Z ", refused),
+            ("2026-03-01T08:00Z", refused),
+            ("20260301T080000Z", refused),
+            ("2026-060T08:00:00Z", refused),
+            ("2026-03-01T08:00:00Z[UTC]", refused),
+        ] {
+            let read = Timestamp::parse(given).map_or_else(|_| refused.into(), |at| at.to_string());
+            assert_eq!(read, kept, "{given}");
+        }
     }
 }

@@ -93,9 +93,9 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
     }
     Ok(Outcome {
         payment: Payment {
-            id: field("payment_id", PaymentId::try_new(&json.payment_id))?,
-            debtor: field("debtor_account", AccountId::try_new(&json.debtor_account))?,
-            creditor: field("creditor_account", AccountId::try_new(&json.creditor_account))?,
+            id: field("payment_id", PaymentId::try_stored(&json.payment_id))?,
+            debtor: field("debtor_account", AccountId::try_stored(&json.debtor_account))?,
+            creditor: field("creditor_account", AccountId::try_stored(&json.creditor_account))?,
             amount: field("amount", Amount::try_new(json.amount))?,
             currency: field("currency", Currency::try_new(&json.currency))?,
             reference: json.reference.map(Into::into),

@@ -34,6 +34,7 @@ use giro::wire::kafka_event::KafkaEvent;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
+use super::wire::any_id;
 use super::worlds::{IS_WHOLE, seeds};
 
 fn limit(word: &str) -> OverdraftLimit {
@@ -761,7 +762,7 @@ fn the_sample_events_read_as_their_table_says() {
 
 prop_compose! {
     fn any_account_command()(
-        id in "[A-Za-z0-9._:-]{1,64}", account in "[A-Za-z0-9._:-]{1,64}", kind in 0..6, currency in "[A-Z]{3}",
+        id in any_id(), account in any_id(), kind in 0..6, currency in "[A-Z]{3}",
         lanes in 0_u16..=1024,
         limit in proptest::option::of(0_u64..=9_007_199_254_740_991),
         at in proptest::option::of(-62_135_596_800_000_i64..=253_402_300_799_999),

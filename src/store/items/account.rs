@@ -90,7 +90,7 @@ pub fn decode(item: &Item) -> Result<Account, String> {
         Some(count) => CreditLanes::try_new(count).map_err(|expected| format!("{CREDIT_LANES}: {expected}"))?,
     };
     Ok(Account {
-        id: parsed(item, KEY, AccountId::try_new)?,
+        id: parsed(item, KEY, AccountId::try_stored)?,
         currency: parsed(item, "currency", Currency::try_new)?,
         status: parsed(item, "status", status)?,
         balance: Balance::new(number(item, "balance")?),

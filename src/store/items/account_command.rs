@@ -98,8 +98,8 @@ pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
     let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
     Ok(RecordedCommand {
         command: AccountCommand {
-            id: parsed(item, KEY, CommandId::try_new)?,
-            account: parsed(item, "account_id", AccountId::try_new)?,
+            id: parsed(item, KEY, CommandId::try_stored)?,
+            account: parsed(item, "account_id", AccountId::try_stored)?,
             action,
             requested_at,
         },

@@ -101,9 +101,9 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         Some(_) => Some(parsed(item, "requested_at", Timestamp::parse)?),
     };
     let payment = Payment {
-        id: parsed(item, KEY, PaymentId::try_new)?,
-        debtor: parsed(item, "debtor_account", AccountId::try_new)?,
-        creditor: parsed(item, "creditor_account", AccountId::try_new)?,
+        id: parsed(item, KEY, PaymentId::try_stored)?,
+        debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
+        creditor: parsed(item, "creditor_account", AccountId::try_stored)?,
         amount: Amount::try_new(number(item, "amount")?).map_err(|expected| format!("amount: {expected}"))?,
         currency: parsed(item, "currency", Currency::try_new)?,
         reference: optional_text(item, "reference")?.map(Into::into),

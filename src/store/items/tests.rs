@@ -7,7 +7,7 @@ use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::Entry;
 use crate::domain::{
     Account, AccountCommand, AccountStatus, Amount, Balance, CommandRequest, CreditLanes, Currency, DeadLetter,
-    Decline, Header, Lane, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp,
+    Decline, Header, Lane, LaneId, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp,
 };
 
 fn eur() -> Currency {
@@ -58,7 +58,11 @@ fn an_account_reads_back() {
         assert_eq!(item.contains_key("credit_lanes"), !account.credit_lanes.is_none(), "an account without has none");
     }
     for (name, value, expected) in [
-        ("account_id", s("a b"), "account_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ : -"),
+        (
+            "account_id",
+            s("a b"),
+            "account_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ : -, and neither . nor ..",
+        ),
         ("overdraft_limit", n(AMOUNT_MAX.saturating_add(1)), "overdraft_limit: expected at most 9007199254740991"),
         ("overdraft_limit", n(-1), "overdraft_limit: expected a whole number (N) in range"),
         ("credit_lanes", n(0), "credit_lanes: expected at least 1, or none"),
@@ -89,9 +93,8 @@ fn source() -> Source {
     Source { topic: "t".into(), partition: 1, offset: 2 }
 }
 
-#[test]
-fn a_payment_reads_back() {
-    let payment = Payment {
+fn payment() -> Payment {
+    Payment {
         id: "p".parse().unwrap(),
         debtor: "alice".parse().unwrap(),
         creditor: "bob".parse().unwrap(),
@@ -99,7 +102,12 @@ fn a_payment_reads_back() {
         currency: eur(),
         reference: None,
         requested_at: None,
-    };
+    }
+}
+
+#[test]
+fn a_payment_reads_back() {
+    let payment = payment();
     let whole = Payment { reference: Some("ü".into()), requested_at: Some(Timestamp::EPOCH), ..payment.clone() };
     let request = |payment: &Payment| Request { payment: payment.clone(), source: source() };
     for (payment, verdict) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
@@ -124,6 +132,25 @@ fn a_payment_reads_back() {
 }
 
 /// A query goes on behind an entry of its index by the entry's whole key.
+/// Nobody may choose these ids any more. What stands under them is read all the same, and stops nothing.
+#[test]
+fn what_was_stored_under_dots_is_still_read() {
+    for dots in [".", ".."] {
+        let item = with(&account::encode(&account()), account::KEY, Some(s(dots)), account::decode);
+        assert_eq!(item.unwrap().id.as_str(), dots);
+        let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
+        assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
+        let request = Request { payment: payment(), source: source() };
+        let mut item =
+            payment::encode(&Entry { request: &request, verdict: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
+        for name in [payment::KEY, "debtor_account", "creditor_account"] {
+            item.insert(name.into(), s(dots));
+        }
+        let read = payment::decode(&item).unwrap().outcome.payment;
+        assert_eq!([read.id.as_str(), read.debtor.as_str(), read.creditor.as_str()], [dots; 3]);
+    }
+}
+
 #[test]
 fn an_entry_of_an_index_is_named_by_both_keys() {
     let start = payment::BY_CREDITOR.start("shop/3", Timestamp::EPOCH, &"p".parse().unwrap());
