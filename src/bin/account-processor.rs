@@ -3,9 +3,10 @@
 use giro::aws;
 use giro::config::{AccountProcessorConfig, FromEnv};
 use giro::handlers::account_processor::AccountProcessor;
+use giro::handlers::incoming::taken;
 use giro::store::dynamodb::DynamoDb;
 use giro::telemetry;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for DynamoDB most of its time.
 #[tokio::main(flavor = "current_thread")]
@@ -14,5 +15,5 @@ async fn main() -> Result<(), Error> {
     let config = AccountProcessorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
     let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
     let processor = &AccountProcessor::new(ledger, config.partial_batch_response);
-    run(service_fn(|event: LambdaEvent<_>| processor.handle(event))).await
+    run(service_fn(|event| taken(event, |event| processor.handle(event)))).await
 }

@@ -2,15 +2,16 @@
 
 use giro::aws;
 use giro::config::{FromEnv, LedgerAuditorConfig};
+use giro::handlers::incoming::taken;
 use giro::handlers::ledger_auditor::LedgerAuditor;
 use giro::store::dynamodb::DynamoDb;
 use giro::telemetry;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let config = LedgerAuditorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
     let auditor = &LedgerAuditor::new(DynamoDb::new(aws::dynamodb()?, config.tables));
-    run(service_fn(|event: LambdaEvent<_>| auditor.handle(event))).await
+    run(service_fn(|event| taken(event, |event| auditor.handle(event)))).await
 }

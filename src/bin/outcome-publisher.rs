@@ -1,11 +1,12 @@
 //! The Lambda function `outcome-publisher`: publishes the outcomes of payments. Wires, and runs.
 
 use giro::config::{FromEnv, OutcomePublisherConfig};
+use giro::handlers::incoming::taken;
 use giro::handlers::outcome_publisher::{DELIVERY_TIMEOUT, OutcomePublisher};
 use giro::publish::kafka::{KafkaProducer, LINGER};
 use giro::store::items;
 use giro::telemetry;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for the broker most of its time; the Kafka client has threads of its own.
 #[tokio::main(flavor = "current_thread")]
@@ -14,5 +15,5 @@ async fn main() -> Result<(), Error> {
     let config = OutcomePublisherConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
     let producer = KafkaProducer::connect(&config.broker, LINGER, DELIVERY_TIMEOUT).await?;
     let publisher = &OutcomePublisher::new(producer, config.topic, items::payment::decode);
-    run(service_fn(|event: LambdaEvent<_>| publisher.handle(event))).await
+    run(service_fn(|event| taken(event, |event| publisher.handle(event)))).await
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use giro::aws;
 use giro::config::{FromEnv, PaymentApiConfig};
+use giro::handlers::incoming::taken;
 use giro::handlers::payment_api::{DELIVERY_TIMEOUT, PaymentApi};
 use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro::telemetry;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for the broker and DynamoDB; the Kafka client has threads of its own.
 #[tokio::main(flavor = "current_thread")]
@@ -19,5 +20,5 @@ async fn main() -> Result<(), Error> {
     let producer = KafkaProducer::connect(&config.broker, Duration::ZERO, DELIVERY_TIMEOUT).await?;
     let store = DynamoDb::new(aws::dynamodb()?, config.tables);
     let api = &PaymentApi::new(store, producer, &config.topic);
-    run(service_fn(|event: LambdaEvent<_>| api.handle(event))).await
+    run(service_fn(|event| taken(event, |event| api.handle(event)))).await
 }

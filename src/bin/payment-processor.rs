@@ -2,10 +2,11 @@
 
 use giro::aws;
 use giro::config::{FromEnv, PaymentProcessorConfig};
+use giro::handlers::incoming::taken;
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::store::dynamodb::DynamoDb;
 use giro::telemetry;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for DynamoDB most of its time, and settles in well under a millisecond of its own.
 #[tokio::main(flavor = "current_thread")]
@@ -15,5 +16,5 @@ async fn main() -> Result<(), Error> {
     let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
     let processor = PaymentProcessor::new(ledger, config.partial_batch_response);
     let processor = &processor.with_partitions(config.requests_partitions);
-    run(service_fn(|event: LambdaEvent<_>| processor.handle(event))).await
+    run(service_fn(|event| taken(event, |event| processor.handle(event)))).await
 }

@@ -5,6 +5,7 @@
 //! | [`payment_processor`] | settles batches of payment requests |
 //! | [`ledger_auditor`] | proves on a schedule that the ledger adds up |
 //! | [`account_processor`] | applies batches of account commands |
+//! | [`incoming`] | refuses events of another service |
 //! | [`records`] | reading records, setting aside, the batch response |
 //! | [`outcome_publisher`] | publishes outcomes from the stream of payments |
 //! | [`payment_api`] | takes payments over HTTP; tells payments, accounts, statements |
@@ -17,6 +18,7 @@
 
 pub mod account_processor;
 pub mod clock;
+pub mod incoming;
 pub mod ledger_auditor;
 pub mod outcome_publisher;
 pub mod payment_api;

@@ -1,10 +1,13 @@
-//! What `ledger-auditor` is asked and answers: any event, and its counts as JSON and as a CloudWatch metric.
+//! What `ledger-auditor` is asked and answers: any event that only says that it is time, and its counts as JSON and as a
+//! CloudWatch metric.
 //!
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use serde::de::{Deserialize, Deserializer};
 use serde::{Deserialize as FromJson, Serialize};
+use serde_json::value::RawValue;
 
+use super::incoming::{self, Event, Fields, Foreign, Service};
 use crate::domain::Timestamp;
 
 /// The metrics' namespace.
@@ -14,13 +17,28 @@ const NAMESPACE: &str = "Giro";
 const METRICS: [(&str, &str); 4] =
     [("Findings", "Count"), ("Undecided", "Count"), ("Complete", "Count"), ("Settled", "Count")];
 
-/// An event that says nothing but that it is time.
+/// An event that says nothing but that it is time. One that brings records or a request is none: its sender would take
+/// the audit's answer for theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnyEvent;
 
 impl<'de> Deserialize<'de> for AnyEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
+        incoming::of_its_kind(deserializer)
+    }
+}
+
+impl Event for AnyEvent {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error> {
+        let foreign = |got| Err(Foreign { expected: "a schedule's event, or any that brings no records", got });
+        // A text, null and the like bring nothing.
+        let fields = Fields::of(<&RawValue>::deserialize(deserializer)?).unwrap_or_default();
+        let brings = |name: &str| fields.get(name).is_some();
+        Ok(match fields.service() {
+            None if brings("Records") || brings("records") => foreign("an object with records"),
+            None | Some(Service::EventBridge) => Ok(Self),
+            Some(other) => foreign(other.event()),
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! | odd | taken as |
 //! |---|---|
 //! | unknown fields, missing fields | ignored; empty |
+//! | payload format 1.0, a load balancer's event, no `requestContext.http.method` | no request: [`Foreign`] |
 //! | a path that begins with the stage's name, as API Gateway gives it for a named stage | the path after it |
 //! | percent-encoded segments of the path | decoded; what is not UTF-8 names nothing |
 //! | header names of any case | lower case |
@@ -17,11 +18,13 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::incoming::{self, Fields, Foreign, Service};
 
 /// A request.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "Event")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method, in capitals.
     pub method: String,
@@ -57,6 +60,39 @@ struct RequestContext {
 #[serde(default)]
 struct Http {
     method: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Request {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        incoming::of_its_kind(deserializer)
+    }
+}
+
+impl incoming::Event for Request {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error> {
+        let foreign = |got| Err(Foreign { expected: "an HTTP API's request in payload format 2.0", got });
+        let json = <&RawValue>::deserialize(deserializer)?;
+        let fields = match Fields::of(json) {
+            Ok(fields) => fields,
+            Err(other) => return Ok(foreign(other)),
+        };
+        Ok(match fields.service() {
+            Some(Service::HttpApi) => match serde_json::from_str::<Event>(json.get()) {
+                Ok(event) if event.has_method() => Ok(event.into()),
+                Ok(_) => foreign("a request without requestContext.http.method"),
+                Err(_) => foreign("a request that has a field of another type"),
+            },
+            Some(other) => foreign(other.event()),
+            None => foreign("an object without requestContext.http"),
+        })
+    }
+}
+
+impl Event {
+    fn has_method(&self) -> bool {
+        let http = self.request_context.as_ref().and_then(|context| context.http.as_ref());
+        http.is_some_and(|http| http.method.is_some())
+    }
 }
 
 impl From<Event> for Request {

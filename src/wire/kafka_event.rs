@@ -8,8 +8,9 @@
 //!
 //! | odd | taken as |
 //! |---|---|
-//! | any `eventSource`; unknown fields | ignored |
-//! | `records` missing or null | no records |
+//! | an `eventSource` that nobody knows, or none; unknown fields | ignored |
+//! | `records` empty | no records |
+//! | `records` missing, null or no object of lists; the `eventSource` of another service | no Kafka event: [`Foreign`] |
 //! | a record's `topic` or `partition` missing | those of the list that it stands in |
 //! | `partition`, `offset`, `timestamp` as a string | the number |
 //! | `timestamp` missing, null, below zero | none |
@@ -20,8 +21,7 @@
 //! | a header of any other shape | a header [`UNREADABLE_HEADER`] that holds its JSON |
 //! | no usable topic, partition or offset | [`PartitionRecords::unplaced`]: says the field and what was expected |
 //!
-//! Invariant: every element of every list becomes a record or is unplaced. The event fails as a whole only if it is no
-//! JSON object, or `records` is no object of lists.
+//! Invariant: every element of every list becomes a record or is unplaced. An event is foreign as a whole or not at all.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,12 +30,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::base64_text::Decoder;
+use super::incoming::{self, Event, Fields, Foreign, Service};
 use super::members::members;
 use super::raw::Json;
+use super::shape::{OfShape, OtherShape, Shaped};
 use crate::domain::dead_letter::{Content, DeadLetterStatus, RecordDigest};
 use crate::domain::{DeadLetter, Header, Source, Timestamp};
 
@@ -150,56 +152,87 @@ impl<'de> Deserialize<'de> for KafkaEvent {
     /// Borrows from the input while reading, so it takes JSON as a slice or string (which is what the Lambda runtime
     /// gives it), not from a reader.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Envelope;
-        impl<'de> Visitor<'de> for Envelope {
-            type Value = KafkaEvent;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a Kafka event: an object with records")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KafkaEvent, A::Error> {
-                let mut event = KafkaEvent::default();
-                while let Some(field) = map.next_key::<Cow<'de, str>>()? {
-                    if field == "records" {
-                        map.next_value_seed(Lists(&mut event.partitions))?;
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
+        incoming::of_its_kind(deserializer)
+    }
+}
+
+impl Event for KafkaEvent {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error> {
+        let foreign = |got| Err(Foreign { expected: "a Kafka event, its records by topic and partition", got });
+        let envelope = match OfShape(ReadEnvelope).deserialize(deserializer)? {
+            Ok(envelope) => envelope,
+            Err(other) => return Ok(foreign(other)),
+        };
+        Ok(match (envelope.others.service(), envelope.records) {
+            (None | Some(Service::Kafka), Some(Ok(Some(partitions)))) => Ok(Self { partitions }),
+            (None | Some(Service::Kafka), None | Some(Err("null"))) => foreign("an object without records"),
+            (None | Some(Service::Kafka), Some(_)) => foreign("an object whose records are no lists by partition"),
+            (Some(other), _) => foreign(other.event()),
+        })
+    }
+}
+
+/// The first level of an event. What isn't records waits as it stands, to tell whose event it is.
+#[derive(Default)]
+struct Envelope<'de> {
+    records: Option<Result<Option<Vec<PartitionRecords>>, OtherShape>>,
+    others: Fields<'de>,
+}
+
+struct ReadEnvelope;
+
+impl Shaped<'_> for ReadEnvelope {
+    const OBJECT: bool = true;
+}
+
+impl<'de> Visitor<'de> for ReadEnvelope {
+    type Value = Envelope<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let mut envelope = Envelope::default();
+        while let Some(field) = map.next_key::<Cow<'de, str>>()? {
+            if field == "records" {
+                let lists = map.next_value_seed(OfShape(Lists))?;
+                envelope.records = Some(match (envelope.records, lists) {
+                    // Given twice, both count: no record may be lost.
+                    (Some(Ok(Some(mut before))), Ok(Some(more))) => {
+                        before.extend(more);
+                        Ok(Some(before))
                     }
-                }
-                Ok(event)
+                    (Some(Ok(None) | Err(_)), _) => Ok(None),
+                    (_, lists) => lists,
+                });
+            } else {
+                envelope.others.push(field, map.next_value()?);
             }
         }
-        deserializer.deserialize_map(Envelope)
+        Ok(envelope)
     }
 }
 
-/// Reads the lists of records by partition; null is none.
-struct Lists<'p>(&'p mut Vec<PartitionRecords>);
+/// Reads the lists of records by partition; `None` if one of them is no list.
+struct Lists;
 
-impl<'de> DeserializeSeed<'de> for Lists<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_option(self)
-    }
+impl Shaped<'_> for Lists {
+    const OBJECT: bool = true;
 }
 
-impl<'de> Visitor<'de> for Lists<'_> {
-    type Value = ();
+impl<'de> Visitor<'de> for Lists {
+    type Value = Option<Vec<PartitionRecords>>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of lists")
     }
-    fn visit_none<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut decoder = Decoder::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut decoder, mut partitions, mut all) = (Decoder::default(), Vec::new(), true);
         while let Some(identifier) = map.next_key()? {
-            let list = List { identifier, decoder: &mut decoder };
-            self.0.push(map.next_value_seed(list)?);
+            match map.next_value_seed(OfShape(List { identifier, decoder: &mut decoder }))? {
+                Ok(partition) => partitions.push(partition),
+                Err(_) => all = false,
+            }
         }
-        Ok(())
+        Ok(all.then_some(partitions))
     }
 }
 
@@ -209,11 +242,8 @@ struct List<'d> {
     decoder: &'d mut Decoder,
 }
 
-impl<'de> DeserializeSeed<'de> for List<'_> {
-    type Value = PartitionRecords;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<PartitionRecords, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
+impl Shaped<'_> for List<'_> {
+    const OBJECT: bool = false;
 }
 
 impl<'de> Visitor<'de> for List<'_> {

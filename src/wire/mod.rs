@@ -2,7 +2,8 @@
 //!
 //! | module | bytes | domain |
 //! |---|---|---|
-//! | [`kafka_event`] | the event that Lambda delivers | records, each decoded by itself |
+//! | [`incoming`] | the event of an invocation | an event of the function's kind, or another service's |
+//! | [`kafka_event`] | the event of a Kafka topic | records, each decoded by itself |
 //! | [`failed_record`] | what a mapping on Kafka gives up | records, byte for byte, and why |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
@@ -26,6 +27,7 @@ pub mod batch_response;
 pub mod failed_record;
 pub mod fields;
 pub mod http;
+pub mod incoming;
 pub mod kafka_event;
 pub mod kafka_secret;
 mod members;
@@ -35,5 +37,6 @@ mod plain;
 pub mod problem;
 mod raw;
 pub mod resource;
+mod shape;
 pub mod stream_event;
 pub mod undelivered;

@@ -7,14 +7,15 @@
 //!
 //! | odd | taken as |
 //! |---|---|
-//! | unknown fields; `Records` missing or null | ignored; no records |
+//! | unknown fields; an `eventSource` that nobody knows, or none | ignored |
+//! | `Records` empty | no records |
+//! | `Records` missing, null or no list; the `eventSource` of another service | no event of a stream: [`Foreign`] |
 //! | an attribute that is neither text nor number | left out: no attribute of a payment is |
 //! | `MODIFY`, `REMOVE` | [`Change::Other`] |
 //! | no image, or any other `eventName` | [`Change::Unreadable`]: says what was expected |
 //! | no `SequenceNumber` | [`StreamEvent::unplaced`]: can't be named in an answer |
 //!
-//! Invariant: every element of `Records` becomes a change or is unplaced. The event fails as a whole only if it is no
-//! JSON object, or `Records` is no list.
+//! Invariant: every element of `Records` becomes a change or is unplaced. An event is foreign as a whole or not at all.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::incoming::{self, Event, Fields, Foreign, Service};
 use super::raw::Json;
 
 /// An item, its attributes by name; those that are text or numbers.
@@ -60,24 +62,50 @@ pub enum Change {
 impl<'de> Deserialize<'de> for StreamEvent {
     /// Borrows from the input while reading, as [`super::kafka_event::KafkaEvent`] does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Envelope<'a> {
-            #[serde(borrow, default, rename = "Records")]
-            records: Option<Vec<&'a RawValue>>,
-        }
+        incoming::of_its_kind(deserializer)
+    }
+}
+
+impl Event for StreamEvent {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error> {
+        let foreign = |got| Err(Foreign { expected: "the event of a DynamoDB stream, its changes in Records", got });
+        let fields = match Fields::of(<&RawValue>::deserialize(deserializer)?) {
+            Ok(fields) => fields,
+            Err(other) => return Ok(foreign(other)),
+        };
+        Ok(match (fields.service(), fields.list("Records")) {
+            (None | Some(Service::DynamoDb), Some(elements)) => {
+                let other = elements.iter().find_map(|element| of_another(element));
+                other.map_or_else(|| Ok(Self::of(&elements)), foreign)
+            }
+            (None | Some(Service::DynamoDb), None) => foreign("an object without Records"),
+            (Some(other), _) => foreign(other.event()),
+        })
+    }
+}
+
+/// What a record says to be, if it is of another service.
+fn of_another(element: &RawValue) -> Option<&'static str> {
+    let service = Service::named(&Fields::of(element).ok()?.text("eventSource")?)?;
+    (service != Service::DynamoDb).then_some(service.event())
+}
+
+impl StreamEvent {
+    /// The changes that these elements of `Records` are.
+    fn of(elements: &[&RawValue]) -> Self {
         let mut event = Self::default();
-        for (ix, element) in Envelope::deserialize(deserializer)?.records.unwrap_or_default().into_iter().enumerate() {
+        for (ix, element) in elements.iter().enumerate() {
             match record(element) {
                 Ok(record) => event.records.push(record),
                 Err(expected) => event.unplaced.push(format!("Records[{ix}]{expected}")),
             }
         }
-        Ok(event)
+        event
     }
 }
 
 #[derive(Deserialize)]
-struct Fields<'a> {
+struct Named<'a> {
     #[serde(borrow, default, rename = "eventName")]
     event_name: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -93,7 +121,7 @@ struct Details<'a> {
 }
 
 fn record(element: &RawValue) -> Result<StreamRecord, &'static str> {
-    let fields: Fields<'_> =
+    let fields: Named<'_> =
         serde_json::from_str(element.get()).map_err(|_| ": expected an object with each field once")?;
     let details = fields.dynamodb.ok_or(".dynamodb: expected an object, got none")?;
     let details: Details<'_> =

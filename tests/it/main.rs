@@ -25,6 +25,7 @@ mod failed;
 mod fuzz;
 mod grounds;
 mod hostile;
+mod incoming;
 mod invoke_call;
 mod lanes;
 mod model;

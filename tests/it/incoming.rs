@@ -1,0 +1,197 @@
+//! Events of every service at every handler: who takes which, and what is said of one that isn't theirs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use giro::handlers::account_processor::AccountProcessor;
+use giro::handlers::incoming::{Failed, taken};
+use giro::handlers::ledger_auditor::LedgerAuditor;
+use giro::handlers::outcome_publisher::OutcomePublisher;
+use giro::handlers::payment_api::PaymentApi;
+use giro::handlers::payment_processor::PaymentProcessor;
+use giro::local::lambda::{Function, LocalLambda};
+use giro::publish::memory::MemoryTopics;
+use giro::store::items;
+use giro::store::memory::MemoryStore;
+use giro::wire::incoming::{Event, Incoming};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde_json::{Value, json};
+
+/// Each service's event, by name, as its documents show it.
+fn events() -> Vec<(&'static str, Value)> {
+    let kafka = |source: &str| json!({ "eventSource": source, "bootstrapServers": "b:9092", "records": { "t-0": [] } });
+    let records = |record: Value| json!({ "Records": [record] });
+    let of = |source: &str| records(json!({ "eventSource": source, "awsRegion": "eu-central-1", "body": "SECRET" }));
+    let changed = |source: Option<&str>| {
+        let mut record = json!({ "eventName": "MODIFY", "dynamodb": { "SequenceNumber": "7", "Keys": {} } });
+        if let Some(source) = source {
+            record["eventSource"] = source.into();
+        }
+        record
+    };
+    let http = json!({ "method": "GET", "path": "/nowhere" });
+    let old = json!({ "resourcePath": "/payments", "httpMethod": "POST", "stage": "prod" });
+    let elb = json!({ "elb": { "targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:0:targetgroup/t/1" } });
+    vec![
+        ("Kafka, managed", kafka("aws:kafka")),
+        ("Kafka, self-managed", kafka("SelfManagedKafka")),
+        ("Kafka, as older documents write it", kafka("aws:SelfManagedKafka")),
+        ("Kafka, a spelling of tomorrow", kafka("aws:kafka-next")),
+        ("Kafka, without a source", json!({ "records": { "t-0": [] } })),
+        ("Kafka, no record", json!({ "eventSource": "aws:kafka", "records": {} })),
+        ("Kafka, records null", json!({ "eventSource": "aws:kafka", "records": null })),
+        ("Kafka, no records", json!({ "eventSource": "aws:kafka" })),
+        ("records of SQS in Kafka's shape", kafka("aws:sqs")),
+        ("records that are a list", json!({ "records": [{ "topic": "t" }] })),
+        ("records of which one is no list", json!({ "records": { "t-0": [], "t-1": 7 } })),
+        ("DynamoDB", records(changed(Some("aws:dynamodb")))),
+        ("DynamoDB, without a source", records(changed(None))),
+        ("DynamoDB, a source of tomorrow", records(changed(Some("aws:dynamodb-next")))),
+        ("DynamoDB, no record", json!({ "Records": [] })),
+        ("DynamoDB and SQS mixed", json!({ "Records": [changed(Some("aws:dynamodb")), changed(Some("aws:sqs"))] })),
+        ("SQS", of("aws:sqs")),
+        ("SNS", records(json!({ "EventSource": "aws:sns", "EventVersion": "1.0", "Sns": { "Message": "SECRET" } }))),
+        ("S3", of("aws:s3")),
+        ("Kinesis", of("aws:kinesis")),
+        ("SES", of("aws:ses")),
+        ("MQ", json!({ "eventSource": "aws:mq", "messages": [{ "data": "SECRET" }] })),
+        ("RabbitMQ", json!({ "eventSource": "aws:rmq", "rmqMessagesByQueue": { "q::/": [] } })),
+        ("DocumentDB", json!({ "eventSource": "aws:docdb", "events": [{ "event": {} }] })),
+        ("Firehose", json!({ "deliveryStreamArn": "arn:aws:firehose:…", "records": [{ "data": "SECRET" }] })),
+        ("CloudWatch Logs", json!({ "awslogs": { "data": "SECRET" } })),
+        ("EventBridge", json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} })),
+        (
+            "EventBridge of one's own",
+            json!({ "source": "SECRET", "detail-type": "SECRET", "detail": { "records": 1 } }),
+        ),
+        (
+            "HTTP API, format 2.0",
+            json!({ "version": "2.0", "rawPath": "/nowhere", "requestContext": { "http": http } }),
+        ),
+        ("HTTP API, without a version", json!({ "rawPath": "/nowhere", "requestContext": { "http": http } })),
+        ("HTTP API, format 1.0", json!({ "version": "1.0", "httpMethod": "POST", "requestContext": old })),
+        ("REST API", json!({ "resource": "/payments", "httpMethod": "POST", "requestContext": old, "body": "SECRET" })),
+        ("load balancer", json!({ "httpMethod": "POST", "path": "/payments", "requestContext": elb })),
+        ("WebSocket API", json!({ "requestContext": { "connectionId": "SECRET", "eventType": "MESSAGE" } })),
+        ("HTTP API, no method", json!({ "version": "2.0", "requestContext": { "http": {} } })),
+        ("HTTP API, a path that is none", json!({ "rawPath": 7, "requestContext": { "http": http } })),
+        ("empty object", json!({})),
+        ("unknown object", json!({ "hello": "SECRET" })),
+        ("null", json!(null)),
+        ("a list", json!([{ "eventSource": "aws:kafka" }])),
+        ("a text", json!("SECRET")),
+        ("a number", json!(7)),
+        ("a flag", json!(true)),
+    ]
+}
+
+fn incoming<E: Event>(event: &Value) -> LambdaEvent<Incoming<E>> {
+    let mut context = Context::default();
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
+    context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+    LambdaEvent::new(serde_json::from_str(&event.to_string()).unwrap(), context)
+}
+
+/// What a handler answers: its response, or why the invocation fails.
+fn answer<R: serde::Serialize, X: Into<Diagnostic>>(answer: Result<R, Failed<X>>) -> String {
+    match answer.map_err(Diagnostic::from) {
+        Ok(response) => {
+            let response = serde_json::to_value(response).unwrap();
+            let brief = response.get("statusCode").or(response.get("complete")).unwrap_or(&response);
+            brief.to_string()
+        }
+        Err(error) => {
+            assert_eq!(error.error_type, "Giro.ForeignEvent", "{}", error.error_message);
+            let (expected, got) = error.error_message.split_once("; got ").unwrap();
+            assert!(expected.starts_with("expected "), "{expected}");
+            format!(
+                "fails: {}",
+                got.strip_suffix(". Give this function the trigger that the template gives it, and no other").unwrap()
+            )
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_another_service_is_no_success() {
+    let (store, topics) = (MemoryStore::new(), MemoryTopics::new());
+    let payments = &PaymentProcessor::new(store.clone(), true);
+    let commands = &AccountProcessor::new(store.clone(), true);
+    let publisher = &OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::payment::decode);
+    let api = &PaymentApi::new(store.clone(), topics, "payment-requests");
+    let auditor = &LedgerAuditor::new(store);
+    let mut table = String::new();
+    for (name, event) in events() {
+        table += &format!("{name}\n");
+        let answers = [
+            ("payment-processor", answer(taken(incoming(&event), |event| payments.handle(event)).await)),
+            ("account-processor", answer(taken(incoming(&event), |event| commands.handle(event)).await)),
+            ("outcome-publisher", answer(taken(incoming(&event), |event| publisher.handle(event)).await)),
+            ("payment-api", answer(taken(incoming(&event), |event| api.handle(event)).await)),
+            ("ledger-auditor", answer(taken(incoming(&event), |event| auditor.handle(event)).await)),
+        ];
+        for (handler, answer) in answers {
+            table += &format!("    {handler:<18} {answer}\n");
+        }
+    }
+    assert!(!table.contains("SECRET"), "what an event holds is told to nobody");
+    expect_test::expect_file!["fixtures/incoming.txt"].assert_eq(&table);
+}
+
+/// As Lambda sees it: the invocation fails, by a name that an alarm can read, and in no words of Rust's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
+    let value = |name: &str| match name {
+        "KAFKA_BOOTSTRAP_SERVERS" => "127.0.0.1:1".to_owned(),
+        "KAFKA_AUTH" | "KAFKA_SCRAM_SECRET_ARN" | "KAFKA_USERNAME" | "KAFKA_PASSWORD" => String::new(),
+        "PARTIAL_BATCH_RESPONSE" => "true".to_owned(),
+        "REQUESTS_PARTITIONS" => "1".to_owned(),
+        name => name.to_lowercase(),
+    };
+    let function = |(name, binary): (&str, &str)| {
+        let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == name).unwrap().1;
+        let mut environment: Vec<(String, String)> = listed.iter().map(|&it| (it.to_owned(), value(it))).collect();
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB".into(), "http://127.0.0.1:1".into()));
+        let timeout = Duration::from_secs(20);
+        Function { name: name.into(), binary: binary.into(), environment, timeout, memory_mib: 128, concurrency: 1 }
+    };
+    let functions = [
+        ("payment-processor", env!("CARGO_BIN_EXE_payment-processor")),
+        ("account-processor", env!("CARGO_BIN_EXE_account-processor")),
+        ("outcome-publisher", env!("CARGO_BIN_EXE_outcome-publisher")),
+        ("payment-api", env!("CARGO_BIN_EXE_payment-api")),
+        ("ledger-auditor", env!("CARGO_BIN_EXE_ledger-auditor")),
+    ];
+    let lambda = LocalLambda::start(functions.map(function).into(), std::sync::Arc::new(|_: &str, _: &str| {})).await;
+    let lambda = lambda.unwrap();
+    let client = giro::local::aws::lambda(lambda.endpoint(), Duration::from_secs(20)).await.unwrap();
+    let sqs = std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events/odd/sqs.json")).unwrap();
+    for (name, _) in functions {
+        let output = client.invoke().function_name(name).payload(sqs.clone().into()).send().await.unwrap();
+        assert!(output.function_error.is_some(), "{name}");
+        let told: Value = serde_json::from_slice(output.payload.unwrap().as_ref()).unwrap();
+        assert_eq!(told["errorType"], "Giro.ForeignEvent", "{name}: {told}");
+        let text = told["errorMessage"].as_str().unwrap();
+        assert!(text.contains("got an Amazon SQS event") && !text.contains(['{', '\n']), "{name}: {text}");
+    }
+    lambda.stop().await;
+}
+
+/// A record of a Kafka event is read as ever, whatever stands beside `records`, and in whatever order.
+#[tokio::test]
+async fn a_kafka_event_is_taken_whatever_stands_beside_its_records() {
+    let value = STANDARD.encode("no payment");
+    let list = format!(r#"{{"t-0":[{{"offset":3,"value":"{value}"}}]}}"#);
+    for event in [
+        format!(r#"{{"records":{list},"eventSource":"aws:kafka"}}"#),
+        format!(r#"{{"Records":null,"requestContext":null,"records":{list}}}"#),
+        format!(r#"{{"eventSource":7,"version":"1.0","records":{list},"schemaVersion":[{{}}]}}"#),
+    ] {
+        let store = MemoryStore::new();
+        let processor = &PaymentProcessor::new(store.clone(), true);
+        let event = incoming(&serde_json::from_str(&event).unwrap());
+        taken(event, |event| processor.handle(event)).await.unwrap();
+        assert_eq!(giro::store::Inspect::dead_letters(&store).await.unwrap().len(), 1);
+    }
+}
