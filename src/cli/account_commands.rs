@@ -29,7 +29,7 @@ pub(super) struct SendArgs {
     #[arg(long)]
     command_id: Option<CommandId>,
     /// Don't wait for the answer
-    #[arg(long)]
+    #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
     /// How long to wait for the answer, in seconds
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]

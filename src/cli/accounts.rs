@@ -46,10 +46,11 @@ pub(super) enum AccountsCommand {
     AddLanes {
         /// The account
         id: AccountId,
-        /// How many lanes it shall have in all, at most 1024
+        /// How many lanes it shall have in all, 1 to 1024
+        #[arg(value_parser = some_lanes)]
         lanes: CreditLanes,
         /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a command
-        #[arg(long, conflicts_with_all = ["command_id", "no_wait"])]
+        #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
         direct: bool,
         #[command(flatten)]
         send: SendArgs,
@@ -81,19 +82,19 @@ pub(super) struct OpenArgs {
     #[arg(long)]
     currency: Currency,
     #[command(flatten)]
-    limit: LimitArgs,
+    limit: OpeningLimitArgs,
     /// On how many lanes it takes its credits, for an account that very many pay to; at most 1024
     #[arg(long, default_value_t = CreditLanes::NONE)]
     credit_lanes: CreditLanes,
     /// Write the account straight into its table, past topic and account-processor, and leave no record of a command
-    #[arg(long, conflicts_with_all = ["command_id", "no_wait"])]
+    #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
     direct: bool,
     #[command(flatten)]
     send: SendArgs,
 }
 
 #[derive(Debug, Args)]
-struct LimitArgs {
+struct OpeningLimitArgs {
     /// How far below zero payments may take it, in minor units
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=AMOUNT_MAX))]
     overdraft_limit: u64,
@@ -102,9 +103,27 @@ struct LimitArgs {
     unlimited: bool,
 }
 
-impl LimitArgs {
+impl OpeningLimitArgs {
     fn limit(&self) -> OverdraftLimit {
         if self.unlimited { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(self.overdraft_limit) }
+    }
+}
+
+/// A new limit: one of the two, so that none is set by saying nothing.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct NewLimitArgs {
+    /// How far below zero payments may take it, in minor units
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=AMOUNT_MAX))]
+    overdraft_limit: Option<u64>,
+    /// No limit: a settlement account, from which money enters
+    #[arg(long)]
+    unlimited: bool,
+}
+
+impl NewLimitArgs {
+    fn limit(&self) -> OverdraftLimit {
+        self.overdraft_limit.map_or(OverdraftLimit::Unlimited, OverdraftLimit::Limited)
     }
 }
 
@@ -122,9 +141,15 @@ pub(super) struct SetLimitArgs {
     /// The account
     id: AccountId,
     #[command(flatten)]
-    limit: LimitArgs,
+    limit: NewLimitArgs,
     #[command(flatten)]
     send: SendArgs,
+}
+
+/// How many lanes to add: none would add nothing.
+fn some_lanes(text: &str) -> Result<CreditLanes, String> {
+    let lanes = text.parse::<CreditLanes>().map_err(|expected| expected.to_string())?;
+    if lanes.is_none() { Err("expected at least 1 credit lane".into()) } else { Ok(lanes) }
 }
 
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {

@@ -54,6 +54,7 @@ enum What {
         contender: String,
         #[arg(long)]
         endpoint: String,
+        #[arg(required = true)]
         events: Vec<PathBuf>,
     },
 }

@@ -3,14 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::terminal::Line;
+
 /// How much of a value a person is shown.
 const SHOWN_CHARACTERS_MAX: usize = 2_000;
 
-/// Text with everything unusual escaped, else base64.
+/// Text, what steers a terminal escaped; else base64.
 pub(super) fn shown(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "(none)".into() };
     let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.escape_debug().to_string(),
+        Ok(text) => Line(text).to_string(),
         Err(_) => format!("base64 {}", STANDARD.encode(bytes)),
     };
     match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
@@ -26,7 +28,7 @@ mod tests {
     #[test]
     fn nothing_a_record_holds_reaches_the_terminal_raw() {
         assert_eq!(shown(None), "(none)");
-        assert_eq!(shown(Some(b"\x1b[2Jhi\n\"\x00")), r#"\u{1b}[2Jhi\n\"\0"#);
+        assert_eq!(shown(Some(b"\x1b[2Jhi\n\"\x00")), r#"\u001b[2Jhi\n"\u0000"#);
         assert_eq!(shown(Some(&[0xff, 0xfe])), "base64 //4=");
         let long = shown(Some("ü".repeat(5_000).as_bytes()));
         assert!(long.ends_with("(10000 bytes in all; --value gives them)"), "{long}");

@@ -126,7 +126,7 @@ fn show(letter: &DeadLetter, is_first: bool) {
     say!("received at  {}", letter.received_at);
     say!("key          {}", shown(letter.key.as_deref()));
     for header in &letter.headers {
-        say!("header       {} = {}", header.name.escape_default(), shown(header.value.as_deref()));
+        say!("header       {} = {}", header.name, shown(header.value.as_deref()));
     }
     say!("value        {}", shown(letter.value.as_deref()));
 }

@@ -14,6 +14,7 @@ use clap::Args;
 
 use super::Failure;
 use super::engines::{EngineArgs, Lambda, given, unreachable};
+use super::terminal::{Line, json_line};
 use crate::local::lambda::LocalLambda;
 use crate::local::stack::{Engines, Names, PAYMENT_PROCESSOR, StackOptions, folder_of_this_program, function};
 use crate::local::template::{Function, function_name};
@@ -71,7 +72,7 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     let at = Engines { dynamodb, kafka_bootstrap_servers: engines.kafka_address().ok() };
     let mut wanted = function(known, &folder_of_this_program()?, &at, None);
     wanted.timeout = args.timeout.map_or(wanted.timeout, Duration::from_secs);
-    let log = Arc::new(|_: &str, line: &str| eprintln!("{line}"));
+    let log = Arc::new(|_: &str, line: &str| eprintln!("{}", Line(line)));
     let lambda = LocalLambda::start(vec![wanted], log).await?;
     let answer = invoke(Some(lambda.endpoint()), &known.name, event).await;
     lambda.stop().await;
@@ -126,7 +127,7 @@ async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>) -> Resul
         }
     })?;
     let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
-    say!("{}", String::from_utf8_lossy(&payload));
+    say!("{}", json_line(&String::from_utf8_lossy(&payload)));
     if let Some(error) = output.function_error {
         return Err(Failure::no(format!("the function failed ({error})")));
     }

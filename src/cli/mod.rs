@@ -6,10 +6,12 @@
 //! Engines are named by flag, else by environment, else by what a running `giro up` of this folder tells (`engines`,
 //! `up_file`). A variable that is set to nothing is unset (`environment`).
 
-/// Prints a line of results. A reader that has gone away, such as `head`, wants no more: not an error.
+/// Prints a line of results, and nothing in it steers a terminal. A reader that has gone away, such as `head`, wants no
+/// more: not an error.
 macro_rules! say {
     ($($line:tt)*) => {{
-        let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($line)*)));
+        let line = $crate::cli::terminal::Line(format_args!($($line)*));
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{line}\n"));
     }};
 }
 
@@ -34,6 +36,7 @@ mod redriven;
 mod simulate;
 mod status;
 mod template;
+mod terminal;
 mod topics;
 mod up;
 mod up_file;
@@ -134,7 +137,7 @@ pub async fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("giro: {failure}");
+            eprintln!("giro: {}", terminal::Lines(&failure));
             failure.exit_code()
         }
     }

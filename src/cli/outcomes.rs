@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
+use super::terminal::json_line;
 use crate::local::topic_reader::{Polled, Read};
 use crate::wire::outcome;
 
@@ -24,7 +25,7 @@ pub(super) struct OutcomesArgs {
     /// Go on when all is printed, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
-    /// Print each as it is on the topic, one JSON object a line
+    /// Print each as it is on the topic, one JSON object a line, control characters escaped
     #[arg(long)]
     json: bool,
     /// The topic; else that of outcomes
@@ -55,7 +56,7 @@ pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), 
 fn print(record: &Polled, json: bool) {
     let value = record.value.as_deref().unwrap_or_default();
     if json {
-        say!("{}", String::from_utf8_lossy(value));
+        say!("{}", json_line(&String::from_utf8_lossy(value)));
         return;
     }
     match outcome::decode(value) {

@@ -20,17 +20,17 @@ pub(super) struct SimulateArgs {
     #[arg(long)]
     seed: Option<u64>,
     /// How many worlds, with seeds that follow each other
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// How many steps the faults go on in each: store calls and deliveries
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Start no new world after this many seconds
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: Option<u64>,
     /// Worlds side by side; else one a processor
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// A mistake to make, to see the auditor find it, such as drop-put-condition
     #[arg(long, value_parser = mutant)]
     mutant: Option<Mutant>,
@@ -57,9 +57,10 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
     let until = args.seconds.and_then(|seconds| started.checked_add(Duration::from_secs(seconds)));
     let next = AtomicU64::new(0);
     let found: Mutex<(u64, Counts, Option<Box<Violation>>)> = Mutex::default();
-    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let jobs =
+        args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
+        for _ in 0..jobs {
             scope.spawn(|| {
                 loop {
                     let ix = next.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Bad guests: what comes in to break keys, logs, memory or the terminal.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use base64::Engine;
@@ -7,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use giro::domain::{AccountId, PaymentId};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::local::dynamodb::EmbeddedDynamoDb;
+use giro::local::kafka::{self, EmbeddedKafka, NewTopic};
+use giro::publish::Publish;
 use giro::store::Inspect;
 use giro::store::memory::MemoryStore;
 use giro::wire::batch_response::BatchResponse;
@@ -96,6 +99,8 @@ fn ids_that_would_break_keys_are_refused() {
         "a/b",
         "shop-1/0",
         "../a",
+        ".",
+        "..",
         "a\u{0}",
         "a\n",
         "a\r\nb",
@@ -151,6 +156,81 @@ async fn what_stands_in_a_table_forges_no_line_of_output() {
     assert!(text.contains(r#"item "x\nall is well\u{1b}[2J""#), "{text}");
     assert!(!text.contains('\u{1b}') && !text.lines().any(|line| line.starts_with("all is well")), "{text}");
     assert!(!text.contains("SECRET"), "{text}");
+}
+
+/// A reference, a record and a header may hold anything; no command hands it to a terminal as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_hands_control_characters_to_a_terminal() {
+    const EVIL: &str = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}x\r\n\u{85}giro: all is well\u{0}";
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = giro::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+    giro::local::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
+    let ledger = giro::store::dynamodb::DynamoDb::new(client, giro::store::Tables::default());
+    let payment = serde_json::json!({ "payment_id": "p1", "debtor_account": "a", "creditor_account": "b", "amount": 1,
+        "currency": "EUR", "reference": EVIL });
+    let headers = serde_json::json!([{ EVIL: EVIL.bytes().collect::<Vec<u8>>() }]);
+    let records = event(&[payment.to_string().as_bytes(), EVIL.as_bytes()], &headers);
+    let mut context = Context::default();
+    context.deadline = 60_000;
+    let records = LambdaEvent::new(serde_json::from_str(&records).unwrap(), context);
+    PaymentProcessor::new(ledger, true).handle(records).await.unwrap();
+
+    let topic = NewTopic { name: "payment-outcomes".into(), partitions: 1, replication: None, config: BTreeMap::new() };
+    let kafka = EmbeddedKafka::start(&[topic]).await.unwrap();
+    let outcome = serde_json::json!({ "payment_id": "p1", "status": "settled", "reason": null, "debtor_account": "a",
+        "creditor_account": "b", "amount": 1, "currency": "EUR", "reference": EVIL, "decided_at": "2026-11-22T10:00:00Z",
+        "source": { "topic": EVIL, "partition": 0, "offset": 0 } });
+    let pretty = serde_json::to_string_pretty(&outcome).unwrap();
+    let producer = kafka::producer(kafka.bootstrap_servers()).unwrap();
+    for value in [outcome.to_string().as_bytes(), pretty.as_bytes(), EVIL.as_bytes(), b"\xff\x1b[2J"] {
+        producer.send("payment-outcomes", None, Some(value), &[]).await.unwrap().placed().await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_giro"))
+            .args(line.split(' '))
+            .current_dir(folder.path())
+            .env("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())
+            .env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.code().is_some_and(|code| code < 2),
+            "{line}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output
+    };
+    for (line, lines) in [
+        ("payments show p1", Some(1)),
+        ("dead-letters list", Some(1)),
+        ("dead-letters list --json", Some(1)),
+        ("dead-letters show t/0/1", Some(7)),
+        ("dead-letters show t/0/1 --json", Some(1)),
+        ("outcomes", Some(4)),
+        ("outcomes --json", Some(4)),
+        ("payments show p2", None),
+    ] {
+        let output = run(line);
+        let (told, complained) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        for text in [&told, &complained] {
+            let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(
+                !text.contains(steers) && !text.lines().any(|line| line.starts_with("giro: all")),
+                "{line}: {text:?}"
+            );
+        }
+        if let Some(lines) = lines {
+            assert_eq!(told.lines().count(), lines, "{line}: {told}");
+        }
+    }
+    // JSON is exact all the same, and bytes are bytes where they were asked for.
+    let shown: serde_json::Value = serde_json::from_slice(&run("payments show p1").stdout).unwrap();
+    assert_eq!(shown["reference"], EVIL);
+    let told = String::from_utf8(run("outcomes --json").stdout).unwrap();
+    let read: Vec<serde_json::Value> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert_eq!(read, [outcome.clone(), outcome]);
+    assert_eq!(run("dead-letters show t/0/1 --value").stdout, EVIL.as_bytes());
 }
 
 /// A handler that can't start says which variables are missing, and nothing of those that are there.
