@@ -8,6 +8,7 @@
 //! | `GET /payments/{payment_id}` | 200 with the outcome; 404 while none is known |
 //! | `GET /accounts/{account_id}` | 200 with the balance |
 //! | `GET /accounts/{account_id}/statement` | 200 with a page of postings |
+//! | `HEAD` of these three | the same without a body |
 //!
 //! Invariants: nothing is decided here, so nothing can be half-done: a request is on the topic or it is not, and where
 //! that isn't known, handing it over again is safe, because its payment id is decided once. An error tells what was
@@ -37,7 +38,7 @@ pub const BODY_BYTES_MAX: usize = 16 * 1024;
 /// When to ask again, in seconds: a broker's change of leader takes about as long.
 const RETRY_AFTER_SECONDS: &str = "2";
 
-/// The routes, as `docs/openapi.yaml` writes them, and the methods that each has.
+/// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.
 pub const ROUTES: [(&str, &str); 4] = [
     ("/payments", "POST"),
     ("/payments/{payment_id}", "GET, HEAD"),
@@ -118,6 +119,10 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
         }
         let body =
             request.body.as_deref().ok_or_else(|| Problem::MalformedPayment.response("body: expected base64"))?;
+        if is_compressed(request.header("content-encoding"), body) {
+            let detail = "Content-Encoding: expected none. Send the JSON as it is.";
+            return Err(Problem::UnsupportedMediaType.response(detail).with("accept-encoding", "identity"));
+        }
         if body.len() > BODY_BYTES_MAX {
             return Err(Problem::BodyTooLarge.response(&format!("The limit is {BODY_BYTES_MAX} bytes.")));
         }
@@ -177,6 +182,18 @@ fn is_json(content_type: Option<&str>) -> bool {
         _ => true,
     };
     parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json")) && parts.all(charset_is_utf8)
+}
+
+/// How compressed bodies begin that a client may send without saying so: gzip's and Zstandard's. No JSON begins so.
+///
+/// Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1.
+const COMPRESSED: [&[u8]; 2] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd]];
+
+/// Whether a body is compressed, by its header or by its first bytes.
+fn is_compressed(content_encoding: Option<&str>, body: &[u8]) -> bool {
+    let mut codings = content_encoding.unwrap_or_default().split(',').map(str::trim);
+    let is_plain = codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"));
+    !is_plain || COMPRESSED.iter().any(|begin| body.starts_with(begin))
 }
 
 fn location(id: &PaymentId) -> String {

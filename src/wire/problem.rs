@@ -32,7 +32,7 @@ pub enum Problem {
     PaymentIdReused,
     /// The body is longer than a payment request may be.
     BodyTooLarge,
-    /// The body is not said to be JSON.
+    /// The body is not said to be JSON, or is compressed.
     UnsupportedMediaType,
     /// What is stored can't be read.
     Internal,
@@ -52,7 +52,7 @@ impl Problem {
         (Self::MethodNotAllowed, 405, "method-not-allowed", "The resource has no such method"),
         (Self::PaymentIdReused, 409, "payment-id-reused", "The payment id belongs to another request"),
         (Self::BodyTooLarge, 413, "body-too-large", "The body is too large"),
-        (Self::UnsupportedMediaType, 415, "unsupported-media-type", "The body must be JSON"),
+        (Self::UnsupportedMediaType, 415, "unsupported-media-type", "The body must be JSON, not compressed"),
         (Self::Internal, 500, "internal", "A stored item can't be read"),
         (Self::Unavailable, 503, "unavailable", "Not available at the moment"),
     ];

@@ -94,6 +94,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(access(&root, &blueprint));
     faults.extend(permissions(&root));
     faults.extend(tables(&blueprint));
+    faults.extend(routes(&blueprint));
     faults.extend(log_fields(&read_yaml(&texts["infra/alarms.yaml"]).unwrap()));
     faults
 }
@@ -423,6 +424,40 @@ fn log_fields(alarms: &Value) -> Vec<String> {
     faults
 }
 
+/// The methods and paths of docs/openapi.yaml, as API Gateway writes routes: `GET /payments/{payment_id}`.
+fn described_routes() -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.yaml");
+    let openapi = read_yaml(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let paths = openapi["paths"].as_object().unwrap();
+    let methods = |(path, methods): (&String, &Value)| -> Vec<String> {
+        let methods = methods.as_object().unwrap().keys().filter(|name| *name != "parameters");
+        methods.map(|method| format!("{} {path}", method.to_uppercase())).collect()
+    };
+    paths.iter().flat_map(methods).collect()
+}
+
+/// The description, the HTTP API in front and the handler behind it have the same methods of the same paths.
+fn routes(blueprint: &Blueprint) -> Vec<String> {
+    let described = described_routes();
+    let handled = giro::handlers::payment_api::ROUTES
+        .into_iter()
+        .flat_map(|(path, methods)| methods.split(", ").map(move |method| format!("{method} {path}")));
+    let handled: BTreeSet<String> = handled.collect();
+    let in_front: BTreeSet<String> = blueprint.routes.iter().map(|route| route.key.clone()).collect();
+    let elsewhere = blueprint.routes.iter().filter(|route| route.function != "payment-api");
+    let missing = described
+        .difference(&in_front)
+        .map(|key| format!("docs/openapi.yaml has {key}, and template.yaml has no such route"));
+    let secret = in_front
+        .difference(&described)
+        .map(|key| format!("template.yaml has the route {key}, which docs/openapi.yaml doesn't describe"));
+    let unhandled = in_front
+        .symmetric_difference(&handled)
+        .map(|key| format!("template.yaml and payment-api don't agree on {key}"));
+    let elsewhere = elsewhere.map(|route| format!("the route {} goes to {}", route.key, route.function));
+    missing.chain(secret).chain(unhandled).chain(elsewhere).collect()
+}
+
 #[test]
 fn the_template_is_what_the_code_needs() {
     let faults = faults(&Templates::embedded_texts());
@@ -635,6 +670,29 @@ fn a_table_that_is_not_the_codes_is_named() {
         "StreamViewType: NEW_IMAGE",
         "StreamViewType: KEYS_ONLY",
         "the stream of payments is Some(\"KEYS_ONLY\")",
+    );
+}
+
+#[test]
+fn a_route_that_is_in_one_place_only_is_named() {
+    let file = "template.yaml";
+    check(
+        file,
+        "RouteKey: HEAD /payments/{payment_id}\n",
+        "RouteKey: PUT /payments/{payment_id}\n",
+        "docs/openapi.yaml has HEAD /payments/{payment_id}, and template.yaml has no such route",
+    );
+    check(
+        file,
+        "RouteKey: HEAD /payments/{payment_id}\n",
+        "RouteKey: PUT /payments/{payment_id}\n",
+        "template.yaml has the route PUT /payments/{payment_id}, which docs/openapi.yaml doesn't describe",
+    );
+    check(
+        file,
+        "RouteKey: GET /accounts/{account_id}\n",
+        "RouteKey: GET /account/{account_id}\n",
+        "template.yaml and payment-api don't agree on GET /account/{account_id}",
     );
 }
 

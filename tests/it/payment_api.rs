@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, PaymentId,
     Request as PaymentRequest, Source, Timestamp,
@@ -197,7 +199,7 @@ async fn the_key_may_stand_in_the_header_or_in_the_body() {
     }
     assert_eq!(problem(&api.post(&[], PAYMENT).await), "400 malformed-payment");
     assert_eq!(problem(&api.post(&[("idempotency-key", "pay-2")], &with_id).await), "400 malformed-payment");
-    for key in ["", "a b", "\"pay-1", "ü", &"x".repeat(65)] {
+    for key in ["", ".", "\"..\"", "a b", "\"pay-1", "ü", &"x".repeat(65)] {
         let refused = api.post(&[("idempotency-key", key)], PAYMENT).await;
         assert_eq!(problem(&refused), "400 invalid-idempotency-key", "{key}");
     }
@@ -305,6 +307,64 @@ async fn bodies_that_are_no_payment_are_refused_without_repeating_them() {
     }
 }
 
+/// Whoever compresses is told that nobody here unpacks, and not that the body is broken JSON.
+#[tokio::test]
+async fn a_compressed_body_is_415() {
+    let api = Api::sound();
+    let key = ("idempotency-key", "pay-1");
+    for (coding, is_plain) in [
+        ("gzip", false),
+        ("GZip", false),
+        ("x-gzip", false),
+        ("br", false),
+        ("deflate", false),
+        ("zstd", false),
+        ("identity, gzip", false),
+        ("aes128gcm", false),
+        ("identity", true),
+        ("Identity , identity", true),
+        ("", true),
+    ] {
+        let answer = api.post(&[key, ("Content-Encoding", coding)], PAYMENT).await;
+        if is_plain {
+            assert_eq!(answer.status_code, 202, "{coding}");
+            continue;
+        }
+        assert_eq!(problem(&answer), "415 unsupported-media-type", "{coding}");
+        assert_eq!(answer.headers["accept-encoding"], "identity");
+        assert!(!answer.body.contains(coding), "{}", answer.body);
+    }
+    // Without the header: gzip and Zstandard begin as no JSON does. API Gateway hands both over in base64.
+    for begins in [&[0x1f, 0x8b, 8, 0][..], &[0x28, 0xb5, 0x2f, 0xfd, 4]] {
+        let mut silent = event("POST", "/payments", "");
+        silent["headers"] = json!({ "content-type": "application/json", "idempotency-key": "pay-1" });
+        silent["isBase64Encoded"] = true.into();
+        silent["body"] = STANDARD.encode(begins).into();
+        assert_eq!(problem(&api.event(silent).await), "415 unsupported-media-type", "{begins:?}");
+    }
+}
+
+/// A reference is the client's text: what went in comes out, and JSON alone decides what is escaped.
+#[tokio::test]
+async fn a_reference_comes_back_code_point_by_code_point() {
+    let api = Api::sound();
+    let references =
+        ["caf\u{e9}", "cafe\u{301}", "\u{1b}[2J\u{7}\0", "\u{9b}\u{7f}", "\u{202e}ecila", "a\r\n\tb", " x "];
+    for (ix, reference) in references.into_iter().enumerate() {
+        let payment = json!({ "payment_id": format!("r{ix}"), "debtor_account": "alice", "creditor_account": "shop-1",
+            "amount": 1, "currency": "EUR", "reference": reference });
+        assert_eq!(api.post(&[], &payment.to_string()).await.status_code, 202);
+    }
+    process(&api.store, &api.topics, 0).await;
+    for (ix, reference) in references.into_iter().enumerate() {
+        assert_eq!(body(&api.get(&format!("/payments/r{ix}")).await)["reference"], reference);
+    }
+    // One id with the same text in another normal form is another request.
+    let other = json!({ "payment_id": "r0", "debtor_account": "alice", "creditor_account": "shop-1", "amount": 1,
+        "currency": "EUR", "reference": references[1] });
+    assert_eq!(problem(&api.post(&[], &other.to_string()).await), "409 payment-id-reused");
+}
+
 /// Lines that were logged.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -406,7 +466,7 @@ async fn paths_and_methods_that_there_are_not() {
     ] {
         assert_eq!(problem(&api.event(event(method, path, "")).await), "405 method-not-allowed", "{method} {path}");
     }
-    for id in ["a%20b", "%ff", "%2e%2e%2f", &"x".repeat(65), "a+b", "%"] {
+    for id in [".", "..", "%2e", "%2E.", "a%20b", "%ff", "%2e%2e%2f", &"x".repeat(65), "a+b", "%"] {
         assert_eq!(problem(&api.get(&format!("/payments/{id}")).await), "404 payment-not-found", "{id}");
         assert_eq!(problem(&api.get(&format!("/accounts/{id}")).await), "404 account-not-found", "{id}");
         assert_eq!(problem(&api.get(&format!("/accounts/{id}/statement")).await), "404 account-not-found", "{id}");
@@ -522,6 +582,7 @@ fn the_description_is_in_step_with_the_code() {
     let body = at(&openapi, &["paths", "/payments", "post", "requestBody", "description"]).as_str().unwrap();
     assert!(body.contains(&BODY_BYTES_MAX.to_string()), "{body}");
     assert_eq!(at(schemas, &["Id", "pattern"]).as_str(), Some("^[A-Za-z0-9._:-]{1,64}$"));
+    assert_eq!(texts(at(schemas, &["Id", "not", "enum"])), [".", ".."]);
 }
 
 #[tokio::test]

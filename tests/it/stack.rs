@@ -309,6 +309,14 @@ async fn a_payment_goes_from_http_to_its_outcome_on_the_topic() {
     let (status, _, body) = http(&endpoint, "GET /payments/p1", "").await;
     assert_eq!(status, 200, "{body}");
     assert!(body.contains("\"settled\""), "{body}");
+    // Each HEAD that is described has a route in front of the function.
+    for (path, there) in
+        [("payments/p1", 200), ("payments/p0", 404), ("accounts/shop", 200), ("accounts/shop/statement", 200)]
+    {
+        let (status, head, body) = http(&endpoint, &format!("HEAD /{path}"), "").await;
+        assert_eq!((status, body.as_str()), (there, ""), "{path}: {head}");
+        assert!(head.contains("cache-control: no-store"), "{path}: the function answers, not the front: {head}");
+    }
     assert_eq!(http(&endpoint, "GET /nowhere", "").await.0, 404);
     let stopped = stack.activity_of(OUTCOME_PUBLISHER);
     stack.stop().await.unwrap();
