@@ -165,7 +165,7 @@ async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
     ];
     let lambda = LocalLambda::start(functions.map(function).into(), std::sync::Arc::new(|_: &str, _: &str| {})).await;
     let lambda = lambda.unwrap();
-    let client = giro::local::aws::lambda(lambda.endpoint(), Duration::from_secs(20)).await.unwrap();
+    let client = giro::local::aws::lambda(Some(lambda.endpoint()), Duration::from_secs(20)).await.unwrap();
     let sqs = std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events/odd/sqs.json")).unwrap();
     for (name, _) in functions {
         let output = client.invoke().function_name(name).payload(sqs.clone().into()).send().await.unwrap();
