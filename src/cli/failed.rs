@@ -116,12 +116,11 @@ impl Entry {
     /// One a record; one where none can be read.
     fn lines(&self) -> Vec<String> {
         let (status, place) = (self.status(), &self.place);
-        let told = |text: &Option<String>| text.as_deref().unwrap_or("?").escape_debug().to_string();
+        let told = |text: &Option<String>| text.as_deref().unwrap_or("?").to_owned();
         match &self.content {
             Err(expected) => {
                 let bytes = self.given.record.value.as_ref().map_or(0, Vec::len);
-                let expected = expected.to_string();
-                vec![format!("?  {status:<10}  {}; its {bytes} bytes are at {place}", expected.escape_debug())]
+                vec![format!("?  {status:<10}  {expected}; its {bytes} bytes are at {place}")]
             }
             Ok(given_up) => {
                 let (condition, function) = (told(&given_up.condition), told(&function(given_up)));
@@ -255,14 +254,13 @@ fn print(entry: &Entry) {
         Ok(given_up) => given_up,
         Err(expected) => {
             say!("place        {}", entry.place);
-            say!("status       unreadable: {}", expected.to_string().escape_debug());
+            say!("status       unreadable: {expected}");
             say!("bytes        {}", shown(entry.given.record.value.as_deref()));
             return;
         }
     };
     for record in &given_up.records {
-        let told =
-            |text: Option<String>| text.map_or_else(|| "(not told)".into(), |text| text.escape_debug().to_string());
+        let told = |text: Option<String>| text.unwrap_or_else(|| "(not told)".into());
         say!("source       {}", record.source);
         say!("place        {}", entry.place);
         say!("status       {}", entry.status());
@@ -274,7 +272,7 @@ fn print(entry: &Entry) {
         say!("produced at  {}", told(produced.map(|at| at.to_string())));
         say!("key          {}", shown(record.key.as_deref()));
         for header in &record.headers {
-            say!("header       {} = {}", header.name.escape_default(), shown(header.value.as_deref()));
+            say!("header       {} = {}", header.name, shown(header.value.as_deref()));
         }
         say!("value        {}", shown(record.value.as_deref()));
     }

@@ -153,8 +153,16 @@ async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
         let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == name).unwrap().1;
         let mut environment: Vec<(String, String)> = listed.iter().map(|&it| (it.to_owned(), value(it))).collect();
         environment.push(("AWS_ENDPOINT_URL_DYNAMODB".into(), "http://127.0.0.1:1".into()));
-        let timeout = Duration::from_secs(20);
-        Function { name: name.into(), binary: binary.into(), environment, timeout, memory_mib: 128, concurrency: 1 }
+        let (timeout, asynchronous) = (Duration::from_secs(20), giro::local::template::Asynchronous::default());
+        Function {
+            name: name.into(),
+            binary: binary.into(),
+            environment,
+            timeout,
+            memory_mib: 128,
+            concurrency: 1,
+            asynchronous,
+        }
     };
     let functions = [
         ("payment-processor", env!("CARGO_BIN_EXE_payment-processor")),

@@ -15,6 +15,7 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 
 use super::super::Failure;
 use super::super::engines::{EngineArgs, unreachable};
+use super::super::terminal::Line;
 use super::republish::Republisher;
 use crate::domain::{PaymentId, Timestamp};
 use crate::store::items::payment;
@@ -106,7 +107,7 @@ pub(super) async fn republish(queue: &Queue, republisher: &Republisher, engines:
             let told = match undelivered::decode(&message.body) {
                 Ok(told) => told,
                 Err(expected) => {
-                    unreadable.push(format!("{}: {expected}: {}", message.id, message.body.escape_debug()));
+                    unreadable.push(format!("{}: {expected}: {}", message.id, Line(&message.body)));
                     continue;
                 }
             };
@@ -121,7 +122,7 @@ pub(super) async fn republish(queue: &Queue, republisher: &Republisher, engines:
                     None => unreadable.push(format!(
                         "{}: the stream no longer holds what it covers, and it tells no times: {}",
                         message.id,
-                        message.body.escape_debug()
+                        Line(&message.body)
                     )),
                 },
             }
