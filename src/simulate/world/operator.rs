@@ -32,6 +32,8 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 const LAST_SECONDS: u32 = 10;
 /// When worlds begin, in milliseconds since 1970: a midnight.
 const BEGINNING_MS: i64 = 1_799_971_200_000;
+/// Records that must wait before a mapping is switched off: with fewer, the week would show little.
+const WORTH_A_WEEK: usize = 6;
 /// Invocations beside which a topic isn't made anew: those of the old one would only be more.
 const UNDER_WAY_MAX: usize = 6;
 /// The header that names where a redriven record stood first.
@@ -73,7 +75,7 @@ impl World {
                 all.push((self.weather.anew, Happening::MakeAnew(topic)));
             }
             match mapping.on {
-                true if mapping.backlog() > 0 => all.push((self.weather.off, Happening::SwitchOff(topic))),
+                true if mapping.backlog() >= WORTH_A_WEEK => all.push((self.weather.off, Happening::SwitchOff(topic))),
                 true => {}
                 false => all.push((8, Happening::SwitchOn(topic))),
             }

@@ -2,8 +2,8 @@
 //! at 0.
 //!
 //! ```text
-//!  the poller is killed ─▶ what is on the topic is read ─▶ topic and group are deleted ─▶ the poller makes the topic anew
-//!                                                          what wasn't acknowledged is published there first ◀──┘
+//!  a half is acknowledged ─▶ the poller is killed ─▶ the topic is read ─▶ topic and group are deleted ─┐
+//!            what wasn't acknowledged is published there first ◀─ the poller makes the topic anew ◀──────┘
 //! ```
 //!
 //! Invocations that the poller leaves behind go on with records of the old topic, while the same records and others come
@@ -108,6 +108,13 @@ impl Round {
     /// published on the new one first.
     pub(super) async fn make_anew(&self, sent: &[Record]) -> anyhow::Result<(Gone, Vec<Record>)> {
         let kafka = self.kafka.as_str();
+        // Else nothing of the old topic has an end when the new one begins, and no place is used twice.
+        let half = async || {
+            let acknowledged: i64 = committed(kafka).await?.values().sum();
+            ensure!(acknowledged >= (sent.len() / 2) as i64, "{acknowledged} of {} are acknowledged", sent.len());
+            Ok(())
+        };
+        patiently("waiting for a half to be acknowledged", half).await?;
         // Nobody starts it again while this is held.
         let mut poller = self.poller.lock().await;
         let left = poller.kill().await?;
