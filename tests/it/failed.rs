@@ -261,6 +261,8 @@ async fn the_largest_request_is_given_up_and_comes_back_on_apache_kafka() {
     let at = stack.endpoints().clone();
     let output = giro(&at, &["failed", "redrive", "--all"], 0, "redriven payment-requests/0/0 to").await;
     assert_eq!(lines(&output).len(), 5, "{output:?}");
+    until("all are answered", async || stack.activity().acknowledged + stack.activity().given_up == 10).await;
+    assert_eq!(stack.activity().given_up, 5, "{:?}", stack.activity());
     giro(&at, &["failed", "redrive", "--all"], 0, "nothing waits").await;
     are(&records(&at, REQUESTS_TOPIC, 10).await.split_off(5), &sent, true);
     until("the payments are settled", async || ledger.payments().await.unwrap().len() == 2).await;

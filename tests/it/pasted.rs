@@ -16,12 +16,14 @@ use std::process::{Command, Output};
 use super::cli::command;
 
 /// Blocks that can't run here, by page and first command, and why.
-const NOT_RUN: [(&str, &str, &str); 5] = [
+const NOT_RUN: [(&str, &str, &str); 7] = [
     ("README.md", "make demo", "it builds, and runs these very tests"),
     ("docs/deploy.md", "scripts/build.sh", "it builds for AWS, and deploys there"),
     ("docs/deploy.md", "cargo lambda build", "the same by other tools"),
     ("docs/deploy.md", "kafka-configs.sh", "it changes a cluster of one's own"),
     ("docs/deploy.md", "export KAFKA_BOOTSTRAP_SERVERS=", "it asks a deployed stack"),
+    ("docs/failed.md", "kafka-configs.sh", "it changes a cluster of one's own"),
+    ("docs/outcomes.md", "giro outcomes republish", "it asks a deployed stack, and payments that it has"),
 ];
 
 /// The pages that have shell blocks.
@@ -43,6 +45,7 @@ pages! {
     api_runs_as_pasted: "docs/api.md",
     dead_letters_run_as_pasted: "docs/dead-letters.md",
     deploy_says_what_is_not_run: "docs/deploy.md",
+    failed_runs_as_pasted: "docs/failed.md",
     local_stack_runs_as_pasted: "docs/local-stack.md",
     outcomes_run_as_pasted: "docs/outcomes.md",
     events_run_as_pasted: "events/README.md",
