@@ -8,15 +8,17 @@
 //!
 //! Invariant: DynamoDB's client never retries. Whoever calls holds the deadline and the backoff, and one call is one request.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// A connection within a region takes a few milliseconds; one that takes this long won't come.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The slowest transactions of 100 items take well under a second; what takes this long is lost, and asked again while
 /// the invocation still has time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,7 +39,21 @@ pub enum AwsError {
     /// No credentials are given.
     #[error("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")]
     NoCredentials,
+    /// What is named as an endpoint is none.
+    #[error("{0}: expected a URL, such as http://127.0.0.1:8000")]
+    NotAUrl(String),
+    /// Half of a pair of credentials is given.
+    #[error("{given} is set and {missing} is not: set both, or neither")]
+    HalfCredentials {
+        /// The variable that is set.
+        given: &'static str,
+        /// The variable that is not.
+        missing: &'static str,
+    },
 }
+
+const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 
 /// A client for DynamoDB, from the environment.
 ///
@@ -94,7 +110,7 @@ impl Place {
     fn of(endpoint: &str) -> Result<Self, AwsError> {
         let endpoint = variable(endpoint).or_else(|| variable("AWS_ENDPOINT_URL"));
         let local = endpoint.as_deref().is_some_and(is_local);
-        let credentials = credentials().or_else(|| local.then(local_credentials)).ok_or(AwsError::NoCredentials)?;
+        let credentials = credentials()?.or_else(|| local.then(local_credentials)).ok_or(AwsError::NoCredentials)?;
         let region = region().or_else(|| local.then(|| LOCAL_REGION.to_owned())).ok_or(AwsError::NoRegion)?;
         Ok(Self { region: Region::new(region), credentials, endpoint, local })
     }
@@ -106,11 +122,19 @@ pub fn region() -> Option<String> {
     variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))
 }
 
-/// The credentials that the environment holds.
-#[must_use]
-pub fn credentials() -> Option<Credentials> {
-    let (id, secret) = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"))?;
-    Some(Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment"))
+/// The credentials that the environment holds; none, if it holds neither half of them.
+///
+/// # Errors
+/// [`AwsError::HalfCredentials`] if it holds one half.
+pub fn credentials() -> Result<Option<Credentials>, AwsError> {
+    match (variable(KEY_ID), variable(SECRET)) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(AwsError::HalfCredentials { given: KEY_ID, missing: SECRET }),
+        (None, Some(_)) => Err(AwsError::HalfCredentials { given: SECRET, missing: KEY_ID }),
+        (Some(id), Some(secret)) => {
+            Ok(Some(Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")))
+        }
+    }
 }
 
 /// Whether an endpoint is on plain HTTP, as only local engines are.
@@ -129,6 +153,39 @@ pub fn local_credentials() -> Credentials {
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
+}
+
+/// Why a call failed, in words for a person.
+#[must_use]
+pub fn in_words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    if let Some(code) = error.code() {
+        return match error.message() {
+            Some(message) => format!("{code}: {message}"),
+            None => code.to_owned(),
+        };
+    }
+    match error {
+        SdkError::TimeoutError(_) => "no answer in time".into(),
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(cause) if cause.is_timeout() => "no connection in time".into(),
+            Some(cause) => root(cause),
+            None => "the request could not be sent".into(),
+        },
+        SdkError::ConstructionFailure(_) => "the request could not be built: are region and credentials set?".into(),
+        SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => match error.raw_response() {
+            Some(response) => format!("the answer could not be understood: HTTP status {}", response.status()),
+            None => "the answer could not be understood".into(),
+        },
+    }
+}
+
+/// What lies at the bottom of an error: those above it only say where it passed.
+fn root(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    cause.to_string()
 }
 
 /// A variable that is set, and not to nothing.

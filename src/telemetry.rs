@@ -4,6 +4,10 @@
 //! an account, a payment id, an amount, or a record's bytes. Level `TRACE` is never on, because the Lambda runtime logs
 //! whole events there.
 
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
 use tracing::Level;
 
 /// Starts logging. The level is the environment's `AWS_LAMBDA_LOG_LEVEL` (`ERROR`, `WARN`, `INFO`, `DEBUG`; Lambda sets
@@ -22,10 +26,30 @@ pub fn init() {
         .init();
 }
 
+/// How a handler's process ends: why, on its log and, for whoever started it by hand, on stderr.
+pub fn ended(served: Result<(), Box<dyn Error + Send + Sync>>) -> ExitCode {
+    let Err(error) = served else { return ExitCode::SUCCESS };
+    let why = with_causes(&*error);
+    tracing::error!("{why}");
+    let _ = std::io::stderr().lock().write_fmt(format_args!("{why}\n"));
+    ExitCode::FAILURE
+}
+
+/// An error and what lies below it.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        text = format!("{text}: {cause}");
+        below = cause.source();
+    }
+    text
+}
+
 /// Writes a line in CloudWatch's embedded metric format: a whole JSON object of its own, whatever the log level.
 pub fn metric(line: &str) {
     // A log that takes no more is no reason to fail.
-    let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{line}\n"));
+    let _ = std::io::stdout().lock().write_fmt(format_args!("{line}\n"));
 }
 
 fn level(name: Option<&str>) -> Level {

@@ -5,10 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
 use super::goals::percentile_ms;
-use crate::publish::Publish;
+use crate::publish::{Publish, PublishError};
 
 /// As long as the records of `payment-api` in the load test, so that one can be set beside the other.
 const RECORD: &[u8] = br#"{"payment_id":"bench-0000000000000","debtor_account":"bank","creditor_account":"shop","amount":1,"currency":"EUR"}"#;
@@ -29,7 +27,7 @@ pub struct Acknowledged {
 ///
 /// # Errors
 /// If the broker leaves a record unacknowledged.
-pub async fn measure<P>(producers: Vec<P>, topic: &str, time: Duration) -> anyhow::Result<Acknowledged>
+pub async fn measure<P>(producers: Vec<P>, topic: &str, time: Duration) -> Result<Acknowledged, PublishError>
 where
     P: Publish + Send + 'static,
 {
@@ -47,12 +45,13 @@ where
                 place(&producer, &topic).await?;
                 took.push(sent.elapsed());
             }
-            anyhow::Ok(took)
+            Ok(took)
         }));
     }
     let mut took = Vec::new();
     for task in tasks {
-        took.extend(task.await??);
+        let measured = task.await.map_err(|_| PublishError::Unacknowledged("a producer stopped".into()))?;
+        took.extend(measured?);
     }
     #[expect(
         clippy::as_conversions,
@@ -65,10 +64,8 @@ where
     Ok(Acknowledged { records_s, p50_ms: percentile_ms(&took, 50), p99_ms: percentile_ms(&took, 99) })
 }
 
-async fn place(producer: &impl Publish, topic: &str) -> anyhow::Result<()> {
-    let sending = producer.send(topic, None, Some(RECORD), &[]).await;
-    sending?.placed().await.with_context(|| format!("publishing to {topic}"))?;
-    Ok(())
+async fn place(producer: &impl Publish, topic: &str) -> Result<(), PublishError> {
+    producer.send(topic, None, Some(RECORD), &[]).await?.placed().await.map(|_| ())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::modelled::{Measured, Run};
 use super::plot::{self, Titles};
 use super::workload::{Kind, Workload};
 use crate::domain::CreditLanes;
+use crate::local::terminal::tell;
 
 /// The page's own words: what is measured and how, and what the figures mean.
 const PREFACE: &str = include_str!("preface.md");
@@ -40,11 +41,11 @@ pub fn write(docs: &Path) -> anyhow::Result<Vec<Figure>> {
     std::fs::create_dir_all(&plots).with_context(|| format!("creating {}", plots.display()))?;
     let mut page = PREFACE.to_owned();
 
-    eprintln!("the figures that have goals, on the model …");
+    tell!("the figures that have goals, on the model …");
     let mut figures = goals::on_the_model(Size::WHOLE)?;
-    eprintln!("workloads on the model …");
+    tell!("workloads on the model …");
     let on_model = workloads(&plots)? + &batches(&plots)? + &partitions(&plots)?;
-    eprintln!("contenders on the embedded engine, in turns …");
+    tell!("contenders on the embedded engine, in turns …");
     let on_engine = engines(&plots, &mut figures)?;
 
     page.push_str("\n## Figures and goals\n\n| figure | found | goal | met |\n|---|---|---|---|\n");
@@ -173,7 +174,7 @@ fn engines(plots: &Path, figures: &mut Vec<Figure>) -> anyhow::Result<String> {
     if engine::powertools().is_some() {
         rivals.push(Rival::Powertools);
     } else {
-        eprintln!("skipped: powertools, which is not installed (`make tools-bench`)");
+        tell!("skipped: powertools, which is not installed (`make tools-bench`)");
     }
     let workloads = [Workload::new(Kind::Uniform), Workload::new(Kind::Merchant)];
     let mut heights: Vec<Vec<f64>> = vec![Vec::new(); rivals.len()];

@@ -1,5 +1,7 @@
 //! The Lambda function `account-processor`: applies batches of account commands. Wires, and runs.
 
+use std::process::ExitCode;
+
 use giro::aws;
 use giro::config::{AccountProcessorConfig, FromEnv};
 use giro::handlers::account_processor::AccountProcessor;
@@ -10,9 +12,13 @@ use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for DynamoDB most of its time.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
-    let config = AccountProcessorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = AccountProcessorConfig::from_env()?;
     let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
     let processor = &AccountProcessor::new(ledger, config.partial_batch_response);
     run(service_fn(|event| taken(event, |event| processor.handle(event)))).await

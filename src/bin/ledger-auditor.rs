@@ -1,5 +1,7 @@
 //! The Lambda function `ledger-auditor`: proves on a schedule that the ledger adds up. Wires, and runs.
 
+use std::process::ExitCode;
+
 use giro::aws;
 use giro::config::{FromEnv, LedgerAuditorConfig};
 use giro::handlers::incoming::taken;
@@ -9,9 +11,13 @@ use giro::telemetry;
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
-    let config = LedgerAuditorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = LedgerAuditorConfig::from_env()?;
     let auditor = &LedgerAuditor::new(DynamoDb::new(aws::dynamodb()?, config.tables));
     run(service_fn(|event| taken(event, |event| auditor.handle(event)))).await
 }

@@ -1,5 +1,7 @@
 //! The Lambda function `outcome-publisher`: publishes the outcomes of payments. Wires, and runs.
 
+use std::process::ExitCode;
+
 use giro::config::{FromEnv, OutcomePublisherConfig};
 use giro::handlers::incoming::taken;
 use giro::handlers::outcome_publisher::{DELIVERY_TIMEOUT, OutcomePublisher};
@@ -10,9 +12,13 @@ use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for the broker most of its time; the Kafka client has threads of its own.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
-    let config = OutcomePublisherConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = OutcomePublisherConfig::from_env()?;
     let producer = KafkaProducer::connect(&config.broker, LINGER, DELIVERY_TIMEOUT).await?;
     let publisher = &OutcomePublisher::new(producer, config.topic, items::payment::decode);
     run(service_fn(|event| taken(event, |event| publisher.handle(event)))).await

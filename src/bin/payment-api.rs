@@ -1,5 +1,6 @@
 //! The Lambda function `payment-api`: takes payments over HTTP, and tells what became of them. Wires, and runs.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use giro::aws;
@@ -13,9 +14,13 @@ use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for the broker and DynamoDB; the Kafka client has threads of its own.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
-    let config = PaymentApiConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = PaymentApiConfig::from_env()?;
     // Nothing to wait for: an instance has one request at a time.
     let producer = KafkaProducer::connect(&config.broker, Duration::ZERO, DELIVERY_TIMEOUT).await?;
     let store = DynamoDb::new(aws::dynamodb()?, config.tables);

@@ -1,5 +1,7 @@
 //! The Lambda function `payment-processor`: settles batches of payment requests. Wires, and runs.
 
+use std::process::ExitCode;
+
 use giro::aws;
 use giro::config::{FromEnv, PaymentProcessorConfig};
 use giro::handlers::incoming::taken;
@@ -10,9 +12,13 @@ use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for DynamoDB most of its time, and settles in well under a millisecond of its own.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
-    let config = PaymentProcessorConfig::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = PaymentProcessorConfig::from_env()?;
     let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
     let processor = PaymentProcessor::new(ledger, config.partial_batch_response);
     let processor = &processor.with_partitions(config.requests_partitions);

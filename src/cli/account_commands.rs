@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Failure;
-use super::engines::{EngineArgs, given, unreachable};
+use super::engines::{EngineArgs, given};
+use super::number::number;
 use crate::domain::account_command::{Action, RecordedCommand, status_of};
 use crate::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit};
 use crate::handlers::clock;
@@ -32,7 +33,7 @@ pub(super) struct SendArgs {
     #[arg(long, conflicts_with = "wait")]
     no_wait: bool,
     /// How long to wait for the answer, in seconds
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, default_value_t = 30, value_parser = number::<u64>(1..=3600))]
     wait: u64,
     /// The topic; else that of account commands
     #[arg(long, env = COMMANDS_TOPIC, value_parser = given, value_name = "NAME")]
@@ -54,12 +55,13 @@ pub(super) async fn send(
     let key = command.account.as_str().as_bytes();
     let value = account_command::encode(&command);
     let topic = engines.topic(args.topic, |topics| topics.commands)?;
+    if !args.no_wait {
+        // Whoever couldn't read the answer is told before anything is sent.
+        engines.ledger().await?.command(&id).await?;
+    }
     let producer = engines.producer_to(&topic).await?;
-    let sending = producer
-        .send(&topic, Some(key), Some(value.as_bytes()), &[])
-        .await
-        .map_err(|error| unreachable(error.into()))?;
-    sending.placed().await.map_err(|error| unreachable(error.into()))?;
+    let sending = producer.send(&topic, Some(key), Some(value.as_bytes()), &[]).await?;
+    sending.placed().await?;
     if args.no_wait {
         say!("sent {id}");
         return Ok(());
@@ -81,13 +83,13 @@ async fn answer(id: &CommandId, wait: Duration, engines: &EngineArgs) -> Result<
     let ledger = engines.ledger().await?;
     let started = Instant::now();
     loop {
-        let recorded = ledger.command(id).await.map_err(|error| unreachable(error.into()))?;
+        let recorded = ledger.command(id).await?;
         if let Some(recorded) = recorded {
             return Ok(recorded);
         }
         if started.elapsed() >= wait {
             let seconds = wait.as_secs();
-            return Err(Failure::Unreachable(anyhow::anyhow!(
+            return Err(Failure::unreachable(format!(
                 "{id} has no answer after {seconds} s: does account-processor run? The command stays on its topic, and \
                  `giro accounts commands` shows its answer once there is one"
             )));
@@ -98,7 +100,7 @@ async fn answer(id: &CommandId, wait: Duration, engines: &EngineArgs) -> Result<
 
 /// Shows the records of all commands, or of one account's.
 pub(super) async fn list(account: Option<&AccountId>, as_json: bool, engines: &EngineArgs) -> Result<(), Failure> {
-    let commands = engines.ledger().await?.commands().await.map_err(|error| unreachable(error.into()))?;
+    let commands = engines.ledger().await?.commands().await?;
     for recorded in commands.iter().filter(|recorded| account.is_none_or(|id| recorded.command.account == *id)) {
         if as_json {
             say!("{}", json_of(recorded));

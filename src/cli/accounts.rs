@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::Failure;
 use super::account_commands::{self, SendArgs};
-use super::engines::{EngineArgs, unreachable};
+use super::engines::EngineArgs;
+use super::number::number;
 use crate::domain::account_command::{Action, Terms};
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Holding, OverdraftLimit};
@@ -96,7 +97,7 @@ pub(super) struct OpenArgs {
 #[derive(Debug, Args)]
 struct OpeningLimitArgs {
     /// How far below zero payments may take it, in minor units
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=AMOUNT_MAX))]
+    #[arg(long, default_value_t = 0, value_parser = number::<u64>(0..=AMOUNT_MAX))]
     overdraft_limit: u64,
     /// No limit: a settlement account, from which money enters
     #[arg(long, conflicts_with = "overdraft_limit")]
@@ -176,15 +177,13 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
         }
         AccountsCommand::Show { id, json } => {
             let ledger = engines.ledger().await?;
-            let account = ledger.account(&id).await.map_err(|error| unreachable(error.into()))?;
+            let account = ledger.account(&id).await?;
             let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
-            show(std::slice::from_ref(&account), json);
-            Ok(())
+            show(std::slice::from_ref(&account), json)
         }
         AccountsCommand::List { json } => {
             let ledger = engines.ledger().await?;
-            show(&ledger.accounts().await.map_err(|error| unreachable(error.into()))?, json);
-            Ok(())
+            show(&ledger.accounts().await?, json)
         }
     }
 }
@@ -201,7 +200,7 @@ async fn open_directly(id: AccountId, terms: Terms, engines: &EngineArgs) -> Res
         credit_lanes: terms.credit_lanes,
     };
     let ledger = engines.ledger().await?;
-    let existing = ledger.open_account(&account).await.map_err(|error| unreachable(error.into()))?;
+    let existing = ledger.open_account(&account).await?;
     opened(&account, existing.as_ref())
 }
 
@@ -212,7 +211,7 @@ async fn add_lanes_directly(id: &AccountId, lanes: CreditLanes, engines: &Engine
         match ledger.add_lanes(id, lanes).await {
             // A living account changes under our hands, and is free again in a moment.
             Err(StoreError::Conflict) if Instant::now() < until => backoff.wait(until).await,
-            answer => break answer.map_err(|error| unreachable(error.into()))?,
+            answer => break answer?,
         }
     };
     let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
@@ -253,7 +252,7 @@ fn limit(limit: OverdraftLimit) -> String {
     }
 }
 
-fn show(held: &[Holding], as_json: bool) {
+fn show(held: &[Holding], as_json: bool) -> Result<(), Failure> {
     if as_json {
         for holding in held {
             let account = &holding.account;
@@ -276,7 +275,7 @@ fn show(held: &[Holding], as_json: bool) {
             });
             say!("{object}");
         }
-        return;
+        return Ok(());
     }
     say!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
     for holding in held {
@@ -284,4 +283,5 @@ fn show(held: &[Holding], as_json: bool) {
         let balance = holding.balance();
         say!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit));
     }
+    Ok(())
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::Failure;
-use super::engines::{EngineArgs, unreachable};
+use super::engines::EngineArgs;
+use super::number::number;
 use crate::audit::{Pace, audit};
 use crate::store::{Segment, Survey, Table};
 
@@ -26,10 +27,10 @@ pub(super) struct AuditArgs {
     #[arg(long)]
     json: bool,
     /// Read at most this many units a second; the function of the same name reads 1,000
-    #[arg(long, value_name = "UNITS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "UNITS", default_value_t = 10_000, value_parser = number::<u32>(1..=1_000_000))]
     read_units: u32,
     /// Stop after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = number::<u64>(1..=604_800))]
     timeout: u64,
 }
 
@@ -39,7 +40,7 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     let ledger = engines.ledger().await?;
     // The audit tries again for as long as it may; an engine that isn't there at all is told at once.
     let first = Segment { number: 0, of: 1 };
-    ledger.page(Table::Accounts, first, None).await.map_err(|error| unreachable(error.into()))?;
+    ledger.page(Table::Accounts, first, None).await?;
     let audited = audit(&ledger, Pace::per_second(args.read_units), until).await?;
     let report = &audited.report;
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();

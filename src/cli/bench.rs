@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use super::engines::{EngineArgs, unreachable};
+use super::engines::EngineArgs;
+use super::number::number;
 use crate::bench::contender::Contender;
 use crate::bench::goals::{self, Figure, Size};
 use crate::bench::{broker, engine, report};
@@ -41,10 +42,10 @@ enum What {
     /// The topic `giro-bench` is created if it isn't there.
     Broker {
         /// How many producers, each with a connection of its own
-        #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
+        #[arg(long, default_value = "8", value_parser = number::<u16>(1..=1000))]
         producers: u16,
         /// For how long
-        #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        #[arg(long, default_value = "10", value_parser = number::<u64>(1..=3600))]
         seconds: u64,
     },
     /// One contender's work on an engine, as a process of its own
@@ -99,9 +100,10 @@ fn tell(figures: &[Figure]) -> Result<(), Failure> {
 
 async fn acknowledged(engines: &EngineArgs, producers: u16, time: Duration) -> Result<(), Failure> {
     let topic = NewTopic { name: TOPIC.into(), partitions: 16, replication: None, config: BTreeMap::new() };
-    kafka::create_topics(&engines.kafka_address()?, &[topic]).await.map_err(|error| unreachable(error.into()))?;
-    let producers = (0..producers).map(|_| engines.producer()).collect::<Result<Vec<_>, _>>()?;
-    let seen = broker::measure(producers, TOPIC, time).await.map_err(|error| unreachable(error.into()))?;
+    let address = engines.kafka_that_answers().await?;
+    kafka::create_topics(&address, &[topic]).await?;
+    let producers = (0..producers).map(|_| kafka::producer(&address)).collect::<Result<Vec<_>, _>>()?;
+    let seen = broker::measure(producers, TOPIC, time).await?;
     say!("{:.0} records/s acknowledged, p50 {:.1} ms, p99 {:.1} ms", seen.records_s, seen.p50_ms, seen.p99_ms);
     Ok(())
 }

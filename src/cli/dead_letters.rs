@@ -2,9 +2,6 @@
 
 mod redrive;
 
-use std::io::Write;
-
-use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
@@ -12,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::bytes::shown;
-use super::engines::{EngineArgs, unreachable};
+use super::engines::EngineArgs;
 use crate::domain::{DeadLetter, LetterId};
+use crate::local::terminal;
 use crate::store::Inspect;
 use crate::store::dynamodb::DynamoDb;
 
@@ -47,7 +45,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
     let ledger = engines.ledger().await?;
     match command {
         DeadLettersCommand::List { reason, json } => {
-            let letters = ledger.dead_letters().await.map_err(|error| unreachable(error.into()))?;
+            let letters = ledger.dead_letters().await?;
             for letter in letters.iter().filter(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason))
             {
                 let DeadLetter { reason, detail, status, .. } = letter;
@@ -61,12 +59,12 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
             let letters = named(&letter, &ledger).await?;
             if value {
                 let bytes = only(&letter, &letters)?.value.as_deref().unwrap_or_default();
-                std::io::stdout().write_all(bytes).context("writing to standard output").map_err(Failure::No)?;
+                terminal::bytes(bytes).map_err(|error| Failure::unwritten(&error))?;
             } else {
                 for (ix, letter) in letters.iter().enumerate() {
                     match json {
                         true => say!("{}", as_json(letter)),
-                        false => show(letter, ix == 0),
+                        false => show(letter, ix == 0)?,
                     }
                 }
             }
@@ -81,8 +79,7 @@ async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Fa
     let letters = match name.digest {
         Some(_) => ledger.dead_letter(name).await.map(Vec::from_iter),
         None => ledger.dead_letters_at(&name.source).await,
-    };
-    let letters = letters.map_err(|error| unreachable(error.into()))?;
+    }?;
     match letters.is_empty() {
         true => Err(Failure::no(format!("no dead letter {name}"))),
         false => Ok(letters),
@@ -116,7 +113,7 @@ fn as_json(letter: &DeadLetter) -> Value {
     })
 }
 
-fn show(letter: &DeadLetter, is_first: bool) {
+fn show(letter: &DeadLetter, is_first: bool) -> Result<(), Failure> {
     if !is_first {
         say!("");
     }
@@ -129,4 +126,5 @@ fn show(letter: &DeadLetter, is_first: bool) {
         say!("header       {} = {}", header.name, shown(header.value.as_deref()));
     }
     say!("value        {}", shown(letter.value.as_deref()));
+    Ok(())
 }

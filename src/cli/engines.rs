@@ -10,12 +10,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 
-use super::Failure;
 use super::up::StartKafka;
 use super::up_file::{self, Told};
+use super::{Failure, Which};
 use crate::local::kafka;
 use crate::local::stack::{DynamoDbEngine, KafkaEngine, Names, StackOptions, Topics};
 use crate::local::topic_reader::TopicReader;
@@ -201,10 +200,11 @@ impl EngineArgs {
         }
     }
 
-    /// A producer on Kafka.
-    pub(super) fn producer(&self) -> Result<KafkaProducer, Failure> {
+    /// Kafka's address, once it has answered there.
+    pub(super) async fn kafka_that_answers(&self) -> Result<String, Failure> {
         let address = self.kafka_address()?;
-        Ok(kafka::producer(&address).with_context(|| format!("Kafka at {address}"))?)
+        kafka::answers(&address).await?;
+        Ok(address)
     }
 
     /// A producer on a Kafka that has this topic.
@@ -215,23 +215,46 @@ impl EngineArgs {
 
     /// A producer on Kafka, and the names of the topics there.
     pub(super) async fn producer_and_topics(&self) -> Result<(KafkaProducer, BTreeSet<String>), Failure> {
-        let producer = self.producer()?;
-        let topics = producer.topics(kafka::METADATA_TIMEOUT).await;
-        let topics = topics
-            .with_context(|| format!("asking Kafka at {} for its topics", self.kafka_address().unwrap_or_default()));
-        let topics = topics.map_err(|error| unreachable(error.into()))?;
-        Ok((producer, topics))
+        let address = self.kafka_that_answers().await?;
+        let producer = kafka::producer(&address)?;
+        let topics = producer.topics(kafka::PATIENCE).await;
+        Ok((producer, topics.map_err(|error| kafka::unanswered(&address, &error))?))
     }
 
     /// Reads a topic of Kafka's from its beginning.
     pub(super) async fn reader_of(&self, topic: &str) -> Result<TopicReader, Failure> {
-        let address = self.kafka_address()?;
-        let known = kafka::topics(&address).await.map_err(|error| unreachable(error.into()))?;
-        let known: BTreeSet<String> = known.into_iter().map(|(name, ..)| name).collect();
+        let address = self.kafka_that_answers().await?;
+        let known: BTreeSet<String> = kafka::topics(&address).await?.into_iter().map(|(name, ..)| name).collect();
         if !known.contains(topic) {
             return Err(self.no_topic(topic, &known)?);
         }
-        TopicReader::from_start(&address, topic).await.map_err(|error| unreachable(error.into()))
+        Ok(TopicReader::from_start(&address, topic).await?)
+    }
+
+    /// Tells of an engine that can't be reached: where it was looked for, and what may help.
+    pub(super) fn unreachable(&self, which: Which, error: &anyhow::Error) -> String {
+        let (at, named) = match which {
+            Which::Kafka => {
+                let address = self.kafka_address().unwrap_or_default();
+                (format!("Kafka at {address}: "), self.kafka_bootstrap_servers.is_some())
+            }
+            Which::DynamoDb => {
+                let url = self.dynamodb_url().ok().flatten();
+                let at = url.map_or_else(|| "DynamoDB on AWS: ".into(), |url| format!("DynamoDB at {url}: "));
+                (at, self.dynamodb_endpoint.is_some() || self.aws)
+            }
+            Which::ToldWhole => return format!("{error:#}"),
+            Which::Told => {
+                let named = [&self.kafka_bootstrap_servers, &self.dynamodb_endpoint, &self.lambda_endpoint];
+                (String::new(), self.aws || named.into_iter().any(Option::is_some))
+            }
+        };
+        let help = match (named, up_file::running()) {
+            (true, _) => return format!("{at}{error:#}"),
+            (false, Ok(Some(_))) => "is it an engine of the `giro up` of this folder?",
+            (false, Ok(None) | Err(_)) => "is `giro up` running?",
+        };
+        format!("{at}{error:#}\n  {help} Else name the engines by flag or environment: see `giro --help`")
     }
 
     /// Tells that Kafka has no such topic, and which it has.
@@ -258,20 +281,4 @@ fn which(engine: &str, how: &str) -> Failure {
         Ok(None) | Err(_) => "start `giro up` in this folder, or ",
     };
     Failure::input(format!("which {engine}? {here}{how}"))
-}
-
-/// Adds what may help to the failure of an engine that wasn't reached.
-pub(super) fn unreachable(failure: Failure) -> Failure {
-    match failure {
-        Failure::Unreachable(error) => {
-            let found = match up_file::running() {
-                Ok(Some(_)) => "is it an engine of the `giro up` of this folder?",
-                Ok(None) | Err(_) => "is `giro up` running?",
-            };
-            Failure::unreachable(format!(
-                "{error:#}\n  {found} Else name the engines by flag or environment: see `giro --help`"
-            ))
-        }
-        Failure::No(_) | Failure::Input(_) => failure,
-    }
 }

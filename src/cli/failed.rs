@@ -6,9 +6,7 @@
 mod redrive;
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
-use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
@@ -16,10 +14,10 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::bytes::shown;
-use super::engines::{EngineArgs, given, unreachable};
+use super::engines::{EngineArgs, given};
 use crate::domain::{Source, Timestamp};
 use crate::local::failed_topic::{Begin, FailedTopic, Given};
-use crate::local::kafka;
+use crate::local::{kafka, terminal};
 use crate::wire::failed_record::{self, FailedRecord, GivenUp, Unreadable};
 
 #[derive(Debug, Subcommand)]
@@ -185,13 +183,13 @@ pub(super) async fn run(command: FailedCommand, engines: &EngineArgs) -> Result<
 
 /// Opens a topic that is there.
 async fn open(engines: &EngineArgs, topic: &str, begin: Begin) -> Result<FailedTopic, Failure> {
-    let address = engines.kafka_address()?;
-    let known = kafka::topics(&address).await.map_err(|error| unreachable(error.into()))?;
+    let address = engines.kafka_that_answers().await?;
+    let known = kafka::topics(&address).await?;
     let known: BTreeSet<String> = known.into_iter().map(|(name, ..)| name).collect();
     if !known.contains(topic) {
         return Err(engines.no_topic(topic, &known)?);
     }
-    FailedTopic::open(&address, topic, begin).await.map_err(|error| unreachable(error.into()))
+    Ok(FailedTopic::open(&address, topic, begin).await?)
 }
 
 async fn list(args: ListArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -202,9 +200,12 @@ async fn list(args: ListArgs, engines: &EngineArgs) -> Result<(), Failure> {
             if args.waiting && entry.given.redriven {
                 continue;
             }
-            match args.json {
-                true => entry.as_json().iter().for_each(|line| say!("{line}")),
-                false => entry.lines().iter().for_each(|line| say!("{line}")),
+            let lines = match args.json {
+                true => entry.as_json().iter().map(ToString::to_string).collect(),
+                false => entry.lines(),
+            };
+            for line in lines {
+                say!("{line}");
             }
         }
     }
@@ -232,12 +233,16 @@ async fn show(args: ShowArgs, engines: &EngineArgs) -> Result<(), Failure> {
             }
             Err(_) => entry.given.record.value.clone().unwrap_or_default(),
         };
-        return std::io::stdout().write_all(&bytes).context("writing to standard output").map_err(Failure::No);
+        return terminal::bytes(&bytes).map_err(|error| Failure::unwritten(&error));
     }
     for entry in &found {
         match args.json {
-            true => entry.as_json().iter().for_each(|line| say!("{line}")),
-            false => print(entry),
+            true => {
+                for line in entry.as_json() {
+                    say!("{line}");
+                }
+            }
+            false => print(entry)?,
         }
     }
     Ok(())
@@ -249,14 +254,14 @@ fn name_one(place: &Source, own: &[Source]) -> Failure {
     Failure::no(format!("{} records stood at {place}; name one by its own place: {}", own.len(), places.join(", ")))
 }
 
-fn print(entry: &Entry) {
+fn print(entry: &Entry) -> Result<(), Failure> {
     let given_up = match &entry.content {
         Ok(given_up) => given_up,
         Err(expected) => {
             say!("place        {}", entry.place);
             say!("status       unreadable: {expected}");
             say!("bytes        {}", shown(entry.given.record.value.as_deref()));
-            return;
+            return Ok(());
         }
     };
     for record in &given_up.records {
@@ -276,4 +281,5 @@ fn print(entry: &Entry) {
         }
         say!("value        {}", shown(record.value.as_deref()));
     }
+    Ok(())
 }

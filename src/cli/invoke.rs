@@ -4,20 +4,25 @@
 
 mod event;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use aws_sdk_lambda::primitives::Blob;
 use clap::Args;
+use serde_json::Value;
 
 use super::Failure;
-use super::engines::{EngineArgs, Lambda, given, unreachable};
+use super::engines::{EngineArgs, Lambda, given};
+use super::publish::without_mark;
 use super::terminal::{Line, json_line};
-use crate::local::lambda::LocalLambda;
+use crate::aws::in_words;
+use crate::local::aws::dynamodb_answers;
+use crate::local::lambda::{LocalLambda, PAYLOAD_BYTES_MAX};
 use crate::local::stack::{Engines, Names, PAYMENT_PROCESSOR, StackOptions, folder_of_this_program, function};
 use crate::local::template::{Function, function_name};
+use crate::local::terminal::tell;
 use event::{Whose, whose};
 
 /// The longest that Lambda lets a function run.
@@ -49,10 +54,9 @@ pub(super) struct InvokeArgs {
 }
 
 pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Failure> {
-    let event = std::fs::read(&args.event).with_context(|| format!("reading {}", args.event.display()));
-    let event = event.map_err(Failure::Input)?;
+    let (event, json) = read(&args.event)?;
     let names = engines.names()?;
-    let wanted = chosen(&args, &event, &names)?;
+    let wanted = chosen(&args, &json, &names)?;
     let lambda = engines.lambda()?;
     if args.timeout.is_some() && !matches!(lambda, Lambda::Here) {
         return Err(Failure::input("--timeout: expected none: a function that Lambda runs has a time-out of its own"));
@@ -69,24 +73,42 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
         let all: Vec<&str> = blueprint.functions.iter().map(|function| function.binary.as_str()).collect();
         Failure::input(format!("--function: expected one of {}", all.join(", ")))
     })?;
-    let at = Engines { dynamodb, kafka_bootstrap_servers: engines.kafka_address().ok() };
+    // A handler would try for as long as its invocation may take.
+    dynamodb_answers(&dynamodb).await?;
+    let kafka_bootstrap_servers = match known.environment.contains_key("KAFKA_BOOTSTRAP_SERVERS") {
+        true => Some(engines.kafka_that_answers().await?),
+        false => None,
+    };
+    let at = Engines { dynamodb, kafka_bootstrap_servers };
     let mut wanted = function(known, &folder_of_this_program()?, &at, None);
     wanted.timeout = args.timeout.map_or(wanted.timeout, Duration::from_secs);
-    let log = Arc::new(|_: &str, line: &str| eprintln!("{}", Line(line)));
+    let log = Arc::new(|_: &str, line: &str| tell!("{}", Line(line)));
     let lambda = LocalLambda::start(vec![wanted], log).await?;
     let answer = invoke(Some(lambda.endpoint()), &known.name, event).await;
     lambda.stop().await;
     answer
 }
 
+/// The event's bytes and its JSON, if it is one that Lambda takes.
+fn read(file: &Path) -> Result<(Vec<u8>, Value), Failure> {
+    let place = file.display();
+    let bytes = std::fs::read(file).with_context(|| format!("reading {place}")).map_err(Failure::Input)?;
+    let event = without_mark(&bytes);
+    if event.len() > PAYLOAD_BYTES_MAX {
+        let size = event.len();
+        return Err(Failure::input(format!(
+            "{place}: expected an event of at most {PAYLOAD_BYTES_MAX} bytes (6 MB), which is what Lambda takes; it has {size}"
+        )));
+    }
+    let json = serde_json::from_slice(event)
+        .map_err(|error| Failure::input(format!("{place}: expected an event as JSON: {error}")))?;
+    Ok((event.to_vec(), json))
+}
+
 /// The function that the event is for: by its binary, or as it was named.
-fn chosen(args: &InvokeArgs, event: &[u8], names: &Names) -> Result<String, Failure> {
+fn chosen(args: &InvokeArgs, event: &Value, names: &Names) -> Result<String, Failure> {
     let usual = Names::usual().map_err(Failure::input)?;
-    let whose = match serde_json::from_slice(event) {
-        Ok(event) => whose(&event, &[&names.topics, &usual.topics]),
-        Err(error) => Whose::Unknown(format!("it is no JSON: {error}")),
-    };
-    match (&args.function, whose) {
+    match (&args.function, whose(event, &[&names.topics, &usual.topics])) {
         (Some(function), Whose::Of(binary, because)) if !args.anyway && !is(function, binary, names) => {
             Err(Failure::input(format!(
                 "--function: the event is {binary}'s, because {because}: leave --function out, or add --anyway to give it \
@@ -117,13 +139,14 @@ fn named(wanted: &str, names: &Names) -> String {
 
 async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>) -> Result<(), Failure> {
     let client = crate::local::aws::lambda(endpoint, INVOCATION_MAX).await.map_err(Failure::input)?;
+    let at = endpoint.unwrap_or("AWS");
     let call = client.invoke().function_name(function).payload(Blob::new(event));
     let output = call.send().await.map_err(|error| {
         // `cargo lambda watch` answers a function's failure with HTTP 500; what the function said is in its own window.
-        let text = aws_sdk_lambda::error::DisplayErrorContext(&error).to_string();
+        let text = in_words(&error);
         match error.raw_response() {
-            Some(_) => Failure::no(format!("the invocation failed: {text}")),
-            None => unreachable(Failure::unreachable(format!("Lambda at {}: {text}", endpoint.unwrap_or("AWS")))),
+            Some(_) => Failure::no(format!("the invocation of {function} on Lambda at {at} failed: {text}")),
+            None => Failure::unreachable(format!("Lambda at {at} doesn't answer: {text}")),
         }
     })?;
     let payload = output.payload.map(Blob::into_inner).unwrap_or_default();

@@ -6,12 +6,12 @@
 //! Engines are named by flag, else by environment, else by what a running `giro up` of this folder tells (`engines`,
 //! `up_file`). A variable that is set to nothing is unset (`environment`).
 
-/// Prints a line of results, and nothing in it steers a terminal. A reader that has gone away, such as `head`, wants no
-/// more: not an error.
+/// Prints a line of results, in which nothing steers a terminal, or returns from the command: a reader that has gone away,
+/// such as `head`, wants no more.
 macro_rules! say {
     ($($line:tt)*) => {{
         let line = $crate::cli::terminal::Line(format_args!($($line)*));
-        let _ = std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{line}\n"));
+        $crate::local::terminal::line(format_args!("{line}")).map_err(|error| $crate::cli::Failure::unwritten(&error))?
     }};
 }
 
@@ -29,7 +29,9 @@ mod environment;
 mod failed;
 mod failure;
 mod invoke;
+mod number;
 mod outcomes;
+mod own_fault;
 mod payments;
 mod publish;
 mod redriven;
@@ -50,9 +52,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub use demo::{check_topic, checks, workload};
+
+use crate::local::terminal::tell;
+use crate::publish::kafka::CLIENT_LOG;
 use engines::EngineArgs;
 pub use environment::variables;
-use failure::Failure;
+use failure::{Failure, Which};
 
 const AFTER_HELP: &str = "\
 Engines are found by flag, else by environment, else where `giro up` runs in this folder. AWS's own are used only with --aws,
@@ -62,7 +67,9 @@ Exit codes:
   0  done
   1  the answer is no, or something does not add up
   2  wrong use, or input that is not what it must be
-  3  an engine can't be reached";
+  3  an engine can't be reached
+
+Beside them, a shell tells 141 of a command whose results nobody reads to their end (`giro … | head`).";
 
 /// Settles payments that arrive on Kafka: the local stack, and tools for it and for real engines.
 #[derive(Debug, Parser)]
@@ -70,6 +77,9 @@ Exit codes:
 struct Cli {
     #[command(flatten)]
     engines: EngineArgs,
+    /// Show what the Kafka client says, on stderr
+    #[arg(long, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -105,18 +115,14 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub async fn run() -> ExitCode {
-    // Ours only: an embedded engine logs each condition that fails, and failing is what conditions are for.
-    let ours = Targets::new().with_target("giro", tracing::Level::WARN);
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
-    tracing_subscriber::registry().with(log.with_filter(ours)).init();
+    own_fault::tell_of_panics();
     if let Err(error) = environment::without_empty_variables() {
-        let failure =
-            Failure::input(format!("starting again without variables that are set to nothing: {error}; unset them"));
-        eprintln!("giro: {failure}");
-        return failure.exit_code();
+        tell!("giro: starting again without variables that are set to nothing: {error}; unset them");
+        return Failure::input(error).exit_code();
     }
     // Wrong use ends here, with exit code 2.
     let cli = Cli::parse();
+    log(cli.verbose);
     let done = match cli.command {
         Command::Up(args) => up::run(args, &cli.engines).await,
         Command::Status(args) => status::run(&args),
@@ -137,8 +143,26 @@ pub async fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("giro: {}", terminal::Lines(&failure));
+            match &failure {
+                Failure::Unread => {}
+                Failure::Unreachable(which, error) => {
+                    tell!("giro: {}", terminal::Lines(cli.engines.unreachable(*which, error)));
+                }
+                Failure::No(_) | Failure::Input(_) => tell!("giro: {}", terminal::Lines(&failure)),
+            }
             failure.exit_code()
         }
     }
+}
+
+/// Starts the log, on stderr.
+fn log(verbose: bool) {
+    // Ours only: an embedded engine logs each condition that fails, and failing is what conditions are for.
+    let mut shown = Targets::new().with_target("giro", tracing::Level::WARN);
+    if verbose {
+        shown = shown.with_target(CLIENT_LOG, tracing::Level::DEBUG);
+    }
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
+    // To tell of it on a closed stderr would be a panic.
+    tracing_subscriber::registry().with(log.log_internal_errors(false).with_filter(shown)).init();
 }

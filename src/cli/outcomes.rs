@@ -46,34 +46,28 @@ pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), 
     let mut reader = engines.reader_of(&topic).await?;
     loop {
         match reader.next().await? {
-            Read::Record(record) => print(&record, args.json),
+            Read::Record(record) => say!("{}", line(&record, args.json)),
             Read::End if args.follow => {}
             Read::End => return Ok(()),
         }
     }
 }
 
-fn print(record: &Polled, json: bool) {
+fn line(record: &Polled, json: bool) -> String {
     let value = record.value.as_deref().unwrap_or_default();
     if json {
-        say!("{}", json_line(&String::from_utf8_lossy(value)));
-        return;
+        return json_line(&String::from_utf8_lossy(value));
     }
     match outcome::decode(value) {
         Ok(outcome) => {
             let payment = &outcome.payment;
             let verdict =
                 outcome.verdict.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
-            say!(
+            format!(
                 "{} {} {} -> {} {} {} {verdict}",
-                outcome.decided_at,
-                payment.id,
-                payment.debtor,
-                payment.creditor,
-                payment.amount,
-                payment.currency
-            );
+                outcome.decided_at, payment.id, payment.debtor, payment.creditor, payment.amount, payment.currency
+            )
         }
-        Err(error) => say!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),
+        Err(error) => format!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),
     }
 }

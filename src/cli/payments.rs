@@ -6,7 +6,7 @@ use clap::Subcommand;
 use tokio::time::{Instant, sleep};
 
 use super::Failure;
-use super::engines::{EngineArgs, unreachable};
+use super::engines::EngineArgs;
 use crate::domain::PaymentId;
 use crate::store::Inspect;
 use crate::wire::outcome;
@@ -33,7 +33,7 @@ pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Resul
     let ledger = engines.ledger().await?;
     let deadline = Instant::now().checked_add(WAIT_MAX).filter(|_| wait);
     let recorded = loop {
-        let recorded = ledger.payment(&id).await.map_err(|error| unreachable(error.into()))?;
+        let recorded = ledger.payment(&id).await?;
         if recorded.is_some() || deadline.is_none_or(|deadline| Instant::now() > deadline) {
             break recorded;
         }

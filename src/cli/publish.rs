@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::Failure;
-use super::engines::{EngineArgs, given, unreachable};
+use super::engines::{EngineArgs, given};
 use crate::domain::AccountId;
 use crate::publish::{Placed, Publish};
 use crate::wire::payment_request;
@@ -43,9 +43,14 @@ pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), F
         let key = key.as_ref().map(|key| key.as_str().as_bytes());
         sending.push(producer.send(&topic, key, Some(line), &[]).await?);
     }
-    let count = sending.len();
+    // All are on their way: whether anybody reads where the first was put must not decide what becomes of the others.
+    let mut placed = Vec::with_capacity(sending.len());
     for sending in sending {
-        let Placed { partition, offset } = sending.placed().await.map_err(|error| unreachable(error.into()))?;
+        placed.push(sending.placed().await);
+    }
+    let count = placed.len();
+    for placed in placed {
+        let Placed { partition, offset } = placed?;
         if args.json {
             say!("{}", serde_json::json!({ "topic": topic, "partition": partition, "offset": offset }));
         }
@@ -67,12 +72,18 @@ fn read(file: &PathBuf) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Text without the mark that some editors and Windows put before it to say that it is UTF-8.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// A record's key, where its line is a payment, and its value.
 type Line<'a> = (Option<AccountId>, &'a [u8]);
 
 /// The lines that aren't empty.
 fn records(bytes: &[u8], unchecked: bool) -> Result<Vec<Line<'_>>, String> {
     let mut records = Vec::new();
+    let bytes = without_mark(bytes);
     for (ix, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if line.is_empty() {
@@ -81,7 +92,15 @@ fn records(bytes: &[u8], unchecked: bool) -> Result<Vec<Line<'_>>, String> {
         match payment_request::decode_json(line) {
             Ok(payment) => records.push((Some(payment.debtor), line)),
             Err(_) if unchecked => records.push((None, line)),
-            Err(malformed) => return Err(format!("line {}: {malformed}", ix.saturating_add(1))),
+            Err(malformed) => {
+                let malformed = malformed.to_string();
+                let number = ix.saturating_add(1);
+                // JSON is read a line at a time, so its own count of lines tells nothing.
+                return Err(match malformed.rsplit_once(" at line 1 column ") {
+                    Some((expected, column)) => format!("line {number}, column {column}: {expected}"),
+                    None => format!("line {number}: {malformed}"),
+                });
+            }
         }
     }
     Ok(records)

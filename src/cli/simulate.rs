@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::Failure;
+use super::number::number;
 use crate::simulate::{Counts, Mutant, Simulation, Violation};
 
 /// Simulate many workers over one ledger, under every fault
@@ -17,20 +18,20 @@ use crate::simulate::{Counts, Mutant, Simulation, Violation};
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
     /// The seed of the first world; else one from the clock
-    #[arg(long)]
+    #[arg(long, value_parser = number::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
     /// How many worlds, with seeds that follow each other
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = number::<u64>(1..=u64::MAX))]
     seeds: u64,
     /// How many steps the faults go on in each: store calls and deliveries
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 100, value_parser = number::<u64>(1..=u64::MAX))]
     steps: u64,
     /// Start no new world after this many seconds
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
     seconds: Option<u64>,
     /// Worlds side by side; else one a processor
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[arg(long, value_parser = number::<usize>(1..=1024))]
+    jobs: Option<usize>,
     /// A mistake to make, to see the auditor find it, such as drop-put-condition
     #[arg(long, value_parser = mutant)]
     mutant: Option<Mutant>,
@@ -51,14 +52,15 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
     if args.history {
         // Worlds have a runtime of their own, which can't start inside the command line's.
         let lines = std::thread::scope(|scope| scope.spawn(|| simulation(first).history()).join());
-        lines.unwrap_or_default().iter().for_each(|line| say!("{line}"));
+        for line in lines.unwrap_or_default() {
+            say!("{line}");
+        }
     }
     let started = Instant::now();
     let until = args.seconds.and_then(|seconds| started.checked_add(Duration::from_secs(seconds)));
     let next = AtomicU64::new(0);
     let found: Mutex<(u64, Counts, Option<Box<Violation>>)> = Mutex::default();
-    let jobs =
-        args.jobs.map(usize::from).or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {

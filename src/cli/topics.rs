@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use super::engines::{EngineArgs, unreachable};
+use super::engines::EngineArgs;
+use super::number::number;
 use super::template::TemplateArgs;
 use crate::local::kafka::{self, NewTopic};
 use crate::local::template::Topic;
@@ -24,7 +25,7 @@ pub(super) struct CreateArgs {
     #[command(flatten)]
     template: TemplateArgs,
     /// Replicas, instead of what the template says: as many as there are brokers, for example
-    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_parser = number::<i32>(1..=i32::from(i16::MAX)))]
     replication: Option<i32>,
 }
 
@@ -40,10 +41,8 @@ pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<
     match command {
         TopicsCommand::Create(args) => create(args, engines).await?,
         TopicsCommand::List(args) => {
-            let address = engines.kafka_address()?;
-            for (name, partitions, replicas) in
-                kafka::topics(&address).await.map_err(|error| unreachable(error.into()))?
-            {
+            let address = engines.kafka_that_answers().await?;
+            for (name, partitions, replicas) in kafka::topics(&address).await? {
                 if args.json {
                     say!("{}", serde_json::json!({ "topic": name, "partitions": partitions, "replicas": replicas }));
                 } else {
@@ -61,8 +60,8 @@ async fn create(args: CreateArgs, engines: &EngineArgs) -> Result<(), Failure> {
         None => engines.meant().map(|told| told.template).unwrap_or_default(),
     };
     let blueprint = template.templates().blueprint(&template.parameters).map_err(Failure::input)?;
-    let address = engines.kafka_address()?;
-    let known = kafka::topics(&address).await.map_err(|error| unreachable(error.into()))?;
+    let address = engines.kafka_that_answers().await?;
+    let known = kafka::topics(&address).await?;
     let is_known = |topic: &Topic| known.iter().any(|(name, ..)| *name == topic.name);
     let new: Vec<NewTopic> = blueprint
         .topics
@@ -71,7 +70,7 @@ async fn create(args: CreateArgs, engines: &EngineArgs) -> Result<(), Failure> {
         .map(|topic| new_topic(topic, args.replication))
         .collect();
     if !new.is_empty() {
-        kafka::create_topics(&address, &new).await.map_err(|error| unreachable(error.into()))?;
+        kafka::create_topics(&address, &new).await?;
     }
     for topic in &blueprint.topics {
         let created = if is_known(topic) { "was there already, and is as it was" } else { "created" };

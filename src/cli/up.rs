@@ -10,11 +10,13 @@ use super::Failure;
 use super::account_commands::COMMANDS_TOPIC;
 use super::detach;
 use super::engines::EngineArgs;
+use super::number::number;
 use super::template::TemplateArgs;
 use super::up_file::{Told, UpFile};
 use crate::config::{OUTCOMES_TOPIC, REQUESTS_TOPIC};
 use crate::local::stack::{Endpoints, KafkaEngine, LogLines, Names, Run, Stack, StackOptions, Topics, by_variable};
 use crate::local::template::Source;
+use crate::local::terminal::{self, tell};
 
 /// Run the whole stack on this machine until Ctrl-C
 ///
@@ -37,19 +39,19 @@ pub(super) struct UpArgs {
     #[command(flatten)]
     template: TemplateArgs,
     /// Partitions of the topic of payment requests, where it is created
-    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=1000), help_heading = "Instead of what the template says")]
+    #[arg(long, value_parser = number::<i32>(1..=1000), help_heading = "Instead of what the template says")]
     partitions: Option<i32>,
     /// The most payment requests a batch
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Instead of what the template says")]
+    #[arg(long, value_parser = number::<u32>(1..=10_000), help_heading = "Instead of what the template says")]
     batch_records: Option<u32>,
     /// How long a batch of payment requests waits for more after its first, in milliseconds
-    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=300_000), help_heading = "Instead of what the template says")]
+    #[arg(long, value_parser = number::<u64>(0..=300_000), help_heading = "Instead of what the template says")]
     batch_window_ms: Option<u64>,
     /// How many invocations of a function run at once, one a partition at the most
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Instead of what the template says")]
+    #[arg(long, value_parser = number::<u16>(1..=u16::MAX), help_heading = "Instead of what the template says")]
     concurrency: Option<u16>,
     /// How long an invocation of the payment-processor may take, in seconds
-    #[arg(long, value_parser = clap::value_parser!(u64).range(2..=840), help_heading = "Instead of what the template says")]
+    #[arg(long, value_parser = number::<u64>(2..=840), help_heading = "Instead of what the template says")]
     timeout: Option<u64>,
     /// Fail whole batches, as an event source mapping without ReportBatchItemFailures does
     #[arg(long, help_heading = "Instead of what the template says")]
@@ -58,7 +60,7 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "BINARY")]
     only: Vec<String>,
     /// The port of the HTTP API; else a free one
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = number::<u16>(0..=u16::MAX))]
     http_port: Option<u16>,
 }
 
@@ -83,8 +85,8 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     if args.detach {
         return detach::run().await;
     }
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
-    let mut terminated = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::unreachable)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::unreachable)?;
     let template = args.template.chosen()?.unwrap_or_default();
     let options = engines.of_stack(StackOptions {
         kafka: engines.kafka(args.kafka),
@@ -108,24 +110,10 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     let stack = Stack::start(options).await?;
     let endpoints = stack.endpoints();
     file.write(&Told { endpoints: endpoints.clone(), template })?;
-    exports(endpoints)?;
-    for mapping in &stack.blueprint().mappings {
-        let source = match &mapping.source {
-            Source::Kafka { topic, .. } => format!("topic {topic}"),
-            Source::Stream { table } => format!("stream of {table}"),
-        };
-        say!("# {source} -> {}, {} records a batch", mapping.function, mapping.batch_records_max);
+    for line in told(&stack)? {
+        // Whether anybody reads it or not: a stack that stops now might hold payments that are on their way.
+        let _ = terminal::line(format_args!("{line}"));
     }
-    if let Some(http) = &endpoints.http {
-        for route in &stack.blueprint().routes {
-            let (method, path) = route.key.split_once(' ').unwrap_or(("ANY", &route.key));
-            say!("# {method} {http}{path} -> {}", route.function);
-        }
-    }
-    for binary in stack.left_out() {
-        say!("# {binary} is left out: it isn't built");
-    }
-    say!("# Other giro commands in this folder find the stack. Ctrl-C or `giro down` stops everything.");
 
     let mut watch = tokio::time::interval(Duration::from_millis(250));
     loop {
@@ -137,15 +125,41 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
             },
         }
     }
-    eprintln!("stopping …");
-    Ok(stack.stop().await?)
+    tell!("stopping …");
+    stack.stop().await.map_err(|error| Failure::unreachable(format!("{error:#}")))
 }
 
-/// Prints what a command in another folder needs to find all of it: names only where they aren't the usual ones.
-fn exports(endpoints: &Endpoints) -> Result<(), Failure> {
-    say!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers);
-    say!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb);
-    say!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda);
+/// What runs where: addresses as a shell takes them, the rest as comments.
+fn told(stack: &Stack) -> Result<Vec<String>, Failure> {
+    let endpoints = stack.endpoints();
+    let mut lines = exports(endpoints)?;
+    for mapping in &stack.blueprint().mappings {
+        let source = match &mapping.source {
+            Source::Kafka { topic, .. } => format!("topic {topic}"),
+            Source::Stream { table } => format!("stream of {table}"),
+        };
+        lines.push(format!("# {source} -> {}, {} records a batch", mapping.function, mapping.batch_records_max));
+    }
+    if let Some(http) = &endpoints.http {
+        for route in &stack.blueprint().routes {
+            let (method, path) = route.key.split_once(' ').unwrap_or(("ANY", &route.key));
+            lines.push(format!("# {method} {http}{path} -> {}", route.function));
+        }
+    }
+    for binary in stack.left_out() {
+        lines.push(format!("# {binary} is left out: it isn't built"));
+    }
+    lines.push("# Other giro commands in this folder find the stack. Ctrl-C or `giro down` stops everything.".into());
+    Ok(lines)
+}
+
+/// What a command in another folder needs to find all of it: names only where they aren't the usual ones.
+fn exports(endpoints: &Endpoints) -> Result<Vec<String>, Failure> {
+    let mut lines = vec![
+        format!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers),
+        format!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb),
+        format!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda),
+    ];
     let (names, usual) = (&endpoints.names, Names::usual().map_err(Failure::input)?);
     let topics = |topics: &Topics| {
         let names = [&topics.requests, &topics.commands, &topics.outcomes].map(Clone::clone);
@@ -153,13 +167,13 @@ fn exports(endpoints: &Endpoints) -> Result<(), Failure> {
     };
     for ((variable, name), (_, usual)) in topics(&names.topics).zip(topics(&usual.topics)) {
         if let Some(name) = name.filter(|name| Some(name) != usual.as_ref()) {
-            say!("export {variable}={name}");
+            lines.push(format!("export {variable}={name}"));
         }
     }
     for ((variable, name), (_, usual)) in by_variable(&names.tables).into_iter().zip(by_variable(&usual.tables)) {
         if name != usual {
-            say!("export {variable}={name}");
+            lines.push(format!("export {variable}={name}"));
         }
     }
-    Ok(())
+    Ok(lines)
 }

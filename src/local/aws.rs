@@ -9,31 +9,45 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
-use crate::aws::{AwsError, DYNAMODB_ENDPOINT, LOCAL_REGION, is_local, local_credentials, timeouts, variable};
+use super::{Fault, OrFault};
+use crate::aws::{
+    AwsError, CONNECT_TIMEOUT, DYNAMODB_ENDPOINT, LOCAL_REGION, credentials, in_words, is_local, local_credentials,
+    timeouts, variable,
+};
 
 /// A client for DynamoDB at `endpoint`, else where the environment says, else at AWS.
 ///
 /// # Errors
-/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+/// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
 pub async fn dynamodb(endpoint: Option<&str>) -> Result<aws_sdk_dynamodb::Client, AwsError> {
     let named = || variable(DYNAMODB_ENDPOINT).or_else(|| variable("AWS_ENDPOINT_URL"));
     let endpoint = endpoint.map(str::to_owned).or_else(named);
     Ok(aws_sdk_dynamodb::Client::new(&config(endpoint.as_deref(), timeouts()).await?))
 }
 
+/// Waits a few seconds for a DynamoDB to show that it is there.
+///
+/// # Errors
+/// [`Fault::Engine`] if it doesn't, [`Fault::Asked`] if the environment can't be used.
+pub(crate) async fn dynamodb_answers(endpoint: &str) -> Result<(), Fault> {
+    let asked = dynamodb(Some(endpoint)).await.or_asked()?.list_tables().limit(1).send().await;
+    let unanswered = |error| anyhow::anyhow!("DynamoDB at {endpoint} doesn't answer: {}", in_words(&error));
+    asked.map(|_| ()).map_err(unanswered).or_engine()
+}
+
 /// A client for Lambda at `endpoint`, else at AWS. An invocation may take up to `timeout`: as long as its function.
 ///
 /// # Errors
-/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+/// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
 pub async fn lambda(endpoint: Option<&str>, timeout: Duration) -> Result<aws_sdk_lambda::Client, AwsError> {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(timeout).build();
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(timeout).build();
     Ok(aws_sdk_lambda::Client::new(&config(endpoint, timeouts).await?))
 }
 
 /// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their own.
 ///
 /// # Errors
-/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+/// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
 pub async fn streams(endpoint: &str) -> Result<aws_sdk_dynamodbstreams::Client, AwsError> {
     let endpoint = Some(endpoint).filter(|endpoint| is_local(endpoint));
     Ok(aws_sdk_dynamodbstreams::Client::new(&config(endpoint, timeouts()).await?))
@@ -52,6 +66,13 @@ pub async fn sqs(endpoint: Option<&str>) -> Result<aws_sdk_sqs::Client, AwsError
 }
 
 async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
+    // Half of them is a mistake, whoever would be asked for the rest.
+    let given = credentials()?;
+    if let Some(other) =
+        endpoint.filter(|endpoint| !endpoint.starts_with("http://") && !endpoint.starts_with("https://"))
+    {
+        return Err(AwsError::NotAUrl(other.to_owned()));
+    }
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
     if let Some(endpoint) = endpoint {
@@ -60,7 +81,7 @@ async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkCo
     }
     if endpoint.is_some_and(is_local) {
         loader = loader.http_client(aws_smithy_http_client::Builder::new().build_http());
-        if variable("AWS_ACCESS_KEY_ID").is_none() {
+        if given.is_none() {
             loader = loader.credentials_provider(local_credentials());
         }
         if variable("AWS_REGION").is_none() {

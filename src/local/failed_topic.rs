@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
@@ -21,6 +21,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::kafka::{client_config, partitions};
 use super::topic_reader::{Polled, Read, TopicReader};
+use super::{Fault, OrFault};
+use crate::publish::kafka::Context;
 
 /// The consumer group whose committed offsets say what was redriven.
 pub const GROUP: &str = "giro-failed";
@@ -116,7 +118,7 @@ pub struct FailedTopic {
     topic: String,
     /// None where nothing is to be read.
     reader: Option<TopicReader>,
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<BaseConsumer<Context>>,
     redriven: BTreeMap<i32, Redriven>,
     /// By partition that isn't read to its end: where the next record may stand, and the end.
     open: BTreeMap<i32, (i64, i64)>,
@@ -126,18 +128,19 @@ impl FailedTopic {
     /// Opens a topic.
     ///
     /// # Errors
-    /// If the broker can't be reached, or has no such topic.
-    pub async fn open(bootstrap_servers: &str, topic: &str, begin: Begin) -> anyhow::Result<Self> {
+    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it has no such topic.
+    pub async fn open(bootstrap_servers: &str, topic: &str, begin: Begin) -> Result<Self, Fault> {
         let partitions = partitions(bootstrap_servers, topic).await?;
-        let consumer: BaseConsumer = client_config(bootstrap_servers)?
+        let consumer: KafkaResult<BaseConsumer<Context>> = client_config(bootstrap_servers)?
             .set("group.id", GROUP)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .create()?;
-        let consumer = Arc::new(consumer);
+            .create_with_context(Context::default());
+        let consumer = Arc::new(consumer.or_asked()?);
         let (asked, name) = (Arc::clone(&consumer), topic.to_owned());
         let ask = tokio::task::spawn_blocking(move || state(&asked, &name, &partitions));
-        let state = ask.await?.with_context(|| format!("asking Kafka what of {topic} was redriven"))?;
+        let state = ask.await.or_engine()?;
+        let state = state.with_context(|| format!("asking Kafka what of {topic} was redriven")).or_engine()?;
         let (mut redriven, mut open) = (BTreeMap::new(), BTreeMap::new());
         for (partition, (marks, oldest, end)) in state {
             let start = match begin {
@@ -161,8 +164,8 @@ impl FailedTopic {
     /// The next record; none behind the end that the topic had when it was opened.
     ///
     /// # Errors
-    /// If the client can't go on.
-    pub async fn next(&mut self) -> anyhow::Result<Option<Given>> {
+    /// [`Fault::Engine`] if the client can't go on.
+    pub async fn next(&mut self) -> Result<Option<Given>, Fault> {
         let Some(reader) = &mut self.reader else { return Ok(None) };
         while !self.open.is_empty() {
             let record = match reader.next().await? {
@@ -187,8 +190,9 @@ impl FailedTopic {
     /// Keeps that records were redriven. Returns when the broker keeps it.
     ///
     /// # Errors
-    /// If the broker can't be reached, or can't keep so many places that were redriven one by one.
-    pub async fn mark(&mut self, redriven: &[&Given]) -> anyhow::Result<()> {
+    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it can't keep so many places that were redriven
+    /// one by one.
+    pub async fn mark(&mut self, redriven: &[&Given]) -> Result<(), Fault> {
         let mut changed = self.redriven.clone();
         for given in redriven {
             let marks = changed.entry(given.record.partition).or_default();
@@ -198,19 +202,20 @@ impl FailedTopic {
         let mut commit = TopicPartitionList::new();
         for (partition, marks) in &changed {
             let metadata = marks.metadata();
-            ensure!(
-                metadata.len() <= METADATA_BYTES_MAX,
-                "{}/{partition}: more places were redriven one by one than Kafka keeps; redrive the older ones with --all",
-                self.topic
-            );
+            if metadata.len() > METADATA_BYTES_MAX {
+                return Err(Fault::Asked(anyhow!(
+                    "{}/{partition}: more places were redriven one by one than Kafka keeps; redrive the older ones with --all",
+                    self.topic
+                )));
+            }
             let mut element = commit.add_partition(&self.topic, *partition);
-            element.set_offset(Offset::Offset(marks.next))?;
+            element.set_offset(Offset::Offset(marks.next)).or_engine()?;
             element.set_metadata(metadata);
         }
         let consumer = Arc::clone(&self.consumer);
         let keep = move || patiently(|| consumer.commit(&commit, CommitMode::Sync));
-        let kept = tokio::task::spawn_blocking(keep).await?;
-        kept.with_context(|| format!("keeping what of {} was redriven", self.topic))?;
+        let kept = tokio::task::spawn_blocking(keep).await.or_engine()?;
+        kept.with_context(|| format!("keeping what of {} was redriven", self.topic)).or_engine()?;
         self.redriven = changed;
         Ok(())
     }
@@ -219,7 +224,7 @@ impl FailedTopic {
 /// By partition: what was redriven, the oldest offset, and the end.
 type State = BTreeMap<i32, (Redriven, i64, i64)>;
 
-fn state(consumer: &BaseConsumer, topic: &str, partitions: &[i32]) -> anyhow::Result<State> {
+fn state(consumer: &BaseConsumer<Context>, topic: &str, partitions: &[i32]) -> anyhow::Result<State> {
     let mut own = TopicPartitionList::new();
     for &partition in partitions {
         own.add_partition(topic, partition);

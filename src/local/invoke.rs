@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 
+use crate::aws::in_words;
+
 /// A function behind an Invoke call.
 #[derive(Debug, Clone)]
 pub(crate) struct Invoker {
@@ -35,7 +37,7 @@ impl Invoker {
         let call = self.client.invoke().function_name(&self.function).payload(Blob::new(payload)).send();
         match call.await {
             // `cargo lambda watch` answers a failure with HTTP 500, AWS with a header.
-            Err(error) => Err(InvokeError::Call(aws_sdk_lambda::error::DisplayErrorContext(&error).to_string())),
+            Err(error) => Err(InvokeError::Call(in_words(&error))),
             Ok(output) => {
                 let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
                 match output.function_error {

@@ -6,23 +6,29 @@
 //! records a partition, and forgets all when it stops. Good for a demo; what depends on a broker's faithfulness is
 //! tested on Apache Kafka.
 
-use std::collections::BTreeMap;
+mod answers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
 
+use super::{Fault, OrFault};
 use crate::config::{AuthConfig, FromEnv};
 use crate::publish::broker::{Auth, ScramUser};
 use crate::publish::kafka::iam::Signer;
-use crate::publish::kafka::{self, KafkaProducer, LINGER, Login};
+use crate::publish::kafka::{self, Context, KafkaProducer, LINGER, Login};
+
+pub use answers::answers;
+use answers::{said, words};
 
 /// The topic of payment requests, where no parameter of the template renames it.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
@@ -30,8 +36,11 @@ pub const REQUESTS_TOPIC: &str = "payment-requests";
 /// How long a record may take to be acknowledged before its producer gives up.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a broker may take to tell its topics.
-pub(crate) const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a broker that is there may take to tell its topics, and to create some.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How the mock cluster's id begins. It takes no topics from outside: a call that asks for them is never answered.
+const EMBEDDED_ID: &str = "mockCluster";
 
 /// The embedded broker's number.
 const BROKER: i32 = 1;
@@ -109,11 +118,13 @@ impl Drop for EmbeddedKafka {
 /// What every client of a broker starts from, with the login that the environment names.
 ///
 /// # Errors
-/// If `KAFKA_AUTH` and what belongs to it can't be used: better than to connect without protection.
-pub fn client_config(bootstrap_servers: &str) -> anyhow::Result<ClientConfig> {
-    match login()? {
+/// [`Fault::Asked`] if `KAFKA_AUTH` and what belongs to it can't be used: better than to connect without protection.
+pub fn client_config(bootstrap_servers: &str) -> Result<ClientConfig, Fault> {
+    match login().or_asked()? {
         // Their contexts hand out no tokens.
-        Login::Iam(_) => bail!("KAFKA_AUTH: expected none or scram where topics are created or read"),
+        Login::Iam(_) => {
+            Err(Fault::Asked(anyhow!("KAFKA_AUTH: expected none or scram where topics are created or read")))
+        }
         login @ (Login::None | Login::Scram { .. }) => Ok(kafka::client_config(bootstrap_servers, &login)),
     }
 }
@@ -133,9 +144,10 @@ fn login() -> anyhow::Result<Login> {
 /// A producer for the broker at this address, with the login that the environment names.
 ///
 /// # Errors
-/// If the address or the login can't be used.
-pub fn producer(bootstrap_servers: &str) -> anyhow::Result<KafkaProducer> {
-    Ok(KafkaProducer::new(bootstrap_servers, login()?, LINGER, DELIVERY_TIMEOUT)?)
+/// [`Fault::Asked`] if the address or the login can't be used.
+pub fn producer(bootstrap_servers: &str) -> Result<KafkaProducer, Fault> {
+    let producer = KafkaProducer::new(bootstrap_servers, login().or_asked()?, LINGER, DELIVERY_TIMEOUT);
+    producer.with_context(|| at(bootstrap_servers)).or_asked()
 }
 
 /// A topic to create.
@@ -163,9 +175,22 @@ pub enum Created {
 /// Creates topics on a broker, if they aren't there. Returns when the broker knows them.
 ///
 /// # Errors
-/// If the broker can't be reached, or refuses a topic.
-pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> anyhow::Result<Vec<Created>> {
-    let admin: AdminClient<DefaultClientContext> = client_config(bootstrap_servers)?.create()?;
+/// [`Fault::Asked`] if the broker refuses a topic or takes none from outside, [`Fault::Engine`] if it can't be reached.
+pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Result<Vec<Created>, Fault> {
+    let admin: KafkaResult<AdminClient<Context>> =
+        client_config(bootstrap_servers)?.create_with_context(Context::default());
+    let admin = Arc::new(admin.with_context(|| at(bootstrap_servers)).or_asked()?);
+    let known = known_topics(&admin, bootstrap_servers).await?;
+    if known.embedded {
+        return match topics.iter().find(|topic| !known.names.contains(&topic.name)) {
+            None => Ok(vec![Created::Existing; topics.len()]),
+            Some(topic) => Err(Fault::Asked(anyhow!(
+                "Kafka at {bootstrap_servers} is the embedded one of a `giro up`: it has the topics of its template, and takes \
+                 no others, so {} can't be created",
+                topic.name
+            ))),
+        };
+    }
     let new = |topic: &NewTopic| {
         // The broker's own default is -1.
         let replication = topic.replication.unwrap_or(-1);
@@ -179,28 +204,57 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> anyh
             config.iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
         .collect();
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
     let results = admin.create_topics(&topics, &options).await;
-    let results = results.with_context(|| format!("creating topics on Kafka at {bootstrap_servers}"))?;
+    let results = results
+        .map_err(|error| anyhow!("creating topics on Kafka at {bootstrap_servers}: {}", said(&error)))
+        .or_engine()?;
     let mut created = Vec::with_capacity(results.len());
     for result in results {
         created.push(match result {
             Ok(_) => Created::New,
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Created::Existing,
-            Err((topic, code)) => bail!("creating the topic {topic}: {code}"),
+            Err((topic, code)) => {
+                let why = anyhow!("creating the topic {topic} on Kafka at {bootstrap_servers}: {}", words(code));
+                // Anything but these the broker would answer again.
+                let passing = matches!(
+                    code,
+                    RDKafkaErrorCode::RequestTimedOut
+                        | RDKafkaErrorCode::NotController
+                        | RDKafkaErrorCode::OperationTimedOut
+                );
+                return Err(if passing { Fault::Engine(why) } else { Fault::Asked(why) });
+            }
         });
     }
     Ok(created)
 }
 
+/// What a broker says of itself.
+struct Known {
+    /// It is librdkafka's mock cluster: a call that creates topics is never answered.
+    embedded: bool,
+    names: BTreeSet<String>,
+}
+
+async fn known_topics(admin: &Arc<AdminClient<Context>>, bootstrap_servers: &str) -> Result<Known, Fault> {
+    let admin = Arc::clone(admin);
+    let asked = tokio::task::spawn_blocking(move || {
+        let known = admin.inner().fetch_metadata(None, PATIENCE)?;
+        let embedded = admin.inner().fetch_cluster_id(PATIENCE).is_some_and(|id| id.starts_with(EMBEDDED_ID));
+        Ok(Known { embedded, names: known.topics().iter().map(|topic| topic.name().to_owned()).collect() })
+    });
+    asked.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))
+}
+
 /// The topics of a broker, by name, with their numbers of partitions and replicas. Topics of Kafka's own are left out.
 ///
 /// # Errors
-/// If the broker can't be reached.
-pub async fn topics(bootstrap_servers: &str) -> anyhow::Result<Vec<(String, usize, usize)>> {
-    let consumer: BaseConsumer = client_config(bootstrap_servers)?.create()?;
-    let asked = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, METADATA_TIMEOUT)).await?;
-    let known = asked.with_context(|| format!("asking Kafka at {bootstrap_servers} for its topics"))?;
+/// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if the broker can't be reached.
+pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize)>, Fault> {
+    let consumer = consumer(bootstrap_servers)?;
+    let asked = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, PATIENCE)).await.or_engine()?;
+    let known = asked.map_err(|error| unanswered(bootstrap_servers, &error))?;
     let topic = |topic: &rdkafka::metadata::MetadataTopic| {
         let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or_default();
         (topic.name().to_owned(), topic.partitions().len(), replicas)
@@ -211,18 +265,37 @@ pub async fn topics(bootstrap_servers: &str) -> anyhow::Result<Vec<(String, usiz
 }
 
 /// The partitions of a topic, as the broker knows them.
-pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> anyhow::Result<Vec<i32>> {
-    let consumer: BaseConsumer = client_config(bootstrap_servers)?.create()?;
+///
+/// # Errors
+/// [`Fault::Asked`] if there is no such topic, or the address or the login can't be used; [`Fault::Engine`] if the broker
+/// can't be reached.
+pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>, Fault> {
+    let consumer = consumer(bootstrap_servers)?;
     let name = topic.to_owned();
     let ask = tokio::task::spawn_blocking(move || {
-        let known = consumer.fetch_metadata(Some(&name), METADATA_TIMEOUT)?;
+        let known = consumer.fetch_metadata(Some(&name), PATIENCE)?;
         let partitions = known.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
         let mut partitions: Vec<i32> = partitions.collect();
         partitions.sort_unstable();
-        anyhow::Ok(partitions)
+        Ok(partitions)
     });
-    let partitions =
-        ask.await?.with_context(|| format!("asking Kafka at {bootstrap_servers} for the topic {topic}"))?;
-    ensure!(!partitions.is_empty(), "Kafka at {bootstrap_servers} has no topic {topic}");
+    let partitions = ask.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))?;
+    if partitions.is_empty() {
+        return Err(Fault::Asked(anyhow!("Kafka at {bootstrap_servers} has no topic {topic}")));
+    }
     Ok(partitions)
+}
+
+/// A client that reads nothing yet.
+fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer<Context>, Fault> {
+    let consumer = client_config(bootstrap_servers)?.create_with_context(Context::default());
+    consumer.with_context(|| at(bootstrap_servers)).or_asked()
+}
+
+fn at(bootstrap_servers: &str) -> String {
+    format!("Kafka at {bootstrap_servers}")
+}
+
+pub(crate) fn unanswered(bootstrap_servers: &str, error: &KafkaError) -> Fault {
+    Fault::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer: {}", said(error)))
 }

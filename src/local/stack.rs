@@ -22,7 +22,7 @@ mod options;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 
 use super::dynamodb::EmbeddedDynamoDb;
@@ -31,6 +31,7 @@ use super::lambda::LocalLambda;
 use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
 use super::tables;
 use super::template::Blueprint;
+use super::{Fault, OrFault};
 use engines::RunningKafka;
 use functions::Summaries;
 pub use functions::{Engines, Summary, folder_of_this_program, function};
@@ -89,9 +90,10 @@ impl Stack {
     /// Starts everything; it takes records when this returns.
     ///
     /// # Errors
-    /// What in the template stands in the way, or which part didn't start, and why.
-    pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
-        let mut blueprint = options.blueprint()?;
+    /// [`Fault::Asked`] with what in the template or the options stands in the way, [`Fault::Engine`] with which part
+    /// didn't start, and why.
+    pub async fn start(options: StackOptions) -> Result<Self, Fault> {
+        let mut blueprint = options.blueprint().or_asked()?;
         // Also of what doesn't run: its topics and tables are there.
         let names = Names::of(&blueprint);
         let folder = match &options.binaries {
@@ -103,10 +105,16 @@ impl Stack {
             Some(_) => Vec::new(),
             None => functions::choose(&mut blueprint, &options.run, &folder)?,
         };
+        if options.http_port.is_some() && blueprint.routes.is_empty() {
+            return Err(Fault::Asked(anyhow!("--http-port: none of the functions that run answers HTTP")));
+        }
+        if let Some(endpoint) = &options.lambda_endpoint {
+            super::lambda_listens::lambda_listens(endpoint).await?;
+        }
         let (dynamodb, dynamodb_url) = engines::start_dynamodb(&options.dynamodb)?;
-        let client = super::aws::dynamodb(Some(&dynamodb_url)).await?;
+        let client = super::aws::dynamodb(Some(&dynamodb_url)).await.or_asked()?;
         let created = tables::create_all(&client, &blueprint.tables).await;
-        created.with_context(|| format!("DynamoDB at {dynamodb_url}"))?;
+        created.with_context(|| format!("DynamoDB at {dynamodb_url}")).or_engine()?;
 
         let kafka = RunningKafka::start(&options.kafka, &blueprint.topics).await?;
         let bootstrap_servers = kafka.bootstrap_servers().to_owned();
@@ -127,7 +135,7 @@ impl Stack {
             }
         };
         let checkpoints =
-            Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref()))?;
+            Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref())).or_asked()?;
         let mut pollers = Vec::new();
         for mapping in &blueprint.mappings {
             let around = Surroundings {
@@ -139,7 +147,7 @@ impl Stack {
                 checkpoints: checkpoints.clone(),
             };
             let started = Pollers::start(mapping, &around).await;
-            let started = started.with_context(|| format!("the event source of {}", mapping.function))?;
+            let started = started.with_context(|| format!("the event source of {}", mapping.function)).or_engine()?;
             pollers.push((mapping.function.clone(), started));
         }
         let http = match blueprint.routes.is_empty() {
@@ -157,7 +165,7 @@ impl Stack {
             http: http.as_ref().map(|http| http.endpoint().to_owned()),
             names,
         };
-        let idle = Activity::none()?;
+        let idle = Activity::none().or_engine()?;
         Ok(Self { endpoints, blueprint, left_out, summaries, http, pollers, idle, lambda, kafka, _dynamodb: dynamodb })
     }
 

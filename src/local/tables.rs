@@ -3,7 +3,7 @@
 //! In: a client and tables. Out: tables that are ready. A table that is there already is left alone, but for a stream
 //! that it lacks.
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::template::{Index, Key, Table};
+use crate::aws::in_words;
 use crate::store::Tables;
 
 /// How long to wait before a table is looked at again.
@@ -44,7 +45,13 @@ async fn create_table(client: &Client, table: &Table) -> anyhow::Result<()> {
     if let Some(there) = describe(client, &table.name).await? {
         let streams = there.stream_specification.is_some_and(|stream| stream.stream_enabled);
         if let Some(view) = table.stream.as_ref().filter(|_| !streams) {
-            client.update_table().table_name(&table.name).stream_specification(stream(view)?).send().await?;
+            client
+                .update_table()
+                .table_name(&table.name)
+                .stream_specification(stream(view)?)
+                .send()
+                .await
+                .map_err(|error| anyhow!(in_words(&error)))?;
         }
         return ready(client, &table.name).await;
     }
@@ -63,7 +70,7 @@ async fn create_table(client: &Client, table: &Table) -> anyhow::Result<()> {
     if let Some(view) = &table.stream {
         call = call.stream_specification(stream(view)?);
     }
-    call.send().await?;
+    call.send().await.map_err(|error| anyhow!(in_words(&error)))?;
     ready(client, &table.name).await
 }
 
@@ -82,7 +89,7 @@ async fn describe(client: &Client, table: &str) -> anyhow::Result<Option<TableDe
     match client.describe_table().table_name(table).send().await {
         Ok(answer) => Ok(answer.table),
         Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("looking for the table {table}")),
+        Err(error) => Err(anyhow!("looking for it: {}", in_words(&error))),
     }
 }
 

@@ -6,18 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::anyhow;
 use rdkafka::consumer::{Consumer, StreamConsumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::kafka::{client_config, partitions};
 pub use super::reading::Polled;
 use super::reading::{self, Once};
+use super::{Fault, OrFault};
+use crate::publish::kafka::Context;
 
 /// Reads a topic.
 pub struct TopicReader {
-    consumer: StreamConsumer,
+    consumer: StreamConsumer<Context>,
     bootstrap_servers: String,
     topic: String,
     /// By partition: where reading goes on.
@@ -40,8 +42,9 @@ impl TopicReader {
     /// Starts at the oldest record of every partition.
     ///
     /// # Errors
-    /// If the broker can't be reached, or has no such topic.
-    pub async fn from_start(bootstrap_servers: &str, topic: &str) -> anyhow::Result<Self> {
+    /// [`Fault::Engine`] if the broker can't be reached; [`Fault::Asked`] if it has no such topic, or the address or the
+    /// login can't be used.
+    pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, Fault> {
         let first = |partition| (partition, Offset::Beginning);
         let starts = partitions(bootstrap_servers, topic).await?.into_iter().map(first).collect();
         Self::from(bootstrap_servers, topic, &starts)
@@ -50,9 +53,9 @@ impl TopicReader {
     /// Starts at these offsets, in these partitions.
     ///
     /// # Errors
-    /// If the client can't be made.
-    pub fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> anyhow::Result<Self> {
-        let consumer: StreamConsumer = client_config(bootstrap_servers)?
+    /// [`Fault::Asked`] if the client can't be made.
+    pub fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> Result<Self, Fault> {
+        let consumer: KafkaResult<StreamConsumer<Context>> = client_config(bootstrap_servers)?
             // Asked for by the client; nothing is committed to it.
             .set("group.id", "giro-topic-reader")
             .set("enable.auto.commit", "false")
@@ -60,12 +63,13 @@ impl TopicReader {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", "50")
-            .create()?;
+            .create_with_context(Context::default());
+        let consumer = consumer.or_asked()?;
         let mut assignment = TopicPartitionList::new();
         for (partition, start) in starts {
-            assignment.add_partition_offset(topic, *partition, *start)?;
+            assignment.add_partition_offset(topic, *partition, *start).or_asked()?;
         }
-        consumer.assign(&assignment)?;
+        consumer.assign(&assignment).or_engine()?;
         Ok(Self {
             consumer,
             bootstrap_servers: bootstrap_servers.to_owned(),
@@ -79,8 +83,9 @@ impl TopicReader {
     /// Waits for what comes next.
     ///
     /// # Errors
-    /// If a partition can't be read on: which one, from which offset, and what to do. A broker that is away is no error.
-    pub async fn next(&mut self) -> anyhow::Result<Read> {
+    /// [`Fault::Engine`] if a partition can't be read on: which one, from which offset, and what to do. A broker that is
+    /// away is no error.
+    pub async fn next(&mut self) -> Result<Read, Fault> {
         loop {
             match self.consumer.recv().await {
                 Ok(message) => {
@@ -94,11 +99,15 @@ impl TopicReader {
                         return Ok(Read::End);
                     }
                 }
-                Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(error).context("reading from Kafka"),
+                Err(error @ KafkaError::MessageConsumptionFatal(_)) => {
+                    return Err(Fault::Engine(anyhow!("reading from Kafka: {error}")));
+                }
                 Err(error) if reading::of_a_partition(&error) => {
-                    let blocked = reading::blocked(&self.bootstrap_servers, &self.topic, &self.next).await?;
-                    let told: Vec<String> = blocked.iter().map(ToString::to_string).collect();
-                    ensure!(told.is_empty(), told.join(" "));
+                    let blocked = reading::blocked(&self.bootstrap_servers, &self.topic, &self.next).await;
+                    let told: Vec<String> = blocked.or_engine()?.iter().map(ToString::to_string).collect();
+                    if !told.is_empty() {
+                        return Err(Fault::Engine(anyhow!(told.join(" "))));
+                    }
                     self.goes_on(&error);
                 }
                 // A broker on its way up or away: the client goes on by itself.

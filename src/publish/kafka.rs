@@ -21,6 +21,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -34,6 +35,9 @@ use crate::domain::Header;
 /// How long a record waits for company, where records come many at a time: a batch of them is worth more than the
 /// milliseconds, because the broker writes it once.
 pub const LINGER: Duration = Duration::from_millis(5);
+/// Under which name the client's own words are logged. Errors come back from the calls: these say the same less clearly, and
+/// again and again.
+pub const CLIENT_LOG: &str = "librdkafka";
 /// What the client itself refuses. How large a record may be is for the topic to say (`max.message.bytes`, 1 MiB unless
 /// chosen otherwise), and the client's own limit lies below that: what came from a topic must go back to it.
 const RECORD_BYTES_MAX: &str = "16777216";
@@ -95,9 +99,12 @@ impl Login {
 pub fn client_config(bootstrap_servers: &str, login: &Login) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap_servers);
-    // Errors come back from the calls, and to the context below; the client's own lines say the same less clearly.
-    config.set_log_level(RDKafkaLogLevel::Emerg);
-    config.set("log_level", "0");
+    let (level, number) = match tracing::enabled!(target: CLIENT_LOG, tracing::Level::DEBUG) {
+        true => (RDKafkaLogLevel::Debug, "7"),
+        false => (RDKafkaLogLevel::Emerg, "0"),
+    };
+    config.set_log_level(level);
+    config.set("log_level", number);
     match login {
         Login::None => {}
         Login::Iam(_) => {
@@ -122,20 +129,21 @@ fn tls(config: &mut ClientConfig) {
     config.set("ssl.endpoint.identification.algorithm", "https");
 }
 
-/// What the client calls back: for a token, and with its complaints.
-#[derive(Debug)]
+/// What a client calls back: for a token, and with its complaints.
+#[derive(Debug, Default)]
 pub struct Context(Option<Signer>);
+
+impl ConsumerContext for Context {}
 
 impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka client");
+        tracing::warn!(target: CLIENT_LOG, %error, reason, "kafka client");
     }
 
-    // Where librdkafka would write lines, those of level 0 at the most are left, and they end the process.
     fn log(&self, _: RDKafkaLogLevel, _: &str, line: &str) {
-        tracing::warn!(line, "kafka client");
+        tracing::warn!(target: CLIENT_LOG, line, "kafka client");
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {

@@ -2,7 +2,7 @@
 //! through topic and function to the tables.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +21,8 @@ use giro::store::{Commands, Inspect, Tables};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use lambda_runtime::{Context, LambdaEvent};
+
+use super::cli;
 
 const ACCOUNT_PROCESSOR: &str = "account-processor";
 
@@ -158,11 +160,9 @@ async fn the_sample_events_through_the_real_function() {
         let output = tokio::task::spawn_blocking({
             let endpoint = lambda.endpoint().to_owned();
             move || {
-                Command::new(env!("CARGO_BIN_EXE_giro"))
-                    .args(["invoke", "--function", ACCOUNT_PROCESSOR, "--lambda-endpoint", &endpoint, "--event"])
-                    .arg(path)
-                    .output()
-                    .unwrap()
+                let folder = tempfile::tempdir().unwrap();
+                let arguments = ["invoke", "--function", ACCOUNT_PROCESSOR, "--lambda-endpoint", &endpoint, "--event"];
+                cli::run(cli::command(&arguments, folder.path()).arg(path), b"")
             }
         });
         let output = output.await.unwrap();
@@ -194,13 +194,11 @@ async fn the_sample_events_through_the_real_function() {
 
 fn giro(arguments: &[&str], endpoints: &Endpoints) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    Command::new(env!("CARGO_BIN_EXE_giro"))
-        .args(arguments)
-        .current_dir(folder.path())
+    let mut command = cli::command(arguments, folder.path());
+    command
         .env("KAFKA_BOOTSTRAP_SERVERS", &endpoints.kafka_bootstrap_servers)
-        .env("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb)
-        .output()
-        .unwrap()
+        .env("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb);
+    cli::run(&mut command, b"")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,16 +21,60 @@ pub(super) fn command(arguments: &[&str], folder: &Path) -> Command {
     command
 }
 
+/// Runs a command to its end. Whatever it complains of is in words.
+pub(super) fn run(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that doesn't read its input has closed it, perhaps.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    if let Some(line) = complaints.lines().find(|line| !is_in_words(line)) {
+        panic!(
+            "{:?} complains in Rust: {line}
+in\n{complaints}",
+            command.get_args()
+        );
+    }
+    output
+}
+
+/// Whether a line is for a person: it holds nothing of Rust's own. What a function logs is JSON, and its texts are in words.
+fn is_in_words(line: &str) -> bool {
+    let is_log = serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object());
+    // CloudFormation has such names of its own.
+    let own: Vec<&str> = line.split(' ').filter(|word| !word.contains("AWS::") && !word.contains("Fn::")).collect();
+    let line = own.join(" ");
+    let rust = ["::", "Error(", "Error {", "invalid digit", "panicked", "fault of giro's own"];
+    !rust.iter().any(|rust| line.contains(rust)) && (is_log || !line.contains('{'))
+}
+
+#[test]
+fn complaints_in_rust_are_noticed() {
+    for rust in [
+        "giro: unhandled error: ServiceError(ServiceError { source: .. })",
+        r#"giro: dispatch failure (ConnectorError { kind: Io, source: "x" })"#,
+        r#"{"errorType":"&lambda_runtime::deserializer::DeserializeError"}"#,
+        "error: invalid value 'x' for '--http-port <PORT>': invalid digit found in string",
+        "thread 'main' panicked at src/x.rs:1:2",
+    ] {
+        assert!(!is_in_words(rust), "{rust}");
+    }
+    for words in [
+        "giro: DynamoDB at http://127.0.0.1:1: Connection refused",
+        r#"{"level":"INFO","message":"batch finished"}"#,
+        "giro: template.yaml: Resources.X.Type: expected AWS::Serverless::Function",
+    ] {
+        assert!(is_in_words(words), "{words}");
+    }
+}
+
 fn giro(arguments: &[&str], engine: Option<&EmbeddedDynamoDb>, input: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = command(arguments, folder.path());
     if let Some(engine) = engine {
         command.env("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint());
     }
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that doesn't read its input has closed it, perhaps.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    run(&mut command, input.as_bytes())
 }
 
 fn check(arguments: &[&str], engine: Option<&EmbeddedDynamoDb>, input: &str, code: i32, says: &str) {
@@ -46,7 +90,7 @@ fn wrong_use_and_bad_input_exit_with_2_and_say_what_was_expected() {
     check(&["accounts", "open", "a/b", "--currency", "EUR"], None, "", 2, "expected 1 to 64 characters");
     check(&["accounts", "open", "a", "--currency", "euro"], None, "", 2, "ISO 4217");
     check(&["dead-letters", "show", "x"], None, "", 2, "expected topic/partition/offset");
-    check(&["demo", "--partitions", "0"], None, "", 2, "1..=1000");
+    check(&["demo", "--partitions", "0"], None, "", 2, "expected a whole number from 1 to 1000");
     let lines = "{\"payment_id\":\"k1\",\"debtor_account\":\"a\",\"creditor_account\":\"b\",\"amount\":1,\"currency\":\"EUR\"}\n\n{\"payment_id\":\"k2\",\"debtor_account\":\"a\",\"creditor_account\":\"b\",\"amount\":1.5,\"currency\":\"EUR\"}\n";
     check(&["publish", "-"], None, lines, 2, "line 3: amount: expected an integer of minor units");
     check(&["publish", "-"], None, lines.lines().next().unwrap(), 2, "which Kafka?");
@@ -114,10 +158,10 @@ fn help_says_what_it_does_and_the_exit_codes() {
 }
 
 #[test]
-fn an_engine_that_is_not_there_exits_with_3_and_asks_for_giro_up() {
+fn an_engine_that_is_not_there_exits_with_3_and_is_named() {
     let nowhere = ["--dynamodb-endpoint", "http://127.0.0.1:1"];
-    check(&[&["accounts", "list"], &nowhere[..]].concat(), None, "", 3, "is `giro up` running?");
-    check(&[&["payments", "show", "k1"], &nowhere[..]].concat(), None, "", 3, "is `giro up` running?");
+    check(&[&["accounts", "list"], &nowhere[..]].concat(), None, "", 3, "DynamoDB at http://127.0.0.1:1: ");
+    check(&[&["payments", "show", "k1"], &nowhere[..]].concat(), None, "", 3, "DynamoDB at http://127.0.0.1:1: ");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ use giro::store::Inspect;
 use giro::store::dynamodb::DynamoDb;
 use giro::wire::failed_record::{self, Failure};
 
+use super::cli;
 use super::stack::{ledger, missing_for_apache_kafka, open, payment};
 
 const FAILED_TOPIC: &str = "payment-requests-failed";
@@ -27,10 +28,11 @@ const LARGEST_BYTES: usize = 1_048_588 - 200;
 
 /// Runs the command line on a stack, and holds its exit code and something that it says. Returns its output.
 async fn giro(at: &Endpoints, arguments: &[&str], code: i32, says: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_giro"));
-    command.args(arguments).env("KAFKA_BOOTSTRAP_SERVERS", &at.kafka_bootstrap_servers);
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = cli::command(arguments, folder.path());
+    command.env("KAFKA_BOOTSTRAP_SERVERS", &at.kafka_bootstrap_servers);
     command.env("AWS_ENDPOINT_URL_DYNAMODB", &at.dynamodb);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || cli::run(&mut command, b"")).await.unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text:.2000}");
     assert!(text.contains(says), "{arguments:?}: expected {says:?} in\n{text:.2000}");

@@ -16,6 +16,8 @@ use giro::wire::batch_response::BatchResponse;
 use giro::wire::payment_request;
 use lambda_runtime::{Context, LambdaEvent};
 
+use super::cli;
+
 /// An event of these values, each with these headers, as JSON.
 fn event(values: &[&[u8]], headers: &serde_json::Value) -> String {
     let record = |(offset, value): (usize, &&[u8])| {
@@ -144,13 +146,13 @@ async fn what_stands_in_a_table_forges_no_line_of_output() {
     giro::local::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
     let key = aws_sdk_dynamodb::types::AttributeValue::S("x\nall is well\u{1b}[2J".into());
     client.put_item().table_name("accounts").item("account_id", key).send().await.unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_giro"))
-        .arg("audit")
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = cli::command(&["audit"], folder.path());
+    command
         .env("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())
         .env("AWS_SECRET_ACCESS_KEY", "SECRET-KEY-OF-A-TEST")
-        .env("AWS_ACCESS_KEY_ID", "local")
-        .output()
-        .unwrap();
+        .env("AWS_ACCESS_KEY_ID", "local");
+    let output = cli::run(&mut command, b"");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(r#"item "x\nall is well\u{1b}[2J""#), "{text}");
@@ -246,5 +248,7 @@ fn a_handler_that_cannot_start_tells_no_secret() {
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(!output.status.success() && text.contains("ACCOUNTS_TABLE is not set"), "{text}");
         assert!(!text.contains("SECRET"), "{text}");
+        let rust = ["::", "ConfigError", "Error("].iter().find(|rust| text.contains(**rust));
+        assert_eq!(rust, None, "{text}");
     }
 }

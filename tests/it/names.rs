@@ -1,7 +1,6 @@
 //! What commands find and what they don't: a stack of their folder, whatever it calls everything; no engine that nobody named;
 //! no value in an empty variable.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -24,10 +23,7 @@ fn command(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Com
 }
 
 fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Output {
-    let mut command = command(folder, arguments, variables);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    cli::run(&mut command(folder, arguments, variables), input.as_bytes())
 }
 
 fn text(output: &Output) -> String {
@@ -239,7 +235,7 @@ fn an_event_goes_to_no_function_that_would_set_its_records_aside() {
     let failed = write(r#"{"records":{"payment-requests-failed-0":[{"topic":"payment-requests-failed"}]}}"#);
     check(&["--event", &failed], 2, "no function takes the topic payment-requests-failed");
     check(&["--event", &write("{}")], 2, "Name the function by --function");
-    check(&["--event", &write("no event")], 2, "it is no JSON");
+    check(&["--event", &write("no event")], 2, "expected an event as JSON");
 }
 
 /// Nobody's place is taken, nobody is left with an address where nothing listens, and nobody is sent to AWS instead.

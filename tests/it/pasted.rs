@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::cli::command;
+use super::cli::{command, run};
 
 /// Blocks that can't run here, by page and first command, and why.
 const NOT_RUN: [(&str, &str, &str); 7] = [
@@ -135,11 +135,11 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn programs() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_giro")).parent().unwrap()
+    Path::new(env!("CARGO_BIN_EXE_payment-processor")).parent().unwrap()
 }
 
 fn giro(arguments: &[&str], folder: &Path) -> Output {
-    command(arguments, folder).output().unwrap()
+    run(&mut command(arguments, folder), b"")
 }
 
 /// Ends the page's stack, however the page ended.

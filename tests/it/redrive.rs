@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
@@ -13,16 +13,17 @@ use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, Ledger};
 
+use super::cli;
 use super::stack::{ledger, open};
 
 fn giro(arguments: &[&str], editor: &Path, at: &Endpoints) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_giro"))
-        .args(arguments)
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = cli::command(arguments, folder.path());
+    command
         .env("KAFKA_BOOTSTRAP_SERVERS", &at.kafka_bootstrap_servers)
         .env("AWS_ENDPOINT_URL_DYNAMODB", &at.dynamodb)
-        .env("VISUAL", editor)
-        .output()
-        .unwrap()
+        .env("VISUAL", editor);
+    cli::run(&mut command, b"")
 }
 
 async fn check(arguments: &[&str], editor: &Path, at: &Endpoints, code: i32, says: &str) -> Vec<u8> {

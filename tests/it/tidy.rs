@@ -45,7 +45,7 @@ fn names(text: &str) -> Vec<String> {
 const ARROWS: [(&str, &[&str]); 11] = [
     ("src/domain", &["domain"]),
     ("src/wire", &["domain", "wire"]),
-    ("src/store", &["domain", "store", "wire::never"]),
+    ("src/store", &["domain", "store", "aws::in_words", "wire::never"]),
     ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
     ("src/audit", &["domain", "audit", "settle::Backoff", "store::{"]),
     (
@@ -201,6 +201,27 @@ fn handlers_carry_nothing_of_the_local_stack() {
     for name in tree.lines().filter_map(|line| line.split(' ').next()) {
         assert!(!only_local.contains(&name), "{name} is in a Lambda");
     }
+}
+
+/// A reader may go away: only one place knows what becomes of a command then.
+#[test]
+fn the_local_tools_print_in_one_place() {
+    let local = ["src/cli", "src/local", "src/bench", "src/simulate"].into_iter().flat_map(sources);
+    for (file, text) in local.filter(|(file, _)| file != "src/local/terminal.rs") {
+        let code = code(&text);
+        for print in ["println!(", "print!(", "io::stdout()", "io::stdout;"] {
+            assert!(!code.contains(print), "{file} prints past src/local/terminal.rs: {print}");
+        }
+    }
+}
+
+/// Every complaint of a command is read by the one function that starts it.
+#[test]
+fn tests_start_the_command_line_in_one_place() {
+    let program = concat!("CARGO_BIN_EXE_", "giro\"");
+    let started: Vec<String> =
+        sources("tests").into_iter().filter(|(_, text)| text.contains(program)).map(|(file, _)| file).collect();
+    assert_eq!(started, ["tests/it/cli.rs"]);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Whatever bytes a topic holds: no reader ends, and each record gets its end.
 
-use std::process::Command;
 use std::time::Duration;
 
 use giro::domain::Header;
@@ -12,6 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::cli;
 use super::stack::{acknowledged, ledger, options};
 
 /// A record as bytes: what no client of ours would send.
@@ -111,11 +111,9 @@ async fn outcomes(stack: &Stack, topic: &str) -> (Option<i32>, String, String) {
     let broker = stack.endpoints().kafka_bootstrap_servers.clone();
     let topic = topic.to_owned();
     let run = move || {
-        Command::new(env!("CARGO_BIN_EXE_giro"))
-            .args(["outcomes", "--topic", &topic])
-            .env("KAFKA_BOOTSTRAP_SERVERS", broker)
-            .output()
-            .unwrap()
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = cli::command(&["outcomes", "--topic", &topic], folder.path());
+        cli::run(command.env("KAFKA_BOOTSTRAP_SERVERS", broker), b"")
     };
     let done = tokio::task::spawn_blocking(run).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -1,6 +1,5 @@
 //! What triggers functions, as a template may also write it: SAM's events and filters, from the topic to the tables.
 
-use std::process::Command;
 use std::time::Duration;
 
 use giro::local::kafka::REQUESTS_TOPIC;
@@ -10,6 +9,7 @@ use giro::store::Inspect;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
+use super::cli;
 use super::stack::{acknowledged, ledger, options, payment, publish};
 
 const EVENT: &str = r#"FunctionName: !Sub "${NamePrefix}payment-processor"
@@ -77,9 +77,7 @@ fn a_template_that_asks_for_what_is_not_done_ends_giro_up_with_exit_code_2() {
     let text = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: { BuildProperties: { Binary: f } }\n    \
         Properties: { Events: { Queue: { Type: SQS } } }\n";
     std::fs::write(&file, text).unwrap();
-    let up =
-        Command::new(env!("CARGO_BIN_EXE_giro")).args(["up", "--template"]).arg(&file).current_dir(&folder).output();
-    let up = up.unwrap();
+    let up = cli::run(cli::command(&["up", "--template"], folder.path()).arg(&file), b"");
     let complaint = String::from_utf8(up.stderr).unwrap();
     assert!(complaint.contains("Resources.F.Properties.Events.Queue.Type: expected MSK"), "{complaint}");
     assert_eq!(up.status.code(), Some(2), "{complaint}");

@@ -14,7 +14,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::super::Failure;
-use super::super::engines::{EngineArgs, unreachable};
+use super::super::engines::EngineArgs;
 use super::super::redriven::headers;
 use super::named;
 use crate::domain::dead_letter::DeadLetterStatus;
@@ -62,10 +62,9 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
         }
         let value = if args.edit { Some(edited(letter)?) } else { letter.value.clone() };
         let headers = headers(&letter.headers, &id);
-        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await;
-        let placed = sending.map_err(|error| unreachable(error.into()))?.placed().await;
-        let placed = placed.map_err(|error| unreachable(error.into()))?;
-        let marked = ledger.mark_redriven(&id).await.map_err(|error| unreachable(error.into()))?;
+        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await?;
+        let placed = sending.placed().await?;
+        let marked = ledger.mark_redriven(&id).await?;
         let twice = match marked || letter.status == DeadLetterStatus::Redriven {
             true => "",
             false => ", as somebody else did meanwhile; a payment is settled once",
@@ -85,7 +84,7 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
 async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
     let mut letters = Vec::new();
     if args.letters.is_empty() {
-        letters = ledger.dead_letters().await.map_err(|error| unreachable(error.into()))?;
+        letters = ledger.dead_letters().await?;
         if let Some(reason) = &args.reason {
             let reasons = reasons(&letters);
             if !reasons.contains(reason.as_str()) {
@@ -123,15 +122,15 @@ fn edited(letter: &DeadLetter) -> Result<Vec<u8>, Failure> {
     let before = letter.value.clone().unwrap_or_default();
     let editor = ["VISUAL", "EDITOR"].into_iter().find_map(crate::aws::variable);
     let editor = editor.ok_or_else(|| Failure::input("--edit: set VISUAL or EDITOR to your editor"))?;
-    let folder = tempfile::tempdir().context("making a folder to edit in")?;
+    let folder = tempfile::tempdir().context("making a folder to edit in").map_err(Failure::Input)?;
     let file = folder.path().join("value.json");
-    std::fs::write(&file, &before).context("writing the value to edit")?;
+    std::fs::write(&file, &before).context("writing the value to edit").map_err(Failure::Input)?;
     // As a shell would, so that EDITOR may hold options.
     let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(&file).status();
-    if !status.context("starting the editor")?.success() {
+    if !status.context("starting the editor with sh").map_err(Failure::Input)?.success() {
         return Err(Failure::input(format!("{}: the editor gave up, and nothing was published", letter.id())));
     }
-    let mut after = std::fs::read(&file).context("reading the edited value")?;
+    let mut after = std::fs::read(&file).context("reading the edited value").map_err(Failure::Input)?;
     // Editors end a file's last line, whether it was ended before or not.
     if !before.ends_with(b"\n") && after.ends_with(b"\n") {
         after.pop();

@@ -17,13 +17,13 @@ use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
 use clap::Args;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
 use super::engines::EngineArgs;
+use super::number::number;
 use super::up::StartKafka;
 use crate::domain::Source;
 use crate::handlers::clock;
@@ -57,13 +57,13 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Records to publish, beside those that fund the accounts
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = number::<u32>(1..=10_000_000))]
     payments: u32,
     /// Partitions of the topic
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    #[arg(long, default_value_t = 4, value_parser = number::<i32>(1..=1000))]
     partitions: i32,
     /// Makes the same payments again
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::<u64>(0..=u64::MAX))]
     seed: u64,
     /// Which Kafka to start
     #[arg(long, value_enum, default_value = "embedded")]
@@ -86,8 +86,12 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
     })?;
     let stack = Stack::start(options).await?;
     let shown = show(&stack, workload, args.json).await;
-    stack.stop().await?;
-    match shown? {
+    // Before anything is printed: whoever reads it may have gone away.
+    let stopped = stack.stop().await;
+    let (table, failed) = shown?;
+    say!("{table}");
+    stopped.map_err(|error| Failure::unreachable(format!("{error:#}")))?;
+    match failed {
         0 => Ok(()),
         count => Err(Failure::no(format!("{count} things are missing or do not add up"))),
     }
@@ -101,15 +105,18 @@ fn run_name(engines: &EngineArgs) -> String {
     }
 }
 
-/// Runs the workload on the stack and prints what came of it. Returns how many checks failed.
-async fn show(stack: &Stack, workload: Workload, json: bool) -> anyhow::Result<usize> {
+/// Runs the workload on the stack. Returns what came of it, and how many checks failed.
+async fn show(stack: &Stack, workload: Workload, json: bool) -> Result<(String, usize), Failure> {
     let names = &stack.endpoints().names;
-    let topic = names.topics.requests.as_deref().context("the template has no topic of payment requests")?;
-    let client = crate::local::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await?;
+    let topic = names.topics.requests.as_deref();
+    let topic = topic.ok_or_else(|| Failure::input("the template has no topic of payment requests"))?;
+    let client = crate::local::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await.map_err(Failure::input)?;
     let ledger = DynamoDb::new(client, names.tables.clone());
     let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(16);
     while let Some(existing) = opening.try_next().await? {
-        ensure!(existing.is_none(), "an account exists already: the demo wants a ledger of its own");
+        if existing.is_some() {
+            return Err(Failure::no("an account exists already: the demo wants a ledger of its own"));
+        }
     }
     drop(opening);
 
@@ -132,12 +139,11 @@ async fn show(stack: &Stack, workload: Workload, json: bool) -> anyhow::Result<u
         checked.findings.extend(told.findings.iter().cloned());
     }
     let measured = Measured { before, after, elapsed, told };
-    if json {
-        report::print_json(&checked, &measured)
-    } else {
-        report::print(&checked, &measured)
-    }
-    Ok(checked.failed())
+    let table = match json {
+        true => report::as_json(&checked, &measured).to_string(),
+        false => report::table(&checked, &measured),
+    };
+    Ok((table, checked.failed()))
 }
 
 /// What the topic of outcomes tells of this run's payments; none where nothing publishes outcomes.
@@ -146,14 +152,14 @@ async fn on_topic(
     ledger: &DynamoDb,
     topic: &str,
     sent_ms: &HashMap<Source, i64>,
-) -> anyhow::Result<Option<OnTopic>> {
+) -> Result<Option<OnTopic>, Failure> {
     if stack.blueprint().function(OUTCOME_PUBLISHER).is_none() {
         return Ok(None);
     }
     let Some(outcomes) = &stack.endpoints().names.topics.outcomes else { return Ok(None) };
     let mut payments = ledger.payments().await?;
     payments.retain(|recorded| &*recorded.outcome.source.topic == topic);
-    outcomes::read(&stack.endpoints().kafka_bootstrap_servers, outcomes, &payments, sent_ms).await.map(Some)
+    Ok(Some(outcomes::read(&stack.endpoints().kafka_bootstrap_servers, outcomes, &payments, sent_ms).await?))
 }
 
 /// Publishes records, and waits until every one is acknowledged.
@@ -164,10 +170,10 @@ async fn publish(
     records: Vec<Record>,
     published: &mut Vec<Published>,
     sent_ms: &mut HashMap<Source, i64>,
-) -> anyhow::Result<()> {
-    let total = u64::try_from(published.len().saturating_add(records.len()))?;
-    let bar = progress(u64::try_from(records.len())?);
-    let before = u64::try_from(published.len())?;
+) -> Result<(), Failure> {
+    let before = count(published.len());
+    let total = before.saturating_add(count(records.len()));
+    let bar = progress(count(records.len()));
     let mut rest = records.into_iter();
     loop {
         let chunk: Vec<Record> = rest.by_ref().take(CHUNK).collect();
@@ -186,7 +192,7 @@ async fn publish(
             sent_ms.insert(source.clone(), now_ms);
             published.push(Published { source, record });
         }
-        let enough = u64::try_from(published.len())?.saturating_sub(BACKLOG_MAX);
+        let enough = count(published.len()).saturating_sub(BACKLOG_MAX);
         acknowledged(stack, enough, before, &bar).await?;
     }
     acknowledged(stack, total, before, &bar).await?;
@@ -195,7 +201,7 @@ async fn publish(
 }
 
 /// Waits until so many records are acknowledged.
-async fn acknowledged(stack: &Stack, records: u64, before: u64, bar: &ProgressBar) -> anyhow::Result<()> {
+async fn acknowledged(stack: &Stack, records: u64, before: u64, bar: &ProgressBar) -> Result<(), Failure> {
     let mut last = (stack.activity().acknowledged, Instant::now());
     loop {
         let activity = stack.activity();
@@ -208,16 +214,20 @@ async fn acknowledged(stack: &Stack, records: u64, before: u64, bar: &ProgressBa
         }
         let failure = activity.last_failure.unwrap_or_else(|| "no invocation failed".into());
         if stack.gave_up() {
-            bail!("the poller has given up: {failure}");
+            return Err(Failure::unreachable(format!("the poller has given up: {failure}")));
         }
         if last.1.elapsed() > STALLED_AFTER {
-            bail!(
+            return Err(Failure::no(format!(
                 "nothing has moved for a minute, with {} of {records} records acknowledged: {failure}",
                 activity.acknowledged
-            );
+            )));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn progress(length: u64) -> ProgressBar {
@@ -225,7 +235,7 @@ fn progress(length: u64) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(length);
-    match ProgressStyle::with_template("{bar:40} {human_pos} of {human_len}, {per_sec}").context("progress") {
+    match ProgressStyle::with_template("{bar:40} {human_pos} of {human_len}, {per_sec}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 
 use crate::domain::{PaymentId, Recorded, Source};
 use crate::local::topic_reader::{Polled, Read, TopicReader};
+use crate::local::{Fault, OrFault};
 use crate::wire::outcome;
 
 /// If no outcome comes for this long, what is missing will not come.
@@ -32,7 +33,7 @@ pub(super) async fn read(
     topic: &str,
     payments: &[Recorded],
     sent_ms: &HashMap<Source, i64>,
-) -> anyhow::Result<OnTopic> {
+) -> Result<OnTopic, Fault> {
     let mut missing: BTreeSet<&str> = payments.iter().map(|it| it.outcome.payment.id.as_str()).collect();
     let mut reader = TopicReader::from_start(bootstrap_servers, topic).await?;
     let mut records = Vec::new();
@@ -47,7 +48,7 @@ pub(super) async fn read(
             Read::End => {}
         }
     }
-    let mut latency_ms = Histogram::new(3)?;
+    let mut latency_ms = Histogram::new(3).or_engine()?;
     for record in &records {
         let outcome = record.value.as_deref().and_then(|value| outcome::decode(value).ok());
         let sent = outcome.and_then(|outcome| sent_ms.get(&outcome.source).copied());

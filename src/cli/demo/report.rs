@@ -1,9 +1,9 @@
-//! What the demo prints.
+//! What the demo prints, as text.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::checks::Checked;
 use super::outcomes::OnTopic;
@@ -69,59 +69,67 @@ fn milli_ratio(part_milli: u64, whole: u64) -> String {
     format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
 }
 
-pub(super) fn print(checked: &Checked, measured: &Measured) {
-    let line = |name: &str, value: &dyn std::fmt::Display| say!("  {name:<34} {value:>12}");
+fn row(name: &str, value: &dyn std::fmt::Display) -> String {
+    format!("  {name:<34} {value:>12}")
+}
+
+/// The table for a person.
+pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut put = |line: String| lines.push(line);
     let latency = measured.latency();
-    say!("What came in, and what became of it");
-    line("records", &checked.records);
-    line("settled", &checked.settled);
-    line("declined", &checked.declined.values().sum::<usize>());
+    put("What came in, and what became of it".into());
+    put(row("records", &checked.records));
+    put(row("settled", &checked.settled));
+    put(row("declined", &checked.declined.values().sum::<usize>()));
     for (reason, count) in &checked.declined {
-        line(&format!("    {reason}"), count);
+        put(row(&format!("    {reason}"), count));
     }
-    line("replayed", &checked.replayed);
-    line("dead letters", &checked.dead_letters.values().sum::<usize>());
+    put(row("replayed", &checked.replayed));
+    put(row("dead letters", &checked.dead_letters.values().sum::<usize>()));
     for (reason, count) in &checked.dead_letters {
-        line(&format!("    {reason}"), count);
+        put(row(&format!("    {reason}"), count));
     }
-    say!("What it took, without the funding of the {} accounts", checked.accounts);
-    line("records", &measured.records());
-    line("batches", &measured.batches());
+    put(format!("What it took, without the funding of the {} accounts", checked.accounts));
+    put(row("records", &measured.records()));
+    put(row("batches", &measured.batches()));
     // Only workers of our own tell what they asked of DynamoDB.
     if measured.since("records") > 0 {
-        line("transactions", &measured.since("transactions"));
-        line("DynamoDB calls a payment", &ratio(measured.calls(), measured.records()));
-        line("write units a payment", &milli_ratio(measured.since("write_milliunits"), measured.records()));
+        put(row("transactions", &measured.since("transactions")));
+        put(row("DynamoDB calls a payment", &ratio(measured.calls(), measured.records())));
+        put(row("write units a payment", &milli_ratio(measured.since("write_milliunits"), measured.records())));
     }
-    line("payments/s", &measured.per_second());
-    line("publish to outcome, p50 (ms)", &latency.value_at_quantile(0.50));
-    line("publish to outcome, p99 (ms)", &latency.value_at_quantile(0.99));
+    put(row("payments/s", &measured.per_second()));
+    put(row("publish to outcome, p50 (ms)", &latency.value_at_quantile(0.50)));
+    put(row("publish to outcome, p99 (ms)", &latency.value_at_quantile(0.99)));
     if let Some(told) = &measured.told {
-        line("records on the topic of outcomes", &told.records);
+        put(row("records on the topic of outcomes", &told.records));
     }
-    say!("Whether it adds up");
+    put("Whether it adds up".into());
     let ends = [
         checked.settled,
         checked.declined.values().sum::<usize>(),
         checked.replayed,
         checked.dead_letters.values().sum::<usize>(),
     ];
-    line("settled + declined + replayed + dead", &ends.iter().sum::<usize>());
+    put(row("settled + declined + replayed + dead", &ends.iter().sum::<usize>()));
     let verdict = |holds: bool| if holds { "yes" } else { "NO" };
-    line("every record has its one end", &verdict(checked.findings.is_empty()));
+    put(row("every record has its one end", &verdict(checked.findings.is_empty())));
     if let Some(told) = &measured.told {
-        line("every outcome is on its topic", &verdict(told.findings.is_empty()));
+        put(row("every outcome is on its topic", &verdict(told.findings.is_empty())));
     }
-    line("every balance equals its payments", &verdict(checked.ledger.is_empty()));
+    put(row("every balance equals its payments", &verdict(checked.ledger.is_empty())));
     let findings = checked.findings.iter().cloned().chain(checked.ledger.iter().map(ToString::to_string));
     for finding in findings.take(SHOWN_MAX) {
-        say!("  {finding}");
+        put(format!("  {finding}"));
     }
+    lines.join("\n")
 }
 
-pub(super) fn print_json(checked: &Checked, measured: &Measured) {
+/// The same for a program.
+pub(super) fn as_json(checked: &Checked, measured: &Measured) -> Value {
     let latency = measured.latency();
-    let table = json!({
+    json!({
         "records": checked.records,
         "settled": checked.settled,
         "declined": checked.declined,
@@ -143,6 +151,5 @@ pub(super) fn print_json(checked: &Checked, measured: &Measured) {
         "outcomes_on_topic": measured.told.as_ref().map(|told| told.records),
         "findings": checked.findings,
         "ledger": checked.ledger.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    say!("{table}");
+    })
 }

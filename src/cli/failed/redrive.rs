@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 
 use super::super::Failure;
-use super::super::engines::{EngineArgs, unreachable};
+use super::super::engines::EngineArgs;
 use super::super::redriven::headers;
 use super::{Entry, TopicArgs, name_one, open};
 use crate::domain::Source;
@@ -171,16 +171,18 @@ impl Redriver {
                 }
                 // None behind it is marked, whatever became of it: what comes again comes in its order.
                 Err(error) => {
-                    fault = Some(unreachable(error.into()));
+                    fault = Some(error.into());
                     break;
                 }
             }
         }
         if !done.is_empty() {
-            failed.mark(&done).await.map_err(|error| unreachable(error.into()))?;
+            failed.mark(&done).await?;
         }
         self.count = self.count.saturating_add(lines.len());
-        lines.iter().for_each(|line| say!("{line}"));
+        for line in lines {
+            say!("{line}");
+        }
         fault.map_or(Ok(()), Err)
     }
 
@@ -194,7 +196,7 @@ impl Redriver {
             let partition = Some(source.partition).filter(|own| known.contains(own));
             let sent =
                 self.producer.send_to(&source.topic, partition, key.as_deref(), value.as_deref(), &headers).await;
-            sending.push(sent.map_err(|error| unreachable(error.into()))?);
+            sending.push(sent?);
         }
         Ok(sending)
     }
@@ -204,7 +206,7 @@ impl Redriver {
         if let Some(known) = self.partitions.get(topic) {
             return Ok(known.clone());
         }
-        let known = partitions(&self.address, topic).await.map_err(|error| unreachable(error.into()))?;
+        let known = partitions(&self.address, topic).await?;
         self.partitions.insert(topic.to_owned(), known.clone());
         Ok(known)
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::super::Failure;
-use super::super::engines::{EngineArgs, given, unreachable};
+use super::super::engines::{EngineArgs, given};
 use super::undelivered;
 use crate::audit::{Pace, Stopped, sweep};
 use crate::domain::{Outcome, PaymentId, Timestamp};
@@ -100,7 +100,7 @@ impl Republisher {
     pub(super) async fn of(&self, payments: &[PaymentId]) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes = Vec::with_capacity(payments.len());
         for id in payments {
-            let recorded = self.ledger.payment(id).await.map_err(|error| unreachable(error.into()))?;
+            let recorded = self.ledger.payment(id).await?;
             let missing = || Failure::no(format!("the payment {id} has no outcome, and nothing was published"));
             outcomes.push(recorded.ok_or_else(missing)?.outcome);
         }
@@ -127,7 +127,7 @@ impl Republisher {
         let mut pace = Pace::per_second(self.read_units);
         match sweep(&self.ledger, Table::Payments, &mut pace, until, take).await {
             Ok(()) => {}
-            Err(Stopped::Refused(error)) => return Err(unreachable(error.into())),
+            Err(Stopped::Refused(error)) => return Err(error.into()),
             Err(Stopped::Deadline(text)) => {
                 return Err(Failure::no(format!(
                     "reading stopped {text}, and nothing was published; --timeout gives it longer"
@@ -149,10 +149,10 @@ impl Republisher {
             let mut sending = Vec::with_capacity(window.len());
             for outcome in window {
                 let sent = hand_over(&self.producer, &self.topic, outcome).await;
-                sending.push(sent.map_err(|error| unreachable(error.into()))?);
+                sending.push(sent?);
             }
             for sending in sending {
-                sending.placed().await.map_err(|error| unreachable(error.into()))?;
+                sending.placed().await?;
             }
         }
         Ok(outcomes.len())

@@ -9,14 +9,14 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context;
 use aws_sdk_dynamodbstreams::types::{OperationType, Record, ShardIteratorType};
-use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 use super::super::Failure;
-use super::super::engines::{EngineArgs, unreachable};
+use super::super::engines::EngineArgs;
 use super::super::terminal::Line;
 use super::republish::Republisher;
+use crate::aws::in_words;
 use crate::domain::{PaymentId, Timestamp};
 use crate::store::items::payment;
 use crate::wire::undelivered::{self, Stretch, Undelivered};
@@ -67,16 +67,15 @@ impl Queue {
         };
         let client = crate::local::aws::sqs(endpoint).await.map_err(Failure::input)?;
         let found = client.get_queue_url().queue_name(&name).send().await;
-        let found =
-            found.map_err(|error| anyhow::anyhow!("looking for the queue {name}: {}", DisplayErrorContext(&error)));
-        let url = found?.queue_url.with_context(|| format!("the queue {name} has no URL"))?;
+        let found = found.map_err(|error| sqs_fault(&format!("looking for the queue {name}"), endpoint, &error))?;
+        let url = found.queue_url.ok_or_else(|| Failure::no(format!("the queue {name} has no URL")))?;
         Ok(Self { client, url })
     }
 
-    async fn receive(&self) -> anyhow::Result<Vec<Message>> {
+    async fn receive(&self) -> Result<Vec<Message>, Failure> {
         let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(MESSAGES_MAX);
         let call = call.visibility_timeout(INVISIBLE_SECONDS).wait_time_seconds(WAIT_SECONDS).send().await;
-        let answer = call.map_err(|error| anyhow::anyhow!("reading the queue: {}", DisplayErrorContext(&error)))?;
+        let answer = call.map_err(|error| sqs_fault("reading the queue", Some(&self.url), &error))?;
         let message = |message: aws_sdk_sqs::types::Message| Message {
             id: message.message_id.unwrap_or_default(),
             receipt: message.receipt_handle.unwrap_or_default(),
@@ -85,9 +84,9 @@ impl Queue {
         Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
     }
 
-    async fn delete(&self, message: &Message) -> anyhow::Result<()> {
+    async fn delete(&self, message: &Message) -> Result<(), Failure> {
         let call = self.client.delete_message().queue_url(&self.url).receipt_handle(&message.receipt).send().await;
-        call.map(|_| ()).map_err(|error| anyhow::anyhow!("deleting a message: {}", DisplayErrorContext(&error)))
+        call.map(|_| ()).map_err(|error| sqs_fault("deleting a message", Some(&self.url), &error))
     }
 }
 
@@ -220,14 +219,14 @@ async fn read(streams: &aws_sdk_dynamodbstreams::Client, stretch: &Stretch) -> R
     Ok(None)
 }
 
-fn stream_fault(error: &(impl std::error::Error + 'static)) -> Failure {
-    unreachable(
-        anyhow::anyhow!(
-            "reading the stream of payments: {}",
-            aws_sdk_dynamodbstreams::error::DisplayErrorContext(error)
-        )
-        .into(),
-    )
+/// SQS at `at`, else at AWS, did not do something: it said why, or it said nothing.
+fn sqs_fault<E: ProvideErrorMetadata>(doing: &str, at: Option<&str>, error: &SdkError<E>) -> Failure {
+    let text = format!("SQS at {}: {doing}: {}", at.unwrap_or("AWS"), in_words(error));
+    if error.as_service_error().is_some() { Failure::input(text) } else { Failure::unreachable(text) }
+}
+
+fn stream_fault<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure {
+    Failure::unreachable(format!("reading the stream of payments: {}", in_words(error)))
 }
 
 /// Sequence numbers are whole numbers of any length.

@@ -35,6 +35,7 @@ use tokio::task::JoinHandle;
 use super::invoke::{InvokeError, Invoker};
 use super::lambda::PAYLOAD_BYTES_MAX;
 use super::template::Route;
+use super::{Fault, OrFault};
 pub(super) use event::percent_decode;
 use route::Routes;
 
@@ -60,23 +61,25 @@ impl HttpApi {
     /// Starts to listen on a port, 0 for a free one. `timeout` says how long a function's invocation may take.
     ///
     /// # Errors
-    /// If the port is taken, a route isn't understood, or the Invoke call can't be used.
+    /// [`Fault::Asked`] if the port is taken, a route isn't understood, or the Invoke call can't be used;
+    /// [`Fault::Engine`] if no port is free.
     pub async fn start(
         routes: &[Route],
         lambda_endpoint: &str,
         timeout: impl Fn(&str) -> Duration,
         port: u16,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, Fault> {
         let mut functions = HashMap::new();
         for route in routes {
             let timeout = timeout(&route.function).min(INTEGRATION_MAX);
-            let invoker = Invoker::new(lambda_endpoint, &route.function, timeout).await?;
+            let invoker = Invoker::new(lambda_endpoint, &route.function, timeout).await.or_asked()?;
             functions.insert(route.function.clone(), invoker);
         }
-        let front = Arc::new(Front { routes: Routes::new(routes)?, functions });
+        let front = Arc::new(Front { routes: Routes::new(routes).or_asked()?, functions });
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await;
-        let listener = listener.with_context(|| format!("binding port {port} for the HTTP API"))?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let listener = listener.with_context(|| format!("listening on port {port} for the HTTP API"));
+        let listener = if port == 0 { listener.or_engine()? } else { listener.or_asked()? };
+        let endpoint = format!("http://{}", listener.local_addr().or_engine()?);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             let router = Router::new().fallback(answer).with_state(front);

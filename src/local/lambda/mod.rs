@@ -23,13 +23,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
+use super::{Fault, OrFault};
 use function::Pool;
 use worker::Seats;
 
@@ -81,14 +82,21 @@ impl LocalLambda {
     /// Starts the Invoke call and the runtime API. Workers start when they are first needed.
     ///
     /// # Errors
-    /// If a binary isn't there or no port is free.
-    pub async fn start(functions: Vec<Function>, log: LogSink) -> anyhow::Result<Self> {
+    /// [`Fault::Asked`] if a binary isn't there, [`Fault::Engine`] if there is no shell to start it or no port is free.
+    pub async fn start(functions: Vec<Function>, log: LogSink) -> Result<Self, Fault> {
         for function in &functions {
             let binary = &function.binary;
-            anyhow::ensure!(binary.is_file(), "the function {}: no binary at {}", function.name, binary.display());
+            if !binary.is_file() {
+                let (name, place) = (&function.name, binary.display());
+                return Err(Fault::Asked(anyhow!(
+                    "the function {name}: no binary at {place}; `cargo build --bins` builds it"
+                )));
+            }
         }
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("binding a port for Lambda")?;
-        let address = listener.local_addr()?.to_string();
+        worker::shell_is_there().or_engine()?;
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("binding a port for Lambda");
+        let listener = listener.or_engine()?;
+        let address = listener.local_addr().or_engine()?.to_string();
         let seats = Arc::new(Seats::default());
         let pool = |function: Function| {
             let name = function.name.clone();

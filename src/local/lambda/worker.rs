@@ -63,6 +63,9 @@ pub(super) struct Worker {
 /// How many of a worker's last lines on stderr are told when it ends: a panic takes two.
 const LAST_WORDS_MAX: usize = 3;
 
+/// The shell that starts workers.
+const SHELL: &str = "bash";
+
 /// Becomes the binary it is given, after closing all files but the three that every process has. The embedded Kafka's
 /// connections are inherited otherwise: once cut, they would stay open in the worker, and their clients wait for an
 /// answer for a minute.
@@ -76,7 +79,7 @@ impl Worker {
         let seat = Seat { inbox: tokio::sync::Mutex::new(inbox), running: Mutex::new(None) };
         seats.seats.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(seat));
         ensure!(function.binary.is_file(), "starting {}: there is no such file", function.binary.display());
-        let mut child = Command::new("bash")
+        let mut child = Command::new(SHELL)
             .args(["-c", ALONE])
             .arg(&function.binary)
             .env_clear()
@@ -139,6 +142,14 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.seats.seats.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
+}
+
+/// Looks for the shell that starts workers: better now than at each invocation.
+pub(super) fn shell_is_there() -> anyhow::Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(SHELL).is_file());
+    ensure!(found, "functions are started by {SHELL}, and there is none in PATH: install it");
+    Ok(())
 }
 
 async fn copy_lines(

@@ -9,9 +9,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::error::DisplayErrorContext;
 use aws_sdk_dynamodbstreams::types::{Shard, ShardIteratorType};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -20,6 +19,7 @@ use super::checkpoint::Checkpoints;
 use super::delivery::{Answer, Deliveries, Next};
 use super::stream_event::{self, StreamRecord};
 use super::{Line, Surroundings, now_ms, response};
+use crate::aws::in_words;
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use crate::local::template::Starting;
 
@@ -40,7 +40,7 @@ pub(super) async fn start(
 ) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let tables = crate::local::aws::dynamodb(Some(&around.dynamodb)).await?;
     let described = tables.describe_table().table_name(table).send().await;
-    let described = described.with_context(|| format!("looking for the table {table}"))?;
+    let described = described.map_err(|error| anyhow!("looking for the table {table}: {}", in_words(&error)))?;
     let stream_arn = described.table.and_then(|table| table.latest_stream_arn);
     let stream_arn = stream_arn.with_context(|| format!("the table {table} has no stream"))?;
     let follower = Follower {
@@ -107,7 +107,8 @@ impl Follower {
         let (mut shards, mut last) = (Vec::new(), None);
         loop {
             let call = self.client.describe_stream().stream_arn(&self.stream_arn).set_exclusive_start_shard_id(last);
-            let stream = call.send().await?.stream_description.context("a stream without a description")?;
+            let stream = call.send().await.map_err(|error| anyhow!(in_words(&error)))?;
+            let stream = stream.stream_description.context("a stream without a description")?;
             shards.extend(stream.shards.unwrap_or_default());
             last = stream.last_evaluated_shard_id;
             if last.is_none() {
@@ -253,7 +254,7 @@ impl Reader {
                 if error.as_service_error().is_some_and(|error| error.is_trimmed_data_access_exception()) {
                     self.position = Position::Oldest;
                 }
-                anyhow::bail!("{}", DisplayErrorContext(&error))
+                anyhow::bail!(in_words(&error))
             }
         }
     }
@@ -269,7 +270,7 @@ impl Reader {
             }
             (Position::Start, Starting::Latest) => call.shard_iterator_type(ShardIteratorType::Latest),
         };
-        let answer = call.send().await.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(&error)))?;
+        let answer = call.send().await.map_err(|error| anyhow!(in_words(&error)))?;
         answer.shard_iterator.context("a shard without an iterator")
     }
 }

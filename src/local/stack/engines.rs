@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::local::apache_kafka::ApacheKafka;
 use crate::local::dynamodb::EmbeddedDynamoDb;
-use crate::local::kafka::{EmbeddedKafka, NewTopic, create_topics};
+use crate::local::kafka::{EmbeddedKafka, NewTopic, answers, create_topics};
 use crate::local::template::Topic;
+use crate::local::{Fault, OrFault};
 
 use super::options::{DynamoDbEngine, KafkaEngine};
 
@@ -21,16 +22,17 @@ pub(super) enum RunningKafka {
 }
 
 impl RunningKafka {
-    pub(super) async fn start(engine: &KafkaEngine, topics: &[Topic]) -> anyhow::Result<Self> {
+    pub(super) async fn start(engine: &KafkaEngine, topics: &[Topic]) -> Result<Self, Fault> {
         let topics: Vec<NewTopic> = topics.iter().map(on_one_broker).collect();
         match engine {
-            KafkaEngine::Embedded => Ok(Self::Embedded(EmbeddedKafka::start(&topics).await?)),
+            KafkaEngine::Embedded => Ok(Self::Embedded(EmbeddedKafka::start(&topics).await.or_engine()?)),
             KafkaEngine::Apache => {
-                let kafka = ApacheKafka::start(1).await?;
+                let kafka = ApacheKafka::start(1).await.or_engine()?;
                 create_topics(kafka.bootstrap_servers(), &topics).await?;
                 Ok(Self::Apache(kafka))
             }
             KafkaEngine::External(bootstrap_servers) => {
+                answers(bootstrap_servers).await?;
                 create_topics(bootstrap_servers, &topics).await?;
                 Ok(Self::External(bootstrap_servers.clone()))
             }
@@ -78,10 +80,13 @@ fn on_one_broker(topic: &Topic) -> NewTopic {
 }
 
 /// Starts the embedded DynamoDB if it is asked for; says where DynamoDB is.
-pub(super) fn start_dynamodb(engine: &DynamoDbEngine) -> anyhow::Result<(Option<EmbeddedDynamoDb>, String)> {
+pub(super) fn start_dynamodb(engine: &DynamoDbEngine) -> Result<(Option<EmbeddedDynamoDb>, String), Fault> {
     match engine {
         DynamoDbEngine::Embedded { data } => {
-            let engine = EmbeddedDynamoDb::start(data.as_deref())?;
+            let engine = match data {
+                Some(folder) => EmbeddedDynamoDb::start(Some(folder)).context("--data").or_asked()?,
+                None => EmbeddedDynamoDb::start(None).or_engine()?,
+            };
             let url = engine.endpoint().to_owned();
             Ok((Some(engine), url))
         }

@@ -5,11 +5,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 
 use super::options::{LogLines, Run};
 use crate::local::lambda::{Function, LogSink};
 use crate::local::template::{self, Blueprint};
+use crate::local::terminal::tell;
+use crate::local::{Fault, OrFault};
 
 /// What summary lines add up to, by field.
 pub type Summary = BTreeMap<String, u64>;
@@ -31,9 +33,9 @@ pub struct Engines {
 /// The folder of the program that runs, where Cargo puts the others too.
 ///
 /// # Errors
-/// If the running program can't be found.
-pub fn folder_of_this_program() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().context("finding the running program")?;
+/// [`Fault::Engine`] if the running program can't be found.
+pub fn folder_of_this_program() -> Result<PathBuf, Fault> {
+    let program = std::env::current_exe().context("finding the running program").or_engine()?;
     let mut folder = program.parent().map(PathBuf::from).unwrap_or_default();
     // Cargo puts tests one folder below the binaries.
     if folder.ends_with("deps") {
@@ -46,18 +48,24 @@ pub fn folder_of_this_program() -> anyhow::Result<PathBuf> {
 /// might have expected and that aren't built.
 ///
 /// # Errors
-/// If one is asked for that isn't built, or that the template doesn't have.
-pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> anyhow::Result<Vec<String>> {
+/// [`Fault::Asked`] if one is asked for that isn't built, or that the template doesn't have.
+pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> Result<Vec<String>, Fault> {
     if let Run::Only(binaries) = run {
         if let Some(unknown) = binaries.iter().find(|binary| blueprint.function(binary).is_none()) {
-            bail!("the template has no function {unknown}");
+            let known: Vec<&str> = blueprint.functions.iter().map(|function| function.binary.as_str()).collect();
+            let known = known.join(", ");
+            return Err(Fault::Asked(anyhow!("the template has no function {unknown}: expected one of {known}")));
         }
         blueprint.functions.retain(|function| binaries.contains(&function.binary));
     }
     let missing: Vec<String> = blueprint.functions.iter().map(|function| function.binary.clone()).collect();
     let missing: Vec<String> = missing.into_iter().filter(|binary| !folder.join(binary).is_file()).collect();
     if let (Run::All | Run::Only(_), Some(binary)) = (run, missing.first()) {
-        bail!("the function {binary}: no binary at {}; `cargo build --bins` builds it", folder.join(binary).display());
+        let place = folder.join(binary);
+        let place = place.display();
+        return Err(Fault::Asked(anyhow!(
+            "the function {binary}: no binary at {place}; `cargo build --bins` builds it"
+        )));
     }
     blueprint.functions.retain(|function| !missing.contains(&function.binary));
     let names: Vec<&String> = blueprint.functions.iter().map(|function| &function.name).collect();
@@ -115,7 +123,7 @@ pub(super) fn sink(summaries: &Summaries, log: LogLines) -> LogSink {
     let summaries = Arc::clone(summaries);
     Arc::new(move |function, line| {
         if log == LogLines::Show {
-            eprintln!("{function} {line}");
+            tell!("{function} {line}");
         }
         let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return };
         if fields.get("message").and_then(serde_json::Value::as_str) != Some("batch finished") {

@@ -59,7 +59,7 @@ impl Signer {
     /// [`AwsError`] if region or credentials are missing.
     pub fn from_env() -> Result<Self, AwsError> {
         let region = aws::region().ok_or(AwsError::NoRegion)?;
-        Ok(Self::new(region, aws::credentials().ok_or(AwsError::NoCredentials)?))
+        Ok(Self::new(region, aws::credentials()?.ok_or(AwsError::NoCredentials)?))
     }
 
     /// A token that holds from `now` on.

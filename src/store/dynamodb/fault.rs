@@ -13,10 +13,11 @@
 //!
 //! Texts name operation, code and tables. What DynamoDB says about a validation is left out, since it may hold values.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::CancellationReason;
 
 use super::read;
+use crate::aws::in_words;
 use crate::domain::plan::Transaction;
 use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};
 
@@ -33,28 +34,12 @@ const OF_THE_ITEM: [&str; 2] = [
 ];
 
 /// The fault of a call that failed as a whole.
-pub(super) fn fault<E>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
+pub(super) fn fault<E: ProvideErrorMetadata>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError {
     let Some(code) = error.code() else {
-        let detail = match error {
-            SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-            SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-                Some(cause) => format!("{}", DisplayErrorContext(cause)),
-                None => "the request could not be sent".to_owned(),
-            },
-            SdkError::ConstructionFailure(_) => {
-                "the request could not be built: are region and credentials set?".to_owned()
-            }
-            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => {
-                "the answer could not be understood".to_owned()
-            }
-        };
         let too_large = error.raw_response().is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE);
         return match too_large {
             true => StoreError::Rejected(format!("{operation} on {tables}: HTTP {PAYLOAD_TOO_LARGE}")),
-            false => StoreError::Unavailable(format!("{operation}: {detail}")),
+            false => StoreError::Unavailable(format!("{operation}: {}", in_words(error))),
         };
     };
     of_code(code, format!("{operation} on {tables}: {code}"), error.message())

@@ -286,7 +286,7 @@ fn lost<'r>(sent: &'r [Record], published: &'r [Published]) -> usize {
 /// What `giro audit` says, as a process: no finding, and no account left undecided.
 fn audit(folder: &Path, dynamodb: &str) -> anyhow::Result<Value> {
     let arguments = ["audit", "--json", "--read-units", "1000000", "--dynamodb-endpoint", dynamodb];
-    let output = cli::command(&arguments, folder).output()?;
+    let output = cli::run(&mut cli::command(&arguments, folder), b"");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.success(), "giro audit: {text} {}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_str(&text)?;

@@ -1,0 +1,45 @@
+//! Lines for whoever started a command: results on stdout, everything else on stderr.
+//!
+//! In: lines. Out: whether anybody reads them.
+//!
+//! | who has gone away | then |
+//! |---|---|
+//! | the reader of a command's results | the command ends at once and quietly, as `cat` does |
+//! | the reader of what `giro up` prints | the stack lives on: payments may be on their way through it |
+//! | the reader of stderr | nothing: a complaint that nobody reads stops no work |
+//!
+//! Invariant: nothing else in the local tools writes to stdout or stderr, but for the log, which ignores a closed stderr too
+//! (`tests/it/tidy.rs` holds this).
+
+use std::fmt;
+use std::io::{self, Write};
+
+/// Tells progress or a complaint, on stderr.
+macro_rules! tell {
+    ($($line:tt)*) => { $crate::local::terminal::aside(format_args!($($line)*)) };
+}
+pub(crate) use tell;
+
+/// Writes a line to stdout.
+///
+/// # Errors
+/// If it can't be written: `BrokenPipe` if its reader has gone away.
+pub(crate) fn line(line: fmt::Arguments<'_>) -> io::Result<()> {
+    // One write for one line, where it fits the buffer.
+    io::stdout().lock().write_fmt(format_args!("{line}\n"))
+}
+
+/// Writes bytes to stdout as they are.
+///
+/// # Errors
+/// As [`line`].
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+/// Writes a line to stderr, if anybody reads it.
+pub(crate) fn aside(line: fmt::Arguments<'_>) {
+    let _ = io::stderr().lock().write_fmt(format_args!("{line}\n"));
+}
