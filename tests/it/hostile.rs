@@ -189,13 +189,11 @@ async fn no_command_hands_control_characters_to_a_terminal() {
     }
     let folder = tempfile::tempdir().unwrap();
     let run = |line: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_giro"))
-            .args(line.split(' '))
-            .current_dir(folder.path())
+        let mut command = cli::command(&line.split(' ').collect::<Vec<_>>(), folder.path());
+        command
             .env("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())
-            .env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())
-            .output()
-            .unwrap();
+            .env("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers());
+        let output = cli::run(&mut command, b"");
         assert!(
             output.status.code().is_some_and(|code| code < 2),
             "{line}: {}",
