@@ -259,7 +259,7 @@ async fn the_largest_request_is_given_up_and_comes_back_on_apache_kafka() {
         return;
     }
     let sent = odd(LARGEST_BYTES);
-    let (stack, ledger, ..) = given_up(KafkaEngine::Apache, &sent).await;
+    let (stack, ledger, _producer, _folder) = given_up(KafkaEngine::Apache, &sent).await;
     let at = stack.endpoints().clone();
     let output = giro(&at, &["failed", "redrive", "--all"], 0, "redriven payment-requests/0/0 to").await;
     assert_eq!(lines(&output).len(), 5, "{output:?}");
