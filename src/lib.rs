@@ -28,7 +28,8 @@
 //! 3. No balance goes below its overdraft limit, at any moment.
 //! 4. Per currency, all balances sum to zero; every balance equals the sum of its settled postings.
 //! 5. Payments of one debtor on one partition are decided in offset order.
-//! 6. Each record ends as an outcome, a replay, a dead letter with its bytes, or a reported failure. Nothing else.
+//! 6. Each record ends as an outcome, a replay, a dead letter with its bytes, or a reported failure. Nothing else; and
+//!    however old it is, and whatever its place was used for before, it is tried.
 
 pub mod audit;
 pub mod aws;
