@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::terminal::Line;
+use crate::local::escaped::Line;
 
 /// How much of a value a person is shown.
 const SHOWN_CHARACTERS_MAX: usize = 2_000;

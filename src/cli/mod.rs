@@ -10,8 +10,8 @@
 /// such as `head`, wants no more.
 macro_rules! say {
     ($($line:tt)*) => {{
-        let line = $crate::cli::terminal::Line(format_args!($($line)*));
-        $crate::local::terminal::line(format_args!("{line}")).map_err(|error| $crate::cli::Failure::unwritten(&error))?
+        $crate::local::terminal::line(format_args!("{}", $crate::local::escaped::Line(format_args!($($line)*))))
+            .map_err(|error| $crate::cli::Failure::unwritten(&error))?
     }};
 }
 
@@ -38,7 +38,6 @@ mod redriven;
 mod simulate;
 mod status;
 mod template;
-mod terminal;
 mod topics;
 mod up;
 mod up_file;
@@ -53,6 +52,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub use demo::{check_topic, checks, workload};
 
+use crate::local::escaped::Lines;
 use crate::local::terminal::tell;
 use crate::publish::kafka::CLIENT_LOG;
 use engines::EngineArgs;
@@ -146,9 +146,9 @@ pub async fn run() -> ExitCode {
             match &failure {
                 Failure::Unread => {}
                 Failure::Unreachable(which, error) => {
-                    tell!("giro: {}", terminal::Lines(cli.engines.unreachable(*which, error)));
+                    tell!("giro: {}", Lines(cli.engines.unreachable(*which, error)));
                 }
-                Failure::No(_) | Failure::Input(_) => tell!("giro: {}", terminal::Lines(&failure)),
+                Failure::No(_) | Failure::Input(_) => tell!("giro: {}", Lines(&failure)),
             }
             failure.exit_code()
         }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
-use super::terminal::json_line;
+use crate::local::escaped::json_line;
 use crate::local::topic_reader::{Polled, Read};
 use crate::wire::outcome;
 

@@ -35,7 +35,9 @@ enum Part {
 pub(super) fn run(args: &StatusArgs) -> Result<(), Failure> {
     let told = up_file::running()?.ok_or_else(|| Failure::no("no `giro up` runs in this folder"))?;
     if args.json {
-        say!("{}", serde_json::to_string_pretty(&told).map_err(Failure::no)?);
+        for line in serde_json::to_string_pretty(&told).map_err(Failure::no)?.lines() {
+            say!("{line}");
+        }
         return Ok(());
     }
     let at = &told.endpoints;

@@ -6,6 +6,7 @@
 pub mod apache_kafka;
 pub mod aws;
 pub mod dynamodb;
+pub(crate) mod escaped;
 pub mod failed_topic;
 mod fault;
 pub mod filter;

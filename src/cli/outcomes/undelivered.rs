@@ -14,10 +14,10 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 use super::super::Failure;
 use super::super::engines::EngineArgs;
-use super::super::terminal::Line;
 use super::republish::Republisher;
 use crate::aws::in_words;
 use crate::domain::{PaymentId, Timestamp};
+use crate::local::escaped::Line;
 use crate::store::items::payment;
 use crate::wire::undelivered::{self, Stretch, Undelivered};
 

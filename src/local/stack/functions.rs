@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, anyhow};
 
 use super::options::{LogLines, Run};
+use crate::local::escaped::Line;
 use crate::local::lambda::{Function, LogSink};
 use crate::local::template::{self, Blueprint};
 use crate::local::terminal::tell;
@@ -123,7 +124,7 @@ pub(super) fn sink(summaries: &Summaries, log: LogLines) -> LogSink {
     let summaries = Arc::clone(summaries);
     Arc::new(move |function, line| {
         if log == LogLines::Show {
-            tell!("{function} {line}");
+            tell!("{function} {}", Line(line));
         }
         let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return };
         if fields.get("message").and_then(serde_json::Value::as_str) != Some("batch finished") {

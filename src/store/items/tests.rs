@@ -131,7 +131,6 @@ fn a_payment_reads_back() {
     }
 }
 
-/// A query goes on behind an entry of its index by the entry's whole key.
 /// Nobody may choose these ids any more. What stands under them is read all the same, and stops nothing.
 #[test]
 fn what_was_stored_under_dots_is_still_read() {
@@ -151,6 +150,7 @@ fn what_was_stored_under_dots_is_still_read() {
     }
 }
 
+/// A query goes on behind an entry of its index by the entry's whole key.
 #[test]
 fn an_entry_of_an_index_is_named_by_both_keys() {
     let start = payment::BY_CREDITOR.start("shop/3", Timestamp::EPOCH, &"p".parse().unwrap());

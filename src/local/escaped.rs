@@ -9,13 +9,13 @@
 use std::fmt::{self, Display, Write};
 
 /// Shows a text as one line.
-pub(super) struct Line<T>(pub(super) T);
+pub(crate) struct Line<T>(pub(crate) T);
 
 /// Shows a text with the line ends that it has.
-pub(super) struct Lines<T>(pub(super) T);
+pub(crate) struct Lines<T>(pub(crate) T);
 
 /// JSON as it came, as one line: in JSON, line ends and tabs stand between its parts alone.
-pub(super) fn json_line(json: &str) -> String {
+pub(crate) fn json_line(json: &str) -> String {
     json.trim_end().replace(['\n', '\r', '\t'], " ")
 }
 
