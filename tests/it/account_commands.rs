@@ -735,7 +735,7 @@ fn commands_are_read_strictly() {
     check_wire(r#"{"command":"close"}"#, "missing_field: command_id: required, and missing or null");
     check_wire(
         r#"{"command_id":"c1","command":"close","account_id":"a b"}"#,
-        "invalid_field: account_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ : -",
+        "invalid_field: account_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ : -, and neither . nor ..",
     );
     check_wire("[]", "not_an_object: value: expected a JSON object");
 }

@@ -385,7 +385,7 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
         assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 0));
     }
     let (store, _) = answering(|_, _, _| (500, json!("?"))).await;
-    let expected = StoreError::Unavailable("BatchGetItem: the answer could not be understood".into());
+    let expected = StoreError::Unavailable("BatchGetItem: the answer could not be understood: HTTP status 500".into());
     assert_eq!(store.read_accounts(&[&id("alice")]).await, Err(expected));
 
     let (store, _) = answering(|_, _, _| {
