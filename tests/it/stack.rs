@@ -371,7 +371,8 @@ async fn a_function_that_is_not_built_is_left_out_or_refused() {
     let refused = Stack::start(with(Run::All)).await.unwrap_err().to_string();
     assert!(refused.contains("no binary at"), "{refused}");
     let unknown = Stack::start(with(Run::Only(vec!["x".into()]))).await.unwrap_err().to_string();
-    assert_eq!(unknown, "the template has no function x");
+    let all = "account-processor, ledger-auditor, outcome-publisher, payment-api, payment-processor";
+    assert_eq!(unknown, format!("the template has no function x: expected one of {all}"));
 }
 
 pub(super) fn missing_for_apache_kafka() -> Option<&'static str> {
