@@ -115,7 +115,7 @@ impl OpeningLimitArgs {
 #[group(required = true, multiple = false)]
 struct NewLimitArgs {
     /// How far below zero payments may take it, in minor units
-    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=AMOUNT_MAX))]
+    #[arg(long, value_parser = number::<u64>(0..=AMOUNT_MAX))]
     overdraft_limit: Option<u64>,
     /// No limit: a settlement account, from which money enters
     #[arg(long)]

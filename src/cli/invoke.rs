@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::engines::{EngineArgs, Lambda, given};
+use super::number::number;
 use super::publish::without_mark;
 use crate::aws::in_words;
 use crate::local::aws::dynamodb_answers;
@@ -49,7 +50,7 @@ pub(super) struct InvokeArgs {
     anyway: bool,
     /// How long the invocation may take, in seconds, instead of what the template says. What can't be finished is reported after
     /// three quarters of it
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(2..=840))]
+    #[arg(long, value_name = "SECONDS", value_parser = number::<u64>(2..=840))]
     timeout: Option<u64>,
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::super::Failure;
 use super::super::engines::{EngineArgs, given};
+use super::super::number::number;
 use super::undelivered;
 use crate::audit::{Pace, Stopped, sweep};
 use crate::domain::{Outcome, PaymentId, Timestamp};
@@ -52,10 +53,10 @@ pub(super) struct RepublishArgs {
     #[arg(long, env = "OUTCOMES_TOPIC", value_parser = given, value_name = "NAME")]
     topic: Option<String>,
     /// For a time range: read at most this many units a second
-    #[arg(long, value_name = "UNITS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "UNITS", default_value_t = 10_000, value_parser = number::<u32>(1..=1_000_000))]
     read_units: u32,
     /// For a time range: stop reading after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = number::<u64>(1..=604_800))]
     timeout: u64,
 }
 
