@@ -60,7 +60,7 @@ impl Redriven {
         redriven
     }
 
-    /// The metadata to commit beside [`next`](Self::next): ranges, such as `7,9-12`.
+    /// The metadata to commit beside the next offset: ranges, such as `7,9-12`.
     #[must_use]
     pub fn metadata(&self) -> String {
         let mut ranges: Vec<(i64, i64)> = Vec::new();
