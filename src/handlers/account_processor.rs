@@ -4,7 +4,9 @@
 //! or a reported failure.
 //!
 //! Invariants: a record is acknowledged only if its command or its bytes are known to be stored. A refusal is an answer,
-//! not a failure. What can't be finished is reported late, so that its tries last. Commands of one account are applied in the order of the event.
+//! not a failure. What can't be finished is reported late, so that its tries last.
+//!
+//! Commands of one account are applied in the order of the event.
 
 use lambda_runtime::LambdaEvent;
 

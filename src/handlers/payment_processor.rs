@@ -4,7 +4,9 @@
 //! reported failure.
 //!
 //! Invariants: a record is acknowledged only if its outcome or its bytes are known to be stored. A decline is an outcome,
-//! not a failure. What can't be finished is reported late, so that its tries last. Where Lambda did not ask for a partial batch response, a batch that can't be finished fails as a whole.
+//! not a failure. What can't be finished is reported late, so that its tries last.
+//!
+//! Where Lambda did not ask for a partial batch response, a batch that can't be finished fails as a whole.
 
 use lambda_runtime::LambdaEvent;
 

@@ -98,7 +98,8 @@ impl<'e> Records<'e> {
         response
     }
 
-    /// The response as Lambda will understand it; one that leaves something unfinished comes no earlier than `report`. `partial_batch_response` says whether the event source mapping asks for
+    /// The response as Lambda will understand it; one that leaves something unfinished comes no earlier than `report`.
+    /// `partial_batch_response` says whether the event source mapping asks for
     /// partial batch responses; if it doesn't, a list of failures would count as success.
     ///
     /// # Errors
