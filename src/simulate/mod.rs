@@ -156,7 +156,8 @@ impl Simulation {
         match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
             // What the handlers log of a world that isn't there is nobody's.
             Ok(runtime) => with_default(NoSubscriber::default(), || {
-                runtime.block_on(World::new(tape, policies, self.mutant, recording).run(self.steps))
+                // The world begins inside: outside, the clock is the machine's, and a seed would give other stamps each time.
+                runtime.block_on(async { World::new(tape, policies, self.mutant, recording).run(self.steps).await })
             }),
             Err(error) => failed(format!("no runtime: {error}")),
         }
