@@ -147,7 +147,9 @@ fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
 /// Asks for the cluster's metadata until it names so many brokers.
 async fn answers(bootstrap_servers: String, brokers: usize) -> anyhow::Result<()> {
     let asked = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer = super::kafka::client_config(&bootstrap_servers)?.create()?;
+        let (config, context) = super::kafka::client(&bootstrap_servers)?;
+        let consumer: BaseConsumer<_> = config.create_with_context(context)?;
+        super::kafka::hear(&consumer);
         let deadline = std::time::Instant::now().checked_add(START_TIMEOUT);
         while consumer
             .fetch_metadata(None, Duration::from_secs(1))

@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::kafka::{client_config, partitions};
+use super::kafka::{client, hear, partitions};
 use super::topic_reader::{Polled, Read, TopicReader};
 use super::{Fault, OrFault};
 use crate::publish::kafka::Context;
@@ -131,11 +131,12 @@ impl FailedTopic {
     /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it has no such topic.
     pub async fn open(bootstrap_servers: &str, topic: &str, begin: Begin) -> Result<Self, Fault> {
         let partitions = partitions(bootstrap_servers, topic).await?;
-        let consumer: KafkaResult<BaseConsumer<Context>> = client_config(bootstrap_servers)?
+        let (mut config, context) = client(bootstrap_servers)?;
+        let consumer: KafkaResult<BaseConsumer<Context>> = config
             .set("group.id", GROUP)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .create_with_context(Context::default());
+            .create_with_context(context);
         let consumer = Arc::new(consumer.or_asked()?);
         let (asked, name) = (Arc::clone(&consumer), topic.to_owned());
         let ask = tokio::task::spawn_blocking(move || state(&asked, &name, &partitions));
@@ -213,7 +214,10 @@ impl FailedTopic {
             element.set_metadata(metadata);
         }
         let consumer = Arc::clone(&self.consumer);
-        let keep = move || patiently(|| consumer.commit(&commit, CommitMode::Sync));
+        let keep = move || {
+            hear(&consumer);
+            patiently(|| consumer.commit(&commit, CommitMode::Sync))
+        };
         let kept = tokio::task::spawn_blocking(keep).await.or_engine()?;
         kept.with_context(|| format!("keeping what of {} was redriven", self.topic)).or_engine()?;
         self.redriven = changed;
@@ -229,6 +233,7 @@ fn state(consumer: &BaseConsumer<Context>, topic: &str, partitions: &[i32]) -> a
     for &partition in partitions {
         own.add_partition(topic, partition);
     }
+    hear(consumer);
     let committed = patiently(|| {
         let committed = consumer.committed_offsets(own.clone(), ASK_TIMEOUT)?;
         match committed.elements().iter().find_map(|partition| partition.error().err()) {

@@ -11,7 +11,7 @@ use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::kafka::{client_config, partitions};
+use super::kafka::{client, partitions};
 pub use super::reading::Polled;
 use super::reading::{self, Once};
 use super::{Fault, OrFault};
@@ -55,7 +55,8 @@ impl TopicReader {
     /// # Errors
     /// [`Fault::Asked`] if the client can't be made.
     pub fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> Result<Self, Fault> {
-        let consumer: KafkaResult<StreamConsumer<Context>> = client_config(bootstrap_servers)?
+        let (mut config, context) = client(bootstrap_servers)?;
+        let consumer: KafkaResult<StreamConsumer<Context>> = config
             // Asked for by the client; nothing is committed to it.
             .set("group.id", "giro-topic-reader")
             .set("enable.auto.commit", "false")
@@ -63,7 +64,7 @@ impl TopicReader {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", "50")
-            .create_with_context(Context::default());
+            .create_with_context(context);
         let consumer = consumer.or_asked()?;
         let mut assignment = TopicPartitionList::new();
         for (partition, start) in starts {

@@ -130,8 +130,17 @@ fn tls(config: &mut ClientConfig) {
 }
 
 /// What a client calls back: for a token, and with its complaints.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Context(Option<Signer>);
+
+impl From<Login> for Context {
+    fn from(login: Login) -> Self {
+        Self(match login {
+            Login::Iam(signer) => Some(signer),
+            Login::None | Login::Scram { .. } => None,
+        })
+    }
+}
 
 impl ConsumerContext for Context {}
 
@@ -192,11 +201,7 @@ impl KafkaProducer {
             .set("message.max.bytes", RECORD_BYTES_MAX)
             .set("delivery.timeout.ms", delivery_timeout.as_millis().to_string())
             .set("partitioner", "murmur2_random");
-        let signer = match login {
-            Login::Iam(signer) => Some(signer),
-            Login::None | Login::Scram { .. } => None,
-        };
-        Ok(Self(FutureProducer::from_config_and_context(&config, Context(signer))?))
+        Ok(Self(FutureProducer::from_config_and_context(&config, login.into())?))
     }
 
     /// The names of the broker's topics, as far as the login may see them. Waits at most `within` for the broker.

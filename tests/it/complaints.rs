@@ -1,6 +1,7 @@
 //! What the command line says when it can't do something: soon, in one line, in words, and with the exit code that the README
 //! gives it.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
@@ -146,6 +147,34 @@ async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_addre
                     assert!(since.elapsed() < SOON, "{words} took {:?}", since.elapsed());
                 });
             }
+        }
+    });
+}
+
+/// Readers have to get a token as a role: they greet the broker with TLS, and it is the broker that doesn't answer. No
+/// topic is created so, and that is said once the broker is there.
+#[test]
+fn whoever_reads_topics_logs_in_as_a_role() {
+    let read = |words: &str| {
+        let (listener, address) = silent();
+        let role = [
+            ("KAFKA_AUTH", "iam"),
+            ("KAFKA_BOOTSTRAP_SERVERS", address.as_str()),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "made up"),
+        ];
+        check(words, &role, b"", 3, "doesn't answer within 5 seconds");
+        // It doesn't wait: what was said to it is there, or nothing is.
+        listener.set_nonblocking(true).unwrap();
+        let mut first = [0];
+        listener.accept().and_then(|(mut connection, _)| connection.read_exact(&mut first)).unwrap();
+        assert_eq!(first[0], 0x16, "{words}: expected a handshake of TLS");
+        check(words, &role[..2], b"", 2, "no AWS ");
+    };
+    std::thread::scope(|scope| {
+        for words in ["topics list", "topics create", "failed list", "outcomes"] {
+            scope.spawn(move || read(words));
         }
     });
 }

@@ -16,9 +16,8 @@ use anyhow::{Context, bail, ensure};
 use giro::cli::checks::Published;
 use giro::cli::workload::Record;
 use giro::domain::DeadLetter;
-use giro::local::kafka::{self, REQUESTS_TOPIC, client_config};
+use giro::local::kafka::{self, REQUESTS_TOPIC, client};
 use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -68,7 +67,8 @@ async fn patiently<T, F: Future<Output = anyhow::Result<T>>>(what: &str, ask: im
 
 /// By partition, what the group has acknowledged; nothing where it has acknowledged nothing.
 async fn committed(kafka: &str) -> anyhow::Result<BTreeMap<i32, i64>> {
-    let consumer: BaseConsumer = client_config(kafka)?.set("group.id", GROUP).create()?;
+    let (mut config, context) = client(kafka)?;
+    let consumer: BaseConsumer<_> = config.set("group.id", GROUP).create_with_context(context)?;
     let mut asked = TopicPartitionList::new();
     asked.add_partition_range(REQUESTS_TOPIC, 0, PARTITIONS.parse::<i32>()? - 1);
     let answer = tokio::task::spawn_blocking(move || consumer.committed_offsets(asked, ASK_TIMEOUT)).await??;
@@ -90,7 +90,8 @@ async fn partitions(kafka: &str) -> anyhow::Result<usize> {
 
 /// Deletes the topic, and what its group has acknowledged: a new topic begins at its beginning.
 async fn delete(kafka: &str) -> anyhow::Result<()> {
-    let admin: AdminClient<DefaultClientContext> = client_config(kafka)?.create()?;
+    let (config, context) = client(kafka)?;
+    let admin: AdminClient<_> = config.create_with_context(context)?;
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
     if partitions(kafka).await? > 0 {
         admin.delete_topics(&[REQUESTS_TOPIC], &options).await?;
