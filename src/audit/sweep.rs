@@ -53,10 +53,8 @@ pub async fn sweep<S: Survey>(
             Some((segment, page)) = in_flight.next() => {
                 let page: Page<S::Mark> = match page {
                     Ok(page) => page,
-                    Err(fault @ (StoreError::Corrupt(_) | StoreError::Rejected(_))) => return Err(Stopped::Refused(fault)),
-                    Err(fault @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
-                        return Err(stopped(items, Some(fault)));
-                    }
+                    Err(fault) if fault.passes() => return Err(stopped(items, Some(fault))),
+                    Err(fault) => return Err(Stopped::Refused(fault)),
                 };
                 pace.take(page.read_milliunits);
                 items = items.saturating_add(page.items.len());
@@ -91,9 +89,7 @@ async fn read<S: Survey>(
     let mut last = StoreError::Unavailable("no answer before the deadline".into());
     loop {
         match tokio::time::timeout_at(until, ledger.page(table, segment, mark.clone())).await {
-            Ok(Err(fault @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_)))) => {
-                last = fault
-            }
+            Ok(Err(fault)) if fault.passes() => last = fault,
             Ok(page) => return (segment, page),
             Err(_) => return (segment, Err(last)),
         }

@@ -190,14 +190,14 @@ impl<L: AccountLedger> Work<'_, L> {
                         self.backoff.wait(self.until).await;
                     }
                 }
-                // Trying again won't help soon.
-                Err(error @ (StoreError::Corrupt(_) | StoreError::Rejected(_))) => return self.stop(error),
-                Err(error @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
+                Err(error) if error.passes() => {
                     // It may have happened all the same.
                     self.known = AccountRead::Unread;
                     self.met.meet(error);
                     self.backoff.wait(self.until).await;
                 }
+                // Trying again won't help soon.
+                Err(error) => return self.stop(error),
             }
         }
     }
