@@ -35,7 +35,7 @@ pub(super) enum AccountsCommand {
     /// Show every command that has its answer, in the order of the answers.
     Commands {
         /// Only those about this account
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = AccountId::try_stored)]
         account: Option<AccountId>,
         /// As JSON, one object a line
         #[arg(long)]
@@ -59,6 +59,7 @@ pub(super) enum AccountsCommand {
     /// Show one account.
     Show {
         /// The account
+        #[arg(value_parser = AccountId::try_stored)]
         id: AccountId,
         /// As JSON
         #[arg(long)]

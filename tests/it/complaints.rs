@@ -7,9 +7,16 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use giro::domain::account_command::{AccountCommand, Action, CommandRequest, DecidedCommand, Refusal};
+use giro::domain::plan::Entry;
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, CommandId, CreditLanes, Currency, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp,
+};
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::kafka::{EmbeddedKafka, NewTopic};
 use giro::local::template::Templates;
+use giro::store::items;
 
 use super::cli;
 
@@ -275,4 +282,66 @@ async fn input_is_taken_or_refused_in_words() {
     check(&file("large.json", large.as_bytes()), &at, b"", 2, "expected an event of at most 6291456 bytes (6 MB)");
     check(&file("text.json", b"hello"), &at, b"", 2, "text.json: expected an event as JSON");
     check(&file("marked.json", &marked(r#"{"records":{}}"#)), &at, b"", 0, "batchItemFailures");
+}
+
+/// No new id is `.` or `..`; what older versions stored under them is still shown to whoever asks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_under_dots_is_found() {
+    let (dynamodb, kafka) = (tables().await, topics().await);
+    let client = giro::local::aws::dynamodb(Some(dynamodb.endpoint())).await.unwrap();
+    let (dot, dots) = (AccountId::try_stored(".").unwrap(), AccountId::try_stored("..").unwrap());
+    let eur = Currency::try_new("EUR").unwrap();
+    let account = Account {
+        id: dots.clone(),
+        currency: eur,
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: OverdraftLimit::Unlimited,
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    };
+    let payment = Payment {
+        id: PaymentId::try_stored(".").unwrap(),
+        debtor: dots.clone(),
+        creditor: dot.clone(),
+        amount: Amount::try_new(1).unwrap(),
+        currency: eur,
+        reference: None,
+        requested_at: None,
+    };
+    let source = Source { topic: "t".into(), partition: 0, offset: 0 };
+    let request = Request { payment, source: source.clone() };
+    let entry = Entry { request: &request, verdict: Ok(()), creditor_lane: None };
+    let command = AccountCommand {
+        id: CommandId::try_stored("..").unwrap(),
+        account: dot,
+        action: Action::Freeze,
+        requested_at: None,
+    };
+    let command = CommandRequest { command, source };
+    let decided =
+        DecidedCommand { request: &command, ruling: Err(Refusal::AccountNotFound), decided_at: Timestamp::EPOCH };
+    for (table, item) in [
+        ("accounts", items::account::encode(&account)),
+        ("payments", items::payment::encode(&entry, Timestamp::EPOCH)),
+        ("account-commands", items::account_command::encode(&decided)),
+    ] {
+        client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+    let at =
+        [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    for (words, code, says) in [
+        ("accounts show ..", 0, "..  "),
+        ("accounts show .", 1, "no account ."),
+        ("accounts commands --account .", 0, "account_not_found"),
+        ("payments show .", 0, r#""payment_id":".""#),
+        ("payments show ..", 1, "the payment .. has no outcome"),
+        ("outcomes republish --payment .", 0, "published 1 outcomes"),
+        ("payments show a/b", 2, "expected 1 to 64 characters"),
+        ("accounts freeze .. --no-wait", 2, "neither . nor .."),
+        ("accounts open . --currency EUR --direct", 2, "neither . nor .."),
+    ] {
+        check(words, &at, b"", code, says);
+    }
 }

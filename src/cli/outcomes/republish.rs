@@ -32,7 +32,8 @@ const WINDOW: usize = 1_000;
 )]
 pub(super) struct RepublishArgs {
     /// The outcomes of these payments
-    #[arg(long = "payment", value_name = "ID", num_args = 1.., required_unless_present_any = ["from", "undelivered"])]
+    #[arg(long = "payment", value_name = "ID", num_args = 1.., value_parser = PaymentId::try_stored)]
+    #[arg(required_unless_present_any = ["from", "undelivered"])]
     payments: Vec<PaymentId>,
     /// Those decided at this time or later, RFC 3339
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "to", conflicts_with = "payments")]
