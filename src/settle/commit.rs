@@ -71,6 +71,7 @@ pub(super) async fn commit<L: Ledger>(
                     Some(
                         StoreError::Conflict
                         | StoreError::Unavailable(_)
+                        | StoreError::NoTable(_)
                         | StoreError::Corrupt(_)
                         | StoreError::Rejected(_),
                     )

@@ -238,7 +238,7 @@ impl<'b> Work<'b> {
                 self.conflicts = self.conflicts.saturating_add(1);
                 self.contended.extend(&step.accounts);
             }
-            StoreError::Throttled(_) => {}
+            StoreError::Throttled(_) | StoreError::NoTable(_) => {}
             StoreError::Unavailable(_) => step.accounts.iter().for_each(|&account| self.forget(account)),
         }
         self.met.meet(error);

@@ -72,6 +72,11 @@ pub enum StoreError {
     /// The store can't be reached or gave no answer: what was asked may or may not have happened.
     #[error("the store gave no answer: {0}")]
     Unavailable(String),
+    /// The store has no such table. A deployment under way may still make it.
+    #[error(
+        "DynamoDB has no table {0}. Check that the stack exists, in this account and region, and that this is the table's name"
+    )]
+    NoTable(String),
     /// A stored item is not what this version can read. Trying again helps only once somebody has mended it; its partition
     /// must stop.
     #[error("a stored item can't be read: {0}")]
@@ -89,7 +94,7 @@ impl StoreError {
         match self {
             Self::Conflict => "conflict",
             Self::Throttled(_) => "throttled",
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(_) | Self::NoTable(_) => "unavailable",
             Self::Corrupt(_) => "corrupt",
             Self::Rejected(_) => "rejected",
         }
@@ -99,7 +104,7 @@ impl StoreError {
     #[must_use]
     pub const fn passes(&self) -> bool {
         match self {
-            Self::Conflict | Self::Throttled(_) | Self::Unavailable(_) => true,
+            Self::Conflict | Self::Throttled(_) | Self::Unavailable(_) | Self::NoTable(_) => true,
             Self::Corrupt(_) | Self::Rejected(_) => false,
         }
     }

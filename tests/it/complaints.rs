@@ -345,3 +345,32 @@ async fn what_is_stored_under_dots_is_found() {
         check(words, &at, b"", code, says);
     }
 }
+
+/// A wrong name, or a stack that isn't there: DynamoDB is there, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_not_there_is_told_by_its_name_and_with_what_to_do() {
+    let dynamodb = EmbeddedDynamoDb::start(None).unwrap();
+    let at = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
+        ("ACCOUNTS_TABLE", "one"),
+        ("PAYMENTS_TABLE", "two"),
+        ("DEAD_LETTERS_TABLE", "three"),
+        ("ACCOUNT_COMMANDS_TABLE", "four"),
+    ];
+    for (words, table) in [
+        ("accounts list", "one"),
+        ("accounts show a", "one"),
+        ("accounts open a --currency EUR --direct", "one"),
+        ("audit", "one"),
+        ("payments show p", "two"),
+        ("dead-letters list", "three"),
+        ("accounts commands", "four"),
+    ] {
+        let output = run(words, &at, b"");
+        let expected = format!(
+            "giro: DynamoDB has no table {table}. Check that the stack exists, in this account and region, and that this \
+             is the table's name\n"
+        );
+        assert_eq!((output.status.code(), stderr(&output)), (Some(2), expected), "{words}");
+    }
+}

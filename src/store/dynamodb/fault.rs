@@ -6,10 +6,11 @@
 //! | `TransactionConflict`, `TransactionInProgress` | conflict |
 //! | `ValidationError`, `ValidationException` about what the item holds: an operand's type, a missing attribute | corrupt: damaged data |
 //! | any other `ValidationError` or `ValidationException`, `ItemCollectionSizeLimitExceeded`, `SerializationException`, HTTP 413 | rejected: we built it wrong, or too large |
+//! | `ResourceNotFoundException` | no table |
 //! | anything else, or nothing | unavailable: it may or may not have happened |
 //!
-//! A role that lacks a right, a table that isn't there and a key that is disabled are unavailable: a deployment under way or an
-//! administrator mends them, and the same request then goes well.
+//! A role that lacks a right and a key that is disabled are unavailable: a deployment under way or an administrator mends
+//! them, and the same request then goes well. So it is with a table that isn't there.
 //!
 //! Texts name operation, code and tables. What DynamoDB says about a validation is left out, since it may hold values.
 
@@ -23,6 +24,9 @@ use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};
 
 /// The operation whose reasons are told item by item.
 const WRITE: &str = "TransactWriteItems";
+
+/// What a call is told where a table isn't there. Of several it doesn't say which.
+const NO_TABLE: &str = "ResourceNotFoundException";
 
 /// The HTTP status of a request that is too large to be looked at.
 const PAYLOAD_TOO_LARGE: u16 = 413;
@@ -42,6 +46,9 @@ pub(super) fn fault<E: ProvideErrorMetadata>(operation: &str, tables: &str, erro
             false => StoreError::Unavailable(format!("{operation}: {}", in_words(error))),
         };
     };
+    if code == NO_TABLE {
+        return StoreError::NoTable(tables.replace(", ", ", or no table "));
+    }
     of_code(code, format!("{operation} on {tables}: {code}"), error.message())
 }
 
@@ -138,7 +145,7 @@ pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreErr
         StoreError::Rejected(_) => 0,
         StoreError::Corrupt(_) => 1,
         StoreError::Throttled(_) => 2,
-        StoreError::Unavailable(_) => 3,
+        StoreError::Unavailable(_) | StoreError::NoTable(_) => 3,
         StoreError::Conflict => 4,
     };
     let silent = || StoreError::Unavailable(format!("{operation}: cancelled without a reason"));
@@ -222,13 +229,7 @@ mod tests {
                 StoreError::Rejected,
             ),
             (
-                &[
-                    "InternalServerError",
-                    "ResourceNotFoundException",
-                    "AccessDeniedException",
-                    "ExpiredTokenException",
-                    "NewInThisYear",
-                ],
+                &["InternalServerError", "AccessDeniedException", "ExpiredTokenException", "NewInThisYear"],
                 StoreError::Unavailable,
             ),
         ];
