@@ -7,8 +7,8 @@ use super::pace::Pace;
 use crate::settle::Backoff;
 use crate::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
 
-/// Into how many segments a table is cut. Four pages of 256 units in flight are what the rate allows a second, and a page
-/// comes in about a tenth of one.
+/// Into how many segments a table is cut. Four pages of 256 units in flight are what the rate allows a second, and a
+/// page comes in about a tenth of one.
 const SEGMENTS: u16 = 4;
 
 /// Why a read ended before its end.

@@ -50,7 +50,8 @@ pub(super) enum AccountsCommand {
         /// How many lanes it shall have in all, 1 to 1024
         #[arg(value_parser = some_lanes)]
         lanes: CreditLanes,
-        /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a command
+        /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a
+        /// command
         #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
         direct: bool,
         #[command(flatten)]

@@ -1,10 +1,10 @@
-//! Apache Kafka itself, for what depends on a faithful broker: fetched from Maven Central once, one broker or a cluster of
-//! them in KRaft mode.
+//! Apache Kafka itself, for what depends on a faithful broker: fetched from Maven Central once, one broker or a cluster
+//! of them in KRaft mode.
 //!
 //! In: a folder for its jars, and how many brokers. Out: a bootstrap address that answers.
 //!
-//! The script of the project (`scripts/apache-kafka/run.sh`, which is also of use by hand) does the work; it becomes the
-//! broker, so the processes started here are the brokers' own. Each broker is a controller as well.
+//! The script of the project (`scripts/apache-kafka/run.sh`, which is also of use by hand) does the work; it becomes
+//! the broker, so the processes started here are the brokers' own. Each broker is a controller as well.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,8 @@ struct Place {
 }
 
 impl ApacheKafka {
-    /// Fetches Apache Kafka if need be, and starts so many brokers, one at the least; they answer when this returns. Three
-    /// or more keep three replicas of everything, two of which must have a record before it is acknowledged.
+    /// Fetches Apache Kafka if need be, and starts so many brokers, one at the least; they answer when this returns.
+    /// Three or more keep three replicas of everything, two of which must have a record before it is acknowledged.
     ///
     /// # Errors
     /// If Java or Maven is missing, or a broker doesn't come up; says what it wrote last.

@@ -7,7 +7,8 @@
 //! A partition's committed offset says that all before it was redriven. Places behind it that were redriven by
 //! themselves stand in the commit's metadata ([`Redriven`]), so that redriving one record never passes over another.
 //!
-//! Invariant: a mark is kept only when [`FailedTopic::mark`] has returned; until then the record counts as not redriven.
+//! Invariant: a mark is kept only when [`FailedTopic::mark`] has returned; until then the record counts as not
+//! redriven.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,8 +47,8 @@ pub struct Redriven {
 }
 
 impl Redriven {
-    /// From a committed offset and its metadata, in a partition that ends before `end`. What can't be read counts as not
-    /// redriven.
+    /// From a committed offset and its metadata, in a partition that ends before `end`. What can't be read counts as
+    /// not redriven.
     #[must_use]
     pub fn read(next: i64, metadata: &str, end: i64) -> Self {
         let mut redriven = Self { next, beyond: BTreeSet::new() };
@@ -191,8 +192,8 @@ impl FailedTopic {
     /// Keeps that records were redriven. Returns when the broker keeps it.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it can't keep so many places that were redriven
-    /// one by one.
+    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it can't keep so many places that were
+    /// redriven one by one.
     pub async fn mark(&mut self, redriven: &[&Given]) -> Result<(), Fault> {
         let mut changed = self.redriven.clone();
         for given in redriven {

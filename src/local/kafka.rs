@@ -129,8 +129,8 @@ fn client_of(bootstrap_servers: &str, login: Login) -> (ClientConfig, Context) {
     (kafka::client_config(bootstrap_servers, &login), login.into())
 }
 
-/// Lets a consumer hear what waits for it, where nobody polls it for records. Under `iam` the question for a token waits
-/// there from the start, and again before the token expires. A client without a token connects to no broker.
+/// Lets a consumer hear what waits for it, where nobody polls it for records. Under `iam` the question for a token
+/// waits there from the start, and again before the token expires. A client without a token connects to no broker.
 pub(crate) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     // The context is told of an error, and so is whoever asks the broker for something.
     while let Some(Err(_)) = consumer.poll(HEARING) {}
@@ -287,8 +287,8 @@ pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize
 /// The partitions of a topic, as the broker knows them.
 ///
 /// # Errors
-/// [`Fault::Asked`] if there is no such topic, or the address or the login can't be used; [`Fault::Engine`] if the broker
-/// can't be reached.
+/// [`Fault::Asked`] if there is no such topic, or the address or the login can't be used; [`Fault::Engine`] if the
+/// broker can't be reached.
 pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>, Fault> {
     let consumer = consumer(bootstrap_servers)?;
     let name = topic.to_owned();

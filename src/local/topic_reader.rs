@@ -42,8 +42,8 @@ impl TopicReader {
     /// Starts at the oldest record of every partition.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached; [`Fault::Asked`] if it has no such topic, or the address or the
-    /// login can't be used.
+    /// [`Fault::Engine`] if the broker can't be reached; [`Fault::Asked`] if it has no such topic, or the address or
+    /// the login can't be used.
     pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, Fault> {
         let first = |partition| (partition, Offset::Beginning);
         let starts = partitions(bootstrap_servers, topic).await?.into_iter().map(first).collect();
@@ -84,8 +84,8 @@ impl TopicReader {
     /// Waits for what comes next.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if a partition can't be read on: which one, from which offset, and what to do. A broker that is
-    /// away is no error.
+    /// [`Fault::Engine`] if a partition can't be read on: which one, from which offset, and what to do. A broker that
+    /// is away is no error.
     pub async fn next(&mut self) -> Result<Read, Fault> {
         loop {
             match self.consumer.recv().await {

@@ -38,7 +38,8 @@ in\n{complaints}",
     output
 }
 
-/// Whether a line is for a person: it holds nothing of Rust's own. What a function logs is JSON, and its texts are in words.
+/// Whether a line is for a person: it holds nothing of Rust's own. What a function logs is JSON, and its texts are in
+/// words.
 fn is_in_words(line: &str) -> bool {
     let is_log = serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object());
     // CloudFormation has such names of its own.

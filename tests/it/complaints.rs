@@ -1,5 +1,5 @@
-//! What the command line says when it can't do something: soon, in one line, in words, and with the exit code that the README
-//! gives it.
+//! What the command line says when it can't do something: soon, in one line, in words, and with the exit code that the
+//! README gives it.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -20,8 +20,8 @@ use giro::store::items;
 
 use super::cli;
 
-/// How long a command may take on a machine that has other things to do. It answers after five seconds, and its Kafka client
-/// alone would go on for thirty.
+/// How long a command may take on a machine that has other things to do. It answers after five seconds, and its Kafka
+/// client alone would go on for thirty.
 const SOON: Duration = Duration::from_secs(20);
 
 const PAYMENT: &str = r#"{"payment_id":"p1","debtor_account":"a","creditor_account":"b","amount":1,"currency":"EUR"}"#;

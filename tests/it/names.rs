@@ -1,5 +1,5 @@
-//! What commands find and what they don't: a stack of their folder, whatever it calls everything; no engine that nobody named;
-//! no value in an empty variable.
+//! What commands find and what they don't: a stack of their folder, whatever it calls everything; no engine that nobody
+//! named; no value in an empty variable.
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -118,8 +118,8 @@ fn event(name: &str) -> String {
     format!("{}/events/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every command, on a stack whose topics, tables and functions all have other names than the usual ones. The variables that
-/// ask AWS for other endpoints concern neither its engines nor its functions.
+/// Every command, on a stack whose topics, tables and functions all have other names than the usual ones. The variables
+/// that ask AWS for other endpoints concern neither its engines nor its functions.
 #[test]
 fn every_command_finds_a_stack_in_which_nothing_has_its_usual_name() {
     let folder = tempfile::tempdir().unwrap();

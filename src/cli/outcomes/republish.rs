@@ -1,7 +1,7 @@
 //! `giro outcomes republish`: publishes again what a consumer missed, from the payments table, which has it for ever.
 //!
-//! What is published is equal, byte for byte, to what the outcome publisher had published or would have: both hand it over
-//! by the same function. A consumer tells an outcome that it knows by its payment id.
+//! What is published is equal, byte for byte, to what the outcome publisher had published or would have: both hand it
+//! over by the same function. A consumer tells an outcome that it knows by its payment id.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Whether a broker is there, within seconds and in one line: a client that is only used goes on trying for as long as its
-//! caller may wait, and tells of each try.
+//! Whether a broker is there, within seconds and in one line: a client that is only used goes on trying for as long as
+//! its caller may wait, and tells of each try.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};

@@ -1,11 +1,11 @@
 //! A mapping's pollers on Kafka.
 //!
-//! A poller starts at its group's committed offsets, else where the mapping says, and commits only what was finished. The
-//! partitions are dealt out once, when it starts: partitions added later need a restart.
+//! A poller starts at its group's committed offsets, else where the mapping says, and commits only what was finished.
+//! The partitions are dealt out once, when it starts: partitions added later need a restart.
 //!
-//! What is given up goes to the mapping's on-failure topic as Lambda writes it there: one record each, with the same key,
-//! whose value holds the record and why ([`crate::wire::failed_record`]). An offset is committed once the broker has
-//! acknowledged that.
+//! What is given up goes to the mapping's on-failure topic as Lambda writes it there: one record each, with the same
+//! key, whose value holds the record and why ([`crate::wire::failed_record`]). An offset is committed once the broker
+//! has acknowledged that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -293,8 +293,8 @@ impl Poller {
         if records.is_empty() { Ok(()) } else { self.commit(CommitMode::Async) }
     }
 
-    /// Commits past what was dropped: all that was read before is finished, but for a record that is held, and that came
-    /// last.
+    /// Commits past what was dropped: all that was read before is finished, but for a record that is held, and that
+    /// came last.
     fn pass_over_dropped(&mut self) -> anyhow::Result<()> {
         if self.dropped.is_empty() {
             return Ok(());

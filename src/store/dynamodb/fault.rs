@@ -9,8 +9,8 @@
 //! | `ResourceNotFoundException` | no table |
 //! | anything else, or nothing | unavailable: it may or may not have happened |
 //!
-//! A role that lacks a right and a key that is disabled are unavailable: a deployment under way or an administrator mends
-//! them, and the same request then goes well. So it is with a table that isn't there.
+//! A role that lacks a right and a key that is disabled are unavailable: a deployment under way or an administrator
+//! mends them, and the same request then goes well. So it is with a table that isn't there.
 //!
 //! Texts name operation, code and tables. What DynamoDB says about a validation is left out, since it may hold values.
 
@@ -31,7 +31,8 @@ const NO_TABLE: &str = "ResourceNotFoundException";
 /// The HTTP status of a request that is too large to be looked at.
 const PAYLOAD_TOO_LARGE: u16 = 413;
 
-/// How DynamoDB begins to say that an expression doesn't fit the item that it met: the item is at fault, not the request.
+/// How DynamoDB begins to say that an expression doesn't fit the item that it met: the item is at fault, not the
+/// request.
 const OF_THE_ITEM: [&str; 2] = [
     "An operand in the update expression has an incorrect data type",
     "The provided expression refers to an attribute that does not exist in the item",
@@ -80,7 +81,8 @@ fn is_of_the_item(message: &str) -> bool {
     OF_THE_ITEM.iter().any(|begins| message.contains(begins))
 }
 
-/// Why one action of a cancelled transaction failed, other than by its condition. What DynamoDB says of it may hold values.
+/// Why one action of a cancelled transaction failed, other than by its condition. What DynamoDB says of it may hold
+/// values.
 fn of_reason(operation: &str, code: &str, reason: &CancellationReason) -> StoreError {
     of_code(code, format!("{operation}: {code}"), reason.message().filter(|message| is_of_the_item(message)))
 }
@@ -136,8 +138,8 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
     transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }
 
-/// Why a transaction was cancelled, in one word: of several the one that waiting or asking for less helps against least, so
-/// a conflict only if there is nothing else.
+/// Why a transaction was cancelled, in one word: of several the one that waiting or asking for less helps against
+/// least, so a conflict only if there is nothing else.
 pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreError {
     let coded = reasons.iter().filter_map(|reason| Some((reason.code()?, reason))).filter(|(code, _)| *code != "None");
     let faults = coded.map(|(code, reason)| of_reason(operation, code, reason));
@@ -156,7 +158,8 @@ pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreErr
 /// its lanes.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] if the store refuses a part of the step as it was asked for, unless the command has its record.
+/// [`StoreError::Rejected`] if the store refuses a part of the step as it was asked for, unless the command has its
+/// record.
 pub(super) fn cancelled_command(
     reasons: &[CancellationReason],
     on_account: bool,

@@ -1,13 +1,13 @@
-//! The topic of requests, deleted and created again in the middle of a round, as an operator does: its offsets begin again
-//! at 0.
+//! The topic of requests, deleted and created again in the middle of a round, as an operator does: its offsets begin
+//! again at 0.
 //!
 //! ```text
 //!  a half is acknowledged ─▶ the poller is killed ─▶ the topic is read ─▶ topic and group are deleted ─┐
 //!            what wasn't acknowledged is published there first ◀─ the poller makes the topic anew ◀──────┘
 //! ```
 //!
-//! Invocations that the poller leaves behind go on with records of the old topic, while the same records and others come
-//! from the new one, at the same places.
+//! Invocations that the poller leaves behind go on with records of the old topic, while the same records and others
+//! come from the new one, at the same places.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -37,8 +37,8 @@ pub(super) struct Gone {
 }
 
 impl Gone {
-    /// The records that must have an end by themselves. Those that weren't acknowledged have it on the new topic; but a dead
-    /// letter that was made of one is right where it stands.
+    /// The records that must have an end by themselves. Those that weren't acknowledged have it on the new topic; but a
+    /// dead letter that was made of one is right where it stands.
     pub(super) fn ended(&self, letters: &[DeadLetter]) -> Vec<Published> {
         let aside = |it: &Published| {
             letters.iter().any(|letter| {
@@ -105,8 +105,8 @@ async fn delete(kafka: &str) -> anyhow::Result<()> {
 }
 
 impl Round {
-    /// Makes the topic anew. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and what must be
-    /// published on the new one first.
+    /// Makes the topic anew. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and what
+    /// must be published on the new one first.
     pub(super) async fn make_anew(&self, sent: &[Record]) -> anyhow::Result<(Gone, Vec<Record>)> {
         let kafka = self.kafka.as_str();
         // Else nothing of the old topic has an end when the new one begins, and no place is used twice.
