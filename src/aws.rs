@@ -1,4 +1,5 @@
-//! The clients of AWS services, as a handler needs them: DynamoDB's, and where Kafka asks for a user, Secrets Manager's.
+//! The clients of AWS services, as a handler needs them: DynamoDB's, and where Kafka asks for a user, Secrets
+//! Manager's.
 //!
 //! In: the environment, as Lambda gives it: region and credentials, perhaps an endpoint. Out: a client. Nothing else is
 //! read: no file, no other service; so a cold start waits for neither, and the binary carries neither.
@@ -6,7 +7,8 @@
 //! An endpoint on plain HTTP (a local engine) gets a client without TLS, which loads no certificates, and credentials
 //! that mean nothing, so that local work needs no set-up.
 //!
-//! Invariant: DynamoDB's client never retries. Whoever calls holds the deadline and the backoff, and one call is one request.
+//! Invariant: DynamoDB's client never retries. Whoever calls holds the deadline and the backoff, and one call is one
+//! request.
 
 use std::error::Error;
 use std::time::Duration;

@@ -16,8 +16,8 @@
 //! | `simulate` | the deterministic simulation and its auditor (feature `local`) |
 //! | `bench` | what `giro bench` measures, and a model of DynamoDB in virtual time (feature `local`) |
 //!
-//! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire and
-//! store don't know each other; handlers know the port, never DynamoDB; only bins, `local`, `cli` and tests name an
+//! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire
+//! and store don't know each other; handlers know the port, never DynamoDB; only bins, `local`, `cli` and tests name an
 //! adapter. `tests/it/tidy.rs` holds this.
 //!
 //! Invariants (each is tested, under faults too):

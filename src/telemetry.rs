@@ -1,8 +1,8 @@
 //! Logs of a handler: one JSON object a line on stdout, as CloudWatch reads it.
 //!
-//! Invariant: no account holder's data, but for the ids in the findings of `ledger-auditor`, which says why. Lines carry request ids, topics, partitions, offsets, counts and reasons; never
-//! an account, a payment id, an amount, or a record's bytes. Level `TRACE` is never on, because the Lambda runtime logs
-//! whole events there.
+//! Invariant: no account holder's data, but for the ids in the findings of `ledger-auditor`, which says why. Lines
+//! carry request ids, topics, partitions, offsets, counts and reasons; never an account, a payment id, an amount, or a
+//! record's bytes. Level `TRACE` is never on, because the Lambda runtime logs whole events there.
 
 use std::error::Error;
 use std::io::Write;

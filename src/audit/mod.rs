@@ -7,11 +7,11 @@
 //! | 3 | payments, then accounts and lanes | [`Running::end_look`]; again while accounts are undecided, up to [`LOOKS_MAX`] times |
 //! | 4 | dead letters, if some were not whole | what is as little whole as before |
 //!
-//! In: a [`Survey`], how fast it may be read, and a deadline. Out: an [`Audited`]. Why no clean ledger is accused is said in
-//! [`crate::domain::audit`]'s `running`.
+//! In: a [`Survey`], how fast it may be read, and a deadline. Out: an [`Audited`]. Why no clean ledger is accused is
+//! said in [`crate::domain::audit`]'s `running`.
 //!
-//! Invariants: it writes nothing. At the deadline it stops between two pages and says how far it came; what it has found
-//! by then holds. Memory grows with accounts, never with payments.
+//! Invariants: it writes nothing. At the deadline it stops between two pages and says how far it came; what it has
+//! found by then holds. Memory grows with accounts, never with payments.
 
 mod pace;
 mod sweep;
@@ -26,8 +26,8 @@ use crate::store::{StoreError, Survey, Surveyed, Table};
 pub use pace::{Pace, READ_UNITS_PER_SECOND};
 pub use sweep::{Stopped, sweep};
 
-/// How often payments are read at the most. One look decides all that is at rest, the second and third what rests now and
-/// then; what moves through three looks would move through a fourth.
+/// How often payments are read at the most. One look decides all that is at rest, the second and third what rests now
+/// and then; what moves through three looks would move through a fourth.
 pub const LOOKS_MAX: u32 = 3;
 
 /// How much later a dead letter that is not whole is looked at again. Its parts are written within one invocation, one
@@ -50,8 +50,8 @@ pub struct Audited {
 /// Audits a ledger until it is done or `until` has come.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] if the store refuses to be read at all, [`StoreError::Corrupt`] if it can't be understood. All else that stands in the way is tried again until
-/// the deadline, and then told in [`Audited::stopped`].
+/// [`StoreError::Rejected`] if the store refuses to be read at all, [`StoreError::Corrupt`] if it can't be understood.
+/// All else that stands in the way is tried again until the deadline, and then told in [`Audited::stopped`].
 pub async fn audit(ledger: &impl Survey, mut pace: Pace, until: Instant) -> Result<Audited, StoreError> {
     let mut under_way =
         UnderWay { ledger, pace: &mut pace, until, running: Running::new(Books::default()), letters: 0 };

@@ -1,16 +1,16 @@
 //! How fast tables are read: a bucket of read units that fills at a steady rate.
 //!
-//! What a page costs is known only when it has come, so a page may be asked for while anything is left, and then takes the
-//! bucket below nothing; the next waits until it is filled up again. Over any time the rate holds, but for the pages in
-//! flight.
+//! What a page costs is known only when it has come, so a page may be asked for while anything is left, and then takes
+//! the bucket below nothing; the next waits until it is filled up again. Over any time the rate holds, but for the
+//! pages in flight.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// Read units a second. A page is 1 MB, which is 256 units, and all of it comes from one partition, which gives 3,000 a
-/// second to all its readers: a third of that leaves settling its prefetch. At 8 payments a unit this reads 8,000 payments
-/// a second, four times as many as 2,000 payments/s write.
+/// second to all its readers: a third of that leaves settling its prefetch. At 8 payments a unit this reads 8,000
+/// payments a second, four times as many as 2,000 payments/s write.
 pub const READ_UNITS_PER_SECOND: u32 = 1_000;
 
 /// A bucket of read units.

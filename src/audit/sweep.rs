@@ -7,8 +7,8 @@ use super::pace::Pace;
 use crate::settle::Backoff;
 use crate::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
 
-/// Into how many segments a table is cut. Four pages of 256 units in flight are what the rate allows a second, and a page
-/// comes in about a tenth of one.
+/// Into how many segments a table is cut. Four pages of 256 units in flight are what the rate allows a second, and a
+/// page comes in about a tenth of one.
 const SEGMENTS: u16 = 4;
 
 /// Why a read ended before its end.
@@ -53,10 +53,8 @@ pub async fn sweep<S: Survey>(
             Some((segment, page)) = in_flight.next() => {
                 let page: Page<S::Mark> = match page {
                     Ok(page) => page,
-                    Err(fault @ (StoreError::Corrupt(_) | StoreError::Rejected(_))) => return Err(Stopped::Refused(fault)),
-                    Err(fault @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
-                        return Err(stopped(items, Some(fault)));
-                    }
+                    Err(fault) if fault.passes() => return Err(stopped(items, Some(fault))),
+                    Err(fault) => return Err(Stopped::Refused(fault)),
                 };
                 pace.take(page.read_milliunits);
                 items = items.saturating_add(page.items.len());
@@ -91,9 +89,7 @@ async fn read<S: Survey>(
     let mut last = StoreError::Unavailable("no answer before the deadline".into());
     loop {
         match tokio::time::timeout_at(until, ledger.page(table, segment, mark.clone())).await {
-            Ok(Err(fault @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_)))) => {
-                last = fault
-            }
+            Ok(Err(fault)) if fault.passes() => last = fault,
             Ok(page) => return (segment, page),
             Err(_) => return (segment, Err(last)),
         }

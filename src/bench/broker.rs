@@ -1,7 +1,7 @@
 //! What a broker acknowledges, for want of which no client of it can be faster.
 //!
-//! In: producers, a topic, a time. Out: how many records were acknowledged, and how long each took. Each producer has one
-//! record on its way at a time, as an instance of `payment-api` has.
+//! In: producers, a topic, a time. Out: how many records were acknowledged, and how long each took. Each producer has
+//! one record on its way at a time, as an instance of `payment-api` has.
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,8 @@ pub struct Acknowledged {
     pub p99_ms: f64,
 }
 
-/// Publishes with all producers side by side for a time. The first record of each, which waits for its connection, isn't
-/// counted.
+/// Publishes with all producers side by side for a time. The first record of each, which waits for its connection,
+/// isn't counted.
 ///
 /// # Errors
 /// If the broker leaves a record unacknowledged.

@@ -95,8 +95,8 @@ impl Size {
 const BATCH: usize = 1_000;
 /// The lanes of a hot account, and the partitions that they are compared over.
 const LANES: u16 = 16;
-/// When partitions are doubled, so are the accounts: with the same accounts over more partitions each would see the same
-/// debtors again within a batch, write them once, and look faster than it is.
+/// When partitions are doubled, so are the accounts: with the same accounts over more partitions each would see the
+/// same debtors again within a batch, write them once, and look faster than it is.
 const DEBTORS_A_PARTITION: usize = 1_000;
 const SEED: u64 = 1;
 

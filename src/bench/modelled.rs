@@ -2,8 +2,8 @@
 //!
 //! In: a contender, a workload and its sizes. Out: how long it took on the model's clock, and what it asked of it.
 //!
-//! Each partition delivers its batches one after the other, as Kafka does to one invocation at a time; the partitions go
-//! side by side. The clock stands still while a contender computes: what that costs, the other benchmarks tell.
+//! Each partition delivers its batches one after the other, as Kafka does to one invocation at a time; the partitions
+//! go side by side. The clock stands still while a contender computes: what that costs, the other benchmarks tell.
 //!
 //! Invariant: every run is audited. A record without its end, or a balance that its payments don't explain, is an error
 //! and no figure.

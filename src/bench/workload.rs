@@ -12,8 +12,8 @@
 //! | duplicates | uniform, and a fifth of the records repeat an earlier one |
 //! | declines | uniform, and a twentieth ask for more than the debtor has |
 //!
-//! A partition holds only the debtors that Kafka's keys would bring to it: account i belongs to partition i mod P. Every
-//! account starts with more than a run can take from it.
+//! A partition holds only the debtors that Kafka's keys would bring to it: account i belongs to partition i mod P.
+//! Every account starts with more than a run can take from it.
 #![expect(
     clippy::float_arithmetic,
     clippy::as_conversions,

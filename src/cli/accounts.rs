@@ -35,7 +35,7 @@ pub(super) enum AccountsCommand {
     /// Show every command that has its answer, in the order of the answers.
     Commands {
         /// Only those about this account
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = AccountId::try_stored)]
         account: Option<AccountId>,
         /// As JSON, one object a line
         #[arg(long)]
@@ -50,7 +50,8 @@ pub(super) enum AccountsCommand {
         /// How many lanes it shall have in all, 1 to 1024
         #[arg(value_parser = some_lanes)]
         lanes: CreditLanes,
-        /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a command
+        /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a
+        /// command
         #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
         direct: bool,
         #[command(flatten)]
@@ -59,6 +60,7 @@ pub(super) enum AccountsCommand {
     /// Show one account.
     Show {
         /// The account
+        #[arg(value_parser = AccountId::try_stored)]
         id: AccountId,
         /// As JSON
         #[arg(long)]

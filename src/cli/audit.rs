@@ -18,9 +18,9 @@ const SHOWN_MAX: usize = 20;
 /// Prove that every balance equals its payments
 ///
 /// Reads all accounts, payments and dead letters, and proves that per currency the balances sum to zero, that every
-/// balance equals its settled payments, that none is below its limit, and that every dead letter is whole. Payments may go
-/// on meanwhile: an account that never comes to rest is counted as undecided. Changes nothing. Exit code 1 if it finds
-/// anything, or doesn't come to its end.
+/// balance equals its settled payments, that none is below its limit, and that every dead letter is whole. Payments may
+/// go on meanwhile: an account that never comes to rest is counted as undecided. Changes nothing. Exit code 1 if it
+/// finds anything, or doesn't come to its end.
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
     /// As JSON

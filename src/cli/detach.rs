@@ -1,7 +1,7 @@
 //! `giro up --detach`: a stack that outlives the command that starts it. `giro down` stops it.
 //!
-//! In: the arguments that this process was started with. Out: the same program started again without `--detach`, in a process
-//! group of its own, so that Ctrl-C in this terminal doesn't reach it. What it writes goes to `.giro/up.log`.
+//! In: the arguments that this process was started with. Out: the same program started again without `--detach`, in a
+//! process group of its own, so that Ctrl-C in this terminal doesn't reach it. What it writes goes to `.giro/up.log`.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -1,11 +1,11 @@
 //! Which engines a command speaks to, and what things are called there.
 //!
-//! An engine is named by flag, else by environment, else by what a running `giro up` of this folder tells (`up_file`). Where
-//! none of these names it, the command says what to do: it never turns to AWS unless it is told to (`--aws`).
+//! An engine is named by flag, else by environment, else by what a running `giro up` of this folder tells (`up_file`).
+//! Where none of these names it, the command says what to do: it never turns to AWS unless it is told to (`--aws`).
 //!
-//! The engines of a stack belong together: where a person names another engine than the stack has, none of the stack's is
-//! meant, so that records of one ledger never go to the topics of another. Names follow: those of the stack where its engines
-//! are meant, else the usual ones.
+//! The engines of a stack belong together: where a person names another engine than the stack has, none of the stack's
+//! is meant, so that records of one ledger never go to the topics of another. Names follow: those of the stack where
+//! its engines are meant, else the usual ones.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -90,8 +90,8 @@ impl EngineArgs {
         }))
     }
 
-    /// The stack of this folder, if it is meant. One that can't be asked is none: the engines are named, or whoever asks for
-    /// them tells why they aren't found.
+    /// The stack of this folder, if it is meant. One that can't be asked is none: the engines are named, or whoever
+    /// asks for them tells why they aren't found.
     pub(super) fn meant(&self) -> Option<Told> {
         self.stack().ok().flatten()
     }

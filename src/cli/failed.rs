@@ -1,7 +1,7 @@
 //! `giro failed`: show what event sources gave up, and put it back on its topic.
 //!
-//! Each mapping's on-failure topic holds those records, with why. One is named by where it stood, or, where several stood
-//! there, by its place on the on-failure topic.
+//! Each mapping's on-failure topic holds those records, with why. One is named by where it stood, or, where several
+//! stood there, by its place on the on-failure topic.
 
 mod redrive;
 

@@ -102,6 +102,8 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) | StoreError::Throttled(_) | StoreError::Conflict => {
                 Self::Unreachable(Which::DynamoDb, error.into())
             }
+            // As with a topic that Kafka lacks: DynamoDB is there, and says so.
+            StoreError::NoTable(_) => Self::Input(error.into()),
             StoreError::Corrupt(_) | StoreError::Rejected(_) => Self::No(error.into()),
         }
     }

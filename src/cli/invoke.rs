@@ -32,8 +32,8 @@ const INVOCATION_MAX: Duration = Duration::from_secs(900);
 /// Run one sample batch through a handler
 ///
 /// Prints its response. Through Lambda where one is named or `giro up` runs, else through the handler's binary beside
-/// this program. The function is the one that takes such events, by their topic or their kind. Exit code 1 if it failed or
-/// reported records.
+/// this program. The function is the one that takes such events, by their topic or their kind. Exit code 1 if it failed
+/// or reported records.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  giro invoke --event events/msk.json\n  giro invoke --event events/account-commands/open.json"
@@ -48,8 +48,8 @@ pub(super) struct InvokeArgs {
     /// Give the event to that function even though it is another function's
     #[arg(long, requires = "function")]
     anyway: bool,
-    /// How long the invocation may take, in seconds, instead of what the template says. What can't be finished is reported after
-    /// three quarters of it
+    /// How long the invocation may take, in seconds, instead of what the template says. What can't be finished is
+    /// reported after three quarters of it
     #[arg(long, value_name = "SECONDS", value_parser = number::<u64>(2..=840))]
     timeout: Option<u64>,
 }

@@ -1,13 +1,13 @@
 //! The command line: one file a command.
 //!
-//! In: arguments and environment. Out: results on stdout, progress and complaints on stderr, and an exit code that means
-//! something (`failure`).
+//! In: arguments and environment. Out: results on stdout, progress and complaints on stderr, and an exit code that
+//! means something (`failure`).
 //!
 //! Engines are named by flag, else by environment, else by what a running `giro up` of this folder tells (`engines`,
 //! `up_file`). A variable that is set to nothing is unset (`environment`).
 
-/// Prints a line of results, in which nothing steers a terminal, or returns from the command: a reader that has gone away,
-/// such as `head`, wants no more.
+/// Prints a line of results, in which nothing steers a terminal, or returns from the command: a reader that has gone
+/// away, such as `head`, wants no more.
 macro_rules! say {
     ($($line:tt)*) => {{
         $crate::local::terminal::line(format_args!("{}", $crate::local::escaped::Line(format_args!($($line)*))))

@@ -21,6 +21,7 @@ pub(super) enum PaymentsCommand {
     /// Show a payment's outcome, as JSON. Exit code 1 while it has none.
     Show {
         /// The payment
+        #[arg(value_parser = PaymentId::try_stored)]
         id: PaymentId,
         /// Wait until it has one, for 30 seconds at the most
         #[arg(long)]

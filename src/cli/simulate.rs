@@ -13,8 +13,8 @@ use crate::simulate::{Counts, Mutant, Simulation, Violation};
 /// Simulate many workers over one ledger, under every fault
 ///
 /// Each seed is a world of its own: clients, a wayward event source mapping, invocations of the real handler that
-/// interleave at every call, a store that refuses, loses and delays. An auditor looks on after every step. Exit code 1 if
-/// something doesn't hold; what is printed then replays it. The same seed always gives the same world.
+/// interleave at every call, a store that refuses, loses and delays. An auditor looks on after every step. Exit code 1
+/// if something doesn't hold; what is printed then replays it. The same seed always gives the same world.
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
     /// The seed of the first world; else one from the clock

@@ -17,8 +17,8 @@ pub(super) enum TopicsCommand {
 
 /// Create the topics of the template: partitions, replicas and configuration from the same numbers as on MSK
 ///
-/// A topic that is there is left as it is. Where neither template nor parameters are given, those of the running `giro up`
-/// count.
+/// A topic that is there is left as it is. Where neither template nor parameters are given, those of the running `giro
+/// up` count.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro topics create --kafka-bootstrap-servers 127.0.0.1:9092 --replication 1")]
 pub(super) struct CreateArgs {

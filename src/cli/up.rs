@@ -20,8 +20,8 @@ use crate::local::terminal::{self, tell};
 
 /// Run the whole stack on this machine until Ctrl-C
 ///
-/// Kafka, DynamoDB, Lambda over the real handler binaries, what feeds them, and the HTTP API, wired as the template says
-/// that deploys. Each engine is embedded unless you name a real one.
+/// Kafka, DynamoDB, Lambda over the real handler binaries, what feeds them, and the HTTP API, wired as the template
+/// says that deploys. Each engine is embedded unless you name a real one.
 ///
 /// Other giro commands in this folder find the stack by themselves; others by the lines that it prints.
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! What a running `giro up` tells the other commands in its folder: `.giro/up.json`, and a lock that ends with its process.
+//! What a running `giro up` tells the other commands in its folder: `.giro/up.json`, and a lock that ends with its
+//! process.
 //!
 //! In: where everything listens, and what it is called. Out: the same, for as long as the process lives that wrote it.
 //!

@@ -15,8 +15,8 @@
 //!
 //! Invariants: a refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
 //! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen: no rule
-//! rests on the version, and only closing rests on exact balances. What changes nothing is written only if what it rests on
-//! still holds ([`Ground`]).
+//! rests on the version, and only closing rests on exact balances. What changes nothing is written only if what it
+//! rests on still holds ([`Ground`]).
 //!
 //! A command is one transaction of its record, the main item and the lanes, if all of it fits one. If not, lanes come
 //! first, in steps that are safe to repeat, and the record with the main item last: until then the command has not

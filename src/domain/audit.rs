@@ -171,8 +171,8 @@ mod tests {
         }
     }
 
-    /// `account ID CURRENCY BALANCE [LIMIT]`, then of this account `counts LANES` and `lane ID CURRENCY STATUS BALANCE`;
-    /// `stray ID CURRENCY STATUS BALANCE`; `settled | declined ID DEBTOR CREDITOR CURRENCY AMOUNT`
+    /// `account ID CURRENCY BALANCE [LIMIT]`, then of this account `counts LANES` and `lane ID CURRENCY STATUS
+    /// BALANCE`; `stray ID CURRENCY STATUS BALANCE`; `settled | declined ID DEBTOR CREDITOR CURRENCY AMOUNT`
     fn check(ledger: &str, expected: &expect_test::Expect) {
         let (mut audit, mut held) = (Audit::default(), Vec::new());
         for line in ledger.lines().map(str::trim).filter(|line| !line.is_empty()) {

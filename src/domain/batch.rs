@@ -1,7 +1,8 @@
 //! The payments of one batch, with every account that they name numbered, so that all later steps work on indices.
 //!
-//! In: requests in the order in which they must be decided, and how many partitions their topic has. Out: the same, plus the accounts to read and, for each
-//! payment id that the batch holds more than once, which request leads and which only follow.
+//! In: requests in the order in which they must be decided, and how many partitions their topic has. Out: the same,
+//! plus the accounts to read and, for each payment id that the batch holds more than once, which request leads and
+//! which only follow.
 //!
 //! Invariant: the order of the requests is never changed.
 

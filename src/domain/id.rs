@@ -2,8 +2,8 @@
 //!
 //! In: text. Out: a newtype that holds 1 to 64 characters of `A-Z a-z 0-9 . _ : -`, nothing else.
 //!
-//! `.` and `..` are no ids: in a URL's path they mean the folder and the one above, so nobody could fetch what they name.
-//! They were ids once, and what was stored under them stays readable: `try_stored`.
+//! `.` and `..` are no ids: in a URL's path they mean the folder and the one above, so nobody could fetch what they
+//! name. They were ids once, and what was stored under them stays readable: `try_stored`.
 //!
 //! The set leaves out `/`, so `account/lane` and `topic/partition/offset` keys can be built from ids without escaping,
 //! and leaves out everything that isn't printable ASCII, so that no two ids look alike and none can break a log line.

@@ -2,9 +2,9 @@
 //!
 //! In and out: how many lanes an account has, the id of one, what one holds, and an account with all of its lanes.
 //!
-//! Invariants: a lane carries its account's currency and status, so that a credit needs to look at its lane alone; a lane
-//! is never below zero, because it is only credited, and emptied into the main item; an account's balance is the sum of
-//! its main item and its lanes.
+//! Invariants: a lane carries its account's currency and status, so that a credit needs to look at its lane alone; a
+//! lane is never below zero, because it is only credited, and emptied into the main item; an account's balance is the
+//! sum of its main item and its lanes.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use super::{Account, AccountId, AccountStatus, Balance, Currency};
 /// declined for insufficient funds, and eleven reads of a hundred still go side by side.
 pub const CREDIT_LANES_MAX: u16 = 1_024;
 
-/// A lane that holds more than this, in minor units, takes no credit: 2^62. What one transaction may add (fewer than 100
-/// payments of less than 2^53) then always fits into a balance, so a credit needs to know nothing of its lane.
+/// A lane that holds more than this, in minor units, takes no credit: 2^62. What one transaction may add (fewer than
+/// 100 payments of less than 2^53) then always fits into a balance, so a credit needs to know nothing of its lane.
 pub const LANE_BALANCE_FULL: i64 = 1 << 62;
 
 /// How many lanes an account takes its credits on; none for most.

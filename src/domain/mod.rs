@@ -2,8 +2,8 @@
 //!
 //! In: payments and a snapshot of accounts. Out: decisions, then transactions to commit.
 //!
-//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`], [`decide`],
-//! [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
+//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`],
+//! [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Architecture invariant: this module is pure. No I/O, no async, no clock, no serde, no AWS; it knows no other module
 //! of the crate. Time and identifiers come in as values.

@@ -23,8 +23,8 @@ pub struct Payment {
     pub amount: Amount,
     /// Of which currency.
     pub currency: Currency,
-    /// What the client wants both sides to read, at most [`REFERENCE_CHARACTERS_MAX`] characters. Any characters: kept as
-    /// they came, control characters too, so whoever shows it must escape it.
+    /// What the client wants both sides to read, at most [`REFERENCE_CHARACTERS_MAX`] characters. Any characters: kept
+    /// as they came, control characters too, so whoever shows it must escape it.
     pub reference: Option<Box<str>>,
     /// When the client says it asked; kept, not trusted, and not part of the fingerprint.
     pub requested_at: Option<Timestamp>,

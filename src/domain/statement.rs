@@ -6,8 +6,8 @@
 //! the credits, then each lane's credits), and within a list as the store keeps it, which is the same at every reading.
 //! So pages of any size, put together, are the whole: nothing twice, nothing left out.
 //!
-//! Limits: the store's lists follow the payments themselves by a moment, and a payment is committed a moment after it is
-//! decided. What becomes visible later than a reader has passed its place is not on that reader's pages.
+//! Limits: the store's lists follow the payments themselves by a moment, and a payment is committed a moment after it
+//! is decided. What becomes visible later than a reader has passed its place is not on that reader's pages.
 
 use std::fmt;
 

@@ -38,7 +38,8 @@ impl Timestamp {
         if (YEAR_1_MS..=YEAR_9999_END_MS).contains(&millis) { Ok(Self(millis)) } else { Err(InvalidTimestamp) }
     }
 
-    /// Reads RFC 3339 text; what is finer than a millisecond is cut off, a leap second is the last millisecond before it.
+    /// Reads RFC 3339 text; what is finer than a millisecond is cut off, a leap second is the last millisecond before
+    /// it.
     ///
     /// # Errors
     /// [`InvalidTimestamp`] if it is not RFC 3339, or falls outside the years 0001 to 9999 in UTC.

@@ -1,10 +1,11 @@
-//! Applies a batch of account commands from Kafka: opens, freezes, unfreezes and closes accounts, and sets their limits.
+//! Applies a batch of account commands from Kafka: opens, freezes, unfreezes and closes accounts, and sets their
+//! limits.
 //!
-//! In: a Kafka event. Out: a batch response, once every record has its end: a recorded command, a replay, a dead letter,
-//! or a reported failure.
+//! In: a Kafka event. Out: a batch response, once every record has its end: a recorded command, a replay, a dead
+//! letter, or a reported failure.
 //!
-//! Invariants: a record is acknowledged only if its command or its bytes are known to be stored. A refusal is an answer,
-//! not a failure. What can't be finished is reported late, so that its tries last.
+//! Invariants: a record is acknowledged only if its command or its bytes are known to be stored. A refusal is an
+//! answer, not a failure. What can't be finished is reported late, so that its tries last.
 //!
 //! Commands of one account are applied in the order of the event.
 

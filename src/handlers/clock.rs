@@ -11,8 +11,8 @@ use crate::settle::Until;
 const PARK_RESERVE: Duration = Duration::from_millis(600);
 /// What can't be finished is reported no earlier than this part of an invocation's time: 3 of 4, so 45 of 60 seconds.
 ///
-/// Nothing says that Lambda waits between two tries of a batch from Kafka. Whatever fails at once would use up all that a mapping
-/// allows within minutes: 10,000 tries that take their time last for five days.
+/// Nothing says that Lambda waits between two tries of a batch from Kafka. Whatever fails at once would use up all that
+/// a mapping allows within minutes: 10,000 tries that take their time last for five days.
 const REPORT_AFTER: (u32, u32) = (3, 4);
 /// What is kept for the answer itself: to log, to serialise up to 10,000 failures, and to reach Lambda.
 const REPORT_RESERVE: Duration = Duration::from_millis(400);

@@ -2,9 +2,9 @@
 //!
 //! In: any event; only its deadline counts. Out: what it came to, as the answer, as a metric, and a line a finding.
 //!
-//! Invariant: lines and answer carry no balance, no amount and no reference. Unlike other handlers' lines, those of findings
-//! name accounts and payments by their ids: an alarm that named nothing would send a person to read the whole ledger. What
-//! the figures are is told by `giro audit`, to a person who may read the tables.
+//! Invariant: lines and answer carry no balance, no amount and no reference. Unlike other handlers' lines, those of
+//! findings name accounts and payments by their ids: an alarm that named nothing would send a person to read the whole
+//! ledger. What the figures are is told by `giro audit`, to a person who may read the tables.
 
 use lambda_runtime::{Diagnostic, LambdaEvent};
 

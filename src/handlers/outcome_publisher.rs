@@ -7,9 +7,9 @@
 //! stream tells an item's changes in one shard, and a payment never changes, so the order matters to nobody else.
 //!
 //! An image that can't be read stops its shard there, as a corrupt item stops a partition: this version is older than
-//! the one that wrote, and the next deployment reads it. Meanwhile an error line says so at every attempt. The event source
-//! mapping must bound the record's age below the stream's 24 hours and have a destination for what it gives up, so that
-//! nothing is lost silently; the payment itself stays in its table.
+//! the one that wrote, and the next deployment reads it. Meanwhile an error line says so at every attempt. The event
+//! source mapping must bound the record's age below the stream's 24 hours and have a destination for what it gives up,
+//! so that nothing is lost silently; the payment itself stays in its table.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,8 @@ use crate::publish::{Publish, PublishError, Sending};
 use crate::wire::outcome;
 use crate::wire::stream_event::{Change, Image, StreamEvent, StreamRecord, StreamResponse};
 
-/// How long a record may take until its producer gives it up. Under the function's time-out (60 seconds in the template),
-/// so that an invocation can always say what is missing; above what a broker's change of leader takes.
+/// How long a record may take until its producer gives it up. Under the function's time-out (60 seconds in the
+/// template), so that an invocation can always say what is missing; above what a broker's change of leader takes.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What reads a payment's item, or says what was expected of it.
@@ -49,8 +49,8 @@ enum Missing {
     Deadline,
 }
 
-/// Hands an outcome over to its topic: the key is the payment's id, the value its JSON, and there are no headers. Whoever
-/// publishes an outcome again does it so, and a consumer can't tell the one from the other.
+/// Hands an outcome over to its topic: the key is the payment's id, the value its JSON, and there are no headers.
+/// Whoever publishes an outcome again does it so, and a consumer can't tell the one from the other.
 ///
 /// # Errors
 /// [`PublishError`] if the record was not taken.

@@ -33,7 +33,8 @@ use crate::wire::resource;
 /// How long a request may take until its producer gives it up: well under the function's time-out (29 seconds in the
 /// template), so that the client is told, and not left waiting.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// A payment request has at most some 2,000 characters, escapes included; the rest is room for fields of the client's own.
+/// A payment request has at most some 2,000 characters, escapes included; the rest is room for fields of the client's
+/// own.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 /// When to ask again, in seconds: a broker's change of leader takes about as long.
 const RETRY_AFTER_SECONDS: &str = "2";

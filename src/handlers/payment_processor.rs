@@ -3,8 +3,8 @@
 //! In: a Kafka event. Out: a batch response, once every record has its end: an outcome, a replay, a dead letter, or a
 //! reported failure.
 //!
-//! Invariants: a record is acknowledged only if its outcome or its bytes are known to be stored. A decline is an outcome,
-//! not a failure. What can't be finished is reported late, so that its tries last.
+//! Invariants: a record is acknowledged only if its outcome or its bytes are known to be stored. A decline is an
+//! outcome, not a failure. What can't be finished is reported late, so that its tries last.
 //!
 //! Where Lambda did not ask for a partial batch response, a batch that can't be finished fails as a whole.
 
@@ -40,8 +40,8 @@ impl<L: Ledger> PaymentProcessor<L> {
         Self { ledger, partial_batch_response, requests_partitions: 1 }
     }
 
-    /// Says how many partitions the topic of requests has; 1 if this isn't said. So each partition's batches credit lanes
-    /// of their own. A wrong number is slower, never wrong.
+    /// Says how many partitions the topic of requests has; 1 if this isn't said. So each partition's batches credit
+    /// lanes of their own. A wrong number is slower, never wrong.
     #[must_use]
     pub fn with_partitions(self, requests_partitions: u32) -> Self {
         Self { requests_partitions, ..self }

@@ -85,14 +85,10 @@ fn parameter<T, E: std::fmt::Display>(
 }
 
 fn fault(fault: StoreError) -> Response {
-    match fault {
-        StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_) => {
-            tracing::warn!(%fault, "the store can't be read");
-            unavailable("Nothing was changed.")
-        }
-        StoreError::Corrupt(_) | StoreError::Rejected(_) => {
-            tracing::error!(%fault, "the store can't be read");
-            Problem::Internal.response("Asking again won't help.")
-        }
+    if fault.passes() {
+        tracing::warn!(%fault, "the store can't be read");
+        return unavailable("Nothing was changed.");
     }
+    tracing::error!(%fault, "the store can't be read");
+    Problem::Internal.response("Asking again won't help.")
 }

@@ -3,9 +3,9 @@
 //!
 //! In: the event, a reader of values, then the end of each request. Out: requests, dead letters, the batch response.
 //!
-//! Invariants: a record is acknowledged only if its end or its bytes are known to be stored. A bad record is none of its
-//! neighbours' business. Each partition is reported from its first unfinished record on, and whatever is unfinished is reported
-//! late: each report uses up one of the tries that a mapping allows.
+//! Invariants: a record is acknowledged only if its end or its bytes are known to be stored. A bad record is none of
+//! its neighbours' business. Each partition is reported from its first unfinished record on, and whatever is unfinished
+//! is reported late: each report uses up one of the tries that a mapping allows.
 
 use tokio::time::{Instant, sleep_until};
 
@@ -103,8 +103,8 @@ impl<'e> Records<'e> {
     /// partial batch responses; if it doesn't, a list of failures would count as success.
     ///
     /// # Errors
-    /// [`Unfinished`] if an element of the event can't be named in a response, or if records are left over and no partial
-    /// response was asked for. Lambda then delivers the batch again.
+    /// [`Unfinished`] if an element of the event can't be named in a response, or if records are left over and no
+    /// partial response was asked for. Lambda then delivers the batch again.
     pub async fn answer(
         &self,
         response: BatchResponse,

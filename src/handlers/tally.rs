@@ -49,8 +49,8 @@ impl Tally {
         }
     }
 
-    /// Tells of a record whose account is held by others time and again, and what helps. By record, not by name: whoever
-    /// may read the record may know whose account it is.
+    /// Tells of a record whose account is held by others time and again, and what helps. By record, not by name:
+    /// whoever may read the record may know whose account it is.
     pub fn contended(&self, settled: &Settled) {
         for (source, rounds) in &settled.contended {
             tracing::warn!(
@@ -63,8 +63,8 @@ impl Tally {
         }
     }
 
-    /// Writes the line. `fault` is what settling met; `unfinished` counts the records reported; `usage` is what the store was
-    /// asked up to now.
+    /// Writes the line. `fault` is what settling met; `unfinished` counts the records reported; `usage` is what the
+    /// store was asked up to now.
     pub fn finish(self, ends: &Ends, fault: Option<&StoreError>, aside: &Aside, unfinished: usize, usage: Usage) {
         let since = |now: u64, before: u64| now.saturating_sub(before);
         let fault = fault.filter(|fault| !fault.passes()).or(aside.parked.fault.as_ref()).or(fault);

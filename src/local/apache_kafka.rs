@@ -1,10 +1,10 @@
-//! Apache Kafka itself, for what depends on a faithful broker: fetched from Maven Central once, one broker or a cluster of
-//! them in KRaft mode.
+//! Apache Kafka itself, for what depends on a faithful broker: fetched from Maven Central once, one broker or a cluster
+//! of them in KRaft mode.
 //!
 //! In: a folder for its jars, and how many brokers. Out: a bootstrap address that answers.
 //!
-//! The script of the project (`scripts/apache-kafka/run.sh`, which is also of use by hand) does the work; it becomes the
-//! broker, so the processes started here are the brokers' own. Each broker is a controller as well.
+//! The script of the project (`scripts/apache-kafka/run.sh`, which is also of use by hand) does the work; it becomes
+//! the broker, so the processes started here are the brokers' own. Each broker is a controller as well.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -45,8 +45,8 @@ struct Place {
 }
 
 impl ApacheKafka {
-    /// Fetches Apache Kafka if need be, and starts so many brokers, one at the least; they answer when this returns. Three
-    /// or more keep three replicas of everything, two of which must have a record before it is acknowledged.
+    /// Fetches Apache Kafka if need be, and starts so many brokers, one at the least; they answer when this returns.
+    /// Three or more keep three replicas of everything, two of which must have a record before it is acknowledged.
     ///
     /// # Errors
     /// If Java or Maven is missing, or a broker doesn't come up; says what it wrote last.
@@ -147,7 +147,9 @@ fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
 /// Asks for the cluster's metadata until it names so many brokers.
 async fn answers(bootstrap_servers: String, brokers: usize) -> anyhow::Result<()> {
     let asked = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer = super::kafka::client_config(&bootstrap_servers)?.create()?;
+        let (config, context) = super::kafka::client(&bootstrap_servers)?;
+        let consumer: BaseConsumer<_> = config.create_with_context(context)?;
+        super::kafka::hear(&consumer);
         let deadline = std::time::Instant::now().checked_add(START_TIMEOUT);
         while consumer
             .fetch_metadata(None, Duration::from_secs(1))

@@ -44,7 +44,8 @@ pub async fn lambda(endpoint: Option<&str>, timeout: Duration) -> Result<aws_sdk
     Ok(aws_sdk_lambda::Client::new(&config(endpoint, timeouts).await?))
 }
 
-/// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their own.
+/// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their
+/// own.
 ///
 /// # Errors
 /// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
@@ -76,7 +77,8 @@ async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkCo
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
     if let Some(endpoint) = endpoint {
-        // An endpoint that is named is the endpoint: there is no other form of it, and the SDK would refuse to look for one.
+        // An endpoint that is named is the endpoint: there is no other form of it, and the SDK would refuse to look for
+        // one.
         loader = loader.endpoint_url(endpoint).use_fips(false).use_dual_stack(false);
     }
     if endpoint.is_some_and(is_local) {

@@ -20,8 +20,8 @@ const DATABASE_FILE: &str = "dynamodb.sqlite";
 /// Held by the engine that has the folder; it ends with its process.
 const LOCK_FILE: &str = "lock";
 
-/// The engine looks for a stream's last record at each write, and has no index for it: without this one, a write to a table
-/// with a stream takes as long as the stream is.
+/// The engine looks for a stream's last record at each write, and has no index for it: without this one, a write to a
+/// table with a stream takes as long as the stream is.
 const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS giro_stream_records
     ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
 
@@ -68,7 +68,8 @@ impl EmbeddedDynamoDb {
                     served = server => if let Err(error) = served {
                         tracing::error!(error, "the embedded DynamoDB stopped");
                     },
-                    // Not graceful: idle clients may hold their connections for ever, and every write is durable already.
+                    // Not graceful: idle clients may hold their connections for ever, and every write is durable
+                    // already.
                     _ = stopped => {}
                 }
             });

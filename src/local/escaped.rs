@@ -1,7 +1,7 @@
 //! Text as a terminal may have it: what others wrote can't steer it, hide anything, or forge a line.
 //!
-//! In: text. Out: the same, each character that a terminal obeys or that changes how others look escaped as JSON escapes
-//! it: `\n`, `\u001b`. So JSON stays the JSON that it was: such characters stand in its strings alone.
+//! In: text. Out: the same, each character that a terminal obeys or that changes how others look escaped as JSON
+//! escapes it: `\n`, `\u001b`. So JSON stays the JSON that it was: such characters stand in its strings alone.
 //!
 //! All output of the command line goes through here, whether a terminal reads it or not; bytes that were asked for as
 //! such (`dead-letters show --value`) don't.

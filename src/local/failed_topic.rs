@@ -7,7 +7,8 @@
 //! A partition's committed offset says that all before it was redriven. Places behind it that were redriven by
 //! themselves stand in the commit's metadata ([`Redriven`]), so that redriving one record never passes over another.
 //!
-//! Invariant: a mark is kept only when [`FailedTopic::mark`] has returned; until then the record counts as not redriven.
+//! Invariant: a mark is kept only when [`FailedTopic::mark`] has returned; until then the record counts as not
+//! redriven.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::kafka::{client_config, partitions};
+use super::kafka::{client, hear, partitions};
 use super::topic_reader::{Polled, Read, TopicReader};
 use super::{Fault, OrFault};
 use crate::publish::kafka::Context;
@@ -46,8 +47,8 @@ pub struct Redriven {
 }
 
 impl Redriven {
-    /// From a committed offset and its metadata, in a partition that ends before `end`. What can't be read counts as not
-    /// redriven.
+    /// From a committed offset and its metadata, in a partition that ends before `end`. What can't be read counts as
+    /// not redriven.
     #[must_use]
     pub fn read(next: i64, metadata: &str, end: i64) -> Self {
         let mut redriven = Self { next, beyond: BTreeSet::new() };
@@ -131,11 +132,12 @@ impl FailedTopic {
     /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it has no such topic.
     pub async fn open(bootstrap_servers: &str, topic: &str, begin: Begin) -> Result<Self, Fault> {
         let partitions = partitions(bootstrap_servers, topic).await?;
-        let consumer: KafkaResult<BaseConsumer<Context>> = client_config(bootstrap_servers)?
+        let (mut config, context) = client(bootstrap_servers)?;
+        let consumer: KafkaResult<BaseConsumer<Context>> = config
             .set("group.id", GROUP)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .create_with_context(Context::default());
+            .create_with_context(context);
         let consumer = Arc::new(consumer.or_asked()?);
         let (asked, name) = (Arc::clone(&consumer), topic.to_owned());
         let ask = tokio::task::spawn_blocking(move || state(&asked, &name, &partitions));
@@ -190,8 +192,8 @@ impl FailedTopic {
     /// Keeps that records were redriven. Returns when the broker keeps it.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it can't keep so many places that were redriven
-    /// one by one.
+    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it can't keep so many places that were
+    /// redriven one by one.
     pub async fn mark(&mut self, redriven: &[&Given]) -> Result<(), Fault> {
         let mut changed = self.redriven.clone();
         for given in redriven {
@@ -213,7 +215,10 @@ impl FailedTopic {
             element.set_metadata(metadata);
         }
         let consumer = Arc::clone(&self.consumer);
-        let keep = move || patiently(|| consumer.commit(&commit, CommitMode::Sync));
+        let keep = move || {
+            hear(&consumer);
+            patiently(|| consumer.commit(&commit, CommitMode::Sync))
+        };
         let kept = tokio::task::spawn_blocking(keep).await.or_engine()?;
         kept.with_context(|| format!("keeping what of {} was redriven", self.topic)).or_engine()?;
         self.redriven = changed;
@@ -229,6 +234,7 @@ fn state(consumer: &BaseConsumer<Context>, topic: &str, partitions: &[i32]) -> a
     for &partition in partitions {
         own.add_partition(topic, partition);
     }
+    hear(consumer);
     let committed = patiently(|| {
         let committed = consumer.committed_offsets(own.clone(), ASK_TIMEOUT)?;
         match committed.elements().iter().find_map(|partition| partition.error().err()) {

@@ -9,14 +9,13 @@
 mod answers;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, TopicReplication};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
@@ -38,6 +37,9 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a broker that is there may take to tell its topics, and to create some.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a client is given for what waits for it already.
+pub(crate) const HEARING: Duration = Duration::from_millis(10);
 
 /// How the mock cluster's id begins. It takes no topics from outside: a call that asks for them is never answered.
 const EMBEDDED_ID: &str = "mockCluster";
@@ -115,18 +117,23 @@ impl Drop for EmbeddedKafka {
     }
 }
 
-/// What every client of a broker starts from, with the login that the environment names.
+/// What every client of a broker starts from, and what it calls back, with the login that the environment names.
 ///
 /// # Errors
 /// [`Fault::Asked`] if `KAFKA_AUTH` and what belongs to it can't be used: better than to connect without protection.
-pub fn client_config(bootstrap_servers: &str) -> Result<ClientConfig, Fault> {
-    match login().or_asked()? {
-        // Their contexts hand out no tokens.
-        Login::Iam(_) => {
-            Err(Fault::Asked(anyhow!("KAFKA_AUTH: expected none or scram where topics are created or read")))
-        }
-        login @ (Login::None | Login::Scram { .. }) => Ok(kafka::client_config(bootstrap_servers, &login)),
-    }
+pub fn client(bootstrap_servers: &str) -> Result<(ClientConfig, Context), Fault> {
+    Ok(client_of(bootstrap_servers, login().or_asked()?))
+}
+
+fn client_of(bootstrap_servers: &str, login: Login) -> (ClientConfig, Context) {
+    (kafka::client_config(bootstrap_servers, &login), login.into())
+}
+
+/// Lets a consumer hear what waits for it, where nobody polls it for records. Under `iam` the question for a token
+/// waits there from the start, and again before the token expires. A client without a token connects to no broker.
+pub(crate) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+    // The context is told of an error, and so is whoever asks the broker for something.
+    while let Some(Err(_)) = consumer.poll(HEARING) {}
 }
 
 /// The login that the environment names.
@@ -177,20 +184,29 @@ pub enum Created {
 /// # Errors
 /// [`Fault::Asked`] if the broker refuses a topic or takes none from outside, [`Fault::Engine`] if it can't be reached.
 pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Result<Vec<Created>, Fault> {
-    let admin: KafkaResult<AdminClient<Context>> =
-        client_config(bootstrap_servers)?.create_with_context(Context::default());
-    let admin = Arc::new(admin.with_context(|| at(bootstrap_servers)).or_asked()?);
-    let known = known_topics(&admin, bootstrap_servers).await?;
+    let login = login().or_asked()?;
+    let known = known_topics(bootstrap_servers).await?;
+    let Some(missing) = topics.iter().find(|topic| !known.names.contains(&topic.name)) else {
+        return Ok(vec![Created::Existing; topics.len()]);
+    };
     if known.embedded {
-        return match topics.iter().find(|topic| !known.names.contains(&topic.name)) {
-            None => Ok(vec![Created::Existing; topics.len()]),
-            Some(topic) => Err(Fault::Asked(anyhow!(
-                "Kafka at {bootstrap_servers} is the embedded one of a `giro up`: it has the topics of its template, and takes \
-                 no others, so {} can't be created",
-                topic.name
-            ))),
-        };
+        return Err(Fault::Asked(anyhow!(
+            "Kafka at {bootstrap_servers} is the embedded one of a `giro up`: it has the topics of its template, and takes \
+             no others, so {} can't be created",
+            missing.name
+        )));
     }
+    // A client that creates topics hears no question for a token.
+    if matches!(login, Login::Iam(_)) {
+        return Err(Fault::Asked(anyhow!(
+            "KAFKA_AUTH: topics can't be created under iam, so {} can't. Create it with Kafka's own kafka-topics.sh, or \
+             log in as a user with KAFKA_AUTH=scram",
+            missing.name
+        )));
+    }
+    let (config, context) = client_of(bootstrap_servers, login);
+    let admin: KafkaResult<AdminClient<Context>> = config.create_with_context(context);
+    let admin = admin.with_context(|| at(bootstrap_servers)).or_asked()?;
     let new = |topic: &NewTopic| {
         // The broker's own default is -1.
         let replication = topic.replication.unwrap_or(-1);
@@ -237,11 +253,12 @@ struct Known {
     names: BTreeSet<String>,
 }
 
-async fn known_topics(admin: &Arc<AdminClient<Context>>, bootstrap_servers: &str) -> Result<Known, Fault> {
-    let admin = Arc::clone(admin);
+async fn known_topics(bootstrap_servers: &str) -> Result<Known, Fault> {
+    let consumer = consumer(bootstrap_servers)?;
     let asked = tokio::task::spawn_blocking(move || {
-        let known = admin.inner().fetch_metadata(None, PATIENCE)?;
-        let embedded = admin.inner().fetch_cluster_id(PATIENCE).is_some_and(|id| id.starts_with(EMBEDDED_ID));
+        hear(&consumer);
+        let known = consumer.fetch_metadata(None, PATIENCE)?;
+        let embedded = consumer.client().fetch_cluster_id(PATIENCE).is_some_and(|id| id.starts_with(EMBEDDED_ID));
         Ok(Known { embedded, names: known.topics().iter().map(|topic| topic.name().to_owned()).collect() })
     });
     asked.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))
@@ -253,8 +270,11 @@ async fn known_topics(admin: &Arc<AdminClient<Context>>, bootstrap_servers: &str
 /// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if the broker can't be reached.
 pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize)>, Fault> {
     let consumer = consumer(bootstrap_servers)?;
-    let asked = tokio::task::spawn_blocking(move || consumer.fetch_metadata(None, PATIENCE)).await.or_engine()?;
-    let known = asked.map_err(|error| unanswered(bootstrap_servers, &error))?;
+    let asked = tokio::task::spawn_blocking(move || {
+        hear(&consumer);
+        consumer.fetch_metadata(None, PATIENCE)
+    });
+    let known = asked.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))?;
     let topic = |topic: &rdkafka::metadata::MetadataTopic| {
         let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or_default();
         (topic.name().to_owned(), topic.partitions().len(), replicas)
@@ -267,12 +287,13 @@ pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize
 /// The partitions of a topic, as the broker knows them.
 ///
 /// # Errors
-/// [`Fault::Asked`] if there is no such topic, or the address or the login can't be used; [`Fault::Engine`] if the broker
-/// can't be reached.
+/// [`Fault::Asked`] if there is no such topic, or the address or the login can't be used; [`Fault::Engine`] if the
+/// broker can't be reached.
 pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>, Fault> {
     let consumer = consumer(bootstrap_servers)?;
     let name = topic.to_owned();
     let ask = tokio::task::spawn_blocking(move || {
+        hear(&consumer);
         let known = consumer.fetch_metadata(Some(&name), PATIENCE)?;
         let partitions = known.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
         let mut partitions: Vec<i32> = partitions.collect();
@@ -288,8 +309,8 @@ pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<V
 
 /// A client that reads nothing yet.
 fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer<Context>, Fault> {
-    let consumer = client_config(bootstrap_servers)?.create_with_context(Context::default());
-    consumer.with_context(|| at(bootstrap_servers)).or_asked()
+    let (config, context) = client(bootstrap_servers)?;
+    config.create_with_context(context).with_context(|| at(bootstrap_servers)).or_asked()
 }
 
 fn at(bootstrap_servers: &str) -> String {
@@ -298,4 +319,61 @@ fn at(bootstrap_servers: &str) -> String {
 
 pub(crate) fn unanswered(bootstrap_servers: &str, error: &KafkaError) -> Fault {
     Fault::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer: {}", said(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::sync::mpsc::channel;
+
+    use aws_sdk_dynamodb::config::Credentials;
+    use rdkafka::consumer::StreamConsumer;
+
+    use super::*;
+
+    /// How the first record of a TLS connection begins.
+    const HANDSHAKE: u8 = 0x16;
+
+    fn iam() -> Login {
+        Login::Iam(Signer::new("eu-central-1", Credentials::new("AKIDEXAMPLE", "made up", None, None, "test")))
+    }
+
+    /// Listens as a broker would, and tells the first byte of whoever connects.
+    fn broker() -> (String, std::sync::mpsc::Receiver<u8>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut first = [0];
+            let _ = listener.accept().and_then(|(mut connection, _)| connection.read_exact(&mut first));
+            let _ = tell.send(first[0]);
+        });
+        (address, told)
+    }
+
+    /// A client of `iam` connects once it has a token, and not before. Nobody asked the readers' contexts for one.
+    #[test]
+    fn a_consumer_that_nobody_polls_gets_its_token_and_connects() {
+        for group in [None, Some("g")] {
+            let (address, told) = broker();
+            let (mut config, context) = client_of(&address, iam());
+            group.map(|group| config.set("group.id", group));
+            let consumer: BaseConsumer<_> = config.create_with_context(context).unwrap();
+            hear(&consumer);
+            std::thread::spawn(move || consumer.fetch_metadata(None, PATIENCE));
+            assert_eq!(told.recv_timeout(PATIENCE), Ok(HANDSHAKE), "{group:?}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_stream_that_reads_nothing_yet_gets_its_token_and_connects() {
+        let (address, told) = broker();
+        let (mut config, context) = client_of(&address, iam());
+        let consumer: StreamConsumer<_> = config.set("group.id", "g").create_with_context(context).unwrap();
+        let _ = tokio::time::timeout(HEARING, consumer.recv()).await;
+        std::thread::spawn(move || consumer.fetch_metadata(None, PATIENCE));
+        let told = tokio::task::spawn_blocking(move || told.recv_timeout(PATIENCE)).await.unwrap();
+        assert_eq!(told, Ok(HANDSHAKE));
+    }
 }

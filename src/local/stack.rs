@@ -1,5 +1,5 @@
-//! The whole stack on one machine, as the template asks for it: engines, tables, topics, functions, what feeds them, and
-//! the HTTP API.
+//! The whole stack on one machine, as the template asks for it: engines, tables, topics, functions, what feeds them,
+//! and the HTTP API.
 //!
 //! | part | where |
 //! |---|---|

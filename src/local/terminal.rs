@@ -8,8 +8,8 @@
 //! | the reader of what `giro up` prints | the stack lives on: payments may be on their way through it |
 //! | the reader of stderr | nothing: a complaint that nobody reads stops no work |
 //!
-//! Invariant: nothing else in the local tools writes to stdout or stderr, but for the log, which ignores a closed stderr too
-//! (`tests/it/tidy.rs` holds this).
+//! Invariant: nothing else in the local tools writes to stdout or stderr, but for the log, which ignores a closed
+//! stderr too (`tests/it/tidy.rs` holds this).
 
 use std::fmt;
 use std::io::{self, Write};

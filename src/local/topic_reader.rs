@@ -11,7 +11,7 @@ use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::kafka::{client_config, partitions};
+use super::kafka::{client, partitions};
 pub use super::reading::Polled;
 use super::reading::{self, Once};
 use super::{Fault, OrFault};
@@ -42,8 +42,8 @@ impl TopicReader {
     /// Starts at the oldest record of every partition.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached; [`Fault::Asked`] if it has no such topic, or the address or the
-    /// login can't be used.
+    /// [`Fault::Engine`] if the broker can't be reached; [`Fault::Asked`] if it has no such topic, or the address or
+    /// the login can't be used.
     pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, Fault> {
         let first = |partition| (partition, Offset::Beginning);
         let starts = partitions(bootstrap_servers, topic).await?.into_iter().map(first).collect();
@@ -55,7 +55,8 @@ impl TopicReader {
     /// # Errors
     /// [`Fault::Asked`] if the client can't be made.
     pub fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> Result<Self, Fault> {
-        let consumer: KafkaResult<StreamConsumer<Context>> = client_config(bootstrap_servers)?
+        let (mut config, context) = client(bootstrap_servers)?;
+        let consumer: KafkaResult<StreamConsumer<Context>> = config
             // Asked for by the client; nothing is committed to it.
             .set("group.id", "giro-topic-reader")
             .set("enable.auto.commit", "false")
@@ -63,7 +64,7 @@ impl TopicReader {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", "50")
-            .create_with_context(Context::default());
+            .create_with_context(context);
         let consumer = consumer.or_asked()?;
         let mut assignment = TopicPartitionList::new();
         for (partition, start) in starts {
@@ -83,8 +84,8 @@ impl TopicReader {
     /// Waits for what comes next.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if a partition can't be read on: which one, from which offset, and what to do. A broker that is
-    /// away is no error.
+    /// [`Fault::Engine`] if a partition can't be read on: which one, from which offset, and what to do. A broker that
+    /// is away is no error.
     pub async fn next(&mut self) -> Result<Read, Fault> {
         loop {
             match self.consumer.recv().await {

@@ -1,9 +1,9 @@
 //! Publishing to Kafka, on librdkafka.
 //!
-//! In: the port of [`crate::publish`], and a [`Broker`]. Out: records acknowledged by all in-sync replicas, in order and
-//! without duplicates of the client's own making (`acks=all`, idempotent), placed by key as Java clients place them
-//! (`murmur2_random`), so that an account's requests meet on one partition whoever publishes them. No topic comes into being
-//! by publishing to it.
+//! In: the port of [`crate::publish`], and a [`Broker`]. Out: records acknowledged by all in-sync replicas, in order
+//! and without duplicates of the client's own making (`acks=all`, idempotent), placed by key as Java clients place them
+//! (`murmur2_random`), so that an account's requests meet on one partition whoever publishes them. No topic comes into
+//! being by publishing to it.
 //!
 //! Invariants: the client gives a record up after the delivery time-out that its maker chose, so its answer always
 //! comes. TLS always checks the broker's certificate and name. No password and no token is logged.
@@ -35,8 +35,8 @@ use crate::domain::Header;
 /// How long a record waits for company, where records come many at a time: a batch of them is worth more than the
 /// milliseconds, because the broker writes it once.
 pub const LINGER: Duration = Duration::from_millis(5);
-/// Under which name the client's own words are logged. Errors come back from the calls: these say the same less clearly, and
-/// again and again.
+/// Under which name the client's own words are logged. Errors come back from the calls: these say the same less
+/// clearly, and again and again.
 pub const CLIENT_LOG: &str = "librdkafka";
 /// What the client itself refuses. How large a record may be is for the topic to say (`max.message.bytes`, 1 MiB unless
 /// chosen otherwise), and the client's own limit lies below that: what came from a topic must go back to it.
@@ -130,8 +130,17 @@ fn tls(config: &mut ClientConfig) {
 }
 
 /// What a client calls back: for a token, and with its complaints.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Context(Option<Signer>);
+
+impl From<Login> for Context {
+    fn from(login: Login) -> Self {
+        Self(match login {
+            Login::Iam(signer) => Some(signer),
+            Login::None | Login::Scram { .. } => None,
+        })
+    }
+}
 
 impl ConsumerContext for Context {}
 
@@ -192,11 +201,7 @@ impl KafkaProducer {
             .set("message.max.bytes", RECORD_BYTES_MAX)
             .set("delivery.timeout.ms", delivery_timeout.as_millis().to_string())
             .set("partitioner", "murmur2_random");
-        let signer = match login {
-            Login::Iam(signer) => Some(signer),
-            Login::None | Login::Scram { .. } => None,
-        };
-        Ok(Self(FutureProducer::from_config_and_context(&config, Context(signer))?))
+        Ok(Self(FutureProducer::from_config_and_context(&config, login.into())?))
     }
 
     /// The names of the broker's topics, as far as the login may see them. Waits at most `within` for the broker.

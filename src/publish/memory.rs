@@ -1,7 +1,7 @@
 //! Topics in memory, with faults on demand.
 //!
-//! In and out: the port of [`crate::publish`]. Made for tests: every topic exists and has one partition. Faults come with
-//! seeded probabilities, and each call gives way to others first.
+//! In and out: the port of [`crate::publish`]. Made for tests: every topic exists and has one partition. Faults come
+//! with seeded probabilities, and each call gives way to others first.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,7 @@
 //! Handing records to Kafka: the port, and two adapters behind it.
 //!
-//! In: a topic and a record. Out: a [`Sending`], and from it where the broker put the record, once it has acknowledged it.
+//! In: a topic and a record. Out: a [`Sending`], and from it where the broker put the record, once it has acknowledged
+//! it.
 //!
 //! `kafka` (feature of that name) is the real one, on librdkafka; [`memory`] keeps records in memory, with seeded
 //! faults. [`broker`] says which broker and how to log in there.

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 const WINDOW_FIRST_MS: u64 = 20;
 /// The widest window: a throttled table recovers within seconds, and a deadline is seldom more than a minute away.
 const WINDOW_MAX_MS: u64 = 1_000;
-/// The widest window where a person has to mend something: soon enough for them, and some twenty looks a batch at the most.
+/// The widest window where a person has to mend something: soon enough for them, and some twenty looks a batch at the
+/// most.
 const PATIENT_WINDOW_MAX_MS: u64 = 10_000;
 
 /// Waits of random length in a window that doubles from try to try.

@@ -1,7 +1,7 @@
 //! How many transactions are in flight: more while all goes well, half when the store asks to slow down.
 //!
-//! Additive increase, multiplicative decrease, as TCP finds its share of a link (Chiu and Jain, 1989): workers that share
-//! a table come to fair shares without knowing of each other.
+//! Additive increase, multiplicative decrease, as TCP finds its share of a link (Chiu and Jain, 1989): workers that
+//! share a table come to fair shares without knowing of each other.
 //!
 //! Invariant: one burst of throttling halves once, however many of its calls are throttled.
 

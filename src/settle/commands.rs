@@ -6,12 +6,12 @@
 //! A command is one transaction: its record, and with it the change of its account and lanes; of very many lanes it
 //! takes several. Commands are few, so nothing is grouped: what counts is that each is easy to account for.
 //!
-//! Invariants: a request has an end only if the ledger said so; what is unknown stays unfinished, and trying again finds
-//! out, because the command's own record tells. An item that can't be read stops its account, and no other; it is looked at
-//! again once all others are done. No command is sent before the one before it on its account has its end.
-//! An account is read after the commands that are decided on it came in, and again whenever it may have changed unseen.
-//! What was read decides nothing by itself: a change carries its conditions, and what changes nothing is written only if
-//! what it rests on holds in that moment.
+//! Invariants: a request has an end only if the ledger said so; what is unknown stays unfinished, and trying again
+//! finds out, because the command's own record tells. An item that can't be read stops its account, and no other; it is
+//! looked at again once all others are done. No command is sent before the one before it on its account has its end. An
+//! account is read after the commands that are decided on it came in, and again whenever it may have changed unseen.
+//! What was read decides nothing by itself: a change carries its conditions, and what changes nothing is written only
+//! if what it rests on holds in that moment.
 
 use std::collections::VecDeque;
 
@@ -35,7 +35,8 @@ const ACCOUNTS_IN_FLIGHT_MAX: usize = 16;
 pub struct Applied {
     /// The end of each request, in their order.
     pub ends: Vec<End<CommandVerdict>>,
-    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was slow.
+    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was
+    /// slow.
     pub fault: Option<StoreError>,
 }
 
@@ -190,14 +191,14 @@ impl<L: AccountLedger> Work<'_, L> {
                         self.backoff.wait(self.until).await;
                     }
                 }
-                // Trying again won't help soon.
-                Err(error @ (StoreError::Corrupt(_) | StoreError::Rejected(_))) => return self.stop(error),
-                Err(error @ (StoreError::Conflict | StoreError::Throttled(_) | StoreError::Unavailable(_))) => {
+                Err(error) if error.passes() => {
                     // It may have happened all the same.
                     self.known = AccountRead::Unread;
                     self.met.meet(error);
                     self.backoff.wait(self.until).await;
                 }
+                // Trying again won't help soon.
+                Err(error) => return self.stop(error),
             }
         }
     }
@@ -221,9 +222,9 @@ impl<L: AccountLedger> Work<'_, L> {
     /// The account as it is, if there is one, with its lanes where the command looks at them; `None` if that can't be
     /// known.
     ///
-    /// Lanes are read one after the other, while money may move between them and the main item, and a transaction may be
-    /// seen on one of them and not yet on another. A sum that never was is found out when the command is committed, since
-    /// whatever is decided rests on it under conditions.
+    /// Lanes are read one after the other, while money may move between them and the main item, and a transaction may
+    /// be seen on one of them and not yet on another. A sum that never was is found out when the command is committed,
+    /// since whatever is decided rests on it under conditions.
     async fn look(&mut self, request: &CommandRequest) -> Option<(Option<Account>, Vec<Lane>)> {
         if self.known == AccountRead::Unread {
             self.read().await;

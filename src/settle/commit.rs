@@ -1,6 +1,7 @@
 //! Commits planned transactions: those with no account in common side by side, the others one after the other.
 //!
-//! In: steps and what each waits for, and how many may be in flight. Out: what became of their requests and accounts, noted in [`Work`].
+//! In: steps and what each waits for, and how many may be in flight. Out: what became of their requests and accounts,
+//! noted in [`Work`].
 //!
 //! Invariant: a step is sent only when every step that it waits for was applied. Whatever waits for one that wasn't is
 //! left for the next round, where it is decided again.
@@ -71,6 +72,7 @@ pub(super) async fn commit<L: Ledger>(
                     Some(
                         StoreError::Conflict
                         | StoreError::Unavailable(_)
+                        | StoreError::NoTable(_)
                         | StoreError::Corrupt(_)
                         | StoreError::Rejected(_),
                     )

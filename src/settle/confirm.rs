@@ -1,21 +1,21 @@
 //! Confirms accounts: reads each as it was at one moment, its main item and all of its lanes.
 //!
-//! In: accounts on which declines for want of money rest. Out: what was read of them, noted in [`Work`], and which of them are
-//! confirmed.
+//! In: accounts on which declines for want of money rest. Out: what was read of them, noted in [`Work`], and which of
+//! them are confirmed.
 //!
 //! | accounts | are asked for | and confirmed if |
 //! |---|---|---|
 //! | without lanes | up to 100 a call | they were read |
 //! | with lanes | alone: the main item and up to 99 lanes a call | every call saw the same version of the main item |
 //!
-//! Lanes are only credited, or emptied into the main item. So if the main item's version was the same in every call, then at
-//! the moment of the first call no lane held more than what was read of it, and what the sum doesn't cover was not covered
-//! at that moment. Nor do credits of our own on lanes, which come later, make that less so.
+//! Lanes are only credited, or emptied into the main item. So if the main item's version was the same in every call,
+//! then at the moment of the first call no lane held more than what was read of it, and what the sum doesn't cover was
+//! not covered at that moment. Nor do credits of our own on lanes, which come later, make that less so.
 //!
-//! A call that meets a transaction in flight reads nothing. It is made again in halves, so that one busy item can't keep the
-//! others from being read. An account that is busy by itself, or that changed between two calls, has its next turn in the
-//! next round, and keeps what was read of it as long as its main item stays the same: lanes that are hardly ever free all at
-//! once are read one by one.
+//! A call that meets a transaction in flight reads nothing. It is made again in halves, so that one busy item can't
+//! keep the others from being read. An account that is busy by itself, or that changed between two calls, has its next
+//! turn in the next round, and keeps what was read of it as long as its main item stays the same: lanes that are hardly
+//! ever free all at once are read one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

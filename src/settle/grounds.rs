@@ -1,12 +1,13 @@
-//! Whether what a decline for want of money rests on was so at one moment: a moment after the earlier debits of its debtor,
-//! and after every answer that was given before its record was delivered.
+//! Whether what a decline for want of money rests on was so at one moment: a moment after the earlier debits of its
+//! debtor, and after every answer that was given before its record was delivered.
 //!
-//! In: requests as they were decided. Out: which accounts must be confirmed first ([`mod@super::confirm`]), or which requests
-//! must wait for the round to be over.
+//! In: requests as they were decided. Out: which accounts must be confirmed first ([`mod@super::confirm`]), or which
+//! requests must wait for the round to be over.
 //!
-//! A debit that is settled carries conditions, and they find out what has changed since the read. A decline moves nothing
-//! and carries none but those of the items that its transaction changes anyway. And a plain read may see a transaction
-//! on one item and not yet on another, when somebody else has been answered on the strength of the first. So:
+//! A debit that is settled carries conditions, and they find out what has changed since the read. A decline moves
+//! nothing and carries none but those of the items that its transaction changes anyway. And a plain read may see a
+//! transaction on one item and not yet on another, when somebody else has been answered on the strength of the first.
+//! So:
 //!
 //! | the decline rests on | it is right at | because |
 //! |---|---|---|
@@ -15,8 +16,8 @@
 //! | any other that is confirmed | the moment of which it was read | no debit of ours has changed it since |
 //! | any other | nothing, until it is confirmed; in the next round, if somebody else is at work on it | |
 //!
-//! Invariant: whatever is held, the earlier debit that makes it so is sent, so each round moves. What somebody else hinders
-//! holds up its debtor's later payments, and nothing else.
+//! Invariant: whatever is held, the earlier debit that makes it so is sent, so each round moves. What somebody else
+//! hinders holds up its debtor's later payments, and nothing else.
 //!
 //! Limits: of an account with lanes, payments settled and declined for want of money by turns take a round each turn.
 

@@ -1,7 +1,7 @@
 //! The faults of the store that were met, as far as they are told: one.
 //!
-//! Invariant: a fault that stops what it met is told before one that passes, and else the last. What was met before the last
-//! look at what had stopped is told only if nothing was met since.
+//! Invariant: a fault that stops what it met is told before one that passes, and else the last. What was met before the
+//! last look at what had stopped is told only if nothing was met since.
 
 use crate::store::StoreError;
 

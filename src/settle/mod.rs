@@ -16,8 +16,8 @@
 //!
 //! Invariants: a request has an end only if the ledger said so, or it repeats one that has; what is unknown stays
 //! unfinished, and trying again finds out. Payments of one debtor are never committed out of order: whatever waits for
-//! a transaction that failed isn't sent. A stored item that can't be read stops its partition there, and so does a request
-//! that the store rejects.
+//! a transaction that failed isn't sent. A stored item that can't be read stops its partition there, and so does a
+//! request that the store rejects.
 //!
 //! Limits: stops sending when time is up; what is in flight then is given up, and may still happen. The payment's own
 //! item says so next time.
@@ -83,7 +83,8 @@ pub struct Settled {
     pub ends: Vec<End>,
     /// How often the rest was decided and planned again, the first time included.
     pub rounds: u32,
-    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was slow.
+    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was
+    /// slow.
     pub fault: Option<StoreError>,
     /// Transactions that met another one in flight on an item of theirs.
     pub conflicts: u64,

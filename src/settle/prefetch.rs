@@ -1,8 +1,8 @@
-//! Reads the accounts that a batch names, and lanes where what they hold is needed: each once, up to 100 a call, the calls
-//! side by side.
+//! Reads the accounts that a batch names, and lanes where what they hold is needed: each once, up to 100 a call, the
+//! calls side by side.
 //!
-//! In: what is not known yet. Out: what each read found, noted in [`Work`]. What could not be read before time was up stays
-//! [`AccountRead::Unread`].
+//! In: what is not known yet. Out: what each read found, noted in [`Work`]. What could not be read before time was up
+//! stays [`AccountRead::Unread`].
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
@@ -21,7 +21,8 @@ pub(super) async fn accounts<L: Ledger>(ledger: &L, work: &mut Work<'_>, until: 
     mains(ledger, work.batch.accounts(), &mut work.accounts, &mut work.met, until, backoff).await;
 }
 
-/// Reads the main item of every account that is unread, until all are read or it is `until`. `reads` stand beside `ids`.
+/// Reads the main item of every account that is unread, until all are read or it is `until`. `reads` stand beside
+/// `ids`.
 pub(super) async fn mains<L: Ledger>(
     ledger: &L,
     ids: &[AccountId],

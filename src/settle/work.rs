@@ -43,13 +43,14 @@ pub(super) struct Work<'b> {
     pub(super) conflicts: u64,
     /// The accounts that others held in this round.
     contended: BTreeSet<AccountIx>,
-    /// Accounts that were read as they were at one moment, with all of their lanes, and whose main item no step of ours has
-    /// changed since.
+    /// Accounts that were read as they were at one moment, with all of their lanes, and whose main item no step of ours
+    /// has changed since.
     pub(super) confirmations: Confirmations,
-    /// Requests that wait for the end of this round, and with each what comes after it on its partition: in the end it is
-    /// all as if one had been decided after the other.
+    /// Requests that wait for the end of this round, and with each what comes after it on its partition: in the end it
+    /// is all as if one had been decided after the other.
     pub(super) held: BTreeSet<RequestIx>,
-    /// Requests that wait for somebody else in this round, and with each the later ones of its debtor. All else goes on.
+    /// Requests that wait for somebody else in this round, and with each the later ones of its debtor. All else goes
+    /// on.
     pub(super) hindered: BTreeSet<RequestIx>,
 }
 
@@ -90,9 +91,9 @@ impl<'b> Work<'b> {
             }
             let partition = partition_of(request);
             if leader != ix {
-                // It has its end when its leader has: where that one is stopped, perhaps on another partition, so is it. If
-                // the leader isn't decided after all, then perhaps this one is, on its own partition; what comes after it
-                // there is sent after the leader only if the same debtor chains them.
+                // It has its end when its leader has: where that one is stopped, perhaps on another partition, so is
+                // it. If the leader isn't decided after all, then perhaps this one is, on its own partition; what comes
+                // after it there is sent after the leader only if the same debtor chains them.
                 if pending.binary_search(&leader).is_err() || !self.chained(leader, ix) {
                     stopped.insert(partition);
                 }
@@ -134,8 +135,8 @@ impl<'b> Work<'b> {
         (0..self.found.len()).filter(left).flat_map(parties).collect()
     }
 
-    /// Whether what comes after a copy is never sent before its leader: they are of one debtor, or on one partition, which
-    /// is delivered from the leader on.
+    /// Whether what comes after a copy is never sent before its leader: they are of one debtor, or on one partition,
+    /// which is delivered from the leader on.
     fn chained(&self, leader: RequestIx, copy: RequestIx) -> bool {
         let [first, second] = [leader, copy].map(|ix| &self.batch.requests()[ix]);
         first.payment.debtor == second.payment.debtor || partition_of(first) == partition_of(second)
@@ -238,7 +239,7 @@ impl<'b> Work<'b> {
                 self.conflicts = self.conflicts.saturating_add(1);
                 self.contended.extend(&step.accounts);
             }
-            StoreError::Throttled(_) => {}
+            StoreError::Throttled(_) | StoreError::NoTable(_) => {}
             StoreError::Unavailable(_) => step.accounts.iter().for_each(|&account| self.forget(account)),
         }
         self.met.meet(error);
@@ -283,8 +284,8 @@ impl<'b> Work<'b> {
         self.met.meet(StoreError::Conflict);
     }
 
-    /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is to
-    /// be read again anyway.
+    /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is
+    /// to be read again anyway.
     pub(super) fn found_lane(&mut self, account: AccountIx, number: u16, read: LaneRead) -> bool {
         let AccountRead::Found(Account { currency, .. }) = self.accounts[account] else { return false };
         let expected = match read {

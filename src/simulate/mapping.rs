@@ -4,9 +4,10 @@
 //!
 //! Each partition has one poller; a poller delivers one batch at a time, of all its partitions. A failed batch comes
 //! again whole or cut in two; one reported in part comes again from the lowest reported offset of a partition or, since
-//! no source settles it, only with the records named. A partition can get another poller, or be read again from an earlier
-//! offset, at any moment: then the answer of an invocation under way moves nothing, though what it does is done. The same
-//! holds when the topic is made anew. A mapping that is switched off delivers nothing, and hears what is under way.
+//! no source settles it, only with the records named. A partition can get another poller, or be read again from an
+//! earlier offset, at any moment: then the answer of an invocation under way moves nothing, though what it does is
+//! done. The same holds when the topic is made anew. A mapping that is switched off delivers nothing, and hears what is
+//! under way.
 
 use std::collections::VecDeque;
 

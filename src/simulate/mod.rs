@@ -1,9 +1,9 @@
 //! A deterministic simulation of the whole: many workers over one ledger, with every fault that Lambda, Kafka and
 //! DynamoDB can show, and an auditor that knows what must hold.
 //!
-//! In: a seed, and how many steps the storm lasts. Out: what happened, counted, or the first thing that was wrong with a
-//! shrunk history that leads to it. A **step** is a store call that reaches the store or is refused or lost on its way, or
-//! a delivery to an invocation; what else happens (produced records, crashes, time) isn't counted.
+//! In: a seed, and how many steps the storm lasts. Out: what happened, counted, or the first thing that was wrong with
+//! a shrunk history that leads to it. A **step** is a store call that reaches the store or is refused or lost on its
+//! way, or a delivery to an invocation; what else happens (produced records, crashes, time) isn't counted.
 //!
 //! | module | what |
 //! |---|---|
@@ -20,10 +20,10 @@
 //! | `mutant` | ways to be wrong, to prove the auditor |
 //! | `shrink` | the shortest history that still goes wrong |
 //!
-//! What is real: the handlers `payment-processor`, `account-processor` and `outcome-publisher` from the event's JSON to the
-//! response, and all below them down to the ports; the memory store, which the contract suite holds to DynamoDB's
-//! conditions; when the mappings give up, from the template. What is modelled: the mappings, the network, transactions in
-//! flight, the stream, the broker, operators, time.
+//! What is real: the handlers `payment-processor`, `account-processor` and `outcome-publisher` from the event's JSON to
+//! the response, and all below them down to the ports; the memory store, which the contract suite holds to DynamoDB's
+//! conditions; when the mappings give up, from the template. What is modelled: the mappings, the network, transactions
+//! in flight, the stream, the broker, operators, time.
 //!
 //! Invariants: one seed, one history, on every machine; the auditor shares no rule with the code under test.
 

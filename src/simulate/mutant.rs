@@ -1,8 +1,8 @@
 //! Ways to be wrong, to prove that the auditor sees them: each is the code under test with one line of it taken back.
 //!
-//! In: what the handler asks of the store and answers to Lambda, and when mappings give up. Out: what a handler, store or
-//! template with that mistake would have asked, answered and said. They act where these meet the world, so nothing of them
-//! is in the code that deploys.
+//! In: what the handler asks of the store and answers to Lambda, and when mappings give up. Out: what a handler, store
+//! or template with that mistake would have asked, answered and said. They act where these meet the world, so nothing
+//! of them is in the code that deploys.
 
 use super::network::{Answer, Call, Sent, SentStep, at_once, execute};
 use super::policy::Policies;
@@ -191,7 +191,8 @@ fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
     sent
 }
 
-/// The transaction in which a debit counts as covered if what is left at its end would do; as it came if that helps none.
+/// The transaction in which a debit counts as covered if what is left at its end would do; as it came if that helps
+/// none.
 fn netted(store: &MemoryStore, sent: Sent) -> Sent {
     let mut netted = sent.clone();
     for (request, verdict, _) in &mut netted.entries {

@@ -1,8 +1,8 @@
 //! What lies between the handler and the store: every call is a parcel that the world executes and answers when it
 //! chooses, or loses.
 //!
-//! In: the calls of [`Ledger`] and [`AccountLedger`], from any number of invocations. Out: parcels, each carrying what was asked, then what the
-//! store said.
+//! In: the calls of [`Ledger`] and [`AccountLedger`], from any number of invocations. Out: parcels, each carrying what
+//! was asked, then what the store said.
 //!
 //! Because the handler waits at each parcel, two invocations interleave at every store call; because a parcel outlives
 //! its caller, a call can land after it was given up, or after its invocation died.

@@ -1,7 +1,7 @@
 //! What administrators ask of accounts: commands, sent twice, sent with ids used before, or broken.
 //!
-//! In: the tape. Out: records with what each of them orders. As with payments, what a record orders is kept beside its bytes,
-//! so that the auditor never reads them with the code under test.
+//! In: the tape. Out: records with what each of them orders. As with payments, what a record orders is kept beside its
+//! bytes, so that the auditor never reads them with the code under test.
 
 use super::tape::Tape;
 use super::workload::{BUSY, Record, bucket};
@@ -57,8 +57,8 @@ pub(super) struct Administrators {
 }
 
 impl Administrators {
-    /// The next record, what it orders, if anything, and the partition that it goes to. `paying` is an account that is about to
-    /// pay.
+    /// The next record, what it orders, if anything, and the partition that it goes to. `paying` is an account that is
+    /// about to pay.
     pub(super) fn produce(
         &mut self,
         tape: &mut Tape,

@@ -1,7 +1,7 @@
 //! What clients ask for.
 //!
-//! In: the tape. Out: accounts to begin with, and records with what each of them asks. What a record asks is kept beside its
-//! bytes, so that the auditor never reads them with the code under test.
+//! In: the tape. Out: accounts to begin with, and records with what each of them asks. What a record asks is kept
+//! beside its bytes, so that the auditor never reads them with the code under test.
 
 use std::collections::BTreeMap;
 

@@ -72,12 +72,17 @@ pub enum StoreError {
     /// The store can't be reached or gave no answer: what was asked may or may not have happened.
     #[error("the store gave no answer: {0}")]
     Unavailable(String),
-    /// A stored item is not what this version can read. Trying again helps only once somebody has mended it; its partition
-    /// must stop.
+    /// The store has no such table. A deployment under way may still make it.
+    #[error(
+        "DynamoDB has no table {0}. Check that the stack exists, in this account and region, and that this is the table's name"
+    )]
+    NoTable(String),
+    /// A stored item is not what this version can read. Trying again helps only once somebody has mended it; its
+    /// partition must stop.
     #[error("a stored item can't be read: {0}")]
     Corrupt(String),
-    /// The store refuses a request as it was asked for. That is our own fault: trying again won't help, and its partition
-    /// must stop.
+    /// The store refuses a request as it was asked for. That is our own fault: trying again won't help, and its
+    /// partition must stop.
     #[error("the store refuses a request as it was asked for: {0}")]
     Rejected(String),
 }
@@ -89,7 +94,7 @@ impl StoreError {
         match self {
             Self::Conflict => "conflict",
             Self::Throttled(_) => "throttled",
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(_) | Self::NoTable(_) => "unavailable",
             Self::Corrupt(_) => "corrupt",
             Self::Rejected(_) => "rejected",
         }
@@ -99,7 +104,7 @@ impl StoreError {
     #[must_use]
     pub const fn passes(&self) -> bool {
         match self {
-            Self::Conflict | Self::Throttled(_) | Self::Unavailable(_) => true,
+            Self::Conflict | Self::Throttled(_) | Self::Unavailable(_) | Self::NoTable(_) => true,
             Self::Corrupt(_) | Self::Rejected(_) => false,
         }
     }
@@ -252,13 +257,13 @@ pub trait Ledger: Sync {
     /// Commits a transaction: all of it, or nothing and the reasons.
     ///
     /// # Errors
-    /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction may
-    /// still happen, even later: only the payment's own item tells.
+    /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction
+    /// may still happen, even later: only the payment's own item tells.
     fn commit(&self, transaction: &Transaction<'_>) -> impl Future<Output = Result<Commit, StoreError>> + Send;
 
     /// Sets a record aside, under the name that [`DeadLetter::id`] gives. The same record again is the same letter:
-    /// while it is parked, nothing changes. If it was redriven, it is parked again, with the reason and the time of now.
-    /// Another record is another letter, wherever it stood.
+    /// while it is parked, nothing changes. If it was redriven, it is parked again, with the reason and the time of
+    /// now. Another record is another letter, wherever it stood.
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be parked.
@@ -315,8 +320,8 @@ pub trait Redrive: Sync {
 
 /// Opening accounts, and giving them credit lanes.
 pub trait OpenAccounts: Sync {
-    /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing is
-    /// changed.
+    /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing
+    /// is changed.
     ///
     /// Main item and lanes are written together, or, where they don't fit one transaction, in steps: the main item
     /// last, so that a lane that an account counts is always there. Doing it again finishes what stopped half-way.
@@ -343,12 +348,12 @@ pub trait OpenAccounts: Sync {
 
 /// All that applying account commands needs.
 pub trait AccountLedger: Ledger {
-    /// Commits a step of a decided command, if the command's id has no record and the conditions of the changes hold; all
-    /// of it, or nothing and the reasons. The last step writes the record and changes the main item.
+    /// Commits a step of a decided command, if the command's id has no record and the conditions of the changes hold;
+    /// all of it, or nothing and the reasons. The last step writes the record and changes the main item.
     ///
     /// # Errors
-    /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction may
-    /// still happen, even later: only the command's own record tells.
+    /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction
+    /// may still happen, even later: only the command's own record tells.
     fn commit_command(&self, step: &CommandStep<'_>) -> impl Future<Output = Result<CommandCommit, StoreError>> + Send;
 }
 

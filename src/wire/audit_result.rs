@@ -1,5 +1,5 @@
-//! What `ledger-auditor` is asked and answers: any event that only says that it is time, and its counts as JSON and as a
-//! CloudWatch metric.
+//! What `ledger-auditor` is asked and answers: any event that only says that it is time, and its counts as JSON and as
+//! a CloudWatch metric.
 //!
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 

@@ -17,8 +17,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The size of a piece of memory: some 250 records'. Little is left unused when a batch ends, and one dead letter that is
-/// kept keeps little alive.
+/// The size of a piece of memory: some 250 records'. Little is left unused when a batch ends, and one dead letter that
+/// is kept keeps little alive.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Decodes texts into shared pieces of memory.

@@ -4,8 +4,8 @@
 //! In: a record's value, and the names of the fields that are known. Out: the fields, or [`Malformed`].
 //!
 //! Unknown fields are ignored, so that clients can be ahead of us; a known field given twice is malformed, because two
-//! readers would see two requests. Null is as good as missing. Texts of errors never repeat what was given: it may be an
-//! account holder's data.
+//! readers would see two requests. Null is as good as missing. Texts of errors never repeat what was given: it may be
+//! an account holder's data.
 
 use std::fmt;
 

@@ -2,8 +2,8 @@
 //!
 //! In: the JSON of an invocation. Out: [`Incoming`]: the event, or [`Foreign`], which says what it is instead.
 //!
-//! Why: read leniently, an event of another service is one without records, and the answer to that is success. SQS would
-//! then delete its messages, and nobody would have read them.
+//! Why: read leniently, an event of another service is one without records, and the answer to that is success. SQS
+//! would then delete its messages, and nobody would have read them.
 //!
 //! | function takes | an event is that if |
 //! |---|---|

@@ -21,7 +21,8 @@
 //! | a header of any other shape | a header [`UNREADABLE_HEADER`] that holds its JSON |
 //! | no usable topic, partition or offset | [`PartitionRecords::unplaced`]: says the field and what was expected |
 //!
-//! Invariant: every element of every list becomes a record or is unplaced. An event is foreign as a whole or not at all.
+//! Invariant: every element of every list becomes a record or is unplaced. An event is foreign as a whole or not at
+//! all.
 
 use std::borrow::Cow;
 use std::fmt;

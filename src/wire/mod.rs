@@ -1,4 +1,5 @@
-//! Bytes to domain and back: the Kafka event, the payment request, the account command, the outcome, the batch response.
+//! Bytes to domain and back: the Kafka event, the payment request, the account command, the outcome, the batch
+//! response.
 //!
 //! | module | bytes | domain |
 //! |---|---|---|
@@ -17,8 +18,8 @@
 //! | [`resource`] | the bodies of HTTP answers | outcomes, accounts, statements |
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
 //!
-//! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can panic,
-//! whatever bytes come in.
+//! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can
+//! panic, whatever bytes come in.
 
 pub mod account_command;
 pub mod audit_result;

@@ -1,8 +1,8 @@
 //! An outcome as JSON: the value of a record on `payment-outcomes`, and what people are shown.
 //!
-//! In and out: [`Outcome`]. `reason` is null for a settled payment; of a declined one it holds the stable `name`, and as
-//! `code` the ISO 20022 status reason, null where none fits. `reference` is null where there is none. `requested_at` is
-//! the client's own and not told back.
+//! In and out: [`Outcome`]. `reason` is null for a settled payment; of a declined one it holds the stable `name`, and
+//! as `code` the ISO 20022 status reason, null where none fits. `reference` is null where there is none. `requested_at`
+//! is the client's own and not told back.
 
 use serde::{Deserialize, Serialize};
 

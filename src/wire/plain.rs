@@ -147,8 +147,8 @@ fn special(bytes: &[u8]) -> Option<usize> {
     passed.checked_add(ahead)
 }
 
-/// Eight bytes' special ones: the highest bit of the first of them, in the byte's place, is set (that of one behind it may
-/// be set wrongly). None is special: zero.
+/// Eight bytes' special ones: the highest bit of the first of them, in the byte's place, is set (that of one behind it
+/// may be set wrongly). None is special: zero.
 ///
 /// Source: S. E. Anderson, "Bit Twiddling Hacks", "Determine if a word has a byte less than n".
 fn specials(bytes: [u8; 8]) -> u64 {

@@ -1,7 +1,7 @@
 //! The body of an HTTP error: problem details for HTTP APIs.
 //!
-//! In: what is wrong. Out: a response with `application/problem+json`. [`Problem::ALL`] is the one table of types, titles
-//! and statuses; `docs/openapi.yaml` names the same, and a test holds the two together.
+//! In: what is wrong. Out: a response with `application/problem+json`. [`Problem::ALL`] is the one table of types,
+//! titles and statuses; `docs/openapi.yaml` names the same, and a test holds the two together.
 //!
 //! Invariant: a problem tells what was expected, never what was given or what an account holds.
 //!

@@ -1,7 +1,7 @@
 //! Account commands: the rules as text, the wire, and payments that run beside them.
 //!
-//! Each table is a ledger, commands on it, and what must come of them. It is applied twice over: one command a batch, and
-//! all commands in one batch.
+//! Each table is a ledger, commands on it, and what must come of them. It is applied twice over: one command a batch,
+//! and all commands in one batch.
 //!
 //! ```text
 //! account  ID CURRENCY BALANCE LIMIT STATUS [LANES]
@@ -547,8 +547,8 @@ async fn move_money(store: &MemoryStore, name: &str, first: usize, seed: u64) {
     }
 }
 
-/// The same with lanes, few and more than fit one transaction: main item and lanes stay of one status, and when a freeze
-/// or a close is known nothing moves on any of them.
+/// The same with lanes, few and more than fit one transaction: main item and lanes stay of one status, and when a
+/// freeze or a close is known nothing moves on any of them.
 #[tokio::test(start_paused = true)]
 async fn lanes_beside_commands_never_move_money_wrongly() {
     let mut closed = 0;
@@ -922,8 +922,8 @@ async fn a_command_after_another_looks_at_the_account_again() {
     assert_eq!(ends, [End::Decided(Ok(())), End::Decided(Ok(()))]);
 }
 
-/// A refusal changes nothing, and still is written only if what it rests on is so: here it was so when it was read, and is
-/// not any more.
+/// A refusal changes nothing, and still is written only if what it rests on is so: here it was so when it was read, and
+/// is not any more.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_holds_when_it_is_written() {
     let limit = Action::SetOverdraftLimit(OverdraftLimit::Limited(5));

@@ -372,6 +372,7 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
             StoreError::Rejected("TransactWriteItems on payments, accounts: ValidationException".into()),
         ),
         ("TransactionInProgressException", StoreError::Conflict),
+        ("ResourceNotFoundException", StoreError::NoTable("payments, or no table accounts".into())),
         (
             "InternalServerError",
             StoreError::Unavailable("TransactWriteItems on payments, accounts: InternalServerError: balance 7".into()),

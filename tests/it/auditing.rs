@@ -431,8 +431,8 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
     );
 }
 
-/// An account at rest is judged in the midst of the others' traffic; a busy one as soon as its error is larger than what
-/// moves on it.
+/// An account at rest is judged in the midst of the others' traffic; a busy one as soon as its error is larger than
+/// what moves on it.
 #[tokio::test(start_paused = true)]
 async fn corruption_is_found_while_payments_run() {
     for seed in seeds(50, 10) {
@@ -535,8 +535,8 @@ async fn it_stops_at_its_deadline_and_says_how_far_it_came() {
     assert_eq!(audited.report.count(), 0);
 }
 
-/// The deployable binary: names accounts and payments and never a figure of theirs, and an audit that can't come to its end
-/// is an answer too.
+/// The deployable binary: names accounts and payments and never a figure of theirs, and an audit that can't come to its
+/// end is an answer too.
 #[cfg(feature = "local")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_function_names_what_is_at_fault_and_no_figure() {

@@ -38,7 +38,8 @@ in\n{complaints}",
     output
 }
 
-/// Whether a line is for a person: it holds nothing of Rust's own. What a function logs is JSON, and its texts are in words.
+/// Whether a line is for a person: it holds nothing of Rust's own. What a function logs is JSON, and its texts are in
+/// words.
 fn is_in_words(line: &str) -> bool {
     let is_log = serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object());
     // CloudFormation has such names of its own.
@@ -124,7 +125,8 @@ fn a_value_that_a_command_needs_is_asked_for() {
         ("accounts add-lanes alice", "<LANES>"),
         ("accounts add-lanes alice 0", "at least 1 credit lane"),
         ("payments show", "<ID>"),
-        ("payments show ..", "neither . nor .."),
+        ("payments show a/b", "expected 1 to 64 characters"),
+        ("accounts close ..", "neither . nor .."),
         ("publish", "<FILE>"),
         ("invoke", "--event <FILE>"),
         ("topics", "Usage: giro topics"),

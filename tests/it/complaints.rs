@@ -1,19 +1,27 @@
-//! What the command line says when it can't do something: soon, in one line, in words, and with the exit code that the README
-//! gives it.
+//! What the command line says when it can't do something: soon, in one line, in words, and with the exit code that the
+//! README gives it.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use giro::domain::account_command::{AccountCommand, Action, CommandRequest, DecidedCommand, Refusal};
+use giro::domain::plan::Entry;
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, CommandId, CreditLanes, Currency, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp,
+};
 use giro::local::dynamodb::EmbeddedDynamoDb;
 use giro::local::kafka::{EmbeddedKafka, NewTopic};
 use giro::local::template::Templates;
+use giro::store::items;
 
 use super::cli;
 
-/// How long a command may take on a machine that has other things to do. It answers after five seconds, and its Kafka client
-/// alone would go on for thirty.
+/// How long a command may take on a machine that has other things to do. It answers after five seconds, and its Kafka
+/// client alone would go on for thirty.
 const SOON: Duration = Duration::from_secs(20);
 
 const PAYMENT: &str = r#"{"payment_id":"p1","debtor_account":"a","creditor_account":"b","amount":1,"currency":"EUR"}"#;
@@ -150,6 +158,34 @@ async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_addre
     });
 }
 
+/// Readers have to get a token as a role: they greet the broker with TLS, and it is the broker that doesn't answer. No
+/// topic is created so, and that is said once the broker is there.
+#[test]
+fn whoever_reads_topics_logs_in_as_a_role() {
+    let read = |words: &str| {
+        let (listener, address) = silent();
+        let role = [
+            ("KAFKA_AUTH", "iam"),
+            ("KAFKA_BOOTSTRAP_SERVERS", address.as_str()),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "made up"),
+        ];
+        check(words, &role, b"", 3, "doesn't answer within 5 seconds");
+        // It doesn't wait: what was said to it is there, or nothing is.
+        listener.set_nonblocking(true).unwrap();
+        let mut first = [0];
+        listener.accept().and_then(|(mut connection, _)| connection.read_exact(&mut first)).unwrap();
+        assert_eq!(first[0], 0x16, "{words}: expected a handshake of TLS");
+        check(words, &role[..2], b"", 2, "no AWS ");
+    };
+    std::thread::scope(|scope| {
+        for words in ["topics list", "topics create", "failed list", "outcomes"] {
+            scope.spawn(move || read(words));
+        }
+    });
+}
+
 /// What the Kafka client itself says is for whoever asks for it.
 #[test]
 fn the_kafka_clients_own_log_is_shown_with_verbose_only() {
@@ -246,4 +282,95 @@ async fn input_is_taken_or_refused_in_words() {
     check(&file("large.json", large.as_bytes()), &at, b"", 2, "expected an event of at most 6291456 bytes (6 MB)");
     check(&file("text.json", b"hello"), &at, b"", 2, "text.json: expected an event as JSON");
     check(&file("marked.json", &marked(r#"{"records":{}}"#)), &at, b"", 0, "batchItemFailures");
+}
+
+/// No new id is `.` or `..`; what older versions stored under them is still shown to whoever asks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_under_dots_is_found() {
+    let (dynamodb, kafka) = (tables().await, topics().await);
+    let client = giro::local::aws::dynamodb(Some(dynamodb.endpoint())).await.unwrap();
+    let (dot, dots) = (AccountId::try_stored(".").unwrap(), AccountId::try_stored("..").unwrap());
+    let eur = Currency::try_new("EUR").unwrap();
+    let account = Account {
+        id: dots.clone(),
+        currency: eur,
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: OverdraftLimit::Unlimited,
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    };
+    let payment = Payment {
+        id: PaymentId::try_stored(".").unwrap(),
+        debtor: dots.clone(),
+        creditor: dot.clone(),
+        amount: Amount::try_new(1).unwrap(),
+        currency: eur,
+        reference: None,
+        requested_at: None,
+    };
+    let source = Source { topic: "t".into(), partition: 0, offset: 0 };
+    let request = Request { payment, source: source.clone() };
+    let entry = Entry { request: &request, verdict: Ok(()), creditor_lane: None };
+    let command = AccountCommand {
+        id: CommandId::try_stored("..").unwrap(),
+        account: dot,
+        action: Action::Freeze,
+        requested_at: None,
+    };
+    let command = CommandRequest { command, source };
+    let decided =
+        DecidedCommand { request: &command, ruling: Err(Refusal::AccountNotFound), decided_at: Timestamp::EPOCH };
+    for (table, item) in [
+        ("accounts", items::account::encode(&account)),
+        ("payments", items::payment::encode(&entry, Timestamp::EPOCH)),
+        ("account-commands", items::account_command::encode(&decided)),
+    ] {
+        client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+    let at =
+        [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    for (words, code, says) in [
+        ("accounts show ..", 0, "..  "),
+        ("accounts show .", 1, "no account ."),
+        ("accounts commands --account .", 0, "account_not_found"),
+        ("payments show .", 0, r#""payment_id":".""#),
+        ("payments show ..", 1, "the payment .. has no outcome"),
+        ("outcomes republish --payment .", 0, "published 1 outcomes"),
+        ("payments show a/b", 2, "expected 1 to 64 characters"),
+        ("accounts freeze .. --no-wait", 2, "neither . nor .."),
+        ("accounts open . --currency EUR --direct", 2, "neither . nor .."),
+    ] {
+        check(words, &at, b"", code, says);
+    }
+}
+
+/// A wrong name, or a stack that isn't there: DynamoDB is there, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_not_there_is_told_by_its_name_and_with_what_to_do() {
+    let dynamodb = EmbeddedDynamoDb::start(None).unwrap();
+    let at = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
+        ("ACCOUNTS_TABLE", "one"),
+        ("PAYMENTS_TABLE", "two"),
+        ("DEAD_LETTERS_TABLE", "three"),
+        ("ACCOUNT_COMMANDS_TABLE", "four"),
+    ];
+    for (words, table) in [
+        ("accounts list", "one"),
+        ("accounts show a", "one"),
+        ("accounts open a --currency EUR --direct", "one"),
+        ("audit", "one"),
+        ("payments show p", "two"),
+        ("dead-letters list", "three"),
+        ("accounts commands", "four"),
+    ] {
+        let output = run(words, &at, b"");
+        let expected = format!(
+            "giro: DynamoDB has no table {table}. Check that the stack exists, in this account and region, and that this \
+             is the table's name\n"
+        );
+        assert_eq!((output.status.code(), stderr(&output)), (Some(2), expected), "{words}");
+    }
 }

@@ -1,7 +1,8 @@
-//! The template against the code: what is deployed is what is built, is told what it reads, may do what it does, and no more.
+//! The template against the code: what is deployed is what is built, is told what it reads, may do what it does, and no
+//! more.
 //!
-//! Every rule is a function from the templates to what is wrong, in words that name the mistake; the tests below make the
-//! mistakes.
+//! Every rule is a function from the templates to what is wrong, in words that name the mistake; the tests below make
+//! the mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,13 +18,13 @@ type Texts = BTreeMap<String, String>;
 /// Read only where there is no secret: on AWS the secret of `KAFKA_SCRAM_SECRET_ARN` holds both.
 const ONLY_LOCAL: [&str; 2] = ["KAFKA_USERNAME", "KAFKA_PASSWORD"];
 
-/// What a record on an on-failure topic may take: an event of 6 MB, which is the most that Lambda delivers, what stands around
-/// it, and a key of 1 MB.
+/// What a record on an on-failure topic may take: an event of 6 MB, which is the most that Lambda delivers, what stands
+/// around it, and a key of 1 MB.
 const FAILED_RECORD_BYTES: usize = 6 * 1024 * 1024 + 2 * 1024 + 1024 * 1024;
 
-/// What each function's own code does to tables, as its handler calls the store: `TransactWriteItems` needs the verbs of the
-/// writes in it, `TransactGetItems` needs `GetItem`, `BatchGetItem` is a verb of its own. The names are those of the outputs
-/// of infra/tables.yaml.
+/// What each function's own code does to tables, as its handler calls the store: `TransactWriteItems` needs the verbs
+/// of the writes in it, `TransactGetItems` needs `GetItem`, `BatchGetItem` is a verb of its own. The names are those of
+/// the outputs of infra/tables.yaml.
 const DOES: [(&str, &[(&str, &str)]); 5] = [
     (
         "payment-processor",
@@ -213,8 +214,8 @@ fn topics(blueprint: &Blueprint) -> Vec<String> {
     faults
 }
 
-/// However old a record is, it is tried, for days and not for minutes; its topic keeps it for longer than that, counted from when
-/// it came; and somebody is paged half-way.
+/// However old a record is, it is tried, for days and not for minutes; its topic keeps it for longer than that, counted
+/// from when it came; and somebody is paged half-way.
 fn patience(texts: &Texts, blueprint: &Blueprint) -> Vec<String> {
     const DAY: f64 = 86_400.0;
     let read = |file: &str| read_yaml(&texts[file]).unwrap();
@@ -275,7 +276,8 @@ fn patience(texts: &Texts, blueprint: &Blueprint) -> Vec<String> {
     faults
 }
 
-/// The nested stacks that let pollers and producers at Kafka name the functions and topics of the event sources and variables.
+/// The nested stacks that let pollers and producers at Kafka name the functions and topics of the event sources and
+/// variables.
 fn access(root: &Value, blueprint: &Blueprint) -> Vec<String> {
     let mut wanted: BTreeSet<(String, String, String)> = kafka(blueprint)
         .map(|(mapping, topic)| ("infra/kafka-consumer.yaml".into(), mapping.function.clone(), topic.into()))

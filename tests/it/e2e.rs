@@ -93,8 +93,8 @@ async fn hand_over(endpoint: &str, bootstrap_servers: &str, payments: &[String])
     again
 }
 
-/// `kill -9` for a process of the publisher that has an invocation just now, by its id; not one that was killed already,
-/// which the local Lambda may not have noticed yet.
+/// `kill -9` for a process of the publisher that has an invocation just now, by its id; not one that was killed
+/// already, which the local Lambda may not have noticed yet.
 async fn kill_the_publisher(stack: &Stack, killed: &mut BTreeSet<u32>) {
     let busy = async {
         loop {

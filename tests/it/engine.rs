@@ -1,8 +1,8 @@
 //! A DynamoDB for one test, with the project's tables on it, which nothing else touches.
 //!
-//! `make test` gives each test an embedded engine of its own. `make mutants` builds without feature `local`, and so without
-//! the engine: there one runs beside the tests, `GIRO_TEST_DYNAMODB` says where, and each test has tables of its own on it,
-//! of the shape of those that `giro up` made there.
+//! `make test` gives each test an embedded engine of its own. `make mutants` builds without feature `local`, and so
+//! without the engine: there one runs beside the tests, `GIRO_TEST_DYNAMODB` says where, and each test has tables of
+//! its own on it, of the shape of those that `giro up` made there.
 
 use aws_sdk_dynamodb::Client;
 use giro::store::Tables;

@@ -1,4 +1,5 @@
-//! What event sources give up, brought back by the command line: records of Kafka byte for byte, outcomes from the table.
+//! What event sources give up, brought back by the command line: records of Kafka byte for byte, outcomes from the
+//! table.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -326,7 +327,8 @@ async fn what_was_not_marked_waits() {
     assert_eq!(waiting(Begin::NotRedriven).await, []);
 }
 
-/// What a consumer missed, from the table: the same bytes, in the order of the decisions, and nothing that wasn't asked for.
+/// What a consumer missed, from the table: the same bytes, in the order of the decisions, and nothing that wasn't asked
+/// for.
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_are_published_again_as_they_were_published_first() {
     // It takes a while to start, and is wanted last.
@@ -388,7 +390,8 @@ async fn outcomes_are_published_again_as_they_were_published_first() {
     stack.stop().await.unwrap();
 }
 
-/// The queue of a stream's mapping, on an emulator of SQS: each message is deleted once all that it covers was published.
+/// The queue of a stream's mapping, on an emulator of SQS: each message is deleted once all that it covers was
+/// published.
 async fn undelivered(stack: &Stack, first: &[Polled], emulator: &Emulator) {
     emulator.ready().await;
     let at = stack.endpoints();

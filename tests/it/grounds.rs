@@ -32,9 +32,9 @@ enum Call {
     Commit,
 }
 
-/// What somebody else adds to main items and lanes (`shop`, `shop/0`) before the n-th call of a kind, counted from 1. Of an item
-/// marked `~` the transaction is still in flight: DynamoDB's plain reads see it as it was, until a read at one moment has met the
-/// transaction and been refused, or something is committed.
+/// What somebody else adds to main items and lanes (`shop`, `shop/0`) before the n-th call of a kind, counted from 1.
+/// Of an item marked `~` the transaction is still in flight: DynamoDB's plain reads see it as it was, until a read at
+/// one moment has met the transaction and been refused, or something is committed.
 type Meddling = (Call, usize, &'static [(&'static str, i64)]);
 
 struct Meddled {
@@ -227,7 +227,8 @@ async fn a_decline_after_a_debit_of_an_account_with_lanes_stands() {
     .await;
 }
 
-/// The shop had 110 all along: 50 went from a lane to the main item after that one had been read, and before the lane was.
+/// The shop had 110 all along: 50 went from a lane to the main item after that one had been read, and before the lane
+/// was.
 #[tokio::test(start_paused = true)]
 async fn lanes_and_main_item_are_of_one_moment() {
     check(
@@ -239,8 +240,8 @@ async fn lanes_and_main_item_are_of_one_moment() {
     .await;
 }
 
-/// The shop had 60 in all. The transaction that brought 50 makes two calls of what was to be one; between them 10 come onto the
-/// lane that was read, and 10 go from the main item.
+/// The shop had 60 in all. The transaction that brought 50 makes two calls of what was to be one; between them 10 come
+/// onto the lane that was read, and 10 go from the main item.
 #[tokio::test(start_paused = true)]
 async fn a_confirmation_in_two_calls_is_of_one_moment() {
     check(
@@ -252,8 +253,8 @@ async fn a_confirmation_in_two_calls_is_of_one_moment() {
     .await;
 }
 
-/// Found by the simulation, seed 3329701388: a sweep brought 60 from a lane to the main item, and was seen on the lane alone. The
-/// shop had 60 all along.
+/// Found by the simulation, seed 3329701388: a sweep brought 60 from a lane to the main item, and was seen on the lane
+/// alone. The shop had 60 all along.
 #[tokio::test(start_paused = true)]
 async fn a_sweep_that_is_seen_half_is_no_lack_of_money() {
     let sweep = (Call::Lanes, 1, &[("~shop", 60), ("shop/0", -60)][..]);
@@ -263,8 +264,8 @@ async fn a_sweep_that_is_seen_half_is_no_lack_of_money() {
     .await;
 }
 
-/// Found by the simulation, seed 14843283246173: a transaction was seen on its debtor's item, an answer was given on the strength
-/// of it, and what was delivered after that answer didn't see it on its creditor's yet.
+/// Found by the simulation, seed 14843283246173: a transaction was seen on its debtor's item, an answer was given on
+/// the strength of it, and what was delivered after that answer didn't see it on its creditor's yet.
 #[tokio::test(start_paused = true)]
 async fn what_somebody_was_answered_on_is_seen_on_every_item() {
     for (debtor, item) in [("a", [("~a", 50)]), ("shop", [("~shop", 50)]), ("shop", [("~shop/1", 50)])] {

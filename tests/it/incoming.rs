@@ -139,6 +139,29 @@ async fn an_event_of_another_service_is_no_success() {
     expect_test::expect_file!["fixtures/incoming.txt"].assert_eq(&table);
 }
 
+/// What a batch can't finish is reported late, so that its tries last. No try of a foreign event can go well: its
+/// failure is said before any time is over.
+#[tokio::test(start_paused = true)]
+async fn an_event_of_another_service_fails_at_once() {
+    let payments = &PaymentProcessor::new(MemoryStore::new(), true);
+    let took = async |event: &Value| {
+        let started = tokio::time::Instant::now();
+        let answer = taken(incoming(event), |event| payments.handle(event)).await;
+        (answer, started.elapsed())
+    };
+    let mut foreign = 0;
+    for (name, event) in events() {
+        if let (Err(Failed::Foreign(_)), elapsed) = took(&event).await {
+            assert_eq!(elapsed, Duration::ZERO, "{name}");
+            foreign += 1;
+        }
+    }
+    assert!(foreign > 20, "{foreign} foreign events");
+    let (answer, elapsed) = took(&json!({ "records": { "t-0": [{ "topic": "t" }] } })).await;
+    assert!(matches!(answer, Err(Failed::Handler(_))), "{answer:?}");
+    assert!(elapsed > Duration::ZERO, "what this batch holds is not finished, and is reported late");
+}
+
 /// As Lambda sees it: the invocation fails, by a name that an alarm can read, and in no words of Rust's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {

@@ -292,8 +292,8 @@ async fn a_debit_sweeps_lanes_in_its_own_transaction() {
     let batch = Batch::new(vec![request(0, 0, "shop", "bob", 90), request(0, 1, "shop", "bob", 116)]);
     let settled = settle_within(&store, &batch, 10, 1).await;
     assert_eq!(settled.ends, [SETTLED, SHORT], "205 in all");
-    // The accounts, 200 lanes; then one transaction of 85 lanes. The decline rests on what is there after it: the shop and
-    // 200 lanes, at one moment.
+    // The accounts, 200 lanes; then one transaction of 85 lanes. The decline rests on what is there after it: the shop
+    // and 200 lanes, at one moment.
     assert_eq!((store.usage().read_calls, store.usage().cancelled, settled.rounds), (6, 0, 2));
     check_books(&store, &opened).await;
     // Lanes that don't fit beside the payment are swept before it.
@@ -560,8 +560,8 @@ async fn a_decline_on_lanes_that_are_credited_all_the_time_comes_through() {
     assert!(settled.conflicts >= 8, "half of the lanes are busy at any moment: {settled:?}");
 }
 
-/// Found by the simulation, seed 90000091192: one id on two partitions, of two debtors, and somebody else holds it. If the first
-/// is not decided after all, the second may be, so what comes after that one waits.
+/// Found by the simulation, seed 90000091192: one id on two partitions, of two debtors, and somebody else holds it. If
+/// the first is not decided after all, the second may be, so what comes after that one waits.
 #[tokio::test(start_paused = true)]
 async fn an_id_that_another_partition_may_take_is_waited_for() {
     let store = store_of(0, Faults::default());

@@ -102,7 +102,8 @@ async fn transactions_in_flight_that_share_an_item_conflict_and_the_later_one_is
     assert_eq!((model.usage().transactions, model.usage().cancelled), (3, 1));
 }
 
-/// A read at one moment meets a transaction in flight, a plain one doesn't; and it takes two units an item, in two rounds.
+/// A read at one moment meets a transaction in flight, a plain one doesn't; and it takes two units an item, in two
+/// rounds.
 #[tokio::test(start_paused = true)]
 async fn a_read_at_one_moment_is_refused_while_a_transaction_holds_an_item() {
     let (model, _) = model(Manners::with_seed(1));

@@ -1,5 +1,5 @@
-//! Readers that go away: a command whose results nobody reads ends as `cat` ends, one whose complaints nobody reads goes on, and
-//! a stack lives.
+//! Readers that go away: a command whose results nobody reads ends as `cat` ends, one whose complaints nobody reads
+//! goes on, and a stack lives.
 
 use std::io::Write;
 use std::path::Path;

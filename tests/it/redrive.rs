@@ -115,8 +115,8 @@ async fn dead_letters_of_several_runs_at_one_place_all_stand_and_come_back() {
     stack.stop().await.unwrap();
 }
 
-/// As after a restart: the letters stand at places to which their records come back. One of an older version is among them,
-/// one that was redriven before, and one of a sample: its topic isn't there, and it holds up none of the others.
+/// As after a restart: the letters stand at places to which their records come back. One of an older version is among
+/// them, one that was redriven before, and one of a sample: its topic isn't there, and it holds up none of the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_redriven_to_places_used_before_and_fails_is_parked_again() {
     use DeadLetterStatus::{Parked, Redriven};

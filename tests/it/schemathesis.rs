@@ -1,8 +1,8 @@
 //! The HTTP API under schemathesis: requests generated from `docs/openapi.yaml`, well-formed and not. No 5xx, no answer
 //! that the description doesn't give, no body that isn't as described.
 //!
-//! The handler stands behind a front of the test's own, which makes events as API Gateway does. `GIRO_SCHEMATHESIS_EXAMPLES`
-//! asks for more examples an operation than the short form's.
+//! The handler stands behind a front of the test's own, which makes events as API Gateway does.
+//! `GIRO_SCHEMATHESIS_EXAMPLES` asks for more examples an operation than the short form's.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -72,8 +72,9 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
     }
 }
 
-/// Seeds in which earlier worlds went wrong. Whatever changes what a world draws makes other worlds of them, so they are six
-/// more worlds now; what they found has tests of its own in `settling` and `grounds`, and docs/reliability.md tells of it.
+/// Seeds in which earlier worlds went wrong. Whatever changes what a world draws makes other worlds of them, so they
+/// are six more worlds now; what they found has tests of its own in `settling` and `grounds`, and docs/reliability.md
+/// tells of it.
 #[test]
 fn seeds_that_went_wrong_once_hold() {
     for seed in [1_056_096_489, 1_795_613_906_040, 1_246_922_306, 3_380_974_805, 14_843_283_246_173, 90_000_091_192] {

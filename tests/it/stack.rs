@@ -144,8 +144,8 @@ fn now_ms() -> i64 {
 
 /// Puts a record on a topic with a producer's own stamp.
 async fn publish_stamped(stack: &Stack, topic: &str, value: &str, timestamp_ms: i64) {
-    let config = kafka::client_config(&stack.endpoints().kafka_bootstrap_servers).unwrap();
-    let producer: rdkafka::producer::FutureProducer = config.create().unwrap();
+    let (config, context) = kafka::client(&stack.endpoints().kafka_bootstrap_servers).unwrap();
+    let producer: rdkafka::producer::FutureProducer<_> = config.create_with_context(context).unwrap();
     let record = rdkafka::producer::FutureRecord::to(topic).key("key").payload(value).timestamp(timestamp_ms);
     producer.send(record, Duration::from_secs(30)).await.unwrap();
 }

@@ -1,5 +1,5 @@
-//! What stops a partition, a stored item that can't be read or a request that the store rejects: how long it takes until
-//! that is reported, what it costs all others, and that it goes on as soon as it is mended.
+//! What stops a partition, a stored item that can't be read or a request that the store rejects: how long it takes
+//! until that is reported, what it costs all others, and that it goes on as soon as it is mended.
 //!
 //! Time is virtual, so every figure is counted. Those that docs/reliability.md tells:
 //! `cargo test --test it stopped -- --nocapture`.
@@ -194,8 +194,8 @@ fn beside_a_stopped_one() -> KafkaEvent {
     event(&values)
 }
 
-/// The price of a report that takes its time: healthy partitions of the invocation are settled at once, and wait for the
-/// response, 45 seconds and no longer.
+/// The price of a report that takes its time: healthy partitions of the invocation are settled at once, and wait for
+/// the response, 45 seconds and no longer.
 #[tokio::test(start_paused = true)]
 async fn healthy_partitions_are_settled_at_once_and_only_wait_for_the_response() {
     let store = store();

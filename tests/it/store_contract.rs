@@ -583,8 +583,8 @@ async fn a_redriven_letter_whose_record_comes_again_is_parked_again(store: &impl
     assert_eq!(store.dead_letters().await.unwrap().len(), 2);
 }
 
-/// Offsets begin again when a topic is made anew. A record of several parts stood where a small one had, and a small one
-/// where it had.
+/// Offsets begin again when a topic is made anew. A record of several parts stood where a small one had, and a small
+/// one where it had.
 async fn another_record_at_a_place_used_before_is_another_letter(store: &impl Store) {
     let value = |number: u64, length| DeadLetter { digest: digest(number), value: Some(vec![7; length]), ..letter(7) };
     let letters = [value(1, 3), value(2, 700_000), value(3, 4), value(4, 400_000)];

@@ -1,4 +1,5 @@
-//! The house rules that no compiler holds: who may know whom, what the domain may not touch, what a Lambda may not carry.
+//! The house rules that no compiler holds: who may know whom, what the domain may not touch, what a Lambda may not
+//! carry.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! How many random worlds a test tries: `make test` all of them; `make mutants`, which asks the same of every mutant in a
-//! build that isn't optimised, a few.
+//! How many random worlds a test tries: `make test` all of them; `make mutants`, which asks the same of every mutant in
+//! a build that isn't optimised, a few.
 
 use std::ops::Range;
 

@@ -3,8 +3,8 @@
 //! In: a source of randomness and the number of items. Out: microseconds.
 //!
 //! A single-item call takes a log-normal time, given by its median and 99th percentile. A call with several items waits
-//! for the slowest of them. A transaction is DynamoDB's two-phase commit: its coordinator writes to its ledger, prepares
-//! every item, writes to its ledger again, and commits every item:
+//! for the slowest of them. A transaction is DynamoDB's two-phase commit: its coordinator writes to its ledger,
+//! prepares every item, writes to its ledger again, and commits every item:
 //!
 //! ```text
 //! transaction(n) = put + slowest of n puts + n·item  (prepared: from here on it is decided)

@@ -11,8 +11,8 @@
 //! | charge | an applied transaction costs its tables' and indexes' units; a cancelled one its tables' |
 //! | conditions | those of [`MemoryStore`], judged when all is prepared |
 //!
-//! Invariants: for a seed and the same calls in the same order, everything is the same. Plain reads never conflict. A caller
-//! that gives up before a transaction is prepared undoes it; one that gives up later doesn't.
+//! Invariants: for a seed and the same calls in the same order, everything is the same. Plain reads never conflict. A
+//! caller that gives up before a transaction is prepared undoes it; one that gives up later doesn't.
 //!
 //! Limits: a read at one moment that is refused takes units of its keys and isn't counted among those used; an index is
 //! written with its table, not a moment later; a partition holds one key, as DynamoDB makes it under

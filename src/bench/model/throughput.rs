@@ -5,9 +5,9 @@
 //! A key of a table or of an index takes 1000 write units and 3000 read units a second; what it did not use in the last
 //! second it may still use. Units are counted in thousandths, time in microseconds.
 //!
-//! Source: Amazon DynamoDB developer guide, "Best practices for designing and using partition keys effectively" (1000 and
-//! 3000 a partition), "Using global secondary indexes" (a throttled index throttles its table), "Read/write consumption"
-//! (1 KB a write unit, 4 KB a read unit, twice for a transaction).
+//! Source: Amazon DynamoDB developer guide, "Best practices for designing and using partition keys effectively" (1000
+//! and 3000 a partition), "Using global secondary indexes" (a throttled index throttles its table), "Read/write
+//! consumption" (1 KB a write unit, 4 KB a read unit, twice for a transaction).
 
 use std::collections::HashMap;
 use std::hash::Hash;

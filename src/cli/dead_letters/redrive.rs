@@ -1,8 +1,8 @@
 //! `giro dead-letters redrive`: publishes records that were set aside again, as they came or mended by hand.
 //!
 //! A record goes to the topic that it came from, with its key, its headers and its value byte for byte, and one header
-//! more that names the letter. It is marked only once the broker has acknowledged it: stopped in between, it stays parked,
-//! and publishing it again is safe, because a payment is settled once whatever is delivered again.
+//! more that names the letter. It is marked only once the broker has acknowledged it: stopped in between, it stays
+//! parked, and publishing it again is safe, because a payment is settled once whatever is delivered again.
 //!
 //! Invariant: what is published is never the very record of its letter, because that record can't hold its own letter's
 //! name. So if it fails again, it becomes a letter of its own, even before the first one is marked.
@@ -149,8 +149,8 @@ mod tests {
     use crate::domain::dead_letter::{Content, RecordDigest};
     use crate::domain::{Header, Timestamp};
 
-    /// The letter of a record without a timestamp, at the first place of its topic: what comes back to a topic made anew
-    /// is told apart by its headers alone.
+    /// The letter of a record without a timestamp, at the first place of its topic: what comes back to a topic made
+    /// anew is told apart by its headers alone.
     fn letter(headers: Vec<Header>) -> DeadLetter {
         DeadLetter {
             source: "t/0/0".parse().unwrap(),

@@ -1,7 +1,7 @@
 //! Whether every published record has its end, nothing else is there, and the ledger adds up.
 //!
-//! In: what was published and where it was put, and the tables. Out: counts, and everything that is missing, too much or
-//! wrong.
+//! In: what was published and where it was put, and the tables. Out: counts, and everything that is missing, too much
+//! or wrong.
 //!
 //! The checks read records as clients wrote them and tables as they are; they know nothing of how the handler works.
 

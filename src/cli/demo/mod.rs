@@ -48,10 +48,10 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// Show the main job: settle generated payments from topic to tables, and prove that all adds up
 ///
-/// Starts the stack, opens accounts funded from a settlement account, publishes generated payments (settling,
-/// declined, duplicated, reusing ids, malformed, many to one merchant), waits until every record has its end, and prints
-/// what became of them, what it cost, and the proof that money was conserved. Exit code 1 if anything is missing or does
-/// not add up.
+/// Starts the stack, opens accounts funded from a settlement account, publishes generated payments (settling, declined,
+/// duplicated, reusing ids, malformed, many to one merchant), waits until every record has its end, and prints what
+/// became of them, what it cost, and the proof that money was conserved. Exit code 1 if anything is missing or does not
+/// add up.
 ///
 /// Engines that are named by flag or environment are used as they are, with a topic and accounts of this run's own.
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! `giro failed redrive`: puts records that were given up back on their topic, byte for byte, and remembers how far it came.
+//! `giro failed redrive`: puts records that were given up back on their topic, byte for byte, and remembers how far it
+//! came.
 //!
 //! A record goes back to its partition with its key, its value and its headers, and one header more that names where it
 //! stood. Records of one partition keep their order. What was put back is marked only once the broker has acknowledged
@@ -24,8 +25,8 @@ const WINDOW: usize = 100;
 
 /// Put records that were given up back on their topic
 ///
-/// Byte for byte, each into the partition that it came from, in their order there. What was redriven before is left where
-/// it is. Redriving a payment twice settles it once.
+/// Byte for byte, each into the partition that it came from, in their order there. What was redriven before is left
+/// where it is. Redriving a payment twice settles it once.
 ///
 /// A record that is named stays known as redriven by itself: those before it still wait for --all.
 #[derive(Debug, Args)]

@@ -2,8 +2,8 @@
 //!
 //! In: an event, and what topics are called. Out: the binary of the function that takes such events.
 //!
-//! A topic is known by the names that the stack has, and by the usual ones, which the sample events carry. One whose name goes
-//! on after a known one, such as `payment-requests-sample`, counts as that.
+//! A topic is known by the names that the stack has, and by the usual ones, which the sample events carry. One whose
+//! name goes on after a known one, such as `payment-requests-sample`, counts as that.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! `giro outcomes republish`: publishes again what a consumer missed, from the payments table, which has it for ever.
 //!
-//! What is published is equal, byte for byte, to what the outcome publisher had published or would have: both hand it over
-//! by the same function. A consumer tells an outcome that it knows by its payment id.
+//! What is published is equal, byte for byte, to what the outcome publisher had published or would have: both hand it
+//! over by the same function. A consumer tells an outcome that it knows by its payment id.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ const WINDOW: usize = 1_000;
 )]
 pub(super) struct RepublishArgs {
     /// The outcomes of these payments
-    #[arg(long = "payment", value_name = "ID", num_args = 1.., required_unless_present_any = ["from", "undelivered"])]
+    #[arg(long = "payment", value_name = "ID", num_args = 1.., value_parser = PaymentId::try_stored)]
+    #[arg(required_unless_present_any = ["from", "undelivered"])]
     payments: Vec<PaymentId>,
     /// Those decided at this time or later, RFC 3339
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "to", conflicts_with = "payments")]

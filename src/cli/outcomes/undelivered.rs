@@ -1,8 +1,8 @@
 //! The queue of outcomes that the event source of the outcome publisher gave up.
 //!
-//! A message tells where in the stream they stand. While the stream still holds them, for 24 hours, it names the payments;
-//! after that the table does, by the time of decision: from [`MARGIN_MS`] before the first came into the stream until as
-//! long after the last. So outcomes may be published that nobody missed, and none is left out.
+//! A message tells where in the stream they stand. While the stream still holds them, for 24 hours, it names the
+//! payments; after that the table does, by the time of decision: from [`MARGIN_MS`] before the first came into the
+//! stream until as long after the last. So outcomes may be published that nobody missed, and none is left out.
 //!
 //! Invariant: a message is deleted only after the broker has acknowledged all that it covers. One that can't be read is
 //! shown, and stays.

@@ -3,8 +3,8 @@
 //! In: the account as it was read. Out: conditions, to be checked where the command's record is written.
 //!
 //! What was read may be older than it looks, seen in part, or of two moments. So the record is written only if what the
-//! ruling rests on is so in that very moment. The conditions are as weak as the ruling allows, so that payments don't keep
-//! a command from being refused:
+//! ruling rests on is so in that very moment. The conditions are as weak as the ruling allows, so that payments don't
+//! keep a command from being refused:
 //!
 //! | the ruling rests on | condition |
 //! |---|---|
@@ -50,8 +50,8 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// What this ruling rests on, decided on the account as it was read; nothing if it changes the account, for then its
-    /// conditions are the change's.
+    /// What this ruling rests on, decided on the account as it was read; nothing if it changes the account, for then
+    /// its conditions are the change's.
     #[must_use]
     pub fn of(ruling: &Result<Change, Refusal>, account: Option<&Account>, lanes: &[Lane]) -> Option<Self> {
         if ruling.as_ref().is_ok_and(|change| *change != Change::Nothing) {

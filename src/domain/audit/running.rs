@@ -6,25 +6,26 @@
 //! | 2 … | payments, accounts | balances of accounts that were busy until now |
 //!
 //! All that is asked of the reads: each item is read strongly consistent, at some moment of its own; and a read of
-//! payments holds every payment that was there when it began. Nothing is read as of one moment, and no clock is trusted.
+//! payments holds every payment that was there when it began. Nothing is read as of one moment, and no clock is
+//! trusted.
 //!
 //! Why it gives no false alarm:
 //!
-//! - **At rest.** Every write of an account or a lane raises its `version`. If all items of an account are the same before
-//!   and after a read of the payments, nothing was posted to it in between: payments and postings are written in one
-//!   transaction, so the payments read are exactly those that its balance is made of. Then the sums must be equal, and
-//!   lanes must fit their account. An account that moved is not judged so: a later look judges it.
-//! - **Busy.** An account that moved in each look, and has no lanes, is one item, read at one moment between two reads of
-//!   payments. The earlier one holds only payments made by that moment, the later one all of those. So its balance lies
-//!   between the earlier sum less all debits, and plus all credits, that only the later one holds. Outside it is accused;
-//!   inside it stays undecided, and is counted. (Main item and lanes are not read at one moment: a sweep between them
-//!   would count money twice. Accounts with lanes are judged at rest only.)
-//! - **At once.** What one item shows by itself (it can't be read, its balance is below its limit) and what never changes
-//!   (an account's currency) needs no second look. An account that a payment names and the first read didn't show may
-//!   have been opened since: it must be in the read that follows the payment.
+//! - **At rest.** Every write of an account or a lane raises its `version`. If all items of an account are the same
+//!   before and after a read of the payments, nothing was posted to it in between: payments and postings are written in
+//!   one transaction, so the payments read are exactly those that its balance is made of. Then the sums must be equal,
+//!   and lanes must fit their account. An account that moved is not judged so: a later look judges it.
+//! - **Busy.** An account that moved in each look, and has no lanes, is one item, read at one moment between two reads
+//!   of payments. The earlier one holds only payments made by that moment, the later one all of those. So its balance
+//!   lies between the earlier sum less all debits, and plus all credits, that only the later one holds. Outside it is
+//!   accused; inside it stays undecided, and is counted. (Main item and lanes are not read at one moment: a sweep
+//!   between them would count money twice. Accounts with lanes are judged at rest only.)
+//! - **At once.** What one item shows by itself (it can't be read, its balance is below its limit) and what never
+//!   changes (an account's currency) needs no second look. An account that a payment names and the first read didn't
+//!   show may have been opened since: it must be in the read that follows the payment.
 //!
-//! Conservation per currency follows: every payment takes from one account what it gives to another of the same currency.
-//! The sum itself is taken if all accounts were at rest in the first look.
+//! Conservation per currency follows: every payment takes from one account what it gives to another of the same
+//! currency. The sum itself is taken if all accounts were at rest in the first look.
 //!
 //! Limits: memory grows with accounts (two copies of each and its sums), never with payments. Of payments without an
 //! account one a missing account is kept, for at most 10,000 accounts; [`FINDINGS_MAX`] findings are kept and the

@@ -28,10 +28,10 @@ pub struct RecordDigest(u64);
 impl RecordDigest {
     /// The first eight bytes of the SHA-256 over a decoded record. `timestamp` is in milliseconds since 1970.
     ///
-    /// The encoding is fixed for ever, because stored letters are named by it. First comes the timestamp as eight bytes,
-    /// −1 if there is none. Then come key and value, each as a tag (0 absent, 1 bytes, 2 not base64), four bytes of length,
-    /// and the bytes. Then comes the count of headers in four bytes, and each one's name and value like a key and value.
-    /// All numbers are big-endian.
+    /// The encoding is fixed for ever, because stored letters are named by it. First comes the timestamp as eight
+    /// bytes, −1 if there is none. Then come key and value, each as a tag (0 absent, 1 bytes, 2 not base64), four bytes
+    /// of length, and the bytes. Then comes the count of headers in four bytes, and each one's name and value like a
+    /// key and value. All numbers are big-endian.
     #[must_use]
     pub fn of(timestamp: Option<i64>, key: Content<'_>, value: Content<'_>, headers: &[Header]) -> Self {
         let mut hash = Sha256::new();

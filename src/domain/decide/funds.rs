@@ -2,13 +2,13 @@
 //!
 //! In: a snapshot, then payments one by one, in order. Out: whether each is covered, and which lanes must be emptied.
 //!
-//! An account with lanes takes credits on its lanes and debits on its main item. A debit that the main item doesn't cover
-//! empties lanes into it, the fullest first, so that few items are written. If that is still too little, it spends
-//! what this very batch credits: then all of the batch's credits to this account go to the main item, where they stand
-//! in order with its debits, as if it had no lanes.
+//! An account with lanes takes credits on its lanes and debits on its main item. A debit that the main item doesn't
+//! cover empties lanes into it, the fullest first, so that few items are written. If that is still too little, it
+//! spends what this very batch credits: then all of the batch's credits to this account go to the main item, where they
+//! stand in order with its debits, as if it had no lanes.
 //!
-//! Invariant: whether a debit is covered depends on the sum of main item, lanes and earlier credits alone, never on which
-//! of them holds it.
+//! Invariant: whether a debit is covered depends on the sum of main item, lanes and earlier credits alone, never on
+//! which of them holds it.
 
 use std::collections::HashMap;
 

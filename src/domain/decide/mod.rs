@@ -9,8 +9,8 @@
 //!
 //! Invariants: the reasons are checked in the order of [`Decline::ALL`], and the first that holds is the answer; after
 //! the last check the payment must succeed. A batch is decided serially, as if each payment were alone: an overdraft in
-//! the middle counts, and netting never hides one. No payment is declined for insufficient funds before all lanes of its
-//! debtor are known. Nothing here can panic or overflow.
+//! the middle counts, and netting never hides one. No payment is declined for insufficient funds before all lanes of
+//! its debtor are known. Nothing here can panic or overflow.
 
 mod funds;
 

@@ -4,8 +4,8 @@
 //!
 //! Requests that share a main item, directly or through others, form a component. A component that fits one transaction
 //! stays whole, so each of its main items is written once and it waits for nobody; small ones are packed together, the
-//! largest first, into the fullest group that still has room. A component that doesn't fit is cut into cells that do, on
-//! levels ([`levels`](super::levels)); each level's cells are packed together.
+//! largest first, into the fullest group that still has room. A component that doesn't fit is cut into cells that do,
+//! on levels ([`levels`](super::levels)); each level's cells are packed together.
 //!
 //! A creditor that takes its credits on lanes costs a group one item, however many of its requests credit it. So the
 //! components that credit it are packed together, and the groups that they leave half full are filled with others.

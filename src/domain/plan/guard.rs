@@ -17,9 +17,9 @@
 //! | it is credited | open, of the payment's currency, not full; nothing was read of it |
 //! | it is swept | open, and holds at least what was known of it: what came since stays there |
 //!
-//! An account that no transaction of the plan changes gets no condition: a decline that rests on it holds as of the read,
-//! and the read came after the request. Nor do lanes that a decline rests on, which therefore must not follow a debit of
-//! the same plan. Settling sees to both: `settle::grounds` says which reads do.
+//! An account that no transaction of the plan changes gets no condition: a decline that rests on it holds as of the
+//! read, and the read came after the request. Nor do lanes that a decline rests on, which therefore must not follow a
+//! debit of the same plan. Settling sees to both: `settle::grounds` says which reads do.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! Whose turn it is among the lanes that a batch owns: each group that credits an account takes the next one, so that as
-//! many groups go side by side as there are lanes.
+//! Whose turn it is among the lanes that a batch owns: each group that credits an account takes the next one, so that
+//! as many groups go side by side as there are lanes.
 
 use std::collections::HashMap;
 

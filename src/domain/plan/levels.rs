@@ -1,13 +1,14 @@
-//! Cuts a component that doesn't fit one transaction into cells that do, on levels: those of one level side by side, each
-//! level after the one below it.
+//! Cuts a component that doesn't fit one transaction into cells that do, on levels: those of one level side by side,
+//! each level after the one below it.
 //!
 //! In: requests that are tied together, in order, and how much fits. Out: the cells, by level.
 //!
-//! Requests are placed in order, each as low as it may be: on the highest level that holds one of its main items. There it
-//! joins the cells that hold them into one, if that fits; if it doesn't, the request begins a cell on the next level. So a
-//! cell grows until it is full, and only what it ties waits for it.
+//! Requests are placed in order, each as low as it may be: on the highest level that holds one of its main items. There
+//! it joins the cells that hold them into one, if that fits; if it doesn't, the request begins a cell on the next
+//! level. So a cell grows until it is full, and only what it ties waits for it.
 //!
-//! Invariants: no two cells of a level share a main item; from level to level no main item's requests change their order.
+//! Invariants: no two cells of a level share a main item; from level to level no main item's requests change their
+//! order.
 
 use std::cmp::Reverse;
 

@@ -20,9 +20,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Transactions of at most `items_max` items, which is
-    /// [`TRANSACTION_ITEMS_MAX`](super::TRANSACTION_ITEMS_MAX); tests plan with less. At least 3 are taken: a payment and
-    /// its two accounts.
+    /// Transactions of at most `items_max` items, which is [`TRANSACTION_ITEMS_MAX`](super::TRANSACTION_ITEMS_MAX);
+    /// tests plan with less. At least 3 are taken: a payment and its two accounts.
     #[must_use]
     pub fn of(items_max: usize) -> Self {
         Self { items_max: items_max.max(ITEMS_MIN), contended: HashMap::new() }

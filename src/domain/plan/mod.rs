@@ -12,7 +12,8 @@
 //! | guard | `guard` | each transaction's requests become one Put a payment and one Update a main item or lane, with the conditions that the verdicts rest on |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
-//! A creditor that takes its credits on lanes doesn't tie the requests that credit it together: its component ends there.
+//! A creditor that takes its credits on lanes doesn't tie the requests that credit it together: its component ends
+//! there.
 //!
 //! Invariants: every request stands in exactly one transaction; two transactions that touch one main item or lane are
 //! ordered, for a main item as their requests are, so payments of one debtor stay in order; transactions that share
@@ -62,7 +63,8 @@ pub struct Entry<'a> {
     pub creditor_lane: Option<u16>,
 }
 
-/// The change of one account's main item, or of one of its lanes, in a transaction, and what must still be true of the account for it to happen.
+/// The change of one account's main item, or of one of its lanes, in a transaction, and what must still be true of the
+/// account for it to happen.
 ///
 /// Status `open` and the currency are always conditions; the others where they are `Some`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +83,8 @@ pub struct AccountUpdate {
     pub balance_min: Option<i128>,
     /// Condition: the balance before is at most this, so that no prefix of the credits passes what a balance can hold.
     pub balance_max: Option<i128>,
-    /// Condition: the version is exactly this; where a decline of this transaction, or of one that waits for it, rests on
-    /// the balance that this update changes.
+    /// Condition: the version is exactly this; where a decline of this transaction, or of one that waits for it, rests
+    /// on the balance that this update changes.
     pub version: Option<u64>,
 }
 

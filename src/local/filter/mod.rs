@@ -13,12 +13,12 @@
 //! | `{"anything-but": ["text", 12]}` | that is there, and none of these |
 //! | `{"exists": true}` | that is there, or with `false` isn't |
 //!
-//! Of several rules in a list one must fit, of several fields all, of several patterns in `$or` one. Of a list in a record
-//! one element must fit. A value that is no JSON object or list is a plain text: a list of rules right under `value` is
-//! for such, fields are for JSON, and neither fits the other.
+//! Of several rules in a list one must fit, of several fields all, of several patterns in `$or` one. Of a list in a
+//! record one element must fit. A value that is no JSON object or list is a plain text: a list of rules right under
+//! `value` is for such, fields are for JSON, and neither fits the other.
 //!
-//! Source: AWS Lambda developer guide, "Control which events Lambda sends to your function", "Filtering events from Amazon
-//! MSK and self-managed Apache Kafka event sources"; for lists, Amazon EventBridge user guide, "Event patterns".
+//! Source: AWS Lambda developer guide, "Control which events Lambda sends to your function", "Filtering events from
+//! Amazon MSK and self-managed Apache Kafka event sources"; for lists, Amazon EventBridge user guide, "Event patterns".
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,16 +1,17 @@
-//! Whether a broker is there, within seconds and in one line: a client that is only used goes on trying for as long as its
-//! caller may wait, and tells of each try.
+//! Whether a broker is there, within seconds and in one line: a client that is only used goes on trying for as long as
+//! its caller may wait, and tells of each try.
 
+use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use super::client_config;
+use super::{client, hear};
 use crate::local::{Fault, OrFault};
 use crate::publish::kafka::Context;
 
@@ -18,13 +19,19 @@ use crate::publish::kafka::Context;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client hears of a broker that doesn't answer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Listener {
     inner: Context,
     heard: Mutex<Option<String>>,
 }
 
 impl ClientContext for Listener {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Context::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.inner.generate_oauth_token(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.inner.log(level, facility, line);
     }
@@ -47,13 +54,15 @@ impl ConsumerContext for Listener {}
 /// # Errors
 /// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if it doesn't answer.
 pub async fn answers(bootstrap_servers: &str) -> Result<(), Fault> {
-    let config = client_config(bootstrap_servers)?;
-    let client: KafkaResult<BaseConsumer<Listener>> = config.create_with_context(Listener::default());
+    let (config, inner) = client(bootstrap_servers)?;
+    let client: KafkaResult<BaseConsumer<Listener>> =
+        config.create_with_context(Listener { inner, heard: Mutex::default() });
     let client = client.with_context(|| super::at(bootstrap_servers)).or_asked()?;
     let asked = tokio::task::spawn_blocking(move || {
+        hear(&client);
         let Err(error) = client.fetch_metadata(None, ANSWER_TIMEOUT) else { return None };
-        // What the client heard waits to be fetched.
-        while let Some(Err(_)) = client.poll(Duration::ZERO) {}
+        // Why waits to be heard.
+        hear(&client);
         let heard = client.context().heard.lock().unwrap_or_else(PoisonError::into_inner).take();
         Some(heard.unwrap_or_else(|| said(&error)))
     });

@@ -24,7 +24,8 @@ impl Checkpoints {
     /// Those that were kept in a data folder; none without a folder.
     ///
     /// # Errors
-    /// If the folder can't be made, or there is a file that can't be read: to start over in silence would deliver all again.
+    /// If the folder can't be made, or there is a file that can't be read: to start over in silence would deliver all
+    /// again.
     pub fn open(data: Option<&Path>) -> anyhow::Result<Self> {
         let Some(data) = data else { return Ok(Self::default()) };
         std::fs::create_dir_all(data).with_context(|| format!("creating the data folder {}", data.display()))?;

@@ -50,7 +50,8 @@ pub(super) enum Next<R> {
     Wait(Duration),
     /// Deliver these, and say what was [`answered`](Deliveries::answered).
     Deliver(Vec<R>),
-    /// Put these, which were tried so often, where failures go; then say that they were [`given_up`](Deliveries::given_up).
+    /// Put these, which were tried so often, where failures go; then say that they were
+    /// [`given_up`](Deliveries::given_up).
     GiveUp(Vec<R>, Why, u32),
 }
 

@@ -1,11 +1,11 @@
 //! A mapping's pollers on Kafka.
 //!
-//! A poller starts at its group's committed offsets, else where the mapping says, and commits only what was finished. The
-//! partitions are dealt out once, when it starts: partitions added later need a restart.
+//! A poller starts at its group's committed offsets, else where the mapping says, and commits only what was finished.
+//! The partitions are dealt out once, when it starts: partitions added later need a restart.
 //!
-//! What is given up goes to the mapping's on-failure topic as Lambda writes it there: one record each, with the same key,
-//! whose value holds the record and why ([`crate::wire::failed_record`]). An offset is committed once the broker has
-//! acknowledged that.
+//! What is given up goes to the mapping's on-failure topic as Lambda writes it there: one record each, with the same
+//! key, whose value holds the record and why ([`crate::wire::failed_record`]). An offset is committed once the broker
+//! has acknowledged that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::delivery::{Answer, Deliveries, Next, Why};
 use super::kafka_event::{self, ENVELOPE_BYTES};
@@ -23,12 +23,12 @@ use super::trouble::Troubles;
 use super::{Line, Surroundings, now_ms, response};
 use crate::aws::LOCAL_REGION;
 use crate::domain::Timestamp;
-use crate::local::kafka::{client_config, partitions, producer};
+use crate::local::kafka::{HEARING, client, partitions, producer};
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use crate::local::reading::Polled;
 use crate::local::template::Starting;
 use crate::publish::Publish;
-use crate::publish::kafka::KafkaProducer;
+use crate::publish::kafka::{self, KafkaProducer};
 use crate::wire::failed_record::{self, Failure};
 
 /// How long to leave a broker alone after it refused.
@@ -79,8 +79,9 @@ async fn consumer(
     consumer_group: &str,
     partitions: &[i32],
     starting: Starting,
-) -> anyhow::Result<(StreamConsumer, BTreeMap<i32, Offset>)> {
-    let consumer: StreamConsumer = client_config(&around.bootstrap_servers)?
+) -> anyhow::Result<(StreamConsumer<kafka::Context>, BTreeMap<i32, Offset>)> {
+    let (mut config, context) = client(&around.bootstrap_servers)?;
+    let consumer: StreamConsumer<_> = config
         .set("group.id", consumer_group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -95,7 +96,9 @@ async fn consumer(
         .set("fetch.wait.max.ms", "50")
         // Read ahead about as much as the next batches take, not the whole topic.
         .set("queued.max.messages.kbytes", "16384")
-        .create()?;
+        .create_with_context(context)?;
+    // It reads nothing yet, but hears the question for a token.
+    let _ = timeout(HEARING, consumer.recv()).await;
     let mut own = TopicPartitionList::new();
     for &partition in partitions {
         own.add_partition(topic, partition);
@@ -114,7 +117,7 @@ async fn consumer(
 /// Asked here and not left to the client (`Offset::Stored`): a broker that is still electing the group's coordinator
 /// answers `NotCoordinator`, after which the client leaves the partition alone for good.
 fn starting_points(
-    consumer: &StreamConsumer,
+    consumer: &StreamConsumer<kafka::Context>,
     own: TopicPartitionList,
     starting: Starting,
 ) -> anyhow::Result<TopicPartitionList> {
@@ -146,7 +149,7 @@ fn starting_points(
 
 struct Poller {
     line: Line,
-    consumer: StreamConsumer,
+    consumer: StreamConsumer<kafka::Context>,
     topic: String,
     bootstrap_servers: String,
     deliveries: Deliveries<Polled>,
@@ -290,8 +293,8 @@ impl Poller {
         if records.is_empty() { Ok(()) } else { self.commit(CommitMode::Async) }
     }
 
-    /// Commits past what was dropped: all that was read before is finished, but for a record that is held, and that came
-    /// last.
+    /// Commits past what was dropped: all that was read before is finished, but for a record that is held, and that
+    /// came last.
     fn pass_over_dropped(&mut self) -> anyhow::Result<()> {
         if self.dropped.is_empty() {
             return Ok(());
@@ -338,8 +341,8 @@ mod tests {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("t", 1, 1).unwrap();
         cluster.request_errors(RDKafkaApiKey::OffsetFetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR; 3]);
-        let consumer: StreamConsumer =
-            client_config(&cluster.bootstrap_servers()).unwrap().set("group.id", "g").create().unwrap();
+        let (mut config, context) = client(&cluster.bootstrap_servers()).unwrap();
+        let consumer: StreamConsumer<_> = config.set("group.id", "g").create_with_context(context).unwrap();
         let mut own = TopicPartitionList::new();
         own.add_partition("t", 0);
         let start = starting_points(&consumer, own, Starting::TrimHorizon).unwrap();

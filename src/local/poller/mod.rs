@@ -11,8 +11,8 @@
 //!
 //! A poller has one invocation at a time for the partitions or the shard that it owns, so none is ever in two.
 //!
-//! Invariants: records of a partition or shard are delivered in order; a record is delivered again until it was answered
-//! well or the mapping gives it up; a position is kept only past what was finished.
+//! Invariants: records of a partition or shard are delivered in order; a record is delivered again until it was
+//! answered well or the mapping gives it up; a position is kept only past what was finished.
 
 mod activity;
 mod checkpoint;

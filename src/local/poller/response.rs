@@ -1,7 +1,7 @@
 //! What a function's response reports. Pure.
 //!
-//! In: what was delivered, and the response. Out: the places of the reported records, or why the response can't be used;
-//! then the delivery has failed.
+//! In: what was delivered, and the response. Out: the places of the reported records, or why the response can't be
+//! used; then the delivery has failed.
 
 use serde::Deserialize;
 

@@ -3,8 +3,8 @@
 //! A poller starts after its shard's checkpoint, else where the mapping says, and keeps a checkpoint only past what was
 //! finished. A shard is read once its parent is finished, so an item's changes stay in order when shards split.
 //!
-//! Limits: one invocation a shard (`ParallelizationFactor` counts as 1, which keeps the same promises); what is given up
-//! is dropped and logged, because the destinations that a stream's mapping can have are not here.
+//! Limits: one invocation a shard (`ParallelizationFactor` counts as 1, which keeps the same promises); what is given
+//! up is dropped and logged, because the destinations that a stream's mapping can have are not here.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

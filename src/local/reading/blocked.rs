@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::local::kafka::client_config;
+use crate::local::kafka::client;
 
 /// How long a partition may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -101,7 +101,7 @@ impl fmt::Display for Blocked {
                 ": the broker doesn't have it any more. Create the topic again, and start what reads it again.",
             ),
             Why::Forbidden => {
-                f.write_str(": the user may not read the topic. Let the user of KAFKA_USERNAME read it.")
+                f.write_str(": the login may not read the topic. Let the user of KAFKA_USERNAME, or the role, read it.")
             }
         }
     }
@@ -121,14 +121,15 @@ pub(crate) async fn blocked(
 }
 
 fn look(bootstrap_servers: &str, topic: &str, next: &BTreeMap<i32, Offset>) -> anyhow::Result<Vec<Blocked>> {
-    let consumer: BaseConsumer = client_config(bootstrap_servers)?
+    let (mut config, context) = client(bootstrap_servers)?;
+    let consumer: BaseConsumer<_> = config
         // Asked for by the client; nothing is committed to it.
         .set("group.id", "giro-blocked")
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         .set("enable.partition.eof", "true")
         .set("fetch.wait.max.ms", "50")
-        .create()?;
+        .create_with_context(context)?;
     let mut found = Vec::new();
     for (&partition, &offset) in next {
         let mut one = TopicPartitionList::new();

@@ -3,9 +3,9 @@
 //! To Kafka a name is bytes. The client's wrapper takes it for UTF-8, and panics where it isn't, before it shows the
 //! value. So a header is read by itself, and where that panics another stands in its place, which says so.
 //!
-//! Limits: of such a header neither name nor value can be had; AWS delivers both, with U+FFFD for what is no UTF-8. A name
-//! ends at its first zero byte. A build that aborts on a panic, as the profile `release` does, ends here: `giro` is built
-//! with the profile `dev`.
+//! Limits: of such a header neither name nor value can be had; AWS delivers both, with U+FFFD for what is no UTF-8. A
+//! name ends at its first zero byte. A build that aborts on a panic, as the profile `release` does, ends here: `giro`
+//! is built with the profile `dev`.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -45,8 +45,8 @@ pub fn folder_of_this_program() -> Result<PathBuf, Fault> {
     Ok(folder)
 }
 
-/// Takes the functions that don't run out of a blueprint, and all that leads to them. Returns the binaries that a person
-/// might have expected and that aren't built.
+/// Takes the functions that don't run out of a blueprint, and all that leads to them. Returns the binaries that a
+/// person might have expected and that aren't built.
 ///
 /// # Errors
 /// [`Fault::Asked`] if one is asked for that isn't built, or that the template doesn't have.

@@ -1,7 +1,7 @@
 //! What everything is called that a stack has.
 //!
-//! In: a blueprint. Out: the names of its topics, tables, functions and queues, each by what it is for. Whoever looks for one
-//! of them asks here: parameters of the template rename all of it, and a person any table.
+//! In: a blueprint. Out: the names of its topics, tables, functions and queues, each by what it is for. Whoever looks
+//! for one of them asks here: parameters of the template rename all of it, and a person any table.
 
 use std::collections::BTreeMap;
 

@@ -215,8 +215,8 @@ impl Blueprint {
         }
     }
 
-    /// Gives tables, which variables of the functions name, other names: pairs of a variable and a name. All at once, so that
-    /// two may swap theirs.
+    /// Gives tables, which variables of the functions name, other names: pairs of a variable and a name. All at once,
+    /// so that two may swap theirs.
     pub fn rename_tables(&mut self, names: &[(&str, &str)]) {
         let known = |(variable, to): &(&str, &str)| Some((self.variable(variable)?.to_owned(), (*to).to_owned()));
         let renamed: BTreeMap<String, String> = names.iter().filter_map(known).collect();

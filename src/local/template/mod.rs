@@ -14,11 +14,11 @@
 //!
 //! Topics are read whether or not their condition holds: where Kafka isn't MSK they are made from the same numbers.
 //!
-//! Parameters are checked as CloudFormation checks them, before anything is read: those of the root, because values that only
-//! AWS knows go to nested stacks.
+//! Parameters are checked as CloudFormation checks them, before anything is read: those of the root, because values
+//! that only AWS knows go to nested stacks.
 //!
-//! Limits: values that AWS alone knows (a cluster's address) resolve to placeholders; `Fn::ForEach`, `Fn::Transform` and
-//! macros are not understood.
+//! Limits: values that AWS alone knows (a cluster's address) resolve to placeholders; `Fn::ForEach`, `Fn::Transform`
+//! and macros are not understood.
 
 mod blueprint;
 mod condition;
@@ -93,8 +93,8 @@ impl Templates {
     /// Reads the blueprint, with the parameters for a local run and these.
     ///
     /// # Errors
-    /// [`TemplateError`] if a parameter isn't what the template lets it be, or a file is missing or not understood where it
-    /// matters.
+    /// [`TemplateError`] if a parameter isn't what the template lets it be, or a file is missing or not understood
+    /// where it matters.
     pub fn blueprint(&self, parameters: &BTreeMap<String, String>) -> Result<Blueprint, TemplateError> {
         let mut all: BTreeMap<String, String> =
             LOCAL_PARAMETERS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -1,12 +1,12 @@
 //! Whether parameters are what the root template lets them be, as CloudFormation finds before it makes anything. Pure.
 //!
-//! In: templates, and the parameters that were given. Out: the first that is not what was expected: its name, its value,
-//! and what was.
+//! In: templates, and the parameters that were given. Out: the first that is not what was expected: its name, its
+//! value, and what was.
 //!
 //! Source: CloudFormation user guide, "Parameters" and "Rules".
 //!
-//! Limits: values that come from Systems Manager are only text here. A pattern that needs more than regular expressions have
-//! (looking ahead or behind) can't be checked, and a value that it stands for is refused.
+//! Limits: values that come from Systems Manager are only text here. A pattern that needs more than regular expressions
+//! have (looking ahead or behind) can't be checked, and a value that it stands for is refused.
 
 use regex_lite::Regex;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Reads a blueprint out of templates: one function a kind of resource.
 //!
-//! What a local run doesn't need is passed over: roles, alarms, networks, authorizers, schedules. What it would need and
-//! doesn't do is refused (`known`).
+//! What a local run doesn't need is passed over: roles, alarms, networks, authorizers, schedules. What it would need
+//! and doesn't do is refused (`known`).
 
 use std::collections::BTreeMap;
 
@@ -216,8 +216,8 @@ pub(super) fn check_integration(integration: &Node<'_>) -> Read<()> {
     Ok(())
 }
 
-/// The name in a function's ARN, or in the URI by which API Gateway invokes it; else the text itself is a name. A version
-/// or an alias after it names the same function here.
+/// The name in a function's ARN, or in the URI by which API Gateway invokes it; else the text itself is a name. A
+/// version or an alias after it names the same function here.
 pub(crate) fn function_name(text: &str) -> String {
     let name = text.rsplit_once(":function:").map_or(text, |(_, name)| name);
     name.split([':', '/']).next().unwrap_or(name).to_owned()

@@ -1,7 +1,7 @@
 //! The token by which Amazon MSK knows a role: a presigned request, as an OAUTHBEARER token.
 //!
-//! In: region, credentials, the time. Out: base64 (URL-safe, unpadded) of a URL that AWS Signature Version 4 signs for the
-//! action `kafka-cluster:Connect`, and when it expires. Nothing is sent: the broker asks IAM.
+//! In: region, credentials, the time. Out: base64 (URL-safe, unpadded) of a URL that AWS Signature Version 4 signs for
+//! the action `kafka-cluster:Connect`, and when it expires. Nothing is sent: the broker asks IAM.
 //!
 //! Source: Amazon MSK developer guide, "IAM access control", and AWS's own signers for other languages
 //! (aws-msk-iam-sasl-signer-python), whose tokens have this form.

@@ -7,7 +7,8 @@ use crate::domain::AccountIx;
 use crate::store::AccountRead;
 
 impl Work<'_> {
-    /// Whether a stored item that can't be read stops something. What the store rejects stays so as long as this code runs.
+    /// Whether a stored item that can't be read stops something. What the store rejects stays so as long as this code
+    /// runs.
     pub(in crate::settle) fn is_damaged(&self) -> bool {
         let is_damaged = |&account: &AccountIx| matches!(self.accounts[account], AccountRead::Corrupt(_));
         !self.unreadable.is_empty() || self.rested_on().iter().any(is_damaged)

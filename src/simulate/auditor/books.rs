@@ -98,8 +98,8 @@ pub(super) fn holds(
     }
 }
 
-/// What the rules say to an account command: what the account is after it, nothing if it is so already, or the name of the
-/// refusal. `main` is what its main item holds.
+/// What the rules say to an account command: what the account is after it, nothing if it is so already, or the name of
+/// the refusal. `main` is what its main item holds.
 pub(super) fn ordered(books: Option<&Books>, change: Change, main: i128) -> Result<Option<Books>, &'static str> {
     let lowest = |limit: Option<u32>| limit.map(|limit| i128::from(limit).saturating_neg());
     let Some(books) = books else {

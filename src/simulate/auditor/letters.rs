@@ -1,5 +1,5 @@
-//! What the auditor knows of the dead letters of one topic. It finds the letter of a record by its bytes; a letter's name it
-//! only compares with those of others.
+//! What the auditor knows of the dead letters of one topic. It finds the letter of a record by its bytes; a letter's
+//! name it only compares with those of others.
 //!
 //! In: the letters in the store after every step. Out: nothing, or what is wrong.
 //!

@@ -17,8 +17,8 @@
 //! | giving up | what is given up was tried |
 //! | at the end | every record has its end; what was given up was brought back; every outcome was published; one serial order explains every decision |
 //!
-//! A record is known by a name of its own ([`Place`]): topics are made anew, and partition and offset alone come again. Which
-//! record a handler speaks of is told by what its invocation was given.
+//! A record is known by a name of its own ([`Place`]): topics are made anew, and partition and offset alone come again.
+//! Which record a handler speaks of is told by what its invocation was given.
 //!
 //! Source: the invariants of [`crate`].
 
@@ -134,7 +134,8 @@ impl Auditor {
         }
     }
 
-    /// The record at `from` was produced again at `to`. `handed_on` says that the new one takes the place of the old one.
+    /// The record at `from` was produced again at `to`. `handed_on` says that the new one takes the place of the old
+    /// one.
     pub(super) fn produced_again(
         &mut self,
         topic: Topic,
@@ -185,8 +186,8 @@ impl Auditor {
         }
     }
 
-    /// Looks at everything in the store, after a call of this invocation, or after what an operator did. Returns the payments
-    /// that are new.
+    /// Looks at everything in the store, after a call of this invocation, or after what an operator did. Returns the
+    /// payments that are new.
     pub(super) fn observe(
         &mut self,
         store: &MemoryStore,

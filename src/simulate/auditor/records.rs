@@ -1,4 +1,5 @@
-//! What the auditor knows of the records of one topic: what each asks, how far it came, and the dead letter that holds it.
+//! What the auditor knows of the records of one topic: what each asks, how far it came, and the dead letter that holds
+//! it.
 //!
 //! In: what was produced, delivered, answered, given up and produced again. Out: nothing, or what is wrong.
 

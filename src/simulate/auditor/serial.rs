@@ -1,8 +1,8 @@
 //! Looks for one serial order that explains every decision: strict serialisability, by search.
 //!
 //! In: what the world saw happen, each with when it may have begun and from when on everybody saw it. Out: whether some
-//! order of all of it, in which nothing comes before what had ended when it began, gives every payment by the plain rules
-//! the very answer that it got.
+//! order of all of it, in which nothing comes before what had ended when it began, gives every payment by the plain
+//! rules the very answer that it got.
 //!
 //! | what happened | began | was seen by all |
 //! |---|---|---|
@@ -17,10 +17,9 @@
 //! | for insufficient funds | look at the creditor's room in the same moment |
 //!
 //! All other payments of one debtor on one partition keep their offset order, but for records that had been given up; a
-//! topic made anew has other partitions. The
-//! state after a set of events doesn't depend on their order (a balance is a sum; account changes are ordered), so a set
-//! that led nowhere is never tried again. Where nothing was under way the history falls into parts that are searched
-//! apart.
+//! topic made anew has other partitions. The state after a set of events doesn't depend on their order (a balance is a
+//! sum; account changes are ordered), so a set that led nowhere is never tried again. Where nothing was under way the
+//! history falls into parts that are searched apart.
 //!
 //! Source: Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with Lowe's memory of dead ends.
 
@@ -35,8 +34,8 @@ const SETS_TRIED_MAX: u32 = 200_000;
 /// The most events in a part: the bits of a set.
 const PART_MAX: usize = 128;
 
-/// The first reason that holds, and the one that a decline may name instead: each rests on the balance of another account,
-/// and the two are known from two moments.
+/// The first reason that holds, and the one that a decline may name instead: each rests on the balance of another
+/// account, and the two are known from two moments.
 const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
 
 /// Something that happened.
@@ -59,8 +58,8 @@ pub(super) enum What {
         currency: &'static str,
         declined: Option<&'static str>,
         place: Place,
-        /// Its record had been given up when it was decided: an invocation that nobody heard of any more went on, and what
-        /// comes after the record had gone on before.
+        /// Its record had been given up when it was decided: an invocation that nobody heard of any more went on, and
+        /// what comes after the record had gone on before.
         given_up: bool,
     },
     /// A command got an answer: applied, or the name of a reason.

@@ -19,8 +19,8 @@ enum Fate {
 }
 
 impl World {
-    /// A call goes on: to the store if it hasn't been there, else back to its caller. A transaction first claims its items,
-    /// and a read may see some of its items earlier than others.
+    /// A call goes on: to the store if it hasn't been there, else back to its caller. A transaction first claims its
+    /// items, and a read may see some of its items earlier than others.
     pub(super) fn call(&mut self, ticket: u64) -> Result<(), Wrong> {
         let Some((invocation, call)) = self.network.look(ticket) else { return Ok(()) };
         let asked = self.network.under_way().into_iter().any(|(other, asked, _)| other == ticket && asked);

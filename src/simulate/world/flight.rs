@@ -8,8 +8,8 @@
 //! | decided | the same | see some of them as they were, and others as they are |
 //! | answered, or its answer is lost | find them free | see all of them as they are |
 //!
-//! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): two phases over the
-//! items; a plain read waits for nobody.
+//! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): two phases over
+//! the items; a plain read waits for nobody.
 
 use crate::domain::account_command::{Change, LaneChange};
 use crate::domain::{AccountId, CommandId, LaneId, PaymentId};
@@ -116,8 +116,8 @@ impl Flights {
     }
 }
 
-/// The items of a transaction, first those of its updates, in their order; or of a read at one moment. A plain read asks
-/// nobody.
+/// The items of a transaction, first those of its updates, in their order; or of a read at one moment. A plain read
+/// asks nobody.
 pub(super) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),

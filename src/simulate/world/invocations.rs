@@ -1,5 +1,5 @@
-//! Invocations of the real handlers: started by a delivery, polled by the world, ended by their answer, their deadline or
-//! their death.
+//! Invocations of the real handlers: started by a delivery, polled by the world, ended by their answer, their deadline
+//! or their death.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -199,8 +199,8 @@ impl World {
         Ok(())
     }
 
-    /// Produces a record again, as it was but for one header more, if it has none yet, that names where it stood first: on
-    /// its own partition, if that is asked for and still there, else where its key says.
+    /// Produces a record again, as it was but for one header more, if it has none yet, that names where it stood first:
+    /// on its own partition, if that is asked for and still there, else where its key says.
     fn produce_again(
         &mut self,
         topic: Topic,

@@ -2,9 +2,9 @@
 //!
 //! In: payments as they were stored, in that order. Out: what arrived on the topic of outcomes, for the auditor.
 //!
-//! One shard: a batch begins where the last answer left off; an answer that names a record has all from it on come again.
-//! A broker refuses records, loses them, or loses its acknowledgement of them; a publisher dies after it has published and
-//! before it has answered.
+//! One shard: a batch begins where the last answer left off; an answer that names a record has all from it on come
+//! again. A broker refuses records, loses them, or loses its acknowledgement of them; a publisher dies after it has
+//! published and before it has answered.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

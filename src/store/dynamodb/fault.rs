@@ -6,10 +6,11 @@
 //! | `TransactionConflict`, `TransactionInProgress` | conflict |
 //! | `ValidationError`, `ValidationException` about what the item holds: an operand's type, a missing attribute | corrupt: damaged data |
 //! | any other `ValidationError` or `ValidationException`, `ItemCollectionSizeLimitExceeded`, `SerializationException`, HTTP 413 | rejected: we built it wrong, or too large |
+//! | `ResourceNotFoundException` | no table |
 //! | anything else, or nothing | unavailable: it may or may not have happened |
 //!
-//! A role that lacks a right, a table that isn't there and a key that is disabled are unavailable: a deployment under way or an
-//! administrator mends them, and the same request then goes well.
+//! A role that lacks a right and a key that is disabled are unavailable: a deployment under way or an administrator
+//! mends them, and the same request then goes well. So it is with a table that isn't there.
 //!
 //! Texts name operation, code and tables. What DynamoDB says about a validation is left out, since it may hold values.
 
@@ -24,10 +25,14 @@ use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};
 /// The operation whose reasons are told item by item.
 const WRITE: &str = "TransactWriteItems";
 
+/// What a call is told where a table isn't there. Of several it doesn't say which.
+const NO_TABLE: &str = "ResourceNotFoundException";
+
 /// The HTTP status of a request that is too large to be looked at.
 const PAYLOAD_TOO_LARGE: u16 = 413;
 
-/// How DynamoDB begins to say that an expression doesn't fit the item that it met: the item is at fault, not the request.
+/// How DynamoDB begins to say that an expression doesn't fit the item that it met: the item is at fault, not the
+/// request.
 const OF_THE_ITEM: [&str; 2] = [
     "An operand in the update expression has an incorrect data type",
     "The provided expression refers to an attribute that does not exist in the item",
@@ -42,6 +47,9 @@ pub(super) fn fault<E: ProvideErrorMetadata>(operation: &str, tables: &str, erro
             false => StoreError::Unavailable(format!("{operation}: {}", in_words(error))),
         };
     };
+    if code == NO_TABLE {
+        return StoreError::NoTable(tables.replace(", ", ", or no table "));
+    }
     of_code(code, format!("{operation} on {tables}: {code}"), error.message())
 }
 
@@ -73,7 +81,8 @@ fn is_of_the_item(message: &str) -> bool {
     OF_THE_ITEM.iter().any(|begins| message.contains(begins))
 }
 
-/// Why one action of a cancelled transaction failed, other than by its condition. What DynamoDB says of it may hold values.
+/// Why one action of a cancelled transaction failed, other than by its condition. What DynamoDB says of it may hold
+/// values.
 fn of_reason(operation: &str, code: &str, reason: &CancellationReason) -> StoreError {
     of_code(code, format!("{operation}: {code}"), reason.message().filter(|message| is_of_the_item(message)))
 }
@@ -129,8 +138,8 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
     transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }
 
-/// Why a transaction was cancelled, in one word: of several the one that waiting or asking for less helps against least, so
-/// a conflict only if there is nothing else.
+/// Why a transaction was cancelled, in one word: of several the one that waiting or asking for less helps against
+/// least, so a conflict only if there is nothing else.
 pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreError {
     let coded = reasons.iter().filter_map(|reason| Some((reason.code()?, reason))).filter(|(code, _)| *code != "None");
     let faults = coded.map(|(code, reason)| of_reason(operation, code, reason));
@@ -138,7 +147,7 @@ pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreErr
         StoreError::Rejected(_) => 0,
         StoreError::Corrupt(_) => 1,
         StoreError::Throttled(_) => 2,
-        StoreError::Unavailable(_) => 3,
+        StoreError::Unavailable(_) | StoreError::NoTable(_) => 3,
         StoreError::Conflict => 4,
     };
     let silent = || StoreError::Unavailable(format!("{operation}: cancelled without a reason"));
@@ -149,7 +158,8 @@ pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreErr
 /// its lanes.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] if the store refuses a part of the step as it was asked for, unless the command has its record.
+/// [`StoreError::Rejected`] if the store refuses a part of the step as it was asked for, unless the command has its
+/// record.
 pub(super) fn cancelled_command(
     reasons: &[CancellationReason],
     on_account: bool,
@@ -222,13 +232,7 @@ mod tests {
                 StoreError::Rejected,
             ),
             (
-                &[
-                    "InternalServerError",
-                    "ResourceNotFoundException",
-                    "AccessDeniedException",
-                    "ExpiredTokenException",
-                    "NewInThisYear",
-                ],
+                &["InternalServerError", "AccessDeniedException", "ExpiredTokenException", "NewInThisYear"],
                 StoreError::Unavailable,
             ),
         ];

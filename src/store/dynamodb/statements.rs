@@ -1,12 +1,12 @@
 //! Statements from the indexes `by-debtor` and `by-creditor`.
 //!
-//! In: an account, its lanes, and what is asked. Out: a page, merged from one list for the account's debits, one for its
-//! credits and one for each lane's.
+//! In: an account, its lanes, and what is asked. Out: a page, merged from one list for the account's debits, one for
+//! its credits and one for each lane's.
 //!
-//! The indexes' key, account and time, is not unique: many payments are decided in one millisecond. A list keeps those in
-//! an order of DynamoDB's own, which is the same at every reading, and a query can begin behind any item, named by its
-//! whole key. So a page remembers the one item that it ended with: lists before that item's go on below its time, its own
-//! goes on behind it, and lists after it begin at its time.
+//! The indexes' key, account and time, is not unique: many payments are decided in one millisecond. A list keeps those
+//! in an order of DynamoDB's own, which is the same at every reading, and a query can begin behind any item, named by
+//! its whole key. So a page remembers the one item that it ended with: lists before that item's go on below its time,
+//! its own goes on behind it, and lists after it begin at its time.
 
 use std::collections::VecDeque;
 

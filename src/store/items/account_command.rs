@@ -12,8 +12,8 @@ use crate::domain::{
 /// The key attribute.
 pub const KEY: &str = "command_id";
 
-/// The condition under which a command may be written: no command of its id exists. The one guard of idempotency, and it
-/// never expires.
+/// The condition under which a command may be written: no command of its id exists. The one guard of idempotency, and
+/// it never expires.
 pub const IS_NEW: &str = "attribute_not_exists(command_id)";
 
 /// A command's key.

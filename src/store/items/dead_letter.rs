@@ -1,8 +1,8 @@
 //! The items of a dead letter: its bytes, cut into parts that each fit an item.
 //!
 //! In and out: [`DeadLetter`]. A letter is a run of pieces: its key, its headers, its value, in that order. Parts take
-//! pieces until [`PART_BYTES_MAX`]; a key, a header's value or a value that doesn't fit goes on in the next part. Joining
-//! the parts in their order gives back every byte, and tells none from empty.
+//! pieces until [`PART_BYTES_MAX`]; a key, a header's value or a value that doesn't fit goes on in the next part.
+//! Joining the parts in their order gives back every byte, and tells none from empty.
 //!
 //! Part 0 holds what describes the letter, and how many parts there are. It is written last, so a letter with a part 0
 //! is whole, and one without is still on its way. Parts of one name are of one record, so they hold the same bytes
@@ -15,7 +15,8 @@ use super::{Item, n, number, parsed, s, text};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::{DeadLetter, Header, LetterId, Source, Timestamp};
 
-/// The partition key attribute, the letter's name: `topic/partition/offset/digest`, or an older version's without digest.
+/// The partition key attribute, the letter's name: `topic/partition/offset/digest`, or an older version's without
+/// digest.
 pub const KEY: &str = "source";
 /// The sort key attribute: the part's number.
 pub const PART: &str = "part";
@@ -29,8 +30,8 @@ pub const MARK_REDRIVEN: &str = "SET #status = :redriven";
 /// The condition of that: it is still parked.
 pub const IS_PARKED: &str = "#status = :parked";
 
-/// Finds the letters whose records stood at one place: [`below`] is what their names begin with. An older version's is the
-/// place alone.
+/// Finds the letters whose records stood at one place: [`below`] is what their names begin with. An older version's is
+/// the place alone.
 pub const STOOD_AT: &str = "#source = :place OR begins_with(#source, :below)";
 
 /// What the names of letters of a place begin with.

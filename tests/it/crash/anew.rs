@@ -1,13 +1,13 @@
-//! The topic of requests, deleted and created again in the middle of a round, as an operator does: its offsets begin again
-//! at 0.
+//! The topic of requests, deleted and created again in the middle of a round, as an operator does: its offsets begin
+//! again at 0.
 //!
 //! ```text
 //!  a half is acknowledged ─▶ the poller is killed ─▶ the topic is read ─▶ topic and group are deleted ─┐
 //!            what wasn't acknowledged is published there first ◀─ the poller makes the topic anew ◀──────┘
 //! ```
 //!
-//! Invocations that the poller leaves behind go on with records of the old topic, while the same records and others come
-//! from the new one, at the same places.
+//! Invocations that the poller leaves behind go on with records of the old topic, while the same records and others
+//! come from the new one, at the same places.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,9 +16,8 @@ use anyhow::{Context, bail, ensure};
 use giro::cli::checks::Published;
 use giro::cli::workload::Record;
 use giro::domain::DeadLetter;
-use giro::local::kafka::{self, REQUESTS_TOPIC, client_config};
+use giro::local::kafka::{self, REQUESTS_TOPIC, client};
 use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -38,8 +37,8 @@ pub(super) struct Gone {
 }
 
 impl Gone {
-    /// The records that must have an end by themselves. Those that weren't acknowledged have it on the new topic; but a dead
-    /// letter that was made of one is right where it stands.
+    /// The records that must have an end by themselves. Those that weren't acknowledged have it on the new topic; but a
+    /// dead letter that was made of one is right where it stands.
     pub(super) fn ended(&self, letters: &[DeadLetter]) -> Vec<Published> {
         let aside = |it: &Published| {
             letters.iter().any(|letter| {
@@ -68,7 +67,8 @@ async fn patiently<T, F: Future<Output = anyhow::Result<T>>>(what: &str, ask: im
 
 /// By partition, what the group has acknowledged; nothing where it has acknowledged nothing.
 async fn committed(kafka: &str) -> anyhow::Result<BTreeMap<i32, i64>> {
-    let consumer: BaseConsumer = client_config(kafka)?.set("group.id", GROUP).create()?;
+    let (mut config, context) = client(kafka)?;
+    let consumer: BaseConsumer<_> = config.set("group.id", GROUP).create_with_context(context)?;
     let mut asked = TopicPartitionList::new();
     asked.add_partition_range(REQUESTS_TOPIC, 0, PARTITIONS.parse::<i32>()? - 1);
     let answer = tokio::task::spawn_blocking(move || consumer.committed_offsets(asked, ASK_TIMEOUT)).await??;
@@ -90,7 +90,8 @@ async fn partitions(kafka: &str) -> anyhow::Result<usize> {
 
 /// Deletes the topic, and what its group has acknowledged: a new topic begins at its beginning.
 async fn delete(kafka: &str) -> anyhow::Result<()> {
-    let admin: AdminClient<DefaultClientContext> = client_config(kafka)?.create()?;
+    let (config, context) = client(kafka)?;
+    let admin: AdminClient<_> = config.create_with_context(context)?;
     let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
     if partitions(kafka).await? > 0 {
         admin.delete_topics(&[REQUESTS_TOPIC], &options).await?;
@@ -104,8 +105,8 @@ async fn delete(kafka: &str) -> anyhow::Result<()> {
 }
 
 impl Round {
-    /// Makes the topic anew. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and what must be
-    /// published on the new one first.
+    /// Makes the topic anew. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and what
+    /// must be published on the new one first.
     pub(super) async fn make_anew(&self, sent: &[Record]) -> anyhow::Result<(Gone, Vec<Record>)> {
         let kafka = self.kafka.as_str();
         // Else nothing of the old topic has an end when the new one begins, and no place is used twice.

@@ -1,6 +1,6 @@
-//! Crash rounds: payments on three brokers of Apache Kafka, while the processes that settle, publish and poll are killed,
-//! brokers go away, the topic is deleted and made anew, and DynamoDB is cut off, killed, and answers badly. Then nothing may
-//! be missing.
+//! Crash rounds: payments on three brokers of Apache Kafka, while the processes that settle, publish and poll are
+//! killed, brokers go away, the topic is deleted and made anew, and DynamoDB is cut off, killed, and answers badly.
+//! Then nothing may be missing.
 //!
 //! | part | where |
 //! |---|---|
@@ -15,9 +15,9 @@
 //!                                 1 2 3          └── proxy ──▶ giro up: DynamoDB, on files
 //! ```
 //!
-//! `GIRO_CRASH_ROUNDS`, `GIRO_CRASH_PAYMENTS` and `GIRO_CRASH_SEED` ask for other than the short form; `make crash` does.
-//! A round's seed makes the same payments and strikes the same parts at the same moments again; what they are at by then
-//! is not in the seed.
+//! `GIRO_CRASH_ROUNDS`, `GIRO_CRASH_PAYMENTS` and `GIRO_CRASH_SEED` ask for other than the short form; `make crash`
+//! does. A round's seed makes the same payments and strikes the same parts at the same moments again; what they are at
+//! by then is not in the seed.
 
 mod anew;
 mod process;
@@ -60,7 +60,8 @@ const PAYMENTS_A_SECOND: usize = 1_000;
 const STORM_MIN: Duration = Duration::from_secs(8);
 /// Payments handed over together.
 const CHUNK: usize = 250;
-/// How long nothing may move once the storm is over: longer than a poller's longest pause, and than a broker's election.
+/// How long nothing may move once the storm is over: longer than a poller's longest pause, and than a broker's
+/// election.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What DynamoDB's calls meet while the storm lasts.

@@ -95,7 +95,8 @@ pub(super) struct LeftBehind {
     since: Instant,
 }
 
-/// The names of those of these processes that are still there, each ended now. One that is younger has only the same id.
+/// The names of those of these processes that are still there, each ended now. One that is younger has only the same
+/// id.
 pub(super) fn outlived(left: &[LeftBehind]) -> anyhow::Result<Vec<String>> {
     let same = |it: &Process| left.iter().any(|left| left.pid == it.pid && left.since.elapsed() < it.age);
     let still: Vec<Process> = processes()?.into_iter().filter(same).collect();

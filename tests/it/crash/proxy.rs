@@ -8,8 +8,8 @@
 //! | unanswered | gets it | loses its connection: the lost acknowledgement |
 //! | late | gets it once its caller has given up | waits in vain |
 //!
-//! A cut ends every connection, whatever it was at, and refuses new ones until it is over. The engine's address may change,
-//! as it does when the engine was killed and started again.
+//! A cut ends every connection, whatever it was at, and refuses new ones until it is over. The engine's address may
+//! change, as it does when the engine was killed and started again.
 //!
 //! Limits: HTTP/1.1 with `Content-Length`, which is what the SDK and the engine speak.
 
@@ -230,7 +230,8 @@ impl Shared {
     }
 }
 
-/// One request or answer with its head, and whether it is its connection's last; none where the connection ends before it.
+/// One request or answer with its head, and whether it is its connection's last; none where the connection ends before
+/// it.
 async fn message(from: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Vec<u8>, bool)>> {
     let (mut message, mut last) = (Vec::new(), false);
     let mut length = 0_usize;
@@ -281,7 +282,8 @@ async fn echo() -> (String, Arc<AtomicU64>) {
     (endpoint, got)
 }
 
-/// Asks through a proxy in some weather. Returns the status, 0 where there was no answer, and how often the engine was asked.
+/// Asks through a proxy in some weather. Returns the status, 0 where there was no answer, and how often the engine was
+/// asked.
 async fn asked_in(weather: Weather) -> (u16, u64) {
     let (engine, got) = echo().await;
     let proxy = FaultProxy::start(1).await.unwrap();

@@ -37,8 +37,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Strikes at random moments of a storm of this length, at least one of each kind; for so long from its beginning on
-    /// payments are published, and a topic is made anew within that time.
+    /// Strikes at random moments of a storm of this length, at least one of each kind; for so long from its beginning
+    /// on payments are published, and a topic is made anew within that time.
     pub(super) fn new(seed: u64, length: Duration, publishing: Duration, brokers: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut lane = |every_s: u64, strike: &dyn Fn(&mut fastrand::Rng) -> Strike| -> Lane {
