@@ -9,10 +9,10 @@ GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
 demo: build
 	$(GIRO) demo $(ARGS)
 
-# Binaries and tests together, so that `make demo` builds nothing that `make test` builds again: without the tests, cargo
-# would choose other features for what they share.
+# All binaries of the workspace, so that `make test` builds nothing of them again: for one package alone, cargo would choose
+# other features for what they share.
 build:
-	cargo build --bins --tests
+	cargo build --workspace --bins
 
 # Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
 test:
@@ -22,27 +22,27 @@ test:
 # short form.
 e2e: build
 	GIRO_E2E_PAYMENTS=$${GIRO_E2E_PAYMENTS:-5000} GIRO_E2E_OUTAGE_SECONDS=$${GIRO_E2E_OUTAGE_SECONDS:-20} \
-		cargo test --test it e2e:: -- --nocapture
+		cargo test --workspace --test it e2e:: -- --nocapture
 
 # Ten rounds of 50,000 payments on three brokers, while processes are killed, brokers go away and DynamoDB is cut off and
 # killed; `make test` has a short form. Each round prints the seed that strikes the same again.
 crash: build
 	GIRO_CRASH_ROUNDS=$${GIRO_CRASH_ROUNDS:-10} GIRO_CRASH_PAYMENTS=$${GIRO_CRASH_PAYMENTS:-50000} \
-		GIRO_CRASH_SEED=$${GIRO_CRASH_SEED:-$$(date +%s)} cargo test --test it crash::nothing -- --nocapture
+		GIRO_CRASH_SEED=$${GIRO_CRASH_SEED:-$$(date +%s)} cargo test --workspace --test it crash::nothing -- --nocapture
 
 # Measures everything and writes docs/benchmarks.md: contenders on a model of DynamoDB and on the embedded engine, then
 # what a core does by criterion, its allocations and a flame graph, then size, start-up and memory of the Lambda binary.
 bench: build lean tools-bench
 	$(GIRO) bench run
-	cargo bench --no-default-features --bench settle
-	cargo bench --no-default-features --bench allocations
+	cargo bench --bench settle
+	cargo bench --bench allocations
 	cargo run --release --locked --manifest-path benches/flame/Cargo.toml --target-dir target/flame -- docs/benchmarks/flame.svg
-	cargo bench --profile dev --bench footprint
+	cargo bench --profile dev -p giro-cli --bench footprint
 
 # What is exact: each figure beside its goal; fails if one falls short.
 bench-check: build lean
 	$(GIRO) bench check
-	cargo bench --profile dev --bench footprint
+	cargo bench --profile dev -p giro-cli --bench footprint
 
 # Twenty thousand simulated worlds under every fault. What goes wrong is printed with the line that replays it.
 simulate: build
@@ -52,14 +52,13 @@ simulate: build
 load: build
 	./scripts/load-api.sh $(ARGS)
 
-# Changes the rules and the stores one place at a time, and sees whether a test notices. Forty minutes in two parts side by
-# side; docs/reliability.md.
+# Changes the rules and the store one place at a time, and sees whether a test notices; docs/reliability.md.
 mutants:
 	./scripts/mutants.sh $(ARGS)
 
 # The handlers as Lambda runs them, for this machine's architecture.
 lean:
-	cargo build --release --no-default-features --features kafka --bins
+	cargo build --release --features kafka-tls --bins
 
 # Development tools of the tests, pinned, into .tools.
 tools:

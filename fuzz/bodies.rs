@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes. Shared by `fuzz_targets/` (libFuzzer, `make fuzz`) and `tests/it/fuzz.rs`
+//! What each fuzz target does with its bytes. Shared by `fuzz_targets/` (libFuzzer, `make fuzz`) and `tests/it/wire/fuzz.rs`
 //! (a plain `cargo test`, which replays the corpus and mutates it for a while).
 //!
 //! Each holds that reading is total, and that what was read is written and read again as the same.
@@ -7,13 +7,12 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::plan::Entry;
 use giro::domain::{Request, Timestamp};
-#[cfg(feature = "local")]
-use giro::local::template::read_yaml;
 use giro::store::items::{self, Item};
 use giro::store::{Surveyed, Table};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::{KafkaEvent, Payload};
 use giro::wire::{account_command, outcome, payment_request};
+use giro_template::read_yaml;
 use serde_json::Value;
 
 /// What a target does with its input.
@@ -26,7 +25,6 @@ pub(crate) const TARGETS: &[(&str, Body)] = &[
     ("command", command),
     ("outcome", outcomes),
     ("stored", stored),
-    #[cfg(feature = "local")]
     ("template", template),
 ];
 
@@ -79,7 +77,6 @@ pub(crate) fn command(bytes: &[u8]) {
 }
 
 /// A template, as a person may have broken it: read or refused, never a panic.
-#[cfg(feature = "local")]
 pub(crate) fn template(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = read_yaml(text);

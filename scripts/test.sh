@@ -9,9 +9,8 @@ step() { printf '\n== %s\n' "$1"; }
 step "format"
 cargo fmt --check
 
-step "lints, with everything and as a Lambda is built"
-cargo clippy --quiet --all-targets -- -D warnings
-cargo clippy --quiet --no-default-features --lib --bins -- -D warnings
+step "lints"
+cargo clippy --quiet --workspace --all-targets -- -D warnings
 
 step "tools"
 if ! ./scripts/tools.sh; then
@@ -37,9 +36,9 @@ fi
 
 step "tests"
 mkdir -p target
-cargo test --quiet --no-run
+cargo test --quiet --workspace --no-run
 # Two minutes of worlds that nobody has seen before.
-GIRO_SIMULATE_SECONDS="${GIRO_SIMULATE_SECONDS:-120}" cargo test 2>&1 | tee target/test.log
+GIRO_SIMULATE_SECONDS="${GIRO_SIMULATE_SECONDS:-120}" cargo test --workspace 2>&1 | tee target/test.log
 
 step "deployment"
 if command -v java >/dev/null && command -v mvn >/dev/null && .tools/sam/bin/python -c '' 2>/dev/null &&
@@ -50,7 +49,7 @@ else
 fi
 
 step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace --lib
 
 step "summary"
 if [ ${#skipped[@]} -eq 0 ]; then

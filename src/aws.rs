@@ -29,7 +29,6 @@ pub const LOCAL_REGION: &str = "eu-central-1";
 
 /// The SDK's variable that says where DynamoDB is.
 pub const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
-#[cfg(feature = "kafka")]
 const SECRETS_ENDPOINT: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
 
 /// Why there is no client.
@@ -82,7 +81,6 @@ pub fn dynamodb() -> Result<Client, AwsError> {
 ///
 /// # Errors
 /// [`AwsError`] if region or credentials are missing and the endpoint is not a local one.
-#[cfg(feature = "kafka")]
 pub fn secrets() -> Result<aws_sdk_secretsmanager::Client, AwsError> {
     let place = Place::of(SECRETS_ENDPOINT)?;
     let mut config = aws_sdk_secretsmanager::Config::builder()

@@ -1,24 +1,21 @@
 //! Giro settles payments that arrive on Kafka.
 //!
-//! One Cargo package, this library and the binaries of `src/bin`. Modules in reading order:
+//! This library and the binaries of `src/bin` are what deploys. Modules in reading order:
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`domain`] | the rules: pure, no I/O |
 //! | [`wire`] | bytes to domain and back; the only serde |
-//! | [`store`] | the port to the ledger, DynamoDB and memory behind it |
-//! | [`publish`] | the port to Kafka's producing side, librdkafka and memory behind it |
+//! | [`store`] | the ports to the ledger, and DynamoDB behind them |
+//! | [`publish`] | the port to Kafka's producing side, and librdkafka behind it |
 //! | [`settle`] | the commit loop: prefetch, decide, plan, commit, until done or the deadline |
 //! | [`audit`] | reads whole tables, and has the domain judge them |
 //! | [`handlers`] | one file a Lambda handler |
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
-//! | `local`, `cli` | the local stack and the `giro` command line (feature `local`) |
-//! | `simulate` | the deterministic simulation and its auditor (feature `local`) |
-//! | `bench` | what `giro bench` measures, and a model of DynamoDB in virtual time (feature `local`) |
 //!
-//! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire
-//! and store don't know each other; handlers know the port, never DynamoDB; only bins, `local`, `cli` and tests name an
-//! adapter. `tests/it/tidy.rs` holds this.
+//! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire and
+//! store don't know each other; handlers know the port, never DynamoDB; only bins, `crates/` and tests name an adapter.
+//! Nothing here knows `crates/`. `tests/it/tidy.rs` holds this.
 //!
 //! Invariants (each is tested, under faults too):
 //!
@@ -33,19 +30,11 @@
 
 pub mod audit;
 pub mod aws;
-#[cfg(feature = "local")]
-pub mod bench;
-#[cfg(feature = "local")]
-pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod handlers;
-#[cfg(feature = "local")]
-pub mod local;
 pub mod publish;
 pub mod settle;
-#[cfg(feature = "local")]
-pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

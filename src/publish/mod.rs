@@ -1,18 +1,16 @@
-//! Handing records to Kafka: the port, and two adapters behind it.
+//! Handing records to Kafka: the port, and the adapter behind it.
 //!
 //! In: a topic and a record. Out: a [`Sending`], and from it where the broker put the record, once it has acknowledged
 //! it.
 //!
-//! `kafka` (feature of that name) is the real one, on librdkafka; [`memory`] keeps records in memory, with seeded
-//! faults. [`broker`] says which broker and how to log in there.
+//! [`kafka`] is the adapter, on librdkafka; `crates/testkit` keeps records in memory, with seeded faults. [`broker`] says
+//! which broker and how to log in there.
 //!
 //! Invariants: a record counts as published only when the broker has acknowledged it on all in-sync replicas. One that
 //! was not acknowledged may still have arrived: who publishes again must be safe to repeat.
 
 pub mod broker;
-#[cfg(feature = "kafka")]
 pub mod kafka;
-pub mod memory;
 
 use std::fmt;
 use std::future::Future;

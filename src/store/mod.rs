@@ -1,4 +1,4 @@
-//! Where accounts, payments and dead letters live: the ports, and two adapters behind them.
+//! Where accounts, payments and dead letters live: the ports, and DynamoDB behind them.
 //!
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`Inspect`]: whole-item reads for people and the audit.
@@ -8,7 +8,7 @@
 //! - [`Redrive`]: noting that a dead letter was published again.
 //! - [`Statements`]: pages of an account's postings.
 //!
-//! [`dynamodb`] is the real one; [`items`] holds its codec, keys and named conditions. [`memory`] holds the same
+//! [`dynamodb`] is the adapter; [`items`] holds its codec, keys and named conditions. `crates/testkit` holds the same
 //! conditions in memory, with seeded faults.
 //!
 //! Invariants: every write is conditional, so that doing it again changes nothing; an adapter makes one call for one
@@ -17,7 +17,6 @@
 
 pub mod dynamodb;
 pub mod items;
-pub mod memory;
 mod survey;
 
 use std::future::Future;
@@ -365,8 +364,8 @@ pub trait Commands: Sync {
     fn commands(&self) -> impl Future<Output = Result<Vec<RecordedCommand>, StoreError>> + Send;
 }
 
-/// Commands in the order in which they were decided; of one millisecond, as they stood in their topic.
-fn in_deciding_order(commands: &mut [RecordedCommand]) {
+/// Sorts commands by when they were decided; of one millisecond, as they stood in their topic.
+pub fn in_deciding_order(commands: &mut [RecordedCommand]) {
     commands.sort_by(|a, b| (a.decided_at, &a.source, &a.command.id).cmp(&(b.decided_at, &b.source, &b.command.id)));
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use giro::simulate::{Counts, Mutant, Simulation};
+use giro_testkit::simulate::{Counts, Mutant, Simulation};
 
 /// How long fresh seeds are tried, but for `GIRO_SIMULATE_SECONDS`, which `make test` sets to two minutes.
 const FRESH_SECONDS: u64 = 20;

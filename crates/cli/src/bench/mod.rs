@@ -1,0 +1,26 @@
+//! Measures Giro beside what people build today: what `giro bench` runs.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`model`] | DynamoDB's manners in virtual time: latencies, conflicts, throttles, units |
+//! | [`workload`] | accounts and requests: uniform, skewed, one hot account, duplicates, declines |
+//! | [`contender`] | Giro, and the controls that commit one record a transaction |
+//! | [`goals`] | the figures that are exact, beside their goals |
+//! | [`modelled`] | runs a contender on the model |
+//! | [`engine`], [`event`] | run a contender, as a process, on the embedded DynamoDB |
+//! | [`broker`] | what a broker acknowledges |
+//! | [`report`], [`plot`] | the results as Markdown and SVG |
+//!
+//! Invariants: a run on the model is the same for the same seed, to the microsecond; every run is audited before its
+//! figures are believed: each record has its end, and every balance equals its payments.
+
+pub mod broker;
+pub mod contender;
+pub mod engine;
+pub mod event;
+pub mod goals;
+pub mod model;
+pub mod modelled;
+pub mod plot;
+pub mod report;
+pub mod workload;

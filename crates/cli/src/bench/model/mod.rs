@@ -1,0 +1,291 @@
+//! DynamoDB's manners in virtual time: the memory store behind latencies, conflicts and throttles.
+//!
+//! In and out: the port [`Ledger`]. Time is tokio's: paused, it costs nothing and every figure is exact.
+//!
+//! | manner | here |
+//! |---|---|
+//! | latency | [`latency`]: a call waits for the slowest of its items; a transaction is two phases |
+//! | read together | two rounds of reads, at twice the units; refused if a transaction in flight holds an item in either |
+//! | conflict | a transaction that finds an item held by another in flight is cancelled (`TransactionConflict`); while it prepares it holds the items that were free, so it can stand in the way of others |
+//! | throttle | [`throughput`]: a transaction that a partition key of a table *or index* has no units for is cancelled; a read leaves out the keys that have none |
+//! | charge | an applied transaction costs its tables' and indexes' units; a cancelled one its tables' |
+//! | conditions | those of [`MemoryStore`], judged when all is prepared |
+//!
+//! Invariants: for a seed and the same calls in the same order, everything is the same. Plain reads never conflict. A
+//! caller that gives up before a transaction is prepared undoes it; one that gives up later doesn't.
+//!
+//! Limits: a read at one moment that is refused takes units of its keys and isn't counted among those used; an index is
+//! written with its table, not a moment later; a partition holds one key, as DynamoDB makes it under
+//! load, so keys don't share 1000 units; nothing is ever lost or late (the memory store's faults show that).
+
+pub mod latency;
+pub mod throughput;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use giro::domain::plan::Transaction;
+use giro::domain::{AccountId, DeadLetter, LaneId};
+use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, StoreError, Together, Usage};
+use giro_testkit::memory_store::MemoryStore;
+
+use latency::Latencies;
+use throughput::{Buckets, Need, PartitionKey, Rate};
+
+/// How the model behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    /// Makes the same latencies come again.
+    pub seed: u64,
+    /// How long calls take.
+    pub latencies: Latencies,
+    /// Write units a second and partition key.
+    pub write: Rate,
+    /// Read units a second and partition key.
+    pub read: Rate,
+}
+
+impl Manners {
+    /// DynamoDB's own, with this seed.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        Self {
+            seed,
+            latencies: Latencies::default(),
+            write: Rate { units_a_second: 1_000 },
+            read: Rate { units_a_second: 3_000 },
+        }
+    }
+}
+
+/// What stood in the way so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hindrances {
+    /// Transactions, and reads at one moment, cancelled because another transaction in flight held an item.
+    pub conflicts: u64,
+    /// The same because a partition key had no units.
+    pub throttled: u64,
+}
+
+/// A ledger that behaves as DynamoDB does. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Model {
+    store: MemoryStore,
+    manners: Manners,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    random: fastrand::Rng,
+    /// Items that a transaction in flight holds.
+    held: HashSet<PartitionKey>,
+    writes: Buckets,
+    reads: Buckets,
+    hindrances: Hindrances,
+    /// What the memory store doesn't count: calls that never reach it, and the charge of cancelled transactions.
+    beside: Usage,
+}
+
+/// Items held by a transaction in flight; free again when dropped.
+struct Hold<'m> {
+    model: &'m Model,
+    items: Vec<PartitionKey>,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        let mut state = self.model.state();
+        for item in &self.items {
+            state.held.remove(item);
+        }
+    }
+}
+
+impl Model {
+    /// The model over a store, which holds what was put into it beforehand.
+    #[must_use]
+    pub fn new(store: MemoryStore, manners: Manners) -> Self {
+        let state = State {
+            random: fastrand::Rng::with_seed(manners.seed),
+            held: HashSet::new(),
+            writes: Buckets::new(manners.write),
+            reads: Buckets::new(manners.read),
+            hindrances: Hindrances::default(),
+            beside: Usage::default(),
+        };
+        Self { store, manners, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// What stood in the way so far.
+    #[must_use]
+    pub fn hindrances(&self) -> Hindrances {
+        self.state().hindrances
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads keys: which of them have no units left, after the time that the read takes.
+    async fn admit_read(&self, keys: impl Iterator<Item = PartitionKey>) -> Result<Vec<bool>, StoreError> {
+        let (time, throttled) = {
+            let mut state = self.state();
+            let take = |key: PartitionKey| {
+                let has = state.reads.has(&key, 1_000);
+                if has {
+                    state.reads.take(&key, 1_000);
+                }
+                !has
+            };
+            let throttled: Vec<bool> = keys.map(take).collect();
+            (self.manners.latencies.get.slowest_of(throttled.len(), &mut state.random), throttled)
+        };
+        tokio::time::sleep(time).await;
+        if !throttled.is_empty() && throttled.iter().all(|&throttled| throttled) {
+            return Err(StoreError::Throttled("BatchGetItem: no key has read units left".into()));
+        }
+        Ok(throttled)
+    }
+
+    /// One of the two rounds of a read at one moment: how long it takes, and what stands in its way.
+    fn admit_together(&self, keys: &[PartitionKey]) -> (Duration, Option<StoreError>) {
+        let mut state = self.state();
+        let time = self.manners.latencies.get.slowest_of(keys.len(), &mut state.random);
+        let refused = match keys.iter().find(|key| !state.reads.has(key, 1_000)) {
+            Some(key) => {
+                state.hindrances.throttled = state.hindrances.throttled.saturating_add(1);
+                let text = format!("TransactGetItems: no read units left for a key of {}", key.place());
+                Some(StoreError::Throttled(text))
+            }
+            None => {
+                keys.iter().for_each(|key| state.reads.take(key, 1_000));
+                let busy = keys.iter().any(|key| state.held.contains(key));
+                state.hindrances.conflicts = state.hindrances.conflicts.saturating_add(busy.into());
+                busy.then_some(StoreError::Conflict)
+            }
+        };
+        if refused.is_some() {
+            state.beside.read_calls = state.beside.read_calls.saturating_add(1);
+        }
+        (time, refused)
+    }
+
+    /// Looks at a transaction as it arrives: what it holds from now on, and what stands in its way.
+    fn admit(&self, transaction: &Transaction<'_>, need: &Need) -> (Hold<'_>, Option<Cancelled>) {
+        let mut state = self.state();
+        let short = need.keys.iter().find(|(key, milliunits)| !state.writes.has(key, *milliunits));
+        if let Some((key, _)) = short {
+            let text = format!("TransactWriteItems: no write units left for a key of {}", key.place());
+            state.hindrances.throttled = state.hindrances.throttled.saturating_add(1);
+            let cancelled = Cancelled { transient: Some(StoreError::Throttled(text)), ..Cancelled::default() };
+            return (Hold { model: self, items: Vec::new() }, Some(cancelled));
+        }
+        for (key, milliunits) in &need.keys {
+            state.writes.take(key, *milliunits);
+        }
+        let entries = transaction.entries.iter().map(|entry| PartitionKey::Payment(entry.request.payment.id.clone()));
+        let updates =
+            transaction.updates.iter().map(|update| PartitionKey::Account(update.account.clone(), update.lane));
+        let mut items = Vec::new();
+        let mut busy = Vec::new();
+        let mut conflict = false;
+        for (ix, item) in entries.chain(updates).enumerate() {
+            if state.held.insert(item.clone()) {
+                items.push(item);
+            } else {
+                conflict = true;
+                busy.extend(ix.checked_sub(transaction.entries.len()));
+            }
+        }
+        let hold = Hold { model: self, items };
+        if !conflict {
+            return (hold, None);
+        }
+        state.hindrances.conflicts = state.hindrances.conflicts.saturating_add(1);
+        state.beside.write_milliunits = state.beside.write_milliunits.saturating_add(need.tables_milliunits);
+        (hold, Some(Cancelled { busy, transient: Some(StoreError::Conflict), ..Cancelled::default() }))
+    }
+}
+
+impl Ledger for Model {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        let throttled = self.admit_read(ids.iter().map(|id| PartitionKey::Account((*id).clone(), None))).await?;
+        Ok(leave_out(self.store.read_accounts(&admitted(ids, &throttled)).await?, &throttled))
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        let key = |id: &&LaneId| PartitionKey::Account(id.account.clone(), Some(id.lane));
+        let throttled = self.admit_read(ids.iter().map(key)).await?;
+        Ok(leave_out(self.store.read_lanes(&admitted(ids, &throttled)).await?, &throttled))
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        let mains = accounts.iter().map(|id| PartitionKey::Account((*id).clone(), None));
+        let lane_keys = lanes.iter().map(|id| PartitionKey::Account(id.account.clone(), Some(id.lane)));
+        let keys: Vec<PartitionKey> = mains.chain(lane_keys).collect();
+        for _ in 0..2 {
+            let (time, fault) = self.admit_together(&keys);
+            tokio::time::sleep(time).await;
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+        }
+        self.store.read_together(accounts, lanes).await
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        let need = Need::of(transaction);
+        let items = transaction.entries.len().saturating_add(transaction.updates.len());
+        let phases = self.manners.latencies.transaction(items, &mut self.state().random);
+        let (hold, refused) = self.admit(transaction, &need);
+        tokio::time::sleep(phases.prepare).await;
+        if let Some(cancelled) = refused {
+            drop(hold);
+            let mut state = self.state();
+            state.beside.transactions = state.beside.transactions.saturating_add(1);
+            state.beside.cancelled = state.beside.cancelled.saturating_add(1);
+            return Ok(Commit::Cancelled(cancelled));
+        }
+        let answer = self.store.commit(transaction).await?;
+        match &answer {
+            Commit::Cancelled(_) => {
+                let mut state = self.state();
+                state.beside.write_milliunits = state.beside.write_milliunits.saturating_add(need.tables_milliunits);
+            }
+            Commit::Applied => tokio::time::sleep(phases.commit).await,
+        }
+        drop(hold);
+        Ok(answer)
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let time: Duration = self.manners.latencies.put.draw(&mut self.state().random);
+        tokio::time::sleep(time).await;
+        self.store.park(letter).await
+    }
+
+    fn usage(&self) -> Usage {
+        let (store, beside) = (self.store.usage(), self.state().beside);
+        Usage {
+            read_calls: store.read_calls.saturating_add(beside.read_calls),
+            transactions: store.transactions.saturating_add(beside.transactions),
+            cancelled: store.cancelled.saturating_add(beside.cancelled),
+            write_milliunits: store.write_milliunits.saturating_add(beside.write_milliunits),
+            ..store
+        }
+    }
+}
+
+/// The keys of a read that have units.
+fn admitted<'i, I>(ids: &[&'i I], throttled: &[bool]) -> Vec<&'i I> {
+    ids.iter().zip(throttled).filter_map(|(id, &throttled)| (!throttled).then_some(*id)).collect()
+}
+
+/// What was read of the keys that had units, in the places of all.
+fn leave_out<T>(reads: Vec<Read<T>>, throttled: &[bool]) -> Vec<Read<T>> {
+    let mut reads = reads.into_iter();
+    let read = |&throttled: &bool| if throttled { Read::Unread } else { reads.next().unwrap_or(Read::Unread) };
+    throttled.iter().map(read).collect()
+}

@@ -1,0 +1,146 @@
+//! `giro accounts open|freeze|…`: account commands onto their topic, and what became of them.
+//!
+//! In: a command. Out: its record, once account-processor has written it: applied, or refused with the reason.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Failure;
+use super::engines::{EngineArgs, given};
+use super::number::number;
+use giro::domain::account_command::{Action, RecordedCommand, status_of};
+use giro::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit};
+use giro::handlers::clock;
+use giro::publish::Publish;
+use giro::store::Commands;
+use giro::wire::account_command;
+
+/// Names the topic of account commands.
+pub(super) const COMMANDS_TOPIC: &str = "COMMANDS_TOPIC";
+
+/// How often to look for a command's record.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// The command's id: sent again with the same id, it does nothing twice. A new one unless given
+    #[arg(long)]
+    command_id: Option<CommandId>,
+    /// Don't wait for the answer
+    #[arg(long, conflicts_with = "wait")]
+    no_wait: bool,
+    /// How long to wait for the answer, in seconds
+    #[arg(long, default_value_t = 30, value_parser = number::<u64>(1..=3600))]
+    wait: u64,
+    /// The topic; else that of account commands
+    #[arg(long, env = COMMANDS_TOPIC, value_parser = given, value_name = "NAME")]
+    topic: Option<String>,
+}
+
+/// Publishes a command, keyed by its account, and waits for its answer.
+pub(super) async fn send(
+    account: AccountId,
+    action: Action,
+    args: SendArgs,
+    engines: &EngineArgs,
+) -> Result<(), Failure> {
+    let id = match args.command_id {
+        Some(id) => id,
+        None => CommandId::try_new(&format!("cmd-{:032x}", fastrand::u128(..))).map_err(Failure::input)?,
+    };
+    let command = AccountCommand { id: id.clone(), account, action, requested_at: Some(clock::now()) };
+    let key = command.account.as_str().as_bytes();
+    let value = account_command::encode(&command);
+    let topic = engines.topic(args.topic, |topics| topics.commands)?;
+    if !args.no_wait {
+        // Whoever couldn't read the answer is told before anything is sent.
+        engines.ledger().await?.command(&id).await?;
+    }
+    let producer = engines.producer_to(&topic).await?;
+    let sending = producer.send(&topic, Some(key), Some(value.as_bytes()), &[]).await?;
+    sending.placed().await?;
+    if args.no_wait {
+        say!("sent {id}");
+        return Ok(());
+    }
+    let recorded = answer(&id, Duration::from_secs(args.wait), engines).await?;
+    let (name, account) = (command.action.name(), &command.account);
+    if recorded.fingerprint != command.fingerprint() {
+        return Err(Failure::no(format!("{id} is the id of another command, so this one is a dead letter")));
+    }
+    match recorded.verdict {
+        Ok(()) => say!("applied {name} {account} ({id})"),
+        Err(refusal) => return Err(Failure::no(format!("refused {name} {account}: {refusal} ({id})"))),
+    }
+    Ok(())
+}
+
+/// Waits for a command's record.
+async fn answer(id: &CommandId, wait: Duration, engines: &EngineArgs) -> Result<RecordedCommand, Failure> {
+    let ledger = engines.ledger().await?;
+    let started = Instant::now();
+    loop {
+        let recorded = ledger.command(id).await?;
+        if let Some(recorded) = recorded {
+            return Ok(recorded);
+        }
+        if started.elapsed() >= wait {
+            let seconds = wait.as_secs();
+            return Err(Failure::unreachable(format!(
+                "{id} has no answer after {seconds} s: does account-processor run? The command stays on its topic, and \
+                 `giro accounts commands` shows its answer once there is one"
+            )));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Shows the records of all commands, or of one account's.
+pub(super) async fn list(account: Option<&AccountId>, as_json: bool, engines: &EngineArgs) -> Result<(), Failure> {
+    let commands = engines.ledger().await?.commands().await?;
+    for recorded in commands.iter().filter(|recorded| account.is_none_or(|id| recorded.command.account == *id)) {
+        if as_json {
+            say!("{}", json_of(recorded));
+            continue;
+        }
+        let RecordedCommand { command, verdict, decided_at, .. } = recorded;
+        let answer = match verdict {
+            Ok(()) => status_of(*verdict).to_owned(),
+            Err(refusal) => format!("{} {refusal}", status_of(*verdict)),
+        };
+        say!("{decided_at}  {:<24} {:<20} {answer:<28} {}", command.account, command.action.name(), command.id);
+    }
+    Ok(())
+}
+
+fn json_of(recorded: &RecordedCommand) -> Value {
+    let limit = |limit| match limit {
+        OverdraftLimit::Limited(limit) => json!(limit),
+        OverdraftLimit::Unlimited => json!("unlimited"),
+    };
+    let command = &recorded.command;
+    let (currency, overdraft_limit, lanes) = match command.action {
+        Action::Open(terms) => {
+            (Some(terms.currency.to_string()), limit(terms.overdraft_limit), Some(terms.credit_lanes.count()))
+        }
+        Action::SetOverdraftLimit(to) => (None, limit(to), None),
+        Action::AddLanes(lanes) => (None, Value::Null, Some(lanes.count())),
+        Action::Freeze | Action::Unfreeze | Action::Close => (None, Value::Null, None),
+    };
+    json!({
+        "command_id": command.id.as_str(),
+        "command": command.action.name(),
+        "account_id": command.account.as_str(),
+        "currency": currency,
+        "overdraft_limit": overdraft_limit,
+        "credit_lanes": lanes,
+        "requested_at": command.requested_at.map(|at| at.to_string()),
+        "status": status_of(recorded.verdict),
+        "reason": recorded.verdict.err().map(|refusal| refusal.name()),
+        "decided_at": recorded.decided_at.to_string(),
+        "source": recorded.source.to_string(),
+    })
+}

@@ -1,0 +1,289 @@
+//! `giro accounts`: send commands about accounts, give them credit lanes, and show them.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Failure;
+use super::account_commands::{self, SendArgs};
+use super::engines::EngineArgs;
+use super::number::number;
+use giro::domain::account_command::{Action, Terms};
+use giro::domain::money::AMOUNT_MAX;
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Holding, OverdraftLimit};
+use giro::handlers::clock;
+use giro::settle::Backoff;
+use giro::store::{Inspect, OpenAccounts, StoreError};
+
+/// How long adding lanes is tried on an account that is busy.
+const ADDING_LANES_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AccountsCommand {
+    /// Open an account. Opening it again on the same terms changes nothing.
+    Open(OpenArgs),
+    /// Let no payment from or to an account happen, until it is unfrozen.
+    Freeze(CommandArgs),
+    /// Let payments happen again.
+    Unfreeze(CommandArgs),
+    /// Close an account for ever. Its balance must be zero.
+    Close(CommandArgs),
+    /// Set how far below zero payments may take an account. Its balance must be within the new limit.
+    SetLimit(SetLimitArgs),
+    /// Show every command that has its answer, in the order of the answers.
+    Commands {
+        /// Only those about this account
+        #[arg(long, value_name = "ID", value_parser = AccountId::try_stored)]
+        account: Option<AccountId>,
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give an account credit lanes, so that payments to it don't wait for each other.
+    ///
+    /// Lanes are only added, never taken away. Giving an account as many as it has, or fewer, changes nothing.
+    AddLanes {
+        /// The account
+        id: AccountId,
+        /// How many lanes it shall have in all, 1 to 1024
+        #[arg(value_parser = some_lanes)]
+        lanes: CreditLanes,
+        /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a
+        /// command
+        #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
+        direct: bool,
+        #[command(flatten)]
+        send: SendArgs,
+    },
+    /// Show one account.
+    Show {
+        /// The account
+        #[arg(value_parser = AccountId::try_stored)]
+        id: AccountId,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show every account.
+    List {
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  giro accounts open settlement-eur --currency EUR --unlimited\n  giro accounts open alice --currency EUR"
+)]
+pub(super) struct OpenArgs {
+    /// The account
+    id: AccountId,
+    /// Its currency, an ISO 4217 code
+    #[arg(long)]
+    currency: Currency,
+    #[command(flatten)]
+    limit: OpeningLimitArgs,
+    /// On how many lanes it takes its credits, for an account that very many pay to; at most 1024
+    #[arg(long, default_value_t = CreditLanes::NONE)]
+    credit_lanes: CreditLanes,
+    /// Write the account straight into its table, past topic and account-processor, and leave no record of a command
+    #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
+    direct: bool,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
+#[derive(Debug, Args)]
+struct OpeningLimitArgs {
+    /// How far below zero payments may take it, in minor units
+    #[arg(long, default_value_t = 0, value_parser = number::<u64>(0..=AMOUNT_MAX))]
+    overdraft_limit: u64,
+    /// No limit: a settlement account, from which money enters
+    #[arg(long, conflicts_with = "overdraft_limit")]
+    unlimited: bool,
+}
+
+impl OpeningLimitArgs {
+    fn limit(&self) -> OverdraftLimit {
+        if self.unlimited { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(self.overdraft_limit) }
+    }
+}
+
+/// A new limit: one of the two, so that none is set by saying nothing.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct NewLimitArgs {
+    /// How far below zero payments may take it, in minor units
+    #[arg(long, value_parser = number::<u64>(0..=AMOUNT_MAX))]
+    overdraft_limit: Option<u64>,
+    /// No limit: a settlement account, from which money enters
+    #[arg(long)]
+    unlimited: bool,
+}
+
+impl NewLimitArgs {
+    fn limit(&self) -> OverdraftLimit {
+        self.overdraft_limit.map_or(OverdraftLimit::Unlimited, OverdraftLimit::Limited)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CommandArgs {
+    /// The account
+    id: AccountId,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  giro accounts set-limit alice --overdraft-limit 50000")]
+pub(super) struct SetLimitArgs {
+    /// The account
+    id: AccountId,
+    #[command(flatten)]
+    limit: NewLimitArgs,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
+/// How many lanes to add: none would add nothing.
+fn some_lanes(text: &str) -> Result<CreditLanes, String> {
+    let lanes = text.parse::<CreditLanes>().map_err(|expected| expected.to_string())?;
+    if lanes.is_none() { Err("expected at least 1 credit lane".into()) } else { Ok(lanes) }
+}
+
+pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
+    match command {
+        AccountsCommand::Open(args) => {
+            let (currency, overdraft_limit) = (args.currency, args.limit.limit());
+            let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes };
+            match args.direct {
+                true => open_directly(args.id, terms, engines).await,
+                false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await,
+            }
+        }
+        AccountsCommand::Freeze(args) => account_commands::send(args.id, Action::Freeze, args.send, engines).await,
+        AccountsCommand::Unfreeze(args) => account_commands::send(args.id, Action::Unfreeze, args.send, engines).await,
+        AccountsCommand::Close(args) => account_commands::send(args.id, Action::Close, args.send, engines).await,
+        AccountsCommand::SetLimit(args) => {
+            let action = Action::SetOverdraftLimit(args.limit.limit());
+            account_commands::send(args.id, action, args.send, engines).await
+        }
+        AccountsCommand::Commands { account, json } => account_commands::list(account.as_ref(), json, engines).await,
+        AccountsCommand::AddLanes { id, lanes, direct: true, .. } => add_lanes_directly(&id, lanes, engines).await,
+        AccountsCommand::AddLanes { id, lanes, send, .. } => {
+            account_commands::send(id, Action::AddLanes(lanes), send, engines).await
+        }
+        AccountsCommand::Show { id, json } => {
+            let ledger = engines.ledger().await?;
+            let account = ledger.account(&id).await?;
+            let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
+            show(std::slice::from_ref(&account), json)
+        }
+        AccountsCommand::List { json } => {
+            let ledger = engines.ledger().await?;
+            show(&ledger.accounts().await?, json)
+        }
+    }
+}
+
+async fn open_directly(id: AccountId, terms: Terms, engines: &EngineArgs) -> Result<(), Failure> {
+    let account = Account {
+        id,
+        currency: terms.currency,
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: terms.overdraft_limit,
+        version: 1,
+        opened_at: clock::now(),
+        credit_lanes: terms.credit_lanes,
+    };
+    let ledger = engines.ledger().await?;
+    let existing = ledger.open_account(&account).await?;
+    opened(&account, existing.as_ref())
+}
+
+async fn add_lanes_directly(id: &AccountId, lanes: CreditLanes, engines: &EngineArgs) -> Result<(), Failure> {
+    let until = Instant::now().checked_add(ADDING_LANES_MAX).unwrap_or_else(Instant::now);
+    let (ledger, mut backoff) = (engines.ledger().await?, Backoff::new());
+    let account = loop {
+        match ledger.add_lanes(id, lanes).await {
+            // A living account changes under our hands, and is free again in a moment.
+            Err(StoreError::Conflict) if Instant::now() < until => backoff.wait(until).await,
+            answer => break answer?,
+        }
+    };
+    let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
+    say!("{id} has {} credit lanes", account.credit_lanes);
+    Ok(())
+}
+
+fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> {
+    let id = &account.id;
+    match existing {
+        None => say!("opened {id}"),
+        Some(existing) if existing.currency != account.currency => {
+            return Err(Failure::no(format!("{id} is open already, in {}", existing.currency)));
+        }
+        Some(existing) if existing.overdraft_limit != account.overdraft_limit => {
+            let limit = limit(existing.overdraft_limit);
+            return Err(Failure::no(format!("{id} is open already, with the overdraft limit {limit}")));
+        }
+        // More lanes than asked for may have been added since.
+        Some(existing) if existing.credit_lanes < account.credit_lanes => {
+            let lanes = existing.credit_lanes;
+            return Err(Failure::no(format!(
+                "{id} is open already, with {lanes} credit lanes: `giro accounts add-lanes`"
+            )));
+        }
+        Some(existing) if existing.status != AccountStatus::Open => {
+            return Err(Failure::no(format!("{id} exists already, and is {}", existing.status)));
+        }
+        Some(_) => say!("{id} is open already"),
+    }
+    Ok(())
+}
+
+fn limit(limit: OverdraftLimit) -> String {
+    match limit {
+        OverdraftLimit::Limited(limit) => limit.to_string(),
+        OverdraftLimit::Unlimited => "unlimited".into(),
+    }
+}
+
+fn show(held: &[Holding], as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        for holding in held {
+            let account = &holding.account;
+            let overdraft_limit = match account.overdraft_limit {
+                OverdraftLimit::Limited(limit) => Some(limit),
+                OverdraftLimit::Unlimited => None,
+            };
+            let object = json!({
+                "account_id": account.id.as_str(),
+                "currency": account.currency.as_str(),
+                "status": account.status.name(),
+                "balance": serde_json::Number::from_i128(holding.balance()),
+                "overdraft_limit": overdraft_limit,
+                "version": account.version,
+                "opened_at": account.opened_at.to_string(),
+                "credit_lanes": account.credit_lanes.count(),
+                "lanes": holding.lanes.iter().map(|lane| json!({
+                    "lane": lane.id.lane, "balance": lane.balance.minor_units(), "version": lane.version,
+                })).collect::<Vec<_>>(),
+            });
+            say!("{object}");
+        }
+        return Ok(());
+    }
+    say!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
+    for holding in held {
+        let Account { id, currency, status, overdraft_limit, .. } = &holding.account;
+        let balance = holding.balance();
+        say!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit));
+    }
+    Ok(())
+}

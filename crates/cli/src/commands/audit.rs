@@ -1,0 +1,72 @@
+//! `giro audit`: proves that every balance equals its payments.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Failure;
+use super::engines::EngineArgs;
+use super::number::number;
+use giro::audit::{Pace, audit};
+use giro::store::{Segment, Survey, Table};
+
+/// How many findings a person is shown.
+const SHOWN_MAX: usize = 20;
+
+/// Prove that every balance equals its payments
+///
+/// Reads all accounts, payments and dead letters, and proves that per currency the balances sum to zero, that every
+/// balance equals its settled payments, that none is below its limit, and that every dead letter is whole. Payments may
+/// go on meanwhile: an account that never comes to rest is counted as undecided. Changes nothing. Exit code 1 if it
+/// finds anything, or doesn't come to its end.
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Read at most this many units a second; the function of the same name reads 1,000
+    #[arg(long, value_name = "UNITS", default_value_t = 10_000, value_parser = number::<u32>(1..=1_000_000))]
+    read_units: u32,
+    /// Stop after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = number::<u64>(1..=604_800))]
+    timeout: u64,
+}
+
+pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let now = Instant::now();
+    let until = now.checked_add(Duration::from_secs(args.timeout)).unwrap_or(now);
+    let ledger = engines.ledger().await?;
+    // The audit tries again for as long as it may; an engine that isn't there at all is told at once.
+    let first = Segment { number: 0, of: 1 };
+    ledger.page(Table::Accounts, first, None).await?;
+    let audited = audit(&ledger, Pace::per_second(args.read_units), until).await?;
+    let report = &audited.report;
+    let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    if args.json {
+        say!(
+            "{}",
+            json!({ "accounts": report.accounts, "settled": report.settled, "dead_letters": audited.letters,
+                "undecided": report.undecided, "complete": audited.stopped.is_none(), "findings": findings })
+        );
+    } else {
+        say!("{} accounts, {} settled payments", report.accounts, report.settled);
+        for (currency, circulation) in &report.circulation {
+            say!("{currency}: {circulation} minor units in circulation");
+        }
+        if report.undecided > 0 {
+            say!("{} accounts never came to rest: nothing found against them, nothing proved", report.undecided);
+        }
+        for finding in findings.iter().take(SHOWN_MAX) {
+            say!("{finding}");
+        }
+    }
+    if let Some(stopped) = audited.stopped {
+        return Err(Failure::no(format!("the audit stopped {stopped}")));
+    }
+    match report.count() {
+        0 => Ok(()),
+        count => Err(Failure::no(format!("{count} findings: the ledger does not add up"))),
+    }
+}

@@ -1,0 +1,130 @@
+//! `giro dead-letters`: show records that were set aside, and publish them again.
+
+mod redrive;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::Failure;
+use super::bytes::shown;
+use super::engines::EngineArgs;
+use crate::local::terminal;
+use giro::domain::{DeadLetter, LetterId};
+use giro::store::Inspect;
+use giro::store::dynamodb::DynamoDb;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeadLettersCommand {
+    /// Show every record that was set aside, one a line.
+    List {
+        /// Only those set aside for this reason, such as not_json
+        #[arg(long)]
+        reason: Option<String>,
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one record that was set aside, or all that stood at one place.
+    Show {
+        /// The letter as `list` names it; topic/partition/offset shows all of that place, and reads the whole table
+        #[arg(value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
+        letter: LetterId,
+        /// As JSON, bytes in base64
+        #[arg(long, conflicts_with = "value")]
+        json: bool,
+        /// Only its value, byte for byte
+        #[arg(long)]
+        value: bool,
+    },
+    Redrive(redrive::RedriveArgs),
+}
+
+pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Result<(), Failure> {
+    let ledger = engines.ledger().await?;
+    match command {
+        DeadLettersCommand::List { reason, json } => {
+            let letters = ledger.dead_letters().await?;
+            for letter in letters.iter().filter(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason))
+            {
+                let DeadLetter { reason, detail, status, .. } = letter;
+                match json {
+                    true => say!("{}", as_json(letter)),
+                    false => say!("{}  {:<8}  {reason:<18}  {detail}", letter.id(), status.name()),
+                }
+            }
+        }
+        DeadLettersCommand::Show { letter, json, value } => {
+            let letters = named(&letter, &ledger).await?;
+            if value {
+                let bytes = only(&letter, &letters)?.value.as_deref().unwrap_or_default();
+                terminal::bytes(bytes).map_err(|error| Failure::unwritten(&error))?;
+            } else {
+                for (ix, letter) in letters.iter().enumerate() {
+                    match json {
+                        true => say!("{}", as_json(letter)),
+                        false => show(letter, ix == 0)?,
+                    }
+                }
+            }
+        }
+        DeadLettersCommand::Redrive(args) => redrive::run(args, &ledger, engines).await?,
+    }
+    Ok(())
+}
+
+/// The letters that a name means: the one of that digest, or all whose records stood at that place.
+async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
+    let letters = match name.digest {
+        Some(_) => ledger.dead_letter(name).await.map(Vec::from_iter),
+        None => ledger.dead_letters_at(&name.source).await,
+    }?;
+    match letters.is_empty() {
+        true => Err(Failure::no(format!("no dead letter {name}"))),
+        false => Ok(letters),
+    }
+}
+
+/// The only one of those that a name means, or the one that an older version gave just this name.
+fn only<'l>(name: &LetterId, letters: &'l [DeadLetter]) -> Result<&'l DeadLetter, Failure> {
+    if let [letter] = letters {
+        return Ok(letter);
+    }
+    letters.iter().find(|letter| letter.id() == *name).ok_or_else(|| {
+        let names: Vec<String> = letters.iter().map(|letter| letter.id().to_string()).collect();
+        Failure::input(format!("--value: several records stood there; name one of {}", names.join(", ")))
+    })
+}
+
+fn as_json(letter: &DeadLetter) -> Value {
+    let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
+    let headers: Vec<Value> =
+        letter.headers.iter().map(|header| json!({ "name": header.name, "value": bytes(&header.value) })).collect();
+    json!({
+        "source": letter.id().to_string(),
+        "status": letter.status.name(),
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "received_at": letter.received_at.to_string(),
+        "key": bytes(&letter.key),
+        "headers": headers,
+        "value": bytes(&letter.value),
+    })
+}
+
+fn show(letter: &DeadLetter, is_first: bool) -> Result<(), Failure> {
+    if !is_first {
+        say!("");
+    }
+    say!("source       {}", letter.id());
+    say!("status       {}", letter.status.name());
+    say!("reason       {}: {}", letter.reason, letter.detail);
+    say!("received at  {}", letter.received_at);
+    say!("key          {}", shown(letter.key.as_deref()));
+    for header in &letter.headers {
+        say!("header       {} = {}", header.name, shown(header.value.as_deref()));
+    }
+    say!("value        {}", shown(letter.value.as_deref()));
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! Which engines a command speaks to, and what things are called there.
+//!
+//! An engine is named by flag, else by environment, else by what a running `giro up` of this folder tells (`up_file`).
+//! Where none of these names it, the command says what to do: it never turns to AWS unless it is told to (`--aws`).
+//!
+//! The engines of a stack belong together: where a person names another engine than the stack has, none of the stack's
+//! is meant, so that records of one ledger never go to the topics of another. Names follow: those of the stack where
+//! its engines are meant, else the usual ones.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::up::StartKafka;
+use super::up_file::{self, Told};
+use super::{Failure, Which};
+use crate::local::kafka;
+use crate::local::stack::{DynamoDbEngine, KafkaEngine, Names, StackOptions, Topics};
+use crate::local::topic_reader::TopicReader;
+use giro::publish::kafka::KafkaProducer;
+use giro::store::Tables;
+use giro::store::dynamodb::DynamoDb;
+
+/// How many topics an error names.
+const TOPICS_SHOWN_MAX: usize = 20;
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Engines")]
+pub(super) struct EngineArgs {
+    /// Kafka's address, such as 127.0.0.1:9092
+    #[arg(long, global = true, env = "KAFKA_BOOTSTRAP_SERVERS", value_parser = given, value_name = "HOST:PORT")]
+    pub(super) kafka_bootstrap_servers: Option<String>,
+    /// DynamoDB's URL, such as http://127.0.0.1:8000
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL_DYNAMODB", value_parser = given, value_name = "URL")]
+    pub(super) dynamodb_endpoint: Option<String>,
+    /// The URL of Lambda's Invoke call, such as http://127.0.0.1:9000
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL_LAMBDA", value_parser = given, value_name = "URL")]
+    pub(super) lambda_endpoint: Option<String>,
+    /// The Lambda that is named polls streams by itself, as deployed event sources do
+    #[arg(long, global = true, requires = "lambda_endpoint")]
+    pub(super) lambda_polls_streams: bool,
+    /// DynamoDB and Lambda are AWS's, as the AWS SDK is set up on this machine
+    #[arg(long, global = true)]
+    pub(super) aws: bool,
+    /// The accounts table, where it has another name than the stack's
+    #[arg(long, global = true, env = "ACCOUNTS_TABLE", value_parser = given, value_name = "NAME")]
+    accounts_table: Option<String>,
+    /// The payments table
+    #[arg(long, global = true, env = "PAYMENTS_TABLE", value_parser = given, value_name = "NAME")]
+    payments_table: Option<String>,
+    /// The dead letters table
+    #[arg(long, global = true, env = "DEAD_LETTERS_TABLE", value_parser = given, value_name = "NAME")]
+    dead_letters_table: Option<String>,
+    /// The account commands table
+    #[arg(long, global = true, env = "ACCOUNT_COMMANDS_TABLE", value_parser = given, value_name = "NAME")]
+    account_commands_table: Option<String>,
+}
+
+/// Where functions are invoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lambda {
+    /// By an Invoke call at this URL.
+    At(String),
+    /// By AWS's own.
+    Aws,
+    /// By nobody: a function's binary is started here.
+    Here,
+}
+
+/// A name or an address: not nothing, as a script says it whose variable is empty.
+pub(super) fn given(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() { Err("expected a text that isn't empty") } else { Ok(text.to_owned()) }
+}
+
+impl EngineArgs {
+    /// The stack of this folder, if it is meant: it runs, and no engine is named that it doesn't have.
+    fn stack(&self) -> Result<Option<Told>, Failure> {
+        if self.aws {
+            return Ok(None);
+        }
+        Ok(up_file::running()?.filter(|told| {
+            let at = &told.endpoints;
+            let named = [
+                (&self.kafka_bootstrap_servers, &at.kafka_bootstrap_servers),
+                (&self.dynamodb_endpoint, &at.dynamodb),
+                (&self.lambda_endpoint, &at.lambda),
+            ];
+            named.into_iter().all(|(named, of_the_stack)| named.as_ref().is_none_or(|named| named == of_the_stack))
+        }))
+    }
+
+    /// The stack of this folder, if it is meant. One that can't be asked is none: the engines are named, or whoever
+    /// asks for them tells why they aren't found.
+    pub(super) fn meant(&self) -> Option<Told> {
+        self.stack().ok().flatten()
+    }
+
+    /// What things are called where the command looks for them.
+    pub(super) fn names(&self) -> Result<Names, Failure> {
+        match self.meant() {
+            Some(told) => Ok(told.endpoints.names),
+            None => Names::usual().map_err(Failure::input),
+        }
+    }
+
+    /// A topic: the one that was named, else the one of its kind where the command looks for it.
+    pub(super) fn topic(
+        &self,
+        named: Option<String>,
+        kind: impl FnOnce(Topics) -> Option<String>,
+    ) -> Result<String, Failure> {
+        if let Some(named) = named {
+            return Ok(named);
+        }
+        kind(self.names()?.topics)
+            .ok_or_else(|| Failure::input("which topic? The template has none for this: set --topic"))
+    }
+
+    /// The tables: as they are named by flag or environment, else as `usual` has them.
+    fn tables(&self, usual: Tables) -> Tables {
+        let or = |named: &Option<String>, usual: String| named.clone().unwrap_or(usual);
+        Tables {
+            accounts: or(&self.accounts_table, usual.accounts),
+            payments: or(&self.payments_table, usual.payments),
+            dead_letters: or(&self.dead_letters_table, usual.dead_letters),
+            account_commands: or(&self.account_commands_table, usual.account_commands),
+        }
+    }
+
+    /// A stack's options with what flags and environment say of its engines and its tables.
+    pub(super) fn of_stack(&self, options: StackOptions) -> Result<StackOptions, Failure> {
+        if self.aws {
+            return Err(Failure::input("--aws: a stack takes its engines by address, such as --dynamodb-endpoint"));
+        }
+        let usual = Names::of(&options.blueprint().map_err(Failure::input)?).tables;
+        Ok(StackOptions {
+            lambda_endpoint: self.lambda_endpoint.clone(),
+            lambda_polls_streams: self.lambda_polls_streams,
+            tables: Some(self.tables(usual)),
+            ..options
+        })
+    }
+
+    /// The Kafka for a stack: the one that was named, else one to start.
+    pub(super) fn kafka(&self, start: StartKafka) -> KafkaEngine {
+        self.kafka_bootstrap_servers.clone().map_or(start.into(), KafkaEngine::External)
+    }
+
+    /// The DynamoDB for a stack: the one that was named, else one to start, which keeps its tables in `data`.
+    pub(super) fn dynamodb(&self, data: Option<PathBuf>) -> DynamoDbEngine {
+        self.dynamodb_endpoint.clone().map_or(DynamoDbEngine::Embedded { data }, DynamoDbEngine::External)
+    }
+
+    /// DynamoDB's URL; none is AWS's own.
+    pub(super) fn dynamodb_url(&self) -> Result<Option<String>, Failure> {
+        if let Some(url) = &self.dynamodb_endpoint {
+            return Ok(Some(url.clone()));
+        }
+        if self.aws {
+            return Ok(None);
+        }
+        match self.stack()? {
+            Some(told) => Ok(Some(told.endpoints.dynamodb)),
+            None => Err(which(
+                "DynamoDB",
+                "set --dynamodb-endpoint or AWS_ENDPOINT_URL_DYNAMODB, or say --aws for AWS's own",
+            )),
+        }
+    }
+
+    /// The ledger.
+    pub(super) async fn ledger(&self) -> Result<DynamoDb, Failure> {
+        let url = self.dynamodb_url()?;
+        let client = crate::local::aws::dynamodb(url.as_deref()).await.map_err(Failure::input)?;
+        Ok(DynamoDb::new(client, self.tables(self.names()?.tables)))
+    }
+
+    /// Kafka's address.
+    pub(super) fn kafka_address(&self) -> Result<String, Failure> {
+        if let Some(address) = &self.kafka_bootstrap_servers {
+            return Ok(address.clone());
+        }
+        match self.stack()? {
+            Some(told) => Ok(told.endpoints.kafka_bootstrap_servers),
+            None => Err(which("Kafka", "set --kafka-bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS")),
+        }
+    }
+
+    /// Where functions are invoked.
+    pub(super) fn lambda(&self) -> Result<Lambda, Failure> {
+        match (&self.lambda_endpoint, self.aws) {
+            (Some(url), _) => Ok(Lambda::At(url.clone())),
+            (None, true) => Ok(Lambda::Aws),
+            // With a DynamoDB of one's own, a stack that can't be asked stands in nobody's way.
+            (None, false) if self.dynamodb_endpoint.is_some() => {
+                Ok(self.meant().map_or(Lambda::Here, |told| Lambda::At(told.endpoints.lambda)))
+            }
+            (None, false) => Ok(self.stack()?.map_or(Lambda::Here, |told| Lambda::At(told.endpoints.lambda))),
+        }
+    }
+
+    /// Kafka's address, once it has answered there.
+    pub(super) async fn kafka_that_answers(&self) -> Result<String, Failure> {
+        let address = self.kafka_address()?;
+        kafka::answers(&address).await?;
+        Ok(address)
+    }
+
+    /// A producer on a Kafka that has this topic.
+    pub(super) async fn producer_to(&self, topic: &str) -> Result<KafkaProducer, Failure> {
+        let (producer, topics) = self.producer_and_topics().await?;
+        if topics.contains(topic) { Ok(producer) } else { Err(self.no_topic(topic, &topics)?) }
+    }
+
+    /// A producer on Kafka, and the names of the topics there.
+    pub(super) async fn producer_and_topics(&self) -> Result<(KafkaProducer, BTreeSet<String>), Failure> {
+        let address = self.kafka_that_answers().await?;
+        let producer = kafka::producer(&address)?;
+        let topics = producer.topics(kafka::PATIENCE).await;
+        Ok((producer, topics.map_err(|error| kafka::unanswered(&address, &error))?))
+    }
+
+    /// Reads a topic of Kafka's from its beginning.
+    pub(super) async fn reader_of(&self, topic: &str) -> Result<TopicReader, Failure> {
+        let address = self.kafka_that_answers().await?;
+        let known: BTreeSet<String> = kafka::topics(&address).await?.into_iter().map(|(name, ..)| name).collect();
+        if !known.contains(topic) {
+            return Err(self.no_topic(topic, &known)?);
+        }
+        Ok(TopicReader::from_start(&address, topic).await?)
+    }
+
+    /// Tells of an engine that can't be reached: where it was looked for, and what may help.
+    pub(super) fn unreachable(&self, which: Which, error: &anyhow::Error) -> String {
+        let (at, named) = match which {
+            Which::Kafka => {
+                let address = self.kafka_address().unwrap_or_default();
+                (format!("Kafka at {address}: "), self.kafka_bootstrap_servers.is_some())
+            }
+            Which::DynamoDb => {
+                let url = self.dynamodb_url().ok().flatten();
+                let at = url.map_or_else(|| "DynamoDB on AWS: ".into(), |url| format!("DynamoDB at {url}: "));
+                (at, self.dynamodb_endpoint.is_some() || self.aws)
+            }
+            Which::ToldWhole => return format!("{error:#}"),
+            Which::Told => {
+                let named = [&self.kafka_bootstrap_servers, &self.dynamodb_endpoint, &self.lambda_endpoint];
+                (String::new(), self.aws || named.into_iter().any(Option::is_some))
+            }
+        };
+        let help = match (named, up_file::running()) {
+            (true, _) => return format!("{at}{error:#}"),
+            (false, Ok(Some(_))) => "is it an engine of the `giro up` of this folder?",
+            (false, Ok(None) | Err(_)) => "is `giro up` running?",
+        };
+        format!("{at}{error:#}\n  {help} Else name the engines by flag or environment: see `giro --help`")
+    }
+
+    /// Tells that Kafka has no such topic, and which it has.
+    pub(super) fn no_topic(&self, topic: &str, known: &BTreeSet<String>) -> Result<Failure, Failure> {
+        let address = self.kafka_address()?;
+        let mut shown: Vec<&str> = known.iter().map(String::as_str).filter(|name| !name.starts_with("__")).collect();
+        let more = shown.len().saturating_sub(TOPICS_SHOWN_MAX);
+        shown.truncate(TOPICS_SHOWN_MAX);
+        let there = match (shown.is_empty(), more) {
+            (true, _) => "it has none".to_owned(),
+            (false, 0) => format!("it has {}", shown.join(", ")),
+            (false, more) => format!("it has {} and {more} more", shown.join(", ")),
+        };
+        Ok(Failure::input(format!(
+            "Kafka at {address} has no topic {topic}; {there}. `giro topics create` makes topics"
+        )))
+    }
+}
+
+/// Asks which engine is meant.
+fn which(engine: &str, how: &str) -> Failure {
+    let here = match up_file::running() {
+        Ok(Some(_)) => "the `giro up` of this folder has other engines than those that are named: ",
+        Ok(None) | Err(_) => "start `giro up` in this folder, or ",
+    };
+    Failure::input(format!("which {engine}? {here}{how}"))
+}

@@ -1,0 +1,168 @@
+//! The command line: one file a command.
+//!
+//! In: arguments and environment. Out: results on stdout, progress and complaints on stderr, and an exit code that
+//! means something (`failure`).
+//!
+//! Engines are named by flag, else by environment, else by what a running `giro up` of this folder tells (`engines`,
+//! `up_file`). A variable that is set to nothing is unset (`environment`).
+
+/// Prints a line of results, in which nothing steers a terminal, or returns from the command: a reader that has gone
+/// away, such as `head`, wants no more.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        $crate::local::terminal::line(format_args!("{}", $crate::local::escaped::Line(format_args!($($line)*))))
+            .map_err(|error| $crate::commands::Failure::unwritten(&error))?
+    }};
+}
+
+mod account_commands;
+mod accounts;
+mod audit;
+mod bench;
+mod bytes;
+mod dead_letters;
+mod demo;
+mod detach;
+mod down;
+mod engines;
+mod environment;
+mod failed;
+mod failure;
+mod invoke;
+mod number;
+mod outcomes;
+mod own_fault;
+mod payments;
+mod publish;
+mod redriven;
+mod simulate;
+mod status;
+mod template;
+mod topics;
+mod up;
+mod up_file;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub use demo::check_topic;
+
+use crate::local::escaped::Lines;
+use crate::local::terminal::tell;
+use engines::EngineArgs;
+pub use environment::variables;
+use failure::{Failure, Which};
+use giro::publish::kafka::CLIENT_LOG;
+
+const AFTER_HELP: &str = "\
+Engines are found by flag, else by environment, else where `giro up` runs in this folder. AWS's own are used only with --aws,
+or where their address is given. A variable that is set to nothing is unset.
+
+Exit codes:
+  0  done
+  1  the answer is no, or something does not add up
+  2  wrong use, or input that is not what it must be
+  3  an engine can't be reached
+
+Beside them, a shell tells 141 of a command whose results nobody reads to their end (`giro … | head`).";
+
+/// Settles payments that arrive on Kafka: the local stack, and tools for it and for real engines.
+#[derive(Debug, Parser)]
+#[command(name = "giro", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    engines: EngineArgs,
+    /// Show what the Kafka client says, on stderr
+    #[arg(long, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::UpArgs),
+    Status(status::StatusArgs),
+    Down(down::DownArgs),
+    Demo(demo::DemoArgs),
+    Publish(publish::PublishArgs),
+    Invoke(invoke::InvokeArgs),
+    /// Open, freeze, close and show accounts.
+    #[command(subcommand)]
+    Accounts(accounts::AccountsCommand),
+    /// Show payments and their outcomes.
+    #[command(subcommand)]
+    Payments(payments::PaymentsCommand),
+    Outcomes(outcomes::OutcomesArgs),
+    /// Create and show topics.
+    #[command(subcommand)]
+    Topics(topics::TopicsCommand),
+    /// Show records that were set aside, and publish them again.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
+    /// Show records that event sources gave up, and put them back on their topic.
+    #[command(subcommand)]
+    Failed(failed::FailedCommand),
+    Audit(audit::AuditArgs),
+    Simulate(simulate::SimulateArgs),
+    Bench(bench::BenchArgs),
+}
+
+/// Runs the command that the process was started with.
+pub async fn run() -> ExitCode {
+    own_fault::tell_of_panics();
+    if let Err(error) = environment::without_empty_variables() {
+        tell!("giro: starting again without variables that are set to nothing: {error}; unset them");
+        return Failure::input(error).exit_code();
+    }
+    // Wrong use ends here, with exit code 2.
+    let cli = Cli::parse();
+    log(cli.verbose);
+    let done = match cli.command {
+        Command::Up(args) => up::run(args, &cli.engines).await,
+        Command::Status(args) => status::run(&args),
+        Command::Down(args) => down::run(args).await,
+        Command::Demo(args) => demo::run(args, &cli.engines).await,
+        Command::Publish(args) => publish::run(args, &cli.engines).await,
+        Command::Invoke(args) => invoke::run(args, &cli.engines).await,
+        Command::Accounts(command) => accounts::run(command, &cli.engines).await,
+        Command::Payments(command) => payments::run(command, &cli.engines).await,
+        Command::Outcomes(args) => outcomes::run(args, &cli.engines).await,
+        Command::Topics(command) => topics::run(command, &cli.engines).await,
+        Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
+        Command::Failed(command) => failed::run(command, &cli.engines).await,
+        Command::Audit(args) => audit::run(args, &cli.engines).await,
+        Command::Simulate(args) => simulate::run(args),
+        Command::Bench(args) => bench::run(args, &cli.engines).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            match &failure {
+                Failure::Unread => {}
+                Failure::Unreachable(which, error) => {
+                    tell!("giro: {}", Lines(cli.engines.unreachable(*which, error)));
+                }
+                Failure::No(_) | Failure::Input(_) => tell!("giro: {}", Lines(&failure)),
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+/// Starts the log, on stderr.
+fn log(verbose: bool) {
+    // Ours only: an embedded engine logs each condition that fails, and failing is what conditions are for.
+    let mut shown = Targets::new().with_target("giro", tracing::Level::WARN);
+    if verbose {
+        shown = shown.with_target(CLIENT_LOG, tracing::Level::DEBUG);
+    }
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
+    // To tell of it on a closed stderr would be a panic.
+    tracing_subscriber::registry().with(log.log_internal_errors(false).with_filter(shown)).init();
+}

@@ -1,0 +1,73 @@
+//! `giro outcomes`: what became of payments, from the topic that tells clients; and telling them again.
+
+mod republish;
+mod undelivered;
+
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use super::engines::{EngineArgs, given};
+use crate::local::escaped::json_line;
+use crate::local::topic_reader::{Polled, Read};
+use giro::wire::outcome;
+
+/// Print the outcomes on the topic, oldest first of each partition
+///
+/// An outcome may come more than once: the topic has each at least once.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  giro outcomes --follow\n  giro outcomes republish --payment pay-0001"
+)]
+pub(super) struct OutcomesArgs {
+    #[command(subcommand)]
+    command: Option<OutcomesCommand>,
+    /// Go on when all is printed, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// Print each as it is on the topic, one JSON object a line, control characters escaped
+    #[arg(long)]
+    json: bool,
+    /// The topic; else that of outcomes
+    #[arg(long, env = "OUTCOMES_TOPIC", value_parser = given, value_name = "NAME")]
+    topic: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum OutcomesCommand {
+    Republish(republish::RepublishArgs),
+}
+
+pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if let Some(OutcomesCommand::Republish(args)) = args.command {
+        return republish::run(args, engines).await;
+    }
+    let topic = engines.topic(args.topic, |topics| topics.outcomes)?;
+    let mut reader = engines.reader_of(&topic).await?;
+    loop {
+        match reader.next().await? {
+            Read::Record(record) => say!("{}", line(&record, args.json)),
+            Read::End if args.follow => {}
+            Read::End => return Ok(()),
+        }
+    }
+}
+
+fn line(record: &Polled, json: bool) -> String {
+    let value = record.value.as_deref().unwrap_or_default();
+    if json {
+        return json_line(&String::from_utf8_lossy(value));
+    }
+    match outcome::decode(value) {
+        Ok(outcome) => {
+            let payment = &outcome.payment;
+            let verdict =
+                outcome.verdict.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
+            format!(
+                "{} {} {} -> {} {} {} {verdict}",
+                outcome.decided_at, payment.id, payment.debtor, payment.creditor, payment.amount, payment.currency
+            )
+        }
+        Err(error) => format!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),
+    }
+}

@@ -1,0 +1,103 @@
+//! `giro simulate`: searches simulated worlds for one in which something doesn't hold.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::Failure;
+use super::number::number;
+use giro_testkit::simulate::{Counts, Mutant, Simulation, Violation};
+
+/// Simulate many workers over one ledger, under every fault
+///
+/// Each seed is a world of its own: clients, a wayward event source mapping, invocations of the real handler that
+/// interleave at every call, a store that refuses, loses and delays. An auditor looks on after every step. Exit code 1
+/// if something doesn't hold; what is printed then replays it. The same seed always gives the same world.
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// The seed of the first world; else one from the clock
+    #[arg(long, value_parser = number::<u64>(0..=u64::MAX))]
+    seed: Option<u64>,
+    /// How many worlds, with seeds that follow each other
+    #[arg(long, default_value_t = 1, value_parser = number::<u64>(1..=u64::MAX))]
+    seeds: u64,
+    /// How many steps the faults go on in each: store calls and deliveries
+    #[arg(long, default_value_t = 100, value_parser = number::<u64>(1..=u64::MAX))]
+    steps: u64,
+    /// Start no new world after this many seconds
+    #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
+    seconds: Option<u64>,
+    /// Worlds side by side; else one a processor
+    #[arg(long, value_parser = number::<usize>(1..=1024))]
+    jobs: Option<usize>,
+    /// A mistake to make, to see the auditor find it, such as drop-put-condition
+    #[arg(long, value_parser = mutant)]
+    mutant: Option<Mutant>,
+    /// Print what happens in the first world, line by line
+    #[arg(long)]
+    history: bool,
+}
+
+fn mutant(name: &str) -> Result<Mutant, String> {
+    let names = || Mutant::ALL.map(|(_, name)| name).join(", ");
+    Mutant::from_name(name).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
+    // Any number will do: it is printed, and with it everything repeats.
+    let first = args.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
+    let simulation = |seed| Simulation { seed, steps: args.steps, mutant: args.mutant };
+    if args.history {
+        // Worlds have a runtime of their own, which can't start inside the command line's.
+        let lines = std::thread::scope(|scope| scope.spawn(|| simulation(first).history()).join());
+        for line in lines.unwrap_or_default() {
+            say!("{line}");
+        }
+    }
+    let started = Instant::now();
+    let until = args.seconds.and_then(|seconds| started.checked_add(Duration::from_secs(seconds)));
+    let next = AtomicU64::new(0);
+    let found: Mutex<(u64, Counts, Option<Box<Violation>>)> = Mutex::default();
+    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let ix = next.fetch_add(1, Ordering::Relaxed);
+                    if ix >= args.seeds || until.is_some_and(|until| Instant::now() >= until) {
+                        break;
+                    }
+                    let ended = simulation(first.wrapping_add(ix)).run();
+                    let Ok(mut found) = found.lock() else { break };
+                    match ended {
+                        Ok(counts) => {
+                            found.0 = found.0.saturating_add(1);
+                            found.1.merge(&counts);
+                        }
+                        Err(violation) => {
+                            // The first seed of all that went wrong, whichever thread was faster.
+                            let seed = violation.simulation.seed;
+                            if found.2.as_ref().is_none_or(|known| seed < known.simulation.seed) {
+                                found.2 = Some(violation);
+                            }
+                            next.store(args.seeds, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (worlds, counts, violation) = found.into_inner().unwrap_or_default();
+    let elapsed_ms = started.elapsed().as_millis().max(1);
+    for (name, count) in &counts.0 {
+        say!("{count:>10} {name}");
+    }
+    let a_minute = u128::from(counts.of("steps")).saturating_mul(60_000).checked_div(elapsed_ms).unwrap_or(0);
+    say!("{worlds} worlds from seed {first} on, {a_minute} steps a minute");
+    match violation {
+        None => Ok(()),
+        Some(violation) => Err(Failure::no(violation)),
+    }
+}

@@ -1,0 +1,59 @@
+//! Which template a command reads, and with which parameters.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+use giro_template::Templates;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Template")]
+pub(super) struct TemplateArgs {
+    /// The template; else the one that this program was built with
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// A parameter of the template
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+/// `NAME=VALUE`
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A template and its parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ChosenTemplate {
+    /// Its file; none is the one that this program was built with.
+    file: Option<PathBuf>,
+    pub(super) parameters: BTreeMap<String, String>,
+}
+
+impl TemplateArgs {
+    /// What the arguments name; none where they name nothing.
+    pub(super) fn chosen(self) -> Result<Option<ChosenTemplate>, Failure> {
+        if self.template.is_none() && self.parameters.is_empty() {
+            return Ok(None);
+        }
+        let mut chosen = ChosenTemplate { file: self.template, parameters: BTreeMap::new() };
+        for (name, value) in self.parameters {
+            if let Some(other) = chosen.parameters.insert(name.clone(), value) {
+                let text =
+                    format!("--parameter: expected each name once, got {name} twice; its other value is '{other}'");
+                return Err(Failure::input(text));
+            }
+        }
+        Ok(Some(chosen))
+    }
+}
+
+impl ChosenTemplate {
+    pub(super) fn templates(&self) -> Templates {
+        self.file.clone().map_or(Templates::Embedded, Templates::File)
+    }
+}

@@ -1,0 +1,11 @@
+//! The command line `giro`, the local stack and the benchmarks. None of it deploys.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`commands`] | one file a command |
+//! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
+//! | [`bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
+
+pub mod bench;
+pub mod commands;
+pub mod local;

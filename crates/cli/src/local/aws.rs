@@ -1,0 +1,98 @@
+//! The AWS clients of the local tools: as a person's machine has them set up, or for a local engine.
+//!
+//! In: an endpoint, or none for AWS itself. Out: a client. Region and credentials are looked for in all the SDK's usual
+//! places: environment, profiles, the instance's own.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use super::{Fault, OrFault};
+use giro::aws::{
+    AwsError, CONNECT_TIMEOUT, DYNAMODB_ENDPOINT, LOCAL_REGION, credentials, in_words, is_local, local_credentials,
+    timeouts, variable,
+};
+
+/// A client for DynamoDB at `endpoint`, else where the environment says, else at AWS.
+///
+/// # Errors
+/// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
+pub async fn dynamodb(endpoint: Option<&str>) -> Result<aws_sdk_dynamodb::Client, AwsError> {
+    let named = || variable(DYNAMODB_ENDPOINT).or_else(|| variable("AWS_ENDPOINT_URL"));
+    let endpoint = endpoint.map(str::to_owned).or_else(named);
+    Ok(aws_sdk_dynamodb::Client::new(&config(endpoint.as_deref(), timeouts()).await?))
+}
+
+/// Waits a few seconds for a DynamoDB to show that it is there.
+///
+/// # Errors
+/// [`Fault::Engine`] if it doesn't, [`Fault::Asked`] if the environment can't be used.
+pub(crate) async fn dynamodb_answers(endpoint: &str) -> Result<(), Fault> {
+    let asked = dynamodb(Some(endpoint)).await.or_asked()?.list_tables().limit(1).send().await;
+    let unanswered = |error| anyhow::anyhow!("DynamoDB at {endpoint} doesn't answer: {}", in_words(&error));
+    asked.map(|_| ()).map_err(unanswered).or_engine()
+}
+
+/// A client for Lambda at `endpoint`, else at AWS. An invocation may take up to `timeout`: as long as its function.
+///
+/// # Errors
+/// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
+pub async fn lambda(endpoint: Option<&str>, timeout: Duration) -> Result<aws_sdk_lambda::Client, AwsError> {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(timeout).build();
+    Ok(aws_sdk_lambda::Client::new(&config(endpoint, timeouts).await?))
+}
+
+/// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their
+/// own.
+///
+/// # Errors
+/// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
+pub async fn streams(endpoint: &str) -> Result<aws_sdk_dynamodbstreams::Client, AwsError> {
+    let endpoint = Some(endpoint).filter(|endpoint| is_local(endpoint));
+    Ok(aws_sdk_dynamodbstreams::Client::new(&config(endpoint, timeouts()).await?))
+}
+
+/// A client for SQS at `endpoint`, else where the environment says, else at AWS.
+///
+/// # Errors
+/// [`AwsError::NoRegion`] if the endpoint is AWS and no region is named.
+pub async fn sqs(endpoint: Option<&str>) -> Result<aws_sdk_sqs::Client, AwsError> {
+    let named = || variable("AWS_ENDPOINT_URL_SQS").or_else(|| variable("AWS_ENDPOINT_URL"));
+    let endpoint = endpoint.map(str::to_owned).or_else(named);
+    // A call may wait for messages.
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(30)).build();
+    Ok(aws_sdk_sqs::Client::new(&config(endpoint.as_deref(), timeouts).await?))
+}
+
+async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
+    // Half of them is a mistake, whoever would be asked for the rest.
+    let given = credentials()?;
+    if let Some(other) =
+        endpoint.filter(|endpoint| !endpoint.starts_with("http://") && !endpoint.starts_with("https://"))
+    {
+        return Err(AwsError::NotAUrl(other.to_owned()));
+    }
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+    if let Some(endpoint) = endpoint {
+        // An endpoint that is named is the endpoint: there is no other form of it, and the SDK would refuse to look for
+        // one.
+        loader = loader.endpoint_url(endpoint).use_fips(false).use_dual_stack(false);
+    }
+    if endpoint.is_some_and(is_local) {
+        loader = loader.http_client(aws_smithy_http_client::Builder::new().build_http());
+        if given.is_none() {
+            loader = loader.credentials_provider(local_credentials());
+        }
+        if variable("AWS_REGION").is_none() {
+            loader = loader.region(Region::from_static(LOCAL_REGION));
+        }
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(AwsError::NoRegion);
+    }
+    Ok(config)
+}

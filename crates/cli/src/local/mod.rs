@@ -1,0 +1,23 @@
+//! What `giro up` runs: the engines in the middle, embedded or real, and around them what AWS does between Kafka and a
+//! handler.
+//!
+//! Architecture invariant: a development tool. Nothing here is compiled into a Lambda.
+
+pub mod apache_kafka;
+pub mod aws;
+pub(crate) mod escaped;
+pub mod failed_topic;
+mod fault;
+pub mod http;
+mod invoke;
+pub mod kafka;
+pub mod lambda;
+mod lambda_listens;
+pub mod poller;
+mod reading;
+pub mod stack;
+pub(crate) mod terminal;
+pub mod topic_reader;
+
+pub use fault::Fault;
+pub(crate) use fault::OrFault;

@@ -1,0 +1,128 @@
+//! Records as the JSON that Lambda delivers for a self-managed Kafka.
+//!
+//! In: records. Out: the payload of an invocation, byte for byte in AWS's shapes: base64 keys and values, header bytes
+//! signed, absent parts left out.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::delivery::Delivered;
+use crate::local::reading::Polled;
+use giro::domain::Header;
+
+/// What an event holds beside its records.
+pub(super) const ENVELOPE_BYTES: usize = 1024;
+/// What a record takes beside its topic, key, value and headers: names, numbers and punctuation, with room to spare.
+const RECORD_BYTES: usize = 200;
+
+impl Delivered for Polled {
+    fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    fn timestamp_ms(&self) -> Option<i64> {
+        self.timestamp
+    }
+}
+
+impl Polled {
+    /// The most bytes that it takes in an event.
+    pub(super) fn encoded_bytes(&self) -> usize {
+        // Base64: four characters for three bytes, the last ones filled up.
+        let base64 = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, |it| it.len().div_ceil(3).saturating_mul(4));
+        let header = |header: &Header| {
+            // A byte is a signed number and a comma, a character of a name at worst an escape.
+            let value = header.value.as_ref().map_or(0, |value| value.len().saturating_mul(5));
+            header.name.len().saturating_mul(6).saturating_add(value).saturating_add(8)
+        };
+        let headers = self.headers.iter().map(header).fold(0, usize::saturating_add);
+        // A partition's first record brings the partition's name, which holds the topic as well.
+        [RECORD_BYTES, self.topic.len().saturating_mul(2), base64(&self.key), base64(&self.value), headers]
+            .into_iter()
+            .fold(0, usize::saturating_add)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event_source: &'static str,
+    bootstrap_servers: &'a str,
+    records: BTreeMap<String, Vec<Record<'a>>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<i64>,
+    timestamp_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    headers: Vec<Value>,
+}
+
+/// Writes the event of a batch.
+pub(super) fn encode(bootstrap_servers: &str, batch: &[Polled]) -> String {
+    let mut records: BTreeMap<String, Vec<Record<'_>>> = BTreeMap::new();
+    for polled in batch {
+        records.entry(format!("{}-{}", polled.topic, polled.partition)).or_default().push(Record {
+            topic: &polled.topic,
+            partition: polled.partition,
+            offset: polled.offset,
+            timestamp: polled.timestamp,
+            timestamp_type: "CREATE_TIME",
+            key: polled.key.as_ref().map(|key| STANDARD.encode(key)),
+            value: polled.value.as_ref().map(|value| STANDARD.encode(value)),
+            headers: polled.headers.iter().map(header).collect(),
+        });
+    }
+    let event = Event { event_source: "SelfManagedKafka", bootstrap_servers, records };
+    // Strings and integers always serialise.
+    serde_json::to_string(&event).unwrap_or_default()
+}
+
+fn header(header: &Header) -> Value {
+    let value = match &header.value {
+        None => Value::Object(Map::new()),
+        // A Java byte is signed.
+        Some(bytes) => bytes.iter().map(|byte| Value::from(byte.cast_signed())).collect(),
+    };
+    Value::Object(Map::from_iter([(header.name.clone(), value)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_never_takes_more_than_it_says() {
+        let bytes = |length: usize| Some(vec![200_u8; length]);
+        for length in [0, 1, 2, 3, 1000] {
+            let headers = vec![
+                Header { name: "\u{1}".repeat(length), value: bytes(length) },
+                Header { name: "n".into(), value: None },
+            ];
+            let record = Polled {
+                topic: "payment-requests".into(),
+                partition: i32::MAX,
+                offset: i64::MAX,
+                timestamp: Some(i64::MIN),
+                key: bytes(length),
+                value: bytes(length),
+                headers,
+            };
+            let event = encode("127.0.0.1:9092", std::slice::from_ref(&record));
+            assert!(event.len() <= record.encoded_bytes().saturating_add(ENVELOPE_BYTES), "{length}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The whole stack on one machine, as the template asks for it: engines, tables, topics, functions, what feeds them,
+//! and the HTTP API.
+//!
+//! | part | where |
+//! |---|---|
+//! | what is wanted | `options` |
+//! | Kafka and DynamoDB | `engines` |
+//! | the functions | `functions` |
+//! | what everything is called | `names` |
+//! | all of it, started and stopped | here |
+//!
+//! In: which engines, a template, and what is wanted otherwise. Out: endpoints, and what has gone through.
+//!
+//! Started in the order in which each needs the one before, stopped in the other: the HTTP API takes no more, pollers
+//! finish their invocations, workers end, engines stop. Whatever was started is stopped also if a later part fails.
+
+mod engines;
+mod functions;
+mod names;
+mod options;
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use serde::{Deserialize, Serialize};
+
+use super::http::HttpApi;
+use super::lambda::LocalLambda;
+use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
+use super::{Fault, OrFault};
+use engines::RunningKafka;
+use functions::Summaries;
+pub use functions::{Engines, Summary, folder_of_this_program, function};
+use giro_template::Blueprint;
+use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::tables;
+pub use names::{Names, Queues, Topics};
+pub use options::{DynamoDbEngine, KafkaEngine, LogLines, Run, StackOptions};
+
+/// The binary of the main job.
+pub const PAYMENT_PROCESSOR: &str = "payment-processor";
+/// The binary that carries out account commands.
+pub const ACCOUNT_PROCESSOR: &str = "account-processor";
+/// The binary that answers the HTTP API.
+pub const PAYMENT_API: &str = "payment-api";
+/// The binary that audits the ledger.
+pub const LEDGER_AUDITOR: &str = "ledger-auditor";
+/// The binary that publishes outcomes.
+pub const OUTCOME_PUBLISHER: &str = "outcome-publisher";
+
+/// How much longer an invocation may take on its way than its function does.
+const ON_THE_WAY: Duration = Duration::from_secs(10);
+
+/// Where everything listens, and what it is called there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// Kafka's address.
+    pub kafka_bootstrap_servers: String,
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// The Invoke call's URL.
+    pub lambda: String,
+    /// The HTTP API's URL, where a function that answers it runs.
+    #[serde(default)]
+    pub http: Option<String>,
+    /// What its topics, tables, functions and queues are called.
+    pub names: Names,
+}
+
+/// The stack, running.
+#[derive(Debug)]
+pub struct Stack {
+    endpoints: Endpoints,
+    blueprint: Blueprint,
+    left_out: Vec<String>,
+    summaries: Summaries,
+    http: Option<HttpApi>,
+    /// Of each mapping, in their order, with the name of its function.
+    pollers: Vec<(String, Pollers)>,
+    /// What a function has done that is not fed here.
+    idle: Activity,
+    lambda: Option<LocalLambda>,
+    kafka: RunningKafka,
+    _dynamodb: Option<EmbeddedDynamoDb>,
+}
+
+impl Stack {
+    /// Starts everything; it takes records when this returns.
+    ///
+    /// # Errors
+    /// [`Fault::Asked`] with what in the template or the options stands in the way, [`Fault::Engine`] with which part
+    /// didn't start, and why.
+    pub async fn start(options: StackOptions) -> Result<Self, Fault> {
+        let mut blueprint = options.blueprint().or_asked()?;
+        // Also of what doesn't run: its topics and tables are there.
+        let names = Names::of(&blueprint);
+        let folder = match &options.binaries {
+            Some(folder) => folder.clone(),
+            None => folder_of_this_program()?,
+        };
+        let left_out = match &options.lambda_endpoint {
+            // What is deployed there is not for us to know.
+            Some(_) => Vec::new(),
+            None => functions::choose(&mut blueprint, &options.run, &folder)?,
+        };
+        if options.http_port.is_some() && blueprint.routes.is_empty() {
+            return Err(Fault::Asked(anyhow!("--http-port: none of the functions that run answers HTTP")));
+        }
+        if let Some(endpoint) = &options.lambda_endpoint {
+            super::lambda_listens::lambda_listens(endpoint).await?;
+        }
+        let (dynamodb, dynamodb_url) = engines::start_dynamodb(&options.dynamodb)?;
+        let client = super::aws::dynamodb(Some(&dynamodb_url)).await.or_asked()?;
+        let created = tables::create_all(&client, &blueprint.tables).await;
+        created.with_context(|| format!("DynamoDB at {dynamodb_url}")).or_engine()?;
+
+        let kafka = RunningKafka::start(&options.kafka, &blueprint.topics).await?;
+        let bootstrap_servers = kafka.bootstrap_servers().to_owned();
+
+        let summaries = Summaries::default();
+        let (lambda, lambda_url) = match &options.lambda_endpoint {
+            Some(endpoint) => (None, endpoint.clone()),
+            None => {
+                let at = Engines {
+                    dynamodb: dynamodb_url.clone(),
+                    kafka_bootstrap_servers: Some(bootstrap_servers.clone()),
+                };
+                let wanted = blueprint.functions.iter();
+                let wanted = wanted.map(|it| function(it, &folder, &at, options.concurrency)).collect();
+                let lambda = LocalLambda::start(wanted, functions::sink(&summaries, options.log)).await?;
+                let url = lambda.endpoint().to_owned();
+                (Some(lambda), url)
+            }
+        };
+        let checkpoints =
+            Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref())).or_asked()?;
+        let mut pollers = Vec::new();
+        for mapping in &blueprint.mappings {
+            let around = Surroundings {
+                bootstrap_servers: bootstrap_servers.clone(),
+                dynamodb: dynamodb_url.clone(),
+                lambda_endpoint: lambda_url.clone(),
+                invoke_timeout: timeout(&blueprint, &mapping.function),
+                concurrency_max: options.concurrency.or(mapping.pollers_max).unwrap_or(1),
+                checkpoints: checkpoints.clone(),
+            };
+            let started = Pollers::start(mapping, &around).await;
+            let started = started.with_context(|| format!("the event source of {}", mapping.function)).or_engine()?;
+            pollers.push((mapping.function.clone(), started));
+        }
+        let http = match blueprint.routes.is_empty() {
+            true => None,
+            false => {
+                let timeout = |name: &str| timeout(&blueprint, name);
+                let port = options.http_port.unwrap_or_default();
+                Some(HttpApi::start(&blueprint.routes, &lambda_url, timeout, port).await?)
+            }
+        };
+        let endpoints = Endpoints {
+            kafka_bootstrap_servers: bootstrap_servers,
+            dynamodb: dynamodb_url,
+            lambda: lambda_url,
+            http: http.as_ref().map(|http| http.endpoint().to_owned()),
+            names,
+        };
+        let idle = Activity::none().or_engine()?;
+        Ok(Self { endpoints, blueprint, left_out, summaries, http, pollers, idle, lambda, kafka, _dynamodb: dynamodb })
+    }
+
+    /// Where everything listens, and what it is called there.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// What runs.
+    #[must_use]
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
+    }
+
+    /// The binaries of functions that the template has and that don't run, because they aren't built.
+    #[must_use]
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// What the pollers of the payment processor have done so far; nothing, where it isn't fed here.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        self.activity_of(PAYMENT_PROCESSOR)
+    }
+
+    /// What the pollers of a binary's function have done so far; of several mappings, those of the first.
+    #[must_use]
+    pub fn activity_of(&self, binary: &str) -> Activity {
+        let function = self.blueprint.function(binary);
+        let pollers = function.and_then(|function| self.pollers.iter().find(|(name, _)| *name == function.name));
+        pollers.map_or_else(|| self.idle.clone(), |(_, pollers)| pollers.activity())
+    }
+
+    /// What the summary lines of the payment processor add up to so far. Empty where Lambda isn't our own.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let name = self.blueprint.function(PAYMENT_PROCESSOR).map(|function| &function.name);
+        let summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
+        name.and_then(|name| summaries.get(name)).cloned().unwrap_or_default()
+    }
+
+    /// The ids of the processes of a binary's function that have an invocation now. None where Lambda isn't our own.
+    #[must_use]
+    pub fn busy_pids(&self, binary: &str) -> Vec<u32> {
+        let function = self.blueprint.function(binary);
+        let pids = function.zip(self.lambda.as_ref()).map(|(function, lambda)| lambda.busy_pids(&function.name));
+        pids.unwrap_or_default()
+    }
+
+    /// Takes Kafka away for a while; it answers again, with all that it had, when this returns.
+    ///
+    /// # Errors
+    /// If Kafka isn't ours to stop, or doesn't come back.
+    pub async fn interrupt_kafka(&mut self, outage: Duration) -> anyhow::Result<()> {
+        self.kafka.interrupt(outage).await
+    }
+
+    /// Whether a part has given up; stopping says why.
+    #[must_use]
+    pub fn gave_up(&self) -> bool {
+        self.pollers.iter().any(|(_, pollers)| pollers.gave_up())
+    }
+
+    /// Stops everything, and waits until it has stopped.
+    ///
+    /// # Errors
+    /// Why a part had given up, if one had.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        if let Some(http) = self.http {
+            http.stop().await;
+        }
+        let mut stopped = Ok(());
+        for (_, pollers) in self.pollers {
+            stopped = stopped.and(pollers.stop().await);
+        }
+        if let Some(lambda) = self.lambda {
+            lambda.stop().await;
+        }
+        self.kafka.stop().await;
+        stopped
+    }
+}
+
+/// How long to wait for an invocation of a function.
+fn timeout(blueprint: &Blueprint, name: &str) -> Duration {
+    let function = blueprint.functions.iter().find(|function| function.name == name);
+    function.map_or(Duration::ZERO, |function| function.timeout).saturating_add(ON_THE_WAY)
+}

@@ -1,0 +1,138 @@
+//! The template's functions as the local Lambda runs them: their binaries, their environment, and what they write.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, anyhow};
+
+use super::options::{LogLines, Run};
+use crate::local::escaped::Line;
+use crate::local::lambda::{Function, LogSink};
+use crate::local::terminal::tell;
+use crate::local::{Fault, OrFault};
+use giro_template::Blueprint;
+
+/// What summary lines add up to, by field.
+pub type Summary = BTreeMap<String, u64>;
+/// Summaries by function.
+pub(super) type Summaries = Arc<Mutex<BTreeMap<String, Summary>>>;
+
+/// How many invocations of a function run at once, where nothing says so: enough to see what happens side by side.
+const CONCURRENCY: usize = 8;
+
+/// Where the engines are that functions speak to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engines {
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// Kafka's address, where there is one.
+    pub kafka_bootstrap_servers: Option<String>,
+}
+
+/// The folder of the program that runs, where Cargo puts the others too.
+///
+/// # Errors
+/// [`Fault::Engine`] if the running program can't be found.
+pub fn folder_of_this_program() -> Result<PathBuf, Fault> {
+    let program = std::env::current_exe().context("finding the running program").or_engine()?;
+    let mut folder = program.parent().map(PathBuf::from).unwrap_or_default();
+    // Cargo puts tests one folder below the binaries.
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    Ok(folder)
+}
+
+/// Takes the functions that don't run out of a blueprint, and all that leads to them. Returns the binaries that a
+/// person might have expected and that aren't built.
+///
+/// # Errors
+/// [`Fault::Asked`] if one is asked for that isn't built, or that the template doesn't have.
+pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> Result<Vec<String>, Fault> {
+    if let Run::Only(binaries) = run {
+        if let Some(unknown) = binaries.iter().find(|binary| blueprint.function(binary).is_none()) {
+            let known: Vec<&str> = blueprint.functions.iter().map(|function| function.binary.as_str()).collect();
+            let known = known.join(", ");
+            return Err(Fault::Asked(anyhow!("the template has no function {unknown}: expected one of {known}")));
+        }
+        blueprint.functions.retain(|function| binaries.contains(&function.binary));
+    }
+    let missing: Vec<String> = blueprint.functions.iter().map(|function| function.binary.clone()).collect();
+    let missing: Vec<String> = missing.into_iter().filter(|binary| !folder.join(binary).is_file()).collect();
+    if let (Run::All | Run::Only(_), Some(binary)) = (run, missing.first()) {
+        let place = folder.join(binary);
+        let place = place.display();
+        return Err(Fault::Asked(anyhow!("the function {binary}: no binary at {place}; `make build` builds it")));
+    }
+    blueprint.functions.retain(|function| !missing.contains(&function.binary));
+    let names: Vec<&String> = blueprint.functions.iter().map(|function| &function.name).collect();
+    blueprint.mappings.retain(|mapping| names.contains(&&mapping.function));
+    blueprint.routes.retain(|route| names.contains(&&route.function));
+    Ok(missing)
+}
+
+/// A function of the template, to be run with the environment that the template gives it.
+#[must_use]
+pub fn function(
+    function: &giro_template::Function,
+    folder: &Path,
+    engines: &Engines,
+    concurrency: Option<usize>,
+) -> Function {
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut environment = Vec::new();
+    // A local engine takes any credentials; what a person has set for AWS comes after and counts.
+    if giro::aws::is_local(&engines.dynamodb) {
+        environment.extend([
+            variable("AWS_REGION", giro::aws::LOCAL_REGION),
+            variable("AWS_ACCESS_KEY_ID", "local"),
+            variable("AWS_SECRET_ACCESS_KEY", "local"),
+        ]);
+    }
+    environment.extend(set_here(|name| name.starts_with("AWS_") || name == "HOME"));
+    environment.extend(function.environment.iter().map(|(name, value)| variable(name, value)));
+    environment.push(variable(giro::aws::DYNAMODB_ENDPOINT, &engines.dynamodb));
+    if function.environment.contains_key("KAFKA_BOOTSTRAP_SERVERS") {
+        // How a person's own Kafka wants its clients to log in.
+        environment.extend(set_here(|name| name.starts_with("KAFKA_")));
+        let address = engines.kafka_bootstrap_servers.as_deref().unwrap_or_default();
+        environment.push(variable("KAFKA_BOOTSTRAP_SERVERS", address));
+    }
+    Function {
+        name: function.name.clone(),
+        binary: folder.join(&function.binary),
+        environment,
+        memory_mib: function.memory_mib,
+        timeout: function.timeout,
+        concurrency: concurrency.or(function.concurrency_max).unwrap_or(CONCURRENCY),
+        asynchronous: function.asynchronous,
+    }
+}
+
+/// The variables of this process that are text, and not nothing: an empty one is an unset one.
+fn set_here(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, String)> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).filter(move |(name, value)| wanted(name) && !value.is_empty())
+}
+
+/// Adds up the summary lines of functions, and shows all lines if asked to.
+pub(super) fn sink(summaries: &Summaries, log: LogLines) -> LogSink {
+    let summaries = Arc::clone(summaries);
+    Arc::new(move |function, line| {
+        if log == LogLines::Show {
+            tell!("{function} {}", Line(line));
+        }
+        let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return };
+        if fields.get("message").and_then(serde_json::Value::as_str) != Some("batch finished") {
+            return;
+        }
+        let mut summaries = summaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let summary = summaries.entry(function.to_owned()).or_default();
+        for (name, number) in fields.iter().filter_map(|(name, value)| Some((name, value.as_u64()?))) {
+            let sum = summary.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(number);
+        }
+    })
+}

@@ -1,0 +1,109 @@
+//! What everything is called that a stack has.
+//!
+//! In: a blueprint. Out: the names of its topics, tables, functions and queues, each by what it is for. Whoever looks
+//! for one of them asks here: parameters of the template rename all of it, and a person any table.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ACCOUNT_PROCESSOR, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
+use giro::config::{ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, OUTCOMES_TOPIC, PAYMENTS_TABLE};
+use giro::store::Tables;
+use giro_template::{Blueprint, Mapping, Source, TemplateError, Templates};
+
+/// The names of all that a stack has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// The topics.
+    pub topics: Topics,
+    /// The tables.
+    #[serde(with = "TableNames")]
+    pub tables: Tables,
+    /// The functions, by their binaries.
+    pub functions: BTreeMap<String, String>,
+    /// The queues.
+    pub queues: Queues,
+}
+
+/// The names of topics; none where a template has no topic for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topics {
+    /// Payment requests: what feeds `payment-processor`.
+    pub requests: Option<String>,
+    /// What the pollers of `payment-processor` gave up.
+    pub requests_failed: Option<String>,
+    /// Account commands: what feeds `account-processor`.
+    pub commands: Option<String>,
+    /// What the pollers of `account-processor` gave up.
+    pub commands_failed: Option<String>,
+    /// Outcomes: where `outcome-publisher` writes.
+    pub outcomes: Option<String>,
+}
+
+/// The names of queues; none where a template has no queue for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// What the poller of `outcome-publisher` gave up. It is AWS's: the local stack has no queues.
+    pub undelivered_outcomes: Option<String>,
+}
+
+/// [`Tables`] as JSON: a table that is added there is missed here by the compiler.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Tables")]
+struct TableNames {
+    accounts: String,
+    payments: String,
+    dead_letters: String,
+    account_commands: String,
+}
+
+impl Names {
+    /// What a blueprint calls everything. A table that no function knows has its usual name.
+    #[must_use]
+    pub fn of(blueprint: &Blueprint) -> Self {
+        let (requests, commands) = (blueprint.mapping(PAYMENT_PROCESSOR), blueprint.mapping(ACCOUNT_PROCESSOR));
+        let failed = |mapping: Option<&Mapping>| mapping.and_then(|mapping| mapping.on_failure_topic.clone());
+        let publisher = blueprint.function(OUTCOME_PUBLISHER);
+        let undelivered = blueprint.mapping(OUTCOME_PUBLISHER).and_then(|mapping| mapping.on_failure_queue.clone());
+        let function = |it: &giro_template::Function| (it.binary.clone(), it.name.clone());
+        Self {
+            topics: Topics {
+                requests: requests.and_then(topic),
+                requests_failed: failed(requests),
+                commands: commands.and_then(topic),
+                commands_failed: failed(commands),
+                outcomes: publisher.and_then(|publisher| publisher.environment.get(OUTCOMES_TOPIC).cloned()),
+            },
+            tables: named(|variable| blueprint.variable(variable).map(str::to_owned)),
+            functions: blueprint.functions.iter().map(function).collect(),
+            queues: Queues { undelivered_outcomes: undelivered },
+        }
+    }
+
+    /// What the template that this program was built with calls everything, where no parameter says otherwise.
+    ///
+    /// # Errors
+    /// None that a test wouldn't find: the template is this program's own.
+    pub fn usual() -> Result<Self, TemplateError> {
+        Ok(Self::of(&Templates::Embedded.blueprint(&BTreeMap::new())?))
+    }
+}
+
+fn topic(mapping: &Mapping) -> Option<String> {
+    match &mapping.source {
+        Source::Kafka { topic, .. } => Some(topic.clone()),
+        Source::Stream { .. } => None,
+    }
+}
+
+/// The tables, each named by what `name` knows of its variable; what it doesn't know keeps its usual name.
+fn named(name: impl Fn(&'static str) -> Option<String>) -> Tables {
+    let usual = Tables::default();
+    Tables {
+        accounts: name(ACCOUNTS_TABLE).unwrap_or(usual.accounts),
+        payments: name(PAYMENTS_TABLE).unwrap_or(usual.payments),
+        dead_letters: name(DEAD_LETTERS_TABLE).unwrap_or(usual.dead_letters),
+        account_commands: name(ACCOUNT_COMMANDS_TABLE).unwrap_or(usual.account_commands),
+    }
+}

@@ -1,0 +1,3 @@
+//! The benchmarks: what they measure is what happened.
+
+mod model;

@@ -1,0 +1,294 @@
+//! The model of DynamoDB: each of its manners, held by itself, and the same figures for the same seed.
+//!
+//! Time is virtual.
+
+use std::time::Duration;
+
+use giro::domain::plan::{AccountUpdate, Entry, Transaction};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
+    Request, Source, Timestamp,
+};
+use giro::store::{AccountRead, Cancelled, Commit, Ledger, Read, StoreError};
+use giro_cli::bench::contender::Contender;
+use giro_cli::bench::model::throughput::{Need, Rate};
+use giro_cli::bench::model::{Hindrances, Manners, Model};
+use giro_cli::bench::modelled::Run;
+use giro_cli::bench::workload::{Kind, Workload};
+use giro_testkit::memory_store::MemoryStore;
+use tokio::time::Instant;
+
+fn account(id: &str) -> Account {
+    Account {
+        id: AccountId::try_new(id).unwrap(),
+        currency: Currency::try_new("EUR").unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::new(1_000_000),
+        overdraft_limit: OverdraftLimit::Limited(0),
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    }
+}
+
+fn model(manners: Manners) -> (Model, MemoryStore) {
+    let store = MemoryStore::new();
+    for id in ["alice", "bob", "carol", "dave", "shop"] {
+        store.insert_account(account(id));
+    }
+    (Model::new(store.clone(), manners), store)
+}
+
+fn request(id: &str, debtor: &str, creditor: &str) -> Request {
+    Request {
+        payment: Payment {
+            id: PaymentId::try_new(id).unwrap(),
+            debtor: AccountId::try_new(debtor).unwrap(),
+            creditor: AccountId::try_new(creditor).unwrap(),
+            amount: Amount::try_new(1).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: None,
+            requested_at: None,
+        },
+        source: Source { topic: "payment-requests".into(), partition: 0, offset: 0 },
+    }
+}
+
+fn transaction(requests: &[Request]) -> Transaction<'_> {
+    let mut updates: Vec<AccountUpdate> = Vec::new();
+    for request in requests {
+        for (account, net) in [(&request.payment.debtor, -1), (&request.payment.creditor, 1)] {
+            match updates.iter_mut().find(|update| update.account == *account) {
+                Some(update) => update.net += net,
+                None => updates.push(AccountUpdate {
+                    account: account.clone(),
+                    lane: None,
+                    net,
+                    currency: request.payment.currency,
+                    overdraft_limit: None,
+                    balance_min: None,
+                    balance_max: None,
+                    version: None,
+                }),
+            }
+        }
+    }
+    let entry = |request| Entry { request, verdict: Ok(()), creditor_lane: None };
+    Transaction { entries: requests.iter().map(entry).collect(), updates, decided_at: Timestamp::EPOCH }
+}
+
+fn transient(answer: Commit) -> Option<StoreError> {
+    match answer {
+        Commit::Applied => None,
+        Commit::Cancelled(cancelled) => cancelled.transient,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn transactions_in_flight_that_share_an_item_conflict_and_the_later_one_is_cancelled() {
+    let (model, store) = model(Manners::with_seed(1));
+    let (first, second) = ([request("k1", "alice", "shop")], [request("k2", "bob", "shop")]);
+    let (first, second) = (transaction(&first), transaction(&second));
+    let (applied, cancelled) = tokio::join!(model.commit(&first), model.commit(&second));
+    assert_eq!(applied, Ok(Commit::Applied));
+    let busy_shop = Cancelled { busy: vec![1], transient: Some(StoreError::Conflict), ..Cancelled::default() };
+    assert_eq!(cancelled, Ok(Commit::Cancelled(busy_shop)));
+    assert_eq!(model.hindrances(), Hindrances { conflicts: 1, throttled: 0 });
+    // One after the other they don't meet, and the cancelled one left nothing held.
+    assert_eq!(model.commit(&second).await, Ok(Commit::Applied));
+    assert_eq!(model.hindrances().conflicts, 1);
+    let units = (model.usage().write_milliunits, store.usage().write_milliunits);
+    assert_eq!(units, (2 * 8_000 + 6_000, 2 * 8_000), "a cancelled transaction is charged for its tables");
+    assert_eq!((model.usage().transactions, model.usage().cancelled), (3, 1));
+}
+
+/// A read at one moment meets a transaction in flight, a plain one doesn't; and it takes two units an item, in two
+/// rounds.
+#[tokio::test(start_paused = true)]
+async fn a_read_at_one_moment_is_refused_while_a_transaction_holds_an_item() {
+    let (model, _) = model(Manners::with_seed(1));
+    let requests = [request("k1", "alice", "shop")];
+    let transaction = transaction(&requests);
+    let [bob, shop] = ["bob", "shop"].map(|id| AccountId::try_new(id).unwrap());
+    let both = [&bob, &shop];
+    let (applied, plain, together) =
+        tokio::join!(model.commit(&transaction), model.read_accounts(&both), model.read_together(&both, &[]));
+    assert_eq!((applied, plain.is_ok(), together), (Ok(Commit::Applied), true, Err(StoreError::Conflict)));
+    assert_eq!(model.hindrances(), Hindrances { conflicts: 1, throttled: 0 });
+
+    let before = (model.usage(), Instant::now());
+    let read = model.read_together(&both, &[]).await.unwrap();
+    let [bob, paid] = ["bob", "shop"].map(account);
+    let paid = Account { balance: Balance::new(1_000_001), version: 2, ..paid };
+    assert_eq!(read.accounts, [AccountRead::Found(bob), AccountRead::Found(paid)]);
+    let usage = model.usage();
+    assert_eq!(usage.read_calls - before.0.read_calls, 1);
+    assert_eq!(usage.read_milliunits - before.0.read_milliunits, 4_000);
+    assert!(before.1.elapsed() > Duration::from_millis(2), "two rounds: {:?}", before.1.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_at_one_moment_needs_units_for_all_of_its_items() {
+    let mut manners = Manners::with_seed(1);
+    manners.read = Rate { units_a_second: 2 };
+    let (model, _) = model(manners);
+    let [bob, shop] = ["bob", "shop"].map(|id| AccountId::try_new(id).unwrap());
+    assert!(model.read_together(&[&bob], &[]).await.is_ok());
+    let refused = model.read_together(&[&shop, &bob], &[]).await;
+    assert!(matches!(refused, Err(StoreError::Throttled(text)) if !text.contains("bob")));
+    assert_eq!((model.hindrances().throttled, model.usage().read_calls), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_is_refused_holds_what_was_free_while_it_prepares() {
+    let (model, _) = model(Manners::with_seed(1));
+    let requests = [request("k1", "alice", "shop"), request("k2", "bob", "shop"), request("k3", "bob", "carol")];
+    let [first, second, third] = requests.each_ref().map(|request| transaction(std::slice::from_ref(request)));
+    let (first, second, third) = tokio::join!(model.commit(&first), model.commit(&second), model.commit(&third));
+    assert_eq!(first, Ok(Commit::Applied));
+    assert_eq!(transient(second.unwrap()), Some(StoreError::Conflict));
+    assert_eq!(transient(third.unwrap()), Some(StoreError::Conflict), "the second one holds bob");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_and_transactions_apart_never_conflict() {
+    let (model, _) = model(Manners::with_seed(1));
+    let (first, second) = ([request("k1", "alice", "bob")], [request("k2", "carol", "dave")]);
+    let (first, second) = (transaction(&first), transaction(&second));
+    let ids = ["alice", "bob", "nobody"].map(|id| AccountId::try_new(id).unwrap());
+    let ids: Vec<&AccountId> = ids.iter().collect();
+    let (first, second, reads) = tokio::join!(model.commit(&first), model.commit(&second), model.read_accounts(&ids));
+    assert_eq!((first, second), (Ok(Commit::Applied), Ok(Commit::Applied)));
+    assert!(matches!(reads.unwrap()[..], [Read::Found(_), Read::Found(_), Read::Missing]));
+    assert_eq!(model.usage().read_milliunits, 3_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_gives_up_before_a_transaction_is_prepared_undoes_it_and_frees_its_items() {
+    let (model, store) = model(Manners::with_seed(1));
+    let requests = [request("k1", "alice", "shop")];
+    let transaction = transaction(&requests);
+    assert!(tokio::time::timeout(Duration::from_micros(10), model.commit(&transaction)).await.is_err());
+    assert_eq!(store.usage().transactions, 0);
+    assert_eq!(model.commit(&transaction).await, Ok(Commit::Applied));
+}
+
+/// How many one-payment transactions to `shop`, one after the other, are applied until one is throttled.
+async fn until_throttled(model: &Model, prefix: &str, of: usize) -> usize {
+    for ix in 0..of {
+        let requests = [request(&format!("{prefix}{ix}"), ["alice", "bob"][ix % 2], "shop")];
+        match transient(model.commit(&transaction(&requests)).await.unwrap()) {
+            None => {}
+            Some(StoreError::Throttled(text)) => {
+                assert!(!text.contains("shop"), "no account holder's data: {text}");
+                return ix;
+            }
+            Some(other) => panic!("{other}"),
+        }
+    }
+    of
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_key_takes_its_rate_and_what_it_saved_in_a_second() {
+    // No latency, so that only the units count: shop's item takes two a payment.
+    let mut manners = Manners::with_seed(1);
+    manners.latencies.put = giro_cli::bench::model::latency::LogNormal { p50_us: 0, p99_us: 1 };
+    manners.latencies.item_us = 0;
+    manners.write = Rate { units_a_second: 100 };
+    let (model, _) = model(manners);
+    assert_eq!(until_throttled(&model, "a", 1_000).await, 50, "a full bucket");
+    let before = model.usage().write_milliunits;
+    assert_eq!(until_throttled(&model, "b", 1_000).await, 0);
+    assert_eq!(model.usage().write_milliunits, before, "what is throttled is not charged");
+    tokio::time::advance(Duration::from_millis(200)).await;
+    let refilled = until_throttled(&model, "c", 1_000).await;
+    assert!((10..=11).contains(&refilled), "a fifth of a second's units: {refilled}");
+    assert_eq!(model.hindrances().throttled, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_index_throttles_its_table() {
+    let mut manners = Manners::with_seed(1);
+    manners.write = Rate { units_a_second: 3 };
+    let (model, _) = model(manners);
+    // Three payments to shop: its item takes two units once, and its statement one for each.
+    let three = [request("k1", "alice", "shop"), request("k2", "bob", "shop"), request("k3", "carol", "shop")];
+    assert_eq!(model.commit(&transaction(&three)).await, Ok(Commit::Applied));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let four = ["k4", "k5", "k6", "k7"].map(|id| request(id, "dave", "shop"));
+    let refused = transient(model.commit(&transaction(&four)).await.unwrap());
+    assert!(matches!(&refused, Some(StoreError::Throttled(text)) if text.contains("by-")), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_without_read_units_is_left_out_of_the_answer() {
+    let mut manners = Manners::with_seed(1);
+    manners.read = Rate { units_a_second: 1 };
+    let (model, _) = model(manners);
+    let (alice, bob) = (AccountId::try_new("alice").unwrap(), AccountId::try_new("bob").unwrap());
+    assert!(matches!(model.read_accounts(&[&alice]).await.unwrap()[..], [Read::Found(_)]));
+    assert!(matches!(model.read_accounts(&[&alice, &bob]).await.unwrap()[..], [Read::Unread, Read::Found(_)]));
+    assert!(matches!(model.read_accounts(&[&alice]).await, Err(StoreError::Throttled(_))));
+    assert_eq!(model.usage().read_milliunits, 2_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_units_of_a_transaction_are_those_that_the_memory_store_counts() {
+    let (model, store) = model(Manners::with_seed(1));
+    let requests = [request("k1", "alice", "shop"), request("k2", "bob", "shop"), request("k3", "bob", "carol")];
+    let transaction = transaction(&requests);
+    let need = Need::of(&transaction);
+    assert_eq!(need.all_milliunits, 3 * 4_000 + 4 * 2_000);
+    assert_eq!(need.tables_milliunits, 3 * 2_000 + 4 * 2_000);
+    assert_eq!(need.keys.iter().map(|(_, milliunits)| milliunits).sum::<u64>(), need.all_milliunits);
+    assert_eq!(model.commit(&transaction).await, Ok(Commit::Applied));
+    assert_eq!((store.usage().write_milliunits, model.usage().write_milliunits), (20_000, 20_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_transaction_answers_when_it_would_have_been_prepared() {
+    let (model, _) = model(Manners::with_seed(1));
+    let requests = [request("k1", "alice", "shop")];
+    let transaction = transaction(&requests);
+    let took = async |model: &Model| {
+        let started = Instant::now();
+        let answer = model.commit(&transaction).await.unwrap();
+        (answer, started.elapsed())
+    };
+    let (applied, whole) = took(&model).await;
+    assert_eq!(applied, Commit::Applied);
+    let mut refused = Duration::ZERO;
+    for _ in 0..20 {
+        let (answer, time) = took(&model).await;
+        assert!(matches!(answer, Commit::Cancelled(cancelled) if cancelled.duplicates.len() == 1));
+        refused += time / 20;
+    }
+    assert!(refused < whole, "{refused:?} {whole:?}");
+    assert_eq!(model.usage().write_milliunits, 8_000 + 20 * 6_000);
+}
+
+#[test]
+fn a_seed_gives_the_same_run_to_the_microsecond() {
+    let lanes = CreditLanes::try_new(4).unwrap();
+    for (contender, workload) in [
+        (Contender::Giro, Workload::new(Kind::Zipf)),
+        (Contender::Giro, Workload::with_lanes(Kind::Merchant, lanes)),
+        (Contender::Control16, Workload::new(Kind::Merchant)),
+    ] {
+        let run = |seed| Run { contender, workload, partitions: 4, batch: 50, batches: 2, seed }.measure().unwrap();
+        assert_eq!(run(7), run(7), "{}", workload.name());
+        assert_ne!(run(7).batch_times, run(8).batch_times);
+    }
+}
+
+/// The short form of `make bench-check`: what holds in the whole form must hold here.
+#[test]
+fn the_exact_figures_meet_their_goals() {
+    let figures = giro_cli::bench::goals::on_the_model(giro_cli::bench::goals::Size::SHORT).unwrap();
+    assert!(figures.len() >= 18, "{}", figures.len());
+    let missed: Vec<&str> =
+        figures.iter().filter(|figure| !figure.is_met()).map(|figure| figure.name.as_str()).collect();
+    let all: Vec<String> = figures.iter().map(ToString::to_string).collect();
+    assert!(missed.is_empty(), "{missed:?} fall short\n{}", all.join("\n"));
+}

@@ -1,0 +1,7 @@
+//! The local stack in this process: the template, its event sources, its Lambda.
+
+mod deployment;
+mod invoke_call;
+mod template;
+mod topic_bytes;
+mod triggers;

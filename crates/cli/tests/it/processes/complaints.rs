@@ -1,0 +1,376 @@
+//! What the command line says when it can't do something: soon, in one line, in words, and with the exit code that the
+//! README gives it.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use giro::domain::account_command::{AccountCommand, Action, CommandRequest, DecidedCommand, Refusal};
+use giro::domain::plan::Entry;
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, CommandId, CreditLanes, Currency, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp,
+};
+use giro::store::items;
+use giro_cli::local::kafka::{EmbeddedKafka, NewTopic};
+use giro_template::Templates;
+use giro_testkit::dynamodb::EmbeddedDynamoDb;
+
+use crate::processes::cli;
+
+/// How long a command may take on a machine that has other things to do. It answers after five seconds, and its Kafka
+/// client alone would go on for thirty.
+const SOON: Duration = Duration::from_secs(20);
+
+const PAYMENT: &str = r#"{"payment_id":"p1","debtor_account":"a","creditor_account":"b","amount":1,"currency":"EUR"}"#;
+
+/// An address at which nobody listens.
+const NOBODY: &str = "127.0.0.1:1";
+
+fn run(words: &str, variables: &[(&str, &str)], input: &[u8]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments: Vec<&str> = words.split(' ').collect();
+    let mut command = cli::command(&arguments, folder.path());
+    command.envs(variables.iter().copied());
+    cli::run(&mut command, input)
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn check(words: &str, variables: &[(&str, &str)], input: &[u8], code: i32, says: &str) {
+    let output = run(words, variables, input);
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    assert_eq!(output.status.code(), Some(code), "{words}: {text}");
+    assert!(text.contains(says), "{words}: expected {says:?} in\n{text}");
+}
+
+fn event(name: &str) -> String {
+    Path::new(crate::ROOT).join("events").join(name).to_str().unwrap().to_owned()
+}
+
+async fn tables() -> EmbeddedDynamoDb {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = giro_cli::local::aws::dynamodb(Some(engine.endpoint())).await.unwrap();
+    giro_testkit::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
+    engine
+}
+
+/// The embedded Kafka as `giro up` starts it: with the template's topics.
+async fn topics() -> EmbeddedKafka {
+    let blueprint = Templates::Embedded.blueprint(&std::collections::BTreeMap::new()).unwrap();
+    let topic = |topic: &giro_template::Topic| NewTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        replication: None,
+        config: std::collections::BTreeMap::new(),
+    };
+    EmbeddedKafka::start(&blueprint.topics.iter().map(topic).collect::<Vec<_>>()).await.unwrap()
+}
+
+/// An engine that takes connections, and never says anything.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+/// Every command, with each engine in turn away: `DEAD` stands for its address. What else a command needs is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_address() {
+    let (dynamodb, kafka) = (tables().await, topics().await);
+    let (_listener, quiet) = silent();
+    let publisher = event("outcome-publisher/inserts.json");
+    let (url, quiet_url) = (format!("http://{NOBODY}"), format!("http://{quiet}"));
+    let no_kafka = [("KAFKA_BOOTSTRAP_SERVERS", NOBODY), ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint())];
+    let no_dynamodb = [("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers()), ("AWS_ENDPOINT_URL_DYNAMODB", &url)];
+    let no_lambda = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
+    let quiet_kafka = [("KAFKA_BOOTSTRAP_SERVERS", quiet.as_str())];
+    let quiet_dynamodb = [("AWS_ENDPOINT_URL_DYNAMODB", quiet_url.as_str())];
+    let invoke_publisher = format!("invoke --event {publisher}");
+    let invoke = format!("invoke --event {}", event("msk.json"));
+    type Away<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Away<'_>; 5] = [
+        (
+            NOBODY,
+            &no_kafka,
+            &[
+                "publish -",
+                "accounts open a --currency EUR",
+                "accounts freeze a --no-wait",
+                "outcomes",
+                "outcomes --follow",
+                "outcomes republish --payment p1",
+                "failed list",
+                "failed show t/0/1",
+                "failed redrive --all",
+                "topics list",
+                "topics create --replication 1",
+                "dead-letters redrive --all",
+                "bench broker",
+                "up",
+                "demo",
+                &invoke_publisher,
+            ],
+        ),
+        (
+            &url,
+            &no_dynamodb,
+            &[
+                "accounts open a --currency EUR",
+                "accounts open a --currency EUR --direct",
+                "accounts add-lanes a 2 --direct",
+                "accounts show a",
+                "accounts list",
+                "accounts commands",
+                "payments show p1",
+                "outcomes republish --payment p1",
+                "dead-letters list",
+                "dead-letters show t/0/1",
+                "dead-letters redrive --all",
+                "audit",
+                "up",
+                "demo",
+                &invoke,
+            ],
+        ),
+        (&url, &no_lambda, &[&invoke, "up", "demo"]),
+        (&quiet, &quiet_kafka, &["topics list", "publish -", "outcomes"]),
+        (&quiet_url, &quiet_dynamodb, &["accounts list", "audit", &invoke]),
+    ];
+    std::thread::scope(|scope| {
+        for (address, variables, commands) in cases {
+            for words in commands {
+                scope.spawn(move || {
+                    let since = Instant::now();
+                    let output = run(words, variables, PAYMENT.as_bytes());
+                    let text = stderr(&output);
+                    assert_eq!(output.status.code(), Some(3), "{words}: {text}");
+                    assert_eq!(text.lines().count(), 1, "{words}: {text}");
+                    assert!(text.contains(address), "{words}: expected {address} in {text}");
+                    assert!(since.elapsed() < SOON, "{words} took {:?}", since.elapsed());
+                });
+            }
+        }
+    });
+}
+
+/// Readers have to get a token as a role: they greet the broker with TLS, and it is the broker that doesn't answer. No
+/// topic is created so, and that is said once the broker is there.
+#[test]
+fn whoever_reads_topics_logs_in_as_a_role() {
+    let read = |words: &str| {
+        let (listener, address) = silent();
+        let role = [
+            ("KAFKA_AUTH", "iam"),
+            ("KAFKA_BOOTSTRAP_SERVERS", address.as_str()),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "made up"),
+        ];
+        check(words, &role, b"", 3, "doesn't answer within 5 seconds");
+        // It doesn't wait: what was said to it is there, or nothing is.
+        listener.set_nonblocking(true).unwrap();
+        let mut first = [0];
+        listener.accept().and_then(|(mut connection, _)| connection.read_exact(&mut first)).unwrap();
+        assert_eq!(first[0], 0x16, "{words}: expected a handshake of TLS");
+        check(words, &role[..2], b"", 2, "no AWS ");
+    };
+    std::thread::scope(|scope| {
+        for words in ["topics list", "topics create", "failed list", "outcomes"] {
+            scope.spawn(move || read(words));
+        }
+    });
+}
+
+/// What the Kafka client itself says is for whoever asks for it.
+#[test]
+fn the_kafka_clients_own_log_is_shown_with_verbose_only() {
+    let output = run(&format!("topics list --verbose --kafka-bootstrap-servers {NOBODY}"), &[], b"");
+    assert!(stderr(&output).contains("kafka client"), "{}", stderr(&output));
+}
+
+/// The embedded Kafka never answers a call that creates topics.
+#[tokio::test(flavor = "multi_thread")]
+async fn creating_topics_on_the_embedded_kafka_ends_and_says_what_it_is() {
+    let kafka = topics().await;
+    let at = [("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    check("topics create --replication 1", &at, b"", 0, "payment-requests was there already");
+    check("topics create --parameter NamePrefix=eu-", &at, b"", 2, "embedded one of a `giro up`");
+    check("bench broker", &at, b"", 2, "so giro-bench can't be created");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_are_as_the_readme_has_them() {
+    let (dynamodb, kafka) = (tables().await, topics().await);
+    let at =
+        [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (wrong, file) = (path("wrong.yaml"), path("file"));
+    std::fs::write(&wrong, "Resources: [").unwrap();
+    std::fs::write(&file, "").unwrap();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let dir = folder.path().to_str().unwrap();
+    let cases = [
+        ("up --template nowhere.yaml".to_owned(), 2, "nowhere.yaml"),
+        (format!("up --template {wrong}"), 2, "wrong.yaml"),
+        (format!("up --template {dir}"), 2, dir),
+        (format!("topics create --template {wrong}"), 2, "wrong.yaml"),
+        ("up --only nobody".to_owned(), 2, "no function nobody: expected one of account-processor"),
+        (format!("up --http-port {port}"), 2, "for the HTTP API"),
+        ("up --only payment-processor --http-port 0".to_owned(), 2, "--http-port: none of the functions"),
+        ("up --http-port 65536".to_owned(), 2, "expected a whole number from 0 to 65535"),
+        ("demo --partitions 1001".to_owned(), 2, "expected a whole number from 1 to 1000"),
+        (format!("up --data {file}"), 2, "--data: creating the data folder"),
+        ("up --data /proc/giro".to_owned(), 2, "--data: creating the data folder /proc/giro"),
+        ("outcomes --topic nowhere".to_owned(), 2, "has no topic nowhere"),
+        ("publish - --topic nowhere".to_owned(), 2, "has no topic nowhere"),
+        (format!("publish {dir}"), 2, "Is a directory"),
+        (format!("invoke --event {dir}"), 2, "Is a directory"),
+        (format!("invoke --event {file}"), 2, "expected an event as JSON"),
+        ("accounts list --dynamodb-endpoint nonsense".to_owned(), 2, "nonsense: expected a URL"),
+        ("up --lambda-endpoint nonsense".to_owned(), 2, "nonsense: expected a URL"),
+        ("payments show p1".to_owned(), 1, "has no outcome"),
+        ("dead-letters redrive t/0/1".to_owned(), 1, "no dead letter"),
+        ("accounts list".to_owned(), 0, "account"),
+        ("topics list".to_owned(), 0, "payment-requests"),
+        ("publish -".to_owned(), 0, "published 1 records"),
+    ];
+    std::thread::scope(|scope| {
+        for (words, code, says) in &cases {
+            // A stack of one's own starts its engines itself.
+            let variables: &[(&str, &str)] = if words.starts_with("up") { &[] } else { &at };
+            scope.spawn(move || check(words, variables, PAYMENT.as_bytes(), *code, says));
+        }
+    });
+    let login = |auth| [("KAFKA_AUTH", auth), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    check("topics list", &login("plain"), b"", 2, "KAFKA_AUTH");
+    check("topics list", &login("scram"), b"", 2, "KAFKA_");
+    let half = [at[0], ("AWS_ACCESS_KEY_ID", "me")];
+    check("accounts list", &half, b"", 2, "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
+    let half = [at[0], ("AWS_SECRET_ACCESS_KEY", "me")];
+    check("accounts list", &half, b"", 2, "AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not");
+    check(&format!("invoke --event {}", event("msk.json")), &[at[0], ("PATH", dir)], b"", 3, "started by bash");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn input_is_taken_or_refused_in_words() {
+    let (dynamodb, kafka) = (tables().await, topics().await);
+    let at =
+        [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        format!("invoke --function payment-processor --event {}", path.display())
+    };
+    let marked = |text: &str| [b"\xef\xbb\xbf", text.as_bytes()].concat();
+
+    check("publish -", &at, &marked(PAYMENT), 0, "published 1 records");
+    check("publish -", &at, b"", 0, "published 0 records");
+    check("publish -", &at, b"\n{\"payment_id\":}", 2, "line 2, column 15: value: expected JSON");
+    let output = run("publish -", &at, b"\n{\"payment_id\":}");
+    assert_eq!(stderr(&output).matches("line ").count(), 1, "{}", stderr(&output));
+    check("publish -", &at, b"\xff\xfe{\0", 2, "line 1: value: expected UTF-8");
+
+    let large = format!(r#"{{"records":{{}},"x":"{}"}}"#, "x".repeat(6 * 1024 * 1024));
+    check(&file("large.json", large.as_bytes()), &at, b"", 2, "expected an event of at most 6291456 bytes (6 MB)");
+    check(&file("text.json", b"hello"), &at, b"", 2, "text.json: expected an event as JSON");
+    check(&file("marked.json", &marked(r#"{"records":{}}"#)), &at, b"", 0, "batchItemFailures");
+}
+
+/// No new id is `.` or `..`; what older versions stored under them is still shown to whoever asks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_under_dots_is_found() {
+    let (dynamodb, kafka) = (tables().await, topics().await);
+    let client = giro::local::aws::dynamodb(Some(dynamodb.endpoint())).await.unwrap();
+    let (dot, dots) = (AccountId::try_stored(".").unwrap(), AccountId::try_stored("..").unwrap());
+    let eur = Currency::try_new("EUR").unwrap();
+    let account = Account {
+        id: dots.clone(),
+        currency: eur,
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: OverdraftLimit::Unlimited,
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    };
+    let payment = Payment {
+        id: PaymentId::try_stored(".").unwrap(),
+        debtor: dots.clone(),
+        creditor: dot.clone(),
+        amount: Amount::try_new(1).unwrap(),
+        currency: eur,
+        reference: None,
+        requested_at: None,
+    };
+    let source = Source { topic: "t".into(), partition: 0, offset: 0 };
+    let request = Request { payment, source: source.clone() };
+    let entry = Entry { request: &request, verdict: Ok(()), creditor_lane: None };
+    let command = AccountCommand {
+        id: CommandId::try_stored("..").unwrap(),
+        account: dot,
+        action: Action::Freeze,
+        requested_at: None,
+    };
+    let command = CommandRequest { command, source };
+    let decided =
+        DecidedCommand { request: &command, ruling: Err(Refusal::AccountNotFound), decided_at: Timestamp::EPOCH };
+    for (table, item) in [
+        ("accounts", items::account::encode(&account)),
+        ("payments", items::payment::encode(&entry, Timestamp::EPOCH)),
+        ("account-commands", items::account_command::encode(&decided)),
+    ] {
+        client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+    let at =
+        [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    for (words, code, says) in [
+        ("accounts show ..", 0, "..  "),
+        ("accounts show .", 1, "no account ."),
+        ("accounts commands --account .", 0, "account_not_found"),
+        ("payments show .", 0, r#""payment_id":".""#),
+        ("payments show ..", 1, "the payment .. has no outcome"),
+        ("outcomes republish --payment .", 0, "published 1 outcomes"),
+        ("payments show a/b", 2, "expected 1 to 64 characters"),
+        ("accounts freeze .. --no-wait", 2, "neither . nor .."),
+        ("accounts open . --currency EUR --direct", 2, "neither . nor .."),
+    ] {
+        check(words, &at, b"", code, says);
+    }
+}
+
+/// A wrong name, or a stack that isn't there: DynamoDB is there, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_not_there_is_told_by_its_name_and_with_what_to_do() {
+    let dynamodb = EmbeddedDynamoDb::start(None).unwrap();
+    let at = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
+        ("ACCOUNTS_TABLE", "one"),
+        ("PAYMENTS_TABLE", "two"),
+        ("DEAD_LETTERS_TABLE", "three"),
+        ("ACCOUNT_COMMANDS_TABLE", "four"),
+    ];
+    for (words, table) in [
+        ("accounts list", "one"),
+        ("accounts show a", "one"),
+        ("accounts open a --currency EUR --direct", "one"),
+        ("audit", "one"),
+        ("payments show p", "two"),
+        ("dead-letters list", "three"),
+        ("accounts commands", "four"),
+    ] {
+        let output = run(words, &at, b"");
+        let expected = format!(
+            "giro: DynamoDB has no table {table}. Check that the stack exists, in this account and region, and that this \
+             is the table's name\n"
+        );
+        assert_eq!((output.status.code(), stderr(&output)), (Some(2), expected), "{words}");
+    }
+}

@@ -1,0 +1,459 @@
+//! Crash rounds: payments on three brokers of Apache Kafka, while the processes that settle, publish and poll are
+//! killed, brokers go away, the topic is deleted and made anew, and DynamoDB is cut off, killed, and answers badly.
+//! Then nothing may be missing.
+//!
+//! | part | where |
+//! |---|---|
+//! | when what is struck | `schedule` |
+//! | the topic made anew | `anew` |
+//! | the proxy before DynamoDB | `proxy` |
+//! | processes that can be killed | `process` |
+//! | a round, and what must hold after it | here |
+//!
+//! ```text
+//!  this process ── payments ──▶ brokers ◀── giro up ── payment-processor, outcome-publisher
+//!                                 1 2 3          └── proxy ──▶ giro up: DynamoDB, on files
+//! ```
+//!
+//! `GIRO_CRASH_ROUNDS`, `GIRO_CRASH_PAYMENTS` and `GIRO_CRASH_SEED` ask for other than the short form; `make crash`
+//! does. A round's seed makes the same payments and strikes the same parts at the same moments again; what they are at
+//! by then is not in the seed.
+
+mod anew;
+mod process;
+mod proxy;
+mod schedule;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use giro::domain::{DeadLetter, Source};
+use giro::store::dynamodb::DynamoDb;
+use giro::store::{Inspect, OpenAccounts, Tables};
+use giro::wire::payment_request;
+use giro_cli::local::apache_kafka::ApacheKafka;
+use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
+use giro_cli::local::stack::{OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
+use giro_cli::local::topic_reader::{Polled, Read, TopicReader};
+use giro_testkit::oracle::{self, Checked, Published};
+use giro_testkit::workload::{Record, Workload};
+use serde_json::Value;
+
+use crate::processes::cli;
+use crate::processes::e2e::{publish, setting};
+use crate::processes::stack::missing_for_apache_kafka;
+use anew::Gone;
+use process::{LeftBehind, Up, kill, last_words, log_of, outlived};
+use proxy::{FaultProxy, Weather};
+use schedule::{Lane, Schedule, Strike};
+
+const BROKERS: usize = 3;
+const PARTITIONS: &str = "6";
+const CONCURRENCY: &str = "3";
+/// How fast payments come: the storm lasts as long as they do.
+const PAYMENTS_A_SECOND: usize = 1_000;
+/// The storm's least length, so that each kind of strike finds its moment.
+const STORM_MIN: Duration = Duration::from_secs(8);
+/// Payments handed over together.
+const CHUNK: usize = 250;
+/// How long nothing may move once the storm is over: longer than a poller's longest pause, and than a broker's
+/// election.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What DynamoDB's calls meet while the storm lasts.
+const STORM: Weather = Weather { delayed: 50, refused: 10, unanswered: 10, late: 2 };
+
+/// A round under way.
+struct Round {
+    folder: PathBuf,
+    kafka: String,
+    proxy: FaultProxy,
+    /// The process that polls, and what it leaves behind when it is killed.
+    poller: tokio::sync::Mutex<Up>,
+    left_behind: Mutex<Vec<LeftBehind>>,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl Round {
+    fn count(&self, what: &'static str, count: u64) {
+        *self.counts.lock().unwrap().entry(what).or_default() += count;
+    }
+
+    /// Kills a process of a function; waits for one for a while, since it may have been killed just now.
+    async fn strike_function(&self, binary: &str, what: &'static str) -> anyhow::Result<()> {
+        for _ in 0..100 {
+            let workers = self.poller.lock().await.workers(binary)?;
+            let picked = self.random.lock().unwrap().choice(workers);
+            if picked.is_some_and(kill) {
+                self.count(what, 1);
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.count("strikes that met nobody", 1);
+        Ok(())
+    }
+
+    async fn strike_poller(&self) -> anyhow::Result<()> {
+        let left = self.poller.lock().await.kill().await?;
+        self.left_behind.lock().unwrap().extend(left);
+        self.count("pollers killed", 1);
+        Ok(())
+    }
+
+    /// Strikes functions and poller at their moments.
+    async fn strike_processes(&self, lane: &Lane, storm: Instant) -> anyhow::Result<()> {
+        for (at, strike) in lane {
+            tokio::time::sleep_until((storm + *at).into()).await;
+            match strike {
+                Strike::Processor => self.strike_function(PAYMENT_PROCESSOR, "processors killed").await?,
+                Strike::Publisher => self.strike_function(OUTCOME_PUBLISHER, "publishers killed").await?,
+                Strike::Poller => self.strike_poller().await?,
+                Strike::Topic | Strike::Broker(..) | Strike::Cut(_) | Strike::Engine(_) => {
+                    bail!("{strike:?} is in the wrong lane")
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the poller again whenever it has ended.
+    async fn keep_polling(&self) -> anyhow::Result<()> {
+        loop {
+            {
+                let mut poller = self.poller.lock().await;
+                if let Some(ended) = poller.ended() {
+                    // Killed by a signal; else it has given up, as it must not.
+                    ensure!(ended.code().is_none(), "the poller ended with {ended}: {}", last_words(&self.folder));
+                    *poller = loop {
+                        match start_poller(&self.folder, &self.kafka, self.proxy.endpoint()).await {
+                            Ok(up) => break up,
+                            // It asks for its tables once, and the storm goes on.
+                            Err(_) => {
+                                self.count("starts of the poller that failed", 1);
+                                tokio::time::sleep(Duration::from_millis(250)).await;
+                            }
+                        }
+                    };
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+async fn start_poller(folder: &Path, kafka: &str, dynamodb: &str) -> anyhow::Result<Up> {
+    let only = ["--only", PAYMENT_PROCESSOR, "--only", OUTCOME_PUBLISHER];
+    let engines = ["--kafka-bootstrap-servers", kafka, "--dynamodb-endpoint", dynamodb, "--data", "checkpoints"];
+    let sizes = ["--partitions", PARTITIONS, "--concurrency", CONCURRENCY, "--batch-records", "300"];
+    let arguments = [&only[..], &engines, &sizes, &["--batch-window-ms", "100", "--timeout", "20"]].concat();
+    Up::start(folder, &arguments.into_iter().map(str::to_owned).collect::<Vec<_>>()).await
+}
+
+/// DynamoDB in a process of its own, on files. The function that comes with it has nothing to do.
+async fn start_engine(folder: &Path) -> anyhow::Result<Up> {
+    Up::start(folder, &["--only", "payment-api", "--data", "data"].map(str::to_owned)).await
+}
+
+async fn strike_brokers(round: &Round, kafka: &mut ApacheKafka, lane: &Lane, storm: Instant) -> anyhow::Result<()> {
+    for (at, strike) in lane {
+        let Strike::Broker(broker, away) = strike else { bail!("{strike:?} is in the wrong lane") };
+        tokio::time::sleep_until((storm + *at).into()).await;
+        kafka.kill(*broker).await?;
+        round.count("brokers killed", 1);
+        tokio::time::sleep(*away).await;
+        kafka.restart(*broker).await?;
+    }
+    Ok(())
+}
+
+async fn strike_dynamodb(round: &Round, engine: &mut Up, lane: &Lane, storm: Instant) -> anyhow::Result<()> {
+    for (at, strike) in lane {
+        tokio::time::sleep_until((storm + *at).into()).await;
+        match strike {
+            Strike::Cut(duration) => {
+                round.proxy.cut(*duration).await;
+                round.count("cuts of DynamoDB", 1);
+            }
+            Strike::Engine(away) => {
+                engine.kill().await?;
+                round.proxy.point_to(None);
+                tokio::time::sleep(*away).await;
+                *engine = start_engine(&round.folder.join("engine")).await?;
+                round.proxy.point_to(Some(&engine.endpoints().dynamodb));
+                round.count("DynamoDB killed", 1);
+            }
+            Strike::Processor | Strike::Publisher | Strike::Poller | Strike::Topic | Strike::Broker(..) => {
+                bail!("{strike:?} is in the wrong lane")
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the round has put on topics.
+#[derive(Default)]
+struct Sent {
+    /// The topics that are gone.
+    gone: Vec<Gone>,
+    /// On the topic that is there: what was acknowledged to its clients.
+    there: Vec<Record>,
+}
+
+/// Puts records on the topic, so many a second, and makes it anew at these moments.
+async fn publish_all(
+    round: &Round,
+    funding: &[Record],
+    records: &[Record],
+    lane: &Lane,
+    storm: Instant,
+) -> anyhow::Result<Sent> {
+    let mut sent = Sent { there: funding.to_vec(), ..Sent::default() };
+    let mut producer = kafka::producer(&round.kafka)?;
+    let mut anew = lane.iter().peekable();
+    for (ix, chunk) in records.chunks(CHUNK).chain([&[][..]]).enumerate() {
+        let due = Duration::from_millis((ix * CHUNK * 1_000 / PAYMENTS_A_SECOND) as u64);
+        while let Some((at, strike)) = anew.next_if(|(at, _)| *at <= due || chunk.is_empty()) {
+            ensure!(*strike == Strike::Topic, "{strike:?} is in the wrong lane");
+            tokio::time::sleep_until((storm + *at).into()).await;
+            let (gone, carried) = round.make_anew(&sent.there).await?;
+            producer = kafka::producer(&round.kafka)?;
+            publish(&producer, carried.clone()).await;
+            sent.gone.push(gone);
+            sent.there = carried;
+        }
+        tokio::time::sleep_until((storm + due).into()).await;
+        let again = publish(&producer, chunk.to_vec()).await;
+        round.count("requests published again", again as u64);
+        sent.there.extend_from_slice(chunk);
+    }
+    Ok(sent)
+}
+
+/// Reads outcomes until each of these payments has one.
+async fn outcomes(kafka: &str, mut missing: BTreeSet<String>) -> anyhow::Result<Vec<Polled>> {
+    let mut reader = TopicReader::from_start(kafka, "payment-outcomes").await?;
+    let mut records = Vec::new();
+    while !missing.is_empty() {
+        let Ok(read) = tokio::time::timeout(PATIENCE, reader.next()).await else {
+            bail!("{} payments have no outcome on the topic, such as {:?}", missing.len(), missing.first());
+        };
+        if let Read::Record(record) = read? {
+            missing.remove(std::str::from_utf8(record.key.as_deref().unwrap_or_default())?);
+            records.push(record);
+        }
+    }
+    Ok(records)
+}
+
+/// All that is on the topic of requests.
+async fn requests(kafka: &str) -> anyhow::Result<Vec<Published>> {
+    let mut reader = TopicReader::from_start(kafka, REQUESTS_TOPIC).await?;
+    let mut published = Vec::new();
+    while let Read::Record(record) = reader.next().await? {
+        let source = Source { topic: record.topic.as_str().into(), partition: record.partition, offset: record.offset };
+        published.push(Published { source, record: Record { key: record.key, value: record.value } });
+    }
+    Ok(published)
+}
+
+/// The ids of payments among records.
+fn ids(records: &[Record]) -> BTreeSet<String> {
+    let payment = |record: &Record| payment_request::decode_json(record.value.as_deref()?).ok();
+    records.iter().filter_map(payment).map(|payment| payment.id.as_str().to_owned()).collect()
+}
+
+/// Records that are acknowledged and not on the topic.
+fn lost<'r>(sent: &'r [Record], published: &'r [Published]) -> usize {
+    let mut there: BTreeMap<Option<&'r [u8]>, usize> = BTreeMap::new();
+    for it in published {
+        *there.entry(it.record.value.as_deref()).or_default() += 1;
+    }
+    let mut lost = 0;
+    for record in sent {
+        match there.get_mut(&record.value.as_deref()) {
+            Some(count) if *count > 0 => *count -= 1,
+            Some(_) | None => lost += 1,
+        }
+    }
+    lost
+}
+
+/// What `giro audit` says, as a process: no finding, and no account left undecided.
+fn audit(folder: &Path, dynamodb: &str) -> anyhow::Result<Value> {
+    let arguments = ["audit", "--json", "--read-units", "1000000", "--dynamodb-endpoint", dynamodb];
+    let output = cli::run(&mut cli::command(&arguments, folder), b"");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "giro audit: {text} {}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_str(&text)?;
+    ensure!(report["undecided"] == 0 && report["complete"] == true, "giro audit: {report}");
+    Ok(report)
+}
+
+/// The sum of a field in the summary lines of the payment-processor.
+fn logged(folder: &Path, field: &str) -> u64 {
+    let text = std::fs::read_to_string(log_of(folder)).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line.split_once(' ')?.1).ok());
+    lines.filter(|line| line["message"] == "batch finished").filter_map(|line| line[field].as_u64()).sum()
+}
+
+/// Looks at the tables until each record has its end: of the topic that is there, and of those that are gone.
+async fn ends(ledger: &DynamoDb, there: &[Published], gone: Vec<Gone>) -> anyhow::Result<Checked> {
+    let began = Instant::now();
+    loop {
+        let letters = ledger.dead_letters().await?;
+        let mut published = there.to_vec();
+        gone.iter().for_each(|gone| published.extend(gone.ended(&letters)));
+        let checked = oracle::check(ledger, &published).await?;
+        if checked.failed() == 0 || began.elapsed() > PATIENCE {
+            return Ok(checked);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Dead letters that stand where another one stands.
+fn at_places_used_before(letters: &[DeadLetter]) -> u64 {
+    let places: BTreeSet<&Source> = letters.iter().map(|letter| &letter.source).collect();
+    (letters.len() - places.len()) as u64
+}
+
+/// One round. Returns what came of it, in a line.
+async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
+    let began = Instant::now();
+    let folder = tempfile::tempdir()?;
+    let length = Duration::from_secs((payments / PAYMENTS_A_SECOND) as u64).max(STORM_MIN);
+    let publishing = Duration::from_millis((payments * 1_000 / PAYMENTS_A_SECOND) as u64);
+    let schedule = Schedule::new(seed, length, publishing, BROKERS);
+    let workload = Workload::generate(seed, payments, "");
+    let mut kafka = ApacheKafka::start(BROKERS).await?;
+    let mut engine = start_engine(&folder.path().join("engine")).await?;
+    let proxy = FaultProxy::start(seed).await?;
+    proxy.point_to(Some(&engine.endpoints().dynamodb));
+    let poller = start_poller(folder.path(), kafka.bootstrap_servers(), proxy.endpoint()).await?;
+    let round = Round {
+        folder: folder.path().to_owned(),
+        kafka: kafka.bootstrap_servers().to_owned(),
+        proxy,
+        poller: tokio::sync::Mutex::new(poller),
+        left_behind: Mutex::default(),
+        counts: Mutex::default(),
+        random: Mutex::new(fastrand::Rng::with_seed(seed)),
+    };
+    let client = giro_cli::local::aws::dynamodb(Some(&engine.endpoints().dynamodb)).await?;
+    let ledger = DynamoDb::new(client, Tables::default());
+    let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(8);
+    while let Some(there) = opening.try_next().await? {
+        ensure!(there.is_none(), "an account is there already");
+    }
+    drop(opening);
+    // Money first, so that most payments settle.
+    publish(&kafka::producer(&round.kafka)?, workload.funding.clone()).await;
+    outcomes(&round.kafka, ids(&workload.funding)).await?;
+    let started = began.elapsed();
+
+    let storm = Instant::now();
+    round.proxy.set_weather(STORM);
+    let struck = async {
+        let (mut sent, ..) = tokio::try_join!(
+            publish_all(&round, &workload.funding, &workload.records, &schedule.topics, storm),
+            round.strike_processes(&schedule.processors, storm),
+            round.strike_processes(&schedule.publishers, storm),
+            round.strike_processes(&schedule.pollers, storm),
+            strike_brokers(&round, &mut kafka, &schedule.brokers, storm),
+            strike_dynamodb(&round, &mut engine, &schedule.dynamodb, storm),
+        )?;
+        let (stormy, over) = (storm.elapsed(), Instant::now());
+        round.proxy.set_weather(Weather::default());
+        // Once the storm is over, a fresh payment goes its way too.
+        let fresh = Workload::generate(seed, 1, "fresh-").funding;
+        publish(&kafka::producer(&round.kafka)?, fresh.clone()).await;
+        let asked = [workload.funding.as_slice(), &workload.records, &fresh].concat();
+        sent.there.extend(fresh);
+        let told = outcomes(&round.kafka, ids(&asked)).await?;
+        round.proxy.quiet().await;
+        anyhow::Ok((sent, told, stormy, over.elapsed()))
+    };
+    let (sent, told, stormy, calm) = tokio::select! {
+        struck = struck => struck?,
+        gave_up = round.keep_polling() => bail!("the poller: {gave_up:?}"),
+    };
+
+    let there = requests(&round.kafka).await?;
+    let lost = lost(&sent.there, &there);
+    let client = giro_cli::local::aws::dynamodb(Some(&engine.endpoints().dynamodb)).await?;
+    let ledger = DynamoDb::new(client, Tables::default());
+    let checked = ends(&ledger, &there, sent.gone).await?;
+    round.count("dead letters at places used before", at_places_used_before(&ledger.dead_letters().await?));
+    let recorded = ledger.payments().await?;
+    let mut findings = checked.findings;
+    findings.extend(checked.ledger.iter().map(ToString::to_string));
+    findings.extend(giro_cli::commands::check_topic(&recorded, &told));
+    if lost > 0 {
+        findings.push(format!("{lost} acknowledged requests are not on the topic"));
+    }
+    let audited = audit(folder.path(), &engine.endpoints().dynamodb)?;
+    let left_behind = round.left_behind.lock().unwrap().clone();
+    for name in outlived(&left_behind)? {
+        findings.push(format!("a process of {name} outlived its poller and the round"));
+    }
+    ensure!(findings.is_empty(), "{} findings: {:#?}", findings.len(), findings.iter().take(20).collect::<Vec<_>>());
+
+    let (failed_calls, replayed) = (logged(folder.path(), "cancelled"), logged(folder.path(), "replayed"));
+    let counts: Vec<String> =
+        round.counts.lock().unwrap().iter().map(|(what, count)| format!("{count} {what}")).collect();
+    let line = format!(
+        "{} records on topics: {} settled, {} declined, {} dead letters; {}; calls: {}; {} transactions cancelled, {} \
+         records replayed for {} duplicates; {} records for {} outcomes; {} accounts and {} payments audited; {:.0} s: \
+         {:.0} s to start, {:.0} s of storm, {:.0} s until all was told",
+        checked.records,
+        checked.settled,
+        checked.declined.values().sum::<usize>(),
+        checked.dead_letters.values().sum::<usize>(),
+        counts.join(", "),
+        round.proxy.fates(),
+        failed_calls,
+        replayed,
+        checked.replayed,
+        told.len(),
+        recorded.len(),
+        audited["accounts"],
+        audited["settled"],
+        began.elapsed().as_secs_f64(),
+        started.as_secs_f64(),
+        stormy.as_secs_f64(),
+        calm.as_secs_f64(),
+    );
+    round.poller.into_inner().kill().await?;
+    engine.kill().await?;
+    kafka.stop().await;
+    Ok(line)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_doubled_or_negative() {
+    if let Some(missing) = missing_for_apache_kafka() {
+        eprintln!("SKIPPED: Apache Kafka needs {missing}, which is not here");
+        return;
+    }
+    let rounds = setting("GIRO_CRASH_ROUNDS", 1);
+    let payments = setting("GIRO_CRASH_PAYMENTS", 2_000);
+    let first = setting("GIRO_CRASH_SEED", 1) as u64;
+    let mut short = Vec::new();
+    for (number, seed) in (first..).take(rounds).enumerate() {
+        println!("round {} of {rounds}: GIRO_CRASH_SEED={seed} GIRO_CRASH_PAYMENTS={payments}", number + 1);
+        match round(seed, payments).await {
+            Ok(line) => println!("  {line}"),
+            Err(error) => {
+                println!("  FELL SHORT: {error:#}");
+                short.push(seed);
+            }
+        }
+    }
+    assert!(short.is_empty(), "rounds fell short, of the seeds {short:?}");
+}

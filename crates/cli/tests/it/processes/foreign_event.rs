@@ -1,0 +1,47 @@
+//! An event of another service at each deployable binary.
+
+use std::time::Duration;
+
+use giro_cli::local::lambda::{Function, LocalLambda};
+use serde_json::Value;
+
+/// As Lambda sees it: the invocation fails, by a name that an alarm can read, and in no words of Rust's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
+    let value = |name: &str| match name {
+        "KAFKA_BOOTSTRAP_SERVERS" => "127.0.0.1:1".to_owned(),
+        "KAFKA_AUTH" | "KAFKA_SCRAM_SECRET_ARN" | "KAFKA_USERNAME" | "KAFKA_PASSWORD" => String::new(),
+        "PARTIAL_BATCH_RESPONSE" => "true".to_owned(),
+        "REQUESTS_PARTITIONS" => "1".to_owned(),
+        name => name.to_lowercase(),
+    };
+    let function = |name: &str| {
+        let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == name).unwrap().1;
+        let mut environment: Vec<(String, String)> = listed.iter().map(|&it| (it.to_owned(), value(it))).collect();
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB".into(), "http://127.0.0.1:1".into()));
+        let (timeout, asynchronous) = (Duration::from_secs(20), giro_template::Asynchronous::default());
+        Function {
+            name: name.into(),
+            binary: crate::binary(name).into(),
+            environment,
+            timeout,
+            memory_mib: 128,
+            concurrency: 1,
+            asynchronous,
+        }
+    };
+    let functions = ["payment-processor", "account-processor", "outcome-publisher", "payment-api", "ledger-auditor"];
+    let lambda = LocalLambda::start(functions.map(function).into(), std::sync::Arc::new(|_: &str, _: &str| {})).await;
+    let lambda = lambda.unwrap();
+    let client = giro_cli::local::aws::lambda(Some(lambda.endpoint()), Duration::from_secs(20)).await.unwrap();
+    let sqs = std::fs::read(std::path::Path::new(crate::ROOT).join("events/odd/sqs.json")).unwrap();
+    for name in functions {
+        let output = client.invoke().function_name(name).payload(sqs.clone().into()).send().await.unwrap();
+        assert!(output.function_error.is_some(), "{name}");
+        let told: Value = serde_json::from_slice(output.payload.unwrap().as_ref()).unwrap();
+        assert_eq!(told["errorType"], "Giro.ForeignEvent", "{name}: {told}");
+        let text = told["errorMessage"].as_str().unwrap();
+        assert!(text.contains("got an Amazon SQS event") && !text.contains(['{', '\n']), "{name}: {text}");
+    }
+    lambda.stop().await;
+}

@@ -1,0 +1,83 @@
+//! The ledger auditor as a process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
+use giro::store::dynamodb::DynamoDb;
+use giro::store::{OpenAccounts, Tables, items};
+use giro_cli::local::lambda::{Function, LocalLambda};
+use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::tables;
+
+fn account(id: &str, balance: i64) -> Account {
+    Account {
+        id: AccountId::try_new(id).unwrap(),
+        currency: "EUR".parse().unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::new(balance),
+        overdraft_limit: OverdraftLimit::Limited(0),
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    }
+}
+
+/// The deployable binary: names accounts and payments and never a figure of theirs, and an audit that can't come to its end
+/// is an answer too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_names_what_is_at_fault_and_no_figure() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = giro_testkit::dynamodb::client(engine.endpoint());
+    tables::create(&client, &Tables::default(), false).await.unwrap();
+    let ledger = DynamoDb::new(client.clone(), Tables::default());
+    for id in ["alice", "bob"] {
+        ledger.open_account(&account(id, 0)).await.unwrap();
+    }
+    let tables =
+        [("ACCOUNTS_TABLE", "accounts"), ("PAYMENTS_TABLE", "payments"), ("DEAD_LETTERS_TABLE", "dead-letters")];
+    let environment = [&tables[..], &[("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())]].concat();
+    let function = Function {
+        name: "ledger-auditor".into(),
+        binary: crate::binary("ledger-auditor").into(),
+        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        memory_mib: 128,
+        timeout: Duration::from_secs(10),
+        concurrency: 1,
+        asynchronous: giro_template::Asynchronous::default(),
+    };
+    let lines = Arc::new(std::sync::Mutex::new(String::new()));
+    let log = Arc::clone(&lines);
+    let sink = Arc::new(move |_: &str, line: &str| log.lock().unwrap().push_str(&format!("{line}\n")));
+    let lambda = LocalLambda::start(vec![function], sink).await.unwrap();
+    let invoke = async || -> serde_json::Value {
+        let path = "POST /2015-03-31/functions/ledger-auditor/invocations";
+        let (status, _, body) =
+            crate::processes::stack::http(lambda.endpoint(), path, r#"{"source":"aws.events"}"#).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+
+    let answer = invoke().await;
+    assert_eq!((&answer["findings"], &answer["complete"], &answer["accounts"]), (&0.into(), &true.into(), &2.into()));
+
+    let off = items::account::encode(&account("off", 471_100));
+    client.put_item().table_name("accounts").set_item(Some(off)).send().await.unwrap();
+    let answer = invoke().await;
+    assert_eq!(
+        (&answer["findings"], &answer["complete"]),
+        (&2.into(), &true.into()),
+        "the account, and its currency's sum"
+    );
+    let told = lines.lock().unwrap().clone();
+    let line = told.lines().find(|line| line.contains("the ledger does not add up")).unwrap();
+    assert!(line.contains(r#""level":"ERROR""#) && line.contains("account off"), "{line}");
+    assert!(told.contains(r#""Findings":2"#), "the metric: {told}");
+    assert!(!told.contains("4711"), "no figure of an account: {told}");
+
+    drop(engine);
+    let answer = invoke().await;
+    assert_eq!((&answer["findings"], &answer["complete"]), (&0.into(), &false.into()));
+    assert!(lines.lock().unwrap().contains("the audit did not come to its end"));
+    lambda.stop().await;
+}

@@ -1,0 +1,16 @@
+//! The whole as processes, on real engines.
+
+mod account_processor;
+pub(crate) mod cli;
+mod complaints;
+mod crash;
+pub(crate) mod e2e;
+mod failed;
+mod foreign_event;
+mod hostile;
+mod ledger_auditor;
+mod names;
+mod pasted;
+mod readers;
+mod redrive;
+pub(crate) mod stack;

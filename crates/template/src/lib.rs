@@ -1,0 +1,165 @@
+//! The template that deploys, read for a local run: nothing is wired twice.
+//!
+//! | part | where |
+//! |---|---|
+//! | YAML with short tags to JSON in the long form | `yaml` |
+//! | whether parameters are what the template lets them be | `parameters` |
+//! | intrinsic functions and conditions over parameters and nested stacks | `resolve`, `condition` |
+//! | resources to a [`Blueprint`] | `read`, `function`, `mapping`, `node` |
+//! | which properties are done, which mean nothing here, which are refused | `known` |
+//! | the blueprint, and changes to it | `blueprint` |
+//!
+//! In: `template.yaml` and the files that it nests, from this program or from disk, and parameters. Out: a
+//! [`Blueprint`], or where the template stands in the way and what was expected there.
+//!
+//! Topics are read whether or not their condition holds: where Kafka isn't MSK they are made from the same numbers.
+//!
+//! Parameters are checked as CloudFormation checks them, before anything is read: those of the root, because values
+//! that only AWS knows go to nested stacks.
+//!
+//! Limits: values that AWS alone knows (a cluster's address) resolve to placeholders; `Fn::ForEach`, `Fn::Transform`
+//! and macros are not understood.
+
+mod blueprint;
+mod condition;
+pub mod filter;
+mod function;
+mod known;
+mod mapping;
+mod node;
+mod parameters;
+mod read;
+mod resolve;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+pub use blueprint::{Asynchronous, Blueprint, Function, Index, Key, Mapping, Route, Source, Starting, Table, Topic};
+pub use read::function_name;
+use resolve::{Stack, Stacks};
+pub use yaml::read as read_yaml;
+
+/// The template that this program was built with, and the files that it nests.
+const EMBEDDED: [(&str, &str); 8] = [
+    (ROOT, include_str!("../../../template.yaml")),
+    ("infra/alarms.yaml", include_str!("../../../infra/alarms.yaml")),
+    ("infra/encryption.yaml", include_str!("../../../infra/encryption.yaml")),
+    ("infra/kafka-consumer.yaml", include_str!("../../../infra/kafka-consumer.yaml")),
+    ("infra/kafka-producer.yaml", include_str!("../../../infra/kafka-producer.yaml")),
+    ("infra/kafka.yaml", include_str!("../../../infra/kafka.yaml")),
+    ("infra/network.yaml", include_str!("../../../infra/network.yaml")),
+    ("infra/tables.yaml", include_str!("../../../infra/tables.yaml")),
+];
+const ROOT: &str = "template.yaml";
+
+/// The parameters that make the template one for this machine. Addresses are put in when they are known.
+const LOCAL_PARAMETERS: [(&str, &str); 3] =
+    [("Kafka", "self-managed"), ("KafkaAuth", "none"), ("KafkaBootstrapServers", "127.0.0.1")];
+
+/// How deep stacks may nest. Source: CloudFormation sets no lower limit that a person would reach.
+const NESTING_MAX: usize = 10;
+
+/// What a template holds that a local run can't be made of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {expected}")]
+pub struct TemplateError {
+    /// The file, and the path in it.
+    pub place: String,
+    /// What was expected there.
+    pub expected: String,
+}
+
+/// Where templates are read from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Templates {
+    /// What this program was built with.
+    #[default]
+    Embedded,
+    /// A file; those that it nests are found from its folder.
+    File(PathBuf),
+    /// Texts by name; the root is `template.yaml`.
+    Texts(BTreeMap<String, String>),
+}
+
+impl Templates {
+    /// The embedded texts, to be changed.
+    #[must_use]
+    pub fn embedded_texts() -> BTreeMap<String, String> {
+        EMBEDDED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    /// Reads the blueprint, with the parameters for a local run and these.
+    ///
+    /// # Errors
+    /// [`TemplateError`] if a parameter isn't what the template lets it be, or a file is missing or not understood
+    /// where it matters.
+    pub fn blueprint(&self, parameters: &BTreeMap<String, String>) -> Result<Blueprint, TemplateError> {
+        let mut all: BTreeMap<String, String> =
+            LOCAL_PARAMETERS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        all.extend(parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let mut stacks = Stacks { stacks: Vec::new(), parameters: all };
+        let root = match self {
+            Self::Embedded | Self::Texts(_) => ROOT.to_owned(),
+            Self::File(file) => file.display().to_string(),
+        };
+        self.load(&mut stacks, &root, None, 0)?;
+        parameters::check(&stacks, parameters.keys())?;
+        read::blueprint(&stacks)
+    }
+
+    /// Reads a template and those nested in it.
+    fn load(
+        &self,
+        stacks: &mut Stacks,
+        file: &str,
+        parent: Option<(usize, String)>,
+        depth: usize,
+    ) -> Result<usize, TemplateError> {
+        let fault = |expected: String| TemplateError { place: file.to_owned(), expected };
+        if depth > NESTING_MAX {
+            return Err(fault("expected a stack that doesn't nest itself".into()));
+        }
+        let template = yaml::read(&self.text(file).map_err(fault)?).map_err(fault)?;
+        let nested: Vec<(String, String)> =
+            template.get("Resources").and_then(Value::as_object).into_iter().flatten().filter_map(nested).collect();
+        let ix = stacks.stacks.len();
+        stacks.stacks.push(Stack { file: file.to_owned(), template, parent, children: BTreeMap::new() });
+        for (resource, location) in nested {
+            let location = match self {
+                Self::Embedded | Self::Texts(_) => location,
+                Self::File(_) => Path::new(file).with_file_name("").join(location).display().to_string(),
+            };
+            let child = self.load(stacks, &location, Some((ix, resource.clone())), depth.saturating_add(1))?;
+            if let Some(stack) = stacks.stacks.get_mut(ix) {
+                stack.children.insert(resource, child);
+            }
+        }
+        Ok(ix)
+    }
+
+    fn text(&self, file: &str) -> Result<String, String> {
+        let missing = || "expected this template to be there".to_owned();
+        match self {
+            Self::Embedded => {
+                let found = EMBEDDED.iter().find(|(name, _)| *name == file);
+                found.map(|(_, text)| (*text).to_owned()).ok_or_else(missing)
+            }
+            Self::Texts(texts) => texts.get(file).cloned().ok_or_else(missing),
+            Self::File(_) => std::fs::read_to_string(file).map_err(|error| format!("reading it: {error}")),
+        }
+    }
+}
+
+/// A resource that nests a stack, and where that stack's template is.
+fn nested((id, resource): (&String, &Value)) -> Option<(String, String)> {
+    let property = match resource.get("Type")?.as_str()? {
+        "AWS::Serverless::Application" => "Location",
+        "AWS::CloudFormation::Stack" => "TemplateURL",
+        _ => return None,
+    };
+    let location = resource.get("Properties")?.get(property)?.as_str()?;
+    Some((id.clone(), location.trim_start_matches("./").to_owned()))
+}

@@ -1,0 +1,55 @@
+//! A DynamoDB for one test, with the project's tables on it, which nothing else touches.
+
+use aws_sdk_dynamodb::Client;
+use giro::store::Tables;
+use giro::store::dynamodb::DynamoDb;
+
+use crate::dynamodb::{EmbeddedDynamoDb, client};
+use crate::tables;
+
+/// The engine, for as long as this lives.
+#[derive(Debug)]
+pub struct Engine {
+    client: Client,
+    tables: Tables,
+    _running: EmbeddedDynamoDb,
+}
+
+impl Engine {
+    /// With the project's tables, empty.
+    ///
+    /// # Errors
+    /// If the engine can't be started, or refuses a table.
+    pub async fn start() -> anyhow::Result<Self> {
+        let engine = Self::without_tables()?;
+        tables::create(&engine.client, &engine.tables, false).await?;
+        Ok(engine)
+    }
+
+    /// Without any of the tables that it names.
+    ///
+    /// # Errors
+    /// If the engine can't be started.
+    pub fn without_tables() -> anyhow::Result<Self> {
+        let running = EmbeddedDynamoDb::start(None)?;
+        Ok(Self { client: client(running.endpoint()), tables: Tables::default(), _running: running })
+    }
+
+    /// A hand that reaches past the ports.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The names of its tables.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// The ledger in the tables.
+    #[must_use]
+    pub fn ledger(&self) -> DynamoDb {
+        DynamoDb::new(self.client(), self.tables.clone())
+    }
+}

@@ -1,0 +1,382 @@
+//! A ledger in memory, with DynamoDB's conditions and manners, and faults on demand.
+//!
+//! In and out: the ports of [`giro::store`]. Made for tests and simulations: what is decided about accounts and
+//! payments here is decided by the same words as the named conditions in [`giro::store::items`], and one contract suite holds
+//! both adapters to them.
+//!
+//! Units are counted as DynamoDB charges them. Faults come with seeded probabilities; each call gives way to others
+//! first, so that concurrent callers interleave.
+
+mod commands;
+mod conditions;
+mod inspect;
+mod statements;
+mod survey;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use giro::domain::account_command::RecordedCommand;
+use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
+use giro::domain::{
+    Account, AccountId, Balance, CommandId, DeadLetter, Lane, LaneId, LetterId, Outcome, PaymentId, Recorded, Request,
+    Timestamp, Verdict,
+};
+use giro::store::{
+    AccountRead, Cancelled, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Together, Usage, items,
+};
+
+use conditions::{account_allows, lane_allows, malformed};
+
+/// How often each fault strikes, in thousandths of the calls that it can strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Faults {
+    /// Makes the same faults strike again.
+    pub seed: u64,
+    /// A transaction, or a read at one moment, is cancelled because one of its items is busy.
+    pub conflict: u32,
+    /// A call is refused.
+    pub throttle: u32,
+    /// A call never reaches the store.
+    pub unavailable_before: u32,
+    /// A write happens, and its answer is lost.
+    pub unavailable_after: u32,
+    /// A transaction is given up by its caller, and happens a few calls later if its conditions still hold.
+    pub late: u32,
+    /// An account is left out of a read's answer.
+    pub unread: u32,
+}
+
+/// A ledger in memory. Clones share it.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    faults: Faults,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    accounts: BTreeMap<AccountId, Result<Account, String>>,
+    lanes: BTreeMap<LaneId, Lane>,
+    payments: BTreeMap<PaymentId, Recorded>,
+    letters: BTreeMap<LetterId, DeadLetter>,
+    commands: BTreeMap<CommandId, RecordedCommand>,
+    usage: Usage,
+    random: fastrand::Rng,
+    late: Vec<Late>,
+    damage: survey::Damage,
+    late_commands: Vec<commands::LateCommand>,
+}
+
+/// A transaction that will happen after some more calls.
+#[derive(Debug)]
+struct Late {
+    calls: u32,
+    entries: Vec<(Request, Verdict, Option<u16>)>,
+    updates: Vec<AccountUpdate>,
+    decided_at: Timestamp,
+}
+
+impl MemoryStore {
+    /// An empty ledger without faults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_faults(Faults::default())
+    }
+
+    /// An empty ledger with faults.
+    #[must_use]
+    pub fn with_faults(faults: Faults) -> Self {
+        let state = State {
+            accounts: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            letters: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            usage: Usage::default(),
+            random: fastrand::Rng::with_seed(faults.seed),
+            late: Vec::new(),
+            damage: survey::Damage::default(),
+            late_commands: Vec::new(),
+        };
+        Self { faults, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Puts an account in place, whatever was there, with those of its lanes that are not there yet.
+    pub fn insert_account(&self, account: Account) {
+        let mut state = self.state();
+        state.create_lanes(&account);
+        state.accounts.insert(account.id.clone(), Ok(account));
+    }
+
+    /// Puts a lane in place, whatever was there.
+    pub fn insert_lane(&self, lane: Lane) {
+        self.state().lanes.insert(lane.id.clone(), lane);
+    }
+
+    /// Makes an account's item one that can't be read.
+    pub fn plant_corrupt_account(&self, id: &AccountId) {
+        self.state().accounts.insert(id.clone(), Err("balance: expected a whole number (N) in range".into()));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere doesn't make the books wrong: each change is whole before the lock is released.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call: gives way to others, lets late transactions happen, and strikes the faults that any call may meet.
+    async fn call(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        tokio::task::yield_now().await;
+        let mut state = self.state();
+        state.let_late_happen();
+        if state.strikes(self.faults.unavailable_before) {
+            return Err(StoreError::Unavailable("injected: the call was lost".into()));
+        }
+        if state.strikes(self.faults.throttle) {
+            return Err(StoreError::Throttled("injected".into()));
+        }
+        Ok(state)
+    }
+
+    async fn read_all<I, T>(&self, ids: &[&I], read: fn(&State, &I) -> Read<T>) -> Result<Vec<Read<T>>, StoreError> {
+        let mut state = self.call().await?;
+        if ids.len() > READ_ACCOUNTS_MAX {
+            return Err(StoreError::Rejected(format!("a read takes at most {READ_ACCOUNTS_MAX} items")));
+        }
+        state.usage.read_calls = state.usage.read_calls.saturating_add(1);
+        let mut reads = Vec::with_capacity(ids.len());
+        for id in ids {
+            if state.strikes(self.faults.unread) {
+                reads.push(Read::Unread);
+                continue;
+            }
+            state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(1_000);
+            reads.push(read(&state, id));
+        }
+        Ok(reads)
+    }
+
+    fn lost_answer<T>(&self, state: &mut State, answer: T) -> Result<T, StoreError> {
+        if state.strikes(self.faults.unavailable_after) {
+            return Err(StoreError::Unavailable("injected: the answer was lost".into()));
+        }
+        Ok(answer)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    fn strikes(&mut self, thousandths: u32) -> bool {
+        thousandths > 0 && self.random.u32(0..1_000) < thousandths
+    }
+
+    fn let_late_happen(&mut self) {
+        for late in &mut self.late {
+            late.calls = late.calls.saturating_sub(1);
+        }
+        let due: Vec<Late> = self.late.extract_if(.., |late| late.calls == 0).collect();
+        for late in due {
+            let entries = late.entries.iter().map(|(request, verdict, creditor_lane)| Entry {
+                request,
+                verdict: *verdict,
+                creditor_lane: *creditor_lane,
+            });
+            let transaction =
+                Transaction { entries: entries.collect(), updates: late.updates, decided_at: late.decided_at };
+            if self.judge(&transaction) == Cancelled::default() {
+                self.apply(&transaction);
+            }
+        }
+        for late in &mut self.late_commands {
+            late.calls = late.calls.saturating_sub(1);
+        }
+        let due: Vec<_> = self.late_commands.extract_if(.., |late| late.calls == 0).collect();
+        for late in due {
+            late.happen(self);
+        }
+    }
+
+    /// Everything that stands in a transaction's way; nothing if it may happen.
+    fn judge(&self, transaction: &Transaction<'_>) -> Cancelled {
+        let mut cancelled = Cancelled::default();
+        for (ix, entry) in transaction.entries.iter().enumerate() {
+            if let Some(recorded) = self.payments.get(&entry.request.payment.id) {
+                cancelled.duplicates.push((ix, Ok(recorded.clone())));
+            }
+        }
+        for (ix, update) in transaction.updates.iter().enumerate() {
+            match update.lane {
+                None => {
+                    let read = self.read(&update.account);
+                    if !matches!(&read, Read::Found(account) if account_allows(account, update)) {
+                        cancelled.accounts.push((ix, read));
+                    }
+                }
+                Some(lane) => {
+                    let read = self.read_lane(&LaneId { account: update.account.clone(), lane });
+                    if !matches!(&read, Read::Found(lane) if lane_allows(lane, update)) {
+                        cancelled.lanes.push((ix, read));
+                    }
+                }
+            }
+        }
+        cancelled
+    }
+
+    fn read(&self, id: &AccountId) -> AccountRead {
+        match self.accounts.get(id) {
+            None => AccountRead::Missing,
+            Some(Ok(account)) => AccountRead::Found(account.clone()),
+            Some(Err(expected)) => AccountRead::Corrupt(expected.clone()),
+        }
+    }
+
+    fn read_lane(&self, id: &LaneId) -> LaneRead {
+        self.lanes.get(id).map_or(LaneRead::Missing, |lane| LaneRead::Found(lane.clone()))
+    }
+
+    /// Gives an account those of its lanes that are not there yet.
+    fn create_lanes(&mut self, account: &Account) {
+        for number in account.credit_lanes.numbers() {
+            let lane = Lane::new(account, number);
+            self.lanes.entry(lane.id.clone()).or_insert(lane);
+        }
+    }
+
+    fn apply(&mut self, transaction: &Transaction<'_>) {
+        for entry in &transaction.entries {
+            let payment = entry.request.payment.clone();
+            let (id, fingerprint) = (payment.id.clone(), payment.fingerprint());
+            let outcome = Outcome {
+                payment,
+                verdict: entry.verdict,
+                decided_at: transaction.decided_at,
+                source: entry.request.source.clone(),
+            };
+            // Two units a KB in a transaction, and one a KB in each of the two statement indexes.
+            let kilobytes = kilobytes(items::size(&items::payment::encode(entry, transaction.decided_at)));
+            self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(4_000));
+            self.payments.insert(id, Recorded { outcome, fingerprint });
+        }
+        for update in &transaction.updates {
+            self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
+            let changed = match update.lane {
+                None => match self.accounts.get_mut(&update.account) {
+                    Some(Ok(account)) => Some((&mut account.balance, &mut account.version)),
+                    Some(Err(_)) | None => None,
+                },
+                Some(lane) => self
+                    .lanes
+                    .get_mut(&LaneId { account: update.account.clone(), lane })
+                    .map(|lane| (&mut lane.balance, &mut lane.version)),
+            };
+            if let Some((balance, version)) = changed {
+                // The conditions keep it in range.
+                let after = i128::from(balance.minor_units()).saturating_add(update.net);
+                *balance = Balance::new(i64::try_from(after).unwrap_or(i64::MAX));
+                *version = version.saturating_add(1);
+            }
+        }
+    }
+}
+
+fn kilobytes(bytes: usize) -> u64 {
+    u64::try_from(bytes.div_ceil(1024)).unwrap_or(u64::MAX)
+}
+
+impl Ledger for MemoryStore {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        self.read_all(ids, State::read).await
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.read_all(ids, State::read_lane).await
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        let mut state = self.call().await?;
+        state.usage.read_calls = state.usage.read_calls.saturating_add(1);
+        let items = accounts.len().saturating_add(lanes.len());
+        if items == 0 || items > TRANSACTION_ITEMS_MAX {
+            return Err(StoreError::Rejected(format!(
+                "a read at one moment takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
+            )));
+        }
+        if state.strikes(self.faults.conflict) {
+            return Err(StoreError::Conflict);
+        }
+        // Two units an item, as in a transaction.
+        let milliunits = u64::try_from(items).unwrap_or(u64::MAX).saturating_mul(2_000);
+        state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(milliunits);
+        let accounts = accounts.iter().map(|id| state.read(id)).collect();
+        Ok(Together { accounts, lanes: lanes.iter().map(|id| state.read_lane(id)).collect() })
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        let mut state = self.call().await?;
+        state.usage.transactions = state.usage.transactions.saturating_add(1);
+        if let Some(error) = malformed(transaction) {
+            return Err(error);
+        }
+        if state.strikes(self.faults.late) {
+            let calls = state.random.u32(1..=8);
+            state.late.push(late(transaction, calls));
+            return Err(StoreError::Unavailable("injected: given up, still under way".into()));
+        }
+        let mut cancelled = state.judge(transaction);
+        if state.strikes(self.faults.conflict) {
+            cancelled.transient = Some(StoreError::Conflict);
+            if !transaction.updates.is_empty() {
+                cancelled.busy.push(state.random.usize(0..transaction.updates.len()));
+            }
+        }
+        if cancelled != Cancelled::default() {
+            state.usage.cancelled = state.usage.cancelled.saturating_add(1);
+            return self.lost_answer(&mut state, Commit::Cancelled(cancelled));
+        }
+        state.apply(transaction);
+        self.lost_answer(&mut state, Commit::Applied)
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let mut state = self.call().await?;
+        state.usage.puts = state.usage.puts.saturating_add(1);
+        let id = letter.id();
+        if state.letters.get(&id).is_none_or(|there| there.status == DeadLetterStatus::Redriven) {
+            let kilobytes =
+                items::dead_letter::encode(letter).iter().map(|part| kilobytes(items::size(part))).sum::<u64>();
+            state.usage.write_milliunits = state.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(1_000));
+            state.letters.insert(id, letter.clone());
+        }
+        self.lost_answer(&mut state, ())
+    }
+
+    fn usage(&self) -> Usage {
+        self.state().usage
+    }
+}
+
+fn late(transaction: &Transaction<'_>, calls: u32) -> Late {
+    let entry = |entry: &Entry<'_>| (entry.request.clone(), entry.verdict, entry.creditor_lane);
+    Late {
+        calls,
+        entries: transaction.entries.iter().map(entry).collect(),
+        updates: transaction.updates.clone(),
+        decided_at: transaction.decided_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_kilobyte_begun_is_charged_whole() {
+        let charged = [0, 1, 1_024, 1_025, 307_200].map(super::kilobytes);
+        assert_eq!(charged, [0, 1, 1, 2, 300]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Account commands in memory: the conditions of [`Change`] and [`LaneChange`], in the domain's own words.
+
+use super::{MemoryStore, State, kilobytes};
+use giro::domain::account_command::{Change, CommandStep, DecidedCommand, Ground, LaneChange, RecordedCommand};
+use giro::domain::{Account, AccountId, CommandId, CommandRequest, Refusal, Timestamp};
+use giro::store::{
+    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, StoreError, in_deciding_order, items,
+};
+
+/// A step that will happen after some more calls.
+#[derive(Debug)]
+pub(super) struct LateCommand {
+    pub(super) calls: u32,
+    request: CommandRequest,
+    ruling: Result<Change, Refusal>,
+    decided_at: Timestamp,
+    lanes: Vec<LaneChange>,
+    last: bool,
+    ground: Option<Ground>,
+}
+
+impl LateCommand {
+    fn new(step: &CommandStep<'_>, calls: u32) -> Self {
+        let DecidedCommand { request, ruling, decided_at } = step.decided;
+        let (request, ruling, lanes) = ((*request).clone(), ruling.clone(), step.lanes.clone());
+        let ground = step.ground.clone();
+        Self { calls, request, ruling, decided_at: *decided_at, lanes, last: step.last, ground }
+    }
+
+    /// Happens, if its conditions still hold.
+    pub(super) fn happen(self, state: &mut State) {
+        let Self { request, ruling, decided_at, lanes, last, ground, .. } = self;
+        let decided = DecidedCommand { request: &request, ruling, decided_at };
+        let step = CommandStep { decided: &decided, lanes, last, ground };
+        if state.judge_step(&step) == CancelledCommand::default() {
+            state.apply_step(&step);
+        }
+    }
+}
+
+/// What a step does to its account's main item.
+fn on_account<'d>(step: &CommandStep<'d>) -> Option<&'d Change> {
+    step.decided.ruling.as_ref().ok().filter(|change| step.last && **change != Change::Nothing)
+}
+
+impl State {
+    /// Everything that stands in a step's way; nothing if it may happen.
+    fn judge_step(&self, step: &CommandStep<'_>) -> CancelledCommand {
+        let command = &step.decided.request.command;
+        let on_ground = |(id, bound): &(_, _)| Ground::holds_of_lane(*bound, self.lanes.get(id));
+        CancelledCommand {
+            duplicate: self.commands.get(&command.id).cloned().map(Ok),
+            account: match (on_account(step), &step.ground) {
+                (Some(change), _) => self.judge_main(&command.account, |account| change.may_happen(account)),
+                (None, Some(ground)) => self.judge_main(&command.account, |account| ground.holds(account)),
+                (None, None) => None,
+            },
+            lanes: !step.lanes.iter().all(|change| change.may_happen(self.lanes.get(change.id())))
+                || !step.ground.iter().flat_map(|ground| &ground.lanes).all(on_ground),
+            transient: None,
+        }
+    }
+
+    fn judge_main(&self, id: &AccountId, allows: impl Fn(Option<&Account>) -> bool) -> Option<AccountRead> {
+        let read = self.read(id);
+        let allowed = match &read {
+            AccountRead::Found(account) => allows(Some(account)),
+            AccountRead::Missing => allows(None),
+            AccountRead::Corrupt(_) | AccountRead::Unread => false,
+        };
+        (!allowed).then_some(read)
+    }
+
+    fn apply_step(&mut self, step: &CommandStep<'_>) {
+        let CommandRequest { command, source } = step.decided.request;
+        // A check costs as much as a write.
+        let mut units = 1;
+        if step.last {
+            let recorded = RecordedCommand {
+                command: command.clone(),
+                verdict: step.decided.verdict(),
+                decided_at: step.decided.decided_at,
+                source: source.clone(),
+                fingerprint: command.fingerprint(),
+            };
+            self.commands.insert(command.id.clone(), recorded);
+            units = kilobytes(items::size(&items::account_command::encode(step.decided)));
+        }
+        if let Some(change) = on_account(step) {
+            let account = match self.read(&command.account) {
+                AccountRead::Found(account) => Some(account),
+                AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => None,
+            };
+            if let Some(account) = change.applied_to(account) {
+                self.accounts.insert(account.id.clone(), Ok(account));
+                units = units.saturating_add(1);
+            }
+        }
+        // A check costs as much as a write.
+        if let Some(ground) = &step.ground {
+            let checks = u64::try_from(ground.lanes.len()).unwrap_or(u64::MAX);
+            units = units.saturating_add(checks).saturating_add(1);
+        }
+        for change in &step.lanes {
+            if let Some(lane) = change.applied_to(self.lanes.get(change.id())) {
+                self.lanes.insert(lane.id.clone(), lane);
+                units = units.saturating_add(1);
+            }
+        }
+        // Two units a KB in a transaction.
+        self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(units.saturating_mul(2_000));
+    }
+}
+
+impl AccountLedger for MemoryStore {
+    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        let mut state = self.call().await?;
+        state.usage.transactions = state.usage.transactions.saturating_add(1);
+        if state.strikes(self.faults.late) {
+            let calls = state.random.u32(1..=8);
+            state.late_commands.push(LateCommand::new(step, calls));
+            return Err(StoreError::Unavailable("injected: given up, still under way".into()));
+        }
+        let mut cancelled = state.judge_step(step);
+        if state.strikes(self.faults.conflict) {
+            cancelled.transient = Some(StoreError::Conflict);
+        }
+        if cancelled != CancelledCommand::default() {
+            state.usage.cancelled = state.usage.cancelled.saturating_add(1);
+            return self.lost_answer(&mut state, CommandCommit::Cancelled(cancelled));
+        }
+        state.apply_step(step);
+        self.lost_answer(&mut state, CommandCommit::Applied)
+    }
+}
+
+impl Commands for MemoryStore {
+    async fn command(&self, id: &CommandId) -> Result<Option<RecordedCommand>, StoreError> {
+        Ok(self.state().commands.get(id).cloned())
+    }
+
+    async fn commands(&self) -> Result<Vec<RecordedCommand>, StoreError> {
+        let mut commands: Vec<RecordedCommand> = self.state().commands.values().cloned().collect();
+        in_deciding_order(&mut commands);
+        Ok(commands)
+    }
+}

@@ -1,0 +1,41 @@
+//! What stands in a transaction's way, in the domain's words: the named conditions of [`giro::store::items`], and what
+//! DynamoDB refuses before it looks at any item.
+
+use std::collections::HashSet;
+
+use giro::domain::plan::{AccountUpdate, TRANSACTION_ITEMS_MAX, Transaction};
+use giro::domain::{Account, AccountStatus, Balance, Currency, Lane};
+use giro::store::StoreError;
+
+/// The named conditions of [`giro::store::items::account`], in the domain's words.
+pub(super) fn account_allows(account: &Account, update: &AccountUpdate) -> bool {
+    allows(account.status, account.currency, account.balance, account.version, update)
+        && update.overdraft_limit.is_none_or(|limit| account.overdraft_limit == limit)
+}
+
+pub(super) fn lane_allows(lane: &Lane, update: &AccountUpdate) -> bool {
+    allows(lane.status, lane.currency, lane.balance, lane.version, update)
+}
+
+fn allows(status: AccountStatus, currency: Currency, balance: Balance, version: u64, update: &AccountUpdate) -> bool {
+    let balance = i128::from(balance.minor_units());
+    status == AccountStatus::Open
+        && currency == update.currency
+        && update.balance_min.is_none_or(|min| balance >= min)
+        && update.balance_max.is_none_or(|max| balance <= max)
+        && update.version.is_none_or(|expected| version == expected)
+}
+
+/// What DynamoDB refuses before looking at any item.
+pub(super) fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
+    let items = transaction.entries.len().saturating_add(transaction.updates.len());
+    if items == 0 || items > TRANSACTION_ITEMS_MAX {
+        return Some(StoreError::Rejected(format!(
+            "a transaction takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
+        )));
+    }
+    let payments: HashSet<_> = transaction.entries.iter().map(|entry| &entry.request.payment.id).collect();
+    let accounts: HashSet<_> = transaction.updates.iter().map(|update| (&update.account, update.lane)).collect();
+    let twice = payments.len() < transaction.entries.len() || accounts.len() < transaction.updates.len();
+    twice.then(|| StoreError::Rejected("a transaction can't write one item twice".into()))
+}

@@ -1,0 +1,98 @@
+//! Whole-item reads for people and the audit, and opening accounts.
+
+use super::{MemoryStore, State};
+use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LetterId, PaymentId, Recorded, Source};
+use giro::store::{Inspect, OpenAccounts, Redrive, StoreError};
+
+impl State {
+    fn holding(&self, account: &Account) -> Holding {
+        let of = |lane: &&Lane| lane.id.account == account.id && lane.id.lane < account.credit_lanes.count();
+        Holding { account: account.clone(), lanes: self.lanes.values().filter(of).cloned().collect() }
+    }
+
+    fn account(&self, id: &AccountId) -> Result<Option<&Account>, StoreError> {
+        self.accounts.get(id).map(Result::as_ref).transpose().map_err(|expected| StoreError::Corrupt(expected.clone()))
+    }
+}
+
+impl Inspect for MemoryStore {
+    async fn account(&self, id: &AccountId) -> Result<Option<Holding>, StoreError> {
+        let state = self.state();
+        Ok(state.account(id)?.map(|account| state.holding(account)))
+    }
+
+    async fn accounts(&self) -> Result<Vec<Holding>, StoreError> {
+        let state = self.state();
+        let whole = |read: &Result<Account, String>| match read {
+            Ok(account) => Ok(state.holding(account)),
+            Err(expected) => Err(StoreError::Corrupt(expected.clone())),
+        };
+        state.accounts.values().map(whole).collect()
+    }
+
+    async fn stray_lanes(&self) -> Result<Vec<Lane>, StoreError> {
+        let state = self.state();
+        let counted = |lane: &Lane| match state.accounts.get(&lane.id.account) {
+            Some(Ok(account)) => lane.id.lane < account.credit_lanes.count(),
+            Some(Err(_)) | None => false,
+        };
+        Ok(state.lanes.values().filter(|lane| !counted(lane)).cloned().collect())
+    }
+
+    async fn payment(&self, id: &PaymentId) -> Result<Option<Recorded>, StoreError> {
+        Ok(self.state().payments.get(id).cloned())
+    }
+
+    async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.state().payments.values().cloned().collect())
+    }
+
+    async fn dead_letter(&self, id: &LetterId) -> Result<Option<DeadLetter>, StoreError> {
+        Ok(self.state().letters.get(id).cloned())
+    }
+
+    async fn dead_letters_at(&self, place: &Source) -> Result<Vec<DeadLetter>, StoreError> {
+        Ok(self.state().letters.values().filter(|letter| letter.source == *place).cloned().collect())
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        Ok(self.state().letters.values().cloned().collect())
+    }
+}
+
+impl OpenAccounts for MemoryStore {
+    async fn open_account(&self, account: &Account) -> Result<Option<Account>, StoreError> {
+        let mut state = self.call().await?;
+        state.usage.puts = state.usage.puts.saturating_add(1);
+        if let Some(existing) = state.account(&account.id)? {
+            return Ok(Some(existing.clone()));
+        }
+        state.create_lanes(account);
+        state.accounts.insert(account.id.clone(), Ok(account.clone()));
+        self.lost_answer(&mut state, None)
+    }
+
+    async fn add_lanes(&self, id: &AccountId, lanes: CreditLanes) -> Result<Option<Account>, StoreError> {
+        let mut state = self.call().await?;
+        state.usage.puts = state.usage.puts.saturating_add(1);
+        let Some(account) = state.account(id)? else { return Ok(None) };
+        let mut account = account.clone();
+        if account.credit_lanes < lanes {
+            account.credit_lanes = lanes;
+            account.version = account.version.saturating_add(1);
+            state.create_lanes(&account);
+            state.accounts.insert(id.clone(), Ok(account.clone()));
+        }
+        self.lost_answer(&mut state, Some(account))
+    }
+}
+
+impl Redrive for MemoryStore {
+    async fn mark_redriven(&self, id: &LetterId) -> Result<bool, StoreError> {
+        let mut state = self.call().await?;
+        let parked = state.letters.get_mut(id).filter(|letter| letter.status == DeadLetterStatus::Parked);
+        let marked = parked.map(|letter| letter.status = DeadLetterStatus::Redriven).is_some();
+        self.lost_answer(&mut state, marked)
+    }
+}

@@ -1,0 +1,45 @@
+//! Statements in memory: the same order as the indexes', except that ties stand by payment and lanes have no lists.
+
+use super::MemoryStore;
+use giro::domain::statement::{Ask, Page, Position, Posting, Side};
+use giro::domain::{AccountId, CreditLanes, PaymentId, Timestamp};
+use giro::store::{Statements, StoreError};
+
+/// Newest first; then by list, then by payment.
+fn rank(decided_at: Timestamp, list: u16, payment: &PaymentId) -> (std::cmp::Reverse<Timestamp>, u16, PaymentId) {
+    (std::cmp::Reverse(decided_at), list, payment.clone())
+}
+
+impl Statements for MemoryStore {
+    async fn statement(&self, account: &AccountId, _lanes: CreditLanes, ask: &Ask) -> Result<Page, StoreError> {
+        let state = self.call().await?;
+        let mut found = Vec::new();
+        for recorded in state.payments.values() {
+            let outcome = &recorded.outcome;
+            for (list, side, party) in
+                [(0, Side::Debit, &outcome.payment.debtor), (1, Side::Credit, &outcome.payment.creditor)]
+            {
+                let rank = rank(outcome.decided_at, list, &outcome.payment.id);
+                let is_after = |after: &Position| rank > self::rank(after.decided_at, after.list, &after.payment);
+                if party == account
+                    && ask.from.is_none_or(|from| outcome.decided_at >= from)
+                    && ask.to.is_none_or(|to| outcome.decided_at < to)
+                    && ask.after.as_ref().is_none_or(is_after)
+                    && let Some(posting) = Posting::of(outcome.clone(), side)
+                {
+                    found.push((rank, posting));
+                }
+            }
+        }
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let more = found.len() > ask.limit;
+        found.truncate(ask.limit);
+        let last = found.last().filter(|_| more);
+        let next = last.map(|((decided_at, list, payment), _)| Position {
+            decided_at: decided_at.0,
+            list: *list,
+            payment: payment.clone(),
+        });
+        Ok(Page { postings: found.into_iter().map(|(_, posting)| posting).collect(), next })
+    }
+}

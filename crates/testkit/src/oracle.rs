@@ -1,0 +1,147 @@
+//! Whether every published record has its end, nothing else is there, and the ledger adds up.
+//!
+//! In: what was published and where it was put, and the tables. Out: counts, and everything that is missing, too much
+//! or wrong.
+//!
+//! The checks read records as clients wrote them and tables as they are; they know nothing of how the handler works.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::workload::Record;
+use giro::domain::audit::{Audit, Finding};
+use giro::domain::dead_letter::PAYMENT_ID_REUSED;
+use giro::domain::{DeadLetter, Holding, PaymentId, Recorded, Source};
+use giro::store::{Inspect, StoreError};
+use giro::wire::payment_request;
+
+/// A record, and where it was put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Where it was put.
+    pub source: Source,
+    /// The record.
+    pub record: Record,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Records published.
+    pub records: usize,
+    /// Payments settled.
+    pub settled: usize,
+    /// Payments declined, by reason.
+    pub declined: BTreeMap<&'static str, usize>,
+    /// Records that repeat a payment that has its outcome already.
+    pub replayed: usize,
+    /// Records set aside, by reason.
+    pub dead_letters: BTreeMap<String, usize>,
+    /// Accounts.
+    pub accounts: usize,
+    /// Records without their end, and ends without their record.
+    pub findings: Vec<String>,
+    /// What doesn't add up in the ledger.
+    pub ledger: Vec<Finding>,
+}
+
+impl Checked {
+    /// How many things are missing, too much or wrong.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.findings.len().saturating_add(self.ledger.len())
+    }
+}
+
+/// Reads the tables and checks them against what was published.
+///
+/// # Errors
+/// If a table can't be read.
+pub async fn check(ledger: &impl Inspect, published: &[Published]) -> Result<Checked, StoreError> {
+    Ok(check_tables(published, &ledger.accounts().await?, &ledger.payments().await?, &ledger.dead_letters().await?))
+}
+
+/// Checks tables against what was published. Pure.
+#[must_use]
+pub fn check_tables(
+    published: &[Published],
+    accounts: &[Holding],
+    payments: &[Recorded],
+    dead_letters: &[DeadLetter],
+) -> Checked {
+    let mut checked = Checked { records: published.len(), accounts: accounts.len(), ..Checked::default() };
+    // Of other topics there may be more on a real ledger; the audit looks at all of it.
+    let ours = |source: &Source| published.first().is_some_and(|first| first.source.topic == source.topic);
+    let by_id: HashMap<&PaymentId, &Recorded> =
+        payments.iter().map(|recorded| (&recorded.outcome.payment.id, recorded)).collect();
+    // Several may have stood at one place, where a topic was made anew.
+    let mut at: HashMap<&Source, Vec<&DeadLetter>> = HashMap::new();
+    dead_letters.iter().for_each(|letter| at.entry(&letter.source).or_default().push(letter));
+    let at = |source: &Source| at.get(source).map(Vec::as_slice).unwrap_or_default();
+    let holds = |letter: &DeadLetter, record: &Record| letter.value == record.value && letter.key == record.key;
+
+    let mut outcomes: HashSet<PaymentId> = HashSet::new();
+    let mut aside: HashMap<&Source, Vec<&Record>> = HashMap::new();
+    for Published { source, record } in published {
+        let payment = match &record.value {
+            None => Err(payment_request::Malformed::Tombstone),
+            Some(value) => payment_request::decode_json(value),
+        };
+        let reason = match payment {
+            Err(malformed) => malformed.name(),
+            Ok(payment) => match by_id.get(&payment.id) {
+                None => {
+                    checked.findings.push(format!("{source}: payment {} has no outcome", payment.id));
+                    continue;
+                }
+                Some(recorded) if recorded.fingerprint == payment.fingerprint() => {
+                    if !outcomes.insert(payment.id.clone()) {
+                        count(&mut checked.replayed);
+                    }
+                    if at(source).iter().any(|letter| holds(letter, record)) {
+                        checked.findings.push(format!("{source}: has an outcome, and is set aside as well"));
+                    }
+                    continue;
+                }
+                Some(_) => PAYMENT_ID_REUSED,
+            },
+        };
+        aside.entry(source).or_default().push(record);
+        match at(source).iter().find(|letter| holds(letter, record)) {
+            None if at(source).is_empty() => {
+                checked.findings.push(format!("{source}: expected a dead letter {reason}, found none"));
+            }
+            None => {
+                checked.findings.push(format!("{source}: its dead letter doesn't hold the bytes that were published"));
+            }
+            Some(letter) if letter.reason != reason => {
+                checked.findings.push(format!("{source}: expected a dead letter {reason}, found {}", letter.reason));
+            }
+            Some(_) => {}
+        }
+    }
+    for recorded in payments.iter().filter(|recorded| ours(&recorded.outcome.source)) {
+        let outcome = &recorded.outcome;
+        match outcome.verdict {
+            Ok(()) => count(&mut checked.settled),
+            Err(decline) => count(checked.declined.entry(decline.name()).or_default()),
+        }
+        if !outcomes.contains(&outcome.payment.id) {
+            checked.findings.push(format!("payment {} has an outcome, and was not published", outcome.payment.id));
+        }
+    }
+    for letter in dead_letters.iter().filter(|letter| ours(&letter.source)) {
+        count(checked.dead_letters.entry(letter.reason.clone()).or_default());
+        if !aside.get(&letter.source).is_some_and(|records| records.iter().any(|record| holds(letter, record))) {
+            checked.findings.push(format!("{}: a dead letter that should not be there", letter.id()));
+        }
+    }
+    let mut audit = Audit::default();
+    accounts.iter().for_each(|holding| audit.account(holding));
+    payments.iter().for_each(|recorded| audit.outcome(&recorded.outcome));
+    checked.ledger = audit.finish().findings;
+    checked
+}
+
+fn count(counter: &mut usize) {
+    *counter = counter.saturating_add(1);
+}

@@ -1,0 +1,71 @@
+//! What must hold of accounts: each is what its payments and commands made of it, and per currency all sum to zero.
+//!
+//! In: the store after every step. Out: nothing, or what is wrong.
+
+use std::collections::BTreeMap;
+
+use super::books::{Books, Standing};
+use super::{Auditor, Wrong, read};
+use crate::memory_store::MemoryStore;
+use crate::simulate::network::at_once;
+use giro::domain::{AccountId, Balance, Holding, Lane, OverdraftLimit};
+use giro::store::Inspect;
+
+impl Auditor {
+    pub(super) fn observe_accounts(&self, store: &MemoryStore) -> Result<(), Wrong> {
+        let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
+        for (id, books) in &self.books {
+            let sum = sums.entry(books.currency).or_default();
+            *sum = sum.saturating_add(books.balance);
+            if let Some(lowest) = books.lowest.filter(|lowest| books.balance < *lowest) {
+                return Err(format!("{id} is at {}, and may not be below {lowest}", books.balance));
+            }
+            if self.unreadable.contains(id) {
+                continue;
+            }
+            let key = AccountId::try_new(id).map_err(|error| error.to_string())?;
+            match read(at_once(store.account(&key)))? {
+                None => return Err(format!("the account {id} went")),
+                Some(holding) => compare(id, books, &holding)?,
+            }
+        }
+        if self.unreadable.is_empty() {
+            let stored = read(at_once(store.accounts()))?.len();
+            let stray = read(at_once(store.stray_lanes()))?.len();
+            if (stored, stray) != (self.books.len(), 0) {
+                let known = self.books.len();
+                return Err(format!(
+                    "{stored} accounts and {stray} lanes of none are there, of {known} that were opened"
+                ));
+            }
+        }
+        match sums.into_iter().find(|(_, sum)| *sum != 0) {
+            Some((currency, sum)) => Err(format!("the balances in {currency} sum to {sum}")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn compare(id: &str, books: &Books, holding: &Holding) -> Result<(), Wrong> {
+    let account = &holding.account;
+    if let Some(lane) = holding.lanes.iter().find(|lane| lane.balance < Balance::ZERO) {
+        return Err(format!("the lane {} is at {}", lane.id, lane.balance));
+    }
+    let unlike = |lane: &&Lane| (lane.status, lane.currency) != (account.status, account.currency);
+    if let Some(lane) = holding.lanes.iter().find(unlike) {
+        return Err(format!("the lane {} is {}, and its account {}", lane.id, lane.status, account.status));
+    }
+    let limit = match account.overdraft_limit {
+        OverdraftLimit::Limited(limit) => Some(i128::from(limit).saturating_neg()),
+        OverdraftLimit::Unlimited => None,
+    };
+    let balance = holding.balance();
+    if balance != books.balance {
+        return Err(format!("{id} is at {balance}, and its settled payments make {}", books.balance));
+    }
+    let lanes = (account.credit_lanes.count(), holding.lanes.len());
+    let same = (account.currency.as_str(), account.status.name(), limit)
+        == (books.currency, Standing::name(books.standing), books.lowest)
+        && lanes == (books.lanes, usize::from(books.lanes));
+    if same { Ok(()) } else { Err(format!("{id} is not what it was made: {account:?}")) }
+}

@@ -1,0 +1,345 @@
+//! Knows what must hold, and says what doesn't. Independent of the code under test: its own books, its own rules.
+//!
+//! In: what clients produced, what was delivered and answered, what the store holds after every step, what was
+//! published. Out: nothing, or the first thing that is wrong.
+//!
+//! | when | what must hold |
+//! |---|---|
+//! | every step | an outcome once seen never changes and never goes |
+//! | every step | a new outcome answers a record that was given to the invocation that wrote it, and says what that asked |
+//! | every step | a new outcome comes after those of all earlier records of its debtor on its partition |
+//! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
+//! | every step | no balance is below its limit |
+//! | every step | a dead letter holds its record's bytes, and is of a record that can't become a payment or a command; see `letters` |
+//! | every step | a command's answer is the right one in its moment: see `orders` |
+//! | every answer | what isn't reported has its outcome, its replay or its dead letter; only what was delivered is reported |
+//! | every publication | the store holds just that outcome |
+//! | giving up | what is given up was tried |
+//! | at the end | every record has its end; what was given up was brought back; every outcome was published; one serial order explains every decision |
+//!
+//! A record is known by a name of its own ([`Place`]): topics are made anew, and partition and offset alone come again.
+//! Which record a handler speaks of is told by what its invocation was given.
+//!
+//! Source: the invariants of [`crate`].
+
+mod accounts;
+pub(super) mod books;
+mod letters;
+mod orders;
+mod records;
+mod serial;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::books::Books;
+use self::records::Records;
+use self::serial::{Event, Search, What};
+use super::network::{InvocationId, at_once};
+use super::orders::Order;
+use super::topic::{Place, Topic};
+use super::workload::{Asked, Record};
+use crate::memory_store::MemoryStore;
+use giro::domain::account_command::RecordedCommand;
+use giro::domain::{DeadLetter, PaymentId, Recorded, Source, Verdict};
+use giro::store::Inspect;
+
+/// What is wrong, for a person.
+pub(super) type Wrong = String;
+
+/// What an invocation was given, and when.
+#[derive(Debug)]
+struct Given {
+    topic: Topic,
+    places: Vec<Place>,
+    at: u64,
+}
+
+/// The auditor of one world.
+#[derive(Debug)]
+pub(super) struct Auditor {
+    opening: BTreeMap<String, Books>,
+    books: BTreeMap<String, Books>,
+    /// Accounts whose item can't be read just now.
+    unreadable: BTreeSet<String>,
+    pub(super) requests: Records<Asked>,
+    pub(super) orders: Records<Order>,
+    /// Also of invocations that are over: their calls may still be under way.
+    given: BTreeMap<InvocationId, Given>,
+    outcomes: BTreeMap<String, Recorded>,
+    /// By payment id: what the record asked that its outcome answers.
+    answered: BTreeMap<String, Asked>,
+    /// Answers to commands.
+    commands: BTreeMap<String, RecordedCommand>,
+    published: BTreeSet<String>,
+    events: Vec<Event>,
+}
+
+impl Auditor {
+    /// An auditor of a world that begins with these accounts.
+    pub(super) fn new(opening: BTreeMap<String, Books>) -> Self {
+        Self {
+            books: opening.clone(),
+            opening,
+            unreadable: BTreeSet::new(),
+            requests: Records::default(),
+            orders: Records::default(),
+            given: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            published: BTreeSet::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The outcomes seen, by payment id.
+    pub(super) fn outcomes(&self) -> &BTreeMap<String, Recorded> {
+        &self.outcomes
+    }
+
+    /// The answers to commands seen, by command id.
+    pub(super) fn commands(&self) -> &BTreeMap<String, RecordedCommand> {
+        &self.commands
+    }
+
+    /// An invocation is given these records.
+    pub(super) fn delivered(&mut self, invocation: InvocationId, topic: Topic, places: &[Place], now: u64) {
+        match topic {
+            Topic::Requests => self.requests.delivered(places),
+            Topic::Commands => self.orders.delivered(places),
+        }
+        self.given.insert(invocation, Given { topic, places: places.to_vec(), at: now });
+    }
+
+    /// The record of which an invocation says that it stands there, and when it was given to it.
+    fn given(&self, by: Option<InvocationId>, topic: Topic, source: &Source) -> Option<(Place, u64)> {
+        let given = self.given.get(&by?).filter(|given| given.topic == topic && *source.topic == *topic.name())?;
+        let place = given.places.iter().find(|place| place.stands() == (source.partition, source.offset))?;
+        Some((*place, given.at))
+    }
+
+    /// The world made an account's item unreadable, or mended it.
+    pub(super) fn account_unreadable(&mut self, id: &str, unreadable: bool) {
+        if unreadable {
+            self.unreadable.insert(id.to_owned())
+        } else {
+            self.unreadable.remove(id)
+        };
+    }
+
+    pub(super) fn gave_up(&mut self, topic: Topic, places: &[Place]) -> Result<(), Wrong> {
+        match topic {
+            Topic::Requests => self.requests.gave_up(places),
+            Topic::Commands => self.orders.gave_up(places),
+        }
+    }
+
+    /// The record at `from` was produced again at `to`. `handed_on` says that the new one takes the place of the old
+    /// one.
+    pub(super) fn produced_again(
+        &mut self,
+        topic: Topic,
+        (from, to): (Place, Place),
+        record: Record,
+        handed_on: bool,
+    ) -> Result<(), Wrong> {
+        match topic {
+            Topic::Requests => self.requests.produced_again(from, to, record)?,
+            Topic::Commands => self.orders.produced_again(from, to, record)?,
+        }
+        match topic {
+            Topic::Requests if handed_on => self.requests.handed_on(from),
+            Topic::Commands if handed_on => self.orders.handed_on(from),
+            Topic::Requests | Topic::Commands => {}
+        }
+        Ok(())
+    }
+
+    /// An invocation answered, and reported these of the places that it was given.
+    pub(super) fn answered(&mut self, invocation: InvocationId, reported: &[Place]) -> Result<(), Wrong> {
+        let Some(Given { topic, places, at }) = self.given.get(&invocation) else { return Ok(()) };
+        let given = places.clone();
+        match topic {
+            Topic::Requests => {
+                let finished: Vec<Place> = given.iter().copied().filter(|place| self.finished(*place, *at)).collect();
+                self.requests.answered(&given, reported, &finished)
+            }
+            Topic::Commands => {
+                let finished: Vec<Place> =
+                    given.iter().copied().filter(|place| self.order_finished(*place, *at)).collect();
+                self.orders.answered(&given, reported, &finished)
+            }
+        }
+    }
+
+    /// Something was published: payment id, and status or reason.
+    pub(super) fn published(&mut self, id: &str, answer: &str) -> Result<(), Wrong> {
+        match self.outcomes.get(id) {
+            None => Err(format!("{id} was published as {answer}, and the store holds no outcome of it")),
+            Some(stored) if answer_of(stored.outcome.verdict) != answer => {
+                Err(format!("{id} was published as {answer}, and is {}", answer_of(stored.outcome.verdict)))
+            }
+            Some(_) => {
+                self.published.insert(id.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks at everything in the store, after a call of this invocation, or after what an operator did. Returns the
+    /// payments that are new.
+    pub(super) fn observe(
+        &mut self,
+        store: &MemoryStore,
+        by: Option<InvocationId>,
+        now: u64,
+    ) -> Result<Vec<String>, Wrong> {
+        let new = self.observe_payments(store, by, now)?;
+        self.observe_commands(store, by, now)?;
+        self.observe_accounts(store)?;
+        self.observe_letters(store, by, now)?;
+        Ok(new)
+    }
+
+    fn observe_payments(
+        &mut self,
+        store: &MemoryStore,
+        by: Option<InvocationId>,
+        now: u64,
+    ) -> Result<Vec<String>, Wrong> {
+        let payments = read(at_once(store.payments()))?;
+        let mut new = Vec::new();
+        let mut kept: usize = 0;
+        for recorded in payments {
+            let id = recorded.outcome.payment.id.as_str();
+            match self.outcomes.get(id) {
+                Some(seen) if *seen == recorded => kept = kept.saturating_add(1),
+                Some(_) => return Err(format!("the outcome of {id} changed")),
+                None => new.push(recorded),
+            }
+        }
+        if kept != self.outcomes.len() {
+            return Err("an outcome went".into());
+        }
+        for recorded in &new {
+            self.outcomes.insert(recorded.outcome.payment.id.to_string(), recorded.clone());
+        }
+        for recorded in &new {
+            self.new_outcome(recorded, by, now)?;
+        }
+        Ok(new.iter().map(|recorded| recorded.outcome.payment.id.to_string()).collect())
+    }
+
+    fn new_outcome(&mut self, recorded: &Recorded, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
+        let (payment, source) = (&recorded.outcome.payment, &recorded.outcome.source);
+        let id = payment.id.as_str();
+        let given = self.given(by, Topic::Requests, source);
+        let known = given.and_then(|(place, since)| Some((place, since, self.requests.at(place)?)));
+        let asks = known.and_then(|(place, since, known)| Some((place, since, known.given_up, known.asks.clone()?)));
+        let Some((place, since, given_up, asked)) = asks else {
+            return Err(format!("{id} has an outcome, and no record {source} that was delivered asked for it"));
+        };
+        let same = asked.id == id
+            && asked.debtor == payment.debtor.as_str()
+            && asked.creditor == payment.creditor.as_str()
+            && asked.amount == payment.amount.minor_units()
+            && asked.currency == payment.currency.as_str()
+            && asked.reference.as_deref() == payment.reference.as_deref();
+        if !same {
+            return Err(format!("the outcome of {id} says something else than its record {place:?}"));
+        }
+        // An id that names another payment, or will, is never decided again: its dead letter has time.
+        let undecided = |at: Place, before: &Asked| {
+            before.debtor == asked.debtor
+                && !self.outcomes.contains_key(&before.id)
+                && !self.requests.asked_before(at, |other| other.id == before.id && other != before)
+        };
+        if let Some(before) = self.requests.undecided_before(place, undecided) {
+            return Err(format!("{id} at {place:?} was decided before {before:?} of the same debtor"));
+        }
+        let amount = i128::from(asked.amount);
+        if recorded.outcome.verdict.is_ok() {
+            for (account, net) in [(&asked.debtor, amount.saturating_neg()), (&asked.creditor, amount)] {
+                let Some(books) = self.books.get_mut(account) else {
+                    return Err(format!("{id} is settled, and there is no account {account}"));
+                };
+                books.balance = books.balance.saturating_add(net);
+            }
+        }
+        let declined = recorded.outcome.verdict.err().map(giro::domain::Decline::name);
+        self.answered.insert(asked.id.clone(), asked.clone());
+        let Asked { id, debtor, creditor, currency, .. } = asked;
+        let what = What::Decided { id, debtor, creditor, amount, currency, declined, place, given_up };
+        self.events.push(Event { began: since, happened: now, seen: now, what });
+        Ok(())
+    }
+
+    /// From now on everybody sees the outcome of this payment, and what came of it.
+    pub(super) fn all_see(&mut self, seen: &PaymentId, now: u64) {
+        for event in &mut self.events {
+            match &event.what {
+                What::Decided { id, .. } if seen.as_str() == id => event.seen = now,
+                What::Decided { .. } | What::Ordered { .. } => {}
+            }
+        }
+    }
+
+    /// Whether a record of payments may have become this dead letter.
+    fn request_may_be(&self, place: Place, letter: &DeadLetter) -> Result<(), Wrong> {
+        let reused = letter.reason == giro::domain::dead_letter::PAYMENT_ID_REUSED;
+        match self.requests.asks(place) {
+            None if reused => Err(format!("the dead letter {place:?} speaks of a payment id, and its record has none")),
+            None => Ok(()),
+            Some(asked) if reused && self.other_body(asked) => Ok(()),
+            Some(asked) => Err(format!("{} at {place:?} became a dead letter ({})", asked.id, letter.reason)),
+        }
+    }
+
+    /// Whether the id of this payment names another one.
+    fn other_body(&self, asked: &Asked) -> bool {
+        self.outcomes.contains_key(&asked.id) && !self.has_outcome(asked)
+    }
+
+    /// Whether this very payment has its outcome.
+    fn has_outcome(&self, asked: &Asked) -> bool {
+        self.answered.get(&asked.id) == Some(asked)
+    }
+
+    /// Whether a record has its outcome, its replay, or its dead letter, parked at some moment since.
+    fn finished(&self, place: Place, since: u64) -> bool {
+        self.requests.is_aside(place, since) || self.requests.asks(place).is_some_and(|asked| self.has_outcome(asked))
+    }
+
+    /// What must hold when all is at rest. Returns whether the search for a serial order came to an end.
+    pub(super) fn finish(&self, fresh: &str) -> Result<bool, Wrong> {
+        self.requests.finish(|place| self.finished(place, 0))?;
+        self.orders.finish(|place| self.order_finished(place, 0)).map_err(|wrong| format!("of commands: {wrong}"))?;
+        if let Some(id) = self.outcomes.keys().find(|id| !self.published.contains(*id)) {
+            return Err(format!("the outcome of {id} was never published"));
+        }
+        if self.outcomes.get(fresh).is_none_or(|recorded| recorded.outcome.verdict.is_err()) {
+            return Err("after the faults stopped, a fresh payment was not settled".into());
+        }
+        match serial::search(&self.opening, self.events.clone()) {
+            Search::Explained => Ok(true),
+            Search::GaveUp => Ok(false),
+            Search::Unexplained(ids) => Err(format!("no serial order explains the decisions on {}", ids.join(" "))),
+        }
+    }
+}
+
+/// What is published of a verdict: `settled`, or the reason's name.
+pub(super) fn answer_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Ok(()) => "settled",
+        Err(decline) => decline.name(),
+    }
+}
+
+fn read<T>(answer: Option<Result<T, giro::store::StoreError>>) -> Result<T, Wrong> {
+    match answer {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(format!("the store can't be looked at: {error}")),
+        None => Err("the memory store made its reader wait".into()),
+    }
+}

@@ -1,0 +1,239 @@
+//! Ways to be wrong, to prove that the auditor sees them: each is the code under test with one line of it taken back.
+//!
+//! In: what the handler asks of the store and answers to Lambda, and when mappings give up. Out: what a handler, store
+//! or template with that mistake would have asked, answered and said. They act where these meet the world, so nothing
+//! of them is in the code that deploys.
+
+use super::network::{Answer, Call, Sent, SentStep, at_once, execute};
+use super::policy::Policies;
+use crate::memory_store::MemoryStore;
+use giro::domain::account_command::{Change, LaneChange};
+use giro::domain::dead_letter::DeadLetterStatus;
+use giro::domain::plan::AccountUpdate;
+use giro::domain::{AccountId, DeadLetter, Decline};
+use giro::store::{CommandCommit, Commit, Inspect, StoreError};
+use giro::wire::batch_response::BatchResponse;
+
+/// What a mapping with a limit on the age of records allows.
+const SIX_HOURS_MS: i64 = 6 * 3_600_000;
+
+/// A mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// A payment is written whether or not its id has an outcome.
+    DropPutCondition,
+    /// A batch's debits are held against what is left at its end, not at each of them.
+    NetOverdraft,
+    /// A transaction of which nothing was heard counts as done.
+    AcknowledgeLostCommit,
+    /// An outcome is published when its transaction is sent.
+    PublishBeforeCommit,
+    /// The first unfinished record of a partition isn't reported.
+    ReportFromSecond,
+    /// A debit doesn't look at the balance.
+    DropBalanceCondition,
+    /// A sweep doesn't look at what its lane holds.
+    SkipSweepCondition,
+    /// A debit doesn't look at the limit.
+    DropLimitCondition,
+    /// A dead letter of which nothing was heard counts as parked.
+    AcknowledgeLostLetter,
+    /// A dead letter loses the last byte of its value.
+    CutLetter,
+    /// An outcome that the broker did not acknowledge counts as published.
+    AcknowledgeLostPublication,
+    /// A command of which nothing was heard counts as done.
+    AcknowledgeLostCommand,
+    /// Closing doesn't look at what the account holds when it is closed.
+    CloseWithoutCondition,
+    /// A command that changes nothing doesn't check what that rests on.
+    RefuseWithoutGround,
+    /// A dead letter is known by the place of its record alone.
+    LetterByPlace,
+    /// A dead letter that was redriven, and whose record comes again, stays redriven.
+    LeaveRedriven,
+    /// A mapping gives up what is older than six hours, tried or not.
+    LimitRecordAge,
+    /// An operator's command remembers a record as brought back before it publishes it.
+    RememberBeforeRedrive,
+}
+
+impl Mutant {
+    /// Every mistake, by name.
+    pub const ALL: [(Self, &'static str); 18] = [
+        (Self::DropPutCondition, "drop-put-condition"),
+        (Self::NetOverdraft, "net-overdraft"),
+        (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
+        (Self::PublishBeforeCommit, "publish-before-commit"),
+        (Self::ReportFromSecond, "report-from-second"),
+        (Self::DropBalanceCondition, "drop-balance-condition"),
+        (Self::SkipSweepCondition, "skip-sweep-condition"),
+        (Self::DropLimitCondition, "drop-limit-condition"),
+        (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
+        (Self::CutLetter, "cut-letter"),
+        (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
+        (Self::AcknowledgeLostCommand, "acknowledge-lost-command"),
+        (Self::CloseWithoutCondition, "close-without-condition"),
+        (Self::RefuseWithoutGround, "refuse-without-ground"),
+        (Self::LetterByPlace, "letter-by-place"),
+        (Self::LeaveRedriven, "leave-redriven"),
+        (Self::LimitRecordAge, "limit-record-age"),
+        (Self::RememberBeforeRedrive, "remember-before-redrive"),
+    ];
+
+    /// The mistake of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(mutant, _)| mutant)
+    }
+
+    /// Sends the call that a handler with this mistake would have sent.
+    pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
+        let updates = match &call {
+            Call::Commit(sent) => sent.updates.len(),
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadTogether(..) | Call::Command(_) | Call::Park(_) => 0,
+        };
+        if let Call::Park(letter) = &call
+            && self.takes_for_parked(store, letter)
+        {
+            return Answer::Park(Ok(()));
+        }
+        let mut answer = execute(store, &self.call(store, call));
+        if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {
+            // The handler knows nothing of the updates that the mistake added.
+            cancelled.accounts.retain(|(ix, _)| *ix < updates);
+            cancelled.lanes.retain(|(ix, _)| *ix < updates);
+            cancelled.busy.retain(|ix| *ix < updates);
+        }
+        answer
+    }
+
+    fn call(self, store: &MemoryStore, call: Call) -> Call {
+        match (self, call) {
+            (Self::DropPutCondition, Call::Commit(sent)) => Call::Commit(without_duplicates(store, sent)),
+            (Self::NetOverdraft, Call::Commit(sent)) => Call::Commit(netted(store, sent)),
+            (Self::DropBalanceCondition, Call::Commit(mut sent)) => {
+                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
+                mains.for_each(|update| update.balance_min = None);
+                Call::Commit(sent)
+            }
+            (Self::SkipSweepCondition, Call::Commit(mut sent)) => {
+                let lanes = sent.updates.iter_mut().filter(|update| update.lane.is_some());
+                lanes.for_each(|update| update.balance_min = None);
+                Call::Commit(sent)
+            }
+            (Self::DropLimitCondition, Call::Commit(mut sent)) => {
+                sent.updates.iter_mut().for_each(|update| update.overdraft_limit = None);
+                Call::Commit(sent)
+            }
+            (Self::CloseWithoutCondition, Call::Command(mut step)) => {
+                if let Ok(Change::Status { balances, .. }) = &mut step.ruling {
+                    *balances = None;
+                }
+                for lane in &mut step.lanes {
+                    if let LaneChange::Status { balance, .. } = lane {
+                        *balance = None;
+                    }
+                }
+                Call::Command(step)
+            }
+            (Self::RefuseWithoutGround, Call::Command(step)) => Call::Command(SentStep { ground: None, ..step }),
+            (Self::CutLetter, Call::Park(mut letter)) => {
+                letter.value.as_mut().and_then(Vec::pop);
+                Call::Park(letter)
+            }
+            (_, call) => call,
+        }
+    }
+
+    /// Whether a store with this mistake thinks that a letter is parked already.
+    fn takes_for_parked(self, store: &MemoryStore, letter: &DeadLetter) -> bool {
+        let Some(Ok(letters)) = at_once(store.dead_letters()) else { return false };
+        letters.iter().filter(|there| there.source == letter.source).any(|there| {
+            let same = there.id() == letter.id();
+            self == Self::LetterByPlace
+                || (self == Self::LeaveRedriven && same && there.status == DeadLetterStatus::Redriven)
+        })
+    }
+
+    /// The policies of mappings with this mistake.
+    pub(super) fn policies(self, policies: Policies) -> Policies {
+        if self == Self::LimitRecordAge { policies.with_age_max_ms(SIX_HOURS_MS) } else { policies }
+    }
+
+    /// What a handler with this mistake would have taken an answer for.
+    pub(super) fn answer(self, answer: Answer) -> Answer {
+        match (self, answer) {
+            (Self::AcknowledgeLostCommit, Answer::Commit(Err(StoreError::Unavailable(_)))) => {
+                Answer::Commit(Ok(Commit::Applied))
+            }
+            (Self::AcknowledgeLostCommand, Answer::Command(Err(StoreError::Unavailable(_)))) => {
+                Answer::Command(Ok(CommandCommit::Applied))
+            }
+            (Self::AcknowledgeLostLetter, Answer::Park(Err(StoreError::Unavailable(_)))) => Answer::Park(Ok(())),
+            (_, answer) => answer,
+        }
+    }
+
+    /// What a handler with this mistake would have answered.
+    pub(super) fn response(self, mut response: BatchResponse) -> BatchResponse {
+        if self == Self::ReportFromSecond {
+            let mut partitions = std::collections::BTreeSet::new();
+            response.failures.retain(|failure| !partitions.insert(failure.item.partition.clone()));
+        }
+        response
+    }
+}
+
+/// The transaction without those payments whose Put would write over what is there: that leaves the same items.
+fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
+    sent.entries.retain(|(request, ..)| !matches!(at_once(store.payment(&request.payment.id)), Some(Ok(Some(_)))));
+    sent
+}
+
+/// The transaction in which a debit counts as covered if what is left at its end would do; as it came if that helps
+/// none.
+fn netted(store: &MemoryStore, sent: Sent) -> Sent {
+    let mut netted = sent.clone();
+    for (request, verdict, _) in &mut netted.entries {
+        if *verdict != Err(Decline::InsufficientFunds) {
+            continue;
+        }
+        let payment = &request.payment;
+        let amount = i128::from(payment.amount.minor_units());
+        for (account, net) in [(&payment.debtor, amount.saturating_neg()), (&payment.creditor, amount)] {
+            if add(store, &mut netted.updates, account, net).is_none() {
+                return sent;
+            }
+        }
+        *verdict = Ok(());
+    }
+    let covered = netted.updates.iter().all(|update| {
+        let Some(Ok(Some(holding))) = at_once(store.account(&update.account)) else { return false };
+        let account = holding.account;
+        let left = i128::from(account.balance.minor_units()).saturating_add(update.net);
+        account.overdraft_limit.lowest_balance().is_none_or(|lowest| left >= lowest)
+    });
+    if covered { netted } else { sent }
+}
+
+fn add(store: &MemoryStore, updates: &mut Vec<AccountUpdate>, id: &AccountId, net: i128) -> Option<()> {
+    if let Some(update) = updates.iter_mut().find(|update| update.account == *id && update.lane.is_none()) {
+        update.net = update.net.saturating_add(net);
+        update.balance_min = None;
+        update.version = None;
+        return Some(());
+    }
+    let account = at_once(store.account(id))?.ok()??.account;
+    updates.push(AccountUpdate {
+        account: id.clone(),
+        lane: None,
+        net,
+        currency: account.currency,
+        overdraft_limit: None,
+        balance_min: None,
+        balance_max: None,
+        version: None,
+    });
+    Some(())
+}

@@ -1,0 +1,339 @@
+//! What lies between the handler and the store: every call is a parcel that the world executes and answers when it
+//! chooses, or loses.
+//!
+//! In: the calls of [`Ledger`] and [`AccountLedger`], from any number of invocations. Out: parcels, each carrying what
+//! was asked, then what the store said.
+//!
+//! Because the handler waits at each parcel, two invocations interleave at every store call; because a parcel outlives
+//! its caller, a call can land after it was given up, or after its invocation died.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use crate::memory_store::MemoryStore;
+use giro::domain::account_command::{Change, CommandStep, DecidedCommand, Ground, LaneChange};
+use giro::domain::plan::{AccountUpdate, Entry, Transaction};
+use giro::domain::{AccountId, CommandRequest, DeadLetter, LaneId, Refusal, Request, Timestamp, Verdict};
+use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Together, Usage};
+
+/// Names an invocation.
+pub(super) type InvocationId = u64;
+
+/// A transaction that outlives the batch that it was planned from.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) entries: Vec<(Request, Verdict, Option<u16>)>,
+    pub(super) updates: Vec<AccountUpdate>,
+    pub(super) decided_at: Timestamp,
+}
+
+impl Sent {
+    fn of(transaction: &Transaction<'_>) -> Self {
+        Self {
+            entries: transaction
+                .entries
+                .iter()
+                .map(|entry| (entry.request.clone(), entry.verdict, entry.creditor_lane))
+                .collect(),
+            updates: transaction.updates.clone(),
+            decided_at: transaction.decided_at,
+        }
+    }
+
+    /// The transaction again.
+    pub(super) fn transaction(&self) -> Transaction<'_> {
+        Transaction {
+            entries: self
+                .entries
+                .iter()
+                .map(|(request, verdict, lane)| Entry { request, verdict: *verdict, creditor_lane: *lane })
+                .collect(),
+            updates: self.updates.clone(),
+            decided_at: self.decided_at,
+        }
+    }
+}
+
+/// A step of an account command that outlives the batch that it was decided for.
+#[derive(Debug, Clone)]
+pub(super) struct SentStep {
+    pub(super) request: CommandRequest,
+    pub(super) ruling: Result<Change, Refusal>,
+    pub(super) decided_at: Timestamp,
+    pub(super) lanes: Vec<LaneChange>,
+    pub(super) last: bool,
+    pub(super) ground: Option<Ground>,
+}
+
+impl SentStep {
+    fn of(step: &CommandStep<'_>) -> Self {
+        let DecidedCommand { request, ruling, decided_at } = step.decided.clone();
+        let (lanes, ground) = (step.lanes.clone(), step.ground.clone());
+        Self { request: request.clone(), ruling, decided_at, lanes, last: step.last, ground }
+    }
+
+    /// Carries the step out.
+    fn execute(&self, store: &MemoryStore) -> Option<Result<CommandCommit, StoreError>> {
+        let (request, ruling, decided_at) = (&self.request, self.ruling.clone(), self.decided_at);
+        let decided = DecidedCommand { request, ruling, decided_at };
+        let (lanes, ground) = (self.lanes.clone(), self.ground.clone());
+        at_once(store.commit_command(&CommandStep { decided: &decided, lanes, last: self.last, ground }))
+    }
+}
+
+/// What was asked.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is looked at, in a world of a hundred")]
+pub(super) enum Call {
+    Read(Vec<AccountId>),
+    ReadLanes(Vec<LaneId>),
+    ReadTogether(Vec<AccountId>, Vec<LaneId>),
+    Commit(Sent),
+    Command(SentStep),
+    Park(DeadLetter),
+}
+
+/// What the store said, or what the caller is told.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is looked at, in a world of a hundred")]
+pub(super) enum Answer {
+    Read(Result<Vec<AccountRead>, StoreError>),
+    ReadLanes(Result<Vec<LaneRead>, StoreError>),
+    ReadTogether(Result<Together, StoreError>),
+    Commit(Result<Commit, StoreError>),
+    Command(Result<CommandCommit, StoreError>),
+    Park(Result<(), StoreError>),
+}
+
+impl Answer {
+    /// The answer to this call that says it failed.
+    pub(super) fn failed(call: &Call, error: StoreError) -> Self {
+        match call {
+            Call::Read(_) => Self::Read(Err(error)),
+            Call::ReadLanes(_) => Self::ReadLanes(Err(error)),
+            Call::ReadTogether(..) => Self::ReadTogether(Err(error)),
+            Call::Commit(_) => Self::Commit(Err(error)),
+            Call::Command(_) => Self::Command(Err(error)),
+            Call::Park(_) => Self::Park(Err(error)),
+        }
+    }
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) ticket: u64,
+    pub(super) invocation: InvocationId,
+    pub(super) call: Call,
+    /// What the store said, once it was asked.
+    pub(super) answer: Option<Answer>,
+    /// Nobody waits for it any more.
+    pub(super) abandoned: bool,
+    waker: Option<Waker>,
+}
+
+/// All calls under way. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Network(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    tickets: u64,
+    parcels: Vec<Parcel>,
+    delivered: BTreeMap<u64, Answer>,
+}
+
+impl Network {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // One thread: a panic ends the world.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The calls under way, oldest first: ticket, whether the store was asked, whether nobody waits.
+    pub(super) fn under_way(&self) -> Vec<(u64, bool, bool)> {
+        let parcel = |parcel: &Parcel| (parcel.ticket, parcel.answer.is_some(), parcel.abandoned);
+        self.inner().parcels.iter().map(parcel).collect()
+    }
+
+    /// What a call asks, and of whom.
+    pub(super) fn look(&self, ticket: u64) -> Option<(InvocationId, Call)> {
+        let inner = self.inner();
+        let parcel = inner.parcels.iter().find(|parcel| parcel.ticket == ticket)?;
+        Some((parcel.invocation, parcel.call.clone()))
+    }
+
+    /// Notes what the store said. It has not reached the caller yet.
+    pub(super) fn executed(&self, ticket: u64, answer: Answer) {
+        let mut inner = self.inner();
+        if let Some(parcel) = inner.parcels.iter_mut().find(|parcel| parcel.ticket == ticket) {
+            parcel.answer = Some(answer);
+        }
+    }
+
+    /// Takes a call off the network.
+    pub(super) fn take(&self, ticket: u64) -> Option<Parcel> {
+        let mut inner = self.inner();
+        let position = inner.parcels.iter().position(|parcel| parcel.ticket == ticket)?;
+        Some(inner.parcels.remove(position))
+    }
+
+    /// Gives the caller its answer.
+    pub(super) fn deliver(&self, parcel: Parcel, answer: Answer) {
+        if !parcel.abandoned {
+            self.inner().delivered.insert(parcel.ticket, answer);
+            if let Some(waker) = parcel.waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn abandon(&self, ticket: u64) {
+        let mut inner = self.inner();
+        inner.delivered.remove(&ticket);
+        if let Some(parcel) = inner.parcels.iter_mut().find(|parcel| parcel.ticket == ticket) {
+            parcel.abandoned = true;
+            parcel.waker = None;
+        }
+    }
+}
+
+/// The store as one invocation reaches it.
+#[derive(Debug, Clone)]
+pub(super) struct RemoteLedger {
+    pub(super) network: Network,
+    pub(super) invocation: InvocationId,
+}
+
+/// Notices that a caller no longer waits.
+struct Waiting<'n> {
+    network: &'n Network,
+    ticket: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.network.abandon(self.ticket);
+    }
+}
+
+impl RemoteLedger {
+    async fn ask(&self, call: Call) -> Answer {
+        let ticket = {
+            let mut inner = self.network.inner();
+            inner.tickets = inner.tickets.saturating_add(1);
+            let ticket = inner.tickets;
+            let invocation = self.invocation;
+            inner.parcels.push(Parcel { ticket, invocation, call, answer: None, abandoned: false, waker: None });
+            ticket
+        };
+        let waiting = Waiting { network: &self.network, ticket };
+        poll_fn(|context| {
+            let mut inner = waiting.network.inner();
+            if let Some(answer) = inner.delivered.remove(&ticket) {
+                return Poll::Ready(answer);
+            }
+            if let Some(parcel) = inner.parcels.iter_mut().find(|parcel| parcel.ticket == ticket) {
+                parcel.waker = Some(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// An answer of another kind than its call: the world never gives one.
+fn mismatched() -> StoreError {
+    StoreError::Rejected("the simulated network mixed up its answers".into())
+}
+
+impl Ledger for RemoteLedger {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        let Answer::Read(answer) = self.ask(Call::Read(ids.iter().copied().cloned().collect())).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        let Answer::ReadLanes(answer) = self.ask(Call::ReadLanes(ids.iter().copied().cloned().collect())).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        let (accounts, lanes) = (accounts.iter().copied().cloned(), lanes.iter().copied().cloned());
+        let Answer::ReadTogether(answer) = self.ask(Call::ReadTogether(accounts.collect(), lanes.collect())).await
+        else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        let Answer::Commit(answer) = self.ask(Call::Commit(Sent::of(transaction))).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let Answer::Park(answer) = self.ask(Call::Park(letter.clone())).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+impl AccountLedger for RemoteLedger {
+    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        let Answer::Command(answer) = self.ask(Call::Command(SentStep::of(step))).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+}
+
+/// Asks the memory store, which gives way once before it answers and otherwise never waits.
+pub(super) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    for _ in 0..8 {
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+            return Some(answer);
+        }
+    }
+    None
+}
+
+/// Sends a call to the store.
+pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
+    let late = || StoreError::Unavailable("the memory store made its caller wait".into());
+    match call {
+        Call::Read(ids) => {
+            let ids: Vec<&AccountId> = ids.iter().collect();
+            Answer::Read(at_once(store.read_accounts(&ids)).unwrap_or_else(|| Err(late())))
+        }
+        Call::ReadLanes(ids) => {
+            let ids: Vec<&LaneId> = ids.iter().collect();
+            Answer::ReadLanes(at_once(store.read_lanes(&ids)).unwrap_or_else(|| Err(late())))
+        }
+        Call::ReadTogether(accounts, lanes) => {
+            let (accounts, lanes): (Vec<&AccountId>, Vec<&LaneId>) =
+                (accounts.iter().collect(), lanes.iter().collect());
+            let answer = at_once(store.read_together(&accounts, &lanes));
+            Answer::ReadTogether(answer.unwrap_or_else(|| Err(late())))
+        }
+        // What a mutant has emptied has nothing left to do.
+        Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),
+        Call::Commit(sent) => Answer::Commit(at_once(store.commit(&sent.transaction())).unwrap_or_else(|| Err(late()))),
+        Call::Command(step) => Answer::Command(step.execute(store).unwrap_or_else(|| Err(late()))),
+        Call::Park(letter) => Answer::Park(at_once(store.park(letter)).unwrap_or_else(|| Err(late()))),
+    }
+}

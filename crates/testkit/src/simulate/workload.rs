@@ -1,0 +1,231 @@
+//! What clients ask for.
+//!
+//! In: the tape. Out: accounts to begin with, and records with what each of them asks. What a record asks is kept
+//! beside its bytes, so that the auditor never reads them with the code under test.
+
+use std::collections::BTreeMap;
+
+use super::auditor::books::{Books, Standing};
+use super::tape::Tape;
+
+/// The account through which money entered before the world began. Nothing happens to it.
+const SETTLEMENT: &str = "settlement";
+/// Accounts of the busy kind: few, so that they are in each other's way.
+pub(super) const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
+/// The one of them that begins with lanes, fewer than a world may have partitions.
+const POPULAR: &str = "hot";
+/// The pair that nobody else pays or changes, for the payment after the storm.
+pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
+/// What the fresh debtor has, which is also what the fresh payment moves.
+pub(super) const FRESH_AMOUNT: u64 = 7;
+
+/// What a payment request says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) id: String,
+    pub(super) debtor: String,
+    pub(super) creditor: String,
+    pub(super) amount: u64,
+    pub(super) currency: &'static str,
+    pub(super) reference: Option<String>,
+}
+
+impl Asked {
+    fn json(&self) -> String {
+        let mut json = format!(
+            r#"{{"payment_id":"{}","debtor_account":"{}","creditor_account":"{}","amount":{},"currency":"{}""#,
+            self.id, self.debtor, self.creditor, self.amount, self.currency
+        );
+        if let Some(reference) = &self.reference {
+            json.push_str(&format!(r#","reference":"{reference}""#));
+        }
+        json.push('}');
+        json
+    }
+}
+
+/// A record as a client produced it.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+    /// Its headers, in their order: name and value.
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    /// When it was produced, in milliseconds since 1970.
+    pub(super) timestamp_ms: i64,
+}
+
+impl Record {
+    /// A record without headers, to be stamped by its topic.
+    pub(super) fn new(key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Self {
+        Self { key, value, headers: Vec::new(), timestamp_ms: 0 }
+    }
+
+    /// The same with one header more.
+    pub(super) fn with_header(mut self, name: &str, value: &[u8]) -> Self {
+        self.headers.push((name.to_owned(), value.to_vec()));
+        self
+    }
+
+    /// Its value, for a person.
+    pub(super) fn shown(&self) -> String {
+        self.value.as_deref().map_or("nothing".into(), |value| String::from_utf8_lossy(value).into_owned())
+    }
+}
+
+/// Clients, with what they have asked for so far.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    asked: Vec<Asked>,
+    payments: u32,
+}
+
+impl Clients {
+    /// The next record, what it asks, if its bytes are a payment, and the partition that it goes to.
+    pub(super) fn produce(&mut self, tape: &mut Tape, partitions: usize) -> (usize, Record, Option<Asked>) {
+        let (record, asks) = match tape.below(100) {
+            0..78 => asking(self.new_payment(tape)),
+            78..88 => self.again(tape),
+            88..94 => self.id_reused(tape),
+            _ => not_a_payment(tape),
+        };
+        let partition = match &asks {
+            // As Kafka does it: a debtor has one partition. Some clients get the key wrong.
+            Some(asked) if !tape.chance(200) => bucket(&asked.debtor, partitions),
+            Some(_) | None => tape.index(partitions),
+        };
+        let record = if tape.chance(100) { record.with_header("trace", &[1, 255, 0]) } else { record };
+        (partition, record, asks)
+    }
+
+    /// The debtor of the last payment asked for, if it is a busy one.
+    pub(super) fn paying(&self) -> Option<&'static str> {
+        let debtor = &self.asked.last()?.debtor;
+        BUSY.into_iter().find(|id| id == debtor)
+    }
+
+    /// The payment after the storm.
+    pub(super) fn fresh() -> (Record, Option<Asked>) {
+        asking(Asked {
+            id: "fresh".into(),
+            debtor: FRESH.0.into(),
+            creditor: FRESH.1.into(),
+            amount: FRESH_AMOUNT,
+            currency: "EUR",
+            reference: None,
+        })
+    }
+
+    fn new_payment(&mut self, tape: &mut Tape) -> Asked {
+        self.payments = self.payments.saturating_add(1);
+        let at = tape.index(BUSY.len());
+        let other = |step: usize| BUSY[at.saturating_add(step).checked_rem(BUSY.len()).unwrap_or(0)];
+        let (debtor, creditor) = match tape.below(20) {
+            // Round and round.
+            0..6 => (BUSY[at], other(1)),
+            6..9 => (other(1), BUSY[at]),
+            9..11 => (other(1), "hot"),
+            11..14 => ("hot", other(1)),
+            14 => (SETTLEMENT, BUSY[at]),
+            15..17 => (BUSY[at], "late"),
+            17 => (BUSY[at], tape.pick(["rich", "nobody", "dollars"])),
+            18 => (tape.pick(["rich", "nobody", "dollars"]), BUSY[at]),
+            _ => (BUSY[at], BUSY[at]),
+        };
+        let amount = match tape.below(20) {
+            0..9 => u64::from(tape.between(1, 120)),
+            // Round ones, so that accounts come to nothing now and then.
+            9..18 => u64::from(tape.pick([50_u32, 10, 100])),
+            18 => u64::from(tape.between(1, 5)),
+            _ => giro::domain::money::AMOUNT_MAX,
+        };
+        let asked = Asked {
+            id: format!("k{}", self.payments),
+            debtor: debtor.into(),
+            creditor: creditor.into(),
+            amount,
+            currency: if tape.chance(20) { "USD" } else { "EUR" },
+            reference: tape.chance(50).then(|| "invoice 17".to_owned()),
+        };
+        self.asked.push(asked.clone());
+        asked
+    }
+
+    /// A client that asks again, because it heard nothing.
+    fn again(&self, tape: &mut Tape) -> (Record, Option<Asked>) {
+        match self.asked.len() {
+            0 => not_a_payment(tape),
+            length => asking(self.asked[length.saturating_sub(1).saturating_sub(tape.index(length))].clone()),
+        }
+    }
+
+    /// A client that uses an id twice, for two payments.
+    fn id_reused(&self, tape: &mut Tape) -> (Record, Option<Asked>) {
+        let Some(last) = self.asked.len().checked_sub(1) else { return not_a_payment(tape) };
+        let mut asked = self.asked[last.saturating_sub(tape.index(self.asked.len()))].clone();
+        match tape.below(4) {
+            0 => asked.amount = asked.amount.saturating_sub(1).max(1),
+            1 => std::mem::swap(&mut asked.debtor, &mut asked.creditor),
+            2 => asked.creditor = SETTLEMENT.into(),
+            _ => asked.reference = Some("another".into()),
+        }
+        asking(asked)
+    }
+}
+
+fn asking(asked: Asked) -> (Record, Option<Asked>) {
+    let (key, value) = (asked.debtor.as_bytes().to_vec(), asked.json().into_bytes());
+    (Record::new(Some(key), Some(value)), Some(asked))
+}
+
+fn not_a_payment(tape: &mut Tape) -> (Record, Option<Asked>) {
+    let value: Option<&[u8]> = tape.pick([
+        None,
+        Some(b"not json"),
+        Some(b""),
+        Some(b"[]"),
+        Some(b"\xff\xfe\x00"),
+        Some(br#"{"payment_id":"k1","debtor_account":"ann","creditor_account":"bob","amount":1.5,"currency":"EUR"}"#),
+        Some(br#"{"payment_id":"k1","payment_id":"k1","debtor_account":"ann","creditor_account":"bob","amount":1,"currency":"EUR"}"#),
+        Some(br#"{"payment_id":"k 1","debtor_account":"ann","creditor_account":"bob","amount":1,"currency":"EUR"}"#),
+    ]);
+    (Record::new(None, value.map(<[u8]>::to_vec)), None)
+}
+
+/// Which partition a key goes to: any fixed function will do.
+pub(super) fn bucket(key: &str, partitions: usize) -> usize {
+    let sum = key.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    sum.checked_rem(partitions).unwrap_or(0)
+}
+
+/// The accounts that a world begins with. Per currency their balances sum to zero.
+pub(super) fn opening(tape: &mut Tape) -> BTreeMap<String, Books> {
+    let mut accounts = BTreeMap::new();
+    let mut open = |id: &str, currency, balance: i128, lowest| {
+        let lanes = if id == POPULAR { 3 } else { 0 };
+        accounts.insert(id.to_owned(), Books { currency, balance, lowest, standing: Standing::Open, lanes });
+    };
+    let mut sum: i128 = 0;
+    for id in BUSY {
+        let balance = i128::from(tape.pick([100, 0, 10, 300]));
+        let limit = i128::from(tape.pick([0, 50]));
+        sum = sum.saturating_add(balance);
+        open(id, "EUR", balance, Some(limit.saturating_neg()));
+    }
+    if tape.chance(300) {
+        // So near the top that a credit may not fit.
+        let balance = i128::from(i64::MAX).saturating_sub(60);
+        sum = sum.saturating_add(balance);
+        open("rich", "EUR", balance, Some(0));
+    }
+    let fresh = i128::from(FRESH_AMOUNT);
+    open(FRESH.0, "EUR", fresh, Some(0));
+    open(FRESH.1, "EUR", 0, Some(0));
+    // Two, since one could not hold it all.
+    let (first, second) = (sum.saturating_add(fresh) / 2, sum.saturating_add(fresh));
+    open(SETTLEMENT, "EUR", first.saturating_neg(), None);
+    open("settlement-2", "EUR", first.saturating_sub(second), None);
+    open("dollars", "USD", 50, Some(0));
+    open("settlement-usd", "USD", -50, None);
+    accounts
+}

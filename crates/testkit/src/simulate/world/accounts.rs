@@ -1,0 +1,67 @@
+//! Accounts as a world begins with them, and items that can't be read for a while.
+
+use super::World;
+use crate::simulate::auditor::books::{Books, Standing};
+use crate::simulate::network::at_once;
+use crate::simulate::workload::BUSY;
+use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use giro::store::Inspect;
+
+/// An account as the store holds it; none if the books are not such as a store can hold.
+pub(super) fn account(id: &str, books: &Books) -> Option<Account> {
+    Some(Account {
+        id: AccountId::try_new(id).ok()?,
+        currency: Currency::try_new(books.currency).ok()?,
+        status: status(books.standing),
+        balance: Balance::new(i64::try_from(books.balance).ok()?),
+        overdraft_limit: limit(books),
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::try_new(books.lanes).ok()?,
+    })
+}
+
+fn status(standing: Standing) -> AccountStatus {
+    match standing {
+        Standing::Open => AccountStatus::Open,
+        Standing::Frozen => AccountStatus::Frozen,
+        Standing::Closed => AccountStatus::Closed,
+    }
+}
+
+fn limit(books: &Books) -> OverdraftLimit {
+    match books.lowest {
+        None => OverdraftLimit::Unlimited,
+        Some(lowest) => OverdraftLimit::Limited(u64::try_from(lowest.saturating_neg()).unwrap_or(0)),
+    }
+}
+
+impl World {
+    /// An account's item becomes one that can't be read, or is mended.
+    pub(super) fn spoil_or_mend(&mut self) {
+        if let Some(id) = self.spoilt.keys().next().cloned() {
+            self.mend(&id);
+            return;
+        }
+        let id = BUSY[self.tape.index(BUSY.len())];
+        let Ok(key) = AccountId::try_new(id) else { return };
+        if self.flights.hold_any_of(&key) {
+            return;
+        }
+        if let Some(Ok(Some(holding))) = at_once(self.store.account(&key)) {
+            self.spoilt.insert(id.to_owned(), holding.account);
+            self.store.plant_corrupt_account(&key);
+            self.auditor.account_unreadable(id, true);
+            self.note(|| format!("{id} can't be read"));
+            self.counts.add("accounts unreadable", 1);
+        }
+    }
+
+    pub(super) fn mend(&mut self, id: &str) {
+        if let Some(account) = self.spoilt.remove(id) {
+            self.store.insert_account(account);
+            self.auditor.account_unreadable(id, false);
+            self.note(|| format!("{id} can be read again"));
+        }
+    }
+}

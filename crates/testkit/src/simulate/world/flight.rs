@@ -1,0 +1,151 @@
+//! Transactions in flight: the items that they hold, and what readers see of them meanwhile.
+//!
+//! In: what is sent, decided and answered. Out: which items are busy, and which a reader still sees as they were.
+//!
+//! | a transaction is | others that want one of its items, reads at one moment among them | plain reads |
+//! |---|---|---|
+//! | claimed: it holds all of its items | are cancelled, and told which are busy | see all of them as they were |
+//! | decided | the same | see some of them as they were, and others as they are |
+//! | answered, or its answer is lost | find them free | see all of them as they are |
+//!
+//! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): two phases over
+//! the items; a plain read waits for nobody.
+
+use crate::simulate::network::{Answer, Call, Sent, SentStep};
+use giro::domain::account_command::{Change, LaneChange};
+use giro::domain::{AccountId, CommandId, LaneId, PaymentId};
+use giro::store::{AccountRead, LaneRead};
+
+/// What a transaction writes or checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Item {
+    Account(AccountId),
+    Lane(LaneId),
+    Payment(PaymentId),
+    Command(CommandId),
+}
+
+/// An item as it was before a transaction.
+#[derive(Debug)]
+pub(super) enum Before {
+    Account(AccountId, AccountRead),
+    Lane(LaneId, LaneRead),
+}
+
+#[derive(Debug)]
+struct Flight {
+    ticket: u64,
+    items: Vec<Item>,
+    /// It has happened.
+    applied: bool,
+    /// What readers don't see yet.
+    unseen: Vec<Before>,
+}
+
+/// All transactions in flight.
+#[derive(Debug, Default)]
+pub(super) struct Flights(Vec<Flight>);
+
+impl Flights {
+    /// Claims all items of a transaction, or says which of its updates are busy, by index; none of them if it is a
+    /// payment or a command.
+    pub(super) fn claim(&mut self, ticket: u64, call: &Call) -> Result<(), Vec<usize>> {
+        let items = items(call);
+        if self.hold_any_for(call) {
+            let updates = items.iter().take_while(|item| matches!(item, Item::Account(_) | Item::Lane(_)));
+            return Err(updates.enumerate().filter(|(_, item)| self.hold(item)).map(|(ix, _)| ix).collect());
+        }
+        self.0.push(Flight { ticket, items, applied: false, unseen: Vec::new() });
+        Ok(())
+    }
+
+    /// Whether a transaction holds this item.
+    pub(super) fn hold(&self, item: &Item) -> bool {
+        self.0.iter().any(|flight| flight.items.contains(item))
+    }
+
+    /// Whether a transaction holds an item that this call wants.
+    pub(super) fn hold_any_for(&self, call: &Call) -> bool {
+        items(call).iter().any(|item| self.hold(item))
+    }
+
+    /// Whether a transaction holds this account's main item, or one of its lanes.
+    pub(super) fn hold_any_of(&self, account: &AccountId) -> bool {
+        self.0.iter().flat_map(|flight| &flight.items).any(|item| match item {
+            Item::Account(id) => id == account,
+            Item::Lane(lane) => lane.account == *account,
+            Item::Payment(_) | Item::Command(_) => false,
+        })
+    }
+
+    /// Whether this call has claimed its items.
+    pub(super) fn claimed(&self, ticket: u64) -> bool {
+        self.0.iter().any(|flight| flight.ticket == ticket)
+    }
+
+    /// Notes what readers don't see yet of a transaction that has happened.
+    pub(super) fn applied(&mut self, ticket: u64, unseen: Vec<Before>) {
+        if let Some(flight) = self.0.iter_mut().find(|flight| flight.ticket == ticket) {
+            flight.applied = true;
+            flight.unseen = unseen;
+        }
+    }
+
+    /// The transaction of this call, if it is one, holds nothing any more. Returns its items, if it has happened.
+    pub(super) fn release(&mut self, ticket: u64) -> Vec<Item> {
+        let Some(at) = self.0.iter().position(|flight| flight.ticket == ticket) else { return Vec::new() };
+        let Flight { items, applied, .. } = self.0.swap_remove(at);
+        if applied { items } else { Vec::new() }
+    }
+
+    /// What a reader sees: of what was asked, the items as they were before transactions that it doesn't see yet.
+    pub(super) fn seen(&self, call: &Call, answer: &mut Answer) {
+        for before in self.0.iter().flat_map(|flight| &flight.unseen) {
+            match (call, &mut *answer, before) {
+                (Call::Read(ids), Answer::Read(Ok(reads)), Before::Account(id, was)) => {
+                    let of = ids.iter().zip(reads).filter(|(asked, _)| *asked == id);
+                    of.for_each(|(_, read)| *read = was.clone());
+                }
+                (Call::ReadLanes(ids), Answer::ReadLanes(Ok(reads)), Before::Lane(id, was)) => {
+                    let of = ids.iter().zip(reads).filter(|(asked, _)| *asked == id);
+                    of.for_each(|(_, read)| *read = was.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The items of a transaction, first those of its updates, in their order; or of a read at one moment. A plain read
+/// asks nobody.
+pub(super) fn items(call: &Call) -> Vec<Item> {
+    match call {
+        Call::Commit(sent) => of_payments(sent),
+        Call::Command(step) => of_command(step),
+        Call::ReadTogether(accounts, lanes) => of_read(accounts, lanes),
+        Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => Vec::new(),
+    }
+}
+
+fn of_read(accounts: &[AccountId], lanes: &[LaneId]) -> Vec<Item> {
+    accounts.iter().cloned().map(Item::Account).chain(lanes.iter().cloned().map(Item::Lane)).collect()
+}
+
+fn of_command(step: &SentStep) -> Vec<Item> {
+    let command = &step.request.command;
+    let changes = step.last && step.ruling.as_ref().is_ok_and(|change| *change != Change::Nothing);
+    let main = (changes || step.ground.is_some()).then(|| Item::Account(command.account.clone()));
+    let lanes = step.lanes.iter().map(LaneChange::id);
+    let checked = step.ground.iter().flat_map(|ground| &ground.lanes).map(|(id, _)| id);
+    let mut items: Vec<Item> = main.into_iter().chain(lanes.chain(checked).cloned().map(Item::Lane)).collect();
+    items.push(Item::Command(command.id.clone()));
+    items
+}
+
+fn of_payments(sent: &Sent) -> Vec<Item> {
+    let updates = sent.updates.iter().map(|update| match update.lane {
+        None => Item::Account(update.account.clone()),
+        Some(lane) => Item::Lane(LaneId { account: update.account.clone(), lane }),
+    });
+    updates.chain(sent.entries.iter().map(|(request, ..)| Item::Payment(request.payment.id.clone()))).collect()
+}

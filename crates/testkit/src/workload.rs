@@ -1,0 +1,216 @@
+//! The demo's accounts and records, from a seed. Pure.
+//!
+//! In: a seed and how many records. Out: accounts, the payments that fund them, and records of every kind: settling,
+//! declined for each reason that a client can cause, duplicated, reusing another's id, and malformed.
+
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
+    Timestamp,
+};
+use giro::wire::payment_request::encode;
+
+/// A record to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its key: the debtor account, where it names one.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What the demo runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// The accounts, empty.
+    pub accounts: Vec<Account>,
+    /// Payments from the settlement account that fund them: money enters only as payments.
+    pub funding: Vec<Record>,
+    /// The records.
+    pub records: Vec<Record>,
+}
+
+/// The kinds of records, and how many of a hundred are of each.
+const KINDS: [(u32, Kind); 15] = [
+    (42, Kind::Settling),
+    (25, Kind::ToMerchant),
+    (6, Kind::Duplicate),
+    (3, Kind::ReusedId),
+    (6, Kind::Malformed),
+    (6, Kind::InsufficientFunds),
+    (2, Kind::Between("same-account", "same-account")),
+    (2, Kind::Between("nobody", MERCHANT)),
+    (2, Kind::Between(RICH, "nobody")),
+    (1, Kind::Between("closed", MERCHANT)),
+    (1, Kind::Between(RICH, "closed")),
+    (1, Kind::Between("frozen", MERCHANT)),
+    (1, Kind::Between(RICH, "frozen")),
+    (1, Kind::Between(RICH, "dollars")),
+    (1, Kind::Between("dollars", MERCHANT)),
+];
+
+const SETTLEMENT: &str = "settlement-eur";
+const MERCHANT: &str = "merchant";
+const RICH: &str = "customer-0";
+/// What each customer is funded with, in minor units.
+const FUNDS: u64 = 100_000;
+const CUSTOMERS_MAX: usize = 2_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// From one customer to another.
+    Settling,
+    /// From a customer to the merchant that many pay.
+    ToMerchant,
+    /// An earlier record again.
+    Duplicate,
+    /// An earlier payment's id, with another amount.
+    ReusedId,
+    /// No payment.
+    Malformed,
+    /// More than the customer has.
+    InsufficientFunds,
+    /// Between these two.
+    Between(&'static str, &'static str),
+}
+
+impl Workload {
+    /// Generates `records` records from a seed: always the same. `run` goes before every id, so that runs on one ledger
+    /// don't meet.
+    #[must_use]
+    pub fn generate(seed: u64, records: usize, run: &str) -> Self {
+        let customers = (records / 5).clamp(10, CUSTOMERS_MAX);
+        let mut generator = Generator {
+            random: fastrand::Rng::with_seed(seed),
+            names: Names { run, seed },
+            customers,
+            payments: Vec::new(),
+        };
+        let customer = |ix: usize| format!("customer-{ix}");
+
+        let open = |name: &str, currency: &str, overdraft_limit, status| {
+            Some(Account {
+                id: AccountId::try_new(&format!("{run}{name}")).ok()?,
+                currency: Currency::try_new(currency).ok()?,
+                status,
+                balance: Balance::ZERO,
+                overdraft_limit,
+                version: 1,
+                opened_at: Timestamp::EPOCH,
+                credit_lanes: CreditLanes::NONE,
+            })
+        };
+        let none = OverdraftLimit::Limited(0);
+        let special = [
+            open(SETTLEMENT, "EUR", OverdraftLimit::Unlimited, AccountStatus::Open),
+            open(MERCHANT, "EUR", none, AccountStatus::Open),
+            open("same-account", "EUR", none, AccountStatus::Open),
+            open("dollars", "USD", none, AccountStatus::Open),
+            open("frozen", "EUR", none, AccountStatus::Frozen),
+            open("closed", "EUR", none, AccountStatus::Closed),
+        ];
+        let ordinary = (0..customers).map(|ix| open(&customer(ix), "EUR", none, AccountStatus::Open));
+        let accounts = special.into_iter().chain(ordinary).flatten().collect();
+
+        let names = Names { run, seed };
+        let fund = |ix| Some(record(&names.payment(&format!("fund-{ix}"), SETTLEMENT, &customer(ix), FUNDS)?));
+        let funding = (0..customers).filter_map(fund).collect();
+        let records = (0..records).filter_map(|number| generator.record(number)).collect();
+        Self { accounts, funding, records }
+    }
+}
+
+/// Names of a run.
+#[derive(Clone, Copy)]
+struct Names<'r> {
+    run: &'r str,
+    seed: u64,
+}
+
+struct Generator<'r> {
+    random: fastrand::Rng,
+    names: Names<'r>,
+    customers: usize,
+    /// The payments so far, each id once.
+    payments: Vec<Payment>,
+}
+
+impl Generator<'_> {
+    fn record(&mut self, number: usize) -> Option<Record> {
+        let kind = self.kind();
+        if kind == Kind::Malformed {
+            return Some(self.malformed(number));
+        }
+        // There is nothing to repeat at first.
+        let earlier = self.random.usize(0..self.payments.len().max(1));
+        let payment = match (kind, self.payments.get(earlier)) {
+            (Kind::Duplicate, Some(earlier)) => return Some(record(earlier)),
+            (Kind::ReusedId, Some(earlier)) => {
+                let amount = Amount::try_new(earlier.amount.minor_units().saturating_add(1)).ok()?;
+                return Some(record(&Payment { amount, ..earlier.clone() }));
+            }
+            _ => self.payment(kind, number)?,
+        };
+        self.payments.push(payment.clone());
+        Some(record(&payment))
+    }
+
+    fn kind(&mut self) -> Kind {
+        let mut pick = self.random.u32(0..100);
+        for (share, kind) in KINDS {
+            if pick < share {
+                return kind;
+            }
+            pick = pick.saturating_sub(share);
+        }
+        Kind::Settling
+    }
+
+    fn payment(&mut self, kind: Kind, number: usize) -> Option<Payment> {
+        let debtor = self.random.usize(0..self.customers);
+        let others = self.random.usize(1..self.customers);
+        let creditor = debtor.saturating_add(others).checked_rem(self.customers)?;
+        let (debtor, creditor) = (format!("customer-{debtor}"), format!("customer-{creditor}"));
+        let amount = self.random.u64(1..=2_000);
+        let id = format!("pay-{number}");
+        let payment = |id: &str, debtor: &str, creditor: &str, amount| self.names.payment(id, debtor, creditor, amount);
+        match kind {
+            Kind::ToMerchant => payment(&id, &debtor, MERCHANT, amount),
+            Kind::InsufficientFunds => payment(&id, &debtor, &creditor, FUNDS.saturating_mul(1_000)),
+            Kind::Between(debtor, creditor) => payment(&id, debtor, creditor, amount),
+            Kind::Settling | Kind::Duplicate | Kind::ReusedId | Kind::Malformed => {
+                payment(&id, &debtor, &creditor, amount)
+            }
+        }
+    }
+
+    fn malformed(&mut self, number: usize) -> Record {
+        let value: Option<Vec<u8>> = match self.random.u32(0..6) {
+            0 => None,
+            1 => Some(format!("not json {number}").into()),
+            2 => Some(format!(r#"{{"payment_id":"bad-{number}","amount":1}}"#).into()),
+            3 => Some(format!(r#"{{"payment_id":"bad-{number}","debtor_account":"a","creditor_account":"b","amount":1.5,"currency":"EUR"}}"#).into()),
+            4 => Some(format!(r#"{{"payment_id":"bad-{number}","payment_id":"bad","debtor_account":"a","creditor_account":"b","amount":1,"currency":"EUR"}}"#).into()),
+            _ => Some(vec![0xff, 0xfe, self.random.u8(..)]),
+        };
+        Record { key: Some(b"malformed".to_vec()), value }
+    }
+}
+
+impl Names<'_> {
+    fn payment(self, id: &str, debtor: &str, creditor: &str, amount: u64) -> Option<Payment> {
+        let Self { run, seed } = self;
+        Some(Payment {
+            id: PaymentId::try_new(&format!("{run}{seed}-{id}")).ok()?,
+            debtor: AccountId::try_new(&format!("{run}{debtor}")).ok()?,
+            creditor: AccountId::try_new(&format!("{run}{creditor}")).ok()?,
+            amount: Amount::try_new(amount).ok()?,
+            currency: Currency::try_new("EUR").ok()?,
+            reference: Some(format!("order {id}").into()),
+            requested_at: None,
+        })
+    }
+}
+
+fn record(payment: &Payment) -> Record {
+    Record { key: Some(payment.debtor.as_str().into()), value: Some(encode(payment).into_bytes()) }
+}

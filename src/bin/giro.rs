@@ -1,8 +1,0 @@
-//! The command line `giro`. Wires, and runs.
-
-use std::process::ExitCode;
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    giro::cli::run().await
-}

@@ -1,0 +1,11 @@
+//! The handlers: from an event to its answer.
+
+mod account_processor;
+mod cargo_lambda;
+mod hostile;
+mod incoming;
+mod outcome_publisher;
+mod payment_api;
+mod payment_processor;
+mod schemathesis;
+mod stopped;

@@ -1,0 +1,201 @@
+//! The publisher, from a stream event to its response: what is published, what comes again, what stops a shard.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use giro::domain::plan::Entry;
+use giro::domain::{
+    AccountId, Amount, Currency, Decline, Outcome, Payment, PaymentId, Request, Source, Timestamp, Verdict,
+};
+use giro::handlers::outcome_publisher::OutcomePublisher;
+use giro::handlers::unfinished::Unfinished;
+use giro::store::items;
+use giro::wire::outcome;
+use giro::wire::stream_event::{StreamEvent, StreamResponse};
+use giro_testkit::memory_topics::{Faults, MemoryTopics};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+
+fn outcome(ix: i64, verdict: Verdict) -> Outcome {
+    Outcome {
+        payment: Payment {
+            id: PaymentId::try_new(&format!("pay-{ix}")).unwrap(),
+            debtor: AccountId::try_new("alice").unwrap(),
+            creditor: AccountId::try_new("shop-1").unwrap(),
+            amount: Amount::try_new(1250).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: (ix % 2 == 0).then(|| "Ünïcode \"17\"".into()),
+            requested_at: (ix % 3 == 0).then_some(Timestamp::EPOCH),
+        },
+        verdict,
+        decided_at: Timestamp::try_from_millis(1_763_805_600_123).unwrap(),
+        source: Source { topic: "payment-requests".into(), partition: 3, offset: ix },
+    }
+}
+
+/// The item that the ledger writes, as a stream shows it.
+fn image(outcome: &Outcome) -> Value {
+    let request = Request { payment: outcome.payment.clone(), source: outcome.source.clone() };
+    let entry = Entry { request: &request, verdict: outcome.verdict, creditor_lane: Some(3) };
+    let item = items::payment::encode(&entry, outcome.decided_at);
+    let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
+        Ok(text) => json!({ "S": text }),
+        Err(_) => json!({ "N": value.as_n().unwrap() }),
+    };
+    item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn record(sequence_number: i64, name: &str, image: Value) -> Value {
+    json!({ "eventID": "1", "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "eu-central-1",
+        "dynamodb": { "ApproximateCreationDateTime": 1_763_805_600, "Keys": {}, "NewImage": image,
+            "SequenceNumber": sequence_number.to_string(), "SizeBytes": 300, "StreamViewType": "NEW_IMAGE" } })
+}
+
+fn inserts(count: i64) -> Vec<Value> {
+    let verdict = |ix| if ix % 5 == 4 { Err(Decline::InsufficientFunds) } else { Ok(()) };
+    (0..count).map(|ix| record(100 + ix, "INSERT", image(&outcome(ix, verdict(ix))))).collect()
+}
+
+async fn publish(topics: &MemoryTopics, records: &[Value]) -> Result<StreamResponse, Unfinished> {
+    let event: StreamEvent = serde_json::from_str(&json!({ "Records": records }).to_string()).unwrap();
+    let mut context = Context::default();
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
+    context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+    let publisher = OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::payment::decode);
+    publisher.handle(LambdaEvent::new(event, context)).await
+}
+
+fn named(response: &StreamResponse) -> Vec<&str> {
+    response.failures.iter().map(|failure| failure.sequence_number.as_str()).collect()
+}
+
+/// The ids that arrived, in order.
+fn arrived(topics: &MemoryTopics) -> Vec<String> {
+    topics
+        .records("payment-outcomes")
+        .iter()
+        .map(|record| String::from_utf8(record.key.clone().unwrap()).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn each_inserted_payment_becomes_one_record_keyed_by_its_id() {
+    let topics = MemoryTopics::new();
+    assert_eq!(publish(&topics, &inserts(50)).await, Ok(StreamResponse::default()));
+    let records = topics.records("payment-outcomes");
+    assert_eq!(records.len(), 50);
+    for (ix, record) in (0..).zip(&records) {
+        let verdict = if ix % 5 == 4 { Err(Decline::InsufficientFunds) } else { Ok(()) };
+        // What is published has no requested_at.
+        let mut expected = outcome(ix, verdict);
+        assert_eq!(record.value.as_deref(), Some(outcome::encode(&expected).as_bytes()));
+        expected.payment.requested_at = None;
+        assert_eq!(outcome::decode(record.value.as_deref().unwrap()).unwrap(), expected);
+        assert_eq!(record.key.as_deref(), Some(format!("pay-{ix}").as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn what_changes_or_disappears_is_no_outcome() {
+    let topics = MemoryTopics::new();
+    let records = [
+        record(1, "MODIFY", image(&outcome(1, Ok(())))),
+        record(2, "REMOVE", Value::Null),
+        record(3, "INSERT", image(&outcome(2, Ok(())))),
+    ];
+    assert_eq!(publish(&topics, &records).await, Ok(StreamResponse::default()));
+    assert_eq!(arrived(&topics), ["pay-2"]);
+    assert_eq!(publish(&topics, &[]).await, Ok(StreamResponse::default()));
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_stops_its_shard_there() {
+    let mut without_amount = image(&outcome(2, Ok(())));
+    without_amount.as_object_mut().unwrap().remove("amount");
+    let mut status_of_tomorrow = image(&outcome(2, Ok(())));
+    status_of_tomorrow["status"]["S"] = "pending".into();
+    let mut number_as_text = image(&outcome(2, Ok(())));
+    number_as_text["amount"] = json!({ "S": "1250" });
+    for odd in [
+        record(7, "INSERT", without_amount),
+        record(7, "INSERT", status_of_tomorrow),
+        record(7, "INSERT", number_as_text),
+        record(7, "INSERT", json!("no image")),
+        record(7, "INSERT", Value::Null),
+        record(7, "TRUNCATE", image(&outcome(2, Ok(())))),
+        json!({ "dynamodb": { "SequenceNumber": "7" } }),
+    ] {
+        let topics = MemoryTopics::new();
+        let records = [
+            record(6, "INSERT", image(&outcome(1, Ok(())))),
+            odd.clone(),
+            record(8, "INSERT", image(&outcome(3, Ok(())))),
+        ];
+        assert_eq!(named(&publish(&topics, &records).await.unwrap()), ["7"], "{odd}");
+        assert_eq!(arrived(&topics), ["pay-1"], "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn attributes_of_tomorrow_are_no_hindrance() {
+    let mut more = image(&outcome(1, Ok(())));
+    more["tags"] = json!({ "L": [{ "S": "new" }] });
+    more["flag"] = json!({ "BOOL": true });
+    let topics = MemoryTopics::new();
+    assert_eq!(publish(&topics, &[record(1, "INSERT", more)]).await, Ok(StreamResponse::default()));
+    assert_eq!(arrived(&topics), ["pay-1"]);
+}
+
+#[tokio::test]
+async fn a_record_without_a_number_fails_the_batch_after_all_else_is_published() {
+    let topics = MemoryTopics::new();
+    for nameless in [json!({ "eventName": "INSERT" }), json!([]), json!({ "dynamodb": { "SequenceNumber": 7 } })] {
+        let records = [nameless, record(1, "INSERT", image(&outcome(1, Ok(()))))];
+        assert!(matches!(publish(&topics, &records).await, Err(Unfinished::Unplaced { count: 1, .. })));
+    }
+    assert_eq!(arrived(&topics).len(), 3);
+}
+
+/// Whatever the broker does, in the end each outcome was published, in the shard's order, and nothing is acknowledged
+/// before.
+#[tokio::test]
+async fn under_faults_every_outcome_is_published_and_the_first_missing_is_named() {
+    for seed in 0..200 {
+        let topics = MemoryTopics::with_faults(Faults { seed, refused: 30, lost: 50, unacknowledged: 50 });
+        let records = inserts(40);
+        let mut left = records.as_slice();
+        let mut rounds = 0;
+        while !left.is_empty() {
+            rounds += 1;
+            assert!(rounds < 1_000, "no progress");
+            let response = publish(&topics, left).await.unwrap();
+            let Some(first) = named(&response).first().map(|number| (*number).to_owned()) else { break };
+            let ix = left.iter().position(|record| record["dynamodb"]["SequenceNumber"] == first.as_str()).unwrap();
+            let so_far = arrived(&topics);
+            let acknowledged = records.len() - left.len() + ix;
+            for ix in 0..acknowledged {
+                assert!(so_far.contains(&format!("pay-{ix}")), "pay-{ix} was acknowledged and is not there");
+            }
+            left = &left[ix..];
+        }
+        let mut firsts = Vec::new();
+        for id in arrived(&topics) {
+            if !firsts.contains(&id) {
+                firsts.push(id);
+            }
+        }
+        assert_eq!(firsts.len(), 40);
+    }
+}
+
+#[tokio::test]
+async fn the_sample_events_read_as_they_say() {
+    for (name, expected) in [("inserts.json", 2), ("odd.json", 1)] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("events/outcome-publisher").join(name);
+        let event: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let topics = MemoryTopics::new();
+        let response = publish(&topics, event["Records"].as_array().unwrap()).await.unwrap();
+        assert_eq!(arrived(&topics).len(), expected, "{name}");
+        let stopped: &[&str] = if name == "odd.json" { &["4421584500000000017450439094"] } else { &[] };
+        assert_eq!(named(&response), stopped, "{name}");
+    }
+}

@@ -1,0 +1,352 @@
+//! What stops a partition, a stored item that can't be read or a request that the store rejects: how long it takes
+//! until that is reported, what it costs all others, and that it goes on as soon as it is mended.
+//!
+//! Time is virtual, so every figure is counted. Those that docs/reliability.md tells:
+//! `cargo test --test it stopped -- --nocapture`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use giro::domain::account_command::CommandStep;
+use giro::domain::plan::Transaction;
+use giro::domain::{
+    Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, Currency, DeadLetter, LaneId, OverdraftLimit,
+    Request, Source, Timestamp,
+};
+use giro::handlers::account_processor::AccountProcessor;
+use giro::handlers::payment_processor::PaymentProcessor;
+use giro::handlers::unfinished::Unfinished;
+use giro::settle::{self, Backoff};
+use giro::store::{
+    AccountLedger, AccountRead, Cancelled, CommandCommit, Commands, Commit, Inspect, LaneRead, Ledger, Rejected,
+    StoreError, Together, Usage,
+};
+use giro::wire::batch_response::BatchResponse;
+use giro::wire::kafka_event::KafkaEvent;
+use giro_testkit::memory_store::{Faults, MemoryStore};
+use lambda_runtime::{Context, LambdaEvent};
+use tokio::time::Instant;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn id(text: &str) -> AccountId {
+    AccountId::try_new(text).unwrap()
+}
+
+fn account(text: &str) -> Account {
+    Account {
+        id: id(text),
+        currency: Currency::try_new("EUR").unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::new(1_000_000),
+        overdraft_limit: OverdraftLimit::Limited(0),
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    }
+}
+
+fn store() -> MemoryStore {
+    let store = MemoryStore::new();
+    ["alice", "bob", "amy", "ben"].map(account).into_iter().for_each(|account| store.insert_account(account));
+    store.plant_corrupt_account(&id("broken"));
+    store
+}
+
+/// What comes of a write that names something in particular.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// The store rejects that part.
+    Rejected,
+    /// The store rejects all of it.
+    AllRejected,
+    /// A payment is there, and can't be read.
+    Unreadable,
+}
+
+/// A store that refuses every write which names one of these payments, commands or accounts.
+struct Refusing {
+    store: MemoryStore,
+    names: BTreeSet<&'static str>,
+    fate: Fate,
+}
+
+impl Ledger for Refusing {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        self.store.read_accounts(ids).await
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.store.read_lanes(ids).await
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        self.store.read_together(accounts, lanes).await
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        let named = |names: Vec<&str>| -> Vec<usize> {
+            names.iter().enumerate().filter(|(_, name)| self.names.contains(**name)).map(|(ix, _)| ix).collect()
+        };
+        let entries = named(transaction.entries.iter().map(|entry| entry.request.payment.id.as_str()).collect());
+        let updates = named(transaction.updates.iter().map(|update| update.account.as_str()).collect());
+        if entries.is_empty() && updates.is_empty() {
+            return self.store.commit(transaction).await;
+        }
+        let why = "TransactWriteItems: ValidationError".to_owned();
+        let cancelled = match self.fate {
+            Fate::AllRejected => return Err(StoreError::Rejected(why)),
+            Fate::Rejected => Cancelled { rejected: Some(Rejected { entries, updates, why }), ..Cancelled::default() },
+            Fate::Unreadable => {
+                let expected = || Err("status: expected a string (S), got none".to_owned());
+                Cancelled {
+                    duplicates: entries.into_iter().map(|ix| (ix, expected())).collect(),
+                    ..Cancelled::default()
+                }
+            }
+        };
+        Ok(Commit::Cancelled(cancelled))
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.store.park(letter).await
+    }
+
+    fn usage(&self) -> Usage {
+        self.store.usage()
+    }
+}
+
+impl AccountLedger for Refusing {
+    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        if self.names.contains(step.decided.request.command.id.as_str()) {
+            return Err(StoreError::Rejected("TransactWriteItems: ValidationError".into()));
+        }
+        self.store.commit_command(step).await
+    }
+}
+
+fn payment(id: &str, debtor: &str, creditor: &str) -> String {
+    format!(
+        r#"{{"payment_id":"{id}","debtor_account":"{debtor}","creditor_account":"{creditor}","amount":1,"currency":"EUR"}}"#
+    )
+}
+
+fn command(id: &str, command: &str, account: &str) -> String {
+    format!(r#"{{"command_id":"{id}","command":"{command}","account_id":"{account}"}}"#)
+}
+
+fn freeze(id: &str, account: &str) -> String {
+    command(id, "freeze", account)
+}
+
+/// An event of values, each on a partition; offsets count from 0 on in each.
+fn event(values: &[(i32, String)]) -> KafkaEvent {
+    let mut lists = serde_json::Map::new();
+    for (partition, value) in values {
+        let list = lists.entry(format!("t-{partition}")).or_insert_with(|| serde_json::json!([]));
+        let list = list.as_array_mut().unwrap();
+        let value = STANDARD.encode(value);
+        list.push(serde_json::json!({ "topic": "t", "partition": partition, "offset": list.len(), "value": value }));
+    }
+    serde_json::from_str(&serde_json::json!({ "records": lists }).to_string()).unwrap()
+}
+
+fn context() -> Context {
+    let mut context = Context::default();
+    // The time that is left, to the millisecond.
+    context.deadline = MINUTE.as_millis() as u64;
+    context
+}
+
+/// An invocation of a minute: its answer, and after how many milliseconds it came.
+async fn pay(ledger: impl Ledger, event: KafkaEvent, partial: bool) -> (Result<BatchResponse, Unfinished>, u128) {
+    let started = Instant::now();
+    let answer = PaymentProcessor::new(ledger, partial).handle(LambdaEvent::new(event, context())).await;
+    (answer, started.elapsed().as_millis())
+}
+
+async fn apply(ledger: impl AccountLedger, event: KafkaEvent) -> (Result<BatchResponse, Unfinished>, u128) {
+    let started = Instant::now();
+    let answer = AccountProcessor::new(ledger, true).handle(LambdaEvent::new(event, context())).await;
+    (answer, started.elapsed().as_millis())
+}
+
+fn reported(answer: &Result<BatchResponse, Unfinished>) -> String {
+    let failures = &answer.as_ref().unwrap().failures;
+    let one = |failure: &giro::wire::batch_response::BatchItemFailure| {
+        format!("{}:{}", failure.item.partition, failure.item.offset)
+    };
+    failures.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+async fn settled(store: &MemoryStore) -> Vec<String> {
+    store.payments().await.unwrap().iter().map(|it| it.outcome.payment.id.to_string()).collect()
+}
+
+/// 499 payments of other partitions beside one that is stopped.
+fn beside_a_stopped_one() -> KafkaEvent {
+    let healthy = |ix: usize| (1 + (ix % 4) as i32, payment(&format!("k{ix}"), "alice", "bob"));
+    let mut values: Vec<(i32, String)> = (0..499).map(healthy).collect();
+    values.insert(250, (0, payment("stopped", "amy", "broken")));
+    event(&values)
+}
+
+/// The price of a report that takes its time: healthy partitions of the invocation are settled at once, and wait for
+/// the response, 45 seconds and no longer.
+#[tokio::test(start_paused = true)]
+async fn healthy_partitions_are_settled_at_once_and_only_wait_for_the_response() {
+    let store = store();
+    let started = Instant::now();
+    let watch = async {
+        while store.payments().await.unwrap().len() < 499 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        started.elapsed().as_millis()
+    };
+    let ((answer, took), healthy) = tokio::join!(pay(store.clone(), beside_a_stopped_one(), true), watch);
+    assert_eq!((reported(&answer).as_str(), took), ("t-0:0", 45_000));
+    assert!(healthy <= 1, "{healthy} ms until the last healthy payment");
+    let usage = store.usage();
+    println!(
+        "beside a stopped partition: 499 payments of 4 healthy ones settled within {healthy} ms of the store's own time, the \
+         response after {took} ms, {} looks at the item that can't be read",
+        usage.read_calls - 1
+    );
+    assert!((10..=40).contains(&usage.read_calls), "now and then: {usage:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_finished_is_answered_at_once() {
+    let answer = pay(store(), event(&[(0, payment("k1", "alice", "bob")), (0, "no payment".into())]), true).await;
+    assert_eq!(answer, (Ok(BatchResponse::default()), 0));
+}
+
+/// Whatever is left over costs one of the tries that a mapping allows.
+#[tokio::test(start_paused = true)]
+async fn no_report_uses_up_a_try_within_the_first_three_quarters_of_its_time() {
+    let both = || event(&[(0, payment("k1", "alice", "bob")), (1, payment("k2", "amy", "broken"))]);
+    let (answer, took) = pay(store(), both(), false).await;
+    assert_eq!((answer, took), (Err(Unfinished::Records(1)), 45_000), "the batch fails as a whole");
+
+    let refusing = |fate| Refusing { store: store(), names: BTreeSet::from(["k1"]), fate };
+    for fate in [Fate::Rejected, Fate::AllRejected, Fate::Unreadable] {
+        let (answer, took) = pay(refusing(fate), event(&[(0, payment("k1", "alice", "bob"))]), true).await;
+        assert_eq!((reported(&answer).as_str(), took), ("t-0:0", 45_000), "{fate:?}");
+    }
+    let unnamed: KafkaEvent = serde_json::from_str(r#"{"records":{"t-0":[{"topic":"t"}]}}"#).unwrap();
+    let (answer, took) = pay(store(), unnamed, true).await;
+    assert!(matches!(answer, Err(Unfinished::Unplaced { count: 1, .. })), "{answer:?}");
+    assert_eq!(took, 45_000, "an element that can't be named");
+
+    // What may pass by itself is tried for longer.
+    let away = MemoryStore::with_faults(Faults { unavailable_before: 1_000, ..Faults::default() });
+    for value in [payment("k1", "alice", "bob"), "no payment".into()] {
+        let (answer, took) = pay(away.clone(), event(&[(0, value)]), true).await;
+        assert_eq!(reported(&answer), "t-0:0");
+        assert!((59_000..=59_600).contains(&took), "{took}");
+    }
+
+    let (answer, took) = apply(store(), event(&[(0, freeze("c1", "broken")), (1, freeze("c2", "alice"))])).await;
+    assert_eq!((reported(&answer).as_str(), took), ("t-0:0", 45_000), "a command");
+    let ledger = Refusing { names: BTreeSet::from(["c1"]), ..refusing(Fate::AllRejected) };
+    let (answer, took) = apply(ledger, event(&[(0, freeze("c1", "bob")), (1, freeze("c2", "alice"))])).await;
+    assert_eq!((reported(&answer).as_str(), took), ("t-0:0", 45_000), "a command that the store rejects");
+}
+
+/// Somebody mends the item while the invocation waits: its partition goes on in the same batch.
+#[tokio::test(start_paused = true)]
+async fn what_is_mended_meanwhile_is_settled_in_the_same_batch() {
+    let store = store();
+    // Behind the stopped one: what was so at the beginning must not decide.
+    store.insert_account(Account { status: AccountStatus::Frozen, ..account("ben") });
+    let values = [(0, payment("k1", "amy", "broken")), (0, payment("k2", "ben", "bob"))];
+    let mend = async {
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        store.insert_account(account("ben"));
+        store.insert_account(account("broken"));
+    };
+    let ((answer, took), ()) = tokio::join!(pay(store.clone(), event(&values), true), mend);
+    assert_eq!(answer, Ok(BatchResponse::default()));
+    assert!((12_000..=22_000).contains(&took), "a look comes every ten seconds at the least: {took}");
+    let payments = store.payments().await.unwrap();
+    assert!(payments.len() == 2 && payments.iter().all(|it| it.outcome.verdict.is_ok()), "{payments:?}");
+}
+
+/// The same of commands: those of one account in their order.
+#[tokio::test(start_paused = true)]
+async fn commands_behind_an_item_that_is_mended_go_on() {
+    let store = store();
+    let unfreeze = command("c2", "unfreeze", "broken");
+    let commands = [(0, freeze("c1", "broken")), (0, unfreeze), (0, freeze("c3", "alice"))];
+    let mend = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(store.commands().await.unwrap().len(), 1, "the other account does not wait");
+        store.insert_account(account("broken"));
+    };
+    let ((answer, took), ()) = tokio::join!(apply(store.clone(), event(&commands)), mend);
+    assert_eq!(answer, Ok(BatchResponse::default()));
+    assert!((5_000..=15_000).contains(&took), "{took}");
+    let recorded = store.commands().await.unwrap();
+    assert_eq!(recorded.len(), 3);
+    assert!(recorded.iter().all(|it| it.verdict.is_ok()), "unfreezing comes after freezing: {recorded:?}");
+}
+
+/// Many accounts that can't be read hold up none that can: no place is kept for who waits.
+#[tokio::test(start_paused = true)]
+async fn damaged_accounts_keep_no_command_waiting() {
+    let store = store();
+    let mut commands = Vec::new();
+    for ix in 0..40 {
+        store.plant_corrupt_account(&id(&format!("broken-{ix}")));
+        commands.push((0, freeze(&format!("b{ix}"), &format!("broken-{ix}"))));
+    }
+    commands.push((1, freeze("c1", "alice")));
+    let watch = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        store.commands().await.unwrap().len()
+    };
+    let ((answer, took), applied) = tokio::join!(apply(store.clone(), event(&commands)), watch);
+    assert_eq!((answer.unwrap().failures.len(), took, applied), (40, 45_000, 1));
+}
+
+/// Our own fault stops the partition that it is met on. Its transaction held payments of others too.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_payment_stops_its_partition_and_no_other() {
+    let values = [
+        (0, payment("k0", "alice", "bob")),
+        (0, payment("k1", "alice", "bob")),
+        (0, payment("k2", "alice", "bob")),
+        (1, payment("k3", "alice", "bob")),
+    ];
+    let memory = store();
+    let ledger = Refusing { store: memory.clone(), names: BTreeSet::from(["k1"]), fate: Fate::Rejected };
+    let (answer, _) = pay(ledger, event(&values), true).await;
+    assert_eq!(reported(&answer), "t-0:1 t-0:2");
+    assert_eq!(settled(&memory).await, ["k0", "k3"]);
+    assert!(memory.usage().calls() < 10, "no rejected request is sent twice: {:?}", memory.usage());
+
+    // A write of an account that is rejected stops whoever needs it.
+    let memory = store();
+    let values =
+        [(0, payment("k1", "amy", "ben")), (1, payment("k2", "alice", "bob")), (1, payment("k3", "bob", "ben"))];
+    let ledger = Refusing { store: memory.clone(), names: BTreeSet::from(["ben"]), fate: Fate::Rejected };
+    let (answer, _) = pay(ledger, event(&values), true).await;
+    assert_eq!(reported(&answer), "t-0:0 t-1:1");
+    assert_eq!(settled(&memory).await, ["k2"]);
+}
+
+/// A stored payment that can't be read is met by its own Put, and looked at again in the same way.
+#[tokio::test(start_paused = true)]
+async fn a_stored_payment_that_cannot_be_read_is_told_as_damage() {
+    let ledger = Refusing { store: store(), names: BTreeSet::from(["k1"]), fate: Fate::Unreadable };
+    let payment = giro::wire::payment_request::decode_json(payment("k1", "alice", "bob").as_bytes()).unwrap();
+    let source = Source { topic: "t".into(), partition: 0, offset: 0 };
+    let batch = Batch::new(vec![Request { payment, source }]);
+    let until = Instant::now() + MINUTE;
+    let settled = settle::settle(&ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(1)).await;
+    assert!(matches!(settled.fault, Some(StoreError::Corrupt(_))), "{settled:?}");
+    assert!((5..=40).contains(&settled.rounds), "looked at now and then: {settled:?}");
+}

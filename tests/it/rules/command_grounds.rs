@@ -1,0 +1,133 @@
+//! What a command's answer rests on that changes nothing: each condition, at its edge and past it, on the memory store
+//! and on DynamoDB (the embedded engine), against the domain's own words.
+
+use giro::domain::account_command::{Action, Bound, Change, DecidedCommand, Ground};
+use giro::domain::plan::{AccountUpdate, Transaction};
+use giro::domain::{
+    Account, AccountCommand, AccountId, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Currency, Lane,
+    LaneId, OverdraftLimit, Source, Timestamp,
+};
+use giro::store::{
+    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect, OpenAccounts,
+};
+use giro_testkit::memory_store::MemoryStore;
+
+use giro_testkit::engine::Engine;
+
+fn account(name: &str, limit: OverdraftLimit, lanes: u16) -> Account {
+    Account {
+        id: AccountId::try_new(name).unwrap(),
+        currency: Currency::try_new("EUR").unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::new(5),
+        overdraft_limit: limit,
+        version: 3,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
+    }
+}
+
+fn grounds(shop: &Account, bank: &Account) -> Vec<(&'static str, Ground)> {
+    let on = |main: Option<Account>| Ground { main, balance: None, same_version: false, lanes: Vec::new() };
+    let shops = |change: fn(&mut Account)| {
+        let mut read = shop.clone();
+        change(&mut read);
+        on(Some(read))
+    };
+    let balance = |bound| Ground { balance: Some(bound), ..on(Some(shop.clone())) };
+    let (least, most) = (|units| Bound::AtLeast(Balance::new(units)), |units| Bound::AtMost(Balance::new(units)));
+    let lane = |lane, bound| Ground {
+        lanes: vec![(LaneId { account: shop.id.clone(), lane }, bound)],
+        ..on(Some(shop.clone()))
+    };
+    let version = |version| Ground { same_version: true, ..on(Some(Account { version, ..shop.clone() })) };
+    vec![
+        ("shop", on(None)),
+        ("nobody", on(None)),
+        ("nobody", on(Some(shop.clone()))),
+        ("shop", shops(|_| {})),
+        ("shop", shops(|read| read.version = 1)),
+        ("shop", shops(|read| read.balance = Balance::ZERO)),
+        ("shop", shops(|read| read.status = AccountStatus::Frozen)),
+        ("shop", shops(|read| read.overdraft_limit = OverdraftLimit::Limited(8))),
+        ("shop", shops(|read| read.overdraft_limit = OverdraftLimit::Unlimited)),
+        ("shop", shops(|read| read.credit_lanes = CreditLanes::NONE)),
+        ("shop", shops(|read| read.credit_lanes = CreditLanes::try_new(3).unwrap())),
+        ("bank", on(Some(bank.clone()))),
+        ("bank", shops(|read| read.credit_lanes = CreditLanes::NONE)),
+        ("shop", balance(least(5))),
+        ("shop", balance(least(6))),
+        ("shop", balance(most(5))),
+        ("shop", balance(most(4))),
+        ("shop", version(3)),
+        ("shop", version(2)),
+        ("shop", lane(1, least(7))),
+        ("shop", lane(1, least(8))),
+        ("shop", lane(1, most(7))),
+        ("shop", lane(1, most(6))),
+        ("shop", lane(2, most(6))),
+    ]
+}
+
+async fn each_ground_stops_the_answer_unless_it_holds(
+    store: &(impl AccountLedger + Commands + Inspect + OpenAccounts),
+) {
+    let (shop, bank) = (account("shop", OverdraftLimit::Limited(9), 2), account("bank", OverdraftLimit::Unlimited, 0));
+    for account in [&shop, &bank] {
+        assert_eq!(store.open_account(account).await, Ok(None));
+    }
+    let credit = AccountUpdate {
+        account: shop.id.clone(),
+        lane: Some(1),
+        net: 7,
+        currency: shop.currency,
+        overdraft_limit: None,
+        balance_min: None,
+        balance_max: None,
+        version: None,
+    };
+    let transaction = Transaction { entries: Vec::new(), updates: vec![credit], decided_at: Timestamp::EPOCH };
+    assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
+
+    let mut holding = 0;
+    for (ix, (name, ground)) in grounds(&shop, &bank).into_iter().enumerate() {
+        let (id, account) = (CommandId::try_new(&format!("c{ix}")).unwrap(), AccountId::try_new(name).unwrap());
+        let held = store.account(&account).await.unwrap();
+        let (main, lanes) = held.map_or((None, Vec::new()), |held| (Some(held.account), held.lanes));
+        let lane = |(id, bound): &(LaneId, Bound)| {
+            Ground::holds_of_lane(*bound, lanes.iter().find(|lane: &&Lane| lane.id == *id))
+        };
+        let (on_main, on_lanes) = (ground.holds(main.as_ref()), ground.lanes.iter().all(lane));
+
+        let command = AccountCommand { id, account, action: Action::Freeze, requested_at: None };
+        let source = Source { topic: "account-commands".into(), partition: 0, offset: 1 };
+        let request = CommandRequest { command, source };
+        let decided = DecidedCommand { request: &request, ruling: Ok(Change::Nothing), decided_at: Timestamp::EPOCH };
+        let answer = store.commit_command(&decided.steps_on(Some(ground.clone()))[0]).await.unwrap();
+        let recorded = store.command(&request.command.id).await.unwrap();
+        if on_main && on_lanes {
+            holding += 1;
+            assert_eq!(answer, CommandCommit::Applied, "{ground:?}");
+            assert_eq!(recorded.map(|recorded| recorded.verdict), Some(Ok(())), "{ground:?}");
+        } else {
+            let found = main.clone().map_or(AccountRead::Missing, AccountRead::Found);
+            let account = (!on_main).then_some(found);
+            let expected = CancelledCommand { account, lanes: !on_lanes, ..CancelledCommand::default() };
+            assert_eq!(answer, CommandCommit::Cancelled(expected), "{ground:?}");
+            assert_eq!(recorded, None, "{ground:?}");
+        }
+        let after = store.account(&request.command.account).await.unwrap();
+        assert_eq!(after.map(|held| (held.account, held.lanes)), main.map(|main| (main, lanes)), "nothing changed");
+    }
+    assert_eq!(holding, 10, "some hold, and some don't");
+}
+
+#[tokio::test]
+async fn memory() {
+    each_ground_stops_the_answer_unless_it_holds(&MemoryStore::new()).await;
+}
+
+#[tokio::test]
+async fn dynamodb() {
+    each_ground_stops_the_answer_unless_it_holds(&Engine::start().await.unwrap().ledger()).await;
+}

@@ -1,0 +1,11 @@
+//! The rules: from requests and commands to decisions, plans and committed batches.
+
+mod account_commands;
+mod command_grounds;
+mod grounds;
+mod lanes;
+mod plan;
+mod scenarios;
+mod settling;
+mod statements;
+pub(crate) mod worlds;

@@ -1,0 +1,608 @@
+//! The group commit against a naive ledger: exhaustive small worlds, and the shape of plans.
+//!
+//! The naive ledger settles one payment after the other and knows no transactions. A plan's transactions are applied by
+//! an interpreter written from the words of `AccountUpdate`, not from the code that builds them. Both must end with the
+//! same outcomes and balances, whatever the order in which transactions that don't wait for each other are applied, and
+//! however small a transaction may be, so that small worlds are cut into many.
+
+use std::collections::{HashMap, HashSet};
+
+use giro::domain::decide::{Decisions, Snapshot, decide_all};
+use giro::domain::lane::KnownLanes;
+use giro::domain::plan::{Limits, Step, plan};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp, Verdict,
+};
+
+use crate::rules::worlds::is_whole;
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+fn account(ix: usize, balance: i64, limit: u64) -> Account {
+    Account {
+        id: AccountId::try_new(NAMES[ix]).unwrap(),
+        currency: Currency::try_new("EUR").unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::new(balance),
+        overdraft_limit: OverdraftLimit::Limited(limit),
+        version: 7,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    }
+}
+
+/// debtor, creditor, amount
+type Order = (usize, usize, u64);
+
+fn batch(orders: &[Order]) -> Batch {
+    let topic: std::sync::Arc<str> = "t".into();
+    let request = |(offset, &(debtor, creditor, amount)): (usize, &Order)| Request {
+        payment: Payment {
+            id: PaymentId::try_new(&format!("k{offset}")).unwrap(),
+            debtor: AccountId::try_new(NAMES[debtor]).unwrap(),
+            creditor: AccountId::try_new(NAMES[creditor]).unwrap(),
+            amount: Amount::try_new(amount).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: None,
+            requested_at: None,
+        },
+        source: Source { topic: topic.clone(), partition: 0, offset: offset as i64 },
+    };
+    Batch::new(orders.iter().enumerate().map(request).collect())
+}
+
+/// One payment after the other, in the plainest words there are.
+fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Verdict> {
+    let settle = |&(debtor, creditor, amount): &Order| {
+        let amount = amount as i64;
+        if debtor == creditor {
+            Err(Decline::SameAccount)
+        } else if balances[debtor] - amount < -(limit as i64) {
+            Err(Decline::InsufficientFunds)
+        } else {
+            balances[debtor] -= amount;
+            balances[creditor] += amount;
+            Ok(())
+        }
+    };
+    orders.iter().map(settle).collect()
+}
+
+/// Accounts as they stand: main item, and lanes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ledger {
+    mains: Vec<Account>,
+    lanes: Vec<Vec<i64>>,
+}
+
+impl Ledger {
+    /// `lanes` by account; an account past its end has none.
+    fn new(balances: &[i64], lanes: &[&[i64]], limit: u64) -> Self {
+        let main = |(ix, balance): (usize, &i64)| {
+            let count = lanes.get(ix).map_or(0, |lanes| lanes.len());
+            Account { credit_lanes: CreditLanes::try_new(count as u16).unwrap(), ..account(ix, *balance, limit) }
+        };
+        let mains: Vec<Account> = balances.iter().enumerate().map(main).collect();
+        let lanes = (0..balances.len()).map(|ix| lanes.get(ix).map_or(vec![], |lanes| lanes.to_vec())).collect();
+        Self { mains, lanes }
+    }
+
+    fn balances(&self) -> Vec<i64> {
+        let sum = |(main, lanes): (&Account, &Vec<i64>)| main.balance.minor_units() + lanes.iter().sum::<i64>();
+        self.mains.iter().zip(&self.lanes).map(sum).collect()
+    }
+
+    /// What is known of the lanes of these accounts.
+    fn known(&self, batch: &Batch, accounts: &[usize]) -> HashMap<usize, KnownLanes> {
+        let known = |&account: &usize| {
+            let mut known = KnownLanes::default();
+            let lanes = self.lanes[ix_of(&batch.accounts()[account])].iter().enumerate();
+            lanes.for_each(|(lane, &balance)| known.learn(lane as u16, Balance::new(balance)));
+            (account, known)
+        };
+        accounts.iter().map(known).collect()
+    }
+
+    /// Applies a step's updates, each of which must be allowed.
+    fn apply(&mut self, step: &Step<'_>) {
+        for update in &step.transaction.updates {
+            let ix = ix_of(&update.account);
+            let main = &mut self.mains[ix];
+            assert_eq!((main.status, main.currency), (AccountStatus::Open, update.currency));
+            assert!(update.overdraft_limit.is_none_or(|limit| limit == main.overdraft_limit));
+            let balance = match update.lane {
+                None => i128::from(main.balance.minor_units()),
+                Some(lane) => self.lanes[ix][usize::from(lane)].into(),
+            };
+            assert!(update.balance_min.is_none_or(|min| balance >= min), "balance_min of {step:?}");
+            assert!(update.balance_max.is_none_or(|max| balance <= max), "balance_max of {step:?}");
+            let after = (balance + update.net) as i64;
+            match update.lane {
+                None => {
+                    assert!(update.version.is_none_or(|version| version == main.version), "version of {step:?}");
+                    main.version += 1;
+                    main.balance = Balance::new(after);
+                }
+                Some(lane) => {
+                    assert!(after >= 0, "a lane is never below zero: {step:?}");
+                    self.lanes[ix][usize::from(lane)] = after;
+                }
+            }
+        }
+        for main in &self.mains {
+            assert!(main.overdraft_limit.allows(main.balance), "{main:?} after {step:?}");
+        }
+    }
+}
+
+fn ix_of(name: &AccountId) -> usize {
+    NAMES.iter().position(|known| *known == name.as_str()).unwrap()
+}
+
+fn limits(items_max: usize) -> Limits {
+    Limits::of(items_max)
+}
+
+/// Decides all of a batch, after asking for lanes as settling does.
+fn decide(batch: &Batch, ledger: &Ledger) -> (Vec<Option<Account>>, HashMap<usize, KnownLanes>, Decisions) {
+    let accounts: Vec<Option<Account>> =
+        batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
+    let all: Vec<usize> = (0..batch.requests().len()).collect();
+    let mut asked: Vec<usize> = Vec::new();
+    loop {
+        let lanes = ledger.known(batch, &asked);
+        let decisions = decide_all(batch, &all, Snapshot { accounts: &accounts, lanes: &lanes });
+        if decisions.unread.is_empty() {
+            return (accounts, lanes, decisions);
+        }
+        assert!(decisions.unread.iter().all(|account| !asked.contains(account)), "asked once");
+        asked.extend(decisions.unread);
+    }
+}
+
+fn check_shape(steps: &[Step<'_>], items_max: usize) {
+    let mut last = HashMap::new();
+    // What a step waits for, also through others.
+    let mut before: Vec<HashSet<usize>> = Vec::new();
+    for (ix, step) in steps.iter().enumerate() {
+        let updates = &step.transaction.updates;
+        let items: HashSet<_> = updates.iter().map(|update| (&update.account, update.lane)).collect();
+        assert_eq!(items.len(), updates.len(), "no item twice in a transaction");
+        assert_eq!(step.accounts.len(), updates.len());
+        assert_eq!(step.requests.len(), step.transaction.entries.len());
+        assert!(step.requests.len() + items.len() <= items_max, "{step:?}");
+        assert!(step.requests.len() + items.len() > 0);
+        assert!(step.after.iter().all(|&earlier| earlier < ix), "only earlier steps are waited for");
+        let through = step.after.iter().flat_map(|&earlier| before[earlier].clone());
+        before.push(step.after.iter().copied().chain(through).collect());
+        for item in items {
+            if let Some(earlier) = last.insert(item, ix) {
+                assert!(before[ix].contains(&earlier), "{ix} changes what {earlier} changes, and must wait for it");
+            }
+        }
+    }
+}
+
+fn check(orders: &[Order], balances: &[i64], limit: u64, items_max: usize) {
+    check_laned(orders, &Ledger::new(balances, &[], limit), limit, items_max);
+}
+
+fn check_laned(orders: &[Order], opened: &Ledger, limit: u64, items_max: usize) {
+    let mut expected = opened.balances();
+    let outcomes = naive(orders, &mut expected, limit);
+
+    let batch = batch(orders);
+    let (accounts, lanes, decisions) = decide(&batch, opened);
+    assert_eq!(decisions.verdicts, outcomes, "{orders:?} on {opened:?}");
+
+    let all: Vec<usize> = (0..orders.len()).collect();
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
+    check_shape(&steps, items_max);
+    let mut planned: Vec<usize> = steps.iter().flat_map(|step| step.requests.clone()).collect();
+    planned.sort_unstable();
+    assert_eq!(planned, all, "every request once");
+
+    // First to last, and the latest that may go next: two very different orders of what doesn't wait.
+    for latest_first in [false, true] {
+        let mut ledger = opened.clone();
+        let mut done = vec![false; steps.len()];
+        for _ in 0..steps.len() {
+            let may = |ix: &usize| !done[*ix] && steps[*ix].after.iter().all(|&before| done[before]);
+            let next = if latest_first { (0..steps.len()).rev().find(may) } else { (0..steps.len()).find(may) };
+            let next = next.expect("something can always go next");
+            ledger.apply(&steps[next]);
+            done[next] = true;
+        }
+        assert_eq!(ledger.balances(), expected, "{orders:?} in transactions of {items_max} on {opened:?}");
+    }
+}
+
+/// Every sequence of `length` orders out of `kinds`.
+fn sequences(kinds: &[Order], length: u32, mut each: impl FnMut(&[Order])) {
+    let mut orders = vec![(0, 0, 0); length as usize];
+    for number in 0..kinds.len().pow(length) {
+        let mut rest = number;
+        for order in &mut orders {
+            *order = kinds[rest % kinds.len()];
+            rest /= kinds.len();
+        }
+        each(&orders);
+    }
+}
+
+#[test]
+fn two_accounts_every_order_of_up_to_four_payments() {
+    let kinds: Vec<Order> =
+        (0..2).flat_map(|d| (0..2).flat_map(move |c| (1..=3).map(move |amount| (d, c, amount)))).collect();
+    let mut worlds = 0_u64;
+    let longest = if is_whole() { 4 } else { 3 };
+    for length in 0..=longest {
+        sequences(&kinds, length, |orders| {
+            for (a, b) in (0..=3).flat_map(|a| (0..=3).map(move |b| (a, b))) {
+                check(orders, &[a, b], 0, 100);
+                worlds += 1;
+            }
+            check(orders, &[1, 0], 2, 3);
+        });
+    }
+    assert_eq!(worlds, 16 * (0..=longest).map(|length| 12_u64.pow(length)).sum::<u64>());
+}
+
+#[test]
+fn three_accounts_every_order_of_up_to_four_payments() {
+    let pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+    let kinds: Vec<Order> = pairs.iter().flat_map(|&(d, c)| (1..=3).map(move |amount| (d, c, amount))).collect();
+    let longest = if is_whole() { 4 } else { 3 };
+    for length in 1..longest {
+        sequences(&kinds, length, |orders| {
+            for balances in [[0, 0, 3], [3, 0, 0], [1, 2, 3], [2, 1, 0], [3, 3, 3], [0, 1, 1]] {
+                for items_max in [3, 4, 5, 100] {
+                    check(orders, &balances, 0, items_max);
+                }
+            }
+        });
+    }
+    // One more in the smallest transactions there are, so that each world is cut as much as it can be.
+    sequences(&kinds, longest, |orders| check(orders, &[1, 2, 0], 0, 3));
+    sequences(&kinds, longest, |orders| check(orders, &[2, 0, 1], 0, 5));
+}
+
+#[test]
+fn accounts_that_share_nothing_wait_for_nobody() {
+    let orders = [(0, 1, 1), (0, 1, 1), (1, 0, 1), (0, 1, 2)];
+    let batch = batch(&orders);
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[9, 9], &[], 0));
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    let chain: Vec<(Vec<usize>, Vec<usize>)> =
+        steps.iter().map(|step| (step.requests.clone(), step.after.clone())).collect();
+    assert_eq!(chain, [(vec![0, 1], vec![]), (vec![2, 3], vec![0])], "one component, cut in order");
+}
+
+/// The conditions are as weak as the verdicts allow, and no weaker.
+#[test]
+fn conditions_hold_what_the_verdicts_rest_on() {
+    // a: 5. Pays 4 (left 1), can't pay 3 (declined), gets 6 (7), pays 7 (0): worst prefix −4 and then −5.
+    let orders = [(0, 1, 4), (0, 1, 3), (1, 0, 6), (0, 1, 7)];
+    let batch = batch(&orders);
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[5, 2], &[], 0));
+    assert_eq!(decisions.verdicts, [Ok(()), Err(Decline::InsufficientFunds), Ok(()), Ok(())]);
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+    let [step] = steps.as_slice() else { panic!("one transaction, not {steps:?}") };
+    let [a, b] = step.transaction.updates.as_slice() else { panic!("two accounts") };
+    assert_eq!((a.net, a.balance_min, a.version), (-5, Some(5), Some(7)), "a decline rests on a's very version");
+    assert_eq!((b.net, b.balance_min, b.version), (5, Some(2), None), "b must cover 6 after getting 4");
+    let top = i128::from(i64::MAX);
+    assert_eq!((a.balance_max, b.balance_max), (Some(top - 2), Some(top - 5)));
+    // The limit where a debit rests on it: not on an account that is only credited.
+    let batch = self::batch(&[(0, 1, 4)]);
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[2, 2], &[], 2));
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+    let conditions: Vec<_> =
+        steps[0].transaction.updates.iter().map(|u| (u.net, u.overdraft_limit, u.balance_min, u.balance_max)).collect();
+    let debit = (-4, Some(OverdraftLimit::Limited(2)), Some(2), None);
+    assert_eq!(conditions, [debit, (4, None, None, Some(top - 4))]);
+}
+
+// Lanes.
+
+#[test]
+fn two_accounts_with_lanes_every_order_of_up_to_four_payments() {
+    let kinds: Vec<Order> = [(0, 1), (1, 0)].iter().flat_map(|&(d, c)| (1..=3).map(move |n| (d, c, n))).collect();
+    let lanes: [[&[i64]; 2]; 6] = [
+        [&[0], &[]],
+        [&[2], &[]],
+        [&[1, 2], &[0]],
+        [&[0, 3, 1], &[2, 2]],
+        [&[1, 1, 1, 1, 1], &[]],
+        [&[0, 0, 0], &[1, 0, 1, 1]],
+    ];
+    for length in 1..=if is_whole() { 4 } else { 3 } {
+        sequences(&kinds, length, |orders| {
+            for lanes in &lanes {
+                for balances in [[0, 0], [1, 0], [2, 3]] {
+                    for items_max in [3, 4, 5, 100] {
+                        check_laned(orders, &Ledger::new(&balances, lanes, 0), 0, items_max);
+                    }
+                }
+            }
+            check_laned(orders, &Ledger::new(&[0, -1], &lanes[3], 2), 2, 4);
+        });
+    }
+}
+
+#[test]
+fn three_accounts_with_lanes_every_order_of_up_to_three_payments() {
+    let pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)];
+    let kinds: Vec<Order> = pairs.iter().flat_map(|&(d, c)| (1..=3).map(move |amount| (d, c, amount))).collect();
+    let lanes: [[&[i64]; 3]; 4] =
+        [[&[0, 0], &[], &[]], [&[1, 2], &[], &[0, 1]], [&[], &[3], &[1, 1, 1]], [&[2, 0, 1], &[1, 1], &[0]]];
+    let longest = if is_whole() { 4 } else { 3 };
+    for length in 1..longest {
+        sequences(&kinds, length, |orders| {
+            for lanes in &lanes {
+                for balances in [[0, 0, 3], [1, 2, 0]] {
+                    for items_max in [3, 4, 6, 100] {
+                        check_laned(orders, &Ledger::new(&balances, lanes, 0), 0, items_max);
+                    }
+                }
+            }
+        });
+    }
+    sequences(&kinds, longest, |orders| check_laned(orders, &Ledger::new(&[0, 1, 0], &lanes[3], 0), 0, 4));
+}
+
+/// A shop with lanes ties nothing together: each of its debtors goes alone, and each group takes the next lane.
+#[test]
+fn groups_that_credit_one_account_take_its_lanes_in_turn() {
+    let orders = [(1, 0, 1), (2, 0, 1), (1, 0, 1), (2, 0, 1)];
+    let batch = batch(&orders);
+    let ledger = Ledger::new(&[0, 9, 9], &[&[0, 0]], 0);
+    let (accounts, lanes, decisions) = decide(&batch, &ledger);
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    let lane_of = |step: &Step<'_>| step.transaction.updates.iter().find_map(|update| update.lane);
+    let shape: Vec<_> = steps.iter().map(|step| (step.requests.clone(), lane_of(step), step.after.clone())).collect();
+    assert_eq!(shape, [(vec![0, 2], Some(0), vec![]), (vec![1, 3], Some(1), vec![])]);
+    for (step, lane) in steps.iter().zip(0..) {
+        assert!(step.transaction.entries.iter().all(|entry| entry.creditor_lane == Some(lane)));
+        let [_, credit] = step.transaction.updates.as_slice() else { panic!("{step:?}") };
+        assert_eq!(
+            (credit.net, credit.balance_min, credit.balance_max, credit.version),
+            (2, None, Some(1 << 62), None)
+        );
+    }
+    // With one lane for both, they go one after the other.
+    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[0, 9, 9], &[&[0]], 0));
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    assert_eq!(steps.iter().map(|step| step.after.clone()).collect::<Vec<_>>(), [vec![], vec![0]]);
+}
+
+/// The lane of an account's credits costs a group one item, and what is left of the group is filled with others; lanes
+/// of two accounts are two items.
+#[test]
+fn a_group_has_room_for_all_that_it_writes() {
+    let laned: [&[i64]; 4] = [&[], &[], &[0, 0], &[]];
+    let both: [&[i64]; 4] = [&[], &[], &[0, 0], &[0, 0]];
+    for (orders, lanes, items_max, groups) in [
+        // A payment, its debtor and a lane of c's; then a payment and its debtor more.
+        (&[(0, 2, 1), (1, 2, 1)], &laned, 5, 1),
+        (&[(0, 2, 1), (1, 2, 1)], &laned, 4, 2),
+        (&[(0, 2, 1), (1, 3, 1)], &laned, 6, 1),
+        (&[(0, 2, 1), (1, 3, 1)], &laned, 5, 2),
+        (&[(0, 2, 1), (1, 3, 1)], &both, 6, 1),
+        (&[(0, 2, 1), (1, 3, 1)], &both, 5, 2),
+    ] {
+        let batch = batch(orders);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
+        check_shape(&steps, items_max);
+        assert_eq!(steps.len(), groups, "{orders:?} on {lanes:?} in transactions of {items_max}");
+    }
+}
+
+/// A component that is cut grows each transaction until it is full: what it writes twice counts once.
+#[test]
+fn a_cut_component_fills_its_transactions() {
+    let one: [&[i64]; 4] = [&[], &[], &[0, 0], &[]];
+    let both: [&[i64]; 4] = [&[], &[], &[0, 0], &[0, 0]];
+    type Case<'c> = (&'c [Order], &'c [&'c [i64]; 4], usize, &'c [&'c [usize]]);
+    let cases: [Case<'_>; 5] = [
+        // Three payments, the debtor and a lane; then the other two.
+        (&[(0, 2, 1); 5], &one, 5, &[&[0, 1, 2], &[3, 4]]),
+        (&[(0, 2, 1), (0, 3, 1), (0, 2, 1), (0, 2, 1)], &both, 6, &[&[0, 1, 2], &[3]]),
+        (&[(0, 2, 1), (0, 3, 1), (0, 3, 1), (0, 3, 1)], &both, 6, &[&[0, 1, 2], &[3]]),
+        // The third ties the two before it: three payments, two debtors and the lane that both credit.
+        (&[(0, 2, 1), (1, 2, 1), (0, 1, 1), (0, 1, 1)], &one, 6, &[&[0, 1, 2], &[3]]),
+        // Two lanes: seven items.
+        (&[(0, 2, 1), (1, 3, 1), (0, 1, 1), (0, 1, 1)], &both, 7, &[&[0, 1, 2], &[3]]),
+    ];
+    for (orders, lanes, items_max, groups) in cases {
+        let batch = batch(orders);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let all: Vec<usize> = (0..orders.len()).collect();
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
+        check_shape(&steps, items_max);
+        let found: Vec<&[usize]> = steps.iter().map(|step| &step.requests[..]).collect();
+        assert_eq!(found, groups, "{orders:?} in transactions of {items_max}");
+    }
+}
+
+/// A declined payment credits no lane, and stands in the statement of the one whose turn it is.
+#[test]
+fn a_declined_payment_stands_in_the_statement_of_a_lane() {
+    let lane_of_last = |orders: &[Order], lanes: &[&[i64]], partitions: u32| {
+        let batch = batch(orders).with_partitions(partitions);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[0, 5, 0], lanes, 0));
+        assert_eq!(decisions.verdicts.last(), Some(&Err(Decline::InsufficientFunds)));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let all: Vec<usize> = (0..orders.len()).collect();
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        steps.iter().flat_map(|step| &step.transaction.entries).last().unwrap().creditor_lane
+    };
+    assert_eq!(lane_of_last(&[(1, 0, 9)], &[&[0, 0]], 1), Some(0));
+    assert_eq!(lane_of_last(&[(1, 0, 1), (2, 0, 9)], &[&[0, 0]], 1), Some(1), "the next one's turn");
+    assert_eq!(lane_of_last(&[(1, 0, 9)], &[], 1), None);
+}
+
+/// A debit takes what it needs from the fullest lanes, in its own transaction, and leaves the others alone.
+#[test]
+fn a_debit_sweeps_the_lanes_that_it_needs() {
+    let batch = batch(&[(0, 1, 8)]);
+    let ledger = Ledger::new(&[1, 0], &[&[2, 5, 0, 3]], 0);
+    let (accounts, lanes, decisions) = decide(&batch, &ledger);
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+    let [step] = steps.as_slice() else { panic!("{steps:?}") };
+    let updates: Vec<_> = step.transaction.updates.iter().map(|u| (u.lane, u.net, u.balance_min)).collect();
+    assert_eq!(updates, [(Some(1), -5, Some(5)), (None, 0, Some(0)), (Some(3), -3, Some(3)), (None, 8, None)]);
+}
+
+/// A decline for want of money rests on its debtor: what else its creditor gets neither waits for it nor goes with it.
+#[test]
+fn a_decline_for_want_of_money_ties_its_debtor_alone() {
+    for orders in [[(0, 1, 99), (2, 1, 1)], [(2, 1, 1), (0, 1, 99)]] {
+        let batch = batch(&orders);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[0, 0, 9], &[], 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        assert_eq!(steps.iter().map(|step| step.after.len()).collect::<Vec<_>>(), [0, 0], "{orders:?}");
+    }
+}
+
+/// Lanes that don't fit beside the debit are swept before it, as many at a time as fit beside the main item.
+#[test]
+fn lanes_that_do_not_fit_beside_a_debit_are_swept_before_it() {
+    for (count, swept) in [(0, &[0][..]), (1, &[1]), (3, &[3, 0]), (4, &[3, 1]), (5, &[3, 2, 0]), (7, &[3, 3, 1])] {
+        let lanes = vec![1; count];
+        let batch = batch(&[(0, 1, 1 + count as u64)]);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[1, 0], &[&lanes], 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+        check_shape(&steps, 4);
+        let lanes_of = |step: &Step<'_>| step.transaction.updates.iter().filter(|update| update.lane.is_some()).count();
+        assert_eq!(steps.iter().map(lanes_of).collect::<Vec<_>>(), swept, "{count} lanes");
+        assert_eq!(steps.iter().map(|step| step.requests.len()).sum::<usize>(), 1);
+        assert_eq!(steps.last().unwrap().requests, [0]);
+    }
+}
+
+/// What a decline rests on was read at one moment, lanes or none: what moves no money writes its payment alone.
+#[test]
+fn a_decline_writes_no_account() {
+    for (order, lanes, expected) in [
+        ((0, 1, 99), &[&[1][..]][..], vec![]),
+        ((0, 1, 99), &[], vec![]),
+        ((0, 1, 99), &[&[], &[1]], vec![]),
+        ((0, 0, 1), &[&[1]], vec![]),
+        ((0, 1, 3), &[&[1]], vec![("a", -3, Some(3), None), ("b", 3, None, None)]),
+    ] {
+        let batch = batch(&[order]);
+        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9], lanes, 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+        let updates = &steps[0].transaction.updates;
+        let found: Vec<_> = updates.iter().map(|u| (u.account.as_str(), u.net, u.balance_min, u.version)).collect();
+        assert_eq!(found, expected, "{order:?} on {lanes:?}");
+    }
+}
+
+#[test]
+fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
+    let full = (1 << 62) + 1;
+    let batch = batch(&[(1, 0, 1), (2, 0, 1)]);
+    for (lanes, expected) in [([full, 0, full], vec![Some(1), Some(1)]), ([full; 3], vec![])] {
+        let ledger = Ledger::new(&[0, 9, 9], &[&lanes], 0);
+        let accounts: Vec<Option<Account>> =
+            batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
+        let known = ledger.known(&batch, &[1]);
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let decisions = decide_all(&batch, &[0, 1], snapshot);
+        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        let lanes: Vec<Option<u16>> = steps
+            .iter()
+            .flat_map(|step| &step.transaction.updates)
+            .filter(|update| update.lane.is_some())
+            .map(|update| update.lane)
+            .collect();
+        assert_eq!(lanes, expected);
+        let verdict = if expected.is_empty() { Err(Decline::BalanceOverflow) } else { Ok(()) };
+        assert_eq!(decisions.verdicts, [verdict; 2]);
+    }
+}
+
+/// A component that is cut leaves a transaction half full, and a small one takes that room; so the large ones go first.
+#[test]
+fn small_components_fill_what_large_ones_leave() {
+    // a and b: six payments and two accounts, in transactions of seven items. c and d: one payment, before and after.
+    for at in [0, 3, 6] {
+        let mut orders = vec![(0, 1, 1); 6];
+        orders.insert(at, (2, 3, 1));
+        let batch = batch(&orders);
+        let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[9, 9, 9, 9], &[], 0));
+        let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+        let all: Vec<usize> = (0..7).collect();
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(7));
+        check_shape(&steps, 7);
+        let small = steps.iter().position(|step| step.requests.contains(&at));
+        assert_eq!((steps.len(), small), (2, Some(1)), "{at}: {steps:?}");
+    }
+}
+
+/// What others hold is planned apart, and after that in smaller transactions; the rest is not.
+#[test]
+fn contended_accounts_are_planned_apart_and_smaller() {
+    let names: Vec<String> = (0..200).map(|ix| format!("n{ix}")).collect();
+    let id = |name: &str| AccountId::try_new(name).unwrap();
+    let order = |offset: usize, debtor: &str, creditor: &str| Request {
+        payment: Payment {
+            id: PaymentId::try_new(&format!("k{offset}")).unwrap(),
+            debtor: id(debtor),
+            creditor: id(creditor),
+            amount: Amount::try_new(1).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: None,
+            requested_at: None,
+        },
+        source: Source { topic: "t".into(), partition: 0, offset: offset as i64 },
+    };
+    let to_shop = (0..40).map(|ix| order(ix, &names[ix], "shop"));
+    let others = (40..60).map(|ix| order(ix, &names[ix], &names[ix + 100]));
+    let batch = Batch::new(to_shop.chain(others).collect());
+    let accounts: Vec<Option<Account>> =
+        batch.accounts().iter().map(|id| Some(Account { id: id.clone(), ..account(0, 9, 0) })).collect();
+    let shop = batch.accounts().iter().position(|account| account.as_str() == "shop").unwrap();
+    let lanes = HashMap::new();
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let all: Vec<usize> = (0..60).collect();
+    let decisions = decide_all(&batch, &all, snapshot);
+    let mut limits = limits(100);
+    let mut shapes = Vec::new();
+    for _ in 0..6 {
+        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits);
+        let to_shop = |step: &Step<'_>| step.requests.iter().filter(|&&request| request < 40).count();
+        shapes.push(steps.iter().map(|step| (to_shop(step), step.requests.len())).collect::<Vec<_>>());
+        limits.contend(shop);
+    }
+    assert_eq!(shapes[0], [(40, 46), (0, 14)], "packed together");
+    assert_eq!(shapes[1], [(0, 20), (40, 40)], "kept apart");
+    assert_eq!(shapes[2], [(0, 20), (24, 24), (16, 16)], "halved");
+    assert_eq!(shapes[3], [(0, 20), (12, 12), (12, 12), (12, 12), (4, 4)], "and again");
+    assert_eq!(shapes[5], shapes[3], "and no further");
+
+    // Apart also where there would be room: of ten to the shop, and the others.
+    let some: Vec<usize> = (0..10).chain(40..60).collect();
+    let decisions = decide_all(&batch, &some, snapshot);
+    let mut limits = self::limits(100);
+    limits.contend(shop);
+    let steps = plan(&batch, &some, &decisions, snapshot, Timestamp::EPOCH, &limits);
+    let members: Vec<Vec<usize>> = steps.iter().map(|step| step.requests.clone()).collect();
+    assert_eq!(members, [(40..60).collect::<Vec<_>>(), (0..10).collect()]);
+}

@@ -1,0 +1,249 @@
+//! Statements: pages of any size make the whole, and the whole is the balance; on the memory store and on DynamoDB.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use giro::domain::plan::{AccountUpdate, Entry, Transaction};
+use giro::domain::statement::{Ask, Page, Posting};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, Payment,
+    PaymentId, Request, Source, Timestamp,
+};
+use giro::settle::{Backoff, End, settle};
+use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Statements};
+use giro_testkit::memory_store::MemoryStore;
+use tokio::time::Instant;
+
+use crate::rules::worlds::seeds;
+use giro_testkit::engine::Engine;
+
+trait Store: Ledger + Inspect + OpenAccounts + Statements {}
+impl<S: Ledger + Inspect + OpenAccounts + Statements> Store for S {}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::try_from_millis(1_763_805_600_000 + millis).unwrap()
+}
+
+fn account(id: &str, limit: OverdraftLimit, lanes: u16) -> Account {
+    Account {
+        id: AccountId::try_new(id).unwrap(),
+        currency: Currency::try_new("EUR").unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: limit,
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
+    }
+}
+
+fn request(offset: u64, debtor: &str, creditor: &str, amount: u64) -> Request {
+    Request {
+        payment: Payment {
+            // Ids in no order of time, as clients choose them.
+            id: PaymentId::try_new(&format!("p{}", offset.wrapping_mul(0x9e37_79b9_7f4a_7c15))).unwrap(),
+            debtor: AccountId::try_new(debtor).unwrap(),
+            creditor: AccountId::try_new(creditor).unwrap(),
+            amount: Amount::try_new(amount).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: amount.is_multiple_of(3).then(|| format!("invoice {amount}").into()),
+            requested_at: None,
+        },
+        source: Source { topic: "payment-requests".into(), partition: 0, offset: i64::try_from(offset).unwrap() },
+    }
+}
+
+fn ask(limit: usize) -> Ask {
+    Ask { from: None, to: None, after: None, limit }
+}
+
+/// All pages of a statement, put together.
+async fn all(store: &impl Store, account: &AccountId, lanes: CreditLanes, mut ask: Ask) -> Vec<Posting> {
+    let mut postings = Vec::new();
+    loop {
+        let Page { postings: more, next } = store.statement(account, lanes, &ask).await.unwrap();
+        // Full, but for the last: what is declined here is far less than a page looks at.
+        assert!(more.len() == ask.limit || next.is_none() && more.len() < ask.limit);
+        postings.extend(more);
+        let Some(next) = next else { return postings };
+        // As a client carries it.
+        ask.after = Some(giro::wire::resource::position(&giro::wire::resource::cursor(&next)).unwrap());
+    }
+}
+
+/// What a statement must hold, in no order: side as a sign, payment.
+async fn expected(store: &impl Store, account: &AccountId) -> BTreeSet<(i64, String)> {
+    let mut expected = BTreeSet::new();
+    for recorded in store.payments().await.unwrap() {
+        let payment = &recorded.outcome.payment;
+        let amount = i64::try_from(payment.amount.minor_units()).unwrap();
+        for (party, signed) in [(&payment.debtor, -amount), (&payment.creditor, amount)] {
+            if recorded.outcome.verdict.is_ok() && party == account {
+                expected.insert((signed, payment.id.to_string()));
+            }
+        }
+    }
+    expected
+}
+
+fn found(postings: &[Posting]) -> BTreeSet<(i64, String)> {
+    let found: BTreeSet<_> = postings.iter().map(|posting| (posting.signed(), posting.payment.to_string())).collect();
+    assert_eq!(found.len(), postings.len(), "a posting stands once");
+    found
+}
+
+/// Every account's statement: sums to its balance; newest first; the same in pages of any size.
+async fn adds_up(store: &impl Store) {
+    for holding in store.accounts().await.unwrap() {
+        let (id, lanes) = (&holding.account.id, holding.account.credit_lanes);
+        let whole = all(store, id, lanes, ask(500)).await;
+        let sum: i128 = whole.iter().map(|posting| i128::from(posting.signed())).sum();
+        assert_eq!(sum, holding.balance(), "the statement of {id} sums to its balance");
+        assert_eq!(found(&whole), expected(store, id).await, "{id}");
+        assert!(whole.is_sorted_by(|a, b| a.decided_at >= b.decided_at), "newest first");
+        for limit in [1, 2, 7, 50] {
+            if limit == 1 && whole.len() > 60 {
+                continue;
+            }
+            assert_eq!(all(store, id, lanes, ask(limit)).await, whole, "{id} in pages of {limit}");
+        }
+    }
+}
+
+/// Random payments, settled as batches are, many in one millisecond.
+async fn random_history(store: &impl Store, seed: u64, payments: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let names = ["bank", "alice", "bob", "shop", "idle"];
+    for name in names {
+        let limit = if name == "bank" { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(300) };
+        assert_eq!(store.open_account(&account(name, limit, 0)).await, Ok(None));
+    }
+    let clock = Cell::new(0);
+    let mut requests = Vec::new();
+    for offset in 0..payments {
+        let debtor = names[random.usize(0..4)];
+        let creditor = names[random.usize(1..4)];
+        requests.push(request(offset + seed * 100_000, debtor, creditor, random.u64(1..400)));
+    }
+    for some in requests.chunks(40) {
+        let batch = Batch::new(some.to_vec());
+        // Two batches a millisecond, and a clock that once goes back.
+        let now = || at(if clock.get() == 5 { 0 } else { clock.get() / 2 });
+        let settled = settle(store, &batch, Instant::now() + Duration::from_secs(30), now, Backoff::with_seed(1)).await;
+        assert!(!settled.ends.contains(&End::Unfinished));
+        clock.set(clock.get() + 1);
+    }
+}
+
+#[tokio::test]
+async fn statements_add_up_in_memory() {
+    for seed in seeds(20, 5) {
+        let store = MemoryStore::new();
+        random_history(&store, seed, 200).await;
+        adds_up(&store).await;
+    }
+}
+
+#[tokio::test]
+async fn statements_add_up_on_dynamodb() {
+    for seed in seeds(3, 1) {
+        let engine = Engine::start().await.unwrap();
+        let store = engine.ledger();
+        random_history(&store, seed, 200).await;
+        adds_up(&store).await;
+    }
+}
+
+/// Writes payments to a shop with lanes, each on a lane of its own choice or none, in the milliseconds 0 and 1.
+async fn credits_on_lanes(store: &impl Store) {
+    store.open_account(&account("shop", OverdraftLimit::Limited(0), 5)).await.unwrap();
+    store.open_account(&account("bank", OverdraftLimit::Unlimited, 0)).await.unwrap();
+    for offset in 0..60_u64 {
+        let request = request(offset, "bank", "shop", 1 + offset);
+        // The first ten from the days before the account had lanes.
+        let lane = (offset >= 10).then_some(u16::try_from(offset % 5).unwrap());
+        let verdict = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
+        let entries = vec![Entry { request: &request, verdict, creditor_lane: lane }];
+        let update = |account: &str, lane, net| AccountUpdate {
+            account: AccountId::try_new(account).unwrap(),
+            lane,
+            net,
+            currency: Currency::try_new("EUR").unwrap(),
+            overdraft_limit: None,
+            balance_min: None,
+            balance_max: None,
+            version: None,
+        };
+        let amount = i128::from(1 + offset);
+        let updates = match verdict {
+            Ok(()) => vec![update("shop", lane, amount), update("bank", None, -amount)],
+            Err(_) => Vec::new(),
+        };
+        let transaction = Transaction { entries, updates, decided_at: at(i64::from(offset.is_multiple_of(3))) };
+        assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
+    }
+}
+
+#[tokio::test]
+async fn the_statement_of_an_account_with_lanes_is_one_in_memory() {
+    let store = MemoryStore::new();
+    credits_on_lanes(&store).await;
+    adds_up(&store).await;
+}
+
+#[tokio::test]
+async fn the_statement_of_an_account_with_lanes_is_one_on_dynamodb() {
+    let engine = Engine::start().await.unwrap();
+    let store = engine.ledger();
+    credits_on_lanes(&store).await;
+    adds_up(&store).await;
+    bounds_hold(&store).await;
+}
+
+#[tokio::test]
+async fn the_last_page_in_memory_says_that_it_is() {
+    let store = MemoryStore::new();
+    store.insert_account(account("bank", OverdraftLimit::Unlimited, 0));
+    store.insert_account(account("shop", OverdraftLimit::Limited(0), 0));
+    let batch = Batch::new(vec![request(0, "bank", "shop", 1), request(1, "bank", "shop", 2)]);
+    settle(&store, &batch, Instant::now() + Duration::from_secs(9), || at(0), Backoff::with_seed(1)).await;
+    let shop = AccountId::try_new("shop").unwrap();
+    for (limit, is_last) in [(1, false), (2, true), (3, true)] {
+        let page = store.statement(&shop, CreditLanes::NONE, &ask(limit)).await.unwrap();
+        assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
+    }
+}
+
+#[tokio::test]
+async fn a_statement_has_bounds_in_memory() {
+    let store = MemoryStore::new();
+    credits_on_lanes(&store).await;
+    bounds_hold(&store).await;
+}
+
+/// From a time on, up to before another; and positions that no page gave.
+async fn bounds_hold(store: &impl Store) {
+    let shop = AccountId::try_new("shop").unwrap();
+    let lanes = CreditLanes::try_new(5).unwrap();
+    let whole = all(store, &shop, lanes, ask(500)).await;
+    let later: Vec<Posting> = whole.iter().filter(|posting| posting.decided_at == at(1)).cloned().collect();
+    assert!(!later.is_empty() && later.len() < whole.len());
+    let between = async |from: Option<i64>, to: Option<i64>| {
+        all(store, &shop, lanes, Ask { from: from.map(at), to: to.map(at), ..ask(3) }).await
+    };
+    assert_eq!(between(Some(1), None).await, later);
+    assert_eq!(between(None, Some(1)).await, whole[later.len()..]);
+    assert_eq!(between(Some(0), Some(2)).await, whole);
+    for (from, to) in [(Some(1), Some(1)), (Some(2), None), (None, Some(0)), (Some(2), Some(1))] {
+        assert_eq!(between(from, to).await, [], "{from:?} to {to:?}");
+    }
+    assert_eq!(all(store, &shop, lanes, Ask { to: Some(Timestamp::MIN), ..ask(3) }).await, []);
+    for (millis, left) in [(2, whole.len()), (-1, 0), (i64::from(i32::MIN), 0)] {
+        let after = format!("{}/9/x", at(millis).millis()).parse().unwrap();
+        assert_eq!(all(store, &shop, lanes, Ask { after: Some(after), ..ask(500) }).await.len(), left);
+    }
+    let past_the_end = format!("{}/1/x", at(5).millis()).parse().unwrap();
+    let after = Ask { after: Some(past_the_end), to: Some(at(1)), ..ask(500) };
+    assert_eq!(all(store, &shop, lanes, after).await, whole[later.len()..]);
+}

@@ -1,0 +1,463 @@
+//! What DynamoDB may answer and the embedded engine never does: pages, items left unread, items that others hold,
+//! throttles, faults. The answers are in DynamoDB's own JSON, from a server of the test's own; what was asked is kept.
+
+use std::io::{BufRead, BufReader, Read as _, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use giro::domain::plan::{Entry, Transaction};
+use giro::domain::statement::Ask;
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, Decline, Lane, LaneId, OverdraftLimit,
+    Payment, Request, Source, Timestamp, Verdict,
+};
+use giro::store::dynamodb::DynamoDb;
+use giro::store::items::{self, Item};
+use giro::store::{
+    AccountRead, Commit, Inspect, LaneRead, Ledger, OpenAccounts, Redrive, Segment, Statements, StoreError, Survey,
+    Surveyed, Table, Tables, Together,
+};
+use serde_json::{Value, json};
+
+/// An operation and its input.
+type Asked = (String, Value);
+
+/// The ledger on a DynamoDB that answers so: the HTTP status and the body, by operation, input, and how many requests
+/// came before.
+async fn answering(answer: impl Fn(&str, &Value, usize) -> (u16, Value) + Send + 'static) -> (DynamoDb, Asks) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asks = Asks::default();
+    let kept = asks.clone();
+    // Ends with the test's process: one connection a request, each at once.
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let Some((operation, input)) = read(&mut connection) else { continue };
+            let before = kept.0.lock().unwrap().len();
+            let (status, body) = answer(&operation, &input, before);
+            kept.0.lock().unwrap().push((operation, input));
+            let body = body.to_string();
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.0\r\nconnection: close");
+            let _ = write!(connection, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    let client = giro_testkit::dynamodb::client(&endpoint);
+    (DynamoDb::new(client, Tables::default()), asks)
+}
+
+fn read(connection: &mut TcpStream) -> Option<Asked> {
+    let mut reader = BufReader::new(connection);
+    let (mut operation, mut length) = (None, 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            if line.trim_end().is_empty() {
+                break;
+            }
+            continue;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "x-amz-target" => operation = value.split_once('.').map(|(_, operation)| operation.to_owned()),
+            "content-length" => length = value.parse().ok()?,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((operation?, serde_json::from_slice(&body).ok()?))
+}
+
+#[derive(Clone, Default)]
+struct Asks(Arc<Mutex<Vec<Asked>>>);
+
+impl Asks {
+    /// What the requests of an operation held in this place, in their order.
+    fn of(&self, operation: &str, pointer: &str) -> Vec<Value> {
+        let asked = self.0.lock().unwrap();
+        let of = asked.iter().filter(|(asked, _)| asked == operation);
+        of.map(|(_, input)| input.pointer(pointer).cloned().unwrap_or_default()).collect()
+    }
+}
+
+fn value(value: &AttributeValue) -> Value {
+    match value.as_s() {
+        Ok(text) => json!({ "S": text }),
+        Err(number) => json!({ "N": number.as_n().unwrap() }),
+    }
+}
+
+fn shown(item: &Item) -> Value {
+    item.iter().map(|(name, attribute)| (name.clone(), value(attribute))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// An error as DynamoDB tells it.
+fn error(name: &str) -> (u16, Value) {
+    (400, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": "balance 7" }))
+}
+
+fn cancelled(reasons: Value) -> (u16, Value) {
+    let (status, mut body) = error("TransactionCanceledException");
+    body["CancellationReasons"] = reasons;
+    (status, body)
+}
+
+fn id(text: &str) -> AccountId {
+    AccountId::try_new(text).unwrap()
+}
+
+fn account(name: &str, lanes: u16) -> Account {
+    Account {
+        id: id(name),
+        currency: Currency::try_new("EUR").unwrap(),
+        status: AccountStatus::Open,
+        balance: Balance::new(10),
+        overdraft_limit: OverdraftLimit::Limited(0),
+        version: 3,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
+    }
+}
+
+fn payment(name: &str, verdict: Verdict, millis: i64) -> Item {
+    let request = request(name);
+    let entry = Entry { request: &request, verdict, creditor_lane: None };
+    items::payment::encode(&entry, Timestamp::try_from_millis(millis).unwrap())
+}
+
+fn request(name: &str) -> Request {
+    Request {
+        payment: Payment {
+            id: name.parse().unwrap(),
+            debtor: id("alice"),
+            creditor: id("bob"),
+            amount: Amount::try_new(5).unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            reference: None,
+            requested_at: None,
+        },
+        source: Source { topic: "t".into(), partition: 0, offset: 0 },
+    }
+}
+
+/// What is read at one moment has an answer for each item, or none at all.
+#[tokio::test]
+async fn a_read_at_one_moment_that_is_refused_says_why() {
+    let ask = async |answer: (u16, Value)| {
+        let (store, asks) = answering(move |_, _, _| answer.clone()).await;
+        let lane = LaneId { account: id("shop"), lane: 3 };
+        let read = store.read_together(&[&id("bob"), &id("shop")], &[&lane]).await;
+        assert_eq!(store.usage().read_calls, 1);
+        (read, store.usage().read_milliunits, asks)
+    };
+    let body = json!({
+        "Responses": [{}, {"Item": shown(&items::account::encode(&account("shop", 0)))}, {}],
+        "ConsumedCapacity": [{"TableName": "accounts", "CapacityUnits": 6.0}],
+    });
+    let (read, milliunits, asks) = ask((200, body)).await;
+    let accounts = vec![AccountRead::Missing, AccountRead::Found(account("shop", 0))];
+    assert_eq!((read, milliunits), (Ok(Together { accounts, lanes: vec![LaneRead::Missing] }), 6_000));
+    let key = |place: usize| asks.of("TransactGetItems", &format!("/TransactItems/{place}/Get/Key/account_id/S"));
+    assert_eq!([key(0), key(1), key(2)], ["bob", "shop", "shop/3"].map(|key| vec![json!(key)]));
+    assert_eq!(asks.of("TransactGetItems", "/TransactItems/0/Get/TableName"), ["accounts"]);
+
+    let none = json!({"Code": "None"});
+    let refused = async |code: &str| ask(cancelled(json!([none, none, {"Code": code}]))).await.0;
+    assert_eq!(refused("TransactionConflict").await, Err(StoreError::Conflict));
+    let text = |code: &str| format!("TransactGetItems: {code}");
+    assert_eq!(refused("ThrottlingError").await, Err(StoreError::Throttled(text("ThrottlingError"))));
+    assert_eq!(refused("ValidationError").await, Err(StoreError::Rejected(text("ValidationError"))));
+    let short = ask((200, json!({"Responses": [{}]}))).await.0;
+    let expected = "TransactGetItems: expected an answer for each item";
+    assert_eq!(short, Err(StoreError::Unavailable(expected.into())));
+    let throttled = ask(error("ProvisionedThroughputExceededException")).await.0;
+    let text = "TransactGetItems on accounts: ProvisionedThroughputExceededException";
+    assert_eq!(throttled, Err(StoreError::Throttled(text.into())));
+}
+
+#[tokio::test]
+async fn what_a_read_leaves_out_is_unread_and_not_missing() {
+    let keys = |names: &[&str]| json!(names.iter().map(|name| json!({"account_id": {"S": name}})).collect::<Vec<_>>());
+    let body = json!({
+        "Responses": {"accounts": [shown(&items::account::encode(&account("alice", 0)))]},
+        "UnprocessedKeys": {"accounts": {"Keys": keys(&["bob"])}},
+        "ConsumedCapacity": [{"TableName": "accounts", "CapacityUnits": 1.5}],
+    });
+    let (store, asks) = answering(move |_, _, _| (200, body.clone())).await;
+    let reads = store.read_accounts(&[&id("bob"), &id("carol"), &id("alice")]).await.unwrap();
+    assert_eq!(reads, [AccountRead::Unread, AccountRead::Missing, AccountRead::Found(account("alice", 0))]);
+    assert_eq!(asks.of("BatchGetItem", "/RequestItems/accounts/Keys"), [keys(&["bob", "carol", "alice"])]);
+    assert_eq!(asks.of("BatchGetItem", "/RequestItems/accounts/ConsistentRead"), [true]);
+    assert_eq!((store.usage().read_calls, store.usage().read_milliunits), (1, 1_500));
+}
+
+/// A person or an audit that looks at an account sees all of its lanes, or is told that they weren't read.
+#[tokio::test]
+async fn an_account_is_never_shown_without_lanes_that_were_not_read() {
+    let answer = |lanes: Value| {
+        move |operation: &str, _: &Value, _: usize| match operation {
+            "GetItem" => (200, json!({"Item": shown(&items::account::encode(&account("shop", 2)))})),
+            _ => (200, lanes.clone()),
+        }
+    };
+    let lane = |number| Lane::new(&account("shop", 2), number);
+    let found = |number| shown(&items::lane::encode(&lane(number)));
+    let key = |number| shown(&items::lane::key(&LaneId { account: id("shop"), lane: number }));
+
+    let (store, _) = answering(answer(json!({"Responses": {"accounts": [found(1), found(0)]}}))).await;
+    assert_eq!(store.account(&id("shop")).await.unwrap().unwrap().lanes, [lane(0), lane(1)]);
+    assert_eq!(store.read_lanes(&[&lane(1).id]).await.unwrap(), [LaneRead::Found(lane(1))]);
+
+    let unread = json!({
+        "Responses": {"accounts": [found(0)]}, "UnprocessedKeys": {"accounts": {"Keys": [key(1)]}},
+    });
+    let (store, _) = answering(answer(unread)).await;
+    assert_eq!(store.account(&id("shop")).await, Err(StoreError::Throttled("BatchGetItem on accounts".into())));
+
+    let (store, _) = answering(answer(json!({"Responses": {"accounts": [found(0), key(1)]}}))).await;
+    assert!(
+        matches!(store.account(&id("shop")).await, Err(StoreError::Corrupt(text)) if text.starts_with("accounts: "))
+    );
+}
+
+/// Pages may be empty and still not be the last.
+#[tokio::test]
+async fn whole_tables_are_read_page_by_page_to_their_end() {
+    let answer = |_: &str, _: &Value, before: usize| match before {
+        0 => (
+            200,
+            json!({
+                "Items": [shown(&items::account::encode(&account("b", 0)))], "LastEvaluatedKey": {"account_id": {"S": "b"}},
+            }),
+        ),
+        1 => (200, json!({"Items": [], "LastEvaluatedKey": {"account_id": {"S": "x"}}})),
+        _ => (200, json!({"Items": [shown(&items::account::encode(&account("a", 0)))]})),
+    };
+    let (store, asks) = answering(answer).await;
+    let accounts = store.accounts().await.unwrap();
+    assert_eq!(accounts.iter().map(|held| held.account.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(asks.of("Scan", "/ExclusiveStartKey/account_id/S"), [Value::Null, "b".into(), "x".into()]);
+    assert_eq!(asks.of("Scan", "/ConsistentRead"), [true, true, true]);
+}
+
+#[tokio::test]
+async fn a_survey_reads_the_page_of_its_segment_behind_its_mark() {
+    let mark = items::account::key(&id("b"));
+    let next = items::account::key(&id("c"));
+    let body = json!({
+        "Items": [shown(&items::account::encode(&account("c", 0)))],
+        "LastEvaluatedKey": shown(&next),
+        "ConsumedCapacity": {"TableName": "accounts", "CapacityUnits": 2.5},
+    });
+    let (store, asks) = answering(move |_, _, before| {
+        (200, if before == 0 { body.clone() } else { json!({"Items": [], "LastEvaluatedKey": {}}) })
+    })
+    .await;
+    let segment = Segment { number: 2, of: 5 };
+    let page = store.page(Table::Accounts, segment, Some(mark.clone())).await.unwrap();
+    assert_eq!((page.items, page.next), (vec![Surveyed::Account(account("c", 0))], Some(next)));
+    assert_eq!((page.read_milliunits, store.usage().read_milliunits, store.usage().read_calls), (2_500, 2_500, 1));
+    let last = store.page(Table::DeadLetters, segment, None).await.unwrap();
+    assert_eq!((last.items, last.next), (vec![], None));
+    assert_eq!(asks.of("Scan", "/TableName"), ["accounts", "dead-letters"]);
+    assert_eq!(asks.of("Scan", "/ExclusiveStartKey"), [shown(&mark), Value::Null]);
+    assert_eq!(
+        (asks.of("Scan", "/Segment")[0].clone(), asks.of("Scan", "/TotalSegments")[0].clone()),
+        (2.into(), 5.into())
+    );
+}
+
+#[tokio::test]
+async fn opening_an_account_says_what_stood_in_its_way() {
+    let alice = shown(&items::account::encode(&account("alice", 1)));
+    let none = json!({"Code": "None"});
+    let code = |code: &str| json!({ "Code": code });
+    let cases = [
+        (json!([none, code("TransactionConflict")]), Err(StoreError::Conflict)),
+        (json!([code("TransactionConflict"), none]), Err(StoreError::Conflict)),
+        (json!([{"Code": "ConditionalCheckFailed", "Item": alice}, none]), Ok(Some(account("alice", 1)))),
+        // Who holds the lane doesn't matter where the account is there.
+        (
+            json!([{"Code": "ConditionalCheckFailed", "Item": alice}, code("TransactionConflict")]),
+            Ok(Some(account("alice", 1))),
+        ),
+        (
+            json!([none, code("ConditionalCheckFailed")]),
+            Err(StoreError::Corrupt(
+                "accounts: a lane of this account is there and in use, and the account isn't there".into(),
+            )),
+        ),
+        (
+            json!([none, code("ThrottlingError")]),
+            Err(StoreError::Throttled("TransactWriteItems: ThrottlingError".into())),
+        ),
+        // Our own fault: an engine that is out of reach is told apart from it.
+        (
+            json!([none, code("ValidationError")]),
+            Err(StoreError::Rejected("TransactWriteItems: ValidationError".into())),
+        ),
+    ];
+    for (reasons, expected) in cases {
+        let body = cancelled(reasons.clone());
+        let (store, _) = answering(move |_, _, _| body.clone()).await;
+        assert_eq!(store.open_account(&account("alice", 1)).await, expected, "{reasons}");
+        assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 1));
+    }
+}
+
+/// Main item and lanes go together as long as they fit one transaction of a hundred.
+#[tokio::test]
+async fn an_account_is_opened_in_as_few_calls_as_its_lanes_allow() {
+    for (lanes, expected) in [
+        (0, &["PutItem"][..]),
+        (99, &["TransactWriteItems"]),
+        (100, &["GetItem", "TransactWriteItems", "PutItem"]),
+        (101, &["GetItem", "TransactWriteItems", "TransactWriteItems", "PutItem"]),
+    ] {
+        let (store, asks) = answering(|_, _, _| (200, json!({}))).await;
+        assert_eq!(store.open_account(&account("alice", lanes)).await, Ok(None));
+        let operations: Vec<String> = asks.0.lock().unwrap().iter().map(|(operation, _)| operation.clone()).collect();
+        assert_eq!(operations, expected, "{lanes} lanes");
+        assert!(
+            asks.of("TransactWriteItems", "/TransactItems").iter().all(|items| items.as_array().unwrap().len() <= 100)
+        );
+    }
+}
+
+#[tokio::test]
+async fn lanes_for_an_account_that_changes_meanwhile_are_a_conflict() {
+    for (name, expected) in [
+        ("ConditionalCheckFailedException", StoreError::Conflict),
+        (
+            "ProvisionedThroughputExceededException",
+            StoreError::Throttled("UpdateItem on accounts: ProvisionedThroughputExceededException".into()),
+        ),
+    ] {
+        let (store, _) = answering(move |operation, _, _| match operation {
+            "GetItem" => (200, json!({"Item": shown(&items::account::encode(&account("shop", 1)))})),
+            "TransactWriteItems" => (200, json!({})),
+            _ => error(name),
+        })
+        .await;
+        assert_eq!(store.add_lanes(&id("shop"), CreditLanes::try_new(2).unwrap()).await, Err(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_could_not_be_marked_is_not_said_to_be_marked_before() {
+    for (name, expected) in [
+        ("ConditionalCheckFailedException", Ok(false)),
+        ("ThrottlingException", Err(StoreError::Throttled("UpdateItem on dead-letters: ThrottlingException".into()))),
+    ] {
+        let (store, _) = answering(move |_, _, _| error(name)).await;
+        assert_eq!(store.mark_redriven(&"t/0/0/0123456789abcdef".parse().unwrap()).await, expected);
+    }
+}
+
+/// The code decides; what DynamoDB says of a validation may hold values, and is left out.
+#[tokio::test]
+async fn faults_of_a_whole_call_are_told_by_their_code() {
+    let requests = [(request("p"), Ok(()))];
+    for (name, expected) in [
+        (
+            "ProvisionedThroughputExceededException",
+            StoreError::Throttled(
+                "TransactWriteItems on payments, accounts: ProvisionedThroughputExceededException".into(),
+            ),
+        ),
+        (
+            "ValidationException",
+            StoreError::Rejected("TransactWriteItems on payments, accounts: ValidationException".into()),
+        ),
+        ("TransactionInProgressException", StoreError::Conflict),
+        ("ResourceNotFoundException", StoreError::NoTable("payments, or no table accounts".into())),
+        (
+            "InternalServerError",
+            StoreError::Unavailable("TransactWriteItems on payments, accounts: InternalServerError: balance 7".into()),
+        ),
+    ] {
+        let (store, _) = answering(move |_, _, _| error(name)).await;
+        let (request, verdict) = &requests[0];
+        let entries = vec![Entry { request, verdict: *verdict, creditor_lane: None }];
+        let transaction = Transaction { entries, updates: vec![], decided_at: Timestamp::EPOCH };
+        assert_eq!(store.commit(&transaction).await, Err(expected), "{name}");
+        assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 0));
+    }
+    let (store, _) = answering(|_, _, _| (500, json!("?"))).await;
+    let expected = StoreError::Unavailable("BatchGetItem: the answer could not be understood: HTTP status 500".into());
+    assert_eq!(store.read_accounts(&[&id("alice")]).await, Err(expected));
+
+    let (store, _) = answering(|_, _, _| {
+        (200, json!({"ConsumedCapacity": [{"TableName": "a", "CapacityUnits": 2}, {"TableName": "b", "CapacityUnits": 0.5}]}))
+    })
+    .await;
+    let (request, verdict) = &requests[0];
+    let entries = vec![Entry { request, verdict: *verdict, creditor_lane: None }];
+    let transaction = Transaction { entries, updates: vec![], decided_at: Timestamp::EPOCH };
+    assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
+    assert_eq!(store.usage().write_milliunits, 2_500);
+}
+
+fn ask(limit: usize) -> Ask {
+    Ask { from: None, to: None, after: None, limit }
+}
+
+/// A query's page may be empty and not the last; what comes behind it may be newer than what the other list holds.
+#[tokio::test]
+async fn a_statement_reads_on_where_a_page_was_empty() {
+    let answer = |_: &str, input: &Value, _: usize| {
+        let (is_debits, goes_on) = (input["IndexName"] == "by-debtor", input.get("ExclusiveStartKey").is_some());
+        let more = json!({"payment_id": {"S": "x"}});
+        let body = match (is_debits, goes_on) {
+            (true, false) => json!({"Items": [], "LastEvaluatedKey": more}),
+            (true, true) => json!({"Items": [shown(&payment("late", Ok(()), 9))]}),
+            (false, false) => json!({"Items": [shown(&payment("early", Ok(()), 1))], "LastEvaluatedKey": more}),
+            (false, true) => json!({"Items": []}),
+        };
+        (200, body)
+    };
+    let (store, asks) = answering(answer).await;
+    let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(50)).await.unwrap();
+    assert_eq!(page.postings.iter().map(|posting| posting.payment.as_str()).collect::<Vec<_>>(), ["late", "early"]);
+    assert_eq!((page.next, asks.of("Query", "/Limit").len()), (None, 4));
+
+    // There is more: in the other list, or perhaps behind its page.
+    for limit in [1, 2] {
+        let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(limit)).await.unwrap();
+        assert_eq!((page.postings.len(), page.next.is_some()), (limit, true));
+    }
+}
+
+#[tokio::test]
+async fn the_last_page_of_a_statement_says_that_it_is() {
+    let answer = |_: &str, input: &Value, _: usize| {
+        let (name, millis) = if input["IndexName"] == "by-debtor" { ("late", 9) } else { ("early", 1) };
+        (200, json!({"Items": [shown(&payment(name, Ok(()), millis))]}))
+    };
+    let (store, _) = answering(answer).await;
+    for (limit, is_last) in [(1, false), (2, true), (3, true)] {
+        let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(limit)).await.unwrap();
+        assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
+    }
+}
+
+/// Declined payments are no postings: a page looks at 2,000 and is short, rather than slow.
+#[tokio::test]
+async fn a_page_of_declined_payments_is_short() {
+    let answer = |_: &str, input: &Value, _: usize| {
+        let items: Vec<Value> = match input["IndexName"] == "by-debtor" {
+            true => {
+                (0..2_001).map(|ix| shown(&payment(&format!("p{ix}"), Err(Decline::InsufficientFunds), 5))).collect()
+            }
+            false => vec![],
+        };
+        (200, json!({ "Items": items }))
+    };
+    let (store, asks) = answering(answer).await;
+    let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(50)).await.unwrap();
+    let next = page.next.unwrap();
+    assert_eq!((page.postings.len(), next.payment.as_str(), next.list), (0, "p1999", 0));
+    assert_eq!(asks.of("Query", "/Limit"), [51, 51]);
+}

@@ -1,0 +1,534 @@
+//! The audit: each planted corruption is found on both stores, and no clean ledger is accused while payments run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use giro::audit::{Audited, Pace, audit};
+use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
+use giro::domain::plan::{AccountUpdate, Entry, Transaction};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, DeadLetter, Lane, LaneId,
+    LetterId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
+};
+use giro::settle::{Backoff, End, settle};
+use giro::store::items::{self, Item};
+use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Survey, Tables};
+use giro_testkit::memory_store::{Faults, MemoryStore};
+use tokio::time::Instant;
+
+use crate::rules::worlds::{is_whole, seeds};
+use giro_testkit::engine::Engine;
+
+fn id(text: &str) -> AccountId {
+    AccountId::try_new(text).unwrap()
+}
+
+fn eur() -> Currency {
+    Currency::try_new("EUR").unwrap()
+}
+
+fn account(name: &str, limit: OverdraftLimit, lanes: u16) -> Account {
+    Account {
+        id: id(name),
+        currency: eur(),
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: limit,
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
+    }
+}
+
+fn source(offset: i64) -> Source {
+    Source { topic: Arc::from("payment-requests"), partition: 0, offset }
+}
+
+fn request(offset: i64, payment: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
+    Request {
+        payment: Payment {
+            id: PaymentId::try_new(payment).unwrap(),
+            debtor: id(debtor),
+            creditor: id(creditor),
+            amount: Amount::try_new(amount).unwrap(),
+            currency: eur(),
+            reference: None,
+            requested_at: None,
+        },
+        source: source(offset),
+    }
+}
+
+fn update(account: &str, lane: Option<u16>, net: i128) -> AccountUpdate {
+    AccountUpdate {
+        account: id(account),
+        lane,
+        net,
+        currency: eur(),
+        overdraft_limit: None,
+        balance_min: None,
+        balance_max: None,
+        version: None,
+    }
+}
+
+async fn settle_all(store: &impl Ledger, requests: Vec<Request>, seed: u64) -> usize {
+    let until = Instant::now() + Duration::from_secs(60);
+    let settled = settle(store, &Batch::new(requests), until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await;
+    settled.ends.iter().filter(|end| **end == End::Decided(Ok(()))).count()
+}
+
+async fn audit_within(store: &impl Survey, seconds: u64) -> Audited {
+    audit(store, Pace::per_second(1_000_000), Instant::now() + Duration::from_secs(seconds)).await.unwrap()
+}
+
+/// What was found, one a line: the name, and what is at fault.
+fn found(audited: &Audited) -> String {
+    let mut lines: Vec<String> =
+        audited.report.findings.iter().map(|finding| format!("{} {}", finding.name(), finding.at_fault())).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+/// A hand that reaches past the ports and their conditions.
+enum Hand {
+    Memory(MemoryStore),
+    Dynamo(Client, Tables),
+}
+
+impl Hand {
+    async fn put(client: &Client, table: &str, item: Item) {
+        client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+
+    async fn delete(client: &Client, table: &str, key: Item) {
+        client.delete_item().table_name(table).set_key(Some(key)).send().await.unwrap();
+    }
+
+    async fn put_account(&self, account: Account) {
+        match self {
+            Self::Memory(store) => store.insert_account(account),
+            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::account::encode(&account)).await,
+        }
+    }
+
+    async fn put_lane(&self, lane: Lane) {
+        match self {
+            Self::Memory(store) => store.insert_lane(lane),
+            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::lane::encode(&lane)).await,
+        }
+    }
+
+    async fn lose_payment(&self, id: &str) {
+        let id: PaymentId = id.parse().unwrap();
+        match self {
+            Self::Memory(store) => store.lose_payment(&id),
+            Self::Dynamo(client, tables) => Self::delete(client, &tables.payments, items::payment::key(&id)).await,
+        }
+    }
+
+    async fn lose_lane(&self, id: &str) {
+        let id: LaneId = id.parse().unwrap();
+        match self {
+            Self::Memory(store) => store.lose_lane(&id),
+            Self::Dynamo(client, tables) => Self::delete(client, &tables.accounts, items::lane::key(&id)).await,
+        }
+    }
+
+    async fn lose_part(&self, letter: &LetterId, part: usize) {
+        match self {
+            Self::Memory(store) => store.lose_letter_part(letter, part),
+            Self::Dynamo(client, tables) => {
+                Self::delete(client, &tables.dead_letters, items::dead_letter::key(letter, part)).await;
+            }
+        }
+    }
+
+    async fn spoil_account(&self, id: &str) {
+        let id: AccountId = id.parse().unwrap();
+        match self {
+            Self::Memory(store) => store.plant_corrupt_account(&id),
+            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::account::key(&id)).await,
+        }
+    }
+
+    async fn spoil_payment(&self, id: &str) {
+        let id: PaymentId = id.parse().unwrap();
+        match self {
+            Self::Memory(store) => store.plant_corrupt_payment(&id),
+            Self::Dynamo(client, tables) => Self::put(client, &tables.payments, items::payment::key(&id)).await,
+        }
+    }
+}
+
+trait Store: Ledger + Inspect + OpenAccounts + Survey {}
+impl<S: Ledger + Inspect + OpenAccounts + Survey> Store for S {}
+
+/// Runs each case on both stores, on a clean ledger of its own. What stands before a case is true of DynamoDB alone.
+macro_rules! on_both {
+    ($($(#[$attribute:meta])* $case:ident)*) => {$(
+        mod $case {
+            #[tokio::test(start_paused = true)]
+            async fn memory() {
+                let store = super::MemoryStore::new();
+                super::clean(&store, &super::Hand::Memory(store.clone())).await;
+                super::$case(&store, &super::Hand::Memory(store.clone())).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn dynamodb() {
+                let engine = super::Engine::start().await.unwrap();
+                let (store, hand) = (engine.ledger(), super::Hand::Dynamo(engine.client(), engine.tables().clone()));
+                super::clean(&store, &hand).await;
+                super::$case(&store, &hand).await;
+            }
+        }
+    )*};
+}
+
+on_both! {
+    a_clean_ledger_is_proved
+    a_balance_off_by_one
+    a_missing_payment
+    a_payment_to_a_missing_account
+    a_payment_doubled_in_effect
+    an_account_below_its_limit
+    a_payment_of_another_currency
+    an_account_that_cannot_be_read
+    a_payment_that_cannot_be_read
+    // The audit waits ten real seconds for a part that may be on its way: too long for each mutant.
+        a_dead_letter_without_a_part
+    dead_letters_of_older_versions_are_judged_alike
+    a_lane_forgotten
+    a_lane_that_no_account_counts
+}
+
+/// bank -20, alice 12, bob 3, shop 5 of which 2 on a lane; a declined payment; two dead letters, a long one among them.
+async fn clean(store: &impl Store, hand: &Hand) {
+    let accounts = [
+        account("bank", OverdraftLimit::Unlimited, 0),
+        account("alice", OverdraftLimit::Limited(0), 0),
+        account("bob", OverdraftLimit::Limited(0), 0),
+        account("shop", OverdraftLimit::Limited(0), 2),
+    ];
+    for account in &accounts {
+        assert_eq!(store.open_account(account).await, Ok(None));
+    }
+    let requests = vec![
+        request(1, "p1", "bank", "alice", 20),
+        request(2, "p2", "alice", "bob", 3),
+        request(3, "p3", "alice", "bob", 300),
+    ];
+    assert_eq!(settle_all(store, requests, 1).await, 2);
+    // The shop's credit in two halves, as two payments on main item and lane would leave it.
+    let credit = request(4, "p4", "alice", "shop", 5);
+    let entries = vec![Entry { request: &credit, verdict: Ok(()), creditor_lane: Some(1) }];
+    let updates = vec![update("alice", None, -5), update("shop", None, 3), update("shop", Some(1), 2)];
+    commit(store, entries, updates).await;
+    for (offset, length) in [(7, 3), (8, 700_000)] {
+        store.park(&letter(offset, length)).await.unwrap();
+    }
+    let _ = hand;
+}
+
+/// The digest of every letter here: their places are different.
+const DIGEST: &str = "0123456789abcdef";
+
+fn letter(offset: i64, length: usize) -> DeadLetter {
+    DeadLetter {
+        source: source(offset),
+        digest: RecordDigest::parse(DIGEST),
+        key: None,
+        value: Some(vec![7; length]),
+        headers: vec![],
+        reason: "not_json".into(),
+        detail: "value: expected JSON".into(),
+        received_at: Timestamp::EPOCH,
+        status: DeadLetterStatus::Parked,
+    }
+}
+
+async fn commit(store: &impl Store, entries: Vec<Entry<'_>>, updates: Vec<AccountUpdate>) {
+    let transaction = Transaction { entries, updates, decided_at: Timestamp::EPOCH };
+    assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
+}
+
+/// What the audit finds, in the words of its lines.
+async fn check(store: &impl Store, expected: &str) {
+    let audited = audit_within(store, 60).await;
+    assert_eq!(found(&audited), expected);
+    assert_eq!((audited.report.undecided, audited.stopped.as_deref(), audited.report.looks), (0, None, 1));
+}
+
+async fn a_clean_ledger_is_proved(store: &impl Store, _: &Hand) {
+    let audited = audit_within(store, 60).await;
+    assert_eq!(found(&audited), "");
+    let report = &audited.report;
+    assert_eq!((report.accounts, report.settled, audited.letters, report.undecided), (4, 3, 2, 0));
+    assert_eq!(report.circulation[&eur()], 20);
+    assert!(audited.read_milliunits > 0);
+}
+
+async fn a_balance_off_by_one(store: &impl Store, hand: &Hand) {
+    let mut alice = store.account(&id("alice")).await.unwrap().unwrap().account;
+    alice.balance = Balance::new(alice.balance.minor_units() + 1);
+    hand.put_account(alice).await;
+    check(store, "balance account alice\nnot_zero currency EUR").await;
+}
+
+async fn a_missing_payment(store: &impl Store, hand: &Hand) {
+    hand.lose_payment("p2").await;
+    check(store, "balance account alice\nbalance account bob").await;
+}
+
+async fn a_payment_to_a_missing_account(store: &impl Store, _: &Hand) {
+    let lost = request(9, "p9", "bank", "ghost", 1);
+    let entries = vec![Entry { request: &lost, verdict: Ok(()), creditor_lane: None }];
+    commit(store, entries, vec![update("bank", None, -1)]).await;
+    check(store, "no_account payment p9, account ghost\nnot_zero currency EUR").await;
+}
+
+async fn a_payment_doubled_in_effect(store: &impl Store, _: &Hand) {
+    commit(store, vec![], vec![update("alice", None, -3), update("bob", None, 3)]).await;
+    check(store, "balance account alice\nbalance account bob").await;
+}
+
+async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
+    let overdrawn = request(9, "p9", "alice", "bank", 13);
+    let entries = vec![Entry { request: &overdrawn, verdict: Ok(()), creditor_lane: None }];
+    commit(store, entries, vec![update("alice", None, -13), update("bank", None, 13)]).await;
+    check(store, "below_limit account alice").await;
+    let _ = hand;
+}
+
+async fn a_payment_of_another_currency(store: &impl Store, _: &Hand) {
+    let mut dollars = request(9, "p9", "bank", "alice", 1);
+    dollars.payment.currency = Currency::try_new("USD").unwrap();
+    let entries = vec![Entry { request: &dollars, verdict: Ok(()), creditor_lane: None }];
+    commit(store, entries, vec![update("bank", None, -1), update("alice", None, 1)]).await;
+    check(store, "currency payment p9, account alice\ncurrency payment p9, account bank").await;
+}
+
+async fn an_account_that_cannot_be_read(store: &impl Store, hand: &Hand) {
+    hand.spoil_account("bob").await;
+    check(store, "not_zero currency EUR\nunreadable table accounts, key \"bob\"").await;
+}
+
+async fn a_payment_that_cannot_be_read(store: &impl Store, hand: &Hand) {
+    hand.spoil_payment("p2").await;
+    check(store, "balance account alice\nbalance account bob\nunreadable table payments, key \"p2\"").await;
+}
+
+async fn a_dead_letter_without_a_part(store: &impl Store, hand: &Hand) {
+    let long = LetterId { source: source(8), digest: RecordDigest::parse(DIGEST) };
+    hand.lose_part(&long, 1).await;
+    check(store, &format!("dead_letter dead letter payment-requests/0/8/{DIGEST}")).await;
+    hand.lose_part(&long, 0).await;
+    let audited = audit_within(store, 60).await;
+    let text = audited.report.findings[0].to_string();
+    assert_eq!(text, format!("dead letter payment-requests/0/8/{DIGEST} lacks its first part"));
+}
+
+/// Letters that an older version named by their place alone, beside one of now at the same place.
+async fn dead_letters_of_older_versions_are_judged_alike(store: &impl Store, hand: &Hand) {
+    let old = |offset| DeadLetter { source: source(offset), digest: None, ..letter(offset, 700_000) };
+    store.park(&old(8)).await.unwrap();
+    store.park(&old(9)).await.unwrap();
+    let audited = audit_within(store, 60).await;
+    assert_eq!((found(&audited).as_str(), audited.letters), ("", 4));
+    hand.lose_part(&old(9).id(), 2).await;
+    check(store, "dead_letter dead letter payment-requests/0/9").await;
+}
+
+async fn a_lane_forgotten(store: &impl Store, hand: &Hand) {
+    hand.lose_lane("shop/1").await;
+    check(store, "balance account shop\nno_lane lane shop/1\nnot_zero currency EUR").await;
+}
+
+async fn a_lane_that_no_account_counts(store: &impl Store, hand: &Hand) {
+    hand.put_lane(Lane::new(&account("alice", OverdraftLimit::Unlimited, 0), 4)).await;
+    check(store, "stray_lane lane alice/4").await;
+}
+
+// Beside payments in flight.
+
+/// Runs `work` beside audits until it is done, and gives what the audits came to.
+async fn beside<W: Future>(store: &impl Survey, work: W) -> (W::Output, Vec<Audited>) {
+    let done = AtomicBool::new(false);
+    let audits = async {
+        let mut audits = Vec::new();
+        while !done.load(Ordering::Relaxed) {
+            audits.push(audit_within(store, 3_600).await);
+        }
+        audits
+    };
+    let work = async {
+        let output = work.await;
+        done.store(true, Ordering::Relaxed);
+        output
+    };
+    tokio::join!(work, audits)
+}
+
+/// Every interleaving that a seed gives: settling with faults, money swept between a lane and its main item, accounts
+/// opened, and audits beside them.
+#[tokio::test(start_paused = true)]
+async fn no_clean_ledger_is_accused_while_payments_run() {
+    let (mut audits, mut undecided, mut again) = (0, 0, 0);
+    for seed in seeds(150, 1) {
+        let faults = Faults { seed, conflict: 50, throttle: 20, unavailable_after: 50, late: 50, ..Faults::default() };
+        let store = MemoryStore::with_faults(faults);
+        store.insert_account(account("bank", OverdraftLimit::Unlimited, 0));
+        store.insert_account(account("shop", OverdraftLimit::Limited(0), 3));
+        (0..20).for_each(|ix| store.insert_account(account(&format!("a{ix}"), OverdraftLimit::Limited(1_000), 0)));
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut batch = |name: &str| {
+            let mut one = |offset: i64| {
+                // Most of the traffic is between few accounts; some rest for a while.
+                let busy = if random.bool() { 4 } else { 20 };
+                let (debtor, creditor) = (random.usize(0..busy), random.usize(0..busy));
+                let debtor = if random.u8(0..8) == 0 { "bank".to_owned() } else { format!("a{debtor}") };
+                request(offset, &format!("{name}-{offset}"), &debtor, &format!("a{creditor}"), random.u64(1..=60))
+            };
+            (0..80).map(&mut one).collect::<Vec<_>>()
+        };
+        let (one, two) = (batch("x"), batch("y"));
+        let sweeps = async {
+            for ix in 0..60 {
+                let credit = request(ix, &format!("s{ix}"), "bank", "shop", 10);
+                let entries = vec![Entry { request: &credit, verdict: Ok(()), creditor_lane: Some(0) }];
+                let credited = vec![update("bank", None, -10), update("shop", Some(0), 10)];
+                let taken = AccountUpdate { balance_min: Some(10), ..update("shop", Some(0), -10) };
+                let sweep = vec![taken, update("shop", None, 10)];
+                for (entries, updates) in [(entries, credited), (vec![], sweep)] {
+                    // A transaction that is lost or late is no matter: it happens whole or not at all.
+                    let transaction = Transaction { entries, updates, decided_at: Timestamp::EPOCH };
+                    let _ = store.commit(&transaction).await;
+                }
+                let _ = store.open_account(&account(&format!("new{ix}"), OverdraftLimit::Limited(0), 2)).await;
+            }
+        };
+        let work = async { tokio::join!(settle_all(&store, one, seed), settle_all(&store, two, !seed), sweeps) };
+        let (_, audited) = beside(&store, work).await;
+        for audited in &audited {
+            assert_eq!(found(audited), "", "seed {seed}");
+            undecided += audited.report.undecided;
+            again += usize::from(audited.report.looks > 1);
+        }
+        audits += audited.len();
+        // Whatever was late has happened after a few more calls; then all is at rest.
+        audit_within(&store, 3_600).await;
+        let rest = audit_within(&store, 3_600).await;
+        assert_eq!((found(&rest), rest.report.undecided, rest.report.looks), (String::new(), 0, 1), "seed {seed}");
+    }
+    assert!(
+        audits >= 150 && undecided > 100 && again > 100 || !is_whole(),
+        "{audits} audits, {undecided} undecided, {again} looked again"
+    );
+}
+
+/// An account at rest is judged in the midst of the others' traffic; a busy one as soon as its error is larger than
+/// what moves on it.
+#[tokio::test(start_paused = true)]
+async fn corruption_is_found_while_payments_run() {
+    for seed in seeds(50, 10) {
+        let store = MemoryStore::new();
+        for ix in 0..10 {
+            store.insert_account(account(&format!("a{ix}"), OverdraftLimit::Limited(100_000), 0));
+        }
+        // a8 is off by one and at rest; a0 is off by much and never rests.
+        store.insert_account(Account { balance: Balance::new(1), ..account("a8", OverdraftLimit::Limited(0), 0) });
+        let off = Balance::new(50_000);
+        store.insert_account(Account { balance: off, ..account("a0", OverdraftLimit::Limited(100_000), 0) });
+        let done = AtomicBool::new(false);
+        let traffic = async {
+            let mut offset = 0;
+            while !done.load(Ordering::Relaxed) {
+                offset += 1;
+                let creditor = format!("a{}", 1 + offset % 7);
+                settle_all(&store, vec![request(offset, &format!("k{offset}"), "a0", &creditor, 1)], seed).await;
+            }
+        };
+        let audited = async {
+            let audited = audit_within(&store, 3_600).await;
+            done.store(true, Ordering::Relaxed);
+            audited
+        };
+        let ((), audited) = tokio::join!(traffic, audited);
+        assert_eq!(found(&audited), "balance account a8\nbalance_range account a0", "seed {seed}");
+    }
+}
+
+/// The embedded engine under as many payments as it takes, from four workers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_false_alarm_beside_a_real_load_and_a_corruption_is_found_in_it() {
+    let engine = Engine::start().await.unwrap();
+    let (store, hand) = (engine.ledger(), Hand::Dynamo(engine.client(), engine.tables().clone()));
+    for ix in 0..200 {
+        store.open_account(&account(&format!("a{ix}"), OverdraftLimit::Limited(1_000_000), 0)).await.unwrap();
+    }
+    let (done, settled) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+    let worker = async |worker: i64| {
+        let mut random = fastrand::Rng::with_seed(worker.unsigned_abs());
+        let mut batch = 0;
+        while !done.load(Ordering::Relaxed) {
+            batch += 1;
+            let mut one = |ix: i64| {
+                let (debtor, creditor) = (random.usize(0..200), random.usize(0..200));
+                let name = format!("w{worker}-{batch}-{ix}");
+                request(ix, &name, &format!("a{debtor}"), &format!("a{creditor}"), random.u64(1..=99))
+            };
+            let requests = (0..250).map(&mut one).collect();
+            settled.fetch_add(settle_all(&store, requests, worker.unsigned_abs()).await, Ordering::Relaxed);
+        }
+    };
+    let started = std::time::Instant::now();
+    let audits = async {
+        let (mut audits, mut undecided) = (0, 0);
+        while audits < 5 || settled.load(Ordering::Relaxed) < 4_000 {
+            let audited = audit_within(&store, 60).await;
+            assert_eq!((found(&audited), audited.stopped), (String::new(), None));
+            undecided += audited.report.undecided;
+            audits += 1;
+        }
+        let corrupt = Account { balance: Balance::new(1), ..account("cold", OverdraftLimit::Limited(0), 0) };
+        hand.put_account(corrupt).await;
+        let audited = audit_within(&store, 60).await;
+        assert_eq!(found(&audited), "balance account cold");
+        done.store(true, Ordering::Relaxed);
+        (audits, undecided)
+    };
+    let ((audits, undecided), ..) = tokio::join!(audits, worker(1), worker(2), worker(3), worker(4));
+    let rate = settled.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64();
+    println!("{audits} audits beside {rate:.0} payments/s, {undecided} accounts undecided in all");
+    assert!(undecided > 0, "the load never met the audit");
+    let rest = audit_within(&store, 60).await;
+    assert_eq!(rest.report.undecided, 0);
+    assert!(found(&rest).starts_with("balance account cold"), "{}", found(&rest));
+}
+
+// The deadline, the store's faults, the handler.
+
+#[tokio::test(start_paused = true)]
+async fn it_stops_at_its_deadline_and_says_how_far_it_came() {
+    let store = MemoryStore::new();
+    for ix in 0..500 {
+        store.insert_account(account(&format!("a{ix}"), OverdraftLimit::Limited(0), 0));
+    }
+    store.insert_account(Account { balance: Balance::new(-1), ..account("below", OverdraftLimit::Limited(0), 0) });
+    let (started, until) = (Instant::now(), Instant::now() + Duration::from_secs(20));
+    let audited = audit(&store, Pace::per_second(2), until).await.unwrap();
+    let stopped = audited.stopped.unwrap();
+    assert!(stopped.starts_with("while reading accounts, after "), "{stopped}");
+    assert!(started.elapsed() <= Duration::from_secs(20));
+    // Two a second, the full bucket at the start, and the pages in flight when it ran dry.
+    assert!((38_000..=46_000).contains(&audited.read_milliunits), "{}", audited.read_milliunits);
+
+    let away = MemoryStore::with_faults(Faults { unavailable_before: 1_000, ..Faults::default() });
+    let audited = audit_within(&away, 20).await;
+    assert!(audited.stopped.unwrap().contains("the call was lost"));
+    assert_eq!(audited.report.count(), 0);
+}

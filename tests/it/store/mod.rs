@@ -1,0 +1,5 @@
+//! The stores: one contract for all of them, what DynamoDB answers, and the audit of whole tables.
+
+mod answers;
+mod auditing;
+mod contract;

@@ -1,0 +1,4 @@
+//! Bytes to domain and back.
+
+pub(crate) mod formats;
+mod fuzz;
