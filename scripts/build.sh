@@ -32,6 +32,5 @@ if [ "$(uname -m)" != "$target" ]; then
     done
     export CC=$wrappers/cc CXX=$wrappers/c++ AR=$wrappers/ar HOST_CC=${HOST_CC:-cc} HOST_CXX=${HOST_CXX:-c++} HOST_AR=${HOST_AR:-ar}
 fi
-# AWS's C library for cryptography gathers entropy of its own at start unless it is built so; Lambda's kernel has enough.
-export AWS_LC_SYS_NO_JITTER_ENTROPY=1 SAM_CLI_TELEMETRY=0
+export SAM_CLI_TELEMETRY=0
 sam build --parameter-overrides "Architecture=$architecture" "$@"

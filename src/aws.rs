@@ -16,8 +16,10 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 /// A connection within a region takes a few milliseconds; one that takes this long won't come.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -67,12 +69,10 @@ pub fn dynamodb() -> Result<Client, AwsError> {
         .region(place.region)
         .credentials_provider(place.credentials)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts());
+        .timeout_config(timeouts())
+        .http_client(http_client(place.local));
     if let Some(endpoint) = place.endpoint {
         config = config.endpoint_url(endpoint);
-    }
-    if place.local {
-        config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
     }
     Ok(Client::from_conf(config.build()))
 }
@@ -87,14 +87,22 @@ pub fn secrets() -> Result<aws_sdk_secretsmanager::Client, AwsError> {
         .behavior_version(BehaviorVersion::latest())
         .region(place.region)
         .credentials_provider(place.credentials)
-        .timeout_config(timeouts());
+        .timeout_config(timeouts())
+        .http_client(http_client(place.local));
     if let Some(endpoint) = place.endpoint {
         config = config.endpoint_url(endpoint);
     }
-    if place.local {
-        config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
-    }
     Ok(aws_sdk_secretsmanager::Client::from_conf(config.build()))
+}
+
+/// A client for HTTP, with TLS unless the endpoint is `local`: on plain HTTP.
+#[must_use]
+pub fn http_client(local: bool) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    match local {
+        true => builder.build_http(),
+        false => builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+    }
 }
 
 /// Where a service is, and who asks.

@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region};
 use dynoxide::Database;
-use giro::aws::{LOCAL_REGION, local_credentials, timeouts};
+use giro::aws::{LOCAL_REGION, http_client, local_credentials, timeouts};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -39,7 +39,7 @@ pub fn client(endpoint: &str) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts())
         .endpoint_url(endpoint)
-        .http_client(aws_smithy_http_client::Builder::new().build_http());
+        .http_client(http_client(true));
     Client::from_conf(config.build())
 }
 

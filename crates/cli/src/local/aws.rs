@@ -11,8 +11,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 use super::{Fault, OrFault};
 use giro::aws::{
-    AwsError, CONNECT_TIMEOUT, DYNAMODB_ENDPOINT, LOCAL_REGION, credentials, in_words, is_local, local_credentials,
-    timeouts, variable,
+    AwsError, CONNECT_TIMEOUT, DYNAMODB_ENDPOINT, LOCAL_REGION, credentials, http_client, in_words, is_local,
+    local_credentials, timeouts, variable,
 };
 
 /// A client for DynamoDB at `endpoint`, else where the environment says, else at AWS.
@@ -81,8 +81,9 @@ async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkCo
         // one.
         loader = loader.endpoint_url(endpoint).use_fips(false).use_dual_stack(false);
     }
-    if endpoint.is_some_and(is_local) {
-        loader = loader.http_client(aws_smithy_http_client::Builder::new().build_http());
+    let local = endpoint.is_some_and(is_local);
+    loader = loader.http_client(http_client(local));
+    if local {
         if given.is_none() {
             loader = loader.credentials_provider(local_credentials());
         }
