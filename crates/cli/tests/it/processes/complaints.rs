@@ -288,7 +288,7 @@ async fn input_is_taken_or_refused_in_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_stored_under_dots_is_found() {
     let (dynamodb, kafka) = (tables().await, topics().await);
-    let client = giro::local::aws::dynamodb(Some(dynamodb.endpoint())).await.unwrap();
+    let client = giro_testkit::dynamodb::client(dynamodb.endpoint());
     let (dot, dots) = (AccountId::try_stored(".").unwrap(), AccountId::try_stored("..").unwrap());
     let eur = Currency::try_new("EUR").unwrap();
     let account = Account {
