@@ -38,7 +38,7 @@ step "tests"
 mkdir -p target
 cargo test --quiet --workspace --no-run
 # Two minutes of worlds that nobody has seen before.
-GIRO_SIMULATE_SECONDS="${GIRO_SIMULATE_SECONDS:-120}" cargo test --workspace 2>&1 | tee target/test.log
+GIRO_SIMULATE_SECONDS="${GIRO_SIMULATE_SECONDS:-120}" cargo test --workspace --no-fail-fast 2>&1 | tee target/test.log
 
 step "deployment"
 if command -v java >/dev/null && command -v mvn >/dev/null && .tools/sam/bin/python -c '' 2>/dev/null &&

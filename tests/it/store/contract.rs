@@ -1043,11 +1043,11 @@ async fn a_missing_table_is_named() {
     let engine = Engine::without_tables().unwrap();
     let (store, tables) = (engine.ledger(), engine.tables());
     let error = store.read_accounts(&[&id("alice")]).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains(&tables.accounts)), "{error}");
+    assert!(matches!(&error, StoreError::NoTable(text) if text.contains(&tables.accounts)), "{error}");
     let requests = [(request("k1", 1), Ok(()))];
     let error = store.commit(&transaction(&requests, &[])).await.unwrap_err();
     let both = format!("{}, {}", tables.payments, tables.accounts);
-    assert!(matches!(&error, StoreError::Unavailable(text) if text.contains(&both)), "{error}");
+    assert!(matches!(&error, StoreError::NoTable(text) if text.contains(&both)), "{error}");
 }
 
 #[tokio::test]
