@@ -23,7 +23,7 @@ use super::trouble::Troubles;
 use super::{Line, Surroundings, now_ms, response};
 use crate::local::kafka::{HEARING, client, partitions, producer};
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
-use crate::local::reading::Polled;
+use crate::local::reading::{self, Polled};
 use giro::aws::LOCAL_REGION;
 use giro::domain::Timestamp;
 use giro::publish::Publish;
@@ -237,6 +237,7 @@ impl Poller {
                 }
             };
             self.troubles.read(&record);
+            self.tell_of_lost(&record).await;
             self.next.insert(record.partition, Offset::Offset(record.offset.saturating_add(1)));
             window = window.or_else(|| window_of(self.line.mapping.batch_window));
             if !self.line.mapping.filters.pass(record.value.as_deref()) {
@@ -252,6 +253,17 @@ impl Poller {
             batch.push(record);
         }
         Ok(batch)
+    }
+
+    /// Says which records the broker deleted between the last one that was read and this one.
+    async fn tell_of_lost(&self, record: &Polled) {
+        let next = self.next.get(&record.partition).copied();
+        let place = (self.topic.as_str(), record.partition);
+        match reading::lost(&self.bootstrap_servers, place, next, record.offset).await {
+            Ok(None) => {}
+            Ok(Some(lost)) => tracing::error!("{lost}"),
+            Err(error) => tracing::warn!("whether records of {}/{} are gone: {error:#}", self.topic, record.partition),
+        }
     }
 
     /// Puts records that are given up after so many tries on the on-failure topic, if there is one.

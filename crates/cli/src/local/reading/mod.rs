@@ -5,18 +5,21 @@
 //! | a record, out of the client's hands | here |
 //! | its headers, whose names may be any bytes | `headers` |
 //! | which partition can't be read on, and why | `blocked` |
+//! | which records are gone before they were read | `lost` |
 //! | saying a thing once | `once` |
 //!
 //! Invariant: no bytes end a reader. What it can't read it says, and goes on with the rest.
 
 mod blocked;
 mod headers;
+mod lost;
 mod once;
 
 use rdkafka::message::{BorrowedMessage, Message};
 
 pub(crate) use blocked::{blocked, of_a_partition, words};
 pub(crate) use headers::UNREADABLE;
+pub(crate) use lost::lost;
 pub(crate) use once::Once;
 
 use giro::domain::Header;
