@@ -51,7 +51,7 @@ pub(super) async fn run() -> Result<(), Failure> {
 
 fn start() -> Result<Child, Failure> {
     // Before its log is emptied: that may be the log of one that runs.
-    if let Ok(Some(_)) = up_file::running() {
+    if up_file::is_held() {
         return Err(Failure::input("a `giro up` runs in this folder already: `giro down` stops it"));
     }
     std::fs::create_dir_all(FOLDER).with_context(|| format!("creating {FOLDER}")).map_err(Failure::Input)?;
