@@ -53,6 +53,9 @@ pub enum ConnectError {
     /// The secret that holds the user can't be read.
     #[error("the secret of KAFKA_SCRAM_SECRET_ARN: {0}")]
     Secret(String),
+    /// This build's client can't encrypt.
+    #[error("this build speaks no TLS to Kafka, and KAFKA_AUTH iam and scram need it: build with --features kafka-tls")]
+    NoTls,
     /// The client can't be made.
     #[error("the Kafka client can't be made")]
     Client(#[from] KafkaError),
@@ -78,8 +81,9 @@ impl Login {
     /// Fetches what the login needs: credentials from the environment, or a secret.
     ///
     /// # Errors
-    /// [`ConnectError::Aws`] or [`ConnectError::Secret`].
+    /// [`ConnectError::NoTls`], [`ConnectError::Aws`] or [`ConnectError::Secret`].
     pub async fn prepare(auth: &Auth) -> Result<Self, ConnectError> {
+        check_tls(auth)?;
         Ok(match auth {
             Auth::None => Self::None,
             Auth::Iam => Self::Iam(Signer::from_env()?),
@@ -91,6 +95,25 @@ impl Login {
                 Self::Scram { username: username.clone(), password: password.clone() }
             }
         })
+    }
+}
+
+/// Whether the client of this build speaks TLS: the feature `kafka-tls`.
+#[must_use]
+pub fn speaks_tls() -> bool {
+    let features = ClientConfig::new().create_native_config().and_then(|config| config.get("builtin.features"));
+    features.is_ok_and(|features| features.split(',').any(|feature| feature == "ssl"))
+}
+
+/// Whether this build can log in so.
+///
+/// # Errors
+/// [`ConnectError::NoTls`] if the login needs TLS and this build has none.
+pub fn check_tls(auth: &Auth) -> Result<(), ConnectError> {
+    match auth {
+        Auth::None => Ok(()),
+        Auth::Iam | Auth::Scram(_) if speaks_tls() => Ok(()),
+        Auth::Iam | Auth::Scram(_) => Err(ConnectError::NoTls),
     }
 }
 
