@@ -255,11 +255,13 @@ fn looks_like(line: &str, pattern: &str) -> bool {
 
 #[test]
 fn every_page_with_shell_blocks_is_run() {
-    let mut pages = vec![PathBuf::from("README.md"), "SECURITY.md".into(), "events/README.md".into()];
-    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            pages.push(path.strip_prefix(root()).unwrap().to_owned());
+    let mut pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "events/README.md"].map(PathBuf::from).to_vec();
+    for folder in ["docs", "docs/adr"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path.strip_prefix(root()).unwrap().to_owned());
+            }
         }
     }
     for page in pages {
