@@ -17,6 +17,26 @@
 //! store don't know each other; handlers know the port, never DynamoDB; only bins, `crates/` and tests name an adapter.
 //! Nothing here knows `crates/`. `tests/it/tidy.rs` holds this.
 //!
+//! A batch, settled on a ledger in memory; `examples/settle_a_batch.rs` does it with accounts:
+//!
+//! ```
+//! use giro::domain::{Batch, Decline, Request, Source, Timestamp};
+//! use giro::settle::{Backoff, End, settle};
+//! use giro::wire::payment_request;
+//! use giro_testkit::memory_store::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let json = br#"{"payment_id":"p1","debtor_account":"nobody","creditor_account":"shop","amount":7,"currency":"EUR"}"#;
+//! let source = Source { topic: "payment-requests".into(), partition: 0, offset: 0 };
+//! let request = Request { payment: payment_request::decode_json(json).unwrap(), source };
+//! let until = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+//! let batch = Batch::new(vec![request]);
+//! let settled = settle(&MemoryStore::new(), &batch, until, || Timestamp::EPOCH, Backoff::new()).await;
+//! assert_eq!(settled.ends, [End::Decided(Err(Decline::DebtorNotFound))]);
+//! # }
+//! ```
+//!
 //! Invariants (each is tested, under faults too):
 //!
 //! 1. A payment id has at most one outcome, for ever, whatever is delivered again, in whatever batch, to how many
