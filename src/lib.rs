@@ -9,13 +9,15 @@
 //! | [`store`] | the ports to the ledger, and DynamoDB behind them |
 //! | [`publish`] | the port to Kafka's producing side, and librdkafka behind it |
 //! | [`settle`] | the commit loop: prefetch, decide, plan, commit, until done or the deadline |
+//! | [`account_commands`] | applies account commands, each by itself |
 //! | [`audit`] | reads whole tables, and has the domain judge them |
 //! | [`handlers`] | one file a Lambda handler |
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //!
-//! Arrows: `bin → handlers → {wire, settle} → domain`, `settle → store port → domain`. The domain knows nobody; wire and
-//! store don't know each other; handlers know the port, never DynamoDB; only bins, `crates/` and tests name an adapter.
-//! Nothing here knows `crates/`. `tests/it/tidy.rs` holds this.
+//! Arrows: `bin → handlers → {wire, settle, account_commands} → {store's ports, domain}`; account commands take the ends,
+//! reads and waits of `settle`. The domain knows nobody; wire and store don't know each other; handlers know the port,
+//! never DynamoDB; only bins, `crates/` and tests name an adapter. Nothing here knows `crates/`. `tests/it/tidy.rs` holds
+//! this.
 //!
 //! A batch, settled on a ledger in memory; `examples/settle_a_batch.rs` does it with accounts:
 //!
@@ -48,6 +50,7 @@
 //! 6. Each record ends as an outcome, a replay, a dead letter with its bytes, or a reported failure. Nothing else; and
 //!    however old it is, and whatever its place was used for before, it is tried.
 
+pub mod account_commands;
 pub mod audit;
 pub mod aws;
 pub mod config;

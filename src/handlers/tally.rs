@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::clock;
 use super::records::Aside;
-use crate::settle::commands::Applied;
+use crate::account_commands::Applied;
 use crate::settle::{End, Settled};
 use crate::store::{StoreError, Usage};
 use crate::wire::kafka_event::KafkaEvent;

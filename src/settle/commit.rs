@@ -9,9 +9,11 @@
 use std::collections::VecDeque;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::{Bound, Work};
+use super::bound::Bound;
+use super::until::within;
+use super::work::Work;
 use crate::domain::plan::Step;
 use crate::store::{Commit, Ledger, StoreError};
 
@@ -47,11 +49,11 @@ pub(super) async fn commit<L: Ledger>(
         while bound.allows(in_flight.len()) && Instant::now() < until {
             let Some(ix) = ready.pop_front() else { break };
             let (sent, call) = (bound.send(), ledger.commit(&steps[ix].transaction));
-            in_flight.push(async move { (ix, sent, timeout_at(until, call).await) });
+            in_flight.push(async move { (ix, sent, within(until, "committing", call).await) });
         }
         let Some((ix, sent, answer)) = in_flight.next().await else { break };
         let step = &steps[ix];
-        match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("committing: time is up".into()))) {
+        match answer {
             Ok(Commit::Applied) => {
                 bound.went_well();
                 moved = true;

@@ -20,10 +20,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::prefetch::{READS_IN_FLIGHT_MAX, done};
-use super::{Backoff, Work};
+use super::backoff::Backoff;
+use super::reads::{READS_IN_FLIGHT_MAX, done};
+use super::until::within;
+use super::work::Work;
 use crate::domain::plan::TRANSACTION_ITEMS_MAX;
 use crate::domain::{Account, AccountId, AccountIx, LaneId};
 use crate::store::{LaneRead, Ledger, StoreError, Together};
@@ -118,8 +120,7 @@ impl Ask {
             }
         };
         let lanes: Vec<&LaneId> = lanes.iter().collect();
-        let late = |_| Err(StoreError::Unavailable("confirming accounts: time is up".into()));
-        timeout_at(until, ledger.read_together(&accounts, &lanes)).await.unwrap_or_else(late)
+        within(until, "confirming accounts", ledger.read_together(&accounts, &lanes)).await
     }
 }
 

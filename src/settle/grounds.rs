@@ -23,7 +23,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::Work;
+use super::work::Work;
 use crate::domain::decide::Decisions;
 use crate::domain::{AccountIx, Decline, RequestIx};
 

@@ -7,31 +7,31 @@ use crate::store::StoreError;
 
 /// What was met.
 #[derive(Debug, Default)]
-pub(super) struct Met {
+pub(crate) struct Met {
     since: Option<StoreError>,
     before: Option<StoreError>,
 }
 
 impl Met {
     /// Notes a fault.
-    pub(super) fn meet(&mut self, fault: StoreError) {
+    pub(crate) fn meet(&mut self, fault: StoreError) {
         if self.since.as_ref().is_none_or(|known| known.passes() || !fault.passes()) {
             self.since = Some(fault);
         }
     }
 
     /// What had stopped is looked at again: it may have been mended.
-    pub(super) fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         self.before = self.since.take().or(self.before.take());
     }
 
     /// Whether something damaged was met that nobody is known to have mended.
-    pub(super) fn is_damage(&self) -> bool {
+    pub(crate) fn is_damage(&self) -> bool {
         matches!(self.since, Some(StoreError::Corrupt(_)))
     }
 
     /// The fault to tell of.
-    pub(super) fn told(self) -> Option<StoreError> {
+    pub(crate) fn told(self) -> Option<StoreError> {
         self.since.or(self.before)
     }
 }

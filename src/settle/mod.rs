@@ -12,7 +12,7 @@
 //! | look again | here | once nothing else is left: a stored item that could not be read may have been mended |
 //! | park | [`park`] | sets dead letters aside |
 //!
-//! Account commands go another way, each by itself: [`commands`].
+//! Account commands go another way, each by itself: [`crate::account_commands`].
 //!
 //! Invariants: a request has an end only if the ledger said so, or it repeats one that has; what is unknown stays
 //! unfinished, and trying again finds out. Payments of one debtor are never committed out of order: whatever waits for
@@ -24,57 +24,32 @@
 
 mod backoff;
 mod bound;
-pub mod commands;
 mod commit;
 mod confirm;
+mod end;
 mod grounds;
-mod met;
+pub(crate) mod met;
 pub mod park;
 mod prefetch;
+pub(crate) mod reads;
+pub(crate) mod until;
 mod work;
 
 use tokio::time::Instant;
 
 use crate::domain::decide::{Snapshot, decide_all};
 use crate::domain::plan::plan;
-use crate::domain::{Batch, Source, Timestamp, Verdict};
+use crate::domain::{Batch, Source, Timestamp};
 use crate::store::{Ledger, StoreError};
 
 pub use backoff::Backoff;
 use bound::Bound;
+pub use end::End;
+pub use until::Until;
 use work::Work;
 
 /// In how many rounds of one batch an account is held by others before it is told: the first few are bad luck.
 const CONTENDED_ROUNDS_TOLD: u32 = 3;
-
-/// Until when work goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Until {
-    /// All of it stops here.
-    pub done: Instant,
-    /// What is stopped by damaged data is looked at again until here, once nothing else is left to do.
-    pub mended: Instant,
-}
-
-/// One moment for both.
-impl From<Instant> for Until {
-    fn from(until: Instant) -> Self {
-        Self { done: until, mended: until }
-    }
-}
-
-/// What became of a request: of a payment, unless another kind of answer is named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End<V = Verdict> {
-    /// It has its answer, given here and now.
-    Decided(V),
-    /// Its id already had an answer, from this very request delivered before or from an equal one. Nothing to do.
-    Replayed,
-    /// Its id already names another request: a dead letter.
-    IdReused,
-    /// Not known to have an outcome: report it, so that it is delivered again.
-    Unfinished,
-}
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]

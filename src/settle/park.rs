@@ -4,10 +4,11 @@
 //! positions that are not known to be parked ([`Parked`]).
 
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::Backoff;
+use super::backoff::Backoff;
 use super::met::Met;
+use super::until::within;
 use crate::domain::DeadLetter;
 use crate::store::{Ledger, StoreError};
 
@@ -37,8 +38,7 @@ pub async fn park<L: Ledger>(
     while !parked.left.is_empty() && Instant::now() < until {
         let calls = parked.left.iter().map(|&position| async move {
             let letter = letter(position);
-            let answer = timeout_at(until, ledger.park(&letter)).await;
-            (position, answer.unwrap_or_else(|_| Err(StoreError::Unavailable("parking: time is up".into()))))
+            (position, within(until, "parking", ledger.park(&letter)).await)
         });
         let mut answers = stream::iter(calls).buffer_unordered(LETTERS_IN_FLIGHT_MAX);
         let mut left = Vec::new();

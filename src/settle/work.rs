@@ -10,8 +10,8 @@ mod look;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::End;
 use super::confirm::Confirmations;
+use super::end::End;
 use super::met::Met;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step, TRANSACTION_ITEMS_MAX};

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use giro::account_commands::apply;
 use giro::domain::account_command::{Action, Change, CommandStep, Terms, decide};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
@@ -23,7 +24,6 @@ use giro::domain::{
     Currency, DeadLetter, Holding, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refusal, Request, Source,
     Timestamp,
 };
-use giro::settle::commands::apply;
 use giro::settle::{Backoff, End, settle};
 use giro::store::{
     AccountLedger, AccountRead, CommandCommit, Commands, Commit, Inspect, LaneRead, Ledger, StoreError, Together, Usage,

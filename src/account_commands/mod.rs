@@ -16,15 +16,16 @@
 use std::collections::VecDeque;
 
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::met::Met;
-use super::prefetch::mains;
-use super::{Backoff, End, Until};
 use crate::domain::account_command::{
     Change, CommandStep, CommandVerdict, DecidedCommand, Ground, decide, looks_at_lanes,
 };
 use crate::domain::{Account, AccountId, CommandRequest, Lane, LaneId, Timestamp};
+use crate::settle::met::Met;
+use crate::settle::reads::{lanes, mains};
+use crate::settle::until::within;
+use crate::settle::{Backoff, End, Until};
 use crate::store::{AccountLedger, AccountRead, CommandCommit, LaneRead, READ_ACCOUNTS_MAX, StoreError};
 
 /// Accounts worked on at once: as many transactions as payments have in flight.
@@ -160,8 +161,7 @@ impl<L: AccountLedger> Work<'_, L> {
             let ruling = decide(&request.command, account.as_ref(), &lanes, at);
             let ground = Ground::of(&ruling, account.as_ref(), &lanes);
             let decided = DecidedCommand { request, ruling, decided_at: at };
-            let answer = timeout_at(self.until, self.commit(decided.steps_on(ground))).await;
-            match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("committing: time is up".into()))) {
+            match within(self.until, "committing", self.commit(decided.steps_on(ground))).await {
                 Ok(CommandCommit::Applied) => {
                     // A change's conditions let payments pass, so what it left is not what was read, changed. The next
                     // command reads it: two commands of one account in one batch are rare.
@@ -256,25 +256,22 @@ impl<L: AccountLedger> Work<'_, L> {
     async fn read_lanes(&mut self, account: &Account) -> Option<Vec<Lane>> {
         let numbers = account.credit_lanes.numbers();
         let mut left: Vec<LaneId> = numbers.map(|lane| LaneId { account: account.id.clone(), lane }).collect();
-        let mut lanes = Vec::with_capacity(left.len());
+        let mut known = Vec::with_capacity(left.len());
         let mut backoff = self.backoff.clone();
         while !left.is_empty() && Instant::now() < self.until {
             let asked: Vec<LaneId> = left.drain(..left.len().min(READ_ACCOUNTS_MAX)).collect();
-            let ids: Vec<&LaneId> = asked.iter().collect();
-            let answer = timeout_at(self.until, self.ledger.read_lanes(&ids)).await;
-            let reads =
-                match answer.unwrap_or_else(|_| Err(StoreError::Unavailable("reading lanes: time is up".into()))) {
-                    Ok(reads) => reads,
-                    Err(error) => {
-                        self.met.meet(error);
-                        vec![LaneRead::Unread; asked.len()]
-                    }
-                };
+            let keyed: Vec<(&LaneId, &LaneId)> = asked.iter().map(|id| (id, id)).collect();
+            let (found, fault) = lanes(self.ledger, &keyed, "reading lanes", self.until).await;
             let before = left.len();
-            for (id, read) in asked.into_iter().zip(reads) {
+            if let Some(fault) = fault {
+                // It was one call, so none of them was read.
+                self.met.meet(fault);
+                left.extend(asked.iter().cloned());
+            }
+            for (id, read) in found {
                 match read {
-                    LaneRead::Found(lane) => lanes.push(lane),
-                    LaneRead::Unread => left.push(id),
+                    LaneRead::Found(lane) => known.push(lane),
+                    LaneRead::Unread => left.push(id.clone()),
                     LaneRead::Missing => {
                         self.met.meet(StoreError::Corrupt("a lane that its account counts isn't there".into()));
                         return None;
@@ -289,7 +286,7 @@ impl<L: AccountLedger> Work<'_, L> {
                 backoff.wait(self.until).await;
             }
         }
-        lanes.sort_unstable_by_key(|lane| lane.id.lane);
-        left.is_empty().then_some(lanes)
+        known.sort_unstable_by_key(|lane| lane.id.lane);
+        left.is_empty().then_some(known)
     }
 }

@@ -1,0 +1,97 @@
+//! Reads main items and lanes for whoever needs them: up to 100 a call, the calls side by side.
+//!
+//! In: ids. Out: what each read found. What a call that failed was asked for is not among it, and what could not be
+//! read before time was up stays [`AccountRead::Unread`].
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::met::Met;
+use super::until::within;
+use crate::domain::{AccountId, AccountIx, LaneId};
+use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError};
+
+/// Read calls in flight: enough for a batch of 1,600 accounts in one round trip, few enough to stay within a fresh
+/// connection pool.
+pub(super) const READS_IN_FLIGHT_MAX: usize = 16;
+
+/// Reads the main item of every account that is unread, until all are read or it is `until`. `reads` stand beside
+/// `ids`.
+pub(crate) async fn mains<L: Ledger>(
+    ledger: &L,
+    ids: &[AccountId],
+    reads: &mut [AccountRead],
+    met: &mut Met,
+    until: Instant,
+    backoff: &mut Backoff,
+) {
+    loop {
+        let is_unread = |&ix: &AccountIx| reads[ix] == AccountRead::Unread;
+        let unread: Vec<(AccountIx, &AccountId)> = (0..ids.len()).filter(is_unread).map(|ix| (ix, &ids[ix])).collect();
+        if unread.is_empty() || Instant::now() >= until {
+            return;
+        }
+        let call = |ids: Vec<_>| async move { ledger.read_accounts(&ids).await };
+        let (found, fault) = once(&unread, "reading accounts", call, until).await;
+        let mut whole = fault.is_none();
+        fault.into_iter().for_each(|fault| met.meet(fault));
+        for (account, read) in found {
+            whole &= read != AccountRead::Unread;
+            if let AccountRead::Corrupt(expected) = &read {
+                met.meet(StoreError::Corrupt(expected.clone()));
+            }
+            reads[account] = read;
+        }
+        if done(whole, until, backoff).await {
+            return;
+        }
+    }
+}
+
+/// Reads lanes, each once: what each read found, by its key, and the last fault, if any. `what` says what they are read
+/// for.
+pub(crate) async fn lanes<L: Ledger, K: Copy>(
+    ledger: &L,
+    asked: &[(K, &LaneId)],
+    what: &str,
+    until: Instant,
+) -> (Vec<(K, LaneRead)>, Option<StoreError>) {
+    let call = |ids: Vec<_>| async move { ledger.read_lanes(&ids).await };
+    once(asked, what, call, until).await
+}
+
+/// Reads all that is asked for once: what each read found, by its key, and the last fault, if any.
+async fn once<'i, K: Copy, I, T, F>(
+    asked: &[(K, &'i I)],
+    what: &str,
+    call: impl Fn(Vec<&'i I>) -> F,
+    until: Instant,
+) -> (Vec<(K, Read<T>)>, Option<StoreError>)
+where
+    F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
+{
+    let call = &call;
+    let calls = asked.chunks(READ_ACCOUNTS_MAX).map(|chunk| async move {
+        (chunk, within(until, what, call(chunk.iter().map(|&(_, id)| id).collect())).await)
+    });
+    let mut answers = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX);
+    let (mut found, mut fault) = (Vec::with_capacity(asked.len()), None);
+    while let Some((chunk, answer)) = answers.next().await {
+        match answer {
+            Ok(reads) => found.extend(chunk.iter().map(|&(key, _)| key).zip(reads)),
+            Err(error) => fault = Some(error),
+        }
+    }
+    (found, fault)
+}
+
+/// After a round of reads: waits if something is left. `true` once all is read, or time is up.
+pub(super) async fn done(whole: bool, until: Instant, backoff: &mut Backoff) -> bool {
+    if whole {
+        backoff.reset();
+        return true;
+    }
+    backoff.wait(until).await;
+    Instant::now() >= until
+}
