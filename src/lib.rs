@@ -8,7 +8,7 @@
 //! | [`wire`] | bytes to domain and back; the only serde |
 //! | [`store`] | the ports to the ledger, and DynamoDB behind them |
 //! | [`publish`] | the port to Kafka's producing side, and librdkafka behind it |
-//! | [`settle`] | the commit loop: prefetch, decide, plan, commit, until done or the deadline |
+//! | [`settle`] | a batch of payments to its ends: one match over what is to be done next |
 //! | [`account_commands`] | applies account commands, each by itself |
 //! | [`audit`] | reads whole tables, and has the domain judge them |
 //! | [`handlers`] | one file a Lambda handler |

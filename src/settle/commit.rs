@@ -1,7 +1,7 @@
 //! Commits planned transactions: those with no account in common side by side, the others one after the other.
 //!
 //! In: steps and what each waits for, and how many may be in flight. Out: what became of their requests and accounts,
-//! noted in [`Work`].
+//! noted in [`Progress`] and [`Knowledge`].
 //!
 //! Invariant: a step is sent only when every step that it waits for was applied. Whatever waits for one that wasn't is
 //! left for the next round, where it is decided again.
@@ -11,19 +11,21 @@ use std::collections::VecDeque;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::bound::Bound;
+use super::bound::{Bound, Call};
+use super::knowledge::Knowledge;
+use super::learn;
+use super::progress::Progress;
 use super::until::within;
-use super::work::Work;
 use crate::domain::plan::Step;
-use crate::store::{Commit, Ledger, StoreError};
+use crate::store::{Cancelled, Commit, Ledger, StoreError};
 
 /// Whether the next round may start at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum Way {
     /// Nothing stood in the way that waiting would mend.
     Clear,
     /// Something was busy, throttled or out of reach, or nothing moved at all: wait before trying again.
-    Hindered,
+    Blocked,
 }
 
 /// Commits the steps, until all are tried or it is `until`.
@@ -32,22 +34,16 @@ pub(super) async fn commit<L: Ledger>(
     steps: &[Step<'_>],
     until: Instant,
     bound: &mut Bound,
-    work: &mut Work<'_>,
-) -> Progress {
-    let mut waits_for: Vec<usize> = steps.iter().map(|step| step.after.len()).collect();
-    let mut waited_on: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
-    for (ix, step) in steps.iter().enumerate() {
-        for &before in &step.after {
-            waited_on[before].push(ix);
-        }
-    }
-    let mut ready: VecDeque<usize> = (0..steps.len()).filter(|&ix| waits_for[ix] == 0).collect();
+    knowledge: &mut Knowledge<'_>,
+    progress: &mut Progress<'_>,
+) -> Way {
+    let mut queue = Queue::of(steps);
     let mut in_flight = FuturesUnordered::new();
     let mut hindered = false;
     let mut moved = false;
     loop {
         while bound.allows(in_flight.len()) && Instant::now() < until {
-            let Some(ix) = ready.pop_front() else { break };
+            let Some(ix) = queue.ready.pop_front() else { break };
             let (sent, call) = (bound.send(), ledger.commit(&steps[ix].transaction));
             in_flight.push(async move { (ix, sent, within(until, "committing", call).await) });
         }
@@ -57,39 +53,77 @@ pub(super) async fn commit<L: Ledger>(
             Ok(Commit::Applied) => {
                 bound.went_well();
                 moved = true;
-                work.applied(step);
-                for &next in &waited_on[ix] {
-                    waits_for[next] = waits_for[next].saturating_sub(1);
-                    if waits_for[next] == 0 {
-                        ready.push_back(next);
-                    }
-                }
+                learn::applied(step, knowledge, progress);
+                queue.applied(ix);
             }
             Ok(Commit::Cancelled(cancelled)) => {
-                moved |= [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len()] != [0; 3]
-                    || cancelled.rejected.is_some();
+                moved |= says_more(&cancelled);
                 hindered |= cancelled.transient.is_some();
-                match cancelled.transient {
-                    Some(StoreError::Throttled(_)) => bound.was_throttled(sent),
-                    Some(
-                        StoreError::Conflict
-                        | StoreError::Unavailable(_)
-                        | StoreError::NoTable(_)
-                        | StoreError::Corrupt(_)
-                        | StoreError::Rejected(_),
-                    )
-                    | None => bound.went_well(),
-                }
-                work.cancelled(step, cancelled);
+                pace(bound, sent, cancelled.transient.as_ref());
+                learn::cancelled(step, cancelled, knowledge, progress);
             }
             Err(error) => {
                 hindered |= error.passes();
                 if let StoreError::Throttled(_) = error {
                     bound.was_throttled(sent);
                 }
-                work.refused(step, error);
+                learn::refused(step, error, knowledge, progress);
             }
         }
     }
-    if hindered || !moved { Progress::Hindered } else { Progress::Clear }
+    if hindered || !moved { Way::Blocked } else { Way::Clear }
+}
+
+/// Whether a cancelled transaction says something that makes the next round another one.
+fn says_more(cancelled: &Cancelled) -> bool {
+    [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len()] != [0; 3]
+        || cancelled.rejected.is_some()
+}
+
+/// Notes whether the store had time for a transaction that it cancelled.
+fn pace(bound: &mut Bound, sent: Call, transient: Option<&StoreError>) {
+    match transient {
+        Some(StoreError::Throttled(_)) => bound.was_throttled(sent),
+        Some(
+            StoreError::Conflict
+            | StoreError::Unavailable(_)
+            | StoreError::NoTable(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Rejected(_),
+        )
+        | None => bound.went_well(),
+    }
+}
+
+/// Which steps may be sent.
+struct Queue {
+    /// By step: how many it still waits for.
+    waits_for: Vec<usize>,
+    /// By step: which wait for it.
+    waited_on: Vec<Vec<usize>>,
+    ready: VecDeque<usize>,
+}
+
+impl Queue {
+    fn of(steps: &[Step<'_>]) -> Self {
+        let waits_for: Vec<usize> = steps.iter().map(|step| step.after.len()).collect();
+        let mut waited_on: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
+        for (ix, step) in steps.iter().enumerate() {
+            for &before in &step.after {
+                waited_on[before].push(ix);
+            }
+        }
+        let ready = (0..steps.len()).filter(|&ix| waits_for[ix] == 0).collect();
+        Self { waits_for, waited_on, ready }
+    }
+
+    /// A step was applied: those that waited for nothing else are ready.
+    fn applied(&mut self, ix: usize) {
+        for &next in &self.waited_on[ix] {
+            self.waits_for[next] = self.waits_for[next].saturating_sub(1);
+            if self.waits_for[next] == 0 {
+                self.ready.push_back(next);
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Confirms accounts: reads each as it was at one moment, its main item and all of its lanes.
 //!
-//! In: accounts on which declines for want of money rest. Out: what was read of them, noted in [`Work`], and which of
+//! In: accounts on which declines for want of money rest. Out: what was read of them, noted in [`Knowledge`], and which of
 //! them are confirmed.
 //!
 //! | accounts | are asked for | and confirmed if |
@@ -17,69 +17,18 @@
 //! turn in the next round, and keeps what was read of it as long as its main item stays the same: lanes that are hardly
 //! ever free all at once are read one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::knowledge::Knowledge;
 use super::reads::{READS_IN_FLIGHT_MAX, done};
 use super::until::within;
-use super::work::Work;
 use crate::domain::plan::TRANSACTION_ITEMS_MAX;
-use crate::domain::{Account, AccountId, AccountIx, LaneId};
+use crate::domain::{AccountId, AccountIx, LaneId};
 use crate::store::{LaneRead, Ledger, StoreError, Together};
-
-/// How far accounts are confirmed.
-#[derive(Debug, Default)]
-pub(super) struct Confirmations {
-    begun: BTreeMap<AccountIx, Confirmation>,
-    /// Accounts that have had their turn in this round, and are not confirmed.
-    waiting: BTreeSet<AccountIx>,
-}
-
-/// How far one account is confirmed.
-#[derive(Debug)]
-pub(super) struct Confirmation {
-    /// The version of the main item that every call so far has seen.
-    version: u64,
-    /// Lanes that are still to be read beside it.
-    left: BTreeSet<u16>,
-}
-
-impl Confirmations {
-    /// Whether all that is known of an account is what it was at one moment.
-    pub(super) fn has(&self, account: AccountIx) -> bool {
-        self.begun.get(&account).is_some_and(|begun| begun.left.is_empty())
-    }
-
-    /// Whether an account has had its turn in this round, and is not confirmed.
-    pub(super) fn waits(&self, account: AccountIx) -> bool {
-        self.waiting.contains(&account)
-    }
-
-    /// What is known of an account is no longer of one moment.
-    pub(super) fn forget(&mut self, account: AccountIx) {
-        self.begun.remove(&account);
-    }
-
-    pub(super) fn end_round(&mut self) {
-        self.waiting.clear();
-    }
-
-    /// What an account's confirmation has come to, until it goes on.
-    pub(super) fn take(&mut self, account: AccountIx) -> Option<Confirmation> {
-        self.begun.remove(&account)
-    }
-
-    /// Some lanes of an account were read together with this main item, after what had `begun`.
-    pub(super) fn go_on(&mut self, ix: AccountIx, begun: Option<Confirmation>, main: &Account, lanes: &[u16]) {
-        let anew = || Confirmation { version: main.version, left: main.credit_lanes.numbers().collect() };
-        let mut begun = begun.filter(|begun| begun.version == main.version).unwrap_or_else(anew);
-        begun.left.retain(|lane| !lanes.contains(lane));
-        self.begun.insert(ix, begun);
-    }
-}
 
 /// What one call reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,27 +76,30 @@ impl Ask {
 /// Gives each of these accounts its turn; returns before that if it is `until`.
 pub(super) async fn confirm<L: Ledger>(
     ledger: &L,
-    work: &mut Work<'_>,
+    knowledge: &mut Knowledge<'_>,
     accounts: &BTreeSet<AccountIx>,
     until: Instant,
     backoff: &mut Backoff,
 ) {
-    let mut left = asks(work, accounts);
+    let mut left = asks(knowledge, accounts);
     while !left.is_empty() {
-        let ids = work.batch.accounts();
+        let ids = knowledge.ids();
         let calls = left.drain(..).map(|ask| async move { (ask.send(ledger, ids, until).await, ask) });
         let answers: Vec<_> = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX).collect().await;
         let mut whole = true;
         for (answer, ask) in answers {
             match answer {
-                Ok(read) => learn(work, ask, read),
+                Ok(read) => learn(knowledge, ask, read),
                 Err(StoreError::Conflict) => match ask.halves() {
                     Ok(halves) => left.extend(halves),
-                    Err(account) => work.met(account),
+                    Err(account) => {
+                        knowledge.contend([account]);
+                        knowledge.meet(StoreError::Conflict);
+                    }
                 },
                 Err(fault) => {
                     whole = false;
-                    work.met.meet(fault);
+                    knowledge.meet(fault);
                     left.push(ask);
                 }
             }
@@ -156,35 +108,30 @@ pub(super) async fn confirm<L: Ledger>(
             return;
         }
     }
-    let waiting: Vec<AccountIx> =
-        accounts.iter().copied().filter(|&account| !work.confirmations.has(account)).collect();
-    work.confirmations.waiting.extend(waiting);
+    accounts.iter().for_each(|&account| knowledge.end_turn(account));
 }
 
 /// The calls that read what is still to be read of these accounts.
-fn asks(work: &Work<'_>, accounts: &BTreeSet<AccountIx>) -> Vec<Ask> {
+fn asks(knowledge: &Knowledge<'_>, accounts: &BTreeSet<AccountIx>) -> Vec<Ask> {
     let (with_lanes, plain): (Vec<AccountIx>, Vec<AccountIx>) =
-        accounts.iter().partition(|&&account| !work.lanes_of(account).is_none());
+        accounts.iter().partition(|&&account| !knowledge.lanes_of(account).is_none());
     let mut asks: Vec<Ask> = plain.chunks(TRANSACTION_ITEMS_MAX).map(|chunk| Ask::Mains(chunk.to_vec())).collect();
     for account in with_lanes {
-        let lanes: Vec<u16> = match work.confirmations.begun.get(&account) {
-            Some(begun) => begun.left.iter().copied().collect(),
-            None => work.lanes_of(account).numbers().collect(),
-        };
+        let lanes = knowledge.unconfirmed_lanes(account);
         let chunks = lanes.chunks(TRANSACTION_ITEMS_MAX.saturating_sub(1));
         asks.extend(chunks.map(|chunk| Ask::Lanes(account, chunk.to_vec())));
     }
     asks
 }
 
-fn learn(work: &mut Work<'_>, ask: Ask, read: Together) {
+fn learn(knowledge: &mut Knowledge<'_>, ask: Ask, read: Together) {
     let (accounts, lanes) = match ask {
         Ask::Mains(accounts) => (accounts, vec![]),
         Ask::Lanes(account, lanes) => (vec![account], lanes),
     };
     let mut lanes: Vec<(u16, LaneRead)> = lanes.into_iter().zip(read.lanes).collect();
     for (account, main) in accounts.into_iter().zip(read.accounts) {
-        work.learn_together(account, main, std::mem::take(&mut lanes));
+        knowledge.learn_together(account, main, std::mem::take(&mut lanes));
     }
 }
 

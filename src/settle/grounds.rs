@@ -23,9 +23,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::work::Work;
+use super::knowledge::Knowledge;
 use crate::domain::decide::Decisions;
-use crate::domain::{AccountIx, Decline, RequestIx};
+use crate::domain::{AccountIx, Batch, Decline, RequestIx};
 
 /// What stands between decisions and their plan.
 #[derive(Debug, Default)]
@@ -40,17 +40,17 @@ pub(super) struct Doubts {
 
 impl Doubts {
     /// A decline rests on an account as it was read.
-    fn rests_on(&mut self, work: &Work<'_>, request: RequestIx, account: AccountIx) {
-        if work.confirmations.waits(account) {
+    fn rests_on(&mut self, knowledge: &Knowledge<'_>, request: RequestIx, account: AccountIx) {
+        if knowledge.awaits_its_turn(account) {
             self.hindered.push(request);
-        } else if !work.confirmations.has(account) {
+        } else if !knowledge.is_confirmed(account) {
             self.confirm.insert(account);
         }
     }
 }
 
 /// Finds the declines that can't stand as they were decided.
-pub(super) fn doubts(work: &Work<'_>, pending: &[RequestIx], decisions: &Decisions) -> Doubts {
+pub(super) fn doubts(batch: &Batch, knowledge: &Knowledge<'_>, pending: &[RequestIx], decisions: &Decisions) -> Doubts {
     let mut doubts = Doubts::default();
     let short = |verdict| matches!(verdict, Err(Decline::InsufficientFunds | Decline::BalanceOverflow));
     if !decisions.verdicts.iter().copied().any(short) {
@@ -58,18 +58,18 @@ pub(super) fn doubts(work: &Work<'_>, pending: &[RequestIx], decisions: &Decisio
     }
     let mut debited: HashSet<AccountIx> = HashSet::new();
     for (&request, &verdict) in pending.iter().zip(&decisions.verdicts) {
-        let (debtor, creditor) = work.batch.parties(request);
+        let (debtor, creditor) = batch.parties(request);
         match verdict {
             Ok(()) => {
                 debited.insert(debtor);
             }
             Err(Decline::InsufficientFunds) if debited.contains(&debtor) => {
-                doubts.hold.extend(has_lanes(work, debtor).then_some(request));
+                doubts.hold.extend(has_lanes(knowledge, debtor).then_some(request));
             }
-            Err(Decline::InsufficientFunds) => doubts.rests_on(work, request, debtor),
+            Err(Decline::InsufficientFunds) => doubts.rests_on(knowledge, request, debtor),
             Err(Decline::BalanceOverflow) => {
-                let parties = [debtor, creditor].into_iter().filter(|&account| !has_lanes(work, account));
-                parties.for_each(|account| doubts.rests_on(work, request, account));
+                let parties = [debtor, creditor].into_iter().filter(|&account| !has_lanes(knowledge, account));
+                parties.for_each(|account| doubts.rests_on(knowledge, request, account));
             }
             Err(
                 Decline::SameAccount
@@ -86,6 +86,6 @@ pub(super) fn doubts(work: &Work<'_>, pending: &[RequestIx], decisions: &Decisio
     doubts
 }
 
-fn has_lanes(work: &Work<'_>, account: AccountIx) -> bool {
-    !work.lanes_of(account).is_none()
+fn has_lanes(knowledge: &Knowledge<'_>, account: AccountIx) -> bool {
+    !knowledge.lanes_of(account).is_none()
 }

@@ -2,15 +2,21 @@
 //!
 //! In: a [`Batch`] in deciding order, a [`Ledger`], and until when ([`Until`]). Out: an [`End`] for every request.
 //!
-//! | phase | where | what |
+//! All of it is one loop: read the accounts that aren't known, then do what `next` says, until it says `Done`.
+//!
+//! | next | where | what |
 //! |---|---|---|
-//! | prefetch | `prefetch` | reads each account that the batch names, once; lanes only where a debit needs what they hold |
-//! | decide, plan | [`crate::domain`] | pure: verdicts, then transactions; between them `grounds` sees to it that declines rest on one moment |
-//! | confirm | `confirm` | reads again, as it was at one moment, what a decline for want of money rests on |
-//! | commit | `commit` | sends the transactions, those with no account in common side by side, as many as the store has time for (`bound`) |
-//! | learn | `work` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
-//! | look again | here | once nothing else is left: a stored item that could not be read may have been mended |
-//! | park | [`park`] | sets dead letters aside |
+//! | | `next` | pure: decides and plans ([`crate::domain`]) what is pending, and says what is to be done |
+//! | | `prefetch` | reads each account that the batch names, once |
+//! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
+//! | `ReadSnapshot` | `confirm` | reads again, as it was at one moment, what a decline for want of money rests on (`grounds`) |
+//! | `Commit` | `commit` | sends the transactions, those with no account in common side by side, as many as the store has time for (`bound`) |
+//! | | `learn` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
+//! | `Wait` | here, `look` | others are at work on all that is left; or a stored item that can't be read may be mended, and is looked at again |
+//! | `Done` | here | the end of every request |
+//!
+//! Two types own what a batch has come to: `knowledge`, what is known of accounts and lanes, and `progress`, how far
+//! each request is. Knowledge knows nothing of progress. Dead letters are set aside by [`park`].
 //!
 //! Account commands go another way, each by itself: [`crate::account_commands`].
 //!
@@ -28,25 +34,28 @@ mod commit;
 mod confirm;
 mod end;
 mod grounds;
+mod knowledge;
+mod learn;
+mod look;
 pub(crate) mod met;
+mod next;
 pub mod park;
 mod prefetch;
+mod progress;
 pub(crate) mod reads;
 pub(crate) mod until;
-mod work;
 
-use tokio::time::Instant;
-
-use crate::domain::decide::{Snapshot, decide_all};
-use crate::domain::plan::plan;
 use crate::domain::{Batch, Source, Timestamp};
 use crate::store::{Ledger, StoreError};
 
 pub use backoff::Backoff;
 use bound::Bound;
+use commit::Way;
 pub use end::End;
+use knowledge::Knowledge;
+use next::{For, Next, next};
+use progress::Progress;
 pub use until::Until;
-use work::Work;
 
 /// In how many rounds of one batch an account is held by others before it is told: the first few are bad luck.
 const CONTENDED_ROUNDS_TOLD: u32 = 3;
@@ -78,65 +87,62 @@ pub async fn settle<L: Ledger>(
     now: impl Fn() -> Timestamp,
     mut backoff: Backoff,
 ) -> Settled {
-    let Until { done: until, mended } = until.into();
-    let mut work = Work::new(batch);
+    let until = until.into();
+    let mut knowledge = Knowledge::new(batch.accounts());
+    let mut progress = Progress::new(batch);
     let mut bound = Bound::new();
     let mut looks = backoff.patient();
-    let mut looking = false;
     let mut rounds: u32 = 0;
     loop {
-        work.forget_stale();
-        prefetch::accounts(ledger, &mut work, until, &mut backoff).await;
-        let pending = work.pending();
-        if Instant::now() >= until {
-            break;
-        }
-        if pending.is_empty() && work.hindered.is_empty() {
-            if !work.is_damaged() || Instant::now() >= mended {
-                break;
+        knowledge.forget_stale(|| progress.rested_on());
+        prefetch::accounts(ledger, &mut knowledge, until.done, &mut backoff).await;
+        match next(batch, &knowledge, &mut progress, until, &now) {
+            Next::ReadLanes(accounts) => {
+                prefetch::lanes(ledger, &mut knowledge, &accounts, until.done, &mut backoff).await;
             }
-            looks.wait(mended).await;
-            work.look_again();
-            looking = true;
-            continue;
-        }
-        if std::mem::take(&mut looking) {
-            // What comes after it was read long ago.
-            work.forget_left();
-            continue;
-        }
-        if pending.is_empty() {
-            // Somebody else is at work on all that is left.
-            work.end_round();
-            backoff.wait(until).await;
-            continue;
-        }
-        let accounts = work.mains();
-        let snapshot = Snapshot { accounts: &accounts, lanes: &work.lanes };
-        let decisions = decide_all(batch, &pending, snapshot);
-        if !decisions.unread.is_empty() {
-            prefetch::lanes(ledger, &mut work, &decisions.unread, until, &mut backoff).await;
-            continue;
-        }
-        let doubts = grounds::doubts(&work, &pending, &decisions);
-        if !doubts.confirm.is_empty() {
-            confirm::confirm(ledger, &mut work, &doubts.confirm, until, &mut backoff).await;
-            continue;
-        }
-        if !doubts.hold.is_empty() || !doubts.hindered.is_empty() {
-            work.held.extend(doubts.hold);
-            work.hindered.extend(doubts.hindered);
-            continue;
-        }
-        rounds = rounds.saturating_add(1);
-        let steps = plan(batch, &pending, &decisions, snapshot, now(), &work.limits);
-        let progress = commit::commit(ledger, &steps, until, &mut bound, &mut work).await;
-        work.end_round();
-        match progress {
-            commit::Progress::Clear => backoff.reset(),
-            commit::Progress::Hindered => backoff.wait(until).await,
+            Next::ReadSnapshot(accounts) => {
+                confirm::confirm(ledger, &mut knowledge, &accounts, until.done, &mut backoff).await;
+            }
+            Next::Commit(steps) => {
+                rounds = rounds.saturating_add(1);
+                let way = commit::commit(ledger, &steps, until.done, &mut bound, &mut knowledge, &mut progress).await;
+                end_round(&mut knowledge, &mut progress);
+                match way {
+                    Way::Clear => backoff.reset(),
+                    Way::Blocked => backoff.wait(until.done).await,
+                }
+            }
+            Next::Wait(For::Others) => {
+                end_round(&mut knowledge, &mut progress);
+                backoff.wait(until.done).await;
+            }
+            Next::Wait(For::Mending) => {
+                looks.wait(until.mended).await;
+                look::look_again(ledger, &mut knowledge, &mut progress, until.done, &mut backoff).await;
+            }
+            Next::Done => break,
         }
     }
-    let contended = work.contended(CONTENDED_ROUNDS_TOLD);
-    Settled { ends: work.ends(), rounds, conflicts: work.conflicts, contended, fault: work.met.told() }
+    Settled {
+        ends: progress.ends(),
+        rounds,
+        conflicts: knowledge.conflicts(),
+        contended: contended(&knowledge, &progress),
+        fault: knowledge.fault(),
+    }
+}
+
+/// A round is over: what waited for its end doesn't wait any longer.
+fn end_round(knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
+    knowledge.end_round();
+    progress.end_round();
+}
+
+/// The accounts that others held time and again, by the first record that names each.
+fn contended(knowledge: &Knowledge<'_>, progress: &Progress<'_>) -> Vec<(Source, u32)> {
+    let often = knowledge.limits().contended().filter(|&(_, rounds)| rounds >= CONTENDED_ROUNDS_TOLD);
+    let mut contended: Vec<(Source, u32)> =
+        often.filter_map(|(account, rounds)| Some((progress.first_to_name(account)?, rounds))).collect();
+    contended.sort();
+    contended
 }

@@ -1,33 +1,40 @@
 //! Reads the accounts that a batch names, and lanes where what they hold is needed: each once.
 //!
-//! In: what is not known yet. Out: what each read found, noted in [`Work`]. What could not be read before time was up
-//! stays [`AccountRead::Unread`].
+//! In: what is not known yet. Out: what each read found, noted in [`Knowledge`]. What could not be read before time was up
+//! stays unread.
 
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::knowledge::Knowledge;
 use super::reads::{self, done};
-use super::work::Work;
 use crate::domain::{AccountIx, LaneId};
-use crate::store::{AccountRead, LaneRead, Ledger};
+use crate::store::{LaneRead, Ledger};
 
 /// Reads every account of a batch that is unread, until all are read or it is `until`.
-pub(super) async fn accounts<L: Ledger>(ledger: &L, work: &mut Work<'_>, until: Instant, backoff: &mut Backoff) {
-    reads::mains(ledger, work.batch.accounts(), &mut work.accounts, &mut work.met, until, backoff).await;
+pub(super) async fn accounts<L: Ledger>(
+    ledger: &L,
+    knowledge: &mut Knowledge<'_>,
+    until: Instant,
+    backoff: &mut Backoff,
+) {
+    let (ids, mains, met) = knowledge.reading();
+    reads::mains(ledger, ids, mains, met, until, backoff).await;
 }
 
 /// Reads every lane of these accounts, until all are read or it is `until`.
 pub(super) async fn lanes<L: Ledger>(
     ledger: &L,
-    work: &mut Work<'_>,
+    knowledge: &mut Knowledge<'_>,
     accounts: &[AccountIx],
     until: Instant,
     backoff: &mut Backoff,
 ) {
     // Some may be known from another moment.
-    accounts.iter().for_each(|&account| work.forget_lanes(account));
+    accounts.iter().for_each(|&account| knowledge.forget_lanes(account));
     loop {
-        let unread: Vec<(AccountIx, LaneId)> = accounts.iter().flat_map(|&account| unknown(work, account)).collect();
+        let unread: Vec<(AccountIx, LaneId)> =
+            accounts.iter().flat_map(|&account| knowledge.unknown_lanes(account)).collect();
         if unread.is_empty() {
             return;
         }
@@ -36,19 +43,11 @@ pub(super) async fn lanes<L: Ledger>(
         let mut whole = fault.is_none();
         for ((account, lane), read) in found {
             whole &= read != LaneRead::Unread;
-            work.found_lane(account, lane, read);
+            knowledge.found_lane(account, lane, read);
         }
-        fault.into_iter().for_each(|fault| work.met.meet(fault));
+        fault.into_iter().for_each(|fault| knowledge.meet(fault));
         if done(whole, until, backoff).await {
             return;
         }
     }
-}
-
-/// The lanes of an account that are not known yet; none if the account can't be used.
-fn unknown(work: &Work<'_>, account: AccountIx) -> Vec<(AccountIx, LaneId)> {
-    let AccountRead::Found(found) = &work.accounts[account] else { return Vec::new() };
-    let known = work.lanes.get(&account);
-    let numbers = found.credit_lanes.numbers().filter(|&lane| known.is_none_or(|known| known.balance(lane).is_none()));
-    numbers.map(|lane| (account, LaneId { account: found.id.clone(), lane })).collect()
 }

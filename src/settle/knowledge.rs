@@ -1,0 +1,285 @@
+//! What is known of the accounts of a batch and of their lanes, as last read, written or learned, and which faults of
+//! the store were met.
+//!
+//! In: what reads find, and what became of each step. Out: the snapshot to decide on, and what of it may be relied on.
+//!
+//! Invariants: what may have changed without our knowing is read again, so that no decline rests on money that we moved
+//! ourselves. An account is confirmed only as long as all that is known of it is what was read of it at one moment.
+//! Nothing here knows of requests.
+
+mod confirmations;
+mod contention;
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::met::Met;
+use crate::domain::lane::KnownLanes;
+use crate::domain::plan::{AccountUpdate, Limits, Step};
+use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, CreditLanes, LaneId};
+use crate::store::{AccountRead, LaneRead, StoreError};
+use confirmations::Confirmations;
+use contention::Contention;
+
+/// What is known so far of the accounts of a batch.
+pub(super) struct Knowledge<'b> {
+    ids: &'b [AccountId],
+    /// By account: the main item.
+    mains: Vec<AccountRead>,
+    lanes: HashMap<AccountIx, KnownLanes>,
+    /// Accounts that were read as they were at one moment, with all of their lanes, and whose main item no step of ours
+    /// has changed since.
+    confirmations: Confirmations,
+    /// Accounts that a replayed payment may have changed since they were read: of another worker's doing, or of our own
+    /// whose answer was lost.
+    stale: BTreeSet<AccountIx>,
+    contention: Contention,
+    met: Met,
+}
+
+impl<'b> Knowledge<'b> {
+    /// Nothing is known of these accounts.
+    pub(super) fn new(ids: &'b [AccountId]) -> Self {
+        Self {
+            ids,
+            mains: vec![AccountRead::Unread; ids.len()],
+            lanes: HashMap::new(),
+            confirmations: Confirmations::default(),
+            stale: BTreeSet::new(),
+            contention: Contention::new(),
+            met: Met::default(),
+        }
+    }
+
+    /// The accounts, by index.
+    pub(super) fn ids(&self) -> &'b [AccountId] {
+        self.ids
+    }
+
+    /// The main items for a read to fill in, beside their ids, and where it notes faults.
+    pub(super) fn reading(&mut self) -> (&'b [AccountId], &mut [AccountRead], &mut Met) {
+        (self.ids, &mut self.mains, &mut self.met)
+    }
+
+    /// Main items as decisions look at them.
+    pub(super) fn mains(&self) -> Vec<Option<Account>> {
+        (0..self.mains.len()).map(|account| self.main(account).cloned()).collect()
+    }
+
+    /// What is known of lanes, where anything is.
+    pub(super) fn lanes(&self) -> &HashMap<AccountIx, KnownLanes> {
+        &self.lanes
+    }
+
+    fn main(&self, account: AccountIx) -> Option<&Account> {
+        match &self.mains[account] {
+            AccountRead::Found(main) => Some(main),
+            AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => None,
+        }
+    }
+
+    /// Whether it is known if an account is there, and what its main item holds.
+    pub(super) fn is_read(&self, account: AccountIx) -> bool {
+        matches!(self.mains[account], AccountRead::Found(_) | AccountRead::Missing)
+    }
+
+    /// Whether an account can't be read as it is stored.
+    pub(super) fn is_damaged(&self, account: AccountIx) -> bool {
+        matches!(self.mains[account], AccountRead::Corrupt(_))
+    }
+
+    /// How many lanes an account has, as far as is known.
+    pub(super) fn lanes_of(&self, account: AccountIx) -> CreditLanes {
+        self.main(account).map_or(CreditLanes::NONE, |main| main.credit_lanes)
+    }
+
+    /// The lanes of an account that are not known yet; none if the account can't be used.
+    pub(super) fn unknown_lanes(&self, account: AccountIx) -> Vec<(AccountIx, LaneId)> {
+        let Some(main) = self.main(account) else { return Vec::new() };
+        let known = self.lanes.get(&account);
+        let unknown = |&lane: &u16| known.is_none_or(|known| known.balance(lane).is_none());
+        let id = |lane| (account, LaneId { account: main.id.clone(), lane });
+        main.credit_lanes.numbers().filter(unknown).map(id).collect()
+    }
+
+    /// Whether all that is known of an account is what it was at one moment.
+    pub(super) fn is_confirmed(&self, account: AccountIx) -> bool {
+        self.confirmations.has(account)
+    }
+
+    /// Whether an account had its turn to be confirmed in this round, and is not confirmed.
+    pub(super) fn awaits_its_turn(&self, account: AccountIx) -> bool {
+        self.confirmations.waits(account)
+    }
+
+    /// The lanes that are still to be read for an account to be confirmed.
+    pub(super) fn unconfirmed_lanes(&self, account: AccountIx) -> Vec<u16> {
+        self.confirmations.left(account).unwrap_or_else(|| self.lanes_of(account).numbers().collect())
+    }
+
+    /// An account has had its turn to be confirmed in this round.
+    pub(super) fn end_turn(&mut self, account: AccountIx) {
+        self.confirmations.end_turn(account);
+    }
+
+    /// How large transactions may be, and in how many rounds each account was held by others.
+    pub(super) fn limits(&self) -> &Limits {
+        self.contention.limits()
+    }
+
+    /// Calls that met another one in flight.
+    pub(super) fn conflicts(&self) -> u64 {
+        self.contention.conflicts()
+    }
+
+    /// The fault to tell of.
+    pub(super) fn fault(self) -> Option<StoreError> {
+        self.met.told()
+    }
+
+    /// Notes a fault of the store.
+    pub(super) fn meet(&mut self, fault: StoreError) {
+        self.met.meet(fault);
+    }
+
+    /// A call met a transaction in flight that holds these accounts.
+    pub(super) fn contend(&mut self, accounts: impl IntoIterator<Item = AccountIx>) {
+        self.contention.meet(accounts);
+    }
+
+    /// A round is over: what others held in it is planned apart from now on, and each account has its turn again.
+    pub(super) fn end_round(&mut self) {
+        self.confirmations.end_round();
+        self.contention.end_round();
+    }
+
+    /// All of a step happened: its accounts changed as planned.
+    pub(super) fn applied(&mut self, step: &Step<'_>) {
+        for (&account, update) in step.accounts.iter().zip(&step.transaction.updates) {
+            match update.lane {
+                None => {
+                    if let AccountRead::Found(known) = &mut self.mains[account] {
+                        known.balance = moved(known.balance, update.net);
+                        known.version = known.version.saturating_add(1);
+                        self.confirmations.forget(account);
+                    }
+                }
+                Some(lane) => {
+                    if let Some(known) = self.lanes.get_mut(&account)
+                        && let Some(balance) = known.balance(lane)
+                    {
+                        known.learn(lane, moved(balance, update.net));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes what a read found of an account's main item.
+    pub(super) fn learn_account(&mut self, account: AccountIx, read: AccountRead) {
+        if let AccountRead::Corrupt(expected) = &read {
+            self.met.meet(StoreError::Corrupt(expected.clone()));
+        }
+        self.confirmations.forget(account);
+        self.mains[account] = read;
+    }
+
+    /// Notes what an account's main item and some of its lanes were at one moment.
+    pub(super) fn learn_together(&mut self, account: AccountIx, main: AccountRead, lanes: Vec<(u16, LaneRead)>) {
+        let begun = self.confirmations.take(account);
+        let numbers: Vec<u16> = lanes.iter().map(|(lane, _)| *lane).collect();
+        self.learn_account(account, main);
+        for (lane, read) in lanes {
+            self.found_lane(account, lane, read);
+        }
+        if let AccountRead::Found(main) = &self.mains[account] {
+            self.confirmations.go_on(account, begun, main, &numbers);
+        }
+    }
+
+    /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is
+    /// to be read again anyway.
+    pub(super) fn found_lane(&mut self, account: AccountIx, number: u16, read: LaneRead) -> bool {
+        let AccountRead::Found(Account { currency, .. }) = self.mains[account] else { return false };
+        let expected = match read {
+            LaneRead::Unread => return true,
+            LaneRead::Found(lane) if lane.currency == currency => {
+                self.lanes.entry(account).or_default().learn(number, lane.balance);
+                return true;
+            }
+            LaneRead::Found(_) => "currency: expected a lane to be of its account's".to_owned(),
+            LaneRead::Missing => "credit_lanes: expected an item for each".to_owned(),
+            LaneRead::Corrupt(expected) => expected,
+        };
+        self.learn_account(account, AccountRead::Corrupt(expected));
+        false
+    }
+
+    /// Notes why the update of a lane was refused.
+    pub(super) fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
+        self.confirmations.forget(account);
+        let status = match &read {
+            LaneRead::Found(lane) => lane.status,
+            LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => AccountStatus::Open,
+        };
+        if !update.lane.is_some_and(|lane| self.found_lane(account, lane, read)) {
+            return;
+        }
+        match (status, &mut self.mains[account]) {
+            // Freezing and closing reach every lane and the main item, if not in one transaction; so it goes for all.
+            (AccountStatus::Frozen | AccountStatus::Closed, AccountRead::Found(known)) => known.status = status,
+            // It doesn't hold what was to be swept: somebody else swept it into the main item.
+            _ if update.balance_min.is_some() => self.forget(account),
+            // It is full, and is known to be now.
+            _ => {}
+        }
+    }
+
+    /// What is known of an account may be no longer so: it is read again, its lanes once they are needed.
+    pub(super) fn forget(&mut self, account: AccountIx) {
+        self.mains[account] = AccountRead::Unread;
+        self.forget_lanes(account);
+    }
+
+    /// Has an account's lanes read again, once they are needed.
+    pub(super) fn forget_lanes(&mut self, account: AccountIx) {
+        self.lanes.remove(&account);
+        self.confirmations.forget(account);
+    }
+
+    /// Somebody else, or a call of ours whose answer was lost, may have changed these accounts since they were read.
+    pub(super) fn doubt(&mut self, accounts: [AccountIx; 2]) {
+        self.stale.extend(accounts);
+    }
+
+    /// Has those of the doubted accounts read again that something left to decide rests on.
+    ///
+    /// A decline carries no condition that would find out: it would stand on a balance from before payments that come
+    /// before it.
+    pub(super) fn forget_stale(&mut self, rested_on: impl FnOnce() -> BTreeSet<AccountIx>) {
+        let stale = std::mem::take(&mut self.stale);
+        if stale.is_empty() {
+            return;
+        }
+        for &account in stale.intersection(&rested_on()) {
+            self.forget(account);
+        }
+    }
+
+    /// Has what can't be read as it is stored be read again: somebody may have mended it.
+    pub(super) fn look_again(&mut self) {
+        self.met.look_again();
+        for account in 0..self.mains.len() {
+            if self.is_damaged(account) {
+                self.forget(account);
+            }
+        }
+    }
+}
+
+/// A balance as one update of ours leaves it. Others may have changed it meanwhile where the conditions allow it: the
+/// next condition that this matters to finds out.
+fn moved(balance: Balance, net: i128) -> Balance {
+    let after = i128::from(balance.minor_units()).saturating_add(net);
+    // The update's own conditions keep the stored balance in range.
+    Balance::new(i64::try_from(after).unwrap_or(balance.minor_units()))
+}

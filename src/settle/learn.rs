@@ -1,0 +1,72 @@
+//! Learns from what became of a step: what it says of requests goes to [`Progress`], what it says of accounts to
+//! [`Knowledge`].
+
+use std::collections::BTreeSet;
+
+use super::knowledge::Knowledge;
+use super::progress::Progress;
+use crate::domain::AccountIx;
+use crate::domain::plan::Step;
+use crate::store::{Cancelled, Rejected, StoreError};
+
+/// All of a step happened.
+pub(super) fn applied(step: &Step<'_>, knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
+    progress.applied(step);
+    knowledge.applied(step);
+}
+
+/// None of a step happened, and here is why.
+pub(super) fn cancelled(
+    step: &Step<'_>,
+    cancelled: Cancelled,
+    knowledge: &mut Knowledge<'_>,
+    progress: &mut Progress<'_>,
+) {
+    for (entry, stored) in cancelled.duplicates {
+        let request = step.requests[entry];
+        match stored {
+            Ok(recorded) => knowledge.doubt(progress.has_outcome(request, recorded.fingerprint)),
+            Err(expected) => {
+                progress.cannot_read([request]);
+                knowledge.meet(StoreError::Corrupt(expected));
+            }
+        }
+    }
+    for (update, read) in cancelled.accounts {
+        let account = step.accounts[update];
+        knowledge.learn_account(account, read);
+        // They were read before it: what was swept from them since would count twice.
+        knowledge.forget_lanes(account);
+    }
+    for (update, read) in cancelled.lanes {
+        knowledge.learn_lane(step.accounts[update], &step.transaction.updates[update], read);
+    }
+    if let Some(Rejected { entries, updates, why }) = cancelled.rejected {
+        let accounts: BTreeSet<AccountIx> = updates.into_iter().map(|update| step.accounts[update]).collect();
+        progress.rejects_accounts(step, &accounts);
+        progress.rejects(entries.into_iter().map(|entry| step.requests[entry]));
+        knowledge.meet(StoreError::Rejected(why));
+    }
+    if cancelled.transient == Some(StoreError::Conflict) {
+        match cancelled.busy.is_empty() {
+            true => knowledge.contend(step.accounts.iter().copied()),
+            false => knowledge.contend(cancelled.busy.iter().map(|&update| step.accounts[update])),
+        }
+    }
+    if let Some(fault) = cancelled.transient {
+        knowledge.meet(fault);
+    }
+}
+
+/// Nobody knows whether a step happened, or the store would not take it.
+pub(super) fn refused(step: &Step<'_>, error: StoreError, knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
+    match &error {
+        // Trying again won't help soon: stop where the first of these requests stands.
+        StoreError::Corrupt(_) => progress.cannot_read(step.requests.iter().copied()),
+        StoreError::Rejected(_) => progress.rejects(step.requests.iter().copied()),
+        StoreError::Conflict => knowledge.contend(step.accounts.iter().copied()),
+        StoreError::Throttled(_) | StoreError::NoTable(_) => {}
+        StoreError::Unavailable(_) => step.accounts.iter().for_each(|&account| knowledge.forget(account)),
+    }
+    knowledge.meet(error);
+}

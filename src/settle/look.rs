@@ -1,0 +1,28 @@
+//! Looking again at what is stopped: a person may have mended the item that could not be read.
+//!
+//! Invariant: what was read before the look is read again before anything is decided after it.
+
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::knowledge::Knowledge;
+use super::prefetch;
+use super::progress::Progress;
+use crate::store::Ledger;
+
+/// Reads again what could not be read. If something can go on then, all that it rests on is forgotten: it was read long
+/// ago.
+pub(super) async fn look_again<L: Ledger>(
+    ledger: &L,
+    knowledge: &mut Knowledge<'_>,
+    progress: &mut Progress<'_>,
+    until: Instant,
+    backoff: &mut Backoff,
+) {
+    knowledge.look_again();
+    progress.look_again();
+    prefetch::accounts(ledger, knowledge, until, backoff).await;
+    if !progress.pending(knowledge).is_empty() {
+        progress.rested_on().into_iter().for_each(|account| knowledge.forget(account));
+    }
+}

@@ -1,0 +1,197 @@
+//! How far each request of a batch is: which have their end, and which must wait, and why.
+//!
+//! In: what became of each step. Out: which requests are still to be committed, and in the end an [`End`] for every
+//! request.
+//!
+//! Invariants: a request that has its end keeps it. A request waits for every one before it that its order hangs on.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::end::End;
+use super::knowledge::Knowledge;
+use crate::domain::plan::Step;
+use crate::domain::{AccountIx, Batch, Fingerprint, Request, RequestIx, Source};
+
+/// How far the requests of a batch are.
+pub(super) struct Progress<'b> {
+    batch: &'b Batch,
+    /// By request: its end, once it has one.
+    found: Vec<Option<End>>,
+    /// The fingerprints of outcomes that were there before, by the request that met them.
+    recorded: HashMap<RequestIx, Fingerprint>,
+    /// Requests whose stored payment can't be read.
+    unreadable: HashSet<RequestIx>,
+    /// Requests that the store rejects, or whose write it rejects of one of their accounts.
+    rejected: HashSet<RequestIx>,
+    /// Requests that wait for the end of this round, and with each what comes after it on its partition: in the end it
+    /// is all as if one had been decided after the other.
+    held: BTreeSet<RequestIx>,
+    /// Requests that wait for somebody else in this round, and with each the later ones of its debtor. All else goes
+    /// on.
+    hindered: BTreeSet<RequestIx>,
+}
+
+impl<'b> Progress<'b> {
+    /// No request has its end yet.
+    pub(super) fn new(batch: &'b Batch) -> Self {
+        Self {
+            batch,
+            found: vec![None; batch.requests().len()],
+            recorded: HashMap::new(),
+            unreadable: HashSet::new(),
+            rejected: HashSet::new(),
+            held: BTreeSet::new(),
+            hindered: BTreeSet::new(),
+        }
+    }
+
+    /// The requests still to be committed, in order.
+    ///
+    /// Of a payment id that the batch holds several times only the first is sent; the others follow its end. A request
+    /// that rests on something unread or unreadable stops its partition: it and all after it wait. So does one that is
+    /// held for this round. One that somebody else hinders stops its debtor.
+    pub(super) fn pending(&self, knowledge: &Knowledge<'_>) -> Vec<RequestIx> {
+        let mut stopped: HashSet<(&str, i32)> = HashSet::new();
+        let mut waiting: HashSet<AccountIx> = HashSet::new();
+        let mut pending = Vec::new();
+        for (ix, request) in self.batch.requests().iter().enumerate() {
+            let leader = self.batch.leader(ix);
+            if self.found[leader].is_some() {
+                continue;
+            }
+            let partition = partition_of(request);
+            if leader != ix {
+                // It has its end when its leader has: where that one is stopped, perhaps on another partition, so is
+                // it. If the leader isn't decided after all, then perhaps this one is, on its own partition; what comes
+                // after it there is sent after the leader only if the same debtor chains them.
+                if pending.binary_search(&leader).is_err() || !self.chained(leader, ix) {
+                    stopped.insert(partition);
+                }
+                continue;
+            }
+            let refused = self.unreadable.contains(&ix) || self.rejected.contains(&ix);
+            let is_read = self.parties(ix).into_iter().all(|account| knowledge.is_read(account));
+            if refused || self.held.contains(&ix) || !is_read {
+                stopped.insert(partition);
+            }
+            let (debtor, _) = self.batch.parties(ix);
+            if self.hindered.contains(&ix) {
+                waiting.insert(debtor);
+            }
+            if !stopped.contains(&partition) && !waiting.contains(&debtor) {
+                pending.push(ix);
+            }
+        }
+        pending
+    }
+
+    /// Whether what comes after a copy is never sent before its leader: they are of one debtor, or on one partition,
+    /// which is delivered from the leader on.
+    fn chained(&self, leader: RequestIx, copy: RequestIx) -> bool {
+        let [first, second] = [leader, copy].map(|ix| &self.batch.requests()[ix]);
+        first.payment.debtor == second.payment.debtor || partition_of(first) == partition_of(second)
+    }
+
+    fn parties(&self, request: RequestIx) -> [AccountIx; 2] {
+        self.batch.parties(request).into()
+    }
+
+    fn fingerprint(&self, request: RequestIx) -> Fingerprint {
+        self.batch.requests()[request].payment.fingerprint()
+    }
+
+    /// The accounts that something left to decide rests on.
+    pub(super) fn rested_on(&self) -> BTreeSet<AccountIx> {
+        let left = |ix: &RequestIx| self.found[*ix].is_none() && self.batch.leader(*ix) == *ix;
+        (0..self.found.len()).filter(left).flat_map(|ix| self.parties(ix)).collect()
+    }
+
+    /// Whether requests wait for somebody else in this round.
+    pub(super) fn is_hindered(&self) -> bool {
+        !self.hindered.is_empty()
+    }
+
+    /// Whether a stored item that can't be read stops something. What the store rejects stays so as long as this code
+    /// runs.
+    pub(super) fn is_damaged(&self, knowledge: &Knowledge<'_>) -> bool {
+        !self.unreadable.is_empty() || self.rested_on().into_iter().any(|account| knowledge.is_damaged(account))
+    }
+
+    /// Puts requests off until the round is over: some are held by our own earlier ones, some hindered by others.
+    pub(super) fn put_off(&mut self, held: Vec<RequestIx>, hindered: Vec<RequestIx>) {
+        self.held.extend(held);
+        self.hindered.extend(hindered);
+    }
+
+    /// A round is over: nothing is put off any more.
+    pub(super) fn end_round(&mut self) {
+        self.held.clear();
+        self.hindered.clear();
+    }
+
+    /// All of a step happened: its requests have their outcomes.
+    pub(super) fn applied(&mut self, step: &Step<'_>) {
+        for (&request, entry) in step.requests.iter().zip(&step.transaction.entries) {
+            self.found[request] = Some(End::Decided(entry.verdict));
+        }
+    }
+
+    /// A request's id has an outcome already, of a payment with this fingerprint. Returns the accounts that its payment
+    /// may have changed.
+    pub(super) fn has_outcome(&mut self, request: RequestIx, recorded: Fingerprint) -> [AccountIx; 2] {
+        let same = self.fingerprint(request) == recorded;
+        self.found[request] = Some(if same { End::Replayed } else { End::IdReused });
+        self.recorded.insert(request, recorded);
+        self.parties(request)
+    }
+
+    /// The stored payments of these requests can't be read.
+    pub(super) fn cannot_read(&mut self, requests: impl IntoIterator<Item = RequestIx>) {
+        self.unreadable.extend(requests);
+    }
+
+    /// The store rejects these requests.
+    pub(super) fn rejects(&mut self, requests: impl IntoIterator<Item = RequestIx>) {
+        self.rejected.extend(requests);
+    }
+
+    /// The store rejects a write of one of these accounts: so much for the requests of the step that name it.
+    pub(super) fn rejects_accounts(&mut self, step: &Step<'_>, accounts: &BTreeSet<AccountIx>) {
+        let named = |ix: &RequestIx| self.parties(*ix).iter().any(|party| accounts.contains(party));
+        let requests: Vec<RequestIx> = step.requests.iter().copied().filter(named).collect();
+        self.rejects(requests);
+    }
+
+    /// What could not be read is sent again: somebody may have mended it.
+    pub(super) fn look_again(&mut self) {
+        self.unreadable.clear();
+    }
+
+    /// Where the first request stands that names an account.
+    pub(super) fn first_to_name(&self, account: AccountIx) -> Option<Source> {
+        let first = (0..self.found.len()).find(|&request| self.parties(request).contains(&account))?;
+        Some(self.batch.requests()[first].source.clone())
+    }
+
+    /// The end of every request.
+    pub(super) fn ends(&self) -> Vec<End> {
+        (0..self.found.len()).map(|ix| self.end(ix)).collect()
+    }
+
+    fn end(&self, request: RequestIx) -> End {
+        let leader = self.batch.leader(request);
+        match &self.found[leader] {
+            None => End::Unfinished,
+            Some(end) if leader == request => end.clone(),
+            Some(_) => {
+                let recorded = self.recorded.get(&leader).copied().unwrap_or_else(|| self.fingerprint(leader));
+                if self.fingerprint(request) == recorded { End::Replayed } else { End::IdReused }
+            }
+        }
+    }
+}
+
+/// Where a request stands in order.
+fn partition_of(request: &Request) -> (&str, i32) {
+    (&request.source.topic, request.source.partition)
+}
