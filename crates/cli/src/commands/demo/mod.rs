@@ -87,7 +87,9 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
     // Before anything is printed: whoever reads it may have gone away.
     let stopped = stack.stop().await;
     let (table, failed) = shown?;
-    say!("{table}");
+    for line in table.lines() {
+        say!("{line}");
+    }
     stopped.map_err(|error| Failure::unreachable(format!("{error:#}")))?;
     match failed {
         0 => Ok(()),
