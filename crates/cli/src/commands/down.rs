@@ -9,9 +9,12 @@ use tokio::time::{Instant, sleep};
 
 use super::Failure;
 use super::up_file;
+use crate::local::terminal::tell;
 
 /// How often to look whether the stack is gone.
 const LOOK: Duration = Duration::from_millis(50);
+/// After how long to say what it waits for.
+const TELL_AFTER: Duration = Duration::from_secs(3);
 /// How long a stack may take: its functions end what they have begun.
 const STOP_MAX: Duration = Duration::from_secs(90);
 
@@ -27,8 +30,14 @@ pub(super) async fn run(_: DownArgs) -> Result<(), Failure> {
         return Err(Failure::no("no `giro up` runs in this folder"));
     }
     up_file::ask_to_stop()?;
-    let deadline = Instant::now().checked_add(STOP_MAX);
+    let began = Instant::now();
+    let deadline = began.checked_add(STOP_MAX);
+    let mut told = false;
     while up_file::is_held() {
+        if !told && began.elapsed() > TELL_AFTER {
+            tell!("giro: waiting for what is under way, up to {} seconds", STOP_MAX.as_secs());
+            told = true;
+        }
         if deadline.is_some_and(|deadline| Instant::now() > deadline) {
             let waited = STOP_MAX.as_secs();
             return Err(Failure::no(format!("the stack was asked to stop, and runs on after {waited} seconds")));

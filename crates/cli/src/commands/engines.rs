@@ -29,7 +29,7 @@ const TOPICS_SHOWN_MAX: usize = 20;
 #[command(next_help_heading = "Engines")]
 pub(super) struct EngineArgs {
     /// Kafka's address, such as 127.0.0.1:9092
-    #[arg(long, global = true, env = "KAFKA_BOOTSTRAP_SERVERS", value_parser = given, value_name = "HOST:PORT")]
+    #[arg(long, global = true, env = "KAFKA_BOOTSTRAP_SERVERS", value_parser = brokers, value_name = "HOST:PORT")]
     pub(super) kafka_bootstrap_servers: Option<String>,
     /// DynamoDB's URL, such as http://127.0.0.1:8000
     #[arg(long, global = true, env = "AWS_ENDPOINT_URL_DYNAMODB", value_parser = given, value_name = "URL")]
@@ -71,6 +71,18 @@ pub(super) enum Lambda {
 /// A name or an address: not nothing, as a script says it whose variable is empty.
 pub(super) fn given(text: &str) -> Result<String, &'static str> {
     if text.is_empty() { Err("expected a text that isn't empty") } else { Ok(text.to_owned()) }
+}
+
+/// Addresses of brokers. The Kafka client takes a port that is too large for another one.
+fn brokers(text: &str) -> Result<String, String> {
+    for broker in text.split(',') {
+        let (host, port) = broker.rsplit_once(':').map_or((broker, None), |(host, port)| (host, Some(port)));
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+        if host.is_empty() || host.contains('/') || !port.is_none_or(is_port) {
+            return Err(format!("expected HOST:PORT, or several with commas between, and got `{broker}`"));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 impl EngineArgs {
@@ -281,4 +293,19 @@ fn which(engine: &str, how: &str) -> Failure {
         Ok(None) | Err(_) => "start `giro up` in this folder, or ",
     };
     Failure::input(format!("which {engine}? {here}{how}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_brokers_are_hosts_and_ports() {
+        for good in ["127.0.0.1:9092", "b-1:1,b-2:65535", "localhost", "[::1]:9092"] {
+            assert_eq!(brokers(good).as_deref(), Ok(good));
+        }
+        for bad in ["", ",", "a:1,", ":9092", "a:", "a:0", "a:65536", "a:x", "http://127.0.0.1:9092", "a:1, :2"] {
+            assert!(brokers(bad).is_err_and(|error| error.starts_with("expected HOST:PORT")), "{bad}");
+        }
+    }
 }

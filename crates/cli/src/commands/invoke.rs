@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::primitives::Blob;
 use clap::Args;
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::Failure;
 use super::engines::{EngineArgs, Lambda, given};
 use super::number::number;
 use super::publish::without_mark;
-use crate::local::aws::dynamodb_answers;
+use crate::local::aws::{dynamodb_answers, lambda_answers};
 use crate::local::escaped::{Line, json_line};
 use crate::local::lambda::{LocalLambda, PAYLOAD_BYTES_MAX};
 use crate::local::stack::{Engines, Names, PAYMENT_PROCESSOR, StackOptions, folder_of_this_program, function};
@@ -63,7 +64,11 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
         return Err(Failure::input("--timeout: expected none: a function that Lambda runs has a time-out of its own"));
     }
     match lambda {
-        Lambda::At(endpoint) => return invoke(Some(&endpoint), &named(&wanted, &names), event).await,
+        Lambda::At(endpoint) => {
+            // An invocation may take many minutes; that nobody is there shows within seconds.
+            lambda_answers(&endpoint).await?;
+            return invoke(Some(&endpoint), &named(&wanted, &names), event).await;
+        }
         Lambda::Aws => return invoke(None, &named(&wanted, &names), event).await,
         Lambda::Here => {}
     }
@@ -145,6 +150,9 @@ async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>) -> Resul
     let output = call.send().await.map_err(|error| {
         // `cargo lambda watch` answers a function's failure with HTTP 500; what the function said is in its own window.
         let text = in_words(&error);
+        if error.as_service_error().is_some_and(InvokeError::is_resource_not_found_exception) {
+            return Failure::input(format!("--function: Lambda at {at} has no function {function}: {text}"));
+        }
         match error.raw_response() {
             Some(_) => Failure::no(format!("the invocation of {function} on Lambda at {at} failed: {text}")),
             None => Failure::unreachable(format!("Lambda at {at} doesn't answer: {text}")),

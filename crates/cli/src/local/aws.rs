@@ -15,6 +15,9 @@ use giro::aws::{
     local_credentials, timeouts, variable,
 };
 
+/// How long a Lambda may take to show that it is there.
+const LAMBDA_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A client for DynamoDB at `endpoint`, else where the environment says, else at AWS.
 ///
 /// # Errors
@@ -66,12 +69,32 @@ pub async fn sqs(endpoint: Option<&str>) -> Result<aws_sdk_sqs::Client, AwsError
     Ok(aws_sdk_sqs::Client::new(&config(endpoint.as_deref(), timeouts).await?))
 }
 
+/// Waits a few seconds for a Lambda to show that it is there: whatever it answers, it answers.
+///
+/// # Errors
+/// [`Fault::Engine`] if it doesn't, [`Fault::Asked`] if the endpoint or the environment can't be used.
+pub(crate) async fn lambda_answers(endpoint: &str) -> Result<(), Fault> {
+    let client = lambda(Some(endpoint), LAMBDA_ANSWER_TIMEOUT).await.or_asked()?;
+    match client.list_functions().send().await {
+        Err(error) if error.raw_response().is_none() => {
+            Err(anyhow::anyhow!("Lambda at {endpoint} doesn't answer: {}", in_words(&error))).or_engine()
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a text is a URL on HTTP, with a host and a port that there can be.
+fn is_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<axum::http::Uri>() else { return false };
+    let Some(authority) = uri.authority() else { return false };
+    let port_is_good = authority.port_u16().is_some() || authority.as_str().ends_with(authority.host());
+    matches!(uri.scheme_str(), Some("http" | "https")) && !authority.host().is_empty() && port_is_good
+}
+
 async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
     // Half of them is a mistake, whoever would be asked for the rest.
     let given = credentials()?;
-    if let Some(other) =
-        endpoint.filter(|endpoint| !endpoint.starts_with("http://") && !endpoint.starts_with("https://"))
-    {
+    if let Some(other) = endpoint.filter(|endpoint| !is_url(endpoint)) {
         return Err(AwsError::NotAUrl(other.to_owned()));
     }
     let mut loader =
@@ -96,4 +119,19 @@ async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkCo
         return Err(AwsError::NoRegion);
     }
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_have_a_host_and_a_port_that_there_can_be() {
+        for good in ["http://127.0.0.1:8000", "https://example.org", "http://[::1]:1/", "http://localhost:65535/a"] {
+            assert!(is_url(good), "{good}");
+        }
+        for bad in ["", "nonsense", "http://", "http://a b", "http://127.0.0.1:99999", "ftp://a", "http://a:x", "//a"] {
+            assert!(!is_url(bad), "{bad}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Why something local can't be done, by what would mend it.
 //!
-//! Nothing becomes a [`Fault`] by itself: whoever reports an error says which of the two it is.
+//! Nothing becomes a [`Fault`] by itself: whoever reports an error says which of the two it is. What was said to be asked
+//! for stays that, whoever passes it on.
 
 use std::fmt;
 
@@ -37,6 +38,30 @@ impl<T, E: Into<anyhow::Error>> OrFault<T> for Result<T, E> {
     }
 
     fn or_engine(self) -> Result<T, Fault> {
-        self.map_err(|error| Fault::Engine(error.into()))
+        self.map_err(|error| {
+            let error: anyhow::Error = error.into();
+            match error.downcast_ref() {
+                Some(Fault::Asked(_)) => Fault::Asked(error),
+                Some(Fault::Engine(_)) | None => Fault::Engine(error),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_is_no_engines_fault_whoever_passes_it_on() {
+        let asked = || Err::<(), _>(Fault::Asked(anyhow!("no such topic")));
+        let passed_on = asked().context("the mapping").or_engine().unwrap_err();
+        assert!(matches!(passed_on, Fault::Asked(_)), "{passed_on:?}");
+        assert_eq!(passed_on.to_string(), "the mapping: no such topic");
+        assert!(matches!(asked().or_engine(), Err(Fault::Asked(_))));
+        let engine = Err::<(), _>(anyhow!("no answer")).or_engine();
+        assert!(matches!(engine, Err(Fault::Engine(_))));
     }
 }

@@ -90,10 +90,12 @@ async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_addre
     let no_lambda = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
     let quiet_kafka = [("KAFKA_BOOTSTRAP_SERVERS", quiet.as_str())];
     let quiet_dynamodb = [("AWS_ENDPOINT_URL_DYNAMODB", quiet_url.as_str())];
+    let quiet_lambda = [("AWS_ENDPOINT_URL_LAMBDA", quiet_url.as_str())];
     let invoke_publisher = format!("invoke --event {publisher}");
     let invoke = format!("invoke --event {}", event("msk.json"));
     type Away<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Away<'_>; 5] = [
+    let cases: [Away<'_>; 6] = [
+        (&quiet_url, &quiet_lambda, &[&invoke]),
         (
             NOBODY,
             &no_kafka,
@@ -233,6 +235,7 @@ async fn exit_codes_are_as_the_readme_has_them() {
         ("demo --partitions 1001".to_owned(), 2, "expected a whole number from 1 to 1000"),
         (format!("up --data {file}"), 2, "--data: creating the data folder"),
         ("up --data /proc/giro".to_owned(), 2, "--data: creating the data folder /proc/giro"),
+        ("topics list --kafka-bootstrap-servers 127.0.0.1:99999".to_owned(), 2, "expected HOST:PORT"),
         ("outcomes --topic nowhere".to_owned(), 2, "has no topic nowhere"),
         ("publish - --topic nowhere".to_owned(), 2, "has no topic nowhere"),
         (format!("publish {dir}"), 2, "Is a directory"),
