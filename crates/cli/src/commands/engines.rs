@@ -75,7 +75,7 @@ pub(super) fn given(text: &str) -> Result<String, &'static str> {
 
 /// Addresses of brokers. The Kafka client takes a port that is too large for another one.
 fn brokers(text: &str) -> Result<String, String> {
-    for broker in text.split(',') {
+    for broker in text.split(',').map(str::trim) {
         let (host, port) = broker.rsplit_once(':').map_or((broker, None), |(host, port)| (host, Some(port)));
         let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
         if host.is_empty() || host.contains('/') || !port.is_none_or(is_port) {
