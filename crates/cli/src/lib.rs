@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`commands`] | one file a command |
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
-//! | [`bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
+//! | [`mod@bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
 
 pub mod bench;
 pub mod commands;
