@@ -1,4 +1,5 @@
 //! Bytes to domain and back.
 
+pub(crate) mod account_command;
 pub(crate) mod formats;
 mod fuzz;
