@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use aws_sdk_lambda::operation::invoke::InvokeError;
-use aws_sdk_lambda::primitives::Blob;
 use clap::Args;
 use serde_json::Value;
 
@@ -18,13 +16,13 @@ use super::Failure;
 use super::engines::{EngineArgs, Lambda, given};
 use super::number::number;
 use super::publish::without_mark;
-use crate::local::aws::{dynamodb_answers, lambda_answers};
+use crate::local::aws::dynamodb_answers;
 use crate::local::escaped::{Line, json_line};
+use crate::local::invoke::{InvokeError, Invoker, lambda_answers};
 use crate::local::lambda::{LocalLambda, PAYLOAD_BYTES_MAX};
 use crate::local::stack::{Engines, Names, PAYMENT_PROCESSOR, StackOptions, folder_of_this_program, function};
 use crate::local::terminal::tell;
 use event::{Whose, whose};
-use giro::aws::in_words;
 use giro_template::{Function, function_name};
 
 /// The longest that Lambda lets a function run.
@@ -144,27 +142,27 @@ fn named(wanted: &str, names: &Names) -> String {
 }
 
 async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>) -> Result<(), Failure> {
-    let client = crate::local::aws::lambda(endpoint, INVOCATION_MAX).await.map_err(Failure::input)?;
+    let invoker = Invoker::new(endpoint, function, INVOCATION_MAX).await.map_err(Failure::input)?;
     let at = endpoint.unwrap_or("AWS");
-    let call = client.invoke().function_name(function).payload(Blob::new(event));
-    let output = call.send().await.map_err(|error| {
-        // `cargo lambda watch` answers a function's failure with HTTP 500; what the function said is in its own window.
-        let text = in_words(&error);
-        if error.as_service_error().is_some_and(InvokeError::is_resource_not_found_exception) {
-            return Failure::input(format!("--function: Lambda at {at} has no function {function}: {text}"));
+    let response = match invoker.invoke(event).await {
+        Ok(response) => response,
+        Err(InvokeError::Function { kind, said }) => {
+            say!("{}", json_line(&said));
+            return Err(Failure::no(format!("the function failed ({kind})")));
         }
-        match error.raw_response() {
-            Some(_) => Failure::no(format!("the invocation of {function} on Lambda at {at} failed: {text}")),
-            None => Failure::unreachable(format!("Lambda at {at} doesn't answer: {text}")),
+        Err(InvokeError::NoFunction(text)) => {
+            return Err(Failure::input(format!("--function: Lambda at {at} has no function {function}: {text}")));
         }
-    })?;
-    let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
-    say!("{}", json_line(&String::from_utf8_lossy(&payload)));
-    if let Some(error) = output.function_error {
-        return Err(Failure::no(format!("the function failed ({error})")));
-    }
+        Err(InvokeError::Refused(text)) => {
+            return Err(Failure::no(format!("the invocation of {function} on Lambda at {at} failed: {text}")));
+        }
+        Err(InvokeError::Unanswered(text)) => {
+            return Err(Failure::unreachable(format!("Lambda at {at} doesn't answer: {text}")));
+        }
+    };
+    say!("{}", json_line(&String::from_utf8_lossy(&response)));
     // Handlers of batches report what is not finished; what others answer is theirs to know.
-    let answer: serde_json::Value = serde_json::from_slice(&payload).unwrap_or_default();
+    let answer: serde_json::Value = serde_json::from_slice(&response).unwrap_or_default();
     match answer.get("batchItemFailures").and_then(serde_json::Value::as_array).map_or(0, Vec::len) {
         0 => Ok(()),
         count => Err(Failure::no(format!("{count} records are not finished"))),

@@ -11,12 +11,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 use super::{Fault, OrFault};
 use giro::aws::{
-    AwsError, CONNECT_TIMEOUT, DYNAMODB_ENDPOINT, LOCAL_REGION, credentials, http_client, in_words, is_local,
-    local_credentials, timeouts, variable,
+    AwsError, DYNAMODB_ENDPOINT, LOCAL_REGION, credentials, http_client, in_words, is_local, local_credentials,
+    timeouts, variable,
 };
-
-/// How long a Lambda may take to show that it is there.
-const LAMBDA_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client for DynamoDB at `endpoint`, else where the environment says, else at AWS.
 ///
@@ -36,15 +33,6 @@ pub(crate) async fn dynamodb_answers(endpoint: &str) -> Result<(), Fault> {
     let asked = dynamodb(Some(endpoint)).await.or_asked()?.list_tables().limit(1).send().await;
     let unanswered = |error| anyhow::anyhow!("DynamoDB at {endpoint} doesn't answer: {}", in_words(&error));
     asked.map(|_| ()).map_err(unanswered).or_engine()
-}
-
-/// A client for Lambda at `endpoint`, else at AWS. An invocation may take up to `timeout`: as long as its function.
-///
-/// # Errors
-/// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
-pub async fn lambda(endpoint: Option<&str>, timeout: Duration) -> Result<aws_sdk_lambda::Client, AwsError> {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(timeout).build();
-    Ok(aws_sdk_lambda::Client::new(&config(endpoint, timeouts).await?))
 }
 
 /// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their
@@ -69,20 +57,6 @@ pub async fn sqs(endpoint: Option<&str>) -> Result<aws_sdk_sqs::Client, AwsError
     Ok(aws_sdk_sqs::Client::new(&config(endpoint.as_deref(), timeouts).await?))
 }
 
-/// Waits a few seconds for a Lambda to show that it is there: whatever it answers, it answers.
-///
-/// # Errors
-/// [`Fault::Engine`] if it doesn't, [`Fault::Asked`] if the endpoint or the environment can't be used.
-pub(crate) async fn lambda_answers(endpoint: &str) -> Result<(), Fault> {
-    let client = lambda(Some(endpoint), LAMBDA_ANSWER_TIMEOUT).await.or_asked()?;
-    match client.list_functions().send().await {
-        Err(error) if error.raw_response().is_none() => {
-            Err(anyhow::anyhow!("Lambda at {endpoint} doesn't answer: {}", in_words(&error))).or_engine()
-        }
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
 /// Whether a text is a URL on HTTP, with a host and a port that there can be.
 fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<axum::http::Uri>() else { return false };
@@ -91,7 +65,8 @@ fn is_url(text: &str) -> bool {
     matches!(uri.scheme_str(), Some("http" | "https")) && !authority.host().is_empty() && port_is_good
 }
 
-async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
+/// What every client begins with.
+pub(super) async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
     // Half of them is a mistake, whoever would be asked for the rest.
     let given = credentials()?;
     if let Some(other) = endpoint.filter(|endpoint| !is_url(endpoint)) {

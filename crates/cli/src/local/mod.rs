@@ -9,7 +9,7 @@ pub(crate) mod escaped;
 pub mod failed_topic;
 mod fault;
 pub mod http;
-mod invoke;
+pub mod invoke;
 pub mod kafka;
 pub mod lambda;
 mod lambda_listens;

@@ -72,7 +72,7 @@ impl HttpApi {
         let mut functions = HashMap::new();
         for route in routes {
             let timeout = timeout(&route.function).min(INTEGRATION_MAX);
-            let invoker = Invoker::new(lambda_endpoint, &route.function, timeout).await.or_asked()?;
+            let invoker = Invoker::new(Some(lambda_endpoint), &route.function, timeout).await.or_asked()?;
             functions.insert(route.function.clone(), invoker);
         }
         let front = Arc::new(Front { routes: Routes::new(routes).or_asked()?, functions });
@@ -124,11 +124,11 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response<B
             tracing::warn!(function = found.function, "the response can't be used: {expected}");
             refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }),
-        Err(InvokeError::Function(failure)) => {
+        Err(InvokeError::Function { said: failure, .. }) => {
             tracing::warn!(function = found.function, failure, "an invocation failed");
             refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }
-        Err(InvokeError::Call(failure)) => {
+        Err(InvokeError::NoFunction(failure) | InvokeError::Refused(failure) | InvokeError::Unanswered(failure)) => {
             tracing::warn!(function = found.function, failure, "an invocation did not come back");
             refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
         }

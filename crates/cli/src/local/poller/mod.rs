@@ -72,7 +72,7 @@ impl Pollers {
     /// # Errors
     /// If an address can't be used, or the source isn't there.
     pub async fn start(mapping: &Mapping, around: &Surroundings) -> anyhow::Result<Self> {
-        let invoker = Invoker::new(&around.lambda_endpoint, &mapping.function, around.invoke_timeout).await?;
+        let invoker = Invoker::new(Some(&around.lambda_endpoint), &mapping.function, around.invoke_timeout).await?;
         let (stop, stopped) = watch::channel(false);
         let activity = Arc::new(Mutex::new(Activity::none()?));
         let line = Line { mapping: mapping.clone(), invoker, activity: Arc::clone(&activity), stopped };

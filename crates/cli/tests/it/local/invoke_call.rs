@@ -1,13 +1,12 @@
-//! The local Lambda's Invoke call, over HTTP and through the SDK.
+//! The local Lambda's Invoke call, over HTTP, and as the command line and the pollers make it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
 use giro::domain::DeadLetter;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, Tables};
+use giro_cli::local::invoke::{InvokeError, Invoker};
 use giro_cli::local::lambda::{Function, LocalLambda};
 use giro_template::Asynchronous;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
@@ -91,22 +90,15 @@ async fn a_dry_run_runs_nothing_and_an_event_is_answered_before_it_runs() {
     assert_eq!((status, body.as_str()), (202, ""));
     called.letter_of(3).await;
 
-    let client = giro_cli::local::aws::lambda(Some(called.lambda.endpoint()), Duration::from_secs(30)).await.unwrap();
-    let invoke = |kind, offset| {
-        let name = "arn:aws:lambda:eu-central-1:123456789012:function:eu-payment-processor";
-        let call = client.invoke().function_name(name).qualifier("$LATEST").invocation_type(kind);
-        call.payload(Blob::new(event(offset))).send()
-    };
-    assert_eq!(invoke(InvocationType::DryRun, 4).await.unwrap().status_code, 204);
-    assert_eq!(invoke(InvocationType::Event, 5).await.unwrap().status_code, 202);
-    called.letter_of(5).await;
-    let done = invoke(InvocationType::RequestResponse, 6).await.unwrap();
-    assert_eq!((done.status_code, done.payload.unwrap().into_inner()), (200, DONE.as_bytes().to_vec()));
+    let name = "arn:aws:lambda:eu-central-1:123456789012:function:eu-payment-processor:$LATEST";
+    let invoker =
+        async |name| Invoker::new(Some(called.lambda.endpoint()), name, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(invoker(name).await.invoke(event(6)).await, Ok(DONE.as_bytes().to_vec()));
     let mut places: Vec<i64> = called.letters().await.iter().map(|letter| letter.source.offset).collect();
     places.sort_unstable();
-    assert_eq!(places, [2, 3, 5, 6]);
-    let unknown = client.invoke().function_name("nobody").send().await.unwrap_err().into_service_error();
-    assert!(unknown.is_resource_not_found_exception(), "{unknown:?}");
+    assert_eq!(places, [2, 3, 6]);
+    let unknown = invoker("nobody").await.invoke("{}").await;
+    assert!(matches!(unknown, Err(InvokeError::NoFunction(_))), "{unknown:?}");
     called.lambda.stop().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use giro_cli::local::invoke::{InvokeError, Invoker};
 use giro_cli::local::lambda::{Function, LocalLambda};
 use serde_json::Value;
 
@@ -33,12 +34,11 @@ async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
     let functions = ["payment-processor", "account-processor", "outcome-publisher", "payment-api", "ledger-auditor"];
     let lambda = LocalLambda::start(functions.map(function).into(), std::sync::Arc::new(|_: &str, _: &str| {})).await;
     let lambda = lambda.unwrap();
-    let client = giro_cli::local::aws::lambda(Some(lambda.endpoint()), Duration::from_secs(20)).await.unwrap();
     let sqs = std::fs::read(std::path::Path::new(crate::ROOT).join("events/odd/sqs.json")).unwrap();
     for name in functions {
-        let output = client.invoke().function_name(name).payload(sqs.clone().into()).send().await.unwrap();
-        assert!(output.function_error.is_some(), "{name}");
-        let told: Value = serde_json::from_slice(output.payload.unwrap().as_ref()).unwrap();
+        let invoker = Invoker::new(Some(lambda.endpoint()), name, Duration::from_secs(20)).await.unwrap();
+        let Err(InvokeError::Function { said, .. }) = invoker.invoke(sqs.clone()).await else { panic!("{name}") };
+        let told: Value = serde_json::from_str(&said).unwrap();
         assert_eq!(told["errorType"], "Giro.ForeignEvent", "{name}: {told}");
         let text = told["errorMessage"].as_str().unwrap();
         assert!(text.contains("got an Amazon SQS event") && !text.contains(['{', '\n']), "{name}: {text}");
