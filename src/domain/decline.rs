@@ -32,6 +32,15 @@ pub enum Decline {
     InsufficientFunds,
 }
 
+/// The accounts on whose balance a decline depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BalanceOf {
+    /// The debtor's alone.
+    Debtor,
+    /// The debtor's and the creditor's.
+    Both,
+}
+
 impl Decline {
     /// Every reason with its name and code: the one table behind [`name`](Self::name), [`code`](Self::code) and
     /// [`from_name`](Self::from_name).
@@ -66,6 +75,24 @@ impl Decline {
     #[must_use]
     pub fn code(self) -> Option<&'static str> {
         self.row().2
+    }
+
+    /// On whose balance the reason depends; `None` if on nobody's. A balance moves with every payment, so such a decline
+    /// needs a balance that was read at the right moment.
+    #[must_use]
+    pub const fn depends_on_balance(self) -> Option<BalanceOf> {
+        match self {
+            Self::InsufficientFunds => Some(BalanceOf::Debtor),
+            Self::BalanceOverflow => Some(BalanceOf::Both),
+            Self::SameAccount
+            | Self::DebtorNotFound
+            | Self::CreditorNotFound
+            | Self::DebtorClosed
+            | Self::CreditorClosed
+            | Self::DebtorFrozen
+            | Self::CreditorFrozen
+            | Self::CurrencyMismatch => None,
+        }
     }
 
     /// The reason of that name.
@@ -105,5 +132,13 @@ mod tests {
         for (decline, name, code) in Decline::ALL {
             assert_eq!((decline.name(), decline.code(), Decline::from_name(name)), (name, code, Some(decline)));
         }
+    }
+
+    /// The checks that look at balances come last, so the reasons that depend on one do too.
+    #[test]
+    fn reasons_that_depend_on_a_balance_are_checked_last() {
+        let depends: Vec<_> = Decline::ALL.into_iter().map(|(decline, ..)| decline.depends_on_balance()).collect();
+        assert_eq!(depends[..8], [None; 8]);
+        assert_eq!(depends[8..], [Some(BalanceOf::Both), Some(BalanceOf::Debtor)]);
     }
 }

@@ -25,6 +25,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::knowledge::Knowledge;
 use crate::domain::decide::Decisions;
+use crate::domain::decline::BalanceOf;
 use crate::domain::{AccountIx, Batch, Decline, RequestIx};
 
 /// What stands between decisions and their plan.
@@ -52,35 +53,26 @@ impl Doubts {
 /// Finds the declines that can't stand as they were decided.
 pub(super) fn doubts(batch: &Batch, knowledge: &Knowledge<'_>, pending: &[RequestIx], decisions: &Decisions) -> Doubts {
     let mut doubts = Doubts::default();
-    let short = |verdict| matches!(verdict, Err(Decline::InsufficientFunds | Decline::BalanceOverflow));
-    if !decisions.verdicts.iter().copied().any(short) {
+    let mut declines = decisions.verdicts.iter().filter_map(|verdict| verdict.err());
+    if declines.all(|decline| decline.depends_on_balance().is_none()) {
         return doubts;
     }
     let mut debited: HashSet<AccountIx> = HashSet::new();
     for (&request, &verdict) in pending.iter().zip(&decisions.verdicts) {
         let (debtor, creditor) = batch.parties(request);
-        match verdict {
+        match verdict.map_err(Decline::depends_on_balance) {
             Ok(()) => {
                 debited.insert(debtor);
             }
-            Err(Decline::InsufficientFunds) if debited.contains(&debtor) => {
+            Err(Some(BalanceOf::Debtor)) if debited.contains(&debtor) => {
                 doubts.hold.extend(has_lanes(knowledge, debtor).then_some(request));
             }
-            Err(Decline::InsufficientFunds) => doubts.rests_on(knowledge, request, debtor),
-            Err(Decline::BalanceOverflow) => {
+            Err(Some(BalanceOf::Debtor)) => doubts.rests_on(knowledge, request, debtor),
+            Err(Some(BalanceOf::Both)) => {
                 let parties = [debtor, creditor].into_iter().filter(|&account| !has_lanes(knowledge, account));
                 parties.for_each(|account| doubts.rests_on(knowledge, request, account));
             }
-            Err(
-                Decline::SameAccount
-                | Decline::DebtorNotFound
-                | Decline::CreditorNotFound
-                | Decline::DebtorClosed
-                | Decline::CreditorClosed
-                | Decline::DebtorFrozen
-                | Decline::CreditorFrozen
-                | Decline::CurrencyMismatch,
-            ) => {}
+            Err(None) => {}
         }
     }
     doubts

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::domain::decide::{Decisions, Sweep};
+use crate::domain::decline::BalanceOf;
 use crate::domain::{Account, AccountIx, Batch, Decline, RequestIx, Verdict};
 
 /// A payment, its debtor's main item and its creditor's: what a transaction holds beside lanes to sweep.
@@ -82,26 +83,17 @@ impl Touch<'_> {
     /// because payments of one debtor are decided in order, and whichever balance the decline rests on. Not that of a
     /// creditor that takes its credits on lanes.
     pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let rests = self.request.is_some() && matches!(self.verdict, Ok(()) | Err(Decline::BalanceOverflow));
+        let both = matches!(self.verdict.map_err(Decline::depends_on_balance), Ok(()) | Err(Some(BalanceOf::Both)));
+        let rests = self.request.is_some() && both;
         std::iter::once(self.debtor).chain((rests && !self.on_lane).then_some(self.creditor))
     }
 
     /// The main items whose balance its decline rests on.
     pub(super) fn rests_on(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let (debtor, creditor) = match self.verdict {
-            Err(Decline::InsufficientFunds) => (Some(self.debtor), None),
-            Err(Decline::BalanceOverflow) => (Some(self.debtor), Some(self.creditor)),
-            Ok(())
-            | Err(
-                Decline::SameAccount
-                | Decline::DebtorNotFound
-                | Decline::CreditorNotFound
-                | Decline::DebtorClosed
-                | Decline::CreditorClosed
-                | Decline::DebtorFrozen
-                | Decline::CreditorFrozen
-                | Decline::CurrencyMismatch,
-            ) => (None, None),
+        let (debtor, creditor) = match self.verdict.err().and_then(Decline::depends_on_balance) {
+            None => (None, None),
+            Some(BalanceOf::Debtor) => (Some(self.debtor), None),
+            Some(BalanceOf::Both) => (Some(self.debtor), Some(self.creditor)),
         };
         debtor.into_iter().chain(creditor)
     }
