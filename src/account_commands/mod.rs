@@ -26,7 +26,7 @@ use crate::settle::met::Met;
 use crate::settle::reads::{lanes, mains};
 use crate::settle::until::within;
 use crate::settle::{Backoff, End, Until};
-use crate::store::{AccountLedger, AccountRead, CommandCommit, LaneRead, READ_ACCOUNTS_MAX, StoreError};
+use crate::store::{AccountLedger, AccountRead, CommandCommit, READ_ACCOUNTS_MAX, StoreError};
 
 /// Accounts worked on at once: as many transactions as payments have in flight.
 const ACCOUNTS_IN_FLIGHT_MAX: usize = 16;
@@ -254,8 +254,7 @@ impl<L: AccountLedger> Work<'_, L> {
 
     /// All lanes of an account; `None` if one can't be read.
     async fn read_lanes(&mut self, account: &Account) -> Option<Vec<Lane>> {
-        let numbers = account.credit_lanes.numbers();
-        let mut left: Vec<LaneId> = numbers.map(|lane| LaneId { account: account.id.clone(), lane }).collect();
+        let mut left: Vec<LaneId> = account.lane_ids().collect();
         let mut known = Vec::with_capacity(left.len());
         let mut backoff = self.backoff.clone();
         while !left.is_empty() && Instant::now() < self.until {
@@ -269,14 +268,10 @@ impl<L: AccountLedger> Work<'_, L> {
                 left.extend(asked.iter().cloned());
             }
             for (id, read) in found {
-                match read {
-                    LaneRead::Found(lane) => known.push(lane),
-                    LaneRead::Unread => left.push(id.clone()),
-                    LaneRead::Missing => {
-                        self.met.meet(StoreError::Corrupt("a lane that its account counts isn't there".into()));
-                        return None;
-                    }
-                    LaneRead::Corrupt(expected) => {
+                match read.counted() {
+                    Ok(Some(lane)) => known.push(lane),
+                    Ok(None) => left.push(id.clone()),
+                    Err(expected) => {
                         self.met.meet(StoreError::Corrupt(expected));
                         return None;
                     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Balance, CreditLanes, Currency, Timestamp};
+use super::{AccountId, Balance, CreditLanes, Currency, LaneId, Timestamp};
 
 /// An account as the `accounts` table holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,13 @@ pub struct Account {
     pub opened_at: Timestamp,
     /// How many lanes it takes its credits on. Never fewer than before.
     pub credit_lanes: CreditLanes,
+}
+
+impl Account {
+    /// The lanes that it counts, in order.
+    pub fn lane_ids(&self) -> impl Iterator<Item = LaneId> + '_ {
+        self.credit_lanes.numbers().map(|lane| LaneId { account: self.id.clone(), lane })
+    }
 }
 
 /// Whether an account may be used.

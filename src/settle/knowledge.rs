@@ -96,9 +96,8 @@ impl<'b> Knowledge<'b> {
     pub(super) fn unknown_lanes(&self, account: AccountIx) -> Vec<(AccountIx, LaneId)> {
         let Some(main) = self.main(account) else { return Vec::new() };
         let known = self.lanes.get(&account);
-        let unknown = |&lane: &u16| known.is_none_or(|known| known.balance(lane).is_none());
-        let id = |lane| (account, LaneId { account: main.id.clone(), lane });
-        main.credit_lanes.numbers().filter(unknown).map(id).collect()
+        let unknown = |lane| known.is_none_or(|known| known.balance(lane).is_none());
+        main.lane_ids().filter(|id| unknown(id.lane)).map(|id| (account, id)).collect()
     }
 
     /// Whether all that is known of an account is what it was at one moment.
@@ -200,15 +199,14 @@ impl<'b> Knowledge<'b> {
     /// to be read again anyway.
     pub(super) fn found_lane(&mut self, account: AccountIx, number: u16, read: LaneRead) -> bool {
         let AccountRead::Found(Account { currency, .. }) = self.mains[account] else { return false };
-        let expected = match read {
-            LaneRead::Unread => return true,
-            LaneRead::Found(lane) if lane.currency == currency => {
+        let expected = match read.counted() {
+            Ok(None) => return true,
+            Ok(Some(lane)) if lane.currency == currency => {
                 self.lanes.entry(account).or_default().learn(number, lane.balance);
                 return true;
             }
-            LaneRead::Found(_) => "currency: expected a lane to be of its account's".to_owned(),
-            LaneRead::Missing => "credit_lanes: expected an item for each".to_owned(),
-            LaneRead::Corrupt(expected) => expected,
+            Ok(Some(_)) => "currency: expected a lane to be of its account's".to_owned(),
+            Err(expected) => expected,
         };
         self.learn_account(account, AccountRead::Corrupt(expected));
         false

@@ -21,6 +21,21 @@ pub enum Read<T> {
     Unread,
 }
 
+impl LaneRead {
+    /// The lane, if this read concerns one that its account counts. `None` if it was not read this time.
+    ///
+    /// # Errors
+    /// What was expected, if the lane is missing or can't be read: the stored account is damaged.
+    pub fn counted(self) -> Result<Option<Lane>, String> {
+        match self {
+            Self::Found(lane) => Ok(Some(lane)),
+            Self::Unread => Ok(None),
+            Self::Missing => Err("credit_lanes: expected an item for each".into()),
+            Self::Corrupt(expected) => Err(expected),
+        }
+    }
+}
+
 /// What a read of several items at one moment found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Together {

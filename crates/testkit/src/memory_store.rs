@@ -211,7 +211,7 @@ impl State {
             }
         }
         for (ix, update) in transaction.updates.iter().enumerate() {
-            match update.lane {
+            match update.lane_id() {
                 None => {
                     let read = self.read(&update.account);
                     if !matches!(&read, Read::Found(account) if account_allows(account, update)) {
@@ -219,7 +219,7 @@ impl State {
                     }
                 }
                 Some(lane) => {
-                    let read = self.read_lane(&LaneId { account: update.account.clone(), lane });
+                    let read = self.read_lane(&lane);
                     if !matches!(&read, Read::Found(lane) if lane_allows(lane, update)) {
                         cancelled.lanes.push((ix, read));
                     }
@@ -266,15 +266,12 @@ impl State {
         }
         for update in &transaction.updates {
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
-            let changed = match update.lane {
+            let changed = match update.lane_id() {
                 None => match self.accounts.get_mut(&update.account) {
                     Some(Ok(account)) => Some((&mut account.balance, &mut account.version)),
                     Some(Err(_)) | None => None,
                 },
-                Some(lane) => self
-                    .lanes
-                    .get_mut(&LaneId { account: update.account.clone(), lane })
-                    .map(|lane| (&mut lane.balance, &mut lane.version)),
+                Some(lane) => self.lanes.get_mut(&lane).map(|lane| (&mut lane.balance, &mut lane.version)),
             };
             if let Some((balance, version)) = changed {
                 // The conditions keep it in range.

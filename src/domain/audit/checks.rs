@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::domain::{Account, Currency, Holding, LaneId};
+use crate::domain::{Account, Currency, Holding};
 
 /// What settled payments brought to an account and took from it, in minor units.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,11 +59,8 @@ pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
             }
         }
     }
-    for lane in account.credit_lanes.numbers() {
-        if !holding.lanes.iter().any(|held| held.id.lane == lane) {
-            findings.push(Finding::NoLane { lane: LaneId { account: account.id.clone(), lane } });
-        }
-    }
+    let missing = account.lane_ids().filter(|lane| !holding.lanes.iter().any(|held| held.id.lane == lane.lane));
+    findings.extend(missing.map(|lane| Finding::NoLane { lane }));
 }
 
 /// What all balances of each currency sum to.

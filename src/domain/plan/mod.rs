@@ -30,7 +30,7 @@ mod limits;
 mod touch;
 
 use super::decide::{Decisions, Snapshot};
-use super::{AccountId, AccountIx, Batch, Currency, OverdraftLimit, Request, RequestIx, Timestamp, Verdict};
+use super::{AccountId, AccountIx, Batch, Currency, LaneId, OverdraftLimit, Request, RequestIx, Timestamp, Verdict};
 pub use limits::Limits;
 use touch::Touch;
 
@@ -86,6 +86,14 @@ pub struct AccountUpdate {
     /// Condition: the version is exactly this; where a decline of this transaction, or of one that waits for it, rests
     /// on the balance that this update changes.
     pub version: Option<u64>,
+}
+
+impl AccountUpdate {
+    /// The lane that changes; `None`: the account's main item.
+    #[must_use]
+    pub fn lane_id(&self) -> Option<LaneId> {
+        self.lane.map(|lane| LaneId { account: self.account.clone(), lane })
+    }
 }
 
 /// A planned transaction, and what it waits for.

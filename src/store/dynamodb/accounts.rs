@@ -34,8 +34,7 @@ impl DynamoDb {
         let table = &self.tables.accounts;
         let Some(item) = self.get(table, items::account::key(id)).await? else { return Ok(None) };
         let account = read(table, items::account::decode, &item)?;
-        let ids: Vec<LaneId> =
-            account.credit_lanes.numbers().map(|lane| LaneId { account: id.clone(), lane }).collect();
+        let ids: Vec<LaneId> = account.lane_ids().collect();
         let mut lanes = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(READ_ACCOUNTS_MAX) {
             for answer in self.read_lanes(&chunk.iter().collect::<Vec<_>>()).await? {

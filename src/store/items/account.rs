@@ -10,9 +10,7 @@ use super::{Item, lane, n, number, optional_number, parsed, s};
 use crate::domain::account_command::{Bound, Change, Ground};
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::AccountUpdate;
-use crate::domain::{
-    Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, LaneId, OverdraftLimit, Timestamp,
-};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
 
 /// The key attribute.
 pub const KEY: &str = "account_id";
@@ -109,10 +107,7 @@ pub(super) fn status(name: &str) -> Result<AccountStatus, &'static str> {
 /// The update of one account or lane in a transaction, with the conditions that its decisions rest on.
 #[must_use]
 pub fn update(update: &AccountUpdate, table: &str) -> UpdateBuilder {
-    let key = match update.lane {
-        None => key(&update.account),
-        Some(lane) => lane::key(&LaneId { account: update.account.clone(), lane }),
-    };
+    let key = update.lane_id().map_or_else(|| key(&update.account), |lane| lane::key(&lane));
     let mut condition = IS_OPEN_IN_CURRENCY.to_owned();
     let mut builder = Update::builder()
         .table_name(table)

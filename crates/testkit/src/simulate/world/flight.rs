@@ -143,9 +143,9 @@ fn of_command(step: &SentStep) -> Vec<Item> {
 }
 
 fn of_payments(sent: &Sent) -> Vec<Item> {
-    let updates = sent.updates.iter().map(|update| match update.lane {
+    let updates = sent.updates.iter().map(|update| match update.lane_id() {
         None => Item::Account(update.account.clone()),
-        Some(lane) => Item::Lane(LaneId { account: update.account.clone(), lane }),
+        Some(lane) => Item::Lane(lane),
     });
     updates.chain(sent.entries.iter().map(|(request, ..)| Item::Payment(request.payment.id.clone()))).collect()
 }
