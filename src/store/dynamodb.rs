@@ -30,10 +30,11 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConsumedCapacity, Get, KeysAndAttributes, Put, ReturnConsumedCapacity,
+    CancellationReason, ConsumedCapacity, Get, KeysAndAttributes, ReturnConsumedCapacity,
     ReturnValuesOnConditionCheckFailure, TransactGetItem, TransactWriteItem,
 };
 
+use super::items::conditional::Conditional;
 use super::items::{self, Item};
 use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Together, Usage};
 use crate::domain::dead_letter::DeadLetterStatus;
@@ -206,17 +207,10 @@ impl DynamoDb {
         transaction: &Transaction<'_>,
     ) -> Result<Vec<TransactWriteItem>, aws_sdk_dynamodb::error::BuildError> {
         let put = |entry| {
-            let put = Put::builder()
-                .table_name(&self.tables.payments)
-                .set_item(Some(items::payment::encode(entry, transaction.decided_at)))
-                .condition_expression(items::payment::IS_NEW)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-            Ok(TransactWriteItem::builder().put(put.build()?).build())
+            let put = Conditional::on(&self.tables.payments).returning().and(items::payment::IS_NEW);
+            put.put(items::payment::encode(entry, transaction.decided_at))
         };
-        let update = |update| {
-            let update = items::account::update(update, &self.tables.accounts).build()?;
-            Ok(TransactWriteItem::builder().update(update).build())
-        };
+        let update = |update| items::account::update(update, &self.tables.accounts);
         transaction.entries.iter().map(put).chain(transaction.updates.iter().map(update)).collect()
     }
 

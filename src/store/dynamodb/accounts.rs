@@ -10,13 +10,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, TransactWriteItem};
 
 use super::inspect::read;
 use super::{DynamoDb, add, count, fault};
 use crate::domain::account_command::LaneChange;
 use crate::domain::plan::TRANSACTION_ITEMS_MAX;
 use crate::domain::{Account, AccountId, CreditLanes, Holding, Lane, LaneId};
+use crate::store::items::conditional::Conditional;
 use crate::store::items::{self, Item, n, s};
 use crate::store::{LaneRead, Ledger, OpenAccounts, READ_ACCOUNTS_MAX, StoreError};
 
@@ -117,13 +118,8 @@ impl DynamoDb {
     /// Opens an account whose main item and lanes fit one transaction.
     async fn open_together(&self, account: &Account) -> Result<Option<Account>, StoreError> {
         let table = &self.tables.accounts;
-        let main = Put::builder()
-            .table_name(table)
-            .set_item(Some(items::account::encode(account)))
-            .condition_expression(items::account::IS_NEW)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let main = main.build().map_err(|error| StoreError::Rejected(error.to_string()))?;
-        let mut writes = vec![TransactWriteItem::builder().put(main).build()];
+        let main = Conditional::on(table).returning().and(items::account::IS_NEW).put(items::account::encode(account));
+        let mut writes = vec![main.map_err(|error| StoreError::Rejected(error.to_string()))?];
         for lane in account.credit_lanes.numbers() {
             writes.push(self.new_lane(account, lane)?);
         }

@@ -1,12 +1,13 @@
 //! Account commands on DynamoDB: a Put of the command first, then what it does to its account and lanes.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::inspect::read;
 use super::{DynamoDb, fault};
 use crate::domain::CommandId;
 use crate::domain::account_command::{CommandStep, RecordedCommand};
+use crate::store::items::conditional::Conditional;
 use crate::store::{AccountLedger, CommandCommit, Commands, StoreError, in_deciding_order, items};
 
 impl AccountLedger for DynamoDb {
@@ -27,25 +28,15 @@ impl DynamoDb {
     fn command_actions(&self, step: &CommandStep<'_>) -> Result<(Vec<TransactWriteItem>, bool), BuildError> {
         let (table, accounts) = (&self.tables.account_commands, &self.tables.accounts);
         let command = &step.decided.request.command;
-        let record = TransactWriteItem::builder();
+        let record = Conditional::on(table).returning().and(items::account_command::IS_NEW);
         if !step.last {
-            let check = ConditionCheck::builder()
-                .table_name(table)
-                .set_key(Some(items::account_command::key(&command.id)))
-                .condition_expression(items::account_command::IS_NEW)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-            let mut actions = vec![record.condition_check(check.build()?).build()];
+            let mut actions = vec![record.check(items::account_command::key(&command.id))?];
             for lane in &step.lanes {
                 actions.push(items::lane::change(lane, accounts)?);
             }
             return Ok((actions, false));
         }
-        let put = Put::builder()
-            .table_name(table)
-            .set_item(Some(items::account_command::encode(step.decided)))
-            .condition_expression(items::account_command::IS_NEW)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut actions = vec![record.put(put.build()?).build()];
+        let mut actions = vec![record.put(items::account_command::encode(step.decided))?];
         let account = match &step.decided.ruling {
             Ok(change) => items::account::change(change, &command.account, accounts)?,
             Err(_) => None,
@@ -56,8 +47,7 @@ impl DynamoDb {
             actions.push(items::lane::change(lane, accounts)?);
         }
         let Some(ground) = &step.ground else { return Ok((actions, on_account)) };
-        let check = items::account::check(ground, &command.account, accounts).build()?;
-        actions.push(TransactWriteItem::builder().condition_check(check).build());
+        actions.push(items::account::check(ground, &command.account, accounts)?);
         for (id, bound) in &ground.lanes {
             actions.push(items::lane::check(id, *bound, accounts)?);
         }

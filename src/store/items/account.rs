@@ -1,11 +1,9 @@
 //! The item of an account, and its guarded update.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
+use super::conditional::Conditional;
 use super::{Item, lane, n, number, optional_number, parsed, s};
 use crate::domain::account_command::{Bound, Change, Ground};
 use crate::domain::money::AMOUNT_MAX;
@@ -44,9 +42,9 @@ const STATUS_IS_SAME: &str = "#status = :status";
 const BALANCE_IS_SAME: &str = "balance = :balance";
 const BALANCE_WITHIN_LIMIT: &str = "balance >= :balance_min";
 /// Of an item that a refusal rests on: what it holds is still enough, or still too little.
-pub(super) const BALANCE_AT_LEAST: &str = "balance >= :balance";
+const BALANCE_AT_LEAST: &str = "balance >= :balance";
 /// See [`BALANCE_AT_LEAST`].
-pub(super) const BALANCE_AT_MOST: &str = "balance <= :balance";
+const BALANCE_AT_MOST: &str = "balance <= :balance";
 
 /// An account's key.
 #[must_use]
@@ -105,45 +103,31 @@ pub(super) fn status(name: &str) -> Result<AccountStatus, &'static str> {
 }
 
 /// The update of one account or lane in a transaction, with the conditions that its decisions rest on.
-#[must_use]
-pub fn update(update: &AccountUpdate, table: &str) -> UpdateBuilder {
+///
+/// # Errors
+/// If the action can't be built.
+pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, BuildError> {
     let key = update.lane_id().map_or_else(|| key(&update.account), |lane| lane::key(&lane));
-    let mut condition = IS_OPEN_IN_CURRENCY.to_owned();
-    let mut builder = Update::builder()
-        .table_name(table)
-        .set_key(Some(key))
-        .update_expression(APPLY)
-        .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":net", n(update.net))
-        .expression_attribute_values(":one", n(1))
-        .expression_attribute_values(":open", s(AccountStatus::Open))
-        .expression_attribute_values(":currency", s(update.currency))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    let mut and = |part: &str| {
-        condition.push_str(" AND ");
-        condition.push_str(part);
-    };
+    let mut write = Conditional::on(table)
+        .returning()
+        .and(IS_OPEN_IN_CURRENCY)
+        .value(":net", n(update.net))
+        .value(":one", n(1))
+        .value(":open", s(AccountStatus::Open))
+        .value(":currency", s(update.currency));
     if let Some(balance) = update.balance_min {
-        and(BALANCE_COVERS_DEBITS);
-        builder = builder.expression_attribute_values(":balance_min", n(balance));
+        write = write.and(BALANCE_COVERS_DEBITS).value(":balance_min", n(balance));
     }
     if let Some(balance) = update.balance_max {
-        and(BALANCE_HOLDS_CREDITS);
-        builder = builder.expression_attribute_values(":balance_max", n(balance));
+        write = write.and(BALANCE_HOLDS_CREDITS).value(":balance_max", n(balance));
     }
-    match update.overdraft_limit {
-        Some(OverdraftLimit::Limited(limit)) => {
-            and(LIMIT_IS_SAME);
-            builder = builder.expression_attribute_values(":overdraft_limit", n(limit));
-        }
-        Some(OverdraftLimit::Unlimited) => and(LIMIT_IS_ABSENT),
-        None => {}
+    if let Some(limit) = update.overdraft_limit {
+        write = same_limit(write, limit);
     }
     if let Some(version) = update.version {
-        and(VERSION_IS_SAME);
-        builder = builder.expression_attribute_values(":version", n(version));
+        write = same_version(write, version);
     }
-    builder.condition_expression(condition)
+    write.update(key, APPLY)
 }
 
 /// What an account command does to the account, in its transaction; nothing if it does nothing.
@@ -151,99 +135,79 @@ pub fn update(update: &AccountUpdate, table: &str) -> UpdateBuilder {
 /// # Errors
 /// If the action can't be built.
 pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<TransactWriteItem>, BuildError> {
-    let action = TransactWriteItem::builder();
-    let changed = |status: AccountStatus| {
-        Update::builder()
-            .table_name(table)
-            .set_key(Some(key(id)))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", s(status))
-            .expression_attribute_values(":one", n(1))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    };
-    Ok(match change {
-        Change::Nothing => None,
-        Change::Open(account) => {
-            let put = Put::builder()
-                .table_name(table)
-                .set_item(Some(encode(account)))
-                .condition_expression(IS_NEW)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-            Some(action.put(put.build()?).build())
-        }
+    let write = Conditional::on(table).returning();
+    let changed = |status: AccountStatus| write.clone().value(":status", s(status)).value(":one", n(1));
+    let action = match change {
+        Change::Nothing => return Ok(None),
+        Change::Open(account) => write.and(IS_NEW).put(encode(account)),
         Change::Status { from, to, lanes, balances } => {
-            let update = changed(*from).update_expression(NEW_STATUS).expression_attribute_values(":to", s(to));
-            let (same, update) = same_lanes(*lanes, update);
-            let update = match balances.as_ref().and_then(|balances| balances.first()) {
-                None => update.condition_expression(same),
-                Some(balance) => update
-                    .condition_expression(format!("{same} AND {BALANCE_IS_SAME}"))
-                    .expression_attribute_values(":balance", n(balance)),
-            };
-            Some(action.update(update.build()?).build())
+            let mut write = same_lanes(changed(*from), *lanes).value(":to", s(to));
+            if let Some(balance) = balances.as_ref().and_then(|balances| balances.first()) {
+                write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));
+            }
+            write.update(key(id), NEW_STATUS)
         }
         Change::Lanes { account, to } => {
-            let update = changed(account.status).update_expression(COUNT_LANES);
-            let (same, update) = same_lanes(account.credit_lanes, update);
-            let update = update.condition_expression(same).expression_attribute_values(":lanes", n(to));
-            Some(action.update(update.build()?).build())
+            let write = same_lanes(changed(account.status), account.credit_lanes).value(":lanes", n(to));
+            write.update(key(id), COUNT_LANES)
         }
         Change::Limit { status, to: OverdraftLimit::Unlimited } => {
-            let update = changed(*status).update_expression(NO_LIMIT).condition_expression(STATUS_IS_SAME);
-            Some(action.update(update.build()?).build())
+            changed(*status).and(STATUS_IS_SAME).update(key(id), NO_LIMIT)
         }
         Change::Limit { status, to: OverdraftLimit::Limited(limit) } => {
-            let update = changed(*status)
-                .update_expression(NEW_LIMIT)
-                .condition_expression(format!("{STATUS_IS_SAME} AND {BALANCE_WITHIN_LIMIT}"))
-                .expression_attribute_values(":overdraft_limit", n(limit))
-                .expression_attribute_values(":balance_min", n(i128::from(*limit).saturating_neg()));
-            Some(action.update(update.build()?).build())
+            let write = changed(*status)
+                .and(STATUS_IS_SAME)
+                .and(BALANCE_WITHIN_LIMIT)
+                .value(":overdraft_limit", n(limit))
+                .value(":balance_min", n(i128::from(*limit).saturating_neg()));
+            write.update(key(id), NEW_LIMIT)
         }
-    })
+    };
+    action.map(Some)
 }
 
 /// The check that a command's ground holds of its account's main item.
-#[must_use]
-pub fn check(ground: &Ground, id: &AccountId, table: &str) -> ConditionCheckBuilder {
-    let check = ConditionCheck::builder()
-        .table_name(table)
-        .set_key(Some(key(id)))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    let Some(account) = &ground.main else { return check.condition_expression(IS_NEW) };
-    let mut condition = String::new();
-    let mut values = Item::from([(":status".to_owned(), s(account.status))]);
-    let mut and = |part: &str, value: Option<(&str, AttributeValue)>| {
-        condition.push_str(if condition.is_empty() { "" } else { " AND " });
-        condition.push_str(part);
-        values.extend(value.map(|(name, value)| (name.to_owned(), value)));
-    };
-    match account.credit_lanes.is_none() {
-        true => and(HAS_NO_LANES, None),
-        false => and(HAS_LANES, Some((":was", n(account.credit_lanes)))),
-    }
-    match account.overdraft_limit {
-        OverdraftLimit::Limited(limit) => and(LIMIT_IS_SAME, Some((":overdraft_limit", n(limit)))),
-        OverdraftLimit::Unlimited => and(LIMIT_IS_ABSENT, None),
-    }
-    match ground.balance {
-        Some(Bound::AtLeast(least)) => and(BALANCE_AT_LEAST, Some((":balance", n(least)))),
-        Some(Bound::AtMost(most)) => and(BALANCE_AT_MOST, Some((":balance", n(most)))),
-        None => {}
+///
+/// # Errors
+/// If the action can't be built.
+pub fn check(ground: &Ground, id: &AccountId, table: &str) -> Result<TransactWriteItem, BuildError> {
+    let check = Conditional::on(table).returning();
+    let Some(account) = &ground.main else { return check.and(IS_NEW).check(key(id)) };
+    let mut check = same_lanes(check.value(":status", s(account.status)), account.credit_lanes);
+    check = same_limit(check, account.overdraft_limit);
+    if let Some(bound) = ground.balance {
+        check = within(check, bound);
     }
     if ground.same_version {
-        and(VERSION_IS_SAME, Some((":version", n(account.version))));
+        check = same_version(check, account.version);
     }
-    check
-        .condition_expression(condition)
-        .expression_attribute_names("#status", "status")
-        .set_expression_attribute_values(Some(values))
+    check.check(key(id))
 }
 
-/// The condition that status and lanes are the same, and the update with what it compares with.
-fn same_lanes(lanes: CreditLanes, update: UpdateBuilder) -> (&'static str, UpdateBuilder) {
+/// Status and number of lanes are the same. The status is a value of the whole already.
+fn same_lanes(conditional: Conditional<'_>, lanes: CreditLanes) -> Conditional<'_> {
     match lanes.is_none() {
-        true => (HAS_NO_LANES, update),
-        false => (HAS_LANES, update.expression_attribute_values(":was", n(lanes))),
+        true => conditional.and(HAS_NO_LANES),
+        false => conditional.and(HAS_LANES).value(":was", n(lanes)),
     }
+}
+
+fn same_limit(conditional: Conditional<'_>, limit: OverdraftLimit) -> Conditional<'_> {
+    match limit {
+        OverdraftLimit::Limited(limit) => conditional.and(LIMIT_IS_SAME).value(":overdraft_limit", n(limit)),
+        OverdraftLimit::Unlimited => conditional.and(LIMIT_IS_ABSENT),
+    }
+}
+
+fn same_version(conditional: Conditional<'_>, version: u64) -> Conditional<'_> {
+    conditional.and(VERSION_IS_SAME).value(":version", n(version))
+}
+
+/// What a main item or a lane holds is within this bound.
+pub(super) fn within(conditional: Conditional<'_>, bound: Bound) -> Conditional<'_> {
+    let (part, balance) = match bound {
+        Bound::AtLeast(least) => (BALANCE_AT_LEAST, least),
+        Bound::AtMost(most) => (BALANCE_AT_MOST, most),
+    };
+    conditional.and(part).value(":balance", n(balance))
 }

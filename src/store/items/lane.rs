@@ -1,9 +1,10 @@
 //! The item of a credit lane. It stands in the accounts table beside its account's, under the key `account/lane`.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::account::{BALANCE_AT_LEAST, BALANCE_AT_MOST, KEY, status};
+use super::account::{KEY, status, within};
+use super::conditional::Conditional;
 use super::{Item, n, number, parsed, s};
 use crate::domain::account_command::{Bound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
@@ -17,12 +18,6 @@ const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
 /// The condition under which a lane gets another status: it is its account's, or already the new one.
 const IS_OF_ACCOUNT: &str = "#status IN (:from, :to)";
 const BALANCE_IS_SAME: &str = "balance = :balance";
-
-/// What [`IS_UNUSED`] compares with.
-#[must_use]
-pub fn unused(lane: &Lane) -> Item {
-    Item::from([(":currency".into(), s(lane.currency)), (":zero".into(), n(0)), (":one".into(), n(1))])
-}
 
 /// A lane's key.
 #[must_use]
@@ -66,16 +61,7 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
 /// # Errors
 /// If the action can't be built.
 pub fn check(id: &LaneId, bound: Bound, table: &str) -> Result<TransactWriteItem, BuildError> {
-    let (condition, balance) = match bound {
-        Bound::AtLeast(least) => (BALANCE_AT_LEAST, least),
-        Bound::AtMost(most) => (BALANCE_AT_MOST, most),
-    };
-    let check = ConditionCheck::builder()
-        .table_name(table)
-        .set_key(Some(key(id)))
-        .condition_expression(condition)
-        .expression_attribute_values(":balance", n(balance));
-    Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
+    within(Conditional::on(table), bound).check(key(id))
 }
 
 /// What an account command does to a lane, in its transaction.
@@ -83,32 +69,18 @@ pub fn check(id: &LaneId, bound: Bound, table: &str) -> Result<TransactWriteItem
 /// # Errors
 /// If the action can't be built.
 pub fn change(change: &LaneChange, table: &str) -> Result<TransactWriteItem, BuildError> {
-    let action = TransactWriteItem::builder();
-    Ok(match change {
+    let write = Conditional::on(table).value(":one", n(1));
+    match change {
         LaneChange::New(lane) => {
-            let put = Put::builder()
-                .table_name(table)
-                .set_item(Some(encode(lane)))
-                .condition_expression(IS_UNUSED)
-                .set_expression_attribute_values(Some(unused(lane)));
-            action.put(put.build()?).build()
+            let write = write.and(IS_UNUSED).value(":currency", s(lane.currency)).value(":zero", n(0));
+            write.put(encode(lane))
         }
         LaneChange::Status { id, from, to, balance } => {
-            let update = Update::builder()
-                .table_name(table)
-                .set_key(Some(key(id)))
-                .update_expression(NEW_STATUS)
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":from", s(from))
-                .expression_attribute_values(":to", s(to))
-                .expression_attribute_values(":one", n(1));
-            let update = match balance {
-                None => update.condition_expression(IS_OF_ACCOUNT),
-                Some(balance) => update
-                    .condition_expression(format!("{IS_OF_ACCOUNT} AND {BALANCE_IS_SAME}"))
-                    .expression_attribute_values(":balance", n(balance)),
-            };
-            action.update(update.build()?).build()
+            let mut write = write.and(IS_OF_ACCOUNT).value(":from", s(from)).value(":to", s(to));
+            if let Some(balance) = balance {
+                write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));
+            }
+            write.update(key(id), NEW_STATUS)
         }
-    })
+    }
 }

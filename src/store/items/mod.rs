@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod account_command;
+pub mod conditional;
 pub mod dead_letter;
 pub mod lane;
 pub mod payment;
