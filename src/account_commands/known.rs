@@ -1,0 +1,132 @@
+//! What is known of one account, as last read or learned, and which faults of the store were met on it.
+//!
+//! In: what reads find, and what became of each command. Out: the account and its lanes, for a decision.
+//!
+//! Invariants: what may have changed without our knowing is read again. Nothing here knows of requests.
+
+use std::slice;
+
+use tokio::time::Instant;
+
+use crate::domain::account_command::{Action, looks_at_lanes};
+use crate::domain::{Account, AccountId, Lane, LaneId};
+use crate::settle::Backoff;
+use crate::settle::met::Met;
+use crate::settle::reads::{lanes, mains};
+use crate::store::{AccountLedger, AccountRead, READ_ACCOUNTS_MAX, StoreError};
+
+/// What is known of one account.
+pub(super) struct KnownAccount {
+    id: AccountId,
+    main: AccountRead,
+    met: Met,
+}
+
+impl KnownAccount {
+    /// A first read found this of the account's main item.
+    pub(super) fn new(id: AccountId, main: AccountRead) -> Self {
+        Self { id, main, met: Met::default() }
+    }
+
+    /// Notes what the account's main item is now.
+    pub(super) fn learn(&mut self, main: AccountRead) {
+        self.main = main;
+    }
+
+    /// What is known may be no longer so: it is read again.
+    pub(super) fn forget(&mut self) {
+        self.main = AccountRead::Unread;
+    }
+
+    /// Notes a fault of the store.
+    pub(super) fn meet(&mut self, fault: StoreError) {
+        self.met.meet(fault);
+    }
+
+    /// Whether something of it is damaged, and nobody is known to have mended it.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.met.is_damage()
+    }
+
+    /// Somebody may have mended what could not be read.
+    pub(super) fn look_again(&mut self) {
+        self.met.look_again();
+        self.forget();
+    }
+
+    /// The fault to tell of.
+    pub(super) fn fault(self) -> Option<StoreError> {
+        self.met.told()
+    }
+
+    /// The account as it is, if there is one, with its lanes where the action looks at them; `None` if that can't be
+    /// known. Reads are paced apart from writes: a read that succeeds says nothing about the write that didn't.
+    ///
+    /// Lanes are read one after the other, while money may move between them and the main item, and a transaction may
+    /// be seen on one of them and not yet on another. A sum that never was is found out when the command is committed,
+    /// since whatever is decided rests on it under conditions.
+    pub(super) async fn look<L: AccountLedger>(
+        &mut self,
+        ledger: &L,
+        action: Action,
+        until: Instant,
+        backoff: &Backoff,
+    ) -> Option<(Option<Account>, Vec<Lane>)> {
+        if self.main == AccountRead::Unread {
+            let (id, main) = (slice::from_ref(&self.id), slice::from_mut(&mut self.main));
+            mains(ledger, id, main, &mut self.met, until, &mut backoff.clone()).await;
+        }
+        let account = match &self.main {
+            AccountRead::Found(account) => account.clone(),
+            AccountRead::Missing => return Some((None, Vec::new())),
+            AccountRead::Unread => return None,
+            AccountRead::Corrupt(expected) => {
+                self.met.meet(StoreError::Corrupt(expected.clone()));
+                return None;
+            }
+        };
+        if !looks_at_lanes(action, &account) {
+            return Some((Some(account), Vec::new()));
+        }
+        let lanes = self.read_lanes(ledger, &account, until, backoff.clone()).await?;
+        Some((Some(account), lanes))
+    }
+
+    /// All lanes of the account; `None` if one can't be read.
+    async fn read_lanes<L: AccountLedger>(
+        &mut self,
+        ledger: &L,
+        account: &Account,
+        until: Instant,
+        mut backoff: Backoff,
+    ) -> Option<Vec<Lane>> {
+        let mut left: Vec<LaneId> = account.lane_ids().collect();
+        let mut known = Vec::with_capacity(left.len());
+        while !left.is_empty() && Instant::now() < until {
+            let asked: Vec<LaneId> = left.drain(..left.len().min(READ_ACCOUNTS_MAX)).collect();
+            let keyed: Vec<(&LaneId, &LaneId)> = asked.iter().map(|id| (id, id)).collect();
+            let (found, fault) = lanes(ledger, &keyed, "reading lanes", until).await;
+            let before = left.len();
+            if let Some(fault) = fault {
+                // It was one call, so none of them was read.
+                self.met.meet(fault);
+                left.extend(asked.iter().cloned());
+            }
+            for (id, read) in found {
+                match read.counted() {
+                    Ok(Some(lane)) => known.push(lane),
+                    Ok(None) => left.push(id.clone()),
+                    Err(expected) => {
+                        self.met.meet(StoreError::Corrupt(expected));
+                        return None;
+                    }
+                }
+            }
+            if left.len() > before {
+                backoff.wait(until).await;
+            }
+        }
+        known.sort_unstable_by_key(|lane| lane.id.lane);
+        left.is_empty().then_some(known)
+    }
+}
