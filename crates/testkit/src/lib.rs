@@ -13,6 +13,7 @@ pub mod engine;
 pub mod memory_store;
 pub mod memory_topics;
 pub mod oracle;
+mod sent;
 pub mod simulate;
 pub mod tables;
 pub mod workload;

@@ -18,15 +18,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use giro::domain::account_command::RecordedCommand;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
+use giro::domain::plan::{TRANSACTION_ITEMS_MAX, Transaction};
 use giro::domain::{
-    Account, AccountId, Balance, CommandId, DeadLetter, Lane, LaneId, LetterId, Outcome, PaymentId, Recorded, Request,
-    Timestamp, Verdict,
+    Account, AccountId, Balance, CommandId, DeadLetter, Lane, LaneId, LetterId, Outcome, PaymentId, Recorded,
 };
 use giro::store::{
-    AccountRead, Cancelled, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Together, Usage, items,
+    AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Together,
+    Usage, items,
 };
 
+use crate::sent::{Sent, SentStep};
 use conditions::{account_allows, lane_allows, malformed};
 
 /// How often each fault strikes, in thousandths of the calls that it can strike.
@@ -64,18 +65,24 @@ struct State {
     commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
     random: fastrand::Rng,
-    late: Vec<Late>,
+    late: Vec<Late<Sent>>,
     damage: survey::Damage,
-    late_commands: Vec<commands::LateCommand>,
+    late_commands: Vec<Late<SentStep>>,
 }
 
-/// A transaction that will happen after some more calls.
+/// What was sent, and will happen after some more calls.
 #[derive(Debug)]
-struct Late {
+struct Late<T> {
     calls: u32,
-    entries: Vec<(Request, Verdict, Option<u16>)>,
-    updates: Vec<AccountUpdate>,
-    decided_at: Timestamp,
+    sent: T,
+}
+
+/// One more call has come: takes out what happens now.
+fn due<T>(late: &mut Vec<Late<T>>) -> Vec<T> {
+    for late in late.iter_mut() {
+        late.calls = late.calls.saturating_sub(1);
+    }
+    late.extract_if(.., |late| late.calls == 0).map(|late| late.sent).collect()
 }
 
 impl MemoryStore {
@@ -177,28 +184,18 @@ impl State {
     }
 
     fn let_late_happen(&mut self) {
-        for late in &mut self.late {
-            late.calls = late.calls.saturating_sub(1);
-        }
-        let due: Vec<Late> = self.late.extract_if(.., |late| late.calls == 0).collect();
-        for late in due {
-            let entries = late.entries.iter().map(|(request, verdict, creditor_lane)| Entry {
-                request,
-                verdict: *verdict,
-                creditor_lane: *creditor_lane,
-            });
-            let transaction =
-                Transaction { entries: entries.collect(), updates: late.updates, decided_at: late.decided_at };
+        for sent in due(&mut self.late) {
+            let transaction = sent.transaction();
             if self.judge(&transaction) == Cancelled::default() {
                 self.apply(&transaction);
             }
         }
-        for late in &mut self.late_commands {
-            late.calls = late.calls.saturating_sub(1);
-        }
-        let due: Vec<_> = self.late_commands.extract_if(.., |late| late.calls == 0).collect();
-        for late in due {
-            late.happen(self);
+        for sent in due(&mut self.late_commands) {
+            sent.with(|step| {
+                if self.judge_step(step) == CancelledCommand::default() {
+                    self.apply_step(step);
+                }
+            });
         }
     }
 
@@ -323,7 +320,7 @@ impl Ledger for MemoryStore {
         }
         if state.strikes(self.faults.late) {
             let calls = state.random.u32(1..=8);
-            state.late.push(late(transaction, calls));
+            state.late.push(Late { calls, sent: Sent::of(transaction) });
             return Err(StoreError::Unavailable("injected: given up, still under way".into()));
         }
         let mut cancelled = state.judge(transaction);
@@ -356,16 +353,6 @@ impl Ledger for MemoryStore {
 
     fn usage(&self) -> Usage {
         self.state().usage
-    }
-}
-
-fn late(transaction: &Transaction<'_>, calls: u32) -> Late {
-    let entry = |entry: &Entry<'_>| (entry.request.clone(), entry.verdict, entry.creditor_lane);
-    Late {
-        calls,
-        entries: transaction.entries.iter().map(entry).collect(),
-        updates: transaction.updates.clone(),
-        decided_at: transaction.decided_at,
     }
 }
 

@@ -1,42 +1,12 @@
-//! Account commands in memory: the conditions of [`Change`] and [`LaneChange`], in the domain's own words.
+//! Account commands in memory: the conditions of [`Change`] and its lanes, in the domain's own words.
 
-use super::{MemoryStore, State, kilobytes};
-use giro::domain::account_command::{Change, CommandStep, DecidedCommand, Ground, LaneChange, RecordedCommand};
-use giro::domain::{Account, AccountId, CommandId, CommandRequest, Refusal, Timestamp};
+use super::{Late, MemoryStore, State, kilobytes};
+use crate::sent::SentStep;
+use giro::domain::account_command::{Change, CommandStep, Ground, RecordedCommand};
+use giro::domain::{Account, AccountId, CommandId, CommandRequest};
 use giro::store::{
     AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, StoreError, in_deciding_order, items,
 };
-
-/// A step that will happen after some more calls.
-#[derive(Debug)]
-pub(super) struct LateCommand {
-    pub(super) calls: u32,
-    request: CommandRequest,
-    ruling: Result<Change, Refusal>,
-    decided_at: Timestamp,
-    lanes: Vec<LaneChange>,
-    last: bool,
-    ground: Option<Ground>,
-}
-
-impl LateCommand {
-    fn new(step: &CommandStep<'_>, calls: u32) -> Self {
-        let DecidedCommand { request, ruling, decided_at } = step.decided;
-        let (request, ruling, lanes) = ((*request).clone(), ruling.clone(), step.lanes.clone());
-        let ground = step.ground.clone();
-        Self { calls, request, ruling, decided_at: *decided_at, lanes, last: step.last, ground }
-    }
-
-    /// Happens, if its conditions still hold.
-    pub(super) fn happen(self, state: &mut State) {
-        let Self { request, ruling, decided_at, lanes, last, ground, .. } = self;
-        let decided = DecidedCommand { request: &request, ruling, decided_at };
-        let step = CommandStep { decided: &decided, lanes, last, ground };
-        if state.judge_step(&step) == CancelledCommand::default() {
-            state.apply_step(&step);
-        }
-    }
-}
 
 /// What a step does to its account's main item.
 fn on_account<'d>(step: &CommandStep<'d>) -> Option<&'d Change> {
@@ -45,7 +15,7 @@ fn on_account<'d>(step: &CommandStep<'d>) -> Option<&'d Change> {
 
 impl State {
     /// Everything that stands in a step's way; nothing if it may happen.
-    fn judge_step(&self, step: &CommandStep<'_>) -> CancelledCommand {
+    pub(super) fn judge_step(&self, step: &CommandStep<'_>) -> CancelledCommand {
         let command = &step.decided.request.command;
         let on_ground = |(id, bound): &(_, _)| Ground::holds_of_lane(*bound, self.lanes.get(id));
         CancelledCommand {
@@ -71,7 +41,7 @@ impl State {
         (!allowed).then_some(read)
     }
 
-    fn apply_step(&mut self, step: &CommandStep<'_>) {
+    pub(super) fn apply_step(&mut self, step: &CommandStep<'_>) {
         let CommandRequest { command, source } = step.decided.request;
         // A check costs as much as a write.
         let mut units = 1;
@@ -118,7 +88,7 @@ impl AccountLedger for MemoryStore {
         state.usage.transactions = state.usage.transactions.saturating_add(1);
         if state.strikes(self.faults.late) {
             let calls = state.random.u32(1..=8);
-            state.late_commands.push(LateCommand::new(step, calls));
+            state.late_commands.push(Late { calls, sent: SentStep::of(step) });
             return Err(StoreError::Unavailable("injected: given up, still under way".into()));
         }
         let mut cancelled = state.judge_step(step);

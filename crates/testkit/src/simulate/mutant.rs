@@ -4,9 +4,10 @@
 //! or template with that mistake would have asked, answered and said. They act where these meet the world, so nothing
 //! of them is in the code that deploys.
 
-use super::network::{Answer, Call, Sent, SentStep, at_once, execute};
+use super::network::{Answer, Call, at_once, execute};
 use super::policy::Policies;
 use crate::memory_store::MemoryStore;
+use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::{Change, LaneChange};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::AccountUpdate;

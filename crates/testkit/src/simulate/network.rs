@@ -13,75 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::memory_store::MemoryStore;
-use giro::domain::account_command::{Change, CommandStep, DecidedCommand, Ground, LaneChange};
-use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{AccountId, CommandRequest, DeadLetter, LaneId, Refusal, Request, Timestamp, Verdict};
+use crate::sent::{Sent, SentStep};
+use giro::domain::account_command::CommandStep;
+use giro::domain::plan::Transaction;
+use giro::domain::{AccountId, DeadLetter, LaneId};
 use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Together, Usage};
 
 /// Names an invocation.
 pub(super) type InvocationId = u64;
-
-/// A transaction that outlives the batch that it was planned from.
-#[derive(Debug, Clone)]
-pub(super) struct Sent {
-    pub(super) entries: Vec<(Request, Verdict, Option<u16>)>,
-    pub(super) updates: Vec<AccountUpdate>,
-    pub(super) decided_at: Timestamp,
-}
-
-impl Sent {
-    fn of(transaction: &Transaction<'_>) -> Self {
-        Self {
-            entries: transaction
-                .entries
-                .iter()
-                .map(|entry| (entry.request.clone(), entry.verdict, entry.creditor_lane))
-                .collect(),
-            updates: transaction.updates.clone(),
-            decided_at: transaction.decided_at,
-        }
-    }
-
-    /// The transaction again.
-    pub(super) fn transaction(&self) -> Transaction<'_> {
-        Transaction {
-            entries: self
-                .entries
-                .iter()
-                .map(|(request, verdict, lane)| Entry { request, verdict: *verdict, creditor_lane: *lane })
-                .collect(),
-            updates: self.updates.clone(),
-            decided_at: self.decided_at,
-        }
-    }
-}
-
-/// A step of an account command that outlives the batch that it was decided for.
-#[derive(Debug, Clone)]
-pub(super) struct SentStep {
-    pub(super) request: CommandRequest,
-    pub(super) ruling: Result<Change, Refusal>,
-    pub(super) decided_at: Timestamp,
-    pub(super) lanes: Vec<LaneChange>,
-    pub(super) last: bool,
-    pub(super) ground: Option<Ground>,
-}
-
-impl SentStep {
-    fn of(step: &CommandStep<'_>) -> Self {
-        let DecidedCommand { request, ruling, decided_at } = step.decided.clone();
-        let (lanes, ground) = (step.lanes.clone(), step.ground.clone());
-        Self { request: request.clone(), ruling, decided_at, lanes, last: step.last, ground }
-    }
-
-    /// Carries the step out.
-    fn execute(&self, store: &MemoryStore) -> Option<Result<CommandCommit, StoreError>> {
-        let (request, ruling, decided_at) = (&self.request, self.ruling.clone(), self.decided_at);
-        let decided = DecidedCommand { request, ruling, decided_at };
-        let (lanes, ground) = (self.lanes.clone(), self.ground.clone());
-        at_once(store.commit_command(&CommandStep { decided: &decided, lanes, last: self.last, ground }))
-    }
-}
 
 /// What was asked.
 #[derive(Debug, Clone)]
@@ -333,7 +272,10 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
         // What a mutant has emptied has nothing left to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),
         Call::Commit(sent) => Answer::Commit(at_once(store.commit(&sent.transaction())).unwrap_or_else(|| Err(late()))),
-        Call::Command(step) => Answer::Command(step.execute(store).unwrap_or_else(|| Err(late()))),
+        Call::Command(sent) => {
+            let answer = sent.with(|step| at_once(store.commit_command(step)));
+            Answer::Command(answer.unwrap_or_else(|| Err(late())))
+        }
         Call::Park(letter) => Answer::Park(at_once(store.park(letter)).unwrap_or_else(|| Err(late()))),
     }
 }

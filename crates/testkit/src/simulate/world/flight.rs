@@ -11,7 +11,8 @@
 //! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): two phases over
 //! the items; a plain read waits for nobody.
 
-use crate::simulate::network::{Answer, Call, Sent, SentStep};
+use crate::sent::{Sent, SentStep};
+use crate::simulate::network::{Answer, Call};
 use giro::domain::account_command::{Change, LaneChange};
 use giro::domain::{AccountId, CommandId, LaneId, PaymentId};
 use giro::store::{AccountRead, LaneRead};
