@@ -1,4 +1,4 @@
-//! The checks themselves, which both ways to audit share.
+//! The checks themselves: each of one account, or of one sum.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Proves the same as [`Audit`](super::Audit) while payments go on beside it, and never accuses a clean ledger.
+//! Audits a ledger while payments go on beside it, and never accuses a clean one.
 //!
 //! | look | read | by then |
 //! |---|---|---|

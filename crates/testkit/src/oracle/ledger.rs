@@ -1,0 +1,163 @@
+//! Whether a ledger at rest adds up: every balance is what the settled payments make of it.
+//!
+//! In: all accounts with their lanes, and all outcomes, read while nothing moves. Out: findings.
+//!
+//! The sums are taken here once more, past the audit that deploys, so that neither can hide a mistake of the other.
+
+use std::collections::BTreeMap;
+
+use giro::domain::audit::Finding;
+use giro::domain::{AccountId, Currency, Holding, Payment, Recorded};
+
+/// What doesn't add up.
+pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Finding> {
+    let held: BTreeMap<&AccountId, &Holding> = accounts.iter().map(|holding| (&holding.account.id, holding)).collect();
+    let outcomes = payments.iter().map(|recorded| &recorded.outcome);
+    let settled: Vec<&Payment> =
+        outcomes.filter(|outcome| outcome.verdict.is_ok()).map(|outcome| &outcome.payment).collect();
+    let mut postings: BTreeMap<&AccountId, i128> = BTreeMap::new();
+    for payment in &settled {
+        let amount = i128::from(payment.amount.minor_units());
+        add(postings.entry(&payment.debtor).or_default(), amount.saturating_neg());
+        add(postings.entry(&payment.creditor).or_default(), amount);
+    }
+    let mut findings: Vec<Finding> = accounts.iter().flat_map(of_lanes).collect();
+    let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+    for (&id, holding) in &held {
+        let found = holding.balance();
+        add(sums.entry(holding.account.currency).or_default(), found);
+        let expected = postings.get(id).copied().unwrap_or_default();
+        if expected != found {
+            findings.push(Finding::Balance { account: id.clone(), expected, found });
+        }
+        let main = i128::from(holding.account.balance.minor_units());
+        if let Some(lowest) = holding.account.overdraft_limit.lowest_balance().filter(|lowest| main < *lowest) {
+            findings.push(Finding::BelowLimit { account: id.clone(), lowest, found: main });
+        }
+    }
+    for payment in settled {
+        for account in [&payment.debtor, &payment.creditor] {
+            let (payment, account, currency) = (payment.id.clone(), account.clone(), payment.currency);
+            match held.get(&account) {
+                None => findings.push(Finding::NoAccount { payment, account }),
+                Some(holding) if holding.account.currency != currency => {
+                    findings.push(Finding::Currency { payment, account });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let not_zero = sums.into_iter().filter(|(_, sum)| *sum != 0);
+    findings.extend(not_zero.map(|(currency, sum)| Finding::NotZero { currency, sum }));
+    findings
+}
+
+/// What is wrong with an account's lanes.
+fn of_lanes(holding: &Holding) -> Vec<Finding> {
+    let account = &holding.account;
+    let mut findings = Vec::new();
+    for lane in &holding.lanes {
+        for (holds, expected) in [
+            (lane.currency == account.currency, "the currency of its account"),
+            (lane.status == account.status, "the status of its account"),
+            (lane.balance.minor_units() >= 0, "a balance not below zero"),
+        ] {
+            findings.extend((!holds).then(|| Finding::Lane { lane: lane.id.clone(), expected }));
+        }
+    }
+    let missing = account.lane_ids().filter(|id| holding.lanes.iter().all(|lane| lane.id != *id));
+    findings.extend(missing.map(|lane| Finding::NoLane { lane }));
+    findings
+}
+
+fn add(sum: &mut i128, amount: i128) {
+    *sum = sum.saturating_add(amount);
+}
+
+#[cfg(test)]
+mod tests {
+    use giro::domain::{
+        Account, AccountStatus, Amount, Balance, CreditLanes, Lane, Outcome, OverdraftLimit, Source, Timestamp,
+    };
+
+    use super::*;
+
+    fn eur() -> Currency {
+        Currency::try_new("EUR").unwrap()
+    }
+
+    /// An account that must stay in credit; the bank may owe.
+    fn held(id: &str, balance: i64, lanes: u16) -> Holding {
+        let overdraft_limit = if id == "bank" { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(0) };
+        let account = Account {
+            id: id.parse().unwrap(),
+            currency: eur(),
+            status: AccountStatus::Open,
+            balance: Balance::new(balance),
+            overdraft_limit,
+            version: 1,
+            opened_at: Timestamp::EPOCH,
+            credit_lanes: CreditLanes::try_new(lanes).unwrap(),
+        };
+        let lanes = account.credit_lanes.numbers().map(|lane| Lane::new(&account, lane)).collect();
+        Holding { account, lanes }
+    }
+
+    fn settled(creditor: &str, amount: u64) -> Recorded {
+        let payment = Payment {
+            id: format!("to-{creditor}").parse().unwrap(),
+            debtor: "bank".parse().unwrap(),
+            creditor: creditor.parse().unwrap(),
+            amount: Amount::try_new(amount).unwrap(),
+            currency: eur(),
+            reference: None,
+            requested_at: None,
+        };
+        let fingerprint = payment.fingerprint();
+        let source = Source { topic: "t".into(), partition: 0, offset: 0 };
+        Recorded { outcome: Outcome { payment, verdict: Ok(()), decided_at: Timestamp::EPOCH, source }, fingerprint }
+    }
+
+    fn found(accounts: &[Holding], payments: &[Recorded]) -> Vec<String> {
+        findings(accounts, payments).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_clean_ledger_is_not_accused_and_each_corruption_is_named() {
+        let payments = [settled("alice", 10)];
+        let bank = || held("bank", -10, 0);
+        assert_eq!(found(&[bank(), held("alice", 10, 0)], &payments), [""; 0]);
+        let off = "account alice: its settled payments make 10, its balance is 11";
+        let sum = "the balances in EUR sum to 1, not to 0";
+        assert_eq!(found(&[bank(), held("alice", 11, 0)], &payments), [off, sum]);
+        let gone = "payment to-alice is settled, and its account alice does not exist";
+        let sum = "the balances in EUR sum to -10, not to 0";
+        assert_eq!(found(&[bank()], &payments), [gone, sum]);
+
+        let mut dollars = held("alice", 10, 0);
+        dollars.account.currency = Currency::try_new("USD").unwrap();
+        let other = "payment to-alice is settled, and its account alice is of another currency";
+        let sums = [sum, "the balances in USD sum to 10, not to 0"];
+        assert_eq!(found(&[bank(), dollars], &payments), [&[other][..], &sums].concat());
+    }
+
+    #[test]
+    fn lanes_are_part_of_their_account() {
+        let payments = [settled("shop", 10)];
+        let mut shop = held("shop", -1, 2);
+        shop.lanes[1].balance = Balance::new(11);
+        let below = "account shop: its balance is -1, and may not be below 0";
+        assert_eq!(found(&[held("bank", -10, 0), shop.clone()], &payments), [below]);
+
+        shop.account.balance = Balance::ZERO;
+        shop.lanes[0].balance = Balance::new(-1);
+        shop.lanes[0].status = AccountStatus::Frozen;
+        shop.account.credit_lanes = CreditLanes::try_new(3).unwrap();
+        let wrong = [
+            "lane shop/0: expected the status of its account",
+            "lane shop/0: expected a balance not below zero",
+            "lane shop/2 does not exist, and its account counts it",
+        ];
+        assert_eq!(found(&[held("bank", -10, 0), shop], &payments), wrong);
+    }
+}
