@@ -34,7 +34,7 @@ use super::plan::TRANSACTION_ITEMS_MAX;
 use super::{AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Source, Timestamp};
 
 pub use change::{Change, LaneChange};
-pub use decide::{decide, looks_at_lanes};
+pub use decide::{decide, looks_at_lanes, opened};
 pub use ground::{Bound, Ground};
 
 /// The most lanes that fit one transaction beside the command's record and the main item.

@@ -70,6 +70,18 @@ impl DynamoDb {
     pub fn new(client: Client, tables: Tables) -> Self {
         Self { client, tables, usage: Counters::default() }
     }
+
+    /// The client behind it.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The names of its tables.
+    #[must_use]
+    pub const fn tables(&self) -> &Tables {
+        &self.tables
+    }
 }
 
 impl Ledger for DynamoDb {
@@ -214,8 +226,8 @@ impl DynamoDb {
         transaction.entries.iter().map(put).chain(transaction.updates.iter().map(update)).collect()
     }
 
-    /// Writes an item if the condition of this put holds. Returns the item that is there already, if it doesn't.
-    async fn put_if(&self, table: &str, item: Item, put: PutItemFluentBuilder) -> Result<Option<Item>, StoreError> {
+    /// Writes an item if the condition of this put holds; else what is there stays.
+    async fn put_if(&self, table: &str, item: Item, put: PutItemFluentBuilder) -> Result<(), StoreError> {
         count(&self.usage.puts);
         let call = put.table_name(table).set_item(Some(item));
         let call = call
@@ -224,12 +236,10 @@ impl DynamoDb {
         match call.send().await {
             Ok(answer) => {
                 add(&self.usage.write_milliunits, answer.consumed_capacity.as_slice());
-                Ok(None)
+                Ok(())
             }
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Some(failed.item.clone().unwrap_or_default()))
-                }
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(fault("PutItem", table, &error)),
             },
         }

@@ -3,7 +3,6 @@
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`Inspect`]: whole-item reads for people and the audit.
 //! - [`Survey`]: whole tables, a page at a time, for the audit beside payments in flight.
-//! - [`OpenAccounts`]: opening accounts and giving them credit lanes, past the commands.
 //! - [`AccountLedger`]: all that applying account commands needs; [`Commands`]: reading their records.
 //! - [`Redrive`]: noting that a dead letter was published again.
 //! - [`Statements`]: pages of an account's postings.
@@ -29,8 +28,7 @@ use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
 use crate::domain::statement;
 use crate::domain::{
-    Account, AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, LetterId, PaymentId, Recorded,
-    Source,
+    AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, LetterId, PaymentId, Recorded, Source,
 };
 
 /// The names of the tables.
@@ -289,34 +287,6 @@ pub trait Redrive: Sync {
     /// # Errors
     /// [`StoreError`] if it isn't known to be marked.
     fn mark_redriven(&self, id: &LetterId) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-/// Opening accounts, and giving them credit lanes.
-pub trait OpenAccounts: Sync {
-    /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing
-    /// is changed.
-    ///
-    /// Main item and lanes are written together, or, where they don't fit one transaction, in steps: the main item
-    /// last, so that a lane that an account counts is always there. Doing it again finishes what stopped half-way.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it isn't known to be written.
-    fn open_account(&self, account: &Account) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
-
-    /// Gives a living account lanes up to that number; one that has as many already is left as it is. Returns the
-    /// account as it is then, or `None` if there is none.
-    ///
-    /// The new lanes are written first and carry the account's status; then the account counts them, if its status is
-    /// still the same. Doing it again finishes what stopped half-way.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if the account changed meanwhile: ask again. Any [`StoreError`] if it isn't known to be
-    /// written.
-    fn add_lanes(
-        &self,
-        id: &AccountId,
-        lanes: CreditLanes,
-    ) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
 }
 
 /// All that applying account commands needs.

@@ -70,7 +70,9 @@ pub fn decide(
     }
 }
 
-fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
+/// A new account on these terms.
+#[must_use]
+pub fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
     Account {
         id: id.clone(),
         currency: terms.currency,

@@ -20,11 +20,11 @@ pub const CREDIT_LANES: &str = "credit_lanes";
 pub const IS_NEW: &str = "attribute_not_exists(account_id)";
 
 /// Makes an account count more lanes, once they are there.
-pub const COUNT_LANES: &str = "SET credit_lanes = :lanes, version = version + :one";
+const COUNT_LANES: &str = "SET credit_lanes = :lanes, version = version + :one";
 /// The condition that status and number of lanes are what the new lanes were made for, or what another status is for.
-pub const HAS_NO_LANES: &str = "#status = :status AND attribute_not_exists(credit_lanes)";
+const HAS_NO_LANES: &str = "#status = :status AND attribute_not_exists(credit_lanes)";
 /// The same for an account that has lanes already.
-pub const HAS_LANES: &str = "#status = :status AND credit_lanes = :was";
+const HAS_LANES: &str = "#status = :status AND credit_lanes = :was";
 
 const APPLY: &str = "SET balance = balance + :net, version = version + :one";
 // The parts of an update's condition, by what the decisions rest on. `status` is a reserved word of DynamoDB's.

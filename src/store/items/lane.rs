@@ -11,7 +11,7 @@ use crate::domain::{Balance, Currency, Lane, LaneId};
 
 /// The condition under which a lane may be written: there is none, or one that was never used, left behind when lanes
 /// were added and the adding stopped half-way.
-pub const IS_UNUSED: &str =
+const IS_UNUSED: &str =
     "attribute_not_exists(account_id) OR (currency = :currency AND balance = :zero AND version = :one)";
 
 const NEW_STATUS: &str = "SET #status = :to, version = version + :one";

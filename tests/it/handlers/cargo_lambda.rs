@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, OpenAccounts, Tables};
+use giro::store::{Inspect, Tables};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::tables;
 
 /// A process that ends with the test, by its own id.

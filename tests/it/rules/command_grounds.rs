@@ -7,10 +7,9 @@ use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Currency, Lane,
     LaneId, OverdraftLimit, Source, Timestamp,
 };
-use giro::store::{
-    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect, OpenAccounts,
-};
+use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect};
 use giro_testkit::memory_store::MemoryStore;
+use giro_testkit::open_accounts::OpenAccounts;
 
 use giro_testkit::engine::Engine;
 

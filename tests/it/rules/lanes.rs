@@ -14,10 +14,9 @@ use giro::domain::{
     LaneId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
 };
 use giro::settle::{Backoff, End, Settled, settle};
-use giro::store::{
-    AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, OpenAccounts, StoreError, Together, Usage,
-};
+use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, StoreError, Together, Usage};
 use giro_testkit::memory_store::{Faults, MemoryStore};
+use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
 use crate::rules::worlds::seeds;

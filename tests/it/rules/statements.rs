@@ -11,8 +11,9 @@ use giro::domain::{
     PaymentId, Request, Source, Timestamp,
 };
 use giro::settle::{Backoff, End, settle};
-use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Statements};
+use giro::store::{Commit, Inspect, Ledger, Statements};
 use giro_testkit::memory_store::MemoryStore;
+use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
 use crate::rules::worlds::seeds;

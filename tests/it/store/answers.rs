@@ -15,8 +15,8 @@ use giro::domain::{
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::{
-    AccountRead, Commit, Inspect, LaneRead, Ledger, OpenAccounts, Redrive, Segment, Statements, StoreError, Survey,
-    Surveyed, Table, Tables, Together,
+    AccountRead, Commit, Inspect, LaneRead, Ledger, Redrive, Segment, Statements, StoreError, Survey, Surveyed, Table,
+    Tables, Together,
 };
 use serde_json::{Value, json};
 
@@ -267,82 +267,6 @@ async fn a_survey_reads_the_page_of_its_segment_behind_its_mark() {
         (asks.of("Scan", "/Segment")[0].clone(), asks.of("Scan", "/TotalSegments")[0].clone()),
         (2.into(), 5.into())
     );
-}
-
-#[tokio::test]
-async fn opening_an_account_says_what_stood_in_its_way() {
-    let alice = shown(&items::account::encode(&account("alice", 1)));
-    let none = json!({"Code": "None"});
-    let code = |code: &str| json!({ "Code": code });
-    let cases = [
-        (json!([none, code("TransactionConflict")]), Err(StoreError::Conflict)),
-        (json!([code("TransactionConflict"), none]), Err(StoreError::Conflict)),
-        (json!([{"Code": "ConditionalCheckFailed", "Item": alice}, none]), Ok(Some(account("alice", 1)))),
-        // Who holds the lane doesn't matter where the account is there.
-        (
-            json!([{"Code": "ConditionalCheckFailed", "Item": alice}, code("TransactionConflict")]),
-            Ok(Some(account("alice", 1))),
-        ),
-        (
-            json!([none, code("ConditionalCheckFailed")]),
-            Err(StoreError::Corrupt(
-                "accounts: a lane of this account is there and in use, and the account isn't there".into(),
-            )),
-        ),
-        (
-            json!([none, code("ThrottlingError")]),
-            Err(StoreError::Throttled("TransactWriteItems: ThrottlingError".into())),
-        ),
-        // Our own fault: an engine that is out of reach is told apart from it.
-        (
-            json!([none, code("ValidationError")]),
-            Err(StoreError::Rejected("TransactWriteItems: ValidationError".into())),
-        ),
-    ];
-    for (reasons, expected) in cases {
-        let body = cancelled(reasons.clone());
-        let (store, _) = answering(move |_, _, _| body.clone()).await;
-        assert_eq!(store.open_account(&account("alice", 1)).await, expected, "{reasons}");
-        assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 1));
-    }
-}
-
-/// Main item and lanes go together as long as they fit one transaction of a hundred.
-#[tokio::test]
-async fn an_account_is_opened_in_as_few_calls_as_its_lanes_allow() {
-    for (lanes, expected) in [
-        (0, &["PutItem"][..]),
-        (99, &["TransactWriteItems"]),
-        (100, &["GetItem", "TransactWriteItems", "PutItem"]),
-        (101, &["GetItem", "TransactWriteItems", "TransactWriteItems", "PutItem"]),
-    ] {
-        let (store, asks) = answering(|_, _, _| (200, json!({}))).await;
-        assert_eq!(store.open_account(&account("alice", lanes)).await, Ok(None));
-        let operations: Vec<String> = asks.0.lock().unwrap().iter().map(|(operation, _)| operation.clone()).collect();
-        assert_eq!(operations, expected, "{lanes} lanes");
-        assert!(
-            asks.of("TransactWriteItems", "/TransactItems").iter().all(|items| items.as_array().unwrap().len() <= 100)
-        );
-    }
-}
-
-#[tokio::test]
-async fn lanes_for_an_account_that_changes_meanwhile_are_a_conflict() {
-    for (name, expected) in [
-        ("ConditionalCheckFailedException", StoreError::Conflict),
-        (
-            "ProvisionedThroughputExceededException",
-            StoreError::Throttled("UpdateItem on accounts: ProvisionedThroughputExceededException".into()),
-        ),
-    ] {
-        let (store, _) = answering(move |operation, _, _| match operation {
-            "GetItem" => (200, json!({"Item": shown(&items::account::encode(&account("shop", 1)))})),
-            "TransactWriteItems" => (200, json!({})),
-            _ => error(name),
-        })
-        .await;
-        assert_eq!(store.add_lanes(&id("shop"), CreditLanes::try_new(2).unwrap()).await, Err(expected));
-    }
 }
 
 #[tokio::test]

@@ -14,8 +14,9 @@ use giro::domain::{
 };
 use giro::settle::{Backoff, End, settle};
 use giro::store::items::{self, Item};
-use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Survey, Tables};
+use giro::store::{Commit, Inspect, Ledger, Survey, Tables};
 use giro_testkit::memory_store::{Faults, MemoryStore};
+use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
 use crate::rules::worlds::{is_whole, seeds};

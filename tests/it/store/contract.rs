@@ -14,9 +14,10 @@ use giro::domain::{
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{
     AccountLedger, AccountRead, Cancelled, CancelledCommand, CommandCommit, Commands, Commit, Inspect, LaneRead,
-    Ledger, OpenAccounts, Redrive, Segment, StoreError, Survey, Surveyed, Table, Tables,
+    Ledger, Redrive, Segment, StoreError, Survey, Surveyed, Table, Tables,
 };
 use giro_testkit::memory_store::{Faults, MemoryStore};
+use giro_testkit::open_accounts::OpenAccounts;
 
 use giro_testkit::engine::Engine;
 

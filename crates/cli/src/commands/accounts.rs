@@ -10,12 +10,13 @@ use super::Failure;
 use super::account_commands::{self, SendArgs};
 use super::engines::EngineArgs;
 use super::number::number;
-use giro::domain::account_command::{Action, Terms};
+use giro::domain::account_command::{self, Action, Terms};
 use giro::domain::money::AMOUNT_MAX;
-use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Holding, OverdraftLimit};
+use giro::domain::{Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit};
 use giro::handlers::clock;
 use giro::settle::Backoff;
-use giro::store::{Inspect, OpenAccounts, StoreError};
+use giro::store::{Inspect, StoreError};
+use giro_testkit::open_accounts::OpenAccounts;
 
 /// How long adding lanes is tried on an account that is busy.
 const ADDING_LANES_MAX: Duration = Duration::from_secs(10);
@@ -161,7 +162,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             let (currency, overdraft_limit) = (args.currency, args.limit.limit());
             let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes };
             match args.direct {
-                true => open_directly(args.id, terms, engines).await,
+                true => open_directly(&args.id, terms, engines).await,
                 false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await,
             }
         }
@@ -190,17 +191,8 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
     }
 }
 
-async fn open_directly(id: AccountId, terms: Terms, engines: &EngineArgs) -> Result<(), Failure> {
-    let account = Account {
-        id,
-        currency: terms.currency,
-        status: AccountStatus::Open,
-        balance: Balance::ZERO,
-        overdraft_limit: terms.overdraft_limit,
-        version: 1,
-        opened_at: clock::now(),
-        credit_lanes: terms.credit_lanes,
-    };
+async fn open_directly(id: &AccountId, terms: Terms, engines: &EngineArgs) -> Result<(), Failure> {
+    let account = account_command::opened(id, terms, clock::now());
     let ledger = engines.ledger().await?;
     let existing = ledger.open_account(&account).await?;
     opened(&account, existing.as_ref())

@@ -1,9 +1,10 @@
 //! Whole-item reads for people and the audit, and opening accounts.
 
 use super::{MemoryStore, State};
+use crate::open_accounts::OpenAccounts;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LetterId, PaymentId, Recorded, Source};
-use giro::store::{Inspect, OpenAccounts, Redrive, StoreError};
+use giro::store::{Inspect, Redrive, StoreError};
 
 impl State {
     fn holding(&self, account: &Account) -> Holding {

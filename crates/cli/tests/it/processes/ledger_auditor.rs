@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{OpenAccounts, Tables, items};
+use giro::store::{Tables, items};
 use giro_cli::local::lambda::{Function, LocalLambda};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::tables;
 
 fn account(id: &str, balance: i64) -> Account {

@@ -9,7 +9,7 @@ use giro::domain::{
 };
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Commands, Inspect, OpenAccounts, Tables};
+use giro::store::{Commands, Inspect, Tables};
 use giro::wire::failed_record::{self, FailedRecord, GivenUp};
 use giro_cli::local::http::HttpApi;
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
@@ -19,6 +19,7 @@ use giro_cli::local::stack::{
 };
 use giro_cli::local::topic_reader::{Polled, Read, TopicReader};
 use giro_template::Templates;
+use giro_testkit::open_accounts::OpenAccounts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The payment processor alone: what the other handlers do is theirs to show.

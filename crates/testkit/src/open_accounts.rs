@@ -1,0 +1,96 @@
+//! Opening accounts and giving them lanes past the account commands: for tests, the demo and `--direct`.
+//!
+//! In: an account, or how many lanes it shall have. Out: the account that is there.
+//!
+//! A store changes accounts in one way: by a [`Change`]. It is the change that a command makes, under the same
+//! conditions. Only the command's record is missing.
+//!
+//! Invariant: a lane that a main item counts is there, because the main item is written with its last lanes.
+
+use std::future::Future;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use giro::aws::in_words;
+use giro::domain::account_command::Change;
+use giro::domain::plan::TRANSACTION_ITEMS_MAX;
+use giro::domain::{Account, AccountId, CreditLanes};
+use giro::store::dynamodb::DynamoDb;
+use giro::store::{Inspect, StoreError, items};
+
+/// Opening accounts, and giving them credit lanes.
+pub trait OpenAccounts: Sync {
+    /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing
+    /// is changed. Doing it again finishes what stopped half-way.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be written.
+    fn open_account(&self, account: &Account) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+
+    /// Gives a living account lanes up to that number; one that has as many already is left as it is. Returns the
+    /// account as it is then, or `None` if there is none. Doing it again finishes what stopped half-way.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account changed meanwhile: ask again. Any [`StoreError`] if it isn't known to be
+    /// written.
+    fn add_lanes(
+        &self,
+        id: &AccountId,
+        lanes: CreditLanes,
+    ) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+}
+
+impl OpenAccounts for DynamoDb {
+    async fn open_account(&self, account: &Account) -> Result<Option<Account>, StoreError> {
+        let existing = main_item(self, &account.id).await?;
+        if existing.is_some() || happens(self, &account.id, &Change::Open(account.clone())).await? {
+            return Ok(existing);
+        }
+        match main_item(self, &account.id).await? {
+            Some(existing) => Ok(Some(existing)),
+            None => Err(StoreError::Corrupt(format!(
+                "{}: a lane of this account is there and in use, and the account isn't there",
+                self.tables().accounts
+            ))),
+        }
+    }
+
+    async fn add_lanes(&self, id: &AccountId, lanes: CreditLanes) -> Result<Option<Account>, StoreError> {
+        let account = match main_item(self, id).await? {
+            Some(account) if account.credit_lanes < lanes => account,
+            enough_or_none => return Ok(enough_or_none),
+        };
+        match happens(self, id, &Change::Lanes { account, to: lanes }).await? {
+            true => main_item(self, id).await,
+            false => Err(StoreError::Conflict),
+        }
+    }
+}
+
+async fn main_item(store: &DynamoDb, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    Ok(Inspect::account(store, id).await?.map(|holding| holding.account))
+}
+
+/// Makes a change, in as many transactions as it takes. `false` if a condition fails.
+async fn happens(store: &DynamoDb, id: &AccountId, change: &Change) -> Result<bool, StoreError> {
+    let table = &store.tables().accounts;
+    let lanes = change.lanes(id);
+    let lanes = lanes.iter().map(|lane| items::lane::change(lane, table).map(Some));
+    let actions = lanes.chain([items::account::change(change, id, table)]).filter_map(Result::transpose);
+    let actions: Result<Vec<TransactWriteItem>, _> = actions.collect();
+    let actions = actions.map_err(|error| StoreError::Rejected(error.to_string()))?;
+    for step in actions.chunks(TRANSACTION_ITEMS_MAX) {
+        let call = store.client().transact_write_items().set_transact_items(Some(step.to_vec()));
+        let Err(error) = call.send().await else { continue };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+            return Err(StoreError::Unavailable(format!("TransactWriteItems: {}", in_words(&error))));
+        };
+        let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+        return match codes.find(|code| !["None", "TransactionConflict"].contains(code)) {
+            Some("ConditionalCheckFailed") => Ok(false),
+            Some(code) => Err(StoreError::Unavailable(format!("TransactWriteItems: {code}"))),
+            None => Err(StoreError::Conflict),
+        };
+    }
+    Ok(true)
+}
