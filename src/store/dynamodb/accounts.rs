@@ -11,8 +11,9 @@ impl DynamoDb {
     /// One account with its lanes.
     pub(super) async fn holding(&self, id: &AccountId) -> Result<Option<Holding>, StoreError> {
         let table = &self.tables.accounts;
-        let Some(item) = self.get(table, items::account::key(id)).await? else { return Ok(None) };
-        let account = read(table, items::account::decode, &item)?;
+        let Some(account) = self.find(table, items::account::key(id), items::account::decode).await? else {
+            return Ok(None);
+        };
         let ids: Vec<LaneId> = account.lane_ids().collect();
         let mut lanes = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(READ_ACCOUNTS_MAX) {

@@ -3,7 +3,6 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::inspect::read;
 use super::{DynamoDb, fault};
 use crate::domain::CommandId;
 use crate::domain::account_command::{CommandStep, RecordedCommand};
@@ -29,46 +28,36 @@ impl DynamoDb {
         let (table, accounts) = (&self.tables.account_commands, &self.tables.accounts);
         let command = &step.decided.request.command;
         let record = Conditional::on(table).returning().and(items::account_command::IS_NEW);
-        if !step.last {
-            let mut actions = vec![record.check(items::account_command::key(&command.id))?];
-            for lane in &step.lanes {
-                actions.push(items::lane::change(lane, accounts)?);
-            }
-            return Ok((actions, false));
-        }
-        let mut actions = vec![record.put(items::account_command::encode(step.decided))?];
-        let account = match &step.decided.ruling {
-            Ok(change) => items::account::change(change, &command.account, accounts)?,
-            Err(_) => None,
+        let record = match step.last {
+            true => record.put(items::account_command::encode(step.decided)),
+            false => record.check(items::account_command::key(&command.id)),
         };
-        let on_account = account.is_some();
-        actions.extend(account);
+        let main = match (&step.decided.ruling, &step.ground) {
+            _ if !step.last => None,
+            (_, Some(ground)) => Some(items::account::check(ground, &command.account, accounts)?),
+            (Ok(change), None) => items::account::change(change, &command.account, accounts)?,
+            (Err(_), None) => None,
+        };
+        let on_account = main.is_some();
+        let mut actions = vec![record?];
+        actions.extend(main);
         for lane in &step.lanes {
             actions.push(items::lane::change(lane, accounts)?);
         }
-        let Some(ground) = &step.ground else { return Ok((actions, on_account)) };
-        actions.push(items::account::check(ground, &command.account, accounts)?);
-        for (id, bound) in &ground.lanes {
+        for (id, bound) in step.ground.iter().flat_map(|ground| &ground.lanes) {
             actions.push(items::lane::check(id, *bound, accounts)?);
         }
-        Ok((actions, true))
+        Ok((actions, on_account))
     }
 }
 
 impl Commands for DynamoDb {
     async fn command(&self, id: &CommandId) -> Result<Option<RecordedCommand>, StoreError> {
-        let table = &self.tables.account_commands;
-        let item = self.get(table, items::account_command::key(id)).await?;
-        item.map(|item| read(table, items::account_command::decode, &item)).transpose()
+        self.find(&self.tables.account_commands, items::account_command::key(id), items::account_command::decode).await
     }
 
     async fn commands(&self) -> Result<Vec<RecordedCommand>, StoreError> {
-        let table = &self.tables.account_commands;
-        let items = self.scan(table).await?;
-        let mut commands = items
-            .iter()
-            .map(|item| read(table, items::account_command::decode, item))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut commands = self.all(&self.tables.account_commands, items::account_command::decode).await?;
         in_deciding_order(&mut commands);
         Ok(commands)
     }

@@ -11,13 +11,24 @@ use crate::store::items::{self, Item};
 use crate::store::{Inspect, Redrive, StoreError};
 
 impl DynamoDb {
-    pub(super) async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+    async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
         let call = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
         Ok(call.send().await.map_err(|error| fault("GetItem", table, &error))?.item)
     }
 
     pub(super) async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
         Self::scanned(table, self.client.scan()).await
+    }
+
+    /// One item, read as what it must be; `None` if there is none.
+    pub(super) async fn find<T>(&self, table: &str, key: Item, decode: Decode<T>) -> Result<Option<T>, StoreError> {
+        let item = self.get(table, key).await?;
+        item.map(|item| read(table, decode, &item)).transpose()
+    }
+
+    /// Every item of a table, read as what it must be.
+    pub(super) async fn all<T>(&self, table: &str, decode: Decode<T>) -> Result<Vec<T>, StoreError> {
+        self.scan(table).await?.iter().map(|item| read(table, decode, item)).collect()
     }
 
     async fn scanned(table: &str, scan: ScanFluentBuilder) -> Result<Vec<Item>, StoreError> {
@@ -69,16 +80,11 @@ impl Inspect for DynamoDb {
     }
 
     async fn payment(&self, id: &PaymentId) -> Result<Option<Recorded>, StoreError> {
-        let table = &self.tables.payments;
-        let item = self.get(table, items::payment::key(id)).await?;
-        item.map(|item| read(table, items::payment::decode, &item)).transpose()
+        self.find(&self.tables.payments, items::payment::key(id), items::payment::decode).await
     }
 
     async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
-        let table = &self.tables.payments;
-        let items = self.scan(table).await?;
-        let mut payments =
-            items.iter().map(|item| read(table, items::payment::decode, item)).collect::<Result<Vec<_>, _>>()?;
+        let mut payments = self.all(&self.tables.payments, items::payment::decode).await?;
         payments.sort_by(|a, b| a.outcome.payment.id.cmp(&b.outcome.payment.id));
         Ok(payments)
     }

@@ -4,9 +4,8 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::conditional::Conditional;
-use super::{Item, lane, n, number, optional_number, parsed, s};
+use super::{Item, lane, n, number, optional_number, overdraft_limit, parsed, s};
 use crate::domain::account_command::{Bound, Change, Ground};
-use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
 
@@ -75,11 +74,6 @@ pub fn encode(account: &Account) -> Item {
 /// # Errors
 /// The attribute that isn't as it must be, and what was expected.
 pub fn decode(item: &Item) -> Result<Account, String> {
-    let overdraft_limit = match optional_number(item, "overdraft_limit")? {
-        None => OverdraftLimit::Unlimited,
-        Some(limit) if limit <= AMOUNT_MAX => OverdraftLimit::Limited(limit),
-        Some(_) => return Err(format!("overdraft_limit: expected at most {AMOUNT_MAX}")),
-    };
     let credit_lanes = match optional_number::<u16>(item, CREDIT_LANES)? {
         None => CreditLanes::NONE,
         Some(0) => return Err(format!("{CREDIT_LANES}: expected at least 1, or none")),
@@ -90,7 +84,7 @@ pub fn decode(item: &Item) -> Result<Account, String> {
         currency: parsed(item, "currency", Currency::try_new)?,
         status: parsed(item, "status", status)?,
         balance: Balance::new(number(item, "balance")?),
-        overdraft_limit,
+        overdraft_limit: overdraft_limit(item)?,
         version: number(item, "version")?,
         opened_at: parsed(item, "opened_at", Timestamp::parse)?,
         credit_lanes,

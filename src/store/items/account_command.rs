@@ -1,13 +1,12 @@
 //! The item of an account command: what was asked and the answer, written once and never changed.
 
 use super::account::CREDIT_LANES;
-use super::{Item, n, number, optional_number, optional_text, parsed, s, text};
-use crate::domain::account_command::{Action, DecidedCommand, RecordedCommand, Terms, status_of};
-use crate::domain::money::AMOUNT_MAX;
-use crate::domain::{
-    AccountCommand, AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Refusal, Source,
-    Timestamp,
+use super::{
+    Item, fingerprint, insert_source, n, optional_number, optional_parsed, optional_text, overdraft_limit, parsed, s,
+    source, text,
 };
+use crate::domain::account_command::{Action, DecidedCommand, RecordedCommand, Terms, status_of};
+use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Refusal, Timestamp};
 
 /// The key attribute.
 pub const KEY: &str = "command_id";
@@ -54,9 +53,7 @@ pub fn encode(decided: &DecidedCommand<'_>) -> Item {
     }
     item.insert("decided_at".into(), s(decided.decided_at));
     item.insert("fingerprint".into(), s(command.fingerprint()));
-    item.insert("source_topic".into(), s(&source.topic));
-    item.insert("source_partition".into(), n(source.partition));
-    item.insert("source_offset".into(), n(source.offset));
+    insert_source(&mut item, source);
     item
 }
 
@@ -71,11 +68,7 @@ pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
         ("refused", Some(_)) => Err(parsed(item, "reason", refusal)?),
         _ => return Err("status: expected applied without a reason, or refused with one".into()),
     };
-    let limit = match optional_number(item, "overdraft_limit")? {
-        None => OverdraftLimit::Unlimited,
-        Some(limit) if limit <= AMOUNT_MAX => OverdraftLimit::Limited(limit),
-        Some(_) => return Err(format!("overdraft_limit: expected at most {AMOUNT_MAX}")),
-    };
+    let limit = overdraft_limit(item)?;
     let lanes = CreditLanes::try_new(optional_number(item, CREDIT_LANES)?.unwrap_or_default())
         .map_err(|expected| format!("{CREDIT_LANES}: {expected}"))?;
     let action = match text(item, "command")? {
@@ -91,25 +84,16 @@ pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
         "add_lanes" => Action::AddLanes(lanes),
         _ => return Err(format!("command: expected one of {}", Action::NAMES.join(", "))),
     };
-    let requested_at = match optional_text(item, "requested_at")? {
-        None => None,
-        Some(_) => Some(parsed(item, "requested_at", Timestamp::parse)?),
-    };
-    let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
     Ok(RecordedCommand {
         command: AccountCommand {
             id: parsed(item, KEY, CommandId::try_stored)?,
             account: parsed(item, "account_id", AccountId::try_stored)?,
             action,
-            requested_at,
+            requested_at: optional_parsed(item, "requested_at", Timestamp::parse)?,
         },
         verdict,
         decided_at: parsed(item, "decided_at", Timestamp::parse)?,
-        source: Source {
-            topic: text(item, "source_topic")?.into(),
-            partition: number(item, "source_partition")?,
-            offset: number(item, "source_offset")?,
-        },
-        fingerprint: parsed(item, "fingerprint", digits)?,
+        source: source(item)?,
+        fingerprint: fingerprint(item)?,
     })
 }

@@ -19,6 +19,9 @@ use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::domain::money::AMOUNT_MAX;
+use crate::domain::{Fingerprint, OverdraftLimit, Source};
+
 /// An item: its attributes by name.
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -56,6 +59,43 @@ fn optional_number<T: std::str::FromStr>(item: &Item, name: &str) -> Result<Opti
     let expected = || format!("{name}: expected a whole number (N) in range");
     let read = |value: &AttributeValue| value.as_n().ok().and_then(|digits| digits.parse().ok()).ok_or_else(expected);
     item.get(name).map(read).transpose()
+}
+
+/// A string attribute that may be left out, read further by `read`.
+fn optional_parsed<T, E: Display>(
+    item: &Item,
+    name: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, String> {
+    optional_text(item, name)?.map(read).transpose().map_err(|expected| format!("{name}: {expected}"))
+}
+
+/// Writes which record an item answers.
+fn insert_source(item: &mut Item, source: &Source) {
+    item.insert("source_topic".into(), s(&source.topic));
+    item.insert("source_partition".into(), n(source.partition));
+    item.insert("source_offset".into(), n(source.offset));
+}
+
+fn source(item: &Item) -> Result<Source, String> {
+    Ok(Source {
+        topic: text(item, "source_topic")?.into(),
+        partition: number(item, "source_partition")?,
+        offset: number(item, "source_offset")?,
+    })
+}
+
+fn fingerprint(item: &Item) -> Result<Fingerprint, String> {
+    parsed(item, "fingerprint", |text| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits"))
+}
+
+/// An absent limit is none.
+fn overdraft_limit(item: &Item) -> Result<OverdraftLimit, String> {
+    match optional_number(item, "overdraft_limit")? {
+        None => Ok(OverdraftLimit::Unlimited),
+        Some(limit) if limit <= AMOUNT_MAX => Ok(OverdraftLimit::Limited(limit)),
+        Some(_) => Err(format!("overdraft_limit: expected at most {AMOUNT_MAX}")),
+    }
 }
 
 /// The size of an item as DynamoDB counts it for limits and units, in bytes.

@@ -1,11 +1,9 @@
 //! The item of a payment: its request and its outcome, written once and never changed.
 
-use super::{Item, n, number, optional_text, parsed, s, text};
+use super::{Item, fingerprint, insert_source, n, number, optional_parsed, optional_text, parsed, s, source, text};
 use crate::domain::payment::status_of;
 use crate::domain::plan::Entry;
-use crate::domain::{
-    AccountId, Amount, Currency, Decline, Fingerprint, LaneId, Outcome, Payment, PaymentId, Recorded, Source, Timestamp,
-};
+use crate::domain::{AccountId, Amount, Currency, Decline, LaneId, Outcome, Payment, PaymentId, Recorded, Timestamp};
 
 /// The key attribute.
 pub const KEY: &str = "payment_id";
@@ -69,9 +67,7 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     }
     item.insert(DECIDED_AT.into(), s(decided_at));
     item.insert("fingerprint".into(), s(payment.fingerprint()));
-    item.insert("source_topic".into(), s(&source.topic));
-    item.insert("source_partition".into(), n(source.partition));
-    item.insert("source_offset".into(), n(source.offset));
+    insert_source(&mut item, source);
     item.insert(BY_DEBTOR.key.into(), s(&payment.debtor));
     // A popular creditor's index key would be as hot as its item: each lane has a statement of its own.
     item.insert(
@@ -96,10 +92,6 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         ("declined", Some(_)) => Err(parsed(item, "reason_code", decline)?),
         _ => return Err("status: expected settled without a reason_code, or declined with one".into()),
     };
-    let requested_at = match optional_text(item, "requested_at")? {
-        None => None,
-        Some(_) => Some(parsed(item, "requested_at", Timestamp::parse)?),
-    };
     let payment = Payment {
         id: parsed(item, KEY, PaymentId::try_stored)?,
         debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
@@ -107,18 +99,9 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         amount: Amount::try_new(number(item, "amount")?).map_err(|expected| format!("amount: {expected}"))?,
         currency: parsed(item, "currency", Currency::try_new)?,
         reference: optional_text(item, "reference")?.map(Into::into),
-        requested_at,
+        requested_at: optional_parsed(item, "requested_at", Timestamp::parse)?,
     };
-    let outcome = Outcome {
-        payment,
-        verdict,
-        decided_at: parsed(item, "decided_at", Timestamp::parse)?,
-        source: Source {
-            topic: text(item, "source_topic")?.into(),
-            partition: number(item, "source_partition")?,
-            offset: number(item, "source_offset")?,
-        },
-    };
-    let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
-    Ok(Recorded { outcome, fingerprint: parsed(item, "fingerprint", digits)? })
+    let outcome =
+        Outcome { payment, verdict, decided_at: parsed(item, "decided_at", Timestamp::parse)?, source: source(item)? };
+    Ok(Recorded { outcome, fingerprint: fingerprint(item)? })
 }
