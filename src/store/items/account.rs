@@ -20,26 +20,22 @@ pub const IS_NEW: &str = "attribute_not_exists(account_id)";
 
 /// Makes an account count more lanes, once they are there.
 const COUNT_LANES: &str = "SET credit_lanes = :lanes, version = version + :one";
-/// The condition that status and number of lanes are what the new lanes were made for, or what another status is for.
-const HAS_NO_LANES: &str = "#status = :status AND attribute_not_exists(credit_lanes)";
-/// The same for an account that has lanes already.
-const HAS_LANES: &str = "#status = :status AND credit_lanes = :was";
-
 const APPLY: &str = "SET balance = balance + :net, version = version + :one";
 // The parts of an update's condition, by what the decisions rest on. `status` is a reserved word of DynamoDB's.
 const IS_OPEN_IN_CURRENCY: &str = "#status = :open AND currency = :currency";
-const BALANCE_COVERS_DEBITS: &str = "balance >= :balance_min";
+const BALANCE_IS_ENOUGH: &str = "balance >= :balance_min";
 const BALANCE_HOLDS_CREDITS: &str = "balance <= :balance_max";
 const LIMIT_IS_SAME: &str = "overdraft_limit = :overdraft_limit";
 const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
 const VERSION_IS_SAME: &str = "version = :version";
 // What an account command changes, and the parts of its condition.
-const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
+pub(super) const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
 const NEW_LIMIT: &str = "SET overdraft_limit = :overdraft_limit, version = version + :one";
 const NO_LIMIT: &str = "SET version = version + :one REMOVE overdraft_limit";
 const STATUS_IS_SAME: &str = "#status = :status";
-const BALANCE_IS_SAME: &str = "balance = :balance";
-const BALANCE_WITHIN_LIMIT: &str = "balance >= :balance_min";
+const LANES_ARE_SAME: &str = "credit_lanes = :was";
+const LANES_ARE_ABSENT: &str = "attribute_not_exists(credit_lanes)";
+pub(super) const BALANCE_IS_SAME: &str = "balance = :balance";
 /// Of an item that a refusal rests on: what it holds is still enough, or still too little.
 const BALANCE_AT_LEAST: &str = "balance >= :balance";
 /// See [`BALANCE_AT_LEAST`].
@@ -110,7 +106,7 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
         .value(":open", s(AccountStatus::Open))
         .value(":currency", s(update.currency));
     if let Some(balance) = update.balance_min {
-        write = write.and(BALANCE_COVERS_DEBITS).value(":balance_min", n(balance));
+        write = write.and(BALANCE_IS_ENOUGH).value(":balance_min", n(balance));
     }
     if let Some(balance) = update.balance_max {
         write = write.and(BALANCE_HOLDS_CREDITS).value(":balance_max", n(balance));
@@ -130,7 +126,7 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
 /// If the action can't be built.
 pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<TransactWriteItem>, BuildError> {
     let write = Conditional::on(table).returning();
-    let changed = |status: AccountStatus| write.clone().value(":status", s(status)).value(":one", n(1));
+    let changed = |status: AccountStatus| same_status(write.clone(), status).value(":one", n(1));
     let action = match change {
         Change::Nothing => return Ok(None),
         Change::Open(account) => write.and(IS_NEW).put(encode(account)),
@@ -145,13 +141,10 @@ pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<Tra
             let write = same_lanes(changed(account.status), account.credit_lanes).value(":lanes", n(to));
             write.update(key(id), COUNT_LANES)
         }
-        Change::Limit { status, to: OverdraftLimit::Unlimited } => {
-            changed(*status).and(STATUS_IS_SAME).update(key(id), NO_LIMIT)
-        }
+        Change::Limit { status, to: OverdraftLimit::Unlimited } => changed(*status).update(key(id), NO_LIMIT),
         Change::Limit { status, to: OverdraftLimit::Limited(limit) } => {
             let write = changed(*status)
-                .and(STATUS_IS_SAME)
-                .and(BALANCE_WITHIN_LIMIT)
+                .and(BALANCE_IS_ENOUGH)
                 .value(":overdraft_limit", n(limit))
                 .value(":balance_min", n(i128::from(*limit).saturating_neg()));
             write.update(key(id), NEW_LIMIT)
@@ -167,7 +160,7 @@ pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<Tra
 pub fn check(ground: &Ground, id: &AccountId, table: &str) -> Result<TransactWriteItem, BuildError> {
     let check = Conditional::on(table).returning();
     let Some(account) = &ground.main else { return check.and(IS_NEW).check(key(id)) };
-    let mut check = same_lanes(check.value(":status", s(account.status)), account.credit_lanes);
+    let mut check = same_lanes(same_status(check, account.status), account.credit_lanes);
     check = same_limit(check, account.overdraft_limit);
     if let Some(bound) = ground.balance {
         check = within(check, bound);
@@ -178,11 +171,14 @@ pub fn check(ground: &Ground, id: &AccountId, table: &str) -> Result<TransactWri
     check.check(key(id))
 }
 
-/// Status and number of lanes are the same. The status is a value of the whole already.
+fn same_status(conditional: Conditional<'_>, status: AccountStatus) -> Conditional<'_> {
+    conditional.and(STATUS_IS_SAME).value(":status", s(status))
+}
+
 fn same_lanes(conditional: Conditional<'_>, lanes: CreditLanes) -> Conditional<'_> {
     match lanes.is_none() {
-        true => conditional.and(HAS_NO_LANES),
-        false => conditional.and(HAS_LANES).value(":was", n(lanes)),
+        true => conditional.and(LANES_ARE_ABSENT),
+        false => conditional.and(LANES_ARE_SAME).value(":was", n(lanes)),
     }
 }
 

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::account::{KEY, status, within};
+use super::account::{BALANCE_IS_SAME, KEY, NEW_STATUS, status, within};
 use super::conditional::Conditional;
 use super::{Item, n, number, parsed, s};
 use crate::domain::account_command::{Bound, LaneChange};
@@ -14,10 +14,8 @@ use crate::domain::{Balance, Currency, Lane, LaneId};
 const IS_UNUSED: &str =
     "attribute_not_exists(account_id) OR (currency = :currency AND balance = :zero AND version = :one)";
 
-const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
 /// The condition under which a lane gets another status: it is its account's, or already the new one.
 const IS_OF_ACCOUNT: &str = "#status IN (:from, :to)";
-const BALANCE_IS_SAME: &str = "balance = :balance";
 
 /// A lane's key.
 #[must_use]
