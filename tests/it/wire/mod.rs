@@ -3,3 +3,4 @@
 pub(crate) mod account_command;
 pub(crate) mod formats;
 mod fuzz;
+mod http;

@@ -203,6 +203,27 @@ mod tests {
     }
 
     #[test]
+    fn a_querys_parameters_are_decoded() {
+        let parameters = |query: &str| {
+            let request = axum::http::Request::builder().uri(format!("/p/7?{query}"));
+            event(request, b"")["queryStringParameters"].to_string()
+        };
+        for (query, expected) in [
+            ("", "null"),
+            ("&&", "null"),
+            ("b=1&a=2&b=3&", r#"{"a":"2","b":"1,3"}"#),
+            ("a&b=&=c", r#"{"":"c","a":"","b":""}"#),
+            ("a=b=c&d=1;e=2", r#"{"a":"b=c","d":"1;e=2"}"#),
+            ("a%3Db=%26&c+d=e+%2B", r#"{"a=b":"&","c d":"e +"}"#),
+            ("a=%&b=%4&c=%zz", r#"{"a":"%","b":"%4","c":"%zz"}"#),
+            ("a=%+f", r#"{"a":"\u000f"}"#),
+            ("a=%E2%82%AC&b=%ff", "{\"a\":\"€\",\"b\":\"\u{fffd}\"}"),
+        ] {
+            assert_eq!(parameters(query), expected, "{query}");
+        }
+    }
+
+    #[test]
     fn a_body_that_is_no_text_goes_in_base64() {
         let with = |kind: &str, body: &[u8]| {
             let event = event(request().header("Content-Type", kind), body);

@@ -131,6 +131,9 @@ mod tests {
         check("POST /payments", "POST /payments []");
         check("POST /payments/", "$default []");
         check("GET /payments/a%2Fb%20c", r#"GET /payments/{id} [("id", "a/b c")]"#);
+        check("GET /payments/a+b%zz%4%", r#"GET /payments/{id} [("id", "a+b%zz%4%")]"#);
+        check("GET /payments/%+f", r#"GET /payments/{id} [("id", "\u{f}")]"#);
+        check("GET /payments/%E2%82%AC%ff", "GET /payments/{id} [(\"id\", \"€\u{fffd}\")]");
         check("GET /accounts/x/statement", r#"GET /accounts/{id}/statement [("id", "x")]"#);
         check("GET /accounts/x", "$default []");
         check("GET /files/a/b", r#"ANY /files/{rest+} [("rest", "a/b")]"#);
