@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -107,8 +108,8 @@ impl From<Event> for Request {
         let body = event.body.unwrap_or_default();
         Self {
             method: context.http.and_then(|http| http.method).unwrap_or_default().to_ascii_uppercase(),
-            path: path.strip_prefix('/').unwrap_or(path).split('/').map(|segment| decoded(segment, false)).collect(),
-            query: query(&event.raw_query_string.unwrap_or_default()),
+            path: path.strip_prefix('/').unwrap_or(path).split('/').map(decoded).collect(),
+            query: form_urlencoded::parse(event.raw_query_string.unwrap_or_default().as_bytes()).into_owned().collect(),
             headers: event
                 .headers
                 .unwrap_or_default()
@@ -132,36 +133,9 @@ impl Request {
     }
 }
 
-fn query(raw: &str) -> Vec<(String, String)> {
-    let pair = |part: &str| {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        (decoded(name, true), decoded(value, true))
-    };
-    raw.split('&').filter(|part| !part.is_empty()).map(pair).collect()
-}
-
-/// Undoes percent-encoding, and in a query `+` for a space. What makes no UTF-8 keeps replacement characters, which no
-/// id and no parameter may hold.
-fn decoded(text: &str, plus_is_space: bool) -> String {
-    if !text.contains(['%', '+']) {
-        return text.into();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let encoded = after.get(..2).filter(|_| byte == b'%' && after[..2].iter().all(u8::is_ascii_hexdigit));
-        let encoded = encoded.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(match encoded {
-            Some(encoded) => {
-                rest = &after[2..];
-                encoded
-            }
-            None if byte == b'+' && plus_is_space => b' ',
-            None => byte,
-        });
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+/// Undoes percent-encoding. What makes no UTF-8 keeps replacement characters, which no id may hold.
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 /// A response.

@@ -28,10 +28,8 @@ pub(super) fn encode(head: &Parts, body: &[u8], found: &Found<'_>) -> String {
     }
     let query = head.uri.query().unwrap_or_default();
     let mut parameters: BTreeMap<String, String> = BTreeMap::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = percent_decode(value, true);
-        join(parameters.entry(percent_decode(name, true)).or_default(), &value);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        join(parameters.entry(name.into_owned()).or_default(), &value);
     }
     let variables: BTreeMap<&str, &str> = found.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let now = time::OffsetDateTime::now_utc();
@@ -101,25 +99,6 @@ fn log_time(now: time::OffsetDateTime) -> String {
     let month: String = now.month().to_string().chars().take(3).collect();
     let (hour, minute, second) = now.to_hms();
     format!("{:02}/{month}/{}:{hour:02}:{minute:02}:{second:02} +0000", now.day(), now.year())
-}
-
-/// Takes `%xx` for a byte, and in a query `+` for a space; what is neither stays as it is.
-pub(in crate::local) fn percent_decode(text: &str, in_query: bool) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        rest = after;
-        match (byte, hex) {
-            (b'%', Some(decoded)) => {
-                bytes.push(decoded);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            (b'+', _) if in_query => bytes.push(b' '),
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[derive(Deserialize)]
@@ -216,7 +195,7 @@ mod tests {
             ("a=b=c&d=1;e=2", r#"{"a":"b=c","d":"1;e=2"}"#),
             ("a%3Db=%26&c+d=e+%2B", r#"{"a=b":"&","c d":"e +"}"#),
             ("a=%&b=%4&c=%zz", r#"{"a":"%","b":"%4","c":"%zz"}"#),
-            ("a=%+f", r#"{"a":"\u000f"}"#),
+            ("a=%+f", r#"{"a":"% f"}"#),
             ("a=%E2%82%AC&b=%ff", "{\"a\":\"€\",\"b\":\"\u{fffd}\"}"),
         ] {
             assert_eq!(parameters(query), expected, "{query}");

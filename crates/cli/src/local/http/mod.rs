@@ -35,7 +35,6 @@ use tokio::task::JoinHandle;
 use super::invoke::{InvokeError, Invoker};
 use super::lambda::PAYLOAD_BYTES_MAX;
 use super::{Fault, OrFault};
-pub(super) use event::percent_decode;
 use giro_template::Route;
 use route::Routes;
 

@@ -20,7 +20,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::function::Pool;
 use super::{Answer, PAYLOAD_BYTES_MAX, asynchronous, name};
-use crate::local::http::percent_decode;
 
 const INVOCATION_TYPE: &str = "x-amz-invocation-type";
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
@@ -76,8 +75,8 @@ fn begin(
         Some(_) => return Err(invalid("invocationType", "be one of [Event, RequestResponse, DryRun]")),
     };
     let named = name::read(name).ok_or_else(|| invalid("functionName", "be a name, a partial ARN or an ARN"))?;
-    let given = query.into_iter().flat_map(|query| query.split('&')).find_map(|part| part.strip_prefix("Qualifier="));
-    let given = given.map(|text| percent_decode(text, true));
+    let mut parameters = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let given = parameters.find(|(name, _)| name == "Qualifier").map(|(_, qualifier)| qualifier);
     if given.as_deref().is_some_and(|qualifier| !name::is_qualifier(qualifier)) {
         return Err(invalid("qualifier", "be a version or an alias"));
     }
