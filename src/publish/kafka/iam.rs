@@ -6,7 +6,6 @@
 //! Source: Amazon MSK developer guide, "IAM access control", and AWS's own signers for other languages
 //! (aws-msk-iam-sasl-signer-python), whose tokens have this form.
 
-use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::config::Credentials;
@@ -14,6 +13,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, 
 use aws_sigv4::sign::v4::SigningParams;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::aws::{self, AwsError};
 
@@ -100,18 +100,13 @@ fn expires_at_ms(now: SystemTime) -> Result<i64, SigningError> {
     expires_at_ms.ok_or_else(|| SigningError("the clock is out of range".into()))
 }
 
-/// Appends a query parameter, with all but the unreserved characters of RFC 3986 encoded.
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Appends a query parameter, its value encoded.
 fn push_parameter(url: &mut String, name: &str, value: &str) {
-    url.push('&');
-    url.push_str(name);
-    url.push('=');
-    for byte in value.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
-            // Writing to a string never fails.
-            _ => drop(write!(url, "%{byte:02X}")),
-        }
-    }
+    url.extend(["&", name, "="]);
+    url.extend(utf8_percent_encode(value, RESERVED));
 }
 
 #[cfg(test)]
