@@ -203,6 +203,18 @@ mod tests {
     }
 
     #[test]
+    fn the_time_of_a_request_is_written_as_logs_write_it() {
+        for (at, expected) in [
+            (0, "01/Jan/1970:00:00:00 +0000"),
+            (951_782_399, "28/Feb/2000:23:59:59 +0000"),
+            (1_795_341_600, "22/Nov/2026:10:00:00 +0000"),
+            (253_402_300_799, "31/Dec/9999:23:59:59 +0000"),
+        ] {
+            assert_eq!(log_time(time::OffsetDateTime::from_unix_timestamp(at).unwrap()), expected);
+        }
+    }
+
+    #[test]
     fn a_body_that_is_no_text_goes_in_base64() {
         let with = |kind: &str, body: &[u8]| {
             let event = event(request().header("Content-Type", kind), body);

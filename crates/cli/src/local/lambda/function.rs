@@ -142,3 +142,19 @@ fn request_id() -> String {
     }
     id
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_an_invocation_has_the_form_of_a_uuid() {
+        let ids: BTreeSet<String> = (0..1_000).map(|_| request_id()).collect();
+        assert_eq!(ids.len(), 1_000, "each its own");
+        for id in ids {
+            let parts: Vec<usize> = id.split('-').map(str::len).collect();
+            assert_eq!(parts, [8, 4, 4, 4, 12], "{id}");
+            assert!(id.bytes().all(|byte| matches!(byte, b'-' | b'0'..=b'9' | b'a'..=b'f')), "{id}");
+        }
+    }
+}
