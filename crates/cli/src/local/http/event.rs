@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description};
 
 use super::route::Found;
 
@@ -32,7 +33,7 @@ pub(super) fn encode(head: &Parts, body: &[u8], found: &Found<'_>) -> String {
         join(parameters.entry(name.into_owned()).or_default(), &value);
     }
     let variables: BTreeMap<&str, &str> = found.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let now = time::OffsetDateTime::now_utc();
+    let now = OffsetDateTime::now_utc();
     let text = std::str::from_utf8(body).ok().filter(|_| is_text(head));
     let method = head.method.as_str();
     let path = head.uri.path();
@@ -95,10 +96,11 @@ fn is_text(head: &Parts) -> bool {
 }
 
 /// `22/Nov/2026:10:00:00 +0000`
-fn log_time(now: time::OffsetDateTime) -> String {
-    let month: String = now.month().to_string().chars().take(3).collect();
-    let (hour, minute, second) = now.to_hms();
-    format!("{:02}/{month}/{}:{hour:02}:{minute:02}:{second:02} +0000", now.day(), now.year())
+fn log_time(now: OffsetDateTime) -> String {
+    let form = "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000";
+    // A test holds that this is a form, and that each time has it.
+    let form = format_description::parse_borrowed::<2>(form).unwrap_or_default();
+    now.format(&form).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -210,7 +212,7 @@ mod tests {
             (1_795_341_600, "22/Nov/2026:10:00:00 +0000"),
             (253_402_300_799, "31/Dec/9999:23:59:59 +0000"),
         ] {
-            assert_eq!(log_time(time::OffsetDateTime::from_unix_timestamp(at).unwrap()), expected);
+            assert_eq!(log_time(OffsetDateTime::from_unix_timestamp(at).unwrap()), expected);
         }
     }
 
