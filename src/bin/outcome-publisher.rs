@@ -20,6 +20,6 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let config = OutcomePublisherConfig::from_env()?;
     let producer = KafkaProducer::connect(&config.broker, LINGER, DELIVERY_TIMEOUT).await?;
-    let publisher = &OutcomePublisher::new(producer, config.topic, items::payment::decode);
+    let publisher = &OutcomePublisher::new(producer, config.topic, items::stream::payment);
     run(service_fn(|event| taken(event, |event| publisher.handle(event)))).await
 }

@@ -11,6 +11,7 @@
 //! source mapping must bound the record's age below the stream's 24 hours and have a destination for what it gives up,
 //! so that nothing is lost silently; the payment itself stays in its table.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use lambda_runtime::LambdaEvent;
@@ -21,14 +22,14 @@ use super::unfinished::Unfinished;
 use crate::domain::{Outcome, Recorded};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::wire::outcome;
-use crate::wire::stream_event::{Change, Image, StreamEvent, StreamRecord, StreamResponse};
+use crate::wire::stream_event::{Change, StreamEvent, StreamRecord, StreamResponse};
 
 /// How long a record may take until its producer gives it up. Under the function's time-out (60 seconds in the
 /// template), so that an invocation can always say what is missing; above what a broker's change of leader takes.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What reads a payment's item, or says what was expected of it.
-pub type ReadPayment = fn(&Image) -> Result<Recorded, String>;
+/// What reads a payment's item from its texts and its numbers, or says what was expected of it.
+pub type ReadPayment = fn(&HashMap<String, String>, &HashMap<String, String>) -> Result<Recorded, String>;
 
 /// Publishes outcomes.
 #[derive(Debug)]
@@ -152,7 +153,7 @@ impl<P: Publish> OutcomePublisher<P> {
             }
             Change::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
         };
-        let outcome = match (self.read_payment)(image) {
+        let outcome = match (self.read_payment)(&image.texts, &image.numbers) {
             Ok(recorded) => recorded.outcome,
             Err(expected) => return Handed::Missing(Missing::Unreadable(expected)),
         };

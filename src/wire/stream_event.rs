@@ -2,8 +2,8 @@
 //!
 //! In: the JSON of an invocation. Out: changes in the stream's order, each read from its own piece of the JSON.
 //!
-//! An inserted item comes as [`Image`], in DynamoDB's own terms: what a payment's item means is the store's to say, and
-//! the wire doesn't know the store. Whoever wires both passes the one to the other.
+//! An inserted item comes as [`Image`], in plain maps. What a payment's item means is the store's to say, and the wire
+//! doesn't know the store. Whoever wires both passes the one to the other.
 //!
 //! | odd | taken as |
 //! |---|---|
@@ -20,15 +20,20 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::incoming::{self, Event, Fields, Foreign, Service};
 use super::raw::Json;
 
-/// An item, its attributes by name; those that are text or numbers.
-pub type Image = HashMap<String, AttributeValue>;
+/// An item: those of its attributes that are text or numbers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// Text (`S`), by the attribute's name.
+    pub texts: HashMap<String, String>,
+    /// Numbers (`N`), by the attribute's name: each its digits.
+    pub numbers: HashMap<String, String>,
+}
 
 /// One invocation's changes.
 #[derive(Debug, Default)]
@@ -145,12 +150,16 @@ fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 fn image(raw: &RawValue) -> Option<Image> {
     let attributes: HashMap<String, HashMap<String, &RawValue>> = serde_json::from_str(raw.get()).ok()?;
-    let attribute = |(name, typed): (String, HashMap<String, &RawValue>)| {
+    let mut image = Image::default();
+    for (name, typed) in attributes {
         let of = |kind| typed.get(kind).copied().and_then(text).map(Cow::into_owned);
-        let value = of("S").map(AttributeValue::S).or_else(|| of("N").map(AttributeValue::N))?;
-        Some((name, value))
-    };
-    Some(attributes.into_iter().filter_map(attribute).collect())
+        if let Some(text) = of("S") {
+            image.texts.insert(name, text);
+        } else if let Some(digits) = of("N") {
+            image.numbers.insert(name, digits);
+        }
+    }
+    Some(image)
 }
 
 /// The answer. Empty: all well. Lambda then goes on; else it delivers again from the record that is named.

@@ -46,7 +46,7 @@ fn names(text: &str) -> Vec<String> {
 const ARROWS: [(&str, &[&str]); 12] = [
     ("src/domain", &["domain"]),
     ("src/wire", &["domain", "wire"]),
-    ("src/store", &["domain", "store", "aws::in_words", "wire::never"]),
+    ("src/store", &["domain", "store", "aws::in_words"]),
     ("src/settle", &["domain", "settle", "store::{", "store::AccountRead", "store::Ledger", "store::StoreError"]),
     ("src/account_commands", &["account_commands", "domain", "settle", "store::{"]),
     ("src/audit", &["domain", "audit", "settle::Backoff", "store::{"]),
@@ -98,6 +98,18 @@ fn handlers_and_settling_know_the_port_and_no_adapter() {
         {
             assert!(!code.contains(adapter), "{file} names the adapter {adapter}");
         }
+    }
+}
+
+/// `aws.rs` makes the clients, and `publish` signs with their credentials.
+#[test]
+fn only_the_store_names_what_dynamodb_stores() {
+    for (file, text) in sources("src") {
+        let code = code(&text);
+        let stores = file.starts_with("src/store/");
+        assert!(stores || !code.contains("AttributeValue"), "{file} names DynamoDB's AttributeValue");
+        let clients = stores || ["src/aws.rs", "src/publish/kafka/iam.rs"].contains(&file.as_str());
+        assert!(clients || !code.contains("aws_"), "{file} names AWS's SDK");
     }
 }
 

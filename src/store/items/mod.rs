@@ -12,6 +12,7 @@ pub mod conditional;
 pub mod dead_letter;
 pub mod lane;
 pub mod payment;
+pub mod stream;
 pub mod survey;
 
 use std::collections::HashMap;

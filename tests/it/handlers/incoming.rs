@@ -117,7 +117,7 @@ async fn an_event_of_another_service_is_no_success() {
     let (store, topics) = (MemoryStore::new(), MemoryTopics::new());
     let payments = &PaymentProcessor::new(store.clone(), true);
     let commands = &AccountProcessor::new(store.clone(), true);
-    let publisher = &OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::payment::decode);
+    let publisher = &OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::stream::payment);
     let api = &PaymentApi::new(store.clone(), topics, "payment-requests");
     let auditor = &LedgerAuditor::new(store);
     let mut table = String::new();

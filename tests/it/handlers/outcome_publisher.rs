@@ -60,7 +60,7 @@ async fn publish(topics: &MemoryTopics, records: &[Value]) -> Result<StreamRespo
     let mut context = Context::default();
     let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
     context.deadline = u64::try_from(deadline.as_millis()).unwrap();
-    let publisher = OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::payment::decode);
+    let publisher = OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::stream::payment);
     publisher.handle(LambdaEvent::new(event, context)).await
 }
 

@@ -104,7 +104,7 @@ impl World {
 
         let fates: Vec<Fate> = records.iter().map(|_| self.broker_fate()).collect();
         let broker = Broker(Mutex::new((fates.into_iter(), Vec::new())));
-        let publisher = OutcomePublisher::new(&broker, TOPIC.to_owned(), items::payment::decode);
+        let publisher = OutcomePublisher::new(&broker, TOPIC.to_owned(), items::stream::payment);
         let mut context = lambda_runtime::Context::default();
         context.deadline = CALM_MS;
         let answer = at_once(publisher.handle(LambdaEvent::new(event, context)));

@@ -1,0 +1,19 @@
+//! Items as a table's stream tells them: those of their attributes that are text or numbers.
+//!
+//! In: both by name, in no words of DynamoDB's, so that neither the event's reader nor the handler need them. Out: what
+//! the codec of the item's kind reads.
+
+use std::collections::HashMap;
+
+use super::{Item, n, payment, s};
+use crate::domain::Recorded;
+
+/// Reads a payment with its outcome.
+///
+/// # Errors
+/// As [`payment::decode`].
+pub fn payment(texts: &HashMap<String, String>, numbers: &HashMap<String, String>) -> Result<Recorded, String> {
+    let texts = texts.iter().map(|(name, text)| (name.clone(), s(text)));
+    let numbers = numbers.iter().map(|(name, digits)| (name.clone(), n(digits)));
+    payment::decode(&texts.chain(numbers).collect::<Item>())
+}
