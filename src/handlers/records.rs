@@ -16,7 +16,7 @@ use crate::settle::park::{Parked, park};
 use crate::settle::{Backoff, End};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
-use crate::wire::fields::Malformed;
+use crate::wire::json::fields::Malformed;
 use crate::wire::kafka_event::{KafkaEvent, Payload, Record};
 
 /// The records of an event, and what each turned out to be: a request, by its index among them, or none.

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use super::fields::{self, Fields, Malformed};
+use super::json::fields::{self, Fields, Malformed};
 use super::kafka_event::Payload;
 use crate::domain::account_command::{Action, Terms};
 use crate::domain::lane::InvalidCreditLanes;

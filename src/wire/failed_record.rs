@@ -17,9 +17,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::json::members::members;
+use super::json::raw::Json;
 use super::kafka_event::{KafkaEvent, Payload, Record};
-use super::members::members;
-use super::raw::Json;
 use crate::domain::{Header, Source, Timestamp};
 
 /// A record as it stood on its own topic.

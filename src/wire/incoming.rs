@@ -22,8 +22,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::raw::Json;
-use super::shape::{OfShape, OtherShape, Shaped};
+use super::json::raw::Json;
+use super::json::shape::{OfShape, OtherShape, Shaped};
 
 /// An event as it came.
 #[derive(Debug)]

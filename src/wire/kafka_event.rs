@@ -36,9 +36,9 @@ use serde_json::value::RawValue;
 
 use super::base64_text::Decoder;
 use super::incoming::{self, Event, Fields, Foreign, Service};
-use super::members::members;
-use super::raw::Json;
-use super::shape::{OfShape, OtherShape, Shaped};
+use super::json::members::members;
+use super::json::raw::Json;
+use super::json::shape::{OfShape, OtherShape, Shaped};
 use crate::domain::dead_letter::{Content, DeadLetterStatus, RecordDigest};
 use crate::domain::{DeadLetter, Header, Source, Timestamp};
 

@@ -8,7 +8,7 @@
 //! | [`failed_record`] | what a mapping on Kafka gives up | records, byte for byte, and why |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
-//! | [`fields`] | the same | how both are read, and what can be wrong |
+//! | [`json`] | the same | how both are read, and what can be wrong |
 //! | [`outcome`] | a record's value | an outcome |
 //! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
 //! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |
@@ -26,18 +26,14 @@ pub mod audit_result;
 mod base64_text;
 pub mod batch_response;
 pub mod failed_record;
-pub mod fields;
 pub mod http;
 pub mod incoming;
+pub mod json;
 pub mod kafka_event;
 pub mod kafka_secret;
-mod members;
 pub mod outcome;
 pub mod payment_request;
-mod plain;
 pub mod problem;
-mod raw;
 pub mod resource;
-mod shape;
 pub mod stream_event;
 pub mod undelivered;

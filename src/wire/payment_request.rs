@@ -7,13 +7,13 @@
 
 use serde::Serialize;
 
-use super::fields::{self, Fields};
+use super::json::fields::{self, Fields};
 use super::kafka_event::Payload;
 use crate::domain::money::InvalidAmount;
 use crate::domain::payment::REFERENCE_CHARACTERS_MAX;
 use crate::domain::{AccountId, Amount, Currency, Payment, PaymentId, Timestamp};
 
-pub use super::fields::Malformed;
+pub use super::json::fields::Malformed;
 
 /// Reads a record's value as a payment.
 ///

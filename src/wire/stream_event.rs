@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::incoming::{self, Event, Fields, Foreign, Service};
-use super::raw::Json;
+use super::json::raw::Json;
 
 /// An item: those of its attributes that are text or numbers.
 #[derive(Debug, Default, PartialEq, Eq)]

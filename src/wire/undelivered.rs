@@ -11,8 +11,8 @@
 //!
 //! Source: AWS Lambda developer guide, "Retaining discarded records for a DynamoDB event source".
 
-use super::members::members;
-use super::raw::Json;
+use super::json::members::members;
+use super::json::raw::Json;
 use crate::domain::Timestamp;
 
 /// Where records stand that were given up. At least one of the two is known.

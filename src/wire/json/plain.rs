@@ -15,7 +15,7 @@ use super::raw::Json;
 const DEPTH_MAX: u32 = 4;
 
 /// The fields of a plain object by their index in `names`; `None` if the text is not a plain object.
-pub(super) fn members<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Option<[Option<Json<'a>>; N]> {
+pub(in crate::wire) fn members<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Option<[Option<Json<'a>>; N]> {
     let mut found = [None; N];
     let mut rest = blanks(text).strip_prefix('{').map(blanks)?;
     if let Some(after) = rest.strip_prefix('}') {

@@ -15,11 +15,11 @@ use super::plain;
 use super::raw::Json;
 
 /// The JSON of each known field, by its index among the names; `None` where it is missing.
-pub(super) type Members<'a, const N: usize> = [Option<Json<'a>>; N];
+pub(in crate::wire) type Members<'a, const N: usize> = [Option<Json<'a>>; N];
 
 /// Why a text has no such fields.
 #[derive(Debug)]
-pub(super) enum Unclear {
+pub(in crate::wire) enum Unclear {
     /// It is no JSON, or JSON of another type than an object.
     NotAnObject(serde_json::Error),
     /// The known field of this index stands more than once.
@@ -30,7 +30,10 @@ pub(super) enum Unclear {
 ///
 /// # Errors
 /// [`Unclear`], in its order.
-pub(super) fn members<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Result<Members<'a, N>, Unclear> {
+pub(in crate::wire) fn members<'a, const N: usize>(
+    text: &'a str,
+    names: &[&str; N],
+) -> Result<Members<'a, N>, Unclear> {
     plain::members(text, names).map_or_else(|| full(text, names), Ok)
 }
 

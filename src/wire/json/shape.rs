@@ -8,16 +8,16 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// What stands there instead: `null`, `a number` and so on.
-pub(super) type OtherShape = &'static str;
+pub(in crate::wire) type OtherShape = &'static str;
 
 /// A visitor of one shape.
-pub(super) trait Shaped<'de>: Visitor<'de> {
+pub(in crate::wire) trait Shaped<'de>: Visitor<'de> {
     /// It takes objects; else it takes lists.
     const OBJECT: bool;
 }
 
 /// Reads a value by its visitor if it has the visitor's shape.
-pub(super) struct OfShape<V>(pub(super) V);
+pub(in crate::wire) struct OfShape<V>(pub(in crate::wire) V);
 
 impl<'de, V: Shaped<'de>> DeserializeSeed<'de> for OfShape<V> {
     type Value = Result<V::Value, OtherShape>;

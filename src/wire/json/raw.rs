@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 /// A well-formed JSON value, by its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Json<'a> {
+pub(in crate::wire) struct Json<'a> {
     text: &'a str,
     /// It is known to hold no escapes, so that a string's text is its content.
     plain: bool,
@@ -14,21 +14,21 @@ pub(super) struct Json<'a> {
 
 impl<'a> Json<'a> {
     /// A value whose text holds no backslash.
-    pub(super) fn plain(text: &'a str) -> Self {
+    pub(in crate::wire) fn plain(text: &'a str) -> Self {
         Self { text, plain: true }
     }
 
     /// The value as it stands.
-    pub(super) fn get(self) -> &'a str {
+    pub(in crate::wire) fn get(self) -> &'a str {
         self.text
     }
 
-    pub(super) fn is_null(self) -> bool {
+    pub(in crate::wire) fn is_null(self) -> bool {
         self.text == "null"
     }
 
     /// A string's content; `None` if the value is no string, or one that is no text (a lone surrogate).
-    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+    pub(in crate::wire) fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
         // Without a backslash the JSON is the content: the usual case, and nothing is copied.
         if self.plain || !inner.contains('\\') {
@@ -38,7 +38,7 @@ impl<'a> Json<'a> {
     }
 
     /// A whole number, given as a number or as a string.
-    pub(super) fn whole(self) -> Option<i64> {
+    pub(in crate::wire) fn whole(self) -> Option<i64> {
         let digits = self.text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(self.text);
         if digits.starts_with('+') { None } else { digits.parse().ok() }
     }

@@ -9,9 +9,9 @@
 
 use std::fmt;
 
-use super::kafka_event::Payload;
 use super::members::{Members, Unclear, members};
 use super::raw::Json;
+use crate::wire::kafka_event::Payload;
 
 /// Why a record's value is not what it must be. `Display` is for a person; [`name`](Self::name) is for machines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +68,7 @@ impl Malformed {
 ///
 /// # Errors
 /// [`Malformed`] if there are none.
-pub(super) fn bytes(value: &Payload) -> Result<&[u8], Malformed> {
+pub(in crate::wire) fn bytes(value: &Payload) -> Result<&[u8], Malformed> {
     match value {
         Payload::Absent => Err(Malformed::Tombstone),
         Payload::NotBase64(_) => Err(Malformed::NotBase64),
@@ -78,7 +78,7 @@ pub(super) fn bytes(value: &Payload) -> Result<&[u8], Malformed> {
 }
 
 /// Each known field's own piece of the JSON.
-pub(super) struct Fields<'a, const N: usize> {
+pub(in crate::wire) struct Fields<'a, const N: usize> {
     names: &'static [&'static str; N],
     members: Members<'a, N>,
 }
@@ -88,7 +88,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`Malformed`] if the bytes are no JSON object, or a known field stands twice.
-    pub(super) fn read(json: &'a [u8], names: &'static [&'static str; N]) -> Result<Self, Malformed> {
+    pub(in crate::wire) fn read(json: &'a [u8], names: &'static [&'static str; N]) -> Result<Self, Malformed> {
         let json = std::str::from_utf8(json).map_err(|_| Malformed::NotUtf8)?;
         match members(json, names) {
             Ok(members) => Ok(Self { names, members }),
@@ -103,7 +103,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`Malformed::InvalidField`] with what `read` expected.
-    pub(super) fn optional_json<T, E: fmt::Display>(
+    pub(in crate::wire) fn optional_json<T, E: fmt::Display>(
         &self,
         ix: usize,
         read: impl Fn(Json<'a>) -> Result<T, E>,
@@ -117,7 +117,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`Malformed::InvalidField`] if it is no string, or with what `read` expected.
-    pub(super) fn optional<T, E: fmt::Display>(
+    pub(in crate::wire) fn optional<T, E: fmt::Display>(
         &self,
         ix: usize,
         read: impl Fn(&str) -> Result<T, E>,
@@ -132,7 +132,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// As [`optional`](Self::optional), and [`Malformed::MissingField`].
-    pub(super) fn required<T, E: fmt::Display>(
+    pub(in crate::wire) fn required<T, E: fmt::Display>(
         &self,
         ix: usize,
         read: impl Fn(&str) -> Result<T, E>,
@@ -144,7 +144,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`Malformed::MissingField`] if it isn't.
-    pub(super) fn given<T>(&self, ix: usize, read: Option<T>) -> Result<T, Malformed> {
+    pub(in crate::wire) fn given<T>(&self, ix: usize, read: Option<T>) -> Result<T, Malformed> {
         read.ok_or(Malformed::MissingField(self.names[ix]))
     }
 }

@@ -1,0 +1,17 @@
+//! JSON where serde_json's derived readers don't do: lenient, fast, or strict with errors for people.
+//!
+//! | module | what it reads |
+//! |---|---|
+//! | [`fields`] | a flat object strictly, each field by itself, and says what is wrong |
+//! | `members` | the known fields of an object, each as its own JSON |
+//! | `plain` | the same of an object of the plain form, faster |
+//! | `raw` | one value by its text |
+//! | `shape` | an object or a list where any JSON may stand |
+//!
+//! All else goes by serde's derive.
+
+pub mod fields;
+pub(super) mod members;
+mod plain;
+pub(super) mod raw;
+pub(super) mod shape;
