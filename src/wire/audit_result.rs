@@ -1,6 +1,9 @@
 //! What `ledger-auditor` is asked and answers: any event that only says that it is time, and its counts as JSON and as
 //! a CloudWatch metric.
 //!
+//! Why not EventBridge's type of `aws_lambda_events`: it requires a source and a detail that nobody reads, and a person
+//! may start an audit with `null` or `{}`.
+//!
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 
 use serde::de::{Deserialize, Deserializer};

@@ -1,7 +1,11 @@
 //! An HTTP API's event (Amazon API Gateway, payload format 2.0), and the answer to it.
 //!
-//! In: the JSON of an invocation. Out: method, path, query, headers, body. Leaner than `lambda_http`, which brings
-//! every other format along.
+//! In: the JSON of an invocation. Out: method, path, query, headers, body.
+//!
+//! Why not the types of `aws_lambda_events`, or `lambda_http`, which stands on them: they refuse an event for a header
+//! that they can't hold or a null, and take a request without a method for a GET. Here such a client gets its 4xx.
+//! Their response writes `multiValueHeaders`, which this format doesn't have. What they read is read as the same here:
+//! `tests/it/wire/oracle.rs` holds it, and shows each of these.
 //!
 //! | odd | taken as |
 //! |---|---|

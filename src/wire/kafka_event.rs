@@ -4,7 +4,8 @@
 //!
 //! Why not `aws_lambda_events`: it reads the whole event or nothing, so one odd record (a null header, a missing
 //! timestamp, a byte over 127) would fail its whole batch, again and again. Here each record is read from its own piece
-//! of the JSON, and only what names a record is required of it: topic, partition and offset.
+//! of the JSON, and only what names a record is required of it: topic, partition and offset. What that crate does read
+//! is read as the same here: `tests/it/wire/oracle.rs` holds it.
 //!
 //! | odd | taken as |
 //! |---|---|

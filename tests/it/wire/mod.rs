@@ -4,3 +4,4 @@ pub(crate) mod account_command;
 pub(crate) mod formats;
 mod fuzz;
 mod http;
+mod oracle;

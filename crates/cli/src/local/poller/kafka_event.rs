@@ -102,6 +102,8 @@ fn header(header: &Header) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::event::kafka::{KafkaEvent, KafkaRecord};
+
     use super::*;
 
     #[test]
@@ -123,6 +125,63 @@ mod tests {
             };
             let event = encode("127.0.0.1:9092", std::slice::from_ref(&record));
             assert!(event.len() <= record.encoded_bytes().saturating_add(ENVELOPE_BYTES), "{length}");
+        }
+    }
+    fn random(random: &mut fastrand::Rng) -> Polled {
+        fn bytes(random: &mut fastrand::Rng) -> Option<Vec<u8>> {
+            random.bool().then(|| (0..random.usize(0..40)).map(|_| random.u8(..)).collect())
+        }
+        let header = |random: &mut fastrand::Rng| Header {
+            name: (0..random.usize(0..8)).map(|_| random.char(..)).collect(),
+            // One without a value is beyond the types that read it again.
+            value: Some(bytes(random).unwrap_or_default()),
+        };
+        Polled {
+            topic: ["payment-requests", "a.b_c-1"][random.usize(0..2)].into(),
+            partition: random.i32(0..3),
+            offset: random.i64(0..),
+            // Those types count in fractions of seconds, of which an eighth is exact.
+            timestamp: Some(random.i64(0..2_000_000_000_000) / 125 * 125),
+            key: bytes(random),
+            value: bytes(random),
+            headers: (0..random.usize(0..3)).map(|_| header(random)).collect(),
+        }
+    }
+
+    fn again(record: KafkaRecord) -> Polled {
+        let bytes = |text: Option<String>| text.map(|text| STANDARD.decode(text).unwrap());
+        let value = |bytes: Vec<i8>| Some(bytes.into_iter().map(i8::cast_unsigned).collect());
+        let header = |(name, bytes)| Header { name, value: value(bytes) };
+        Polled {
+            topic: record.topic.unwrap(),
+            partition: record.partition.try_into().unwrap(),
+            offset: record.offset,
+            timestamp: Some(record.timestamp.timestamp_millis()),
+            key: bytes(record.key),
+            value: bytes(record.value),
+            headers: record.headers.into_iter().flatten().map(header).collect(),
+        }
+    }
+
+    /// By the types that handlers in Rust read events with.
+    #[test]
+    fn an_event_tells_the_records_that_were_polled() {
+        let mut generator = fastrand::Rng::with_seed(1);
+        for _ in 0..500 {
+            let batch: Vec<Polled> = (0..generator.usize(0..20)).map(|_| random(&mut generator)).collect();
+            let mut event: KafkaEvent = serde_json::from_str(&encode("127.0.0.1:9092", &batch)).unwrap();
+            assert_eq!(event.event_source.as_deref(), Some("SelfManagedKafka"));
+            assert_eq!(event.bootstrap_servers.as_deref(), Some("127.0.0.1:9092"));
+            let mut told: BTreeMap<String, Vec<Polled>> = BTreeMap::new();
+            for polled in batch {
+                told.entry(format!("{}-{}", polled.topic, polled.partition)).or_default().push(polled);
+            }
+            for (name, polled) in told {
+                let records = event.records.remove(&name).unwrap();
+                assert!(records.iter().all(|record| record.timestamp_type.as_deref() == Some("CREATE_TIME")));
+                assert_eq!(records.into_iter().map(again).collect::<Vec<_>>(), polled, "{name}");
+            }
+            assert!(event.records.is_empty(), "{event:?}");
         }
     }
 }

@@ -101,6 +101,7 @@ fn attribute(value: &AttributeValue) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use aws_lambda_events::event::dynamodb;
     use aws_sdk_dynamodbstreams::primitives::{Blob, DateTime};
     use aws_sdk_dynamodbstreams::types::{OperationType, StreamRecord as Change, StreamViewType};
 
@@ -126,5 +127,62 @@ mod tests {
         assert_eq!(event["Records"].as_array().unwrap().len(), 2);
         expect_test::expect![[r#"{"awsRegion":null,"dynamodb":{"ApproximateCreationDateTime":1700000000,"Keys":{"payment_id":{"S":"p1"}},"NewImage":{"amount":{"N":"5"},"b":{"B":"YWI="},"l":{"L":[{"BOOL":true},{"NULL":true}]}},"SequenceNumber":"100000000000000000001","SizeBytes":26,"StreamViewType":"NEW_IMAGE"},"eventID":"e1","eventName":"INSERT","eventSource":"aws:dynamodb","eventSourceARN":"arn:s","eventVersion":null}"#]]
         .assert_eq(&event["Records"][1].to_string());
+    }
+    /// By the types that handlers in Rust read events with.
+    #[test]
+    fn an_event_tells_the_changes_of_a_stream() {
+        let image = [
+            ("s", AttributeValue::S("ü\"".into()), json!({ "S": "ü\"" })),
+            ("n", AttributeValue::N("-1.5".into()), json!({ "N": "-1.5" })),
+            ("b", AttributeValue::B(Blob::new(*b"ab")), json!({ "B": "YWI=" })),
+            ("bool", AttributeValue::Bool(true), json!({ "BOOL": true })),
+            ("null", AttributeValue::Null(true), json!({ "NULL": true })),
+            ("l", AttributeValue::L(vec![AttributeValue::N("1".into())]), json!({ "L": [{ "N": "1" }] })),
+            (
+                "m",
+                AttributeValue::M([("k".into(), AttributeValue::S("v".into()))].into()),
+                json!({ "M": { "k": { "S": "v" } } }),
+            ),
+            ("ss", AttributeValue::Ss(vec!["x".into()]), json!({ "SS": ["x"] })),
+            ("ns", AttributeValue::Ns(vec!["2".into()]), json!({ "NS": ["2"] })),
+            ("bs", AttributeValue::Bs(vec![Blob::new(*b"ab")]), json!({ "BS": ["YWI="] })),
+        ];
+        let record = |operation: OperationType, number: &str| {
+            let mut change = Change::builder()
+                .approximate_creation_date_time(DateTime::from_secs(1_700_000_000))
+                .keys("payment_id", AttributeValue::S("p1".into()))
+                .sequence_number(number)
+                .size_bytes(26)
+                .stream_view_type(StreamViewType::NewAndOldImages);
+            for (name, value, _) in &image {
+                change = change.new_image(*name, value.clone()).old_image(*name, value.clone());
+            }
+            let record = Record::builder().event_id("e1").event_name(operation).aws_region("eu-central-1");
+            let record = record.event_version("1.1").event_source("aws:dynamodb").dynamodb(change.build()).build();
+            StreamRecord::read(&record, "arn:s").unwrap()
+        };
+        let batch = [
+            record(OperationType::Insert, "1"),
+            record(OperationType::Modify, "2"),
+            record(OperationType::Remove, "3"),
+        ];
+        let event: dynamodb::Event = serde_json::from_str(&encode(&batch)).unwrap();
+        let expected = Value::Object(image.iter().map(|(name, _, json)| ((*name).into(), json.clone())).collect());
+        assert_eq!(event.records.len(), 3);
+        for (record, (name, number)) in event.records.iter().zip([("INSERT", "1"), ("MODIFY", "2"), ("REMOVE", "3")]) {
+            let change = &record.change;
+            assert_eq!((record.event_name.as_str(), change.sequence_number.as_deref()), (name, Some(number)));
+            assert_eq!((record.event_id.as_str(), record.aws_region.as_str()), ("e1", "eu-central-1"));
+            assert_eq!(
+                (record.event_source.as_deref(), record.event_version.as_deref()),
+                (Some("aws:dynamodb"), Some("1.1"))
+            );
+            assert_eq!(record.event_source_arn.as_deref(), Some("arn:s"));
+            assert_eq!((change.approximate_creation_date_time.timestamp(), change.size_bytes), (1_700_000_000, 26));
+            assert_eq!(change.stream_view_type, Some(dynamodb::StreamViewType::NewAndOldImages));
+            assert_eq!(serde_json::to_value(&change.keys).unwrap(), json!({ "payment_id": { "S": "p1" } }));
+            assert_eq!(serde_json::to_value(&change.new_image).unwrap(), expected);
+            assert_eq!(serde_json::to_value(&change.old_image).unwrap(), expected);
+        }
     }
 }
