@@ -1,0 +1,254 @@
+//! The mistakes that the rules are there for: each is made in a template, and must be named.
+
+use giro_template::Templates;
+
+use super::faults;
+
+/// Makes a mistake in a file, once, and holds that it is named.
+fn check(file: &str, right: &str, wrong: &str, named: &str) {
+    let mut texts = Templates::embedded_texts();
+    let before = faults(&texts);
+    let text = texts.get_mut(file).unwrap();
+    assert!(text.contains(right), "{file} doesn't hold {right}");
+    *text = text.replacen(right, wrong, 1);
+    let after = faults(&texts);
+    let new: Vec<&String> = after.difference(&before).collect();
+    assert!(new.iter().any(|fault| fault.contains(named)), "{right} -> {wrong}: {new:#?}");
+}
+
+#[test]
+fn partial_responses_in_the_code_only_are_named() {
+    check(
+        "template.yaml",
+        "      FunctionResponseTypes: [ReportBatchItemFailures]\n",
+        "",
+        "payment-processor answers with partial batch responses (PARTIAL_BATCH_RESPONSE), and its event source on \
+         payment-requests doesn't ask for them",
+    );
+}
+
+#[test]
+fn partial_responses_in_the_event_source_only_are_named() {
+    check(
+        "template.yaml",
+        "PARTIAL_BATCH_RESPONSE: \"true\"",
+        "PARTIAL_BATCH_RESPONSE: \"false\"",
+        "the event source on payment-requests asks payment-processor for partial batch responses",
+    );
+}
+
+#[test]
+fn partial_responses_without_provisioned_pollers_are_named() {
+    check(
+        "template.yaml",
+        "      ProvisionedPollerConfig:\n",
+        "      DocumentDBEventSourceConfig:\n",
+        "Resources.PaymentRequests",
+    );
+}
+
+/// Six hours, and a thousand tries of a millisecond each: what waited for a night was given up without one.
+#[test]
+fn a_mapping_that_gives_up_before_it_has_tried_is_named() {
+    for (right, wrong, named) in [
+        (
+            "MaximumRecordAgeInSeconds: -1",
+            "MaximumRecordAgeInSeconds: 21600",
+            "PaymentRequests gives up, without one try, what is older than 21600 s",
+        ),
+        ("      MaximumRecordAgeInSeconds: -1\n", "", "what is older than null s"),
+        ("MaximumRetryAttempts: 10000", "MaximumRetryAttempts: 1000", "PaymentRequests tries for 45000 s"),
+        ("MaximumRetryAttempts: 10000", "MaximumRetryAttempts: -1", "PaymentRequests tries for -45 s"),
+        ("    Timeout: 60\n", "    Timeout: 30\n", "PaymentRequests tries for 225000 s"),
+        (
+            "MaximumRecordAgeInSeconds: 82800",
+            "MaximumRecordAgeInSeconds: -1",
+            "PaymentsStream tries -1 times, for -1 s",
+        ),
+        ("Default: 1209600000", "Default: 604800000", "topics keep records for 604800 s"),
+        ("Default: 604800\n", "Default: 86400\n", "RecordAgeSecondsMax of template.yaml is not half of RetentionMs"),
+    ] {
+        check("template.yaml", right, wrong, named);
+    }
+    check(
+        "infra/alarms.yaml",
+        "Default: 604800",
+        "Default: 60",
+        "RecordAgeSecondsMax of infra/alarms.yaml is not half",
+    );
+    check("infra/kafka.yaml", "Default: 1209600000", "Default: 1", "RetentionMs of infra/kafka.yaml is not that");
+    check(
+        "infra/kafka.yaml",
+        "\\nmessage.timestamp.type=LogAppendTime",
+        "",
+        "Kafka deletes records of payment-requests by their producers' stamps",
+    );
+    check(
+        "infra/kafka.yaml",
+        "retention.ms=${RetentionMs}",
+        "retention.ms=3600000",
+        "payment-requests doesn't keep records",
+    );
+}
+
+#[test]
+fn a_missing_permission_is_named() {
+    check(
+        "template.yaml",
+        "[!GetAtt Tables.Outputs.PaymentsTableArn, !GetAtt Tables.Outputs.DeadLettersTableArn]",
+        "!GetAtt Tables.Outputs.PaymentsTableArn",
+        "payment-processor calls dynamodb:PutItem on DeadLettersTableArn, and its role doesn't allow it",
+    );
+}
+
+#[test]
+fn a_needless_permission_is_named() {
+    let right = "[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem]";
+    for (wrong, named) in [
+        (
+            "[dynamodb:BatchGetItem, dynamodb:DeleteItem, dynamodb:GetItem, dynamodb:UpdateItem]",
+            "dynamodb:DeleteItem on AccountsTableArn",
+        ),
+        (
+            "[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:Scan, dynamodb:UpdateItem]",
+            "dynamodb:Scan on AccountsTableArn",
+        ),
+        ("[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem, \"*\"]", "* on AccountsTableArn"),
+    ] {
+        check(
+            "template.yaml",
+            right,
+            wrong,
+            &format!("the role of payment-processor allows {named}, which it never calls"),
+        );
+    }
+}
+
+#[test]
+fn a_renamed_topic_is_named() {
+    check(
+        "infra/kafka.yaml",
+        "TopicName: !Sub \"${NamePrefix}payment-requests\"",
+        "TopicName: !Sub \"${NamePrefix}payments-requested\"",
+        "the event source of payment-processor reads the topic payment-requests, which infra/kafka.yaml doesn't make",
+    );
+    check(
+        "infra/kafka.yaml",
+        "TopicName: !Sub \"${NamePrefix}payment-requests-failed\"",
+        "TopicName: !Sub \"${NamePrefix}payment-requests-given-up\"",
+        "gives up to the topic payment-requests-failed, which infra/kafka.yaml doesn't make",
+    );
+    check(
+        "template.yaml",
+        "OUTCOMES_TOPIC: !Sub \"${NamePrefix}payment-outcomes\"",
+        "OUTCOMES_TOPIC: !Sub \"${NamePrefix}outcomes\"",
+        "outcome-publisher has no access to the topic outcomes",
+    );
+    check(
+        "template.yaml",
+        "Topics: [!Sub \"${NamePrefix}payment-requests\"]",
+        "Topics: [!Sub \"${NamePrefix}account-commands\"]",
+        "the event source of payment-processor reads account-commands, and clients write payment-requests",
+    );
+}
+
+#[test]
+fn an_on_failure_topic_that_takes_too_small_records_is_named() {
+    check(
+        "infra/kafka.yaml",
+        "max.message.bytes=8388608",
+        "max.message.bytes=3145728",
+        "payment-requests-failed takes 3145728 bytes a record (max.message.bytes), and what is given up there has up to",
+    );
+}
+
+#[test]
+fn a_variable_that_nobody_reads_is_named() {
+    check(
+        "template.yaml",
+        "          PARTIAL_BATCH_RESPONSE: \"true\"\n",
+        "          PARTIAL_BATCH_RESPONSE: \"true\"\n          BATCH_SIZE: \"10\"\n",
+        "template.yaml sets BATCH_SIZE of payment-processor, which nobody reads",
+    );
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_named() {
+    check(
+        "template.yaml",
+        "          REQUESTS_PARTITIONS: !Ref RequestsPartitions\n",
+        "",
+        "payment-processor reads REQUESTS_PARTITIONS, and template.yaml doesn't set it",
+    );
+}
+
+#[test]
+fn a_binary_that_is_not_deployed_is_named() {
+    let right = "BuildProperties: { Binary: payment-processor }";
+    let wrong = "BuildProperties: { Binary: payments-processor }";
+    check("template.yaml", right, wrong, "src/bin/payment-processor.rs is no function of template.yaml");
+    check(
+        "template.yaml",
+        right,
+        wrong,
+        "template.yaml deploys payments-processor, and there is no src/bin/payments-processor.rs",
+    );
+}
+
+#[test]
+fn a_table_that_is_not_the_codes_is_named() {
+    let file = "infra/tables.yaml";
+    check(
+        file,
+        "{ AttributeName: part, KeyType: RANGE }",
+        "{ AttributeName: piece, KeyType: RANGE }",
+        "the key of dead-letters is",
+    );
+    check(file, "IndexName: by-creditor", "IndexName: by-payee", "the index by-creditor of payments is None");
+    check(
+        file,
+        "StreamViewType: NEW_IMAGE",
+        "StreamViewType: KEYS_ONLY",
+        "the stream of payments is Some(\"KEYS_ONLY\")",
+    );
+}
+
+#[test]
+fn a_route_that_is_in_one_place_only_is_named() {
+    let file = "template.yaml";
+    check(
+        file,
+        "RouteKey: HEAD /payments/{payment_id}\n",
+        "RouteKey: PUT /payments/{payment_id}\n",
+        "docs/openapi.yaml has HEAD /payments/{payment_id}, and template.yaml has no such route",
+    );
+    check(
+        file,
+        "RouteKey: HEAD /payments/{payment_id}\n",
+        "RouteKey: PUT /payments/{payment_id}\n",
+        "template.yaml has the route PUT /payments/{payment_id}, which docs/openapi.yaml doesn't describe",
+    );
+    check(
+        file,
+        "RouteKey: GET /accounts/{account_id}\n",
+        "RouteKey: GET /account/{account_id}\n",
+        "template.yaml and payment-api don't agree on GET /account/{account_id}",
+    );
+}
+
+#[test]
+fn an_alarm_on_a_field_that_nobody_writes_is_named() {
+    check(
+        "infra/alarms.yaml",
+        "MetricValue: $.dead_letters",
+        "MetricValue: $.deadLetters",
+        "DeadPayments of infra/alarms.yaml counts the field deadLetters, which no handler writes",
+    );
+    check(
+        "infra/alarms.yaml",
+        "$.fault_kind = \"rejected\"",
+        "$.faultKind = \"rejected\"",
+        "RejectedPayments of infra/alarms.yaml counts the field faultKind, which no handler writes",
+    );
+    check("infra/alarms.yaml", "\"rejected\"", "\"refused\"", "waits for the fault \"refused\", which no store has");
+}

@@ -1,0 +1,241 @@
+//! Account commands: the record and the change happen together, under the command's own conditions.
+
+use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
+use giro::domain::plan::AccountUpdate;
+use giro::domain::{
+    Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Lane, OverdraftLimit, Refusal, Timestamp,
+};
+use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect, Ledger};
+
+use super::{
+    Store, account, command, commit, decided_at, eur, id, laned, lanes, open, plain, request, rule, source, update,
+};
+
+contract! {
+    a_command_happens_whole_and_reads_back
+    each_condition_of_a_command_stops_all_of_it
+    a_command_that_is_there_comes_back
+    a_command_changes_all_lanes_or_nothing
+    a_command_of_very_many_lanes_takes_steps
+    commands_come_in_the_order_of_their_answers
+}
+
+fn recorded(request: &CommandRequest, verdict: Result<(), Refusal>) -> RecordedCommand {
+    RecordedCommand {
+        command: request.command.clone(),
+        verdict,
+        decided_at: decided_at(),
+        source: request.source.clone(),
+        fingerprint: request.command.fingerprint(),
+    }
+}
+
+fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> Change {
+    let balances = balance.map(|balance| vec![Balance::new(balance)]);
+    Change::Status { from, to, lanes: CreditLanes::NONE, balances }
+}
+
+async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let terms =
+        |overdraft_limit| Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE });
+    let limit = |to| (Action::SetOverdraftLimit(to), Change::Limit { status: Open, to });
+    let opened = account("alice", 0);
+    let (lower, none) = (limit(OverdraftLimit::Limited(7)), limit(OverdraftLimit::Unlimited));
+    let cases = [
+        (terms(opened.overdraft_limit), Ok(Change::Open(opened.clone()))),
+        (terms(OverdraftLimit::Unlimited), Err(Refusal::AccountExists)),
+        (lower.0, Ok(lower.1)),
+        (none.0, Ok(none.1)),
+        (Action::Freeze, Ok(status(Open, Frozen, None))),
+        (Action::Freeze, Ok(Change::Nothing)),
+        (Action::Unfreeze, Ok(status(Frozen, Open, None))),
+        (Action::Close, Ok(status(Open, Closed, Some(0)))),
+    ];
+    let mut expected = None;
+    for (ix, (action, ruling)) in cases.into_iter().enumerate() {
+        let request = command(&format!("c{ix}"), "alice", action);
+        let before = store.usage();
+        assert_eq!(rule(store, &request, ruling.clone()).await, CommandCommit::Applied, "{action:?}");
+        // The command, and its account if that changes: two units each.
+        let changes = matches!(&ruling, Ok(change) if *change != Change::Nothing);
+        let units = store.usage().write_milliunits - before.write_milliunits;
+        assert_eq!(units, if changes { 4_000 } else { 2_000 }, "{action:?}");
+        expected = match &ruling {
+            Ok(change) => change.applied_to(expected),
+            Err(_) => expected,
+        };
+        assert_eq!(store.account(&id("alice")).await, Ok(expected.clone().map(plain)), "{action:?}");
+        let verdict = ruling.map(|_| ());
+        assert_eq!(store.command(&request.command.id).await, Ok(Some(recorded(&request, verdict))), "{action:?}");
+    }
+    assert_eq!(store.command(&CommandId::try_new("c99").unwrap()).await, Ok(None));
+}
+
+async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let limit = |status, limit| Change::Limit { status, to: OverdraftLimit::Limited(limit) };
+    let is = |status| Account { status, ..account("x", -10) };
+    let cases = [
+        ("exists", is(Open), Change::Open(account("x", 0))),
+        ("status", is(Frozen), status(Open, Frozen, None)),
+        ("status and balance", is(Frozen), status(Open, Closed, Some(-10))),
+        ("balance above", is(Open), status(Open, Closed, Some(-11))),
+        ("balance below", is(Open), status(Open, Closed, Some(0))),
+        ("limit", is(Open), limit(Open, 9)),
+        ("limit's status", is(Closed), limit(Open, 10)),
+        ("no limit's status", is(Closed), Change::Limit { status: Open, to: OverdraftLimit::Unlimited }),
+    ];
+    for (ix, (what, account, change)) in cases.into_iter().enumerate() {
+        // Each case has an account of its own.
+        let name = format!("x{ix}");
+        let account = Account { id: id(&name), ..account };
+        open(store, std::slice::from_ref(&account)).await;
+        let change = match change {
+            Change::Open(opened) => Change::Open(Account { id: id(&name), ..opened }),
+            other @ (Change::Nothing | Change::Status { .. } | Change::Limit { .. } | Change::Lanes { .. }) => other,
+        };
+        let request = command(&format!("c{ix}"), &name, Action::Close);
+        let expected =
+            CancelledCommand { account: Some(AccountRead::Found(account.clone())), ..CancelledCommand::default() };
+        assert_eq!(rule(store, &request, Ok(change.clone())).await, CommandCommit::Cancelled(expected), "{what}");
+        assert_eq!(store.command(&request.command.id).await, Ok(None), "{what}: no record");
+        assert_eq!(store.account(&account.id).await, Ok(Some(plain(account))), "{what}: no change");
+        if !matches!(change, Change::Open(_)) {
+            let request = command(&format!("c{ix}"), "nobody", Action::Close);
+            let expected = CancelledCommand { account: Some(AccountRead::Missing), ..CancelledCommand::default() };
+            assert_eq!(rule(store, &request, Ok(change)).await, CommandCommit::Cancelled(expected), "{what}: missing");
+        }
+    }
+    // At their edge they hold.
+    open(store, &[account("edge", -10)]).await;
+    assert_eq!(rule(store, &command("e1", "edge", Action::Close), Ok(limit(Open, 10))).await, CommandCommit::Applied);
+    let close = Ok(status(Open, Closed, Some(-10)));
+    assert_eq!(rule(store, &command("e2", "edge", Action::Close), close).await, CommandCommit::Applied);
+}
+
+async fn a_command_that_is_there_comes_back(store: &impl Store) {
+    use AccountStatus::{Frozen, Open};
+    open(store, &[account("alice", 10)]).await;
+    let first = command("c1", "alice", Action::Freeze);
+    assert_eq!(rule(store, &first, Ok(status(Open, Frozen, None))).await, CommandCommit::Applied);
+    let alice = store.account(&id("alice")).await.unwrap().unwrap().account;
+    // Alone, and beside a condition that fails.
+    let other = CommandRequest { source: source(43), ..command("c1", "alice", Action::Unfreeze) };
+    let duplicate = Some(Ok(recorded(&first, Ok(()))));
+    let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
+    let back = Ok(status(Frozen, Open, None));
+    assert_eq!(rule(store, &other, back).await, CommandCommit::Cancelled(expected.clone()));
+    let expected = CancelledCommand { account: Some(AccountRead::Found(alice.clone())), ..expected };
+    let again = Ok(status(Open, Frozen, None));
+    assert_eq!(rule(store, &first, again).await, CommandCommit::Cancelled(expected));
+    assert_eq!(store.account(&id("alice")).await, Ok(Some(plain(alice))));
+}
+
+async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
+    use AccountStatus::{Closed, Frozen, Open};
+    let lanes_of = |count| CreditLanes::try_new(count).unwrap();
+    let turn = |from, to, count, balances: Option<&[i64]>| Change::Status {
+        from,
+        to,
+        lanes: lanes_of(count),
+        balances: balances.map(|balances| balances.iter().copied().map(Balance::new).collect()),
+    };
+    let shop = Account { balance: Balance::ZERO, ..laned("shop", 2) };
+    let more = |account: &Account, count| Change::Lanes { account: account.clone(), to: lanes_of(count) };
+    let close = |name: &str| command(name, "shop", Action::Close);
+    assert_eq!(rule(store, &close("c0"), Ok(Change::Open(shop.clone()))).await, CommandCommit::Applied);
+    assert_eq!(lanes(store, "shop").await.len(), 2);
+    let credit = AccountUpdate { lane: Some(1), ..update("shop", 7) };
+    assert_eq!(commit(store, &[(request("k1", 7), Ok(()))], &[credit]).await, Commit::Applied);
+    let before = store.account(&id("shop")).await;
+    let account = before.clone().unwrap().unwrap().account;
+
+    let on_lane = CancelledCommand { lanes: true, ..CancelledCommand::default() };
+    let on_main =
+        CancelledCommand { account: Some(AccountRead::Found(account.clone())), ..CancelledCommand::default() };
+    let frozen = Account { status: Frozen, ..account.clone() };
+    let cases = [
+        ("a lane's balance", turn(Open, Closed, 2, Some(&[0, 0, 0])), &on_lane),
+        ("a lane's other balance", turn(Open, Closed, 2, Some(&[0, 0, 8])), &on_lane),
+        ("main item's balance", turn(Open, Closed, 2, Some(&[1, 0, 7])), &on_main),
+        ("fewer lanes", turn(Open, Frozen, 1, None), &on_main),
+        ("no lanes", turn(Open, Frozen, 0, None), &on_main),
+        ("new lanes for another status", more(&frozen, 3), &on_main),
+        ("new lanes beside others", more(&Account { credit_lanes: lanes_of(3), ..account.clone() }, 4), &on_main),
+    ];
+    for (ix, (what, change, expected)) in cases.into_iter().enumerate() {
+        let answer = rule(store, &close(&format!("n{ix}")), Ok(change)).await;
+        assert_eq!(answer, CommandCommit::Cancelled(expected.clone()), "{what}");
+        assert_eq!(store.account(&id("shop")).await, before, "{what}: no change");
+        assert_eq!(store.stray_lanes().await, Ok(vec![]), "{what}: no lane");
+    }
+    // A lane in use is never made new; main item and lane are told.
+    let used = CancelledCommand { account: on_main.account.clone(), lanes: true, ..CancelledCommand::default() };
+    let answer =
+        rule(store, &close("n8"), Ok(more(&Account { credit_lanes: lanes_of(1), ..account.clone() }, 2))).await;
+    assert_eq!(answer, CommandCommit::Cancelled(used));
+
+    let shown = |lanes: Vec<Lane>| -> Vec<String> {
+        lanes.iter().map(|lane| format!("{} {} v{}", lane.status, lane.balance, lane.version)).collect()
+    };
+    assert_eq!(rule(store, &close("c1"), Ok(turn(Open, Frozen, 2, None))).await, CommandCommit::Applied);
+    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v2", "frozen 7 v3"]);
+    let frozen = store.account(&id("shop")).await.unwrap().unwrap().account;
+    assert_eq!(rule(store, &close("c2"), Ok(more(&frozen, 3))).await, CommandCommit::Applied);
+    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v2", "frozen 7 v3", "frozen 0 v1"]);
+    let closing = turn(Frozen, Closed, 3, Some(&[0, 0, 7, 0]));
+    assert_eq!(rule(store, &close("c3"), Ok(closing)).await, CommandCommit::Applied);
+    assert_eq!(shown(lanes(store, "shop").await), ["closed 0 v3", "closed 7 v4", "closed 0 v2"]);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.account.status, held.account.version), (Closed, 6));
+}
+
+async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
+    use AccountStatus::{Frozen, Open};
+    let shop = laned("shop", 200);
+    let opening = command("c1", "shop", Action::Close);
+    assert_eq!(rule(store, &opening, Ok(Change::Open(shop.clone()))).await, CommandCommit::Applied);
+    let freeze = command("c2", "shop", Action::Freeze);
+    let ruling = Ok(Change::Status { from: Open, to: Frozen, lanes: shop.credit_lanes, balances: None });
+    let decided = DecidedCommand { request: &freeze, ruling, decided_at: decided_at() };
+    let steps = decided.steps();
+    let sizes: Vec<(usize, bool)> = steps.iter().map(|step| (step.lanes.len(), step.last)).collect();
+    assert_eq!(sizes, [(99, false), (99, false), (2, false), (0, true)]);
+    let frozen = async || {
+        let held = store.account(&id("shop")).await.unwrap().unwrap();
+        (held.account.status, held.lanes.iter().filter(|lane| lane.status == Frozen).count())
+    };
+    // Twice, as after an answer that was lost; the command has not happened before its last step.
+    for step in [&steps[0], &steps[0], &steps[1]] {
+        assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Applied));
+        assert_eq!(store.command(&freeze.command.id).await, Ok(None));
+    }
+    assert_eq!(frozen().await, (Open, 198));
+    for step in &steps {
+        assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Applied));
+    }
+    assert_eq!(frozen().await, (Frozen, 200));
+    // And once it has, none of its steps happens again.
+    let unfreeze = command("c3", "shop", Action::Unfreeze);
+    let ruling = Ok(Change::Status { from: Frozen, to: Open, lanes: shop.credit_lanes, balances: None });
+    assert_eq!(rule(store, &unfreeze, ruling).await, CommandCommit::Applied);
+    let duplicate = Some(Ok(recorded(&freeze, Ok(()))));
+    let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
+    for step in &steps[..3] {
+        assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Cancelled(expected.clone())));
+    }
+    assert_eq!(frozen().await, (Open, 0));
+}
+
+async fn commands_come_in_the_order_of_their_answers(store: &impl Store) {
+    for (name, at, offset) in [("b", 2, 3), ("c", 1, 3), ("a", 2, 2)] {
+        let request = CommandRequest { source: source(offset), ..command(name, "nobody", Action::Close) };
+        let decided_at = Timestamp::try_from_millis(at).unwrap();
+        let decided = DecidedCommand { request: &request, ruling: Err(Refusal::AccountNotFound), decided_at };
+        let steps = decided.steps();
+        assert_eq!((steps.len(), store.commit_command(&steps[0]).await), (1, Ok(CommandCommit::Applied)));
+    }
+    let commands = store.commands().await.unwrap();
+    assert_eq!(commands.iter().map(|recorded| recorded.command.id.as_str()).collect::<Vec<_>>(), ["c", "a", "b"]);
+}

@@ -1,0 +1,165 @@
+//! Credit lanes: opened and added with their account, credited and swept.
+
+use giro::domain::plan::AccountUpdate;
+use giro::domain::{Account, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId};
+use giro::store::{Commit, Inspect, LaneRead, Ledger, OpenAccounts, StoreError};
+use giro_testkit::engine::Engine;
+use giro_testkit::memory_store::MemoryStore;
+
+use super::{Store, account, cancelled, commit, id, laned, lanes, open, plain, request, update};
+
+contract! {
+    an_account_is_opened_with_its_lanes
+    more_lanes_than_a_transaction_holds_are_opened_in_steps
+    lanes_are_added_to_a_living_account
+    a_lane_is_credited_under_its_own_conditions
+    lanes_are_swept_with_a_payment
+}
+
+fn lane_id(name: &str, lane: u16) -> LaneId {
+    LaneId { account: id(name), lane }
+}
+
+async fn an_account_is_opened_with_its_lanes(store: &impl Store) {
+    let shop = laned("shop", 99);
+    open(store, &[shop.clone(), account("shop-2", 5)]).await;
+    let held = store.account(&shop.id).await.unwrap().unwrap();
+    assert_eq!((&held.account, held.lanes.len(), held.balance()), (&shop, 99, 10));
+    assert_eq!(held.lanes[98], Lane::new(&shop, 98));
+    assert_eq!(store.accounts().await.unwrap(), [held, plain(account("shop-2", 5))]);
+    // Again, with other terms: nothing changes.
+    assert_eq!(store.open_account(&laned("shop", 7)).await, Ok(Some(shop.clone())));
+    assert_eq!(store.open_account(&account("shop", 0)).await, Ok(Some(shop)));
+    // Read by their keys, the last of them not there.
+    let ids: Vec<LaneId> = (0..100).map(|lane| lane_id("shop", lane)).collect();
+    let reads = store.read_lanes(&ids.iter().collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(reads[98], LaneRead::Found(Lane::new(&laned("shop", 99), 98)));
+    assert_eq!(reads[99], LaneRead::Missing);
+    assert!(
+        reads
+            .iter()
+            .take(99)
+            .enumerate()
+            .all(|(ix, read)| matches!(read, LaneRead::Found(lane) if usize::from(lane.id.lane) == ix))
+    );
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+}
+
+async fn more_lanes_than_a_transaction_holds_are_opened_in_steps(store: &impl Store) {
+    let shop = laned("shop", 256);
+    open(store, std::slice::from_ref(&shop)).await;
+    assert_eq!(lanes(store, "shop").await.len(), 256);
+    assert_eq!(store.open_account(&laned("shop", 300)).await, Ok(Some(shop)));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]), "an account that is there gets no lanes by opening it again");
+}
+
+async fn lanes_are_added_to_a_living_account(store: &impl Store) {
+    let of = |count| CreditLanes::try_new(count).unwrap();
+    assert_eq!(store.add_lanes(&id("shop"), of(4)).await, Ok(None));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+    open(store, &[account("shop", 10)]).await;
+    let credit = AccountUpdate { lane: Some(1), ..update("shop", 7) };
+    for (count, version) in [(2, 4), (130, 5), (130, 5), (3, 5), (0, 5)] {
+        let shop = store.add_lanes(&id("shop"), of(count)).await.unwrap().unwrap();
+        assert_eq!((shop.credit_lanes.count(), shop.version), (count.max(if version == 5 { 130 } else { 2 }), version));
+        if count == 2 {
+            assert_eq!(
+                commit(store, &[(request("k1", 7), Ok(()))], std::slice::from_ref(&credit)).await,
+                Commit::Applied
+            );
+        }
+    }
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.lanes.len(), held.balance(), held.lanes[1].balance), (130, 17, Balance::new(7)));
+    // A frozen account's new lanes are frozen.
+    open(store, &[Account { status: AccountStatus::Frozen, ..account("cold", 0) }]).await;
+    store.add_lanes(&id("cold"), of(1)).await.unwrap();
+    assert_eq!(lanes(store, "cold").await[0].status, AccountStatus::Frozen);
+}
+
+async fn a_lane_is_credited_under_its_own_conditions(store: &impl Store) {
+    open(store, &[laned("shop", 2), Account { status: AccountStatus::Frozen, ..laned("cold", 1) }]).await;
+    let credit = |name: &str| AccountUpdate { lane: Some(0), balance_max: Some(5), ..update(name, 5) };
+    let before = store.usage();
+    assert_eq!(commit(store, &[(request("k1", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
+    // A payment with two index entries, and a lane: 2·2 + 2.
+    assert_eq!(store.usage().write_milliunits - before.write_milliunits, 6_000);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.account.balance.minor_units(), held.account.version), (10, 3), "the main item is not touched");
+    assert_eq!((held.lanes[0].balance.minor_units(), held.lanes[0].version, held.balance()), (5, 2, 15));
+    // Another 5 would still do; then the lane is too full.
+    assert_eq!(commit(store, &[(request("k2", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
+    let usd = AccountUpdate { currency: Currency::try_new("USD").unwrap(), lane: Some(1), ..update("shop", 1) };
+    let updates = [credit("shop"), credit("cold"), usd, AccountUpdate { lane: Some(2), ..update("shop", 1) }];
+    let answer = cancelled(commit(store, &[(request("k3", 5), Ok(()))], &updates).await);
+    let cold = Lane { status: AccountStatus::Frozen, ..Lane::new(&laned("cold", 1), 0) };
+    let full = Lane { balance: Balance::new(10), version: 3, ..Lane::new(&laned("shop", 2), 0) };
+    let expected = [
+        (0, LaneRead::Found(full)),
+        (1, LaneRead::Found(cold)),
+        (2, LaneRead::Found(Lane::new(&laned("shop", 2), 1))),
+        (3, LaneRead::Missing),
+    ];
+    assert_eq!(answer.lanes, expected);
+    assert_eq!((answer.accounts, answer.transient), (vec![], None));
+}
+
+async fn lanes_are_swept_with_a_payment(store: &impl Store) {
+    open(store, &[laned("shop", 2), account("alice", 0)]).await;
+    for lane in 0..2 {
+        let credit = AccountUpdate { lane: Some(lane), ..update("shop", 20) };
+        assert_eq!(commit(store, &[(request(&format!("k{lane}"), 20), Ok(()))], &[credit]).await, Commit::Applied);
+    }
+    let swept = |lane, amount| AccountUpdate { lane: Some(lane), balance_min: Some(amount), ..update("shop", -amount) };
+    let pay = |net, balance_min| AccountUpdate { balance_min: Some(balance_min), ..update("shop", net) };
+    let short = [swept(0, 20), swept(1, 21), pay(-4, 4), update("alice", 45)];
+    let answer = cancelled(commit(store, &[(request("k2", 45), Ok(()))], &short).await);
+    let [(1, LaneRead::Found(lane))] = answer.lanes.as_slice() else { panic!("{answer:?}") };
+    assert_eq!((lane.balance.minor_units(), lane.version), (20, 2));
+    let whole = [swept(0, 20), swept(1, 20), pay(-5, 5), update("alice", 45)];
+    assert_eq!(commit(store, &[(request("k2", 45), Ok(()))], &whole).await, Commit::Applied);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!(held.account.balance.minor_units(), 5);
+    assert!(held.lanes.iter().all(|lane| lane.balance == Balance::ZERO && lane.version == 3), "{held:?}");
+}
+
+async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
+    open(store, &[laned("shop", 2)]).await;
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+    plant(Lane::new(&laned("shop", 3), 2)).await;
+    plant(Lane::new(&laned("gone", 1), 0)).await;
+    let strays: Vec<String> = store.stray_lanes().await.unwrap().iter().map(|lane| lane.id.to_string()).collect();
+    assert_eq!(strays, ["gone/0", "shop/2"]);
+    assert_eq!(lanes(store, "shop").await.len(), 2);
+    // What an opening or an adding that stopped half-way left behind is taken up by the next.
+    assert_eq!(store.open_account(&laned("gone", 2)).await, Ok(None));
+    store.add_lanes(&id("shop"), CreditLanes::try_new(4).unwrap()).await.unwrap();
+    assert_eq!((lanes(store, "gone").await.len(), lanes(store, "shop").await.len()), (2, 4));
+    assert_eq!(store.stray_lanes().await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn lanes_that_no_account_counts_are_found_and_taken_up() {
+    let store = MemoryStore::new();
+    check_strays(&store, async |lane| store.insert_lane(lane)).await;
+    let engine = Engine::start().await.unwrap();
+    let put = async |lane: Lane| {
+        let item = giro::store::items::lane::encode(&lane);
+        engine.client().put_item().table_name(&engine.tables().accounts).set_item(Some(item)).send().await.unwrap();
+    };
+    check_strays(&engine.ledger(), put).await;
+}
+
+#[tokio::test]
+async fn a_used_lane_is_never_written_over() {
+    let engine = Engine::start().await.unwrap();
+    let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
+    let used = Lane { balance: Balance::new(1), version: 2, ..Lane::new(&laned("shop", 1), 0) };
+    let item = giro::store::items::lane::encode(&used);
+    client.put_item().table_name(&tables.accounts).set_item(Some(item)).send().await.unwrap();
+    assert!(matches!(store.open_account(&laned("shop", 2)).await, Err(StoreError::Corrupt(_))));
+    open(&store, &[account("shop", 0)]).await;
+    let added = store.add_lanes(&id("shop"), CreditLanes::try_new(2).unwrap()).await;
+    assert_eq!(added, Err(StoreError::Conflict));
+    assert_eq!(store.stray_lanes().await, Ok(vec![used]));
+}

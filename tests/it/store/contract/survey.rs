@@ -1,0 +1,57 @@
+//! The survey: whoever reads whole tables meets every item once.
+
+use giro::domain::{Account, DeadLetter, Decline};
+use giro::store::{Ledger, Segment, Survey, Surveyed, Table};
+
+use super::{Store, account, commit, laned, letter, open, request};
+
+contract! {
+    a_survey_meets_every_item_once
+}
+
+/// All items of a segment, page by page.
+async fn segment(store: &impl Store, table: Table, segment: Segment) -> Vec<Surveyed> {
+    let (mut items, mut mark) = (Vec::new(), None);
+    loop {
+        let page = store.page(table, segment, mark).await.unwrap();
+        items.extend(page.items);
+        mark = page.next;
+        if mark.is_none() {
+            return items;
+        }
+    }
+}
+
+async fn a_survey_meets_every_item_once(store: &impl Store) {
+    let accounts: Vec<Account> = (0..40).map(|ix| laned(&format!("a{ix}"), ix % 2)).collect();
+    open(store, &accounts).await;
+    for ix in 0..20 {
+        commit(store, &[(request(&format!("k{ix}"), 1), Err(Decline::SameAccount))], &[]).await;
+    }
+    store.park(&DeadLetter { value: Some(vec![7; 700_000]), ..letter(1) }).await.unwrap();
+    store.park(&letter(2)).await.unwrap();
+    let name = |item: &Surveyed| match item {
+        Surveyed::Account(account) => account.id.to_string(),
+        Surveyed::Lane(lane) => lane.id.to_string(),
+        Surveyed::Payment(recorded) => recorded.outcome.payment.id.to_string(),
+        Surveyed::LetterPart { letter, part, .. } => format!("{letter} {part}"),
+        Surveyed::Unreadable { key, expected } => panic!("{key}: {expected}"),
+    };
+    for (table, count) in [(Table::Accounts, 60), (Table::Payments, 20), (Table::DeadLetters, 4)] {
+        for of in [1, 3] {
+            let (mut names, mut largest) = (Vec::new(), 0);
+            for number in 0..of {
+                let items = segment(store, table, Segment { number, of }).await;
+                largest = largest.max(items.len());
+                names.extend(items.iter().map(name));
+            }
+            names.sort();
+            assert_eq!(
+                (names.len(), names.windows(2).any(|two| two[0] == two[1])),
+                (count, false),
+                "{table:?} {names:?}"
+            );
+            assert!(of == 1 || count == 4 || largest < count, "{table:?}: the segments share");
+        }
+    }
+}
