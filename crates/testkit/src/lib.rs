@@ -3,7 +3,10 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`memory_store`] | a ledger in memory, with DynamoDB's conditions and faults on demand |
+//! | [`hooked`], [`meddled`] | the ledger with somebody at its port, who may write at the worst moment |
 //! | [`memory_topics`] | topics in memory, with faults on demand |
+//! | [`given`] | accounts, payments and commands as a test gives them |
+//! | [`scenario`] | a ledger, what is asked of it, and what must come of it, as text |
 //! | [`dynamodb`], [`tables`], [`engine`] | DynamoDB in this process, the tables of the template on it, and both for a test |
 //! | [`open_accounts`] | opens accounts past the account commands |
 //! | [`workload`], [`oracle`] | records of every kind, and whether each has its end and the ledger adds up |
@@ -11,10 +14,14 @@
 
 pub mod dynamodb;
 pub mod engine;
+pub mod given;
+pub mod hooked;
+pub mod meddled;
 pub mod memory_store;
 pub mod memory_topics;
 pub mod open_accounts;
 pub mod oracle;
+pub mod scenario;
 mod sent;
 pub mod simulate;
 pub mod tables;

@@ -49,6 +49,23 @@ pub struct Faults {
     pub unread: u32,
 }
 
+impl Faults {
+    /// All of them, each in so many thousandths of its calls.
+    #[must_use]
+    pub const fn all(seed: u64, often: u32) -> Self {
+        let (unavailable_before, unavailable_after) = (often, often);
+        Self {
+            seed,
+            conflict: often,
+            throttle: often,
+            unavailable_before,
+            unavailable_after,
+            late: often,
+            unread: often,
+        }
+    }
+}
+
 /// A ledger in memory. Clones share it.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {

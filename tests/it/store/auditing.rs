@@ -9,9 +9,12 @@ use aws_sdk_dynamodb::Client;
 use giro::audit::{Audited, Pace, audit};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, DeadLetter, Lane, LaneId, LetterId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, DeadLetter, Lane, LaneId,
+    LetterId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
+};
 use giro::settle::{Backoff, End, settle};
-use giro::store::items::{Item, self};
+use giro::store::items::{self, Item};
 use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Survey, Tables};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;

@@ -9,8 +9,8 @@ use giro::store::{Inspect, Ledger, OpenAccounts, Survey};
 use giro_testkit::engine::Engine;
 use giro_testkit::memory_store::{Faults, MemoryStore};
 
-use crate::rules::worlds::{is_whole, seeds};
 use super::{Hand, account, audit_within, found, request, settle_all, update};
+use crate::rules::worlds::{is_whole, seeds};
 
 /// Runs `work` beside audits until it is done, and gives what the audits came to.
 async fn beside<W: Future>(store: &impl Survey, work: W) -> (W::Output, Vec<Audited>) {

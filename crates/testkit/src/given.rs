@@ -1,0 +1,177 @@
+//! Accounts, lanes, payments and commands as a test gives them: what it doesn't name is as plain as can be.
+//!
+//! ```text
+//! account("shop").holding(5).lanes(3)
+//! payment("k1", "alice", "shop", 400).at(0, 17)
+//! ```
+//!
+//! An account is open, in euros, holds nothing, and has neither an overdraft nor lanes. A text that names nothing stops
+//! the test.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::sync::{Arc, LazyLock};
+
+use giro::domain::account_command::Action;
+use giro::domain::plan::AccountUpdate;
+use giro::domain::{
+    Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
+    Currency, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
+};
+
+/// An account's id.
+#[must_use]
+pub fn id(text: &str) -> AccountId {
+    AccountId::try_new(text).unwrap()
+}
+
+/// A currency.
+#[must_use]
+pub fn currency(text: &str) -> Currency {
+    Currency::try_new(text).unwrap()
+}
+
+/// Euros.
+#[must_use]
+pub fn eur() -> Currency {
+    currency("EUR")
+}
+
+/// The plainest account of this name.
+#[must_use]
+pub fn account(name: &str) -> Account {
+    Account {
+        id: id(name),
+        currency: eur(),
+        status: AccountStatus::Open,
+        balance: Balance::ZERO,
+        overdraft_limit: OverdraftLimit::Limited(0),
+        version: 1,
+        opened_at: Timestamp::EPOCH,
+        credit_lanes: CreditLanes::NONE,
+    }
+}
+
+/// What else a test says of an account.
+pub trait Setters {
+    /// What its main item holds.
+    fn holding(self, balance: i64) -> Self;
+    /// How far a debit may take it below zero.
+    fn limit(self, limit: u64) -> Self;
+    /// A debit may take it as far below zero as a balance goes.
+    fn unlimited(self) -> Self;
+    /// How many credit lanes it has.
+    fn lanes(self, count: u16) -> Self;
+    /// Whether it may be used.
+    fn status(self, status: AccountStatus) -> Self;
+    /// Of which currency it is.
+    fn currency(self, currency: Currency) -> Self;
+    /// The version of its main item.
+    fn version(self, version: u64) -> Self;
+}
+
+impl Setters for Account {
+    fn holding(self, balance: i64) -> Self {
+        Self { balance: Balance::new(balance), ..self }
+    }
+
+    fn limit(self, limit: u64) -> Self {
+        Self { overdraft_limit: OverdraftLimit::Limited(limit), ..self }
+    }
+
+    fn unlimited(self) -> Self {
+        Self { overdraft_limit: OverdraftLimit::Unlimited, ..self }
+    }
+
+    fn lanes(self, count: u16) -> Self {
+        Self { credit_lanes: CreditLanes::try_new(count).unwrap(), ..self }
+    }
+
+    fn status(self, status: AccountStatus) -> Self {
+        Self { status, ..self }
+    }
+
+    fn currency(self, currency: Currency) -> Self {
+        Self { currency, ..self }
+    }
+
+    fn version(self, version: u64) -> Self {
+        Self { version, ..self }
+    }
+}
+
+/// A lane, named as `shop/1`: open, in euros, never written yet.
+#[must_use]
+pub fn lane(name: &str, balance: i64) -> Lane {
+    let id: LaneId = name.parse().unwrap();
+    let owner = account(id.account.as_str());
+    Lane { balance: Balance::new(balance), ..Lane::new(&owner, id.lane) }
+}
+
+/// An update in euros, without conditions, of a main item (`shop`) or of a lane (`shop/1`).
+#[must_use]
+pub fn update(item: &str, net: i128) -> AccountUpdate {
+    let (account, lane) = item.split_once('/').map_or((item, None), |(account, lane)| (account, Some(lane)));
+    AccountUpdate {
+        account: id(account),
+        lane: lane.map(|lane| lane.parse().unwrap()),
+        net,
+        currency: eur(),
+        overdraft_limit: None,
+        balance_min: None,
+        balance_max: None,
+        version: None,
+    }
+}
+
+/// A payment in euros, without a reference.
+#[must_use]
+pub fn payment(name: &str, debtor: &str, creditor: &str, amount: u64) -> Payment {
+    Payment {
+        id: PaymentId::try_new(name).unwrap(),
+        debtor: id(debtor),
+        creditor: id(creditor),
+        amount: Amount::try_new(amount).unwrap(),
+        currency: eur(),
+        reference: None,
+        requested_at: None,
+    }
+}
+
+/// An account command.
+#[must_use]
+pub fn command(name: &str, account: &str, action: Action) -> AccountCommand {
+    AccountCommand { id: CommandId::try_new(name).unwrap(), account: id(account), action, requested_at: None }
+}
+
+/// A place on the topic of payments.
+#[must_use]
+pub fn source(partition: i32, offset: i64) -> Source {
+    static TOPIC: LazyLock<Arc<str>> = LazyLock::new(|| "payment-requests".into());
+    Source { topic: Arc::clone(&TOPIC), partition, offset }
+}
+
+/// What is asked for on a topic.
+pub trait Placed {
+    /// The same, from its place.
+    type Request;
+
+    /// As it is asked for at this place of its topic.
+    #[must_use]
+    fn at(self, partition: i32, offset: i64) -> Self::Request;
+}
+
+impl Placed for Payment {
+    type Request = Request;
+
+    fn at(self, partition: i32, offset: i64) -> Request {
+        Request { payment: self, source: source(partition, offset) }
+    }
+}
+
+impl Placed for AccountCommand {
+    type Request = CommandRequest;
+
+    fn at(self, partition: i32, offset: i64) -> CommandRequest {
+        CommandRequest { command: self, source: Source { topic: "account-commands".into(), partition, offset } }
+    }
+}

@@ -1,0 +1,98 @@
+//! A ledger with somebody at its port, who meets each call before the store in memory does and may answer in its place.
+
+use giro::domain::account_command::CommandStep;
+use giro::domain::plan::Transaction;
+use giro::domain::{AccountId, DeadLetter, LaneId};
+use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Together, Usage};
+
+use crate::memory_store::MemoryStore;
+
+/// What is done with each call. Whatever isn't said goes on to the store.
+pub trait Hooks: Sync {
+    /// A plain read of main items.
+    fn read_accounts(
+        &self,
+        store: &MemoryStore,
+        ids: &[&AccountId],
+    ) -> impl Future<Output = Result<Vec<AccountRead>, StoreError>> + Send {
+        store.read_accounts(ids)
+    }
+
+    /// A plain read of lanes.
+    fn read_lanes(
+        &self,
+        store: &MemoryStore,
+        ids: &[&LaneId],
+    ) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send {
+        store.read_lanes(ids)
+    }
+
+    /// A read at one moment.
+    fn read_together(
+        &self,
+        store: &MemoryStore,
+        accounts: &[&AccountId],
+        lanes: &[&LaneId],
+    ) -> impl Future<Output = Result<Together, StoreError>> + Send {
+        store.read_together(accounts, lanes)
+    }
+
+    /// A transaction of payments.
+    fn commit(
+        &self,
+        store: &MemoryStore,
+        transaction: &Transaction<'_>,
+    ) -> impl Future<Output = Result<Commit, StoreError>> + Send {
+        store.commit(transaction)
+    }
+
+    /// A step of an account command.
+    fn commit_command(
+        &self,
+        store: &MemoryStore,
+        step: &CommandStep<'_>,
+    ) -> impl Future<Output = Result<CommandCommit, StoreError>> + Send {
+        store.commit_command(step)
+    }
+}
+
+/// The store in memory, behind hooks.
+#[derive(Debug)]
+pub struct Hooked<H> {
+    /// What is behind them.
+    pub store: MemoryStore,
+    /// What meets each call.
+    pub hooks: H,
+}
+
+impl<H: Hooks> Ledger for Hooked<H> {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        self.hooks.read_accounts(&self.store, ids).await
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.hooks.read_lanes(&self.store, ids).await
+    }
+
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+        self.hooks.read_together(&self.store, accounts, lanes).await
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        self.hooks.commit(&self.store, transaction).await
+    }
+
+    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.store.park(letter).await
+    }
+
+    fn usage(&self) -> Usage {
+        self.store.usage()
+    }
+}
+
+impl<H: Hooks> AccountLedger for Hooked<H> {
+    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        self.hooks.commit_command(&self.store, step).await
+    }
+}

@@ -1,0 +1,299 @@
+//! A ledger, what is asked of it, and what must come of it, as text: the one language of tests for that.
+//!
+//! ```text
+//! # what this line says is for people
+//!
+//! account  ID CURRENCY BALANCE [limit N | unlimited] [STATUS] [lanes LANE,LANE,…]
+//!
+//! pay                  PAYMENT_ID DEBTOR CREDITOR CURRENCY AMOUNT   -> settled | declined REASON | replayed
+//!                                                                      | dead-letter payment_id_reused
+//! open                 COMMAND_ID ACCOUNT CURRENCY LIMIT [LANES]    -> applied | refused REASON | replayed
+//! freeze               COMMAND_ID ACCOUNT                              | dead-letter command_id_reused
+//! unfreeze             COMMAND_ID ACCOUNT
+//! close                COMMAND_ID ACCOUNT
+//! set_overdraft_limit  COMMAND_ID ACCOUNT LIMIT
+//! add_lanes            COMMAND_ID ACCOUNT LANES
+//!
+//! before   CALL NTH ITEM UNITS ITEM UNITS …    what somebody else adds meanwhile
+//!
+//! balances ID BALANCE ID BALANCE …             main item and lanes together
+//! after    ID CURRENCY BALANCE LIMIT STATUS vVERSION | ID missing
+//! lanes    ID STATUS BALANCE vVERSION …
+//! calls    CALL CALL …                         every call of the port, if all is asked for in one batch
+//! ```
+//!
+//! - A `LANE` is what it holds; `frozen:7` is of another status than its account, `98x0` is 98 of them.
+//! - A `LIMIT` is a number or `unlimited`; `LANES` is how many.
+//! - A `CALL` is a word of [`Call`]. An `ITEM` is a main item (`shop`) or a lane (`shop/0`), and marked by `~` if its
+//!   transaction is still in flight ([`Write::in_flight`]).
+//!
+//! Everything is asked for twice over: one request a batch, and all in one batch, as far as requests of one kind follow
+//! one another. So no rule depends on how Kafka cuts the records. Where somebody meddles it is one batch alone, since
+//! calls are counted.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::time::Duration;
+
+use giro::account_commands::apply;
+use giro::domain::account_command::{Action, Terms};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
+    Payment, Request, Timestamp,
+};
+use giro::settle::{Backoff, End, settle};
+use giro::store::Inspect;
+use tokio::time::Instant;
+
+use crate::given::{self, Placed as _, Setters as _};
+use crate::hooked::Hooked;
+use crate::meddled::{Call, Meddled, Meddling, Write};
+use crate::memory_store::MemoryStore;
+
+/// Checks that what must come of a scenario does; returns the ledger as it is after all was asked for in one batch.
+///
+/// # Panics
+/// If it doesn't, or if the text isn't understood.
+pub fn check(text: &str) -> MemoryStore {
+    let scenario = Scenario::parse(text);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    if scenario.meddling.is_empty() && scenario.calls.is_none() {
+        runtime.block_on(scenario.check(1, &format!("one by one:\n{text}")));
+    }
+    runtime.block_on(scenario.check(usize::MAX, &format!("in one batch:\n{text}")))
+}
+
+/// The ledger that a text opens.
+///
+/// # Panics
+/// If the text isn't understood.
+#[must_use]
+pub fn ledger(text: &str) -> MemoryStore {
+    Scenario::parse(text).ledger()
+}
+
+/// What is told of an account.
+type Told = fn(Option<&Holding>) -> String;
+
+#[derive(Debug, Default)]
+struct Scenario {
+    holdings: Vec<Holding>,
+    asked: Vec<Asked>,
+    /// How each of them must end.
+    ends: Vec<String>,
+    meddling: Vec<Meddling>,
+    /// What must be told of an account afterwards, and in which words.
+    after: Vec<(AccountId, Told, String)>,
+    calls: Option<Vec<Call>>,
+}
+
+#[derive(Debug, Clone)]
+enum Asked {
+    Payment(Request),
+    Command(CommandRequest),
+}
+
+impl Scenario {
+    fn parse(text: &str) -> Self {
+        let mut scenario = Self::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (left, end) = line.split_once("->").unwrap_or((line, ""));
+            let end = end.split_whitespace().collect::<Vec<_>>().join(" ");
+            scenario.read(&left.split_whitespace().collect::<Vec<_>>(), end);
+        }
+        scenario
+    }
+
+    fn read(&mut self, words: &[&str], end: String) {
+        match words {
+            ["account", id, currency, balance, terms @ ..] => {
+                let account = given::account(id).currency(given::currency(currency)).holding(balance.parse().unwrap());
+                self.holdings.push(holding(account, terms));
+            }
+            ["before", call, nth, writes @ ..] => {
+                let (call, nth, writes) = (self::call(call), nth.parse().unwrap(), pairs(writes).map(write).collect());
+                self.meddling.push(Meddling { call, nth, writes });
+            }
+            ["balances", balances @ ..] => {
+                let in_all: Told = in_all;
+                self.after.extend(pairs(balances).map(|(id, balance)| (given::id(id), in_all, balance.to_owned())));
+            }
+            ["after", id, rest @ ..] => self.after.push((given::id(id), main_item, rest.join(" "))),
+            ["lanes", id, rest @ ..] => self.after.push((given::id(id), lanes, rest.join(" "))),
+            ["calls", calls @ ..] => self.calls = Some(calls.iter().map(|word| call(word)).collect()),
+            ["pay", id, debtor, creditor, currency, amount] => {
+                let payment = given::payment(id, debtor, creditor, amount.parse().unwrap());
+                let payment = Payment { currency: given::currency(currency), ..payment };
+                self.ask(|offset| Asked::Payment(payment.at(0, offset)), end);
+            }
+            [word, id, account, parameters @ ..] => {
+                let command = given::command(id, account, action(word, parameters));
+                self.ask(|offset| Asked::Command(command.at(0, offset)), end);
+            }
+            _ => panic!("not understood: {words:?}"),
+        }
+    }
+
+    fn ask(&mut self, at: impl FnOnce(i64) -> Asked, end: String) {
+        self.asked.push(at(self.asked.len().try_into().unwrap()));
+        self.ends.push(end);
+    }
+
+    fn ledger(&self) -> MemoryStore {
+        let store = MemoryStore::new();
+        for Holding { account, lanes } in &self.holdings {
+            store.insert_account(account.clone());
+            lanes.iter().for_each(|lane| store.insert_lane(lane.clone()));
+        }
+        store
+    }
+
+    /// Asks for so many a batch, and checks what comes of it.
+    async fn check(&self, a_batch: usize, how: &str) -> MemoryStore {
+        let store = self.ledger();
+        let ledger = Meddled::ledger(&store, &self.meddling);
+        let mut ends = Vec::new();
+        for batch in self.asked.chunk_by(Asked::is_like).flat_map(|alike| alike.chunks(a_batch)) {
+            ends.extend(ask(&ledger, batch).await);
+        }
+        assert_eq!(ends, self.ends, "{how}\ncalls: {:?}", ledger.hooks.calls());
+        assert_eq!(ledger.hooks.left(), 0, "not every moment came, {how}\ncalls: {:?}", ledger.hooks.calls());
+        if let Some(calls) = &self.calls {
+            assert_eq!(ledger.hooks.calls(), *calls, "{how}");
+        }
+        for (id, shown, expected) in &self.after {
+            assert_eq!(shown(store.account(id).await.unwrap().as_ref()), *expected, "{id} {how}");
+        }
+        let nets = self.meddling.iter().flat_map(|meddling| &meddling.writes).map(|write| i128::from(write.net));
+        let before: i128 = self.holdings.iter().map(Holding::balance).chain(nets).sum();
+        let now: i128 = store.accounts().await.unwrap().iter().map(Holding::balance).sum();
+        assert_eq!(now, before, "money is neither made nor lost, {how}");
+        store
+    }
+}
+
+impl Asked {
+    fn is_like(&self, other: &Self) -> bool {
+        matches!(self, Self::Payment(_)) == matches!(other, Self::Payment(_))
+    }
+}
+
+/// Asks for a batch, all of one kind; tells how each ended.
+async fn ask(ledger: &Hooked<Meddled>, asked: &[Asked]) -> Vec<String> {
+    let (mut payments, mut commands) = (Vec::new(), Vec::new());
+    for one in asked.iter().cloned() {
+        match one {
+            Asked::Payment(request) => payments.push(request),
+            Asked::Command(request) => commands.push(request),
+        }
+    }
+    let until = Instant::now().checked_add(Duration::from_secs(10)).unwrap();
+    let (now, backoff) = (|| Timestamp::EPOCH, || Backoff::with_seed(1));
+    if commands.is_empty() {
+        let settled = settle(ledger, &Batch::new(payments), until, now, backoff()).await;
+        settled.ends.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
+    } else {
+        let applied = apply(ledger, &commands, until, now, backoff).await;
+        applied.ends.iter().map(|end| told(end, "applied", "refused", "command_id_reused")).collect()
+    }
+}
+
+fn told<E: std::fmt::Display>(end: &End<Result<(), E>>, yes: &str, no: &str, reused: &str) -> String {
+    match end {
+        End::Decided(Ok(())) => yes.into(),
+        End::Decided(Err(reason)) => format!("{no} {reason}"),
+        End::Replayed => "replayed".into(),
+        End::IdReused => format!("dead-letter {reused}"),
+        End::Unfinished => "unfinished".into(),
+    }
+}
+
+fn pairs<'w>(words: &'w [&'w str]) -> impl Iterator<Item = (&'w str, &'w str)> {
+    words.chunks(2).map(|pair| match pair {
+        [one, other] => (*one, *other),
+        _ => panic!("expected pairs: {words:?}"),
+    })
+}
+
+fn holding(mut account: Account, terms: &[&str]) -> Holding {
+    let mut terms = terms.iter();
+    let mut held = Vec::new();
+    while let Some(term) = terms.next() {
+        account = match *term {
+            "limit" => account.limit(terms.next().unwrap().parse().unwrap()),
+            "unlimited" => account.unlimited(),
+            "lanes" => {
+                held = terms.next().unwrap().split(',').flat_map(several).collect();
+                account.lanes(held.len().try_into().unwrap())
+            }
+            status => account.status(AccountStatus::from_name(status).unwrap()),
+        };
+    }
+    let lane = |(number, (status, balance)): (u16, (Option<AccountStatus>, _))| {
+        let lane = Lane::new(&account, number);
+        Lane { status: status.unwrap_or(lane.status), balance: Balance::new(balance), ..lane }
+    };
+    let lanes = (0..).zip(held).map(lane).collect();
+    Holding { account, lanes }
+}
+
+/// What `98x0`, `frozen:7` or `7` says of lanes: the status, if it isn't the account's, and what they hold.
+fn several(word: &str) -> Vec<(Option<AccountStatus>, i64)> {
+    let (count, one) = word.split_once('x').map_or((1, word), |(count, one)| (count.parse().unwrap(), one));
+    let (status, balance) = one.split_once(':').map_or((None, one), |(status, balance)| (Some(status), balance));
+    let status = status.map(|status| AccountStatus::from_name(status).unwrap());
+    vec![(status, balance.parse().unwrap()); count]
+}
+
+fn limit(word: &str) -> OverdraftLimit {
+    match word {
+        "unlimited" => OverdraftLimit::Unlimited,
+        limit => OverdraftLimit::Limited(limit.parse().unwrap()),
+    }
+}
+
+fn action(word: &str, parameters: &[&str]) -> Action {
+    match (word, parameters) {
+        ("open", [currency, limit, lanes @ ..]) => Action::Open(Terms {
+            currency: given::currency(currency),
+            overdraft_limit: self::limit(limit),
+            credit_lanes: lanes.first().map_or(CreditLanes::NONE, |lanes| lanes.parse().unwrap()),
+        }),
+        ("add_lanes", [lanes]) => Action::AddLanes(lanes.parse().unwrap()),
+        ("set_overdraft_limit", [limit]) => Action::SetOverdraftLimit(self::limit(limit)),
+        ("freeze", []) => Action::Freeze,
+        ("unfreeze", []) => Action::Unfreeze,
+        ("close", []) => Action::Close,
+        _ => panic!("not understood: {word} {parameters:?}"),
+    }
+}
+
+fn call(word: &str) -> Call {
+    Call::ALL.into_iter().find(|(_, its)| *its == word).unwrap().0
+}
+
+fn write((item, units): (&str, &str)) -> Write {
+    let written = item.trim_start_matches('~');
+    let update = given::update(written, units.parse().unwrap());
+    Write { account: update.account, lane: update.lane, net: units.parse().unwrap(), in_flight: item != written }
+}
+
+fn in_all(held: Option<&Holding>) -> String {
+    held.map_or("missing".into(), |held| held.balance().to_string())
+}
+
+fn main_item(held: Option<&Holding>) -> String {
+    held.map_or("missing".into(), |Holding { account, .. }| {
+        let limit = match account.overdraft_limit {
+            OverdraftLimit::Limited(limit) => limit.to_string(),
+            OverdraftLimit::Unlimited => "unlimited".into(),
+        };
+        let Account { currency, balance, status, version, .. } = account;
+        format!("{currency} {balance} {limit} {status} v{version}")
+    })
+}
+
+fn lanes(held: Option<&Holding>) -> String {
+    let lanes = held.map_or(&[][..], |held| &held.lanes);
+    let shown = |lane: &Lane| format!("{} {} v{}", lane.status, lane.balance, lane.version);
+    lanes.iter().map(shown).collect::<Vec<_>>().join(" ")
+}
