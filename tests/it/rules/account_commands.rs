@@ -1,158 +1,22 @@
-//! Account commands: the rules as text.
-//!
-//! Each table is a ledger, commands on it, and what must come of them. It is applied twice over: one command a batch,
-//! and all commands in one batch.
-//!
-//! ```text
-//! account  ID CURRENCY BALANCE LIMIT STATUS [LANES]
-//! lane     ID LANE STATUS BALANCE
-//! COMMAND  COMMAND_ID ACCOUNT [CURRENCY] [LIMIT] [LANES]    -> applied | refused REASON | replayed
-//!                                                              | dead-letter command_id_reused
-//! after    ID CURRENCY BALANCE LIMIT STATUS vVERSION | after ID missing
-//! lanes    ID STATUS BALANCE vVERSION …
-//! ```
+//! Account commands: the rules as text, in the language of [`giro_testkit::scenario`].
 
 mod beside_payments;
 mod rulings;
 
 use std::time::Duration;
 
-use giro::account_commands::apply;
-use giro::domain::account_command::{Action, Change, Terms, decide};
-use giro::domain::{
-    Account, AccountCommand, AccountId, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Currency,
-    Holding, Lane, OverdraftLimit, Refusal, Source, Timestamp,
-};
+use giro::account_commands::{Applied, apply};
+use giro::domain::account_command::{Action, Change, decide};
+use giro::domain::{CommandRequest, Timestamp};
 use giro::settle::{Backoff, End};
-use giro::store::{Inspect, StoreError};
+use giro::store::{AccountLedger, StoreError};
+use giro_testkit::given::{Placed as _, Setters as _, account, command, id};
 use giro_testkit::memory_store::{Faults, MemoryStore};
+use giro_testkit::scenario::check;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
 use crate::wire::account_command::any_account_command;
-
-fn limit(word: &str) -> OverdraftLimit {
-    match word {
-        "unlimited" => OverdraftLimit::Unlimited,
-        limit => OverdraftLimit::Limited(limit.parse().unwrap()),
-    }
-}
-
-fn account(id: &str, currency: &str, balance: &str, limit_word: &str, status: &str) -> Account {
-    Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: Currency::try_new(currency).unwrap(),
-        status: AccountStatus::from_name(status).unwrap(),
-        balance: Balance::new(balance.parse().unwrap()),
-        overdraft_limit: limit(limit_word),
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    }
-}
-
-fn laned(account: Account, lanes: u16) -> Account {
-    Account { credit_lanes: CreditLanes::try_new(lanes).unwrap(), ..account }
-}
-
-fn request(id: &str, account: &str, action: Action, offset: i64) -> CommandRequest {
-    CommandRequest {
-        command: AccountCommand {
-            id: CommandId::try_new(id).unwrap(),
-            account: AccountId::try_new(account).unwrap(),
-            action,
-            requested_at: None,
-        },
-        source: Source { topic: "account-commands".into(), partition: 0, offset },
-    }
-}
-
-fn action(words: &[&str]) -> Action {
-    match words {
-        ["open", currency, limit_word, lanes @ ..] => Action::Open(Terms {
-            currency: Currency::try_new(currency).unwrap(),
-            overdraft_limit: limit(limit_word),
-            credit_lanes: lanes.first().map_or(CreditLanes::NONE, |lanes| lanes.parse().unwrap()),
-        }),
-        ["add_lanes", lanes] => Action::AddLanes(lanes.parse().unwrap()),
-        ["set_overdraft_limit", limit_word] => Action::SetOverdraftLimit(limit(limit_word)),
-        ["freeze"] => Action::Freeze,
-        ["unfreeze"] => Action::Unfreeze,
-        ["close"] => Action::Close,
-        _ => panic!("not understood: {words:?}"),
-    }
-}
-
-fn shown(end: &End<Result<(), Refusal>>) -> String {
-    match end {
-        End::Decided(Ok(())) => "applied".into(),
-        End::Decided(Err(refusal)) => format!("refused {refusal}"),
-        End::Replayed => "replayed".into(),
-        End::IdReused => "dead-letter command_id_reused".into(),
-        End::Unfinished => "unfinished".into(),
-    }
-}
-
-fn check(text: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    for one_batch in [false, true] {
-        let store = MemoryStore::new();
-        let (mut requests, mut expected, mut after) = (Vec::new(), Vec::new(), Vec::new());
-        let mut lanes_after = Vec::new();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let (left, right) = line.split_once("->").unwrap_or((line, ""));
-            let words: Vec<&str> = left.split_whitespace().collect();
-            match words.as_slice() {
-                ["account", id, currency, balance, limit, status, lanes @ ..] => {
-                    let lanes = lanes.first().map_or(0, |lanes| lanes.parse().unwrap());
-                    store.insert_account(laned(account(id, currency, balance, limit, status), lanes));
-                }
-                ["lane", id, lane, status, balance] => {
-                    let owner = account(id, "EUR", "0", "0", status);
-                    let lane = Lane::new(&owner, lane.parse().unwrap());
-                    store.insert_lane(Lane { balance: Balance::new(balance.parse().unwrap()), ..lane });
-                }
-                ["after", id, rest @ ..] => after.push((*id, rest.join(" "))),
-                ["lanes", id, rest @ ..] => lanes_after.push((*id, rest.join(" "))),
-                [command, id, account, parameters @ ..] => {
-                    let action = action(&[&[*command], parameters].concat());
-                    requests.push(request(id, account, action, requests.len() as i64));
-                    expected.push(right.split_whitespace().collect::<Vec<_>>().join(" "));
-                }
-                _ => panic!("not understood: {line}"),
-            }
-        }
-        let batches: Vec<&[CommandRequest]> = if one_batch { vec![&requests] } else { requests.chunks(1).collect() };
-        runtime.block_on(async {
-            let mut found = Vec::new();
-            for batch in batches {
-                let until = Instant::now() + Duration::from_secs(10);
-                let applied = apply(&store, batch, until, || Timestamp::EPOCH, || Backoff::with_seed(1)).await;
-                found.extend(applied.ends.iter().map(shown));
-            }
-            let how = if one_batch { "in one batch" } else { "one by one" };
-            assert_eq!(found, expected, "{how}:\n{text}");
-            for (id, expected) in &after {
-                let account = store.account(&AccountId::try_new(id).unwrap()).await.unwrap();
-                let found = account.map_or("missing".to_owned(), |Holding { account, .. }| {
-                    let limit = match account.overdraft_limit {
-                        OverdraftLimit::Limited(limit) => limit.to_string(),
-                        OverdraftLimit::Unlimited => "unlimited".into(),
-                    };
-                    let Account { currency, balance, status, version, .. } = account;
-                    format!("{currency} {balance} {limit} {status} v{version}")
-                });
-                assert_eq!(found, *expected, "{id} {how}:\n{text}");
-            }
-            for (id, expected) in &lanes_after {
-                let holding = store.account(&AccountId::try_new(id).unwrap()).await.unwrap().unwrap();
-                let shown = |lane: &Lane| format!("{} {} v{}", lane.status, lane.balance, lane.version);
-                let found: Vec<String> = holding.lanes.iter().map(shown).collect();
-                assert_eq!(found.join(" "), *expected, "lanes of {id} {how}:\n{text}");
-            }
-        });
-    }
-}
 
 #[test]
 fn an_account_lives_from_open_to_close() {
@@ -179,7 +43,7 @@ fn a_command_that_finds_its_account_as_it_wants_it_changes_nothing() {
          freeze              c6 bob             -> applied
          close               c7 bob             -> applied
          close               c8 bob             -> applied
-         account bob EUR 0 0 open
+         account bob EUR 0
          after bob EUR 0 0 closed v3",
     );
 }
@@ -187,10 +51,10 @@ fn a_command_that_finds_its_account_as_it_wants_it_changes_nothing() {
 #[test]
 fn refusals() {
     check(
-        "account rich   EUR  1 0 open
-         account poor   EUR -5 9 open
-         account frozen EUR -5 9 frozen
-         account closed EUR  0 0 closed
+        "account rich   EUR  1
+         account poor   EUR -5 limit 9
+         account frozen EUR -5 limit 9 frozen
+         account closed EUR  0 closed
          freeze              r1  nobody           -> refused account_not_found
          unfreeze            r2  nobody           -> refused account_not_found
          close               r3  nobody           -> refused account_not_found
@@ -219,7 +83,7 @@ fn refusals() {
 #[test]
 fn limits_at_their_edge() {
     check(
-        "account poor EUR -5 9 open
+        "account poor EUR -5 limit 9
          set_overdraft_limit c1 poor 5         -> applied
          set_overdraft_limit c2 poor 4         -> refused limit_below_balance
          after poor EUR -5 5 open v2
@@ -249,7 +113,7 @@ fn lanes_go_with_their_account() {
          lanes shop closed 0 v4 closed 0 v4 closed 0 v3",
     );
     check(
-        "account plain EUR 0 0 open
+        "account plain EUR 0
          add_lanes c1 plain 1        -> applied
          after plain EUR 0 0 open v2
          lanes plain open 0 v1",
@@ -259,14 +123,11 @@ fn lanes_go_with_their_account() {
 #[test]
 fn an_account_is_closed_when_main_item_and_lanes_sum_to_zero() {
     check(
-        "account shop EUR 0 0 open 2
-         lane shop 1 open 7
+        "account shop EUR 0 lanes 0,7
          close c1 shop               -> refused balance_not_zero
          after shop EUR 0 0 open v1
          lanes shop open 0 v1 open 7 v1
-         account even EUR -7 10 frozen 2
-         lane even 0 frozen 3
-         lane even 1 frozen 4
+         account even EUR -7 limit 10 frozen lanes 3,4
          close c2 even               -> applied
          after even EUR -7 10 closed v2
          lanes even closed 3 v2 closed 4 v2",
@@ -285,8 +146,7 @@ fn an_account_of_very_many_lanes_is_frozen_before_it_is_closed() {
          close    c7 wider           -> applied
          after wide EUR 0 0 closed v2
          after wider EUR 0 0 closed v3
-         account full EUR 0 0 open 99
-         lane full 98 open 1
+         account full EUR 0 lanes 98x0,1
          freeze    c8 full           -> applied
          close     c9 full           -> refused balance_not_zero
          unfreeze  c10 full          -> applied
@@ -299,8 +159,7 @@ fn an_account_of_very_many_lanes_is_frozen_before_it_is_closed() {
 #[test]
 fn steps_that_stopped_half_way_are_taken_up() {
     check(
-        "account wide EUR 0 0 open 100
-         lane wide 0 frozen 0
+        "account wide EUR 0 lanes frozen:0,99x0
          freeze   c1 wide            -> applied
          unfreeze c2 wide            -> applied
          after wide EUR 0 0 open v3",
@@ -325,29 +184,33 @@ fn an_id_is_obeyed_once_and_never_means_something_else() {
     );
 }
 
+/// Applies commands as an invocation does that has so many seconds.
+async fn apply_within(ledger: &impl AccountLedger, commands: &[CommandRequest], seconds: u64, seed: u64) -> Applied {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    apply(ledger, commands, until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_command_on_an_account_that_cannot_be_read_waits_and_no_other() {
-    let store = MemoryStore::new();
-    let broken = AccountId::try_new("broken").unwrap();
-    store.plant_corrupt_account(&broken);
-    store.insert_account(account("alice", "EUR", "0", "0", "open"));
-    let requests = [request("c1", "broken", Action::Freeze, 1), request("c2", "alice", Action::Freeze, 2)];
-    let until = Instant::now() + Duration::from_secs(1);
-    let applied = apply(&store, &requests, until, || Timestamp::EPOCH, || Backoff::with_seed(1)).await;
+    let (store, began) = (MemoryStore::new(), Instant::now());
+    store.plant_corrupt_account(&id("broken"));
+    store.insert_account(account("alice"));
+    let commands = [command("c1", "broken", Action::Freeze).at(0, 1), command("c2", "alice", Action::Freeze).at(0, 2)];
+    let applied = apply_within(&store, &commands, 1, 1).await;
     assert_eq!(applied.ends, [End::Unfinished, End::Decided(Ok(()))]);
     assert!(matches!(applied.fault, Some(StoreError::Corrupt(_))));
-    assert_eq!(Instant::now(), until, "somebody may have mended it");
+    assert_eq!(began.elapsed(), Duration::from_secs(1), "somebody may have mended it");
 }
 
 #[tokio::test(start_paused = true)]
 async fn time_that_is_up_leaves_commands_unfinished_and_in_order() {
     let store = MemoryStore::with_faults(Faults { throttle: 1_000, ..Faults::default() });
-    let requests = [request("c1", "alice", Action::Freeze, 1), request("c2", "alice", Action::Unfreeze, 2)];
-    let until = Instant::now() + Duration::from_secs(3);
-    let applied = apply(&store, &requests, until, || Timestamp::EPOCH, || Backoff::with_seed(1)).await;
+    let began = Instant::now();
+    let commands = [command("c1", "alice", Action::Freeze).at(0, 1), command("c2", "alice", Action::Unfreeze).at(0, 2)];
+    let applied = apply_within(&store, &commands, 3, 1).await;
     assert_eq!(applied.ends, [End::Unfinished, End::Unfinished]);
     assert!(matches!(applied.fault, Some(StoreError::Throttled(_))));
-    assert!(Instant::now() <= until);
+    assert!(began.elapsed() <= Duration::from_secs(3));
 }
 
 proptest! {
@@ -356,7 +219,7 @@ proptest! {
     /// An open account never becomes one that owes more than it may, whatever the command.
     #[test]
     fn no_command_leaves_a_balance_below_its_limit(command in any_account_command(), balance in -30_i64..30, had in 0_u64..30) {
-        let before = account("a", "EUR", &balance.to_string(), &had.to_string(), "open");
+        let before = account("a").holding(balance).limit(had);
         prop_assume!(before.overdraft_limit.allows(before.balance));
         if let Ok(change) = decide(&command, Some(&before), &[], Timestamp::EPOCH) {
             prop_assert!(!matches!(change, Change::Open(_)));

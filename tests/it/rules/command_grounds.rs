@@ -2,28 +2,19 @@
 //! and on DynamoDB (the embedded engine), against the domain's own words.
 
 use giro::domain::account_command::{Action, Bound, Change, DecidedCommand, Ground};
-use giro::domain::plan::{AccountUpdate, Transaction};
-use giro::domain::{
-    Account, AccountCommand, AccountId, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Currency, Lane,
-    LaneId, OverdraftLimit, Source, Timestamp,
+use giro::domain::plan::Transaction;
+use giro::domain::{Account, AccountStatus, Balance, CreditLanes, Lane, LaneId, OverdraftLimit, Timestamp};
+use giro::store::{
+    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect,
 };
-use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect};
-use giro_testkit::memory_store::MemoryStore;
 use giro_testkit::open_accounts::OpenAccounts;
-
 use giro_testkit::engine::Engine;
+use giro_testkit::given::{Placed as _, Setters as _, account, command, update};
+use giro_testkit::memory_store::MemoryStore;
 
-fn account(name: &str, limit: OverdraftLimit, lanes: u16) -> Account {
-    Account {
-        id: AccountId::try_new(name).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(5),
-        overdraft_limit: limit,
-        version: 3,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
-    }
+/// An account of 5, written twice since it was opened.
+fn given(name: &str) -> Account {
+    account(name).holding(5).version(3)
 }
 
 fn grounds(shop: &Account, bank: &Account) -> Vec<(&'static str, Ground)> {
@@ -71,36 +62,24 @@ fn grounds(shop: &Account, bank: &Account) -> Vec<(&'static str, Ground)> {
 async fn each_ground_stops_the_answer_unless_it_holds(
     store: &(impl AccountLedger + Commands + Inspect + OpenAccounts),
 ) {
-    let (shop, bank) = (account("shop", OverdraftLimit::Limited(9), 2), account("bank", OverdraftLimit::Unlimited, 0));
+    let (shop, bank) = (given("shop").limit(9).lanes(2), given("bank").unlimited());
     for account in [&shop, &bank] {
         assert_eq!(store.open_account(account).await, Ok(None));
     }
-    let credit = AccountUpdate {
-        account: shop.id.clone(),
-        lane: Some(1),
-        net: 7,
-        currency: shop.currency,
-        overdraft_limit: None,
-        balance_min: None,
-        balance_max: None,
-        version: None,
-    };
+    let credit = update("shop/1", 7);
     let transaction = Transaction { entries: Vec::new(), updates: vec![credit], decided_at: Timestamp::EPOCH };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
 
     let mut holding = 0;
     for (ix, (name, ground)) in grounds(&shop, &bank).into_iter().enumerate() {
-        let (id, account) = (CommandId::try_new(&format!("c{ix}")).unwrap(), AccountId::try_new(name).unwrap());
-        let held = store.account(&account).await.unwrap();
+        let request = command(&format!("c{ix}"), name, Action::Freeze).at(0, 1);
+        let held = store.account(&request.command.account).await.unwrap();
         let (main, lanes) = held.map_or((None, Vec::new()), |held| (Some(held.account), held.lanes));
         let lane = |(id, bound): &(LaneId, Bound)| {
             Ground::holds_of_lane(*bound, lanes.iter().find(|lane: &&Lane| lane.id == *id))
         };
         let (on_main, on_lanes) = (ground.holds(main.as_ref()), ground.lanes.iter().all(lane));
 
-        let command = AccountCommand { id, account, action: Action::Freeze, requested_at: None };
-        let source = Source { topic: "account-commands".into(), partition: 0, offset: 1 };
-        let request = CommandRequest { command, source };
         let decided = DecidedCommand { request: &request, ruling: Ok(Change::Nothing), decided_at: Timestamp::EPOCH };
         let answer = store.commit_command(&decided.steps_on(Some(ground.clone()))[0]).await.unwrap();
         let recorded = store.command(&request.command.id).await.unwrap();

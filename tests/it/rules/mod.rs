@@ -1,6 +1,7 @@
 //! The rules: from requests and commands to decisions, plans and committed batches.
 
 mod account_commands;
+mod batches;
 mod command_grounds;
 mod grounds;
 mod lanes;

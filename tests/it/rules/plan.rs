@@ -12,44 +12,23 @@ use std::collections::{HashMap, HashSet};
 use giro::domain::decide::{Decisions, Snapshot, decide_all};
 use giro::domain::lane::KnownLanes;
 use giro::domain::plan::{Limits, Step, plan};
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp, Verdict,
-};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, Batch, Decline, OverdraftLimit, Timestamp, Verdict};
+use giro_testkit::given::{self, Placed as _, Setters as _, payment};
 
 use crate::rules::worlds::is_whole;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 fn account(ix: usize, balance: i64, limit: u64) -> Account {
-    Account {
-        id: AccountId::try_new(NAMES[ix]).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(balance),
-        overdraft_limit: OverdraftLimit::Limited(limit),
-        version: 7,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    }
+    given::account(NAMES[ix]).holding(balance).limit(limit).version(7)
 }
 
 /// debtor, creditor, amount
 type Order = (usize, usize, u64);
 
 fn batch(orders: &[Order]) -> Batch {
-    let topic: std::sync::Arc<str> = "t".into();
-    let request = |(offset, &(debtor, creditor, amount)): (usize, &Order)| Request {
-        payment: Payment {
-            id: PaymentId::try_new(&format!("k{offset}")).unwrap(),
-            debtor: AccountId::try_new(NAMES[debtor]).unwrap(),
-            creditor: AccountId::try_new(NAMES[creditor]).unwrap(),
-            amount: Amount::try_new(amount).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: None,
-            requested_at: None,
-        },
-        source: Source { topic: topic.clone(), partition: 0, offset: offset as i64 },
+    let request = |(offset, &(debtor, creditor, amount)): (usize, &Order)| {
+        payment(&format!("k{offset}"), NAMES[debtor], NAMES[creditor], amount).at(0, offset as i64)
     };
     Batch::new(orders.iter().enumerate().map(request).collect())
 }
@@ -83,7 +62,7 @@ impl Ledger {
     fn new(balances: &[i64], lanes: &[&[i64]], limit: u64) -> Self {
         let main = |(ix, balance): (usize, &i64)| {
             let count = lanes.get(ix).map_or(0, |lanes| lanes.len());
-            Account { credit_lanes: CreditLanes::try_new(count as u16).unwrap(), ..account(ix, *balance, limit) }
+            account(ix, *balance, limit).lanes(count as u16)
         };
         let mains: Vec<Account> = balances.iter().enumerate().map(main).collect();
         let lanes = (0..balances.len()).map(|ix| lanes.get(ix).map_or(vec![], |lanes| lanes.to_vec())).collect();
@@ -142,10 +121,6 @@ fn ix_of(name: &AccountId) -> usize {
     NAMES.iter().position(|known| *known == name.as_str()).unwrap()
 }
 
-fn limits(items_max: usize) -> Limits {
-    Limits::of(items_max)
-}
-
 /// Decides all of a batch, after asking for lanes as settling does.
 fn decide(batch: &Batch, ledger: &Ledger) -> (Vec<Option<Account>>, HashMap<usize, KnownLanes>, Decisions) {
     let accounts: Vec<Option<Account>> =
@@ -161,6 +136,14 @@ fn decide(batch: &Batch, ledger: &Ledger) -> (Vec<Option<Account>>, HashMap<usiz
         assert!(decisions.unread.iter().all(|account| !asked.contains(account)), "asked once");
         asked.extend(decisions.unread);
     }
+}
+
+/// Decides and plans all of a batch.
+fn planned<'b>(batch: &'b Batch, opened: &Ledger, items_max: usize) -> (Vec<Step<'b>>, Decisions) {
+    let (accounts, lanes, decisions) = decide(batch, opened);
+    let all: Vec<usize> = (0..batch.requests().len()).collect();
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    (plan(batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(items_max)), decisions)
 }
 
 fn check_shape(steps: &[Step<'_>], items_max: usize) {
@@ -195,16 +178,12 @@ fn check_laned(orders: &[Order], opened: &Ledger, limit: u64, items_max: usize) 
     let outcomes = naive(orders, &mut expected, limit);
 
     let batch = batch(orders);
-    let (accounts, lanes, decisions) = decide(&batch, opened);
+    let (steps, decisions) = planned(&batch, opened, items_max);
     assert_eq!(decisions.verdicts, outcomes, "{orders:?} on {opened:?}");
-
-    let all: Vec<usize> = (0..orders.len()).collect();
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
     check_shape(&steps, items_max);
-    let mut planned: Vec<usize> = steps.iter().flat_map(|step| step.requests.clone()).collect();
-    planned.sort_unstable();
-    assert_eq!(planned, all, "every request once");
+    let mut requests: Vec<usize> = steps.iter().flat_map(|step| step.requests.clone()).collect();
+    requests.sort_unstable();
+    assert_eq!(requests, (0..orders.len()).collect::<Vec<_>>(), "every request once");
 
     // First to last, and the latest that may go next: two very different orders of what doesn't wait.
     for latest_first in [false, true] {
@@ -275,9 +254,7 @@ fn three_accounts_every_order_of_up_to_four_payments() {
 fn accounts_that_share_nothing_wait_for_nobody() {
     let orders = [(0, 1, 1), (0, 1, 1), (1, 0, 1), (0, 1, 2)];
     let batch = batch(&orders);
-    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[9, 9], &[], 0));
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    let (steps, _) = planned(&batch, &Ledger::new(&[9, 9], &[], 0), 4);
     let chain: Vec<(Vec<usize>, Vec<usize>)> =
         steps.iter().map(|step| (step.requests.clone(), step.after.clone())).collect();
     assert_eq!(chain, [(vec![0, 1], vec![]), (vec![2, 3], vec![0])], "one component, cut in order");
@@ -289,10 +266,8 @@ fn conditions_hold_what_the_verdicts_rest_on() {
     // a: 5. Pays 4 (left 1), can't pay 3 (declined), gets 6 (7), pays 7 (0): worst prefix −4 and then −5.
     let orders = [(0, 1, 4), (0, 1, 3), (1, 0, 6), (0, 1, 7)];
     let batch = batch(&orders);
-    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[5, 2], &[], 0));
+    let (steps, decisions) = planned(&batch, &Ledger::new(&[5, 2], &[], 0), 100);
     assert_eq!(decisions.verdicts, [Ok(()), Err(Decline::InsufficientFunds), Ok(()), Ok(())]);
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
     let [step] = steps.as_slice() else { panic!("one transaction, not {steps:?}") };
     let [a, b] = step.transaction.updates.as_slice() else { panic!("two accounts") };
     assert_eq!((a.net, a.balance_min, a.version), (-5, Some(5), Some(7)), "a decline rests on a's very version");
@@ -301,9 +276,7 @@ fn conditions_hold_what_the_verdicts_rest_on() {
     assert_eq!((a.balance_max, b.balance_max), (Some(top - 2), Some(top - 5)));
     // The limit where a debit rests on it: not on an account that is only credited.
     let batch = self::batch(&[(0, 1, 4)]);
-    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[2, 2], &[], 2));
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+    let (steps, _) = planned(&batch, &Ledger::new(&[2, 2], &[], 2), 100);
     let conditions: Vec<_> =
         steps[0].transaction.updates.iter().map(|u| (u.net, u.overdraft_limit, u.balance_min, u.balance_max)).collect();
     let debit = (-4, Some(OverdraftLimit::Limited(2)), Some(2), None);
@@ -315,9 +288,7 @@ fn conditions_hold_what_the_verdicts_rest_on() {
 fn a_decline_for_want_of_money_ties_its_debtor_alone() {
     for orders in [[(0, 1, 99), (2, 1, 1)], [(2, 1, 1), (0, 1, 99)]] {
         let batch = batch(&orders);
-        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[0, 0, 9], &[], 0));
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
-        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        let (steps, _) = planned(&batch, &Ledger::new(&[0, 0, 9], &[], 0), 3);
         assert_eq!(steps.iter().map(|step| step.after.len()).collect::<Vec<_>>(), [0, 0], "{orders:?}");
     }
 }
@@ -333,9 +304,7 @@ fn a_decline_writes_no_account() {
         ((0, 1, 3), &[&[1]], vec![("a", -3, Some(3), None), ("b", 3, None, None)]),
     ] {
         let batch = batch(&[order]);
-        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9], lanes, 0));
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
-        let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+        let (steps, _) = planned(&batch, &Ledger::new(&[9, 9], lanes, 0), 100);
         let updates = &steps[0].transaction.updates;
         let found: Vec<_> = updates.iter().map(|u| (u.account.as_str(), u.net, u.balance_min, u.version)).collect();
         assert_eq!(found, expected, "{order:?} on {lanes:?}");
@@ -350,10 +319,7 @@ fn small_components_fill_what_large_ones_leave() {
         let mut orders = vec![(0, 1, 1); 6];
         orders.insert(at, (2, 3, 1));
         let batch = batch(&orders);
-        let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[9, 9, 9, 9], &[], 0));
-        let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-        let all: Vec<usize> = (0..7).collect();
-        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(7));
+        let (steps, _) = planned(&batch, &Ledger::new(&[9, 9, 9, 9], &[], 0), 7);
         check_shape(&steps, 7);
         let small = steps.iter().position(|step| step.requests.contains(&at));
         assert_eq!((steps.len(), small), (2, Some(1)), "{at}: {steps:?}");
@@ -364,30 +330,20 @@ fn small_components_fill_what_large_ones_leave() {
 #[test]
 fn contended_accounts_are_planned_apart_and_smaller() {
     let names: Vec<String> = (0..200).map(|ix| format!("n{ix}")).collect();
-    let id = |name: &str| AccountId::try_new(name).unwrap();
-    let order = |offset: usize, debtor: &str, creditor: &str| Request {
-        payment: Payment {
-            id: PaymentId::try_new(&format!("k{offset}")).unwrap(),
-            debtor: id(debtor),
-            creditor: id(creditor),
-            amount: Amount::try_new(1).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: None,
-            requested_at: None,
-        },
-        source: Source { topic: "t".into(), partition: 0, offset: offset as i64 },
+    let order = |offset: usize, debtor: &str, creditor: &str| {
+        payment(&format!("k{offset}"), debtor, creditor, 1).at(0, offset as i64)
     };
     let to_shop = (0..40).map(|ix| order(ix, &names[ix], "shop"));
     let others = (40..60).map(|ix| order(ix, &names[ix], &names[ix + 100]));
     let batch = Batch::new(to_shop.chain(others).collect());
     let accounts: Vec<Option<Account>> =
-        batch.accounts().iter().map(|id| Some(Account { id: id.clone(), ..account(0, 9, 0) })).collect();
+        batch.accounts().iter().map(|id| Some(given::account(id.as_str()).holding(9))).collect();
     let shop = batch.accounts().iter().position(|account| account.as_str() == "shop").unwrap();
     let lanes = HashMap::new();
     let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
     let all: Vec<usize> = (0..60).collect();
     let decisions = decide_all(&batch, &all, snapshot);
-    let mut limits = limits(100);
+    let mut limits = Limits::of(100);
     let mut shapes = Vec::new();
     for _ in 0..6 {
         let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits);
@@ -404,7 +360,7 @@ fn contended_accounts_are_planned_apart_and_smaller() {
     // Apart also where there would be room: of ten to the shop, and the others.
     let some: Vec<usize> = (0..10).chain(40..60).collect();
     let decisions = decide_all(&batch, &some, snapshot);
-    let mut limits = self::limits(100);
+    let mut limits = Limits::of(100);
     limits.contend(shop);
     let steps = plan(&batch, &some, &decisions, snapshot, Timestamp::EPOCH, &limits);
     let members: Vec<Vec<usize>> = steps.iter().map(|step| step.requests.clone()).collect();

@@ -1,160 +1,20 @@
-//! The rules as text: each table is a ledger, payments on it, and what must come of them.
-//!
-//! Every table is settled twice over: one payment a batch, and all payments in one batch. Both must give the outcomes
-//! and balances that it states, so no rule depends on how Kafka cuts the records.
-//!
-//! ```text
-//! account ID CURRENCY BALANCE [limit N | unlimited] [frozen | closed] [lanes BALANCE,BALANCE,…]
-//! pay     ID DEBTOR CREDITOR CURRENCY AMOUNT    settled | declined REASON | replayed | dead-letter payment_id_reused
-//! after   ID BALANCE ID BALANCE …
-//! ```
+//! The rules of payments as text, in the language of [`giro_testkit::scenario`]: each table is a ledger, payments on it,
+//! and what must come of them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
-
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Lane, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp,
-};
-use giro::settle::{Backoff, End, settle};
-use giro::store::Inspect;
-use giro_testkit::memory_store::MemoryStore;
-use tokio::time::Instant;
-
-#[derive(Default)]
-struct Scenario {
-    accounts: Vec<Account>,
-    /// What lanes hold, by account.
-    lanes: BTreeMap<AccountId, Vec<i64>>,
-    requests: Vec<Request>,
-    expected: Vec<String>,
-    after: BTreeMap<String, i64>,
-}
-
-fn parse(text: &str) -> Scenario {
-    let mut scenario = Scenario::default();
-    let topic: Arc<str> = "payment-requests".into();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            ["account", id, currency, balance, rest @ ..] => {
-                let mut account = Account {
-                    id: AccountId::try_new(id).unwrap(),
-                    currency: Currency::try_new(currency).unwrap(),
-                    status: AccountStatus::Open,
-                    balance: Balance::new(balance.parse().unwrap()),
-                    overdraft_limit: OverdraftLimit::Limited(0),
-                    version: 1,
-                    opened_at: Timestamp::EPOCH,
-                    credit_lanes: CreditLanes::NONE,
-                };
-                let mut rest = rest.iter();
-                while let Some(&word) = rest.next() {
-                    match word {
-                        "limit" => {
-                            account.overdraft_limit = OverdraftLimit::Limited(rest.next().unwrap().parse().unwrap());
-                        }
-                        "lanes" => {
-                            let lanes = rest.next().unwrap().split(',').map(|balance| balance.parse().unwrap());
-                            scenario.lanes.insert(account.id.clone(), lanes.collect());
-                        }
-                        "unlimited" => account.overdraft_limit = OverdraftLimit::Unlimited,
-                        status => account.status = AccountStatus::from_name(status).unwrap(),
-                    }
-                }
-                let lanes = scenario.lanes.get(&account.id).map_or(0, Vec::len);
-                account.credit_lanes = CreditLanes::try_new(lanes as u16).unwrap();
-                scenario.accounts.push(account);
-            }
-            ["pay", id, debtor, creditor, currency, amount, expected @ ..] => {
-                scenario.requests.push(Request {
-                    payment: Payment {
-                        id: PaymentId::try_new(id).unwrap(),
-                        debtor: AccountId::try_new(debtor).unwrap(),
-                        creditor: AccountId::try_new(creditor).unwrap(),
-                        amount: Amount::try_new(amount.parse().unwrap()).unwrap(),
-                        currency: Currency::try_new(currency).unwrap(),
-                        reference: None,
-                        requested_at: None,
-                    },
-                    source: Source { topic: topic.clone(), partition: 0, offset: scenario.requests.len() as i64 },
-                });
-                scenario.expected.push(expected.join(" "));
-            }
-            ["after", balances @ ..] => {
-                for pair in balances.chunks(2) {
-                    scenario.after.insert(pair[0].to_owned(), pair[1].parse().unwrap());
-                }
-            }
-            _ => panic!("not understood: {line}"),
-        }
-    }
-    scenario
-}
-
-fn shown(end: &End) -> String {
-    match end {
-        End::Decided(Ok(())) => "settled".into(),
-        End::Decided(Err(decline)) => format!("declined {decline}"),
-        End::Replayed => "replayed".into(),
-        End::IdReused => "dead-letter payment_id_reused".into(),
-        End::Unfinished => "unfinished".into(),
-    }
-}
-
-fn check(text: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    for one_batch in [false, true] {
-        let scenario = parse(text);
-        let store = MemoryStore::new();
-        for account in &scenario.accounts {
-            store.insert_account(account.clone());
-            for (number, balance) in scenario.lanes.get(&account.id).into_iter().flatten().enumerate() {
-                let lane = Lane::new(account, number as u16);
-                store.insert_lane(Lane { balance: Balance::new(*balance), ..lane });
-            }
-        }
-        let batches: Vec<Batch> = if one_batch {
-            vec![Batch::new(scenario.requests)]
-        } else {
-            scenario.requests.into_iter().map(|request| Batch::new(vec![request])).collect()
-        };
-        let (ends, balances) = runtime.block_on(async {
-            let mut ends = Vec::new();
-            for batch in &batches {
-                let until = Instant::now() + Duration::from_secs(10);
-                ends.extend(settle(&store, batch, until, || Timestamp::EPOCH, Backoff::with_seed(1)).await.ends);
-            }
-            let held = store.accounts().await.unwrap();
-            let balances: BTreeMap<String, i128> =
-                held.iter().map(|held| (held.account.id.to_string(), held.balance())).collect();
-            (ends, balances)
-        });
-        let how = if one_batch { "in one batch" } else { "one by one" };
-        let shown: Vec<String> = ends.iter().map(shown).collect();
-        assert_eq!(shown, scenario.expected, "{how}:\n{text}");
-        for (id, balance) in &scenario.after {
-            assert_eq!(balances[id], i128::from(*balance), "{id} {how}:\n{text}");
-        }
-        let mains = scenario.accounts.iter().map(|account| account.balance.minor_units());
-        let before: i128 = mains.chain(scenario.lanes.values().flatten().copied()).map(i128::from).sum();
-        assert_eq!(balances.values().sum::<i128>(), before, "money is neither made nor lost");
-    }
-}
+use giro_testkit::scenario::check;
 
 #[test]
 fn a_payment_settles_once() {
     check(
         "account alice EUR 1000
          account bob   EUR    0
-         pay k1 alice bob EUR 400   settled
-         pay k1 alice bob EUR 400   replayed
-         pay k1 alice bob EUR 500   dead-letter payment_id_reused
-         pay k2 alice bob EUR 601   declined insufficient_funds
-         pay k2 alice bob EUR 601   replayed
-         pay k3 alice bob EUR 600   settled
-         after alice 0 bob 1000",
+         pay k1 alice bob EUR 400   -> settled
+         pay k1 alice bob EUR 400   -> replayed
+         pay k1 alice bob EUR 500   -> dead-letter payment_id_reused
+         pay k2 alice bob EUR 601   -> declined insufficient_funds
+         pay k2 alice bob EUR 601   -> replayed
+         pay k3 alice bob EUR 600   -> settled
+         balances alice 0 bob 1000",
     );
 }
 
@@ -167,20 +27,20 @@ fn each_decline_reason() {
          account frozen EUR 100 frozen
          account closed EUR 0 closed
          account rich   EUR 9223372036854775807
-         pay k0 alice  alice  EUR 1    declined same_account
-         pay k1 nobody bob    EUR 1    declined debtor_not_found
-         pay k2 alice  nobody EUR 1    declined creditor_not_found
-         pay k3 closed bob    EUR 1    declined debtor_closed
-         pay k4 alice  closed EUR 1    declined creditor_closed
-         pay k5 frozen bob    EUR 1    declined debtor_frozen
-         pay k6 alice  frozen EUR 1    declined creditor_frozen
-         pay k7 alice  dollar EUR 1    declined currency_mismatch
-         pay k8 dollar alice  EUR 1    declined currency_mismatch
-         pay k9 alice  bob    USD 1    declined currency_mismatch
-         pay ka alice  rich   EUR 1    declined balance_overflow
-         pay kb alice  bob    EUR 101  declined insufficient_funds
-         pay kc alice  bob    EUR 100  settled
-         after alice 0 bob 100 dollar 100 frozen 100 closed 0",
+         pay k0 alice  alice  EUR 1    -> declined same_account
+         pay k1 nobody bob    EUR 1    -> declined debtor_not_found
+         pay k2 alice  nobody EUR 1    -> declined creditor_not_found
+         pay k3 closed bob    EUR 1    -> declined debtor_closed
+         pay k4 alice  closed EUR 1    -> declined creditor_closed
+         pay k5 frozen bob    EUR 1    -> declined debtor_frozen
+         pay k6 alice  frozen EUR 1    -> declined creditor_frozen
+         pay k7 alice  dollar EUR 1    -> declined currency_mismatch
+         pay k8 dollar alice  EUR 1    -> declined currency_mismatch
+         pay k9 alice  bob    USD 1    -> declined currency_mismatch
+         pay ka alice  rich   EUR 1    -> declined balance_overflow
+         pay kb alice  bob    EUR 101  -> declined insufficient_funds
+         pay kc alice  bob    EUR 100  -> settled
+         balances alice 0 bob 100 dollar 100 frozen 100 closed 0",
     );
 }
 
@@ -195,24 +55,24 @@ fn the_first_reason_that_holds_is_the_answer() {
          account closed2 EUR 9223372036854775807 closed
          account rich    EUR 9223372036854775807
          account rich-us USD 9223372036854775807
-         pay k0 nobody  nobody  EUR 1   declined same_account
-         pay k1 closed  closed  EUR 1   declined same_account
-         pay k2 frozen  frozen  EUR 1   declined same_account
-         pay k3 nobody  nobody2 EUR 1   declined debtor_not_found
-         pay k4 nobody  closed  EUR 1   declined debtor_not_found
-         pay k5 closed  nobody  EUR 1   declined creditor_not_found
-         pay k6 frozen  nobody  EUR 1   declined creditor_not_found
-         pay k7 closed  closed2 EUR 1   declined debtor_closed
-         pay k8 closed  frozen  EUR 1   declined debtor_closed
-         pay k9 frozen  closed  EUR 1   declined creditor_closed
-         pay ka poor    closed2 EUR 1   declined creditor_closed
-         pay kb frozen  frozen2 EUR 1   declined debtor_frozen
-         pay kc frozen  rich    EUR 1   declined debtor_frozen
-         pay kd poor    frozen2 EUR 1   declined creditor_frozen
-         pay ke poor    rich-us EUR 1   declined currency_mismatch
-         pay kf poor    rich    USD 1   declined currency_mismatch
-         pay kg poor    rich    EUR 1   declined balance_overflow
-         pay kh poor    poor2   EUR 1   declined creditor_not_found",
+         pay k0 nobody  nobody  EUR 1   -> declined same_account
+         pay k1 closed  closed  EUR 1   -> declined same_account
+         pay k2 frozen  frozen  EUR 1   -> declined same_account
+         pay k3 nobody  nobody2 EUR 1   -> declined debtor_not_found
+         pay k4 nobody  closed  EUR 1   -> declined debtor_not_found
+         pay k5 closed  nobody  EUR 1   -> declined creditor_not_found
+         pay k6 frozen  nobody  EUR 1   -> declined creditor_not_found
+         pay k7 closed  closed2 EUR 1   -> declined debtor_closed
+         pay k8 closed  frozen  EUR 1   -> declined debtor_closed
+         pay k9 frozen  closed  EUR 1   -> declined creditor_closed
+         pay ka poor    closed2 EUR 1   -> declined creditor_closed
+         pay kb frozen  frozen2 EUR 1   -> declined debtor_frozen
+         pay kc frozen  rich    EUR 1   -> declined debtor_frozen
+         pay kd poor    frozen2 EUR 1   -> declined creditor_frozen
+         pay ke poor    rich-us EUR 1   -> declined currency_mismatch
+         pay kf poor    rich    USD 1   -> declined currency_mismatch
+         pay kg poor    rich    EUR 1   -> declined balance_overflow
+         pay kh poor    poor2   EUR 1   -> declined creditor_not_found",
     );
 }
 
@@ -222,12 +82,12 @@ fn a_debit_may_reach_its_overdraft_limit_and_not_pass_it() {
         "account alice EUR 10 limit 90
          account deep  EUR -200 limit 90
          account bob   EUR 0
-         pay k1 alice bob  EUR 100  settled
-         pay k2 alice bob  EUR 1    declined insufficient_funds
-         pay k3 deep  bob  EUR 1    declined insufficient_funds
-         pay k4 bob   deep EUR 100  settled
-         pay k5 deep  bob  EUR 1    declined insufficient_funds
-         after alice -90 bob 0 deep -100",
+         pay k1 alice bob  EUR 100  -> settled
+         pay k2 alice bob  EUR 1    -> declined insufficient_funds
+         pay k3 deep  bob  EUR 1    -> declined insufficient_funds
+         pay k4 bob   deep EUR 100  -> settled
+         pay k5 deep  bob  EUR 1    -> declined insufficient_funds
+         balances alice -90 bob 0 deep -100",
     );
 }
 
@@ -237,11 +97,11 @@ fn a_settlement_account_has_no_limit_but_what_a_balance_can_hold() {
         "account settlement EUR 0 unlimited
          account bottom     EUR -9223372036854775807 unlimited
          account alice      EUR 0
-         pay k1 settlement alice EUR 9007199254740991   settled
-         pay k2 settlement alice EUR 9007199254740991   settled
-         pay k3 bottom     alice EUR 2                  declined balance_overflow
-         pay k4 bottom     alice EUR 1                  settled
-         after settlement -18014398509481982 bottom -9223372036854775808 alice 18014398509481983",
+         pay k1 settlement alice EUR 9007199254740991   -> settled
+         pay k2 settlement alice EUR 9007199254740991   -> settled
+         pay k3 bottom     alice EUR 2                  -> declined balance_overflow
+         pay k4 bottom     alice EUR 1                  -> settled
+         balances settlement -18014398509481982 bottom -9223372036854775808 alice 18014398509481983",
     );
 }
 
@@ -250,11 +110,11 @@ fn an_intermediate_overdraft_counts() {
     check(
         "account alice EUR 5
          account bob   EUR 5
-         pay k1 alice bob   EUR 6   declined insufficient_funds
-         pay k2 bob   alice EUR 5   settled
-         pay k3 alice bob   EUR 6   settled
-         pay k4 alice bob   EUR 5   declined insufficient_funds
-         after alice 4 bob 6",
+         pay k1 alice bob   EUR 6   -> declined insufficient_funds
+         pay k2 bob   alice EUR 5   -> settled
+         pay k3 alice bob   EUR 6   -> settled
+         pay k4 alice bob   EUR 5   -> declined insufficient_funds
+         balances alice 4 bob 6",
     );
 }
 
@@ -264,12 +124,12 @@ fn an_account_may_receive_and_then_pay_in_one_batch_and_the_reverse() {
         "account alice EUR 10
          account bob   EUR 0
          account carol EUR 0
-         pay k1 bob   carol EUR 10   declined insufficient_funds
-         pay k2 alice bob   EUR 10   settled
-         pay k3 bob   carol EUR 10   settled
-         pay k4 carol alice EUR 10   settled
-         pay k5 carol alice EUR 1    declined insufficient_funds
-         after alice 10 bob 0 carol 0",
+         pay k1 bob   carol EUR 10   -> declined insufficient_funds
+         pay k2 alice bob   EUR 10   -> settled
+         pay k3 bob   carol EUR 10   -> settled
+         pay k4 carol alice EUR 10   -> settled
+         pay k5 carol alice EUR 1    -> declined insufficient_funds
+         balances alice 10 bob 0 carol 0",
     );
 }
 
@@ -278,10 +138,10 @@ fn a_decline_between_two_accepted_debits_leaves_both() {
     check(
         "account alice EUR 10
          account bob   EUR 0
-         pay k1 alice bob EUR 6   settled
-         pay k2 alice bob EUR 5   declined insufficient_funds
-         pay k3 alice bob EUR 4   settled
-         after alice 0 bob 10",
+         pay k1 alice bob EUR 6   -> settled
+         pay k2 alice bob EUR 5   -> declined insufficient_funds
+         pay k3 alice bob EUR 4   -> settled
+         balances alice 0 bob 10",
     );
 }
 
@@ -290,12 +150,12 @@ fn a_reused_id_moves_nothing_whoever_uses_it() {
     check(
         "account alice EUR 10
          account bob   EUR 10
-         pay k1 alice bob   EUR 1   settled
-         pay k1 bob   alice EUR 1   dead-letter payment_id_reused
-         pay k1 alice bob   EUR 1   replayed
-         pay k2 alice nobody EUR 1  declined creditor_not_found
-         pay k2 alice bob    EUR 1  dead-letter payment_id_reused
-         after alice 9 bob 11",
+         pay k1 alice bob   EUR 1   -> settled
+         pay k1 bob   alice EUR 1   -> dead-letter payment_id_reused
+         pay k1 alice bob   EUR 1   -> replayed
+         pay k2 alice nobody EUR 1  -> declined creditor_not_found
+         pay k2 alice bob    EUR 1  -> dead-letter payment_id_reused
+         balances alice 9 bob 11",
     );
 }
 
@@ -305,14 +165,14 @@ fn an_account_with_lanes_is_one_account() {
         "account shop  EUR 1 lanes 0,0,0
          account alice EUR 30
          account bob   EUR 0
-         pay k1 alice shop  EUR 10   settled
-         pay k2 alice shop  EUR 20   settled
-         pay k3 alice shop  EUR 1    declined insufficient_funds
-         pay k4 shop  bob   EUR 32   declined insufficient_funds
-         pay k5 shop  bob   EUR 31   settled
-         pay k5 shop  bob   EUR 31   replayed
-         pay k6 shop  bob   EUR 1    declined insufficient_funds
-         after shop 0 alice 0 bob 31",
+         pay k1 alice shop  EUR 10   -> settled
+         pay k2 alice shop  EUR 20   -> settled
+         pay k3 alice shop  EUR 1    -> declined insufficient_funds
+         pay k4 shop  bob   EUR 32   -> declined insufficient_funds
+         pay k5 shop  bob   EUR 31   -> settled
+         pay k5 shop  bob   EUR 31   -> replayed
+         pay k6 shop  bob   EUR 1    -> declined insufficient_funds
+         balances shop 0 alice 0 bob 31",
     );
 }
 
@@ -322,14 +182,14 @@ fn a_debit_spends_what_lanes_hold_before_what_the_batch_credits() {
         "account shop  EUR 0 lanes 5,7,0
          account alice EUR 10
          account bob   EUR 0
-         pay k1 shop  bob   EUR 13  declined insufficient_funds
-         pay k2 shop  bob   EUR 6   settled
-         pay k3 alice shop  EUR 10  settled
-         pay k4 shop  bob   EUR 6   settled
-         pay k5 shop  bob   EUR 10  settled
-         pay k6 bob   shop  EUR 22  settled
-         pay k7 shop  alice EUR 22  settled
-         after shop 0 alice 22 bob 0",
+         pay k1 shop  bob   EUR 13  -> declined insufficient_funds
+         pay k2 shop  bob   EUR 6   -> settled
+         pay k3 alice shop  EUR 10  -> settled
+         pay k4 shop  bob   EUR 6   -> settled
+         pay k5 shop  bob   EUR 10  -> settled
+         pay k6 bob   shop  EUR 22  -> settled
+         pay k7 shop  alice EUR 22  -> settled
+         balances shop 0 alice 22 bob 0",
     );
 }
 
@@ -342,16 +202,16 @@ fn lanes_keep_to_the_overdraft_limit_and_to_every_other_rule() {
          account gone   EUR 0 closed lanes 0
          account dollar USD 0 lanes 0
          account alice  EUR 0
-         pay k1 shop  alice  EUR 5   declined insufficient_funds
-         pay k2 shop  alice  EUR 4   settled
-         pay k3 shop  alice  EUR 1   declined insufficient_funds
-         pay k4 bank  alice  EUR 50  settled
-         pay k5 ice   alice  EUR 1   declined debtor_frozen
-         pay k6 alice ice    EUR 1   declined creditor_frozen
-         pay k7 alice gone   EUR 1   declined creditor_closed
-         pay k8 alice dollar EUR 1   declined currency_mismatch
-         pay k9 shop  shop   EUR 1   declined same_account
-         after shop -10 bank -47 ice 9 alice 54",
+         pay k1 shop  alice  EUR 5   -> declined insufficient_funds
+         pay k2 shop  alice  EUR 4   -> settled
+         pay k3 shop  alice  EUR 1   -> declined insufficient_funds
+         pay k4 bank  alice  EUR 50  -> settled
+         pay k5 ice   alice  EUR 1   -> declined debtor_frozen
+         pay k6 alice ice    EUR 1   -> declined creditor_frozen
+         pay k7 alice gone   EUR 1   -> declined creditor_closed
+         pay k8 alice dollar EUR 1   -> declined currency_mismatch
+         pay k9 shop  shop   EUR 1   -> declined same_account
+         balances shop -10 bank -47 ice 9 alice 54",
     );
 }
 
@@ -360,10 +220,10 @@ fn two_accounts_with_lanes_pay_each_other() {
     check(
         "account shop EUR 0 lanes 6,0
          account mall EUR 0 lanes 0,0
-         pay k1 shop mall EUR 6  settled
-         pay k2 mall shop EUR 6  settled
-         pay k3 shop mall EUR 6  settled
-         pay k4 mall shop EUR 7  declined insufficient_funds
-         after shop 0 mall 6",
+         pay k1 shop mall EUR 6  -> settled
+         pay k2 mall shop EUR 6  -> settled
+         pay k3 shop mall EUR 6  -> settled
+         pay k4 mall shop EUR 7  -> declined insufficient_funds
+         balances shop 0 mall 6",
     );
 }

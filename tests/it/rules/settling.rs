@@ -2,119 +2,39 @@
 //!
 //! The memory store holds the same conditions as DynamoDB and counts what it is asked. Time is virtual.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::time::Duration;
 
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp,
-};
-use giro::settle::{Backoff, End, Settled, settle};
+use giro::domain::{Batch, Request};
+use giro::settle::End;
 use giro::store::{Inspect, Ledger, StoreError};
+use giro_testkit::given::{Placed as _, Setters as _, account, id, payment};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 
+use crate::rules::batches::{SETTLED, balances, check_books, count, request, settle_within, store_of, to_shop};
 use crate::rules::worlds::seeds;
 
-fn account(id: &str, balance: i64) -> Account {
-    Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(balance),
-        overdraft_limit: OverdraftLimit::Limited(0),
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    }
-}
-
-fn request(partition: i32, offset: i64, id: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
-    thread_local!(static TOPIC: Arc<str> = "payment-requests".into());
-    Request {
-        payment: Payment {
-            id: PaymentId::try_new(id).unwrap(),
-            debtor: AccountId::try_new(debtor).unwrap(),
-            creditor: AccountId::try_new(creditor).unwrap(),
-            amount: Amount::try_new(amount).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: None,
-            requested_at: None,
-        },
-        source: Source { topic: TOPIC.with(Arc::clone), partition, offset },
-    }
-}
-
-async fn settle_within(store: &impl Ledger, batch: &Batch, seconds: u64, seed: u64) -> Settled {
-    let until = Instant::now() + Duration::from_secs(seconds);
-    settle(store, batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await
-}
-
-/// A store of `accounts` accounts `a0`, `a1`, … with 1,000 each, and a merchant with nothing.
-fn store_of(accounts: usize, faults: Faults) -> MemoryStore {
-    let store = MemoryStore::with_faults(faults);
-    for ix in 0..accounts {
-        store.insert_account(account(&format!("a{ix}"), 1_000));
-    }
-    store.insert_account(account("merchant", 0));
-    store
-}
-
-fn uniform(payments: usize, accounts: usize, seed: u64) -> Vec<Request> {
+fn uniform(payments: i64, accounts: usize, seed: u64) -> Vec<Request> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pick = || {
         let debtor = random.usize(0..accounts);
         let creditor = (debtor + random.usize(1..accounts)) % accounts;
         (format!("a{debtor}"), format!("a{creditor}"))
     };
-    let one = |offset: usize| {
+    let one = |offset| {
         let (debtor, creditor) = pick();
-        request(0, offset as i64, &format!("k{offset}"), &debtor, &creditor, 1)
+        request(0, offset, &debtor, &creditor, 1)
     };
     (0..payments).map(one).collect()
 }
-
-fn to_merchant(payments: usize, accounts: usize, seed: u64) -> Vec<Request> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut one = |offset: usize| {
-        let debtor = format!("a{}", random.usize(0..accounts));
-        request(0, offset as i64, &format!("k{offset}"), &debtor, "merchant", 1)
-    };
-    (0..payments).map(&mut one).collect()
-}
-
-/// Every balance is what the settled payments make of it, and nothing is below its limit.
-async fn check_books(store: &MemoryStore, opened: &BTreeMap<String, i64>) {
-    let mut expected = opened.clone();
-    for recorded in store.payments().await.unwrap() {
-        if recorded.outcome.verdict.is_ok() {
-            let amount = recorded.outcome.payment.amount.minor_units() as i64;
-            *expected.get_mut(recorded.outcome.payment.debtor.as_str()).unwrap() -= amount;
-            *expected.get_mut(recorded.outcome.payment.creditor.as_str()).unwrap() += amount;
-        }
-    }
-    assert_eq!(balances(store).await, expected, "every balance equals its postings");
-    assert!(expected.values().all(|&balance| balance >= 0), "no balance below its limit");
-}
-
-async fn balances(store: &MemoryStore) -> BTreeMap<String, i64> {
-    let accounts = store.accounts().await.unwrap();
-    accounts.iter().map(|held| (held.account.id.to_string(), held.balance() as i64)).collect()
-}
-
-fn count(ends: &[End], wanted: &End) -> usize {
-    ends.iter().filter(|end| *end == wanted).count()
-}
-
-const SETTLED: End = End::Decided(Ok(()));
 
 // The group commit, counted.
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_uniform_payments_take_at_most_32_transactions_and_21_reads() {
     for seed in 0..5 {
-        let store = store_of(10_000, Faults::default());
+        let store = store_of(10_000, 0, Faults::default());
         let batch = Batch::new(uniform(1_000, 10_000, seed));
         let settled = settle_within(&store, &batch, 10, seed).await;
         assert_eq!(count(&settled.ends, &SETTLED), 1_000);
@@ -128,19 +48,19 @@ async fn a_thousand_uniform_payments_take_at_most_32_transactions_and_21_reads()
 #[tokio::test(start_paused = true)]
 async fn a_thousand_payments_to_one_merchant_take_at_most_22_transactions() {
     for seed in 0..5 {
-        let store = store_of(10_000, Faults::default());
-        let batch = Batch::new(to_merchant(1_000, 10_000, seed));
+        let store = store_of(10_000, 0, Faults::default());
+        let batch = Batch::new(to_shop(0, 1_000, 10_000, seed));
         let settled = settle_within(&store, &batch, 10, seed).await;
         assert_eq!(count(&settled.ends, &SETTLED), 1_000);
         assert!(store.usage().transactions <= 22, "{:?}", store.usage());
-        assert_eq!(balances(&store).await["merchant"], 1_000);
+        assert_eq!(balances(&store).await["shop"], 1_000);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_delivered_a_second_time_writes_nothing() {
-    let store = store_of(10_000, Faults::default());
-    let requests = [uniform(500, 10_000, 1), to_merchant(1_000, 10_000, 2).split_off(500)].concat();
+    let store = store_of(10_000, 0, Faults::default());
+    let requests = [uniform(500, 10_000, 1), to_shop(0, 1_000, 10_000, 2).split_off(500)].concat();
     let batch = Batch::new(requests);
     settle_within(&store, &batch, 10, 1).await;
     let (accounts, payments) = (store.accounts().await.unwrap(), store.payments().await.unwrap());
@@ -156,7 +76,7 @@ async fn a_batch_delivered_a_second_time_writes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_with_a_few_duplicates_settles_the_rest_in_few_rounds() {
-    let store = store_of(1_000, Faults::default());
+    let store = store_of(1_000, 0, Faults::default());
     let requests = uniform(1_000, 1_000, 3);
     settle_within(&store, &Batch::new(requests[..50].to_vec()), 10, 1).await;
     let settled = settle_within(&store, &Batch::new(requests), 10, 1).await;
@@ -170,9 +90,9 @@ async fn a_batch_with_a_few_duplicates_settles_the_rest_in_few_rounds() {
 async fn two_invocations_at_once_over_the_same_payments_decide_each_once() {
     for seed in 0..50 {
         let accounts = 40;
-        let store = store_of(accounts, Faults::default());
+        let store = store_of(accounts, 0, Faults::default());
         let opened = balances(&store).await;
-        let requests = [uniform(150, accounts, seed), to_merchant(300, accounts, seed).split_off(150)].concat();
+        let requests = [uniform(150, accounts, seed), to_shop(0, 300, accounts, seed).split_off(150)].concat();
         let batch = Batch::new(requests.clone());
         // The other one cuts its batch elsewhere.
         let other = Batch::new(requests[100..].to_vec());
@@ -194,14 +114,14 @@ async fn two_invocations_at_once_never_overdraw() {
     for seed in seeds(100, 30) {
         let store = MemoryStore::new();
         for id in ["a", "b", "c"] {
-            store.insert_account(account(id, 10));
+            store.insert_account(account(id).holding(10));
         }
         let opened = balances(&store).await;
         let mut random = fastrand::Rng::with_seed(seed);
         let mut batch = |partition: i32| {
             let mut one = |offset: i64| {
                 let pair = [("a", "b"), ("b", "c"), ("c", "a"), ("b", "a")][random.usize(0..4)];
-                request(partition, offset, &format!("p{partition}-{offset}"), pair.0, pair.1, random.u64(1..=9))
+                request(partition, offset, pair.0, pair.1, random.u64(1..=9))
             };
             Batch::new((0..40).map(&mut one).collect())
         };
@@ -218,18 +138,10 @@ async fn two_invocations_at_once_never_overdraw() {
 #[tokio::test(start_paused = true)]
 async fn faults_delay_and_never_lose_or_double() {
     for seed in seeds(100, 30) {
-        let faults = Faults {
-            seed,
-            conflict: 150,
-            throttle: 100,
-            unavailable_before: 100,
-            unavailable_after: 100,
-            late: 50,
-            unread: 100,
-        };
-        let store = store_of(60, faults);
+        let faults = Faults { conflict: 150, late: 50, ..Faults::all(seed, 100) };
+        let store = store_of(60, 0, faults);
         let opened = balances(&store).await;
-        let batch = Batch::new([uniform(200, 60, seed), to_merchant(400, 60, seed).split_off(200)].concat());
+        let batch = Batch::new([uniform(200, 60, seed), to_shop(0, 400, 60, seed).split_off(200)].concat());
         let settled = settle_within(&store, &batch, 3_600, seed).await;
         // What was given up on may have happened all the same: then it is a replay of itself.
         assert_eq!(count(&settled.ends, &SETTLED) + count(&settled.ends, &End::Replayed), 400, "seed {seed}");
@@ -240,7 +152,7 @@ async fn faults_delay_and_never_lose_or_double() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_never_answers_leaves_all_unfinished_in_time() {
-    let store = store_of(60, Faults { unavailable_before: 1_000, ..Faults::default() });
+    let store = store_of(60, 0, Faults { unavailable_before: 1_000, ..Faults::default() });
     let started = Instant::now();
     let settled = settle_within(&store, &Batch::new(uniform(100, 60, 1)), 20, 1).await;
     assert_eq!(count(&settled.ends, &End::Unfinished), 100);
@@ -250,7 +162,7 @@ async fn a_store_that_never_answers_leaves_all_unfinished_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_found_out_by_the_payments_own_item() {
-    let store = store_of(60, Faults { unavailable_after: 500, ..Faults::default() });
+    let store = store_of(60, 0, Faults { unavailable_after: 500, ..Faults::default() });
     let opened = balances(&store).await;
     let settled = settle_within(&store, &Batch::new(uniform(100, 60, 1)), 20, 1).await;
     let (decided, replayed) = (count(&settled.ends, &SETTLED), count(&settled.ends, &End::Replayed));
@@ -261,14 +173,14 @@ async fn a_lost_answer_is_found_out_by_the_payments_own_item() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_cannot_be_read_stops_its_partition_and_no_other() {
-    let store = store_of(10, Faults::default());
-    store.plant_corrupt_account(&AccountId::try_new("a3").unwrap());
+    let store = store_of(10, 0, Faults::default());
+    store.plant_corrupt_account(&id("a3"));
     let batch = Batch::new(vec![
-        request(0, 10, "k0", "a0", "a1", 1),
-        request(0, 11, "k1", "a0", "a3", 1),
-        request(0, 12, "k2", "a0", "a1", 1),
-        request(1, 50, "k3", "a4", "a5", 1),
-        request(1, 51, "k4", "a5", "a4", 1),
+        payment("k0", "a0", "a1", 1).at(0, 10),
+        payment("k1", "a0", "a3", 1).at(0, 11),
+        payment("k2", "a0", "a1", 1).at(0, 12),
+        payment("k3", "a4", "a5", 1).at(1, 50),
+        payment("k4", "a5", "a4", 1).at(1, 51),
     ]);
     let settled = settle_within(&store, &batch, 20, 1).await;
     assert_eq!(settled.ends, [SETTLED, End::Unfinished, End::Unfinished, SETTLED, SETTLED]);
@@ -278,13 +190,13 @@ async fn an_account_that_cannot_be_read_stops_its_partition_and_no_other() {
 /// One id on two partitions, and its first copy stopped: what comes after the second copy waits with it.
 #[tokio::test(start_paused = true)]
 async fn a_copy_whose_first_is_stopped_stops_its_own_partition() {
-    let store = store_of(10, Faults::default());
-    store.plant_corrupt_account(&AccountId::try_new("a3").unwrap());
+    let store = store_of(10, 0, Faults::default());
+    store.plant_corrupt_account(&id("a3"));
     let batch = Batch::new(vec![
-        request(0, 10, "k0", "a0", "a3", 1),
-        request(0, 11, "k1", "a1", "a2", 1),
-        request(1, 50, "k1", "a1", "a2", 1),
-        request(1, 51, "k2", "a1", "a2", 1),
+        payment("k0", "a0", "a3", 1).at(0, 10),
+        payment("k1", "a1", "a2", 1).at(0, 11),
+        payment("k1", "a1", "a2", 1).at(1, 50),
+        payment("k2", "a1", "a2", 1).at(1, 51),
     ]);
     let settled = settle_within(&store, &batch, 20, 1).await;
     assert_eq!(settled.ends, [End::Unfinished, End::Unfinished, End::Unfinished, End::Unfinished]);
@@ -296,14 +208,14 @@ async fn payments_of_one_debtor_are_never_decided_out_of_order() {
     // a0 has 1,000: only in order do the first ten of 100 each settle, and all after them get declined.
     for seed in seeds(100, 30) {
         let faults = Faults { seed, conflict: 300, unavailable_after: 100, ..Faults::default() };
-        let store = store_of(200, faults);
+        let store = store_of(200, 0, faults);
         let mut random = fastrand::Rng::with_seed(seed);
         let mut requests: Vec<Request> = Vec::new();
         for offset in 0..300_i64 {
             let id = format!("k{offset}");
             let creditor = format!("a{}", random.usize(100..200));
             let debtor = if random.bool() { "a0".to_owned() } else { format!("a{}", random.usize(1..100)) };
-            requests.push(request(0, offset, &id, &debtor, &creditor, 100));
+            requests.push(payment(&id, &debtor, &creditor, 100).at(0, offset));
         }
         let batch = Batch::new(requests.clone());
         settle_within(&store, &batch, 3_600, seed).await;
@@ -327,10 +239,10 @@ async fn payments_of_one_debtor_are_never_decided_out_of_order() {
 /// Found by the simulation, seed 7256: the credit was replayed, and the debit after it declined on the balance before.
 #[tokio::test(start_paused = true)]
 async fn a_debit_after_a_replayed_credit_sees_its_money() {
-    let store = store_of(2, Faults::default());
-    let funding = request(0, 1, "k1", "a0", "merchant", 63);
+    let store = store_of(2, 0, Faults::default());
+    let funding = payment("k1", "a0", "shop", 63).at(0, 1);
     let first = Batch::new(vec![funding.clone()]);
-    let second = Batch::new(vec![funding, request(0, 2, "k2", "merchant", "a1", 27)]);
+    let second = Batch::new(vec![funding, payment("k2", "shop", "a1", 27).at(0, 2)]);
     // Both read before either commits.
     let (one, two) = tokio::join!(settle_within(&store, &first, 20, 1), settle_within(&store, &second, 20, 2));
     assert_eq!(one.ends, [SETTLED]);

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::statement::{Ask, Page, Posting};
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, Decline, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp,
-};
+use giro::domain::{AccountId, Batch, CreditLanes, Decline, Payment, Request, Timestamp};
 use giro::settle::{Backoff, End, settle};
 use giro::store::{Commit, Inspect, Ledger, Statements};
-use giro_testkit::memory_store::MemoryStore;
 use giro_testkit::open_accounts::OpenAccounts;
+use giro_testkit::engine::Engine;
+use giro_testkit::given::{Placed as _, Setters as _, account, id, payment, update};
+use giro_testkit::memory_store::MemoryStore;
 use tokio::time::Instant;
 
 use crate::rules::worlds::seeds;
-use giro_testkit::engine::Engine;
 
 trait Store: Ledger + Inspect + OpenAccounts + Statements {}
 impl<S: Ledger + Inspect + OpenAccounts + Statements> Store for S {}
@@ -26,33 +24,11 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::try_from_millis(1_763_805_600_000 + millis).unwrap()
 }
 
-fn account(id: &str, limit: OverdraftLimit, lanes: u16) -> Account {
-    Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::ZERO,
-        overdraft_limit: limit,
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
-    }
-}
-
 fn request(offset: u64, debtor: &str, creditor: &str, amount: u64) -> Request {
-    Request {
-        payment: Payment {
-            // Ids in no order of time, as clients choose them.
-            id: PaymentId::try_new(&format!("p{}", offset.wrapping_mul(0x9e37_79b9_7f4a_7c15))).unwrap(),
-            debtor: AccountId::try_new(debtor).unwrap(),
-            creditor: AccountId::try_new(creditor).unwrap(),
-            amount: Amount::try_new(amount).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: amount.is_multiple_of(3).then(|| format!("invoice {amount}").into()),
-            requested_at: None,
-        },
-        source: Source { topic: "payment-requests".into(), partition: 0, offset: i64::try_from(offset).unwrap() },
-    }
+    // Ids in no order of time, as clients choose them.
+    let id = format!("p{}", offset.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let reference = amount.is_multiple_of(3).then(|| format!("invoice {amount}").into());
+    Payment { reference, ..payment(&id, debtor, creditor, amount) }.at(0, i64::try_from(offset).unwrap())
 }
 
 fn ask(limit: usize) -> Ask {
@@ -117,8 +93,8 @@ async fn random_history(store: &impl Store, seed: u64, payments: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let names = ["bank", "alice", "bob", "shop", "idle"];
     for name in names {
-        let limit = if name == "bank" { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(300) };
-        assert_eq!(store.open_account(&account(name, limit, 0)).await, Ok(None));
+        let account = if name == "bank" { account(name).unlimited() } else { account(name).limit(300) };
+        assert_eq!(store.open_account(&account).await, Ok(None));
     }
     let clock = Cell::new(0);
     let mut requests = Vec::new();
@@ -158,27 +134,17 @@ async fn statements_add_up_on_dynamodb() {
 
 /// Writes payments to a shop with lanes, each on a lane of its own choice or none, in the milliseconds 0 and 1.
 async fn credits_on_lanes(store: &impl Store) {
-    store.open_account(&account("shop", OverdraftLimit::Limited(0), 5)).await.unwrap();
-    store.open_account(&account("bank", OverdraftLimit::Unlimited, 0)).await.unwrap();
+    store.open_account(&account("shop").lanes(5)).await.unwrap();
+    store.open_account(&account("bank").unlimited()).await.unwrap();
     for offset in 0..60_u64 {
         let request = request(offset, "bank", "shop", 1 + offset);
         // The first ten from the days before the account had lanes.
         let lane = (offset >= 10).then_some(u16::try_from(offset % 5).unwrap());
         let verdict = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
         let entries = vec![Entry { request: &request, verdict, creditor_lane: lane }];
-        let update = |account: &str, lane, net| AccountUpdate {
-            account: AccountId::try_new(account).unwrap(),
-            lane,
-            net,
-            currency: Currency::try_new("EUR").unwrap(),
-            overdraft_limit: None,
-            balance_min: None,
-            balance_max: None,
-            version: None,
-        };
         let amount = i128::from(1 + offset);
         let updates = match verdict {
-            Ok(()) => vec![update("shop", lane, amount), update("bank", None, -amount)],
+            Ok(()) => vec![AccountUpdate { lane, ..update("shop", amount) }, update("bank", -amount)],
             Err(_) => Vec::new(),
         };
         let transaction = Transaction { entries, updates, decided_at: at(i64::from(offset.is_multiple_of(3))) };
@@ -205,11 +171,11 @@ async fn the_statement_of_an_account_with_lanes_is_one_on_dynamodb() {
 #[tokio::test]
 async fn the_last_page_in_memory_says_that_it_is() {
     let store = MemoryStore::new();
-    store.insert_account(account("bank", OverdraftLimit::Unlimited, 0));
-    store.insert_account(account("shop", OverdraftLimit::Limited(0), 0));
+    store.insert_account(account("bank").unlimited());
+    store.insert_account(account("shop"));
     let batch = Batch::new(vec![request(0, "bank", "shop", 1), request(1, "bank", "shop", 2)]);
     settle(&store, &batch, Instant::now() + Duration::from_secs(9), || at(0), Backoff::with_seed(1)).await;
-    let shop = AccountId::try_new("shop").unwrap();
+    let shop = id("shop");
     for (limit, is_last) in [(1, false), (2, true), (3, true)] {
         let page = store.statement(&shop, CreditLanes::NONE, &ask(limit)).await.unwrap();
         assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
@@ -225,7 +191,7 @@ async fn a_statement_has_bounds_in_memory() {
 
 /// From a time on, up to before another; and positions that no page gave.
 async fn bounds_hold(store: &impl Store) {
-    let shop = AccountId::try_new("shop").unwrap();
+    let shop = id("shop");
     let lanes = CreditLanes::try_new(5).unwrap();
     let whole = all(store, &shop, lanes, ask(500)).await;
     let later: Vec<Posting> = whole.iter().filter(|posting| posting.decided_at == at(1)).cloned().collect();

@@ -15,7 +15,8 @@ use giro::domain::{
 };
 use giro::settle::{Backoff, End, settle};
 use giro::store::items::{self, Item};
-use giro::store::{Commit, Inspect, Ledger, OpenAccounts, Survey, Tables};
+use giro::store::{Commit, Inspect, Ledger, Survey, Tables};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 

@@ -11,8 +11,9 @@ use giro::domain::{
     Verdict,
 };
 use giro::store::{
-    AccountLedger, Cancelled, CommandCommit, Commands, Commit, Inspect, Ledger, OpenAccounts, Redrive, Survey,
+    AccountLedger, Cancelled, CommandCommit, Commands, Commit, Inspect, Ledger, Redrive, Survey,
 };
+use giro_testkit::open_accounts::OpenAccounts;
 
 /// Runs each case on both stores, each time a fresh one.
 macro_rules! contract {

@@ -4,53 +4,44 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use giro::account_commands::apply;
-use giro::domain::account_command::{Action, Terms};
+use giro::domain::account_command::{Action, RecordedCommand, Terms};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, CommandRequest, CreditLanes, Currency, Holding, Lane,
-    OverdraftLimit, Payment, PaymentId, Refusal, Request, Source, Timestamp,
+    Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, OverdraftLimit, Refusal,
+    Request, Timestamp,
 };
 use giro::settle::{Backoff, End, settle};
 use giro::store::{Commands, Inspect, Ledger};
+use giro_testkit::given::{Placed as _, Setters as _, account, command, eur, id, lane, payment, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 
-use super::{account, laned, request};
+use super::apply_within;
 use crate::rules::worlds::{is_whole, seeds};
 
 const ACCOUNTS: usize = 4;
 
-fn payment(id: usize, random: &mut fastrand::Rng) -> Request {
+fn any_payment(number: usize, random: &mut fastrand::Rng) -> Request {
     let debtor = random.usize(0..=ACCOUNTS);
     let creditor = (debtor + random.usize(1..=ACCOUNTS)) % (ACCOUNTS + 1);
-    let name = |ix: usize| AccountId::try_new(&if ix == ACCOUNTS { "bank".into() } else { format!("a{ix}") }).unwrap();
-    Request {
-        payment: Payment {
-            id: PaymentId::try_new(&format!("p{id}")).unwrap(),
-            debtor: name(debtor),
-            creditor: name(creditor),
-            amount: Amount::try_new(random.u64(1..=3)).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: None,
-            requested_at: None,
-        },
-        source: Source { topic: "payment-requests".into(), partition: 0, offset: id as i64 },
-    }
+    let name = |ix: usize| if ix == ACCOUNTS { "bank".into() } else { format!("a{ix}") };
+    payment(&format!("p{number}"), &name(debtor), &name(creditor), random.u64(1..=3)).at(0, number as i64)
 }
 
-fn any_command(id: usize, random: &mut fastrand::Rng) -> CommandRequest {
+fn any_command(number: usize, random: &mut fastrand::Rng) -> CommandRequest {
     let action = match random.u32(0..8) {
         0..=1 => Action::Freeze,
         2..=4 => Action::Unfreeze,
         5 => Action::Close,
         6 => Action::SetOverdraftLimit(OverdraftLimit::Limited(random.u64(0..20))),
         _ => Action::Open(Terms {
-            currency: Currency::try_new("EUR").unwrap(),
+            currency: eur(),
             overdraft_limit: OverdraftLimit::Limited(10),
             credit_lanes: CreditLanes::NONE,
         }),
     };
-    request(&format!("c{id}"), &format!("a{}", random.usize(0..ACCOUNTS)), action, id as i64)
+    let account = format!("a{}", random.usize(0..ACCOUNTS));
+    command(&format!("c{number}"), &account, action).at(0, number as i64)
 }
 
 /// Settles batches until each has its end, as Kafka does by delivering again.
@@ -88,24 +79,16 @@ async fn payments_beside_commands_never_move_money_wrongly() {
     let mut closed = 0;
     let mut refused = std::collections::BTreeSet::new();
     for seed in 0..60 {
-        let faults = Faults {
-            seed,
-            conflict: 100,
-            throttle: 50,
-            unavailable_before: 50,
-            unavailable_after: 100,
-            late: 100,
-            unread: 50,
-        };
+        let faults = Faults { conflict: 100, unavailable_after: 100, late: 100, ..Faults::all(seed, 50) };
         let store = MemoryStore::with_faults(faults);
         for ix in 0..ACCOUNTS {
-            store.insert_account(account(&format!("a{ix}"), "EUR", "0", "10", "open"));
+            store.insert_account(account(&format!("a{ix}")).limit(10));
         }
-        store.insert_account(account("bank", "EUR", "0", "unlimited", "open"));
+        store.insert_account(account("bank").unlimited());
         let mut random = fastrand::Rng::with_seed(seed);
         let mut next = 0..;
         let mut payments = |random: &mut fastrand::Rng| -> Vec<Request> {
-            (0..60).map(|_| payment(next.next().unwrap(), random)).collect()
+            (0..60).map(|_| any_payment(next.next().unwrap(), random)).collect()
         };
         let (one, other) = (payments(&mut random), payments(&mut random));
         let commands: Vec<CommandRequest> = (0..40).map(|id| any_command(id, &mut random)).collect();
@@ -118,8 +101,9 @@ async fn payments_beside_commands_never_move_money_wrongly() {
         );
 
         // Freeze what isn't closed. From the moment that this is known, no balance moves, whatever is still on its way.
-        let last: Vec<CommandRequest> =
-            (0..ACCOUNTS).map(|ix| request(&format!("last{ix}"), &format!("a{ix}"), Action::Freeze, 1_000)).collect();
+        let last: Vec<CommandRequest> = (0..ACCOUNTS)
+            .map(|ix| command(&format!("last{ix}"), &format!("a{ix}"), Action::Freeze).at(0, 1_000))
+            .collect();
         let trailing = payments(&mut random);
         let frozen = async {
             apply_all(&store, &last, seed).await;
@@ -128,48 +112,61 @@ async fn payments_beside_commands_never_move_money_wrongly() {
         let (frozen, ()) = tokio::join!(frozen, settle_all(&store, trailing, seed));
         settle_all(&store, payments(&mut random), seed).await;
 
-        let (accounts, frozen) = (main_items(store.accounts().await.unwrap()), main_items(frozen));
-        for account in accounts.iter().filter(|account| account.id.as_str() != "bank") {
-            assert!(frozen.contains(account), "seed {seed}: {account:?} changed after it was frozen");
-            assert!(account.overdraft_limit.allows(account.balance), "seed {seed}: {account:?}");
-            match account.status {
-                AccountStatus::Closed => {
-                    closed += 1;
-                    assert_eq!(account.balance, Balance::ZERO, "seed {seed}: {account:?}");
-                }
-                AccountStatus::Frozen => {}
-                AccountStatus::Open => panic!("seed {seed}: {account:?} is not frozen"),
-            }
-        }
-        // Every balance equals its postings.
-        let mut expected: BTreeMap<AccountId, i64> = accounts.iter().map(|account| (account.id.clone(), 0)).collect();
-        for recorded in store.payments().await.unwrap() {
-            let payment = recorded.outcome.payment;
-            if recorded.outcome.verdict.is_ok() {
-                *expected.get_mut(&payment.debtor).unwrap() -= payment.amount.minor_units() as i64;
-                *expected.get_mut(&payment.creditor).unwrap() += payment.amount.minor_units() as i64;
-            }
-        }
-        for account in &accounts {
-            assert_eq!(account.balance.minor_units(), expected[&account.id], "seed {seed}: {}", account.id);
-        }
-        // One record a command, and the statuses that they tell, in order, are those that the accounts have.
-        let mut recorded = store.commands().await.unwrap();
-        assert_eq!(recorded.len(), commands.len() + last.len(), "seed {seed}");
-        recorded.sort_by_key(|recorded| recorded.source.offset);
+        let accounts = main_items(store.accounts().await.unwrap());
+        closed += stood_still(&accounts, &main_items(frozen), seed);
+        balances_equal_their_postings(&store, &accounts, seed).await;
+        let recorded = store.commands().await.unwrap();
+        assert_eq!(recorded.len(), commands.len() + last.len(), "seed {seed}: one record a command");
         refused.extend(recorded.iter().filter_map(|recorded| recorded.verdict.err()));
-        for account in accounts.iter().filter(|account| account.id.as_str() != "bank") {
-            let mut status = AccountStatus::Open;
-            for recorded in recorded.iter().filter(|recorded| recorded.command.account == account.id) {
-                status = told(status, recorded.command.action, recorded.verdict);
-            }
-            assert_eq!(account.status, status, "seed {seed}: {}", account.id);
-        }
+        statuses_are_told(recorded, &accounts, seed);
     }
     assert!(closed > 20, "the test closed {closed} accounts only");
     let met: Vec<Refusal> = refused.into_iter().collect();
     let every = [Refusal::AccountClosed, Refusal::AccountExists, Refusal::BalanceNotZero, Refusal::LimitBelowBalance];
     assert_eq!(met, every, "the test met every refusal of an account that exists");
+}
+
+/// None but the bank has changed since it was frozen, and a closed one is empty; counts those.
+fn stood_still(accounts: &[Account], frozen: &[Account], seed: u64) -> usize {
+    let mut closed = 0;
+    for account in accounts.iter().filter(|account| account.id.as_str() != "bank") {
+        assert!(frozen.contains(account), "seed {seed}: {account:?} changed after it was frozen");
+        assert!(account.overdraft_limit.allows(account.balance), "seed {seed}: {account:?}");
+        match account.status {
+            AccountStatus::Closed => {
+                closed += 1;
+                assert_eq!(account.balance, Balance::ZERO, "seed {seed}: {account:?}");
+            }
+            AccountStatus::Frozen => {}
+            AccountStatus::Open => panic!("seed {seed}: {account:?} is not frozen"),
+        }
+    }
+    closed
+}
+
+async fn balances_equal_their_postings(store: &MemoryStore, accounts: &[Account], seed: u64) {
+    let mut expected: BTreeMap<AccountId, i64> = accounts.iter().map(|account| (account.id.clone(), 0)).collect();
+    for recorded in store.payments().await.unwrap() {
+        let payment = recorded.outcome.payment;
+        if recorded.outcome.verdict.is_ok() {
+            *expected.get_mut(&payment.debtor).unwrap() -= payment.amount.minor_units() as i64;
+            *expected.get_mut(&payment.creditor).unwrap() += payment.amount.minor_units() as i64;
+        }
+    }
+    for account in accounts {
+        assert_eq!(account.balance.minor_units(), expected[&account.id], "seed {seed}: {}", account.id);
+    }
+}
+
+/// The statuses that the records of commands tell, in order, are those that the accounts have.
+fn statuses_are_told(mut recorded: Vec<RecordedCommand>, accounts: &[Account], seed: u64) {
+    recorded.sort_by_key(|recorded| recorded.source.offset);
+    for account in accounts.iter().filter(|account| account.id.as_str() != "bank") {
+        let mine = recorded.iter().filter(|recorded| recorded.command.account == account.id);
+        let told =
+            mine.fold(AccountStatus::Open, |status, recorded| told(status, recorded.command.action, recorded.verdict));
+        assert_eq!(account.status, told, "seed {seed}: {}", account.id);
+    }
 }
 
 fn main_items(held: Vec<Holding>) -> Vec<Account> {
@@ -192,43 +189,29 @@ fn told(status: AccountStatus, action: Action, verdict: Result<(), Refusal>) -> 
     }
 }
 
-fn update(account: &str, lane: Option<u16>, net: i128, version: Option<u64>) -> AccountUpdate {
-    AccountUpdate {
-        account: AccountId::try_new(account).unwrap(),
-        lane,
-        net,
-        currency: Currency::try_new("EUR").unwrap(),
-        overdraft_limit: None,
-        balance_min: None,
-        balance_max: None,
-        version,
-    }
+/// Commits a payment's money, if it may be moved: what stands in the way is no matter, but it moves whole.
+async fn move_by(store: &MemoryStore, request: &Request, updates: Vec<AccountUpdate>) {
+    let entries = vec![Entry { request, verdict: Ok(()), creditor_lane: None }];
+    let _ = store.commit(&Transaction { entries, updates, decided_at: Timestamp::EPOCH }).await;
 }
 
-/// Moves money on an account's lanes as settling does: credits on a lane alone, sweeps and debits on versions. What
-/// stands in the way is no matter: none of these must happen, but each happens whole.
+/// Moves money on an account's lanes as settling does: credits on a lane alone, sweeps and debits on versions.
 async fn move_money(store: &MemoryStore, name: &str, first: usize, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let id = AccountId::try_new(name).unwrap();
     for ix in first..first + 80 {
-        let Holding { account, lanes } = store.account(&id).await.unwrap().unwrap();
+        let Holding { account, lanes } = store.account(&id(name)).await.unwrap().unwrap();
         let lane = &lanes[random.usize(0..lanes.len().min(5))];
-        let (held, version) = (i128::from(lane.balance.minor_units()), Some(lane.version));
-        let main = i128::from(account.balance.minor_units());
+        let on_lane = lane.id.to_string();
+        let (held, main) = (i128::from(lane.balance.minor_units()), i128::from(account.balance.minor_units()));
+        let swept = AccountUpdate { version: Some(lane.version), ..update(&on_lane, -held) };
         let updates = match random.u32(0..4) {
-            0 => vec![update("bank", None, -3, None), update(name, Some(lane.id.lane), 3, None)],
+            0 => vec![update("bank", -3), update(&on_lane, 3)],
             // Out of the lane into the main item; out of it and away; out of the main item.
-            1 => vec![update(name, Some(lane.id.lane), -held, version), update(name, None, held, None)],
-            2 => vec![
-                update(name, Some(lane.id.lane), -held, version),
-                update(name, None, 0, None),
-                update("bank", None, held, None),
-            ],
-            _ => vec![update(name, None, -main, Some(account.version)), update("bank", None, main, None)],
+            1 => vec![swept, update(name, held)],
+            2 => vec![swept, update(name, 0), update("bank", held)],
+            _ => vec![AccountUpdate { version: Some(account.version), ..update(name, -main) }, update("bank", main)],
         };
-        let request = payment(ix, &mut random);
-        let entries = vec![Entry { request: &request, verdict: Ok(()), creditor_lane: None }];
-        let _ = store.commit(&Transaction { entries, updates, decided_at: Timestamp::EPOCH }).await;
+        move_by(store, &any_payment(ix, &mut random), updates).await;
     }
 }
 
@@ -238,31 +221,23 @@ async fn move_money(store: &MemoryStore, name: &str, first: usize, seed: u64) {
 async fn lanes_beside_commands_never_move_money_wrongly() {
     let mut closed = 0;
     for seed in seeds(60, 20) {
-        let faults = Faults {
-            seed,
-            conflict: 50,
-            throttle: 50,
-            unavailable_before: 50,
-            unavailable_after: 50,
-            late: 50,
-            unread: 50,
-        };
+        let faults = Faults::all(seed, 50);
         let store = MemoryStore::with_faults(faults);
-        store.insert_account(account("bank", "EUR", "0", "unlimited", "open"));
+        store.insert_account(account("bank").unlimited());
         let names = [("few", 3), ("many", 120)];
         for (name, lanes) in names {
-            store.insert_account(laned(account(name, "EUR", "0", "0", "open"), lanes));
+            store.insert_account(account(name).lanes(lanes));
         }
         let mut random = fastrand::Rng::with_seed(seed);
         let commands: Vec<CommandRequest> = (0..24)
-            .map(|id| {
+            .map(|number| {
                 let action = match random.u32(0..8) {
                     0..=1 => Action::Freeze,
                     2..=3 => Action::Unfreeze,
                     4..=6 => Action::Close,
                     _ => Action::AddLanes(CreditLanes::try_new(random.u16(0..130)).unwrap()),
                 };
-                request(&format!("c{id}"), names[random.usize(0..2)].0, action, id)
+                command(&format!("c{number}"), names[random.usize(0..2)].0, action).at(0, number)
             })
             .collect();
         tokio::join!(
@@ -272,7 +247,7 @@ async fn lanes_beside_commands_never_move_money_wrongly() {
             apply_all(&store, &commands, seed + 3),
         );
         let last: Vec<CommandRequest> =
-            names.map(|(name, _)| request(&format!("last-{name}"), name, Action::Freeze, 1_000)).into();
+            names.map(|(name, _)| command(&format!("last-{name}"), name, Action::Freeze).at(0, 1_000)).into();
         let frozen = async {
             apply_all(&store, &last, seed).await;
             store.accounts().await.unwrap()
@@ -283,9 +258,8 @@ async fn lanes_beside_commands_never_move_money_wrongly() {
 
         let held = store.accounts().await.unwrap();
         assert_eq!(held.iter().map(Holding::balance).sum::<i128>(), 0, "seed {seed}");
-        let mut recorded = store.commands().await.unwrap();
+        let recorded = store.commands().await.unwrap();
         assert_eq!(recorded.len(), commands.len() + last.len(), "seed {seed}");
-        recorded.sort_by_key(|recorded| recorded.source.offset);
         for holding in held.iter().filter(|holding| holding.account.id.as_str() != "bank") {
             let Account { id, status, credit_lanes, .. } = &holding.account;
             assert!(frozen.contains(holding), "seed {seed}: {id} changed after it was frozen");
@@ -295,11 +269,8 @@ async fn lanes_beside_commands_never_move_money_wrongly() {
                 closed += 1;
                 assert_eq!(holding.balance(), 0, "seed {seed}: {id}");
             }
-            let mine = recorded.iter().filter(|recorded| recorded.command.account == *id);
-            let told = mine
-                .fold(AccountStatus::Open, |status, recorded| told(status, recorded.command.action, recorded.verdict));
-            assert_eq!(told, *status, "seed {seed}: {id}");
         }
+        statuses_are_told(recorded, &main_items(held), seed);
     }
     assert!(closed > 10 || !is_whole(), "the test closed {closed} accounts only");
 }
@@ -309,26 +280,21 @@ async fn lanes_beside_commands_never_move_money_wrongly() {
 async fn a_sum_is_taken_of_one_moment() {
     for seed in 0..40 {
         let store = MemoryStore::new();
-        let shop = laned(account("shop", "EUR", "-5", "5", "open"), 2);
-        store.insert_account(shop.clone());
-        store.insert_lane(Lane { balance: Balance::new(5), ..Lane::new(&shop, 1) });
+        store.insert_account(account("shop").holding(-5).limit(5).lanes(2));
+        store.insert_lane(lane("shop/1", 5));
         let round = async {
             let mut random = fastrand::Rng::with_seed(seed);
             for ix in 0..20 {
                 let net = if ix % 2 == 0 { 5 } else { -5 };
-                let updates = vec![update("shop", None, net, None), update("shop", Some(1), -net, None)];
-                let request = payment(ix, &mut random);
-                let entries = vec![Entry { request: &request, verdict: Ok(()), creditor_lane: None }];
-                let _ = store.commit(&Transaction { entries, updates, decided_at: Timestamp::EPOCH }).await;
+                let updates = vec![update("shop", net), update("shop/1", -net)];
+                move_by(&store, &any_payment(ix, &mut random), updates).await;
                 for _ in 0..random.u32(0..4) {
                     tokio::task::yield_now().await;
                 }
             }
         };
-        let close = [request("c1", "shop", Action::Close, 1)];
-        let until = Instant::now() + Duration::from_secs(10);
-        let closing = apply(&store, &close, until, || Timestamp::EPOCH, || Backoff::with_seed(seed));
-        let (applied, ()) = tokio::join!(closing, round);
+        let close = [command("c1", "shop", Action::Close).at(0, 1)];
+        let (applied, ()) = tokio::join!(apply_within(&store, &close, 10, seed), round);
         assert_eq!(applied.ends, [End::Decided(Ok(()))], "seed {seed}: the sum was zero all along");
     }
 }

@@ -5,17 +5,19 @@ use std::time::Duration;
 use giro::domain::{Batch, Decline, PaymentId, Request};
 use giro::settle::End;
 use giro::store::StoreError;
+use giro_testkit::given::{Setters as _, account};
 use giro_testkit::memory_store::Faults;
 
-use super::{SETTLED, SHORT, Watched, account, count, lane, request, settle_within, store_of, to_shop};
+use super::{store_of, to_shop, watched};
+use crate::rules::batches::{SETTLED, SHORT, count, request, settle_within};
 use crate::rules::worlds::seeds;
 
 /// A creditor without lanes that somebody else always holds: the rest of the batch doesn't wait for it.
 #[tokio::test(start_paused = true)]
 async fn a_contended_account_holds_up_nothing_but_itself() {
     let store = store_of(0, Faults::default());
-    let watched = Watched::new(&store, Duration::from_millis(20));
-    watched.in_flight.lock().unwrap().push("shop/None".into());
+    let watched = watched(&store, Duration::from_millis(20));
+    watched.hooks.hold(["shop".into()]);
     let to_others = (0..300).map(|ix| request(0, ix, &format!("a{ix}"), &format!("a{}", ix + 5_000), 1));
     let to_shop = (300..330).map(|ix| request(0, ix, &format!("a{ix}"), "shop", 1));
     let settled = settle_within(&watched, &Batch::new(to_others.chain(to_shop).collect()), 10, 1).await;
@@ -25,7 +27,7 @@ async fn a_contended_account_holds_up_nothing_but_itself() {
     let [(source, rounds)] = settled.contended.as_slice() else { panic!("{settled:?}") };
     assert_eq!((source.offset, settled.conflicts > 3, *rounds > 3), (300, true, true), "told by the first record");
     // Once it is free, the next delivery settles the rest.
-    watched.in_flight.lock().unwrap().clear();
+    watched.hooks.hold([]);
     let to_shop = (300..330).map(|ix| request(0, ix, &format!("a{ix}"), "shop", 1));
     assert_eq!(count(&settle_within(&watched, &Batch::new(to_shop.collect()), 10, 1).await.ends, &SETTLED), 30);
 }
@@ -34,9 +36,9 @@ async fn a_contended_account_holds_up_nothing_but_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_decline_that_cannot_be_confirmed_holds_up_nothing_but_its_debtor() {
     let store = store_of(0, Faults::default());
-    store.insert_account(account("poor", 5, 0));
-    let watched = Watched::new(&store, Duration::from_millis(20));
-    watched.in_flight.lock().unwrap().push("poor/None".into());
+    store.insert_account(account("poor").holding(5));
+    let watched = watched(&store, Duration::from_millis(20));
+    watched.hooks.hold(["poor".into()]);
     let batch = || {
         let poor = [request(0, 0, "poor", "a1", 6), request(0, 1, "nobody", "poor", 6), request(0, 2, "poor", "a1", 1)];
         let others = (3..300).map(|ix| request(0, ix, &format!("a{ix}"), &format!("a{}", ix + 5_000), 1));
@@ -48,7 +50,7 @@ async fn a_decline_that_cannot_be_confirmed_holds_up_nothing_but_its_debtor() {
     assert_eq!(count(&settled.ends[3..], &SETTLED), 297);
     let [(source, rounds)] = settled.contended.as_slice() else { panic!("{settled:?}") };
     assert_eq!((source.offset, settled.conflicts > 3, *rounds > 3), (0, true, true), "told by the first record");
-    watched.in_flight.lock().unwrap().clear();
+    watched.hooks.hold([]);
     let settled = settle_within(&watched, &batch(), 10, 1).await;
     assert_eq!(settled.ends[..3], [SHORT, End::Replayed, SETTLED]);
 }
@@ -57,11 +59,11 @@ async fn a_decline_that_cannot_be_confirmed_holds_up_nothing_but_its_debtor() {
 #[tokio::test(start_paused = true)]
 async fn a_decline_on_lanes_that_are_credited_all_the_time_comes_through() {
     let store = store_of(16, Faults::default());
-    let watched = Watched::new(&store, Duration::from_millis(5));
-    let busy = |turn: u16| (0..16).filter(|lane| lane % 2 == turn).map(|lane| format!("shop/Some({lane})")).collect();
+    let watched = watched(&store, Duration::from_millis(5));
+    let busy = |turn| (turn..16).step_by(2).map(|lane| format!("shop/{lane}"));
     let credits = async {
         for turn in (0..2).cycle() {
-            *watched.in_flight.lock().unwrap() = busy(turn);
+            watched.hooks.hold(busy(turn));
             tokio::time::sleep(Duration::from_millis(35)).await;
         }
     };
@@ -79,8 +81,8 @@ async fn a_decline_on_lanes_that_are_credited_all_the_time_comes_through() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_another_partition_may_take_is_waited_for() {
     let store = store_of(0, Faults::default());
-    let watched = Watched::new(&store, Duration::from_millis(20));
-    watched.in_flight.lock().unwrap().push("payment twice".into());
+    let watched = watched(&store, Duration::from_millis(20));
+    watched.hooks.hold(["payment twice".into()]);
     let twice = |mut request: Request| {
         request.payment.id = PaymentId::try_new("twice").unwrap();
         request
@@ -95,7 +97,7 @@ async fn an_id_that_another_partition_may_take_is_waited_for() {
     };
     let settled = settle_within(&watched, &batch(), 10, 1).await;
     assert_eq!(settled.ends, [End::Unfinished, End::Unfinished, End::Unfinished, SETTLED]);
-    watched.in_flight.lock().unwrap().clear();
+    watched.hooks.hold([]);
     let settled = settle_within(&watched, &batch(), 10, 1).await;
     let missing = End::Decided(Err(Decline::DebtorNotFound));
     assert_eq!(settled.ends, [missing, End::IdReused, SETTLED, End::Replayed]);

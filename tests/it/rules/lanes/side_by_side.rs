@@ -5,9 +5,11 @@ use std::time::Duration;
 use giro::domain::{Batch, PaymentId, Request};
 use giro::settle::End;
 use giro::store::{Inspect, Ledger};
+use giro_testkit::given::{Setters as _, account, lane};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 
-use super::{Watched, account, balances, check_books, count, lane, request, settle_within, store_of};
+use super::{store_of, watched};
+use crate::rules::batches::{balances, check_books, count, request, settle_within};
 use crate::rules::worlds::seeds;
 
 /// A batch over a few accounts, some with lanes, in which everything happens: credits to lanes, debits that sweep,
@@ -26,10 +28,10 @@ fn mixed(partition: i32, payments: i64, seed: u64) -> Vec<Request> {
 fn mixed_store(faults: Faults) -> MemoryStore {
     let store = MemoryStore::with_faults(faults);
     for (id, balance, lanes) in [("shop", 3, 4), ("mall", 0, 2), ("a", 20, 0), ("b", 10, 0), ("c", 0, 0)] {
-        store.insert_account(account(id, balance, lanes));
+        store.insert_account(account(id).holding(balance).lanes(lanes));
     }
-    store.insert_lane(lane("shop", 2, 15));
-    store.insert_lane(lane("mall", 0, 7));
+    store.insert_lane(lane("shop/2", 15));
+    store.insert_lane(lane("mall/0", 7));
     store
 }
 
@@ -55,7 +57,7 @@ async fn two_invocations_at_once_with_sweeps_never_overdraw_and_lose_nothing() {
     for seed in seeds(300, 40) {
         let store = mixed_store(Faults::default());
         let opened = balances(&store).await;
-        let watched = Watched::new(&store, Duration::from_millis(seed % 3));
+        let watched = watched(&store, Duration::from_millis(seed % 3));
         let (one, two) = (Batch::new(mixed(0, 40, seed)), Batch::new(mixed(1, 40, !seed)));
         let (one, two) = (one.with_partitions(2), two.with_partitions(2));
         let (one, two) =
@@ -86,15 +88,7 @@ async fn the_same_batch_twice_at_once_with_lanes_decides_each_payment_once() {
 #[tokio::test(start_paused = true)]
 async fn faults_delay_and_never_lose_or_double_with_lanes() {
     for seed in seeds(300, 40) {
-        let faults = Faults {
-            seed,
-            conflict: 150,
-            throttle: 100,
-            unavailable_before: 100,
-            unavailable_after: 100,
-            late: 50,
-            unread: 100,
-        };
+        let faults = Faults { conflict: 150, late: 50, ..Faults::all(seed, 100) };
         let store = mixed_store(faults);
         let opened = balances(&store).await;
         let settled = settle_within(&store, &Batch::new(mixed(0, 100, seed)), 3_600, seed).await;
@@ -110,7 +104,7 @@ async fn payments_of_a_debtor_with_lanes_are_never_decided_out_of_order() {
     for seed in seeds(100, 30) {
         let faults = Faults { seed, conflict: 300, unavailable_after: 100, ..Faults::default() };
         let store = store_of(4, faults);
-        (0..4).for_each(|number| store.insert_lane(lane("shop", number, 250)));
+        (0..4).for_each(|number| store.insert_lane(lane(&format!("shop/{number}"), 250)));
         let mut random = fastrand::Rng::with_seed(seed);
         let mut requests: Vec<Request> = Vec::new();
         for offset in 0..200_i64 {

@@ -1,10 +1,10 @@
 //! Plans for accounts with lanes: which lane a credit takes, which a debit sweeps, and what fits a transaction.
 
 use giro::domain::decide::{Snapshot, decide_all};
-use giro::domain::plan::{Step, plan};
+use giro::domain::plan::{Limits, Step, plan};
 use giro::domain::{Account, Decline, Timestamp};
 
-use super::{Ledger, Order, batch, check_laned, check_shape, decide, ix_of, limits, sequences};
+use super::{Ledger, Order, batch, check_laned, check_shape, ix_of, planned, sequences};
 use crate::rules::worlds::is_whole;
 
 #[test]
@@ -58,10 +58,7 @@ fn three_accounts_with_lanes_every_order_of_up_to_three_payments() {
 fn groups_that_credit_one_account_take_its_lanes_in_turn() {
     let orders = [(1, 0, 1), (2, 0, 1), (1, 0, 1), (2, 0, 1)];
     let batch = batch(&orders);
-    let ledger = Ledger::new(&[0, 9, 9], &[&[0, 0]], 0);
-    let (accounts, lanes, decisions) = decide(&batch, &ledger);
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    let (steps, _) = planned(&batch, &Ledger::new(&[0, 9, 9], &[&[0, 0]], 0), 4);
     let lane_of = |step: &Step<'_>| step.transaction.updates.iter().find_map(|update| update.lane);
     let shape: Vec<_> = steps.iter().map(|step| (step.requests.clone(), lane_of(step), step.after.clone())).collect();
     assert_eq!(shape, [(vec![0, 2], Some(0), vec![]), (vec![1, 3], Some(1), vec![])]);
@@ -74,9 +71,7 @@ fn groups_that_credit_one_account_take_its_lanes_in_turn() {
         );
     }
     // With one lane for both, they go one after the other.
-    let (accounts, lanes, decisions) = decide(&batch, &Ledger::new(&[0, 9, 9], &[&[0]], 0));
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    let steps = plan(&batch, &[0, 1, 2, 3], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+    let (steps, _) = planned(&batch, &Ledger::new(&[0, 9, 9], &[&[0]], 0), 4);
     assert_eq!(steps.iter().map(|step| step.after.clone()).collect::<Vec<_>>(), [vec![], vec![0]]);
 }
 
@@ -96,9 +91,7 @@ fn a_group_has_room_for_all_that_it_writes() {
         (&[(0, 2, 1), (1, 3, 1)], &both, 5, 2),
     ] {
         let batch = batch(orders);
-        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0));
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
-        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
+        let (steps, _) = planned(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0), items_max);
         check_shape(&steps, items_max);
         assert_eq!(steps.len(), groups, "{orders:?} on {lanes:?} in transactions of {items_max}");
     }
@@ -122,10 +115,7 @@ fn a_cut_component_fills_its_transactions() {
     ];
     for (orders, lanes, items_max, groups) in cases {
         let batch = batch(orders);
-        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0));
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
-        let all: Vec<usize> = (0..orders.len()).collect();
-        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(items_max));
+        let (steps, _) = planned(&batch, &Ledger::new(&[9, 9, 0, 0], lanes, 0), items_max);
         check_shape(&steps, items_max);
         let found: Vec<&[usize]> = steps.iter().map(|step| &step.requests[..]).collect();
         assert_eq!(found, groups, "{orders:?} in transactions of {items_max}");
@@ -137,11 +127,8 @@ fn a_cut_component_fills_its_transactions() {
 fn a_declined_payment_stands_in_the_statement_of_a_lane() {
     let lane_of_last = |orders: &[Order], lanes: &[&[i64]], partitions: u32| {
         let batch = batch(orders).with_partitions(partitions);
-        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[0, 5, 0], lanes, 0));
+        let (steps, decisions) = planned(&batch, &Ledger::new(&[0, 5, 0], lanes, 0), 3);
         assert_eq!(decisions.verdicts.last(), Some(&Err(Decline::InsufficientFunds)));
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
-        let all: Vec<usize> = (0..orders.len()).collect();
-        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits(3));
         steps.iter().flat_map(|step| &step.transaction.entries).last().unwrap().creditor_lane
     };
     assert_eq!(lane_of_last(&[(1, 0, 9)], &[&[0, 0]], 1), Some(0));
@@ -153,10 +140,7 @@ fn a_declined_payment_stands_in_the_statement_of_a_lane() {
 #[test]
 fn a_debit_sweeps_the_lanes_that_it_needs() {
     let batch = batch(&[(0, 1, 8)]);
-    let ledger = Ledger::new(&[1, 0], &[&[2, 5, 0, 3]], 0);
-    let (accounts, lanes, decisions) = decide(&batch, &ledger);
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(100));
+    let (steps, _) = planned(&batch, &Ledger::new(&[1, 0], &[&[2, 5, 0, 3]], 0), 100);
     let [step] = steps.as_slice() else { panic!("{steps:?}") };
     let updates: Vec<_> = step.transaction.updates.iter().map(|u| (u.lane, u.net, u.balance_min)).collect();
     assert_eq!(updates, [(Some(1), -5, Some(5)), (None, 0, Some(0)), (Some(3), -3, Some(3)), (None, 8, None)]);
@@ -168,9 +152,7 @@ fn lanes_that_do_not_fit_beside_a_debit_are_swept_before_it() {
     for (count, swept) in [(0, &[0][..]), (1, &[1]), (3, &[3, 0]), (4, &[3, 1]), (5, &[3, 2, 0]), (7, &[3, 3, 1])] {
         let lanes = vec![1; count];
         let batch = batch(&[(0, 1, 1 + count as u64)]);
-        let (accounts, known, decisions) = decide(&batch, &Ledger::new(&[1, 0], &[&lanes], 0));
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
-        let steps = plan(&batch, &[0], &decisions, snapshot, Timestamp::EPOCH, &limits(4));
+        let (steps, _) = planned(&batch, &Ledger::new(&[1, 0], &[&lanes], 0), 4);
         check_shape(&steps, 4);
         let lanes_of = |step: &Step<'_>| step.transaction.updates.iter().filter(|update| update.lane.is_some()).count();
         assert_eq!(steps.iter().map(lanes_of).collect::<Vec<_>>(), swept, "{count} lanes");
@@ -190,7 +172,7 @@ fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
         let known = ledger.known(&batch, &[1]);
         let snapshot = Snapshot { accounts: &accounts, lanes: &known };
         let decisions = decide_all(&batch, &[0, 1], snapshot);
-        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &limits(3));
+        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
         let lanes: Vec<Option<u16>> = steps
             .iter()
             .flat_map(|step| &step.transaction.updates)

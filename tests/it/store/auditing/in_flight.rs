@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use giro::audit::{Audited, audit};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{Account, Balance, OverdraftLimit, Timestamp};
-use giro::store::{Inspect, Ledger, OpenAccounts, Survey};
+use giro::store::{Inspect, Ledger, Survey};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
 use giro_testkit::memory_store::{Faults, MemoryStore};
 

@@ -5,8 +5,9 @@ use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{Decline, Lane, Refusal};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{
-    AccountRead, CancelledCommand, CommandCommit, Commit, Inspect, LaneRead, Ledger, OpenAccounts, StoreError, Tables,
+    AccountRead, CancelledCommand, CommandCommit, Commit, Inspect, LaneRead, Ledger, StoreError, Tables,
 };
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
 
 use super::{account, cancelled, command, commit, decided_at, id, laned, request, rule, transaction, update};

@@ -2,7 +2,8 @@
 
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{Account, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId};
-use giro::store::{Commit, Inspect, LaneRead, Ledger, OpenAccounts, StoreError};
+use giro::store::{Commit, Inspect, LaneRead, Ledger, StoreError};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
 use giro_testkit::memory_store::MemoryStore;
 

@@ -5,7 +5,8 @@ use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, Currency, Decline, Lane, LaneId, OverdraftLimit, Payment,
     PaymentId, Request, Source, Timestamp, Verdict,
 };
-use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, OpenAccounts, StoreError};
+use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, StoreError};
+use giro_testkit::open_accounts::OpenAccounts;
 
 use super::{
     Store, account, cancelled, commit, decided_at, eur, id, laned, letter, open, plain, request, source, transaction,
