@@ -8,16 +8,14 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::plan::{Entry, Transaction};
 use giro::domain::statement::Ask;
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, Decline, Lane, LaneId, OverdraftLimit,
-    Payment, Request, Source, Timestamp, Verdict,
-};
+use giro::domain::{Account, CreditLanes, Decline, Lane, LaneId, Request, Timestamp, Verdict};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::{
     AccountRead, Commit, Inspect, LaneRead, Ledger, Redrive, Segment, Statements, StoreError, Survey, Surveyed, Table,
     Tables, Together,
 };
+use giro_testkit::given::{self, Placed as _, Setters as _, id};
 use serde_json::{Value, json};
 
 /// An operation and its input.
@@ -104,21 +102,9 @@ fn cancelled(reasons: Value) -> (u16, Value) {
     (status, body)
 }
 
-fn id(text: &str) -> AccountId {
-    AccountId::try_new(text).unwrap()
-}
-
+/// An account of 10, written twice since it was opened.
 fn account(name: &str, lanes: u16) -> Account {
-    Account {
-        id: id(name),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(10),
-        overdraft_limit: OverdraftLimit::Limited(0),
-        version: 3,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
-    }
+    given::account(name).holding(10).version(3).lanes(lanes)
 }
 
 fn payment(name: &str, verdict: Verdict, millis: i64) -> Item {
@@ -128,18 +114,7 @@ fn payment(name: &str, verdict: Verdict, millis: i64) -> Item {
 }
 
 fn request(name: &str) -> Request {
-    Request {
-        payment: Payment {
-            id: name.parse().unwrap(),
-            debtor: id("alice"),
-            creditor: id("bob"),
-            amount: Amount::try_new(5).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: None,
-            requested_at: None,
-        },
-        source: Source { topic: "t".into(), partition: 0, offset: 0 },
-    }
+    given::payment(name, "alice", "bob", 5).at(0, 0)
 }
 
 /// What is read at one moment has an answer for each item, or none at all.

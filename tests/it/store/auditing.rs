@@ -2,7 +2,6 @@
 
 mod in_flight;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -10,67 +9,18 @@ use giro::audit::{Audited, Pace, audit};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Batch, CreditLanes, Currency, DeadLetter, Lane, LaneId,
-    LetterId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
+    Account, AccountId, Balance, Batch, DeadLetter, Lane, LaneId, LetterId, PaymentId, Request, Timestamp,
 };
 use giro::settle::{Backoff, End, settle};
 use giro::store::items::{self, Item};
 use giro::store::{Commit, Inspect, Ledger, Survey, Tables};
 use giro_testkit::open_accounts::OpenAccounts;
+use giro_testkit::given::{Placed as _, Setters as _, account, currency, eur, id, payment, source, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 
-fn id(text: &str) -> AccountId {
-    AccountId::try_new(text).unwrap()
-}
-
-fn eur() -> Currency {
-    Currency::try_new("EUR").unwrap()
-}
-
-fn account(name: &str, limit: OverdraftLimit, lanes: u16) -> Account {
-    Account {
-        id: id(name),
-        currency: eur(),
-        status: AccountStatus::Open,
-        balance: Balance::ZERO,
-        overdraft_limit: limit,
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::try_new(lanes).unwrap(),
-    }
-}
-
-fn source(offset: i64) -> Source {
-    Source { topic: Arc::from("payment-requests"), partition: 0, offset }
-}
-
-fn request(offset: i64, payment: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
-    Request {
-        payment: Payment {
-            id: PaymentId::try_new(payment).unwrap(),
-            debtor: id(debtor),
-            creditor: id(creditor),
-            amount: Amount::try_new(amount).unwrap(),
-            currency: eur(),
-            reference: None,
-            requested_at: None,
-        },
-        source: source(offset),
-    }
-}
-
-fn update(account: &str, lane: Option<u16>, net: i128) -> AccountUpdate {
-    AccountUpdate {
-        account: id(account),
-        lane,
-        net,
-        currency: eur(),
-        overdraft_limit: None,
-        balance_min: None,
-        balance_max: None,
-        version: None,
-    }
+fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
+    payment(name, debtor, creditor, amount).at(0, offset)
 }
 
 async fn settle_all(store: &impl Ledger, requests: Vec<Request>, seed: u64) -> usize {
@@ -207,12 +157,7 @@ on_both! {
 
 /// bank -20, alice 12, bob 3, shop 5 of which 2 on a lane; a declined payment; two dead letters, a long one among them.
 async fn clean(store: &impl Store, hand: &Hand) {
-    let accounts = [
-        account("bank", OverdraftLimit::Unlimited, 0),
-        account("alice", OverdraftLimit::Limited(0), 0),
-        account("bob", OverdraftLimit::Limited(0), 0),
-        account("shop", OverdraftLimit::Limited(0), 2),
-    ];
+    let accounts = [account("bank").unlimited(), account("alice"), account("bob"), account("shop").lanes(2)];
     for account in &accounts {
         assert_eq!(store.open_account(account).await, Ok(None));
     }
@@ -225,7 +170,7 @@ async fn clean(store: &impl Store, hand: &Hand) {
     // The shop's credit in two halves, as two payments on main item and lane would leave it.
     let credit = request(4, "p4", "alice", "shop", 5);
     let entries = vec![Entry { request: &credit, verdict: Ok(()), creditor_lane: Some(1) }];
-    let updates = vec![update("alice", None, -5), update("shop", None, 3), update("shop", Some(1), 2)];
+    let updates = vec![update("alice", -5), update("shop", 3), update("shop/1", 2)];
     commit(store, entries, updates).await;
     for (offset, length) in [(7, 3), (8, 700_000)] {
         store.park(&letter(offset, length)).await.unwrap();
@@ -238,7 +183,7 @@ const DIGEST: &str = "0123456789abcdef";
 
 fn letter(offset: i64, length: usize) -> DeadLetter {
     DeadLetter {
-        source: source(offset),
+        source: source(0, offset),
         digest: RecordDigest::parse(DIGEST),
         key: None,
         value: Some(vec![7; length]),
@@ -286,28 +231,28 @@ async fn a_missing_payment(store: &impl Store, hand: &Hand) {
 async fn a_payment_to_a_missing_account(store: &impl Store, _: &Hand) {
     let lost = request(9, "p9", "bank", "ghost", 1);
     let entries = vec![Entry { request: &lost, verdict: Ok(()), creditor_lane: None }];
-    commit(store, entries, vec![update("bank", None, -1)]).await;
+    commit(store, entries, vec![update("bank", -1)]).await;
     check(store, "no_account payment p9, account ghost\nnot_zero currency EUR").await;
 }
 
 async fn a_payment_doubled_in_effect(store: &impl Store, _: &Hand) {
-    commit(store, vec![], vec![update("alice", None, -3), update("bob", None, 3)]).await;
+    commit(store, vec![], vec![update("alice", -3), update("bob", 3)]).await;
     check(store, "balance account alice\nbalance account bob").await;
 }
 
 async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
     let overdrawn = request(9, "p9", "alice", "bank", 13);
     let entries = vec![Entry { request: &overdrawn, verdict: Ok(()), creditor_lane: None }];
-    commit(store, entries, vec![update("alice", None, -13), update("bank", None, 13)]).await;
+    commit(store, entries, vec![update("alice", -13), update("bank", 13)]).await;
     check(store, "below_limit account alice").await;
     let _ = hand;
 }
 
 async fn a_payment_of_another_currency(store: &impl Store, _: &Hand) {
     let mut dollars = request(9, "p9", "bank", "alice", 1);
-    dollars.payment.currency = Currency::try_new("USD").unwrap();
+    dollars.payment.currency = currency("USD");
     let entries = vec![Entry { request: &dollars, verdict: Ok(()), creditor_lane: None }];
-    commit(store, entries, vec![update("bank", None, -1), update("alice", None, 1)]).await;
+    commit(store, entries, vec![update("bank", -1), update("alice", 1)]).await;
     check(store, "currency payment p9, account alice\ncurrency payment p9, account bank").await;
 }
 
@@ -322,7 +267,7 @@ async fn a_payment_that_cannot_be_read(store: &impl Store, hand: &Hand) {
 }
 
 async fn a_dead_letter_without_a_part(store: &impl Store, hand: &Hand) {
-    let long = LetterId { source: source(8), digest: RecordDigest::parse(DIGEST) };
+    let long = LetterId { source: source(0, 8), digest: RecordDigest::parse(DIGEST) };
     hand.lose_part(&long, 1).await;
     check(store, &format!("dead_letter dead letter payment-requests/0/8/{DIGEST}")).await;
     hand.lose_part(&long, 0).await;
@@ -333,7 +278,7 @@ async fn a_dead_letter_without_a_part(store: &impl Store, hand: &Hand) {
 
 /// Letters that an older version named by their place alone, beside one of now at the same place.
 async fn dead_letters_of_older_versions_are_judged_alike(store: &impl Store, hand: &Hand) {
-    let old = |offset| DeadLetter { source: source(offset), digest: None, ..letter(offset, 700_000) };
+    let old = |offset| DeadLetter { source: source(0, offset), digest: None, ..letter(offset, 700_000) };
     store.park(&old(8)).await.unwrap();
     store.park(&old(9)).await.unwrap();
     let audited = audit_within(store, 60).await;
@@ -348,7 +293,7 @@ async fn a_lane_forgotten(store: &impl Store, hand: &Hand) {
 }
 
 async fn a_lane_that_no_account_counts(store: &impl Store, hand: &Hand) {
-    hand.put_lane(Lane::new(&account("alice", OverdraftLimit::Unlimited, 0), 4)).await;
+    hand.put_lane(Lane::new(&account("alice").unlimited(), 4)).await;
     check(store, "stray_lane lane alice/4").await;
 }
 
@@ -358,9 +303,9 @@ async fn a_lane_that_no_account_counts(store: &impl Store, hand: &Hand) {
 async fn it_stops_at_its_deadline_and_says_how_far_it_came() {
     let store = MemoryStore::new();
     for ix in 0..500 {
-        store.insert_account(account(&format!("a{ix}"), OverdraftLimit::Limited(0), 0));
+        store.insert_account(account(&format!("a{ix}")));
     }
-    store.insert_account(Account { balance: Balance::new(-1), ..account("below", OverdraftLimit::Limited(0), 0) });
+    store.insert_account(account("below").holding(-1));
     let (started, until) = (Instant::now(), Instant::now() + Duration::from_secs(20));
     let audited = audit(&store, Pace::per_second(2), until).await.unwrap();
     let stopped = audited.stopped.unwrap();

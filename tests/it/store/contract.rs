@@ -1,19 +1,15 @@
 //! One contract for every store: each case runs on the memory store and on DynamoDB (the embedded engine).
 
-use std::sync::Arc;
-
 use giro::domain::account_command::{Action, Change, DecidedCommand};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, DeadLetter, Holding, Lane, OverdraftLimit, Payment, PaymentId, Refusal, Request, Source, Timestamp,
+    Account, AccountCommand, CommandRequest, DeadLetter, Holding, Lane, Payment, Refusal, Request, Source, Timestamp,
     Verdict,
 };
-use giro::store::{
-    AccountLedger, Cancelled, CommandCommit, Commands, Commit, Inspect, Ledger, Redrive, Survey,
-};
+use giro::store::{AccountLedger, Cancelled, CommandCommit, Commit, Inspect, Ledger, Redrive, Survey};
 use giro_testkit::open_accounts::OpenAccounts;
+use giro_testkit::given::{self, Setters as _, id};
 
 /// Runs each case on both stores, each time a fresh one.
 macro_rules! contract {
@@ -43,25 +39,10 @@ mod transactions;
 trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey {}
 impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey> Store for S {}
 
-fn id(text: &str) -> AccountId {
-    AccountId::try_new(text).unwrap()
-}
-
-fn eur() -> Currency {
-    Currency::try_new("EUR").unwrap()
-}
-
+/// An account written twice since it was opened.
 fn account(name: &str, balance: i64) -> Account {
-    Account {
-        id: id(name),
-        currency: eur(),
-        status: AccountStatus::Open,
-        balance: Balance::new(balance),
-        overdraft_limit: OverdraftLimit::Limited(0),
-        version: 3,
-        opened_at: Timestamp::try_from_millis(1_700_000_000_123).unwrap(),
-        credit_lanes: CreditLanes::NONE,
-    }
+    let opened_at = Timestamp::try_from_millis(1_700_000_000_123).unwrap();
+    Account { opened_at, ..given::account(name).holding(balance).version(3) }
 }
 
 /// An account without lanes, as it is shown.
@@ -70,40 +51,20 @@ fn plain(account: Account) -> Holding {
 }
 
 fn source(offset: i64) -> Source {
-    Source { topic: Arc::from("payment-requests"), partition: 3, offset }
+    given::source(3, offset)
 }
 
-fn request(payment: &str, amount: u64) -> Request {
-    Request {
-        payment: Payment {
-            id: PaymentId::try_new(payment).unwrap(),
-            debtor: id("alice"),
-            creditor: id("bob"),
-            amount: Amount::try_new(amount).unwrap(),
-            currency: eur(),
-            reference: Some("invoice 17 – ü".into()),
-            requested_at: Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap()),
-        },
-        source: source(42),
-    }
+fn request(name: &str, amount: u64) -> Request {
+    let payment = Payment {
+        reference: Some("invoice 17 – ü".into()),
+        requested_at: Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap()),
+        ..given::payment(name, "alice", "bob", amount)
+    };
+    Request { payment, source: source(42) }
 }
 
 fn decided_at() -> Timestamp {
     Timestamp::try_from_millis(1_763_805_600_123).unwrap()
-}
-
-/// An update under the weakest conditions.
-fn update(name: &str, net: i128) -> AccountUpdate {
-    AccountUpdate {
-        account: id(name),
-        lane: None,
-        net,
-        currency: eur(),
-        overdraft_limit: None,
-        balance_min: None,
-        balance_max: None,
-        version: None,
-    }
 }
 
 fn transaction<'a>(requests: &'a [(Request, Verdict)], updates: &[AccountUpdate]) -> Transaction<'a> {
@@ -130,7 +91,7 @@ fn cancelled(commit: Commit) -> Cancelled {
 }
 
 fn laned(name: &str, lanes: u16) -> Account {
-    Account { credit_lanes: CreditLanes::try_new(lanes).unwrap(), ..account(name, 10) }
+    account(name, 10).lanes(lanes)
 }
 
 async fn lanes(store: &impl Store, name: &str) -> Vec<Lane> {
@@ -157,8 +118,10 @@ fn letter(offset: i64) -> DeadLetter {
 
 fn command(name: &str, account: &str, action: Action) -> CommandRequest {
     let requested_at = Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap());
-    let (id, account) = (CommandId::try_new(name).unwrap(), id(account));
-    CommandRequest { command: AccountCommand { id, account, action, requested_at }, source: source(42) }
+    CommandRequest {
+        command: AccountCommand { requested_at, ..given::command(name, account, action) },
+        source: source(42),
+    }
 }
 
 async fn rule(store: &impl Store, request: &CommandRequest, ruling: Result<Change, Refusal>) -> CommandCommit {

@@ -3,14 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use giro::audit::{Audited, audit};
+use giro::domain::Timestamp;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{Account, Balance, OverdraftLimit, Timestamp};
-use giro::store::{Inspect, Ledger, Survey};
+use giro::store::{Ledger, Survey};
 use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
+use giro_testkit::given::{Setters as _, account, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 
-use super::{Hand, account, audit_within, found, request, settle_all, update};
+use super::{Hand, audit_within, found, request, settle_all};
 use crate::rules::worlds::{is_whole, seeds};
 
 /// Runs `work` beside audits until it is done, and gives what the audits came to.
@@ -39,9 +40,9 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
     for seed in seeds(150, 1) {
         let faults = Faults { seed, conflict: 50, throttle: 20, unavailable_after: 50, late: 50, ..Faults::default() };
         let store = MemoryStore::with_faults(faults);
-        store.insert_account(account("bank", OverdraftLimit::Unlimited, 0));
-        store.insert_account(account("shop", OverdraftLimit::Limited(0), 3));
-        (0..20).for_each(|ix| store.insert_account(account(&format!("a{ix}"), OverdraftLimit::Limited(1_000), 0)));
+        store.insert_account(account("bank").unlimited());
+        store.insert_account(account("shop").lanes(3));
+        (0..20).for_each(|ix| store.insert_account(account(&format!("a{ix}")).limit(1_000)));
         let mut random = fastrand::Rng::with_seed(seed);
         let mut batch = |name: &str| {
             let mut one = |offset: i64| {
@@ -58,15 +59,15 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
             for ix in 0..60 {
                 let credit = request(ix, &format!("s{ix}"), "bank", "shop", 10);
                 let entries = vec![Entry { request: &credit, verdict: Ok(()), creditor_lane: Some(0) }];
-                let credited = vec![update("bank", None, -10), update("shop", Some(0), 10)];
-                let taken = AccountUpdate { balance_min: Some(10), ..update("shop", Some(0), -10) };
-                let sweep = vec![taken, update("shop", None, 10)];
+                let credited = vec![update("bank", -10), update("shop/0", 10)];
+                let taken = AccountUpdate { balance_min: Some(10), ..update("shop/0", -10) };
+                let sweep = vec![taken, update("shop", 10)];
                 for (entries, updates) in [(entries, credited), (vec![], sweep)] {
                     // A transaction that is lost or late is no matter: it happens whole or not at all.
                     let transaction = Transaction { entries, updates, decided_at: Timestamp::EPOCH };
                     let _ = store.commit(&transaction).await;
                 }
-                let _ = store.open_account(&account(&format!("new{ix}"), OverdraftLimit::Limited(0), 2)).await;
+                let _ = store.open_account(&account(&format!("new{ix}")).lanes(2)).await;
             }
         };
         let work = async { tokio::join!(settle_all(&store, one, seed), settle_all(&store, two, !seed), sweeps) };
@@ -95,12 +96,11 @@ async fn corruption_is_found_while_payments_run() {
     for seed in seeds(50, 10) {
         let store = MemoryStore::new();
         for ix in 0..10 {
-            store.insert_account(account(&format!("a{ix}"), OverdraftLimit::Limited(100_000), 0));
+            store.insert_account(account(&format!("a{ix}")).limit(100_000));
         }
         // a8 is off by one and at rest; a0 is off by much and never rests.
-        store.insert_account(Account { balance: Balance::new(1), ..account("a8", OverdraftLimit::Limited(0), 0) });
-        let off = Balance::new(50_000);
-        store.insert_account(Account { balance: off, ..account("a0", OverdraftLimit::Limited(100_000), 0) });
+        store.insert_account(account("a8").holding(1));
+        store.insert_account(account("a0").limit(100_000).holding(50_000));
         let done = AtomicBool::new(false);
         let traffic = async {
             let mut offset = 0;
@@ -126,7 +126,7 @@ async fn no_false_alarm_beside_a_real_load_and_a_corruption_is_found_in_it() {
     let engine = Engine::start().await.unwrap();
     let (store, hand) = (engine.ledger(), Hand::Dynamo(engine.client(), engine.tables().clone()));
     for ix in 0..200 {
-        store.open_account(&account(&format!("a{ix}"), OverdraftLimit::Limited(1_000_000), 0)).await.unwrap();
+        store.open_account(&account(&format!("a{ix}")).limit(1_000_000)).await.unwrap();
     }
     let (done, settled) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
     let worker = async |worker: i64| {
@@ -152,7 +152,7 @@ async fn no_false_alarm_beside_a_real_load_and_a_corruption_is_found_in_it() {
             undecided += audited.report.undecided;
             audits += 1;
         }
-        let corrupt = Account { balance: Balance::new(1), ..account("cold", OverdraftLimit::Limited(0), 0) };
+        let corrupt = account("cold").holding(1);
         hand.put_account(corrupt).await;
         let audited = audit_within(&store, 60).await;
         assert_eq!(found(&audited), "balance account cold");

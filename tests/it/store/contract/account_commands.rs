@@ -1,15 +1,13 @@
 //! Account commands: the record and the change happen together, under the command's own conditions.
 
 use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
-use giro::domain::plan::AccountUpdate;
 use giro::domain::{
     Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Lane, OverdraftLimit, Refusal, Timestamp,
 };
 use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect, Ledger};
+use giro_testkit::given::{Setters as _, eur, id, update};
 
-use super::{
-    Store, account, command, commit, decided_at, eur, id, laned, lanes, open, plain, request, rule, source, update,
-};
+use super::{Store, account, command, commit, decided_at, laned, lanes, open, plain, request, rule, source};
 
 contract! {
     a_command_happens_whole_and_reads_back
@@ -75,7 +73,7 @@ async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
 async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
     let limit = |status, limit| Change::Limit { status, to: OverdraftLimit::Limited(limit) };
-    let is = |status| Account { status, ..account("x", -10) };
+    let is = |status| account("x", -10).status(status);
     let cases = [
         ("exists", is(Open), Change::Open(account("x", 0))),
         ("status", is(Frozen), status(Open, Frozen, None)),
@@ -141,12 +139,12 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
         lanes: lanes_of(count),
         balances: balances.map(|balances| balances.iter().copied().map(Balance::new).collect()),
     };
-    let shop = Account { balance: Balance::ZERO, ..laned("shop", 2) };
+    let shop = laned("shop", 2).holding(0);
     let more = |account: &Account, count| Change::Lanes { account: account.clone(), to: lanes_of(count) };
     let close = |name: &str| command(name, "shop", Action::Close);
     assert_eq!(rule(store, &close("c0"), Ok(Change::Open(shop.clone()))).await, CommandCommit::Applied);
     assert_eq!(lanes(store, "shop").await.len(), 2);
-    let credit = AccountUpdate { lane: Some(1), ..update("shop", 7) };
+    let credit = update("shop/1", 7);
     assert_eq!(commit(store, &[(request("k1", 7), Ok(()))], &[credit]).await, Commit::Applied);
     let before = store.account(&id("shop")).await;
     let account = before.clone().unwrap().unwrap().account;
@@ -154,7 +152,7 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
     let on_lane = CancelledCommand { lanes: true, ..CancelledCommand::default() };
     let on_main =
         CancelledCommand { account: Some(AccountRead::Found(account.clone())), ..CancelledCommand::default() };
-    let frozen = Account { status: Frozen, ..account.clone() };
+    let frozen = account.clone().status(Frozen);
     let cases = [
         ("a lane's balance", turn(Open, Closed, 2, Some(&[0, 0, 0])), &on_lane),
         ("a lane's other balance", turn(Open, Closed, 2, Some(&[0, 0, 8])), &on_lane),
@@ -162,7 +160,7 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
         ("fewer lanes", turn(Open, Frozen, 1, None), &on_main),
         ("no lanes", turn(Open, Frozen, 0, None), &on_main),
         ("new lanes for another status", more(&frozen, 3), &on_main),
-        ("new lanes beside others", more(&Account { credit_lanes: lanes_of(3), ..account.clone() }, 4), &on_main),
+        ("new lanes beside others", more(&account.clone().lanes(3), 4), &on_main),
     ];
     for (ix, (what, change, expected)) in cases.into_iter().enumerate() {
         let answer = rule(store, &close(&format!("n{ix}")), Ok(change)).await;
@@ -172,8 +170,7 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
     }
     // A lane in use is never made new; main item and lane are told.
     let used = CancelledCommand { account: on_main.account.clone(), lanes: true, ..CancelledCommand::default() };
-    let answer =
-        rule(store, &close("n8"), Ok(more(&Account { credit_lanes: lanes_of(1), ..account.clone() }, 2))).await;
+    let answer = rule(store, &close("n8"), Ok(more(&account.clone().lanes(1), 2))).await;
     assert_eq!(answer, CommandCommit::Cancelled(used));
 
     let shown = |lanes: Vec<Lane>| -> Vec<String> {

@@ -4,8 +4,9 @@ use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{DeadLetter, Header, LetterId, Timestamp};
 use giro::store::{Inspect, Ledger, Redrive};
 use giro_testkit::engine::Engine;
+use giro_testkit::given::id;
 
-use super::{Store, digest, id, letter, source};
+use super::{Store, digest, letter, source};
 
 contract! {
     dead_letters_keep_every_byte

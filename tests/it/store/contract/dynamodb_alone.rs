@@ -9,8 +9,9 @@ use giro::store::{
 };
 use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
+use giro_testkit::given::{id, update};
 
-use super::{account, cancelled, command, commit, decided_at, id, laned, request, rule, transaction, update};
+use super::{account, cancelled, command, commit, decided_at, laned, request, rule, transaction};
 
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_unavailable() {

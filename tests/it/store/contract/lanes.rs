@@ -1,13 +1,14 @@
 //! Credit lanes: opened and added with their account, credited and swept.
 
 use giro::domain::plan::AccountUpdate;
-use giro::domain::{Account, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId};
+use giro::domain::{AccountStatus, Balance, CreditLanes, Lane, LaneId};
 use giro::store::{Commit, Inspect, LaneRead, Ledger, StoreError};
 use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
+use giro_testkit::given::{Setters as _, currency, id, lane, update};
 use giro_testkit::memory_store::MemoryStore;
 
-use super::{Store, account, cancelled, commit, id, laned, lanes, open, plain, request, update};
+use super::{Store, account, cancelled, commit, laned, lanes, open, plain, request};
 
 contract! {
     an_account_is_opened_with_its_lanes
@@ -59,7 +60,7 @@ async fn lanes_are_added_to_a_living_account(store: &impl Store) {
     assert_eq!(store.add_lanes(&id("shop"), of(4)).await, Ok(None));
     assert_eq!(store.stray_lanes().await, Ok(vec![]));
     open(store, &[account("shop", 10)]).await;
-    let credit = AccountUpdate { lane: Some(1), ..update("shop", 7) };
+    let credit = update("shop/1", 7);
     for (count, version) in [(2, 4), (130, 5), (130, 5), (3, 5), (0, 5)] {
         let shop = store.add_lanes(&id("shop"), of(count)).await.unwrap().unwrap();
         assert_eq!((shop.credit_lanes.count(), shop.version), (count.max(if version == 5 { 130 } else { 2 }), version));
@@ -73,32 +74,32 @@ async fn lanes_are_added_to_a_living_account(store: &impl Store) {
     let held = store.account(&id("shop")).await.unwrap().unwrap();
     assert_eq!((held.lanes.len(), held.balance(), held.lanes[1].balance), (130, 17, Balance::new(7)));
     // A frozen account's new lanes are frozen.
-    open(store, &[Account { status: AccountStatus::Frozen, ..account("cold", 0) }]).await;
+    open(store, &[account("cold", 0).status(AccountStatus::Frozen)]).await;
     store.add_lanes(&id("cold"), of(1)).await.unwrap();
     assert_eq!(lanes(store, "cold").await[0].status, AccountStatus::Frozen);
 }
 
 async fn a_lane_is_credited_under_its_own_conditions(store: &impl Store) {
-    open(store, &[laned("shop", 2), Account { status: AccountStatus::Frozen, ..laned("cold", 1) }]).await;
-    let credit = |name: &str| AccountUpdate { lane: Some(0), balance_max: Some(5), ..update(name, 5) };
+    open(store, &[laned("shop", 2), laned("cold", 1).status(AccountStatus::Frozen)]).await;
+    let credit = |lane: &str| AccountUpdate { balance_max: Some(5), ..update(lane, 5) };
     let before = store.usage();
-    assert_eq!(commit(store, &[(request("k1", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
+    assert_eq!(commit(store, &[(request("k1", 5), Ok(()))], &[credit("shop/0")]).await, Commit::Applied);
     // A payment with two index entries, and a lane: 2·2 + 2.
     assert_eq!(store.usage().write_milliunits - before.write_milliunits, 6_000);
     let held = store.account(&id("shop")).await.unwrap().unwrap();
     assert_eq!((held.account.balance.minor_units(), held.account.version), (10, 3), "the main item is not touched");
     assert_eq!((held.lanes[0].balance.minor_units(), held.lanes[0].version, held.balance()), (5, 2, 15));
     // Another 5 would still do; then the lane is too full.
-    assert_eq!(commit(store, &[(request("k2", 5), Ok(()))], &[credit("shop")]).await, Commit::Applied);
-    let usd = AccountUpdate { currency: Currency::try_new("USD").unwrap(), lane: Some(1), ..update("shop", 1) };
-    let updates = [credit("shop"), credit("cold"), usd, AccountUpdate { lane: Some(2), ..update("shop", 1) }];
+    assert_eq!(commit(store, &[(request("k2", 5), Ok(()))], &[credit("shop/0")]).await, Commit::Applied);
+    let usd = AccountUpdate { currency: currency("USD"), ..update("shop/1", 1) };
+    let updates = [credit("shop/0"), credit("cold/0"), usd, update("shop/2", 1)];
     let answer = cancelled(commit(store, &[(request("k3", 5), Ok(()))], &updates).await);
-    let cold = Lane { status: AccountStatus::Frozen, ..Lane::new(&laned("cold", 1), 0) };
-    let full = Lane { balance: Balance::new(10), version: 3, ..Lane::new(&laned("shop", 2), 0) };
+    let cold = Lane { status: AccountStatus::Frozen, ..lane("cold/0", 0) };
+    let full = Lane { version: 3, ..lane("shop/0", 10) };
     let expected = [
         (0, LaneRead::Found(full)),
         (1, LaneRead::Found(cold)),
-        (2, LaneRead::Found(Lane::new(&laned("shop", 2), 1))),
+        (2, LaneRead::Found(lane("shop/1", 0))),
         (3, LaneRead::Missing),
     ];
     assert_eq!(answer.lanes, expected);
@@ -108,16 +109,16 @@ async fn a_lane_is_credited_under_its_own_conditions(store: &impl Store) {
 async fn lanes_are_swept_with_a_payment(store: &impl Store) {
     open(store, &[laned("shop", 2), account("alice", 0)]).await;
     for lane in 0..2 {
-        let credit = AccountUpdate { lane: Some(lane), ..update("shop", 20) };
+        let credit = update(&format!("shop/{lane}"), 20);
         assert_eq!(commit(store, &[(request(&format!("k{lane}"), 20), Ok(()))], &[credit]).await, Commit::Applied);
     }
-    let swept = |lane, amount| AccountUpdate { lane: Some(lane), balance_min: Some(amount), ..update("shop", -amount) };
+    let swept = |lane: &str, amount| AccountUpdate { balance_min: Some(amount), ..update(lane, -amount) };
     let pay = |net, balance_min| AccountUpdate { balance_min: Some(balance_min), ..update("shop", net) };
-    let short = [swept(0, 20), swept(1, 21), pay(-4, 4), update("alice", 45)];
+    let short = [swept("shop/0", 20), swept("shop/1", 21), pay(-4, 4), update("alice", 45)];
     let answer = cancelled(commit(store, &[(request("k2", 45), Ok(()))], &short).await);
     let [(1, LaneRead::Found(lane))] = answer.lanes.as_slice() else { panic!("{answer:?}") };
     assert_eq!((lane.balance.minor_units(), lane.version), (20, 2));
-    let whole = [swept(0, 20), swept(1, 20), pay(-5, 5), update("alice", 45)];
+    let whole = [swept("shop/0", 20), swept("shop/1", 20), pay(-5, 5), update("alice", 45)];
     assert_eq!(commit(store, &[(request("k2", 45), Ok(()))], &whole).await, Commit::Applied);
     let held = store.account(&id("shop")).await.unwrap().unwrap();
     assert_eq!(held.account.balance.minor_units(), 5);
@@ -127,8 +128,8 @@ async fn lanes_are_swept_with_a_payment(store: &impl Store) {
 async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
     open(store, &[laned("shop", 2)]).await;
     assert_eq!(store.stray_lanes().await, Ok(vec![]));
-    plant(Lane::new(&laned("shop", 3), 2)).await;
-    plant(Lane::new(&laned("gone", 1), 0)).await;
+    plant(lane("shop/2", 0)).await;
+    plant(lane("gone/0", 0)).await;
     let strays: Vec<String> = store.stray_lanes().await.unwrap().iter().map(|lane| lane.id.to_string()).collect();
     assert_eq!(strays, ["gone/0", "shop/2"]);
     assert_eq!(lanes(store, "shop").await.len(), 2);
@@ -155,7 +156,7 @@ async fn lanes_that_no_account_counts_are_found_and_taken_up() {
 async fn a_used_lane_is_never_written_over() {
     let engine = Engine::start().await.unwrap();
     let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
-    let used = Lane { balance: Balance::new(1), version: 2, ..Lane::new(&laned("shop", 1), 0) };
+    let used = Lane { version: 2, ..lane("shop/0", 1) };
     let item = giro::store::items::lane::encode(&used);
     client.put_item().table_name(&tables.accounts).set_item(Some(item)).send().await.unwrap();
     assert!(matches!(store.open_account(&laned("shop", 2)).await, Err(StoreError::Corrupt(_))));

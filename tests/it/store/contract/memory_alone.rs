@@ -7,9 +7,10 @@ use giro::domain::{Decline, Refusal};
 use giro::store::{
     AccountLedger, AccountRead, Cancelled, Commands, Inspect, Ledger, Segment, StoreError, Survey, Table,
 };
+use giro_testkit::given::{id, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 
-use super::{account, cancelled, command, commit, decided_at, id, request, transaction, update};
+use super::{account, cancelled, command, commit, decided_at, request, transaction};
 
 #[tokio::test]
 async fn the_memory_stores_faults_strike() {

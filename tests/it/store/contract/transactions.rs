@@ -2,16 +2,14 @@
 
 use giro::domain::plan::{AccountUpdate, Entry};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, Currency, Decline, Lane, LaneId, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp, Verdict,
+    Account, AccountId, AccountStatus, Balance, Decline, Lane, LaneId, OverdraftLimit, Payment, Request, Source,
+    Timestamp, Verdict,
 };
 use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, StoreError};
 use giro_testkit::open_accounts::OpenAccounts;
+use giro_testkit::given::{Setters as _, currency, id, payment, update};
 
-use super::{
-    Store, account, cancelled, commit, decided_at, eur, id, laned, letter, open, plain, request, source, transaction,
-    update,
-};
+use super::{Store, account, cancelled, commit, decided_at, laned, letter, open, plain, request, source, transaction};
 
 contract! {
     accounts_read_back_found_and_missing
@@ -32,14 +30,10 @@ contract! {
 async fn accounts_read_back_found_and_missing(store: &impl Store) {
     let variants = [
         account("alice", 1_000),
-        Account {
-            overdraft_limit: OverdraftLimit::Unlimited,
-            balance: Balance::new(i64::MIN),
-            ..account("settlement", 0)
-        },
-        Account { overdraft_limit: OverdraftLimit::Limited(9_007_199_254_740_991), ..account("deep", i64::MAX) },
-        Account { status: AccountStatus::Frozen, ..account("frozen", 1) },
-        Account { status: AccountStatus::Closed, currency: Currency::try_new("USD").unwrap(), ..account("closed", 0) },
+        account("settlement", i64::MIN).unlimited(),
+        account("deep", i64::MAX).limit(9_007_199_254_740_991),
+        account("frozen", 1).status(AccountStatus::Frozen),
+        account("closed", 0).status(AccountStatus::Closed).currency(currency("USD")),
     ];
     open(store, &variants).await;
     for account in &variants {
@@ -102,12 +96,11 @@ async fn a_transaction_happens_whole(store: &impl Store) {
 
 /// What an account may be, and a condition on it that doesn't hold.
 async fn each_condition_alone_stops_the_whole_transaction(store: &impl Store) {
-    let usd = Currency::try_new("USD").unwrap();
     let limited = |limit| Some(OverdraftLimit::Limited(limit));
     let cases: [(&str, Account, AccountUpdate); 12] = [
-        ("frozen", Account { status: AccountStatus::Frozen, ..account("x", 10) }, update("x", 1)),
-        ("closed", Account { status: AccountStatus::Closed, ..account("x", 10) }, update("x", 1)),
-        ("currency", Account { currency: usd, ..account("x", 10) }, update("x", 1)),
+        ("frozen", account("x", 10).status(AccountStatus::Frozen), update("x", 1)),
+        ("closed", account("x", 10).status(AccountStatus::Closed), update("x", 1)),
+        ("currency", account("x", 10).currency(currency("USD")), update("x", 1)),
         ("balance_min", account("x", 10), AccountUpdate { balance_min: Some(11), ..update("x", 1) }),
         ("balance_min far", account("x", 10), AccountUpdate { balance_min: Some(1 << 80), ..update("x", 1) }),
         ("balance_max", account("x", 10), AccountUpdate { balance_max: Some(9), ..update("x", 1) }),
@@ -118,11 +111,7 @@ async fn each_condition_alone_stops_the_whole_transaction(store: &impl Store) {
             account("x", 10),
             AccountUpdate { overdraft_limit: Some(OverdraftLimit::Unlimited), ..update("x", 1) },
         ),
-        (
-            "limit new",
-            Account { overdraft_limit: OverdraftLimit::Unlimited, ..account("x", 10) },
-            AccountUpdate { overdraft_limit: limited(0), ..update("x", 1) },
-        ),
+        ("limit new", account("x", 10).unlimited(), AccountUpdate { overdraft_limit: limited(0), ..update("x", 1) }),
         ("version", account("x", 10), AccountUpdate { version: Some(2), ..update("x", 1) }),
         ("missing", account("y", 10), update("x", 1)),
     ];
@@ -145,7 +134,7 @@ async fn each_condition_alone_stops_the_whole_transaction(store: &impl Store) {
 }
 
 async fn conditions_that_hold_at_their_edge_let_it_happen(store: &impl Store) {
-    let unlimited = Account { overdraft_limit: OverdraftLimit::Unlimited, ..account("settlement", -5) };
+    let unlimited = account("settlement", -5).unlimited();
     open(store, &[account("alice", 10), unlimited]).await;
     let alice = AccountUpdate {
         overdraft_limit: Some(OverdraftLimit::Limited(0)),
@@ -207,7 +196,7 @@ async fn what_is_too_large_or_writes_an_item_twice_is_refused(store: &impl Store
         (0..count).map(|ix| (request(&format!("k{ix}"), 1), Err(Decline::SameAccount))).collect()
     };
     let twice = |request: &(Request, Verdict)| vec![request.clone(), request.clone()];
-    let lane = |number| AccountUpdate { lane: Some(number), ..update("shop", 1) };
+    let lane = |number: u16| update(&format!("shop/{number}"), 1);
     let cases = [
         ("nothing", payments(0), vec![]),
         ("101 payments", payments(101), vec![]),
@@ -270,13 +259,9 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     let topic = "t".repeat(249);
     let longest = Request {
         payment: Payment {
-            id: PaymentId::try_new(&long).unwrap(),
-            debtor: id(&long),
-            creditor: id(&"y".repeat(64)),
-            amount: Amount::try_new(9_007_199_254_740_991).unwrap(),
-            currency: eur(),
             reference: Some("💶".repeat(140).into()),
             requested_at: Some(Timestamp::EPOCH),
+            ..payment(&long, &long, &"y".repeat(64), 9_007_199_254_740_991)
         },
         source: Source { topic: topic.as_str().into(), partition: i32::MAX, offset: i64::MAX },
     };
