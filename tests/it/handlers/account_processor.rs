@@ -1,43 +1,19 @@
 //! The account processor: from an event to its response on the memory store.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use giro::domain::{AccountId, AccountStatus, CommandId, Refusal};
+use giro::domain::{AccountStatus, CommandId, Refusal};
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::{Commands, Inspect};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
+use giro_testkit::given::id;
 use giro_testkit::memory_store::{Faults, MemoryStore};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 
-/// An event of (partition, offset, value).
-fn event(records: &[(i32, i64, &str)]) -> KafkaEvent {
-    let mut lists = serde_json::Map::new();
-    for &(partition, offset, value) in records {
-        let list = lists.entry(format!("t-{partition}")).or_insert_with(|| serde_json::json!([]));
-        let record = serde_json::json!({ "topic": "t", "partition": partition, "offset": offset, "key": "a2V5",
-            "value": STANDARD.encode(value) });
-        list.as_array_mut().unwrap().push(record);
-    }
-    serde_json::from_str(&serde_json::json!({ "records": lists }).to_string()).unwrap()
-}
-
-fn command(id: &str, command: &str, account: &str) -> String {
-    format!(r#"{{"command_id":"{id}","command":"{command}","account_id":"{account}","currency":"EUR"}}"#)
-}
+use crate::handlers::invoked::{command, context, event, reported};
 
 async fn handle(store: &MemoryStore, event: KafkaEvent, partial: bool) -> Result<BatchResponse, Unfinished> {
-    let mut context = Context::default();
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
-    context.deadline = deadline.as_millis() as u64;
-    AccountProcessor::new(store.clone(), partial).handle(LambdaEvent::new(event, context)).await
-}
-
-fn id(text: &str) -> AccountId {
-    AccountId::try_new(text).unwrap()
+    AccountProcessor::new(store.clone(), partial).handle(LambdaEvent::new(event, context())).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,9 +54,7 @@ async fn what_is_unfinished_is_reported_from_its_first_offset_to_the_partitions_
     let elsewhere = command("c4", "open", "bob");
     let records = [(0, 10, &*good), (0, 11, &*broken), (0, 12, &*after), (1, 5, &*elsewhere)];
     let response = handle(&store, event(&records), true).await.unwrap();
-    let reported: Vec<(&str, i64)> =
-        response.failures.iter().map(|failure| (&*failure.item.partition, failure.item.offset)).collect();
-    assert_eq!(reported, [("t-0", 11), ("t-0", 12)]);
+    assert_eq!(reported(&response), "t-0:11 t-0:12");
     assert_eq!(store.commands().await.unwrap().len(), 3, "what could be done is done, and will be a replay");
     assert_eq!(handle(&store, event(&records), false).await, Err(Unfinished::Records(2)));
 }
@@ -88,15 +62,7 @@ async fn what_is_unfinished_is_reported_from_its_first_offset_to_the_partitions_
 #[tokio::test(start_paused = true)]
 async fn every_record_has_its_end_under_faults() {
     for seed in 0..30 {
-        let faults = Faults {
-            seed,
-            conflict: 200,
-            throttle: 100,
-            unavailable_before: 100,
-            unavailable_after: 100,
-            late: 100,
-            unread: 100,
-        };
+        let faults = Faults { conflict: 200, ..Faults::all(seed, 100) };
         let store = MemoryStore::with_faults(faults);
         let name = |ix: usize| ["open", "freeze", "unfreeze", "close"][ix / 10];
         let commands: Vec<String> =

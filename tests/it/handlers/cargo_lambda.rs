@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, Tables};
-use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::open_accounts::OpenAccounts;
+use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::given::{Setters as _, account};
 use giro_testkit::tables;
 
 /// A process that ends with the test, by its own id.
@@ -37,17 +37,7 @@ async fn a_sample_event_settles_through_cargo_lambda() {
     tables::create(&client, &Tables::default(), false).await.unwrap();
     let ledger = DynamoDb::new(client, Tables::default());
     for id in ["alice", "bob", "shop-1"] {
-        let account = Account {
-            id: AccountId::try_new(id).unwrap(),
-            currency: "EUR".parse().unwrap(),
-            status: AccountStatus::Open,
-            balance: Balance::ZERO,
-            overdraft_limit: OverdraftLimit::Limited(5_000),
-            version: 1,
-            opened_at: Timestamp::EPOCH,
-            credit_lanes: CreditLanes::NONE,
-        };
-        ledger.open_account(&account).await.unwrap();
+        ledger.open_account(&account(id).limit(5_000)).await.unwrap();
     }
 
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().to_string();

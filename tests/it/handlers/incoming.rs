@@ -1,6 +1,6 @@
 //! Events of every service at every handler: who takes which, and what is said of one that isn't theirs.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,8 +14,10 @@ use giro::store::items;
 use giro::wire::incoming::{Event, Incoming};
 use giro_testkit::memory_store::MemoryStore;
 use giro_testkit::memory_topics::MemoryTopics;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
+
+use crate::handlers::invoked::context;
 
 /// Each service's event, by name, as its documents show it.
 fn events() -> Vec<(&'static str, Value)> {
@@ -86,10 +88,7 @@ fn events() -> Vec<(&'static str, Value)> {
 }
 
 fn incoming<E: Event>(event: &Value) -> LambdaEvent<Incoming<E>> {
-    let mut context = Context::default();
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
-    context.deadline = u64::try_from(deadline.as_millis()).unwrap();
-    LambdaEvent::new(serde_json::from_str(&event.to_string()).unwrap(), context)
+    LambdaEvent::new(serde_json::from_str(&event.to_string()).unwrap(), context())
 }
 
 /// What a handler answers: its response, or why the invocation fails.

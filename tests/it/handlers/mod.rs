@@ -4,6 +4,7 @@ mod account_processor;
 mod cargo_lambda;
 mod hostile;
 mod incoming;
+mod invoked;
 mod outcome_publisher;
 mod payment_api;
 mod payment_processor;

@@ -1,34 +1,29 @@
 //! The publisher, from a stream event to its response: what is published, what comes again, what stops a shard.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use giro::domain::plan::Entry;
-use giro::domain::{
-    AccountId, Amount, Currency, Decline, Outcome, Payment, PaymentId, Request, Source, Timestamp, Verdict,
-};
+use giro::domain::{Decline, Outcome, Payment, Request, Timestamp, Verdict};
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::items;
 use giro::wire::outcome;
 use giro::wire::stream_event::{StreamEvent, StreamResponse};
+use giro_testkit::given::{payment, source};
 use giro_testkit::memory_topics::{Faults, MemoryTopics};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
+
+use crate::handlers::invoked::context;
 
 fn outcome(ix: i64, verdict: Verdict) -> Outcome {
     Outcome {
         payment: Payment {
-            id: PaymentId::try_new(&format!("pay-{ix}")).unwrap(),
-            debtor: AccountId::try_new("alice").unwrap(),
-            creditor: AccountId::try_new("shop-1").unwrap(),
-            amount: Amount::try_new(1250).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
             reference: (ix % 2 == 0).then(|| "Ünïcode \"17\"".into()),
             requested_at: (ix % 3 == 0).then_some(Timestamp::EPOCH),
+            ..payment(&format!("pay-{ix}"), "alice", "shop-1", 1250)
         },
         verdict,
         decided_at: Timestamp::try_from_millis(1_763_805_600_123).unwrap(),
-        source: Source { topic: "payment-requests".into(), partition: 3, offset: ix },
+        source: source(3, ix),
     }
 }
 
@@ -57,11 +52,8 @@ fn inserts(count: i64) -> Vec<Value> {
 
 async fn publish(topics: &MemoryTopics, records: &[Value]) -> Result<StreamResponse, Unfinished> {
     let event: StreamEvent = serde_json::from_str(&json!({ "Records": records }).to_string()).unwrap();
-    let mut context = Context::default();
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
-    context.deadline = u64::try_from(deadline.as_millis()).unwrap();
-    let publisher = OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::stream::payment);
-    publisher.handle(LambdaEvent::new(event, context)).await
+    let publisher = OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::payment::decode);
+    publisher.handle(LambdaEvent::new(event, context())).await
 }
 
 fn named(response: &StreamResponse) -> Vec<&str> {

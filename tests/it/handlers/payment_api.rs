@@ -3,46 +3,32 @@
 mod description;
 mod hostile;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, Currency, OverdraftLimit, PaymentId,
-    Request as PaymentRequest, Source, Timestamp,
-};
+use giro::domain::{Batch, PaymentId, Request as PaymentRequest, Source, Timestamp};
 use giro::handlers::payment_api::PaymentApi;
 use giro::settle::{Backoff, settle};
 use giro::store::Inspect;
 use giro::wire::http::Response;
 use giro::wire::payment_request;
+use giro_testkit::given::{Setters as _, account, id};
 use giro_testkit::memory_store::{self, MemoryStore};
 use giro_testkit::memory_topics::{Faults, MemoryTopics};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+use crate::handlers::invoked::context;
 
 const TOPIC: &str = "payment-requests";
 const PAYMENT: &str =
     r#"{"debtor_account":"alice","creditor_account":"shop-1","amount":1250,"currency":"EUR","extra":1}"#;
 
-fn account(id: &str, limit: OverdraftLimit) -> Account {
-    Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::ZERO,
-        overdraft_limit: limit,
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    }
-}
-
 /// `alice` may overdraw by 5,000, `shop-1` and `idle` by nothing, `bank` as it likes.
 pub(crate) fn ledger(faults: memory_store::Faults) -> MemoryStore {
     let store = MemoryStore::with_faults(faults);
-    for (id, limit) in [("alice", Some(5_000)), ("shop-1", Some(0)), ("idle", Some(0)), ("bank", None)] {
-        store.insert_account(account(id, limit.map_or(OverdraftLimit::Unlimited, OverdraftLimit::Limited)));
-    }
+    let accounts = [account("alice").limit(5_000), account("shop-1"), account("idle"), account("bank").unlimited()];
+    accounts.into_iter().for_each(|account| store.insert_account(account));
     store
 }
 
@@ -76,11 +62,8 @@ impl Api {
     }
 
     async fn event(&self, event: Value) -> Response {
-        let mut context = Context::default();
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
-        context.deadline = u64::try_from(deadline.as_millis()).unwrap();
         let request = serde_json::from_str(&event.to_string()).unwrap();
-        let response = self.api.handle(LambdaEvent::new(request, context)).await.unwrap();
+        let response = self.api.handle(LambdaEvent::new(request, context())).await.unwrap();
         description::documented(&event, &response);
         response
     }
@@ -215,7 +198,7 @@ async fn what_is_not_acknowledged_is_not_accepted() {
 #[tokio::test]
 async fn a_ledger_that_cannot_be_read_stops_reading_and_not_handing_over() {
     let api = Api::sound();
-    api.store.plant_corrupt_account(&AccountId::try_new("alice").unwrap());
+    api.store.plant_corrupt_account(&id("alice"));
     assert_eq!(problem(&api.get("/accounts/alice").await), "500 internal");
     assert_eq!(problem(&api.get("/accounts/alice/statement").await), "500 internal");
     assert_eq!(api.post(&[("idempotency-key", "pay-1")], PAYMENT).await.status_code, 202);

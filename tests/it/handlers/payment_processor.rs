@@ -1,71 +1,31 @@
 //! The handler, from an event to its response, on the memory store: what is acknowledged, reported, set aside.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Source, Timestamp,
-};
+use giro::domain::{Balance, Source};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::{Inspect, Redrive};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
+use giro_testkit::given::{Setters as _, account, id};
 use giro_testkit::memory_store::{Faults, MemoryStore};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
+
+use crate::handlers::invoked::{context, event, payment, reported};
 
 fn store(faults: Faults) -> MemoryStore {
     let store = MemoryStore::with_faults(faults);
-    for (id, overdraft_limit) in [("alice", OverdraftLimit::Limited(1_000_000)), ("bob", OverdraftLimit::Limited(0))] {
-        store.insert_account(Account {
-            id: AccountId::try_new(id).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            status: AccountStatus::Open,
-            balance: Balance::ZERO,
-            overdraft_limit,
-            version: 1,
-            opened_at: Timestamp::EPOCH,
-            credit_lanes: CreditLanes::NONE,
-        });
-    }
+    store.insert_account(account("alice").limit(1_000_000));
+    store.insert_account(account("bob"));
     store
 }
 
-fn payment(id: &str, debtor: &str, creditor: &str, amount: u64) -> String {
-    format!(
-        r#"{{"payment_id":"{id}","debtor_account":"{debtor}","creditor_account":"{creditor}","amount":{amount},"currency":"EUR"}}"#
-    )
-}
-
-/// An event of (partition, offset, value).
-fn event(records: &[(i32, i64, &[u8])]) -> KafkaEvent {
-    let mut lists = serde_json::Map::new();
-    for &(partition, offset, value) in records {
-        let list = lists.entry(format!("t-{partition}")).or_insert_with(|| serde_json::json!([]));
-        let header = serde_json::json!([{ "trace": [1, -1] }]);
-        let record = serde_json::json!({ "topic": "t", "partition": partition, "offset": offset, "key": "a2V5",
-            "value": STANDARD.encode(value), "headers": header });
-        list.as_array_mut().unwrap().push(record);
-    }
-    serde_json::from_str(&serde_json::json!({ "records": lists }).to_string()).unwrap()
-}
-
 async fn handle(store: &MemoryStore, event: KafkaEvent, partial: bool) -> Result<BatchResponse, Unfinished> {
-    let mut context = Context::default();
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
-    context.deadline = deadline.as_millis() as u64;
-    PaymentProcessor::new(store.clone(), partial).handle(LambdaEvent::new(event, context)).await
-}
-
-/// What a response reports, as `partition:offset …`.
-fn reported(response: &BatchResponse) -> String {
-    let item = |failure: &giro::wire::batch_response::BatchItemFailure| {
-        format!("{}:{}", failure.item.partition, failure.item.offset)
-    };
-    response.failures.iter().map(item).collect::<Vec<_>>().join(" ")
+    PaymentProcessor::new(store.clone(), partial).handle(LambdaEvent::new(event, context())).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +94,7 @@ async fn an_id_with_another_body_is_a_dead_letter_in_one_batch_and_across() {
 #[tokio::test(start_paused = true)]
 async fn what_is_unfinished_is_reported_from_its_first_offset_to_the_partitions_last() {
     let store = store(Faults::default());
-    store.plant_corrupt_account(&AccountId::try_new("broken").unwrap());
+    store.plant_corrupt_account(&id("broken"));
     let (good, broken) = (payment("k1", "alice", "bob", 1), payment("k2", "alice", "broken", 1));
     let (after, elsewhere) = (payment("k3", "alice", "bob", 1), payment("k4", "alice", "bob", 1));
     let records = [
@@ -156,7 +116,7 @@ async fn what_is_unfinished_is_reported_from_its_first_offset_to_the_partitions_
 #[tokio::test(start_paused = true)]
 async fn without_partial_responses_the_whole_batch_fails() {
     let store = store(Faults::default());
-    store.plant_corrupt_account(&AccountId::try_new("broken").unwrap());
+    store.plant_corrupt_account(&id("broken"));
     let (good, broken) = (payment("k1", "alice", "bob", 1), payment("k2", "alice", "broken", 1));
     let records = [(0, 1, good.as_bytes()), (0, 2, broken.as_bytes())];
     assert_eq!(handle(&store, event(&records), false).await, Err(Unfinished::Records(1)));
@@ -175,14 +135,7 @@ async fn a_store_that_is_away_leaves_every_record_reported_dead_letters_too() {
 #[tokio::test(start_paused = true)]
 async fn every_record_has_its_end_under_faults() {
     for seed in 0..30 {
-        let faults = Faults {
-            seed,
-            conflict: 200,
-            throttle: 100,
-            unavailable_before: 100,
-            unavailable_after: 100,
-            ..Faults::default()
-        };
+        let faults = Faults { conflict: 200, late: 0, unread: 0, ..Faults::all(seed, 100) };
         let store = store(faults);
         let payments: Vec<String> =
             (0..100).map(|ix| payment(&format!("k{}", ix % 90), "alice", "bob", 1 + ix / 95)).collect();
@@ -208,24 +161,19 @@ async fn an_element_that_names_no_record_fails_the_invocation_after_the_rest_is_
 
 #[tokio::test(start_paused = true)]
 async fn an_event_without_records_is_all_well() {
-    assert_eq!(handle(&store(Faults::default()), event(&[]), true).await, Ok(BatchResponse::default()));
+    assert_eq!(handle(&store(Faults::default()), event::<&str>(&[]), true).await, Ok(BatchResponse::default()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_partition_credits_the_lanes_that_it_owns() {
     let store = store(Faults::default());
-    let bob = store.account(&AccountId::try_new("bob").unwrap()).await.unwrap().unwrap().account;
-    let shop = AccountId::try_new("shop").unwrap();
-    store.insert_account(Account { id: shop.clone(), credit_lanes: CreditLanes::try_new(8).unwrap(), ..bob });
+    store.insert_account(account("shop").lanes(8));
     let payments: Vec<String> = (0..300).map(|ix| payment(&format!("k{ix}"), "alice", "shop", 1)).collect();
     let records: Vec<(i32, i64, &[u8])> =
         payments.iter().enumerate().map(|(ix, payment)| (1, ix as i64, payment.as_bytes())).collect();
-    let mut context = Context::default();
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(20);
-    context.deadline = deadline.as_millis() as u64;
     let processor = PaymentProcessor::new(store.clone(), true).with_partitions(4);
-    processor.handle(LambdaEvent::new(event(&records), context)).await.unwrap();
-    let held = store.account(&shop).await.unwrap().unwrap();
+    processor.handle(LambdaEvent::new(event(&records), context())).await.unwrap();
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
     let credited: Vec<u16> =
         held.lanes.iter().filter(|lane| lane.balance > Balance::ZERO).map(|lane| lane.id.lane).collect();
     assert_eq!((credited, held.balance()), (vec![1, 5], 300));

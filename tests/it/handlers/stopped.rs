@@ -4,48 +4,31 @@
 //! Time is virtual, so every figure is counted. Those that docs/reliability.md tells:
 //! `cargo test --test it stopped -- --nocapture`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
-use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, Currency, DeadLetter, LaneId, OverdraftLimit,
-    Request, Source, Timestamp,
-};
+use giro::domain::{Account, AccountStatus, Batch, Timestamp};
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::settle::{self, Backoff};
-use giro::store::{
-    AccountLedger, AccountRead, Cancelled, CommandCommit, Commands, Commit, Inspect, LaneRead, Ledger, Rejected,
-    StoreError, Together, Usage,
-};
+use giro::store::{AccountLedger, Cancelled, CommandCommit, Commands, Commit, Inspect, Ledger, Rejected, StoreError};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
+use giro_testkit::given::{self, Placed as _, Setters as _, id};
+use giro_testkit::hooked::{Hooked, Hooks};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use lambda_runtime::{Context, LambdaEvent};
 use tokio::time::Instant;
 
+use crate::handlers::invoked::{self, command};
+
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn id(text: &str) -> AccountId {
-    AccountId::try_new(text).unwrap()
-}
-
-fn account(text: &str) -> Account {
-    Account {
-        id: id(text),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(1_000_000),
-        overdraft_limit: OverdraftLimit::Limited(0),
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    }
+fn account(name: &str) -> Account {
+    given::account(name).holding(1_000_000)
 }
 
 fn store() -> MemoryStore {
@@ -66,34 +49,25 @@ enum Fate {
     Unreadable,
 }
 
-/// A store that refuses every write which names one of these payments, commands or accounts.
+/// Refuses every write that names this payment, command or account.
 struct Refusing {
-    store: MemoryStore,
-    names: BTreeSet<&'static str>,
+    name: &'static str,
     fate: Fate,
 }
 
-impl Ledger for Refusing {
-    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
-        self.store.read_accounts(ids).await
-    }
+fn refusing(store: &MemoryStore, name: &'static str, fate: Fate) -> Hooked<Refusing> {
+    Hooked { store: store.clone(), hooks: Refusing { name, fate } }
+}
 
-    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
-        self.store.read_lanes(ids).await
-    }
-
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
-        self.store.read_together(accounts, lanes).await
-    }
-
-    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+impl Hooks for Refusing {
+    async fn commit(&self, store: &MemoryStore, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         let named = |names: Vec<&str>| -> Vec<usize> {
-            names.iter().enumerate().filter(|(_, name)| self.names.contains(**name)).map(|(ix, _)| ix).collect()
+            names.iter().enumerate().filter(|(_, name)| **name == self.name).map(|(ix, _)| ix).collect()
         };
         let entries = named(transaction.entries.iter().map(|entry| entry.request.payment.id.as_str()).collect());
         let updates = named(transaction.updates.iter().map(|update| update.account.as_str()).collect());
         if entries.is_empty() && updates.is_empty() {
-            return self.store.commit(transaction).await;
+            return store.commit(transaction).await;
         }
         let why = "TransactWriteItems: ValidationError".to_owned();
         let cancelled = match self.fate {
@@ -110,32 +84,16 @@ impl Ledger for Refusing {
         Ok(Commit::Cancelled(cancelled))
     }
 
-    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        self.store.park(letter).await
-    }
-
-    fn usage(&self) -> Usage {
-        self.store.usage()
-    }
-}
-
-impl AccountLedger for Refusing {
-    async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
-        if self.names.contains(step.decided.request.command.id.as_str()) {
+    async fn commit_command(&self, store: &MemoryStore, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        if step.decided.request.command.id.as_str() == self.name {
             return Err(StoreError::Rejected("TransactWriteItems: ValidationError".into()));
         }
-        self.store.commit_command(step).await
+        store.commit_command(step).await
     }
 }
 
 fn payment(id: &str, debtor: &str, creditor: &str) -> String {
-    format!(
-        r#"{{"payment_id":"{id}","debtor_account":"{debtor}","creditor_account":"{creditor}","amount":1,"currency":"EUR"}}"#
-    )
-}
-
-fn command(id: &str, command: &str, account: &str) -> String {
-    format!(r#"{{"command_id":"{id}","command":"{command}","account_id":"{account}"}}"#)
+    invoked::payment(id, debtor, creditor, 1)
 }
 
 fn freeze(id: &str, account: &str) -> String {
@@ -144,14 +102,12 @@ fn freeze(id: &str, account: &str) -> String {
 
 /// An event of values, each on a partition; offsets count from 0 on in each.
 fn event(values: &[(i32, String)]) -> KafkaEvent {
-    let mut lists = serde_json::Map::new();
-    for (partition, value) in values {
-        let list = lists.entry(format!("t-{partition}")).or_insert_with(|| serde_json::json!([]));
-        let list = list.as_array_mut().unwrap();
-        let value = STANDARD.encode(value);
-        list.push(serde_json::json!({ "topic": "t", "partition": partition, "offset": list.len(), "value": value }));
-    }
-    serde_json::from_str(&serde_json::json!({ "records": lists }).to_string()).unwrap()
+    let mut next = BTreeMap::new();
+    let place = |(partition, value): &(i32, String)| {
+        let offset = next.entry(*partition).and_modify(|offset| *offset += 1).or_insert(0);
+        (*partition, *offset, value.clone())
+    };
+    invoked::event(&values.iter().map(place).collect::<Vec<_>>())
 }
 
 fn context() -> Context {
@@ -175,11 +131,7 @@ async fn apply(ledger: impl AccountLedger, event: KafkaEvent) -> (Result<BatchRe
 }
 
 fn reported(answer: &Result<BatchResponse, Unfinished>) -> String {
-    let failures = &answer.as_ref().unwrap().failures;
-    let one = |failure: &giro::wire::batch_response::BatchItemFailure| {
-        format!("{}:{}", failure.item.partition, failure.item.offset)
-    };
-    failures.iter().map(one).collect::<Vec<_>>().join(" ")
+    invoked::reported(answer.as_ref().unwrap())
 }
 
 async fn settled(store: &MemoryStore) -> Vec<String> {
@@ -231,9 +183,9 @@ async fn no_report_uses_up_a_try_within_the_first_three_quarters_of_its_time() {
     let (answer, took) = pay(store(), both(), false).await;
     assert_eq!((answer, took), (Err(Unfinished::Records(1)), 45_000), "the batch fails as a whole");
 
-    let refusing = |fate| Refusing { store: store(), names: BTreeSet::from(["k1"]), fate };
     for fate in [Fate::Rejected, Fate::AllRejected, Fate::Unreadable] {
-        let (answer, took) = pay(refusing(fate), event(&[(0, payment("k1", "alice", "bob"))]), true).await;
+        let (answer, took) =
+            pay(refusing(&store(), "k1", fate), event(&[(0, payment("k1", "alice", "bob"))]), true).await;
         assert_eq!((reported(&answer).as_str(), took), ("t-0:0", 45_000), "{fate:?}");
     }
     let unnamed: KafkaEvent = serde_json::from_str(r#"{"records":{"t-0":[{"topic":"t"}]}}"#).unwrap();
@@ -251,7 +203,7 @@ async fn no_report_uses_up_a_try_within_the_first_three_quarters_of_its_time() {
 
     let (answer, took) = apply(store(), event(&[(0, freeze("c1", "broken")), (1, freeze("c2", "alice"))])).await;
     assert_eq!((reported(&answer).as_str(), took), ("t-0:0", 45_000), "a command");
-    let ledger = Refusing { names: BTreeSet::from(["c1"]), ..refusing(Fate::AllRejected) };
+    let ledger = refusing(&store(), "c1", Fate::AllRejected);
     let (answer, took) = apply(ledger, event(&[(0, freeze("c1", "bob")), (1, freeze("c2", "alice"))])).await;
     assert_eq!((reported(&answer).as_str(), took), ("t-0:0", 45_000), "a command that the store rejects");
 }
@@ -261,7 +213,7 @@ async fn no_report_uses_up_a_try_within_the_first_three_quarters_of_its_time() {
 async fn what_is_mended_meanwhile_is_settled_in_the_same_batch() {
     let store = store();
     // Behind the stopped one: what was so at the beginning must not decide.
-    store.insert_account(Account { status: AccountStatus::Frozen, ..account("ben") });
+    store.insert_account(account("ben").status(AccountStatus::Frozen));
     let values = [(0, payment("k1", "amy", "broken")), (0, payment("k2", "ben", "bob"))];
     let mend = async {
         tokio::time::sleep(Duration::from_secs(12)).await;
@@ -322,7 +274,7 @@ async fn a_rejected_payment_stops_its_partition_and_no_other() {
         (1, payment("k3", "alice", "bob")),
     ];
     let memory = store();
-    let ledger = Refusing { store: memory.clone(), names: BTreeSet::from(["k1"]), fate: Fate::Rejected };
+    let ledger = refusing(&memory, "k1", Fate::Rejected);
     let (answer, _) = pay(ledger, event(&values), true).await;
     assert_eq!(reported(&answer), "t-0:1 t-0:2");
     assert_eq!(settled(&memory).await, ["k0", "k3"]);
@@ -332,7 +284,7 @@ async fn a_rejected_payment_stops_its_partition_and_no_other() {
     let memory = store();
     let values =
         [(0, payment("k1", "amy", "ben")), (1, payment("k2", "alice", "bob")), (1, payment("k3", "bob", "ben"))];
-    let ledger = Refusing { store: memory.clone(), names: BTreeSet::from(["ben"]), fate: Fate::Rejected };
+    let ledger = refusing(&memory, "ben", Fate::Rejected);
     let (answer, _) = pay(ledger, event(&values), true).await;
     assert_eq!(reported(&answer), "t-0:0 t-1:1");
     assert_eq!(settled(&memory).await, ["k2"]);
@@ -341,10 +293,9 @@ async fn a_rejected_payment_stops_its_partition_and_no_other() {
 /// A stored payment that can't be read is met by its own Put, and looked at again in the same way.
 #[tokio::test(start_paused = true)]
 async fn a_stored_payment_that_cannot_be_read_is_told_as_damage() {
-    let ledger = Refusing { store: store(), names: BTreeSet::from(["k1"]), fate: Fate::Unreadable };
+    let ledger = refusing(&store(), "k1", Fate::Unreadable);
     let payment = giro::wire::payment_request::decode_json(payment("k1", "alice", "bob").as_bytes()).unwrap();
-    let source = Source { topic: "t".into(), partition: 0, offset: 0 };
-    let batch = Batch::new(vec![Request { payment, source }]);
+    let batch = Batch::new(vec![payment.at(0, 0)]);
     let until = Instant::now() + MINUTE;
     let settled = settle::settle(&ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(1)).await;
     assert!(matches!(settled.fault, Some(StoreError::Corrupt(_))), "{settled:?}");

@@ -96,17 +96,8 @@ impl std::io::Write for Lines {
 /// What a guest writes where an answer or a log line might repeat it.
 const FORGED: &str = "forged";
 
-#[tokio::test]
-async fn bad_guests_get_a_plain_refusal_and_nothing_of_theirs_is_told() {
-    let lines = Lines::default();
-    let log = lines.clone();
-    let log = tracing_subscriber::fmt().json().with_writer(move || log.clone()).finish();
-    // With one subscriber alone, a place of the code that another test's thread meets first would stay silent for all.
-    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    let _log = tracing::subscriber::set_default(log);
-    let api = Api::sound();
-    let mut asked = 0;
-
+/// Bodies that are no payment, and what each must be told.
+fn bad_bodies() -> Vec<(String, &'static str)> {
     let deep = |depth: usize| PAYMENT.replace("\"extra\":1", &format!("\"extra\":{}", "[".repeat(depth)));
     let bodies = [
         (deep(15_000), "400 malformed-payment"),
@@ -119,7 +110,21 @@ async fn bad_guests_get_a_plain_refusal_and_nothing_of_theirs_is_told() {
     let bad_ids =
         ["forged/../alice", "forged\\n", "\\u0000forged", "forged\\u202e", "f\u{43e}rged", "forged#1", "", " forged"];
     let bad_ids = bad_ids.map(|id| (PAYMENT.replace("alice", id), "400 malformed-payment"));
-    for (body, expected) in bodies.into_iter().chain(bad_ids) {
+    bodies.into_iter().chain(bad_ids).collect()
+}
+
+#[tokio::test]
+async fn bad_guests_get_a_plain_refusal_and_nothing_of_theirs_is_told() {
+    let lines = Lines::default();
+    let log = lines.clone();
+    let log = tracing_subscriber::fmt().json().with_writer(move || log.clone()).finish();
+    // With one subscriber alone, a place of the code that another test's thread meets first would stay silent for all.
+    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+    let _log = tracing::subscriber::set_default(log);
+    let api = Api::sound();
+    let mut asked = 0;
+
+    for (body, expected) in bad_bodies() {
         let refused = api.post(&[("idempotency-key", "pay-1")], &body).await;
         asked += 1;
         assert_eq!(problem(&refused), expected, "{body:.80}");
