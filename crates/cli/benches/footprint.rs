@@ -19,11 +19,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
-use giro::store::Tables;
 use giro::store::dynamodb::DynamoDb;
-use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro::store::{Tables};
 use giro_testkit::open_accounts::OpenAccounts;
+use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::given::{Setters as _, account};
 use giro_testkit::tables;
 
 const SIZE_GOAL_BYTES: u64 = 8 * 1024 * 1024;
@@ -126,16 +126,7 @@ fn open_accounts(engine: &EmbeddedDynamoDb) {
         tables::create(&client, &Tables::default(), false).await.unwrap();
         let store = DynamoDb::new(client, Tables::default());
         for ix in 0..RECORDS {
-            let account = Account {
-                id: AccountId::try_new(&format!("customer-{ix:06}")).unwrap(),
-                currency: "EUR".parse().unwrap(),
-                status: AccountStatus::Open,
-                balance: Balance::ZERO,
-                overdraft_limit: OverdraftLimit::Unlimited,
-                version: 1,
-                opened_at: Timestamp::EPOCH,
-                credit_lanes: CreditLanes::NONE,
-            };
+            let account = account(&format!("customer-{ix:06}")).unlimited();
             store.open_account(&account).await.unwrap();
         }
     });

@@ -5,30 +5,19 @@
 use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
-    Request, Source, Timestamp,
-};
+use giro::domain::{Account, AccountId, CreditLanes, Request, Timestamp};
 use giro::store::{AccountRead, Cancelled, Commit, Ledger, Read, StoreError};
 use giro_cli::bench::contender::Contender;
 use giro_cli::bench::model::throughput::{Need, Rate};
 use giro_cli::bench::model::{Hindrances, Manners, Model};
 use giro_cli::bench::modelled::Run;
 use giro_cli::bench::workload::{Kind, Workload};
+use giro_testkit::given::{self, Placed as _, Setters as _, id, payment, update};
 use giro_testkit::memory_store::MemoryStore;
 use tokio::time::Instant;
 
-fn account(id: &str) -> Account {
-    Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(1_000_000),
-        overdraft_limit: OverdraftLimit::Limited(0),
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    }
+fn account(name: &str) -> Account {
+    given::account(name).holding(1_000_000)
 }
 
 fn model(manners: Manners) -> (Model, MemoryStore) {
@@ -39,19 +28,8 @@ fn model(manners: Manners) -> (Model, MemoryStore) {
     (Model::new(store.clone(), manners), store)
 }
 
-fn request(id: &str, debtor: &str, creditor: &str) -> Request {
-    Request {
-        payment: Payment {
-            id: PaymentId::try_new(id).unwrap(),
-            debtor: AccountId::try_new(debtor).unwrap(),
-            creditor: AccountId::try_new(creditor).unwrap(),
-            amount: Amount::try_new(1).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: None,
-            requested_at: None,
-        },
-        source: Source { topic: "payment-requests".into(), partition: 0, offset: 0 },
-    }
+fn request(name: &str, debtor: &str, creditor: &str) -> Request {
+    payment(name, debtor, creditor, 1).at(0, 0)
 }
 
 fn transaction(requests: &[Request]) -> Transaction<'_> {
@@ -60,16 +38,7 @@ fn transaction(requests: &[Request]) -> Transaction<'_> {
         for (account, net) in [(&request.payment.debtor, -1), (&request.payment.creditor, 1)] {
             match updates.iter_mut().find(|update| update.account == *account) {
                 Some(update) => update.net += net,
-                None => updates.push(AccountUpdate {
-                    account: account.clone(),
-                    lane: None,
-                    net,
-                    currency: request.payment.currency,
-                    overdraft_limit: None,
-                    balance_min: None,
-                    balance_max: None,
-                    version: None,
-                }),
+                None => updates.push(update(account.as_str(), net)),
             }
         }
     }
@@ -109,7 +78,7 @@ async fn a_read_at_one_moment_is_refused_while_a_transaction_holds_an_item() {
     let (model, _) = model(Manners::with_seed(1));
     let requests = [request("k1", "alice", "shop")];
     let transaction = transaction(&requests);
-    let [bob, shop] = ["bob", "shop"].map(|id| AccountId::try_new(id).unwrap());
+    let [bob, shop] = ["bob", "shop"].map(id);
     let both = [&bob, &shop];
     let (applied, plain, together) =
         tokio::join!(model.commit(&transaction), model.read_accounts(&both), model.read_together(&both, &[]));
@@ -119,7 +88,7 @@ async fn a_read_at_one_moment_is_refused_while_a_transaction_holds_an_item() {
     let before = (model.usage(), Instant::now());
     let read = model.read_together(&both, &[]).await.unwrap();
     let [bob, paid] = ["bob", "shop"].map(account);
-    let paid = Account { balance: Balance::new(1_000_001), version: 2, ..paid };
+    let paid = paid.holding(1_000_001).version(2);
     assert_eq!(read.accounts, [AccountRead::Found(bob), AccountRead::Found(paid)]);
     let usage = model.usage();
     assert_eq!(usage.read_calls - before.0.read_calls, 1);
@@ -132,7 +101,7 @@ async fn a_read_at_one_moment_needs_units_for_all_of_its_items() {
     let mut manners = Manners::with_seed(1);
     manners.read = Rate { units_a_second: 2 };
     let (model, _) = model(manners);
-    let [bob, shop] = ["bob", "shop"].map(|id| AccountId::try_new(id).unwrap());
+    let [bob, shop] = ["bob", "shop"].map(id);
     assert!(model.read_together(&[&bob], &[]).await.is_ok());
     let refused = model.read_together(&[&shop, &bob], &[]).await;
     assert!(matches!(refused, Err(StoreError::Throttled(text)) if !text.contains("bob")));
@@ -155,7 +124,7 @@ async fn reads_and_transactions_apart_never_conflict() {
     let (model, _) = model(Manners::with_seed(1));
     let (first, second) = ([request("k1", "alice", "bob")], [request("k2", "carol", "dave")]);
     let (first, second) = (transaction(&first), transaction(&second));
-    let ids = ["alice", "bob", "nobody"].map(|id| AccountId::try_new(id).unwrap());
+    let ids = ["alice", "bob", "nobody"].map(id);
     let ids: Vec<&AccountId> = ids.iter().collect();
     let (first, second, reads) = tokio::join!(model.commit(&first), model.commit(&second), model.read_accounts(&ids));
     assert_eq!((first, second), (Ok(Commit::Applied), Ok(Commit::Applied)));
@@ -226,7 +195,7 @@ async fn a_key_without_read_units_is_left_out_of_the_answer() {
     let mut manners = Manners::with_seed(1);
     manners.read = Rate { units_a_second: 1 };
     let (model, _) = model(manners);
-    let (alice, bob) = (AccountId::try_new("alice").unwrap(), AccountId::try_new("bob").unwrap());
+    let (alice, bob) = (id("alice"), id("bob"));
     assert!(matches!(model.read_accounts(&[&alice]).await.unwrap()[..], [Read::Found(_)]));
     assert!(matches!(model.read_accounts(&[&alice, &bob]).await.unwrap()[..], [Read::Unread, Read::Found(_)]));
     assert!(matches!(model.read_accounts(&[&alice]).await, Err(StoreError::Throttled(_))));
