@@ -6,9 +6,10 @@
 //! |---|---|
 //! | when what is struck | `schedule` |
 //! | the topic made anew | `anew` |
+//! | what must hold after the storm | `after` |
 //! | the proxy before DynamoDB | `proxy` |
 //! | processes that can be killed | `process` |
-//! | a round, and what must hold after it | here |
+//! | a round | here |
 //!
 //! ```text
 //!  this process ── payments ──▶ brokers ◀── giro up ── payment-processor, outcome-publisher
@@ -19,6 +20,7 @@
 //! does. A round's seed makes the same payments and strikes the same parts at the same moments again; what they are at
 //! by then is not in the seed.
 
+mod after;
 mod anew;
 mod process;
 mod proxy;
@@ -31,24 +33,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use giro::domain::{DeadLetter, Source};
+use giro::domain::Source;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, Tables};
+use giro::store::{Tables};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro::wire::payment_request;
 use giro_cli::local::apache_kafka::ApacheKafka;
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_cli::local::stack::{OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
 use giro_cli::local::topic_reader::{Polled, Read, TopicReader};
-use giro_testkit::open_accounts::OpenAccounts;
-use giro_testkit::oracle::{self, Checked, Published};
+use giro_testkit::oracle::Published;
 use giro_testkit::workload::{Record, Workload};
-use serde_json::Value;
 
-use crate::processes::cli;
 use crate::processes::e2e::{publish, setting};
 use crate::processes::stack::missing_for_apache_kafka;
+use after::{nothing_is_missing, summary};
 use anew::Gone;
-use process::{LeftBehind, Up, kill, last_words, log_of, outlived};
+use process::{LeftBehind, Up, kill, last_words};
 use proxy::{FaultProxy, Weather};
 use schedule::{Lane, Schedule, Strike};
 
@@ -285,43 +286,89 @@ fn lost<'r>(sent: &'r [Record], published: &'r [Published]) -> usize {
     lost
 }
 
-/// What `giro audit` says, as a process: no finding, and no account left undecided.
-fn audit(folder: &Path, dynamodb: &str) -> anyhow::Result<Value> {
-    let arguments = ["audit", "--json", "--read-units", "1000000", "--dynamodb-endpoint", dynamodb];
-    let output = cli::run(&mut cli::command(&arguments, folder), b"");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success(), "giro audit: {text} {}", String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_str(&text)?;
-    ensure!(report["undecided"] == 0 && report["complete"] == true, "giro audit: {report}");
-    Ok(report)
+/// What a round stands on.
+struct Engines {
+    kafka: ApacheKafka,
+    dynamodb: Up,
 }
 
-/// The sum of a field in the summary lines of the payment-processor.
-fn logged(folder: &Path, field: &str) -> u64 {
-    let text = std::fs::read_to_string(log_of(folder)).unwrap_or_default();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line.split_once(' ')?.1).ok());
-    lines.filter(|line| line["message"] == "batch finished").filter_map(|line| line[field].as_u64()).sum()
-}
-
-/// Looks at the tables until each record has its end: of the topic that is there, and of those that are gone.
-async fn ends(ledger: &DynamoDb, there: &[Published], gone: Vec<Gone>) -> anyhow::Result<Checked> {
-    let began = Instant::now();
-    loop {
-        let letters = ledger.dead_letters().await?;
-        let mut published = there.to_vec();
-        gone.iter().for_each(|gone| published.extend(gone.ended(&letters)));
-        let checked = oracle::check(ledger, &published).await?;
-        if checked.failed() == 0 || began.elapsed() > PATIENCE {
-            return Ok(checked);
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+impl Engines {
+    async fn ledger(&self) -> anyhow::Result<DynamoDb> {
+        let client = giro_cli::local::aws::dynamodb(Some(&self.dynamodb.endpoints().dynamodb)).await?;
+        Ok(DynamoDb::new(client, Tables::default()))
     }
 }
 
-/// Dead letters that stand where another one stands.
-fn at_places_used_before(letters: &[DeadLetter]) -> u64 {
-    let places: BTreeSet<&Source> = letters.iter().map(|letter| &letter.source).collect();
-    (letters.len() - places.len()) as u64
+/// Starts brokers, DynamoDB behind the proxy, and the poller with its functions.
+async fn start(folder: &Path, seed: u64) -> anyhow::Result<(Round, Engines)> {
+    let kafka = ApacheKafka::start(BROKERS).await?;
+    let dynamodb = start_engine(&folder.join("engine")).await?;
+    let proxy = FaultProxy::start(seed).await?;
+    proxy.point_to(Some(&dynamodb.endpoints().dynamodb));
+    let poller = start_poller(folder, kafka.bootstrap_servers(), proxy.endpoint()).await?;
+    let round = Round {
+        folder: folder.to_owned(),
+        kafka: kafka.bootstrap_servers().to_owned(),
+        proxy,
+        poller: tokio::sync::Mutex::new(poller),
+        left_behind: Mutex::default(),
+        counts: Mutex::default(),
+        random: Mutex::new(fastrand::Rng::with_seed(seed)),
+    };
+    Ok((round, Engines { kafka, dynamodb }))
+}
+
+/// Opens the accounts and gives them money first, so that most payments settle.
+async fn open_and_fund(round: &Round, engines: &Engines, workload: &Workload) -> anyhow::Result<()> {
+    let ledger = engines.ledger().await?;
+    let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(8);
+    while let Some(there) = opening.try_next().await? {
+        ensure!(there.is_none(), "an account is there already");
+    }
+    publish(&kafka::producer(&round.kafka)?, workload.funding.clone()).await;
+    outcomes(&round.kafka, ids(&workload.funding)).await?;
+    Ok(())
+}
+
+/// What came of a storm.
+struct Stormed {
+    sent: Sent,
+    /// The outcomes on their topic.
+    told: Vec<Polled>,
+    /// How long it lasted.
+    stormy: Duration,
+    /// How long it took after that until all was told.
+    calm: Duration,
+}
+
+/// Publishes payments while everything is struck at its moments; then waits until each payment has its outcome, a fresh
+/// one too.
+async fn storm(
+    round: &Round,
+    engines: &mut Engines,
+    schedule: &Schedule,
+    workload: &Workload,
+    seed: u64,
+) -> anyhow::Result<Stormed> {
+    let storm = Instant::now();
+    round.proxy.set_weather(STORM);
+    let (mut sent, ..) = tokio::try_join!(
+        publish_all(round, &workload.funding, &workload.records, &schedule.topics, storm),
+        round.strike_processes(&schedule.processors, storm),
+        round.strike_processes(&schedule.publishers, storm),
+        round.strike_processes(&schedule.pollers, storm),
+        strike_brokers(round, &mut engines.kafka, &schedule.brokers, storm),
+        strike_dynamodb(round, &mut engines.dynamodb, &schedule.dynamodb, storm),
+    )?;
+    let (stormy, over) = (storm.elapsed(), Instant::now());
+    round.proxy.set_weather(Weather::default());
+    let fresh = Workload::generate(seed, 1, "fresh-").funding;
+    publish(&kafka::producer(&round.kafka)?, fresh.clone()).await;
+    let asked = [workload.funding.as_slice(), &workload.records, &fresh].concat();
+    sent.there.extend(fresh);
+    let told = outcomes(&round.kafka, ids(&asked)).await?;
+    round.proxy.quiet().await;
+    Ok(Stormed { sent, told, stormy, calm: over.elapsed() })
 }
 
 /// One round. Returns what came of it, in a line.
@@ -332,107 +379,26 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     let publishing = Duration::from_millis((payments * 1_000 / PAYMENTS_A_SECOND) as u64);
     let schedule = Schedule::new(seed, length, publishing, BROKERS);
     let workload = Workload::generate(seed, payments, "");
-    let mut kafka = ApacheKafka::start(BROKERS).await?;
-    let mut engine = start_engine(&folder.path().join("engine")).await?;
-    let proxy = FaultProxy::start(seed).await?;
-    proxy.point_to(Some(&engine.endpoints().dynamodb));
-    let poller = start_poller(folder.path(), kafka.bootstrap_servers(), proxy.endpoint()).await?;
-    let round = Round {
-        folder: folder.path().to_owned(),
-        kafka: kafka.bootstrap_servers().to_owned(),
-        proxy,
-        poller: tokio::sync::Mutex::new(poller),
-        left_behind: Mutex::default(),
-        counts: Mutex::default(),
-        random: Mutex::new(fastrand::Rng::with_seed(seed)),
-    };
-    let client = giro_cli::local::aws::dynamodb(Some(&engine.endpoints().dynamodb)).await?;
-    let ledger = DynamoDb::new(client, Tables::default());
-    let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(8);
-    while let Some(there) = opening.try_next().await? {
-        ensure!(there.is_none(), "an account is there already");
-    }
-    drop(opening);
-    // Money first, so that most payments settle.
-    publish(&kafka::producer(&round.kafka)?, workload.funding.clone()).await;
-    outcomes(&round.kafka, ids(&workload.funding)).await?;
+    let (round, mut engines) = start(folder.path(), seed).await?;
+    open_and_fund(&round, &engines, &workload).await?;
     let started = began.elapsed();
 
-    let storm = Instant::now();
-    round.proxy.set_weather(STORM);
-    let struck = async {
-        let (mut sent, ..) = tokio::try_join!(
-            publish_all(&round, &workload.funding, &workload.records, &schedule.topics, storm),
-            round.strike_processes(&schedule.processors, storm),
-            round.strike_processes(&schedule.publishers, storm),
-            round.strike_processes(&schedule.pollers, storm),
-            strike_brokers(&round, &mut kafka, &schedule.brokers, storm),
-            strike_dynamodb(&round, &mut engine, &schedule.dynamodb, storm),
-        )?;
-        let (stormy, over) = (storm.elapsed(), Instant::now());
-        round.proxy.set_weather(Weather::default());
-        // Once the storm is over, a fresh payment goes its way too.
-        let fresh = Workload::generate(seed, 1, "fresh-").funding;
-        publish(&kafka::producer(&round.kafka)?, fresh.clone()).await;
-        let asked = [workload.funding.as_slice(), &workload.records, &fresh].concat();
-        sent.there.extend(fresh);
-        let told = outcomes(&round.kafka, ids(&asked)).await?;
-        round.proxy.quiet().await;
-        anyhow::Ok((sent, told, stormy, over.elapsed()))
-    };
-    let (sent, told, stormy, calm) = tokio::select! {
-        struck = struck => struck?,
+    let Stormed { sent, told, stormy, calm } = tokio::select! {
+        stormed = storm(&round, &mut engines, &schedule, &workload, seed) => stormed?,
         gave_up = round.keep_polling() => bail!("the poller: {gave_up:?}"),
     };
-
-    let there = requests(&round.kafka).await?;
-    let lost = lost(&sent.there, &there);
-    let client = giro_cli::local::aws::dynamodb(Some(&engine.endpoints().dynamodb)).await?;
-    let ledger = DynamoDb::new(client, Tables::default());
-    let checked = ends(&ledger, &there, sent.gone).await?;
-    round.count("dead letters at places used before", at_places_used_before(&ledger.dead_letters().await?));
-    let recorded = ledger.payments().await?;
-    let mut findings = checked.findings;
-    findings.extend(checked.ledger.iter().map(ToString::to_string));
-    findings.extend(giro_cli::commands::check_topic(&recorded, &told));
-    if lost > 0 {
-        findings.push(format!("{lost} acknowledged requests are not on the topic"));
-    }
-    let audited = audit(folder.path(), &engine.endpoints().dynamodb)?;
-    let left_behind = round.left_behind.lock().unwrap().clone();
-    for name in outlived(&left_behind)? {
-        findings.push(format!("a process of {name} outlived its poller and the round"));
-    }
-    ensure!(findings.is_empty(), "{} findings: {:#?}", findings.len(), findings.iter().take(20).collect::<Vec<_>>());
-
-    let (failed_calls, replayed) = (logged(folder.path(), "cancelled"), logged(folder.path(), "replayed"));
-    let counts: Vec<String> =
-        round.counts.lock().unwrap().iter().map(|(what, count)| format!("{count} {what}")).collect();
+    let held = nothing_is_missing(&round, &engines, sent, &told).await?;
     let line = format!(
-        "{} records on topics: {} settled, {} declined, {} dead letters; {}; calls: {}; {} transactions cancelled, {} \
-         records replayed for {} duplicates; {} records for {} outcomes; {} accounts and {} payments audited; {:.0} s: \
-         {:.0} s to start, {:.0} s of storm, {:.0} s until all was told",
-        checked.records,
-        checked.settled,
-        checked.declined.values().sum::<usize>(),
-        checked.dead_letters.values().sum::<usize>(),
-        counts.join(", "),
-        round.proxy.fates(),
-        failed_calls,
-        replayed,
-        checked.replayed,
-        told.len(),
-        recorded.len(),
-        audited["accounts"],
-        audited["settled"],
+        "{}; {:.0} s: {:.0} s to start, {:.0} s of storm, {:.0} s until all was told",
+        summary(&round, &held, told.len()),
         began.elapsed().as_secs_f64(),
         started.as_secs_f64(),
         stormy.as_secs_f64(),
         calm.as_secs_f64(),
     );
     round.poller.into_inner().kill().await?;
-    engine.kill().await?;
-    kafka.stop().await;
+    engines.dynamodb.kill().await?;
+    engines.kafka.stop().await;
     Ok(line)
 }
 
