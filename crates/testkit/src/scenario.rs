@@ -208,7 +208,7 @@ fn told<E: std::fmt::Display>(end: &End<Result<(), E>>, yes: &str, no: &str, reu
 }
 
 fn pairs<'w>(words: &'w [&'w str]) -> impl Iterator<Item = (&'w str, &'w str)> {
-    words.chunks(2).map(|pair| match pair {
+    words.chunks(2).map(move |pair| match pair {
         [one, other] => (*one, *other),
         _ => panic!("expected pairs: {words:?}"),
     })
