@@ -52,7 +52,7 @@ fn inserts(count: i64) -> Vec<Value> {
 
 async fn publish(topics: &MemoryTopics, records: &[Value]) -> Result<StreamResponse, Unfinished> {
     let event: StreamEvent = serde_json::from_str(&json!({ "Records": records }).to_string()).unwrap();
-    let publisher = OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::payment::decode);
+    let publisher = OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::stream::payment);
     publisher.handle(LambdaEvent::new(event, context())).await
 }
 
