@@ -17,6 +17,7 @@
 //! | [`problem`] | the body of an HTTP error | what is wrong |
 //! | [`resource`] | the bodies of HTTP answers | outcomes, accounts, statements |
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
+//! | [`audit_result`] | the auditor's event, and its answer | what an audit counted |
 //!
 //! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can
 //! panic, whatever bytes come in.

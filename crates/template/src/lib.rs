@@ -6,6 +6,7 @@
 //! | whether parameters are what the template lets them be | `parameters` |
 //! | intrinsic functions and conditions over parameters and nested stacks | `resolve`, `condition` |
 //! | resources to a [`Blueprint`] | `read`, `function`, `mapping`, `node` |
+//! | which records a mapping delivers | [`filter`] |
 //! | which properties are done, which mean nothing here, which are refused | `known` |
 //! | the blueprint, and changes to it | `blueprint` |
 //!

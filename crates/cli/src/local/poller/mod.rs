@@ -6,6 +6,7 @@
 //! | responses | `response` | pure: what a function reports |
 //! | events | `kafka_event`, `stream_event` | pure: records as the JSON that Lambda delivers |
 //! | pollers | `kafka`, `stream` | the source on one side, the Invoke call on the other |
+//! | what was done so far | `activity` | counts, for whoever looks on |
 //! | what can't be read | `trouble` | said once, with the place and what to do |
 //! | checkpoints | `checkpoint` | how far streams were read, kept where the tables are |
 //!
