@@ -72,16 +72,29 @@ fn a_planted_arrow_is_found() {
     assert_eq!(astray("a", &["domain", "store::*"], &file(planted)), strange);
 }
 
+/// The files whose code holds one of these words, and which.
+fn holding(words: &[&str], files: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+    let held = |(file, text): (String, String)| {
+        let code = code(&text);
+        words.iter().filter(move |word| code.contains(**word)).map(move |word| format!("{file}: {word}"))
+    };
+    files.into_iter().flat_map(held).collect()
+}
+
+#[test]
+fn a_planted_word_is_found() {
+    let file = |text: &str| [("src/a.rs".to_owned(), text.to_owned())];
+    let sound = "// serde\nuse std::fmt;\n#[cfg(test)]\nmod tests {\n    use serde::X;\n}\n";
+    assert_eq!(holding(&["serde", "f64"], file(sound)), [""; 0]);
+    assert_eq!(holding(&["serde", "f64"], file("fn f(x: f64) {}\n")), ["src/a.rs: f64"]);
+}
+
 #[test]
 fn handlers_and_settling_know_the_port_and_no_adapter() {
-    for (file, text) in ["src/handlers", "src/settle", "src/account_commands"].into_iter().flat_map(sources) {
-        let code = code(&text);
-        for adapter in
-            ["dynamodb", "memory", "items", "DynamoDb", "MemoryStore", "aws_sdk", "kafka::", "KafkaProducer", "rdkafka"]
-        {
-            assert!(!code.contains(adapter), "{file} names the adapter {adapter}");
-        }
-    }
+    let adapters =
+        ["dynamodb", "memory", "items", "DynamoDb", "MemoryStore", "aws_sdk", "kafka::", "KafkaProducer", "rdkafka"];
+    let files = ["src/handlers", "src/settle", "src/account_commands"].into_iter().flat_map(sources);
+    assert_eq!(holding(&adapters, files), [""; 0]);
 }
 
 #[test]
@@ -106,17 +119,12 @@ fn the_domain_is_pure() {
         "f32",
         "f64",
     ];
-    for (file, text) in sources("src/domain") {
-        let code = code(&text);
-        for word in impure {
-            assert!(!code.contains(word), "{file} names {word}");
-        }
-    }
+    assert_eq!(holding(&impure, sources("src/domain")), [""; 0]);
 }
 
 #[test]
 fn only_the_wire_and_the_local_tools_know_serde() {
-    for folder in [
+    let folders = [
         "src/store",
         "src/publish",
         "src/settle",
@@ -125,11 +133,8 @@ fn only_the_wire_and_the_local_tools_know_serde() {
         "src/config.rs",
         "src/telemetry.rs",
         "src/aws.rs",
-    ] {
-        for (file, text) in sources(folder) {
-            assert!(!code(&text).contains("serde"), "{file} names serde");
-        }
-    }
+    ];
+    assert_eq!(holding(&["serde"], folders.into_iter().flat_map(sources)), [""; 0]);
 }
 
 #[test]
@@ -145,23 +150,17 @@ fn what_deploys_stands_alone() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let deploys = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
     assert!(deploys.contains("lambda_runtime") && !deploys.contains("giro-"), "{deploys}");
-    for (file, text) in sources("src") {
-        for word in ["cfg(feature", "giro_testkit", "giro_template", "giro_cli"] {
-            assert!(!code(&text).contains(word), "{file} names {word}");
-        }
-    }
+    let others = ["cfg(feature", "giro_testkit", "giro_template", "giro_cli"];
+    assert_eq!(holding(&others, sources("src")), [""; 0]);
 }
 
 /// A reader may go away: only one place knows what becomes of a command then.
 #[test]
 fn the_local_tools_print_in_one_place() {
-    let local = sources("crates").into_iter().filter(|(file, _)| file.contains("/src/"));
-    for (file, text) in local.filter(|(file, _)| file != "crates/cli/src/local/terminal.rs") {
-        let code = code(&text);
-        for print in ["println!(", "print!(", "io::stdout()", "io::stdout;"] {
-            assert!(!code.contains(print), "{file} prints past crates/cli/src/local/terminal.rs: {print}");
-        }
-    }
+    let is_local = |file: &str| file.contains("/src/") && file != "crates/cli/src/local/terminal.rs";
+    let local = sources("crates").into_iter().filter(|(file, _)| is_local(file));
+    let prints = ["println!(", "print!(", "io::stdout()", "io::stdout;"];
+    assert_eq!(holding(&prints, local), [""; 0], "these print past crates/cli/src/local/terminal.rs");
 }
 
 /// Every complaint of a command is read by the one function that starts it.
