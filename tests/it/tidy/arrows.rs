@@ -97,6 +97,18 @@ fn handlers_and_settling_know_the_port_and_no_adapter() {
     assert_eq!(holding(&adapters, files), [""; 0]);
 }
 
+/// `aws.rs` makes the clients, and `publish` signs with their credentials.
+#[test]
+fn only_the_store_names_what_dynamodb_stores() {
+    for (file, text) in sources("src") {
+        let code = code(&text);
+        let stores = file.starts_with("src/store/");
+        assert!(stores || !code.contains("AttributeValue"), "{file} names DynamoDB's AttributeValue");
+        let clients = stores || ["src/aws.rs", "src/publish/kafka/iam.rs"].contains(&file.as_str());
+        assert!(clients || !code.contains("aws_"), "{file} names AWS's SDK");
+    }
+}
+
 #[test]
 fn the_domain_is_pure() {
     let impure = [
