@@ -1,8 +1,8 @@
-//! What is known of one account, as last read or learned, and which faults of the store were met on it.
+//! What: Holds what is known of one account, as last read or learned, and the errors of the store about it.
 //!
-//! In: what reads find, and what became of each command. Out: the account and its lanes, for a decision.
+//! Data: Takes what reads found, and what became of each command. Gives the account and its lanes, for a decision.
 //!
-//! Invariants: what may have changed without our knowing is read again. Nothing here knows of requests.
+//! Invariants: If the account may have changed unseen, it is read again. Nothing here knows of requests.
 
 use std::slice;
 
@@ -23,7 +23,7 @@ pub(super) struct KnownAccount {
 }
 
 impl KnownAccount {
-    /// A first read found this of the account's main item.
+    /// Begins with what a first read found of the account's main item.
     pub(super) fn new(id: AccountId, main: AccountRead) -> Self {
         Self { id, main, met: Met::default() }
     }
@@ -33,17 +33,17 @@ impl KnownAccount {
         self.main = main;
     }
 
-    /// What is known may be no longer so: it is read again.
+    /// What is known may be out of date, so it is read again.
     pub(super) fn forget(&mut self) {
         self.main = AccountRead::Unread;
     }
 
-    /// Notes a fault of the store.
+    /// Notes an error of the store.
     pub(super) fn meet(&mut self, fault: StoreError) {
         self.met.meet(fault);
     }
 
-    /// Whether something of it is damaged, and nobody is known to have mended it.
+    /// Whether an item of it is damaged, and nobody is known to have mended it.
     pub(super) fn is_damaged(&self) -> bool {
         self.met.is_damage()
     }
@@ -54,17 +54,17 @@ impl KnownAccount {
         self.forget();
     }
 
-    /// The fault to tell of.
+    /// The error to report.
     pub(super) fn fault(self) -> Option<StoreError> {
         self.met.told()
     }
 
-    /// The account as it is, if there is one, with its lanes where the action looks at them; `None` if that can't be
-    /// known. Reads are paced apart from writes: a read that succeeds says nothing about the write that didn't.
+    /// The account as it is, if there is one, and its lanes if the action looks at them. `None` if it can't be read.
+    /// Reads have their own backoff: a read that succeeds says nothing about the write that failed.
     ///
-    /// Lanes are read one after the other, while money may move between them and the main item, and a transaction may
-    /// be seen on one of them and not yet on another. A sum that never was is found out when the command is committed,
-    /// since whatever is decided rests on it under conditions.
+    /// Lanes are read in several calls, and money may move between them and the main item meanwhile. A read may also
+    /// see a transaction on one lane and not yet on another. So the sum may never have been true. The commit finds that
+    /// out, because the decision has preconditions.
     pub(super) async fn look<L: AccountLedger>(
         &mut self,
         ledger: &L,
@@ -92,7 +92,7 @@ impl KnownAccount {
         Some((Some(account), lanes))
     }
 
-    /// All lanes of the account; `None` if one can't be read.
+    /// All lanes of the account. `None` if one can't be read.
     async fn read_lanes<L: AccountLedger>(
         &mut self,
         ledger: &L,
@@ -108,7 +108,7 @@ impl KnownAccount {
             let (found, fault) = lanes(ledger, &keyed, "reading lanes", until).await;
             let before = left.len();
             if let Some(fault) = fault {
-                // It was one call, so none of them was read.
+                // It was one call, so no lane of it was read.
                 self.met.meet(fault);
                 left.extend(asked.iter().cloned());
             }

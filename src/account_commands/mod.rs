@@ -1,23 +1,24 @@
-//! Applies account commands: those of one account one after another, different accounts side by side.
+//! What: Applies account commands. Commands of one account run one after another, and different accounts run side by
+//! side.
 //!
-//! In: requests in the order of the event, an [`AccountLedger`], and until when ([`Until`]). Out: an [`End`] for every
-//! request.
+//! Data: Takes requests in the order of the event, an [`AccountLedger`], and deadlines ([`Until`]). Gives an [`End`]
+//! for every request.
 //!
-//! A command is one transaction: its record, and with it the change of its account and lanes; of very many lanes it
-//! takes several. Commands are few, so nothing is grouped: what counts is that each is easy to account for.
+//! A command is one transaction: its record, and the change of its account and lanes. If the account has very many
+//! lanes, it takes several transactions. Commands are few, so they are not grouped: each must be easy to account for.
 //!
 //! | where | what |
 //! |---|---|
-//! | here | reads each account once, sends the workers, looks again at what is damaged |
+//! | here | reads each account once, starts the workers, looks again at damaged items |
 //! | `worker` | decides and commits the commands of one account |
 //! | `known` | what is known of that account |
 //!
-//! Invariants: a request has an end only if the ledger said so; what is unknown stays unfinished, and trying again
-//! finds out, because the command's own record tells. An item that can't be read stops its account, and no other; it is
-//! looked at again once all others are done. No command is sent before the one before it on its account has its end. An
-//! account is read after the commands that are decided on it came in, and again whenever it may have changed unseen.
-//! What was read decides nothing by itself: a change carries its conditions, and what changes nothing is written only
-//! if what it rests on holds in that moment.
+//! Invariants: A request has a disposition only if the ledger said so. What is unknown stays unfinished, and the next
+//! try finds out, because the command's own record tells. An item that can't be read stops its account only, and is
+//! looked at again once all others are done. No command is sent before the one before it on its account has its
+//! disposition. An account is read after the commands that are decided on it were delivered, and again whenever it may
+//! have changed unseen. What was read decides nothing by itself. A change carries its conditions. If a command changes
+//! nothing, its record is written only if its preconditions hold.
 
 mod known;
 mod worker;
@@ -34,22 +35,22 @@ use crate::store::{AccountLedger, AccountRead, StoreError};
 use known::KnownAccount;
 use worker::AccountWorker;
 
-/// Accounts worked on at once: as many transactions as payments have in flight.
+/// Accounts worked on at once. Each has at most one transaction in flight.
 const ACCOUNTS_IN_FLIGHT_MAX: usize = 16;
 
 /// What became of the commands of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The end of each request, in their order.
+    /// The disposition of each request, in their order.
     pub ends: Vec<End<CommandVerdict>>,
-    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was
-    /// slow.
+    /// The error of the store that stopped a request, else the last one, if any. It tells why a request is unfinished,
+    /// or was slow.
     pub fault: Option<StoreError>,
 }
 
-/// Applies commands, until all have their end or time is up.
+/// Applies commands, until all have their disposition or the deadline has come.
 ///
-/// `now` tells the time that commands are stamped with; `backoff` paces tries after a fault.
+/// `now` gives the time that is written into records; `backoff` paces tries after an error.
 pub async fn apply<L: AccountLedger>(
     ledger: &L,
     requests: &[CommandRequest],
@@ -92,7 +93,7 @@ pub async fn apply<L: AccountLedger>(
     Applied { ends, fault: met.told() }
 }
 
-/// The accounts, in the order in which they are first named, and beside each the requests that name it.
+/// The accounts, in the order in which they are first named, and for each the requests that name it.
 fn by_account(requests: &[CommandRequest]) -> (Vec<AccountId>, Vec<Vec<usize>>) {
     let mut places = std::collections::HashMap::new();
     let mut ids = Vec::new();

@@ -1,9 +1,9 @@
-//! Carries out the commands of one account, one after another.
+//! What: Applies the commands of one account, one after another.
 //!
-//! In: its requests, in their order. Out: an [`End`] for each, up to the first that finds none.
+//! Data: Takes its requests, in their order. Gives an [`End`] for each, up to the first that stays unfinished.
 //!
-//! A command is decided on what is known of its account ([`KnownAccount`]) and committed. What became of it says what
-//! is known now, and what is to be done next.
+//! A command is decided on what is known of its account ([`KnownAccount`]) and committed. The answer says what is known
+//! now, and what must be done next.
 
 use std::collections::VecDeque;
 
@@ -16,31 +16,31 @@ use crate::settle::until::within;
 use crate::settle::{Backoff, End};
 use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
 
-/// One account whose commands are under way.
+/// One account with its commands.
 pub(super) struct AccountWorker {
     account: KnownAccount,
-    /// Its requests that have no end yet.
+    /// Its requests that have no disposition yet.
     left: VecDeque<usize>,
     backoff: Backoff,
 }
 
-/// What is to be done next with a command that was sent.
+/// What must be done next with a command that was sent.
 enum Next {
-    /// It has its end, or finds none for now.
+    /// It has its disposition, or stays unfinished for now.
     End(End<CommandVerdict>),
     /// It is decided again.
     Decide,
-    /// The same, after a wait: something stands in its way that passes.
+    /// It is decided again after a wait, because an error that passes stopped it.
     Wait,
 }
 
 impl AccountWorker {
-    /// These requests are left to do on the account; `backoff` paces tries after a fault.
+    /// These requests are left for the account. `backoff` paces tries after an error.
     pub(super) fn new(account: KnownAccount, left: Vec<usize>, backoff: Backoff) -> Self {
         Self { account, left: left.into(), backoff }
     }
 
-    /// Whether something is left that waits for a person to mend a stored item.
+    /// Whether a request waits for a person to mend a stored item.
     pub(super) fn waits_for_mending(&self) -> bool {
         self.account.is_damaged() && !self.left.is_empty()
     }
@@ -50,12 +50,12 @@ impl AccountWorker {
         self.account.look_again();
     }
 
-    /// The fault to tell of.
+    /// The error to report.
     pub(super) fn fault(self) -> Option<StoreError> {
         self.account.fault()
     }
 
-    /// Carries out what is left, up to the first command that finds no end. Returns the ends found.
+    /// Applies the commands that are left, up to the first that stays unfinished. Returns the dispositions.
     pub(super) async fn go<L: AccountLedger>(
         mut self,
         ledger: &L,
@@ -75,7 +75,7 @@ impl AccountWorker {
         (self, ends)
     }
 
-    /// Decides and commits one command, again and again while something stands in its way that passes.
+    /// Decides and commits one command. Repeats this while only errors that pass stand in the way.
     async fn carry_out<L: AccountLedger>(
         &mut self,
         ledger: &L,
@@ -107,8 +107,8 @@ impl AccountWorker {
     fn learn(&mut self, decided: &DecidedCommand<'_>, answer: Result<CommandCommit, StoreError>) -> Next {
         match answer {
             Ok(CommandCommit::Applied) => {
-                // A change's conditions let payments pass, so what it left is not what was read, changed. The next
-                // command reads it: two commands of one account in one batch are rare.
+                // The conditions of a change let payments pass, so the account may hold more or less than was read. The
+                // next command reads it again; two commands of one account in one batch are rare.
                 if decided.ruling.as_ref().is_ok_and(|change| *change != Change::Nothing) {
                     self.account.forget();
                 }
@@ -116,19 +116,19 @@ impl AccountWorker {
             }
             Ok(CommandCommit::Cancelled(cancelled)) => self.learn_cancelled(decided.request, cancelled),
             Err(error) if error.passes() => {
-                // It may have happened all the same.
+                // The step may have happened.
                 self.account.forget();
                 self.account.meet(error);
                 Next::Wait
             }
-            // Trying again won't help soon.
+            // Another try won't help soon.
             Err(error) => self.stop(error),
         }
     }
 
-    /// None of a command's last step happened, and here is why.
+    /// None of a command's last step happened, for these reasons.
     fn learn_cancelled(&mut self, request: &CommandRequest, cancelled: CancelledCommand) -> Next {
-        // Whoever got there first may have changed more than is told here.
+        // Whoever wrote first may have changed more than the answer tells.
         self.account.forget();
         match cancelled.duplicate {
             Some(Ok(recorded)) if recorded.fingerprint == request.command.fingerprint() => {
@@ -141,7 +141,7 @@ impl AccountWorker {
         if let Some(main) = cancelled.account {
             self.account.learn(main);
         }
-        // A lane that doesn't fit its account is someone else's half-done work, or damage.
+        // A lane that doesn't fit its account is damaged, or somebody else is still changing it.
         match cancelled.transient.or(cancelled.lanes.then_some(StoreError::Conflict)) {
             None => Next::Decide,
             Some(fault) => {

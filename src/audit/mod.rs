@@ -1,17 +1,18 @@
-//! Audits a whole ledger beside payments in flight: reads its tables at a bounded rate and has the domain judge them.
+//! What: Audits a whole ledger beside payments in flight. It scans the tables at a limited rate, and the domain judges
+//! them.
 //!
 //! | step | read | judged by |
 //! |---|---|---|
 //! | 1 | dead letters | [`Letters`]: which are not whole |
 //! | 2 | accounts and lanes | [`Running::new`] |
 //! | 3 | payments, then accounts and lanes | [`Running::end_look`]; again while accounts are undecided, up to [`LOOKS_MAX`] times |
-//! | 4 | dead letters, if some were not whole | what is as little whole as before |
+//! | 4 | dead letters, if some were not whole | those that are still not whole |
 //!
-//! In: a [`Survey`], how fast it may be read, and a deadline. Out: an [`Audited`]. Why no clean ledger is accused is
-//! said in [`crate::domain::audit`]'s `running`.
+//! Data: Takes a [`Survey`], how fast it may be read, and a deadline. Gives an [`Audited`]. The module `running` of
+//! [`crate::domain::audit`] says why no clean ledger is accused.
 //!
-//! Invariants: it writes nothing. At the deadline it stops between two pages and says how far it came; what it has
-//! found by then holds. Memory grows with accounts, never with payments.
+//! Invariants: It writes nothing. At the deadline it stops between two pages and says how far it came. Findings up to
+//! then hold. Memory grows with accounts, never with payments.
 
 mod pace;
 mod sweep;
@@ -26,15 +27,15 @@ use crate::store::{StoreError, Survey, Surveyed, Table};
 pub use pace::{Pace, READ_UNITS_PER_SECOND};
 pub use sweep::{Stopped, sweep};
 
-/// How often payments are read at the most. One look decides all that is at rest, the second and third what rests now
-/// and then; what moves through three looks would move through a fourth.
+/// How often payments are read at most. The first look decides all accounts at rest, and the second and third decide
+/// those that rest now and then. An account that moves through three looks would move through a fourth.
 pub const LOOKS_MAX: u32 = 3;
 
-/// How much later a dead letter that is not whole is looked at again. Its parts are written within one invocation, one
-/// after the other, in well under a second.
+/// How much later a dead letter that is not whole is looked at again. One invocation writes all of its parts, in well
+/// under a second.
 const LETTER_GAP: Duration = Duration::from_secs(5);
 
-/// What an audit came to.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audited {
     /// Accounts and payments.
@@ -43,15 +44,15 @@ pub struct Audited {
     pub letters: usize,
     /// What was read, in thousandths of a read unit.
     pub read_milliunits: u64,
-    /// Where it stopped at its deadline, and the last fault of the store; `None` if it came to its end.
+    /// Where it stopped at its deadline, and the last error of the store. `None` if it finished.
     pub stopped: Option<String>,
 }
 
-/// Audits a ledger until it is done or `until` has come.
+/// Audits a ledger, until it is done or the deadline has come.
 ///
 /// # Errors
 /// [`StoreError::Rejected`] if the store refuses to be read at all, [`StoreError::Corrupt`] if it can't be understood.
-/// All else that stands in the way is tried again until the deadline, and then told in [`Audited::stopped`].
+/// Other errors are tried again until the deadline, and then reported in [`Audited::stopped`].
 pub async fn audit(ledger: &impl Survey, mut pace: Pace, until: Instant) -> Result<Audited, StoreError> {
     let mut under_way =
         UnderWay { ledger, pace: &mut pace, until, running: Running::new(Books::default()), letters: 0 };

@@ -1,16 +1,17 @@
-//! How fast tables are read: a bucket of read units that fills at a steady rate.
+//! What: Limits how fast tables are read, by a bucket of read units that fills at a steady rate.
 //!
-//! What a page costs is known only when it has come, so a page may be asked for while anything is left, and then takes
-//! the bucket below nothing; the next waits until it is filled up again. Over any time the rate holds, but for the
-//! pages in flight.
+//! The cost of a page is known only after it was read. So a page may be asked for while the bucket holds anything, and
+//! may take it below zero. The next page waits until the bucket is back at zero.
+//!
+//! Invariants: Over any time the rate holds, except for the pages in flight.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Read units a second. A page is 1 MB, which is 256 units, and all of it comes from one partition, which gives 3,000 a
-/// second to all its readers: a third of that leaves settling its prefetch. At 8 payments a unit this reads 8,000
-/// payments a second, four times as many as 2,000 payments/s write.
+/// Read units a second. A page is 1 MB, which is 256 units, and comes from one partition of the table. A partition
+/// gives 3,000 units a second to all readers, and a third of them leaves enough for the prefetch of settling. At 8
+/// payments a unit this reads 8,000 payments a second, four times as many as 2,000 payments/s write.
 pub const READ_UNITS_PER_SECOND: u32 = 1_000;
 
 /// A bucket of read units.
@@ -47,7 +48,7 @@ impl Pace {
     pub(super) fn ready(&mut self) -> Instant {
         let now = Instant::now();
         let passed_ms = u64::try_from(now.saturating_duration_since(self.filled).as_millis()).unwrap_or(u64::MAX);
-        // Only whole milliseconds count, so that none is lost or counted twice.
+        // Only whole milliseconds count, so that no part of one is lost or counted twice.
         self.filled = self.filled.checked_add(Duration::from_millis(passed_ms)).unwrap_or(now);
         let gained = i64::try_from(passed_ms.saturating_mul(self.rate)).unwrap_or(i64::MAX);
         self.milliunits = self.milliunits.saturating_add(gained).min(full(self.rate));

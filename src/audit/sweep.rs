@@ -1,4 +1,4 @@
-//! Reads one whole table: segments side by side, each page tried again until the deadline.
+//! What: Scans one whole table, with its segments side by side. Each page is tried again until the deadline.
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
@@ -7,23 +7,23 @@ use super::pace::Pace;
 use crate::settle::Backoff;
 use crate::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
 
-/// Into how many segments a table is cut. Four pages of 256 units in flight are what the rate allows a second, and a
-/// page comes in about a tenth of one.
+/// The number of segments of a table. The rate allows about four pages of 256 units a second, and a page takes about a
+/// tenth of a second.
 const SEGMENTS: u16 = 4;
 
-/// Why a read ended before its end.
+/// Why a scan stopped early.
 #[derive(Debug)]
 pub enum Stopped {
-    /// The deadline has come: says where it was.
+    /// The deadline has come. The text says how far the scan was.
     Deadline(String),
-    /// The store refuses; asking again won't help.
+    /// The store refuses, and another try won't help.
     Refused(StoreError),
 }
 
-/// Hands each item of a table to `take`, reading no faster than `pace`.
+/// Gives each item of a table to `take`, and reads no faster than `pace`.
 ///
 /// # Errors
-/// [`Stopped`] if `until` came first, or the store refuses to be read.
+/// [`Stopped`] if the deadline comes first, or the store refuses to be read.
 pub async fn sweep<S: Survey>(
     ledger: &S,
     table: Table,
@@ -42,13 +42,13 @@ pub async fn sweep<S: Survey>(
     loop {
         let ready = pace.ready();
         if ready > until || Instant::now() >= until {
-            // What is in flight ends by the deadline too, and may know why no more has come.
+            // Pages in flight also end by the deadline, and their errors may say why no more came.
             let faults =
                 in_flight.filter_map(|(_, page): (Segment, Result<Page<S::Mark>, StoreError>)| async { page.err() });
             return Err(stopped(items, std::pin::pin!(faults).next().await));
         }
         tokio::select! {
-            // A page that has come first tells what it cost.
+            // A page that was read comes first, because it tells what it cost.
             biased;
             Some((segment, page)) = in_flight.next() => {
                 let page: Page<S::Mark> = match page {
@@ -76,7 +76,7 @@ pub async fn sweep<S: Survey>(
     }
 }
 
-/// Reads a page, again after each fault that may pass, until the deadline.
+/// Reads a page. After an error that may pass, it tries again until the deadline.
 async fn read<S: Survey>(
     ledger: &S,
     table: Table,
@@ -85,7 +85,7 @@ async fn read<S: Survey>(
     until: Instant,
 ) -> (Segment, Result<Page<S::Mark>, StoreError>) {
     let mut backoff = Backoff::new();
-    // What the store said last tells more than that time is up.
+    // The last error of the store tells more than "the deadline has come".
     let mut last = StoreError::Unavailable("no answer before the deadline".into());
     loop {
         match tokio::time::timeout_at(until, ledger.page(table, segment, mark.clone())).await {

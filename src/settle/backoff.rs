@@ -1,18 +1,19 @@
-//! Paces tries after a fault: exponential backoff with full jitter.
+//! What: Paces tries after an error, by exponential backoff with full jitter.
 //!
-//! Source: AWS Architecture Blog, "Exponential Backoff And Jitter": of the known schemes, full jitter does the least
-//! work under contention, because it spreads competitors over the whole window.
+//! Source: AWS Architecture Blog, "Exponential Backoff And Jitter". Full jitter does the least work under contention,
+//! because it spreads competitors over the whole window.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The window of the first wait: about the time of one transaction, since a conflict is over when the other is done.
+/// The window of the first wait. It is about the time of one transaction: a conflict is over when the other transaction
+/// is done.
 const WINDOW_FIRST_MS: u64 = 20;
-/// The widest window: a throttled table recovers within seconds, and a deadline is seldom more than a minute away.
+/// The widest window. A throttled table recovers within seconds, and a deadline is seldom more than a minute away.
 const WINDOW_MAX_MS: u64 = 1_000;
-/// The widest window where a person has to mend something: soon enough for them, and some twenty looks a batch at the
-/// most.
+/// The widest window while a person has to mend something. It is soon enough for a person, and makes at most about
+/// twenty looks a batch.
 const PATIENT_WINDOW_MAX_MS: u64 = 10_000;
 
 /// Waits of random length in a window that doubles from try to try.
@@ -40,7 +41,7 @@ impl Backoff {
         Self { random, tries: 0, window_max_ms: WINDOW_MAX_MS }
     }
 
-    /// The same, from the start, for looking now and then at what a person has to mend.
+    /// The same backoff from its start, with wider windows: for work that a person has to mend.
     #[must_use]
     pub fn patient(&self) -> Self {
         Self { random: self.random.clone(), tries: 0, window_max_ms: PATIENT_WINDOW_MAX_MS }
@@ -51,7 +52,7 @@ impl Backoff {
         self.tries = 0;
     }
 
-    /// Waits, but not past `until`.
+    /// Waits, but not past the deadline.
     pub async fn wait(&mut self, until: Instant) {
         let wait = self.next();
         let at = Instant::now().checked_add(wait).unwrap_or(until);

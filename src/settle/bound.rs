@@ -1,25 +1,28 @@
-//! How many transactions are in flight: more while all goes well, half when the store asks to slow down.
+//! What: Limits how many transactions are in flight at once. The limit rises while all goes well, and halves when the
+//! store asks to slow down.
 //!
-//! Additive increase, multiplicative decrease, as TCP finds its share of a link (Chiu and Jain, 1989): workers that
-//! share a table come to fair shares without knowing of each other.
+//! This is additive increase and multiplicative decrease, as TCP finds its share of a link. Workers that share a table
+//! come to fair shares, and don't know of each other.
 //!
-//! Invariant: one burst of throttling halves once, however many of its calls are throttled.
+//! Source: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989.
+//!
+//! Invariants: One burst of throttling halves once, however many of its calls are throttled.
 
-/// At the start: a batch of 1,000 payments is about 31 transactions, so one round of calls.
+/// The limit at the start. A batch of 1,000 payments is about 31 transactions, so it takes one round of calls.
 const FIRST: usize = 32;
-/// At the least one: a table that throttles even that is waited for by backoff.
+/// The lowest limit. If a table throttles even one call at a time, the backoff waits for it.
 const LEAST: usize = 1;
-/// At the most. Each holds about 150 KB while it is under way, and a worker has little memory.
+/// The highest limit. Each call in flight holds about 150 KB, and a worker has little memory.
 const MOST: usize = 64;
 
-/// The bound, and what it has seen.
+/// The concurrency limit, and what it has seen.
 #[derive(Debug)]
 pub(super) struct Bound {
     limit: usize,
-    /// Calls that went well since the bound last rose.
+    /// Calls that went well since the limit last rose.
     well: usize,
     sent: u64,
-    /// Calls up to this one were sent before the bound was last halved.
+    /// The last call that was sent before the limit was last halved.
     halved_at: u64,
 }
 
@@ -43,7 +46,8 @@ impl Bound {
         Call(self.sent)
     }
 
-    /// Notes a call that the store had time for. The bound rises by one for as many of them as it allows at once.
+    /// Notes a call that the store had time for. The limit rises by one when as many calls went well as it allows at
+    /// once.
     pub(super) fn went_well(&mut self) {
         self.well = self.well.saturating_add(1);
         if self.well >= self.limit {

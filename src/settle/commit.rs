@@ -1,10 +1,11 @@
-//! Commits planned transactions: those with no account in common side by side, the others one after the other.
+//! What: Commits planned transactions. Those with no account in common run side by side, the others one after the
+//! other.
 //!
-//! In: steps and what each waits for, and how many may be in flight. Out: what became of their requests and accounts,
-//! noted in [`Progress`] and [`Knowledge`].
+//! Data: Takes steps, what each waits for, and the concurrency limit. Notes what became of requests in [`Progress`],
+//! and of accounts in [`Knowledge`].
 //!
-//! Invariant: a step is sent only when every step that it waits for was applied. Whatever waits for one that wasn't is
-//! left for the next round, where it is decided again.
+//! Invariants: A step is sent only when every step that it waits for was applied. If one was not applied, the step is
+//! left for the next round, which decides it again.
 
 use std::collections::VecDeque;
 
@@ -22,13 +23,13 @@ use crate::store::{Cancelled, Commit, Ledger, StoreError};
 /// Whether the next round may start at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// Nothing stood in the way that waiting would mend.
+    /// Nothing stood in the way that passes with time.
     Clear,
-    /// Something was busy, throttled or out of reach, or nothing moved at all: wait before trying again.
+    /// Something was busy, throttled or out of reach, or no answer told anything new. Wait before the next round.
     Blocked,
 }
 
-/// Commits the steps, until all are tried or it is `until`.
+/// Commits the steps, until all were tried or the deadline has come.
 pub(super) async fn commit<L: Ledger>(
     ledger: &L,
     steps: &[Step<'_>],
@@ -74,7 +75,7 @@ pub(super) async fn commit<L: Ledger>(
     if hindered || !moved { Way::Blocked } else { Way::Clear }
 }
 
-/// Whether a cancelled transaction says something that makes the next round another one.
+/// Whether a cancelled transaction told something new, so that the next round differs from this one.
 fn says_more(cancelled: &Cancelled) -> bool {
     [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len()] != [0; 3]
         || cancelled.rejected.is_some()

@@ -1,21 +1,21 @@
-//! Confirms accounts: reads each as it was at one moment, its main item and all of its lanes.
+//! What: Confirms accounts. It reads the main item and all lanes of each account in snapshot reads.
 //!
-//! In: accounts on which declines for want of money rest. Out: what was read of them, noted in [`Knowledge`], and which of
-//! them are confirmed.
+//! Data: Takes the accounts on which declines for insufficient funds rest. Notes in [`Knowledge`] what was read of
+//! them, and which of them are confirmed.
 //!
 //! | accounts | are asked for | and confirmed if |
 //! |---|---|---|
 //! | without lanes | up to 100 a call | they were read |
 //! | with lanes | alone: the main item and up to 99 lanes a call | every call saw the same version of the main item |
 //!
-//! Lanes are only credited, or emptied into the main item. So if the main item's version was the same in every call,
-//! then at the moment of the first call no lane held more than what was read of it, and what the sum doesn't cover was
-//! not covered at that moment. Nor do credits of our own on lanes, which come later, make that less so.
+//! Lanes are only credited, or swept into the main item. Suppose every call saw the same version of the main item. Then
+//! no lane held more at the first call than what was read of it. So a debit that the sum doesn't cover was not covered
+//! at that time either. Our own later credits on lanes don't change this.
 //!
-//! A call that meets a transaction in flight reads nothing. It is made again in halves, so that one busy item can't
-//! keep the others from being read. An account that is busy by itself, or that changed between two calls, has its next
-//! turn in the next round, and keeps what was read of it as long as its main item stays the same: lanes that are hardly
-//! ever free all at once are read one by one.
+//! If a transaction in flight holds an item of a call, the call reads nothing. It is split into two calls, so that one
+//! busy item doesn't keep the others from being read. If one account alone is busy, or changed between two calls, the
+//! next round tries it again. What was read of it is kept while its main item stays the same. So lanes that are almost
+//! never free together are read one by one.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ enum Ask {
 }
 
 impl Ask {
-    /// In halves; or the account that it asks for, and no more than one lane of it.
+    /// The call split in two. If it can't be split, the account that it asks for.
     fn halves(self) -> Result<[Self; 2], AccountIx> {
         match self {
             Self::Mains(accounts) => match accounts.as_slice() {
@@ -73,7 +73,7 @@ impl Ask {
     }
 }
 
-/// Gives each of these accounts its turn; returns before that if it is `until`.
+/// Tries to confirm each of these accounts once. Returns early if the deadline has come.
 pub(super) async fn confirm<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
@@ -111,7 +111,7 @@ pub(super) async fn confirm<L: Ledger>(
     accounts.iter().for_each(|&account| knowledge.end_turn(account));
 }
 
-/// The calls that read what is still to be read of these accounts.
+/// The calls that read what is not yet read of these accounts.
 fn asks(knowledge: &Knowledge<'_>, accounts: &BTreeSet<AccountIx>) -> Vec<Ask> {
     let (with_lanes, plain): (Vec<AccountIx>, Vec<AccountIx>) =
         accounts.iter().partition(|&&account| !knowledge.lanes_of(account).is_none());

@@ -1,16 +1,16 @@
-//! How a request ends.
+//! What: The disposition of a request: what became of it.
 
 use crate::domain::Verdict;
 
-/// What became of a request: of a payment, unless another kind of answer is named.
+/// What became of a request. The answer is a payment's, unless another type is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End<V = Verdict> {
-    /// It has its answer, given here and now.
+    /// This batch decided it.
     Decided(V),
-    /// Its id already had an answer, from this very request delivered before or from an equal one. Nothing to do.
+    /// Its id already had an answer, to this request or to an equal one. There is nothing to do.
     Replayed,
-    /// Its id already names another request: a dead letter.
+    /// Its id already names another request, so it becomes a dead letter.
     IdReused,
-    /// Not known to have an outcome: report it, so that it is delivered again.
+    /// It is not known whether it has an answer. It must be reported, so that it is delivered again.
     Unfinished,
 }

@@ -1,25 +1,26 @@
-//! Whether what a decline for want of money rests on was so at one moment: a moment after the earlier debits of its
-//! debtor, and after every answer that was given before its record was delivered.
+//! What: Finds declines that rest on balances which may never have been true together. They must have been true at one
+//! point in time. It must come after the earlier debits of the same debtor, and after every answer given before the
+//! record was delivered.
 //!
-//! In: requests as they were decided. Out: which accounts must be confirmed first ([`mod@super::confirm`]), or which
-//! requests must wait for the round to be over.
+//! Data: Takes decided requests. Gives the accounts that must be confirmed first ([`mod@super::confirm`]), and the
+//! requests that must wait for the end of the round.
 //!
-//! A debit that is settled carries conditions, and they find out what has changed since the read. A decline moves
-//! nothing and carries none but those of the items that its transaction changes anyway. And a plain read may see a
-//! transaction on one item and not yet on another, when somebody else has been answered on the strength of the first.
+//! A settled debit carries conditions, and they fail if an account has changed since the read. A decline moves nothing.
+//! It carries only the conditions of items that its transaction changes anyway. And a plain read may see a transaction
+//! on one item and not yet on another. Meanwhile somebody else may already have an answer that rests on the first item.
 //! So:
 //!
 //! | the decline rests on | it is right at | because |
 //! |---|---|---|
-//! | an account without lanes that a debit of the same plan changes before it | that debit's transaction | the change holds if the version is the one decided on (`plan::guard`) |
-//! | an account with lanes, after a debit of the same plan | nothing, until the plan is carried out and it is confirmed | no version tells of a credit on a lane |
-//! | any other that is confirmed | the moment of which it was read | no debit of ours has changed it since |
-//! | any other | nothing, until it is confirmed; in the next round, if somebody else is at work on it | |
+//! | an account without lanes, changed by an earlier debit of the same plan | the transaction of that debit | that transaction has the version decided on as a condition (`plan::guard`) |
+//! | an account with lanes, after a debit of the same plan | no point yet: carry out the plan, then confirm the account | a credit on a lane changes no version of the main item |
+//! | any other account that is confirmed | the time of its snapshot read | no debit of this batch has changed it since |
+//! | any other account | no point yet: confirm it; in the next round, if somebody else holds it | |
 //!
-//! Invariant: whatever is held, the earlier debit that makes it so is sent, so each round moves. What somebody else
-//! hinders holds up its debtor's later payments, and nothing else.
+//! Invariants: If a request is held, the earlier debit that holds it is sent, so each round makes progress. If somebody
+//! else holds up a request, only the later payments of its debtor wait for it.
 //!
-//! Limits: of an account with lanes, payments settled and declined for want of money by turns take a round each turn.
+//! Limits: If an account with lanes has payments settled and declined in turn, each turn takes a round.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -31,11 +32,11 @@ use crate::domain::{AccountIx, Batch, Decline, RequestIx};
 /// What stands between decisions and their plan.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
-    /// Accounts to confirm. Once they are, all is to be decided again.
+    /// Accounts to confirm. After that, everything is decided again.
     pub(super) confirm: BTreeSet<AccountIx>,
     /// Declines that wait for the end of the round.
     pub(super) hold: Vec<RequestIx>,
-    /// Declines on accounts that somebody else is at work on.
+    /// Declines on accounts that somebody else holds.
     pub(super) hindered: Vec<RequestIx>,
 }
 
@@ -50,7 +51,7 @@ impl Doubts {
     }
 }
 
-/// Finds the declines that can't stand as they were decided.
+/// Finds the declines that can't be committed as they were decided.
 pub(super) fn doubts(batch: &Batch, knowledge: &Knowledge<'_>, pending: &[RequestIx], decisions: &Decisions) -> Doubts {
     let mut doubts = Doubts::default();
     let mut declines = decisions.verdicts.iter().filter_map(|verdict| verdict.err());

@@ -1,11 +1,12 @@
-//! What is known of the accounts of a batch and of their lanes, as last read, written or learned, and which faults of
-//! the store were met.
+//! What: Holds what is known of a batch's accounts and lanes, as last read, written or learned. It also holds the
+//! errors of the store.
 //!
-//! In: what reads find, and what became of each step. Out: the snapshot to decide on, and what of it may be relied on.
+//! Data: Takes what reads found, and what became of each step. Gives the snapshot to decide on, and says what of it is
+//! confirmed.
 //!
-//! Invariants: what may have changed without our knowing is read again, so that no decline rests on money that we moved
-//! ourselves. An account is confirmed only as long as all that is known of it is what was read of it at one moment.
-//! Nothing here knows of requests.
+//! Invariants: If an account may have changed unseen, it is read again, so that no decline rests on money that this
+//! batch moved. An account is confirmed only while all that is known of it comes from one snapshot. Nothing here knows
+//! of requests.
 
 mod confirmations;
 mod contention;
@@ -26,11 +27,11 @@ pub(super) struct Knowledge<'b> {
     /// By account: the main item.
     mains: Vec<AccountRead>,
     lanes: HashMap<AccountIx, KnownLanes>,
-    /// Accounts that were read as they were at one moment, with all of their lanes, and whose main item no step of ours
-    /// has changed since.
+    /// Accounts whose main item and lanes all come from one snapshot. No step of this batch has changed the main item
+    /// since.
     confirmations: Confirmations,
-    /// Accounts that a replayed payment may have changed since they were read: of another worker's doing, or of our own
-    /// whose answer was lost.
+    /// Accounts that a replayed payment may have changed since they were read. Another worker settled it, or this
+    /// worker did and lost the answer.
     stale: BTreeSet<AccountIx>,
     contention: Contention,
     met: Met,
@@ -55,17 +56,17 @@ impl<'b> Knowledge<'b> {
         self.ids
     }
 
-    /// The main items for a read to fill in, beside their ids, and where it notes faults.
+    /// The ids, the main items that a read fills in, and where it notes errors.
     pub(super) fn reading(&mut self) -> (&'b [AccountId], &mut [AccountRead], &mut Met) {
         (self.ids, &mut self.mains, &mut self.met)
     }
 
-    /// Main items as decisions look at them.
+    /// Main items as the rules look at them.
     pub(super) fn mains(&self) -> Vec<Option<Account>> {
         (0..self.mains.len()).map(|account| self.main(account).cloned()).collect()
     }
 
-    /// What is known of lanes, where anything is.
+    /// What is known of lanes, by account.
     pub(super) fn lanes(&self) -> &HashMap<AccountIx, KnownLanes> {
         &self.lanes
     }
@@ -77,17 +78,17 @@ impl<'b> Knowledge<'b> {
         }
     }
 
-    /// Whether it is known if an account is there, and what its main item holds.
+    /// Whether the main item was read: it was found, or it is known to be missing.
     pub(super) fn is_read(&self, account: AccountIx) -> bool {
         matches!(self.mains[account], AccountRead::Found(_) | AccountRead::Missing)
     }
 
-    /// Whether an account can't be read as it is stored.
+    /// Whether the stored item of an account can't be read.
     pub(super) fn is_damaged(&self, account: AccountIx) -> bool {
         matches!(self.mains[account], AccountRead::Corrupt(_))
     }
 
-    /// How many lanes an account has, as far as is known.
+    /// How many lanes an account has, as its main item says; none if that isn't known.
     pub(super) fn lanes_of(&self, account: AccountIx) -> CreditLanes {
         self.main(account).map_or(CreditLanes::NONE, |main| main.credit_lanes)
     }
@@ -100,52 +101,53 @@ impl<'b> Knowledge<'b> {
         main.lane_ids().filter(|id| unknown(id.lane)).map(|id| (account, id)).collect()
     }
 
-    /// Whether all that is known of an account is what it was at one moment.
+    /// Whether all that is known of an account comes from one snapshot.
     pub(super) fn is_confirmed(&self, account: AccountIx) -> bool {
         self.confirmations.has(account)
     }
 
-    /// Whether an account had its turn to be confirmed in this round, and is not confirmed.
+    /// Whether this round tried to confirm an account and could not.
     pub(super) fn awaits_its_turn(&self, account: AccountIx) -> bool {
         self.confirmations.waits(account)
     }
 
-    /// The lanes that are still to be read for an account to be confirmed.
+    /// The lanes that must still be read to confirm an account.
     pub(super) fn unconfirmed_lanes(&self, account: AccountIx) -> Vec<u16> {
         self.confirmations.left(account).unwrap_or_else(|| self.lanes_of(account).numbers().collect())
     }
 
-    /// An account has had its turn to be confirmed in this round.
+    /// This round has tried to confirm an account.
     pub(super) fn end_turn(&mut self, account: AccountIx) {
         self.confirmations.end_turn(account);
     }
 
-    /// How large transactions may be, and in how many rounds each account was held by others.
+    /// How large transactions may be, and in how many rounds others held each account.
     pub(super) fn limits(&self) -> &Limits {
         self.contention.limits()
     }
 
-    /// Calls that met another one in flight.
+    /// How many calls conflicted with a transaction in flight.
     pub(super) fn conflicts(&self) -> u64 {
         self.contention.conflicts()
     }
 
-    /// The fault to tell of.
+    /// The error to report.
     pub(super) fn fault(self) -> Option<StoreError> {
         self.met.told()
     }
 
-    /// Notes a fault of the store.
+    /// Notes an error of the store.
     pub(super) fn meet(&mut self, fault: StoreError) {
         self.met.meet(fault);
     }
 
-    /// A call met a transaction in flight that holds these accounts.
+    /// A transaction in flight holds these accounts.
     pub(super) fn contend(&mut self, accounts: impl IntoIterator<Item = AccountIx>) {
         self.contention.meet(accounts);
     }
 
-    /// A round is over: what others held in it is planned apart from now on, and each account has its turn again.
+    /// A round is over. From now on, accounts that others held in it are planned apart, and every account may be
+    /// confirmed again.
     pub(super) fn end_round(&mut self) {
         self.confirmations.end_round();
         self.contention.end_round();
@@ -182,7 +184,7 @@ impl<'b> Knowledge<'b> {
         self.mains[account] = read;
     }
 
-    /// Notes what an account's main item and some of its lanes were at one moment.
+    /// Notes what a snapshot read found of an account's main item and of some of its lanes.
     pub(super) fn learn_together(&mut self, account: AccountIx, main: AccountRead, lanes: Vec<(u16, LaneRead)>) {
         let begun = self.confirmations.take(account);
         let numbers: Vec<u16> = lanes.iter().map(|(lane, _)| *lane).collect();
@@ -195,8 +197,8 @@ impl<'b> Knowledge<'b> {
         }
     }
 
-    /// Notes what a read found of a lane that an account counts. `false` if the account can't be used as it is, or is
-    /// to be read again anyway.
+    /// Notes what a read found of a lane that an account counts. Gives `false` if the account can't be used, or must be
+    /// read again anyway.
     pub(super) fn found_lane(&mut self, account: AccountIx, number: u16, read: LaneRead) -> bool {
         let AccountRead::Found(Account { currency, .. }) = self.mains[account] else { return false };
         let expected = match read.counted() {
@@ -212,7 +214,7 @@ impl<'b> Knowledge<'b> {
         false
     }
 
-    /// Notes why the update of a lane was refused.
+    /// Notes a lane whose update was refused.
     pub(super) fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
         self.confirmations.forget(account);
         let status = match &read {
@@ -223,36 +225,38 @@ impl<'b> Knowledge<'b> {
             return;
         }
         match (status, &mut self.mains[account]) {
-            // Freezing and closing reach every lane and the main item, if not in one transaction; so it goes for all.
+            // Freezing and closing change every lane and the main item, perhaps in several transactions. So the status
+            // of one lane is taken for the whole account.
             (AccountStatus::Frozen | AccountStatus::Closed, AccountRead::Found(known)) => known.status = status,
-            // It doesn't hold what was to be swept: somebody else swept it into the main item.
+            // The lane holds less than was to be swept: somebody else swept it into the main item.
             _ if update.balance_min.is_some() => self.forget(account),
-            // It is full, and is known to be now.
+            // The lane is full, and that is now known.
             _ => {}
         }
     }
 
-    /// What is known of an account may be no longer so: it is read again, its lanes once they are needed.
+    /// What is known of an account may be out of date. The main item is read again, and the lanes once they are needed.
     pub(super) fn forget(&mut self, account: AccountIx) {
         self.mains[account] = AccountRead::Unread;
         self.forget_lanes(account);
     }
 
-    /// Has an account's lanes read again, once they are needed.
+    /// Forgets an account's lanes. They are read again once they are needed.
     pub(super) fn forget_lanes(&mut self, account: AccountIx) {
         self.lanes.remove(&account);
         self.confirmations.forget(account);
     }
 
-    /// Somebody else, or a call of ours whose answer was lost, may have changed these accounts since they were read.
+    /// These accounts may have changed since they were read: by another worker, or by a call of this one whose answer
+    /// was lost.
     pub(super) fn doubt(&mut self, accounts: [AccountIx; 2]) {
         self.stale.extend(accounts);
     }
 
-    /// Has those of the doubted accounts read again that something left to decide rests on.
+    /// Forgets the doubted accounts that undecided requests name, so that they are read again.
     ///
-    /// A decline carries no condition that would find out: it would stand on a balance from before payments that come
-    /// before it.
+    /// A decline carries no condition that would notice the change. It would rest on a balance that is older than the
+    /// payments before it.
     pub(super) fn forget_stale(&mut self, rested_on: impl FnOnce() -> BTreeSet<AccountIx>) {
         let stale = std::mem::take(&mut self.stale);
         if stale.is_empty() {
@@ -263,7 +267,7 @@ impl<'b> Knowledge<'b> {
         }
     }
 
-    /// Has what can't be read as it is stored be read again: somebody may have mended it.
+    /// Forgets items that can't be read, so that they are read again: somebody may have mended them.
     pub(super) fn look_again(&mut self) {
         self.met.look_again();
         for account in 0..self.mains.len() {
@@ -274,8 +278,8 @@ impl<'b> Knowledge<'b> {
     }
 }
 
-/// A balance as one update of ours leaves it. Others may have changed it meanwhile where the conditions allow it: the
-/// next condition that this matters to finds out.
+/// A balance after an update of this batch. Others may have changed it meanwhile, where the conditions allow it. If
+/// that matters, the next condition fails.
 fn moved(balance: Balance, net: i128) -> Balance {
     let after = i128::from(balance.minor_units()).saturating_add(net);
     // The update's own conditions keep the stored balance in range.

@@ -1,5 +1,5 @@
-//! Learns from what became of a step: what it says of requests goes to [`Progress`], what it says of accounts to
-//! [`Knowledge`].
+//! What: Learns from what became of a step. [`Progress`] gets what it says of requests, [`Knowledge`] what it says of
+//! accounts.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub(super) fn applied(step: &Step<'_>, knowledge: &mut Knowledge<'_>, progress: 
     knowledge.applied(step);
 }
 
-/// None of a step happened, and here is why.
+/// None of a step happened, for these reasons.
 pub(super) fn cancelled(
     step: &Step<'_>,
     cancelled: Cancelled,
@@ -35,7 +35,7 @@ pub(super) fn cancelled(
     for (update, read) in cancelled.accounts {
         let account = step.accounts[update];
         knowledge.learn_account(account, read);
-        // They were read before it: what was swept from them since would count twice.
+        // The lanes were read before this main item. What was swept in between would count twice.
         knowledge.forget_lanes(account);
     }
     for (update, read) in cancelled.lanes {
@@ -58,10 +58,10 @@ pub(super) fn cancelled(
     }
 }
 
-/// Nobody knows whether a step happened, or the store would not take it.
+/// It is not known whether a step happened, or the store rejected it.
 pub(super) fn refused(step: &Step<'_>, error: StoreError, knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
     match &error {
-        // Trying again won't help soon: stop where the first of these requests stands.
+        // Another try won't help soon. Stop at the first of these requests.
         StoreError::Corrupt(_) => progress.cannot_read(step.requests.iter().copied()),
         StoreError::Rejected(_) => progress.rejects(step.requests.iter().copied()),
         StoreError::Conflict => knowledge.contend(step.accounts.iter().copied()),

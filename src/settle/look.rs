@@ -1,6 +1,6 @@
-//! Looking again at what is stopped: a person may have mended the item that could not be read.
+//! What: Looks again at stopped requests: a person may have mended the item that could not be read.
 //!
-//! Invariant: what was read before the look is read again before anything is decided after it.
+//! Invariants: After the look, nothing is decided on what was read before it.
 
 use tokio::time::Instant;
 
@@ -10,8 +10,8 @@ use super::prefetch;
 use super::progress::Progress;
 use crate::store::Ledger;
 
-/// Reads again what could not be read. If something can go on then, all that it rests on is forgotten: it was read long
-/// ago.
+/// Reads again what could not be read. If a request can then go on, its accounts are forgotten, because they were read
+/// long ago.
 pub(super) async fn look_again<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,

@@ -1,11 +1,11 @@
-//! The faults of the store that were met, as far as they are told: one.
+//! What: Chooses the one error of the store that is reported.
 //!
-//! Invariant: a fault that stops what it met is told before one that passes, and else the last. What was met before the
-//! last look at what had stopped is told only if nothing was met since.
+//! Invariants: An error that stops a request is reported before one that passes. Among equals, the last is reported. An
+//! error from before the last look at stopped requests is reported only if none came after it.
 
 use crate::store::StoreError;
 
-/// What was met.
+/// The errors of the store so far.
 #[derive(Debug, Default)]
 pub(crate) struct Met {
     since: Option<StoreError>,
@@ -13,24 +13,24 @@ pub(crate) struct Met {
 }
 
 impl Met {
-    /// Notes a fault.
+    /// Notes an error.
     pub(crate) fn meet(&mut self, fault: StoreError) {
         if self.since.as_ref().is_none_or(|known| known.passes() || !fault.passes()) {
             self.since = Some(fault);
         }
     }
 
-    /// What had stopped is looked at again: it may have been mended.
+    /// Stopped requests are looked at again: somebody may have mended their items.
     pub(crate) fn look_again(&mut self) {
         self.before = self.since.take().or(self.before.take());
     }
 
-    /// Whether something damaged was met that nobody is known to have mended.
+    /// Whether a damaged item was found, and nobody is known to have mended it.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self.since, Some(StoreError::Corrupt(_)))
     }
 
-    /// The fault to tell of.
+    /// The error to report.
     pub(crate) fn told(self) -> Option<StoreError> {
         self.since.or(self.before)
     }

@@ -1,32 +1,34 @@
-//! Settles a batch: prefetch, decide, plan, commit, and again for what is left, until all is done or time is up.
+//! What: Settles a batch: prefetch, decide, plan, commit. What is left is done again, until nothing is left or the
+//! deadline has come.
 //!
-//! In: a [`Batch`] in deciding order, a [`Ledger`], and until when ([`Until`]). Out: an [`End`] for every request.
+//! Data: Takes a [`Batch`] in deciding order, a [`Ledger`], and deadlines ([`Until`]). Gives an [`End`] for every
+//! request.
 //!
-//! All of it is one loop: read the accounts that aren't known, then do what `next` says, until it says `Done`.
+//! All of it is one loop. It reads the accounts that aren't known, then does what `next` says, until that says `Done`.
 //!
 //! | next | where | what |
 //! |---|---|---|
-//! | | `next` | pure: decides and plans ([`crate::domain`]) what is pending, and says what is to be done |
+//! | | `next` | pure: decides and plans ([`crate::domain`]) what is pending, and says what must be done |
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
-//! | `ReadSnapshot` | `confirm` | reads again, as it was at one moment, what a decline for want of money rests on (`grounds`) |
-//! | `Commit` | `commit` | sends the transactions, those with no account in common side by side, as many as the store has time for (`bound`) |
-//! | | `learn` | a cancelled transaction says what stood in its way; the rest is decided and planned again |
-//! | `Wait` | here, `look` | others are at work on all that is left; or a stored item that can't be read may be mended, and is looked at again |
-//! | `Done` | here | the end of every request |
+//! | `ReadSnapshot` | `confirm` | makes a snapshot read of the accounts on which a decline for insufficient funds rests (`grounds`) |
+//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`bound`) |
+//! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
+//! | `Wait` | here, `look` | others hold the accounts of all that is left; or somebody may mend a stored item that can't be read |
+//! | `Done` | here | the disposition of every request |
 //!
-//! Two types own what a batch has come to: `knowledge`, what is known of accounts and lanes, and `progress`, how far
-//! each request is. Knowledge knows nothing of progress. Dead letters are set aside by [`park`].
+//! Two types own the state of a batch. `knowledge` holds what is known of accounts and lanes, and `progress` how far
+//! each request is. Knowledge knows nothing of progress. [`park`] stores dead letters.
 //!
-//! Account commands go another way, each by itself: [`crate::account_commands`].
+//! Account commands are applied one by one elsewhere: [`crate::account_commands`].
 //!
-//! Invariants: a request has an end only if the ledger said so, or it repeats one that has; what is unknown stays
-//! unfinished, and trying again finds out. Payments of one debtor are never committed out of order: whatever waits for
-//! a transaction that failed isn't sent. A stored item that can't be read stops its partition there, and so does a
-//! request that the store rejects.
+//! Invariants: A request has a disposition only if the ledger said so, or if it repeats a request that has one. What is
+//! unknown stays unfinished, and the next try finds out. Payments of one debtor are never committed out of order:
+//! whatever waits for a failed transaction isn't sent. If a stored item can't be read, or the store rejects a request,
+//! the partition stops there.
 //!
-//! Limits: stops sending when time is up; what is in flight then is given up, and may still happen. The payment's own
-//! item says so next time.
+//! Limits: At the deadline it sends nothing more, and gives up what is in flight. That may still happen; the payment's
+//! own item says so next time.
 
 mod backoff;
 mod bound;
@@ -57,29 +59,29 @@ use next::{For, Next, next};
 use progress::Progress;
 pub use until::Until;
 
-/// In how many rounds of one batch an account is held by others before it is told: the first few are bad luck.
+/// An account that others held in this many rounds of one batch is reported. Fewer are bad luck.
 const CONTENDED_ROUNDS_TOLD: u32 = 3;
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// The end of each request, in their order.
+    /// The disposition of each request, in their order.
     pub ends: Vec<End>,
     /// How often the rest was decided and planned again, the first time included.
     pub rounds: u32,
-    /// The fault of the store that stopped something, else the last one, if any: why something is unfinished, or was
-    /// slow.
+    /// The error of the store that stopped a request, else the last one, if any. It tells why a request is unfinished,
+    /// or was slow.
     pub fault: Option<StoreError>,
-    /// Transactions that met another one in flight on an item of theirs.
+    /// How many calls conflicted with a transaction in flight.
     pub conflicts: u64,
-    /// Accounts that others held time and again, each by the first record that names it, and in how many rounds. If it
-    /// is popular as a creditor, it needs credit lanes.
+    /// Accounts that others held again and again, each as the first record that names it, with the number of rounds. A
+    /// popular creditor among them needs credit lanes.
     pub contended: Vec<(Source, u32)>,
 }
 
-/// Settles a batch, until all of it is done or time is up.
+/// Settles a batch, until all of it is done or the deadline has come.
 ///
-/// `now` tells the time that outcomes are stamped with; `backoff` paces tries after a fault.
+/// `now` gives the time that is written into outcomes; `backoff` paces tries after an error.
 pub async fn settle<L: Ledger>(
     ledger: &L,
     batch: &Batch,
@@ -132,13 +134,13 @@ pub async fn settle<L: Ledger>(
     }
 }
 
-/// A round is over: what waited for its end doesn't wait any longer.
+/// A round is over. What waited for that waits no longer.
 fn end_round(knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
     knowledge.end_round();
     progress.end_round();
 }
 
-/// The accounts that others held time and again, by the first record that names each.
+/// The accounts that others held again and again, each as the first record that names it.
 fn contended(knowledge: &Knowledge<'_>, progress: &Progress<'_>) -> Vec<(Source, u32)> {
     let often = knowledge.limits().contended().filter(|&(_, rounds)| rounds >= CONTENDED_ROUNDS_TOLD);
     let mut contended: Vec<(Source, u32)> =

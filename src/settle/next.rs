@@ -1,6 +1,7 @@
-//! What is to be done next with a batch, on what is known of its accounts and how far its requests are.
+//! What: Says what a batch needs next, from what is known of its accounts and how far its requests are.
 //!
-//! Invariant: pure but for the clock. A decline that can't stand yet is put off, and then the rest is looked at again.
+//! Invariants: It is pure, except for the clock. A decline that can't be committed yet is put off, and the rest is
+//! decided again.
 
 use std::collections::BTreeSet;
 
@@ -14,29 +15,29 @@ use crate::domain::decide::{Snapshot, decide_all};
 use crate::domain::plan::{Step, plan};
 use crate::domain::{AccountIx, Batch, Timestamp};
 
-/// What is to be done next.
+/// What a batch needs next.
 pub(super) enum Next<'b> {
     /// A debit needs what the lanes of these accounts hold.
     ReadLanes(Vec<AccountIx>),
-    /// A decline for want of money rests on these accounts: each is read as it was at one moment.
+    /// Snapshot reads of these accounts: a decline rests on their balances.
     ReadSnapshot(BTreeSet<AccountIx>),
-    /// A round: all that is pending is decided and planned.
+    /// A round: these steps are all that is pending, decided and planned.
     Commit(Vec<Step<'b>>),
-    /// Nothing can be done at once.
+    /// Nothing can be done now.
     Wait(For),
-    /// Nothing is left to do, or time is up.
+    /// Nothing is left to do, or the deadline has come.
     Done,
 }
 
-/// What is waited for.
+/// Who must act before the batch can go on.
 pub(super) enum For {
-    /// Somebody else, who is at work on all that is left.
+    /// Other workers, who hold the accounts of all that is left.
     Others,
     /// A person, who may mend a stored item that can't be read.
     Mending,
 }
 
-/// Says what is to be done next. `now` tells the time that outcomes are stamped with.
+/// Says what a batch needs next. `now` gives the time that is written into outcomes.
 pub(super) fn next<'b>(
     batch: &'b Batch,
     knowledge: &Knowledge<'_>,
@@ -69,7 +70,7 @@ pub(super) fn next<'b>(
     }
 }
 
-/// Whom to wait for, if for anybody.
+/// What a batch without pending requests needs.
 fn nothing_pending<'b>(knowledge: &Knowledge<'_>, progress: &Progress<'_>, until: Until) -> Next<'b> {
     if progress.is_hindered() {
         Next::Wait(For::Others)

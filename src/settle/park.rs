@@ -1,7 +1,7 @@
-//! Sets dead letters aside, side by side, until all are parked or time is up.
+//! What: Stores dead letters, side by side, until all are stored or the deadline has come.
 //!
-//! In: positions and a way to make the letter at each, so that the bytes of only a few are copied at a time. Out: the
-//! positions that are not known to be parked ([`Parked`]).
+//! Data: Takes positions, and a function that makes the dead letter at each. So the bytes of only a few are copied at a
+//! time. Gives the positions that are not known to be stored ([`Parked`]).
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
@@ -12,19 +12,19 @@ use super::until::within;
 use crate::domain::DeadLetter;
 use crate::store::{Ledger, StoreError};
 
-/// Letters in flight.
+/// Dead letters in flight.
 const LETTERS_IN_FLIGHT_MAX: usize = 16;
 
-/// What came of setting dead letters aside.
+/// What became of the dead letters.
 #[derive(Debug, Default)]
 pub struct Parked {
-    /// The positions not known to be parked, in order.
+    /// The positions that are not known to be stored, in order.
     pub left: Vec<usize>,
-    /// The fault of the store that stopped a letter, else the last one, if any.
+    /// The error of the store that stopped a dead letter, else the last one, if any.
     pub fault: Option<StoreError>,
 }
 
-/// Parks a letter for each of `positions`, which are in order.
+/// Stores a dead letter for each of `positions`, which are in order.
 pub async fn park<L: Ledger>(
     ledger: &L,
     positions: &[usize],

@@ -1,7 +1,7 @@
-//! Reads the accounts that a batch names, and lanes where what they hold is needed: each once.
+//! What: Reads the accounts that a batch names, each once, and lanes where their balances are needed.
 //!
-//! In: what is not known yet. Out: what each read found, noted in [`Knowledge`]. What could not be read before time was up
-//! stays unread.
+//! Data: Takes what is not known yet. Notes what each read found in [`Knowledge`]. What could not be read before the
+//! deadline stays unread.
 
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::reads::{self, done};
 use crate::domain::{AccountIx, LaneId};
 use crate::store::{LaneRead, Ledger};
 
-/// Reads every account of a batch that is unread, until all are read or it is `until`.
+/// Reads every unread account of a batch, until all are read or the deadline has come.
 pub(super) async fn accounts<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
@@ -22,7 +22,7 @@ pub(super) async fn accounts<L: Ledger>(
     reads::mains(ledger, ids, mains, met, until, backoff).await;
 }
 
-/// Reads every lane of these accounts, until all are read or it is `until`.
+/// Reads every lane of these accounts, until all are read or the deadline has come.
 pub(super) async fn lanes<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
@@ -30,7 +30,7 @@ pub(super) async fn lanes<L: Ledger>(
     until: Instant,
     backoff: &mut Backoff,
 ) {
-    // Some may be known from another moment.
+    // Some lanes may have been read at another time.
     accounts.iter().for_each(|&account| knowledge.forget_lanes(account));
     loop {
         let unread: Vec<(AccountIx, LaneId)> =

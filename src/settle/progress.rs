@@ -1,9 +1,9 @@
-//! How far each request of a batch is: which have their end, and which must wait, and why.
+//! What: How far each request of a batch is: which have their disposition, and which must wait, and why.
 //!
-//! In: what became of each step. Out: which requests are still to be committed, and in the end an [`End`] for every
-//! request.
+//! Data: Takes what became of each step. Gives the requests that must still be committed, and at last an [`End`] for
+//! every request.
 //!
-//! Invariants: a request that has its end keeps it. A request waits for every one before it that its order hangs on.
+//! Invariants: A request keeps its disposition. A request waits for every earlier one that it must follow.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -15,24 +15,24 @@ use crate::domain::{AccountIx, Batch, Fingerprint, Request, RequestIx, Source};
 /// How far the requests of a batch are.
 pub(super) struct Progress<'b> {
     batch: &'b Batch,
-    /// By request: its end, once it has one.
+    /// By request: its disposition, once it has one.
     found: Vec<Option<End>>,
-    /// The fingerprints of outcomes that were there before, by the request that met them.
+    /// The fingerprints of outcomes that were stored before, by the request that found them.
     recorded: HashMap<RequestIx, Fingerprint>,
     /// Requests whose stored payment can't be read.
     unreadable: HashSet<RequestIx>,
-    /// Requests that the store rejects, or whose write it rejects of one of their accounts.
+    /// Requests that the store rejects, or whose accounts' writes it rejects.
     rejected: HashSet<RequestIx>,
-    /// Requests that wait for the end of this round, and with each what comes after it on its partition: in the end it
-    /// is all as if one had been decided after the other.
+    /// Requests that wait for the end of this round. Everything after them on their partition waits too, so that
+    /// payments are decided one after the other.
     held: BTreeSet<RequestIx>,
-    /// Requests that wait for somebody else in this round, and with each the later ones of its debtor. All else goes
+    /// Requests that wait for other workers in this round. Later requests of the same debtor wait too. All else goes
     /// on.
     hindered: BTreeSet<RequestIx>,
 }
 
 impl<'b> Progress<'b> {
-    /// No request has its end yet.
+    /// No request has its disposition yet.
     pub(super) fn new(batch: &'b Batch) -> Self {
         Self {
             batch,
@@ -45,11 +45,12 @@ impl<'b> Progress<'b> {
         }
     }
 
-    /// The requests still to be committed, in order.
+    /// The requests that must still be committed, in order.
     ///
-    /// Of a payment id that the batch holds several times only the first is sent; the others follow its end. A request
-    /// that rests on something unread or unreadable stops its partition: it and all after it wait. So does one that is
-    /// held for this round. One that somebody else hinders stops its debtor.
+    /// If the batch holds a payment id several times, only the first request is sent, and the others follow its
+    /// disposition. If an account or a payment of a request is unread or unreadable, its partition stops: it and all
+    /// after it wait. A request that is held for this round stops its partition too. A request that other workers
+    /// hinder stops its debtor.
     pub(super) fn pending(&self, knowledge: &Knowledge<'_>) -> Vec<RequestIx> {
         let mut stopped: HashSet<(&str, i32)> = HashSet::new();
         let mut waiting: HashSet<AccountIx> = HashSet::new();
@@ -61,9 +62,10 @@ impl<'b> Progress<'b> {
             }
             let partition = partition_of(request);
             if leader != ix {
-                // It has its end when its leader has: where that one is stopped, perhaps on another partition, so is
-                // it. If the leader isn't decided after all, then perhaps this one is, on its own partition; what comes
-                // after it there is sent after the leader only if the same debtor chains them.
+                // A copy has its disposition when its leader has one. If the leader is stopped, perhaps on another
+                // partition, the copy is stopped too. If the leader is never decided, this copy may be decided on its
+                // own partition. What comes after the copy is sent after the leader only if the same debtor chains
+                // them.
                 if pending.binary_search(&leader).is_err() || !self.chained(leader, ix) {
                     stopped.insert(partition);
                 }
@@ -85,8 +87,8 @@ impl<'b> Progress<'b> {
         pending
     }
 
-    /// Whether what comes after a copy is never sent before its leader: they are of one debtor, or on one partition,
-    /// which is delivered from the leader on.
+    /// Whether what comes after a copy is never sent before its leader. Then both are of one debtor, or on one
+    /// partition, which is delivered again from the leader on.
     fn chained(&self, leader: RequestIx, copy: RequestIx) -> bool {
         let [first, second] = [leader, copy].map(|ix| &self.batch.requests()[ix]);
         first.payment.debtor == second.payment.debtor || partition_of(first) == partition_of(second)
@@ -100,44 +102,45 @@ impl<'b> Progress<'b> {
         self.batch.requests()[request].payment.fingerprint()
     }
 
-    /// The accounts that something left to decide rests on.
+    /// The accounts that undecided requests name.
     pub(super) fn rested_on(&self) -> BTreeSet<AccountIx> {
         let left = |ix: &RequestIx| self.found[*ix].is_none() && self.batch.leader(*ix) == *ix;
         (0..self.found.len()).filter(left).flat_map(|ix| self.parties(ix)).collect()
     }
 
-    /// Whether requests wait for somebody else in this round.
+    /// Whether requests wait for other workers in this round.
     pub(super) fn is_hindered(&self) -> bool {
         !self.hindered.is_empty()
     }
 
-    /// Whether a stored item that can't be read stops something. What the store rejects stays so as long as this code
-    /// runs.
+    /// Whether a stored item that can't be read stops a request. What the store rejects doesn't count: this code can't
+    /// get it written.
     pub(super) fn is_damaged(&self, knowledge: &Knowledge<'_>) -> bool {
         !self.unreadable.is_empty() || self.rested_on().into_iter().any(|account| knowledge.is_damaged(account))
     }
 
-    /// Puts requests off until the round is over: some are held by our own earlier ones, some hindered by others.
+    /// Puts requests off until the round is over. Earlier requests of this batch hold some, and other workers hinder
+    /// some.
     pub(super) fn put_off(&mut self, held: Vec<RequestIx>, hindered: Vec<RequestIx>) {
         self.held.extend(held);
         self.hindered.extend(hindered);
     }
 
-    /// A round is over: nothing is put off any more.
+    /// A round is over. No request is put off any longer.
     pub(super) fn end_round(&mut self) {
         self.held.clear();
         self.hindered.clear();
     }
 
-    /// All of a step happened: its requests have their outcomes.
+    /// All of a step happened, so its requests have their outcomes.
     pub(super) fn applied(&mut self, step: &Step<'_>) {
         for (&request, entry) in step.requests.iter().zip(&step.transaction.entries) {
             self.found[request] = Some(End::Decided(entry.verdict));
         }
     }
 
-    /// A request's id has an outcome already, of a payment with this fingerprint. Returns the accounts that its payment
-    /// may have changed.
+    /// The id of a request already has an outcome, of a payment with this fingerprint. Returns the accounts that the
+    /// payment may have changed.
     pub(super) fn has_outcome(&mut self, request: RequestIx, recorded: Fingerprint) -> [AccountIx; 2] {
         let same = self.fingerprint(request) == recorded;
         self.found[request] = Some(if same { End::Replayed } else { End::IdReused });
@@ -155,25 +158,25 @@ impl<'b> Progress<'b> {
         self.rejected.extend(requests);
     }
 
-    /// The store rejects a write of one of these accounts: so much for the requests of the step that name it.
+    /// The store rejects a write of one of these accounts, and so the requests of the step that name it.
     pub(super) fn rejects_accounts(&mut self, step: &Step<'_>, accounts: &BTreeSet<AccountIx>) {
         let named = |ix: &RequestIx| self.parties(*ix).iter().any(|party| accounts.contains(party));
         let requests: Vec<RequestIx> = step.requests.iter().copied().filter(named).collect();
         self.rejects(requests);
     }
 
-    /// What could not be read is sent again: somebody may have mended it.
+    /// Requests whose payment could not be read are sent again: somebody may have mended it.
     pub(super) fn look_again(&mut self) {
         self.unreadable.clear();
     }
 
-    /// Where the first request stands that names an account.
+    /// The record of the first request that names an account.
     pub(super) fn first_to_name(&self, account: AccountIx) -> Option<Source> {
         let first = (0..self.found.len()).find(|&request| self.parties(request).contains(&account))?;
         Some(self.batch.requests()[first].source.clone())
     }
 
-    /// The end of every request.
+    /// The disposition of every request.
     pub(super) fn ends(&self) -> Vec<End> {
         (0..self.found.len()).map(|ix| self.end(ix)).collect()
     }
@@ -191,7 +194,7 @@ impl<'b> Progress<'b> {
     }
 }
 
-/// Where a request stands in order.
+/// The topic and partition of a request, in which its order counts.
 fn partition_of(request: &Request) -> (&str, i32) {
     (&request.source.topic, request.source.partition)
 }

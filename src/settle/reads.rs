@@ -1,7 +1,7 @@
-//! Reads main items and lanes for whoever needs them: up to 100 a call, the calls side by side.
+//! What: Reads main items and lanes, up to 100 a call, with the calls side by side.
 //!
-//! In: ids. Out: what each read found. What a call that failed was asked for is not among it, and what could not be
-//! read before time was up stays [`AccountRead::Unread`].
+//! Data: Takes ids. Gives what each read found, and nothing for a call that failed. What could not be read before the
+//! deadline stays [`AccountRead::Unread`].
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
@@ -12,12 +12,12 @@ use super::until::within;
 use crate::domain::{AccountId, AccountIx, LaneId};
 use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError};
 
-/// Read calls in flight: enough for a batch of 1,600 accounts in one round trip, few enough to stay within a fresh
-/// connection pool.
+/// Read calls in flight. They read a batch of 1,600 accounts in one round trip, and stay within a fresh connection
+/// pool.
 pub(super) const READS_IN_FLIGHT_MAX: usize = 16;
 
-/// Reads the main item of every account that is unread, until all are read or it is `until`. `reads` stand beside
-/// `ids`.
+/// Reads the main item of every unread account, until all are read or the deadline has come. `reads` are in the order
+/// of `ids`.
 pub(crate) async fn mains<L: Ledger>(
     ledger: &L,
     ids: &[AccountId],
@@ -49,8 +49,8 @@ pub(crate) async fn mains<L: Ledger>(
     }
 }
 
-/// Reads lanes, each once: what each read found, by its key, and the last fault, if any. `what` says what they are read
-/// for.
+/// Reads lanes, each once. Returns what each read found, by its key, and the last error, if any. `what` says why they
+/// are read.
 pub(crate) async fn lanes<L: Ledger, K: Copy>(
     ledger: &L,
     asked: &[(K, &LaneId)],
@@ -61,7 +61,7 @@ pub(crate) async fn lanes<L: Ledger, K: Copy>(
     once(asked, what, call, until).await
 }
 
-/// Reads all that is asked for once: what each read found, by its key, and the last fault, if any.
+/// Reads all that is asked for, once. Returns what each read found, by its key, and the last error, if any.
 async fn once<'i, K: Copy, I, T, F>(
     asked: &[(K, &'i I)],
     what: &str,
@@ -86,7 +86,7 @@ where
     (found, fault)
 }
 
-/// After a round of reads: waits if something is left. `true` once all is read, or time is up.
+/// Ends a round of reads, and waits if something is left. Gives `true` once all is read or the deadline has come.
 pub(super) async fn done(whole: bool, until: Instant, backoff: &mut Backoff) -> bool {
     if whole {
         backoff.reset();

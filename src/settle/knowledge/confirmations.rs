@@ -1,6 +1,6 @@
-//! How far accounts are confirmed: read as they were at one moment, with all of their lanes.
+//! What: How far accounts are confirmed: the main item and all lanes come from one snapshot.
 //!
-//! Invariant: an account is confirmed only if every call that read of it saw the same version of its main item.
+//! Invariants: An account is confirmed only if every call that read it saw the same version of its main item.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::domain::{Account, AccountIx};
 #[derive(Debug, Default)]
 pub(super) struct Confirmations {
     begun: BTreeMap<AccountIx, Confirmation>,
-    /// Accounts that have had their turn in this round, and are not confirmed.
+    /// Accounts that this round tried to confirm and could not.
     waiting: BTreeSet<AccountIx>,
 }
 
@@ -24,12 +24,12 @@ pub(super) struct Confirmation {
 }
 
 impl Confirmations {
-    /// Whether all that is known of an account is what it was at one moment.
+    /// Whether all that is known of an account comes from one snapshot.
     pub(super) fn has(&self, account: AccountIx) -> bool {
         self.begun.get(&account).is_some_and(|begun| begun.left.is_empty())
     }
 
-    /// Whether an account has had its turn in this round, and is not confirmed.
+    /// Whether this round tried to confirm an account and could not.
     pub(super) fn waits(&self, account: AccountIx) -> bool {
         self.waiting.contains(&account)
     }
@@ -39,14 +39,14 @@ impl Confirmations {
         self.begun.get(&account).map(|begun| begun.left.iter().copied().collect())
     }
 
-    /// An account has had its turn: if it isn't confirmed, it waits for the next round.
+    /// This round has tried to confirm an account. If it isn't confirmed, it waits for the next round.
     pub(super) fn end_turn(&mut self, account: AccountIx) {
         if !self.has(account) {
             self.waiting.insert(account);
         }
     }
 
-    /// What is known of an account is no longer of one moment.
+    /// What is known of an account no longer comes from one snapshot.
     pub(super) fn forget(&mut self, account: AccountIx) {
         self.begun.remove(&account);
     }
@@ -55,12 +55,13 @@ impl Confirmations {
         self.waiting.clear();
     }
 
-    /// What an account's confirmation has come to, until it goes on.
+    /// Takes out the unfinished confirmation of an account.
     pub(super) fn take(&mut self, account: AccountIx) -> Option<Confirmation> {
         self.begun.remove(&account)
     }
 
-    /// Some lanes of an account were read together with this main item, after what had `begun`.
+    /// A snapshot read found this main item and some lanes of an account. It goes on with the confirmation that had
+    /// `begun`.
     pub(super) fn go_on(&mut self, ix: AccountIx, begun: Option<Confirmation>, main: &Account, lanes: &[u16]) {
         let anew = || Confirmation { version: main.version, left: main.credit_lanes.numbers().collect() };
         let mut begun = begun.filter(|begun| begun.version == main.version).unwrap_or_else(anew);
