@@ -1,10 +1,10 @@
-//! An account: what it holds, what it may owe, and whether it may be used.
+//! What: An account: its balance, how much it may owe, and whether it may be used.
 
 use std::fmt;
 
 use super::{AccountId, Balance, CreditLanes, Currency, LaneId, Timestamp};
 
-/// An account as the `accounts` table holds it.
+/// An account, as its main item in the `accounts` table holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// Its name and key.
@@ -13,15 +13,15 @@ pub struct Account {
     pub currency: Currency,
     /// Whether it may be debited and credited.
     pub status: AccountStatus,
-    /// What it holds, in minor units; without what its lanes hold.
+    /// The balance of the main item, in minor units. The balances of lanes are not in it.
     pub balance: Balance,
     /// How far below zero a debit may take it.
     pub overdraft_limit: OverdraftLimit,
-    /// Rises by one with every write, so that a decision can rest on exactly this state.
+    /// Rises by one with every write, so that a decision can depend on exactly this state.
     pub version: u64,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// How many lanes it takes its credits on. Never fewer than before.
+    /// The number of its credit lanes. It never falls.
     pub credit_lanes: CreditLanes,
 }
 
@@ -37,9 +37,9 @@ impl Account {
 pub enum AccountStatus {
     /// May be debited and credited.
     Open,
-    /// For a while may be neither debited nor credited.
+    /// May be neither debited nor credited for a while.
     Frozen,
-    /// For ever may be neither debited nor credited; its balance was zero.
+    /// May never be debited or credited again. Its balance was zero.
     Closed,
 }
 
@@ -75,12 +75,12 @@ impl fmt::Display for AccountStatus {
 pub enum OverdraftLimit {
     /// At most this far (0 for an account that must stay in credit), up to [`AMOUNT_MAX`](super::money::AMOUNT_MAX).
     Limited(u64),
-    /// No bound: a settlement account, through which money enters. All balances of a currency still sum to zero.
+    /// No limit: a settlement account, through which money enters. All balances of a currency still sum to zero.
     Unlimited,
 }
 
 impl OverdraftLimit {
-    /// The lowest balance a debit may leave, in minor units; `None` if there is no bound.
+    /// The lowest balance that a debit may leave, in minor units. `None` if there is no limit.
     #[must_use]
     pub fn lowest_balance(self) -> Option<i128> {
         match self {

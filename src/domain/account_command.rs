@@ -1,6 +1,6 @@
-//! An account command: what it asks of an account, the rules by which it is applied or refused, and the record of that.
+//! What: An account command: what it asks of an account, the rules that apply or refuse it, and its record.
 //!
-//! In: a command and the account as it is. Out: a [`Change`] with the conditions that it rests on, or a [`Refusal`].
+//! Data: Takes a command and the account as it is. Gives a [`Change`] with its conditions, or a [`Refusal`].
 //!
 //! | command | on an account that is | gives |
 //! |---|---|---|
@@ -11,16 +11,18 @@
 //! | `set_overdraft_limit` | open or frozen, its main item's balance within the new limit | the new limit |
 //! | `add_lanes` | open or frozen, with fewer lanes | as many lanes |
 //!
-//! A command that finds its account already as it wants it is applied and changes nothing. What is neither is refused.
+//! If the account already is as the command wants it, the command is applied and changes nothing. Every other command
+//! is refused.
 //!
-//! Invariants: a refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
-//! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen: no rule
-//! rests on the version, and only closing rests on exact balances. What changes nothing is written only if what it
-//! rests on still holds ([`Ground`]).
+//! Invariants: A refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
+//! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen. No
+//! condition of a change is on the version, and only closing has conditions on exact balances. If a command changes
+//! nothing, its record is written only if its preconditions hold ([`Ground`]).
 //!
-//! A command is one transaction of its record, the main item and the lanes, if all of it fits one. If not, lanes come
-//! first, in steps that are safe to repeat, and the record with the main item last: until then the command has not
-//! happened, and whoever takes it up again goes through all steps. No step happens once the command has its record.
+//! A command is one transaction of its record, the main item and the lanes, if all of them fit. If they don't fit,
+//! lanes come first, in steps that are safe to repeat. The record and the main item come last. Until then the command
+//! has not happened, and whoever takes it up again goes through all steps. No step happens once the command has its
+//! record.
 
 mod change;
 mod decide;
@@ -49,7 +51,7 @@ pub struct AccountCommand {
     pub account: AccountId,
     /// What it asks for.
     pub action: Action,
-    /// When the sender says it asked; kept, not trusted, and not part of the fingerprint.
+    /// When the sender says it asked. It is kept, but not trusted, and not part of the fingerprint.
     pub requested_at: Option<Timestamp>,
 }
 
@@ -60,24 +62,24 @@ pub enum Action {
     Open(Terms),
     /// Another overdraft limit.
     SetOverdraftLimit(OverdraftLimit),
-    /// No payment from or to the account, until it is unfrozen.
+    /// No payment from or to the account until it is unfrozen.
     Freeze,
     /// Payments again.
     Unfreeze,
     /// No payment ever again.
     Close,
-    /// So many credit lanes in all; they are never taken away.
+    /// This number of credit lanes in all. Lanes are never taken away.
     AddLanes(CreditLanes),
 }
 
-/// What a new account is to be like.
+/// The terms of a new account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// Its currency.
     pub currency: Currency,
     /// Its overdraft limit.
     pub overdraft_limit: OverdraftLimit,
-    /// On how many lanes it takes its credits.
+    /// The number of its credit lanes.
     pub credit_lanes: CreditLanes,
 }
 
@@ -100,12 +102,13 @@ impl Action {
 }
 
 impl AccountCommand {
-    /// What makes two commands of one id the same command: SHA-256 over account, command and parameters.
+    /// Two commands of one id are the same command if their fingerprints are equal. It is SHA-256 over account, command
+    /// and parameters.
     ///
-    /// The encoding is fixed for ever, because stored commands hold it: a version byte 1; the account and the command's
-    /// name, each as one byte of length and its ASCII; of `open` the currency's three letters; of `open` and
-    /// `set_overdraft_limit` the limit as 0 for none, or 1 and eight bytes, big-endian; of `open` and `add_lanes` the
-    /// number of lanes as two bytes, big-endian.
+    /// The encoding is fixed for ever, because stored commands hold it. First comes a version byte 1. Then come the
+    /// account and the command's name, each as one byte of length and its ASCII. For `open` the currency's three
+    /// letters follow. For `open` and `set_overdraft_limit` the limit follows: 0 for none, or 1 and eight bytes,
+    /// big-endian. For `open` and `add_lanes` the number of lanes follows as two bytes, big-endian.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
@@ -141,21 +144,22 @@ impl AccountCommand {
 pub enum Refusal {
     /// No account has this id.
     AccountNotFound,
-    /// The account is closed, which is for ever; its id is never opened again.
+    /// The account is closed for ever. Its id is never opened again.
     AccountClosed,
-    /// The account to be opened exists on other terms, or is frozen.
+    /// The account exists on other terms, or is frozen.
     AccountExists,
-    /// The account to be closed has more lanes than fit one transaction, and money may come in on one while another is
-    /// closed: it must be frozen first.
+    /// The account has more lanes than fit one transaction, so one may be credited while another is closed. It must be
+    /// frozen before it is closed.
     NotFrozen,
-    /// The account to be closed holds money or owes some.
+    /// The account can't be closed, because it holds money or owes some.
     BalanceNotZero,
     /// The account's main item owes more than the new overdraft limit allows.
     LimitBelowBalance,
 }
 
 impl Refusal {
-    /// Every reason with its stable name: never reused and never renamed, because senders and stored commands hold it.
+    /// Every reason with its stable name. A name is never reused and never renamed, because senders and stored commands
+    /// hold it.
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::AccountNotFound, "account_not_found"),
         (Self::AccountClosed, "account_closed"),
@@ -168,7 +172,7 @@ impl Refusal {
     /// The stable name, as stored and shown.
     #[must_use]
     pub fn name(self) -> &'static str {
-        // Every variant has its row (a test holds it), so the fall-back to the first is never seen.
+        // Every variant has its row (a test holds it), so the fall-back is never used.
         Self::ALL.into_iter().find(|row| row.0 == self).unwrap_or(Self::ALL[0]).1
     }
 
@@ -206,7 +210,7 @@ pub const fn status_of(verdict: CommandVerdict) -> &'static str {
     }
 }
 
-/// A decided command, to be committed: its record, and with it the change of its account.
+/// A decided command that must be committed: its record, and the change of its account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecidedCommand<'a> {
     /// The command and its record.
@@ -223,7 +227,7 @@ impl DecidedCommand<'_> {
         self.ruling.as_ref().map(|_| ()).map_err(|refusal| *refusal)
     }
 
-    /// The transactions of which it consists, to be committed one after the other: most have one.
+    /// Its transactions, in the order in which they must be committed. Most commands have one.
     #[must_use]
     pub fn steps(&self) -> Vec<CommandStep<'_>> {
         let account = &self.request.command.account;
@@ -231,7 +235,7 @@ impl DecidedCommand<'_> {
         if lanes.len() <= LANES_TOGETHER_MAX {
             return vec![CommandStep { decided: self, lanes, last: true, ground: None }];
         }
-        // Beside the lanes stands a check that the command has no record yet.
+        // Each transaction also checks that the command has no record yet.
         let before = lanes.chunks(TRANSACTION_ITEMS_MAX - 1);
         let mut steps: Vec<CommandStep<'_>> = before
             .map(|lanes| CommandStep { decided: self, lanes: lanes.to_vec(), last: false, ground: None })
@@ -240,7 +244,7 @@ impl DecidedCommand<'_> {
         steps
     }
 
-    /// The same on this ground.
+    /// The same with these preconditions.
     #[must_use]
     pub fn steps_on(&self, ground: Option<Ground>) -> Vec<CommandStep<'_>> {
         let mut steps = self.steps();
@@ -260,11 +264,12 @@ pub struct CommandStep<'a> {
     pub lanes: Vec<LaneChange>,
     /// Whether it is the last, which writes the record and changes the main item.
     pub last: bool,
-    /// Of a ruling that changes nothing: what must still be so.
+    /// The preconditions of a decision that changes nothing.
     pub ground: Option<Ground>,
 }
 
-/// A command with its one durable answer, as read back from the `account-commands` table: immutable once written.
+/// A command with its one durable answer, as read from the `account-commands` table. It never changes once it is
+/// written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedCommand {
     /// What was asked for.
@@ -275,7 +280,7 @@ pub struct RecordedCommand {
     pub decided_at: Timestamp,
     /// The record that it answers.
     pub source: Source,
-    /// The fingerprint that was stored with it, which says whether a later command of this id is the same one.
+    /// The fingerprint that was stored with it. It says whether a later command of this id is the same one.
     pub fingerprint: Fingerprint,
 }
 
@@ -333,7 +338,7 @@ mod tests {
         ]
     }
 
-    /// The encoding is part of the stored data: if this fails, every command of yesterday looks like another one.
+    /// The encoding is part of the stored data. If this test fails, every stored command looks like another one.
     #[test]
     fn the_fingerprint_never_changes() {
         let shown: Vec<String> = [actions()[4], actions()[7], Action::Freeze, actions()[12]]

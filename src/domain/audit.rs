@@ -1,7 +1,8 @@
-//! Proves conservation: every balance is what the settled payments make of it.
+//! What: Proves conservation: every balance is the sum of its settled payments.
 //!
-//! In: what reads showed of accounts and lanes ([`Books`]), and outcomes, one by one and in any order. Out: findings,
-//! and totals per currency. [`Running`] judges while payments go on, and says what it asks of the reads.
+//! Data: Takes what reads showed of accounts and lanes ([`Books`]), and outcomes, one by one and in any order. Gives
+//! findings, and totals per currency. [`Running`] judges beside payments in flight, and says what it needs of the
+//! scans.
 //!
 //! | invariant | finding if it doesn't hold |
 //! |---|---|
@@ -13,7 +14,7 @@
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |
 //! | every item can be read, and every dead letter is whole | [`Finding::Unreadable`], [`Finding::Letter`] |
 //!
-//! Invariant: sums are taken in 128 bits, so no number of balances overflows them.
+//! Invariants: Sums have 128 bits, so no number of balances overflows them.
 
 mod books;
 mod checks;
@@ -30,16 +31,16 @@ pub use finding::Finding;
 pub use letters::Letters;
 pub use running::{FINDINGS_MAX, Running};
 
-/// What an audit came to.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// Accounts seen.
     pub accounts: usize,
     /// Settled payments seen.
     pub settled: usize,
-    /// Per currency, what its positive balances sum to, in minor units: the money in circulation.
+    /// Per currency, the sum of its positive balances, in minor units: the money in circulation.
     pub circulation: BTreeMap<Currency, i128>,
-    /// Accounts that never came to rest while the audit looked: nothing was found against them, and nothing proved.
+    /// Accounts that never came to rest during the audit. Nothing was found against them, and nothing is proved.
     pub undecided: usize,
     /// How often payments were read beside payments in flight.
     pub looks: u32,

@@ -1,10 +1,10 @@
-//! The payments of one batch, with every account that they name numbered, so that all later steps work on indices.
+//! What: The payments of one batch. Every account that they name has a number, so that all later steps work on indices.
 //!
-//! In: requests in the order in which they must be decided, and how many partitions their topic has. Out: the same,
-//! plus the accounts to read and, for each payment id that the batch holds more than once, which request leads and
-//! which only follow.
+//! Data: Takes requests in the order in which they must be decided, and the number of partitions of their topic. Gives
+//! the same requests and the accounts to read. If a payment id is there more than once, it says which request leads and
+//! which ones follow.
 //!
-//! Invariant: the order of the requests is never changed.
+//! Invariants: The order of the requests is never changed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -35,15 +35,15 @@ pub struct Batch {
 
 /// An empty map with room for so many ids.
 ///
-/// Clients choose the ids, so the hash is seeded by the system's randomness, each time anew: nobody can choose ids that
-/// fall on one place. `foldhash` takes a fifth of the time of the standard library's own.
+/// Clients choose the ids. So each map gets a random seed from the system, and nobody can choose ids that collide.
+/// `foldhash` takes a fifth of the time of the standard library's own hash.
 fn by_id<K, V>(capacity: usize) -> HashMap<K, V, SeedableRandomState> {
     let seed = RandomState::new().hash_one(capacity);
     HashMap::with_capacity_and_hasher(capacity, SeedableRandomState::with_seed(seed, SharedSeed::global_random()))
 }
 
 impl Batch {
-    /// Indexes requests, which come in the order in which they must be decided.
+    /// Indexes requests. They must be in the order in which they must be decided.
     #[must_use]
     pub fn new(requests: Vec<Request>) -> Self {
         let mut accounts: Vec<AccountId> = Vec::new();
@@ -74,17 +74,17 @@ impl Batch {
         Self { requests, accounts, parties, leaders, partitions, partitions_of: 1 }
     }
 
-    /// Says how many partitions the topic of the requests has; 1 if this isn't said.
+    /// Sets how many partitions the topic of the requests has. Without this it is 1.
     #[must_use]
     pub fn with_partitions(mut self, count: u32) -> Self {
         self.partitions_of = count.max(1);
         self
     }
 
-    /// The lanes that the partitions of this batch own, of an account with so many, in order.
+    /// The lanes that the partitions of this batch own, of an account with this number of lanes, in order.
     ///
-    /// Partition p of P owns the lanes l with l mod P = p, so no two partitions write one lane. Where there are fewer
-    /// lanes than partitions, or P is wrong, some are shared, and may conflict.
+    /// Partition p of P owns the lanes l with l mod P = p, so no two partitions write one lane. If there are fewer
+    /// lanes than partitions, or P is wrong, partitions share lanes and may conflict.
     #[must_use]
     pub fn owned_lanes(&self, lanes: CreditLanes) -> Vec<u16> {
         let of = i64::from(self.partitions_of);
@@ -119,7 +119,7 @@ impl Batch {
         self.parties[request]
     }
 
-    /// The first request of the batch with the same payment id: itself, unless the batch holds the id again.
+    /// The first request of the batch with the same payment id. It may be the request itself.
     #[must_use]
     pub fn leader(&self, request: RequestIx) -> RequestIx {
         self.leaders[request]
@@ -156,11 +156,11 @@ mod tests {
             (&[0, 2], 3, 6, &[0, 2, 3, 5]),
             (&[2, 0, 2], 3, 6, &[0, 2, 3, 5]),
             (&[3], 4, 4, &[3]),
-            // Fewer lanes than partitions: one is shared.
+            // There are fewer lanes than partitions, so one is shared.
             (&[3], 4, 3, &[0]),
             (&[5], 8, 4, &[1]),
             (&[1, 5], 8, 4, &[1]),
-            // A wrong number of partitions: lanes are shared, none is left out of account.
+            // The number of partitions is wrong: lanes are shared, and none is forgotten.
             (&[9], 4, 8, &[1, 5]),
             (&[3], 0, 2, &[0, 1]),
             (&[0], 4, 0, &[]),

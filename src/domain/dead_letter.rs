@@ -1,4 +1,5 @@
-//! A dead letter: a record that can't become what its topic is for, kept with its bytes so that nothing is lost.
+//! What: A dead letter: a record that is no valid request for its topic. It is kept with its bytes, so that nothing is
+//! lost.
 
 mod letter_id;
 
@@ -6,8 +7,8 @@ pub use letter_id::{Content, InvalidLetterId, LetterId, RecordDigest};
 
 use super::{Source, Timestamp};
 
-/// The reason for which a well-formed payment becomes a dead letter: its id already names another payment. All other
-/// reasons are those of malformed bytes, named where the bytes are read.
+/// The reason why a well-formed payment becomes a dead letter: its id already names another payment. All other reasons
+/// are about malformed bytes; `wire` names them.
 pub const PAYMENT_ID_REUSED: &str = "payment_id_reused";
 
 /// The same for an account command: its id already names another command.
@@ -16,18 +17,18 @@ pub const COMMAND_ID_REUSED: &str = "command_id_reused";
 /// A header of a Kafka record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Its name; may stand several times in one record.
+    /// Its name. A record may have several headers of one name.
     pub name: String,
     /// Its value; Kafka allows none.
     pub value: Option<Vec<u8>>,
 }
 
-/// A record set aside, byte for byte as it came.
+/// A record that is kept as a dead letter, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Where it stood.
     pub source: Source,
-    /// Which record stood there; nothing if an older version set it aside.
+    /// Which record stood there. `None` if an older version stored the dead letter.
     pub digest: Option<RecordDigest>,
     /// The record's key.
     pub key: Option<Vec<u8>>,
@@ -37,16 +38,16 @@ pub struct DeadLetter {
     pub headers: Vec<Header>,
     /// Why: a stable name, such as `not_json` or `payment_id_reused`.
     pub reason: String,
-    /// Why, for a person: names the field and what was expected.
+    /// Why, for a person. It names the field and what was expected.
     pub detail: String,
-    /// When Giro set it aside.
+    /// When Giro stored it.
     pub received_at: Timestamp,
     /// Whether it has been published again.
     pub status: DeadLetterStatus,
 }
 
 impl DeadLetter {
-    /// What names it.
+    /// Its name.
     #[must_use]
     pub fn id(&self) -> LetterId {
         LetterId { source: self.source.clone(), digest: self.digest }
@@ -56,9 +57,9 @@ impl DeadLetter {
 /// What became of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeadLetterStatus {
-    /// Set aside, waiting for a person.
+    /// It waits for a person.
     Parked,
-    /// Published to its topic again.
+    /// It was published to its topic again.
     Redriven,
 }
 

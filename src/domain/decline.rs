@@ -1,9 +1,9 @@
-//! The reasons for which a payment is declined, in the order in which they are checked.
+//! What: The reasons why a payment is declined, in the order in which they are checked.
 //!
 //! A decline is a business answer: it is stored as the payment's outcome and acknowledged, never retried.
 //!
-//! Invariants: [`Decline::ALL`] is in precedence order (the first that holds is the answer); a name is never reused and
-//! never renamed, because clients and stored payments hold it.
+//! Invariants: [`Decline::ALL`] is in precedence order: the first reason that holds is the answer. A name is never
+//! reused and never renamed, because clients and stored payments hold it.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum Decline {
     CreditorFrozen,
     /// The payment, the debtor account and the creditor account are not all of one currency.
     CurrencyMismatch,
-    /// A balance would pass what a balance can hold.
+    /// A balance would be larger than a balance can be.
     BalanceOverflow,
     /// The debtor's balance would fall below its overdraft limit.
     InsufficientFunds,
@@ -42,10 +42,11 @@ pub enum BalanceOf {
 }
 
 impl Decline {
-    /// Every reason with its name and code: the one table behind [`name`](Self::name), [`code`](Self::code) and
-    /// [`from_name`](Self::from_name).
+    /// Every reason with its name and code. [`name`](Self::name), [`code`](Self::code) and
+    /// [`from_name`](Self::from_name) all use this table.
     ///
-    /// Source of the codes: ISO 20022 external code set `ExternalStatusReason1Code`; a reason has none where none fits.
+    /// Source of the codes: ISO 20022 external code set `ExternalStatusReason1Code`. If no code fits a reason, it has
+    /// none.
     pub const ALL: [(Self, &'static str, Option<&'static str>); 10] = [
         (Self::SameAccount, "same_account", None),
         (Self::DebtorNotFound, "debtor_not_found", Some("AC02")),
@@ -61,7 +62,7 @@ impl Decline {
 
     fn row(self) -> &'static (Self, &'static str, Option<&'static str>) {
         const ROWS: &[(Decline, &str, Option<&str>); 10] = &Decline::ALL;
-        // Every variant has its row (a test holds it), so the fall-back to the first is never seen.
+        // Every variant has its row (a test holds it), so the fall-back is never used.
         ROWS.iter().find(|row| row.0 == self).unwrap_or(&ROWS[0])
     }
 
@@ -71,7 +72,7 @@ impl Decline {
         self.row().1
     }
 
-    /// The ISO 20022 external status reason code, where one fits.
+    /// The ISO 20022 external status reason code, if one fits.
     #[must_use]
     pub fn code(self) -> Option<&'static str> {
         self.row().2

@@ -1,29 +1,29 @@
-//! The two identifiers that clients choose: of a payment and of an account.
+//! What: The three identifiers that clients choose: of a payment, of an account and of an account command.
 //!
-//! In: text. Out: a newtype that holds 1 to 64 characters of `A-Z a-z 0-9 . _ : -`, nothing else.
+//! Data: Takes text. Gives a newtype that holds 1 to 64 characters of `A-Z a-z 0-9 . _ : -` and nothing else.
 //!
-//! `.` and `..` are no ids: in a URL's path they mean the folder and the one above, so nobody could fetch what they
-//! name. They were ids once, and what was stored under them stays readable: `try_stored`.
+//! `.` and `..` are not valid ids. In the path of a URL they mean a folder, so nobody could fetch what they name. Older
+//! versions accepted them, so `try_stored` still reads them.
 //!
-//! The set leaves out `/`, so `account/lane` and `topic/partition/offset` keys can be built from ids without escaping,
-//! and leaves out everything that isn't printable ASCII, so that no two ids look alike and none can break a log line.
+//! The set leaves out `/`, so that keys like `account/lane` and `topic/partition/offset` need no escaping. It leaves
+//! out everything that isn't printable ASCII, so that no two ids look alike and no id can break a log line.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// The longest id, in characters (which are bytes here). Long enough for a UUID with a prefix, short enough that a
-/// payment item stays within one write unit of 1 KB.
+/// The longest id, in characters, which are bytes here. A UUID with a prefix fits, and a payment item stays within one
+/// write unit of 1 KB.
 pub const ID_CHARACTERS_MAX: usize = 64;
 
-/// Why a text is no id. `Display` says what was expected, and never repeats the text.
+/// Why a text is not an id. `Display` says what was expected, and never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected 1 to 64 characters of A-Z a-z 0-9 . _ : -, and neither . nor ..")]
 pub struct InvalidId;
 
-/// An id's text, kept in place: ids are short and of bounded length, and every payment has three.
+/// The text of an id, kept in place: ids are short and of limited length, and every payment has three.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Text {
-    /// The text, then zeros: so the order of these is the order of texts.
+    /// The text, then zeros, so that the order of these arrays is the order of the texts.
     bytes: [u8; ID_CHARACTERS_MAX],
     /// Not zero.
     length: u8,
@@ -34,7 +34,7 @@ const ALLOWED: [bool; 256] = {
     let mut allowed = [false; 256];
     let mut set: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
     while let Some((byte, more)) = set.split_first() {
-        // A byte is an index of 256 places.
+        // The array has 256 places, so every byte is an index.
         #[allow(clippy::as_conversions, reason = "From is not const")]
         let place = *byte as usize;
         allowed[place] = true;
@@ -64,7 +64,7 @@ impl Text {
 
 impl Hash for Text {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        // No zeros behind it: most ids are a quarter of the longest.
+        // The zeros behind the text are left out: most ids are a quarter as long as the longest.
         self.as_bytes().hash(hasher);
     }
 }
@@ -84,7 +84,7 @@ macro_rules! id {
                 if matches!(text, "." | "..") { Err(InvalidId) } else { Self::try_stored(text) }
             }
 
-            /// Takes a text that is stored or published as an id. `.` and `..` may be among those.
+            /// Takes a stored or published text as an id. It may be `.` or `..`.
             ///
             /// # Errors
             /// [`InvalidId`] if it is not 1 to 64 characters of `A-Z a-z 0-9 . _ : -`.
@@ -121,7 +121,7 @@ macro_rules! id {
 }
 
 id! {
-    /// Names a payment, and is its idempotency key: chosen by the client, decided at most once for ever.
+    /// Names a payment, and is its idempotency key. The client chooses it, and it is decided at most once for ever.
     PaymentId
 }
 id! {
@@ -129,7 +129,8 @@ id! {
     AccountId
 }
 id! {
-    /// Names an account command, and is its idempotency key: chosen by whoever sends it, obeyed at most once for ever.
+    /// Names an account command, and is its idempotency key. The sender chooses it, and it is applied at most once for
+    /// ever.
     CommandId
 }
 
@@ -156,7 +157,7 @@ mod tests {
         }
     }
 
-    /// A URL's path can't hold these, so nobody may choose them; what was stored under them before is still read.
+    /// The path of a URL can't hold these, so nobody may choose them. What was stored under them before is still read.
     #[test]
     fn dots_alone_are_no_ids_and_stay_readable() {
         for dots in [".", ".."] {

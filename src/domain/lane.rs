@@ -1,28 +1,29 @@
-//! Credit lanes: extra items on which a popular account takes its credits, so that payments to it don't meet on one.
+//! What: Credit lanes: extra items on which a popular account takes its credits, so that payments to it don't conflict
+//! on one item. DynamoDB's documentation calls this write sharding.
 //!
-//! In and out: how many lanes an account has, the id of one, what one holds, and an account with all of its lanes.
+//! Data: The number of lanes of an account, the id of a lane, what a lane holds, and an account with all of its lanes.
 //!
-//! Invariants: a lane carries its account's currency and status, so that a credit needs to look at its lane alone; a
-//! lane is never below zero, because it is only credited, and emptied into the main item; an account's balance is the
-//! sum of its main item and its lanes.
+//! Invariants: A lane carries the currency and status of its account, so that a credit needs its lane alone. A lane is
+//! never below zero, because it is only credited, and swept into the main item. The balance of an account is the sum of
+//! its main item and its lanes.
 
 use std::fmt;
 
 use super::{Account, AccountId, AccountStatus, Balance, Currency};
 
-/// The most lanes an account may have: four for each of 256 partitions. All of them are read before a payment may be
-/// declined for insufficient funds, and eleven reads of a hundred still go side by side.
+/// The most lanes that an account may have: four for each of 256 partitions. All of them are read before a payment is
+/// declined for insufficient funds. That is eleven reads of a hundred, side by side.
 pub const CREDIT_LANES_MAX: u16 = 1_024;
 
-/// A lane that holds more than this, in minor units, takes no credit: 2^62. What one transaction may add (fewer than
-/// 100 payments of less than 2^53) then always fits into a balance, so a credit needs to know nothing of its lane.
+/// A lane that holds more than this, in minor units, takes no credit: 2^62. One transaction adds fewer than 100
+/// payments of less than 2^53, which always fit into a balance. So a credit needs to know nothing of its lane.
 pub const LANE_BALANCE_FULL: i64 = 1 << 62;
 
-/// How many lanes an account takes its credits on; none for most.
+/// The number of credit lanes of an account. Most accounts have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct CreditLanes(u16);
 
-/// Why a number is no number of lanes.
+/// Why a number is not a number of lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected at most 1024 credit lanes")]
 pub struct InvalidCreditLanes;
@@ -70,7 +71,7 @@ impl fmt::Display for CreditLanes {
     }
 }
 
-/// Names a lane. Shown as `account/lane`, which is its key; an account's id holds no `/`.
+/// Names a lane. Shown as `account/lane`, which is its key. The id of an account holds no `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId {
     /// Whose lane it is.
@@ -79,7 +80,7 @@ pub struct LaneId {
     pub lane: u16,
 }
 
-/// Why a text is no lane's id.
+/// Why a text is not the id of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected account/lane, such as shop-1/0")]
 pub struct InvalidLaneId;
@@ -92,7 +93,7 @@ impl std::str::FromStr for LaneId {
             account: AccountId::try_stored(account).map_err(|_| InvalidLaneId)?,
             lane: lane.parse().ok().filter(|&lane| lane < CREDIT_LANES_MAX).ok_or(InvalidLaneId)?,
         };
-        // One text a lane: no leading zeros, no sign.
+        // Each lane has one text only: no leading zeros, no sign.
         if id.lane.to_string() == lane { Ok(id) } else { Err(InvalidLaneId) }
     }
 }
@@ -112,7 +113,7 @@ pub struct Lane {
     pub currency: Currency,
     /// Its account's status.
     pub status: AccountStatus,
-    /// What was credited here and not yet taken into the main item, in minor units.
+    /// What was credited here and not yet swept into the main item, in minor units.
     pub balance: Balance,
     /// Rises by one with every write.
     pub version: u64,
@@ -137,13 +138,13 @@ impl Lane {
 pub struct KnownLanes(Vec<Option<Balance>>);
 
 impl KnownLanes {
-    /// What a lane holds, if it is known.
+    /// What a lane holds, if that is known.
     #[must_use]
     pub fn balance(&self, lane: u16) -> Option<Balance> {
         self.0.get(usize::from(lane)).copied().flatten()
     }
 
-    /// Whether a lane has room for credits, as far as is known.
+    /// Whether a lane may be credited: it isn't known to be full.
     #[must_use]
     pub fn takes_credit(&self, lane: u16) -> bool {
         self.balance(lane).is_none_or(|balance| balance.minor_units() <= LANE_BALANCE_FULL)
@@ -164,12 +165,13 @@ impl KnownLanes {
 pub struct Holding {
     /// The account. Its balance is that of the main item alone; [`Holding::balance`] is the whole.
     pub account: Account,
-    /// Its lanes, in their order. Fewer than [`Account::credit_lanes`] says only if the table is damaged.
+    /// Its lanes, in their order. They are fewer than [`Account::credit_lanes`] only if the table is damaged.
     pub lanes: Vec<Lane>,
 }
 
 impl Holding {
-    /// What the account holds in all, in minor units. In 128 bits, because a sum of balances may pass one.
+    /// What the account holds in all, in minor units. It has 128 bits, because a sum of balances may be larger than a
+    /// balance.
     #[must_use]
     pub fn balance(&self) -> i128 {
         let lanes = self.lanes.iter().map(|lane| lane.balance);

@@ -1,12 +1,12 @@
-//! The rules of Giro: what a payment is, when it is declined, and how decisions become transactions.
+//! What: The rules of Giro: what a payment is, when it is declined, and how decisions become transactions.
 //!
-//! In: payments and a snapshot of accounts. Out: decisions, then transactions to commit.
+//! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`],
 //! [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
-//! Architecture invariant: this module is pure. No I/O, no async, no clock, no serde, no AWS; it knows no other module
-//! of the crate. Time and identifiers come in as values.
+//! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
+//! crate. Time and identifiers come in as values.
 
 pub mod account;
 pub mod account_command;

@@ -1,8 +1,8 @@
-//! Money: amounts that move, balances that result, and the currency of both.
+//! What: Money: the amounts that move, the balances of accounts, and the currency of both.
 //!
-//! In and out: whole minor units (for EUR, hundredths of a euro); never a fraction, never a float.
+//! Data: Whole minor units (for EUR, hundredths of a euro), never a fraction or a float.
 //!
-//! Invariants: an [`Amount`] is 1 ..= 2^53 − 1, so every JSON reader keeps it exact; a [`Balance`] is an `i64` and each
+//! Invariants: An [`Amount`] is 1 ..= 2^53 − 1, so every JSON reader keeps it exact. A [`Balance`] is an `i64` and each
 //! step on it is checked, so money never wraps.
 
 use std::fmt;
@@ -16,7 +16,7 @@ pub const AMOUNT_MAX: u64 = 9_007_199_254_740_991;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(NonZeroU64);
 
-/// Why a number is no amount.
+/// Why a number is not an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected an integer of minor units, 1 to 9007199254740991")]
 pub struct InvalidAmount;
@@ -46,14 +46,14 @@ impl fmt::Display for Amount {
     }
 }
 
-/// What an account holds, in minor units; below zero it is overdrawn.
+/// What an account holds, in minor units. Below zero it is overdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Balance(i64);
 
 impl Balance {
     /// Nothing held, nothing owed.
     pub const ZERO: Self = Self(0);
-    /// The highest balance an account can hold; a credit past it is declined with `balance_overflow`.
+    /// The highest balance. A credit above it is declined with `balance_overflow`.
     pub const MAX: Self = Self(i64::MAX);
 
     /// Takes a number of minor units as a balance.
@@ -68,13 +68,13 @@ impl Balance {
         self.0
     }
 
-    /// The balance after `amount` has left; `None` if it can't be represented.
+    /// The balance less `amount`. `None` if it can't be represented.
     #[must_use]
     pub fn debited(self, amount: Amount) -> Option<Self> {
         self.0.checked_sub_unsigned(amount.minor_units()).map(Self)
     }
 
-    /// The balance after `amount` has arrived; `None` if it can't be represented.
+    /// The balance plus `amount`. `None` if it can't be represented.
     #[must_use]
     pub fn credited(self, amount: Amount) -> Option<Self> {
         self.0.checked_add_unsigned(amount.minor_units()).map(Self)
@@ -89,12 +89,12 @@ impl fmt::Display for Balance {
 
 /// A currency, by its three letters.
 ///
-/// Any three capital letters are taken, as the ISO 20022 type `ActiveOrHistoricCurrencyCode` does: the list of ISO 4217
-/// changes without us, and a code that no account has is declined with `currency_mismatch`.
+/// Any three capital letters are taken, as the ISO 20022 type `ActiveOrHistoricCurrencyCode` does, because the list of
+/// ISO 4217 changes. A code that no account has is declined with `currency_mismatch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
 
-/// Why a text is no currency.
+/// Why a text is not a currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected an ISO 4217 code: three capital letters, such as EUR")]
 pub struct InvalidCurrency;
@@ -114,7 +114,7 @@ impl Currency {
     /// The currency's three letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Only capital ASCII letters get in, so this never falls back.
+        // The bytes are capital ASCII letters, so the fall-back is never used.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }

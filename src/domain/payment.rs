@@ -1,4 +1,4 @@
-//! A payment: the request for it, where the request came from, and the outcome that it got.
+//! What: A payment: the request for it, the record that brought the request, and the outcome.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,24 +21,26 @@ pub struct Payment {
     pub creditor: AccountId,
     /// How much.
     pub amount: Amount,
-    /// Of which currency.
+    /// Its currency.
     pub currency: Currency,
-    /// What the client wants both sides to read, at most [`REFERENCE_CHARACTERS_MAX`] characters. Any characters: kept
-    /// as they came, control characters too, so whoever shows it must escape it.
+    /// What the client wants both sides to read, at most [`REFERENCE_CHARACTERS_MAX`] characters. All characters are
+    /// kept, also control characters, so whoever shows it must escape it.
     pub reference: Option<Box<str>>,
-    /// When the client says it asked; kept, not trusted, and not part of the fingerprint.
+    /// When the client says it asked. It is kept, but not trusted, and not part of the fingerprint.
     pub requested_at: Option<Timestamp>,
 }
 
 impl Payment {
-    /// What makes two requests of one id the same request: SHA-256 over debtor, creditor, amount, currency and
-    /// reference.
+    /// Two requests of one id are the same request if their fingerprints are equal. It is SHA-256 over debtor,
+    /// creditor, amount, currency and reference.
     ///
-    /// References are compared code point by code point: `é` as one and as two (NFC and NFD) make two requests.
+    /// References are compared code point by code point. So `é` as one code point and as two (NFC and NFD) make two
+    /// requests.
     ///
-    /// The encoding is fixed for ever, because stored payments hold it: a version byte 1; debtor and creditor, each as
-    /// one byte of length and its ASCII; the amount as eight bytes, big-endian; the currency's three letters; then 0
-    /// for no reference, or 1, two bytes of length, big-endian, and its UTF-8.
+    /// The encoding is fixed for ever, because stored payments hold it. First comes a version byte 1. Then come debtor
+    /// and creditor, each as one byte of length and its ASCII. Then come the amount as eight bytes, big-endian, and the
+    /// currency's three letters. Last comes 0 for no reference, or 1, two bytes of length, big-endian, and the
+    /// reference's UTF-8.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
@@ -64,12 +66,12 @@ impl Payment {
     }
 }
 
-/// What [`Payment::fingerprint`] gives; shown as 64 lower-case hexadecimal digits.
+/// What [`Payment::fingerprint`] gives. Shown as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
-    /// Reads 64 hexadecimal digits; `None` if the text is anything else.
+    /// Reads 64 hexadecimal digits. `None` if the text is anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
@@ -100,7 +102,7 @@ impl fmt::Debug for Fingerprint {
 /// Where a record stands in Kafka. Shown as `topic/partition/offset`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
-    /// The topic's name; shared, since a batch is of one topic.
+    /// The name of the topic. It is shared, because a batch is from one topic.
     pub topic: Arc<str>,
     /// The partition.
     pub partition: i32,
@@ -114,7 +116,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Why a text is no source.
+/// Why a text is not a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected topic/partition/offset, such as payment-requests/3/42")]
 pub struct InvalidSource;
@@ -146,7 +148,7 @@ pub struct Request {
 /// The answer to a payment: settled, or declined with a reason.
 pub type Verdict = Result<(), Decline>;
 
-/// A payment with its one durable answer: the journal entry, immutable once written.
+/// A payment with its one durable answer: the journal entry. It never changes once it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// What was asked for.
@@ -181,7 +183,7 @@ pub const fn status_of(verdict: Verdict) -> &'static str {
 pub struct Recorded {
     /// The outcome.
     pub outcome: Outcome,
-    /// The fingerprint that was stored with it, which says whether a later request of this id is the same one.
+    /// The fingerprint that was stored with it. It says whether a later request of this id is the same one.
     pub fingerprint: Fingerprint,
 }
 
@@ -201,7 +203,7 @@ mod tests {
         }
     }
 
-    /// The encoding is part of the stored data: if this fails, every payment of yesterday looks like another one.
+    /// The encoding is part of the stored data. If this test fails, every stored payment looks like another one.
     #[test]
     fn the_fingerprint_never_changes() {
         expect_test::expect!["753eb80acbfec608a4462b2cda4ad7a26e3a9d20ad950047c25a93bc02b56fea"]
@@ -226,7 +228,7 @@ mod tests {
         assert!(!other(|p| p.id = PaymentId::try_new("pay-0002").unwrap()), "the id is the key, not the body");
     }
 
-    /// No normal form, no case, no trimming: what was asked for is what stands there.
+    /// References are not normalised, not trimmed, and their case counts.
     #[test]
     fn the_fingerprint_compares_references_code_point_by_code_point() {
         let references =

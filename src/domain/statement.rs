@@ -1,13 +1,14 @@
-//! A statement: an account's postings, newest first, page by page.
+//! What: A statement: the postings of an account, newest first, page by page.
 //!
-//! In: outcomes that name the account. Out: postings, signed; and a position from which the next page goes on.
+//! Data: Takes outcomes that name the account. Gives signed postings, and the position where the next page begins.
 //!
-//! Order: by time of decision, newest first; where times are equal, by the list that a posting comes from (the debits,
-//! the credits, then each lane's credits), and within a list as the store keeps it, which is the same at every reading.
-//! So pages of any size, put together, are the whole: nothing twice, nothing left out.
+//! Invariants: Postings are ordered by time of decision, newest first. At equal times they are ordered by the list that
+//! a posting comes from: the debits, the credits, then the credits of each lane. Within a list the order is the
+//! store's, which is the same for every query. So all pages together are the whole statement: nothing is there twice,
+//! and nothing is left out.
 //!
-//! Limits: the store's lists follow the payments themselves by a moment, and a payment is committed a moment after it
-//! is decided. What becomes visible later than a reader has passed its place is not on that reader's pages.
+//! Limits: The store's lists are a little behind the payments, and a payment is committed a little after it is decided.
+//! If a posting becomes visible after a reader has passed its place, that reader's pages don't show it.
 
 use std::fmt;
 
@@ -40,7 +41,7 @@ pub struct Posting {
 }
 
 impl Posting {
-    /// That side of an outcome; `None` if it was declined: it moved nothing.
+    /// That side of an outcome. `None` if it was declined, because then nothing moved.
     #[must_use]
     pub fn of(outcome: Outcome, side: Side) -> Option<Self> {
         outcome.verdict.ok()?;
@@ -70,18 +71,18 @@ impl Posting {
     }
 }
 
-/// A place in a statement: just behind one of its outcomes. Shown as `milliseconds/list/payment`.
+/// A place in a statement, directly behind one of its outcomes. Shown as `milliseconds/list/payment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// When that outcome was decided.
     pub decided_at: Timestamp,
-    /// Which list it stands in.
+    /// The list that it comes from.
     pub list: u16,
     /// Its payment.
     pub payment: PaymentId,
 }
 
-/// Why a text is no position.
+/// Why a text is not a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a position as a page of the statement gave it")]
 pub struct InvalidPosition;
@@ -113,7 +114,7 @@ pub struct Ask {
     pub from: Option<Timestamp>,
     /// Nothing decided at this or after it.
     pub to: Option<Timestamp>,
-    /// Only what comes after this place.
+    /// Only postings after this place.
     pub after: Option<Position>,
     /// At most this many postings, from 1 on.
     pub limit: usize,
@@ -122,9 +123,9 @@ pub struct Ask {
 /// A part of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// Postings, newest first; perhaps fewer than were asked for, although there are more.
+    /// Postings, newest first. They may be fewer than were asked for, although there are more.
     pub postings: Vec<Posting>,
-    /// Where the next page begins; `None` if there is none.
+    /// Where the next page begins. `None` if there is none.
     pub next: Option<Position>,
 }
 

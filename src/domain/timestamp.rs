@@ -1,7 +1,7 @@
-//! A point in time: milliseconds since 1970 in UTC, written as RFC 3339 with exactly three decimals.
+//! What: A point in time: milliseconds since 1970 in UTC, written as RFC 3339 with exactly three decimals.
 //!
-//! In: RFC 3339 text with any offset and precision, or a number of milliseconds. Out: the same, in one form, so that
-//! text order is time order (the statement indexes sort by it).
+//! Data: Takes RFC 3339 text with any offset and precision, or a number of milliseconds. Gives the time in one form, so
+//! that text order is time order. The statement indexes sort by it.
 //!
 //! Source: RFC 3339, section 5.6 (the grammar of `date-time`) and appendix D (leap seconds).
 
@@ -14,7 +14,7 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// Why a text or number is no point in time.
+/// Why a text or number is not a point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected an RFC 3339 time of the years 0001 to 9999, such as 2026-11-22T10:00:00Z")]
 pub struct InvalidTimestamp;
@@ -38,7 +38,7 @@ impl Timestamp {
         if (YEAR_1_MS..=YEAR_9999_END_MS).contains(&millis) { Ok(Self(millis)) } else { Err(InvalidTimestamp) }
     }
 
-    /// Reads RFC 3339 text; what is finer than a millisecond is cut off, a leap second is the last millisecond before
+    /// Reads RFC 3339 text. Parts of a millisecond are cut off. A leap second is read as the last millisecond before
     /// it.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Timestamp {
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
         let at = match usual_form(text) {
             Some(at) => at,
-            // The time crate takes any character between date and time; the grammar of RFC 3339 has T alone.
+            // The time crate takes any character between date and time. The grammar of RFC 3339 has only T.
             None if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) => return Err(InvalidTimestamp),
             None => OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?,
         };
@@ -61,8 +61,8 @@ impl Timestamp {
     }
 }
 
-/// Reads `2026-11-22T10:00:00Z` and `2026-11-22T10:00:00.123Z`, which nearly all are, faster than any RFC 3339; `None`
-/// if the text is anything else.
+/// Reads `2026-11-22T10:00:00Z` and `2026-11-22T10:00:00.123Z`, the usual forms, faster than the full reader. `None` if
+/// the text is anything else.
 fn usual_form(text: &str) -> Option<OffsetDateTime> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1, rest @ ..] =
         text.as_bytes()
@@ -93,7 +93,7 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.div_euclid(1000);
         let millis = self.0.rem_euclid(1000);
-        // The bounds above lie inside those of the time crate, so the fall-back is never seen.
+        // The limits above are inside those of the time crate, so the fall-back is never used.
         let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let at = at.to_offset(UtcOffset::UTC);
         let (date, time) = (at.date(), at.time());
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// What the short way takes, the long one takes as the same.
+    /// The full reader reads every usual form as the same time.
     #[test]
     fn the_usual_form_is_read_as_any_other() {
         let mut random = fastrand::Rng::with_seed(1);
@@ -175,12 +175,12 @@ mod tests {
         assert_eq!(Timestamp::try_from_millis(i64::MIN), Err(InvalidTimestamp));
     }
 
-    /// The grammar of RFC 3339, one line a rule: what it takes, as what; and what only looks like it.
+    /// The grammar of RFC 3339, one rule a line: what it accepts and what that means, and what only looks like it.
     #[test]
     fn a_time_is_what_rfc_3339_says() {
         let refused = "refused";
         for (given, kept) in [
-            // Between date and time stands T; T and Z of either case.
+            // T is between date and time. T and Z may be of either case.
             ("2026-03-01t08:00:00z", "2026-03-01T08:00:00.000Z"),
             ("2026-03-01T08:00:00z", "2026-03-01T08:00:00.000Z"),
             ("2026-03-01_08:00:00Z", refused),
@@ -208,13 +208,13 @@ mod tests {
             ("2016-12-30T23:59:60Z", refused),
             ("2016-12-31T12:00:60Z", refused),
             ("2016-12-31T23:59:61Z", refused),
-            // Days and hours that there are.
+            // Days and hours must exist.
             ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),
             ("2026-02-29T00:00:00Z", refused),
             ("2026-03-01T24:00:00Z", refused),
             ("2026-03-01T08:60:00Z", refused),
             ("2026-03-00T08:00:00Z", refused),
-            // Four digits a year. RFC 3339 has a year 0000; the statement's order begins with 0001, in UTC.
+            // A year has four digits. RFC 3339 has a year 0000, but the order of statements begins with 0001, in UTC.
             ("0000-12-31T23:59:59-00:01", "0001-01-01T00:00:59.000Z"),
             ("0000-12-31T23:59:59Z", refused),
             ("0001-01-01T00:00:00+00:01", refused),
@@ -222,7 +222,7 @@ mod tests {
             ("-0001-03-01T08:00:00Z", refused),
             ("26-03-01T08:00:00Z", refused),
             ("2026-3-1T08:00:00Z", refused),
-            // Nothing before it, nothing after it, nothing left out.
+            // Nothing may be before it or after it, and nothing may be left out.
             (" 2026-03-01T08:00:00Z", refused),
             ("2026-03-01T08:00:00Z ", refused),
             ("2026-03-01T08:00Z", refused),

@@ -1,11 +1,11 @@
-//! What an applied command does to its account, and what must still be true of the account for it to happen.
+//! What: What an applied command does to its account, and the conditions under which it happens.
 
 use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lane, LaneId, OverdraftLimit};
 
 /// The change of an account. The version of each item rises by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing: the account is as the command wants it. [`Ground`](super::Ground) holds that it still is.
+    /// Nothing: the account is as the command wants it. [`Ground`](super::Ground) checks that this is still so.
     Nothing,
     /// A new account, with its lanes. Condition: no account has its id.
     Open(Account),
@@ -15,9 +15,9 @@ pub enum Change {
         from: AccountStatus,
         /// The status after.
         to: AccountStatus,
-        /// Condition: so many lanes.
+        /// Condition: this number of lanes.
         lanes: CreditLanes,
-        /// Condition, where the rule rests on them: exactly these balances, of the main item and then of each lane.
+        /// Condition, if the rule depends on balances: exactly these, of the main item and then of each lane.
         balances: Option<Vec<Balance>>,
     },
     /// Another overdraft limit. Condition: the main item's balance is within it.
@@ -31,13 +31,13 @@ pub enum Change {
     Lanes {
         /// Condition: status and number of lanes are those of the account as it was read.
         account: Account,
-        /// How many after.
+        /// The number of lanes after.
         to: CreditLanes,
     },
 }
 
 impl Change {
-    /// Whether the change may happen to the account's main item as it is: its conditions.
+    /// Whether the account's main item, as it is, fulfils the conditions of the change.
     #[must_use]
     pub fn may_happen(&self, account: Option<&Account>) -> bool {
         match (self, account) {
@@ -109,11 +109,11 @@ pub enum LaneChange {
     Status {
         /// The lane.
         id: LaneId,
-        /// Condition: the status before, or already the one after.
+        /// Condition: the status before, or already the status after.
         from: AccountStatus,
         /// The status after.
         to: AccountStatus,
-        /// Condition, where the rule rests on it: exactly this balance.
+        /// Condition, if the rule depends on it: exactly this balance.
         balance: Option<Balance>,
     },
 }
@@ -128,7 +128,7 @@ impl LaneChange {
         }
     }
 
-    /// Whether the change may happen to the lane as it is: its conditions.
+    /// Whether the lane, as it is, fulfils the conditions of the change.
     #[must_use]
     pub fn may_happen(&self, lane: Option<&Lane>) -> bool {
         match (self, lane) {

@@ -1,16 +1,16 @@
-//! The rules: what a command does to an account, or why it is refused.
+//! What: The rules: what a command does to an account, or why it is refused.
 
 use super::{AccountCommand, Action, Change, LANES_TOGETHER_MAX, Refusal, Terms};
 use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, Timestamp};
 
-/// Whether a command looks at the lanes of its account, and not at its main item alone.
+/// Whether a command needs the lanes of its account, and not only the main item.
 #[must_use]
 pub fn looks_at_lanes(action: Action, account: &Account) -> bool {
     action == Action::Close && account.status != AccountStatus::Closed && !account.credit_lanes.is_none()
 }
 
-/// Decides a command on the account as it is. `lanes` are all lanes of the account where the command
-/// [looks at them](looks_at_lanes).
+/// Decides a command on the account as it is. `lanes` are all lanes of the account, if the command [needs
+/// them](looks_at_lanes).
 ///
 /// # Errors
 /// The first [`Refusal`] that holds.
@@ -41,7 +41,7 @@ pub fn decide(
             let as_wanted = status == AccountStatus::Open
                 && terms.currency == account.currency
                 && terms.overdraft_limit == account.overdraft_limit
-                // More may have been added since.
+                // Lanes may have been added since.
                 && terms.credit_lanes <= account.credit_lanes;
             if as_wanted { Ok(Change::Nothing) } else { Err(Refusal::AccountExists) }
         }
@@ -62,7 +62,7 @@ pub fn decide(
             Ok(Change::Status { from, to, lanes, balances: Some(balances) })
         }
         Action::SetOverdraftLimit(to) if to == account.overdraft_limit => Ok(Change::Nothing),
-        // Nothing may ever stand below its limit, so whoever owes more must pay back first.
+        // No balance may be below its limit, so an account that owes more must pay back first.
         Action::SetOverdraftLimit(to) if !to.allows(account.balance) => Err(Refusal::LimitBelowBalance),
         Action::SetOverdraftLimit(to) => Ok(Change::Limit { status, to }),
         Action::AddLanes(lanes) if lanes <= account.credit_lanes => Ok(Change::Nothing),
@@ -91,7 +91,7 @@ mod tests {
     use crate::domain::account_command::tests::{actions, command};
     use crate::domain::{CreditLanes, Currency, OverdraftLimit};
 
-    /// Lanes are read for what rests on them alone, since there may be a thousand.
+    /// Lanes are read only for a command that depends on them, since there may be a thousand.
     #[test]
     fn only_closing_an_account_with_lanes_looks_at_them() {
         let currency = Currency::try_new("EUR").unwrap();
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// Whatever is decided may happen at once, and then the same command finds its account as it wants it.
+    /// A decided change may happen at once. Then the same command finds its account as it wants it.
     #[test]
     fn a_change_may_happen_and_leaves_nothing_to_do() {
         let now = Timestamp::EPOCH;

@@ -1,24 +1,26 @@
-//! What a ruling rests on that changes nothing: a refusal, or a command that finds its account as it wants it.
+//! What: The preconditions of a decision that changes nothing: a refusal, or a command that finds its account as it
+//! wants it.
 //!
-//! In: the account as it was read. Out: conditions, to be checked where the command's record is written.
+//! Data: Takes the account as it was read. Gives conditions that are checked in the transaction that writes the
+//! command's record.
 //!
-//! What was read may be older than it looks, seen in part, or of two moments. So the record is written only if what the
-//! ruling rests on is so in that very moment. The conditions are as weak as the ruling allows, so that payments don't
-//! keep a command from being refused:
+//! What was read may be out of date, or may mix the states before and after a transaction. So the record is written
+//! only if the preconditions hold in the same transaction. They are as weak as the decision allows, so that payments
+//! don't keep a command from being refused:
 //!
-//! | the ruling rests on | condition |
+//! | the decision rests on | condition |
 //! |---|---|
-//! | no account | there is none |
-//! | what the account is | status, limit and number of lanes are the same |
-//! | a balance below a limit | the same, and the main item's balance is at most what was read |
-//! | a sum above zero | the same, and main item and as many lanes as it takes hold at least what was read; no lane owes |
-//! | a sum below zero | the same, and main item and every lane hold at most what was read |
+//! | no account | there is no account |
+//! | the account's terms | status, limit and number of lanes are the same |
+//! | a balance below a limit | the same; and the main item's balance is at most what was read |
+//! | a sum above zero | the same; and the main item and enough lanes hold at least what was read (no lane is below zero) |
+//! | a sum below zero | the same; and the main item and every lane hold at most what was read |
 //! | a sum over more lanes than fit one transaction | the same version: the account is frozen, so nothing moves on it |
 
 use super::{Change, LANES_TOGETHER_MAX, Refusal};
 use crate::domain::{Account, Balance, Lane, LaneId};
 
-/// A bound of a balance.
+/// A bound on a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
     /// This or more.
@@ -36,22 +38,22 @@ impl Bound {
     }
 }
 
-/// What must still be so for a ruling that changes nothing.
+/// The preconditions of a decision that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ground {
-    /// Condition: status, limit and number of lanes are those of this account; or there is none.
+    /// Condition: status, limit and number of lanes are those of this account. `None`: there is no account.
     pub main: Option<Account>,
-    /// Condition, where the rule rests on it: the main item's balance is within this.
+    /// Condition, if the rule depends on it: the balance bound of the main item.
     pub balance: Option<Bound>,
-    /// Condition, where the rule rests on all that a frozen account holds: the version is the same.
+    /// Condition, if the rule depends on all that a frozen account holds: the version is the same.
     pub same_version: bool,
-    /// Condition, where the rule rests on them: what these lanes hold.
+    /// Condition, if the rule depends on lanes: their balance bounds.
     pub lanes: Vec<(LaneId, Bound)>,
 }
 
 impl Ground {
-    /// What this ruling rests on, decided on the account as it was read; nothing if it changes the account, for then
-    /// its conditions are the change's.
+    /// The preconditions of a decision on the account as it was read. `None` if the decision changes the account: then
+    /// the change has its own conditions.
     #[must_use]
     pub fn of(ruling: &Result<Change, Refusal>, account: Option<&Account>, lanes: &[Lane]) -> Option<Self> {
         if ruling.as_ref().is_ok_and(|change| *change != Change::Nothing) {
@@ -87,7 +89,7 @@ impl Ground {
         }
     }
 
-    /// Whether it is so of the account's main item as it is.
+    /// Whether the account's main item, as it is, fulfils the preconditions.
     #[must_use]
     pub fn holds(&self, account: Option<&Account>) -> bool {
         let terms = |account: &Account| (account.status, account.overdraft_limit, account.credit_lanes);
@@ -102,7 +104,7 @@ impl Ground {
         }
     }
 
-    /// Whether this bound holds of a lane as it is.
+    /// Whether a lane, as it is, is within this balance bound.
     #[must_use]
     pub fn holds_of_lane(bound: Bound, lane: Option<&Lane>) -> bool {
         lane.is_some_and(|lane| bound.allows(lane.balance))
@@ -128,7 +130,7 @@ mod tests {
         }
     }
 
-    /// Wherever a refusal to close may still be written, closing would be refused there too.
+    /// If a refusal to close may still be written, closing must still be refused.
     #[test]
     fn a_sum_that_was_not_zero_is_not_zero_where_its_ground_holds() {
         let close = command("shop", Action::Close);
@@ -173,7 +175,7 @@ mod tests {
         assert_eq!(ground(-6, &lanes), [bound(&lanes[1]), bound(&lanes[0])]);
     }
 
-    /// As many lanes as fit beside record and main item are checked by what they hold; more, by the version.
+    /// Lanes that fit one transaction are checked by their balances. More lanes are checked by the version.
     #[test]
     fn a_sum_over_very_many_lanes_rests_on_the_version() {
         let read = account(1);

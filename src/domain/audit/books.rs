@@ -1,13 +1,13 @@
-//! The accounts table as one read showed it: accounts, lanes, and the keys of what can't be read.
+//! What: The accounts table as one scan showed it: accounts, lanes, and the keys of items that can't be read.
 //!
-//! Each item is as it was at some moment of the read; two items need not be of one moment.
+//! Limits: The scan reads each item at some time of its own, so two items may be from different times.
 
 use std::collections::BTreeMap;
 
 use super::Finding;
 use crate::domain::{Account, AccountId, Currency, Holding, Lane, LaneId};
 
-/// The accounts table as one read showed it.
+/// The accounts table as one scan showed it.
 #[derive(Debug, Clone, Default)]
 pub struct Books {
     accounts: BTreeMap<AccountId, Account>,
@@ -55,7 +55,7 @@ impl Books {
         self.accounts.get(id).map(|account| account.currency)
     }
 
-    /// An account with the lanes that it counts and that are there.
+    /// An account with its lanes: those that it counts and that are there.
     pub(super) fn holding(&self, id: &AccountId) -> Option<Holding> {
         let account = self.accounts.get(id)?.clone();
         let lane = |lane| LaneId { account: id.clone(), lane };
@@ -63,7 +63,7 @@ impl Books {
         Some(Holding { lanes: lanes.collect(), account })
     }
 
-    /// Lanes that no account counts. One of an account that can't be read may be counted.
+    /// Lanes that no account counts. If an account can't be read, its lanes are left out, because it may count them.
     pub(super) fn strays(&self) -> impl Iterator<Item = &Lane> {
         let counts = |lane: &Lane| match self.accounts.get(&lane.id.account) {
             Some(account) => lane.id.lane < account.credit_lanes.count(),
@@ -72,13 +72,13 @@ impl Books {
         self.lanes.values().filter(move |lane| !counts(lane))
     }
 
-    /// Whether this very lane was a stray here already.
+    /// Whether the same lane is a stray here too.
     pub(super) fn is_stray(&self, lane: &Lane) -> bool {
         let counted = self.accounts.get(&lane.id.account).is_some_and(|a| lane.id.lane < a.credit_lanes.count());
         !counted && self.lanes.get(&lane.id) == Some(lane)
     }
 
-    /// Per currency, what all balances sum to, in minor units.
+    /// Per currency, the sum of all balances, in minor units.
     pub(super) fn sums(&self) -> BTreeMap<Currency, i128> {
         let accounts = self.accounts.values().map(|account| (account.currency, account.balance));
         let lanes = self.lanes.values().map(|lane| (lane.currency, lane.balance));
@@ -90,7 +90,7 @@ impl Books {
         sums
     }
 
-    /// Per currency, what the positive balances sum to, in minor units.
+    /// Per currency, the sum of the positive balances, in minor units.
     pub(super) fn circulation(&self) -> BTreeMap<Currency, i128> {
         let mut sums = BTreeMap::<Currency, i128>::new();
         for holding in self.accounts.keys().filter_map(|id| self.holding(id)) {

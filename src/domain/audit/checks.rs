@@ -1,4 +1,4 @@
-//! The checks themselves: each of one account, or of one sum.
+//! What: The checks of an audit: each is about one account, or one sum.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Postings {
         self.credits.saturating_sub(self.debits)
     }
 
-    /// The least and the most that these make, with some of the payments that only a later read holds.
+    /// The lowest and the highest sum that these make, with some of the payments that only a later scan holds.
     pub(super) fn range_to(self, later: Self) -> (i128, i128) {
         let more = |later: i128, earlier: i128| later.saturating_sub(earlier).max(0);
         let lowest = self.net().saturating_sub(more(later.debits, self.debits));
@@ -30,14 +30,14 @@ impl Postings {
     }
 }
 
-/// The balance of the main item against the overdraft limit.
+/// Checks the balance of the main item against the overdraft limit.
 pub(super) fn check_limit(account: &Account) -> Option<Finding> {
     let found = account.balance.minor_units().into();
     let lowest = account.overdraft_limit.lowest_balance().filter(|lowest| found < *lowest)?;
     Some(Finding::BelowLimit { account: account.id.clone(), lowest, found })
 }
 
-/// An account's balance against the sum of its postings.
+/// Checks an account's balance against the sum of its postings.
 pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Vec<Finding>) {
     let (account, found) = (holding.account.id.clone(), holding.balance());
     if expected != found {
@@ -45,7 +45,7 @@ pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Ve
     }
 }
 
-/// An account's lanes against the account.
+/// Checks an account's lanes against the account.
 pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
     let account = &holding.account;
     for lane in &holding.lanes {
@@ -63,7 +63,7 @@ pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
     findings.extend(missing.map(|lane| Finding::NoLane { lane }));
 }
 
-/// What all balances of each currency sum to.
+/// Checks the sum of all balances of each currency.
 pub(super) fn check_sums(sums: BTreeMap<Currency, i128>, findings: &mut Vec<Finding>) {
     let not_zero = sums.into_iter().filter(|(_, sum)| *sum != 0);
     findings.extend(not_zero.map(|(currency, sum)| Finding::NotZero { currency, sum }));

@@ -1,4 +1,4 @@
-//! What an audit can find, and how it says so.
+//! What: What an audit can find, and how it says so.
 
 use std::fmt;
 
@@ -23,18 +23,18 @@ pub enum Finding {
         /// Its balance.
         found: i128,
     },
-    /// The balance of a busy account is not one that its payments can have made at that moment.
+    /// The balance of a busy account is outside what its payments can have made by the time of the read.
     Range {
         /// The account.
         account: AccountId,
-        /// The least that they can have made.
+        /// The lowest that they can have made.
         lowest: i128,
         /// The most.
         highest: i128,
         /// Its balance.
         found: i128,
     },
-    /// The balance of a main item is below its account's overdraft limit: lanes cover nothing until they are emptied.
+    /// The balance of a main item is below its account's overdraft limit. Lanes cover nothing until they are swept.
     BelowLimit {
         /// The account.
         account: AccountId,
@@ -59,7 +59,7 @@ pub enum Finding {
     StrayLane {
         /// The lane.
         lane: LaneId,
-        /// Its balance, which is part of no account's.
+        /// Its balance, which no account counts.
         found: i128,
     },
     /// A settled payment names an account that isn't there.
@@ -82,7 +82,7 @@ pub enum Finding {
         table: &'static str,
         /// Its key, as far as it is text.
         key: String,
-        /// The attribute that isn't as it must be, and what was expected.
+        /// The attribute that is wrong, and what was expected.
         expected: String,
     },
     /// A dead letter is not whole.
@@ -115,7 +115,7 @@ impl Finding {
         }
     }
 
-    /// What is at fault, by its ids alone: no balance, no amount, no text that came from outside unescaped.
+    /// What the finding is about, by its ids alone: no balance, no amount, and no unescaped text from outside.
     #[must_use]
     pub fn at_fault(&self) -> String {
         match self {

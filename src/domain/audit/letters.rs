@@ -1,21 +1,21 @@
-//! Which dead letters are not whole.
+//! What: Finds dead letters that are not whole.
 //!
-//! A letter's first part is written last and says how many there are. So one without its first part may be on its way,
-//! and one with it must be whole; but a read passes a letter's parts one after the other, so that both are suspects
-//! until a second read shows the same.
+//! The first part of a dead letter is written last, and says how many parts there are. So a dead letter without its
+//! first part may still be on its way, and a dead letter with it must be whole. But a scan passes the parts one after
+//! the other. So both kinds are suspects until a second scan shows the same.
 //!
-//! Limit: only what isn't whole is kept, which is little.
+//! Limits: It keeps only dead letters that are not whole, which are few.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
 use crate::domain::LetterId;
 
-/// The dead letters of one read that are not whole.
+/// The dead letters of one scan that are not whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Letters {
     open: BTreeMap<LetterId, Parts>,
-    /// Letters seen whole.
+    /// Dead letters seen whole.
     pub whole: usize,
 }
 
@@ -38,13 +38,13 @@ impl Letters {
         }
     }
 
-    /// Whether a letter is not whole.
+    /// Whether a dead letter is not whole.
     #[must_use]
     pub fn has_suspects(&self) -> bool {
         !self.open.is_empty()
     }
 
-    /// The letters that are as little whole in a later read as in this one.
+    /// The dead letters that are not whole, and that a later scan shows in the same state.
     pub fn still_open<'l>(&'l self, later: &'l Self) -> impl Iterator<Item = Finding> + 'l {
         let same = self.open.iter().filter(|(letter, parts)| later.open.get(letter) == Some(parts));
         same.map(|(letter, parts)| Finding::Letter {
@@ -81,7 +81,7 @@ mod tests {
         whole.part(letter(1), 0, Some(2));
         assert!(!whole.has_suspects() && !Letters::default().has_suspects());
     }
-    /// Two records of one place, and one that an older version named by the place alone.
+    /// Two records of one place, and one dead letter of an older version, which is named by the place alone.
     #[test]
     fn letters_of_one_place_are_told_apart() {
         let names = ["t/0/1", "t/0/1/0000000000000001", "t/0/1/0000000000000002"];

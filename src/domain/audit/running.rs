@@ -1,35 +1,34 @@
-//! Audits a ledger while payments go on beside it, and never accuses a clean one.
+//! What: Audits a ledger beside payments in flight, and never accuses a clean one.
 //!
 //! | look | read | by then |
 //! |---|---|---|
-//! | 1 | accounts, payments, accounts | what can't be read, payments without their accounts, balances of accounts at rest |
+//! | 1 | accounts, payments, accounts | items that can't be read, payments without their accounts, balances of accounts at rest |
 //! | 2 … | payments, accounts | balances of accounts that were busy until now |
 //!
-//! All that is asked of the reads: each item is read strongly consistent, at some moment of its own; and a read of
-//! payments holds every payment that was there when it began. Nothing is read as of one moment, and no clock is
-//! trusted.
+//! The scans promise two things. Each item is read strongly consistent, at some time of its own. A scan of payments
+//! holds every payment that was there when it began. No scan is a snapshot, and no clock is trusted.
 //!
 //! Why it gives no false alarm:
 //!
 //! - **At rest.** Every write of an account or a lane raises its `version`. If all items of an account are the same
-//!   before and after a read of the payments, nothing was posted to it in between: payments and postings are written in
-//!   one transaction, so the payments read are exactly those that its balance is made of. Then the sums must be equal,
-//!   and lanes must fit their account. An account that moved is not judged so: a later look judges it.
-//! - **Busy.** An account that moved in each look, and has no lanes, is one item, read at one moment between two reads
-//!   of payments. The earlier one holds only payments made by that moment, the later one all of those. So its balance
-//!   lies between the earlier sum less all debits, and plus all credits, that only the later one holds. Outside it is
-//!   accused; inside it stays undecided, and is counted. (Main item and lanes are not read at one moment: a sweep
-//!   between them would count money twice. Accounts with lanes are judged at rest only.)
-//! - **At once.** What one item shows by itself (it can't be read, its balance is below its limit) and what never
-//!   changes (an account's currency) needs no second look. An account that a payment names and the first read didn't
-//!   show may have been opened since: it must be in the read that follows the payment.
+//!   before and after a scan of the payments, nothing was posted to it in between. A payment and its postings are
+//!   written in one transaction, so the payments of the scan are exactly those of its balance. Then the sums must be
+//!   equal, and the lanes must fit their account. If the account moved, a later look judges it.
+//! - **Busy.** This is for an account that moved in each look and has no lanes. It is one item, read between two scans
+//!   of payments. The earlier scan holds only payments made before that read, and the later scan holds all of those. So
+//!   the balance is between two bounds: the earlier sum less all debits, and plus all credits, that only the later scan
+//!   holds. A balance outside is accused. A balance inside stays undecided, and is counted. Accounts with lanes are
+//!   judged at rest only. Their items are read at different times, and a sweep in between would count money twice.
+//! - **At once.** Some findings need no second look. One item shows by itself that it can't be read, or that its
+//!   balance is below its limit. An account's currency never changes. If a payment names an account that the first scan
+//!   didn't show, it may have been opened since. Then it must be in the scan that follows the payment.
 //!
 //! Conservation per currency follows: every payment takes from one account what it gives to another of the same
-//! currency. The sum itself is taken if all accounts were at rest in the first look.
+//! currency. The sum itself is checked if all accounts were at rest in the first look.
 //!
-//! Limits: memory grows with accounts (two copies of each and its sums), never with payments. Of payments without an
-//! account one a missing account is kept, for at most 10,000 accounts; [`FINDINGS_MAX`] findings are kept and the
-//! rest counted. A busy account whose error is smaller than what moves on it between two looks stays undecided.
+//! Limits: Memory grows with accounts (two copies of each and its sums), never with payments. For each missing account
+//! one payment is kept, for at most 10,000 accounts. [`FINDINGS_MAX`] findings are kept, and the rest counted. A busy
+//! account stays undecided if its error is smaller than what moves on it between two looks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,10 +37,10 @@ use super::checks::{Postings, check_balance, check_lanes, check_limit, check_sum
 use super::{Finding, Report};
 use crate::domain::{AccountId, Currency, Outcome, PaymentId};
 
-/// How many findings are kept: more than a person reads, few enough for a log.
+/// How many findings are kept. It is more than a person reads, and few enough for a log.
 pub const FINDINGS_MAX: usize = 1_000;
 
-/// How many missing accounts are kept in mind until the accounts are read again.
+/// How many missing accounts are kept until the accounts are read again.
 const MISSING_MAX: usize = 10_000;
 
 /// An audit beside payments in flight.
@@ -49,7 +48,7 @@ const MISSING_MAX: usize = 10_000;
 pub struct Running {
     before: Books,
     postings: BTreeMap<AccountId, Postings>,
-    /// What the look before had, of those that it left undecided.
+    /// The postings in the look before, of accounts that it left undecided.
     earlier: BTreeMap<AccountId, Postings>,
     undecided: BTreeSet<AccountId>,
     missing: BTreeMap<AccountId, (PaymentId, Currency)>,
@@ -58,7 +57,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Begins with the accounts as a first read showed them.
+    /// Begins with the accounts as a first scan showed them.
     #[must_use]
     pub fn new(before: Books) -> Self {
         let mut running = Self {
@@ -121,7 +120,8 @@ impl Running {
         }
     }
 
-    /// Ends a look with the accounts as they are after its payments. Returns how many accounts are undecided.
+    /// Ends a look, with the accounts as a scan after its payments showed them. Returns how many accounts are
+    /// undecided.
     pub fn end_look(&mut self, after: Books) -> usize {
         let (mut undecided, mut found) = (BTreeSet::new(), Vec::new());
         let first = self.is_first_look();
@@ -179,7 +179,7 @@ impl Running {
         self.undecided.len()
     }
 
-    /// What it came to. Without a look that ended, no account is decided.
+    /// The result. If no look ended, no account is decided.
     #[must_use]
     pub fn finish(mut self) -> Report {
         self.report.accounts = self.before.accounts().count();

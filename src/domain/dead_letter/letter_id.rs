@@ -1,7 +1,8 @@
-//! What names a dead letter: the place where its record stood, and which record stood there.
+//! What: The name of a dead letter: the place of its record, and a digest of the record.
 //!
-//! A place alone names no record: offsets begin again when a topic is made anew, and on another cluster. So a letter's
-//! name holds a digest of its record as well. The same record again has the same name, and another record has another.
+//! A place alone names no record. Offsets begin again when a topic is deleted and created again, and on another
+//! cluster. So the name also holds a digest of the record. The same record has the same name again, and another record
+//! has another name.
 
 use std::fmt;
 
@@ -13,22 +14,22 @@ use crate::domain::Source;
 /// A record's key or value, as its digest sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content<'r> {
-    /// None.
+    /// No key or value.
     Absent,
-    /// Bytes.
+    /// These bytes.
     Bytes(&'r [u8]),
     /// The text that stood where base64 was expected.
     NotBase64(&'r [u8]),
 }
 
-/// What tells records of one place apart; shown as 16 lower-case hexadecimal digits.
+/// What tells records of one place apart. Shown as 16 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordDigest(u64);
 
 impl RecordDigest {
     /// The first eight bytes of the SHA-256 over a decoded record. `timestamp` is in milliseconds since 1970.
     ///
-    /// The encoding is fixed for ever, because stored letters are named by it. First comes the timestamp as eight
+    /// The encoding is fixed for ever, because stored dead letters are named by it. First comes the timestamp as eight
     /// bytes, −1 if there is none. Then come key and value, each as a tag (0 absent, 1 bytes, 2 not base64), four bytes
     /// of length, and the bytes. Then comes the count of headers in four bytes, and each one's name and value like a
     /// key and value. All numbers are big-endian.
@@ -66,7 +67,7 @@ fn add(hash: &mut Sha256, content: Content<'_>) {
     hash.update(bytes);
 }
 
-/// A Lambda event of 6 MB holds no longer part.
+/// A Lambda event has at most 6 MB, so every length fits.
 fn four_bytes(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
 }
@@ -79,12 +80,12 @@ impl fmt::Display for RecordDigest {
 
 /// The name of a dead letter. Shown as `topic/partition/offset/digest`.
 ///
-/// Older versions named letters by place alone, as `topic/partition/offset`. Such letters have no digest.
+/// Older versions named dead letters by place alone, as `topic/partition/offset`. Such dead letters have no digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LetterId {
     /// Where the record stood.
     pub source: Source,
-    /// Which record stood there; nothing in the name of an older version.
+    /// Which record stood there. `None` in the name of an older version.
     pub digest: Option<RecordDigest>,
 }
 
@@ -123,8 +124,8 @@ mod tests {
         Header { name: name.into(), value: value.map(Into::into) }
     }
 
-    /// The encoding is part of the stored names: if this fails, every record that comes again is set aside twice. The
-    /// expected digits were worked out by hand from the documented bytes, with another program.
+    /// The encoding is part of the stored names. If this test fails, every record that is delivered again is stored
+    /// twice. Another program computed the expected digits from the documented bytes.
     #[test]
     fn the_digest_never_changes() {
         let digest =
@@ -170,7 +171,7 @@ mod tests {
         for id in [
             LetterId { source: source("a-b.c"), digest },
             LetterId { source: source("a-b.c"), digest: None },
-            // Kafka has no such topic; an event may name it all the same.
+            // Kafka has no such topic, but an event may name one.
             LetterId { source: source("a/1/2"), digest },
         ] {
             assert_eq!(id.to_string().parse(), Ok(id));

@@ -1,21 +1,22 @@
-//! What accounts hold while a batch is decided: main items, lanes, and what the batch itself has credited.
+//! What: Holds the balances while a batch is decided: main items, lanes, and what the batch itself has credited.
 //!
-//! In: a snapshot, then payments one by one, in order. Out: whether each is covered, and which lanes must be emptied.
+//! Data: Takes a snapshot, then payments one by one, in order. Says whether each is covered, and which lanes must be
+//! swept.
 //!
-//! An account with lanes takes credits on its lanes and debits on its main item. A debit that the main item doesn't
-//! cover empties lanes into it, the fullest first, so that few items are written. If that is still too little, it
-//! spends what this very batch credits: then all of the batch's credits to this account go to the main item, where they
-//! stand in order with its debits, as if it had no lanes.
+//! An account with lanes takes credits on its lanes and debits on its main item. If the main item doesn't cover a
+//! debit, lanes are swept into it. The fullest come first, so that few items are written. If that is not enough, the
+//! debit spends what the same batch credits. Then all credits of the batch to this account go to the main item. There
+//! they are in order with its debits, as if the account had no lanes.
 //!
-//! Invariant: whether a debit is covered depends on the sum of main item, lanes and earlier credits alone, never on
-//! which of them holds it.
+//! Invariants: Whether a debit is covered depends only on the sum of main item, lanes and earlier credits, never on
+//! which item holds the money.
 
 use std::collections::HashMap;
 
 use super::{Decisions, Snapshot, Sweep};
 use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decline, Verdict};
 
-/// Balances under way.
+/// The balances, payment by payment.
 pub(super) struct Funds<'b, 's> {
     batch: &'b Batch,
     snapshot: Snapshot<'s>,
@@ -29,26 +30,26 @@ pub(super) struct Funds<'b, 's> {
 /// What an account with lanes holds beside its main item.
 #[derive(Debug, Default)]
 struct Pool {
-    /// What the lanes hold that are not emptied yet, the fullest last.
+    /// The lanes that are not swept yet, with their balances, the fullest last.
     lanes: Vec<(Balance, u16)>,
     lanes_sum: i128,
     /// All lanes are known.
     known: bool,
-    /// They had to be, and weren't.
+    /// A debit needed the lanes, and they were not known.
     asked: bool,
     /// A lane that this batch may use has room for credits.
     has_room: bool,
-    /// What this batch has credited to lanes; zero once it is gathered.
+    /// What this batch has credited to lanes. Zero once the credits are gathered.
     credited: i128,
-    /// The batch's credits go to the main item.
+    /// The credits of this batch go to the main item.
     gathered: bool,
 }
 
 /// What pays a debit.
 enum Cover {
-    /// The main item, which this is left of.
+    /// The main item, and what is left of it.
     Main(Balance),
-    /// The main item after emptying lanes, or gathering credits.
+    /// The main item, after lanes are swept or credits gathered.
     Pool,
 }
 
@@ -89,7 +90,7 @@ impl<'b, 's> Funds<'b, 's> {
         Ok(())
     }
 
-    /// The decisions, with their verdicts.
+    /// The decisions on the requests, and what they rest on.
     pub(super) fn finish(self, verdicts: Vec<Verdict>) -> Decisions {
         let which = |is: fn(&Pool) -> bool| {
             let mut found: Vec<AccountIx> =
@@ -124,7 +125,7 @@ impl<'b, 's> Funds<'b, 's> {
         if account.overdraft_limit.lowest_balance().is_some_and(|lowest| left < lowest) {
             return Err(Decline::InsufficientFunds);
         }
-        // Gathered, all of it would have to stand on the main item at once.
+        // If the credits are gathered, the main item must be able to hold all of the money at once.
         let held = i128::from(Balance::MAX.minor_units());
         if main.saturating_add(pool.lanes_sum) < lowest_after(amount, account) && all > held {
             return Err(Decline::BalanceOverflow);
@@ -132,7 +133,8 @@ impl<'b, 's> Funds<'b, 's> {
         Ok(Cover::Pool)
     }
 
-    /// Takes a debit out of the main item, after emptying lanes into it and gathering credits as far as it takes.
+    /// Takes a debit from the main item. Before that it sweeps lanes and gathers credits, as far as the debit needs
+    /// them.
     fn draw(&mut self, position: usize, amount: Amount, debtor: AccountIx, account: &Account) {
         let mut main = i128::from(self.mains[debtor].minor_units());
         let needed = lowest_after(amount, account);
@@ -150,7 +152,7 @@ impl<'b, 's> Funds<'b, 's> {
             main = main.saturating_add(std::mem::take(&mut pool.credited));
         }
         let left = main.saturating_sub(amount.minor_units().into());
-        // In range: no lane is emptied that isn't needed, and what is gathered was looked at before.
+        // This is in range: only lanes that are needed are swept, and `cover` has checked what is gathered.
         self.mains[debtor] = Balance::new(i64::try_from(left).unwrap_or(i64::MAX));
         self.sweeps.append(&mut swept);
     }
@@ -205,7 +207,8 @@ mod tests {
 
     const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
 
-    /// What a shop of this main item and these lanes (known, or none read) can pay after the batch has credited it.
+    /// Decides a debit of a shop after the batch has credited it. The shop has this main item and these lanes, all
+    /// known or none.
     fn pay(main: i64, limit: OverdraftLimit, lanes: &[i64], read: bool, credits: &[u64], debit: u64) -> Decisions {
         let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| Request {
             payment: Payment {
@@ -251,7 +254,7 @@ mod tests {
     fn a_debit_takes_the_main_item_then_the_fullest_lanes_then_what_the_batch_credits() {
         use Decline::{BalanceOverflow, InsufficientFunds};
         let none = OverdraftLimit::Unlimited;
-        // A thousand payments of the most that one may be: all of them are 1,024 less than 2^63.
+        // 1,024 payments of the largest amount sum to 1,024 less than 2^63.
         let most = [AMOUNT_MAX; 1_024];
         type Case<'c> = (i64, OverdraftLimit, &'c [i64], &'c [u64], u64, Verdict, &'c [u16], bool);
         let cases: [Case<'_>; 24] = [
@@ -265,18 +268,19 @@ mod tests {
             (1, NO_OVERDRAFT, &[2, 5], &[], 7, Ok(()), &[1, 0], false),
             (0, OverdraftLimit::Limited(2), &[1], &[], 3, Ok(()), &[0], false),
             (0, OverdraftLimit::Limited(2), &[1], &[], 4, Err(InsufficientFunds), &[], false),
-            // What the batch credits is spent last, and then all of it stands on the main item; empty lanes stay.
+            // Credits of the batch are spent last. Then all of them go to the main item, and empty lanes stay as they
+            // are.
             (1, NO_OVERDRAFT, &[2], &[4], 3, Ok(()), &[0], false),
             (1, NO_OVERDRAFT, &[0, 2], &[4], 7, Ok(()), &[1], true),
             (1, NO_OVERDRAFT, &[0, 2], &[4], 8, Err(InsufficientFunds), &[], false),
             (1, NO_OVERDRAFT, &[], &[4], 5, Ok(()), &[], false),
-            // The lowest balance that there is.
+            // The lowest possible balance.
             (i64::MIN + 1, none, &[], &[], 1, Ok(()), &[], false),
             (i64::MIN + 1, none, &[], &[], 2, Err(BalanceOverflow), &[], false),
             (i64::MIN, none, &[5], &[], 4, Ok(()), &[0], false),
             (i64::MIN, none, &[5], &[], 5, Ok(()), &[0], false),
             (i64::MIN, none, &[5], &[], 6, Err(BalanceOverflow), &[], false),
-            // The highest: what is gathered must stand on the main item at once; what isn't needn't.
+            // The highest balance. Gathered credits must fit on the main item at once; others need not.
             (1_023, NO_OVERDRAFT, &[0], &most, 1_023, Ok(()), &[], false),
             (1_023, NO_OVERDRAFT, &[0], &most, 1_024, Ok(()), &[], true),
             (1_024, NO_OVERDRAFT, &[0], &most, 1_025, Err(BalanceOverflow), &[], false),
@@ -293,7 +297,7 @@ mod tests {
         }
     }
 
-    /// Lanes are asked for where a debit needs them, and only there.
+    /// Lanes are asked for only if a debit needs them.
     #[test]
     fn lanes_that_were_not_read_are_asked_for() {
         for (debit, verdict, unread) in [(3, Ok(()), 0), (4, Err(Decline::InsufficientFunds), 1)] {

@@ -1,15 +1,15 @@
-//! Decides payments: all the rules, one payment against the state of its two accounts.
+//! What: Decides payments: all the rules, for one payment and the state of its two accounts.
 //!
-//! In: a payment and a snapshot of accounts and lanes. Out: a verdict, and the snapshot after it.
+//! Data: Takes a payment and a snapshot of accounts and lanes. Gives a decision, and the snapshot after it.
 //!
 //! | phase | where | what |
 //! |---|---|---|
 //! | rules | here | the reasons, in their order |
-//! | funds | `funds` | what each account holds while the batch is decided, its lanes and the batch's own credits included |
+//! | funds | `funds` | what each account holds while the batch is decided, with its lanes and the credits of the batch |
 //!
-//! Invariants: the reasons are checked in the order of [`Decline::ALL`], and the first that holds is the answer; after
-//! the last check the payment must succeed. A batch is decided serially, as if each payment were alone: an overdraft in
-//! the middle counts, and netting never hides one. No payment is declined for insufficient funds before all lanes of
+//! Invariants: The reasons are checked in the order of [`Decline::ALL`], and the first that holds is the answer. After
+//! the last check the payment must succeed. A batch is decided serially, as if each payment were alone. So an overdraft
+//! in the middle counts, and netting never hides one. No payment is declined for insufficient funds before all lanes of
 //! its debtor are known. Nothing here can panic or overflow.
 
 mod funds;
@@ -23,27 +23,27 @@ use funds::Funds;
 /// What is known of the accounts that a batch names.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot<'s> {
-    /// By [`AccountIx`]: the main item; `None` where no such account exists.
+    /// By [`AccountIx`]: the main item. `None` if no such account exists.
     pub accounts: &'s [Option<Account>],
-    /// What is known of lanes, where anything is.
+    /// What is known of lanes, by account.
     pub lanes: &'s HashMap<AccountIx, KnownLanes>,
 }
 
-/// The verdicts on requests of a batch, and what they rest on beside the main items.
+/// The decisions on requests of a batch, and what they rest on beside the main items.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decisions {
-    /// The verdict on each request, in their order.
+    /// The decision on each request, in their order.
     pub verdicts: Vec<Verdict>,
-    /// Lanes to empty into the main item, because a debit needs what they hold. In the order of the debits.
+    /// Lanes to sweep into the main item, because a debit needs their money. In the order of the debits.
     pub sweeps: Vec<Sweep>,
-    /// Accounts with lanes whose credits of this batch must go to the main item, because debits of this batch spend
-    /// them. In order, each once.
+    /// Accounts with lanes whose credits must go to the main item, because debits of this batch spend them. In order,
+    /// each once.
     pub gathered: Vec<AccountIx>,
-    /// Accounts whose lanes must be known before anything can be decided. Nothing else here counts then.
+    /// Accounts whose lanes must be read first. If there are any, nothing else here counts.
     pub unread: Vec<AccountIx>,
 }
 
-/// A lane that is emptied into its main item for a debit.
+/// A lane that is swept into its main item for a debit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sweep {
     /// The position, among the requests decided, of the debit that needs it.
@@ -52,11 +52,11 @@ pub struct Sweep {
     pub account: AccountIx,
     /// Its lane.
     pub lane: u16,
-    /// What the lane holds, as far as it is known, in minor units. It may hold more by then.
+    /// What the lane is known to hold, in minor units. It may hold more when it is swept.
     pub amount: Balance,
 }
 
-/// The reasons that don't look at balances: the two accounts, if money may move between them.
+/// Checks the reasons that don't look at balances. Returns the two accounts if money may move between them.
 fn between<'a>(
     payment: &Payment,
     debtor: Option<&'a Account>,
@@ -85,7 +85,7 @@ fn between<'a>(
     Ok((debtor, creditor))
 }
 
-/// Decides requests of a batch, in the order given, each on the accounts as the ones before it left them.
+/// Decides requests of a batch, in the given order. Each finds the accounts as the requests before it left them.
 #[must_use]
 pub fn decide_all(batch: &Batch, requests: &[RequestIx], snapshot: Snapshot<'_>) -> Decisions {
     let mut funds = Funds::new(batch, snapshot);

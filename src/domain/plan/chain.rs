@@ -1,4 +1,5 @@
-//! Which steps a step must wait for: the last before it that touches one of its main items or lanes.
+//! What: Says which steps a step must wait for. For each of its main items and lanes, it is the last earlier step that
+//! touches it.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ impl LastSteps {
         Self { mains: vec![None; accounts], lanes: HashMap::new() }
     }
 
-    /// The steps that `step` must wait for, in order, each once. It is then the last that touches what it touches.
+    /// The steps that `step` must wait for, in order, each once. Afterwards `step` is the last that touches its items.
     pub(super) fn before(
         &mut self,
         step: usize,
@@ -24,7 +25,7 @@ impl LastSteps {
         lanes: impl Iterator<Item = LaneIx>,
     ) -> Vec<usize> {
         let mut after = Vec::new();
-        // The same step again means: touched by an earlier member of this very transaction.
+        // If the last step is this one, an earlier member of the same transaction touched the item.
         let mut note = |before: Option<usize>| after.extend(before.filter(|&before| before != step));
         mains.for_each(|main| note(self.mains[main].replace(step)));
         lanes.for_each(|lane| note(self.lanes.insert(lane, step)));

@@ -1,19 +1,20 @@
-//! Packs decided requests into groups that each fit one transaction.
+//! What: Packs decided requests into groups that each fit one transaction.
 //!
-//! In: what each request touches. Out: groups of request positions, in an order in which they may be committed.
+//! Data: Takes what each request touches. Gives groups of request positions, in an order in which they may be
+//! committed.
 //!
 //! Requests that share a main item, directly or through others, form a component. A component that fits one transaction
-//! stays whole, so each of its main items is written once and it waits for nobody; small ones are packed together, the
-//! largest first, into the fullest group that still has room. A component that doesn't fit is cut into cells that do,
-//! on levels ([`levels`](super::levels)); each level's cells are packed together.
+//! stays whole, so each of its main items is written once, and it waits for no other. Small components are packed
+//! together, the largest first, into the fullest group that has room. A component that doesn't fit is cut into cells
+//! that do, on levels ([`levels`](super::levels)). The cells of each level are packed together.
 //!
-//! A creditor that takes its credits on lanes costs a group one item, however many of its requests credit it. So the
-//! components that credit it are packed together, and the groups that they leave half full are filled with others.
+//! A creditor with lanes costs a group one item, however many requests of the group credit it. So the components that
+//! credit it are packed together. Other components fill the groups that have room left.
 //!
-//! Components that touch a contended account are packed apart from the rest, by how contended it is: nothing else
-//! waits for them.
+//! Components that touch a contended account are packed apart from the rest, by how contended it is, so that nothing
+//! else waits for them.
 //!
-//! Invariants: within a group positions rise; from group to group no main item's requests change their order.
+//! Invariants: Within a group positions rise. From group to group the requests of a main item keep their order.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -30,14 +31,14 @@ type Position = usize;
 pub(super) struct Group {
     /// In order.
     pub(super) members: Vec<Position>,
-    /// The creditors that it credits on a lane, each once: a lane each.
+    /// The creditors that it credits on a lane, each once, with one lane each.
     pub(super) laned: Vec<AccountIx>,
     items: usize,
     items_max: usize,
 }
 
 impl Group {
-    /// Takes in so many items, and a lane of each of these creditors.
+    /// Adds this many items, and a lane of each of these creditors.
     fn add(&mut self, items: usize, laned: &[AccountIx]) {
         self.items = self.items.saturating_add(items);
         for account in laned {
@@ -53,8 +54,8 @@ impl Group {
 pub(super) fn group(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> Vec<Group> {
     let components = Components::of(touches, accounts, limits);
     let mut order: Vec<&Component> = components.all.iter().collect();
-    // Largest first: what is left over at the end is small and fills the gaps. Stable, so the same batch always gives
-    // the same plan.
+    // The largest come first, so that small ones fill the gaps at the end. The sort is stable, so the same batch always
+    // gives the same plan.
     order.sort_by_key(|component| {
         let fits = components.whole_items(component) <= limits.items(component.rounds);
         let home = components.laned(component).first();
@@ -79,9 +80,9 @@ pub(super) fn group(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> 
 
 #[derive(Debug, Clone)]
 struct Component {
-    /// Where its members stand.
+    /// Where its members are.
     members: Range<usize>,
-    /// Where the creditors stand that it credits on lanes.
+    /// Where the creditors are that it credits on lanes.
     laned: Range<usize>,
     /// Payments, main items changed, and lanes swept.
     items: usize,
@@ -89,7 +90,7 @@ struct Component {
     rounds: u32,
 }
 
-/// All components: in the order of their first members, each with its members in order.
+/// All components, in the order of their first members. Each has its members in order.
 struct Components {
     all: Vec<Component>,
     members: Vec<Position>,
@@ -106,7 +107,7 @@ impl Components {
                 parents[other] = root;
             }
         }
-        // Count each component's members and items, then place the members side by side.
+        // First count the members and items of each component, then place the members side by side.
         let mut all: Vec<Component> = Vec::new();
         let mut component_of_root: Vec<Option<usize>> = vec![None; accounts];
         let mut component_of: Vec<usize> = Vec::with_capacity(touches.len());
@@ -168,7 +169,7 @@ fn place_laned(touches: &[Touch<'_>], accounts: usize, all: &mut [Component], me
     laned
 }
 
-/// The representative of an account's component; halves the path on the way.
+/// The representative of an account's component. It also halves the path that it walks.
 fn find(parents: &mut [AccountIx], mut account: AccountIx) -> AccountIx {
     while parents[account] != account {
         let grandparent = parents[parents[account]];
@@ -178,12 +179,12 @@ fn find(parents: &mut [AccountIx], mut account: AccountIx) -> AccountIx {
     account
 }
 
-/// Groups under way.
+/// The groups so far.
 struct Groups<'t> {
     groups: Vec<Group>,
-    /// Groups with room for anything.
+    /// Groups with room for any component.
     open: Rooms,
-    /// Groups that credit the account on whose lanes the components at hand have their credits.
+    /// The account that the current components credit on lanes; `at_home` holds the groups that credit it.
     home: Option<AccountIx>,
     at_home: Rooms,
     levels: Levels<'t>,
@@ -200,7 +201,7 @@ impl<'t> Groups<'t> {
         }
     }
 
-    /// What comes now shares no group with what came before.
+    /// Components from now on share no group with those before.
     fn begin_class(&mut self) {
         self.open.clear();
         self.at_home.clear();
@@ -212,7 +213,7 @@ impl<'t> Groups<'t> {
         let first = self.groups.len();
         let cells = self.levels.cut(members, items_max);
         for level in cells.chunk_by(|one, other| one.level == other.level) {
-            // As few transactions as a level needs.
+            // Each level gets as few transactions as it needs.
             let mut rooms = Rooms::default();
             for cell in level {
                 let at = rooms.take(cell.items).unwrap_or_else(|| self.new_group(items_max));

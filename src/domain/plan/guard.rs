@@ -1,25 +1,26 @@
-//! Turns a group of decided requests into a transaction: the net change of each main item and lane, guarded by the
-//! conditions that the verdicts rest on.
+//! What: Turns a group of decided requests into a transaction. It holds the net change of each main item and lane, with
+//! the conditions that the decisions rest on.
 //!
-//! In: the requests of one group, in order, and the lanes whose turn it is. Out: the transaction.
+//! Data: Takes the requests of one group, in order, and the lanes to credit. Gives the transaction.
 //!
-//! The conditions are as weak as the verdicts allow, so that credits from elsewhere don't disturb a debit:
+//! The conditions are as weak as the decisions allow, so that credits from elsewhere don't make a debit fail:
 //!
-//! | the verdicts | condition on the main item |
+//! | the decisions | condition on the main item |
 //! |---|---|
 //! | money moves | open, and of the payment's currency |
 //! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs |
-//! | it is credited | balance low enough for the highest prefix to be held |
-//! | a decline of this transaction, or of a later one before the next change, rests on its balance | exactly the version decided on |
+//! | it is credited | balance low enough that the highest prefix fits a balance |
+//! | a decline rests on its balance, in this transaction or in a later one before the next change | exactly the version decided on |
 //!
-//! | the verdicts | condition on the lane |
+//! | the decisions | condition on the lane |
 //! |---|---|
-//! | it is credited | open, of the payment's currency, not full; nothing was read of it |
-//! | it is swept | open, and holds at least what was known of it: what came since stays there |
+//! | it is credited | open, of the payment's currency, not full (the lane is not read first) |
+//! | it is swept | open, and holds at least what was known of it (what was credited since stays there) |
 //!
-//! An account that no transaction of the plan changes gets no condition: a decline that rests on it holds as of the
-//! read, and the read came after the request. Nor do lanes that a decline rests on, which therefore must not follow a
-//! debit of the same plan. Settling sees to both: `settle::grounds` says which reads do.
+//! If no transaction of the plan changes an account, it gets no condition. A decline that rests on it is right at the
+//! time of the read, and the read came after the request. Lanes that a decline rests on get no condition either, so
+//! such a decline must not follow a debit of the same plan. `settle::grounds` takes care of both, and says which reads
+//! are good enough.
 
 use std::collections::HashSet;
 
@@ -29,8 +30,9 @@ use super::{AccountIx, AccountUpdate, Batch, Entry, LaneIx, Timestamp, Touch, Tr
 use crate::domain::lane::LANE_BALANCE_FULL;
 use crate::domain::{Account, Balance};
 
-/// By group: the accounts that it changes and on whose balance a decline rests, its own or one of a later group before
-/// the next that changes the account. What is pinned there pins what comes before, because versions count.
+/// By group: the accounts that need the version as a condition. The group changes the account, and a decline rests on
+/// its balance. The decline is in this group, or in a later one before the next change of the account. The version also
+/// pins all changes before, because versions count them.
 pub(super) fn pinned(groups: &[Group], touches: &[Touch<'_>]) -> Vec<Vec<AccountIx>> {
     let mut rested_on: HashSet<AccountIx> = HashSet::new();
     let mut pinned = vec![Vec::new(); groups.len()];
@@ -48,16 +50,16 @@ pub(super) fn pinned(groups: &[Group], touches: &[Touch<'_>]) -> Vec<Vec<Account
 pub(super) struct Guard<'a, 's> {
     batch: &'a Batch,
     accounts: &'s [Option<Account>],
-    /// By account: how many transactions of this plan have changed its main item so far, each raising its version by
+    /// By account: how many transactions of this plan have changed its main item so far. Each raises its version by
     /// one.
     changes: Vec<u64>,
-    /// By account: where the update of its main item stands in the transaction under way.
+    /// By account: the place of its main item's update in the current transaction.
     slots: Vec<Option<usize>>,
     /// The same by lane.
     lane_slots: Vec<(LaneIx, usize)>,
 }
 
-/// What the requests of one transaction do to one main item or lane, seen so far.
+/// What the requests of one transaction, so far, do to one main item or lane.
 struct Movement {
     account: AccountIx,
     lane: Option<u16>,
@@ -91,8 +93,8 @@ impl<'a, 's> Guard<'a, 's> {
         }
     }
 
-    /// The transaction of one group, and the accounts behind its updates. `pinned` are the accounts whose main items it
-    /// changes and declines rest on; `lanes` are those that it credits, one an account.
+    /// The transaction of one group, and the accounts behind its updates. `pinned` are the accounts that need the
+    /// version as a condition. `lanes` are the lanes that it credits, one for each account.
     pub(super) fn transaction<'t>(
         &mut self,
         members: impl Iterator<Item = &'t Touch<'t>>,
@@ -159,11 +161,11 @@ impl<'a, 's> Guard<'a, 's> {
         &mut movements[slot]
     }
 
-    /// The guarded update of one main item or lane.
+    /// The update of one main item or lane, with its conditions.
     fn update(&self, movement: &Movement) -> AccountUpdate {
         let Some(account) = &self.accounts[movement.account] else {
-            // Leaving the update out would move money on one side only.
-            unreachable!("money moves only on accounts that exist: the verdicts were decided on another snapshot");
+            // Without this update, money would move on one side only.
+            unreachable!("money moves only on accounts that exist: the decisions were made on another snapshot");
         };
         let Movement { lane, net, lowest, highest, .. } = *movement;
         let update = AccountUpdate {
@@ -181,7 +183,7 @@ impl<'a, 's> Guard<'a, 's> {
             let balance_min = lowest.map(|lowest| 0_i128.saturating_sub(lowest).max(0));
             return AccountUpdate { balance_min, balance_max: highest.map(|_| LANE_BALANCE_FULL.into()), ..update };
         }
-        // A debit may leave this at the least: the overdraft limit, or without one the lowest balance there is.
+        // The lowest balance that a debit may leave: the overdraft limit, or without one the lowest possible balance.
         let floor = account.overdraft_limit.lowest_balance().unwrap_or(i128::from(i64::MIN));
         let ceiling = i128::from(Balance::MAX.minor_units());
         AccountUpdate {

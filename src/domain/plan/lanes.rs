@@ -1,12 +1,12 @@
-//! Whose turn it is among the lanes that a batch owns: each group that credits an account takes the next one, so that
-//! as many groups go side by side as there are lanes.
+//! What: Shares out the lanes that a batch owns. Each group that credits an account takes the next lane, so that as
+//! many groups run side by side as there are lanes.
 
 use std::collections::HashMap;
 
 use crate::domain::decide::Snapshot;
 use crate::domain::{AccountIx, Batch};
 
-/// The lanes of accounts, in turn.
+/// The lanes of accounts, and which comes next.
 pub(super) struct Turns<'b, 's> {
     batch: &'b Batch,
     snapshot: Snapshot<'s>,
@@ -24,8 +24,8 @@ impl<'b, 's> Turns<'b, 's> {
         Self { batch, snapshot, accounts: HashMap::new() }
     }
 
-    /// The lane for the next group that credits an account with lanes. Lanes known to be full are passed over: the
-    /// account was found to have one that isn't.
+    /// The lane for the next group that credits an account with lanes. Lanes that are known to be full are left out:
+    /// `decide` has found one that isn't.
     pub(super) fn next(&mut self, account: AccountIx) -> u16 {
         let turn = self.turn(account);
         let lane = turn.lanes.get(turn.next).copied().unwrap_or_default();
@@ -33,7 +33,7 @@ impl<'b, 's> Turns<'b, 's> {
         lane
     }
 
-    /// The lane in whose statement a payment stands that credits none; none if the creditor has no lanes.
+    /// The lane whose statement lists a payment that credits no lane. `None` if the creditor has no lanes.
     pub(super) fn statement(&mut self, creditor: AccountIx) -> Option<u16> {
         self.snapshot.accounts[creditor].as_ref().filter(|account| !account.credit_lanes.is_none())?;
         let turn = self.turn(creditor);

@@ -1,13 +1,13 @@
-//! Cuts a component that doesn't fit one transaction into cells that do, on levels: those of one level side by side,
-//! each level after the one below it.
+//! What: Cuts a component that doesn't fit one transaction into cells that do, on levels. Cells of one level run side
+//! by side, and each level runs after the level below it.
 //!
-//! In: requests that are tied together, in order, and how much fits. Out: the cells, by level.
+//! Data: Takes requests that share main items, in order, and how much fits a transaction. Gives the cells, by level.
 //!
-//! Requests are placed in order, each as low as it may be: on the highest level that holds one of its main items. There
-//! it joins the cells that hold them into one, if that fits; if it doesn't, the request begins a cell on the next
-//! level. So a cell grows until it is full, and only what it ties waits for it.
+//! Requests are placed in order, each on the lowest possible level: the highest level that holds one of its main items.
+//! There it joins the cells that hold them into one, if they fit. If they don't fit, the request begins a cell on the
+//! next level. So a cell grows until it is full, and only requests that share its main items wait for it.
 //!
-//! Invariants: no two cells of a level share a main item; from level to level no main item's requests change their
+//! Invariants: No two cells of a level share a main item. From level to level the requests of a main item keep their
 //! order.
 
 use std::cmp::Reverse;
@@ -19,7 +19,7 @@ use crate::domain::AccountIx;
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     pub(super) level: usize,
-    /// By their positions, in no order.
+    /// The positions of its requests, in no order.
     pub(super) members: Vec<usize>,
     /// The creditors that it credits on a lane, each once.
     pub(super) laned: Vec<AccountIx>,
@@ -27,16 +27,16 @@ pub(super) struct Cell {
     pub(super) items: usize,
 }
 
-/// Cells under way, of one component after the other.
+/// The cells so far, of one component after the other.
 pub(super) struct Levels<'t> {
     touches: &'t [Touch<'t>],
     /// By account: the cell of its last request.
     holders: Vec<Option<usize>>,
     /// By account: the last level that changes its main item.
     changed: Vec<Option<usize>>,
-    /// Those that were joined to others are empty.
+    /// A cell that was joined to another is empty.
     cells: Vec<Cell>,
-    /// By cell: the one that it was joined to, or itself.
+    /// By cell: the cell that it was joined to, or itself.
     parents: Vec<usize>,
 }
 
@@ -46,7 +46,7 @@ impl<'t> Levels<'t> {
         Self { touches, holders, changed, cells: Vec::new(), parents: Vec::new() }
     }
 
-    /// The cells of one component, the lowest level first, the largest of a level first.
+    /// The cells of one component. The lowest level comes first, and in a level the largest cell.
     pub(super) fn cut(&mut self, members: &[usize], items_max: usize) -> Vec<Cell> {
         let first = self.cells.len();
         for &position in members {
@@ -63,7 +63,7 @@ impl<'t> Levels<'t> {
         let mut holders = touch.ordered_by().filter_map(|account| self.holders[account]).map(|cell| self.find(cell));
         let holders = [holders.next(), holders.next()];
         let level = holders.into_iter().flatten().map(|cell| self.cells[cell].level).max().unwrap_or(0);
-        // Of two holders, a lower one doesn't matter: what it holds is free up here.
+        // Of two holders, one on a lower level doesn't matter: its main items are free on this level.
         let [one, other] = holders.map(|holder| holder.filter(|&cell| self.cells[cell].level == level));
         let (one, other) = (one.or(other), other.filter(|_| one.is_some() && one != other));
         let mains = touch.changes().filter(|&account| self.changed[account] != Some(level)).count();
@@ -94,8 +94,8 @@ impl<'t> Levels<'t> {
         cell
     }
 
-    /// Makes one cell of one or two, with so many more items and a credit on a lane of this account; `None` if that
-    /// doesn't fit.
+    /// Joins one or two cells into one, with this many more items and a credit on a lane of this account. `None` if
+    /// that doesn't fit.
     fn join(
         &mut self,
         one: usize,

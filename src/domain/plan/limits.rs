@@ -1,14 +1,15 @@
-//! How many items a transaction may write: fewer where others contend for an account, so that it is soon free again and
-//! nothing else waits for it.
+//! What: Says how many items a transaction may write. It may write fewer if others contend for an account, so that the
+//! account is soon free and nothing else waits for it.
 
 use std::collections::HashMap;
 
 use crate::domain::AccountIx;
 
-/// A payment and its two accounts: what a transaction must hold at the least.
+/// A payment and its two accounts: a transaction must hold at least these.
 const ITEMS_MIN: usize = 3;
 
-/// How often a transaction is halved for a contended account: to a quarter. Smaller ones only conflict more often.
+/// How often a transaction is halved for a contended account, so at most to a quarter. Smaller ones only conflict more
+/// often.
 const HALVINGS_MAX: u32 = 2;
 
 /// How many items a transaction may write, and which accounts are contended.
@@ -20,14 +21,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Transactions of at most `items_max` items, which is [`TRANSACTION_ITEMS_MAX`](super::TRANSACTION_ITEMS_MAX);
-    /// tests plan with less. At least 3 are taken: a payment and its two accounts.
+    /// Transactions of at most `items_max` items. That is [`TRANSACTION_ITEMS_MAX`](super::TRANSACTION_ITEMS_MAX);
+    /// tests plan with less. It is at least 3: a payment and its two accounts.
     #[must_use]
     pub fn of(items_max: usize) -> Self {
         Self { items_max: items_max.max(ITEMS_MIN), contended: HashMap::new() }
     }
 
-    /// Notes that others held an account: what touches it is planned apart from the rest, then in smaller transactions.
+    /// Notes that others held an account. Requests that touch it are planned apart from the rest, and after that in
+    /// smaller transactions.
     pub fn contend(&mut self, account: AccountIx) {
         let rounds = self.contended.entry(account).or_default();
         *rounds = rounds.saturating_add(1);
@@ -52,8 +54,8 @@ impl Limits {
         rounds(debtor).max(rounds(creditor))
     }
 
-    /// The most items of a transaction that touches an account which others held in so many rounds. The first time it
-    /// is only kept apart.
+    /// The most items of a transaction that touches an account which others held in this many rounds. After the first
+    /// round it is only kept apart.
     pub(super) fn items(&self, rounds: u32) -> usize {
         let halvings = rounds.saturating_sub(1).min(HALVINGS_MAX);
         (self.items_max >> halvings).max(ITEMS_MIN)

@@ -1,25 +1,24 @@
-//! Plans decisions into as few transactions as they fit in: the group commit.
+//! What: Plans decisions into as few transactions as they fit in: the group commit.
 //!
-//! In: a batch, the decisions on some of its requests, and the accounts that they rest on. Out: transactions of at most
-//! [`TRANSACTION_ITEMS_MAX`] items, and which must wait for which.
+//! Data: Takes a batch, the decisions on some of its requests, and the accounts that they rest on. Gives transactions
+//! of at most [`TRANSACTION_ITEMS_MAX`] items, and says which waits for which.
 //!
 //! | phase | where | what |
 //! |---|---|---|
-//! | touch | `touch` | what each request does to which main items and lanes; what a debit must sweep first |
+//! | touch | `touch` | which main items and lanes each request touches, and what a debit must sweep first |
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
-//! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do, side by side as far as they are not tied |
+//! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
 //! | turns | `lanes` | each group that credits an account with lanes takes the next lane that the batch owns |
-//! | guard | `guard` | each transaction's requests become one Put a payment and one Update a main item or lane, with the conditions that the verdicts rest on |
+//! | guard | `guard` | each transaction gets one Put for each payment and one Update for each main item or lane, with the conditions that the decisions rest on |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
-//! A creditor that takes its credits on lanes doesn't tie the requests that credit it together: its component ends
-//! there.
+//! A creditor with lanes doesn't join the requests that credit it into one component.
 //!
-//! Invariants: every request stands in exactly one transaction; two transactions that touch one main item or lane are
-//! ordered, for a main item as their requests are, so payments of one debtor stay in order; transactions that share
-//! neither don't wait for each other; no transaction holds an item twice.
+//! Invariants: Every request is in exactly one transaction. Two transactions that touch one main item or lane are
+//! ordered. For a main item the order is that of their requests, so payments of one debtor stay in order. Transactions
+//! that share neither don't wait for each other. No transaction holds an item twice.
 //!
-//! Limits: 4 MB a transaction can't be reached by 100 items of this size (the store's tests hold it).
+//! Limits: 100 items of this size are never as large as the 4 MB of a transaction (the store's tests hold it).
 
 mod chain;
 mod group;
@@ -40,7 +39,7 @@ type LaneIx = (AccountIx, u16);
 /// The most items one transaction may write. Source: DynamoDB `TransactWriteItems`, 100 actions.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
 
-/// A set of writes that happen together or not at all: one Put a payment, one Update an account.
+/// Writes that happen together or not at all: one Put for each payment, one Update for each account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction<'a> {
     /// The payments that it gives an outcome. Each is written only if no payment of that id exists.
@@ -58,33 +57,33 @@ pub struct Entry<'a> {
     pub request: &'a Request,
     /// The answer.
     pub verdict: Verdict,
-    /// The lane of the creditor's in whose statement it stands, if the creditor has lanes. A credit is on that lane, or
-    /// on the main item where a debit of the same batch spends it.
+    /// The lane of the creditor whose statement lists it, if the creditor has lanes. The credit is on that lane, or on
+    /// the main item if a debit of the same batch spends it.
     pub creditor_lane: Option<u16>,
 }
 
-/// The change of one account's main item, or of one of its lanes, in a transaction, and what must still be true of the
-/// account for it to happen.
+/// The change of an account's main item or of one of its lanes in a transaction, and the conditions under which it
+/// happens.
 ///
-/// Status `open` and the currency are always conditions; the others where they are `Some`.
+/// Status `open` and the currency are always conditions. The others are conditions if they are `Some`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUpdate {
     /// The account.
     pub account: AccountId,
-    /// The lane of it that changes; none: its main item.
+    /// The lane that changes. `None`: the main item changes.
     pub lane: Option<u16>,
-    /// What is added to the balance, in minor units (below zero: taken from it). The version rises by one.
+    /// What is added to the balance, in minor units. Below zero it is taken from the balance. The version rises by one.
     pub net: i128,
     /// Condition: the account's currency.
     pub currency: Currency,
-    /// Condition: the overdraft limit is this one; where the decisions rest on it, because the account is debited.
+    /// Condition, if the account is debited: the overdraft limit is this one.
     pub overdraft_limit: Option<OverdraftLimit>,
-    /// Condition: the balance before is at least this, so that the worst prefix of the debits stays within the limit.
+    /// Condition: the balance before is at least this. So the worst prefix of the debits stays within the limit.
     pub balance_min: Option<i128>,
-    /// Condition: the balance before is at most this, so that no prefix of the credits passes what a balance can hold.
+    /// Condition: the balance before is at most this. So no prefix of the credits is more than a balance can hold.
     pub balance_max: Option<i128>,
-    /// Condition: the version is exactly this; where a decline of this transaction, or of one that waits for it, rests
-    /// on the balance that this update changes.
+    /// Condition: the version is exactly this. It is there if a decline rests on the balance that this update changes,
+    /// in this transaction or in one that waits for it.
     pub version: Option<u64>,
 }
 
@@ -105,14 +104,13 @@ pub struct Step<'a> {
     pub requests: Vec<RequestIx>,
     /// The accounts behind [`Transaction::updates`], in the same order.
     pub accounts: Vec<AccountIx>,
-    /// The steps (all before this one) that must have been applied first, because they touch an account or a lane of
-    /// this one.
+    /// The steps that must be applied first, because they touch an account or a lane of this step. All come before it.
     pub after: Vec<usize>,
 }
 
-/// Plans requests as they were decided, in as few transactions as they fit in.
+/// Plans decided requests into as few transactions as they fit in.
 ///
-/// `requests` are in deciding order, and `decisions` were made of them on `snapshot`; none may be
+/// `requests` are in deciding order, and `decisions` are the decisions on them with `snapshot`. No account may be
 /// [unread](Decisions::unread).
 #[must_use]
 pub fn plan<'a>(

@@ -1,4 +1,4 @@
-//! What each decided request does to which main items and lanes.
+//! What: Says which main items and lanes each decided request touches.
 
 use std::collections::HashSet;
 
@@ -6,20 +6,20 @@ use crate::domain::decide::{Decisions, Sweep};
 use crate::domain::decline::BalanceOf;
 use crate::domain::{Account, AccountIx, Batch, Decline, RequestIx, Verdict};
 
-/// A payment, its debtor's main item and its creditor's: what a transaction holds beside lanes to sweep.
+/// A payment, the debtor's main item and the creditor's: what a transaction holds beside the lanes that it sweeps.
 const ITEMS_OF_DEBIT: usize = 3;
 
-/// What a decided request does to its accounts; or a sweep of lanes that don't fit beside the debit that needs them.
+/// What a decided request does to its accounts. Or a sweep of lanes that don't fit beside the debit that needs them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Touch<'d> {
-    /// None: lanes are swept, nothing else.
+    /// `None`: it only sweeps lanes.
     pub(super) request: Option<RequestIx>,
     pub(super) verdict: Verdict,
     pub(super) debtor: AccountIx,
     pub(super) creditor: AccountIx,
     /// The creditor takes this credit on a lane.
     on_lane: bool,
-    /// Lanes of the debtor's to sweep before the debit.
+    /// The debtor's lanes to sweep before the debit.
     pub(super) sweeps: &'d [Sweep],
 }
 
@@ -45,7 +45,7 @@ pub(super) fn touches<'d>(
         sweeps = rest;
         let touch =
             Touch { request: Some(request), verdict, debtor, creditor, on_lane: has_lanes(creditor), sweeps: &[] };
-        // What doesn't fit beside the debit is swept before it.
+        // Lanes that don't fit beside the debit are swept before it.
         while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
             touches.push(Touch { request: None, sweeps: first, ..touch });
@@ -57,7 +57,7 @@ pub(super) fn touches<'d>(
 }
 
 impl Touch<'_> {
-    /// Money moves.
+    /// Whether money moves.
     pub(super) fn moves(&self) -> bool {
         self.request.is_some() && self.verdict.is_ok()
     }
@@ -69,7 +69,7 @@ impl Touch<'_> {
         debtor.then_some(self.debtor).into_iter().chain(creditor.then_some(self.creditor))
     }
 
-    /// The items that are its own: its payment, and the lanes that it sweeps.
+    /// The number of items that no other request touches: its payment, and the lanes that it sweeps.
     pub(super) fn own_items(&self) -> usize {
         usize::from(self.request.is_some()).saturating_add(self.sweeps.len())
     }
@@ -79,16 +79,16 @@ impl Touch<'_> {
         (self.moves() && self.on_lane).then_some(self.creditor)
     }
 
-    /// The main items whose requests must stay in order around it: both if money moves; of a decline the debtor's,
-    /// because payments of one debtor are decided in order, and whichever balance the decline rests on. Not that of a
-    /// creditor that takes its credits on lanes.
+    /// The main items whose requests must stay in order around this one. The debtor's is always one, because payments
+    /// of one debtor are decided in order. The creditor's is one if money moves or a decline rests on its balance. It
+    /// isn't one if the creditor takes its credits on lanes.
     pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
         let both = matches!(self.verdict.map_err(Decline::depends_on_balance), Ok(()) | Err(Some(BalanceOf::Both)));
         let rests = self.request.is_some() && both;
         std::iter::once(self.debtor).chain((rests && !self.on_lane).then_some(self.creditor))
     }
 
-    /// The main items whose balance its decline rests on.
+    /// The main items on whose balance the decline rests.
     pub(super) fn rests_on(&self) -> impl Iterator<Item = AccountIx> + use<> {
         let (debtor, creditor) = match self.verdict.err().and_then(Decline::depends_on_balance) {
             None => (None, None),

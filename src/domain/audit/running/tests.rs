@@ -1,4 +1,4 @@
-//! The audit beside payments in flight, read by read: what is judged when, and what is not.
+//! What: Tests the audit beside payments in flight, scan by scan: what it judges at each scan, and what it doesn't.
 
 use super::*;
 use crate::domain::{
@@ -49,7 +49,7 @@ fn look(running: &mut Running, payments: &[(&str, &str, u64)], after: Books) -> 
     running.end_look(after)
 }
 
-/// A shop whose item of this key, or another's, can't be read.
+/// A shop, and an item of this key that can't be read.
 fn partly_unread(key: &str) -> Books {
     let mut books = books(&[("shop", 5, 1, 0)]);
     books.unread(key.into(), "balance: expected a number".into());
@@ -80,14 +80,14 @@ fn one_payment_is_kept_for_each_missing_account_up_to_a_bound() {
     assert_eq!(look(&mut running, &payments, at_rest()), 0);
     let report = running.finish();
     assert_eq!((report.settled, report.accounts, report.looks), (10_002, 1, 1));
-    // Ten thousand, and what the bank lacks to zero.
+    // Ten thousand, and one for the sum that is not zero.
     assert_eq!(
         (report.count(), report.findings[0].to_string()),
         (10_001, "payment p0 is settled, and its account gone-0 does not exist".to_owned())
     );
 }
 
-/// Seen by the second look: between the payments of the first and those of the second, so much may have moved.
+/// The second look decides. This much may have moved between the payments of the first look and those of the second.
 #[test]
 fn a_busy_account_is_judged_by_what_its_payments_can_have_made() {
     let first = [("bank", "alice", 5)];
@@ -104,7 +104,8 @@ fn a_busy_account_is_judged_by_what_its_payments_can_have_made() {
     }
 }
 
-/// Its items are not read at one moment, so it waits until it is at rest; then it is judged, and no other again.
+/// Its items are read at different times, so it is judged only when it is at rest. The other accounts are not judged
+/// again.
 #[test]
 fn an_account_with_lanes_is_judged_at_rest_only() {
     let at = |balance, version| books(&[("bank", -5, 1, 0), ("shop", balance, version, 1), ("shop/0", 0, 1, 0)]);
@@ -112,12 +113,12 @@ fn an_account_with_lanes_is_judged_at_rest_only() {
     let mut running = Running::new(at(0, 1));
     assert_eq!(look(&mut running, &payments, at(99, 2)), 1);
     assert_eq!(look(&mut running, &payments, at(98, 3)), 1);
-    // The bank is done with: what is wrong with it from now on is another audit's.
+    // The bank is already judged. A later error of it is for another audit.
     let shop_rests = || books(&[("bank", 77, 9, 0), ("shop", 98, 3, 1), ("shop/0", 0, 1, 0)]);
     assert_eq!(look(&mut running, &payments, shop_rests()), 0);
     assert_eq!(found(running), ["account shop: its settled payments make 5, its balance is 98"]);
 
-    // Lanes that it counts from now on make it one with lanes.
+    // An account that gets its first lanes now is an account with lanes.
     let mut running = Running::new(books(&[("shop", 0, 1, 0)]));
     assert_eq!(look(&mut running, &[], books(&[("shop", 99, 2, 1)])), 1);
     assert_eq!(look(&mut running, &[], books(&[("shop", 99, 3, 1)])), 1);
@@ -150,7 +151,7 @@ fn an_account_that_a_payment_names_must_be_in_the_read_that_follows() {
     assert_eq!(found(running), ["the balances in EUR sum to -5, not to 0"], "the account is there");
 }
 
-/// Whatever of it can't be read: neither its sum nor its lanes say anything.
+/// If any item of it can't be read, neither its sum nor its lanes prove anything.
 #[test]
 fn an_account_that_is_partly_unreadable_is_not_judged() {
     for key in ["shop", "shop/0", "shop/9"] {
@@ -159,7 +160,7 @@ fn an_account_that_is_partly_unreadable_is_not_judged() {
         let unread = format!("accounts, item \"{key}\": balance: expected a number");
         assert_eq!(found(running), [unread, "the balances in EUR sum to 5, not to 0".into()]);
     }
-    // Another account's key is no concern of its.
+    // The key of another account doesn't matter.
     for key in ["shop0", "sho/0", "shop-1/0"] {
         let mut running = Running::new(partly_unread(key));
         look(&mut running, &[], partly_unread(key));
@@ -170,7 +171,7 @@ fn an_account_that_is_partly_unreadable_is_not_judged() {
     }
 }
 
-/// A lane that no account counts may be about to be counted: both reads must have shown it so.
+/// An account may soon count a stray lane. So both scans must have shown it as a stray.
 #[test]
 fn a_stray_lane_is_one_in_both_reads() {
     let lanes = |counted, version| books(&[("shop", 0, 1, counted), ("shop/0", 0, 1, 0), ("shop/1", 0, version, 0)]);
@@ -188,12 +189,12 @@ fn a_stray_lane_is_one_in_both_reads() {
         look(&mut running, &[], after);
         assert_eq!(found(running), expected);
     }
-    // Nobody's.
+    // No account has this id.
     let gone = || books(&[("gone/0", 0, 1, 0)]);
     let mut running = Running::new(gone());
     look(&mut running, &[], gone());
     assert_eq!(found(running), ["lane gone/0 holds 0, and no account counts it"]);
-    // Of an account that can't be read it may be counted.
+    // The account can't be read, and may count the lane.
     let unread = || {
         let mut books = gone();
         books.unread("gone".into(), "balance: expected a number".into());
