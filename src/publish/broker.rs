@@ -1,10 +1,10 @@
-//! Which broker, and how to log in there: what `KAFKA_BOOTSTRAP_SERVERS` and `KAFKA_AUTH` say.
+//! What: Names a broker and the way to log in, as `KAFKA_BOOTSTRAP_SERVERS` and `KAFKA_AUTH` say.
 //!
 //! | `KAFKA_AUTH` | protocol | who the client is |
 //! |---|---|---|
 //! | `none` | PLAINTEXT | nobody |
 //! | `iam` | TLS, SASL/OAUTHBEARER | the function's role (Amazon MSK) |
-//! | `scram` | TLS, SASL/SCRAM-SHA-512 | a user, from a secret as MSK and event source mappings use it |
+//! | `scram` | TLS, SASL/SCRAM-SHA-512 | a user from a secret, in the form that MSK and event source mappings use |
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Broker {
 /// How to log in to a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// Not at all, and without TLS: a broker on this machine.
+    /// No login and no TLS, for a broker on this machine.
     None,
     /// As the role whose credentials the environment holds.
     Iam,
@@ -28,7 +28,7 @@ pub enum Auth {
     Scram(ScramUser),
 }
 
-/// Whom SCRAM logs in.
+/// The user that SCRAM logs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScramUser {
     /// The user that this Secrets Manager secret holds.

@@ -1,14 +1,14 @@
-//! Publishing to Kafka, on librdkafka.
+//! What: Publishes to Kafka with librdkafka.
 //!
-//! In: the port of [`crate::publish`], and a [`Broker`]. Out: records acknowledged by all in-sync replicas, in order
-//! and without duplicates of the client's own making (`acks=all`, idempotent), placed by key as Java clients place them
-//! (`murmur2_random`), so that an account's requests meet on one partition whoever publishes them. No topic comes into
-//! being by publishing to it.
+//! Data: Takes calls of the port of [`crate::publish`], and a [`Broker`]. Gives records that all in-sync replicas have
+//! acknowledged, in order and without duplicates of its own (`acks=all`, idempotent). Records are placed by key as Java
+//! clients place them (`murmur2_random`). So the requests of an account are on one partition, whoever publishes them.
 //!
-//! Invariants: the client gives a record up after the delivery time-out that its maker chose, so its answer always
-//! comes. TLS always checks the broker's certificate and name. No password and no token is logged.
+//! Invariants: The client gives up a record after the delivery time-out, so an answer always comes. Publishing never
+//! creates a topic. TLS always checks the broker's certificate and name. No password and no token is logged.
 //!
-//! Limits: the broker's certificate must come from an authority that the system knows; a private one is not supported.
+//! Limits: The broker's certificate must come from an authority that the system knows. A private authority is not
+//! supported.
 
 pub mod iam;
 mod scram;
@@ -32,22 +32,23 @@ use super::{Placed, Publish, PublishError, Sending};
 use crate::aws::AwsError;
 use crate::domain::Header;
 
-/// How long a record waits for company, where records come many at a time: a batch of them is worth more than the
-/// milliseconds, because the broker writes it once.
+/// How long a record waits for others, if many records come at a time. The broker writes a batch of records once, which
+/// is worth these milliseconds.
 pub const LINGER: Duration = Duration::from_millis(5);
-/// Under which name the client's own words are logged. Errors come back from the calls: these say the same less
-/// clearly, and again and again.
+/// The log target of the client's own messages. Calls return errors; these messages repeat them less clearly, again and
+/// again.
 pub const CLIENT_LOG: &str = "librdkafka";
-/// What the client itself refuses. How large a record may be is for the topic to say (`max.message.bytes`, 1 MiB unless
-/// chosen otherwise), and the client's own limit lies below that: what came from a topic must go back to it.
+/// The size of a record that the client itself refuses. The topic decides how large a record may be
+/// (`max.message.bytes`, 1 MiB by default). The client's default limit is lower, but a record that came from a topic
+/// must fit back into it.
 const RECORD_BYTES_MAX: &str = "16777216";
-/// How long to wait before a full queue is asked again.
+/// How long to wait before a full queue is tried again.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why there is no client of a broker. `Display` holds no secret.
+/// Why there is no client for a broker. `Display` holds no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The environment lacks what AWS asks for.
+    /// The environment lacks what AWS needs.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The secret that holds the user can't be read.
@@ -61,7 +62,7 @@ pub enum ConnectError {
     Client(#[from] KafkaError),
 }
 
-/// A login that is ready for use: whatever had to be fetched was fetched.
+/// A login that is ready for use: everything was fetched.
 #[derive(Debug)]
 pub enum Login {
     /// None.
@@ -98,14 +99,14 @@ impl Login {
     }
 }
 
-/// Whether the client of this build speaks TLS: the feature `kafka-tls`.
+/// Whether the client of this build can use TLS. The feature `kafka-tls` adds that.
 #[must_use]
 pub fn speaks_tls() -> bool {
     let features = ClientConfig::new().create_native_config().and_then(|config| config.get("builtin.features"));
     features.is_ok_and(|features| features.split(',').any(|feature| feature == "ssl"))
 }
 
-/// Whether this build can log in so.
+/// Checks that this build can log in this way.
 ///
 /// # Errors
 /// [`ConnectError::NoTls`] if the login needs TLS and this build has none.
@@ -117,7 +118,7 @@ pub fn check_tls(auth: &Auth) -> Result<(), ConnectError> {
     }
 }
 
-/// What every client of a broker starts from.
+/// The configuration that every client of a broker starts from.
 #[must_use]
 pub fn client_config(bootstrap_servers: &str, login: &Login) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -144,15 +145,15 @@ pub fn client_config(bootstrap_servers: &str, login: &Login) -> ClientConfig {
     config
 }
 
-/// OpenSSL is compiled in and looks for certificates where nothing is installed, so the client must look where
-/// distributions keep theirs; on Lambda's Amazon Linux that is /etc/pki/tls/certs/ca-bundle.crt.
+/// OpenSSL is compiled in, and its default folder of certificates is empty. So the client must look where distributions
+/// keep theirs. On Lambda's Amazon Linux that is /etc/pki/tls/certs/ca-bundle.crt.
 fn tls(config: &mut ClientConfig) {
     config.set("security.protocol", "SASL_SSL");
     config.set("ssl.ca.location", "probe");
     config.set("ssl.endpoint.identification.algorithm", "https");
 }
 
-/// What a client calls back: for a token, and with its complaints.
+/// The client's callbacks: it asks for tokens, and reports its errors.
 #[derive(Debug)]
 pub struct Context(Option<Signer>);
 
@@ -185,7 +186,7 @@ impl ClientContext for Context {
     }
 }
 
-/// Publishes to Kafka. Made once a process; the first record waits for the connection.
+/// Publishes to Kafka. A process makes one; its first record waits for the connection.
 pub struct KafkaProducer(FutureProducer<Context>);
 
 impl fmt::Debug for KafkaProducer {
@@ -195,8 +196,8 @@ impl fmt::Debug for KafkaProducer {
 }
 
 impl KafkaProducer {
-    /// A producer for a broker, which lets a record wait for company as long as `linger`, and gives it up after
-    /// `delivery_timeout`: choose that below what its caller may take. Nothing is connected yet.
+    /// A producer for a broker. A record waits for others for `linger`, and is given up after `delivery_timeout`.
+    /// Choose a `delivery_timeout` shorter than the caller's own deadline. It doesn't connect yet.
     ///
     /// # Errors
     /// [`ConnectError`] if the login can't be prepared, or an address can't be used.
@@ -204,7 +205,7 @@ impl KafkaProducer {
         Self::new(&broker.bootstrap_servers, Login::prepare(&broker.auth).await?, linger, delivery_timeout)
     }
 
-    /// As [`connect`](Self::connect), with a login that is ready.
+    /// Like [`connect`](Self::connect), with a login that is ready.
     ///
     /// # Errors
     /// [`ConnectError::Client`] if an address can't be used.
@@ -216,7 +217,7 @@ impl KafkaProducer {
     ) -> Result<Self, ConnectError> {
         let mut config = client_config(bootstrap_servers, &login);
         config
-            // A name that nobody made a topic for is a mistake, and no topic with a broker's defaults.
+            // If nobody created a topic, its name is a mistake. The broker must not create it with its defaults.
             .set("allow.auto.create.topics", "false")
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -227,7 +228,7 @@ impl KafkaProducer {
         Ok(Self(FutureProducer::from_config_and_context(&config, login.into())?))
     }
 
-    /// The names of the broker's topics, as far as the login may see them. Waits at most `within` for the broker.
+    /// The names of the broker's topics that the login may see. Waits at most `within` for the broker.
     ///
     /// # Errors
     /// If it doesn't answer.
@@ -252,7 +253,7 @@ impl Publish for KafkaProducer {
 }
 
 impl KafkaProducer {
-    /// As [`send`](Publish::send), to this partition; none leaves the choice to the key.
+    /// Like [`send`](Publish::send), to this partition. With `None` the key chooses the partition.
     ///
     /// # Errors
     /// [`PublishError`] if the record was not taken.

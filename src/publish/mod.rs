@@ -1,13 +1,13 @@
-//! Handing records to Kafka: the port, and the adapter behind it.
+//! What: Publishes records to Kafka: the port, and the adapter behind it.
 //!
-//! In: a topic and a record. Out: a [`Sending`], and from it where the broker put the record, once it has acknowledged
-//! it.
+//! Data: Takes a topic and a record. Gives a [`Sending`], and from it the place of the record, once the broker has
+//! acknowledged it.
 //!
-//! [`kafka`] is the adapter, on librdkafka; `crates/testkit` keeps records in memory, with seeded faults. [`broker`] says
-//! which broker and how to log in there.
+//! [`kafka`] is the adapter, with librdkafka. `crates/testkit` has an adapter in memory, which can inject errors.
+//! [`broker`] names the broker and the login.
 //!
-//! Invariants: a record counts as published only when the broker has acknowledged it on all in-sync replicas. One that
-//! was not acknowledged may still have arrived: who publishes again must be safe to repeat.
+//! Invariants: A record counts as published only when the broker has acknowledged it on all in-sync replicas. A record
+//! that was not acknowledged may still have arrived, so publishing it again must be safe.
 
 pub mod broker;
 pub mod kafka;
@@ -27,10 +27,10 @@ pub struct Placed {
     pub offset: i64,
 }
 
-/// Why a record is not known to be published.
+/// Why it isn't known whether a record is published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// The client won't take the record, whoever asks again: it is larger than the broker allows.
+    /// The record is larger than the broker allows, so another try won't help.
     #[error("the record is larger than the broker takes")]
     TooLarge,
     /// The broker did not acknowledge the record in time. It may have arrived nevertheless.
@@ -42,7 +42,7 @@ pub enum PublishError {
 pub struct Sending(Pin<Box<dyn Future<Output = Result<Placed, PublishError>> + Send>>);
 
 impl Sending {
-    /// A record whose answer `placed` will give.
+    /// A record on its way; `placed` gives its answer.
     pub fn new(placed: impl Future<Output = Result<Placed, PublishError>> + Send + 'static) -> Self {
         Self(Box::pin(placed))
     }
@@ -62,9 +62,9 @@ impl fmt::Debug for Sending {
     }
 }
 
-/// Publishes records: in the order in which they were handed over, each acknowledged by itself.
+/// Publishes records in the order in which they are handed over. Each is acknowledged by itself.
 pub trait Publish: Sync {
-    /// Hands a record over; waits only while the queue is full. Records of one key keep their order.
+    /// Hands over a record, and waits only while the queue is full. Records of one key keep their order.
     ///
     /// # Errors
     /// [`PublishError`] if the record was not taken.

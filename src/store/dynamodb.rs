@@ -1,18 +1,19 @@
-//! The ledger on DynamoDB.
+//! What: The ledger on DynamoDB.
 //!
-//! In: the ports of [`crate::store`]. Out: one request a call, its answer or its fault in the port's words.
+//! Data: Takes calls of the ports of [`crate::store`], and sends one request for each. Gives the answer or the error in
+//! the words of the port.
 //!
 //! | the port | the request |
 //! |---|---|
 //! | read accounts, read lanes | `BatchGetItem`, strongly consistent |
 //! | read together | `TransactGetItems` |
-//! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; what fails comes back as it is |
+//! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; an item whose condition fails comes back |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
-//! | park | a conditional `PutItem` a part, the first part last; over a letter that was redriven too |
+//! | store a dead letter | a conditional `PutItem` for each part, the first part last; it also replaces a dead letter that was redriven |
 //!
-//! Invariants: no retries here or in the SDK, because the caller holds the deadline and the backoff; every write is
-//! conditional. The SDK gives each transaction a client request token of its own; it holds for ten minutes only, so the
-//! guard of idempotency is the payment's own condition, not the token.
+//! Invariants: Nothing is retried here or in the SDK, because the caller holds the deadline and the backoff. Every
+//! write is conditional. The SDK gives each transaction its own client request token, which holds for ten minutes only.
+//! So the payment's own condition guards idempotency, not the token.
 
 mod accounts;
 mod commands;
@@ -43,7 +44,7 @@ use crate::domain::{AccountId, DeadLetter, LaneId};
 
 use fault::fault;
 
-/// Reads an item as what it must be, or says what was expected.
+/// Reads an item, or says what was expected.
 type Decode<T> = fn(&Item) -> Result<T, String>;
 
 /// The ledger on DynamoDB.
@@ -116,7 +117,7 @@ impl Ledger for DynamoDb {
             }
         };
         add(&self.usage.read_milliunits, answer.consumed_capacity());
-        // In the order of the keys, an item that isn't there as an answer without one.
+        // Answers are in the order of the keys. An item that doesn't exist has an answer without an item.
         let answers = answer.responses();
         if answers.len() != accounts.len().saturating_add(lanes.len()) {
             return Err(StoreError::Unavailable("TransactGetItems: expected an answer for each item".into()));
@@ -138,7 +139,7 @@ impl Ledger for DynamoDb {
     }
 
     async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        // The first part last: it says that the letter is whole.
+        // The first part is written last, because it says that the dead letter is whole.
         for part in items::dead_letter::encode(letter).into_iter().rev() {
             let put = self.client.put_item().condition_expression(items::dead_letter::IS_NEW_OR_REDRIVEN);
             let put = put
@@ -164,7 +165,7 @@ impl Ledger for DynamoDb {
 }
 
 impl DynamoDb {
-    /// Sends a transaction. Returns the reasons, in the order of its actions, if it was cancelled.
+    /// Sends a transaction. If it was cancelled, returns the reasons in the order of its actions.
     async fn transact(
         &self,
         actions: Vec<TransactWriteItem>,
@@ -187,7 +188,7 @@ impl DynamoDb {
         }
     }
 
-    /// Reads items of the accounts table. The answer stands in the order of the keys.
+    /// Reads items of the accounts table. The answer is in the order of the keys.
     async fn read_items<T>(&self, keys: Vec<Item>, decode: Decode<T>) -> Result<Vec<Read<T>>, StoreError> {
         const OPERATION: &str = "BatchGetItem";
         count(&self.usage.read_calls);
@@ -213,7 +214,7 @@ impl DynamoDb {
         Ok(asked.iter().map(one).collect())
     }
 
-    /// A transaction's actions: its entries first, then its updates. Reasons of a cancellation come in this order.
+    /// The actions of a transaction: its entries first, then its updates. Cancellation reasons come in this order.
     fn actions(
         &self,
         transaction: &Transaction<'_>,
@@ -226,7 +227,7 @@ impl DynamoDb {
         transaction.entries.iter().map(put).chain(transaction.updates.iter().map(update)).collect()
     }
 
-    /// Writes an item if the condition of this put holds; else what is there stays.
+    /// Writes an item if the condition of this put holds. Otherwise the stored item stays.
     async fn put_if(&self, table: &str, item: Item, put: PutItemFluentBuilder) -> Result<(), StoreError> {
         count(&self.usage.puts);
         let call = put.table_name(table).set_item(Some(item));

@@ -1,17 +1,17 @@
-//! Where accounts, payments and dead letters live: the ports, and DynamoDB behind them.
+//! What: The store of accounts, payments and dead letters: the ports, and DynamoDB behind them.
 //!
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
-//! - [`Inspect`]: whole-item reads for people and the audit.
-//! - [`Survey`]: whole tables, a page at a time, for the audit beside payments in flight.
-//! - [`AccountLedger`]: all that applying account commands needs; [`Commands`]: reading their records.
-//! - [`Redrive`]: noting that a dead letter was published again.
+//! - [`Inspect`]: reads whole items for people and the audit.
+//! - [`Survey`]: scans whole tables, a page at a time, for the audit beside payments in flight.
+//! - [`AccountLedger`]: all that applying account commands needs. [`Commands`]: reads their records.
+//! - [`Redrive`]: marks a dead letter as published again.
 //! - [`Statements`]: pages of an account's postings.
 //!
-//! [`dynamodb`] is the adapter; [`items`] holds its codec, keys and named conditions. `crates/testkit` holds the same
-//! conditions in memory, with seeded faults.
+//! [`dynamodb`] is the adapter. [`items`] holds its codec, keys and named conditions. `crates/testkit` has a store in
+//! memory with the same conditions, which can inject errors.
 //!
-//! Invariants: every write is conditional, so that doing it again changes nothing; an adapter makes one call for one
-//! method and never retries, because the caller holds the deadline and the backoff. No business rule lives here, and
+//! Invariants: Every write is conditional, so that a second write changes nothing. An adapter makes one call for one
+//! method and never retries, because the caller holds the deadline and the backoff. No business rule is here, and
 //! nothing here knows the wire.
 
 pub mod dynamodb;
@@ -38,7 +38,7 @@ pub struct Tables {
     pub accounts: String,
     /// Payments, by `payment_id`.
     pub payments: String,
-    /// Dead letters, by `source` (the letter's name) and `part`.
+    /// Dead letters, by `source` (the dead letter's name) and `part`.
     pub dead_letters: String,
     /// Account commands, by `command_id`.
     pub account_commands: String,
@@ -55,11 +55,11 @@ impl Default for Tables {
     }
 }
 
-/// The most accounts or lanes one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
+/// The most accounts or lanes that one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
 pub const READ_ACCOUNTS_MAX: usize = 100;
 
-/// Why the store could not know or write. Not a business answer: the caller tries again within its deadline, then
-/// reports the records as failed. `Display` carries no account holder's data.
+/// Why the store could not read or write. It isn't a business answer: the caller tries again within its deadline, then
+/// reports the records as failed. `Display` has no data of an account holder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another transaction in flight holds an item of this one.
@@ -68,26 +68,26 @@ pub enum StoreError {
     /// The store asks to slow down.
     #[error("the store asks to slow down: {0}")]
     Throttled(String),
-    /// The store can't be reached or gave no answer: what was asked may or may not have happened.
+    /// The store can't be reached or gave no answer. The write may or may not have happened.
     #[error("the store gave no answer: {0}")]
     Unavailable(String),
-    /// The store has no such table. A deployment under way may still make it.
+    /// The store has no such table. A running deployment may still create it.
     #[error(
         "DynamoDB has no table {0}. Check that the stack exists, in this account and region, and that this is the table's name"
     )]
     NoTable(String),
-    /// A stored item is not what this version can read. Trying again helps only once somebody has mended it; its
+    /// This version can't read a stored item. Another try helps only once somebody has mended the item, so the
     /// partition must stop.
     #[error("a stored item can't be read: {0}")]
     Corrupt(String),
-    /// The store refuses a request as it was asked for. That is our own fault: trying again won't help, and its
-    /// partition must stop.
+    /// The store refuses a request because this code built it wrong. Another try won't help, and the partition must
+    /// stop.
     #[error("the store refuses a request as it was asked for: {0}")]
     Rejected(String),
 }
 
 impl StoreError {
-    /// The fault in one word: the stable name that logs and alarms know it by.
+    /// The error in one word: the stable name in logs and alarms.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl StoreError {
         }
     }
 
-    /// Whether it passes by itself, so that the same request may go well a moment later.
+    /// Whether the error passes by itself, so that the same request may soon succeed.
     #[must_use]
     pub const fn passes(&self) -> bool {
         match self {
@@ -118,26 +118,26 @@ pub enum Commit {
     Cancelled(Cancelled),
 }
 
-/// Why a transaction was cancelled: every item that stood in the way, as it is now.
+/// Why a transaction was cancelled: every item whose condition failed, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cancelled {
-    /// Entries (by index in [`Transaction::entries`]) whose payment id already has an outcome, and that outcome; the
-    /// text says what was expected where the stored one can't be read.
+    /// Entries (by index in [`Transaction::entries`]) whose payment id already has an outcome, and that outcome. If it
+    /// can't be read, the text says what was expected.
     pub duplicates: Vec<(usize, Result<Recorded, String>)>,
     /// Updates of accounts (by index in [`Transaction::updates`]) whose condition failed, and the account as it is now.
     /// Never [`AccountRead::Unread`].
     pub accounts: Vec<(usize, AccountRead)>,
-    /// The same of updates of lanes.
+    /// The same for updates of lanes.
     pub lanes: Vec<(usize, LaneRead)>,
     /// Updates (by index in [`Transaction::updates`]) whose item another transaction in flight holds.
     pub busy: Vec<usize>,
-    /// What the store refuses as it was asked for, if anything.
+    /// The writes that the store rejects, if any.
     pub rejected: Option<Rejected>,
     /// Set if an item was busy, throttled or not reached.
     pub transient: Option<StoreError>,
 }
 
-/// Writes that the store refuses, whatever their items hold: our own fault.
+/// Writes that the store refuses, whatever their items hold, because this code built them wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rejected {
     /// Entries, by index in [`Transaction::entries`].
@@ -158,10 +158,10 @@ pub enum CommandCommit {
     Cancelled(CancelledCommand),
 }
 
-/// Why a command's transaction was cancelled: what stood in the way, as it is now.
+/// Why a command's transaction was cancelled: the items whose condition failed, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CancelledCommand {
-    /// The record that the command's id already has; the text says what was expected where it can't be read.
+    /// The record that the command's id already has. If it can't be read, the text says what was expected.
     pub duplicate: Option<Result<RecordedCommand, String>>,
     /// The account's main item as it is now, if its condition failed. Never [`AccountRead::Unread`].
     pub account: Option<AccountRead>,
@@ -171,7 +171,7 @@ pub struct CancelledCommand {
     pub transient: Option<StoreError>,
 }
 
-/// What was asked of the store since it was made.
+/// How often the store was asked since it was made, and what that cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Read calls.
@@ -184,8 +184,8 @@ pub struct Usage {
     pub puts: u64,
     /// Read units, in thousandths of a DynamoDB read request unit.
     pub read_milliunits: u64,
-    /// Write units, in thousandths of a DynamoDB write request unit. A cancelled transaction's are not told by
-    /// DynamoDB and not counted.
+    /// Write units, in thousandths of a DynamoDB write request unit. Those of a cancelled transaction are not counted,
+    /// because DynamoDB doesn't report them.
     pub write_milliunits: u64,
 }
 
@@ -199,59 +199,59 @@ impl Usage {
 
 /// All that settling a batch needs.
 pub trait Ledger: Sync {
-    /// Reads at most [`READ_ACCOUNTS_MAX`] different accounts in one call, strongly consistent; the answer stands in
-    /// the order of `ids`.
+    /// Reads at most [`READ_ACCOUNTS_MAX`] different accounts in one call, strongly consistent. The answer is in the
+    /// order of `ids`.
     ///
     /// # Errors
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_accounts(&self, ids: &[&AccountId]) -> impl Future<Output = Result<Vec<AccountRead>, StoreError>> + Send;
 
-    /// Reads at most [`READ_ACCOUNTS_MAX`] different lanes in one call, strongly consistent; the answer stands in the
-    /// order of `ids`.
+    /// Reads at most [`READ_ACCOUNTS_MAX`] different lanes in one call, strongly consistent. The answer is in the order
+    /// of `ids`.
     ///
     /// # Errors
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_lanes(&self, ids: &[&LaneId]) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send;
 
-    /// Reads different accounts and lanes as they are at one moment, at most
-    /// [`TRANSACTION_ITEMS_MAX`](crate::domain::plan::TRANSACTION_ITEMS_MAX) in all: every
-    /// transaction that anybody has seen anything of is seen whole. The other reads promise that of no two items.
+    /// A snapshot read of different accounts and lanes, at most
+    /// [`TRANSACTION_ITEMS_MAX`](crate::domain::plan::TRANSACTION_ITEMS_MAX) in all. If anybody has seen a part of a
+    /// transaction, this read sees all of it. The other reads don't promise that for any two items.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if a transaction in flight holds one of them; else as any read.
+    /// [`StoreError::Conflict`] if a transaction in flight holds one of them. Otherwise as for any read.
     fn read_together(
         &self,
         accounts: &[&AccountId],
         lanes: &[&LaneId],
     ) -> impl Future<Output = Result<Together, StoreError>> + Send;
 
-    /// Commits a transaction: all of it, or nothing and the reasons.
+    /// Commits all of a transaction, or nothing, and then gives the reasons.
     ///
     /// # Errors
     /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction
-    /// may still happen, even later: only the payment's own item tells.
+    /// may still happen, even later. Only the payment's own item tells.
     fn commit(&self, transaction: &Transaction<'_>) -> impl Future<Output = Result<Commit, StoreError>> + Send;
 
-    /// Sets a record aside, under the name that [`DeadLetter::id`] gives. The same record again is the same letter:
-    /// while it is parked, nothing changes. If it was redriven, it is parked again, with the reason and the time of
-    /// now. Another record is another letter, wherever it stood.
+    /// Stores a dead letter under the name that [`DeadLetter::id`] gives. The same record again is the same dead
+    /// letter. If the dead letter still waits for a redrive, nothing changes. If it was redriven, it waits again, with
+    /// the new reason and time. Another record is another dead letter, also at the same place.
     ///
     /// # Errors
-    /// [`StoreError`] if it isn't known to be parked.
+    /// [`StoreError`] if it isn't known to be stored.
     fn park(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What was asked of the store so far.
+    /// How often the store was asked so far, and what that cost.
     fn usage(&self) -> Usage;
 }
 
-/// Whole-item reads, strongly consistent, for people and the audit. Lists come in key order of the items' ids.
+/// Strongly consistent reads of whole items, for people and the audit. Lists are in the order of the items' ids.
 pub trait Inspect: Sync {
     /// One account with its lanes.
     fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Holding>, StoreError>> + Send;
     /// Every account with its lanes.
     fn accounts(&self) -> impl Future<Output = Result<Vec<Holding>, StoreError>> + Send;
-    /// Every lane that no account counts among its own: what opening an account or adding lanes leaves behind when it
-    /// stops half-way.
+    /// Every lane that no account counts. Opening an account or adding lanes leaves such lanes behind if it stops
+    /// half-way.
     fn stray_lanes(&self) -> impl Future<Output = Result<Vec<Lane>, StoreError>> + Send;
     /// One payment.
     fn payment(&self, id: &PaymentId) -> impl Future<Output = Result<Option<Recorded>, StoreError>> + Send;
@@ -259,14 +259,14 @@ pub trait Inspect: Sync {
     fn payments(&self) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
     /// One dead letter, its parts joined.
     fn dead_letter(&self, id: &LetterId) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
-    /// Every dead letter whose record stood at this place, its parts joined, in the order of [`LetterId`]. Passes the
+    /// Every dead letter whose record stood at this place, its parts joined, in the order of [`LetterId`]. It scans the
     /// whole table, and costs as much as [`dead_letters`](Self::dead_letters).
     fn dead_letters_at(&self, place: &Source) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
     /// Every dead letter, its parts joined, in the order of [`LetterId`].
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 }
 
-/// Pages of an account's postings, from lists that follow the payments by a moment.
+/// Pages of an account's postings, from lists that are a little behind the payments.
 pub trait Statements: Sync {
     /// One page. `lanes` says how many credit lanes the account has.
     ///
@@ -280,9 +280,9 @@ pub trait Statements: Sync {
     ) -> impl Future<Output = Result<statement::Page, StoreError>> + Send;
 }
 
-/// Noting what became of dead letters.
+/// Marking dead letters as redriven.
 pub trait Redrive: Sync {
-    /// Marks a parked letter as redriven. `false` if no such letter is parked: there is none, or it was marked before.
+    /// Marks a dead letter as redriven. `false` if there is no such dead letter, or if it was marked before.
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be marked.
@@ -291,16 +291,17 @@ pub trait Redrive: Sync {
 
 /// All that applying account commands needs.
 pub trait AccountLedger: Ledger {
-    /// Commits a step of a decided command, if the command's id has no record and the conditions of the changes hold;
-    /// all of it, or nothing and the reasons. The last step writes the record and changes the main item.
+    /// Commits a step of a decided command, if the command's id has no record and the step's conditions hold. All of it
+    /// happens, or nothing, and then the answer gives the reasons. The last step writes the record and changes the main
+    /// item.
     ///
     /// # Errors
     /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction
-    /// may still happen, even later: only the command's own record tells.
+    /// may still happen, even later. Only the command's own record tells.
     fn commit_command(&self, step: &CommandStep<'_>) -> impl Future<Output = Result<CommandCommit, StoreError>> + Send;
 }
 
-/// Reading the records of account commands, strongly consistent.
+/// Strongly consistent reads of the records of account commands.
 pub trait Commands: Sync {
     /// One command; `None` while it has no record.
     fn command(&self, id: &CommandId) -> impl Future<Output = Result<Option<RecordedCommand>, StoreError>> + Send;
@@ -308,7 +309,7 @@ pub trait Commands: Sync {
     fn commands(&self) -> impl Future<Output = Result<Vec<RecordedCommand>, StoreError>> + Send;
 }
 
-/// Sorts commands by when they were decided; of one millisecond, as they stood in their topic.
+/// Sorts commands by the time of decision, and at equal times by their order in the topic.
 pub fn in_deciding_order(commands: &mut [RecordedCommand]) {
     commands.sort_by(|a, b| (a.decided_at, &a.source, &a.command.id).cmp(&(b.decided_at, &b.source, &b.command.id)));
 }
@@ -322,7 +323,7 @@ mod tests {
         let usage = Usage {
             read_calls: 1,
             transactions: 20,
-            // Of the twenty.
+            // Of the twenty transactions.
             cancelled: 7,
             puts: 300,
             read_milliunits: 5_000,

@@ -1,4 +1,4 @@
-//! What a read finds of an item: there, missing, damaged, or not read this time.
+//! What: What a read finds of an item: found, missing, damaged, or not read this time.
 
 use crate::domain::{Account, Lane};
 
@@ -11,21 +11,21 @@ pub type LaneRead = Read<Lane>;
 /// What a read found of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read<T> {
-    /// It is there.
+    /// The item exists.
     Found(T),
-    /// There is no such item.
+    /// The item doesn't exist.
     Missing,
-    /// The item is not one this version can read; says what was expected.
+    /// This version can't read the item. Says what was expected.
     Corrupt(String),
-    /// Not read this time: ask again.
+    /// The item was not read this time. Ask again.
     Unread,
 }
 
 impl LaneRead {
-    /// The lane, if this read concerns one that its account counts. `None` if it was not read this time.
+    /// The lane, for a read of a lane that its account counts. `None` if it was not read this time.
     ///
     /// # Errors
-    /// What was expected, if the lane is missing or can't be read: the stored account is damaged.
+    /// What was expected, if the lane is missing or can't be read. Then the stored account is damaged.
     pub fn counted(self) -> Result<Option<Lane>, String> {
         match self {
             Self::Found(lane) => Ok(Some(lane)),
@@ -36,11 +36,11 @@ impl LaneRead {
     }
 }
 
-/// What a read of several items at one moment found.
+/// What a snapshot read of several items found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Together {
     /// The accounts, in the order in which they were asked for. Never [`Read::Unread`].
     pub accounts: Vec<AccountRead>,
-    /// The same of the lanes.
+    /// The lanes, likewise.
     pub lanes: Vec<LaneRead>,
 }

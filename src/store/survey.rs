@@ -1,4 +1,4 @@
-//! The port of the audit: whole tables, a page at a time, in segments side by side.
+//! What: The port of the audit: scans whole tables, a page at a time, in segments side by side.
 
 use std::future::Future;
 
@@ -17,7 +17,7 @@ pub enum Table {
 }
 
 impl Table {
-    /// What it is called in findings.
+    /// Its name in findings.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl Table {
     }
 }
 
-/// One of the parts into which a read of a whole table is cut, so that they go side by side.
+/// One of the parts of a scan. Parts run side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     /// Which one, from 0 on.
@@ -49,11 +49,11 @@ pub enum Surveyed {
     Payment(Recorded),
     /// A part of a dead letter.
     LetterPart {
-        /// Of which letter.
+        /// Of which dead letter.
         letter: LetterId,
         /// Its number.
         part: usize,
-        /// How many there are; the first part says.
+        /// How many parts there are. Only the first part says.
         count: Option<usize>,
     },
     /// An item that this version can't read.
@@ -76,14 +76,14 @@ pub struct Page<M> {
     pub read_milliunits: u64,
 }
 
-/// Reading whole tables.
+/// Scans of whole tables.
 pub trait Survey: Sync {
     /// Where a page ended.
     type Mark: Clone + Send;
 
-    /// Reads the page of a segment that begins after `mark`, or its first. Each item is read strongly consistent, at
-    /// some moment of its own. All pages of all segments together hold each item that was there when the first was
-    /// asked for; parts of one dead letter stand one after the other, in order.
+    /// Reads the page of a segment that begins after `mark`, or its first page. Each item is read strongly consistent,
+    /// at some time of its own. All pages of all segments together hold each item that was there when the first was
+    /// asked for. Parts of one dead letter come one after the other, in order.
     ///
     /// # Errors
     /// [`StoreError`] if nothing was read.

@@ -1,7 +1,8 @@
-//! The token by which Amazon MSK knows a role: a presigned request, as an OAUTHBEARER token.
+//! What: Signs the token by which Amazon MSK knows a role: a presigned request, as an OAUTHBEARER token.
 //!
-//! In: region, credentials, the time. Out: base64 (URL-safe, unpadded) of a URL that AWS Signature Version 4 signs for
-//! the action `kafka-cluster:Connect`, and when it expires. Nothing is sent: the broker asks IAM.
+//! Data: Takes region, credentials and the time. Gives base64 (URL-safe, unpadded) of a URL, and when it expires. The
+//! URL is signed with AWS Signature Version 4 for the action `kafka-cluster:Connect`. Nothing is sent: the broker asks
+//! IAM.
 //!
 //! Source: Amazon MSK developer guide, "IAM access control", and AWS's own signers for other languages
 //! (aws-msk-iam-sasl-signer-python), whose tokens have this form.
@@ -17,10 +18,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::aws::{self, AwsError};
 
-/// How long a token holds: the longest that MSK takes. The client asks for a new one when four fifths are over; a
-/// connection that stands is not cut by it.
+/// How long a token is valid: the longest that MSK accepts. The client asks for a new one after four fifths of it. An
+/// open connection stays open when its token expires.
 const EXPIRES_IN: Duration = Duration::from_secs(900);
-/// The service that is signed for.
+/// The service in the signature.
 const SERVICE: &str = "kafka-cluster";
 /// Tells AWS who asks; not signed.
 const USER_AGENT: &str = concat!("giro/", env!("CARGO_PKG_VERSION"));
@@ -37,11 +38,11 @@ pub struct Signer {
 pub struct Token {
     /// What is sent.
     pub token: String,
-    /// Until when it holds, in milliseconds since 1970.
+    /// When it expires, in milliseconds since 1970.
     pub expires_at_ms: i64,
 }
 
-/// A token could not be signed. Carries no credentials.
+/// A token could not be signed. The text has no credentials.
 #[derive(Debug, thiserror::Error)]
 #[error("signing a token for MSK: {0}")]
 pub struct SigningError(String);
@@ -53,7 +54,7 @@ impl Signer {
         Self { region: region.into(), credentials }
     }
 
-    /// A signer for the role that the environment names, as Lambda sets it.
+    /// A signer for the role whose credentials Lambda puts into the environment.
     ///
     /// # Errors
     /// [`AwsError`] if region or credentials are missing.
@@ -62,7 +63,7 @@ impl Signer {
         Ok(Self::new(region, aws::credentials()?.ok_or(AwsError::NoCredentials)?))
     }
 
-    /// A token that holds from `now` on.
+    /// A token that is valid from `now` on.
     ///
     /// # Errors
     /// [`SigningError`] if the region makes no host name, or the time is before 1970.
@@ -103,7 +104,7 @@ fn expires_at_ms(now: SystemTime) -> Result<i64, SigningError> {
 /// All but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Appends a query parameter, its value encoded.
+/// Appends a query parameter with an encoded value.
 fn push_parameter(url: &mut String, name: &str, value: &str) {
     url.extend(["&", name, "="]);
     url.extend(utf8_percent_encode(value, RESERVED));
@@ -122,7 +123,7 @@ mod tests {
         (String::from_utf8(URL_SAFE_NO_PAD.decode(token.token).unwrap()).unwrap(), token.expires_at_ms)
     }
 
-    /// The signatures were made by botocore 1.x, AWS's own, as its signer for Python asks it.
+    /// botocore 1.x, AWS's own library, made these signatures, as AWS's signer for Python calls it.
     #[test]
     fn tokens_are_what_aws_own_signer_makes() {
         let (url, expires_at_ms) = url(None);

@@ -1,4 +1,4 @@
-//! Accounts with their lanes, read whole.
+//! What: Reads whole accounts with their lanes.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ impl DynamoDb {
         Ok(Some(Holding { account, lanes }))
     }
 
-    /// Every account with its lanes, in key order, and the lanes that none counts.
+    /// Every account with its lanes, in key order, and the lanes that no account counts.
     pub(super) async fn holdings(&self) -> Result<(Vec<Holding>, Vec<Lane>), StoreError> {
         let table = &self.tables.accounts;
         let mut lanes: BTreeMap<AccountId, Vec<Lane>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Account commands on DynamoDB: a Put of the command first, then what it does to its account and lanes.
+//! What: Commits account commands on DynamoDB: a Put of the command first, then the changes of its account and lanes.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -22,8 +22,8 @@ impl AccountLedger for DynamoDb {
 }
 
 impl DynamoDb {
-    /// The actions of one step: of the record, then of the main item, if any (and whether there is one), then of the
-    /// lanes. What a ruling that changes nothing rests on is checked. Reasons of a cancellation come in this order.
+    /// The actions of one step: for the record, for the main item if any, and for the lanes. Also whether there is one
+    /// for the main item. Preconditions become checks. Cancellation reasons come in this order.
     fn command_actions(&self, step: &CommandStep<'_>) -> Result<(Vec<TransactWriteItem>, bool), BuildError> {
         let (table, accounts) = (&self.tables.account_commands, &self.tables.accounts);
         let command = &step.decided.request.command;

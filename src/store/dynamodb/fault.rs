@@ -1,18 +1,19 @@
-//! DynamoDB's errors and cancellation reasons in the port's words.
+//! What: Translates DynamoDB's errors and cancellation reasons into the words of the port.
 //!
 //! | DynamoDB says | the port says |
 //! |---|---|
 //! | `ProvisionedThroughputExceeded`, `ThrottlingError`, `ThrottlingException`, `RequestLimitExceeded` | throttled |
 //! | `TransactionConflict`, `TransactionInProgress` | conflict |
-//! | `ValidationError`, `ValidationException` about what the item holds: an operand's type, a missing attribute | corrupt: damaged data |
-//! | any other `ValidationError` or `ValidationException`, `ItemCollectionSizeLimitExceeded`, `SerializationException`, HTTP 413 | rejected: we built it wrong, or too large |
+//! | `ValidationError` or `ValidationException` about the stored item: the type of an operand, a missing attribute | corrupt: damaged data |
+//! | any other `ValidationError` or `ValidationException`, `ItemCollectionSizeLimitExceeded`, `SerializationException`, HTTP 413 | rejected: this code built it wrong, or too large |
 //! | `ResourceNotFoundException` | no table |
-//! | anything else, or nothing | unavailable: it may or may not have happened |
+//! | anything else, or no answer | unavailable: it may or may not have happened |
 //!
-//! A role that lacks a right and a key that is disabled are unavailable: a deployment under way or an administrator
-//! mends them, and the same request then goes well. So it is with a table that isn't there.
+//! A role without a permission and a disabled key are unavailable: a running deployment or an administrator mends them,
+//! and then the same request succeeds. The same is true of a table that doesn't exist.
 //!
-//! Texts name operation, code and tables. What DynamoDB says about a validation is left out, since it may hold values.
+//! Invariants: Texts name operation, code and tables. DynamoDB's own text about a validation is left out, because it
+//! may hold values.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::CancellationReason;
@@ -22,23 +23,22 @@ use crate::aws::in_words;
 use crate::domain::plan::Transaction;
 use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};
 
-/// The operation whose reasons are told item by item.
+/// The operation whose cancellation reasons are read item by item.
 const WRITE: &str = "TransactWriteItems";
 
-/// What a call is told where a table isn't there. Of several it doesn't say which.
+/// DynamoDB's error for a table that doesn't exist. If the request names several tables, it doesn't say which.
 const NO_TABLE: &str = "ResourceNotFoundException";
 
-/// The HTTP status of a request that is too large to be looked at.
+/// The HTTP status of a request that is too large to be read.
 const PAYLOAD_TOO_LARGE: u16 = 413;
 
-/// How DynamoDB begins to say that an expression doesn't fit the item that it met: the item is at fault, not the
-/// request.
+/// How DynamoDB's text begins if an expression doesn't fit the stored item. Then the item is wrong, not the request.
 const OF_THE_ITEM: [&str; 2] = [
     "An operand in the update expression has an incorrect data type",
     "The provided expression refers to an attribute that does not exist in the item",
 ];
 
-/// The fault of a call that failed as a whole.
+/// The error of a call that failed as a whole.
 pub(super) fn fault<E: ProvideErrorMetadata>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError {
     let Some(code) = error.code() else {
         let too_large = error.raw_response().is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE);
@@ -81,13 +81,13 @@ fn is_of_the_item(message: &str) -> bool {
     OF_THE_ITEM.iter().any(|begins| message.contains(begins))
 }
 
-/// Why one action of a cancelled transaction failed, other than by its condition. What DynamoDB says of it may hold
-/// values.
+/// Why one action of a cancelled transaction failed, other than by its condition. DynamoDB's own text may hold values,
+/// so it is left out.
 fn of_reason(operation: &str, code: &str, reason: &CancellationReason) -> StoreError {
     of_code(code, format!("{operation}: {code}"), reason.message().filter(|message| is_of_the_item(message)))
 }
 
-/// What stood in a transaction's way: `reasons` come in the order of its actions, its entries first.
+/// Why a transaction was cancelled. `reasons` are in the order of its actions, its entries first.
 pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationReason]) -> Cancelled {
     let mut cancelled = Cancelled::default();
     for (ix, reason) in reasons.iter().enumerate() {
@@ -138,8 +138,8 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
     transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }
 
-/// Why a transaction was cancelled, in one word: of several the one that waiting or asking for less helps against
-/// least, so a conflict only if there is nothing else.
+/// Why a transaction was cancelled, as one error. It is a conflict only if no reason is worse, because a conflict
+/// passes or a smaller call avoids it.
 pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreError {
     let coded = reasons.iter().filter_map(|reason| Some((reason.code()?, reason))).filter(|(code, _)| *code != "None");
     let faults = coded.map(|(code, reason)| of_reason(operation, code, reason));
@@ -154,12 +154,11 @@ pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreErr
     faults.min_by_key(rank).unwrap_or_else(silent)
 }
 
-/// What stood in the way of a command's step: of its record, then of the main item if the step is `on_account`, then of
-/// its lanes.
+/// Why a step of a command was cancelled. `reasons` are about its record, then about the main item if the step is
+/// `on_account`, then about its lanes.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] if the store refuses a part of the step as it was asked for, unless the command has its
-/// record.
+/// [`StoreError::Rejected`] if the store refuses a part of the step, unless the command already has its record.
 pub(super) fn cancelled_command(
     reasons: &[CancellationReason],
     on_account: bool,
@@ -241,9 +240,9 @@ mod tests {
                 assert_eq!(of_code(code, "PutItem".into(), None), word("PutItem".into()), "{code}");
             }
         }
-        // What is said of a validation may hold values.
+        // DynamoDB's text about a validation may hold values.
         assert_eq!(of_code("ValidationError", "a".into(), Some("balance 7")), StoreError::Rejected("a".into()));
-        // The item that the request met is at fault.
+        // The stored item is wrong, not the request.
         for message in OF_THE_ITEM {
             assert_eq!(of_code("ValidationException", "a".into(), Some(message)), StoreError::Corrupt("a".into()));
         }
@@ -264,7 +263,7 @@ mod tests {
     const THROTTLED: &str = "ThrottlingError";
     const INVALID: &str = "ValidationError";
 
-    /// A payment, a main item and a lane: every reason finds its place.
+    /// A payment, a main item and a lane: every reason goes to its item.
     #[test]
     fn reasons_go_to_the_items_that_they_are_of() {
         let eur = Currency::try_new("EUR").unwrap();
@@ -308,7 +307,7 @@ mod tests {
         check([CONFLICT, NONE, NONE], conflict(vec![]));
         check([NONE, CONFLICT, NONE], conflict(vec![0]));
         check([NONE, CONFLICT, CONFLICT], conflict(vec![0, 1]));
-        // Only who holds an item is busy with it.
+        // Only a conflict says that somebody holds the item.
         let throttled = Some(StoreError::Throttled(text(THROTTLED)));
         check([NONE, THROTTLED, NONE], Cancelled { transient: throttled, ..nothing() });
 
@@ -320,7 +319,7 @@ mod tests {
         check([NONE, INVALID, NONE], rejected(&[], &[0]));
         check([INVALID, NONE, INVALID], rejected(&[0], &[1]));
         check([CONFLICT, INVALID, NONE], Cancelled { transient: Some(StoreError::Conflict), ..rejected(&[], &[0]) });
-        // What the item holds doesn't fit the expression: the data is at fault, not the request.
+        // The stored item doesn't fit the expression: the data is wrong, not the request.
         let misfit = |place: usize| {
             let one = |ix| CancellationReason::builder().code(if ix == place { INVALID } else { NONE });
             let message = |ix, reason: CancellationReasonBuilder| match ix == place {
@@ -338,7 +337,7 @@ mod tests {
         check([NONE, NONE, NONE], Cancelled { transient: silent, ..nothing() });
     }
 
-    /// Asking in smaller parts helps against a conflict alone, so anything else comes first.
+    /// Smaller calls help only against a conflict, so every other reason comes first.
     #[test]
     fn a_transaction_is_cancelled_for_the_worst_of_its_reasons() {
         let text = |code: &str| format!("TransactGetItems: {code}");
@@ -354,7 +353,7 @@ mod tests {
         check(&[], silent());
     }
 
-    /// The record first, then the main item where the step changes it, then lanes.
+    /// The record comes first, then the main item if the step changes it, then lanes.
     #[test]
     fn reasons_of_a_command_go_to_record_account_and_lanes() {
         let check = |on_account, codes: &[&str], expected: CancelledCommand| {
@@ -374,7 +373,7 @@ mod tests {
             let answer = cancelled_command(&reasons(&codes), true);
             assert_eq!(answer, Err(StoreError::Rejected(text(INVALID))), "{codes:?}");
         }
-        // A command that has its record needs no other write.
+        // If a command has its record, the other writes don't matter.
         let gone = Some(Err("command: expected the item that is there".into()));
         check(true, &[FAILED, INVALID], CancelledCommand { duplicate: gone, ..nothing() });
         let misfit = CancellationReason::builder().code(INVALID).message(OF_THE_ITEM[1]).build();

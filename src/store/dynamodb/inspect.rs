@@ -1,4 +1,4 @@
-//! Whole-item reads for people and the audit, and noting what became of dead letters.
+//! What: Reads whole items for people and the audit, and marks dead letters as redriven.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl DynamoDb {
         }
     }
 
-    /// The letters that a scan of their table finds, each joined from its parts.
+    /// The dead letters that a scan of their table finds, each joined from its parts.
     async fn letters(&self, scan: ScanFluentBuilder) -> Result<Vec<DeadLetter>, StoreError> {
         let table = &self.tables.dead_letters;
         let corrupt = |expected| StoreError::Corrupt(format!("{table}: {expected}"));
@@ -105,7 +105,7 @@ impl Inspect for DynamoDb {
             .expression_attribute_values(":place", items::s(place))
             .expression_attribute_values(":below", items::s(items::dead_letter::below(place)));
         let mut letters = self.letters(scan).await?;
-        // A topic's name with slashes in it begins like another place.
+        // If a topic's name contains slashes, other names may begin like this place.
         letters.retain(|letter| letter.source == *place);
         Ok(letters)
     }

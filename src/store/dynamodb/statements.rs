@@ -1,12 +1,12 @@
-//! Statements from the indexes `by-debtor` and `by-creditor`.
+//! What: Reads statements from the indexes `by-debtor` and `by-creditor`.
 //!
-//! In: an account, its lanes, and what is asked. Out: a page, merged from one list for the account's debits, one for
-//! its credits and one for each lane's.
+//! Data: Takes an account, its lanes, and what is asked. Gives a page that is merged from several lists: the account's
+//! debits, its credits, and the credits of each lane.
 //!
-//! The indexes' key, account and time, is not unique: many payments are decided in one millisecond. A list keeps those
-//! in an order of DynamoDB's own, which is the same at every reading, and a query can begin behind any item, named by
-//! its whole key. So a page remembers the one item that it ended with: lists before that item's go on below its time,
-//! its own goes on behind it, and lists after it begin at its time.
+//! The key of an index is account and time. It is not unique, because many payments are decided in one millisecond.
+//! DynamoDB keeps those in an order of its own, which is the same for every query. A query can begin behind any item,
+//! if it has the whole key of the item. So a position names the last item of its page. Lists before that item's list go
+//! on below its time, its own list goes on behind it, and lists after it begin at its time.
 
 use std::collections::VecDeque;
 
@@ -21,22 +21,23 @@ use crate::store::items::payment::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
 use crate::store::items::{self, Item, s};
 use crate::store::{Statements, StoreError};
 
-/// How many queries go side by side: enough for one page of an account without lanes, and easy on a busy index.
+/// How many queries run side by side. They are enough for a page of an account without lanes, and few enough for a busy
+/// index.
 const QUERIES_SIDE_BY_SIDE: usize = 16;
-/// The most outcomes that one page looks at: an account with many declined payments gets short pages, not slow ones.
+/// The most outcomes that one page looks at. So an account with many declined payments gets short pages, not slow ones.
 const LOOKED_AT_MAX: usize = 2_000;
-/// A query takes at least this many, since declined ones drop out.
+/// A query takes at least this many items, because declined payments are left out.
 const QUERY_ITEMS_MIN: usize = 16;
 
-/// One list of an account: what is read of it and not yet used, and how to read on.
+/// One list of an account: its items that are read and not yet used, and where to read on.
 struct List {
     number: u16,
     index: Index,
     key: String,
     side: Side,
-    /// The latest time that may still come.
+    /// The latest time that is still to be read.
     until: Timestamp,
-    /// Begin behind this item.
+    /// Where to begin: behind this item.
     start: Option<Item>,
     ahead: VecDeque<Outcome>,
     is_done: bool,
@@ -102,7 +103,7 @@ impl Statements for DynamoDb {
     }
 }
 
-/// Takes the newest outcome of all; where times are equal, from the first list.
+/// Takes the newest outcome of all lists. At equal times it takes the one of the first list.
 fn newest(lists: &mut [List]) -> Option<(&List, Outcome)> {
     let newest = lists
         .iter_mut()
@@ -112,7 +113,7 @@ fn newest(lists: &mut [List]) -> Option<(&List, Outcome)> {
     Some((newest, outcome))
 }
 
-/// An account's lists, each from where the ask says.
+/// The lists of an account, each from where the page begins.
 fn lists(account: &AccountId, lanes: CreditLanes, ask: &Ask) -> Vec<List> {
     let before = |at: Timestamp| at.millis().checked_sub(1).and_then(|ms| Timestamp::try_from_millis(ms).ok());
     let last = match ask.to {
@@ -125,7 +126,7 @@ fn lists(account: &AccountId, lanes: CreditLanes, ask: &Ask) -> Vec<List> {
     let list = |(number, (index, key, side)): (u16, (Index, String, Side))| {
         let mut until = last?;
         let mut start = None;
-        // A position at or after the end leaves everything to come.
+        // A position at or after the latest time leaves nothing out.
         if let Some(after) = ask.after.as_ref().filter(|after| after.decided_at <= until) {
             until = if number < after.list { before(after.decided_at)? } else { after.decided_at };
             start = (number == after.list).then(|| index.start(&key, after.decided_at, &after.payment));

@@ -1,4 +1,4 @@
-//! Whole tables, by parallel scans, strongly consistent.
+//! What: Reads whole tables by parallel, strongly consistent scans.
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 

@@ -1,4 +1,4 @@
-//! The item of an account, and its guarded update.
+//! What: The item of an account, and its update with conditions.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -12,23 +12,23 @@ use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Cur
 /// The key attribute.
 pub const KEY: &str = "account_id";
 
-/// How many lanes the account has; left out where it has none.
+/// How many lanes the account has. It is left out if there are none.
 pub const CREDIT_LANES: &str = "credit_lanes";
 
 /// The condition under which an account may be created.
 pub const IS_NEW: &str = "attribute_not_exists(account_id)";
 
-/// Makes an account count more lanes, once they are there.
+/// Makes an account count more lanes, once they exist.
 const COUNT_LANES: &str = "SET credit_lanes = :lanes, version = version + :one";
 const APPLY: &str = "SET balance = balance + :net, version = version + :one";
-// The parts of an update's condition, by what the decisions rest on. `status` is a reserved word of DynamoDB's.
+// The parts of an update's condition. `status` is a reserved word of DynamoDB.
 const IS_OPEN_IN_CURRENCY: &str = "#status = :open AND currency = :currency";
 const BALANCE_IS_ENOUGH: &str = "balance >= :balance_min";
 const BALANCE_HOLDS_CREDITS: &str = "balance <= :balance_max";
 const LIMIT_IS_SAME: &str = "overdraft_limit = :overdraft_limit";
 const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
 const VERSION_IS_SAME: &str = "version = :version";
-// What an account command changes, and the parts of its condition.
+// What account commands change, and the parts of their conditions.
 pub(super) const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
 const NEW_LIMIT: &str = "SET overdraft_limit = :overdraft_limit, version = version + :one";
 const NO_LIMIT: &str = "SET version = version + :one REMOVE overdraft_limit";
@@ -36,7 +36,7 @@ const STATUS_IS_SAME: &str = "#status = :status";
 const LANES_ARE_SAME: &str = "credit_lanes = :was";
 const LANES_ARE_ABSENT: &str = "attribute_not_exists(credit_lanes)";
 pub(super) const BALANCE_IS_SAME: &str = "balance = :balance";
-/// Of an item that a refusal rests on: what it holds is still enough, or still too little.
+/// Preconditions on balances: the item still holds at least, or at most, this much.
 const BALANCE_AT_LEAST: &str = "balance >= :balance";
 /// See [`BALANCE_AT_LEAST`].
 const BALANCE_AT_MOST: &str = "balance <= :balance";
@@ -68,7 +68,7 @@ pub fn encode(account: &Account) -> Item {
 /// Reads an account.
 ///
 /// # Errors
-/// The attribute that isn't as it must be, and what was expected.
+/// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<Account, String> {
     let credit_lanes = match optional_number::<u16>(item, CREDIT_LANES)? {
         None => CreditLanes::NONE,
@@ -92,7 +92,7 @@ pub(super) fn status(name: &str) -> Result<AccountStatus, &'static str> {
     AccountStatus::from_name(name).ok_or("expected open, frozen or closed")
 }
 
-/// The update of one account or lane in a transaction, with the conditions that its decisions rest on.
+/// The update of one account or lane in a transaction, with its conditions.
 ///
 /// # Errors
 /// If the action can't be built.
@@ -120,7 +120,7 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
     write.update(key, APPLY)
 }
 
-/// What an account command does to the account, in its transaction; nothing if it does nothing.
+/// What an account command does to the account, in its transaction. `None` if it changes nothing.
 ///
 /// # Errors
 /// If the action can't be built.
@@ -153,7 +153,7 @@ pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<Tra
     action.map(Some)
 }
 
-/// The check that a command's ground holds of its account's main item.
+/// The check that the account's main item fulfils a command's preconditions.
 ///
 /// # Errors
 /// If the action can't be built.
@@ -193,7 +193,7 @@ fn same_version(conditional: Conditional<'_>, version: u64) -> Conditional<'_> {
     conditional.and(VERSION_IS_SAME).value(":version", n(version))
 }
 
-/// What a main item or a lane holds is within this bound.
+/// The condition that the balance of a main item or a lane is within this bound.
 pub(super) fn within(conditional: Conditional<'_>, bound: Bound) -> Conditional<'_> {
     let (part, balance) = match bound {
         Bound::AtLeast(least) => (BALANCE_AT_LEAST, least),

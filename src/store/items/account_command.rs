@@ -1,4 +1,4 @@
-//! The item of an account command: what was asked and the answer, written once and never changed.
+//! What: The item of an account command: the command and the answer. It is written once and never changed.
 
 use super::account::CREDIT_LANES;
 use super::{
@@ -11,8 +11,8 @@ use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency,
 /// The key attribute.
 pub const KEY: &str = "command_id";
 
-/// The condition under which a command may be written: no command of its id exists. The one guard of idempotency, and
-/// it never expires.
+/// The condition under which a command may be written: no command of its id exists. It alone guards idempotency, and
+/// never expires.
 pub const IS_NEW: &str = "attribute_not_exists(command_id)";
 
 /// A command's key.
@@ -21,8 +21,8 @@ pub fn key(id: &CommandId) -> Item {
     Item::from([(KEY.into(), s(id))])
 }
 
-/// Writes a command with its answer. As in the accounts table, an absent `overdraft_limit` is no limit, and absent
-/// `credit_lanes` are none.
+/// Writes a command with its answer. As in the accounts table, an absent `overdraft_limit` means no limit, and an
+/// absent `credit_lanes` means no lanes.
 #[must_use]
 pub fn encode(decided: &DecidedCommand<'_>) -> Item {
     let (command, source) = (&decided.request.command, &decided.request.source);
@@ -60,7 +60,7 @@ pub fn encode(decided: &DecidedCommand<'_>) -> Item {
 /// Reads a command with its answer.
 ///
 /// # Errors
-/// The attribute that isn't as it must be, and what was expected.
+/// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
     let refusal = |name: &str| Refusal::from_name(name).ok_or("expected the name of a refusal");
     let verdict = match (text(item, "status")?, optional_text(item, "reason")?) {

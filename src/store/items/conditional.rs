@@ -1,8 +1,8 @@
-//! A write or check of one item in a transaction, under a condition that is built part by part.
+//! What: Builds a write or check of one item in a transaction, with a condition of several parts.
 //!
-//! In: parts of a condition, and the values that it compares with. Out: one action of a transaction.
+//! Data: Takes parts of a condition, and the values that it compares with. Gives one action of a transaction.
 //!
-//! Invariant: an expression names an attribute as it is, or as `#name` where DynamoDB reserves the word `name`.
+//! Invariants: An expression names an attribute by its name, or as `#name` if DynamoDB reserves the word `name`.
 
 use std::collections::HashMap;
 
@@ -46,7 +46,7 @@ impl<'t> Conditional<'t> {
         self
     }
 
-    /// A value that an expression names.
+    /// Adds a value that an expression names.
     #[must_use]
     pub fn value(mut self, name: &str, value: AttributeValue) -> Self {
         self.values.insert(name.to_owned(), value);

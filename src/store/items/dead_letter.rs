@@ -1,12 +1,12 @@
-//! The items of a dead letter: its bytes, cut into parts that each fit an item.
+//! What: The items of a dead letter: its bytes, cut into parts that each fit an item.
 //!
-//! In and out: [`DeadLetter`]. A letter is a run of pieces: its key, its headers, its value, in that order. Parts take
-//! pieces until [`PART_BYTES_MAX`]; a key, a header's value or a value that doesn't fit goes on in the next part.
-//! Joining the parts in their order gives back every byte, and tells none from empty.
+//! Data: [`DeadLetter`]. A dead letter is a row of pieces: its key, its headers and its value, in that order. A part
+//! takes pieces up to [`PART_BYTES_MAX`]. A key, a header's value or a value that doesn't fit goes on in the next part.
+//! All parts together, in order, give back every byte. Missing and empty stay different.
 //!
-//! Part 0 holds what describes the letter, and how many parts there are. It is written last, so a letter with a part 0
-//! is whole, and one without is still on its way. Parts of one name are of one record, so they hold the same bytes
-//! whoever writes them.
+//! Invariants: Part 0 describes the dead letter, and says how many parts there are. It is written last, so a dead
+//! letter with a part 0 is whole, and a dead letter without it is still on its way. Parts of one name are of one
+//! record, so they hold the same bytes whoever writes them.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -15,46 +15,46 @@ use super::{Item, n, number, parsed, s, text};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::{DeadLetter, Header, LetterId, Source, Timestamp};
 
-/// The partition key attribute, the letter's name: `topic/partition/offset/digest`, or an older version's without
-/// digest.
+/// The partition key attribute: the name of the dead letter, `topic/partition/offset/digest`. Older versions wrote it
+/// without the digest.
 pub const KEY: &str = "source";
 /// The sort key attribute: the part's number.
 pub const PART: &str = "part";
 
-/// The condition under which a part may be written: it is new, or it describes a letter that was redriven. `source` and
-/// `status` are reserved words.
+/// The condition under which a part may be written: it is new, or it describes a dead letter that was redriven.
+/// `source` and `status` are reserved words of DynamoDB.
 pub const IS_NEW_OR_REDRIVEN: &str = "attribute_not_exists(#source) OR #status = :redriven";
 
-/// Marks a letter as redriven; on its first part, which describes it.
+/// Marks a dead letter as redriven, on its first part.
 pub const MARK_REDRIVEN: &str = "SET #status = :redriven";
-/// The condition of that: it is still parked.
+/// The condition of that: the dead letter waits for a redrive.
 pub const IS_PARKED: &str = "#status = :parked";
 
-/// Finds the letters whose records stood at one place: [`below`] is what their names begin with. An older version's is
-/// the place alone.
+/// Finds the dead letters whose records stood at one place. Their names begin with what [`below`] gives. In older
+/// versions the name is the place alone.
 pub const STOOD_AT: &str = "#source = :place OR begins_with(#source, :below)";
 
-/// What the names of letters of a place begin with.
+/// What the names of dead letters of a place begin with.
 #[must_use]
 pub fn below(place: &Source) -> String {
     format!("{place}/")
 }
 
-/// The most bytes of key, headers and value in one part: with names and the description it stays well below DynamoDB's
-/// 400 KB an item.
+/// The most bytes of key, headers and value in one part. With names and the description, an item stays well below
+/// DynamoDB's 400 KB.
 pub const PART_BYTES_MAX: usize = 300 * 1024;
 
 /// What each header costs beside its name and value.
 const HEADER_OVERHEAD: usize = 32;
 
-/// The longest name of a header kept as a name. Kafka's own clients write short ones; a longer one is kept in the value
-/// of a header [`LONG_NAME_HEADER`], as name, a zero byte and value.
+/// The longest header name that is kept as a name. Kafka's own clients write short names. A longer one is kept in the
+/// value of a header [`LONG_NAME_HEADER`]: the name, a zero byte and the value.
 const HEADER_NAME_BYTES_MAX: usize = 1024;
 
-// Else a part could have no room behind a header, and cutting would never end.
+// Otherwise a part might have no room behind a header, and the cutting would never end.
 const _: () = assert!(PART_BYTES_MAX > HEADER_NAME_BYTES_MAX + HEADER_OVERHEAD, "a part takes any header");
 
-/// Stands for a header whose name is too long to be kept as one.
+/// The name under which a header with a longer name is kept.
 pub const LONG_NAME_HEADER: &str = "giro-long-name-header";
 
 /// The key of a part.
@@ -63,23 +63,23 @@ pub fn key(letter: &LetterId, part: usize) -> Item {
     Item::from([(KEY.into(), s(letter)), (PART.into(), n(part))])
 }
 
-/// The letter and the part that an item belongs to.
+/// The dead letter and the part that an item belongs to.
 ///
 /// # Errors
-/// The attribute that isn't as it must be, and what was expected.
+/// The attribute that is wrong, and what was expected.
 pub fn place(item: &Item) -> Result<(LetterId, usize), String> {
     Ok((parsed(item, KEY, str::parse::<LetterId>)?, number(item, PART)?))
 }
 
-/// How many parts the letter has, as its first part says.
+/// How many parts the dead letter has, as its first part says.
 ///
 /// # Errors
-/// What was expected, if it is no first part.
+/// What was expected, if it isn't a first part.
 pub fn parts(item: &Item) -> Result<usize, String> {
     number(item, "parts")
 }
 
-/// What a part holds of the bytes.
+/// The bytes that a part holds.
 #[derive(Default)]
 struct Part {
     key: Option<Vec<u8>>,
@@ -87,7 +87,7 @@ struct Part {
     value: Option<Vec<u8>>,
 }
 
-/// Writes a letter: its parts, the first one first.
+/// Writes a dead letter as its parts, in order.
 #[must_use]
 pub fn encode(letter: &DeadLetter) -> Vec<Item> {
     let (id, parts) = (letter.id(), cut(letter));
@@ -135,8 +135,8 @@ struct Cutter {
 }
 
 impl Cutter {
-    /// Lays bytes into parts: `lay` gets the part, a piece, and whether more of the same follows. Empty bytes are one
-    /// empty piece.
+    /// Lays bytes into parts. `lay` gets the part, a piece, and whether more pieces of these bytes follow. Empty bytes
+    /// are one empty piece.
     fn bytes(&mut self, mut bytes: &[u8], mut lay: impl FnMut(&mut Part, &[u8], bool)) {
         loop {
             if self.room == 0 {
@@ -181,11 +181,11 @@ impl Cutter {
     }
 }
 
-/// Reads a letter from all of its parts, in order. `None` if it isn't whole yet. Parts beyond those that it counts are
-/// none of its own: older versions could leave them under one name.
+/// Reads a dead letter from all of its parts, in order. `None` if it isn't whole yet. Parts that it doesn't count are
+/// ignored: older versions could write two dead letters under one name.
 ///
 /// # Errors
-/// The attribute that isn't as it must be, and what was expected.
+/// The attribute that is wrong, and what was expected.
 pub fn decode(parts: &[Item]) -> Result<Option<DeadLetter>, String> {
     let Some(first) = parts.first().filter(|first| number(first, PART) == Ok(0_usize)) else { return Ok(None) };
     let Some(parts) = parts.get(..self::parts(first)?).filter(|parts| !parts.is_empty()) else { return Ok(None) };

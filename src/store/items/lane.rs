@@ -1,4 +1,4 @@
-//! The item of a credit lane. It stands in the accounts table beside its account's, under the key `account/lane`.
+//! What: The item of a credit lane. It is in the accounts table, under the key `account/lane`.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -9,12 +9,12 @@ use super::{Item, n, number, parsed, s};
 use crate::domain::account_command::{Bound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
 
-/// The condition under which a lane may be written: there is none, or one that was never used, left behind when lanes
-/// were added and the adding stopped half-way.
+/// The condition under which a lane may be written: it doesn't exist, or was never used. An unused one may be left over
+/// when adding lanes stopped half-way.
 const IS_UNUSED: &str =
     "attribute_not_exists(account_id) OR (currency = :currency AND balance = :zero AND version = :one)";
 
-/// The condition under which a lane gets another status: it is its account's, or already the new one.
+/// The condition under which a lane gets another status: it has the account's status, or already the new one.
 const IS_OF_ACCOUNT: &str = "#status IN (:from, :to)";
 
 /// A lane's key.
@@ -23,7 +23,7 @@ pub fn key(id: &LaneId) -> Item {
     Item::from([(KEY.into(), s(id))])
 }
 
-/// Whether an item of the accounts table is a lane's, by its key: an account's id holds no `/`.
+/// Whether an item of the accounts table is a lane's. Its key says so, because the id of an account holds no `/`.
 #[must_use]
 pub fn is_lane(item: &Item) -> bool {
     item.get(KEY).and_then(|key| key.as_s().ok()).is_some_and(|key| key.contains('/'))
@@ -43,7 +43,7 @@ pub fn encode(lane: &Lane) -> Item {
 /// Reads a lane.
 ///
 /// # Errors
-/// The attribute that isn't as it must be, and what was expected.
+/// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<Lane, String> {
     Ok(Lane {
         id: parsed(item, KEY, str::parse::<LaneId>)?,
@@ -54,7 +54,7 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
     })
 }
 
-/// The check that a lane holds what a command's ground says.
+/// The check that a lane is within a precondition's balance bound.
 ///
 /// # Errors
 /// If the action can't be built.

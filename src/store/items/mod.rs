@@ -1,10 +1,10 @@
-//! Items as DynamoDB holds them: the codec of each kind, and the named conditions and updates.
+//! What: Items as DynamoDB holds them: the codec of each kind, and the named conditions and updates.
 //!
-//! In and out: domain values. Attribute names and types are the contract of DESIGN §2: text is S, numbers are N, times
-//! are RFC 3339 in UTC with milliseconds, bytes are B; an optional attribute that has no value is left out.
+//! Data: Takes and gives domain values. Text is S, numbers are N, bytes are B, and times are RFC 3339 in UTC with
+//! milliseconds. An optional attribute without a value is left out. `docs/tables.md` is the contract of names and types.
 //!
-//! Invariant: reading is total. An item that this version can't read gives a text that names the attribute and what was
-//! expected, never its value.
+//! Invariants: Reading is total. If this version can't read an item, it gives a text that names the attribute and what
+//! was expected, never the value.
 
 pub mod account;
 pub mod account_command;
@@ -47,7 +47,7 @@ fn optional_text<'i>(item: &'i Item, name: &str) -> Result<Option<&'i str>, Stri
     item.get(name).map(read).transpose()
 }
 
-/// A string attribute, read further by `read`.
+/// A string attribute that `read` understands.
 fn parsed<T, E: Display>(item: &Item, name: &str, read: impl Fn(&str) -> Result<T, E>) -> Result<T, String> {
     read(text(item, name)?).map_err(|expected| format!("{name}: {expected}"))
 }
@@ -101,8 +101,9 @@ fn overdraft_limit(item: &Item) -> Result<OverdraftLimit, String> {
 
 /// The size of an item as DynamoDB counts it for limits and units, in bytes.
 ///
-/// Source: Amazon DynamoDB developer guide, "DynamoDB item sizes and formats": names and text in UTF-8, bytes as they
-/// are, about one byte for two digits and one more of a number, and three bytes a list or map with one an element.
+/// Source: Amazon DynamoDB developer guide, "DynamoDB item sizes and formats". Names and text count in UTF-8, and bytes
+/// as they are. A number takes about one byte for two digits, and one more. A list or map takes three bytes, and one
+/// for each element.
 #[must_use]
 pub fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len().saturating_add(value_size(value))).sum()

@@ -1,4 +1,4 @@
-//! The item of a payment: its request and its outcome, written once and never changed.
+//! What: The item of a payment: its request and its outcome. It is written once and never changed.
 
 use super::{Item, fingerprint, insert_source, n, number, optional_parsed, optional_text, parsed, s, source, text};
 use crate::domain::payment::status_of;
@@ -11,7 +11,7 @@ pub const KEY: &str = "payment_id";
 /// The sort key of the statement indexes.
 pub const DECIDED_AT: &str = "decided_at";
 
-/// A statement index: for each account, or each of its lanes, the payments that name it, by the time of decision.
+/// A statement index. For each account or lane it lists the payments that name it, by the time of decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Index {
     /// Its name.
@@ -26,7 +26,7 @@ pub const BY_DEBTOR: Index = Index { name: "by-debtor", key: "debtor_statement" 
 pub const BY_CREDITOR: Index = Index { name: "by-creditor", key: "creditor_statement" };
 
 impl Index {
-    /// The key of one entry, behind which a query may begin.
+    /// The key of one entry. A query may begin behind it.
     #[must_use]
     pub fn start(self, key_value: &str, decided_at: Timestamp, id: &PaymentId) -> Item {
         let mut start = key(id);
@@ -36,8 +36,8 @@ impl Index {
     }
 }
 
-/// The condition under which a payment may be written: no payment of its id exists. The one guard of idempotency, and
-/// it never expires.
+/// The condition under which a payment may be written: no payment of its id exists. It alone guards idempotency, and
+/// never expires.
 pub const IS_NEW: &str = "attribute_not_exists(payment_id)";
 
 /// A payment's key.
@@ -69,7 +69,7 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     item.insert("fingerprint".into(), s(payment.fingerprint()));
     insert_source(&mut item, source);
     item.insert(BY_DEBTOR.key.into(), s(&payment.debtor));
-    // A popular creditor's index key would be as hot as its item: each lane has a statement of its own.
+    // The index key of a popular creditor would be as hot as its item. So each lane has a list of its own.
     item.insert(
         BY_CREDITOR.key.into(),
         match entry.creditor_lane {
@@ -83,7 +83,7 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
 /// Reads a payment with its outcome.
 ///
 /// # Errors
-/// The attribute that isn't as it must be, and what was expected.
+/// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<Recorded, String> {
     let reason = optional_text(item, "reason_code")?;
     let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");

@@ -1,7 +1,7 @@
-//! Items as a table's stream tells them: those of their attributes that are text or numbers.
+//! What: Reads items from a table's stream, which gives their attributes that are text or numbers.
 //!
-//! In: both by name, in no words of DynamoDB's, so that neither the event's reader nor the handler need them. Out: what
-//! the codec of the item's kind reads.
+//! Data: Takes texts and numbers by name, without DynamoDB's types, so that neither the event's reader nor the handler
+//! needs them. Gives what the codec of the item reads.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
-//! Items as the audit sees them: what they hold, or that they can't be read.
+//! What: Reads items for the audit: what they hold, or that they can't be read.
 
 use super::{Item, account, dead_letter, lane, payment};
 use crate::store::{Surveyed, Table};
 
-/// Reads an item of a table. Total: what can't be read says so.
+/// Reads an item of a table. It is total: an item that can't be read is reported as such.
 #[must_use]
 pub fn surveyed(table: Table, item: &Item) -> Surveyed {
     let (key, read) = match table {
@@ -18,7 +18,8 @@ pub fn surveyed(table: Table, item: &Item) -> Surveyed {
     })
 }
 
-/// A letter of one part is read whole, as are most; of a longer one each part's place.
+/// Reads a part of a dead letter. Most dead letters have one part, which is read whole. Of a longer dead letter only
+/// the number of the part is read.
 fn letter_part(item: &Item) -> Result<Surveyed, String> {
     let (letter, part) = dead_letter::place(item)?;
     let count = if part == 0 { Some(dead_letter::parts(item)?) } else { None };

@@ -1,4 +1,4 @@
-//! Each item reads back as it was written; what an item may not be is told by its attribute.
+//! What: Tests that each item reads back as it was written, and that an error names the attribute.
 
 use super::*;
 use crate::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
@@ -31,7 +31,7 @@ fn account() -> Account {
     }
 }
 
-/// Reads an item with one attribute changed, or taken away.
+/// Reads an item after one attribute was changed or removed.
 fn with<T>(
     item: &Item,
     name: &str,
@@ -131,7 +131,7 @@ fn a_payment_reads_back() {
     }
 }
 
-/// Nobody may choose these ids any more. What stands under them is read all the same, and stops nothing.
+/// Nobody may choose these ids any more. Items under them are still read, and stop nothing.
 #[test]
 fn what_was_stored_under_dots_is_still_read() {
     for dots in [".", ".."] {
@@ -150,7 +150,7 @@ fn what_was_stored_under_dots_is_still_read() {
     }
 }
 
-/// A query goes on behind an entry of its index by the entry's whole key.
+/// A query goes on behind an entry of its index, and needs the whole key of the entry.
 #[test]
 fn an_entry_of_an_index_is_named_by_both_keys() {
     let start = payment::BY_CREDITOR.start("shop/3", Timestamp::EPOCH, &"p".parse().unwrap());
@@ -238,7 +238,7 @@ fn header(name: usize, value: Option<usize>) -> Header {
     Header { name: "h".repeat(name), value: value.map(|bytes| vec![7; bytes]) }
 }
 
-/// As many parts as it takes, and no more; each in DynamoDB's bounds of an item.
+/// A dead letter has as many parts as it needs, and each part is within DynamoDB's limit for an item.
 #[test]
 fn a_letter_is_cut_into_parts_of_300_kb() {
     for (letter, parts) in [
@@ -261,7 +261,7 @@ fn a_letter_is_cut_into_parts_of_300_kb() {
     }
 }
 
-/// A name of 1,024 bytes is kept as one; a longer one goes into the value of a header that says so.
+/// A header name of 1,024 bytes is kept as a name. A longer one goes into the value of a header that says so.
 #[test]
 fn a_long_name_of_a_header_is_kept_in_its_value() {
     for (name, value) in [(1_023, None), (1_024, Some(3)), (1_024, None)] {
@@ -275,7 +275,7 @@ fn a_long_name_of_a_header_is_kept_in_its_value() {
     assert_eq!(kept, [expected, header(1, None)]);
 }
 
-/// Parts that are out of order or too few are a letter on its way; parts that can't be read say so.
+/// If parts are missing or out of order, the dead letter is still on its way. Parts that can't be read say so.
 #[test]
 fn a_letter_is_read_from_all_of_its_parts_or_not_at_all() {
     let whole = letter(Some(vec![7; 700_000]), vec![header(1, Some(400_000)), header(2, None)]);
@@ -309,7 +309,8 @@ fn a_letter_is_read_from_all_of_its_parts_or_not_at_all() {
     }
 }
 
-/// Older versions named a letter by its place alone. So parts of a longer one could come to lie beside a short one's.
+/// Older versions named a dead letter by its place alone. So parts of a long dead letter could be stored beside those
+/// of a short one.
 #[test]
 fn a_letter_of_an_older_version_is_read_without_what_lies_beside_it() {
     let short = DeadLetter { digest: None, ..letter(Some(b"short".to_vec()), vec![]) };
@@ -322,7 +323,7 @@ fn a_letter_of_an_older_version_is_read_without_what_lies_beside_it() {
     }
 }
 
-/// As the audit sees it: the first part says how many there are, and one that is alone is read whole.
+/// For the audit, the first part says how many parts there are. If it is the only part, it is read whole.
 #[test]
 fn a_part_of_a_letter_is_surveyed_by_its_place() {
     use crate::store::{Surveyed, Table};
@@ -339,7 +340,7 @@ fn a_part_of_a_letter_is_surveyed_by_its_place() {
         survey::surveyed(Table::DeadLetters, &alone),
         Surveyed::Unreadable { key: "t/1/2/0123456789abcdef".into(), expected: expected.clone() }
     );
-    // Of a longer one a part is only placed.
+    // Of a longer dead letter only the number of the part is read.
     let mut first = items[0].clone();
     first.insert("status".into(), s("gone"));
     assert_eq!(survey::surveyed(Table::DeadLetters, &first), part(0, Some(2)));
