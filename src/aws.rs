@@ -1,13 +1,12 @@
-//! The clients of AWS services, as a handler needs them: DynamoDB's, and where Kafka asks for a user, Secrets
-//! Manager's.
+//! What: Makes the clients of AWS services for handlers: DynamoDB, and Secrets Manager if Kafka needs a user.
 //!
-//! In: the environment, as Lambda gives it: region and credentials, perhaps an endpoint. Out: a client. Nothing else is
-//! read: no file, no other service; so a cold start waits for neither, and the binary carries neither.
+//! Data: Takes the environment of Lambda: region and credentials, perhaps an endpoint. Gives a client. It reads no file
+//! and asks no other service. So a cold start waits for neither, and the binary needs no code for them.
 //!
-//! An endpoint on plain HTTP (a local engine) gets a client without TLS, which loads no certificates, and credentials
-//! that mean nothing, so that local work needs no set-up.
+//! An endpoint on plain HTTP is a local engine. Its client has no TLS, so it loads no certificates, and has fixed
+//! credentials. So local work needs no set-up.
 //!
-//! Invariant: DynamoDB's client never retries. Whoever calls holds the deadline and the backoff, and one call is one
+//! Invariants: DynamoDB's client never retries. The caller holds the deadline and the backoff, and one call is one
 //! request.
 
 use std::error::Error;
@@ -21,12 +20,12 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A connection within a region takes a few milliseconds; one that takes this long won't come.
+/// A connection within a region takes a few milliseconds. One that takes this long will never succeed.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The slowest transactions of 100 items take well under a second; what takes this long is lost, and asked again while
-/// the invocation still has time.
+/// The slowest transactions of 100 items take well under a second. A call that takes this long is lost, and is made
+/// again while the invocation still has time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Where a local engine is said to be; any name does.
+/// The region of a local engine. Any name would do.
 pub const LOCAL_REGION: &str = "eu-central-1";
 
 /// The SDK's variable that says where DynamoDB is.
@@ -42,10 +41,10 @@ pub enum AwsError {
     /// No credentials are given.
     #[error("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")]
     NoCredentials,
-    /// What is named as an endpoint is none.
+    /// The endpoint isn't a URL.
     #[error("{0}: expected a URL, such as http://127.0.0.1:8000")]
     NotAUrl(String),
-    /// Half of a pair of credentials is given.
+    /// Only one half of the credentials is given.
     #[error("{given} is set and {missing} is not: set both, or neither")]
     HalfCredentials {
         /// The variable that is set.
@@ -77,7 +76,7 @@ pub fn dynamodb() -> Result<Client, AwsError> {
     Ok(Client::from_conf(config.build()))
 }
 
-/// A client for Secrets Manager, from the environment. It does retry: it is asked once, at start, and no batch waits.
+/// A client for Secrets Manager, from the environment. It does retry: it is asked once, at start, when no batch waits.
 ///
 /// # Errors
 /// [`AwsError`] if region or credentials are missing and the endpoint is not a local one.
@@ -95,7 +94,7 @@ pub fn secrets() -> Result<aws_sdk_secretsmanager::Client, AwsError> {
     Ok(aws_sdk_secretsmanager::Client::from_conf(config.build()))
 }
 
-/// A client for HTTP, with TLS unless the endpoint is `local`: on plain HTTP.
+/// A client for HTTP. It has TLS, unless the endpoint is `local` and so on plain HTTP.
 #[must_use]
 pub fn http_client(local: bool) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
@@ -105,12 +104,12 @@ pub fn http_client(local: bool) -> SharedHttpClient {
     }
 }
 
-/// Where a service is, and who asks.
+/// Where a service is, and the credentials for it.
 struct Place {
     region: Region,
     credentials: Credentials,
     endpoint: Option<String>,
-    /// On plain HTTP: a local engine.
+    /// Whether it is on plain HTTP, as a local engine is.
     local: bool,
 }
 
@@ -130,10 +129,10 @@ pub fn region() -> Option<String> {
     variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))
 }
 
-/// The credentials that the environment holds; none, if it holds neither half of them.
+/// The credentials in the environment. `None` if neither half is there.
 ///
 /// # Errors
-/// [`AwsError::HalfCredentials`] if it holds one half.
+/// [`AwsError::HalfCredentials`] if only one half is there.
 pub fn credentials() -> Result<Option<Credentials>, AwsError> {
     match (variable(KEY_ID), variable(SECRET)) {
         (None, None) => Ok(None),
@@ -163,7 +162,7 @@ pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
-/// Why a call failed, in words for a person.
+/// Why a call failed, for a person.
 #[must_use]
 pub fn in_words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     if let Some(code) = error.code() {
@@ -187,7 +186,7 @@ pub fn in_words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     }
 }
 
-/// What lies at the bottom of an error: those above it only say where it passed.
+/// The first cause of an error. The errors above it only say where it passed.
 fn root(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(below) = cause.source() {
@@ -196,7 +195,7 @@ fn root(error: &(dyn Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// A variable that is set, and not to nothing.
+/// A variable that is set and not empty.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

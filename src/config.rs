@@ -1,9 +1,11 @@
-//! What a handler is told by its environment.
+//! What: Reads the configuration of handlers from the environment.
 //!
-//! In: variables. Out: a typed configuration a handler, or every fault at once, so that one deployment mends them all.
+//! Data: Takes variables. Gives a typed configuration for each handler, or all errors at once, so that one deployment
+//! can mend them all.
 //!
-//! [`VARIABLES`] lists each variable that is read here, by function; `tests/it/tidy.rs` holds it against the template.
-//! The SDK reads its own (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, …), and [`crate::telemetry`] the log level.
+//! [`VARIABLES`] lists each variable that is read here, by function. `crates/cli/tests/it/local/deployment.rs` compares
+//! the list with the template, and `tests/it/tidy.rs` with the documents. The SDK reads its own variables
+//! (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, …), and [`crate::telemetry`] the log level.
 
 use crate::publish::broker::{Auth, Broker, Password, ScramUser};
 use crate::store::Tables;
@@ -63,7 +65,7 @@ pub struct ConfigError(Vec<String>);
 
 /// A configuration that is read from variables.
 pub trait FromEnv: Sized {
-    /// Reads variables; what is wrong with them is gathered in the reader.
+    /// Reads variables. The reader collects what is wrong with them.
     fn read(reader: &mut Reader<'_>) -> Self;
 
     /// Reads the process's environment.
@@ -85,16 +87,16 @@ pub trait FromEnv: Sized {
     }
 }
 
-/// What `payment-processor` is told.
+/// The configuration of `payment-processor`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PaymentProcessorConfig {
     /// The tables.
     pub tables: Tables,
-    /// Whether the event source mapping asks for partial batch responses (`ReportBatchItemFailures`). Where it doesn't,
-    /// Lambda would take a list of failures for success.
+    /// Whether the event source mapping asks for partial batch responses (`ReportBatchItemFailures`). If it doesn't,
+    /// Lambda takes a list of failures as success.
     pub partial_batch_response: bool,
-    /// How many partitions the topic of requests has: which lanes of a hot creditor a partition owns. A wrong number is
-    /// slower, never wrong.
+    /// How many partitions the topic of requests has. It decides which lanes of a popular creditor a partition owns. A
+    /// wrong number makes settling slower, never wrong.
     pub requests_partitions: u32,
 }
 
@@ -108,7 +110,7 @@ impl FromEnv for PaymentProcessorConfig {
     }
 }
 
-/// What `ledger-auditor` is told.
+/// The configuration of `ledger-auditor`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LedgerAuditorConfig {
     /// The tables.
@@ -121,7 +123,7 @@ impl FromEnv for LedgerAuditorConfig {
     }
 }
 
-/// What `account-processor` is told.
+/// The configuration of `account-processor`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AccountProcessorConfig {
     /// The tables.
@@ -132,7 +134,7 @@ pub struct AccountProcessorConfig {
 
 impl FromEnv for AccountProcessorConfig {
     fn read(reader: &mut Reader<'_>) -> Self {
-        // What it isn't told of keeps its usual name, and is never asked for.
+        // Other tables keep their usual names, and are never used.
         let tables = Tables {
             accounts: reader.accounts_table(),
             account_commands: reader.text(ACCOUNT_COMMANDS_TABLE, "the name of the account commands table"),
@@ -143,7 +145,7 @@ impl FromEnv for AccountProcessorConfig {
     }
 }
 
-/// What `outcome-publisher` is told.
+/// The configuration of `outcome-publisher`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OutcomePublisherConfig {
     /// The topic that outcomes go to.
@@ -158,7 +160,7 @@ impl FromEnv for OutcomePublisherConfig {
     }
 }
 
-/// What `payment-api` is told.
+/// The configuration of `payment-api`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PaymentApiConfig {
     /// The tables that it reads.
@@ -179,7 +181,7 @@ impl FromEnv for PaymentApiConfig {
     }
 }
 
-/// How to log in to Kafka, for whoever knows the broker's address from elsewhere.
+/// How to log in to Kafka, for a program that has the broker's address from elsewhere.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AuthConfig(pub Auth);
 
@@ -189,7 +191,7 @@ impl FromEnv for AuthConfig {
     }
 }
 
-/// Reads variables and gathers what is wrong with them.
+/// Reads variables, and collects what is wrong with them.
 pub struct Reader<'l> {
     lookup: &'l dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
@@ -224,7 +226,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The user and the secret are read whatever the login is, so that one list tells all that is read.
+    /// The user and the secret are read for every login, so that one list names every variable.
     fn auth(&mut self) -> Auth {
         let auth = self.given(KAFKA_AUTH);
         let arn = self.given(KAFKA_SCRAM_SECRET_ARN);
@@ -256,7 +258,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A flag that is off where it isn't set.
+    /// A flag. It is off if it isn't set.
     fn flag(&mut self, name: &str) -> bool {
         match self.given(name).as_deref() {
             Some("true") => true,
@@ -268,7 +270,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A whole number from 1 on, `default` where it isn't set.
+    /// A whole number from 1 on. It is `default` if it isn't set.
     fn count(&mut self, name: &str, default: u32) -> u32 {
         let Some(text) = self.given(name) else { return default };
         text.parse().ok().filter(|&count| count > 0).unwrap_or_else(|| {

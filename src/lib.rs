@@ -1,4 +1,4 @@
-//! Giro settles payments that arrive on Kafka.
+//! What: Giro settles payments that arrive on Kafka.
 //!
 //! This library and the binaries of `src/bin` are what deploys. Modules in reading order:
 //!
@@ -8,18 +8,18 @@
 //! | [`wire`] | bytes to domain and back; the only serde |
 //! | [`store`] | the ports to the ledger, and DynamoDB behind them |
 //! | [`publish`] | the port to Kafka's producing side, and librdkafka behind it |
-//! | [`settle`] | a batch of payments to its ends: one match over what is to be done next |
+//! | [`settle`] | settles a batch of payments: one match over what must be done next |
 //! | [`account_commands`] | applies account commands, each by itself |
-//! | [`audit`] | reads whole tables, and has the domain judge them |
+//! | [`audit`] | scans whole tables, and lets the domain judge them |
 //! | [`handlers`] | one file a Lambda handler |
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //!
-//! Arrows: `bin → handlers → {wire, settle, account_commands} → {store's ports, domain}`; account commands take the ends,
-//! reads and waits of `settle`. The domain knows nobody; wire and store don't know each other; handlers know the port,
-//! never DynamoDB; only bins, `crates/` and tests name an adapter. Nothing here knows `crates/`. `tests/it/tidy.rs` holds
-//! this.
+//! Arrows: `bin → handlers → {wire, settle, account_commands} → {store's ports, domain}`. Account commands use the
+//! dispositions, reads and waits of `settle`. The domain knows no other module. Wire and store don't know each other.
+//! Handlers know ports, never DynamoDB. Only bins, `crates/` and tests name an adapter. Nothing here knows `crates/`.
+//! `tests/it/tidy.rs` holds this.
 //!
-//! A batch, settled on a ledger in memory; `examples/settle_a_batch.rs` does it with accounts:
+//! This settles a batch on a ledger in memory; `examples/settle_a_batch.rs` does it with accounts:
 //!
 //! ```
 //! use giro::domain::{Batch, Decline, Request, Source, Timestamp};
@@ -39,16 +39,16 @@
 //! # }
 //! ```
 //!
-//! Invariants (each is tested, under faults too):
+//! Invariants (each is tested, also while errors are injected):
 //!
-//! 1. A payment id has at most one outcome, for ever, whatever is delivered again, in whatever batch, to how many
-//!    workers.
-//! 2. A settled payment moved its amount exactly once from debtor to creditor; a declined one moved nothing.
+//! 1. A payment id has at most one outcome, for ever. It doesn't matter what is delivered again, in which batch, and to
+//!    how many workers.
+//! 2. A settled payment moved its amount exactly once from debtor to creditor. A declined one moved nothing.
 //! 3. No balance goes below its overdraft limit, at any moment.
-//! 4. Per currency, all balances sum to zero; every balance equals the sum of its settled postings.
+//! 4. Per currency, all balances sum to zero. Every balance equals the sum of its settled postings.
 //! 5. Payments of one debtor on one partition are decided in offset order.
-//! 6. Each record ends as an outcome, a replay, a dead letter with its bytes, or a reported failure. Nothing else; and
-//!    however old it is, and whatever its place was used for before, it is tried.
+//! 6. Each record becomes an outcome, a replay, a dead letter with its bytes, or a reported failure, and nothing else.
+//!    It is tried, however old it is and whatever record its place had before.
 
 pub mod account_commands;
 pub mod audit;

@@ -1,8 +1,8 @@
-//! Logs of a handler: one JSON object a line on stdout, as CloudWatch reads it.
+//! What: Writes the logs of a handler: one JSON object a line on stdout, as CloudWatch reads them.
 //!
-//! Invariant: no account holder's data, but for the ids in the findings of `ledger-auditor`, which says why. Lines
-//! carry request ids, topics, partitions, offsets, counts and reasons; never an account, a payment id, an amount, or a
-//! record's bytes. Level `TRACE` is never on, because the Lambda runtime logs whole events there.
+//! Invariants: Logs hold no data of an account holder, except the ids in the findings of `ledger-auditor`, which says
+//! why. Lines hold request ids, topics, partitions, offsets, counts and reasons. They never hold an account, a payment
+//! id, an amount, or a record's bytes. Level `TRACE` is never on, because the Lambda runtime logs whole events there.
 
 use std::error::Error;
 use std::io::Write;
@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use tracing::Level;
 
-/// Starts logging. The level is the environment's `AWS_LAMBDA_LOG_LEVEL` (`ERROR`, `WARN`, `INFO`, `DEBUG`; Lambda sets
-/// it from the function's logging configuration), else `INFO`.
+/// Starts logging. The level is `AWS_LAMBDA_LOG_LEVEL` (`ERROR`, `WARN`, `INFO`, `DEBUG`), else `INFO`. Lambda sets it
+/// from the function's logging configuration.
 pub fn init() {
     let level = level(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
     tracing_subscriber::fmt()
@@ -21,12 +21,12 @@ pub fn init() {
         .with_span_list(false)
         .with_target(false)
         .with_max_level(level)
-        // A log that takes no more is no reason to fail, and telling of it on a closed stderr would be a panic.
+        // If the log can't be written, the handler must not fail. An error on a closed stderr would be a panic.
         .log_internal_errors(false)
         .init();
 }
 
-/// How a handler's process ends: why, on its log and, for whoever started it by hand, on stderr.
+/// Ends a handler's process. The reason goes to its log, and to stderr for a person who started it by hand.
 pub fn ended(served: Result<(), Box<dyn Error + Send + Sync>>) -> ExitCode {
     let Err(error) = served else { return ExitCode::SUCCESS };
     let why = with_causes(&*error);
@@ -35,7 +35,7 @@ pub fn ended(served: Result<(), Box<dyn Error + Send + Sync>>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// An error and what lies below it.
+/// An error and its causes.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
@@ -46,9 +46,9 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Writes a line in CloudWatch's embedded metric format: a whole JSON object of its own, whatever the log level.
+/// Writes a line in CloudWatch's embedded metric format: a JSON object of its own, at every log level.
 pub fn metric(line: &str) {
-    // A log that takes no more is no reason to fail.
+    // If the log can't be written, the handler must not fail.
     let _ = std::io::stdout().lock().write_fmt(format_args!("{line}\n"));
 }
 

@@ -1,4 +1,4 @@
-//! The Lambda function `account-processor`: applies batches of account commands. Wires, and runs.
+//! What: The Lambda function `account-processor` applies batches of account commands. This file only wires and runs it.
 
 use std::process::ExitCode;
 

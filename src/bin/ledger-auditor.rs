@@ -1,4 +1,5 @@
-//! The Lambda function `ledger-auditor`: proves on a schedule that the ledger adds up. Wires, and runs.
+//! What: The Lambda function `ledger-auditor` proves on a schedule that the ledger adds up. This file only wires and
+//! runs it.
 
 use std::process::ExitCode;
 

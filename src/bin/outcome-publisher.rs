@@ -1,4 +1,4 @@
-//! The Lambda function `outcome-publisher`: publishes the outcomes of payments. Wires, and runs.
+//! What: The Lambda function `outcome-publisher` publishes the outcomes of payments. This file only wires and runs it.
 
 use std::process::ExitCode;
 

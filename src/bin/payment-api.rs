@@ -1,4 +1,5 @@
-//! The Lambda function `payment-api`: takes payments over HTTP, and tells what became of them. Wires, and runs.
+//! What: The Lambda function `payment-api` takes payments over HTTP, and shows their outcomes. This file only wires and
+//! runs it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +22,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let config = PaymentApiConfig::from_env()?;
-    // Nothing to wait for: an instance has one request at a time.
+    // A record need not wait for others: an instance has one request at a time.
     let producer = KafkaProducer::connect(&config.broker, Duration::ZERO, DELIVERY_TIMEOUT).await?;
     let store = DynamoDb::new(aws::dynamodb()?, config.tables);
     let api = &PaymentApi::new(store, producer, &config.topic);

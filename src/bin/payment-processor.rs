@@ -1,4 +1,4 @@
-//! The Lambda function `payment-processor`: settles batches of payment requests. Wires, and runs.
+//! What: The Lambda function `payment-processor` settles batches of payment requests. This file only wires and runs it.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use giro::store::dynamodb::DynamoDb;
 use giro::telemetry;
 use lambda_runtime::{Error, run, service_fn};
 
-// One thread: an invocation waits for DynamoDB most of its time, and settles in well under a millisecond of its own.
+// One thread: an invocation waits for DynamoDB most of its time, and computes for well under a millisecond.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     telemetry::init();

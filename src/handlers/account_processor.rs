@@ -1,13 +1,12 @@
-//! Applies a batch of account commands from Kafka: opens, freezes, unfreezes and closes accounts, and sets their
-//! limits.
+//! What: Applies a batch of account commands from Kafka. It opens, freezes, unfreezes and closes accounts, and sets
+//! their limits.
 //!
-//! In: a Kafka event. Out: a batch response, once every record has its end: a recorded command, a replay, a dead
-//! letter, or a reported failure.
+//! Data: Takes a Kafka event. Gives a batch response, once every record has its disposition: a recorded command, a
+//! replay, a dead letter, or a reported failure.
 //!
-//! Invariants: a record is acknowledged only if its command or its bytes are known to be stored. A refusal is an
-//! answer, not a failure. What can't be finished is reported late, so that its tries last.
-//!
-//! Commands of one account are applied in the order of the event.
+//! Invariants: A record is acknowledged only if its command or its bytes are known to be stored. A refusal is an
+//! answer, not a failure. An unfinished record is reported late, so that its tries last for days. Commands of one
+//! account are applied in the order of the event.
 
 use lambda_runtime::LambdaEvent;
 
@@ -24,7 +23,7 @@ use crate::wire::account_command;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::kafka_event::KafkaEvent;
 
-/// Why a well-formed command is set aside: the reason, and what was expected.
+/// Why a well-formed command becomes a dead letter: the reason, and what was expected.
 const ID_REUSED: (&str, &str) = (COMMAND_ID_REUSED, "command_id: expected an id that names no other command");
 
 /// Applies commands to a ledger's accounts.
@@ -36,7 +35,7 @@ pub struct AccountProcessor<L> {
 
 impl<L: AccountLedger> AccountProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
-    /// batch responses; if it doesn't, a list of failures would count as success.
+    /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
         Self { ledger, partial_batch_response }
     }
@@ -44,8 +43,8 @@ impl<L: AccountLedger> AccountProcessor<L> {
     /// Applies the commands of one batch.
     ///
     /// # Errors
-    /// [`Unfinished`] if records are left over and no partial response was asked for, or if an element of the event
-    /// can't be named in one. Lambda then delivers the batch again.
+    /// [`Unfinished`] if records are unfinished and Lambda didn't ask for a partial response, or if an element can't be
+    /// named in one. Lambda then delivers the batch again.
     pub async fn handle(&self, event: LambdaEvent<KafkaEvent>) -> Result<BatchResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let deadlines = Deadlines::of(context.deadline);

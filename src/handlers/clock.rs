@@ -1,4 +1,4 @@
-//! Time, as handlers see it: now, and until when.
+//! What: The time now, and the deadlines of an invocation.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,17 +7,18 @@ use tokio::time::Instant;
 use crate::domain::Timestamp;
 use crate::settle::Until;
 
-/// What is kept of an invocation's time for setting dead letters aside, after settling has stopped.
+/// The time of an invocation that is kept for storing dead letters, after settling has stopped.
 const PARK_RESERVE: Duration = Duration::from_millis(600);
-/// What can't be finished is reported no earlier than this part of an invocation's time: 3 of 4, so 45 of 60 seconds.
+/// Unfinished records are reported no earlier than after this part of an invocation's time: 3 of 4, so 45 of 60
+/// seconds.
 ///
-/// Nothing says that Lambda waits between two tries of a batch from Kafka. Whatever fails at once would use up all that
-/// a mapping allows within minutes: 10,000 tries that take their time last for five days.
+/// No source says that Lambda waits between two tries of a batch from Kafka. If a try failed at once, all tries of a
+/// mapping would be used up within minutes. 10,000 tries of 45 seconds last for five days.
 const REPORT_AFTER: (u32, u32) = (3, 4);
-/// What is kept for the answer itself: to log, to serialise up to 10,000 failures, and to reach Lambda.
+/// The time that is kept for the answer: to log, to serialise up to 10,000 failures, and to reach Lambda.
 const REPORT_RESERVE: Duration = Duration::from_millis(400);
 
-/// No invocation is longer, and no deadline since 1970 as early.
+/// No invocation is longer than this, and no deadline in milliseconds since 1970 is this early.
 const LONGEST_INVOCATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The time now.
@@ -33,21 +34,21 @@ fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Until when each part of an invocation may take.
+/// The deadline of each part of an invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
     /// Settling stops here.
     pub settle: Until,
-    /// Setting aside stops here.
+    /// Storing dead letters stops here.
     pub park: Instant,
-    /// What can't be finished is not reported before.
+    /// Unfinished records are not reported before this.
     pub report: Instant,
 }
 
 impl Deadlines {
     /// The deadlines of an invocation that Lambda ends at `deadline_ms`, in milliseconds since 1970.
     ///
-    /// `cargo lambda watch` gives the time that is left instead; a number that small is taken as that.
+    /// `cargo lambda watch` gives the time that is left instead. A number that is this small is taken as that.
     #[must_use]
     pub fn of(deadline_ms: u64) -> Self {
         let left = match Duration::from_millis(deadline_ms) {

@@ -1,6 +1,6 @@
-//! What stands before every handler: an event of another service is refused, and never taken for an empty one.
+//! What: The check before every handler: it refuses an event of another service, which would look like an empty one.
 //!
-//! In: an invocation's event, whatever it is. Out: the handler's answer, or the error of an invocation.
+//! Data: Takes any event of an invocation. Gives the handler's answer, or the error of the invocation.
 
 use lambda_runtime::{Diagnostic, LambdaEvent};
 
@@ -11,11 +11,11 @@ use crate::wire::incoming::{Foreign, Incoming};
 pub enum Failed<X> {
     /// Its event is not of the kind that the handler takes.
     Foreign(Foreign),
-    /// The handler says so.
+    /// The handler failed.
     Handler(X),
 }
 
-/// What an alarm can read.
+/// The error type and text that alarms read.
 impl<X: Into<Diagnostic>> From<Failed<X>> for Diagnostic {
     fn from(failed: Failed<X>) -> Self {
         match failed {
@@ -27,10 +27,10 @@ impl<X: Into<Diagnostic>> From<Failed<X>> for Diagnostic {
     }
 }
 
-/// Hands an event to its handler.
+/// Gives an event to its handler.
 ///
 /// # Errors
-/// [`Failed`]: the event is another service's, or the handler failed.
+/// [`Failed`] if the event is of another service, or the handler failed.
 pub async fn taken<E, R, X, F>(
     event: LambdaEvent<Incoming<E>>,
     handle: impl FnOnce(LambdaEvent<E>) -> F,

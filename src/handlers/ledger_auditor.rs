@@ -1,10 +1,11 @@
-//! Proves on a schedule that the ledger adds up, beside payments in flight. Never repairs.
+//! What: Proves on a schedule that the ledger adds up, beside payments in flight. It never repairs.
 //!
-//! In: any event; only its deadline counts. Out: what it came to, as the answer, as a metric, and a line a finding.
+//! Data: Takes any event, of which only the deadline counts. Gives the result as the answer, as a metric, and as a line
+//! for each finding.
 //!
-//! Invariant: lines and answer carry no balance, no amount and no reference. Unlike other handlers' lines, those of
-//! findings name accounts and payments by their ids: an alarm that named nothing would send a person to read the whole
-//! ledger. What the figures are is told by `giro audit`, to a person who may read the tables.
+//! Invariants: Lines and answer hold no balance, no amount and no reference. Unlike other handlers' lines, those of
+//! findings name accounts and payments by their ids. An alarm without ids would make a person read the whole ledger.
+//! `giro audit` shows the figures to a person who may read the tables.
 
 use lambda_runtime::{Diagnostic, LambdaEvent};
 
@@ -14,15 +15,15 @@ use crate::store::{StoreError, Survey};
 use crate::telemetry;
 use crate::wire::audit_result::{AnyEvent, AuditResult};
 
-/// How many findings get a line of their own: what one sees of them is what is wrong, and the metric counts the rest.
+/// How many findings get a line of their own. These show what is wrong, and the metric counts the rest.
 const LINES_MAX: usize = 100;
 
-/// The store refuses to be read at all.
+/// The store can't be read at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the ledger can't be audited: {0}")]
 pub struct Refused(StoreError);
 
-/// What an alarm can read.
+/// The error type and text that alarms read.
 impl From<Refused> for Diagnostic {
     fn from(refused: Refused) -> Self {
         Self { error_type: "Giro.Refused".into(), error_message: refused.to_string() }
@@ -41,10 +42,10 @@ impl<S: Survey> LedgerAuditor<S> {
         Self { ledger }
     }
 
-    /// Audits once. What doesn't add up is an answer, not an error: Lambda would only ask again.
+    /// Audits once. A finding is an answer, not an error: after an error Lambda would only ask again.
     ///
     /// # Errors
-    /// [`Refused`] if the store refuses to be read: it takes the request for none that it knows.
+    /// [`Refused`] if the store rejects the requests of the audit.
     pub async fn handle(&self, event: LambdaEvent<AnyEvent>) -> Result<AuditResult, Refused> {
         let deadlines = Deadlines::of(event.context.deadline);
         let audited = audit(&self.ledger, Pace::per_second(READ_UNITS_PER_SECOND), deadlines.settle.done)

@@ -1,4 +1,4 @@
-//! One file a Lambda handler, each readable top to bottom; beside them what they share.
+//! What: One file for each Lambda handler, and what they share.
 //!
 //! | module | what |
 //! |---|---|
@@ -6,15 +6,15 @@
 //! | [`ledger_auditor`] | proves on a schedule that the ledger adds up |
 //! | [`account_processor`] | applies batches of account commands |
 //! | [`incoming`] | refuses events of another service |
-//! | [`records`] | reading records, setting aside, the batch response |
+//! | [`records`] | reads records, stores dead letters, makes the batch response |
 //! | [`outcome_publisher`] | publishes outcomes from the stream of payments |
-//! | [`payment_api`] | takes payments over HTTP; tells payments, accounts, statements |
-//! | [`reading`] | what the HTTP API tells |
-//! | [`clock`] | now, and until when |
+//! | [`payment_api`] | takes payments over HTTP; shows payments, accounts, statements |
+//! | [`reading`] | the queries of the HTTP API |
+//! | [`clock`] | the time now, and the deadlines of an invocation |
 //! | [`tally`] | the one log line of an invocation |
 //! | [`unfinished`] | the error of an invocation that Lambda must repeat |
 //!
-//! Architecture invariant: handlers know the store's port, never DynamoDB.
+//! Invariants: Handlers know the store's ports, never DynamoDB.
 
 pub mod account_processor;
 pub mod clock;

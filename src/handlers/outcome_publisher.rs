@@ -1,15 +1,17 @@
-//! The outbox's other end: publishes each payment's outcome from the stream of the `payments` table.
+//! What: Publishes each payment's outcome from the stream of the `payments` table, which is the outbox.
 //!
-//! In: a stream event. Out: a stream response, once the broker has acknowledged the outcome of each inserted payment.
+//! Data: Takes a stream event. Gives a stream response, once the broker has acknowledged the outcome of each inserted
+//! payment.
 //!
-//! Invariants: a record of the stream is acknowledged only if its outcome is known to be published, so each outcome is
-//! published at least once; a shard's order is kept, since all from the first record that is missing comes again. The
-//! stream tells an item's changes in one shard, and a payment never changes, so the order matters to nobody else.
+//! Invariants: A record of the stream is acknowledged only if its outcome is known to be published, so each outcome is
+//! published at least once. The order of a shard is kept, because all records from the first missing one on are
+//! delivered again. No other order matters: an item's changes are in one shard, and a payment never changes.
 //!
-//! An image that can't be read stops its shard there, as a corrupt item stops a partition: this version is older than
-//! the one that wrote, and the next deployment reads it. Meanwhile an error line says so at every attempt. The event
-//! source mapping must bound the record's age below the stream's 24 hours and have a destination for what it gives up,
-//! so that nothing is lost silently; the payment itself stays in its table.
+//! An image that can't be read stops its shard, as a corrupt item stops a partition. A newer version wrote it, and the
+//! next deployment will read it. Until then each try logs an error.
+//!
+//! Limits: The event source mapping must give up records before the stream's 24 hours are over, and must have a
+//! destination for them. So nothing is lost silently. The payment itself stays in its table.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,8 +26,9 @@ use crate::publish::{Publish, PublishError, Sending};
 use crate::wire::outcome;
 use crate::wire::stream_event::{Change, StreamEvent, StreamRecord, StreamResponse};
 
-/// How long a record may take until its producer gives it up. Under the function's time-out (60 seconds in the
-/// template), so that an invocation can always say what is missing; above what a broker's change of leader takes.
+/// How long a record may take before its producer gives it up. It is shorter than the function's time-out (60 seconds
+/// in the template), so that an invocation can always say what is missing. It is longer than a broker's change of
+/// leader.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What reads a payment's item from its texts and its numbers, or says what was expected of it.
@@ -50,8 +53,8 @@ enum Missing {
     Deadline,
 }
 
-/// Hands an outcome over to its topic: the key is the payment's id, the value its JSON, and there are no headers.
-/// Whoever publishes an outcome again does it so, and a consumer can't tell the one from the other.
+/// Hands over an outcome to its topic. The key is the payment's id, the value is its JSON, and there are no headers.
+/// Every way to publish an outcome uses this function, so that consumers get the same bytes.
 ///
 /// # Errors
 /// [`PublishError`] if the record was not taken.
@@ -60,13 +63,13 @@ pub async fn hand_over(producer: &impl Publish, topic: &str, outcome: &Outcome) 
     producer.send(topic, Some(key), Some(outcome::encode(outcome).as_bytes()), &[]).await
 }
 
-/// A record's way so far.
+/// What became of a record so far.
 enum Handed {
-    /// It tells no new payment.
+    /// It isn't a new payment.
     Nothing,
     /// Its outcome is on its way.
     Sending(Sending),
-    /// It stops here.
+    /// It can't be published, and stops the shard here.
     Missing(Missing),
 }
 
@@ -79,14 +82,14 @@ impl<P: Publish> OutcomePublisher<P> {
     /// Publishes the outcomes of one batch.
     ///
     /// # Errors
-    /// [`Unfinished::Unplaced`] if an element of the event can't be named in a response. Lambda then delivers the batch
+    /// [`Unfinished::Unplaced`] if an element of the event can't be named in a response. Then Lambda delivers the batch
     /// again.
     pub async fn handle(&self, event: LambdaEvent<StreamEvent>) -> Result<StreamResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let started = Instant::now();
         let deadline = Deadlines::of(context.deadline).park;
 
-        // All are handed over before the first is waited for, so that the producer can send them together.
+        // All are handed over before the first answer is awaited, so that the producer can send them together.
         let mut handed = Vec::with_capacity(event.records.len());
         for record in &event.records {
             let next = timeout_at(deadline, self.hand_over(record)).await;
@@ -147,8 +150,8 @@ impl<P: Publish> OutcomePublisher<P> {
         let image = match &record.change {
             Change::Inserted(image) => image,
             Change::Other(what) => {
-                // A payment is immutable: somebody else has written to the table.
-                tracing::warn!(sequence_number = record.sequence_number, what, "a payment's item was touched");
+                // A payment never changes, so somebody else has written to the table.
+                tracing::warn!(sequence_number = record.sequence_number, what, "a payment's item was changed");
                 return Handed::Nothing;
             }
             Change::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),

@@ -1,6 +1,6 @@
-//! The HTTP API: hands payments over to Kafka; tells payments, accounts and statements.
+//! What: The HTTP API. It hands over payments to Kafka, and shows payments, accounts and statements.
 //!
-//! In: an HTTP event. Out: a response. `docs/openapi.yaml` is the contract, `docs/api.md` explains it.
+//! Data: Takes an HTTP event. Gives a response. `docs/openapi.yaml` is the contract, and `docs/api.md` explains it.
 //!
 //! | route | answers |
 //! |---|---|
@@ -10,9 +10,11 @@
 //! | `GET /accounts/{account_id}/statement` | 200 with a page of postings |
 //! | `HEAD` of these three | the same without a body |
 //!
-//! Invariants: nothing is decided here, so nothing can be half-done: a request is on the topic or it is not, and where
-//! that isn't known, handing it over again is safe, because its payment id is decided once. An error tells what was
-//! expected, and nothing of an account. Who may ask is not decided here: the API in front does.
+//! Invariants: Nothing is decided here, so nothing can be half-done: a request is on the topic or it is not. If that
+//! isn't known, handing it over again is safe, because its payment id is decided once. An error says what was expected,
+//! and nothing about an account.
+//!
+//! Limits: The API in front decides who may ask, not this function.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,13 +32,12 @@ use crate::wire::payment_request;
 use crate::wire::problem::Problem;
 use crate::wire::resource;
 
-/// How long a request may take until its producer gives it up: well under the function's time-out (29 seconds in the
-/// template), so that the client is told, and not left waiting.
+/// How long a request may take before its producer gives it up. It is well under the function's time-out (29 seconds in
+/// the template), so that the client gets an answer.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// A payment request has at most some 2,000 characters, escapes included; the rest is room for fields of the client's
-/// own.
+/// A payment request has at most about 2,000 characters, with escapes. The rest is room for fields of the client's own.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
-/// When to ask again, in seconds: a broker's change of leader takes about as long.
+/// When to ask again, in seconds. A broker's change of leader takes about this long.
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.
@@ -64,7 +65,7 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
     /// Answers one request.
     ///
     /// # Errors
-    /// None: every answer is a response.
+    /// There are none: every answer is a response.
     pub async fn handle(&self, event: LambdaEvent<Request>) -> Result<Response, std::convert::Infallible> {
         let (request, context) = event.into_parts();
         let started = Instant::now();
@@ -137,7 +138,7 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
             }
             Ok(Some(_)) => return Err(reading::reused()),
             Ok(None) => {}
-            // Only a courtesy: the processor will find the outcome where this couldn't.
+            // This query only saves time: the processor will find the outcome anyway.
             Err(fault) => tracing::warn!(%fault, "whether the payment has its outcome is not known"),
         }
         let key = payment.debtor.as_str().as_bytes();
@@ -163,7 +164,7 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
     }
 }
 
-/// The key as the header holds it: a payment id, or one in quotes, as a structured field writes a string.
+/// Reads the key from the header: a payment id, or one in quotes, as a structured field writes a string.
 ///
 /// Source: IETF draft "The Idempotency-Key HTTP Header Field"; RFC 9651, strings. An id needs no escapes.
 fn idempotency_key(value: &str) -> Result<PaymentId, Response> {
@@ -172,7 +173,7 @@ fn idempotency_key(value: &str) -> Result<PaymentId, Response> {
         .map_err(|expected| Problem::InvalidIdempotencyKey.response(&format!("Idempotency-Key: {expected}")))
 }
 
-/// Whether a content type is JSON; its charset, where it names one, must be JSON's only one.
+/// Whether a content type is JSON. If it names a charset, that must be UTF-8.
 fn is_json(content_type: Option<&str>) -> bool {
     let Some(content_type) = content_type else { return false };
     let mut parts = content_type.split(';').map(str::trim);
@@ -185,7 +186,7 @@ fn is_json(content_type: Option<&str>) -> bool {
     parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json")) && parts.all(charset_is_utf8)
 }
 
-/// How compressed bodies begin that a client may send without saying so: gzip's and Zstandard's. No JSON begins so.
+/// How a compressed body begins that a client sends without a header: gzip and Zstandard. No JSON begins like this.
 ///
 /// Source: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1.
 const COMPRESSED: [&[u8]; 2] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd]];

@@ -1,12 +1,12 @@
-//! The main job: settles a batch of payment requests from Kafka.
+//! What: Settles a batch of payment requests from Kafka. This is the main job of Giro.
 //!
-//! In: a Kafka event. Out: a batch response, once every record has its end: an outcome, a replay, a dead letter, or a
-//! reported failure.
+//! Data: Takes a Kafka event. Gives a batch response, once every record has its disposition: an outcome, a replay, a
+//! dead letter, or a reported failure.
 //!
-//! Invariants: a record is acknowledged only if its outcome or its bytes are known to be stored. A decline is an
-//! outcome, not a failure. What can't be finished is reported late, so that its tries last.
+//! Invariants: A record is acknowledged only if its outcome or its bytes are known to be stored. A decline is an
+//! outcome, not a failure. An unfinished record is reported late, so that its tries last for days.
 //!
-//! Where Lambda did not ask for a partial batch response, a batch that can't be finished fails as a whole.
+//! If Lambda didn't ask for a partial batch response, an unfinished batch fails as a whole.
 
 use lambda_runtime::LambdaEvent;
 
@@ -22,7 +22,7 @@ use crate::wire::batch_response::BatchResponse;
 use crate::wire::kafka_event::KafkaEvent;
 use crate::wire::payment_request;
 
-/// Why a well-formed payment is set aside: the reason, and what was expected.
+/// Why a well-formed payment becomes a dead letter: the reason, and what was expected.
 const ID_REUSED: (&str, &str) = (PAYMENT_ID_REUSED, "payment_id: expected an id that names no other payment");
 
 /// Settles batches on a ledger.
@@ -35,13 +35,13 @@ pub struct PaymentProcessor<L> {
 
 impl<L: Ledger> PaymentProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
-    /// batch responses; if it doesn't, a list of failures would count as success.
+    /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
         Self { ledger, partial_batch_response, requests_partitions: 1 }
     }
 
-    /// Says how many partitions the topic of requests has; 1 if this isn't said. So each partition's batches credit
-    /// lanes of their own. A wrong number is slower, never wrong.
+    /// Sets how many partitions the topic of requests has. Without this it is 1. So each partition's batches credit
+    /// lanes of their own. A wrong number makes settling slower, never wrong.
     #[must_use]
     pub fn with_partitions(self, requests_partitions: u32) -> Self {
         Self { requests_partitions, ..self }
@@ -50,8 +50,8 @@ impl<L: Ledger> PaymentProcessor<L> {
     /// Settles one batch.
     ///
     /// # Errors
-    /// [`Unfinished`] if records are left over and no partial response was asked for, or if an element of the event
-    /// can't be named in one. Lambda then delivers the batch again.
+    /// [`Unfinished`] if records are unfinished and Lambda didn't ask for a partial response, or if an element can't be
+    /// named in one. Lambda then delivers the batch again.
     pub async fn handle(&self, event: LambdaEvent<KafkaEvent>) -> Result<BatchResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let deadlines = Deadlines::of(context.deadline);

@@ -1,7 +1,7 @@
-//! What the HTTP API tells: payments, accounts, statements.
+//! What: Answers the queries of the HTTP API: payments, accounts, statements.
 //!
-//! In: ids and parameters as they came. Out: a response, or the problem as one. An id that can't be one names nothing,
-//! so it is not found.
+//! Data: Takes ids and parameters, unchecked. Gives a response, which may be a problem. A text that isn't an id names
+//! nothing, so it is not found.
 
 use super::payment_api::{json, unavailable};
 use crate::domain::statement::Ask;
@@ -11,7 +11,7 @@ use crate::wire::http::Response;
 use crate::wire::problem::Problem;
 use crate::wire::resource;
 
-/// How many postings a page has at the most, and if nothing is said. A posting takes up to 1 KB of JSON.
+/// The most postings of a page, and how many it has by default. A posting takes up to 1 KB of JSON.
 pub const PAGE_POSTINGS_MAX: usize = 500;
 /// See [`PAGE_POSTINGS_MAX`].
 pub const PAGE_POSTINGS: usize = 50;
@@ -19,7 +19,7 @@ pub const PAGE_POSTINGS: usize = 50;
 /// The parameters of a query, decoded.
 type Query = [(String, String)];
 
-/// A payment's outcome. With `fingerprint`, only if it answers the request of that fingerprint.
+/// A payment's outcome. If the query has `fingerprint`, only an outcome that answers the request of that fingerprint.
 pub(super) async fn payment<S: Inspect>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
     let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
     let fingerprint = parameter(query, "fingerprint", digits)?;
@@ -58,7 +58,7 @@ pub(super) async fn statement<S: Inspect + Statements>(
     Ok(json(200, resource::statement(&account.id, account.currency, &page)))
 }
 
-/// The id has its outcome, and it answers another request.
+/// The id has an outcome, which answers another request.
 pub(super) fn reused() -> Response {
     Problem::PaymentIdReused.response("The outcome of this payment id answers a request with another body.")
 }
@@ -69,7 +69,7 @@ async fn holding<S: Inspect>(store: &S, id: &str) -> Result<Holding, Response> {
     store.account(&id).await.map_err(fault)?.ok_or_else(not_found)
 }
 
-/// A parameter that may be given once.
+/// Reads a parameter that may be given once.
 fn parameter<T, E: std::fmt::Display>(
     query: &Query,
     name: &str,

@@ -1,11 +1,12 @@
-//! What every handler of a Kafka batch does around its own work: read each record, set aside what is no request, answer
-//! for the rest.
+//! What: The part that all handlers of Kafka batches share: read each record, store dead letters, and answer for the
+//! rest.
 //!
-//! In: the event, a reader of values, then the end of each request. Out: requests, dead letters, the batch response.
+//! Data: Takes the event, a reader of values, then the disposition of each request. Gives requests, dead letters, and
+//! the batch response.
 //!
-//! Invariants: a record is acknowledged only if its end or its bytes are known to be stored. A bad record is none of
-//! its neighbours' business. Each partition is reported from its first unfinished record on, and whatever is unfinished
-//! is reported late: each report uses up one of the tries that a mapping allows.
+//! Invariants: A record is acknowledged only if its disposition or its bytes are known to be stored. A bad record
+//! doesn't affect other records. Each partition is reported from its first unfinished record on. Unfinished records are
+//! reported late, because each report uses up one of the mapping's tries.
 
 use tokio::time::{Instant, sleep_until};
 
@@ -19,7 +20,7 @@ use crate::wire::batch_response::BatchResponse;
 use crate::wire::json::fields::Malformed;
 use crate::wire::kafka_event::{KafkaEvent, Payload, Record};
 
-/// The records of an event, and what each turned out to be: a request, by its index among them, or none.
+/// The records of an event, and what each is: a request, by its index, or not a request.
 #[derive(Debug)]
 pub struct Records<'e> {
     event: &'e KafkaEvent,
@@ -27,18 +28,18 @@ pub struct Records<'e> {
     decoded: Vec<Result<usize, Malformed>>,
 }
 
-/// What came of setting records aside.
+/// What became of the dead letters of a batch.
 #[derive(Debug)]
 pub struct Aside {
-    /// How many records were to be set aside.
+    /// How many records had to become dead letters.
     pub count: usize,
-    /// Which are not known to be.
+    /// Which of them are not known to be stored.
     pub parked: Parked,
 }
 
 impl<'e> Records<'e> {
-    /// Reads each record by itself. Requests come in the order of the records, made by `request` of what was read and
-    /// where it stood.
+    /// Reads each record by itself. Requests are in the order of the records. `request` makes them from what was read
+    /// and its place.
     pub fn decode<T, R>(
         event: &'e KafkaEvent,
         read: impl Fn(&Payload) -> Result<T, Malformed>,
@@ -56,8 +57,8 @@ impl<'e> Records<'e> {
         (Self { event, records, decoded }, requests)
     }
 
-    /// Sets aside every record that is no request, or whose request reuses an id: then with `id_reused` as reason and
-    /// detail.
+    /// Stores a dead letter for every record that isn't a request, or whose request reuses an id. The latter gets
+    /// `id_reused` as reason and detail.
     pub async fn set_aside<L: Ledger, V>(
         &self,
         ledger: &L,
@@ -80,7 +81,7 @@ impl<'e> Records<'e> {
         Aside { count: aside.len(), parked: park(ledger, &aside, letter, until, Backoff::new()).await }
     }
 
-    /// The response: each partition from its first unfinished record on.
+    /// The response. It names each partition's records from the first unfinished one on.
     pub fn report<V>(&self, ends: &[End<V>], aside: &Aside) -> BatchResponse {
         let unfinished = |ix: usize| match &self.decoded[ix] {
             Ok(request) if matches!(ends[*request], End::Unfinished) => true,
@@ -98,13 +99,13 @@ impl<'e> Records<'e> {
         response
     }
 
-    /// The response as Lambda will understand it; one that leaves something unfinished comes no earlier than `report`.
-    /// `partial_batch_response` says whether the event source mapping asks for
-    /// partial batch responses; if it doesn't, a list of failures would count as success.
+    /// The response that Lambda will understand. If records are unfinished, it comes no earlier than `report`.
+    /// `partial_batch_response` says whether the event source mapping asks for partial batch responses. If it doesn't,
+    /// a list of failures counts as success.
     ///
     /// # Errors
-    /// [`Unfinished`] if an element of the event can't be named in a response, or if records are left over and no
-    /// partial response was asked for. Lambda then delivers the batch again.
+    /// [`Unfinished`] if an element can't be named in a response, or if records are unfinished and Lambda didn't ask
+    /// for a partial response. Lambda then delivers the batch again.
     pub async fn answer(
         &self,
         response: BatchResponse,

@@ -1,6 +1,7 @@
-//! The one log line of an invocation: what came, what became of it, and what it cost.
+//! What: Writes the one log line of an invocation: what came, what became of it, and what it cost.
 //!
-//! Invariant: no account holder's data: counts, partitions, offsets, and the store's fault without its items.
+//! Invariants: The line holds no data of an account holder. It holds counts, partitions, offsets, and the store's error
+//! without items.
 
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use crate::wire::kafka_event::KafkaEvent;
 
 const MS_PER_SECOND: i64 = 1_000;
 
-/// An invocation under way.
+/// The counts of a running invocation.
 #[derive(Debug)]
 pub struct Tally {
     request_id: String,
@@ -21,13 +22,13 @@ pub struct Tally {
     records: usize,
     /// Partition and offsets, such as `payment-requests-3:100..=599`.
     partitions: String,
-    /// How long the oldest record had waited, by the stamp that it came with.
+    /// How long the oldest record had waited, by its own timestamp.
     oldest_age_seconds: Option<i64>,
     usage: Usage,
 }
 
 impl Tally {
-    /// Starts counting. `usage` is what the store was asked before this invocation.
+    /// Starts counting. `usage` is the store's usage before this invocation.
     #[must_use]
     pub fn start(request_id: &str, event: &KafkaEvent, usage: Usage) -> Self {
         let span = |partition: &crate::wire::kafka_event::PartitionRecords| {
@@ -49,8 +50,8 @@ impl Tally {
         }
     }
 
-    /// Tells of a record whose account is held by others time and again, and what helps. By record, not by name:
-    /// whoever may read the record may know whose account it is.
+    /// Logs a record whose account others hold again and again, and what helps. It names the record and not the
+    /// account: only people who may read the record may know the account.
     pub fn contended(&self, settled: &Settled) {
         for (source, rounds) in &settled.contended {
             tracing::warn!(
@@ -58,13 +59,13 @@ impl Tally {
                 %source,
                 rounds,
                 remedy = "if many pay to its creditor, give that account credit lanes (giro accounts add-lanes); if many pay from its debtor, key the records by debtor",
-                "an account of this record is held by other transactions time and again"
+                "an account of this record is held by other transactions again and again"
             );
         }
     }
 
-    /// Writes the line. `fault` is what settling met; `unfinished` counts the records reported; `usage` is what the
-    /// store was asked up to now.
+    /// Writes the line. `fault` is the error of settling, `unfinished` counts the reported records, and `usage` is the
+    /// store's usage up to now.
     pub fn finish(self, ends: &Ends, fault: Option<&StoreError>, aside: &Aside, unfinished: usize, usage: Usage) {
         let since = |now: u64, before: u64| now.saturating_sub(before);
         let fault = fault.filter(|fault| !fault.passes()).or(aside.parked.fault.as_ref()).or(fault);
@@ -96,7 +97,7 @@ impl Tally {
     }
 }
 
-/// How the requests of a batch ended, counted. What a handler doesn't count is left out of its line.
+/// The dispositions of a batch's requests, counted. What a handler doesn't count is left out of its line.
 #[derive(Debug, Default)]
 pub struct Ends {
     settled: Option<usize>,
@@ -131,7 +132,7 @@ impl Ends {
     }
 }
 
-/// Those answered with yes, with no, and those answered before.
+/// How many were answered with yes, how many with no, and how many were replays.
 fn counts<E>(ends: &[End<Result<(), E>>]) -> [usize; 3] {
     let count = |is: fn(&End<Result<(), E>>) -> bool| ends.iter().filter(|end| is(end)).count();
     [

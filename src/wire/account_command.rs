@@ -1,9 +1,9 @@
-//! An account command, read strictly: the value of a record on `account-commands`.
+//! What: Reads an account command strictly: the value of a record on `account-commands`.
 //!
-//! In: a record's value. Out: a command, or [`Malformed`]: which field, and what was expected of it.
+//! Data: Takes a record's value. Gives a command, or [`Malformed`] with the field and what was expected of it.
 //!
-//! Fields are read by the rules of [`fields`]. A field that a command doesn't take is as good as an
-//! unknown one: `freeze` with a currency is a `freeze`.
+//! Fields are read by the rules of [`fields`]. A field that a command doesn't use is ignored like an unknown one:
+//! `freeze` with a currency is a `freeze`.
 
 use serde::Serialize;
 
@@ -14,13 +14,14 @@ use crate::domain::lane::InvalidCreditLanes;
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Timestamp};
 
-/// Stands for no limit.
+/// Means no limit.
 const UNLIMITED: &str = "unlimited";
 
 /// Reads a record's value as a command.
 ///
 /// # Errors
-/// [`Malformed`]: first what the value is, then the first of its fields, in the order of the contract, that is wrong.
+/// [`Malformed`]: what is wrong with the value as a whole, else with the first wrong field in the order of the
+/// contract.
 pub fn decode(value: &Payload) -> Result<AccountCommand, Malformed> {
     decode_json(fields::bytes(value)?)
 }
@@ -49,7 +50,7 @@ type CommandFields<'a> = Fields<'a, { NAMES.len() }>;
 /// Reads the rest of a command whose name is known.
 type Rest = fn(&CommandFields<'_>) -> Result<Action, Malformed>;
 
-/// Each command's name, and how the rest of it is read.
+/// Each command's name, and the function that reads the rest of it.
 const COMMANDS: [(&str, Rest); Action::NAMES.len()] = [
     ("open", open),
     ("set_overdraft_limit", set_overdraft_limit),
@@ -83,7 +84,7 @@ fn limit(fields: &CommandFields<'_>) -> Result<Option<OverdraftLimit>, Malformed
     })
 }
 
-/// How many lanes, in plain digits.
+/// The number of lanes, in plain digits.
 fn lanes(fields: &CommandFields<'_>) -> Result<Option<CreditLanes>, Malformed> {
     fields.optional_json(CREDIT_LANES, |json| {
         json.get().parse().map_err(|_| InvalidCreditLanes).and_then(CreditLanes::try_new)

@@ -1,8 +1,8 @@
-//! What `ledger-auditor` is asked and answers: any event that only says that it is time, and its counts as JSON and as
-//! a CloudWatch metric.
+//! What: The event and the answer of `ledger-auditor`. The event only says that it is time. The answer is its counts,
+//! as JSON and as a CloudWatch metric.
 //!
-//! Why not EventBridge's type of `aws_lambda_events`: it requires a source and a detail that nobody reads, and a person
-//! may start an audit with `null` or `{}`.
+//! EventBridge's type of `aws_lambda_events` requires a source and a detail, which nobody reads here. A person may
+//! start an audit with `null` or `{}`.
 //!
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 
@@ -20,8 +20,8 @@ const NAMESPACE: &str = "Giro";
 const METRICS: [(&str, &str); 4] =
     [("Findings", "Count"), ("Undecided", "Count"), ("Complete", "Count"), ("Settled", "Count")];
 
-/// An event that says nothing but that it is time. One that brings records or a request is none: its sender would take
-/// the audit's answer for theirs.
+/// An event that only says that it is time. An event with records or a request is refused: its sender would take the
+/// audit's answer as its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnyEvent;
 
@@ -34,7 +34,7 @@ impl<'de> Deserialize<'de> for AnyEvent {
 impl Event for AnyEvent {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error> {
         let foreign = |got| Err(Foreign { expected: "a schedule's event, or any that brings no records", got });
-        // A text, null and the like bring nothing.
+        // A text, null and other values bring nothing.
         let fields = Fields::of(<&RawValue>::deserialize(deserializer)?).unwrap_or_default();
         let brings = |name: &str| fields.get(name).is_some();
         Ok(match fields.service() {
@@ -45,7 +45,7 @@ impl Event for AnyEvent {
     }
 }
 
-/// What an audit came to, in counts.
+/// The result of an audit, in counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromJson)]
 pub struct AuditResult {
     /// Accounts read.
@@ -54,16 +54,16 @@ pub struct AuditResult {
     pub settled: usize,
     /// Dead letters that are whole.
     pub dead_letters: usize,
-    /// Accounts about which nothing was found and nothing proved.
+    /// Accounts about which nothing was found and nothing is proved.
     pub undecided: usize,
     /// What doesn't add up.
     pub findings: usize,
-    /// Whether it came to its end before its deadline.
+    /// Whether it finished before its deadline.
     pub complete: bool,
 }
 
 impl AuditResult {
-    /// The log line of which CloudWatch makes metrics.
+    /// The log line from which CloudWatch makes metrics.
     #[must_use]
     pub fn metric(&self, at: Timestamp) -> String {
         let metrics: Vec<serde_json::Value> =

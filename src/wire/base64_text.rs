@@ -1,10 +1,11 @@
-//! Base64, as the keys and values of Kafka events hold it.
+//! What: Decodes base64, as the keys and values of Kafka events hold it.
 //!
-//! In: text. Out: the bytes, many texts' in one piece of memory, so that a record costs no allocation of its own.
+//! Data: Takes text. Gives the bytes. The bytes of many texts share one piece of memory, so that a record needs no
+//! allocation of its own.
 //!
-//! Most texts are read by `base64-simd`; what that doesn't take is left to `base64`, whose word is final. So the rules
-//! are those of one reader: the standard alphabet, padding or less of it (AWS pads; other producers of such events may
-//! not), and no bits left over.
+//! `base64-simd` reads most texts. `base64` reads what that refuses, and decides. So the rules are those of one reader:
+//! the standard alphabet, full padding or less, and no bits left over. AWS pads; other producers of such events may
+//! not.
 
 use base64::Engine;
 use base64::alphabet;
@@ -17,8 +18,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The size of a piece of memory: some 250 records'. Little is left unused when a batch ends, and one dead letter that
-/// is kept keeps little alive.
+/// The size of a piece of memory, for about 250 records. Little of it is unused when a batch ends, and a dead letter
+/// keeps little of it alive.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Decodes texts into shared pieces of memory.
@@ -48,7 +49,7 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    /// Both readers take the same texts as the same bytes, so it doesn't matter which was asked.
+    /// Both readers read the same texts as the same bytes, so it doesn't matter which one reads.
     #[test]
     fn the_fast_reader_says_nothing_else_than_the_full_one() {
         let mut random = fastrand::Rng::with_seed(1);

@@ -1,18 +1,18 @@
-//! A handler's answer to a Kafka batch: which records are not finished.
+//! What: The answer of a handler to a Kafka batch: the records that are not finished.
 //!
-//! In: a partition's records, and the first of them that is not finished. Out: the JSON that Lambda reads where the
-//! event source mapping has `ReportBatchItemFailures`.
+//! Data: Takes a partition's records, and the first of them that is not finished. Gives the JSON that Lambda reads if
+//! the event source mapping has `ReportBatchItemFailures`.
 //!
-//! No source settles whether Lambda delivers again only the records that are named, or all from the lowest offset. Both
-//! are right if the first unfinished record of a partition is named *and every later one*.
+//! No source says whether Lambda delivers again only the named records, or all from the lowest offset. To be right in
+//! both cases, the answer names the first unfinished record of a partition *and every later one*.
 //!
-//! Invariant: only records of the event can be named, because Lambda fails the whole batch for one that wasn't.
+//! Invariants: Only records of the event can be named, because Lambda fails the whole batch for any other.
 
 use serde::{Deserialize, Serialize};
 
 use super::kafka_event::PartitionRecords;
 
-/// The answer. Empty: all well.
+/// The answer. If it is empty, everything is finished.
 ///
 /// Source: AWS Lambda developer guide, "Implementing partial batch responses with Apache Kafka".
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct BatchItemFailure {
 /// Names a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemIdentifier {
-    /// The event's own name for the partition: `topic-partition`.
+    /// The name of the partition in the event: `topic-partition`.
     pub partition: String,
     /// The record's offset.
     pub offset: i64,

@@ -1,15 +1,16 @@
-//! What a Kafka mapping's on-failure topic holds: a record that was given up, with its bytes, and why.
+//! What: Reads and writes what a Kafka mapping's on-failure topic holds: a record that was given up, with its bytes,
+//! and why.
 //!
-//! In and out: the JSON that Lambda writes there as a record's value. It holds the event that was delivered, or would
-//! have been, as `payload`; so records in it are read as [`super::kafka_event`] reads them.
+//! Data: The JSON that Lambda writes there as a record's value. Its `payload` is the event that was or would have been
+//! delivered. [`super::kafka_event`] reads the records in it.
 //!
 //! | odd | taken as |
 //! |---|---|
-//! | unknown fields; `requestContext`, `timestamp` missing or of another type | ignored; not told |
+//! | unknown fields; `requestContext`, `timestamp` missing or of another type | ignored; left out |
 //! | `payload` as a text that holds the JSON | that JSON |
 //! | several records | all of them, in their order |
-//! | no payload, no record in it, a record that can't be placed | [`Unreadable`]: says the field and what was expected |
-//! | a key, a value or a header whose bytes are not certain | the same: what is put back must be byte for byte |
+//! | no payload, no record in it, a record without a place | [`Unreadable`]: says the field and what was expected |
+//! | a key, a value or a header whose bytes are not certain | the same: a record must be put back byte for byte |
 //!
 //! Source: AWS Lambda developer guide, "Using a Kafka topic as an on-failure destination", record format.
 
@@ -42,17 +43,17 @@ pub struct FailedRecord {
 pub struct GivenUp {
     /// The records: one, from AWS.
     pub records: Vec<FailedRecord>,
-    /// Which function they were for, by its ARN.
+    /// The ARN of the function that they were for.
     pub function_arn: Option<String>,
     /// Why they were given up, such as `RetriesExhausted`.
     pub condition: Option<String>,
-    /// How often they were tried, about.
+    /// About how often they were tried.
     pub invocations: Option<i64>,
     /// When they were given up.
     pub at: Option<Timestamp>,
 }
 
-/// Why bytes are nothing that was given up: the field, and what was expected of it.
+/// Why the bytes are not in this format: the field, and what was expected of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(String);
@@ -60,7 +61,7 @@ pub struct Unreadable(String);
 /// Reads a value of an on-failure topic.
 ///
 /// # Errors
-/// [`Unreadable`] if no record can be had from it byte for byte.
+/// [`Unreadable`] if it gives no record byte for byte.
 pub fn decode(json: &[u8]) -> Result<GivenUp, Unreadable> {
     let unreadable = |expected: &str| Unreadable(expected.to_owned());
     let text = std::str::from_utf8(json).map_err(|_| unreadable("expected JSON"))?;
@@ -92,7 +93,7 @@ pub fn decode(json: &[u8]) -> Result<GivenUp, Unreadable> {
     })
 }
 
-/// A record whose bytes are certain.
+/// A record, if all of its bytes are certain.
 fn exactly(record: &Record) -> Result<FailedRecord, Unreadable> {
     let bytes = |name: &str, payload: &Payload| match payload {
         Payload::Absent => Ok(None),
@@ -109,10 +110,10 @@ fn exactly(record: &Record) -> Result<FailedRecord, Unreadable> {
     })
 }
 
-/// What is told beside an event of one record.
+/// What is written beside an event of one record.
 #[derive(Debug, Clone, Copy)]
 pub struct Failure<'a> {
-    /// Which function it was for, by its ARN.
+    /// The ARN of the function that it was for.
     pub function_arn: &'a str,
     /// Why it was given up.
     pub condition: &'a str,
@@ -165,7 +166,7 @@ struct RecordInfo {
 
 /// Writes a value of an on-failure topic. `event` is the JSON of an event with the one record.
 ///
-/// The id of an invocation and what it answered are null: whoever gives up knows them no more.
+/// The id and the answer of the invocation are null: they are no longer known when a record is given up.
 #[must_use]
 pub fn encode(failure: &Failure<'_>, event: &str) -> String {
     let envelope = Envelope {
@@ -210,7 +211,7 @@ mod tests {
         }
     }
 
-    /// The sample of AWS's page on the format, in full.
+    /// The whole sample from AWS's page on the format.
     #[test]
     fn what_aws_writes_is_read() {
         let read = decode(
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(read, Ok(expected));
     }
 
-    /// The fields of a record beside its place, and the record as it is put back.
+    /// The fields of a record beside its place, and the record that is put back.
     #[test]
     fn every_byte_of_a_record_survives() {
         for (fields, expected) in [

@@ -1,18 +1,18 @@
-//! An HTTP API's event (Amazon API Gateway, payload format 2.0), and the answer to it.
+//! What: The event of an HTTP API (Amazon API Gateway, payload format 2.0), and the answer to it.
 //!
-//! In: the JSON of an invocation. Out: method, path, query, headers, body.
+//! Data: Takes the JSON of an invocation. Gives method, path, query, headers and body.
 //!
-//! Why not the types of `aws_lambda_events`, or `lambda_http`, which stands on them: they refuse an event for a header
-//! that they can't hold or a null, and take a request without a method for a GET. Here such a client gets its 4xx.
-//! Their response writes `multiValueHeaders`, which this format doesn't have. What they read is read as the same here:
-//! `tests/it/wire/oracle.rs` holds it, and shows each of these.
+//! The types of `aws_lambda_events`, which `lambda_http` uses, refuse an event because of a null or of one unusual
+//! header. They take a request without a method as a GET. Here such a client gets a 4xx. Their response writes
+//! `multiValueHeaders`, which this format doesn't have. This reader reads the same from all that they read:
+//! `tests/it/wire/oracle.rs` holds that, and shows each difference.
 //!
 //! | odd | taken as |
 //! |---|---|
 //! | unknown fields, missing fields | ignored; empty |
-//! | payload format 1.0, a load balancer's event, no `requestContext.http.method` | no request: [`Foreign`] |
-//! | a path that begins with the stage's name, as API Gateway gives it for a named stage | the path after it |
-//! | percent-encoded segments of the path | decoded; what is not UTF-8 names nothing |
+//! | payload format 1.0, a load balancer's event, no `requestContext.http.method` | not a request: [`Foreign`] |
+//! | a path that begins with the stage's name, as API Gateway writes it for a named stage | the path after it |
+//! | percent-encoded segments of the path | decoded; a segment that is not UTF-8 names nothing |
 //! | header names of any case | lower case |
 //!
 //! Source: API Gateway developer guide, "Create AWS Lambda proxy integrations for HTTP APIs".
@@ -33,13 +33,13 @@ use super::incoming::{self, Fields, Foreign, Service};
 pub struct Request {
     /// The method, in capitals.
     pub method: String,
-    /// The path's segments, decoded: `["payments", "pay-1"]`. An empty one stays, so `/payments/` is not `/payments`.
+    /// The path's segments, decoded: `["payments", "pay-1"]`. Empty segments count, so `/payments/` is not `/payments`.
     pub path: Vec<String>,
     /// The query's parameters, decoded, in their order.
     pub query: Vec<(String, String)>,
     /// The headers, by lower-case name.
     pub headers: BTreeMap<String, String>,
-    /// The body; `None` if it should have been base64 and was not.
+    /// The body. `None` if it should have been base64 and was not.
     pub body: Option<Vec<u8>>,
 }
 
@@ -130,14 +130,14 @@ impl From<Event> for Request {
 }
 
 impl Request {
-    /// A header, without the space around it.
+    /// The value of a header, without the space around it.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.trim())
     }
 }
 
-/// Undoes percent-encoding. What makes no UTF-8 keeps replacement characters, which no id may hold.
+/// Decodes percent-encoding. Bytes that aren't UTF-8 become replacement characters, which no id may hold.
 fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
@@ -150,14 +150,14 @@ pub struct Response {
     pub status_code: u16,
     /// The headers.
     pub headers: BTreeMap<&'static str, Cow<'static, str>>,
-    /// The body; empty for none.
+    /// The body. It is empty if there is none.
     pub body: String,
-    /// Whether the body is base64; it never is.
+    /// Whether the body is base64. It never is.
     pub is_base64_encoded: bool,
 }
 
 impl Response {
-    /// A response with a body of this type. No cache may keep it: it is an account holder's data.
+    /// A response with a body of this type. No cache may keep it, because it is an account holder's data.
     #[must_use]
     pub fn new(status_code: u16, content_type: &'static str, body: String) -> Self {
         let headers = [("content-type", content_type), ("cache-control", "no-store")];
@@ -165,7 +165,7 @@ impl Response {
         Self { status_code, headers, body, is_base64_encoded: false }
     }
 
-    /// The same with one header more.
+    /// The same with one more header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.insert(name, value.into());

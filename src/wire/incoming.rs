@@ -1,9 +1,9 @@
-//! The event of an invocation: one of the kind that a function takes, or one of another service.
+//! What: Tells whether the event of an invocation is of the kind that the function takes, or of another service.
 //!
-//! In: the JSON of an invocation. Out: [`Incoming`]: the event, or [`Foreign`], which says what it is instead.
+//! Data: Takes the JSON of an invocation. Gives [`Incoming`]: the event, or [`Foreign`], which says what came instead.
 //!
-//! Why: read leniently, an event of another service is one without records, and the answer to that is success. SQS
-//! would then delete its messages, and nobody would have read them.
+//! Without this, a lenient reader would take another service's event as an event without records, and answer with
+//! success. SQS would then delete its messages, though nobody had read them.
 //!
 //! | function takes | an event is that if |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | an HTTP API | it has `requestContext.http.method`, and `version` is `2.0` or missing |
 //! | any event | it brings neither records nor a request |
 //!
-//! Invariant: what is said of a foreign event repeats nothing of it.
+//! Invariants: The text about a foreign event repeats nothing of it.
 //!
 //! Source: AWS Lambda developer guide, the sample event of each service.
 
@@ -25,11 +25,11 @@ use serde_json::value::RawValue;
 use super::json::raw::Json;
 use super::json::shape::{OfShape, OtherShape, Shaped};
 
-/// An event as it came.
+/// The event, or what came instead.
 #[derive(Debug)]
 pub struct Incoming<E>(pub Result<E, Foreign>);
 
-/// What an event is that the function doesn't take. `Display` says what was expected, what came, and what to do.
+/// An event that the function doesn't take. `Display` says what was expected, what came, and what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}; got {got}. Give this function the trigger that the template gives it, and no other")]
 pub struct Foreign {
@@ -42,13 +42,13 @@ pub trait Event: Sized {
     /// Reads an event, whatever it is.
     ///
     /// # Errors
-    /// If it is no JSON.
+    /// If it isn't JSON.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error>;
 }
 
 impl<'de, E: Event> Deserialize<'de> for Incoming<E> {
-    /// Borrows from the input while reading, so it takes JSON as a slice or string (which is what the Lambda runtime
-    /// gives it), not from a reader.
+    /// It borrows from the input, so it takes JSON as a slice or string, as the Lambda runtime gives it, and not from a
+    /// reader.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         E::read(deserializer).map(Self)
     }
@@ -70,7 +70,7 @@ pub(super) enum Service {
     HttpApi,
     /// A rule or a schedule.
     EventBridge,
-    /// Another; says what its event is.
+    /// Another service. Says what its event is.
     Other(&'static str),
 }
 
@@ -93,7 +93,7 @@ impl Service {
     }
 }
 
-/// What `eventSource` may be, and whose it is. Kafka's stand as AWS and its older documents write them.
+/// The known values of `eventSource`, and their services. Those of Kafka are as AWS and its older documents write them.
 const EVENT_SOURCES: [(&str, Service); 13] = [
     ("aws:kafka", Service::Kafka),
     ("SelfManagedKafka", Service::Kafka),
@@ -110,7 +110,7 @@ const EVENT_SOURCES: [(&str, Service); 13] = [
     ("aws:codecommit", Service::Other("an AWS CodeCommit event")),
 ];
 
-/// The first level of an object: its fields in their order, each as it stands.
+/// The first level of an object: its fields in their order, each as its own JSON.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -118,13 +118,13 @@ impl<'a> Fields<'a> {
     /// Reads an object.
     ///
     /// # Errors
-    /// What stands there instead.
+    /// The shape that is there instead.
     pub(super) fn of(raw: &'a RawValue) -> Result<Self, OtherShape> {
-        // It is known to be JSON; only numbers past all bounds are none here.
+        // It is known to be JSON. Only a number that is too large fails here.
         OfShape(FirstLevel).deserialize(&mut serde_json::Deserializer::from_str(raw.get())).unwrap_or(Err("a number"))
     }
 
-    /// Takes one field more.
+    /// Adds one more field.
     pub(super) fn push(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
         self.0.push((name, value));
     }
@@ -150,9 +150,9 @@ impl<'a> Fields<'a> {
         serde_json::from_str(self.get(name)?.get()).ok()
     }
 
-    /// Whose event this is, if that is known.
+    /// The service that sent this event, if it is known.
     pub(super) fn service(&self) -> Option<Service> {
-        // SNS alone writes it with a capital letter.
+        // Only SNS writes it with a capital letter.
         let named = |fields: &Self| fields.text("eventSource").or_else(|| fields.text("EventSource"));
         let in_records = || Self::of(self.list("Records")?.first()?).ok().as_ref().and_then(named);
         if let Some(service) = named(self).or_else(in_records).and_then(|name| Service::named(&name)) {
@@ -171,7 +171,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Which kind of request this is, if it is one.
+    /// The kind of request that this is, if it is one.
     fn request(&self, context: &Self) -> Option<Service> {
         let has = |name: &str| context.get(name).is_some();
         let old = self.text("version").is_some_and(|version| version != "2.0");

@@ -1,28 +1,28 @@
-//! The event that a Kafka event source mapping delivers, read leniently.
+//! What: Reads the event that a Kafka event source mapping delivers. It reads leniently.
 //!
-//! In: the JSON of an invocation. Out: per partition its records, in offset order.
+//! Data: Takes the JSON of an invocation. Gives the records of each partition, in offset order.
 //!
-//! Why not `aws_lambda_events`: it reads the whole event or nothing, so one odd record (a null header, a missing
-//! timestamp, a byte over 127) would fail its whole batch, again and again. Here each record is read from its own piece
-//! of the JSON, and only what names a record is required of it: topic, partition and offset. What that crate does read
-//! is read as the same here: `tests/it/wire/oracle.rs` holds it.
+//! `aws_lambda_events` reads the whole event or nothing. So one odd record (a null header, a missing timestamp, a byte
+//! over 127) would fail its whole batch, again and again. Here each record is read from its own piece of the JSON. Only
+//! topic, partition and offset are required, because they name the record. What that crate does read is read as the
+//! same here: `tests/it/wire/oracle.rs` holds it.
 //!
 //! | odd | taken as |
 //! |---|---|
-//! | an `eventSource` that nobody knows, or none; unknown fields | ignored |
+//! | an unknown `eventSource`, or none; unknown fields | ignored |
 //! | `records` empty | no records |
-//! | `records` missing, null or no object of lists; the `eventSource` of another service | no Kafka event: [`Foreign`] |
-//! | a record's `topic` or `partition` missing | those of the list that it stands in |
+//! | `records` missing, null or no object of lists; the `eventSource` of another service | not a Kafka event: [`Foreign`] |
+//! | a record's `topic` or `partition` missing | those of its list |
 //! | `partition`, `offset`, `timestamp` as a string | the number |
 //! | `timestamp` missing, null, below zero | none |
 //! | `key`, `value`, `headers` missing or null | none |
-//! | `key`, `value` not base64 | [`Payload::NotBase64`], with the text as it stands |
+//! | `key`, `value` not base64 | [`Payload::NotBase64`], with the text itself |
 //! | header bytes −128 ..= −1 | the same byte as 128 ..= 255 |
 //! | a header's value null or `{}` | a header without a value |
 //! | a header of any other shape | a header [`UNREADABLE_HEADER`] that holds its JSON |
 //! | no usable topic, partition or offset | [`PartitionRecords::unplaced`]: says the field and what was expected |
 //!
-//! Invariant: every element of every list becomes a record or is unplaced. An event is foreign as a whole or not at
+//! Invariants: Every element of every list becomes a record or is unplaced. An event is foreign as a whole, or not at
 //! all.
 
 use std::borrow::Cow;
@@ -43,7 +43,7 @@ use super::json::shape::{OfShape, OtherShape, Shaped};
 use crate::domain::dead_letter::{Content, DeadLetterStatus, RecordDigest};
 use crate::domain::{DeadLetter, Header, Source, Timestamp};
 
-/// The name under which a header that can't be read is kept; its value is the header's JSON.
+/// The name under which a header that can't be read is kept. Its value is the header's JSON.
 pub const UNREADABLE_HEADER: &str = "giro-unreadable-header";
 
 /// One invocation's records.
@@ -56,42 +56,43 @@ pub struct KafkaEvent {
 /// The records of one partition in an event.
 #[derive(Debug)]
 pub struct PartitionRecords {
-    /// The name that the event gives the partition, and by which a batch response must name it: `topic-partition`.
+    /// The name of the partition in the event: `topic-partition`. A batch response must use the same name.
     pub identifier: String,
     /// Its records, by offset.
     pub records: Vec<Record>,
-    /// Elements that can't be named, so neither acknowledged nor set aside: which field, and what was expected of it.
+    /// Elements that name no record, so they are neither acknowledged nor stored. Each says the field, and what was
+    /// expected of it.
     pub unplaced: Vec<String>,
 }
 
 /// One record.
 #[derive(Debug)]
 pub struct Record {
-    /// Where it stands.
+    /// Its place in Kafka.
     pub source: Source,
     /// When it was produced or appended, in milliseconds since 1970.
     pub timestamp: Option<i64>,
     /// Its key.
     pub key: Payload,
-    /// Its value; absent in a tombstone.
+    /// Its value. It is absent in a tombstone.
     pub value: Payload,
-    /// Their JSON.
+    /// The headers' JSON.
     headers: Option<Box<str>>,
 }
 
-/// A record's key or value. The bytes of many lie in one piece of memory.
+/// A record's key or value. The bytes of many records share one piece of memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
     /// None.
     Absent,
     /// The bytes.
     Bytes(Bytes),
-    /// What stood where base64 was expected, as it stands.
+    /// The text that stood where base64 was expected.
     NotBase64(Vec<u8>),
 }
 
 impl Payload {
-    /// The bytes as they came.
+    /// The bytes, or the text that isn't base64.
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
@@ -101,7 +102,7 @@ impl Payload {
         }
     }
 
-    /// As a record's digest sees it.
+    /// The content for the record's digest.
     fn content(&self) -> Content<'_> {
         match self {
             Self::Absent => Content::Absent,
@@ -112,7 +113,7 @@ impl Payload {
 }
 
 impl Record {
-    /// Its headers, in order. Read only now, because only a dead letter needs them.
+    /// Its headers, in order. They are read only here, because only a dead letter needs them.
     #[must_use]
     pub fn headers(&self) -> Vec<Header> {
         let Some(json) = &self.headers else { return Vec::new() };
@@ -123,7 +124,7 @@ impl Record {
         }
     }
 
-    /// Its headers, in order; `None` if one of them can't be read.
+    /// Its headers, in order. `None` if one of them can't be read.
     #[must_use]
     pub fn headers_exactly(&self) -> Option<Vec<Header>> {
         let Some(json) = &self.headers else { return Some(Vec::new()) };
@@ -132,7 +133,7 @@ impl Record {
         Some(read?.into_iter().flatten().collect())
     }
 
-    /// The record as a dead letter, as it came: `reason` is a stable name, `detail` is for a person.
+    /// The record as a dead letter, byte for byte. `reason` is a stable name, `detail` is for a person.
     #[must_use]
     pub fn dead_letter(&self, reason: &str, detail: String, received_at: Timestamp) -> DeadLetter {
         let headers = self.headers();
@@ -151,8 +152,8 @@ impl Record {
 }
 
 impl<'de> Deserialize<'de> for KafkaEvent {
-    /// Borrows from the input while reading, so it takes JSON as a slice or string (which is what the Lambda runtime
-    /// gives it), not from a reader.
+    /// It borrows from the input, so it takes JSON as a slice or string, as the Lambda runtime gives it, and not from a
+    /// reader.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         incoming::of_its_kind(deserializer)
     }
@@ -174,7 +175,8 @@ impl Event for KafkaEvent {
     }
 }
 
-/// The first level of an event. What isn't records waits as it stands, to tell whose event it is.
+/// The first level of an event. Fields other than the records are kept as JSON, to find out which service sent the
+/// event.
 #[derive(Default)]
 struct Envelope<'de> {
     records: Option<Result<Option<Vec<PartitionRecords>>, OtherShape>>,
@@ -198,7 +200,7 @@ impl<'de> Visitor<'de> for ReadEnvelope {
             if field == "records" {
                 let lists = map.next_value_seed(OfShape(Lists))?;
                 envelope.records = Some(match (envelope.records, lists) {
-                    // Given twice, both count: no record may be lost.
+                    // If `records` is given twice, both count: no record may be lost.
                     (Some(Ok(Some(mut before))), Ok(Some(more))) => {
                         before.extend(more);
                         Ok(Some(before))
@@ -214,7 +216,7 @@ impl<'de> Visitor<'de> for ReadEnvelope {
     }
 }
 
-/// Reads the lists of records by partition; `None` if one of them is no list.
+/// Reads the lists of records by partition. `None` if one of them isn't a list.
 struct Lists;
 
 impl Shaped<'_> for Lists {
@@ -238,7 +240,7 @@ impl<'de> Visitor<'de> for Lists {
     }
 }
 
-/// Reads the list of one partition: each element while its text is still at hand.
+/// Reads the list of one partition, element by element.
 struct List<'d> {
     identifier: String,
     decoder: &'d mut Decoder,
@@ -266,13 +268,13 @@ impl<'de> Visitor<'de> for List<'_> {
             }
             ix = ix.saturating_add(1);
         }
-        // Lambda delivers them so; whoever doesn't still gets them decided in offset order.
+        // Lambda delivers records in offset order. They must be decided in that order, whoever delivers them.
         records.sort_by_key(|record| record.source.offset);
         Ok(PartitionRecords { identifier, records, unplaced })
     }
 }
 
-/// The entries of an object, in their order, also those whose name comes again.
+/// The entries of an object, in their order. A name may come several times.
 struct InOrder<K, V>(Vec<(K, V)>);
 
 impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for InOrder<K, V> {
@@ -295,7 +297,7 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for InOrder
     }
 }
 
-/// The topic in `topic-partition`; topics hold `-` themselves.
+/// The topic in `topic-partition`. Names of topics may contain `-`.
 fn named_topic(identifier: &str) -> &str {
     identifier.rsplit_once('-').map_or(identifier, |(topic, _)| topic)
 }
@@ -307,10 +309,10 @@ fn named_partition(identifier: &str) -> Option<i32> {
 /// The fields of a record, in the order in which AWS writes them.
 const NAMES: [&str; 7] = ["topic", "partition", "offset", "timestamp", "key", "value", "headers"];
 
-/// Reads one record. `topic` is that of the record before it, shared while it stays the same.
+/// Reads one record. `topic` is the topic of the record before it, which is shared while it stays the same.
 ///
 /// # Errors
-/// Which field doesn't name the record, and what was expected of it.
+/// The wrong field among those that name the record, and what was expected of it.
 fn record(
     element: &RawValue,
     identifier: &str,
@@ -358,14 +360,14 @@ fn payload(json: Option<Json<'_>>, decoder: &mut Decoder) -> Payload {
     }
 }
 
-/// The headers that one element of the list holds: one, from AWS. `None` if they can't be read.
+/// The headers in one element of the list. AWS writes one. `None` if they can't be read.
 fn headers(element: &RawValue) -> Option<Vec<Header>> {
     let header = |(name, raw): (String, &RawValue)| Some(Header { name, value: header_value(raw)? });
     let entries = serde_json::from_str::<InOrder<String, &RawValue>>(element.get()).ok()?;
     if entries.0.is_empty() { None } else { entries.0.into_iter().map(header).collect() }
 }
 
-/// A header's value, itself `None` where the header has none; `None` if it can't be read.
+/// The value of a header. The inner `None` is a header without a value; the outer one can't be read.
 fn header_value(raw: &RawValue) -> Option<Option<Vec<u8>>> {
     if matches!(raw.get(), "null" | "{}") {
         return Some(None);

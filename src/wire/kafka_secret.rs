@@ -1,6 +1,6 @@
-//! A Kafka user as a secret holds it: the JSON that Amazon MSK and Kafka event source mappings use.
+//! What: Reads a Kafka user from a secret: the JSON that Amazon MSK and Kafka event source mappings use.
 //!
-//! In: `{"username":"…","password":"…"}`. Out: both, or what was expected; never what was given.
+//! Data: Takes `{"username":"…","password":"…"}`. Gives both, or what was expected, and never what was given.
 
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ pub struct KafkaSecret {
     pub password: String,
 }
 
-/// The text is no such secret.
+/// The text is not such a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a JSON object with the strings username and password")]
 pub struct InvalidKafkaSecret;
@@ -23,6 +23,6 @@ pub struct InvalidKafkaSecret;
 /// # Errors
 /// [`InvalidKafkaSecret`] if it holds no user.
 pub fn decode(json: &str) -> Result<KafkaSecret, InvalidKafkaSecret> {
-    // serde_json's own text may repeat what it read.
+    // The error text of serde_json may repeat what it read.
     serde_json::from_str(json).map_err(|_| InvalidKafkaSecret)
 }

@@ -1,5 +1,4 @@
-//! Bytes to domain and back: the Kafka event, the payment request, the account command, the outcome, the batch
-//! response.
+//! What: Turns bytes into domain values and back: events, payment requests, account commands, outcomes, answers.
 //!
 //! | module | bytes | domain |
 //! |---|---|---|
@@ -19,8 +18,8 @@
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
 //! | [`audit_result`] | the auditor's event, and its answer | what an audit counted |
 //!
-//! Architecture invariant: the only serde of the handlers is here. Nothing here does I/O, knows the store, or can
-//! panic, whatever bytes come in.
+//! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes
+//! come in.
 
 pub mod account_command;
 pub mod audit_result;

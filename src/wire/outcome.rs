@@ -1,8 +1,8 @@
-//! An outcome as JSON: the value of a record on `payment-outcomes`, and what people are shown.
+//! What: An outcome as JSON: the value of a record on `payment-outcomes`, and what people see.
 //!
-//! In and out: [`Outcome`]. `reason` is null for a settled payment; of a declined one it holds the stable `name`, and
-//! as `code` the ISO 20022 status reason, null where none fits. `reference` is null where there is none. `requested_at`
-//! is the client's own and not told back.
+//! Data: [`Outcome`]. `reason` is null for a settled payment. For a declined one it holds the stable `name`, and as
+//! `code` the ISO 20022 status reason, or null if none fits. `reference` is null if there is none. `requested_at` is
+//! left out, because it is the client's own.
 
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,7 @@ impl From<&Outcome> for OutcomeJson {
     }
 }
 
-/// Why bytes are no outcome: the field, and what was expected.
+/// Why the bytes are not an outcome: the field, and what was expected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an outcome: {0}")]
 pub struct InvalidOutcome(String);

@@ -1,6 +1,6 @@
-//! A payment request, read strictly: the value of a record on `payment-requests`.
+//! What: Reads a payment request strictly: the value of a record on `payment-requests`.
 //!
-//! In: a record's value. Out: a payment, or [`Malformed`]: which field, and what was expected of it.
+//! Data: Takes a record's value. Gives a payment, or [`Malformed`] with the field and what was expected of it.
 //!
 //! Fields are read by the rules of [`fields`]. An amount is an integer in plain digits: a float, an
 //! exponent, a sign or a string is malformed.
@@ -18,7 +18,8 @@ pub use super::json::fields::Malformed;
 /// Reads a record's value as a payment.
 ///
 /// # Errors
-/// [`Malformed`]: first what the value is, then the first of its fields, in the order of the contract, that is wrong.
+/// [`Malformed`]: what is wrong with the value as a whole, else with the first wrong field in the order of the
+/// contract.
 pub fn decode(value: &Payload) -> Result<Payment, Malformed> {
     decode_json(fields::bytes(value)?)
 }
@@ -31,11 +32,10 @@ pub fn decode_json(json: &[u8]) -> Result<Payment, Malformed> {
     decode_json_of(json, None)
 }
 
-/// Reads the JSON of a payment request whose id may be given beside it; the body's, where both are there, must be the
-/// same.
+/// Reads the JSON of a payment request. Its id may be given beside it. If the body has one too, both must be the same.
 ///
 /// # Errors
-/// As [`decode`]; [`Malformed::InvalidField`] for the body's `payment_id` if it is another.
+/// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another.
 pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Malformed> {
     let fields = Fields::read(json, &NAMES)?;
     let id = match (fields.optional(PAYMENT_ID, PaymentId::try_new)?, id) {
@@ -57,7 +57,7 @@ pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Mal
     })
 }
 
-/// The amount, in plain digits: its JSON is what an integer without a sign looks like, or it is none.
+/// The amount, in plain digits. Its JSON must be an integer without a sign.
 fn amount(fields: &Fields<'_, { NAMES.len() }>) -> Result<Amount, Malformed> {
     let amount =
         fields.optional_json(AMOUNT, |json| json.get().parse().map_err(|_| InvalidAmount).and_then(Amount::try_new))?;

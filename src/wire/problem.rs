@@ -1,11 +1,11 @@
-//! The body of an HTTP error: problem details for HTTP APIs.
+//! What: The body of an HTTP error: problem details for HTTP APIs.
 //!
-//! In: what is wrong. Out: a response with `application/problem+json`. [`Problem::ALL`] is the one table of types,
-//! titles and statuses; `docs/openapi.yaml` names the same, and a test holds the two together.
+//! Data: Takes what is wrong. Gives a response with `application/problem+json`. [`Problem::ALL`] is the table of types,
+//! titles and statuses. `docs/openapi.yaml` names the same, and a test compares the two.
 //!
-//! Invariant: a problem tells what was expected, never what was given or what an account holds.
+//! Invariants: A problem says what was expected, never what was given or what an account holds.
 //!
-//! Source: RFC 9457. `type` is a relative reference, stable; it need not be fetched.
+//! Source: RFC 9457. `type` is a stable relative reference, which need not exist as a page.
 
 use serde::Serialize;
 
@@ -14,11 +14,11 @@ use super::http::Response;
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Problem {
-    /// The body is no payment request.
+    /// The body isn't a payment request.
     MalformedPayment,
-    /// The header `Idempotency-Key` is no payment id, or the body holds another.
+    /// The header `Idempotency-Key` isn't a payment id, or the body holds another.
     InvalidIdempotencyKey,
-    /// A parameter of the query is not one that it may be.
+    /// A parameter of the query has a value that isn't allowed.
     InvalidParameter,
     /// No resource has this path.
     NotFound,
@@ -28,15 +28,15 @@ pub enum Problem {
     AccountNotFound,
     /// The resource has no such method.
     MethodNotAllowed,
-    /// The payment id has its outcome, and it answers another request.
+    /// The payment id has an outcome, which answers another request.
     PaymentIdReused,
     /// The body is longer than a payment request may be.
     BodyTooLarge,
     /// The body is not said to be JSON, or is compressed.
     UnsupportedMediaType,
-    /// What is stored can't be read.
+    /// A stored item can't be read.
     Internal,
-    /// A part in the middle gives no answer; nothing was done, or asking again is safe.
+    /// Kafka or DynamoDB gave no answer. Nothing was done, or asking again is safe.
     Unavailable,
 }
 
@@ -58,7 +58,7 @@ impl Problem {
     ];
 
     fn row(self) -> (u16, &'static str, &'static str) {
-        // Every variant has its row (a test holds it), so the fall-back is never seen.
+        // Every variant has its row (a test holds it), so the fall-back is never used.
         let row = Self::ALL.into_iter().find(|row| row.0 == self);
         row.map_or((500, "internal", ""), |(_, status, name, title)| (status, name, title))
     }

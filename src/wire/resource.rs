@@ -1,6 +1,7 @@
-//! The bodies of the HTTP API's answers, and a statement's cursor.
+//! What: The bodies of the HTTP API's answers, and a statement's cursor.
 //!
-//! In: domain values. Out: JSON; `docs/openapi.yaml` is its contract. Amounts and balances are whole minor units.
+//! Data: Takes domain values. Gives JSON, whose contract is `docs/openapi.yaml`. Amounts and balances are whole minor
+//! units.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +11,7 @@ use super::outcome::OutcomeJson;
 use crate::domain::statement::{InvalidPosition, Page, Position};
 use crate::domain::{AccountId, Currency, Fingerprint, Holding, OverdraftLimit, PaymentId, Recorded, Source};
 
-/// A payment that was handed over: its id, what it asks for as a fingerprint, and the record that asks.
+/// A payment that was handed over: its id, its fingerprint, and the record that asks.
 #[must_use]
 pub fn accepted(id: &PaymentId, fingerprint: &Fingerprint, source: &Source) -> String {
     #[derive(Serialize)]
@@ -34,7 +35,7 @@ pub fn accepted(id: &PaymentId, fingerprint: &Fingerprint, source: &Source) -> S
     })
 }
 
-/// A payment's outcome: as it is published, and the fingerprint of the request that it answers.
+/// A payment's outcome as it is published, and the fingerprint of the request that it answers.
 #[must_use]
 pub fn payment(recorded: &Recorded) -> String {
     #[derive(Serialize)]
@@ -46,7 +47,7 @@ pub fn payment(recorded: &Recorded) -> String {
     json(&PaymentJson { outcome: (&recorded.outcome).into(), fingerprint: recorded.fingerprint.to_string() })
 }
 
-/// An account, its balance that of all its lanes.
+/// An account. Its balance includes all lanes.
 #[must_use]
 pub fn account(holding: &Holding) -> String {
     #[derive(Serialize)]
@@ -107,7 +108,7 @@ pub fn statement(account: &AccountId, currency: Currency, page: &Page) -> String
     })
 }
 
-/// A position as clients carry it: they need not know what it holds.
+/// A position as a cursor. Clients need not know what it holds.
 #[must_use]
 pub fn cursor(position: &Position) -> String {
     URL_SAFE_NO_PAD.encode(position.to_string())
@@ -116,7 +117,7 @@ pub fn cursor(position: &Position) -> String {
 /// Reads a cursor.
 ///
 /// # Errors
-/// [`InvalidPosition`] if no page gave it.
+/// [`InvalidPosition`] if it isn't a cursor of a page.
 pub fn position(cursor: &str) -> Result<Position, InvalidPosition> {
     let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     text.ok_or(InvalidPosition)?.parse()

@@ -1,25 +1,27 @@
-//! The event that a DynamoDB stream delivers, read leniently, and the answer to it.
+//! What: Reads the event that a DynamoDB stream delivers, and writes the answer to it. It reads leniently.
 //!
-//! In: the JSON of an invocation. Out: changes in the stream's order, each read from its own piece of the JSON.
+//! Data: Takes the JSON of an invocation. Gives changes in the order of the stream, each read from its own piece of the
+//! JSON.
 //!
-//! An inserted item comes as [`Image`], in plain maps. What a payment's item means is the store's to say, and the wire
-//! doesn't know the store. Whoever wires both passes the one to the other.
+//! An inserted item is an [`Image`] of plain maps. Only the store knows what a payment's item means, and the wire
+//! doesn't know the store. The binary passes the store's decoder to the handler.
 //!
-//! Why not the types of `aws_lambda_events`: they read the whole event or nothing, so one record without a region or a
-//! size, which nobody here needs, would stop its shard. What they read is read as the same here, and the answer is the
-//! same byte for byte: `tests/it/wire/oracle.rs` holds both.
+//! The types of `aws_lambda_events` read the whole event or nothing. So one record without a region or a size, which
+//! nobody here needs, would stop its shard. This reader reads the same from all that they read, and the answer is equal
+//! byte for byte: `tests/it/wire/oracle.rs` holds both.
 //!
 //! | odd | taken as |
 //! |---|---|
-//! | unknown fields; an `eventSource` that nobody knows, or none | ignored |
+//! | unknown fields; an unknown `eventSource`, or none | ignored |
 //! | `Records` empty | no records |
-//! | `Records` missing, null or no list; the `eventSource` of another service | no event of a stream: [`Foreign`] |
-//! | an attribute that is neither text nor number | left out: no attribute of a payment is |
+//! | `Records` missing, null or no list; the `eventSource` of another service | not an event of a stream: [`Foreign`] |
+//! | an attribute that is neither text nor number | left out: a payment has no such attribute |
 //! | `MODIFY`, `REMOVE` | [`Change::Other`] |
 //! | no image, or any other `eventName` | [`Change::Unreadable`]: says what was expected |
 //! | no `SequenceNumber` | [`StreamEvent::unplaced`]: can't be named in an answer |
 //!
-//! Invariant: every element of `Records` becomes a change or is unplaced. An event is foreign as a whole or not at all.
+//! Invariants: Every element of `Records` becomes a change or is unplaced. An event is foreign as a whole, or not at
+//! all.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -42,34 +44,34 @@ pub struct Image {
 /// One invocation's changes.
 #[derive(Debug, Default)]
 pub struct StreamEvent {
-    /// What changed, in the stream's order.
+    /// The changes, in the order of the stream.
     pub records: Vec<StreamRecord>,
-    /// Elements that can't be named: which field, and what was expected of it.
+    /// Elements that can't be named in an answer. Each says the field, and what was expected of it.
     pub unplaced: Vec<String>,
 }
 
 /// One record of a stream.
 #[derive(Debug)]
 pub struct StreamRecord {
-    /// Names it in its shard, and in an answer.
+    /// Its name in the shard, and in an answer.
     pub sequence_number: String,
-    /// What it tells.
+    /// The change.
     pub change: Change,
 }
 
-/// What a record tells.
+/// A change in the table.
 #[derive(Debug)]
 pub enum Change {
     /// A new item.
     Inserted(Image),
-    /// An item was changed or removed; says which.
+    /// An item was changed or removed. Says which.
     Other(String),
-    /// Nothing that can be read; says what was expected.
+    /// It can't be read. Says what was expected.
     Unreadable(&'static str),
 }
 
 impl<'de> Deserialize<'de> for StreamEvent {
-    /// Borrows from the input while reading, as [`super::kafka_event::KafkaEvent`] does.
+    /// It borrows from the input, as [`super::kafka_event::KafkaEvent`] does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         incoming::of_its_kind(deserializer)
     }
@@ -93,7 +95,7 @@ impl Event for StreamEvent {
     }
 }
 
-/// What a record says to be, if it is of another service.
+/// What the record is, if it is of another service.
 fn of_another(element: &RawValue) -> Option<&'static str> {
     let service = Service::named(&Fields::of(element).ok()?.text("eventSource")?)?;
     (service != Service::DynamoDb).then_some(service.event())
@@ -166,7 +168,7 @@ fn image(raw: &RawValue) -> Option<Image> {
     Some(image)
 }
 
-/// The answer. Empty: all well. Lambda then goes on; else it delivers again from the record that is named.
+/// The answer. If it is empty, Lambda goes on. Otherwise it delivers again from the named record on.
 ///
 /// Source: AWS Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda".
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -185,7 +187,7 @@ pub struct StreamFailure {
 }
 
 impl StreamResponse {
-    /// The answer that all from this record on must come again.
+    /// The answer that all records from this one on must be delivered again.
     #[must_use]
     pub fn from_record_on(record: &StreamRecord) -> Self {
         Self { failures: vec![StreamFailure { sequence_number: record.sequence_number.clone() }] }

@@ -1,12 +1,14 @@
-//! What a stream's mapping says of records that it gave up: where in the stream they stand, and when they came.
+//! What: Reads what a stream's mapping says about records that it gave up: their place in the stream, and when they
+//! came.
 //!
-//! In: the JSON that Lambda sends to the mapping's queue. Out: [`Undelivered`]. The records themselves are not in it.
+//! Data: Takes the JSON that Lambda sends to the mapping's queue. Gives an [`Undelivered`]. The records themselves are
+//! not in it.
 //!
 //! | odd | taken as |
 //! |---|---|
 //! | unknown fields | ignored |
 //! | `streamArn`, `shardId` or a sequence number missing | no stretch of the stream |
-//! | an arrival missing or no RFC 3339 | no time |
+//! | an arrival missing or not RFC 3339 | no time |
 //! | neither a stretch nor both times | [`Unreadable`] |
 //!
 //! Source: AWS Lambda developer guide, "Retaining discarded records for a DynamoDB event source".
@@ -15,7 +17,7 @@ use super::json::members::members;
 use super::json::raw::Json;
 use crate::domain::Timestamp;
 
-/// Where records stand that were given up. At least one of the two is known.
+/// The place of records that were given up. At least one of the two is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
     /// Where in the stream.
@@ -35,11 +37,11 @@ pub struct Stretch {
     pub first: String,
     /// The last record's.
     pub last: String,
-    /// How many records, if it is told.
+    /// How many records, if Lambda says it.
     pub records: Option<i64>,
 }
 
-/// Why a text says nothing of undelivered records: what was expected.
+/// Why a text isn't in this format: what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(&'static str);
@@ -47,7 +49,7 @@ pub struct Unreadable(&'static str);
 /// Reads what a stream's mapping sent to its queue.
 ///
 /// # Errors
-/// [`Unreadable`] if it doesn't say where the records stand.
+/// [`Unreadable`] if it doesn't say where the records are.
 pub fn decode(json: &str) -> Result<Undelivered, Unreadable> {
     const INFO: [&str; 7] = [
         "streamArn",
@@ -121,7 +123,7 @@ mod tests {
         ["2019-11-14T00:13:19Z", "2019-11-14T00:13:20Z"].map(|text| Timestamp::parse(text).unwrap()).into()
     }
 
-    /// A text of the sample, what stands instead, and what is read.
+    /// A text in the sample, what replaces it, and what is read.
     #[test]
     fn what_is_told_of_records_is_read_as_far_as_it_is_told() {
         let both = Undelivered { stretch: Some(stretch()), arrivals: Some(arrivals()) };

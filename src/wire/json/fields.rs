@@ -1,11 +1,11 @@
-//! Reads the fields of a flat JSON object strictly, each by itself, and says what is wrong with the first that is not
-//! as it must be.
+//! What: Reads the fields of a flat JSON object strictly, each by itself, and says what is wrong with the first wrong
+//! one.
 //!
-//! In: a record's value, and the names of the fields that are known. Out: the fields, or [`Malformed`].
+//! Data: Takes a record's value, and the names of the known fields. Gives the fields, or [`Malformed`].
 //!
-//! Unknown fields are ignored, so that clients can be ahead of us; a known field given twice is malformed, because two
-//! readers would see two requests. Null is as good as missing. Texts of errors never repeat what was given: it may be
-//! an account holder's data.
+//! Invariants: Unknown fields are ignored, so that clients can be newer than this version. A known field given twice is
+//! malformed, because two readers would see two requests. Null counts as missing. Error texts never repeat what was
+//! given: it may be an account holder's data.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::members::{Members, Unclear, members};
 use super::raw::Json;
 use crate::wire::kafka_event::Payload;
 
-/// Why a record's value is not what it must be. `Display` is for a person; [`name`](Self::name) is for machines.
+/// Why a record's value is wrong. `Display` is for a person; [`name`](Self::name) is for machines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// There is no value.
@@ -48,7 +48,7 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// The stable name: the dead letter's reason.
+    /// The stable name, which is the reason of the dead letter.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -93,13 +93,13 @@ impl<'a, const N: usize> Fields<'a, N> {
         match members(json, names) {
             Ok(members) => Ok(Self { names, members }),
             Err(Unclear::Twice(ix)) => Err(Malformed::DuplicateField(names[ix])),
-            // Data errors are about shape: all that is asked for is an object.
+            // A data error is about the shape: only an object is expected.
             Err(Unclear::NotAnObject(error)) if error.is_data() => Err(Malformed::NotAnObject),
             Err(Unclear::NotAnObject(error)) => Err(Malformed::NotJson(error.to_string())),
         }
     }
 
-    /// A field of any JSON type, read by `read`; `None` where it is missing or null.
+    /// A field of any JSON type, which `read` reads. `None` if it is missing or null.
     ///
     /// # Errors
     /// [`Malformed::InvalidField`] with what `read` expected.
@@ -113,10 +113,10 @@ impl<'a, const N: usize> Fields<'a, N> {
         read(json).map(Some).map_err(invalid)
     }
 
-    /// A string, read further by `read`; `None` where it is missing or null.
+    /// A string, which `read` reads further. `None` if it is missing or null.
     ///
     /// # Errors
-    /// [`Malformed::InvalidField`] if it is no string, or with what `read` expected.
+    /// [`Malformed::InvalidField`] if it isn't a string, or with what `read` expected.
     pub(in crate::wire) fn optional<T, E: fmt::Display>(
         &self,
         ix: usize,

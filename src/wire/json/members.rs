@@ -1,8 +1,8 @@
-//! The known fields of one JSON object, each as its own JSON.
+//! What: Finds the known fields of one JSON object, each as its own JSON.
 //!
-//! In: a text, and the names that are known. Out: the JSON of each known field; all else is passed over.
+//! Data: Takes a text, and the known names. Gives the JSON of each known field, and ignores all else.
 //!
-//! A plain object is read by [`plain`]; any other by serde, which also says what is wrong with it.
+//! [`plain`] reads a plain object. Serde reads any other, and says what is wrong with it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,15 +14,15 @@ use serde_json::value::RawValue;
 use super::plain;
 use super::raw::Json;
 
-/// The JSON of each known field, by its index among the names; `None` where it is missing.
+/// The JSON of each known field, by its index among the names. `None` if it is missing.
 pub(in crate::wire) type Members<'a, const N: usize> = [Option<Json<'a>>; N];
 
 /// Why a text has no such fields.
 #[derive(Debug)]
 pub(in crate::wire) enum Unclear {
-    /// It is no JSON, or JSON of another type than an object.
+    /// It isn't JSON, or not a JSON object.
     NotAnObject(serde_json::Error),
-    /// The known field of this index stands more than once.
+    /// The known field of this index is there more than once.
     Twice(usize),
 }
 
@@ -45,7 +45,7 @@ fn full<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Result<Members<
     twice.map_or(Ok(members), |ix| Err(Unclear::Twice(ix)))
 }
 
-/// Reads an object's known fields, and the index of one that stands more than once.
+/// Reads an object's known fields, and the index of one that is there more than once.
 struct Known<'n, const N: usize> {
     names: &'n [&'n str; N],
 }
@@ -77,7 +77,7 @@ impl<'de, const N: usize> Visitor<'de> for Known<'_, N> {
     }
 }
 
-/// A field's name, borrowed where it holds no escapes.
+/// A field's name. It is borrowed if it has no escapes.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    /// Whatever comes, the plain reader says nothing else than the full one.
+    /// For every text, the plain reader agrees with the full one.
     #[test]
     fn the_plain_reader_finds_what_the_full_one_finds() {
         let tokens = [

@@ -1,4 +1,4 @@
-//! JSON where serde_json's derived readers don't do: lenient, fast, or strict with errors for people.
+//! What: Reads JSON where serde's derived readers aren't enough: leniently, fast, or strictly with errors for people.
 //!
 //! | module | what it reads |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `raw` | one value by its text |
 //! | `shape` | an object or a list where any JSON may stand |
 //!
-//! All else goes by serde's derive.
+//! Serde's derived readers read all other JSON.
 
 pub mod fields;
 pub(super) mod members;

@@ -1,27 +1,28 @@
-//! Reads JSON objects of the plain form, which nearly all are, in one pass.
+//! What: Reads JSON objects of the plain form in one pass. Nearly all objects have it.
 //!
-//! In: any text. Out: the known fields of the object that it is; `None` if it is not plain, and then it says nothing:
-//! whether and what that text is, the full reader ([`members`](super::members)) finds out.
+//! Data: Takes any text. Gives the known fields of a plain object, or `None`. Then the full reader
+//! ([`members`](super::members)) finds out what the text is.
 //!
-//! Plain is JSON without escapes, with integers as its only numbers, with each known field once, and not nested deeply.
-//! Space between its parts is none, or blanks.
+//! A plain object has no escapes, no numbers but integers, each known field once, and no deep nesting. Its parts have
+//! no space between them, or blanks.
 //!
-//! Invariant: what is plain is JSON, and the full reader finds the same in it (a test holds that). Written by hand for
-//! speed: it takes a third of the time of the full reader, and every record is read twice, once as a part of its event.
+//! Invariants: What is plain is JSON, and the full reader finds the same in it (a test holds that). It is written by
+//! hand for speed. It takes a third of the time of the full reader, and every record is read twice, once as a part of
+//! its event.
 
 use super::raw::Json;
 
-/// What stands in a plain value at the most: a record's headers are a list of objects of lists of numbers.
+/// The deepest nesting of a plain value. A record's headers are a list of objects of lists of numbers.
 const DEPTH_MAX: u32 = 4;
 
-/// The fields of a plain object by their index in `names`; `None` if the text is not a plain object.
+/// The fields of a plain object, by their index in `names`. `None` if the text is not a plain object.
 pub(in crate::wire) fn members<'a, const N: usize>(text: &'a str, names: &[&str; N]) -> Option<[Option<Json<'a>>; N]> {
     let mut found = [None; N];
     let mut rest = blanks(text).strip_prefix('{').map(blanks)?;
     if let Some(after) = rest.strip_prefix('}') {
         return blanks(after).is_empty().then_some(found);
     }
-    // Fields mostly come in one order: the next is looked for behind the last.
+    // Fields mostly come in one order, so the next name is tried first.
     let mut next: usize = 0;
     loop {
         let (ix, after) = match names.get(next).and_then(|name| expected(rest, name)) {
@@ -55,7 +56,7 @@ fn expected<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn blanks(text: &str) -> &str {
-    // Mostly there are none.
+    // Mostly there are no blanks.
     if text.starts_with(' ') { text.trim_start_matches(' ') } else { text }
 }
 
@@ -77,7 +78,7 @@ fn integer(text: &str) -> Option<&str> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let length = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
     let (digits, after) = digits.split_at_checked(length)?;
-    // No digits, a leading zero, a fraction, an exponent: not plain, or no number.
+    // Without digits, or with a leading zero, a fraction or an exponent, it isn't plain or isn't a number.
     let whole = !digits.is_empty() && (digits == "0" || !digits.starts_with('0'));
     (whole && !after.starts_with(['.', 'e', 'E'])).then_some(after)
 }
@@ -116,13 +117,13 @@ fn object(text: &str, depth: u32) -> Option<&str> {
 fn string(text: &str) -> Option<(&str, &str)> {
     let inner = text.strip_prefix('"')?;
     let (content, after) = inner.split_at_checked(special(inner.as_bytes())?)?;
-    // A backslash or a control character is not plain, or no JSON.
+    // A text with a backslash or a control character isn't plain or isn't JSON.
     Some((content, after.strip_prefix('"')?))
 }
 
-/// Where the first byte stands that can't stand in a string as it is: a quote, a backslash, a control character.
+/// The place of the first byte that a string can't hold unescaped: a quote, a backslash, a control character.
 ///
-/// Eight bytes at a time as one number, little end first; long strings, such as base64, by blocks of them.
+/// It reads eight bytes at a time as one little-endian number, and long strings such as base64 in blocks of those.
 fn special(bytes: &[u8]) -> Option<usize> {
     let mut passed: usize = 0;
     let (blocks, _) = bytes.as_chunks::<32>();
@@ -147,8 +148,8 @@ fn special(bytes: &[u8]) -> Option<usize> {
     passed.checked_add(ahead)
 }
 
-/// Eight bytes' special ones: the highest bit of the first of them, in the byte's place, is set (that of one behind it
-/// may be set wrongly). None is special: zero.
+/// Marks the special bytes among eight. The highest bit of the first special byte is set. Bits of later bytes may be
+/// set wrongly. The result is zero if no byte is special.
 ///
 /// Source: S. E. Anderson, "Bit Twiddling Hacks", "Determine if a word has a byte less than n".
 fn specials(bytes: [u8; 8]) -> u64 {

@@ -1,4 +1,4 @@
-//! One JSON value as its own text, so that a fault in it stays its own.
+//! What: One JSON value as its own text, so that an error in it fails nothing else.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::wire) struct Json<'a> {
     text: &'a str,
-    /// It is known to hold no escapes, so that a string's text is its content.
+    /// It is known to have no escapes, so the text of a string is its content.
     plain: bool,
 }
 
@@ -27,10 +27,10 @@ impl<'a> Json<'a> {
         self.text == "null"
     }
 
-    /// A string's content; `None` if the value is no string, or one that is no text (a lone surrogate).
+    /// A string's content. `None` if the value isn't a string, or holds a lone surrogate.
     pub(in crate::wire) fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
-        // Without a backslash the JSON is the content: the usual case, and nothing is copied.
+        // Without a backslash the JSON is the content. This is the usual case, and nothing is copied.
         if self.plain || !inner.contains('\\') {
             return Some(Cow::Borrowed(inner));
         }

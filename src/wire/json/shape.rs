@@ -1,18 +1,18 @@
-//! A JSON value of one shape where any JSON may stand.
+//! What: Reads a JSON value of one shape where any JSON may be.
 //!
-//! In: a visitor of objects, or one of lists. Out: what it made of its shape, or a word for the shape that stood there
-//! instead. So a shape that nobody expected fails nothing but itself.
+//! Data: Takes a visitor of objects, or one of lists. Gives its result, or a word for the shape that was there instead.
+//! So an unexpected shape fails nothing else.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// What stands there instead: `null`, `a number` and so on.
+/// The shape that is there instead: `null`, `a number` and so on.
 pub(in crate::wire) type OtherShape = &'static str;
 
 /// A visitor of one shape.
 pub(in crate::wire) trait Shaped<'de>: Visitor<'de> {
-    /// It takes objects; else it takes lists.
+    /// Whether it takes objects. Otherwise it takes lists.
     const OBJECT: bool;
 }
 
