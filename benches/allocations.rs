@@ -1,7 +1,7 @@
 //! How much a payment allocates on its way from the JSON of an event to the transactions to send.
 //!
-//! One batch of 10,000 uniform payments, counted by a profiling allocator: for each step the allocations and bytes a
-//! payment, and the most that was held at once.
+//! A profiling allocator counts one batch of 10,000 uniform payments. For each step it shows the allocations and bytes
+//! a payment, and the most memory at once.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,

@@ -1,6 +1,6 @@
 //! How fast one core decodes, decides and plans: the work of a batch that isn't waiting for DynamoDB.
 //!
-//! Each figure is for one batch of 1,000 records, from the JSON of the event to the transactions to send; criterion's
+//! Each figure is for one batch of 1,000 records, from the JSON of the event to the transactions to send. Criterion's
 //! elements a second are payments a second.
 #![allow(
     clippy::unwrap_used,

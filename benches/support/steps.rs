@@ -20,7 +20,7 @@ pub(super) fn decode(json: &str) -> Batch {
     Batch::new(requests)
 }
 
-/// An account with money enough.
+/// An account with enough money.
 pub(super) fn account(id: &AccountId, credit_lanes: CreditLanes) -> Account {
     Account {
         id: id.clone(),

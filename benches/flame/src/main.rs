@@ -14,7 +14,7 @@ mod event;
 mod steps;
 
 const RECORDS: usize = 10_000;
-/// Not a divisor of anything that happens by the clock.
+/// Samples a second. It divides nothing that happens at a regular rate.
 const SAMPLES_A_SECOND: i32 = 997;
 const LASTS: Duration = Duration::from_secs(10);
 
@@ -37,7 +37,7 @@ fn main() {
 
     let mut options = pprof::flamegraph::Options::default();
     options.title = "A batch of 10,000 payments: decode, decide and plan".into();
-    // Narrower than this nobody can read, and there are thousands.
+    // Nobody can read narrower frames, and there are thousands.
     options.min_width = 0.3;
     report.flamegraph_with_options(File::create(&path).unwrap(), &mut options).unwrap();
     println!("{path}: {} samples of {batches} batches", report.data.values().sum::<isize>());
