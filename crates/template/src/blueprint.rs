@@ -1,6 +1,6 @@
-//! What a template asks for, as far as a local run needs it; and the changes that a person may ask for.
+//! What: Holds what a template asks for, as far as a local run needs it, and the changes that a person may ask for.
 //!
-//! Invariant: a change keeps the parts in step: a renamed table or topic is renamed wherever it is named.
+//! Invariants: A change keeps all parts consistent: a renamed table or topic is renamed everywhere.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::filter::Filters;
 pub struct Blueprint {
     /// The functions.
     pub functions: Vec<Function>,
-    /// What takes records to them.
+    /// The event source mappings that bring records to them.
     pub mappings: Vec<Mapping>,
     /// The topics.
     pub topics: Vec<Topic>,
@@ -35,18 +35,18 @@ pub struct Function {
     pub timeout: Duration,
     /// Its variables.
     pub environment: BTreeMap<String, String>,
-    /// How many may run at once, where the template says so.
+    /// How many may run at once, if the template says so.
     pub concurrency_max: Option<usize>,
     /// What happens to invocations that nobody waits for.
     pub asynchronous: Asynchronous,
 }
 
-/// What happens to an invocation that nobody waits for, where it fails.
+/// What happens to an asynchronous invocation that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asynchronous {
     /// How often it is tried again.
     pub retries_max: u32,
-    /// The age from which on it isn't.
+    /// The age after which it isn't tried again.
     pub age_max: Duration,
 }
 
@@ -63,7 +63,7 @@ pub struct Mapping {
     pub function: String,
     /// Where its records come from.
     pub source: Source,
-    /// Where it starts where it has not been yet.
+    /// Where it starts the first time.
     pub starting: Starting,
     /// The most records a batch.
     pub batch_records_max: usize,
@@ -73,17 +73,17 @@ pub struct Mapping {
     pub report_batch_item_failures: bool,
     /// Whether a batch that failed is cut in two.
     pub bisect: bool,
-    /// How often a batch that failed is tried again; none is for as long as the source has it.
+    /// How often a failed batch is tried again. `None`: as long as the source has it.
     pub retries_max: Option<u32>,
-    /// The age at which a record is given up, tried or not; none is never.
+    /// The age at which a record is given up, tried or not. `None`: never.
     pub record_age_max: Option<Duration>,
-    /// The topic that takes what is given up; none drops it.
+    /// The topic for records that are given up. `None`: they are dropped.
     pub on_failure_topic: Option<String>,
-    /// The queue that AWS tells of what is given up. There is none here.
+    /// The queue that AWS informs of records that are given up. It doesn't exist locally.
     pub on_failure_queue: Option<String>,
-    /// How many pollers at the most, where they are provisioned.
+    /// The most pollers, if they are provisioned.
     pub pollers_max: Option<usize>,
-    /// Which records are delivered. What none of them lets pass is acknowledged and dropped.
+    /// Which records are delivered. A record that fits no filter is acknowledged and dropped.
     pub filters: Filters,
 }
 
@@ -109,7 +109,7 @@ pub enum Source {
 pub enum Starting {
     /// At the oldest record.
     TrimHorizon,
-    /// At what comes next.
+    /// At the next new record.
     Latest,
 }
 
@@ -137,7 +137,7 @@ pub struct Table {
     pub key: Key,
     /// Its global secondary indexes.
     pub indexes: Vec<Index>,
-    /// What its stream tells, such as `NEW_IMAGE`; none has no stream.
+    /// What its stream holds, such as `NEW_IMAGE`. `None`: it has no stream.
     pub stream: Option<String>,
 }
 
@@ -215,8 +215,8 @@ impl Blueprint {
         }
     }
 
-    /// Gives tables, which variables of the functions name, other names: pairs of a variable and a name. All at once,
-    /// so that two may swap theirs.
+    /// Gives tables other names, by pairs of a variable that names a table and the new name. All change at once, so
+    /// that two may swap names.
     pub fn rename_tables(&mut self, names: &[(&str, &str)]) {
         let known = |(variable, to): &(&str, &str)| Some((self.variable(variable)?.to_owned(), (*to).to_owned()));
         let renamed: BTreeMap<String, String> = names.iter().filter_map(known).collect();

@@ -1,4 +1,4 @@
-//! Whether a template's conditions hold. Pure.
+//! What: Decides whether a template's conditions hold. It is pure.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! SAM's functions, and the events that trigger them.
+//! What: SAM's functions, and the events that trigger them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{known, mapping};
 
 type Read<T> = Result<T, TemplateError>;
 
-/// Lambda's own, where a template says nothing. Source: CloudFormation, `AWS::Lambda::Function`.
+/// Lambda's default. Source: CloudFormation, `AWS::Lambda::Function`.
 const MEMORY_MIB: u32 = 128;
 const TIMEOUT: Duration = Duration::from_secs(3);
 

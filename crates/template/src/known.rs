@@ -1,16 +1,16 @@
-//! Which properties a local run does something with, which mean nothing to it, and so which it refuses.
+//! What: Lists which properties a local run uses, and which have no meaning for it. It refuses all others.
 //!
-//! What a template asks for is done, means nothing on one machine and stands here with the reason, or is an error that
-//! names its place. Nothing is passed over for any other reason.
+//! Invariants: Each property of a template is used, is listed here with the reason why it has no meaning on one
+//! machine, or is an error that names its place. Nothing is ignored for any other reason.
 
 use super::TemplateError;
 use super::node::Node;
 
 /// The properties that a resource may have here.
 pub(super) struct Known {
-    /// What is done.
+    /// Properties that are used.
     pub(super) done: &'static [&'static str],
-    /// What means nothing on one machine.
+    /// Properties that have no meaning on one machine.
     pub(super) idle: &'static [&'static str],
 }
 
@@ -43,7 +43,7 @@ pub(super) const MAPPING: Known = Known {
         // Where brokers are and how to log in: locally the stack's Kafka, and the environment.
         "SelfManagedEventSource",
         "SourceAccessConfigurations",
-        // More invocations a shard promise nothing more: each item's changes stay in their order.
+        // More invocations for a shard change no promise: each item's changes stay in their order.
         "ParallelizationFactor",
     ],
 };
@@ -82,7 +82,7 @@ pub(super) const MAPPING_EVENT: Known = Known {
 /// `…KafkaEventSourceConfig` of a mapping.
 pub(super) const KAFKA_CONFIG: Known = Known { done: &["ConsumerGroupId", "ConsumptionMode"], idle: &[] };
 
-/// `ProvisionedPollerConfig`. Pollers that wait cost money, and none are shared here.
+/// `ProvisionedPollerConfig`. On AWS waiting pollers cost money and can be shared; here they are not shared.
 pub(super) const POLLERS: Known = Known { done: &["MaximumPollers"], idle: &["MinimumPollers", "PollerGroupName"] };
 
 /// `DestinationConfig` of a mapping.
@@ -109,7 +109,7 @@ pub(super) const FUNCTION: Known = Known {
         "Timeout",
     ],
     idle: &[
-        // How it is built and packed: here it is the binary that Metadata names.
+        // How it is built and packed. Here it is the binary that Metadata names.
         "Architectures",
         "CodeSigningConfigArn",
         "CodeUri",
@@ -117,14 +117,14 @@ pub(super) const FUNCTION: Known = Known {
         "PackageType",
         "Runtime",
         "RuntimeManagementConfig",
-        // What it may do, and where it runs: here all, and beside the engines.
+        // What it may do, and where it runs. Here it may do everything, and runs beside the engines.
         "AssumeRolePolicyDocument",
         "PermissionsBoundary",
         "Policies",
         "Role",
         "RolePath",
         "VpcConfig",
-        // How it is rolled out: here one version runs, whatever it is called.
+        // How it is rolled out. Here one version runs, under every name.
         "AutoPublishAlias",
         "AutoPublishAliasAllProperties",
         "AutoPublishCodeSha256",
@@ -132,18 +132,18 @@ pub(super) const FUNCTION: Known = Known {
         "ProvisionedConcurrencyConfig",
         "SnapStart",
         "VersionDescription",
-        // What is seen of it: here its lines.
+        // How it is observed. Here its log lines are shown.
         "Description",
         "KmsKeyArn",
         "LoggingConfig",
         "PropagateTags",
         "Tags",
         "Tracing",
-        // Where events go that an asynchronous invocation gives up: here to the log.
+        // Where events go that an asynchronous invocation gives up. Here they go to the log.
         "DeadLetterQueue",
-        // Room for files of its own: here the machine's.
+        // Room for its own files. Here it has the machine's.
         "EphemeralStorage",
-        // Against invoking itself for ever.
+        // It prevents that a function invokes itself for ever.
         "RecursiveLoop",
     ],
 };
@@ -152,7 +152,7 @@ pub(super) const FUNCTION: Known = Known {
 pub(super) const EVENT_INVOKE: Known =
     Known { done: &["MaximumEventAgeInSeconds", "MaximumRetryAttempts"], idle: &["DestinationConfig"] };
 
-/// A route of an HTTP API. Nobody logs in here.
+/// A route of an HTTP API. There is no login here.
 pub(super) const ROUTE: Known = Known {
     done: &["RouteKey", "Target"],
     idle: &["ApiId", "AuthorizationScopes", "AuthorizationType", "AuthorizerId", "OperationName"],
@@ -161,7 +161,7 @@ pub(super) const ROUTE: Known = Known {
 /// The integration of a route.
 pub(super) const INTEGRATION: Known = Known {
     done: &["IntegrationType", "IntegrationUri", "PayloadFormatVersion", "TimeoutInMillis"],
-    // Whose it is, how AWS gets to the function, and as whom.
+    // Its owner, and how and with which role AWS calls the function.
     idle: &["ApiId", "ConnectionType", "CredentialsArn", "Description", "IntegrationMethod"],
 };
 
@@ -171,7 +171,7 @@ pub(super) const ROUTE_EVENT: Known = Known {
     idle: &["ApiId", "Auth", "RouteSettings"],
 };
 
-/// Resources that a local run would have to do something about, and doesn't; and what to write instead.
+/// Resources that a local run would need and doesn't support, and what to write instead.
 pub(super) const REFUSED: [(&str, &str); 7] = [
     ("AWS::DynamoDB::GlobalTable", "write an AWS::DynamoDB::Table"),
     ("AWS::Lambda::EventInvokeConfig", "write EventInvokeConfig into the function"),
@@ -183,13 +183,13 @@ pub(super) const REFUSED: [(&str, &str); 7] = [
 ];
 
 impl Known {
-    /// Refuses what is neither done nor idle.
+    /// Refuses a property that is neither used nor without meaning.
     pub(super) fn check(&self, node: &Node<'_>) -> Result<(), TemplateError> {
         for (name, value) in node.entries()? {
             if self.done.contains(&name.as_str()) || self.idle.contains(&name.as_str()) {
                 continue;
             }
-            // What has no value asks for nothing.
+            // A property without a value asks for nothing.
             if node.get(&name)?.is_some() {
                 return Err(value.fault(format!("{name} is not done by the local stack: leave it out here")));
             }

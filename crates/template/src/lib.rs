@@ -1,4 +1,4 @@
-//! The template that deploys, read for a local run: nothing is wired twice.
+//! What: Reads the template that deploys, for a local run. So nothing is wired twice.
 //!
 //! | part | where |
 //! |---|---|
@@ -7,19 +7,19 @@
 //! | intrinsic functions and conditions over parameters and nested stacks | `resolve`, `condition` |
 //! | resources to a [`Blueprint`] | `read`, `function`, `mapping`, `node` |
 //! | which records a mapping delivers | [`filter`] |
-//! | which properties are done, which mean nothing here, which are refused | `known` |
+//! | which properties are used, which have no meaning here, which are refused | `known` |
 //! | the blueprint, and changes to it | `blueprint` |
 //!
-//! In: `template.yaml` and the files that it nests, from this program or from disk, and parameters. Out: a
-//! [`Blueprint`], or where the template stands in the way and what was expected there.
+//! Data: Takes `template.yaml` and the files that it nests, from this program or from disk, and parameters. Gives a
+//! [`Blueprint`], or the wrong place in the template and what was expected there.
 //!
-//! Topics are read whether or not their condition holds: where Kafka isn't MSK they are made from the same numbers.
+//! Topics are read even if their condition doesn't hold: a Kafka that isn't MSK gets the same topics.
 //!
-//! Parameters are checked as CloudFormation checks them, before anything is read: those of the root, because values
-//! that only AWS knows go to nested stacks.
+//! Parameters of the root are checked as CloudFormation checks them, before anything is read. Those of nested stacks
+//! are not, because they may get values that only AWS knows.
 //!
-//! Limits: values that AWS alone knows (a cluster's address) resolve to placeholders; `Fn::ForEach`, `Fn::Transform`
-//! and macros are not understood.
+//! Limits: Values that only AWS knows (a cluster's address) become placeholders. `Fn::ForEach`, `Fn::Transform` and
+//! macros are not understood.
 
 mod blueprint;
 mod condition;
@@ -56,14 +56,14 @@ const EMBEDDED: [(&str, &str); 8] = [
 ];
 const ROOT: &str = "template.yaml";
 
-/// The parameters that make the template one for this machine. Addresses are put in when they are known.
+/// The parameters that make the template run on this machine. Addresses are filled in when they are known.
 const LOCAL_PARAMETERS: [(&str, &str); 3] =
     [("Kafka", "self-managed"), ("KafkaAuth", "none"), ("KafkaBootstrapServers", "127.0.0.1")];
 
-/// How deep stacks may nest. Source: CloudFormation sets no lower limit that a person would reach.
+/// How deep stacks may nest. CloudFormation has no lower limit that a person would reach.
 const NESTING_MAX: usize = 10;
 
-/// What a template holds that a local run can't be made of.
+/// The part of a template that a local run can't use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {expected}")]
 pub struct TemplateError {
@@ -79,7 +79,7 @@ pub enum Templates {
     /// What this program was built with.
     #[default]
     Embedded,
-    /// A file; those that it nests are found from its folder.
+    /// A file. The files that it nests are relative to its folder.
     File(PathBuf),
     /// Texts by name; the root is `template.yaml`.
     Texts(BTreeMap<String, String>),
@@ -95,8 +95,8 @@ impl Templates {
     /// Reads the blueprint, with the parameters for a local run and these.
     ///
     /// # Errors
-    /// [`TemplateError`] if a parameter isn't what the template lets it be, or a file is missing or not understood
-    /// where it matters.
+    /// [`TemplateError`] if the template doesn't allow a parameter, or a file is missing, or a needed part isn't
+    /// understood.
     pub fn blueprint(&self, parameters: &BTreeMap<String, String>) -> Result<Blueprint, TemplateError> {
         let mut all: BTreeMap<String, String> =
             LOCAL_PARAMETERS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

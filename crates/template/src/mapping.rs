@@ -1,4 +1,4 @@
-//! Event source mappings, as a template writes them: as resources, or as events of SAM's functions.
+//! What: Reads event source mappings from a template: from resources, or from events of SAM's functions.
 //!
 //! Defaults and limits are Lambda's. Source: CloudFormation, `AWS::Lambda::EventSourceMapping`; Lambda developer guide.
 
@@ -23,7 +23,7 @@ const KAFKA_WINDOW: Duration = Duration::from_millis(500);
 const RETRIES_MAX: u32 = 10_000;
 /// The ages that may be asked for, in seconds: up to a week.
 const RECORD_AGE_SECONDS: RangeInclusive<u32> = 60..=604_800;
-/// Tries without end, and a destination for what is given up, don't go together: Lambda stops after this many.
+/// With a destination for records that are given up, Lambda stops after this many tries, although no limit is set.
 const RETRIES_WITH_DESTINATION_MAX: u32 = 10;
 
 /// The largest batch, the longest window in seconds, and the most pollers that may be asked for.
@@ -31,7 +31,7 @@ const BATCH_RECORDS_MAX: usize = 10_000;
 const WINDOW_SECONDS_MAX: u64 = 300;
 const POLLERS_MAX: usize = 2_000;
 
-/// Reads a mapping that is a resource; none if it is switched off.
+/// Reads a mapping that is a resource. `None` if it is switched off.
 pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
     let properties = &resource.properties;
     known::MAPPING.check(properties)?;
@@ -50,7 +50,7 @@ pub(super) fn read(resource: &Resource<'_>) -> Read<Option<Mapping>> {
     mapping(properties, function, source)
 }
 
-/// Reads a mapping that is an event of a function; none if it is switched off.
+/// Reads a mapping that is an event of a function. `None` if it is switched off.
 pub(super) fn event(kind: &str, properties: &Node<'_>, function: &str) -> Read<Option<Mapping>> {
     known::MAPPING_EVENT.check(properties)?;
     let source = match kind {
@@ -69,7 +69,7 @@ fn mapping(properties: &Node<'_>, function: String, source: Source) -> Read<Opti
     if let Some(pollers) = &pollers {
         known::POLLERS.check(pollers)?;
     }
-    // What a mapping on Kafka can do beyond trying the whole batch again needs provisioned pollers.
+    // Without provisioned pollers, a mapping on Kafka can only try the whole batch again.
     let controls = !on_kafka || pollers.is_some();
     let report_batch_item_failures = reports(properties)?;
     if report_batch_item_failures && !controls {
@@ -78,7 +78,7 @@ fn mapping(properties: &Node<'_>, function: String, source: Source) -> Read<Opti
     }
     let destination = on_failure(properties)?.unwrap_or_default();
     let on_failure_topic = destination.strip_prefix("kafka://").filter(|_| on_kafka).map(str::to_owned);
-    // Queues, topics of SNS and buckets are not here: what they would get is dropped, and logged.
+    // Queues, SNS topics and buckets don't exist here: what they would get is logged and dropped.
     let on_failure_queue = destination.strip_prefix("arn:aws:sqs:").and_then(|rest| rest.rsplit_once(':'));
     let on_failure_queue = on_failure_queue.map(|(_, name)| name.to_owned());
     let starting = properties.need("StartingPosition")?;
@@ -135,7 +135,7 @@ fn reports(properties: &Node<'_>) -> Read<bool> {
     Ok(reports)
 }
 
-/// What takes what is given up.
+/// The destination for records that are given up.
 fn on_failure(properties: &Node<'_>) -> Read<Option<String>> {
     let Some(destinations) = properties.get("DestinationConfig")? else { return Ok(None) };
     known::DESTINATIONS.check(&destinations)?;
@@ -156,7 +156,7 @@ fn filters(properties: &Node<'_>, on_kafka: bool) -> Read<Filters> {
         known::FILTER.check(filter)?;
         let node = filter.need("Pattern")?;
         let pattern = node.text()?;
-        // Each by itself, so that a fault has its place.
+        // Each pattern is read by itself, so that an error names its place.
         Filters::parse(std::slice::from_ref(&pattern)).map_err(|expected| node.fault(expected))?;
         patterns.push(pattern);
     }

@@ -1,4 +1,4 @@
-//! A value in a template, read as what it must be. What is something else is an error that says where it stands.
+//! What: Reads a value in a template as the type that it must have. Another type is an error that names the place.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ pub(super) struct Node<'s> {
 type Read<T> = Result<T, TemplateError>;
 
 impl<'s> Node<'s> {
-    /// A value as it is written: its parts are resolved when they are asked for.
+    /// A value as it is written. Its parts are resolved when they are needed.
     pub(super) fn new(stacks: &'s Stacks, at: At, value: Value) -> Self {
         Self { stacks, at, value }
     }
 
-    /// An entry of a map; none if it isn't there or has no value.
+    /// An entry of a map. `None` if it isn't there or has no value.
     pub(super) fn get(&self, name: &str) -> Read<Option<Node<'s>>> {
         let Some(value) = self.value.get(name) else { return Ok(None) };
         let at = self.at.below(name);
@@ -83,7 +83,7 @@ impl<'s> Node<'s> {
         Ok(items.iter().enumerate().map(item).collect())
     }
 
-    /// The items of a list entry; none if it isn't there.
+    /// The items of a list entry. `None` if it isn't there.
     pub(super) fn items_of(&self, name: &str) -> Read<Vec<Node<'s>>> {
         self.get(name)?.map_or_else(|| Ok(Vec::new()), |node| node.items())
     }

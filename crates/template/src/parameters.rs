@@ -1,12 +1,13 @@
-//! Whether parameters are what the root template lets them be, as CloudFormation finds before it makes anything. Pure.
+//! What: Checks that the root template allows the parameters, as CloudFormation does before it creates anything. It is
+//! pure.
 //!
-//! In: templates, and the parameters that were given. Out: the first that is not what was expected: its name, its
-//! value, and what was.
+//! Data: Takes templates, and the given parameters. Gives the first wrong one: its name, its value, and what was
+//! expected.
 //!
 //! Source: CloudFormation user guide, "Parameters" and "Rules".
 //!
-//! Limits: values that come from Systems Manager are only text here. A pattern that needs more than regular expressions
-//! have (looking ahead or behind) can't be checked, and a value that it stands for is refused.
+//! Limits: Values from Systems Manager are only text here. A pattern with look-ahead or look-behind can't be checked,
+//! so its parameter can't be given.
 
 use regex_lite::Regex;
 use serde_json::Value;
@@ -34,7 +35,7 @@ pub(super) fn check<'a>(stacks: &Stacks, given: impl Iterator<Item = &'a String>
             None if definition.get("Default").is_none() => {
                 return Err(fault("expected a value to be given: it has no default".into()));
             }
-            // CloudFormation has seen to the template's own.
+            // CloudFormation has already checked the template's own values.
             None => {}
         }
     }
@@ -53,7 +54,7 @@ fn told(definition: &Value, value: &str, expected: &str) -> String {
     }
 }
 
-/// Checks one value; says what was expected instead.
+/// Checks one value, and says what was expected.
 fn constraints(definition: &Value, value: &str) -> Result<(), String> {
     let kind = definition.get("Type").and_then(Value::as_str).unwrap_or_default();
     let is_list = kind.contains("List");

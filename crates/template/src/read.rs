@@ -1,7 +1,7 @@
-//! Reads a blueprint out of templates: one function a kind of resource.
+//! What: Reads a blueprint from templates, with one function for each kind of resource.
 //!
-//! What a local run doesn't need is passed over: roles, alarms, networks, authorizers, schedules. What it would need
-//! and doesn't do is refused (`known`).
+//! Resources that a local run doesn't need are ignored: roles, alarms, networks, authorizers, schedules. Resources that
+//! it would need and doesn't support are refused (`known`).
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ pub(super) struct Resource<'s> {
     /// Its name in the template.
     pub(super) id: String,
     kind: String,
-    /// Whether its condition holds, and those of the stacks around it. A topic counts in any case: where Kafka isn't
-    /// MSK, it is made by other hands from the same numbers.
+    /// Whether its condition holds, and those of the stacks around it. A topic always counts: if Kafka isn't MSK,
+    /// somebody else creates the same topic.
     exists: bool,
     pub(super) definition: Node<'s>,
     pub(super) properties: Node<'s>,
@@ -201,7 +201,7 @@ fn route(stacks: &Stacks, resource: &Resource<'_>) -> Read<Route> {
     Ok(Route { key: resource.properties.need("RouteKey")?.text()?, function: function_name(&uri) })
 }
 
-/// What the local HTTP API does in one way only.
+/// Properties of the HTTP API that have only one local value.
 pub(super) fn check_integration(integration: &Node<'_>) -> Read<()> {
     if let Some(version) = integration.get("PayloadFormatVersion")?
         && version.text()? != "2.0"
@@ -216,8 +216,8 @@ pub(super) fn check_integration(integration: &Node<'_>) -> Read<()> {
     Ok(())
 }
 
-/// The name in a function's ARN, or in the URI by which API Gateway invokes it; else the text itself is a name. A
-/// version or an alias after it names the same function here.
+/// The name in a function's ARN, or in the URI by which API Gateway invokes it. Otherwise the text itself is a name. A
+/// version or an alias names the same function here.
 #[must_use]
 pub fn function_name(text: &str) -> String {
     let name = text.rsplit_once(":function:").map_or(text, |(_, name)| name);

@@ -1,12 +1,12 @@
-//! What a template's values are once its parameters are known. Pure.
+//! What: Computes a template's values from its parameters. It is pure.
 //!
-//! In: the templates of a stack and of the stacks nested in it, as JSON in the long form, and parameters. Out: values
-//! without intrinsic functions; a resource stands for its name, its `Arn` for an ARN of that name.
+//! Data: Takes the templates of a stack and of its nested stacks, as JSON in the long form, and parameters. Gives
+//! values without intrinsic functions. A resource becomes its name, and its `Arn` an ARN of that name.
 //!
-//! Values are resolved when they are asked for, and only then: what a local run doesn't need may use whatever it likes.
-//! A function that isn't understood is a [`TemplateError`] that says where it stands.
+//! Values are resolved only when they are needed, so other values may use any function. A needed function that isn't
+//! understood is a [`TemplateError`] that names the place.
 //!
-//! Invariant: nothing resolves for ever; a value that needs itself is an error.
+//! Invariants: Nothing resolves for ever: a value that needs itself is an error.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use super::condition;
 
 /// The account of a local run.
 const ACCOUNT: &str = "000000000000";
-/// How deep a value may lead to others; real templates stay far below.
+/// How deep a value may lead to others. Real templates stay far below.
 const DEPTH_MAX: usize = 100;
 
 /// The templates of a stack: the first is the root, the others are nested in it.
@@ -31,7 +31,7 @@ pub(super) struct Stacks {
 
 /// One template.
 pub(super) struct Stack {
-    /// What messages call it.
+    /// Its name in messages.
     pub(super) file: String,
     pub(super) template: Value,
     /// The stack that nests this one, and the resource by which it does.
@@ -75,7 +75,7 @@ impl Stacks {
         self.stacks.get(stack)?.template.get(section)?.get(name)
     }
 
-    /// Resolves a value. What has no value (`AWS::NoValue`) is null, and left out of lists and maps.
+    /// Resolves a value. `AWS::NoValue` is null, and left out of lists and maps.
     pub(super) fn resolve(&self, at: &At, value: &Value) -> Resolved<Value> {
         if at.depth > DEPTH_MAX {
             return Err(self.fault(at, "expected a value that doesn't lead back to itself"));
@@ -226,7 +226,7 @@ impl Stacks {
         self.section(stack, "Resources", resource)?.get("Type")?.as_str()
     }
 
-    /// The name of a resource: the one it is given, else a function's binary, else the resource's own.
+    /// The name of a resource: its given name, else the binary of a function, else the name in the template.
     pub(super) fn name(&self, at: &At, resource: &str) -> Resolved<String> {
         let Some(kind) = self.kind(at.stack, resource) else {
             return Err(self.fault(at, format!("expected a parameter or a resource: there is no {resource}")));
@@ -269,7 +269,7 @@ impl Stacks {
                 format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}")
             }
             (Some("AWS::SQS::Queue"), "Arn") => format!("arn:aws:sqs:{region}:{ACCOUNT}:{name}"),
-            // Known to AWS alone; whoever needs it locally finds no sense in it, and says so.
+            // Only AWS knows this value. If a local run needs it, reading it fails with an error.
             _ => format!("{name}.{attribute}"),
         };
         Ok(Value::from(text))

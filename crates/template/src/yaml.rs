@@ -1,6 +1,7 @@
-//! YAML with CloudFormation's short tags, as JSON in the long form: `!Sub text` becomes `{"Fn::Sub": "text"}`.
+//! What: Reads YAML with CloudFormation's short tags as JSON in the long form: `!Sub text` becomes `{"Fn::Sub":
+//! "text"}`.
 //!
-//! In: a template's text (JSON is YAML too). Out: one value; what it means is `resolve`'s.
+//! Data: Takes a template's text (JSON is YAML too). Gives one value, which `resolve` interprets.
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Number, Value};
@@ -8,7 +9,7 @@ use serde_json::{Map, Number, Value};
 /// Reads a template.
 ///
 /// # Errors
-/// Where the text is no YAML, or holds what JSON has no word for.
+/// The place where the text isn't YAML, or holds something that JSON doesn't have.
 pub fn read(text: &str) -> Result<Value, String> {
     let documents = Yaml::load_from_str(text).map_err(|error| format!("not YAML: {error}"))?;
     value(documents.first().ok_or("expected a template, found nothing")?)

@@ -1,10 +1,10 @@
-//! DynamoDB in this process, over HTTP on a port of its own.
+//! What: Runs DynamoDB in this process, over HTTP on its own port.
 //!
-//! In: a folder to keep the tables in, or none to keep them in memory. Out: an endpoint.
+//! Data: Takes a folder for the tables, or none to keep them in memory. Gives an endpoint.
 //!
-//! The engine has a thread and runtime to itself, so that its work and its clients' don't wait for each other.
+//! The engine has its own thread and runtime, so that its work and its clients' work don't wait for each other.
 //!
-//! Limits: it never conflicts or throttles, and it is one writer. What that hides, the memory store's faults show.
+//! Limits: It never conflicts or throttles, and it is one writer. The memory store can inject those errors.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -21,11 +21,11 @@ use tokio::sync::oneshot;
 
 /// The file in the data folder.
 const DATABASE_FILE: &str = "dynamodb.sqlite";
-/// Held by the engine that has the folder; it ends with its process.
+/// The engine that uses the folder holds this lock. It ends with its process.
 const LOCK_FILE: &str = "lock";
 
-/// The engine looks for a stream's last record at each write, and has no index for it: without this one, a write to a
-/// table with a stream takes as long as the stream is.
+/// At each write the engine looks for the stream's last record, and has no index for that. Without this index, a write
+/// gets slower as the stream gets longer.
 const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS giro_stream_records
     ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
 
@@ -49,12 +49,12 @@ pub struct EmbeddedDynamoDb {
     endpoint: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// The data folder's, kept for as long as the engine runs.
+    /// The lock of the data folder, held as long as the engine runs.
     _lock: Option<File>,
 }
 
 impl EmbeddedDynamoDb {
-    /// Starts the engine; it answers when this returns. With `data`, tables persist in that folder.
+    /// Starts the engine. It answers when this returns. With `data`, tables persist in that folder.
     ///
     /// # Errors
     /// If the folder or its database can't be opened, another engine has the folder, or no port is free.
@@ -114,7 +114,7 @@ impl Drop for EmbeddedDynamoDb {
     }
 }
 
-/// Takes a data folder for this engine: two would read one stream and write one set of tables, each without the other.
+/// Locks a data folder for this engine. Two engines would write the same tables without knowing of each other.
 fn take(folder: &Path) -> anyhow::Result<File> {
     let file = folder.join(LOCK_FILE);
     let opened = File::options().write(true).create(true).truncate(false).open(&file);
@@ -129,14 +129,14 @@ fn take(folder: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Adds the index to a database, which is made if it isn't there.
+/// Adds the index to a database, which is created if it doesn't exist.
 fn with_stream_index(file: &Path) -> anyhow::Result<()> {
     let storage = dynoxide::storage::Storage::new(&file.to_string_lossy())?;
     Ok(storage.conn().execute_batch(STREAM_INDEX)?)
 }
 
-/// A database in memory that has the index: it takes it over from an empty one in a file, the only way that the engine
-/// offers.
+/// A database in memory with the index. It copies the index from an empty database in a file, because the engine offers
+/// no other way.
 fn in_memory() -> anyhow::Result<Database> {
     let folder = tempfile::tempdir()?;
     let empty = folder.path().join(DATABASE_FILE);

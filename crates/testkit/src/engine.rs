@@ -1,4 +1,4 @@
-//! A DynamoDB for one test, with the project's tables on it, which nothing else touches.
+//! What: Makes a DynamoDB for one test, with the project's tables, which nothing else uses.
 
 use aws_sdk_dynamodb::Client;
 use giro::store::Tables;
@@ -7,7 +7,7 @@ use giro::store::dynamodb::DynamoDb;
 use crate::dynamodb::{EmbeddedDynamoDb, client};
 use crate::tables;
 
-/// The engine, for as long as this lives.
+/// The engine. It runs as long as this value exists.
 #[derive(Debug)]
 pub struct Engine {
     client: Client,
@@ -35,7 +35,7 @@ impl Engine {
         Ok(Self { client: client(running.endpoint()), tables: Tables::default(), _running: running })
     }
 
-    /// A hand that reaches past the ports.
+    /// A client that doesn't use the ports.
     #[must_use]
     pub fn client(&self) -> Client {
         self.client.clone()

@@ -1,12 +1,11 @@
-//! Accounts, lanes, payments and commands as a test gives them: what it doesn't name is as plain as can be.
+//! What: Makes accounts, lanes, payments and commands for tests. What a test doesn't name has the plainest value.
 //!
 //! ```text
 //! account("shop").holding(5).lanes(3)
 //! payment("k1", "alice", "shop", 400).at(0, 17)
 //! ```
 //!
-//! An account is open, in euros, holds nothing, and has neither an overdraft nor lanes. A text that names nothing stops
-//! the test.
+//! An account is open, in euros, holds nothing, and has neither an overdraft nor lanes. A wrong text stops the test.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::{Arc, LazyLock};
@@ -55,15 +54,15 @@ pub fn account(name: &str) -> Account {
 pub trait Setters {
     /// What its main item holds.
     fn holding(self, balance: i64) -> Self;
-    /// How far a debit may take it below zero.
+    /// How far below zero a debit may take it.
     fn limit(self, limit: u64) -> Self;
-    /// A debit may take it as far below zero as a balance goes.
+    /// It has no limit.
     fn unlimited(self) -> Self;
     /// How many credit lanes it has.
     fn lanes(self, count: u16) -> Self;
     /// Whether it may be used.
     fn status(self, status: AccountStatus) -> Self;
-    /// Of which currency it is.
+    /// Its currency.
     fn currency(self, currency: Currency) -> Self;
     /// The version of its main item.
     fn version(self, version: u64) -> Self;
@@ -150,12 +149,12 @@ pub fn source(partition: i32, offset: i64) -> Source {
     Source { topic: Arc::clone(&TOPIC), partition, offset }
 }
 
-/// What is asked for on a topic.
+/// A request on a topic.
 pub trait Placed {
-    /// The same, from its place.
+    /// The request at its place.
     type Request;
 
-    /// As it is asked for at this place of its topic.
+    /// The request at this partition and offset of its topic.
     #[must_use]
     fn at(self, partition: i32, offset: i64) -> Self::Request;
 }

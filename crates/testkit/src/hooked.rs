@@ -1,4 +1,4 @@
-//! A ledger with somebody at its port, who meets each call before the store in memory does and may answer in its place.
+//! What: A ledger with hooks at its port. A hook gets each call before the store in memory, and may answer instead.
 
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
@@ -7,7 +7,7 @@ use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, L
 
 use crate::memory_store::MemoryStore;
 
-/// What is done with each call. Whatever isn't said goes on to the store.
+/// What is done with each call. By default a call goes on to the store.
 pub trait Hooks: Sync {
     /// A plain read of main items.
     fn read_accounts(
@@ -27,7 +27,7 @@ pub trait Hooks: Sync {
         store.read_lanes(ids)
     }
 
-    /// A read at one moment.
+    /// A snapshot read.
     fn read_together(
         &self,
         store: &MemoryStore,
@@ -59,9 +59,9 @@ pub trait Hooks: Sync {
 /// The store in memory, behind hooks.
 #[derive(Debug)]
 pub struct Hooked<H> {
-    /// What is behind them.
+    /// The store behind the hooks.
     pub store: MemoryStore,
-    /// What meets each call.
+    /// The hooks that get each call.
     pub hooks: H,
 }
 

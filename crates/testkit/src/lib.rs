@@ -1,4 +1,4 @@
-//! What proves Giro, and is never deployed.
+//! What: Proves Giro, and is never deployed.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | [`scenario`] | a ledger, what is asked of it, and what must come of it, as text |
 //! | [`dynamodb`], [`tables`], [`engine`] | DynamoDB in this process, the tables of the template on it, and both for a test |
 //! | [`open_accounts`] | opens accounts past the account commands |
-//! | [`workload`], [`oracle`] | records of every kind, and whether each has its end and the ledger adds up |
+//! | [`workload`], [`oracle`] | records of every kind, and whether each has its disposition and the ledger adds up |
 //! | [`simulate`] | the deterministic simulation and its auditor |
 
 pub mod dynamodb;

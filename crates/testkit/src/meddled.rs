@@ -1,4 +1,4 @@
-//! Somebody else's writes at the worst moment: they go in at the port, before the call at which they hurt.
+//! What: Makes somebody else's writes at the worst time: at the port, before the call that they disturb.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,9 @@ pub enum Call {
     Accounts,
     /// A plain read of lanes.
     Lanes,
-    /// A read at one moment.
+    /// A snapshot read.
     Together,
-    /// The same, which has read and not answered yet.
+    /// A snapshot read that has read and not answered yet.
     TogetherDone,
     /// A transaction of payments.
     Commit,
@@ -43,9 +43,9 @@ impl Call {
 /// What somebody else adds to main items and lanes before a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meddling {
-    /// Before which call.
+    /// The call that it comes before.
     pub call: Call,
-    /// Before the how many-th of its kind, counted from 1.
+    /// The number of that call among those of its kind, counted from 1.
     pub nth: usize,
     /// What is added.
     pub writes: Vec<Write>,
@@ -54,14 +54,14 @@ pub struct Meddling {
 /// What is added to an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
-    /// Of whom.
+    /// Its account.
     pub account: AccountId,
-    /// On which lane; else on the main item.
+    /// Its lane. `None`: the main item.
     pub lane: Option<u16>,
     /// How much.
     pub net: i64,
-    /// Whether its transaction is still in flight: DynamoDB's plain reads see the item as it was, until a read at one
-    /// moment has met the transaction and been refused, or something is committed.
+    /// Whether its transaction is still in flight. Then DynamoDB's plain reads see the item as it was, until a snapshot
+    /// read was refused because of the transaction, or something is committed.
     pub in_flight: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct Meddled {
 struct State {
     calls: Vec<Call>,
     left: VecDeque<Meddling>,
-    /// What plain reads see yet of items that were written.
+    /// What plain reads still see of items that were written.
     unseen: Unseen,
 }
 
@@ -99,7 +99,7 @@ impl Meddled {
         self.state().calls.clone()
     }
 
-    /// What is still to come: nothing, if every moment came.
+    /// The writes that are still to come. It is empty if all came.
     #[must_use]
     pub fn left(&self) -> usize {
         self.state().left.len()

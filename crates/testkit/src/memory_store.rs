@@ -1,11 +1,10 @@
-//! A ledger in memory, with DynamoDB's conditions and manners, and faults on demand.
+//! What: A ledger in memory, with DynamoDB's conditions and behaviour, and faults on demand.
 //!
-//! In and out: the ports of [`giro::store`]. Made for tests and simulations: what is decided about accounts and
-//! payments here is decided by the same words as the named conditions in [`giro::store::items`], and one contract suite holds
-//! both adapters to them.
+//! Data: Takes calls of the ports of [`giro::store`]. It is for tests and simulations. Its conditions have the same
+//! meaning as the named conditions in [`giro::store::items`], and one contract suite tests both adapters.
 //!
-//! Units are counted as DynamoDB charges them. Faults come with seeded probabilities; each call gives way to others
-//! first, so that concurrent callers interleave.
+//! Units are counted as DynamoDB charges them. Faults come with seeded probabilities. Each call first lets other calls
+//! run, so that concurrent callers interleave.
 
 mod commands;
 mod conditions;
@@ -35,7 +34,7 @@ use conditions::{account_allows, lane_allows, malformed};
 pub struct Faults {
     /// Makes the same faults strike again.
     pub seed: u64,
-    /// A transaction, or a read at one moment, is cancelled because one of its items is busy.
+    /// A transaction or a snapshot read is cancelled because one of its items is busy.
     pub conflict: u32,
     /// A call is refused.
     pub throttle: u32,
@@ -127,14 +126,14 @@ impl MemoryStore {
         Self { faults, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Puts an account in place, whatever was there, with those of its lanes that are not there yet.
+    /// Writes an account over any other, and those of its lanes that don't exist yet.
     pub fn insert_account(&self, account: Account) {
         let mut state = self.state();
         state.create_lanes(&account);
         state.accounts.insert(account.id.clone(), Ok(account));
     }
 
-    /// Puts a lane in place, whatever was there.
+    /// Writes a lane over any other.
     pub fn insert_lane(&self, lane: Lane) {
         self.state().lanes.insert(lane.id.clone(), lane);
     }
@@ -145,11 +144,11 @@ impl MemoryStore {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere doesn't make the books wrong: each change is whole before the lock is released.
+        // After a panic elsewhere the data is still right: each change is whole before the lock is released.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One call: gives way to others, lets late transactions happen, and strikes the faults that any call may meet.
+    /// Begins a call: lets others run, lets late transactions happen, and injects the faults that any call may have.
     async fn call(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         tokio::task::yield_now().await;
         let mut state = self.state();
@@ -216,7 +215,7 @@ impl State {
         }
     }
 
-    /// Everything that stands in a transaction's way; nothing if it may happen.
+    /// Everything that cancels a transaction. `None` if it may happen.
     fn judge(&self, transaction: &Transaction<'_>) -> Cancelled {
         let mut cancelled = Cancelled::default();
         for (ix, entry) in transaction.entries.iter().enumerate() {
@@ -255,7 +254,7 @@ impl State {
         self.lanes.get(id).map_or(LaneRead::Missing, |lane| LaneRead::Found(lane.clone()))
     }
 
-    /// Gives an account those of its lanes that are not there yet.
+    /// Gives an account those of its lanes that don't exist yet.
     fn create_lanes(&mut self, account: &Account) {
         for number in account.credit_lanes.numbers() {
             let lane = Lane::new(account, number);

@@ -1,7 +1,7 @@
-//! Topics in memory, with faults on demand.
+//! What: Topics in memory, with faults on demand.
 //!
-//! In and out: the port of [`giro::publish`]. Made for tests: every topic exists and has one partition. Faults come
-//! with seeded probabilities, and each call gives way to others first.
+//! Data: Takes calls of the port of [`giro::publish`]. It is for tests: every topic exists and has one partition.
+//! Faults come with seeded probabilities, and each call first lets other calls run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,7 +67,7 @@ impl MemoryTopics {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere doesn't make the topics wrong: each change is whole before the lock is released.
+        // After a panic elsewhere the topics are still right: each change is whole before the lock is released.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

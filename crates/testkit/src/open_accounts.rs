@@ -1,11 +1,11 @@
-//! Opening accounts and giving them lanes past the account commands: for tests, the demo and `--direct`.
+//! What: Opens accounts and gives them lanes without account commands, for tests, the demo and `--direct`.
 //!
-//! In: an account, or how many lanes it shall have. Out: the account that is there.
+//! Data: Takes an account, or how many lanes it must have. Gives the stored account.
 //!
-//! A store changes accounts in one way: by a [`Change`]. It is the change that a command makes, under the same
-//! conditions. Only the command's record is missing.
+//! A store changes accounts only by a [`Change`]. This is the change of a command, with the same conditions. Only the
+//! command's record is missing.
 //!
-//! Invariant: a lane that a main item counts is there, because the main item is written with its last lanes.
+//! Invariants: Every lane that a main item counts exists, because the main item is written with its last lanes.
 
 use std::future::Future;
 
@@ -20,19 +20,19 @@ use giro::store::{Inspect, StoreError, items};
 
 /// Opening accounts, and giving them credit lanes.
 pub trait OpenAccounts: Sync {
-    /// Writes a new account and its lanes. Returns the account that already has this id, if there is one; then nothing
-    /// is changed. Doing it again finishes what stopped half-way.
+    /// Writes a new account and its lanes. If an account already has this id, returns that account and changes nothing.
+    /// If this stops half-way, a second call finishes it.
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be written.
     fn open_account(&self, account: &Account) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
 
-    /// Gives a living account lanes up to that number; one that has as many already is left as it is. Returns the
-    /// account as it is then, or `None` if there is none. Doing it again finishes what stopped half-way.
+    /// Gives an account that is not closed lanes up to this number. If it already has as many, it stays as it is.
+    /// Returns the account afterwards, or `None` if there is none. If this stops half-way, a second call finishes it.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the account changed meanwhile: ask again. Any [`StoreError`] if it isn't known to be
-    /// written.
+    /// [`StoreError::Conflict`] if the account changed meanwhile. Then ask again. Any [`StoreError`] if the lanes
+    /// aren't known to be written.
     fn add_lanes(
         &self,
         id: &AccountId,
@@ -71,7 +71,7 @@ async fn main_item(store: &DynamoDb, id: &AccountId) -> Result<Option<Account>, 
     Ok(Inspect::account(store, id).await?.map(|holding| holding.account))
 }
 
-/// Makes a change, in as many transactions as it takes. `false` if a condition fails.
+/// Makes a change, in as many transactions as it needs. `false` if a condition fails.
 async fn happens(store: &DynamoDb, id: &AccountId, change: &Change) -> Result<bool, StoreError> {
     let table = &store.tables().accounts;
     let lanes = change.lanes(id);

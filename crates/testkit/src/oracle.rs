@@ -1,9 +1,10 @@
-//! Whether every published record has its end, nothing else is there, and the ledger adds up.
+//! What: Checks that every published record has its disposition, that nothing else is there, and that the ledger adds
+//! up.
 //!
-//! In: what was published and where it was put, and the tables. Out: counts, and everything that is missing, too much
-//! or wrong.
+//! Data: Takes the published records with their places, and the tables. Gives counts, and everything that is missing,
+//! too much or wrong.
 //!
-//! The checks read records as clients wrote them and tables as they are; they know nothing of how the handler works.
+//! The checks read records as clients wrote them, and tables as they are. They know nothing of how the handler works.
 
 mod ledger;
 
@@ -34,13 +35,13 @@ pub struct Checked {
     pub settled: usize,
     /// Payments declined, by reason.
     pub declined: BTreeMap<&'static str, usize>,
-    /// Records that repeat a payment that has its outcome already.
+    /// Records that repeat a payment which already has its outcome.
     pub replayed: usize,
-    /// Records set aside, by reason.
+    /// Dead letters, by reason.
     pub dead_letters: BTreeMap<String, usize>,
     /// Accounts.
     pub accounts: usize,
-    /// Records without their end, and ends without their record.
+    /// Records without a disposition, and dispositions without a record.
     pub findings: Vec<String>,
     /// What doesn't add up in the ledger.
     pub ledger: Vec<Finding>,
@@ -71,11 +72,11 @@ pub fn check_tables(
     dead_letters: &[DeadLetter],
 ) -> Checked {
     let mut checked = Checked { records: published.len(), accounts: accounts.len(), ..Checked::default() };
-    // Of other topics there may be more on a real ledger; the audit looks at all of it.
+    // A real ledger may have payments from other topics; the audit looks at all of them.
     let ours = |source: &Source| published.first().is_some_and(|first| first.source.topic == source.topic);
     let by_id: HashMap<&PaymentId, &Recorded> =
         payments.iter().map(|recorded| (&recorded.outcome.payment.id, recorded)).collect();
-    // Several may have stood at one place, where a topic was made anew.
+    // If a topic was created again, several records may have had one place.
     let mut at: HashMap<&Source, Vec<&DeadLetter>> = HashMap::new();
     dead_letters.iter().for_each(|letter| at.entry(&letter.source).or_default().push(letter));
     let at = |source: &Source| at.get(source).map(Vec::as_slice).unwrap_or_default();
@@ -100,7 +101,7 @@ pub fn check_tables(
                         count(&mut checked.replayed);
                     }
                     if at(source).iter().any(|letter| holds(letter, record)) {
-                        checked.findings.push(format!("{source}: has an outcome, and is set aside as well"));
+                        checked.findings.push(format!("{source}: has an outcome, and is a dead letter as well"));
                     }
                     continue;
                 }

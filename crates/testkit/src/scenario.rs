@@ -1,4 +1,4 @@
-//! A ledger, what is asked of it, and what must come of it, as text: the one language of tests for that.
+//! What: The text language of tests: a ledger, requests to it, and what must come of them.
 //!
 //! ```text
 //! # what this line says is for people
@@ -27,8 +27,8 @@
 //! - A `CALL` is a word of [`Call`]. An `ITEM` is a main item (`shop`) or a lane (`shop/0`), and marked by `~` if its
 //!   transaction is still in flight ([`Write::in_flight`]).
 //!
-//! Everything is asked for twice over: one request a batch, and all in one batch, as far as requests of one kind follow
-//! one another. So no rule depends on how Kafka cuts the records. Where somebody meddles it is one batch alone, since
+//! Everything is asked for twice: with one request in a batch, and with all following requests of one kind in a batch.
+//! So no rule depends on how Kafka cuts the records. If somebody else writes meanwhile, it is only one batch, because
 //! calls are counted.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -49,7 +49,7 @@ use crate::hooked::Hooked;
 use crate::meddled::{Call, Meddled, Meddling, Write};
 use crate::memory_store::MemoryStore;
 
-/// Checks that what must come of a scenario does; returns the ledger as it is after all was asked for in one batch.
+/// Checks a scenario. Returns the ledger as it is after all was asked for in one batch.
 ///
 /// # Panics
 /// If it doesn't, or if the text isn't understood.
@@ -71,17 +71,17 @@ pub fn ledger(text: &str) -> MemoryStore {
     Scenario::parse(text).ledger()
 }
 
-/// What is told of an account.
+/// What a text says of an account.
 type Told = fn(Option<&Holding>) -> String;
 
 #[derive(Debug, Default)]
 struct Scenario {
     holdings: Vec<Holding>,
     asked: Vec<Asked>,
-    /// How each of them must end.
+    /// The disposition that each of them must have.
     ends: Vec<String>,
     meddling: Vec<Meddling>,
-    /// What must be told of an account afterwards, and in which words.
+    /// What must be true of an account afterwards, as text.
     after: Vec<(AccountId, Told, String)>,
     calls: Option<Vec<Call>>,
 }
@@ -147,7 +147,7 @@ impl Scenario {
         store
     }
 
-    /// Asks for so many a batch, and checks what comes of it.
+    /// Asks for this many in a batch, and checks what comes of it.
     async fn check(&self, a_batch: usize, how: &str) -> MemoryStore {
         let store = self.ledger();
         let ledger = Meddled::ledger(&store, &self.meddling);
@@ -177,7 +177,7 @@ impl Asked {
     }
 }
 
-/// Asks for a batch, all of one kind; tells how each ended.
+/// Asks for a batch, all of one kind. Gives the disposition of each.
 async fn ask(ledger: &Hooked<Meddled>, asked: &[Asked]) -> Vec<String> {
     let (mut payments, mut commands) = (Vec::new(), Vec::new());
     for one in asked.iter().cloned() {
@@ -236,7 +236,7 @@ fn holding(mut account: Account, terms: &[&str]) -> Holding {
     Holding { account, lanes }
 }
 
-/// What `98x0`, `frozen:7` or `7` says of lanes: the status, if it isn't the account's, and what they hold.
+/// Reads `98x0`, `frozen:7` or `7` as lanes: the status, if it isn't the account's, and the balances.
 fn several(word: &str) -> Vec<(Option<AccountStatus>, i64)> {
     let (count, one) = word.split_once('x').map_or((1, word), |(count, one)| (count.parse().unwrap(), one));
     let (status, balance) = one.split_once(':').map_or((None, one), |(status, balance)| (Some(status), balance));

@@ -1,6 +1,6 @@
-//! What was sent to the store, kept beyond the batch that it was planned from.
+//! What: Keeps what was sent to the store longer than the batch that it was planned from.
 //!
-//! In: transactions and steps of account commands, which borrow their requests. Out: the same again, later.
+//! Data: Takes transactions and steps of account commands, which borrow their requests. Gives the same again, later.
 
 use giro::domain::account_command::{Change, CommandStep, DecidedCommand, Ground, LaneChange};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};

@@ -1,7 +1,7 @@
-//! Creates the tables of a blueprint on a local engine, as CloudFormation does on AWS.
+//! What: Creates the tables of a blueprint on a local engine, as CloudFormation does on AWS.
 //!
-//! In: a client and tables. Out: tables that are ready. A table that is there already is left alone, but for a stream
-//! that it lacks.
+//! Data: Takes a client and tables. Gives tables that are ready. An existing table stays as it is, but gets a missing
+//! stream.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use giro_template::{Index, Key, Table, Templates};
 /// How long to wait before a table is looked at again.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// Creates the project's tables under these names. Without `stream`, none has one: what nobody reads costs nothing.
+/// Creates the project's tables under these names. Without `stream`, no table has a stream.
 ///
 /// # Errors
 /// If the engine can't be reached or refuses.

@@ -1,7 +1,7 @@
-//! The demo's accounts and records, from a seed. Pure.
+//! What: Generates the demo's accounts and records from a seed. It is pure.
 //!
-//! In: a seed and how many records. Out: accounts, the payments that fund them, and records of every kind: settling,
-//! declined for each reason that a client can cause, duplicated, reusing another's id, and malformed.
+//! Data: Takes a seed and a number of records. Gives accounts, the payments that fund them, and records of every kind.
+//! Records settle, decline for each reason that a client can cause, repeat others, reuse an id, or are malformed.
 
 use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
@@ -74,8 +74,8 @@ enum Kind {
 }
 
 impl Workload {
-    /// Generates `records` records from a seed: always the same. `run` goes before every id, so that runs on one ledger
-    /// don't meet.
+    /// Generates `records` records from a seed, always the same. Every id begins with `run`, so that several runs can
+    /// use one ledger.
     #[must_use]
     pub fn generate(seed: u64, records: usize, run: &str) -> Self {
         let customers = (records / 5).clamp(10, CUSTOMERS_MAX);

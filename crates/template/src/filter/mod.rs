@@ -1,7 +1,7 @@
-//! Lambda's event filtering, for records of Kafka. Pure.
+//! What: Lambda's event filtering, for records of Kafka. It is pure.
 //!
-//! In: the patterns of a mapping, and the value of a record. Out: whether any pattern fits. What fits none is never
-//! delivered, and acknowledged: on AWS as here, nobody hears of it again.
+//! Data: Takes the patterns of a mapping, and the value of a record. Says whether any pattern fits. A record that fits
+//! none is acknowledged and never delivered, on AWS as here.
 //!
 //! | rule | fits a value |
 //! |---|---|
@@ -14,11 +14,12 @@
 //! | `{"exists": true}` | that is there, or with `false` isn't |
 //!
 //! Of several rules in a list one must fit, of several fields all, of several patterns in `$or` one. Of a list in a
-//! record one element must fit. A value that is no JSON object or list is a plain text: a list of rules right under
-//! `value` is for such, fields are for JSON, and neither fits the other.
+//! record one element must fit. A value that isn't a JSON object or list is a plain text. A list of rules directly
+//! under `value` is for plain texts, and fields are for JSON. Neither fits the other.
 //!
-//! Source: AWS Lambda developer guide, "Control which events Lambda sends to your function", "Filtering events from
-//! Amazon MSK and self-managed Apache Kafka event sources"; for lists, Amazon EventBridge user guide, "Event patterns".
+//! Source: AWS Lambda developer guide, "Control which events Lambda sends to your function". The same, "Filtering
+//! events from Amazon MSK and self-managed Apache Kafka event sources". For lists: Amazon EventBridge user guide,
+//! "Event patterns".
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -111,7 +112,7 @@ fn fits_record(pattern: &Pattern, value: Option<&str>) -> bool {
     }
 }
 
-/// Whether a pattern fits a part of a record, as JSON; none isn't there.
+/// Whether a pattern fits a part of a record, as JSON. `None`: the part isn't there.
 fn fits(pattern: &Pattern, json: Option<&str>) -> bool {
     if let Some(elements) = json.and_then(elements) {
         return match (pattern, elements.is_empty()) {
@@ -138,7 +139,7 @@ fn elements(json: &str) -> Option<Vec<&RawValue>> {
     json.starts_with('[').then(|| serde_json::from_str(json).ok()).flatten()
 }
 
-/// A text or a literal; none if it is an object.
+/// A text or a literal. `None` if it is an object.
 fn scalar(json: &str) -> Option<Scalar> {
     match json.bytes().next()? {
         b'"' => serde_json::from_str(json).ok().map(Scalar::Text),

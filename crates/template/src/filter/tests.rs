@@ -1,4 +1,4 @@
-//! Patterns and records as tables of text.
+//! What: Patterns and records as tables of text.
 
 use super::Filters;
 
@@ -72,7 +72,7 @@ fn fields_lists_and_alternatives_combine() {
         r#"{"$or":[{"a":["x"]},{"b":[{"numeric":["<",0]}]}],"c":["z"]}"#,
         &[r#"+ {"a":"x","c":"z"}"#, r#"+ {"b":-1,"c":"z"}"#, r#"- {"a":"x"}"#, r#"- {"b":1,"c":"z"}"#],
     );
-    // A name may be written with escapes; the last of two counts.
+    // A name may be written with escapes. Of two equal names the last counts.
     check(r#"{"é":[1]}"#, &[r#"+ {"\u00e9":1}"#, r#"+ {"é":0,"é":1}"#, r#"- {"é":1,"é":0}"#]);
     let two = [r#"{"value":{"a":["x"]}}"#, r#"{"value":{"b":["y"]}}"#].map(String::from);
     let filters = Filters::parse(&two).unwrap();

@@ -1,4 +1,4 @@
-//! Account commands in memory: the conditions of [`Change`] and its lanes, in the domain's own words.
+//! What: Account commands in memory: the conditions of [`Change`] and its lanes, in the domain's own words.
 
 use super::{Late, MemoryStore, State, kilobytes};
 use crate::sent::SentStep;
@@ -14,7 +14,7 @@ fn on_account<'d>(step: &CommandStep<'d>) -> Option<&'d Change> {
 }
 
 impl State {
-    /// Everything that stands in a step's way; nothing if it may happen.
+    /// Everything that cancels a step. `None` if it may happen.
     pub(super) fn judge_step(&self, step: &CommandStep<'_>) -> CancelledCommand {
         let command = &step.decided.request.command;
         let on_ground = |(id, bound): &(_, _)| Ground::holds_of_lane(*bound, self.lanes.get(id));

@@ -1,5 +1,5 @@
-//! What stands in a transaction's way, in the domain's words: the named conditions of [`giro::store::items`], and what
-//! DynamoDB refuses before it looks at any item.
+//! What: Says why a transaction is cancelled, in the domain's words. It has the named conditions of
+//! [`giro::store::items`], and what DynamoDB refuses before it looks at any item.
 
 use std::collections::HashSet;
 

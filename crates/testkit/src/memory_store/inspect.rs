@@ -1,4 +1,4 @@
-//! Whole-item reads for people and the audit, and opening accounts.
+//! What: Reads whole items for people and the audit, and opens accounts.
 
 use super::{MemoryStore, State};
 use crate::open_accounts::OpenAccounts;

@@ -1,4 +1,5 @@
-//! Statements in memory: the same order as the indexes', except that ties stand by payment and lanes have no lists.
+//! What: Reads statements in memory, in the order of the indexes. Only ties are ordered by payment, and lanes have no
+//! lists.
 
 use super::MemoryStore;
 use giro::domain::statement::{Ask, Page, Position, Posting, Side};

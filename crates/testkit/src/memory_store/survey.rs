@@ -1,4 +1,4 @@
-//! Whole tables, in small pages, so that whoever reads them meets what happens between two pages.
+//! What: Reads whole tables in small pages, so that readers see what happens between two pages.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use giro::domain::{LaneId, LetterId, PaymentId, Request};
 use giro::store::items::{self, Item};
 use giro::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
 
-/// How many keys a page holds: few, so that a small ledger has many pages.
+/// How many keys a page holds. They are few, so that a small ledger has many pages.
 const PAGE_ITEMS: usize = 7;
 
-/// Damage that no call could do.
+/// Damage that no call can do.
 #[derive(Debug, Default)]
 pub(super) struct Damage {
     payments: BTreeSet<PaymentId>,
@@ -41,7 +41,7 @@ impl MemoryStore {
 }
 
 impl State {
-    /// Every item of a table by its key, each with its size in bytes. Letters' parts come in order.
+    /// Every item of a table by its key, each with its size in bytes. Dead letters' parts come in order.
     fn survey(&self, table: Table) -> Vec<(String, Surveyed, usize)> {
         let sized = |item: &Item| items::size(item);
         match table {
@@ -91,7 +91,7 @@ fn unreadable(key: &str, expected: &str) -> Surveyed {
     Surveyed::Unreadable { key: key.to_owned(), expected: expected.to_owned() }
 }
 
-/// Which segment holds a key: spread by the key alone, as a hash spreads them.
+/// The segment of a key. It depends on the key alone, as with a hash.
 fn segment_of(key: &str, of: u16) -> u16 {
     let sum = key.bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     sum.checked_rem(of).unwrap_or_default()
@@ -104,7 +104,7 @@ impl Survey for MemoryStore {
         let mut state = self.call().await?;
         let mut all = state.survey(table);
         all.retain(|(key, ..)| segment_of(key, segment.of) == segment.number && Some(key) > mark.as_ref());
-        // Stable: parts of one letter have one key and stay in order.
+        // Stable: parts of one dead letter have one key and stay in order.
         all.sort_by(|(one, ..), (other, ..)| one.cmp(other));
         // A page ends between two keys.
         let last = all.get(PAGE_ITEMS.saturating_sub(1)).map(|(key, ..)| key.clone());
@@ -112,7 +112,7 @@ impl Survey for MemoryStore {
         let next = last.filter(|_| end < all.len());
         all.truncate(end);
         let size = all.iter().map(|(.., size)| *size).sum::<usize>();
-        // A scan is charged for what it passes, a unit for every 4 KB begun.
+        // A scan is charged for all that it reads: a unit for every 4 KB, rounded up.
         let read_milliunits = kilobytes(size).div_ceil(4).saturating_mul(1_000);
         state.usage.read_calls = state.usage.read_calls.saturating_add(1);
         state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(read_milliunits);

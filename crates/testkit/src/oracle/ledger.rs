@@ -1,8 +1,8 @@
-//! Whether a ledger at rest adds up: every balance is what the settled payments make of it.
+//! What: Checks that a ledger at rest adds up: every balance is the sum of its settled payments.
 //!
-//! In: all accounts with their lanes, and all outcomes, read while nothing moves. Out: findings.
+//! Data: Takes all accounts with their lanes, and all outcomes, read while nothing moves. Gives findings.
 //!
-//! The sums are taken here once more, past the audit that deploys, so that neither can hide a mistake of the other.
+//! The sums are computed here again, without the audit that deploys, so that neither hides a mistake of the other.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
     findings
 }
 
-/// What is wrong with an account's lanes.
+/// The errors of an account's lanes.
 fn of_lanes(holding: &Holding) -> Vec<Finding> {
     let account = &holding.account;
     let mut findings = Vec::new();

@@ -1,13 +1,14 @@
-//! The event source mapping, as wayward as AWS allows: a model of its own, not the poller of the local stack.
+//! What: A model of the event source mapping that does everything that AWS allows. It isn't the poller of the local
+//! stack.
 //!
-//! In: records produced, answers of invocations. Out: batches to deliver, and records given up.
+//! Data: Takes records produced, answers of invocations. Gives batches to deliver, and records given up.
 //!
-//! Each partition has one poller; a poller delivers one batch at a time, of all its partitions. A failed batch comes
-//! again whole or cut in two; one reported in part comes again from the lowest reported offset of a partition or, since
-//! no source settles it, only with the records named. A partition can get another poller, or be read again from an
-//! earlier offset, at any moment: then the answer of an invocation under way moves nothing, though what it does is
-//! done. The same holds when the topic is made anew. A mapping that is switched off delivers nothing, and hears what is
-//! under way.
+//! Each partition has one poller. A poller delivers one batch at a time, from all its partitions. A failed batch is
+//! delivered again, whole or cut in two. A batch reported in part is delivered again from the lowest reported offset of
+//! a partition on, or only with the named records, because no source says which. At any time a partition can get
+//! another poller, or be read again from an earlier offset. Then the answer of a running invocation moves nothing,
+//! though its work is done. The same is true when the topic is created again. A mapping that is switched off delivers
+//! nothing, but takes the answers of running invocations.
 
 use std::collections::VecDeque;
 
@@ -45,7 +46,7 @@ impl Mappings {
     }
 }
 
-/// How this mapping is configured, and which way it goes where no source settles it.
+/// How this mapping is configured, and how it behaves where no source says it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     /// `ReportBatchItemFailures`.
@@ -63,7 +64,7 @@ pub(super) struct Settings {
 struct Partition {
     log: Vec<Record>,
     poller: usize,
-    /// Rises when the partition is taken from its poller or read again: older batches are none of ours any more.
+    /// Rises when the partition is taken from its poller or read again. Answers to older batches no longer count.
     epoch: u32,
     /// The offset to read next, and the one to go on from if the poller is replaced.
     next: usize,
@@ -91,7 +92,7 @@ pub(super) struct Delivery {
     pub(super) given_up: Vec<Place>,
 }
 
-/// A record that was produced again on the topic made anew.
+/// A record that was produced again on the topic created again.
 #[derive(Debug)]
 pub(super) struct CarriedOver {
     pub(super) from: Place,
@@ -104,7 +105,7 @@ pub(super) struct CarriedOver {
 pub(super) struct Mapping {
     pub(super) settings: Settings,
     pub(super) on: bool,
-    /// How often the topic was made anew.
+    /// How often the topic was created again.
     generation: u32,
     partitions: Vec<Partition>,
     pollers: Vec<Poller>,
@@ -122,7 +123,7 @@ fn position<N: TryInto<usize>>(number: N) -> usize {
     number.try_into().unwrap_or(usize::MAX)
 }
 
-/// The partitions of a fresh topic, dealt out to so many pollers.
+/// The partitions of a new topic, shared out to this many pollers.
 fn fresh(partitions: usize, pollers: usize) -> Vec<Partition> {
     let partition = |ix: usize| Partition {
         log: Vec::new(),
@@ -205,7 +206,7 @@ impl Mapping {
         let too_old = |(place, _): &(Place, u32)| {
             self.record(*place).is_some_and(|record| self.settings.policy.refuses(now_ms, record.timestamp_ms))
         };
-        // None is older than the one before it on its partition, so nothing is passed over.
+        // None is older than the one before it on its partition, so nothing is skipped.
         let (old, young): (Vec<_>, Vec<_>) = batch.records.into_iter().partition(too_old);
         let given_up = self.give_up(&old);
         let places: Vec<Place> = young.iter().map(|(place, _)| *place).collect();
@@ -315,14 +316,14 @@ impl Mapping {
         (ix, partition.committed)
     }
 
-    /// Makes the topic anew: all offsets begin again at 0. What was not finished is produced there first, in its order.
+    /// Creates the topic again: all offsets begin again at 0. What was not finished is produced there first, in its order.
     pub(super) fn make_anew(&mut self, tape: &mut Tape) -> Vec<CarriedOver> {
         let before = self.partitions.len();
         let count = if tape.chance(250) { tape.pick([2_usize, 1, 3, 4]) } else { before };
         let old = std::mem::replace(&mut self.partitions, fresh(count, self.pollers.len()));
         let generation = self.generation;
         self.generation = generation.saturating_add(1);
-        // Nobody hears of what is under way any more.
+        // The answers of running invocations no longer count.
         self.pollers.iter_mut().for_each(|poller| *poller = Poller::default());
         let mut carried = Vec::new();
         for (ix, partition) in old.into_iter().enumerate() {

@@ -1,9 +1,9 @@
-//! A deterministic simulation of the whole: many workers over one ledger, with every fault that Lambda, Kafka and
-//! DynamoDB can show, and an auditor that knows what must hold.
+//! What: A deterministic simulation of the whole. Many workers share one ledger, with every fault that Lambda, Kafka
+//! and DynamoDB can have. An auditor knows what must hold.
 //!
-//! In: a seed, and how many steps the storm lasts. Out: what happened, counted, or the first thing that was wrong with
-//! a shrunk history that leads to it. A **step** is a store call that reaches the store or is refused or lost on its
-//! way, or a delivery to an invocation; what else happens (produced records, crashes, time) isn't counted.
+//! Data: Takes a seed, and how many steps the storm lasts. Gives counts of what happened, or the first violation with a
+//! short history that leads to it. A **step** is a delivery to an invocation, or a store call, which reaches the store
+//! or is refused or lost on its way. Produced records, crashes and time are not steps.
 //!
 //! | module | what |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | `workload` | what clients ask for |
 //! | `orders` | what administrators ask of accounts meanwhile |
 //! | `topic` | topics, and what names a record for ever |
-//! | `mapping` | the event source mapping: batches, redelivers, bisects, gives up, rewinds, rebalances, reads a topic made anew |
+//! | `mapping` | the event source mapping: batches, redelivers, bisects, gives up, rewinds, rebalances, reads a topic created again |
 //! | `policy` | when a mapping gives up, as the template says |
 //! | `network` | the port to the store, as parcels that the world delivers or loses |
 //! | `world` | what happens next |
@@ -20,12 +20,12 @@
 //! | `mutant` | ways to be wrong, to prove the auditor |
 //! | `shrink` | the shortest history that still goes wrong |
 //!
-//! What is real: the handlers `payment-processor`, `account-processor` and `outcome-publisher` from the event's JSON to
-//! the response, and all below them down to the ports; the memory store, which the contract suite holds to DynamoDB's
-//! conditions; when the mappings give up, from the template. What is modelled: the mappings, the network, transactions
-//! in flight, the stream, the broker, operators, time.
+//! These are real: the handlers `payment-processor`, `account-processor` and `outcome-publisher`, from the event's JSON
+//! to the response, with all below them down to the ports. The memory store is real too, and the contract suite tests
+//! its conditions against DynamoDB's. The template says when the mappings give up. These are models: the mappings, the
+//! network, transactions in flight, the stream, the broker, operators, time.
 //!
-//! Invariants: one seed, one history, on every machine; the auditor shares no rule with the code under test.
+//! Invariants: One seed gives one history, on every machine. The auditor shares no rule with the code under test.
 
 mod auditor;
 mod mapping;
@@ -126,7 +126,7 @@ impl Simulation {
         Err(Box::new(Violation { simulation: self, wrong, history }))
     }
 
-    /// What happens in this world, line by line: for a person, and to prove that it always happens so.
+    /// What happens in this world, line by line. It is for a person, and proves that it always happens in the same way.
     #[must_use]
     pub fn history(self) -> Vec<String> {
         let mut ended = self.world(Tape::from_seed(self.seed), true);
@@ -134,7 +134,7 @@ impl Simulation {
         ended.history
     }
 
-    /// Whether something goes wrong: what. For those that don't need the shrunk history.
+    /// What goes wrong, if anything, for callers that don't need the short history.
     #[must_use]
     pub fn wrong(self) -> Option<String> {
         self.world(Tape::from_seed(self.seed), false).wrong
@@ -151,12 +151,13 @@ impl Simulation {
             Ok(policies) => policies,
             Err(error) => return failed(format!("the template: {error}")),
         };
-        // The handler's backoff draws from this thread's generator: with it the jitter too is the seed's.
+        // The handler's backoff uses this thread's random numbers, so the jitter depends on the seed too.
         fastrand::seed(self.seed);
         match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
-            // What the handlers log of a world that isn't there is nobody's.
+            // Nobody needs the handlers' logs of a simulated world.
             Ok(runtime) => with_default(NoSubscriber::default(), || {
-                // The world begins inside: outside, the clock is the machine's, and a seed would give other stamps each time.
+                // The world begins inside the runtime. Outside, the clock is the machine's, and a seed would give other
+                // timestamps each time.
                 runtime.block_on(async { World::new(tape, policies, self.mutant, recording).run(self.steps).await })
             }),
             Err(error) => failed(format!("no runtime: {error}")),

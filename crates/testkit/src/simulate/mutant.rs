@@ -1,8 +1,9 @@
-//! Ways to be wrong, to prove that the auditor sees them: each is the code under test with one line of it taken back.
+//! What: Planted mistakes, which prove that the auditor sees them. Each is the code under test with one line of it
+//! removed.
 //!
-//! In: what the handler asks of the store and answers to Lambda, and when mappings give up. Out: what a handler, store
-//! or template with that mistake would have asked, answered and said. They act where these meet the world, so nothing
-//! of them is in the code that deploys.
+//! Data: Takes what the handler asks of the store and answers to Lambda, and when mappings give up. Gives what a
+//! handler, store or template with that mistake would have asked, answered and said. The mistakes act outside the code
+//! that deploys.
 
 use super::network::{Answer, Call, at_once, execute};
 use super::policy::Policies;
@@ -23,9 +24,9 @@ const SIX_HOURS_MS: i64 = 6 * 3_600_000;
 pub enum Mutant {
     /// A payment is written whether or not its id has an outcome.
     DropPutCondition,
-    /// A batch's debits are held against what is left at its end, not at each of them.
+    /// The debits of a batch are checked against the balance at its end, not one by one.
     NetOverdraft,
-    /// A transaction of which nothing was heard counts as done.
+    /// A transaction without an answer counts as done.
     AcknowledgeLostCommit,
     /// An outcome is published when its transaction is sent.
     PublishBeforeCommit,
@@ -37,25 +38,25 @@ pub enum Mutant {
     SkipSweepCondition,
     /// A debit doesn't look at the limit.
     DropLimitCondition,
-    /// A dead letter of which nothing was heard counts as parked.
+    /// A dead letter that isn't known to be stored counts as stored.
     AcknowledgeLostLetter,
     /// A dead letter loses the last byte of its value.
     CutLetter,
     /// An outcome that the broker did not acknowledge counts as published.
     AcknowledgeLostPublication,
-    /// A command of which nothing was heard counts as done.
+    /// A command without an answer counts as done.
     AcknowledgeLostCommand,
-    /// Closing doesn't look at what the account holds when it is closed.
+    /// Closing doesn't check the balances when it is committed.
     CloseWithoutCondition,
-    /// A command that changes nothing doesn't check what that rests on.
+    /// A command that changes nothing doesn't check its preconditions.
     RefuseWithoutGround,
-    /// A dead letter is known by the place of its record alone.
+    /// A dead letter is named by the place of its record alone.
     LetterByPlace,
-    /// A dead letter that was redriven, and whose record comes again, stays redriven.
+    /// A redriven dead letter stays redriven when its record is delivered again.
     LeaveRedriven,
-    /// A mapping gives up what is older than six hours, tried or not.
+    /// A mapping gives up records older than six hours, tried or not.
     LimitRecordAge,
-    /// An operator's command remembers a record as brought back before it publishes it.
+    /// An operator's command notes a record as brought back before it publishes it.
     RememberBeforeRedrive,
 }
 
@@ -147,7 +148,7 @@ impl Mutant {
         }
     }
 
-    /// Whether a store with this mistake thinks that a letter is parked already.
+    /// Whether a store with this mistake takes a dead letter as stored already.
     fn takes_for_parked(self, store: &MemoryStore, letter: &DeadLetter) -> bool {
         let Some(Ok(letters)) = at_once(store.dead_letters()) else { return false };
         letters.iter().filter(|there| there.source == letter.source).any(|there| {
@@ -162,7 +163,7 @@ impl Mutant {
         if self == Self::LimitRecordAge { policies.with_age_max_ms(SIX_HOURS_MS) } else { policies }
     }
 
-    /// What a handler with this mistake would have taken an answer for.
+    /// How a handler with this mistake would have understood an answer.
     pub(super) fn answer(self, answer: Answer) -> Answer {
         match (self, answer) {
             (Self::AcknowledgeLostCommit, Answer::Commit(Err(StoreError::Unavailable(_)))) => {
@@ -186,14 +187,14 @@ impl Mutant {
     }
 }
 
-/// The transaction without those payments whose Put would write over what is there: that leaves the same items.
+/// The transaction without those payments whose Put would overwrite an item. That leaves the same items.
 fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
     sent.entries.retain(|(request, ..)| !matches!(at_once(store.payment(&request.payment.id)), Some(Ok(Some(_)))));
     sent
 }
 
-/// The transaction in which a debit counts as covered if what is left at its end would do; as it came if that helps
-/// none.
+/// The transaction in which a debit counts as covered if the balance at its end is enough. It is unchanged if that
+/// helps no debit.
 fn netted(store: &MemoryStore, sent: Sent) -> Sent {
     let mut netted = sent.clone();
     for (request, verdict, _) in &mut netted.entries {

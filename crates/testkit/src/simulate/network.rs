@@ -1,11 +1,11 @@
-//! What lies between the handler and the store: every call is a parcel that the world executes and answers when it
-//! chooses, or loses.
+//! What: The network between the handler and the store. Every call is a parcel that the world executes and answers when
+//! it chooses, or loses.
 //!
-//! In: the calls of [`Ledger`] and [`AccountLedger`], from any number of invocations. Out: parcels, each carrying what
-//! was asked, then what the store said.
+//! Data: Takes the calls of [`Ledger`] and [`AccountLedger`], from any number of invocations. Gives parcels, each with
+//! the call, and later the store's answer.
 //!
-//! Because the handler waits at each parcel, two invocations interleave at every store call; because a parcel outlives
-//! its caller, a call can land after it was given up, or after its invocation died.
+//! The handler waits at each parcel, so invocations interleave at every store call. A parcel may live longer than its
+//! caller, so a call can arrive after it was given up, or after its invocation died.
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -60,7 +60,7 @@ impl Answer {
     }
 }
 
-/// A call under way.
+/// A call in flight.
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) ticket: u64,
@@ -73,7 +73,7 @@ pub(super) struct Parcel {
     waker: Option<Waker>,
 }
 
-/// All calls under way. Clones share it.
+/// All calls in flight. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Network(Arc<Mutex<Inner>>);
 
@@ -90,7 +90,7 @@ impl Network {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The calls under way, oldest first: ticket, whether the store was asked, whether nobody waits.
+    /// The calls in flight, oldest first: ticket, whether the store was asked, whether nobody waits.
     pub(super) fn under_way(&self) -> Vec<(u64, bool, bool)> {
         let parcel = |parcel: &Parcel| (parcel.ticket, parcel.answer.is_some(), parcel.abandoned);
         self.inner().parcels.iter().map(parcel).collect()
@@ -182,7 +182,7 @@ impl RemoteLedger {
     }
 }
 
-/// An answer of another kind than its call: the world never gives one.
+/// An answer of another kind than its call. The world never gives one.
 fn mismatched() -> StoreError {
     StoreError::Rejected("the simulated network mixed up its answers".into())
 }
@@ -239,7 +239,7 @@ impl AccountLedger for RemoteLedger {
     }
 }
 
-/// Asks the memory store, which gives way once before it answers and otherwise never waits.
+/// Asks the memory store, which lets others run once before it answers, and never waits otherwise.
 pub(super) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(Waker::noop());
@@ -269,7 +269,7 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
             let answer = at_once(store.read_together(&accounts, &lanes));
             Answer::ReadTogether(answer.unwrap_or_else(|| Err(late())))
         }
-        // What a mutant has emptied has nothing left to do.
+        // A transaction that a mutant has emptied has nothing to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),
         Call::Commit(sent) => Answer::Commit(at_once(store.commit(&sent.transaction())).unwrap_or_else(|| Err(late()))),
         Call::Command(sent) => {

@@ -1,7 +1,7 @@
-//! What administrators ask of accounts: commands, sent twice, sent with ids used before, or broken.
+//! What: Makes what administrators ask of accounts: commands, also sent twice, with ids used before, or broken.
 //!
-//! In: the tape. Out: records with what each of them orders. As with payments, what a record orders is kept beside its
-//! bytes, so that the auditor never reads them with the code under test.
+//! Data: Takes the tape. Gives records with what each of them orders. This is kept beside the bytes, so that the
+//! auditor never reads them with the code under test.
 
 use super::tape::Tape;
 use super::workload::{BUSY, Record, bucket};
@@ -72,7 +72,7 @@ impl Administrators {
             _ => None,
         };
         let partition = match &order {
-            // Keyed by account, but by some who get it wrong.
+            // Keyed by account, but some get the key wrong.
             Some(order) if !tape.chance(200) => bucket(order.account, partitions),
             Some(_) | None => tape.index(partitions),
         };
@@ -85,7 +85,7 @@ impl Administrators {
 
     fn new_order(&mut self, tape: &mut Tape, paying: Option<&'static str>) -> Order {
         self.commands = self.commands.saturating_add(1);
-        // Most often the one that is about to pay, so that it is changed while it does.
+        // Most often the account that is about to pay, so that it is changed meanwhile.
         let any = BUSY[tape.index(BUSY.len())];
         let busy = paying.filter(|_| tape.below(3) > 0).unwrap_or(any);
         let (account, change) = match tape.below(20) {
@@ -100,7 +100,7 @@ impl Administrators {
         order
     }
 
-    /// One that was ordered before: its sender heard nothing.
+    /// A command that was sent before, because its sender got no answer.
     fn before(&self, tape: &mut Tape) -> Option<Order> {
         let last = self.ordered.len().checked_sub(1)?;
         Some(self.ordered[last.saturating_sub(tape.index(self.ordered.len()))].clone())

@@ -1,6 +1,6 @@
-//! When a mapping gives up: as `template.yaml` says, which is what deploys.
+//! What: Says when a mapping gives up, as `template.yaml` has it.
 //!
-//! In: the template that this program was built with. Out: the policy of each topic's mapping.
+//! Data: Takes the template that this program was built with. Gives the policy of each topic's mapping.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -18,7 +18,7 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// The same, but so impatient that giving up happens in a short world: after three tries.
+    /// The same, but with three tries, so that giving up happens in a short world.
     pub(super) fn soon(self) -> Self {
         Self { retries_max: Some(2), ..self }
     }
@@ -40,7 +40,7 @@ impl Policies {
     /// Those of the template.
     ///
     /// # Errors
-    /// If the template can't be read, or has no mapping on a topic; says which.
+    /// If the template can't be read, or has no mapping on a topic. The error says which.
     pub(super) fn of_template() -> Result<Self, String> {
         static READ: OnceLock<Result<Policies, String>> = OnceLock::new();
         let read = || {

@@ -1,10 +1,10 @@
-//! The shortest history that still goes wrong: the choices that led to it, with runs of them taken out and others made
-//! plain, as long as something stays wrong.
+//! What: Finds the shortest history that still goes wrong. It removes runs of choices and makes others plain, as long
+//! as something stays wrong.
 //!
-//! In: the choices of a world that went wrong. Out: the history of the shortest one found.
+//! Data: Takes the choices of a world that went wrong. Gives the history of the shortest one found.
 //!
-//! Source: the internal shrinking of Hypothesis (MacIver and Donaldson, ECOOP 2020): what was drawn is shrunk, not what
-//! was made of it, so nothing else needs to know.
+//! Source: The internal shrinking of Hypothesis (MacIver and Donaldson, ECOOP 2020). It shrinks the choices, not what
+//! was made of them, so nothing else needs to know.
 
 use super::tape::Tape;
 use super::{Ended, Simulation};

@@ -1,9 +1,10 @@
-//! Every choice that the simulated world makes: from a seed, or from a list of choices made before.
+//! What: Makes every choice of the simulated world, from a seed or from a list of earlier choices.
 //!
-//! In: a seed, or choices. Out: numbers, and the list of all that were given out, with which the same world runs again.
+//! Data: Takes a seed, or choices. Gives numbers, and the list of all that were given out, with which the same world
+//! runs again.
 //!
-//! Invariant: 0 is always the plainest choice: no fault, the oldest call, the first of a list. A list that has ended
-//! gives zeros, so a shorter list is a plainer world; that is what shrinking rests on.
+//! Invariants: 0 is always the plainest choice: no fault, the oldest call, the first of a list. After its end a list
+//! gives zeros, so a shorter list is a plainer world. Shrinking depends on that.
 
 /// A source of choices.
 #[derive(Debug)]

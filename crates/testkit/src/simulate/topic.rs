@@ -1,7 +1,7 @@
-//! Topics, and the places of their records.
+//! What: Topics, and the places of their records.
 //!
-//! Invariant: a [`Place`] names one record for ever. Partition and offset alone don't: they come again when a topic is
-//! made anew.
+//! Invariants: A [`Place`] names one record for ever. Partition and offset alone don't, because they come again when a
+//! topic is created again.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl Topic {
 /// Where a record stands, and in which of the topics that had this name one after the other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// How often the topic had been made anew.
+    /// How often the topic had been created again.
     pub(super) generation: u32,
     pub(super) partition: i32,
     pub(super) offset: i64,

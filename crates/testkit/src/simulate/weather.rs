@@ -1,7 +1,8 @@
-//! What may go wrong in one world, and how often: drawn at its start, so that worlds differ more than their events do.
+//! What: Decides at random, at the start of a world, what may go wrong in it and how often. So worlds differ more than
+//! their events do.
 //!
-//! Half of the faults are off in any one world. A bug that needs calm in one place and storm in another shows itself in
-//! such a swarm of worlds, and hides where every fault strikes all the time.
+//! In each world half of the faults are off. Some bugs need faults in one place and none in another. They show only in
+//! such worlds, and hide if every fault happens all the time.
 
 use super::tape::Tape;
 
@@ -42,7 +43,7 @@ pub(super) struct Weather {
     pub(super) order: u32,
     /// Weight: an account's item becomes unreadable, and is mended later.
     pub(super) corrupt: u32,
-    /// Weight: an operator makes a topic anew.
+    /// Weight: an operator creates a topic again.
     pub(super) anew: u32,
     /// Weight: an operator switches a mapping off, for a week.
     pub(super) off: u32,

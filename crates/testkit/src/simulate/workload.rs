@@ -1,7 +1,7 @@
-//! What clients ask for.
+//! What: Makes what clients ask for.
 //!
-//! In: the tape. Out: accounts to begin with, and records with what each of them asks. What a record asks is kept
-//! beside its bytes, so that the auditor never reads them with the code under test.
+//! Data: Takes the tape. Gives the first accounts, and records with what each of them asks. This is kept beside the
+//! bytes, so that the auditor never reads them with the code under test.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use super::tape::Tape;
 
 /// The account through which money entered before the world began. Nothing happens to it.
 const SETTLEMENT: &str = "settlement";
-/// Accounts of the busy kind: few, so that they are in each other's way.
+/// The busy accounts. They are few, so that their payments conflict.
 pub(super) const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
-/// The one of them that begins with lanes, fewer than a world may have partitions.
+/// The busy account that begins with lanes, fewer than a world may have partitions.
 const POPULAR: &str = "hot";
 /// The pair that nobody else pays or changes, for the payment after the storm.
 pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
@@ -61,7 +61,7 @@ impl Record {
         Self { key, value, headers: Vec::new(), timestamp_ms: 0 }
     }
 
-    /// The same with one header more.
+    /// The same with one more header.
     pub(super) fn with_header(mut self, name: &str, value: &[u8]) -> Self {
         self.headers.push((name.to_owned(), value.to_vec()));
         self
@@ -134,7 +134,7 @@ impl Clients {
         };
         let amount = match tape.below(20) {
             0..9 => u64::from(tape.between(1, 120)),
-            // Round ones, so that accounts come to nothing now and then.
+            // Round amounts, so that accounts are sometimes empty.
             9..18 => u64::from(tape.pick([50_u32, 10, 100])),
             18 => u64::from(tape.between(1, 5)),
             _ => giro::domain::money::AMOUNT_MAX,
@@ -151,7 +151,7 @@ impl Clients {
         asked
     }
 
-    /// A client that asks again, because it heard nothing.
+    /// A client that asks again, because it got no answer.
     fn again(&self, tape: &mut Tape) -> (Record, Option<Asked>) {
         match self.asked.len() {
             0 => not_a_payment(tape),

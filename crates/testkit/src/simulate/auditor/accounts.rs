@@ -1,6 +1,6 @@
-//! What must hold of accounts: each is what its payments and commands made of it, and per currency all sum to zero.
+//! What: Checks accounts: each is what its payments and commands made of it, and per currency all balances sum to zero.
 //!
-//! In: the store after every step. Out: nothing, or what is wrong.
+//! Data: Takes the store after every step. Gives nothing, or what is wrong.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Accounts as the auditor keeps them, and the rules as it knows them: written again, in plain integers, and sharing
-//! nothing with the code under test.
+//! What: The auditor's own accounts and its own rules. They are written again, in plain integers, and share nothing
+//! with the code under test.
 
 use super::super::orders::Change;
 
@@ -33,7 +33,7 @@ pub(in super::super) struct Books {
     pub(in super::super) lanes: u16,
 }
 
-/// What the rules say to a payment: the balances after it, or the name of the reason.
+/// What the rules say about a payment: the balances after it, or the name of the reason.
 pub(super) fn rule(
     asked: (&str, &str, i128, &str),
     debtor: Option<&Books>,
@@ -68,7 +68,7 @@ pub(super) fn rule(
     Ok((debited, credited))
 }
 
-/// Whether this reason holds of a payment, whatever other reasons do.
+/// Whether this reason holds for a payment, whether or not others do.
 pub(super) fn holds(
     reason: &str,
     asked: (&str, &str, i128, &str),
@@ -98,8 +98,8 @@ pub(super) fn holds(
     }
 }
 
-/// What the rules say to an account command: what the account is after it, nothing if it is so already, or the name of
-/// the refusal. `main` is what its main item holds.
+/// What the rules say about an account command: the account after it, or nothing if it changes nothing, or the name of
+/// the refusal. `main` is the balance of its main item.
 pub(super) fn ordered(books: Option<&Books>, change: Change, main: i128) -> Result<Option<Books>, &'static str> {
     let lowest = |limit: Option<u32>| limit.map(|limit| i128::from(limit).saturating_neg());
     let Some(books) = books else {

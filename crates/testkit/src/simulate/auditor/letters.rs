@@ -1,13 +1,13 @@
-//! What the auditor knows of the dead letters of one topic. It finds the letter of a record by its bytes; a letter's
-//! name it only compares with those of others.
+//! What: Holds what the auditor knows of the dead letters of one topic. It finds the dead letter of a record by its
+//! bytes. It only compares the name of a dead letter with other names.
 //!
-//! In: the letters in the store after every step. Out: nothing, or what is wrong.
+//! Data: Takes the dead letters in the store after every step. Gives nothing, or what is wrong.
 //!
 //! | when | what must hold |
 //! |---|---|
-//! | every step | a letter once seen never goes, and keeps its record |
-//! | every step | only an operator turns a parked letter into a redriven one |
-//! | every answer | a record set aside has its letter, which was parked at some moment since the record was delivered |
+//! | every step | a dead letter once seen never goes, and keeps its record |
+//! | every step | only an operator turns a parked dead letter into a redriven one |
+//! | every answer | a record that became a dead letter has its dead letter, which was `parked` at some time since the record was delivered |
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use giro::domain::DeadLetter;
 use giro::domain::dead_letter::{DeadLetterStatus, LetterId};
 use giro::store::Inspect;
 
-/// A letter as it was seen last.
+/// A dead letter, as it was last seen.
 #[derive(Debug)]
 struct Seen {
     letter: DeadLetter,
@@ -34,9 +34,9 @@ struct Seen {
 #[derive(Debug, Default)]
 pub(super) struct Letters {
     seen: BTreeMap<LetterId, Seen>,
-    /// How often a redriven letter was parked again.
+    /// How often a redriven dead letter was parked again.
     pub(super) parked_again: u64,
-    /// How many letters stand at a place at which another one stood before.
+    /// How many dead letters have a place that another dead letter had before.
     pub(super) places_used_before: u64,
 }
 
@@ -45,12 +45,12 @@ impl Letters {
         self.seen.len()
     }
 
-    /// The record that a letter was made of first.
+    /// The record that a dead letter was made of first.
     pub(super) fn record_of(&self, name: &LetterId) -> Option<Place> {
         self.seen.get(name).map(|seen| seen.of)
     }
 
-    /// Looks at a letter; whether it is new. `operator` says that no invocation was at work.
+    /// Looks at a dead letter, and says whether it is new. `operator` says that no invocation was running.
     pub(super) fn look(&mut self, letter: &DeadLetter, operator: bool, now: u64) -> Result<bool, Wrong> {
         let Some(seen) = self.seen.get_mut(&letter.id()) else { return Ok(true) };
         let again = match (seen.letter.status, letter.status) {
@@ -74,7 +74,7 @@ impl Letters {
         Ok(false)
     }
 
-    /// Takes up a new letter, which must hold the bytes of its record.
+    /// Adds a new dead letter, which must hold the bytes of its record.
     pub(super) fn add(&mut self, letter: DeadLetter, of: Place, record: &Record, now: u64) -> Result<(), Wrong> {
         if !holds(&letter, record) {
             return Err(format!("the dead letter {of:?} doesn't hold its record's bytes"));
@@ -89,7 +89,7 @@ impl Letters {
         Ok(())
     }
 
-    /// Whether a letter holds the record at this place, and was seen to be parked since.
+    /// Whether a dead letter holds the record at this place, and was seen to be parked since.
     pub(super) fn have(&self, place: Place, record: &Record, since: u64) -> bool {
         let at = |letter: &DeadLetter| (letter.source.partition, letter.source.offset) == place.stands();
         let mut there = self.seen.values().filter(|seen| at(&seen.letter) && seen.parked_at >= since);

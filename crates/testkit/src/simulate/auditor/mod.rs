@@ -1,26 +1,27 @@
-//! Knows what must hold, and says what doesn't. Independent of the code under test: its own books, its own rules.
+//! What: Knows what must hold, and says what doesn't. It is independent of the code under test: it has its own books
+//! and its own rules.
 //!
-//! In: what clients produced, what was delivered and answered, what the store holds after every step, what was
-//! published. Out: nothing, or the first thing that is wrong.
+//! Data: Takes what clients produced, what was delivered and answered, what the store holds after every step, what was
+//! published. Gives nothing, or the first thing that is wrong.
 //!
 //! | when | what must hold |
 //! |---|---|
 //! | every step | an outcome once seen never changes and never goes |
-//! | every step | a new outcome answers a record that was given to the invocation that wrote it, and says what that asked |
+//! | every step | a new outcome answers a record that was given to the invocation that wrote it, and says what the record asked |
 //! | every step | a new outcome comes after those of all earlier records of its debtor on its partition |
 //! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
 //! | every step | no balance is below its limit |
-//! | every step | a dead letter holds its record's bytes, and is of a record that can't become a payment or a command; see `letters` |
-//! | every step | a command's answer is the right one in its moment: see `orders` |
-//! | every answer | what isn't reported has its outcome, its replay or its dead letter; only what was delivered is reported |
+//! | every step | a dead letter holds its record's bytes, and its record isn't a valid payment or command; see `letters` |
+//! | every step | a command's answer is right when it is recorded: see `orders` |
+//! | every answer | a record that isn't reported has its outcome, its replay or its dead letter; only delivered records are reported |
 //! | every publication | the store holds just that outcome |
 //! | giving up | what is given up was tried |
-//! | at the end | every record has its end; what was given up was brought back; every outcome was published; one serial order explains every decision |
+//! | at the end | every record has its disposition; what was given up was brought back; every outcome was published; one serial order explains every decision |
 //!
-//! A record is known by a name of its own ([`Place`]): topics are made anew, and partition and offset alone come again.
-//! Which record a handler speaks of is told by what its invocation was given.
+//! Each record has a name of its own ([`Place`]), because partition and offset come again when a topic is created
+//! again. What an invocation was given says which record a handler means.
 //!
-//! Source: the invariants of [`crate`].
+//! Source: The invariants of [`crate`].
 
 mod accounts;
 pub(super) mod books;
@@ -63,10 +64,10 @@ pub(super) struct Auditor {
     unreadable: BTreeSet<String>,
     pub(super) requests: Records<Asked>,
     pub(super) orders: Records<Order>,
-    /// Also of invocations that are over: their calls may still be under way.
+    /// It also has invocations that are over, because their calls may still be in flight.
     given: BTreeMap<InvocationId, Given>,
     outcomes: BTreeMap<String, Recorded>,
-    /// By payment id: what the record asked that its outcome answers.
+    /// By payment id: what the record asked.
     answered: BTreeMap<String, Asked>,
     /// Answers to commands.
     commands: BTreeMap<String, RecordedCommand>,
@@ -111,7 +112,7 @@ impl Auditor {
         self.given.insert(invocation, Given { topic, places: places.to_vec(), at: now });
     }
 
-    /// The record of which an invocation says that it stands there, and when it was given to it.
+    /// The record at a place that an invocation names, and when the invocation got it.
     fn given(&self, by: Option<InvocationId>, topic: Topic, source: &Source) -> Option<(Place, u64)> {
         let given = self.given.get(&by?).filter(|given| given.topic == topic && *source.topic == *topic.name())?;
         let place = given.places.iter().find(|place| place.stands() == (source.partition, source.offset))?;
@@ -186,8 +187,8 @@ impl Auditor {
         }
     }
 
-    /// Looks at everything in the store, after a call of this invocation, or after what an operator did. Returns the
-    /// payments that are new.
+    /// Looks at everything in the store, after a call of this invocation or an action of an operator. Returns the new
+    /// payments.
     pub(super) fn observe(
         &mut self,
         store: &MemoryStore,
@@ -248,7 +249,8 @@ impl Auditor {
         if !same {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }
-        // An id that names another payment, or will, is never decided again: its dead letter has time.
+        // If an id names another payment, or will name one, it is never decided again. So its dead letter may come
+        // later.
         let undecided = |at: Place, before: &Asked| {
             before.debtor == asked.debtor
                 && !self.outcomes.contains_key(&before.id)
@@ -274,7 +276,7 @@ impl Auditor {
         Ok(())
     }
 
-    /// From now on everybody sees the outcome of this payment, and what came of it.
+    /// From now on everybody sees the outcome of this payment, and its effects.
     pub(super) fn all_see(&mut self, seen: &PaymentId, now: u64) {
         for event in &mut self.events {
             match &event.what {
@@ -305,12 +307,12 @@ impl Auditor {
         self.answered.get(&asked.id) == Some(asked)
     }
 
-    /// Whether a record has its outcome, its replay, or its dead letter, parked at some moment since.
+    /// Whether a record has its outcome, its replay, or its dead letter, which was `parked` at some time since.
     fn finished(&self, place: Place, since: u64) -> bool {
         self.requests.is_aside(place, since) || self.requests.asks(place).is_some_and(|asked| self.has_outcome(asked))
     }
 
-    /// What must hold when all is at rest. Returns whether the search for a serial order came to an end.
+    /// Checks what must hold when all is at rest. Returns whether the search for a serial order finished.
     pub(super) fn finish(&self, fresh: &str) -> Result<bool, Wrong> {
         self.requests.finish(|place| self.finished(place, 0))?;
         self.orders.finish(|place| self.order_finished(place, 0)).map_err(|wrong| format!("of commands: {wrong}"))?;
@@ -328,7 +330,7 @@ impl Auditor {
     }
 }
 
-/// What is published of a verdict: `settled`, or the reason's name.
+/// What is published of a decision: `settled`, or the reason's name.
 pub(super) fn answer_of(verdict: Verdict) -> &'static str {
     match verdict {
         Ok(()) => "settled",

@@ -1,17 +1,18 @@
-//! What must hold of account commands.
+//! What: Checks account commands.
 //!
-//! In: what administrators ordered, what was delivered, the store after every step. Out: nothing, or what is wrong.
+//! Data: Takes what administrators ordered, what was delivered, the store after every step. Gives nothing, or what is
+//! wrong.
 //!
 //! | when | what must hold |
 //! |---|---|
 //! | every step | a command's answer once seen never changes and never goes |
 //! | every step | a new answer answers a record that was given to the invocation that wrote it, and says what that record ordered |
 //! | every step | a new answer comes after those of all earlier records of its account on its partition |
-//! | every step | a new answer is by the plain rules the right one in the moment in which it was recorded |
+//! | every step | by the plain rules, a new answer is right when it is recorded |
 //! | every step | an account is what its applied commands made of it, in main item and lanes, and nothing else |
 //!
-//! So each command has one moment, that of its record, which is after its delivery. The search for a serial order
-//! ([`super::serial`]) takes it up from there.
+//! So each command happens when its record is written, after its delivery. The search for a serial order
+//! ([`super::serial`]) uses that.
 
 use super::books::ordered;
 use super::serial::{Event, What};
@@ -76,7 +77,7 @@ impl Auditor {
         }
 
         let books = self.books.get(order.account);
-        // A limit looks at the main item alone, which the books don't know apart.
+        // A limit looks only at the main item, which the books don't separate from the lanes.
         let main = match books.filter(|books| books.lanes > 0 && !self.unreadable.contains(order.account)) {
             None => books.map_or(0, |books| books.balance),
             Some(_) => {
@@ -106,7 +107,7 @@ impl Auditor {
         Ok(())
     }
 
-    /// From now on everybody sees the answer to this command, and what came of it.
+    /// From now on everybody sees the answer to this command, and its effects.
     pub(in super::super) fn all_see_command(&mut self, seen: &CommandId, now: u64) {
         for event in &mut self.events {
             if matches!(&event.what, What::Ordered { id, .. } if id == seen.as_str()) {
@@ -115,7 +116,7 @@ impl Auditor {
         }
     }
 
-    /// Whether a record has its answer, its replay, or its dead letter, parked at some moment since.
+    /// Whether a record has its answer, its replay, or its dead letter, which was `parked` at some time since.
     pub(super) fn order_finished(&self, place: Place, since: u64) -> bool {
         self.orders.is_aside(place, since) || self.orders.asks(place).is_some_and(|order| self.has_answer(order))
     }
@@ -137,7 +138,7 @@ impl Auditor {
     }
 }
 
-/// Whether an answer is one to this order.
+/// Whether this is an answer to this order.
 fn says(recorded: &RecordedCommand, order: &Order) -> bool {
     let command = &recorded.command;
     let limit = |limit| match limit {

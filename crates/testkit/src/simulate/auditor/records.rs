@@ -1,7 +1,7 @@
-//! What the auditor knows of the records of one topic: what each asks, how far it came, and the dead letter that holds
-//! it.
+//! What: Holds what the auditor knows of the records of one topic: what each asks, how far it came, and its dead
+//! letter.
 //!
-//! In: what was produced, delivered, answered, given up and produced again. Out: nothing, or what is wrong.
+//! Data: Takes what was produced, delivered, answered, given up and produced again. Gives nothing, or what is wrong.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use giro::domain::DeadLetter;
 #[derive(Debug)]
 pub(super) struct Known<A> {
     record: Record,
-    /// What it asks; nothing if its bytes are no request.
+    /// What it asks. `None` if its bytes aren't a request.
     pub(super) asks: Option<A>,
     /// It was given to an invocation.
     tried: bool,
     acknowledged: bool,
     /// It went to the on-failure destination.
     pub(super) given_up: bool,
-    /// Its bytes were produced again, and that record has an end of its own.
+    /// Its bytes were produced again, and that record has its own disposition.
     handed_on: bool,
 }
 
@@ -58,7 +58,7 @@ impl<A: PartialEq + Clone> Records<A> {
         Ok(())
     }
 
-    /// Another record takes this one's place, and must have an end.
+    /// Another record replaces this one, and must have a disposition.
     pub(super) fn handed_on(&mut self, place: Place) {
         if let Some(known) = self.records.get_mut(&place) {
             known.handed_on = true;
@@ -95,12 +95,12 @@ impl<A: PartialEq + Clone> Records<A> {
         self.records.get(&place)?.asks.as_ref()
     }
 
-    /// Whether the record at this place is set aside, and was parked at some moment since.
+    /// Whether the record at this place has a dead letter that was `parked` at some time since.
     pub(super) fn is_aside(&self, place: Place, since: u64) -> bool {
         self.records.get(&place).is_some_and(|known| self.letters.have(place, &known.record, since))
     }
 
-    /// Takes up a new dead letter of the record at this place.
+    /// Adds a new dead letter of the record at this place.
     pub(super) fn new_letter(&mut self, letter: DeadLetter, place: Place, now: u64) -> Result<(), Wrong> {
         match self.records.get(&place) {
             Some(known) => self.letters.add(letter, place, &known.record, now),
@@ -108,7 +108,7 @@ impl<A: PartialEq + Clone> Records<A> {
         }
     }
 
-    /// An invocation answered, and reported these of the places that it was given. `finished` are those with an end.
+    /// An invocation answered, and reported these of its places. `finished` are those with a disposition.
     pub(super) fn answered(&mut self, given: &[Place], reported: &[Place], finished: &[Place]) -> Result<(), Wrong> {
         for place in given.iter().filter(|place| !reported.contains(place)) {
             if !finished.contains(place) {
@@ -135,7 +135,7 @@ impl<A: PartialEq + Clone> Records<A> {
         self.undecided_before(place, |_, asked| such(asked)).is_some()
     }
 
-    /// When all is at rest: every record has its end, and what was given up was brought back.
+    /// Checks, when all is at rest, that every record has its disposition, and that what was given up was brought back.
     pub(super) fn finish(&self, finished: impl Fn(Place) -> bool) -> Result<(), Wrong> {
         if let Some((place, _)) = self.records.iter().find(|(_, known)| known.given_up && !known.handed_on) {
             return Err(format!("{place:?} was given up, and nobody brought it back"));

@@ -1,27 +1,27 @@
-//! Looks for one serial order that explains every decision: strict serialisability, by search.
+//! What: Looks for one serial order that explains every decision: strict serialisability, by search.
 //!
-//! In: what the world saw happen, each with when it may have begun and from when on everybody saw it. Out: whether some
-//! order of all of it, in which nothing comes before what had ended when it began, gives every payment by the plain
-//! rules the very answer that it got.
+//! Data: Takes events of the world, each with when it may have begun and when everybody saw it. Says whether an order
+//! of them exists that respects time and that gives every payment, by the plain rules, the answer that it got. The
+//! order respects time if no event comes before one that had ended when it began.
 //!
 //! | what happened | began | was seen by all |
 //! |---|---|---|
 //! | a payment was decided | when its record was delivered to the invocation that decided it | when its transaction held nothing any more |
-//! | a command was answered | in the moment of its record, in which the answer was right | when its transaction held nothing any more |
+//! | a command was answered | when its record was written, and the answer was right | when its transaction held nothing any more |
 //!
-//! What is not asked, and why it is no violation, is said in `docs/reliability.md`:
+//! `docs/reliability.md` says what is not asked, and why it is no violation:
 //!
 //! | a decline | need not |
 //! |---|---|
-//! | of which an account was opened, frozen, unfrozen, closed, re-limited or given lanes while it was being decided | name the first reason that holds, only one that does; keep the order of its debtor's payments |
-//! | for insufficient funds | look at the creditor's room in the same moment |
+//! | with an account that was opened, frozen, unfrozen, closed, re-limited or given lanes while it was being decided | name the first reason that holds, only one that holds; keep the order of its debtor's payments |
+//! | for insufficient funds | look at the creditor's room at the same time |
 //!
-//! All other payments of one debtor on one partition keep their offset order, but for records that had been given up; a
-//! topic made anew has other partitions. The state after a set of events doesn't depend on their order (a balance is a
-//! sum; account changes are ordered), so a set that led nowhere is never tried again. Where nothing was under way the
-//! history falls into parts that are searched apart.
+//! All other payments of one debtor on one partition keep their offset order, except for records that had been given
+//! up. A topic that is created again has other partitions. The state after a set of events doesn't depend on their
+//! order: a balance is a sum, and account changes are ordered. So a set that led nowhere is never tried again. When
+//! nothing was in progress, the history is cut into parts that are searched one by one.
 //!
-//! Source: Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with Lowe's memory of dead ends.
+//! Source: Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with Lowe's cache of dead ends.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -34,8 +34,8 @@ const SETS_TRIED_MAX: u32 = 200_000;
 /// The most events in a part: the bits of a set.
 const PART_MAX: usize = 128;
 
-/// The first reason that holds, and the one that a decline may name instead: each rests on the balance of another
-/// account, and the two are known from two moments.
+/// The first reason that holds, and the one that a decline may name instead. They rest on the balances of two accounts,
+/// which are known from two times.
 const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
 
 /// Something that happened.
@@ -58,8 +58,8 @@ pub(super) enum What {
         currency: &'static str,
         declined: Option<&'static str>,
         place: Place,
-        /// Its record had been given up when it was decided: an invocation that nobody heard of any more went on, and
-        /// what comes after the record had gone on before.
+        /// Its record had been given up when it was decided. A lost invocation went on, after records behind this one
+        /// had already gone on.
         given_up: bool,
     },
     /// A command got an answer: applied, or the name of a reason.
@@ -68,16 +68,16 @@ pub(super) enum What {
         account: &'static str,
         change: Change,
         refused: Option<&'static str>,
-        /// The account was not so before.
+        /// Whether the account was changed.
         changes: bool,
     },
 }
 
-/// What the search came to.
+/// The result of the search.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Search {
     Explained,
-    /// No order explains it; these are the payments among which the contradiction lies.
+    /// No order explains it. These payments contradict each other.
     Unexplained(Vec<String>),
     /// Too much happened at once to tell.
     GaveUp,
@@ -100,7 +100,7 @@ pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) 
     let mut whole = Search::Explained;
     for mut part in parts {
         if part.len() > PART_MAX {
-            // The parts after it can't be searched: what this one leads to isn't known to be right.
+            // The parts after this one can't be searched, because its final state isn't known.
             return Search::GaveUp;
         }
         part.sort_by_key(|event| (event.happened, place(event)));
@@ -204,7 +204,7 @@ fn in_offset_order(first: &Event, second: &Event) -> bool {
     }
 }
 
-/// Whether this is a decline of which an account was changed while it was being decided.
+/// Whether this is a decline with an account that was changed while it was being decided.
 fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
     let What::Decided { debtor, creditor, declined: Some(_), .. } = &event.what else { return false };
     let changed = |other: &Event| match &other.what {
@@ -219,12 +219,12 @@ fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
     events.iter().any(changed)
 }
 
-/// Lets an event happen, if by the rules it could happen now. Returns what it changed, as it was before.
+/// Lets an event happen, if the rules allow it now. Returns what it changed, as it was before.
 fn apply(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
     match what {
         What::Ordered { account, change, refused, .. } => {
             let before = state.get(*account).cloned();
-            // How much of it the main item holds is not in the books: what it owes may be more than the account does.
+            // The books don't know how much of the balance is in the main item, which may owe more than the account.
             let main = before.as_ref().map_or(0, |books| books.balance);
             let in_part =
                 refused == &Some("limit_below_balance") && before.as_ref().is_some_and(|books| books.lanes > 0);

@@ -1,4 +1,4 @@
-//! Accounts as a world begins with them, and items that can't be read for a while.
+//! What: Makes the accounts that a world begins with, and items that can't be read for a while.
 
 use super::World;
 use crate::simulate::auditor::books::{Books, Standing};

@@ -1,4 +1,4 @@
-//! Calls on their way to the store and answers on their way back.
+//! What: Moves calls to the store and answers back.
 
 use super::World;
 use super::flight::{Before, Item, items};

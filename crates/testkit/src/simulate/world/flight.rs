@@ -1,15 +1,16 @@
-//! Transactions in flight: the items that they hold, and what readers see of them meanwhile.
+//! What: Models transactions in flight: the items that they hold, and what readers see of them meanwhile.
 //!
-//! In: what is sent, decided and answered. Out: which items are busy, and which a reader still sees as they were.
+//! Data: Takes what is sent, decided and answered. Says which items are busy, and which ones a reader still sees as
+//! they were.
 //!
-//! | a transaction is | others that want one of its items, reads at one moment among them | plain reads |
+//! | a transaction is | other transactions and snapshot reads of its items | plain reads |
 //! |---|---|---|
 //! | claimed: it holds all of its items | are cancelled, and told which are busy | see all of them as they were |
 //! | decided | the same | see some of them as they were, and others as they are |
 //! | answered, or its answer is lost | find them free | see all of them as they are |
 //!
-//! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): two phases over
-//! the items; a plain read waits for nobody.
+//! Source: Idziorek and others, "Distributed Transactions at Scale in Amazon DynamoDB" (USENIX ATC'23): a transaction
+//! has two phases, and a plain read doesn't wait.
 
 use crate::sent::{Sent, SentStep};
 use crate::simulate::network::{Answer, Call};
@@ -48,8 +49,8 @@ struct Flight {
 pub(super) struct Flights(Vec<Flight>);
 
 impl Flights {
-    /// Claims all items of a transaction, or says which of its updates are busy, by index; none of them if it is a
-    /// payment or a command.
+    /// Claims all items of a transaction, or gives the indices of the busy updates. The list is empty if the busy item
+    /// is a payment or a command.
     pub(super) fn claim(&mut self, ticket: u64, call: &Call) -> Result<(), Vec<usize>> {
         let items = items(call);
         if self.hold_any_for(call) {
@@ -117,8 +118,8 @@ impl Flights {
     }
 }
 
-/// The items of a transaction, first those of its updates, in their order; or of a read at one moment. A plain read
-/// asks nobody.
+/// The items of a transaction, first those of its updates, in their order. Or the items of a snapshot read. A plain
+/// read claims none.
 pub(super) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),

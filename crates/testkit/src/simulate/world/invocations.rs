@@ -1,5 +1,5 @@
-//! Invocations of the real handlers: started by a delivery, polled by the world, ended by their answer, their deadline
-//! or their death.
+//! What: Runs invocations of the real handlers. A delivery starts them, the world polls them, and they end by their
+//! answer, their deadline or their death.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,7 +31,7 @@ const CALM_MS: u64 = 3_600_000;
 
 type Answer = Result<BatchResponse, Unfinished>;
 
-/// An invocation under way.
+/// A running invocation.
 pub(super) struct Invocation {
     id: InvocationId,
     topic: Topic,
@@ -187,7 +187,7 @@ impl World {
         self.mapping_answered(id, None, false)
     }
 
-    /// The mapping hears nothing and goes on, while the invocation is still at work.
+    /// The mapping gets no answer and goes on, while the invocation still runs.
     pub(super) fn forget(&mut self, ix: usize) -> Result<(), Wrong> {
         let Some(id) = self.invocations.get(ix).map(|invocation| invocation.id) else { return Ok(()) };
         self.note(|| format!("the mapping hears nothing of invocation {id}, which goes on"));
@@ -197,7 +197,7 @@ impl World {
 
     /// Lambda ends what is past its time.
     pub(super) fn kill_overdue(&mut self) -> Result<(), Wrong> {
-        // One that is done in time, and only wasn't asked yet, is asked first.
+        // An invocation that finished in time, but wasn't polled yet, is polled first.
         let grace = Duration::from_millis(900);
         while let Some(ix) = self
             .invocations

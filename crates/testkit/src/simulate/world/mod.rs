@@ -1,6 +1,6 @@
-//! One world: what can happen next, and what does.
+//! What: Runs one world: it lists what can happen next, and lets one thing happen.
 //!
-//! In: a tape, and how many steps the storm lasts. Out: what happened, counted, or what was wrong first.
+//! Data: Takes a tape, and how many steps the storm lasts. Gives what happened, counted, or what was wrong first.
 //!
 //! | what can happen | where |
 //! |---|---|
@@ -9,10 +9,10 @@
 //! | a batch is delivered, an invocation answers, dies, is forgotten | `invocations` |
 //! | an account can't be read for a while | `accounts` |
 //! | a publisher publishes, is failed by its broker, dies | `outbox` |
-//! | a topic is made anew, a mapping is switched off for a week, what was given up or set aside is redriven | `operator` |
+//! | a topic is created again, a mapping is switched off for a week, records that were given up and dead letters are redriven | `operator` |
 //! | a client or an administrator produces, time passes | here |
 //!
-//! Invariant: one thing happens at a time, and the tape alone says which: the same tape gives the same world.
+//! Invariants: One thing happens at a time, and only the tape decides which. So the same tape gives the same world.
 
 mod accounts;
 mod calls;
@@ -43,9 +43,9 @@ use invocations::Invocation;
 use operator::Operator;
 use outbox::Outbox;
 
-/// Records that may wait to be read: more would only wait.
+/// The most records that may wait to be read. More would only wait.
 const BACKLOG_MAX: usize = 24;
-/// A world that hasn't come to rest this many happenings after the storm never will.
+/// If a world isn't at rest this many happenings after the storm, it never will be.
 const REST_MAX: u32 = 50_000;
 
 /// What can happen next.
@@ -200,7 +200,7 @@ impl World {
             all.push((self.weather.crash, Happening::Crash(ix)));
             all.push((if self.invocations.len() < 6 { self.weather.crash } else { 0 }, Happening::Forget(ix)));
         }
-        // Commands are fewer, and so are the mishaps of their mapping.
+        // Commands are fewer, and so are the faults of their mapping.
         all.push((self.weather.rebalance, Happening::Rebalance(Topic::Requests)));
         all.push((self.weather.rebalance / 2, Happening::Rebalance(Topic::Commands)));
         all.push((self.weather.rewind, Happening::Rewind(Topic::Requests)));
@@ -321,7 +321,7 @@ impl World {
         self.poll_all()
     }
 
-    /// The auditor looks at the store, after a call of this invocation, or after what an operator did.
+    /// The auditor looks at the store, after a call of this invocation or an action of an operator.
     fn observe(&mut self, by: Option<InvocationId>) -> Result<(), Wrong> {
         let new = self.auditor.observe(&self.store, by, self.now)?;
         for id in &new {

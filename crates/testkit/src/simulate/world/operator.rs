@@ -1,15 +1,16 @@
-//! Operators: make topics anew, switch mappings off for a week, and redrive what was given up or set aside.
+//! What: Plays the operators. They create topics again, switch mappings off for a week, and redrive dead letters and
+//! records that were given up.
 //!
-//! In: what the mappings give up, the dead letters in the store. Out: records on the topics again.
+//! Data: Takes what the mappings give up, the dead letters in the store. Gives records on the topics again.
 //!
 //! | what | how |
 //! |---|---|
-//! | a topic is made anew | all offsets begin again at 0, and what was not finished is produced there first; invocations under way go on with what they were given |
-//! | a mapping is off | nothing is delivered; what is under way ends; a week passes before it is on again |
+//! | a topic is created again | all offsets begin at 0, and unfinished records are produced there first; running invocations go on with their records |
+//! | a mapping is off | nothing is delivered; running invocations end; a week passes before it is on again |
 //! | a record was given up | it waits on the `-failed` topic, until `giro failed redrive` produces it again with one header more |
-//! | a dead letter is parked | `giro dead-letters redrive` produces its record again with one header more, then marks it |
+//! | a dead letter waits | `giro dead-letters redrive` produces its record again with one header more, then marks it |
 //!
-//! Both commands may die between producing a record and remembering that they did.
+//! Both commands may die after they produce a record and before they note that.
 
 use std::time::Duration;
 
@@ -28,18 +29,18 @@ use giro::store::{Inspect, Redrive};
 
 /// How long a mapping stays off.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// Long enough for every invocation of the storm to come to its end.
+/// Long enough for every invocation of the storm to end.
 const LAST_SECONDS: u32 = 10;
 /// When worlds begin, in milliseconds since 1970: a midnight.
 const BEGINNING_MS: i64 = 1_799_971_200_000;
 /// Records that must wait before a mapping is switched off: with fewer, the week would show little.
 const WORTH_A_WEEK: usize = 6;
-/// Invocations beside which a topic isn't made anew: those of the old one would only be more.
+/// With this many invocations a topic isn't created again: more of them would have records of the old topic.
 const UNDER_WAY_MAX: usize = 6;
 /// The header that names where a redriven record stood first.
 const REDRIVEN_FROM: &str = "giro-redriven-from";
 
-/// What operators are at.
+/// What operators are doing.
 #[derive(Debug)]
 pub(super) struct Operator {
     began: Instant,
@@ -54,7 +55,7 @@ pub(super) struct Operator {
 
 impl Operator {
     pub(super) fn draw(tape: &mut Tape) -> Self {
-        // Where all stamps are alike, a record can come again at its place with the same bytes.
+        // If all timestamps are equal, a record can come again at its place with the same bytes.
         let stamps_ms = tape.pick([1, 24 * 3_600_000]);
         Self { began: Instant::now(), stamps_ms, failed: Vec::new(), brought_back: 0, to_mark: None }
     }
@@ -165,7 +166,7 @@ impl World {
         Ok(())
     }
 
-    /// A dead letter's record is produced again; the next time, the letter is marked.
+    /// A dead letter's record is produced again; the next time, the dead letter is marked.
     pub(super) fn redrive(&mut self) -> Result<(), Wrong> {
         if let Some(letter) = self.operator.to_mark.take() {
             if self.tape.chance(self.weather.operator_killed) {
@@ -199,8 +200,8 @@ impl World {
         Ok(())
     }
 
-    /// Produces a record again, as it was but for one header more, if it has none yet, that names where it stood first:
-    /// on its own partition, if that is asked for and still there, else where its key says.
+    /// Produces a record again, unchanged, but with one more header if it has none yet. The header names its first
+    /// place. The record goes to its own partition, if that is asked for and still exists, else where its key says.
     fn produce_again(
         &mut self,
         topic: Topic,

@@ -1,10 +1,12 @@
-//! The outbox: the stream of the payments' table, and invocations of the real `outcome-publisher` that read it.
+//! What: Models the outbox: the stream of the table `payments`, and invocations of the real `outcome-publisher` that
+//! read it.
 //!
-//! In: payments as they were stored, in that order. Out: what arrived on the topic of outcomes, for the auditor.
+//! Data: Takes payments as they were stored, in that order. Gives what arrived on the topic of outcomes, for the
+//! auditor.
 //!
-//! One shard: a batch begins where the last answer left off; an answer that names a record has all from it on come
-//! again. A broker refuses records, loses them, or loses its acknowledgement of them; a publisher dies after it has
-//! published and before it has answered.
+//! There is one shard. A batch begins where the last answer ended. If an answer names a record, all records from it on
+//! are delivered again. The broker refuses records, loses them, or loses its acknowledgements. A publisher may die
+//! after it has published and before it has answered.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -49,7 +51,7 @@ impl Outbox {
     }
 }
 
-/// What becomes of a record that is handed to the broker.
+/// What becomes of a record that the broker gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Acknowledged,
