@@ -1,4 +1,4 @@
-//! The command line `giro`, the local stack and the benchmarks. None of it deploys.
+//! What: The command line `giro`, the local stack and the benchmarks. None of it deploys.
 //!
 //! | module | what it is |
 //! |---|---|

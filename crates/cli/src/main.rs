@@ -1,4 +1,4 @@
-//! The command line `giro`. Wires, and runs.
+//! What: The command line `giro`. This file only wires and runs it.
 
 use std::process::ExitCode;
 

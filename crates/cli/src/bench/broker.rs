@@ -1,14 +1,14 @@
-//! What a broker acknowledges, for want of which no client of it can be faster.
+//! What: Measures how fast a broker acknowledges records. No client of it can be faster.
 //!
-//! In: producers, a topic, a time. Out: how many records were acknowledged, and how long each took. Each producer has
-//! one record on its way at a time, as an instance of `payment-api` has.
+//! Data: Takes producers, a topic, a time. Gives how many records were acknowledged, and how long each took. Each
+//! producer has one record in flight at a time, like an instance of `payment-api`.
 
 use std::time::{Duration, Instant};
 
 use super::goals::percentile_ms;
 use giro::publish::{Publish, PublishError};
 
-/// As long as the records of `payment-api` in the load test, so that one can be set beside the other.
+/// As long as the records of `payment-api` in the load test, so that the two can be compared.
 const RECORD: &[u8] = br#"{"payment_id":"bench-0000000000000","debtor_account":"bank","creditor_account":"shop","amount":1,"currency":"EUR"}"#;
 
 /// What a broker acknowledged.
@@ -16,14 +16,14 @@ const RECORD: &[u8] = br#"{"payment_id":"bench-0000000000000","debtor_account":"
 pub struct Acknowledged {
     /// Records a second, of all producers together.
     pub records_s: f64,
-    /// How long half of the records took at the most, in milliseconds.
+    /// The longest time of the faster half of the records, in milliseconds.
     pub p50_ms: f64,
-    /// How long 99 of 100 took at the most, in milliseconds.
+    /// The longest time of the fastest 99 of 100, in milliseconds.
     pub p99_ms: f64,
 }
 
-/// Publishes with all producers side by side for a time. The first record of each, which waits for its connection,
-/// isn't counted.
+/// Publishes with all producers side by side for a time. The first record of each isn't counted, because it waits for
+/// the connection.
 ///
 /// # Errors
 /// If the broker leaves a record unacknowledged.
@@ -83,7 +83,7 @@ mod tests {
             vec![producer(broker.bootstrap_servers()).unwrap(), producer(broker.bootstrap_servers()).unwrap()];
         let seen = measure(producers, "t", Duration::from_millis(200)).await.unwrap();
         assert!(seen.p50_ms <= seen.p99_ms, "{seen:?}");
-        // Two at a time, so two is what rate times mean comes to; and no median is above twice its mean.
+        // Two records are in flight, so rate times mean time is two. And no median is above twice its mean.
         assert!(seen.records_s * seen.p50_ms / 1_000.0 <= 2.0 * 2.0, "{seen:?}");
     }
 }

@@ -1,6 +1,6 @@
-//! Who is measured.
+//! What: Lists the contenders, and runs them.
 //!
-//! In: a ledger and a batch. Out: the end of each of its requests.
+//! Data: Takes a ledger and a batch. Gives the disposition of each of its requests.
 //!
 //! | contender | how it commits |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | control | the same client, rules and retries, a record at a time, in order: read its two accounts, decide, one transaction of three items |
 //! | control16 | the same, 16 records at a time; order is given up |
 //!
-//! The controls call [`settle`] with batches of one record, so what differs from Giro is the grouping alone. They know
-//! no lanes: their accounts are opened without.
+//! The controls call [`settle`] with batches of one record, so only the grouping differs from Giro. Their accounts have
+//! no lanes.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use giro::domain::{Batch, Request, Timestamp};
 use giro::settle::{Backoff, End, settle};
 use giro::store::Ledger;
 
-/// How long a batch may take: Lambda's longest invocation with this trigger. Nothing measured comes near.
+/// How long a batch may take: Lambda's longest invocation with this trigger. All measured batches are far shorter.
 const BATCH_TIME_MAX: Duration = Duration::from_secs(14 * 60);
 
-/// Who is measured.
+/// A contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Contender {
     /// This program.
@@ -54,7 +54,7 @@ impl Contender {
         Self::ALL.into_iter().find(|contender| contender.name() == name)
     }
 
-    /// Settles one batch of a topic with so many partitions. The seed makes its waits the same again.
+    /// Settles one batch of a topic with this number of partitions. The same seed gives the same waits.
     pub async fn settle<L: Ledger>(self, ledger: &L, requests: Vec<Request>, partitions: usize, seed: u64) -> Vec<End> {
         let side_by_side = match self {
             Self::Giro => return group(ledger, requests, partitions, seed).await,

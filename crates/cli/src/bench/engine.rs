@@ -1,8 +1,8 @@
-//! Runs contenders on the embedded DynamoDB, over HTTP: wall clock, CPU and memory.
+//! What: Runs contenders on the embedded DynamoDB, over HTTP: wall clock, CPU and memory.
 //!
-//! In: a contender, a workload and its sizes. Out: what it took and asked.
+//! Data: Takes a contender, a workload and its sizes. Gives the time, CPU and memory that it took, and its calls.
 //!
-//! Each run has a fresh engine, and the contender is a process of its own, so that CPU and memory are its own:
+//! Each run has a new engine, and the contender is a process of its own, so that CPU and memory are its own:
 //!
 //! ```text
 //! giro bench run ── opens accounts, writes events to files ──▶ engine
@@ -10,11 +10,11 @@
 //!                 └─▶ one line of JSON: what it took
 //! ```
 //!
-//! Invariant: as on the model, every run is audited from the tables before its figures are believed.
+//! Invariants: As on the model, every run is audited from the tables before its figures count.
 //!
-//! Limits: the engine never conflicts or throttles, takes far less time than DynamoDB for a call, and shares the cores
-//! with the contender. What is measured is the work that each makes, on both sides; what the network costs, the model
-//! tells.
+//! Limits: The engine never conflicts or throttles. It takes far less time for a call than DynamoDB, and shares the
+//! cores with the contender. So it measures the work of each contender, on both sides. The model measures what the
+//! network costs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,10 +38,10 @@ use giro::wire::payment_request;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::tables;
 
-/// DynamoDB's `BatchWriteItem` takes so many items.
+/// DynamoDB's `BatchWriteItem` takes this many items.
 const WRITE_ITEMS_MAX: usize = 25;
 
-/// Who is measured, as a process.
+/// A contender, as a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rival {
     /// One of this program's contenders.
@@ -61,7 +61,7 @@ impl Rival {
     }
 }
 
-/// What a contender's process tells.
+/// The result of a contender's process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Of each batch, from its event to its response, in microseconds.
@@ -160,10 +160,10 @@ pub fn powertools() -> Option<PathBuf> {
     python.is_file().then(|| python.to_owned())
 }
 
-/// Does a contender's work: each file an event, one after the other, on one thread as in Lambda.
+/// Does a contender's work: each file is an event, one after the other, on one thread as in Lambda.
 ///
 /// # Errors
-/// If an event can't be read, or a record has no end.
+/// If an event can't be read, or a record stays unfinished.
 pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow::Result<Told> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -203,7 +203,7 @@ fn us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The CPU time of this process so far, in microseconds; 0 where the kernel doesn't tell it as Linux does.
+/// The CPU time of this process so far, in microseconds. It is 0 if the kernel doesn't show it as Linux does.
 fn cpu_us() -> u64 {
     // Source: proc_pid_stat(5): utime and stime are the 14th and 15th fields, in ticks of 10 ms. The name, the second
     // field, may hold spaces, and ends with the last parenthesis.
@@ -213,7 +213,7 @@ fn cpu_us() -> u64 {
     ticks.sum::<u64>().saturating_mul(10_000)
 }
 
-/// The most memory that this process held, in KB; 0 where the kernel doesn't tell it as Linux does.
+/// The most memory that this process held, in KB. It is 0 if the kernel doesn't show it as Linux does.
 fn peak_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

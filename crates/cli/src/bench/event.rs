@@ -1,4 +1,4 @@
-//! The JSON of a Kafka event, as the event source mapping delivers it.
+//! What: The JSON of a Kafka event, as the event source mapping delivers it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,9 +1,9 @@
-//! The figures that are exact, beside their goals: counts, units and the model.
+//! What: Compares the exact figures with their goals: counts, units and the model.
 //!
-//! In: how large. Out: figures, the same each time. The goals are this project's own (issue 5).
+//! Data: Takes a size. Gives figures, the same each time. The goals are this project's own.
 //!
-//! The floor of the write units is what no handler can do without: each payment is written once and each account that a
-//! batch touches once a batch, at two units in a transaction, and each payment into two indexes at one unit.
+//! The floor of the write units is what every handler needs. Each payment is written once, and each account once a
+//! batch, at two units in a transaction. Each payment is written into two indexes, at one unit each.
 #![expect(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -85,7 +85,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// All that the issue asks for.
+    /// The whole measurement.
     pub const WHOLE: Self = Self { batches: 10, partitions_max: 256 };
     /// What a debug build does in a test.
     pub const SHORT: Self = Self { batches: 1, partitions_max: 32 };
@@ -95,8 +95,8 @@ impl Size {
 const BATCH: usize = 1_000;
 /// The lanes of a hot account, and the partitions that they are compared over.
 const LANES: u16 = 16;
-/// When partitions are doubled, so are the accounts: with the same accounts over more partitions each would see the
-/// same debtors again within a batch, write them once, and look faster than it is.
+/// If partitions are doubled, accounts are doubled too. With the same accounts each partition would have the same
+/// debtors several times in a batch, write them once, and look faster than it is.
 const DEBTORS_A_PARTITION: usize = 1_000;
 const SEED: u64 = 1;
 
@@ -189,7 +189,7 @@ pub fn on_the_model(size: Size) -> anyhow::Result<Vec<Figure>> {
 }
 
 impl Measured {
-    /// Payments a second, of all partitions at work: one that is done early would have its next batch.
+    /// Payments a second of all partitions together. A partition that finishes early would have its next batch.
     #[must_use]
     pub fn payments_a_second(&self) -> f64 {
         let rate = |(payments, elapsed): &(u64, std::time::Duration)| *payments as f64 / elapsed.as_secs_f64();
@@ -230,7 +230,7 @@ impl Measured {
     }
 }
 
-/// A percentile of ascending times, in milliseconds: the smallest time that so many of a hundred don't exceed.
+/// A percentile of ascending times, in milliseconds: the smallest time that this many of a hundred don't exceed.
 #[must_use]
 pub fn percentile_ms(ascending: &[std::time::Duration], percent: usize) -> f64 {
     let rank = ascending.len().saturating_mul(percent).div_ceil(100).max(1);

@@ -1,8 +1,8 @@
-//! Measures Giro beside what people build today: what `giro bench` runs.
+//! What: Measures Giro beside what people build today. `giro bench` runs it.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`model`] | DynamoDB's manners in virtual time: latencies, conflicts, throttles, units |
+//! | [`model`] | DynamoDB's behaviour in virtual time: latencies, conflicts, throttles, units |
 //! | [`workload`] | accounts and requests: uniform, skewed, one hot account, duplicates, declines |
 //! | [`contender`] | Giro, and the controls that commit one record a transaction |
 //! | [`goals`] | the figures that are exact, beside their goals |
@@ -11,8 +11,8 @@
 //! | [`broker`] | what a broker acknowledges |
 //! | [`report`], [`plot`] | the results as Markdown and SVG |
 //!
-//! Invariants: a run on the model is the same for the same seed, to the microsecond; every run is audited before its
-//! figures are believed: each record has its end, and every balance equals its payments.
+//! Invariants: A run on the model is the same for the same seed, to the microsecond. Every run is audited before its
+//! figures count: each record has its disposition, and every balance equals its payments.
 
 pub mod broker;
 pub mod contender;

@@ -1,12 +1,13 @@
-//! Runs a contender on the model: exact figures, in virtual time.
+//! What: Runs a contender on the model: exact figures, in virtual time.
 //!
-//! In: a contender, a workload and its sizes. Out: how long it took on the model's clock, and what it asked of it.
+//! Data: Takes a contender, a workload and its sizes. Gives how long it took on the model's clock, and what it asked of
+//! it.
 //!
-//! Each partition delivers its batches one after the other, as Kafka does to one invocation at a time; the partitions
-//! go side by side. The clock stands still while a contender computes: what that costs, the other benchmarks tell.
+//! Each partition delivers its batches one after the other, as Kafka does to one invocation at a time. The partitions
+//! run side by side. The clock stands still while a contender computes; the other benchmarks measure that.
 //!
-//! Invariant: every run is audited. A record without its end, or a balance that its payments don't explain, is an error
-//! and no figure.
+//! Invariants: Every run is audited. If a record has no disposition, or its payments don't explain a balance, the run
+//! is an error and gives no figure.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -55,7 +56,7 @@ pub struct Measured {
     pub batch_times: Vec<Duration>,
     /// What was asked of the store.
     pub usage: Usage,
-    /// What stood in the way.
+    /// What was cancelled or throttled.
     pub hindrances: Hindrances,
 }
 
@@ -63,7 +64,7 @@ impl Run {
     /// Runs it, on a clock of its own.
     ///
     /// # Errors
-    /// If a record has no end, or the books are wrong.
+    /// If a record stays unfinished, or a balance is wrong.
     pub fn measure(self) -> anyhow::Result<Measured> {
         // A thread of its own, so that it can be called from within a runtime.
         std::thread::scope(|scope| {
@@ -144,7 +145,7 @@ pub(super) fn floor(deliveries: &[Vec<Request>], batch: usize) -> (u64, u64) {
     (count(touched), count(payments.len()))
 }
 
-/// Every payment is there, and every balance is what the settled ones make of it.
+/// Checks that every payment is there, and that every balance is the sum of its settled payments.
 pub(super) async fn audit(
     store: &impl Inspect,
     mut expected: HashMap<AccountId, i128>,

@@ -1,7 +1,7 @@
-//! Results as SVG.
+//! What: Draws results as SVG.
 //!
-//! In: series of points. Out: a file. Both axes may be logarithmic, because what is compared lies orders of magnitude
-//! apart.
+//! Data: Takes series of points. Gives a file. Both axes may be logarithmic, because the values differ by orders of
+//! magnitude.
 #![expect(clippy::float_arithmetic, reason = "coordinates")]
 
 use std::path::Path;

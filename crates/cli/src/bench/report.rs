@@ -1,6 +1,6 @@
-//! All measurements, as `docs/benchmarks.md` and its plots.
+//! What: Measures everything, and writes `docs/benchmarks.md` and its plots.
 //!
-//! In: how much to run, and a folder. Out: files, and the figures that have goals.
+//! Data: Takes how much to run, and a folder. Gives files, and the figures that have goals.
 #![expect(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -23,7 +23,7 @@ use super::workload::{Kind, Workload};
 use crate::local::terminal::tell;
 use giro::domain::CreditLanes;
 
-/// The page's own words: what is measured and how, and what the figures mean.
+/// The text of the page: what is measured and how, and what the figures mean.
 const PREFACE: &str = include_str!("preface.md");
 const SEED: u64 = 1;
 /// Records of a batch on the engine, and batches a run: each contender takes seconds, not minutes.

@@ -1,7 +1,7 @@
-//! Accounts and requests to measure with.
+//! What: Makes accounts and requests to measure with.
 //!
-//! In: a kind, how many partitions and records, a seed. Out: the accounts to open, and each partition's requests, in
-//! order; the same for the same seed.
+//! Data: Takes a kind, numbers of partitions and records, and a seed. Gives the accounts to open, and each partition's
+//! requests, in order. The same seed gives the same result.
 //!
 //! | kind | who pays whom |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | duplicates | uniform, and a fifth of the records repeat an earlier one |
 //! | declines | uniform, and a twentieth ask for more than the debtor has |
 //!
-//! A partition holds only the debtors that Kafka's keys would bring to it: account i belongs to partition i mod P.
-//! Every account starts with more than a run can take from it.
+//! A partition has only the debtors that Kafka's keys would bring to it: account i belongs to partition i mod P. Every
+//! account starts with more than a run can take from it.
 #![expect(
     clippy::float_arithmetic,
     clippy::as_conversions,

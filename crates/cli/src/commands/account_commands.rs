@@ -1,6 +1,7 @@
-//! `giro accounts open|freeze|…`: account commands onto their topic, and what became of them.
+//! What: `giro accounts open|freeze|…` publishes account commands, and shows their answers.
 //!
-//! In: a command. Out: its record, once account-processor has written it: applied, or refused with the reason.
+//! Data: Takes a command. Gives its record, once `account-processor` has written it: applied, or refused with the
+//! reason.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
-    /// The command's id: sent again with the same id, it does nothing twice. A new one unless given
+    /// The command's id; the same id does nothing twice. The default is a new one
     #[arg(long)]
     command_id: Option<CommandId>,
     /// Don't wait for the answer
@@ -56,7 +57,7 @@ pub(super) async fn send(
     let value = account_command::encode(&command);
     let topic = engines.topic(args.topic, |topics| topics.commands)?;
     if !args.no_wait {
-        // Whoever couldn't read the answer is told before anything is sent.
+        // If the answer couldn't be read, that is an error before anything is sent.
         engines.ledger().await?.command(&id).await?;
     }
     let producer = engines.producer_to(&topic).await?;

@@ -1,4 +1,4 @@
-//! `giro accounts`: send commands about accounts, give them credit lanes, and show them.
+//! What: `giro accounts` sends commands about accounts, gives them credit lanes, and shows them.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub(super) enum AccountsCommand {
         /// How many lanes it shall have in all, 1 to 1024
         #[arg(value_parser = some_lanes)]
         lanes: CreditLanes,
-        /// Write the lanes straight into their table, past topic and account-processor, and leave no record of a
+        /// Write the lanes directly into their table, without topic and account-processor, and leave no record of a
         /// command
         #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
         direct: bool,
@@ -87,10 +87,10 @@ pub(super) struct OpenArgs {
     currency: Currency,
     #[command(flatten)]
     limit: OpeningLimitArgs,
-    /// On how many lanes it takes its credits, for an account that very many pay to; at most 1024
+    /// The number of its credit lanes, for an account that very many pay to; at most 1024
     #[arg(long, default_value_t = CreditLanes::NONE)]
     credit_lanes: CreditLanes,
-    /// Write the account straight into its table, past topic and account-processor, and leave no record of a command
+    /// Write the account directly into its table, without topic and account-processor, and leave no record of a command
     #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
     direct: bool,
     #[command(flatten)]
@@ -113,7 +113,7 @@ impl OpeningLimitArgs {
     }
 }
 
-/// A new limit: one of the two, so that none is set by saying nothing.
+/// A new limit. One of the two must be given, so that no limit is set by accident.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct NewLimitArgs {
@@ -150,7 +150,7 @@ pub(super) struct SetLimitArgs {
     send: SendArgs,
 }
 
-/// How many lanes to add: none would add nothing.
+/// How many lanes to add, at least one.
 fn some_lanes(text: &str) -> Result<CreditLanes, String> {
     let lanes = text.parse::<CreditLanes>().map_err(|expected| expected.to_string())?;
     if lanes.is_none() { Err("expected at least 1 credit lane".into()) } else { Ok(lanes) }
@@ -203,7 +203,7 @@ async fn add_lanes_directly(id: &AccountId, lanes: CreditLanes, engines: &Engine
     let (ledger, mut backoff) = (engines.ledger().await?, Backoff::new());
     let account = loop {
         match ledger.add_lanes(id, lanes).await {
-            // A living account changes under our hands, and is free again in a moment.
+            // Payments change the account meanwhile, and it is soon free again.
             Err(StoreError::Conflict) if Instant::now() < until => backoff.wait(until).await,
             answer => break answer?,
         }

@@ -1,4 +1,4 @@
-//! `giro audit`: proves that every balance equals its payments.
+//! What: `giro audit` proves that every balance equals its payments.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ const SHOWN_MAX: usize = 20;
 
 /// Prove that every balance equals its payments
 ///
-/// Reads all accounts, payments and dead letters, and proves that per currency the balances sum to zero, that every
-/// balance equals its settled payments, that none is below its limit, and that every dead letter is whole. Payments may
-/// go on meanwhile: an account that never comes to rest is counted as undecided. Changes nothing. Exit code 1 if it
-/// finds anything, or doesn't come to its end.
+/// Reads all accounts, payments and dead letters, and changes nothing. Proves that per currency the balances sum to
+/// zero, and that every balance equals its settled payments. Proves that no balance is below its limit, and that every
+/// dead letter is whole. Payments may go on meanwhile: an account that never comes to rest is counted as undecided.
+/// Exit code 1 if it finds anything, or doesn't finish.
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
     /// As JSON
@@ -38,7 +38,7 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     let now = Instant::now();
     let until = now.checked_add(Duration::from_secs(args.timeout)).unwrap_or(now);
     let ledger = engines.ledger().await?;
-    // The audit tries again for as long as it may; an engine that isn't there at all is told at once.
+    // The audit tries again as long as it may. An engine that can't be reached at all is reported at once.
     let first = Segment { number: 0, of: 1 };
     ledger.page(Table::Accounts, first, None).await?;
     let audited = audit(&ledger, Pace::per_second(args.read_units), until).await?;

@@ -1,4 +1,4 @@
-//! `giro bench`: measures, and writes down what it found.
+//! What: `giro bench` measures, and writes down the results.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,21 +25,22 @@ pub(super) struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Everything: writes benchmarks.md and its plots; exits with 1 if a figure falls short of its goal
+    /// Measure everything, and write benchmarks.md and its plots; exits with 1 if a figure misses its goal
     Run {
         /// Where to write
         #[arg(long, value_name = "DIR", default_value = "docs")]
         docs: PathBuf,
     },
-    /// What is exact: counts, units and the model, each figure beside its goal; exits with 1 if one falls short
+    /// Check the exact figures, which are counts, units and the model, against their goals; exits with 1 if one misses
+    /// its goal
     Check {
         /// Only as much as a test does
         #[arg(long)]
         short: bool,
     },
-    /// What Kafka acknowledges, one record at a time from each of some producers that linger for 5 ms
+    /// Measure how fast Kafka acknowledges records, one at a time from each of some producers that linger for 5 ms
     ///
-    /// The topic `giro-bench` is created if it isn't there.
+    /// The topic `giro-bench` is created if it doesn't exist.
     Broker {
         /// How many producers, each with a connection of its own
         #[arg(long, default_value = "8", value_parser = number::<u16>(1..=1000))]
@@ -48,7 +49,7 @@ enum What {
         #[arg(long, default_value = "10", value_parser = number::<u64>(1..=3600))]
         seconds: u64,
     },
-    /// One contender's work on an engine, as a process of its own
+    /// Run one contender's work on an engine, as a process of its own
     #[command(hide = true)]
     Contend {
         #[arg(long)]
@@ -67,7 +68,7 @@ pub(super) async fn run(args: BenchArgs, engines: &EngineArgs) -> Result<(), Fai
     if let What::Broker { producers, seconds } = args.what {
         return acknowledged(engines, producers, Duration::from_secs(seconds)).await;
     }
-    // Measuring brings runtimes of its own, which may not start within this one.
+    // The benchmarks have their own runtimes, which can't start inside this one.
     let measured = tokio::task::spawn_blocking(move || match args.what {
         What::Run { docs } => tell(&report::write(&docs).map_err(Failure::No)?),
         What::Check { short } => {
@@ -87,7 +88,7 @@ pub(super) async fn run(args: BenchArgs, engines: &EngineArgs) -> Result<(), Fai
     measured.await.map_err(Failure::no)?
 }
 
-/// Prints the figures; a failure if one falls short.
+/// Prints the figures. It is a failure if one misses its goal.
 fn tell(figures: &[Figure]) -> Result<(), Failure> {
     for figure in figures {
         say!("{figure}");

@@ -1,14 +1,14 @@
-//! Bytes of records as a terminal may show them.
+//! What: Shows bytes of records on a terminal.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::local::escaped::Line;
 
-/// How much of a value a person is shown.
+/// How much of a value is shown to a person.
 const SHOWN_CHARACTERS_MAX: usize = 2_000;
 
-/// Text, what steers a terminal escaped; else base64.
+/// Text, with control characters escaped. Otherwise base64.
 pub(super) fn shown(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "(none)".into() };
     let text = match std::str::from_utf8(bytes) {

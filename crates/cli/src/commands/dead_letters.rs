@@ -1,4 +1,4 @@
-//! `giro dead-letters`: show records that were set aside, and publish them again.
+//! What: `giro dead-letters` shows dead letters, and publishes their records again.
 
 mod redrive;
 
@@ -17,18 +17,19 @@ use giro::store::dynamodb::DynamoDb;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLettersCommand {
-    /// Show every record that was set aside, one a line.
+    /// Show every dead letter, one a line.
     List {
-        /// Only those set aside for this reason, such as not_json
+        /// Only those with this reason, such as not_json
         #[arg(long)]
         reason: Option<String>,
         /// As JSON, one object a line
         #[arg(long)]
         json: bool,
     },
-    /// Show one record that was set aside, or all that stood at one place.
+    /// Show one dead letter, or all of one place.
     Show {
-        /// The letter as `list` names it; topic/partition/offset shows all of that place, and reads the whole table
+        /// The dead letter as `list` names it; topic/partition/offset shows all of that place, and scans the whole
+        /// table
         #[arg(value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
         letter: LetterId,
         /// As JSON, bytes in base64
@@ -74,7 +75,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
     Ok(())
 }
 
-/// The letters that a name means: the one of that digest, or all whose records stood at that place.
+/// The dead letters that a name means: the one with that digest, or all whose records stood at that place.
 async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
     let letters = match name.digest {
         Some(_) => ledger.dead_letter(name).await.map(Vec::from_iter),
@@ -86,7 +87,7 @@ async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Fa
     }
 }
 
-/// The only one of those that a name means, or the one that an older version gave just this name.
+/// The only dead letter that a name means, or the one that an older version gave exactly this name.
 fn only<'l>(name: &LetterId, letters: &'l [DeadLetter]) -> Result<&'l DeadLetter, Failure> {
     if let [letter] = letters {
         return Ok(letter);

@@ -1,7 +1,8 @@
-//! `giro up --detach`: a stack that outlives the command that starts it. `giro down` stops it.
+//! What: `giro up --detach` starts a stack that runs on after the command ends. `giro down` stops it.
 //!
-//! In: the arguments that this process was started with. Out: the same program started again without `--detach`, in a
-//! process group of its own, so that Ctrl-C in this terminal doesn't reach it. What it writes goes to `.giro/up.log`.
+//! Data: Takes the arguments that this process was started with. Gives the same program started again without
+//! `--detach`, in a process group of its own, so that Ctrl-C in this terminal doesn't reach it. What it writes goes to
+//! `.giro/up.log`.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -50,7 +51,7 @@ pub(super) async fn run() -> Result<(), Failure> {
 }
 
 fn start() -> Result<Child, Failure> {
-    // Before its log is emptied: that may be the log of one that runs.
+    // This comes before the log is emptied, because the log may be that of a running stack.
     if up_file::is_held() {
         return Err(Failure::input("a `giro up` runs in this folder already: `giro down` stops it"));
     }

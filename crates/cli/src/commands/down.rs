@@ -1,6 +1,6 @@
-//! `giro down`: stops the stack of this folder.
+//! What: `giro down` stops the stack of this folder.
 //!
-//! It asks by a file and sends no signal: a number in a file may have become another process's.
+//! It asks by a file and sends no signal, because a process id in a file may belong to another process by now.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const STOP_MAX: Duration = Duration::from_secs(90);
 
 /// Stop the stack of this folder
 ///
-/// Returns when it is gone. Invocations under way end first. Exit code 1 if no stack runs here.
+/// Returns when it has stopped. Running invocations end first. Exit code 1 if no stack runs here.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro down")]
 pub(super) struct DownArgs {}

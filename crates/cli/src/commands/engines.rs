@@ -1,11 +1,11 @@
-//! Which engines a command speaks to, and what things are called there.
+//! What: Finds the engines that a command uses, and the names of topics, tables and functions there.
 //!
-//! An engine is named by flag, else by environment, else by what a running `giro up` of this folder tells (`up_file`).
-//! Where none of these names it, the command says what to do: it never turns to AWS unless it is told to (`--aws`).
+//! An engine is named by flag, else by environment, else by a running `giro up` of this folder (`up_file`). If none of
+//! these names it, the command says what to do. It never uses AWS without `--aws`.
 //!
-//! The engines of a stack belong together: where a person names another engine than the stack has, none of the stack's
-//! is meant, so that records of one ledger never go to the topics of another. Names follow: those of the stack where
-//! its engines are meant, else the usual ones.
+//! The engines of a stack belong together. If a person names another engine, no engine of the stack is used, so that
+//! records of one ledger never go to the topics of another. The names are those of the stack if its engines are used,
+//! else the usual ones.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -68,12 +68,12 @@ pub(super) enum Lambda {
     Here,
 }
 
-/// A name or an address: not nothing, as a script says it whose variable is empty.
+/// A name or an address. It must not be empty, as it is in a script with an empty variable.
 pub(super) fn given(text: &str) -> Result<String, &'static str> {
     if text.is_empty() { Err("expected a text that isn't empty") } else { Ok(text.to_owned()) }
 }
 
-/// Addresses of brokers. The Kafka client takes a port that is too large for another one.
+/// Addresses of brokers. The Kafka client reads a port that is too large as another port.
 fn brokers(text: &str) -> Result<String, String> {
     for broker in text.split(',').map(str::trim) {
         let (host, port) = broker.rsplit_once(':').map_or((broker, None), |(host, port)| (host, Some(port)));
@@ -86,7 +86,7 @@ fn brokers(text: &str) -> Result<String, String> {
 }
 
 impl EngineArgs {
-    /// The stack of this folder, if it is meant: it runs, and no engine is named that it doesn't have.
+    /// The stack of this folder, if it is used: it runs, and no other engine is named.
     fn stack(&self) -> Result<Option<Told>, Failure> {
         if self.aws {
             return Ok(None);
@@ -102,13 +102,13 @@ impl EngineArgs {
         }))
     }
 
-    /// The stack of this folder, if it is meant. One that can't be asked is none: the engines are named, or whoever
-    /// asks for them tells why they aren't found.
+    /// The stack of this folder, if it is used. A stack that doesn't answer counts as none. Then the engines are named,
+    /// or their lookup says why they aren't found.
     pub(super) fn meant(&self) -> Option<Told> {
         self.stack().ok().flatten()
     }
 
-    /// What things are called where the command looks for them.
+    /// The names that the command uses.
     pub(super) fn names(&self) -> Result<Names, Failure> {
         match self.meant() {
             Some(told) => Ok(told.endpoints.names),
@@ -204,7 +204,7 @@ impl EngineArgs {
         match (&self.lambda_endpoint, self.aws) {
             (Some(url), _) => Ok(Lambda::At(url.clone())),
             (None, true) => Ok(Lambda::Aws),
-            // With a DynamoDB of one's own, a stack that can't be asked stands in nobody's way.
+            // With another DynamoDB, a stack that doesn't answer isn't needed.
             (None, false) if self.dynamodb_endpoint.is_some() => {
                 Ok(self.meant().map_or(Lambda::Here, |told| Lambda::At(told.endpoints.lambda)))
             }
@@ -243,7 +243,7 @@ impl EngineArgs {
         Ok(TopicReader::from_start(&address, topic).await?)
     }
 
-    /// Tells of an engine that can't be reached: where it was looked for, and what may help.
+    /// Reports an engine that can't be reached: its address, and what may help.
     pub(super) fn unreachable(&self, which: Which, error: &anyhow::Error) -> String {
         let (at, named) = match which {
             Which::Kafka => {
@@ -269,7 +269,7 @@ impl EngineArgs {
         format!("{at}{error:#}\n  {help} Else name the engines by flag or environment: see `giro --help`")
     }
 
-    /// Tells that Kafka has no such topic, and which it has.
+    /// Reports that Kafka has no such topic, and which ones it has.
     pub(super) fn no_topic(&self, topic: &str, known: &BTreeSet<String>) -> Result<Failure, Failure> {
         let address = self.kafka_address()?;
         let mut shown: Vec<&str> = known.iter().map(String::as_str).filter(|name| !name.starts_with("__")).collect();

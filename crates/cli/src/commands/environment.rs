@@ -1,8 +1,8 @@
-//! A variable that is set to nothing is unset.
+//! What: Treats an empty variable as unset.
 //!
-//! Scripts and service files set variables to nothing where they mean none. The argument parser and the AWS SDK each
-//! take nothing for a value, so such variables must be gone before either reads them. A process can't change its own
-//! environment safely; it can start again without them.
+//! Scripts and service files set a variable to nothing if they mean none. The argument parser and the AWS SDK take an
+//! empty text as a value, so such variables must be gone before they read them. A process can't change its own
+//! environment safely. But it can start again without them.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
@@ -27,8 +27,8 @@ pub fn variables() -> BTreeSet<String> {
     names
 }
 
-/// Starts this program again, as the same process, if a variable that it reads is set to nothing. Returns if none is,
-/// or why it couldn't be started.
+/// Starts this program again, as the same process, if a variable that it reads is empty. Returns if none is empty, or
+/// with the reason why it couldn't start.
 pub(super) fn without_empty_variables() -> std::io::Result<()> {
     let empty =
         std::env::vars_os().filter(|(_, value)| value.is_empty()).filter_map(|(name, _)| name.into_string().ok());

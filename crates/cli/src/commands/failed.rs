@@ -1,7 +1,7 @@
-//! `giro failed`: show what event sources gave up, and put it back on its topic.
+//! What: `giro failed` shows records that event sources gave up, and puts them back on their topics.
 //!
-//! Each mapping's on-failure topic holds those records, with why. One is named by where it stood, or, where several
-//! stood there, by its place on the on-failure topic.
+//! Each mapping's on-failure topic holds those records, and why. A record is named by its old place. If several records
+//! had that place, it is named by its place on the on-failure topic.
 
 mod redrive;
 
@@ -29,7 +29,7 @@ pub(super) enum FailedCommand {
 
 /// Show every record that was given up, one a line
 ///
-/// Where it stood, whether it was redriven, why and when it was given up, for which function, and its place on the
+/// Shows its old place, whether it was redriven, why and when it was given up, the function, and its place on the
 /// on-failure topic.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro failed list")]
@@ -55,7 +55,7 @@ pub(super) struct ShowArgs {
     /// As JSON, bytes in base64
     #[arg(long, conflicts_with = "value")]
     json: bool,
-    /// Only its value, byte for byte; of what can't be read, all that stands on the on-failure topic
+    /// Only its value, byte for byte; if the record can't be read, all of its on-failure record
     #[arg(long)]
     value: bool,
     #[command(flatten)]
@@ -97,7 +97,7 @@ impl Entry {
         Self { given, place, content }
     }
 
-    /// Whether a person means it by this place.
+    /// Whether this place names it.
     fn is_at(&self, place: &Source) -> bool {
         let stood = |given_up: &GivenUp| given_up.records.iter().any(|record| record.source == *place);
         self.place == *place || self.content.as_ref().is_ok_and(stood)
@@ -111,7 +111,7 @@ impl Entry {
         }
     }
 
-    /// One a record; one where none can be read.
+    /// One for each record, or one if none can be read.
     fn lines(&self) -> Vec<String> {
         let (status, place) = (self.status(), &self.place);
         let told = |text: &Option<String>| text.as_deref().unwrap_or("?").to_owned();
@@ -248,7 +248,7 @@ async fn show(args: ShowArgs, engines: &EngineArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// More than one record stood at a place: a person must choose.
+/// Several records had one place, so a person must choose.
 fn name_one(place: &Source, own: &[Source]) -> Failure {
     let places: Vec<String> = own.iter().map(Source::to_string).collect();
     Failure::no(format!("{} records stood at {place}; name one by its own place: {}", own.len(), places.join(", ")))

@@ -1,6 +1,6 @@
-//! Why a command failed, as its exit code says it.
+//! What: Says why a command failed, and its exit code.
 //!
-//! Nothing becomes a [`Failure`] without being one kind of it: there is no place for whatever has no better one.
+//! Invariants: Every [`Failure`] is of a kind. There is no kind for all other errors.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub(super) enum Failure {
     Input(anyhow::Error),
     /// An engine can't be reached. Exit code 3.
     Unreachable(Which, anyhow::Error),
-    /// Whoever read the results has gone away. Said to nobody; exit code 141, which a shell gives `cat` then.
+    /// The reader of the results has gone away. It is not reported. Exit code 141, which a shell gives `cat` then.
     Unread,
 }
 
@@ -54,7 +54,7 @@ impl Failure {
         Self::Input(anyhow::anyhow!("{text}"))
     }
 
-    /// An engine can't be reached; the text says which, and where, and what to do.
+    /// An engine can't be reached. The text says which, where, and what to do.
     pub(super) fn unreachable(text: impl fmt::Display) -> Self {
         Self::Unreachable(Which::ToldWhole, anyhow::anyhow!("{text}"))
     }

@@ -1,6 +1,6 @@
-//! `giro invoke`: one sample batch straight through a handler.
+//! What: `giro invoke` runs one sample batch through a handler.
 //!
-//! The handler is the one that takes such events (`event`): another one would set every record aside.
+//! The handler is the one that takes such events (`event`). Another one would store every record as a dead letter.
 
 mod event;
 
@@ -30,9 +30,9 @@ const INVOCATION_MAX: Duration = Duration::from_secs(900);
 
 /// Run one sample batch through a handler
 ///
-/// Prints its response. Through Lambda where one is named or `giro up` runs, else through the handler's binary beside
-/// this program. The function is the one that takes such events, by their topic or their kind. Exit code 1 if it failed
-/// or reported records.
+/// Prints its response. Uses Lambda if one is named or `giro up` runs, else the handler's binary beside this program.
+/// The function is the one that takes such events, by their topic or their kind. Exit code 1 if it failed or reported
+/// records.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  giro invoke --event events/msk.json\n  giro invoke --event events/account-commands/open.json"
@@ -47,8 +47,8 @@ pub(super) struct InvokeArgs {
     /// Give the event to that function even though it is another function's
     #[arg(long, requires = "function")]
     anyway: bool,
-    /// How long the invocation may take, in seconds, instead of what the template says. What can't be finished is
-    /// reported after three quarters of it
+    /// How long the invocation may take, in seconds, instead of what the template says. Unfinished records are reported
+    /// after three quarters of it
     #[arg(long, value_name = "SECONDS", value_parser = number::<u64>(2..=840))]
     timeout: Option<u64>,
 }
@@ -63,7 +63,7 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     }
     match lambda {
         Lambda::At(endpoint) => {
-            // An invocation may take many minutes; that nobody is there shows within seconds.
+            // An invocation may take many minutes, but a missing Lambda shows within seconds.
             lambda_answers(&endpoint).await?;
             return invoke(Some(&endpoint), &named(&wanted, &names), event).await;
         }
@@ -77,7 +77,7 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
         let all: Vec<&str> = blueprint.functions.iter().map(|function| function.binary.as_str()).collect();
         Failure::input(format!("--function: expected one of {}", all.join(", ")))
     })?;
-    // A handler would try for as long as its invocation may take.
+    // A handler would try as long as its invocation may take.
     dynamodb_answers(&dynamodb).await?;
     let kafka_bootstrap_servers = match known.environment.contains_key("KAFKA_BOOTSTRAP_SERVERS") {
         true => Some(engines.kafka_that_answers().await?),
@@ -128,10 +128,10 @@ fn chosen(args: &InvokeArgs, event: &Value, names: &Names) -> Result<String, Fai
     }
 }
 
-/// Whether a function, as a person names it, is that of a binary. One whose name tells nothing may be.
+/// Whether a function, as a person names it, is that of a binary. If the name says nothing, it may be.
 fn is(function: &str, binary: &str, names: &Names) -> bool {
     let name = function_name(function);
-    // A name that nobody here knows goes by its end: a stack's prefix stands before it.
+    // The end of an unknown name counts, because a stack's prefix may be before it.
     let known = names.functions.iter().find(|(binary, own)| name == **own || name.ends_with(binary.as_str()));
     known.is_none_or(|(known, _)| known == binary)
 }
@@ -161,7 +161,7 @@ async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>) -> Resul
         }
     };
     say!("{}", json_line(&String::from_utf8_lossy(&response)));
-    // Handlers of batches report what is not finished; what others answer is theirs to know.
+    // Handlers of batches report unfinished records. Answers of others are not checked.
     let answer: serde_json::Value = serde_json::from_slice(&response).unwrap_or_default();
     match answer.get("batchItemFailures").and_then(serde_json::Value::as_array).map_or(0, Vec::len) {
         0 => Ok(()),

@@ -1,13 +1,13 @@
-//! The command line: one file a command.
+//! What: The command line, with one file for each command.
 //!
-//! In: arguments and environment. Out: results on stdout, progress and complaints on stderr, and an exit code that
-//! means something (`failure`).
+//! Data: Takes arguments and environment. Gives results on stdout, progress and errors on stderr, and an exit code
+//! (`failure`).
 //!
-//! Engines are named by flag, else by environment, else by what a running `giro up` of this folder tells (`engines`,
-//! `up_file`). A variable that is set to nothing is unset (`environment`).
+//! Engines are named by flag, else by environment, else by a running `giro up` of this folder (`engines`, `up_file`).
+//! An empty variable counts as unset (`environment`).
 
-/// Prints a line of results, in which nothing steers a terminal, or returns from the command: a reader that has gone
-/// away, such as `head`, wants no more.
+/// Prints a line of results with control characters escaped. Returns from the command if the reader, such as `head`,
+/// has gone away.
 macro_rules! say {
     ($($line:tt)*) => {{
         $crate::local::terminal::line(format_args!("{}", $crate::local::escaped::Line(format_args!($($line)*))))
@@ -102,7 +102,7 @@ enum Command {
     /// Create and show topics.
     #[command(subcommand)]
     Topics(topics::TopicsCommand),
-    /// Show records that were set aside, and publish them again.
+    /// Show dead letters, and publish their records again.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
     /// Show records that event sources gave up, and put them back on their topic.
@@ -157,12 +157,12 @@ pub async fn run() -> ExitCode {
 
 /// Starts the log, on stderr.
 fn log(verbose: bool) {
-    // Ours only: an embedded engine logs each condition that fails, and failing is what conditions are for.
+    // Only Giro's own logs: an embedded engine logs each failed condition, and failed conditions are normal.
     let mut shown = Targets::new().with_target("giro", tracing::Level::WARN);
     if verbose {
         shown = shown.with_target(CLIENT_LOG, tracing::Level::DEBUG);
     }
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
-    // To tell of it on a closed stderr would be a panic.
+    // An error on a closed stderr would be a panic.
     tracing_subscriber::registry().with(log.log_internal_errors(false).with_filter(shown)).init();
 }

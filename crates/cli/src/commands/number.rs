@@ -1,4 +1,4 @@
-//! Whole numbers on the command line.
+//! What: Reads whole numbers on the command line.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -22,7 +22,7 @@ mod tests {
 
     use crate::commands::Cli;
 
-    /// What the argument parser says by itself to `x` where it wants a number is not for people.
+    /// The argument parser's own text for a wrong number is not for people.
     #[test]
     fn no_argument_answers_in_rust() {
         fn look(command: &Command, path: &[&str], refused: &mut usize) {

@@ -1,4 +1,4 @@
-//! `giro outcomes`: what became of payments, from the topic that tells clients; and telling them again.
+//! What: `giro outcomes` shows the outcomes on their topic, and publishes outcomes again.
 
 mod republish;
 mod undelivered;

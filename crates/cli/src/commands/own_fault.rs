@@ -1,4 +1,4 @@
-//! What a person reads when giro itself is at fault.
+//! What: Writes what a person reads when giro itself has a bug.
 
 use std::panic::PanicHookInfo;
 

@@ -1,4 +1,4 @@
-//! `giro payments`: show payments and their outcomes.
+//! What: `giro payments` shows payments and their outcomes.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) enum PaymentsCommand {
         /// The payment
         #[arg(value_parser = PaymentId::try_stored)]
         id: PaymentId,
-        /// Wait until it has one, for 30 seconds at the most
+        /// Wait until it has one, for at most 30 seconds
         #[arg(long)]
         wait: bool,
     },

@@ -1,4 +1,4 @@
-//! `giro publish`: payment requests onto the topic.
+//! What: `giro publish` publishes payment requests.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use giro::wire::payment_request;
 
 /// Publish payment requests, one JSON object a line
 ///
-/// Each is keyed by its debtor account. Every line is checked first: if one is no payment, nothing is published.
+/// Each is keyed by its debtor account. Every line is checked first: if one isn't a payment, nothing is published.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '{\"payment_id\":\"p1\",\"debtor_account\":\"alice\",\"creditor_account\":\"bob\",\"amount\":5,\"currency\":\"EUR\"}' | giro publish -"
@@ -25,7 +25,7 @@ pub(super) struct PublishArgs {
     /// The topic; else that of payment requests
     #[arg(long, env = "REQUESTS_TOPIC", value_parser = given, value_name = "NAME")]
     topic: Option<String>,
-    /// Publish lines that are no payments too, without a key
+    /// Also publish lines that aren't payments, without a key
     #[arg(long)]
     unchecked: bool,
     /// Print where each record was put, one JSON object a line
@@ -43,7 +43,7 @@ pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), F
         let key = key.as_ref().map(|key| key.as_str().as_bytes());
         sending.push(producer.send(&topic, key, Some(line), &[]).await?);
     }
-    // All are on their way: whether anybody reads where the first was put must not decide what becomes of the others.
+    // All are in flight. A missing reader of the first result must not change what becomes of the others.
     let mut placed = Vec::with_capacity(sending.len());
     for sending in sending {
         placed.push(sending.placed().await);
@@ -77,7 +77,7 @@ pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// A record's key, where its line is a payment, and its value.
+/// A record's key, if its line is a payment, and its value.
 type Line<'a> = (Option<AccountId>, &'a [u8]);
 
 /// The lines that aren't empty.

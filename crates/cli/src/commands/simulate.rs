@@ -1,4 +1,4 @@
-//! `giro simulate`: searches simulated worlds for one in which something doesn't hold.
+//! What: `giro simulate` searches simulated worlds for a violation.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +12,10 @@ use giro_testkit::simulate::{Counts, Mutant, Simulation, Violation};
 
 /// Simulate many workers over one ledger, under every fault
 ///
-/// Each seed is a world of its own: clients, a wayward event source mapping, invocations of the real handler that
-/// interleave at every call, a store that refuses, loses and delays. An auditor looks on after every step. Exit code 1
-/// if something doesn't hold; what is printed then replays it. The same seed always gives the same world.
+/// Each seed is a world of its own. It has clients, an event source mapping that does everything AWS allows, and a
+/// store that refuses, loses and delays. Invocations of the real handlers interleave at every call. An auditor checks
+/// after every step. Exit code 1 if something doesn't hold; the printed line replays it. The same seed always gives the
+/// same world.
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
     /// The seed of the first world; else one from the clock
@@ -23,7 +24,7 @@ pub(super) struct SimulateArgs {
     /// How many worlds, with seeds that follow each other
     #[arg(long, default_value_t = 1, value_parser = number::<u64>(1..=u64::MAX))]
     seeds: u64,
-    /// How many steps the faults go on in each: store calls and deliveries
+    /// How many steps the faults last in each world: store calls and deliveries
     #[arg(long, default_value_t = 100, value_parser = number::<u64>(1..=u64::MAX))]
     steps: u64,
     /// Start no new world after this many seconds
@@ -50,7 +51,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
     let first = args.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
     let simulation = |seed| Simulation { seed, steps: args.steps, mutant: args.mutant };
     if args.history {
-        // Worlds have a runtime of their own, which can't start inside the command line's.
+        // Worlds have their own runtime, which can't start inside the command line's.
         let lines = std::thread::scope(|scope| scope.spawn(|| simulation(first).history()).join());
         for line in lines.unwrap_or_default() {
             say!("{line}");

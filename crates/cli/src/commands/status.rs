@@ -1,11 +1,11 @@
-//! `giro status`: where the stack of this folder listens, and what things are called there.
+//! What: `giro status` shows the addresses and names of this folder's stack.
 
 use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::up_file;
 
-/// Tell where the stack of this folder listens
+/// Show where the stack of this folder listens
 ///
 /// Exit code 1 if no stack runs here, 3 if one was killed.
 #[derive(Debug, Args)]
@@ -14,7 +14,7 @@ pub(super) struct StatusArgs {
     /// Print this address alone, for a script
     #[arg(value_enum)]
     what: Option<Part>,
-    /// Everything that it tells, as JSON: addresses, topics, tables, functions, queues
+    /// Everything as JSON: addresses, topics, tables, functions, queues
     #[arg(long, conflicts_with = "what")]
     json: bool,
 }

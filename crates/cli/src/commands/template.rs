@@ -1,4 +1,4 @@
-//! Which template a command reads, and with which parameters.
+//! What: The template that a command reads, and its parameters.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,13 +29,13 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 /// A template and its parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ChosenTemplate {
-    /// Its file; none is the one that this program was built with.
+    /// Its file. `None`: the template that this program was built with.
     file: Option<PathBuf>,
     pub(super) parameters: BTreeMap<String, String>,
 }
 
 impl TemplateArgs {
-    /// What the arguments name; none where they name nothing.
+    /// What the arguments name. `None` if they name nothing.
     pub(super) fn chosen(self) -> Result<Option<ChosenTemplate>, Failure> {
         if self.template.is_none() && self.parameters.is_empty() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! `giro topics`: the template's topics, on a Kafka that the template doesn't make.
+//! What: `giro topics` creates the template's topics on a Kafka that the template doesn't make.
 
 use clap::{Args, Subcommand};
 
@@ -15,10 +15,10 @@ pub(super) enum TopicsCommand {
     List(ListArgs),
 }
 
-/// Create the topics of the template: partitions, replicas and configuration from the same numbers as on MSK
+/// Create the topics of the template, with the same partitions, replicas and configuration as on MSK
 ///
-/// A topic that is there is left as it is. Where neither template nor parameters are given, those of the running `giro
-/// up` count.
+/// An existing topic stays as it is. If neither template nor parameters are given, those of the running `giro up`
+/// count.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro topics create --kafka-bootstrap-servers 127.0.0.1:9092 --replication 1")]
 pub(super) struct CreateArgs {
@@ -79,7 +79,7 @@ async fn create(args: CreateArgs, engines: &EngineArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// With fewer replicas, no more of them can be asked to be in sync.
+/// With fewer replicas, fewer of them can be in sync.
 fn new_topic(topic: &Topic, replication: Option<i32>) -> NewTopic {
     let replication = replication.unwrap_or(topic.replication);
     let mut config = topic.config.clone();

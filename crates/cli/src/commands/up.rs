@@ -1,4 +1,4 @@
-//! `giro up`: the local stack, until it is stopped.
+//! What: `giro up` runs the local stack until it is stopped.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,17 +21,17 @@ use giro_testkit::tables::by_variable;
 
 /// Run the whole stack on this machine until Ctrl-C
 ///
-/// Kafka, DynamoDB, Lambda over the real handler binaries, what feeds them, and the HTTP API, wired as the template
-/// says that deploys. Each engine is embedded unless you name a real one.
+/// Runs Kafka, DynamoDB, Lambda with the real handler binaries, their event sources, and the HTTP API. They are wired
+/// as the template says that deploys. Each engine is embedded unless you name a real one.
 ///
-/// Other giro commands in this folder find the stack by themselves; others by the lines that it prints.
+/// Other giro commands in this folder find the stack by themselves. In other folders, set the variables that it prints.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro up --detach --data .giro/data\n  giro accounts open alice --currency EUR")]
 pub(super) struct UpArgs {
     /// Return when the stack is ready, and let it run on until `giro down`
     #[arg(long)]
     detach: bool,
-    /// Which Kafka to start, where none is named by address
+    /// Which Kafka to start, if none is named by address
     #[arg(long, value_enum, default_value = "embedded")]
     kafka: StartKafka,
     /// Keep the embedded DynamoDB's tables, and how far streams were read, in this folder
@@ -48,7 +48,7 @@ pub(super) struct UpArgs {
     /// How long a batch of payment requests waits for more after its first, in milliseconds
     #[arg(long, value_parser = number::<u64>(0..=300_000), help_heading = "Instead of what the template says")]
     batch_window_ms: Option<u64>,
-    /// How many invocations of a function run at once, one a partition at the most
+    /// How many invocations of a function run at once; a partition has at most one
     #[arg(long, value_parser = number::<u16>(1..=u16::MAX), help_heading = "Instead of what the template says")]
     concurrency: Option<u16>,
     /// How long an invocation of the payment-processor may take, in seconds
@@ -106,13 +106,13 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         log: LogLines::Show,
         ..StackOptions::default()
     })?;
-    // Before anything starts: a second one in this folder would stand in the first one's way.
+    // This comes before anything starts: a second stack in this folder would disturb the first one.
     let file = UpFile::take().await?;
     let stack = Stack::start(options).await?;
     let endpoints = stack.endpoints();
     file.write(&Told { endpoints: endpoints.clone(), template })?;
     for line in told(&stack)? {
-        // Whether anybody reads it or not: a stack that stops now might hold payments that are on their way.
+        // It goes on even without a reader: a stack that stops now might have payments in its functions.
         let _ = terminal::line(format_args!("{line}"));
     }
 
@@ -130,7 +130,7 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     stack.stop().await.map_err(|error| Failure::unreachable(format!("{error:#}")))
 }
 
-/// What runs where: addresses as a shell takes them, the rest as comments.
+/// What runs where: addresses as shell variables, the rest as comments.
 fn told(stack: &Stack) -> Result<Vec<String>, Failure> {
     let endpoints = stack.endpoints();
     let mut lines = exports(endpoints)?;
@@ -154,7 +154,7 @@ fn told(stack: &Stack) -> Result<Vec<String>, Failure> {
     Ok(lines)
 }
 
-/// What a command in another folder needs to find all of it: names only where they aren't the usual ones.
+/// What a command in another folder needs to find everything. Usual names are left out.
 fn exports(endpoints: &Endpoints) -> Result<Vec<String>, Failure> {
     let mut lines = vec![
         format!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers),

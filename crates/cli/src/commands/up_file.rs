@@ -1,9 +1,9 @@
-//! What a running `giro up` tells the other commands in its folder: `.giro/up.json`, and a lock that ends with its
-//! process.
+//! What: The files by which a running `giro up` is known to other commands in its folder: `.giro/up.json`, and a lock
+//! that ends with its process.
 //!
-//! In: where everything listens, and what it is called. Out: the same, for as long as the process lives that wrote it.
+//! Data: Takes addresses and names. Gives the same, as long as the process lives that wrote them.
 //!
-//! The lock says whether it lives. A process that is killed can't take its file away; its lock goes with it.
+//! The lock says whether the process lives. A killed process can't remove its file, but its lock ends with it.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -17,15 +17,15 @@ use super::Failure;
 use super::template::ChosenTemplate;
 use crate::local::stack::Endpoints;
 
-/// Where a stack of this folder keeps what is its own.
+/// The folder for a stack's own files.
 pub(super) const FOLDER: &str = ".giro";
 const UP_FILE: &str = ".giro/up.json";
-/// Held by the `giro up` of this folder. Never taken away: whoever did could take one that another holds.
+/// The `giro up` of this folder holds this lock. The file is never removed, because another process could hold it.
 const LOCK_FILE: &str = ".giro/up.lock";
-/// There while somebody wants the stack to stop.
+/// It exists while somebody wants the stack to stop.
 const STOP_FILE: &str = ".giro/up.stop";
 
-/// A command that looks whether the lock is held holds it for a moment itself.
+/// A command that tests the lock holds it for a short time itself.
 const LOCK_TRIES: usize = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
@@ -65,7 +65,7 @@ pub(super) fn running() -> Result<Option<Told>, Failure> {
         .map_err(Failure::Input)
 }
 
-/// Whether a `giro up` of this folder lives.
+/// Whether a `giro up` of this folder runs.
 pub(super) fn is_held() -> bool {
     let Ok(file) = File::open(LOCK_FILE) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
@@ -76,7 +76,8 @@ pub(super) fn ask_to_stop() -> Result<(), Failure> {
     std::fs::write(STOP_FILE, b"").with_context(|| format!("writing {STOP_FILE}")).map_err(Failure::Input)
 }
 
-/// This folder's place for a stack: taken when it is made, given up when it is dropped or the process ends.
+/// This folder's place for a stack. It is taken when this value is made, and free when it is dropped or the process
+/// ends.
 pub(super) struct UpFile {
     /// Kept for its lock.
     _lock: File,
@@ -119,7 +120,7 @@ impl UpFile {
 
     /// Tells the other commands in this folder.
     pub(super) fn write(&self, told: &Told) -> Result<(), Failure> {
-        // All of it at once: a command may read at any moment.
+        // The whole file at once, because a command may read at any time.
         let unfinished = Path::new(UP_FILE).with_extension("json.new");
         let json = serde_json::to_vec_pretty(told).map_err(Failure::no)?;
         let written = std::fs::write(&unfinished, json).and_then(|()| std::fs::rename(&unfinished, UP_FILE));
@@ -129,7 +130,7 @@ impl UpFile {
 
 impl Drop for UpFile {
     fn drop(&mut self) {
-        // Gone already is as good. The lock goes after it.
+        // It doesn't matter if the file is already gone. The lock ends after this.
         let _ = std::fs::remove_file(UP_FILE);
         let _ = std::fs::remove_file(STOP_FILE);
     }

@@ -1,10 +1,10 @@
-//! Apache Kafka itself, for what depends on a faithful broker: fetched from Maven Central once, one broker or a cluster
-//! of them in KRaft mode.
+//! What: Runs Apache Kafka itself, for tests that depend on a real broker. It is fetched from Maven Central once, and
+//! runs as one broker or a cluster in KRaft mode.
 //!
-//! In: a folder for its jars, and how many brokers. Out: a bootstrap address that answers.
+//! Data: Takes a folder for its jars, and how many brokers. Gives a bootstrap address that answers.
 //!
-//! The script of the project (`scripts/apache-kafka/run.sh`, which is also of use by hand) does the work; it becomes
-//! the broker, so the processes started here are the brokers' own. Each broker is a controller as well.
+//! The script `scripts/apache-kafka/run.sh` does the work, and can also be run by hand. The script becomes the broker,
+//! so the processes that are started here are the brokers themselves. Each broker is also a controller.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -45,11 +45,11 @@ struct Place {
 }
 
 impl ApacheKafka {
-    /// Fetches Apache Kafka if need be, and starts so many brokers, one at the least; they answer when this returns.
-    /// Three or more keep three replicas of everything, two of which must have a record before it is acknowledged.
+    /// Fetches Apache Kafka if needed, and starts this many brokers, at least one. They answer when this returns. Three
+    /// or more keep three replicas of everything, two of which must have a record before it is acknowledged.
     ///
     /// # Errors
-    /// If Java or Maven is missing, or a broker doesn't come up; says what it wrote last.
+    /// If Java or Maven is missing, or a broker doesn't start. The error has its last lines.
     pub async fn start(brokers: usize) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("making a folder for Kafka's data")?;
         std::fs::write(folder.path().join("run.sh"), SCRIPT)?;
@@ -58,7 +58,7 @@ impl ApacheKafka {
         let mut ports = free_ports(brokers.saturating_mul(2))?;
         let controllers = ports.split_off(brokers);
         let place = Place { folder, ports, controllers };
-        // Together: one controller of several has no majority, and answers nobody.
+        // They start together: one controller of several has no majority, and doesn't answer.
         let brokers = try_join_all((0..brokers).map(|broker| place.launch(broker))).await?;
         let addresses: Vec<String> = place.ports.iter().map(|&port| address(port)).collect();
         Ok(Self { bootstrap_servers: addresses.join(","), brokers, place })
@@ -80,10 +80,10 @@ impl ApacheKafka {
         broker.kill().await.context("killing Apache Kafka")
     }
 
-    /// Starts a broker again after it was killed, on the same port and the same data; it answers when this returns.
+    /// Starts a broker again after it was killed, on the same port and the same data. It answers when this returns.
     ///
     /// # Errors
-    /// If it doesn't come up; says what it wrote last.
+    /// If it doesn't start. The error has its last lines.
     pub async fn restart(&mut self, broker: usize) -> anyhow::Result<()> {
         let killed = self.brokers.get_mut(broker).context("there is no such broker")?;
         *killed = self.place.launch(broker).await?;
@@ -99,7 +99,7 @@ impl ApacheKafka {
 }
 
 impl Place {
-    /// Becomes a broker on what is in its folder, and waits until it answers.
+    /// Starts a broker on the data in its folder, and waits until it answers.
     async fn launch(&self, broker: usize) -> anyhow::Result<Child> {
         let port = *self.ports.get(broker).context("there is no such broker")?;
         let node = broker.saturating_add(1);
@@ -136,15 +136,15 @@ fn libs() -> anyhow::Result<PathBuf> {
     Ok(std::env::current_dir().context("finding the current folder")?.join(LIBS))
 }
 
-/// So many ports that were free just now.
+/// This many ports that are free now.
 fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    // Held until all are chosen, so that none comes twice.
+    // They are held until all are chosen, so that none comes twice.
     let held: Vec<TcpListener> =
         (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<Result<_, std::io::Error>>()?;
     held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
-/// Asks for the cluster's metadata until it names so many brokers.
+/// Asks for the cluster's metadata until it names this many brokers.
 async fn answers(bootstrap_servers: String, brokers: usize) -> anyhow::Result<()> {
     let asked = tokio::task::spawn_blocking(move || {
         let (config, context) = super::kafka::client(&bootstrap_servers)?;

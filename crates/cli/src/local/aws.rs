@@ -1,7 +1,7 @@
-//! The AWS clients of the local tools: as a person's machine has them set up, or for a local engine.
+//! What: Makes the AWS clients of the local tools: as the machine is set up, or for a local engine.
 //!
-//! In: an endpoint, or none for AWS itself. Out: a client. Region and credentials are looked for in all the SDK's usual
-//! places: environment, profiles, the instance's own.
+//! Data: Takes an endpoint, or none for AWS itself. Gives a client. Region and credentials come from all the SDK's
+//! usual places: environment, profiles, the instance's own.
 
 use std::time::Duration;
 
@@ -35,8 +35,7 @@ pub(crate) async fn dynamodb_answers(endpoint: &str) -> Result<(), Fault> {
     asked.map(|_| ()).map_err(unanswered).or_engine()
 }
 
-/// A client for the streams of the tables at `endpoint`: a local engine has them at the same place, AWS at one of their
-/// own.
+/// A client for the streams of the tables at `endpoint`. A local engine has them at the same address, AWS at another.
 ///
 /// # Errors
 /// [`AwsError`] if the endpoint is AWS and no region is named, or half of the credentials is missing.
@@ -57,7 +56,7 @@ pub async fn sqs(endpoint: Option<&str>) -> Result<aws_sdk_sqs::Client, AwsError
     Ok(aws_sdk_sqs::Client::new(&config(endpoint.as_deref(), timeouts).await?))
 }
 
-/// Whether a text is a URL on HTTP, with a host and a port that there can be.
+/// Whether a text is a URL on HTTP, with a possible host and port.
 fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<axum::http::Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };
@@ -67,7 +66,7 @@ fn is_url(text: &str) -> bool {
 
 /// What every client begins with.
 pub(super) async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
-    // Half of them is a mistake, whoever would be asked for the rest.
+    // One half of them is a mistake, even if another place had the rest.
     let given = credentials()?;
     if let Some(other) = endpoint.filter(|endpoint| !is_url(endpoint)) {
         return Err(AwsError::NotAUrl(other.to_owned()));
@@ -75,7 +74,7 @@ pub(super) async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> R
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
     if let Some(endpoint) = endpoint {
-        // An endpoint that is named is the endpoint: there is no other form of it, and the SDK would refuse to look for
+        // A named endpoint is used as it is. It has no FIPS or dual-stack form, and the SDK would refuse to look for
         // one.
         loader = loader.endpoint_url(endpoint).use_fips(false).use_dual_stack(false);
     }

@@ -1,10 +1,11 @@
-//! Text as a terminal may have it: what others wrote can't steer it, hide anything, or forge a line.
+//! What: Escapes text for a terminal, so that others' text can't control it, hide anything, or forge a line.
 //!
-//! In: text. Out: the same, each character that a terminal obeys or that changes how others look escaped as JSON
-//! escapes it: `\n`, `\u001b`. So JSON stays the JSON that it was: such characters stand in its strings alone.
+//! Data: Takes text. Gives the same with some characters escaped as in JSON: `\n`, `\u001b`. These are characters that
+//! a terminal obeys, or that change how others look. JSON stays the same JSON, because it has such characters only in
+//! its strings.
 //!
-//! All output of the command line goes through here, whether a terminal reads it or not; bytes that were asked for as
-//! such (`dead-letters show --value`) don't.
+//! All output of the command line goes through here, whether a terminal reads it or not. Only raw bytes (`dead-letters
+//! show --value`) don't.
 
 use std::fmt::{self, Display, Write};
 
@@ -14,7 +15,7 @@ pub(crate) struct Line<T>(pub(crate) T);
 /// Shows a text with the line ends that it has.
 pub(crate) struct Lines<T>(pub(crate) T);
 
-/// JSON as it came, as one line: in JSON, line ends and tabs stand between its parts alone.
+/// JSON as one line. In JSON, line ends and tabs are only between its parts.
 pub(crate) fn json_line(json: &str) -> String {
     json.trim_end().replace(['\n', '\r', '\t'], " ")
 }
@@ -61,7 +62,7 @@ fn escape(to: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
 /// Whether a character does something to a terminal or to other characters, or can't be seen.
 ///
 /// Source: Unicode, general categories Cc, Zl and Zp, and of Cf those that reorder or are invisible. Joiners (U+200C,
-/// U+200D) stay, since scripts and emoji need them.
+/// U+200D) stay, because scripts and emoji need them.
 fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,

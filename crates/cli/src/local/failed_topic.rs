@@ -1,13 +1,13 @@
-//! A topic of what a mapping gave up: what stands there, and what of it was redriven.
+//! What: Reads an on-failure topic: its records, and which of them were redriven.
 //!
-//! In: Kafka's address and the topic. Out: its records up to the end that it had when it was opened, so that what fails
-//! again meanwhile waits for the next time; and marks of what was redriven, kept as committed offsets of the group
-//! [`GROUP`].
+//! Data: Takes Kafka's address and the topic. Gives its records up to the end that it had when it was opened, so that
+//! records that fail again meanwhile wait for the next time. Also gives marks of redriven records, which are committed
+//! offsets of the group [`GROUP`].
 //!
-//! A partition's committed offset says that all before it was redriven. Places behind it that were redriven by
-//! themselves stand in the commit's metadata ([`Redriven`]), so that redriving one record never passes over another.
+//! A partition's committed offset says that all records before it were redriven. Later records that were redriven one
+//! by one are in the commit's metadata ([`Redriven`]). So redriving one record never skips another.
 //!
-//! Invariant: a mark is kept only when [`FailedTopic::mark`] has returned; until then the record counts as not
+//! Invariants: A mark is stored only when [`FailedTopic::mark`] has returned. Until then the record counts as not
 //! redriven.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +28,11 @@ use giro::publish::kafka::Context;
 /// The consumer group whose committed offsets say what was redriven.
 pub const GROUP: &str = "giro-failed";
 
-/// What a broker takes as a commit's metadata. Source: Apache Kafka, `offset.metadata.max.bytes`.
+/// The longest metadata of a commit. Source: Apache Kafka, `offset.metadata.max.bytes`.
 const METADATA_BYTES_MAX: usize = 4096;
 /// How long one question to a broker may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a broker may take to find the group's coordinator; a fresh one creates the topic of offsets first.
+/// How long a broker may take to find the group's coordinator. A new broker creates the topic of offsets first.
 const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to leave a broker alone that has no coordinator yet.
 const RECONSIDER: Duration = Duration::from_millis(100);
@@ -47,8 +47,8 @@ pub struct Redriven {
 }
 
 impl Redriven {
-    /// From a committed offset and its metadata, in a partition that ends before `end`. What can't be read counts as
-    /// not redriven.
+    /// Reads a committed offset and its metadata, in a partition that ends before `end`. A record counts as not
+    /// redriven if its mark can't be read.
     #[must_use]
     pub fn read(next: i64, metadata: &str, end: i64) -> Self {
         let mut redriven = Self { next, beyond: BTreeSet::new() };
@@ -101,7 +101,7 @@ pub struct Given {
     pub record: Polled,
     /// Whether it was redriven.
     pub redriven: bool,
-    /// The offset behind the record before it: up to its own there is nothing.
+    /// The offset after the record before it. Between that and its own offset there is nothing.
     after: i64,
 }
 
@@ -114,14 +114,14 @@ pub enum Begin {
     NotRedriven,
 }
 
-/// A topic of what a mapping gave up.
+/// An on-failure topic.
 pub struct FailedTopic {
     topic: String,
     /// None where nothing is to be read.
     reader: Option<TopicReader>,
     consumer: Arc<BaseConsumer<Context>>,
     redriven: BTreeMap<i32, Redriven>,
-    /// By partition that isn't read to its end: where the next record may stand, and the end.
+    /// By partition that isn't read to its end: where the next record may be, and the end.
     open: BTreeMap<i32, (i64, i64)>,
 }
 
@@ -163,7 +163,7 @@ impl FailedTopic {
         Ok(Self { topic: topic.to_owned(), reader, consumer, redriven, open })
     }
 
-    /// The next record; none behind the end that the topic had when it was opened.
+    /// The next record. `None` after the end that the topic had when it was opened.
     ///
     /// # Errors
     /// [`Fault::Engine`] if the client can't go on.
@@ -189,16 +189,15 @@ impl FailedTopic {
         Ok(None)
     }
 
-    /// Keeps that records were redriven. Returns when the broker keeps it.
+    /// Stores that records were redriven. Returns when the broker has stored it.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it can't keep so many places that were
-    /// redriven one by one.
+    /// [`Fault::Engine`] if the broker can't be reached. [`Fault::Asked`] if too many records were redriven one by one.
     pub async fn mark(&mut self, redriven: &[&Given]) -> Result<(), Fault> {
         let mut changed = self.redriven.clone();
         for given in redriven {
             let marks = changed.entry(given.record.partition).or_default();
-            // Nothing stands between this record and the one before.
+            // There is nothing between this record and the one before.
             (given.after..=given.record.offset).for_each(|offset| marks.add(offset));
         }
         let mut commit = TopicPartitionList::new();
@@ -246,7 +245,7 @@ fn state(consumer: &BaseConsumer<Context>, topic: &str, partitions: &[i32]) -> a
     for element in committed.elements() {
         let (oldest, end) = consumer.fetch_watermarks(topic, element.partition(), ASK_TIMEOUT)?;
         let marks = match element.offset() {
-            // Behind its end: another topic had the name, and its offsets mean nothing here.
+            // It is after the end: another topic had this name, and its offsets mean nothing here.
             Offset::Offset(next) if next <= end => Redriven::read(next.max(oldest), element.metadata(), end),
             Offset::Offset(_)
             | Offset::Invalid
@@ -260,7 +259,7 @@ fn state(consumer: &BaseConsumer<Context>, topic: &str, partitions: &[i32]) -> a
     Ok(state)
 }
 
-/// Asks again for as long as a broker is still electing the group's coordinator.
+/// Asks again as long as a broker is still electing the group's coordinator.
 fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
     let deadline = Instant::now().checked_add(COORDINATOR_TIMEOUT);
     loop {

@@ -1,14 +1,14 @@
-//! Why something local can't be done, by what would mend it.
+//! What: Says why something local can't be done, by what would mend it.
 //!
-//! Nothing becomes a [`Fault`] by itself: whoever reports an error says which of the two it is. What was said to be asked
-//! for stays that, whoever passes it on.
+//! Invariants: No error becomes a [`Fault`] by itself: the code that reports it says which of the two it is.
+//! [`Fault::Asked`] stays that, through all callers.
 
 use std::fmt;
 
 /// Why something local can't be done. `Display` is the whole chain of causes, in one line where they are.
 #[derive(Debug)]
 pub enum Fault {
-    /// What was asked for can't be: a template, a parameter, a port, a folder, a login.
+    /// The input is wrong: a template, a parameter, a port, a folder, a login.
     Asked(anyhow::Error),
     /// An engine can't be reached, doesn't start, or refuses.
     Engine(anyhow::Error),
@@ -24,9 +24,9 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// Says what a failure is.
+/// Says which of the two an error is.
 pub(crate) trait OrFault<T> {
-    /// What was asked for can't be.
+    /// The input is wrong.
     fn or_asked(self) -> Result<T, Fault>;
     /// An engine can't be reached, doesn't start, or refuses.
     fn or_engine(self) -> Result<T, Fault>;

@@ -1,6 +1,6 @@
-//! The Invoke call: to workers of our own, to any Lambda endpoint, or to AWS.
+//! What: Makes the Invoke call for pollers and the HTTP front: to local workers, to any Lambda endpoint, or to AWS.
 //!
-//! It is signed and sent here. Of all that Lambda's API has, Giro makes this one call, and the service's SDK would take a
+//! The call is signed and sent here. Giro makes only this one call of Lambda's API, and the service's SDK would take a
 //! twentieth of the first build.
 
 use std::time::{Duration, SystemTime};
@@ -65,10 +65,11 @@ struct Answer {
 type CallError = SdkError<ErrorMetadata, HttpResponse>;
 
 impl Invoker {
-    /// A function at `endpoint`, else at AWS. `timeout` is what an invocation may take, with some to spare for the way.
+    /// A function at `endpoint`, else at AWS. `timeout` is what an invocation may take, with some time for the way.
     ///
     /// # Errors
-    /// [`AwsError`] if the endpoint is none, or it is AWS and no region is named, or half of the credentials is missing.
+    /// [`AwsError`] if the endpoint isn't a URL. Also if it is AWS and no region is named, or half of the credentials
+    /// is missing.
     pub async fn new(endpoint: Option<&str>, function: &str, timeout: Duration) -> Result<Self, AwsError> {
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(timeout).build();
@@ -82,7 +83,7 @@ impl Invoker {
             .endpoint_url(&endpoint)
             .timeout_config(timeouts)
             .no_retry()
-            // The request comes signed.
+            // The request is already signed.
             .no_auth()
             .serializer(Ok)
             .deserializer(answer)
@@ -135,7 +136,7 @@ impl Invoker {
     }
 }
 
-/// Waits a few seconds for a Lambda to show that it is there: whatever it answers, it answers.
+/// Waits a few seconds for a Lambda to show that it is there. Any answer is enough.
 ///
 /// # Errors
 /// [`Fault::Engine`] if it doesn't, [`Fault::Asked`] if the endpoint or the environment can't be used.
@@ -171,7 +172,7 @@ fn answer(response: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMeta
     }
     let mut error = ErrorMetadata::builder();
     if let Some(code) = header("x-amzn-errortype") {
-        // Behind a colon a URL may stand that says the same.
+        // After a colon there may be a URL that says the same.
         error = error.code(code.split(':').next().unwrap_or_default());
     }
     let body: serde_json::Value = serde_json::from_slice(&payload).unwrap_or_default();
@@ -188,7 +189,7 @@ fn refused(error: &CallError) -> InvokeError {
         Some(_) if error.as_service_error().and_then(ErrorMetadata::code) == Some("ResourceNotFoundException") => {
             InvokeError::NoFunction(text)
         }
-        // `cargo lambda watch` answers a function's failure with HTTP 500; what the function said is in its own window.
+        // `cargo lambda watch` answers a function's failure with HTTP 500. The function's own text is in its window.
         Some(_) => InvokeError::Refused(text),
     }
 }

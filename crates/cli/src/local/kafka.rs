@@ -1,10 +1,10 @@
-//! Kafka as the local stack uses it: a broker in this process, and clients of any broker.
+//! What: Kafka for the local stack: a broker in this process, and clients of any broker.
 //!
-//! In: topics, an address. Out: a bootstrap address, clients with the login that the environment names.
+//! Data: Takes topics and an address. Gives a bootstrap address, and clients with the login of the environment.
 //!
-//! Limits: the embedded broker is librdkafka's mock cluster. It speaks to librdkafka clients, keeps 5 MiB and 100,000
-//! records a partition, and forgets all when it stops. Good for a demo; what depends on a broker's faithfulness is
-//! tested on Apache Kafka.
+//! Limits: The embedded broker is librdkafka's mock cluster. It serves librdkafka clients, keeps 5 MiB and 100,000
+//! records a partition, and loses all when it stops. It is good for a demo. Tests that depend on a real broker run on
+//! Apache Kafka.
 
 mod answers;
 
@@ -29,28 +29,28 @@ use giro::publish::kafka::{self, Context, KafkaProducer, LINGER, Login};
 pub use answers::answers;
 use answers::{said, words};
 
-/// The topic of payment requests, where no parameter of the template renames it.
+/// The topic of payment requests, if no parameter of the template renames it.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
 
 /// How long a record may take to be acknowledged before its producer gives up.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a broker that is there may take to tell its topics, and to create some.
+/// How long a reachable broker may take to list its topics, or to create some.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a client is given for what waits for it already.
+/// How long a client may take for events that already wait.
 pub(crate) const HEARING: Duration = Duration::from_millis(10);
 
-/// How the mock cluster's id begins. It takes no topics from outside: a call that asks for them is never answered.
+/// How the mock cluster's id begins. It can't create topics from outside: such a call is never answered.
 const EMBEDDED_ID: &str = "mockCluster";
 
 /// The embedded broker's number.
 const BROKER: i32 = 1;
 
-/// What the thread that owns the embedded broker is asked for.
+/// A request to the thread that owns the embedded broker.
 #[derive(Debug)]
 enum Wish {
-    /// Whether the broker is to be reached, and where to answer.
+    /// Whether the broker must be reachable, and where to answer.
     Reachable(bool, oneshot::Sender<KafkaResult<()>>),
 }
 
@@ -63,10 +63,10 @@ pub struct EmbeddedKafka {
 }
 
 impl EmbeddedKafka {
-    /// Starts a broker with these topics; it has one replica of each, whatever they ask for.
+    /// Starts a broker with these topics. It has one replica of each, whatever they ask for.
     ///
     /// # Errors
-    /// If the broker can't be made.
+    /// If the broker can't start.
     pub async fn start(topics: &[NewTopic]) -> anyhow::Result<Self> {
         let topics = topics.to_vec();
         let (wishes, wished) = std::sync::mpsc::channel::<Wish>();
@@ -96,7 +96,7 @@ impl EmbeddedKafka {
         &self.bootstrap_servers
     }
 
-    /// Cuts every connection and takes no new one, or takes them again. It forgets nothing.
+    /// Cuts every connection and takes no new one, or takes them again. It loses nothing.
     ///
     /// # Errors
     /// If the broker is gone, or refuses.
@@ -117,10 +117,10 @@ impl Drop for EmbeddedKafka {
     }
 }
 
-/// What every client of a broker starts from, and what it calls back, with the login that the environment names.
+/// The configuration and callbacks that every client of a broker starts from, with the login of the environment.
 ///
 /// # Errors
-/// [`Fault::Asked`] if `KAFKA_AUTH` and what belongs to it can't be used: better than to connect without protection.
+/// [`Fault::Asked`] if `KAFKA_AUTH` and its variables can't be used. The client must not connect without protection.
 pub fn client(bootstrap_servers: &str) -> Result<(ClientConfig, Context), Fault> {
     Ok(client_of(bootstrap_servers, login().or_asked()?))
 }
@@ -129,10 +129,10 @@ fn client_of(bootstrap_servers: &str, login: Login) -> (ClientConfig, Context) {
     (kafka::client_config(bootstrap_servers, &login), login.into())
 }
 
-/// Lets a consumer hear what waits for it, where nobody polls it for records. Under `iam` the question for a token
-/// waits there from the start, and again before the token expires. A client without a token connects to no broker.
+/// Serves a consumer's events if nobody polls it for records. With `iam` a request for a token waits there from the
+/// start, and again before the token expires. A client without a token connects to no broker.
 pub(crate) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
-    // The context is told of an error, and so is whoever asks the broker for something.
+    // The context gets the error, and so does the caller of the broker.
     while let Some(Err(_)) = consumer.poll(HEARING) {}
 }
 
@@ -166,7 +166,7 @@ pub struct NewTopic {
     pub name: String,
     /// Its partitions.
     pub partitions: i32,
-    /// Its replicas; none are as many as the broker's owners chose.
+    /// Its replicas. `None`: as many as the broker's owners chose.
     pub replication: Option<i32>,
     /// Its configuration.
     pub config: BTreeMap<String, String>,
@@ -177,14 +177,14 @@ pub struct NewTopic {
 pub enum Created {
     /// It was created.
     New,
-    /// It was there, and is as it was.
+    /// It existed, and is unchanged.
     Existing,
 }
 
-/// Creates topics on a broker, if they aren't there. Returns when the broker knows them.
+/// Creates topics on a broker, if they don't exist. Returns when the broker knows them.
 ///
 /// # Errors
-/// [`Fault::Asked`] if the broker refuses a topic or takes none from outside, [`Fault::Engine`] if it can't be reached.
+/// [`Fault::Asked`] if the broker refuses a topic or can't create any. [`Fault::Engine`] if it can't be reached.
 pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Result<Vec<Created>, Fault> {
     let login = login().or_asked()?;
     let known = known_topics(bootstrap_servers).await?;
@@ -198,7 +198,7 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Resu
             missing.name
         )));
     }
-    // A client that creates topics hears no question for a token.
+    // A client that creates topics can't serve a request for a token.
     if matches!(login, Login::Iam(_)) {
         return Err(Fault::Asked(anyhow!(
             "KAFKA_AUTH: topics can't be created under iam, so {} can't. Create it with Kafka's own kafka-topics.sh, or \
@@ -234,7 +234,7 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Resu
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Created::Existing,
             Err((topic, code)) => {
                 let why = anyhow!("creating the topic {topic} on Kafka at {bootstrap_servers}: {}", words(code));
-                // Anything but these the broker would answer again.
+                // The broker would give any other answer again.
                 let passing = matches!(
                     code,
                     RDKafkaErrorCode::RequestTimedOut
@@ -266,7 +266,7 @@ async fn known_topics(bootstrap_servers: &str) -> Result<Known, Fault> {
     asked.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))
 }
 
-/// The topics of a broker, by name, with their numbers of partitions and replicas. Topics of Kafka's own are left out.
+/// The topics of a broker, by name, with their numbers of partitions and replicas. Kafka's own topics are left out.
 ///
 /// # Errors
 /// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if the broker can't be reached.
@@ -341,7 +341,7 @@ mod tests {
         Login::Iam(Signer::new("eu-central-1", Credentials::new("AKIDEXAMPLE", "made up", None, None, "test")))
     }
 
-    /// Listens as a broker would, and tells the first byte of whoever connects.
+    /// Listens like a broker, and gives the first byte of a client.
     fn broker() -> (String, std::sync::mpsc::Receiver<u8>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -354,7 +354,7 @@ mod tests {
         (address, told)
     }
 
-    /// A client of `iam` connects once it has a token, and not before. Nobody asked the readers' contexts for one.
+    /// A client with `iam` connects only once it has a token. Once the readers' contexts were never asked for one.
     #[test]
     fn a_consumer_that_nobody_polls_gets_its_token_and_connects() {
         for group in [None, Some("g")] {

@@ -1,4 +1,4 @@
-//! Whether somebody listens at a Lambda's URL, for whoever would only find out much later.
+//! What: Checks that a Lambda's URL answers, for callers that would find out much later.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::{Fault, OrFault};
 /// How long a Lambda may take to show that it is there.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connects to a Lambda, and leaves it again: what it has to say would take an invocation.
+/// Connects to a Lambda, and closes the connection. A real answer would need an invocation.
 ///
 /// # Errors
-/// [`Fault::Engine`] if nobody listens, [`Fault::Asked`] if it is no URL.
+/// [`Fault::Engine`] if nobody listens, [`Fault::Asked`] if it isn't a URL.
 pub(crate) async fn lambda_listens(url: &str) -> Result<(), Fault> {
     let expected = || format!("Lambda at {url}: expected a URL, such as http://127.0.0.1:9000");
     let read: Uri = url.parse().map_err(|_| anyhow!(expected())).or_asked()?;

@@ -1,7 +1,6 @@
-//! What `giro up` runs: the engines in the middle, embedded or real, and around them what AWS does between Kafka and a
-//! handler.
+//! What: Everything that `giro up` runs: the engines, embedded or real, and what AWS does between Kafka and a handler.
 //!
-//! Architecture invariant: a development tool. Nothing here is compiled into a Lambda.
+//! Invariants: This is a development tool. Nothing here is compiled into a Lambda.
 
 pub mod apache_kafka;
 pub mod aws;

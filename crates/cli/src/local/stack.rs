@@ -1,18 +1,19 @@
-//! The whole stack on one machine, as the template asks for it: engines, tables, topics, functions, what feeds them,
-//! and the HTTP API.
+//! What: Runs the whole stack on one machine, as the template asks: engines, tables, topics, functions, event source
+//! mappings, and the HTTP API.
 //!
 //! | part | where |
 //! |---|---|
 //! | what is wanted | `options` |
 //! | Kafka and DynamoDB | `engines` |
 //! | the functions | `functions` |
-//! | what everything is called | `names` |
+//! | the names of everything | `names` |
 //! | all of it, started and stopped | here |
 //!
-//! In: which engines, a template, and what is wanted otherwise. Out: endpoints, and what has gone through.
+//! Data: Takes engines, a template, and a person's options. Gives endpoints, and counts of what was processed.
 //!
-//! Started in the order in which each needs the one before, stopped in the other: the HTTP API takes no more, pollers
-//! finish their invocations, workers end, engines stop. Whatever was started is stopped also if a later part fails.
+//! Each part starts after those that it needs, and they stop in the other order. The HTTP API takes no more requests,
+//! pollers finish their invocations, workers end, engines stop. If a part fails to start, all started parts are
+//! stopped.
 
 mod engines;
 mod functions;
@@ -49,10 +50,10 @@ pub const LEDGER_AUDITOR: &str = "ledger-auditor";
 /// The binary that publishes outcomes.
 pub const OUTCOME_PUBLISHER: &str = "outcome-publisher";
 
-/// How much longer an invocation may take on its way than its function does.
+/// How much longer an invocation may take than its function, for the way.
 const ON_THE_WAY: Duration = Duration::from_secs(10);
 
-/// Where everything listens, and what it is called there.
+/// The addresses, and the names there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// Kafka's address.
@@ -61,10 +62,10 @@ pub struct Endpoints {
     pub dynamodb: String,
     /// The Invoke call's URL.
     pub lambda: String,
-    /// The HTTP API's URL, where a function that answers it runs.
+    /// The HTTP API's URL, if a function that answers it runs.
     #[serde(default)]
     pub http: Option<String>,
-    /// What its topics, tables, functions and queues are called.
+    /// The names of its topics, tables, functions and queues.
     pub names: Names,
 }
 
@@ -78,7 +79,7 @@ pub struct Stack {
     http: Option<HttpApi>,
     /// Of each mapping, in their order, with the name of its function.
     pollers: Vec<(String, Pollers)>,
-    /// What a function has done that is not fed here.
+    /// The activity of a function whose mappings don't run here.
     idle: Activity,
     lambda: Option<LocalLambda>,
     kafka: RunningKafka,
@@ -86,21 +87,21 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything; it takes records when this returns.
+    /// Starts everything. It takes records when this returns.
     ///
     /// # Errors
-    /// [`Fault::Asked`] with what in the template or the options stands in the way, [`Fault::Engine`] with which part
-    /// didn't start, and why.
+    /// [`Fault::Asked`] with what is wrong in the template or the options. [`Fault::Engine`] with the part that didn't
+    /// start, and why.
     pub async fn start(options: StackOptions) -> Result<Self, Fault> {
         let mut blueprint = options.blueprint().or_asked()?;
-        // Also of what doesn't run: its topics and tables are there.
+        // Also for functions that don't run: their topics and tables exist.
         let names = Names::of(&blueprint);
         let folder = match &options.binaries {
             Some(folder) => folder.clone(),
             None => folder_of_this_program()?,
         };
         let left_out = match &options.lambda_endpoint {
-            // What is deployed there is not for us to know.
+            // It isn't known here what is deployed there.
             Some(_) => Vec::new(),
             None => functions::choose(&mut blueprint, &options.run, &folder)?,
         };
@@ -168,7 +169,7 @@ impl Stack {
         Ok(Self { endpoints, blueprint, left_out, summaries, http, pollers, idle, lambda, kafka, _dynamodb: dynamodb })
     }
 
-    /// Where everything listens, and what it is called there.
+    /// The addresses, and the names there.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
@@ -186,13 +187,13 @@ impl Stack {
         &self.left_out
     }
 
-    /// What the pollers of the payment processor have done so far; nothing, where it isn't fed here.
+    /// What the pollers of the payment processor have done so far. It is empty if they don't run here.
     #[must_use]
     pub fn activity(&self) -> Activity {
         self.activity_of(PAYMENT_PROCESSOR)
     }
 
-    /// What the pollers of a binary's function have done so far; of several mappings, those of the first.
+    /// What the pollers of a binary's function have done so far. Of several mappings it is the first.
     #[must_use]
     pub fn activity_of(&self, binary: &str) -> Activity {
         let function = self.blueprint.function(binary);
@@ -200,7 +201,7 @@ impl Stack {
         pollers.map_or_else(|| self.idle.clone(), |(_, pollers)| pollers.activity())
     }
 
-    /// What the summary lines of the payment processor add up to so far. Empty where Lambda isn't our own.
+    /// The sums of the payment processor's summary lines so far. Empty if Lambda isn't local.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let name = self.blueprint.function(PAYMENT_PROCESSOR).map(|function| &function.name);
@@ -208,7 +209,7 @@ impl Stack {
         name.and_then(|name| summaries.get(name)).cloned().unwrap_or_default()
     }
 
-    /// The ids of the processes of a binary's function that have an invocation now. None where Lambda isn't our own.
+    /// The ids of the processes of a binary's function that have an invocation now. Empty if Lambda isn't local.
     #[must_use]
     pub fn busy_pids(&self, binary: &str) -> Vec<u32> {
         let function = self.blueprint.function(binary);
@@ -216,15 +217,15 @@ impl Stack {
         pids.unwrap_or_default()
     }
 
-    /// Takes Kafka away for a while; it answers again, with all that it had, when this returns.
+    /// Makes Kafka unreachable for a while. When this returns, it answers again, with all that it had.
     ///
     /// # Errors
-    /// If Kafka isn't ours to stop, or doesn't come back.
+    /// If Kafka isn't local, or doesn't come back.
     pub async fn interrupt_kafka(&mut self, outage: Duration) -> anyhow::Result<()> {
         self.kafka.interrupt(outage).await
     }
 
-    /// Whether a part has given up; stopping says why.
+    /// Whether a part has given up. Stopping says why.
     #[must_use]
     pub fn gave_up(&self) -> bool {
         self.pollers.iter().any(|(_, pollers)| pollers.gave_up())

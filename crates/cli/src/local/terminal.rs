@@ -1,20 +1,20 @@
-//! Lines for whoever started a command: results on stdout, everything else on stderr.
+//! What: Writes lines for a person: results on stdout, everything else on stderr.
 //!
-//! In: lines. Out: whether anybody reads them.
+//! Data: Takes lines. Says whether anybody reads them.
 //!
 //! | who has gone away | then |
 //! |---|---|
 //! | the reader of a command's results | the command ends at once and quietly, as `cat` does |
-//! | the reader of what `giro up` prints | the stack lives on: payments may be on their way through it |
-//! | the reader of stderr | nothing: a complaint that nobody reads stops no work |
+//! | the reader of what `giro up` prints | the stack runs on, because payments may be in its functions |
+//! | the reader of stderr | nothing: an unread error stops no work |
 //!
-//! Invariant: nothing else in the local tools writes to stdout or stderr, but for the log, which ignores a closed
-//! stderr too (`tests/it/tidy.rs` holds this).
+//! Invariants: Only this file and the log write to stdout or stderr, and the log ignores a closed stderr too
+//! (`tests/it/tidy.rs` holds this).
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// Tells progress or a complaint, on stderr.
+/// Writes progress or an error to stderr.
 macro_rules! tell {
     ($($line:tt)*) => { $crate::local::terminal::aside(format_args!($($line)*)) };
 }

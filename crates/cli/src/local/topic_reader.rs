@@ -1,7 +1,7 @@
-//! Reads a topic, for people and checks: no consumer group, nothing committed.
+//! What: Reads a topic, for people and checks, without a consumer group and without commits.
 //!
-//! In: Kafka's address, a topic, perhaps where to begin. Out: its records, in order within each partition, and when its
-//! end was reached.
+//! Data: Takes Kafka's address, a topic, and perhaps where to begin. Gives its records, in order within each partition,
+//! and says when its end was reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -42,7 +42,7 @@ impl TopicReader {
     /// Starts at the oldest record of every partition.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached; [`Fault::Asked`] if it has no such topic, or the address or
+    /// [`Fault::Engine`] if the broker can't be reached. [`Fault::Asked`] if it has no such topic, or the address or
     /// the login can't be used.
     pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, Fault> {
         let first = |partition| (partition, Offset::Beginning);
@@ -81,11 +81,11 @@ impl TopicReader {
         })
     }
 
-    /// Waits for what comes next.
+    /// Waits for the next event.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if a partition can't be read on: which one, from which offset, and what to do. A broker that
-    /// is away is no error.
+    /// [`Fault::Engine`] if a partition can't be read on. It names the partition, the offset, and what to do. A broker
+    /// that is away isn't an error.
     pub async fn next(&mut self) -> Result<Read, Fault> {
         loop {
             match self.consumer.recv().await {
@@ -111,13 +111,13 @@ impl TopicReader {
                     }
                     self.goes_on(&error);
                 }
-                // A broker on its way up or away: the client goes on by itself.
+                // A broker that is starting or away: the client goes on by itself.
                 Err(error) => self.goes_on(&error),
             }
         }
     }
 
-    /// Says once what stands in the way for now.
+    /// Reports once why nothing can be read now.
     fn goes_on(&mut self, error: &KafkaError) {
         let Self { bootstrap_servers, topic, .. } = self;
         let words = reading::words(error);

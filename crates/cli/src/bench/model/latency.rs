@@ -1,9 +1,9 @@
-//! How long DynamoDB takes, drawn from its published distributions.
+//! What: Models how long DynamoDB takes, from its published distributions.
 //!
-//! In: a source of randomness and the number of items. Out: microseconds.
+//! Data: Takes a source of randomness and the number of items. Gives microseconds.
 //!
 //! A single-item call takes a log-normal time, given by its median and 99th percentile. A call with several items waits
-//! for the slowest of them. A transaction is DynamoDB's two-phase commit: its coordinator writes to its ledger,
+//! for the slowest of them. A transaction is DynamoDB's two-phase commit. Its coordinator writes to its ledger,
 //! prepares every item, writes to its ledger again, and commits every item:
 //!
 //! ```text
@@ -11,9 +11,10 @@
 //!                + put + slowest of n puts           (committed)
 //! ```
 //!
-//! so one of a single item takes four times a PutItem, and the time rises with its items, as the paper says. `item` is
-//! the coordinator's own work, which the paper does not tell; it is set so that large transactions are not flattered.
-//! With the defaults the median of a transaction of 3 items is about 21 ms, of 100 items about 46 ms.
+//! So a transaction of one item takes four times a PutItem, and the time rises with its items, as the paper says.
+//! `item` is the coordinator's own work, which the paper doesn't give. It is set high enough that large transactions
+//! don't look too fast. With the defaults the median of a transaction of 3 items is about 21 ms, of 100 items about 46
+//! ms.
 //!
 //! Source: Idziorek et al., "Distributed Transactions at Scale in Amazon DynamoDB", USENIX ATC 2023, §3 and §6.
 #![expect(
@@ -44,8 +45,8 @@ pub struct LogNormal {
 pub struct Latencies {
     /// A PutItem: 4 ms, and 12 ms at the 99th percentile.
     pub put: LogNormal,
-    /// A strongly consistent GetItem. Half a PutItem: it waits for no replica. A slower one would flatter whoever reads
-    /// many accounts in one call.
+    /// A strongly consistent GetItem. It takes half a PutItem, because it waits for no replica. A slower one would
+    /// favour a contender that reads many accounts in one call.
     pub get: LogNormal,
     /// What the coordinator of a transaction does for each item, in microseconds.
     pub item_us: u64,
@@ -67,7 +68,7 @@ impl LogNormal {
         self.slowest_of(1, random)
     }
 
-    /// The slowest of so many draws.
+    /// The slowest of this many draws.
     pub fn slowest_of(self, draws: usize, random: &mut fastrand::Rng) -> Duration {
         let deviate = (0..draws.max(1)).map(|_| normal(random)).fold(f64::NEG_INFINITY, f64::max);
         let sigma = (self.p99_us as f64 / self.p50_us as f64).ln() / NORMAL_P99;
@@ -78,7 +79,7 @@ impl LogNormal {
 /// The two halves of a transaction's time.
 #[derive(Debug, Clone, Copy)]
 pub struct Phases {
-    /// Until every item is prepared, or one refused: a cancelled transaction answers here.
+    /// Until every item is prepared, or one is refused. A cancelled transaction answers here.
     pub prepare: Duration,
     /// From there until every item is committed.
     pub commit: Duration,

@@ -1,22 +1,24 @@
-//! DynamoDB's manners in virtual time: the memory store behind latencies, conflicts and throttles.
+//! What: Models DynamoDB's behaviour in virtual time: the memory store with latencies, conflicts and throttles.
 //!
-//! In and out: the port [`Ledger`]. Time is tokio's: paused, it costs nothing and every figure is exact.
+//! Data: Takes calls of the port [`Ledger`]. Time is tokio's. It is paused, so it costs nothing and every figure is
+//! exact.
 //!
-//! | manner | here |
+//! | behaviour | here |
 //! |---|---|
 //! | latency | [`latency`]: a call waits for the slowest of its items; a transaction is two phases |
 //! | read together | two rounds of reads, at twice the units; refused if a transaction in flight holds an item in either |
-//! | conflict | a transaction that finds an item held by another in flight is cancelled (`TransactionConflict`); while it prepares it holds the items that were free, so it can stand in the way of others |
+//! | conflict | a transaction that finds an item held by another in flight is cancelled (`TransactionConflict`); while it prepares, it holds the items that were free, so it can make others conflict |
 //! | throttle | [`throughput`]: a transaction that a partition key of a table *or index* has no units for is cancelled; a read leaves out the keys that have none |
-//! | charge | an applied transaction costs its tables' and indexes' units; a cancelled one its tables' |
+//! | charge | an applied transaction costs the units of its tables and indexes; a cancelled one those of its tables |
 //! | conditions | those of [`MemoryStore`], judged when all is prepared |
 //!
-//! Invariants: for a seed and the same calls in the same order, everything is the same. Plain reads never conflict. A
-//! caller that gives up before a transaction is prepared undoes it; one that gives up later doesn't.
+//! Invariants: For a seed and the same calls in the same order, everything is the same. Plain reads never conflict. If
+//! a caller gives up before a transaction is prepared, the transaction is undone. If it gives up later, the transaction
+//! happens.
 //!
-//! Limits: a read at one moment that is refused takes units of its keys and isn't counted among those used; an index is
-//! written with its table, not a moment later; a partition holds one key, as DynamoDB makes it under
-//! load, so keys don't share 1000 units; nothing is ever lost or late (the memory store's faults show that).
+//! Limits: A refused snapshot read takes units of its keys, which aren't counted as used. An index is written with its
+//! table, not later. A partition holds one key, as under load in DynamoDB, so keys don't share 1000 units. Nothing is
+//! ever lost or late; the memory store can inject that.
 
 pub mod latency;
 pub mod throughput;
@@ -36,7 +38,7 @@ use throughput::{Buckets, Need, PartitionKey, Rate};
 /// How the model behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manners {
-    /// Makes the same latencies come again.
+    /// The same seed gives the same latencies.
     pub seed: u64,
     /// How long calls take.
     pub latencies: Latencies,
@@ -59,12 +61,12 @@ impl Manners {
     }
 }
 
-/// What stood in the way so far.
+/// What was cancelled or throttled so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hindrances {
-    /// Transactions, and reads at one moment, cancelled because another transaction in flight held an item.
+    /// Transactions and snapshot reads that were cancelled because another transaction in flight held an item.
     pub conflicts: u64,
-    /// The same because a partition key had no units.
+    /// Those that were cancelled because a partition key had no units.
     pub throttled: u64,
 }
 
@@ -118,7 +120,7 @@ impl Model {
         Self { store, manners, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// What stood in the way so far.
+    /// What was cancelled or throttled so far.
     #[must_use]
     pub fn hindrances(&self) -> Hindrances {
         self.state().hindrances
@@ -128,7 +130,7 @@ impl Model {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads keys: which of them have no units left, after the time that the read takes.
+    /// Reads keys. Says which of them have no units left, after the time that the read takes.
     async fn admit_read(&self, keys: impl Iterator<Item = PartitionKey>) -> Result<Vec<bool>, StoreError> {
         let (time, throttled) = {
             let mut state = self.state();
@@ -149,7 +151,7 @@ impl Model {
         Ok(throttled)
     }
 
-    /// One of the two rounds of a read at one moment: how long it takes, and what stands in its way.
+    /// One of the two rounds of a snapshot read: how long it takes, and why it is cancelled.
     fn admit_together(&self, keys: &[PartitionKey]) -> (Duration, Option<StoreError>) {
         let mut state = self.state();
         let time = self.manners.latencies.get.slowest_of(keys.len(), &mut state.random);
@@ -172,7 +174,7 @@ impl Model {
         (time, refused)
     }
 
-    /// Looks at a transaction as it arrives: what it holds from now on, and what stands in its way.
+    /// Looks at a transaction as it arrives: what it holds from now on, and why it is cancelled.
     fn admit(&self, transaction: &Transaction<'_>, need: &Need) -> (Hold<'_>, Option<Cancelled>) {
         let mut state = self.state();
         let short = need.keys.iter().find(|(key, milliunits)| !state.writes.has(key, *milliunits));

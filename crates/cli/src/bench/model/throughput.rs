@@ -1,13 +1,13 @@
-//! What a partition key may take in a second, and what each call takes.
+//! What: Counts the units that each partition key has, and that each call takes.
 //!
-//! In: the units of a call, by partition key. Out: whether each key still has them.
+//! Data: Takes the units of a call, by partition key. Says whether each key still has them.
 //!
-//! A key of a table or of an index takes 1000 write units and 3000 read units a second; what it did not use in the last
-//! second it may still use. Units are counted in thousandths, time in microseconds.
+//! A key of a table or of an index takes 1000 write units and 3000 read units a second. It may still use what it did
+//! not use in the last second. Units are counted in thousandths, and time in microseconds.
 //!
-//! Source: Amazon DynamoDB developer guide, "Best practices for designing and using partition keys effectively" (1000
-//! and 3000 a partition), "Using global secondary indexes" (a throttled index throttles its table), "Read/write
-//! consumption" (1 KB a write unit, 4 KB a read unit, twice for a transaction).
+//! Source: Amazon DynamoDB developer guide. "Best practices for designing and using partition keys effectively": 1000
+//! and 3000 a partition. "Using global secondary indexes": a throttled index throttles its table. "Read/write
+//! consumption": 1 KB a write unit, 4 KB a read unit, twice for a transaction.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -49,7 +49,7 @@ impl PartitionKey {
 pub struct Need {
     /// Thousandths of write units, by partition key, in the order of the transaction's items and their indexes.
     pub keys: Vec<(PartitionKey, u64)>,
-    /// What the tables alone need: what a cancelled transaction is charged, since no index is written.
+    /// What the tables alone need. A cancelled transaction is charged this, because no index is written.
     pub tables_milliunits: u64,
     /// What tables and indexes need.
     pub all_milliunits: u64,
@@ -91,7 +91,7 @@ impl Need {
 /// How many units a second a partition key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Units a second; so many thousandths a millisecond.
+    /// Units a second, which is the same number of thousandths a millisecond.
     pub units_a_second: u64,
 }
 
@@ -115,12 +115,12 @@ impl Buckets {
         Self { rate, by_key: HashMap::new() }
     }
 
-    /// Whether a key has so many thousandths of a unit now.
+    /// Whether a key has this many thousandths of a unit now.
     pub fn has(&mut self, key: &PartitionKey, milliunits: u64) -> bool {
         self.bucket(key).milliunits >= milliunits
     }
 
-    /// Takes so many thousandths of a unit from a key.
+    /// Takes this many thousandths of a unit from a key.
     pub fn take(&mut self, key: &PartitionKey, milliunits: u64) {
         let bucket = self.bucket(key);
         bucket.milliunits = bucket.milliunits.saturating_sub(milliunits);

@@ -1,11 +1,12 @@
-//! `giro dead-letters redrive`: publishes records that were set aside again, as they came or mended by hand.
+//! What: `giro dead-letters redrive` publishes the records of dead letters again, unchanged or mended by hand.
 //!
-//! A record goes to the topic that it came from, with its key, its headers and its value byte for byte, and one header
-//! more that names the letter. It is marked only once the broker has acknowledged it: stopped in between, it stays
-//! parked, and publishing it again is safe, because a payment is settled once whatever is delivered again.
+//! A record goes to its own topic, with its key, its headers and its value byte for byte, and one more header that
+//! names the dead letter. The dead letter is marked only once the broker has acknowledged the record. If the command
+//! stops in between, the dead letter still waits. To publish its record again is safe, because a payment is settled
+//! once.
 //!
-//! Invariant: what is published is never the very record of its letter, because that record can't hold its own letter's
-//! name. So if it fails again, it becomes a letter of its own, even before the first one is marked.
+//! Invariants: The published record always differs from the record of its dead letter, because the latter can't hold
+//! its dead letter's name. So if it fails again, it becomes another dead letter, even before the first one is marked.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -23,28 +24,28 @@ use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, Redrive};
 
-/// Publish records that were set aside to their topic again
+/// Publish the records of dead letters to their topics again
 ///
-/// As they came, byte for byte, or mended in your editor. A record that is still no payment is set aside again, under a
-/// name of its own. Redriving a payment twice settles it once.
+/// Records are published byte for byte, or mended in your editor. A record that still isn't a payment becomes another
+/// dead letter. Redriving a payment twice settles it once.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  giro dead-letters redrive payment-requests/3/42/0123456789abcdef --edit\n  giro dead-letters redrive --all --reason invalid_field"
 )]
 pub(in crate::commands) struct RedriveArgs {
-    /// The letters as `list` names them; topic/partition/offset means all that are parked of that place
+    /// The dead letters as `list` names them; topic/partition/offset means all of that place that wait
     #[arg(required_unless_present_any = ["all", "reason"], value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
     letters: Vec<LetterId>,
-    /// Every one that is parked
+    /// Every dead letter that waits
     #[arg(long, conflicts_with = "letters")]
     all: bool,
-    /// Only those set aside for this reason, such as not_json
+    /// Only those with this reason, such as not_json
     #[arg(long)]
     reason: Option<String>,
     /// Mend each value first, in $VISUAL or $EDITOR
     #[arg(long)]
     edit: bool,
-    /// Also what was redriven before
+    /// Also dead letters that were redriven before
     #[arg(long)]
     again: bool,
 }
@@ -72,7 +73,7 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
         say!("redriven {id} to {topic}/{}/{}{twice}", placed.partition, placed.offset);
     }
     if letters.is_empty() {
-        say!("nothing is parked");
+        say!("no dead letter waits");
     }
     match nowhere {
         None => Ok(()),
@@ -80,7 +81,7 @@ pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineAr
     }
 }
 
-/// The letters that the arguments name, whole.
+/// The dead letters that the arguments name.
 async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
     let mut letters = Vec::new();
     if args.letters.is_empty() {
@@ -101,7 +102,7 @@ async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>
             let reasons = Vec::from_iter(reasons(&found)).join(", ");
             found.retain(|letter| *reason == letter.reason);
             if found.is_empty() {
-                return Err(Failure::no(format!("{name} was set aside for {reasons}, not for {reason}")));
+                return Err(Failure::no(format!("{name}: its reason is {reasons}, not {reason}")));
             }
         }
         found.retain(|letter| args.again || letter.status == DeadLetterStatus::Parked);
@@ -131,7 +132,7 @@ fn edited(letter: &DeadLetter) -> Result<Vec<u8>, Failure> {
         return Err(Failure::input(format!("{}: the editor gave up, and nothing was published", letter.id())));
     }
     let mut after = std::fs::read(&file).context("reading the edited value").map_err(Failure::Input)?;
-    // Editors end a file's last line, whether it was ended before or not.
+    // Editors add a line end to the last line of a file.
     if !before.ends_with(b"\n") && after.ends_with(b"\n") {
         after.pop();
     }
@@ -149,8 +150,8 @@ mod tests {
     use giro::domain::dead_letter::{Content, RecordDigest};
     use giro::domain::{Header, Timestamp};
 
-    /// The letter of a record without a timestamp, at the first place of its topic: what comes back to a topic made
-    /// anew is told apart by its headers alone.
+    /// The dead letter of a record without a timestamp, at the first place of its topic. On a topic that is created
+    /// again, only the headers tell such records apart.
     fn letter(headers: Vec<Header>) -> DeadLetter {
         DeadLetter {
             source: "t/0/0".parse().unwrap(),

@@ -1,11 +1,11 @@
-//! `giro demo`: the main job in one command, with proof that all adds up.
+//! What: `giro demo` shows the main job in one command, with proof that all adds up.
 //!
 //! | phase | where |
 //! |---|---|
 //! | generate accounts and records | [`workload`] |
 //! | start the stack, open accounts, fund them, publish, wait | here |
-//! | look for the end of every record, and at the ledger | [`checks`] |
-//! | look for every outcome on its topic, where its publisher runs | `outcomes` |
+//! | check the disposition of every record, and the ledger | [`checks`] |
+//! | check every outcome on its topic, if its publisher runs | `outcomes` |
 //! | print | `report` |
 
 mod outcomes;
@@ -38,7 +38,8 @@ use outcomes::OnTopic;
 pub use outcomes::check_topic;
 use report::Measured;
 
-/// Records published and not yet acknowledged: the embedded broker keeps little, and must not drop what nobody read.
+/// The most records that are published and not yet acknowledged. The embedded broker keeps few records, and must not
+/// drop unread ones.
 const BACKLOG_MAX: u64 = 10_000;
 /// Records handed to the producer before their places are asked for.
 const CHUNK: usize = 1_000;
@@ -47,10 +48,10 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// Show the main job: settle generated payments from topic to tables, and prove that all adds up
 ///
-/// Starts the stack, opens accounts funded from a settlement account, publishes generated payments (settling, declined,
-/// duplicated, reusing ids, malformed, many to one merchant), waits until every record has its end, and prints what
-/// became of them, what it cost, and the proof that money was conserved. Exit code 1 if anything is missing or does not
-/// add up.
+/// Starts the stack, opens accounts and funds them from a settlement account. Then publishes generated payments:
+/// settling, declined, duplicated, reusing ids, malformed, many to one merchant. Waits until every record has its
+/// disposition. Prints what became of them, what it cost, and the proof that money was conserved. Exit code 1 if
+/// anything is missing or does not add up.
 ///
 /// Engines that are named by flag or environment are used as they are, with a topic and accounts of this run's own.
 #[derive(Debug, Args)]
@@ -85,7 +86,7 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
     })?;
     let stack = Stack::start(options).await?;
     let shown = show(&stack, workload, args.json).await;
-    // Before anything is printed: whoever reads it may have gone away.
+    // This comes before anything is printed, because the reader may have gone away.
     let stopped = stack.stop().await;
     let (table, failed) = shown?;
     for line in table.lines() {
@@ -98,7 +99,7 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
     }
 }
 
-/// Sets this run's accounts, payments and topic apart from what real engines hold already; empty on fresh ones.
+/// Separates this run's accounts, payments and topic from others on real engines. Empty on new engines.
 fn run_name(engines: &EngineArgs) -> String {
     match (&engines.kafka_bootstrap_servers, &engines.dynamodb_endpoint) {
         (None, None) => String::new(),
@@ -147,7 +148,7 @@ async fn show(stack: &Stack, workload: Workload, json: bool) -> Result<(String, 
     Ok((table, checked.failed()))
 }
 
-/// What the topic of outcomes tells of this run's payments; none where nothing publishes outcomes.
+/// What the topic of outcomes has for this run's payments. `None` if nothing publishes outcomes.
 async fn on_topic(
     stack: &Stack,
     ledger: &DynamoDb,

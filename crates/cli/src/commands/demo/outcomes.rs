@@ -1,6 +1,6 @@
-//! Whether every payment's outcome is on the topic that tells clients, and how long it took to get there.
+//! What: Checks that every payment's outcome is on the topic of outcomes, and how long it took.
 //!
-//! In: the payments in the table, and where the topic is. Out: what is missing or differs, and latencies.
+//! Data: Takes the payments in the table, and where the topic is. Gives what is missing or differs, and latencies.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct OnTopic {
     pub(super) latency_ms: Histogram<u64>,
 }
 
-/// Reads the topic until every payment's outcome was there, or nothing more comes. `sent_ms` says when requests were
+/// Reads the topic until every payment's outcome was there, or no more records come. `sent_ms` says when requests were
 /// published.
 pub(super) async fn read(
     bootstrap_servers: &str,

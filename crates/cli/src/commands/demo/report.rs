@@ -1,4 +1,4 @@
-//! What the demo prints, as text.
+//! What: Writes what the demo prints.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
     put(format!("What it took, without the funding of the {} accounts", checked.accounts));
     put(row("records", &measured.records()));
     put(row("batches", &measured.batches()));
-    // Only workers of our own tell what they asked of DynamoDB.
+    // Only local workers say how often they called DynamoDB.
     if measured.since("records") > 0 {
         put(row("transactions", &measured.since("transactions")));
         put(row("DynamoDB calls a payment", &ratio(measured.calls(), measured.records())));

@@ -1,9 +1,9 @@
-//! `giro failed redrive`: puts records that were given up back on their topic, byte for byte, and remembers how far it
-//! came.
+//! What: `giro failed redrive` puts records that were given up back on their topics, byte for byte, and stores how far
+//! it came.
 //!
-//! A record goes back to its partition with its key, its value and its headers, and one header more that names where it
-//! stood. Records of one partition keep their order. What was put back is marked only once the broker has acknowledged
-//! it: stopped in between, some are published again the next time, and a payment is settled once whatever comes again.
+//! A record goes back to its partition with its key, its value and its headers, and one more header that names its old
+//! place. Records of one partition keep their order. A record is marked only once the broker has acknowledged it. If
+//! the command stops in between, some are published again the next time, and each payment is still settled once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,15 +20,15 @@ use giro::publish::kafka::KafkaProducer;
 use giro::publish::{Placed, PublishError, Sending};
 use giro::wire::failed_record::FailedRecord;
 
-/// How many are on their way at once.
+/// How many are in flight at once.
 const WINDOW: usize = 100;
 
 /// Put records that were given up back on their topic
 ///
-/// Byte for byte, each into the partition that it came from, in their order there. What was redriven before is left
-/// where it is. Redriving a payment twice settles it once.
+/// Records go back byte for byte, each into its own partition, in their order there. Records that were redriven before
+/// stay as they are. Redriving a payment twice settles it once.
 ///
-/// A record that is named stays known as redriven by itself: those before it still wait for --all.
+/// A record that is named is marked by itself: records before it still wait for --all.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  giro failed redrive --all\n  giro failed redrive payment-requests/3/42")]
 pub(in crate::commands) struct RedriveArgs {
@@ -38,7 +38,7 @@ pub(in crate::commands) struct RedriveArgs {
     /// Every one that waits
     #[arg(long, conflicts_with = "places")]
     all: bool,
-    /// Also what was redriven before
+    /// Also records that were redriven before
     #[arg(long)]
     again: bool,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(in crate::commands) struct RedriveArgs {
 
 pub(super) async fn run(args: RedriveArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let topics = args.topics.names(engines)?;
-    // Read to the end before the first is published, so that a place that isn't there stops all.
+    // It reads to the end before it publishes the first, so that a wrong place stops all.
     let mut chosen = match args.all {
         true => BTreeMap::new(),
         false => named(&args, engines, &topics).await?,
@@ -170,7 +170,8 @@ impl Redriver {
                         format!("redriven {source} to {}/{}/{}", source.topic, placed.partition, placed.offset)
                     }));
                 }
-                // None behind it is marked, whatever became of it: what comes again comes in its order.
+                // No record after it is marked, whatever became of them. So records that are published again keep their
+                // order.
                 Err(error) => {
                     fault = Some(error.into());
                     break;
@@ -193,7 +194,8 @@ impl Redriver {
             let FailedRecord { source, key, value, .. } = record;
             let headers = headers(&record.headers, source);
             let known = self.partitions_of(&source.topic).await?;
-            // A topic that was made anew with fewer partitions has lost this one: the key says where it goes.
+            // A topic that was created again with fewer partitions has lost this one. Then the key chooses the
+            // partition.
             let partition = Some(source.partition).filter(|own| known.contains(own));
             let sent =
                 self.producer.send_to(&source.topic, partition, key.as_deref(), value.as_deref(), &headers).await;

@@ -1,9 +1,9 @@
-//! Whose event it is: which function takes what an event holds. Pure.
+//! What: Finds the function that takes an event. It is pure.
 //!
-//! In: an event, and what topics are called. Out: the binary of the function that takes such events.
+//! Data: Takes an event, and the names of topics. Gives the binary of the function that takes such events.
 //!
-//! A topic is known by the names that the stack has, and by the usual ones, which the sample events carry. One whose
-//! name goes on after a known one, such as `payment-requests-sample`, counts as that.
+//! Topics are known by the names of the stack, and by the usual ones, which the sample events have. A topic whose name
+//! begins with a known one, such as `payment-requests-sample`, counts as that.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,11 @@ use crate::local::stack::{
 /// Whose event it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// The function of this binary takes it; what shows that.
+    /// The function of this binary takes it. The text says why.
     Of(&'static str, String),
-    /// A batch of Kafka's without any record: nobody has anything to do.
+    /// A Kafka batch without records: no function has anything to do.
     Anybodys,
-    /// It can't be told; what the event is.
+    /// It isn't known which. The text says what the event is.
     Unknown(String),
 }
 
@@ -48,7 +48,7 @@ pub(super) fn whose(event: &Value, names: &[&Topics]) -> Whose {
     }
 }
 
-/// The topics of a batch: what its records say, else what the list that they stand in is called, `topic-partition`.
+/// The topics of a batch, from its records, else from the name of their list, `topic-partition`.
 fn topics(records: &Value) -> BTreeSet<&str> {
     let mut topics = BTreeSet::new();
     for (name, records) in records.as_object().into_iter().flatten() {
@@ -75,7 +75,7 @@ fn of_topics(topics: &BTreeSet<&str>, names: &[&Topics]) -> Whose {
     }
 }
 
-/// The function that takes a topic: none takes what was given up, whose records are of another shape.
+/// The function that takes a topic. No function takes on-failure topics, whose records have another form.
 fn of_topic(topic: &str, names: &[&Topics]) -> Option<&'static str> {
     let mut kinds = Vec::new();
     for Topics { requests, requests_failed, commands, commands_failed, outcomes } in names.iter().copied() {

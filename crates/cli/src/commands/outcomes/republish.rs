@@ -1,7 +1,8 @@
-//! `giro outcomes republish`: publishes again what a consumer missed, from the payments table, which has it for ever.
+//! What: `giro outcomes republish` publishes again what a consumer missed. It reads the payments table, which keeps
+//! outcomes for ever.
 //!
-//! What is published is equal, byte for byte, to what the outcome publisher had published or would have: both hand it
-//! over by the same function. A consumer tells an outcome that it knows by its payment id.
+//! Invariants: A record is equal, byte for byte, to that of the outcome publisher, because both use the same function.
+//! A consumer knows by the payment id which outcomes it has already.
 
 use std::time::Duration;
 
@@ -19,13 +20,13 @@ use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, Surveyed, Table};
 
-/// How many are on their way at once.
+/// How many are in flight at once.
 const WINDOW: usize = 1_000;
 
 /// Publish outcomes again that a consumer missed
 ///
-/// From the payments table, in the order in which they were decided, byte for byte as they were published first. A time
-/// range reads the whole table, because it has no index by time: one read unit for about eight payments.
+/// Reads the payments table, and publishes in the order of the decisions, byte for byte as the first time. A time range
+/// scans the whole table, because it has no index by time: one read unit for about eight payments.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  giro outcomes republish --payment pay-0001 pay-0002\n  giro outcomes republish --from 2026-11-22T10:00:00Z --to 2026-11-22T11:00:00Z\n  giro outcomes republish --undelivered --aws"
@@ -41,7 +42,7 @@ pub(super) struct RepublishArgs {
     /// Those decided before this time, RFC 3339
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "from")]
     to: Option<Timestamp>,
-    /// Those that the event source of the outcome publisher gave up, and then takes them out of its queue
+    /// Those that the event source of the outcome publisher gave up; then removes them from its queue
     #[arg(long, conflicts_with_all = ["payments", "from"])]
     undelivered: bool,
     /// The queue that holds them; else the one of the template

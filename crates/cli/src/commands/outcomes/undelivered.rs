@@ -1,11 +1,11 @@
-//! The queue of outcomes that the event source of the outcome publisher gave up.
+//! What: Reads the queue of outcomes that the event source of the outcome publisher gave up.
 //!
-//! A message tells where in the stream they stand. While the stream still holds them, for 24 hours, it names the
-//! payments; after that the table does, by the time of decision: from [`MARGIN_MS`] before the first came into the
-//! stream until as long after the last. So outcomes may be published that nobody missed, and none is left out.
+//! A message says where in the stream the records are. The stream names the payments, as long as it has them, for 24
+//! hours. After that the table is scanned by the time of decision, from [`MARGIN_MS`] before the first came into the
+//! stream until [`MARGIN_MS`] after the last. So outcomes may be published that nobody missed, and none is left out.
 //!
-//! Invariant: a message is deleted only after the broker has acknowledged all that it covers. One that can't be read is
-//! shown, and stays.
+//! Invariants: A message is deleted only after the broker has acknowledged all that it covers. A message that can't be
+//! read is shown, and stays.
 
 use std::collections::BTreeSet;
 
@@ -21,16 +21,16 @@ use giro::domain::{PaymentId, Timestamp};
 use giro::store::items::payment;
 use giro::wire::undelivered::{self, Stretch, Undelivered};
 
-/// How far before and behind its stream records a payment may have been decided, in milliseconds: an invocation decides
-/// for up to a minute before it has written, arrivals are told to the second, and clocks differ.
+/// How long before or after its stream record a payment may have been decided, in milliseconds. An invocation may
+/// decide up to a minute before it writes, arrivals are known to the second, and clocks differ.
 const MARGIN_MS: i64 = 300_000;
 /// The most messages of one answer. Source: Amazon SQS API reference, ReceiveMessage.
 const MESSAGES_MAX: i32 = 10;
-/// For how long a message is nobody else's: longer than it takes to publish what it covers. Then it comes again.
+/// How long a message is hidden from others. It is longer than publishing what it covers. After that it comes again.
 const INVISIBLE_SECONDS: i32 = 900;
 /// How long to wait for messages; without waiting, SQS may leave some out.
 const WAIT_SECONDS: i32 = 1;
-/// How many empty answers in a row say that the stream doesn't hold what it should.
+/// After this many empty answers in a row, the stream doesn't have the records.
 const EMPTY_ANSWERS_MAX: u32 = 100;
 
 /// A queue.
@@ -128,7 +128,7 @@ pub(super) async fn republish(queue: &Queue, republisher: &Republisher, engines:
         }
     }
     if !by_time.is_empty() {
-        // One reading of the table for all of them.
+        // One scan of the table serves all of them.
         let times: Vec<(Timestamp, Timestamp)> = by_time.iter().map(|(_, times)| *times).collect();
         published = published.saturating_add(republisher.publish(republisher.decided(&times).await?).await?);
         for (message, _) in &by_time {
@@ -155,7 +155,7 @@ fn widened((first, last): (Timestamp, Timestamp)) -> (Timestamp, Timestamp) {
     )
 }
 
-/// The payments that a stretch of the stream tells; none if the stream doesn't hold all of it any more.
+/// The payments of a stretch of the stream. `None` if the stream no longer has all of it.
 async fn in_the_stream(
     streams: &aws_sdk_dynamodbstreams::Client,
     told: &Undelivered,
@@ -165,7 +165,7 @@ async fn in_the_stream(
     if stretch.records.is_some_and(|told| usize::try_from(told).is_ok_and(|told| records.len() < told)) {
         return Ok(None);
     }
-    // A payment's item never changes: what is no insert was not the publisher's to tell.
+    // A payment's item never changes, so the publisher publishes only inserts.
     let inserted = records.iter().filter(|record| record.event_name() == Some(&OperationType::Insert));
     let id = |record: &Record| {
         let id = record.dynamodb()?.keys()?.get(payment::KEY)?.as_s().ok()?;

@@ -1,6 +1,7 @@
-//! A request as the event that API Gateway delivers, and a function's response as an answer. Pure.
+//! What: Writes a request as the event that API Gateway delivers, and reads a function's response as an answer. It is
+//! pure.
 //!
-//! Payload format 2.0. A body goes as text where its type says that it is text, else in base64, as API Gateway does.
+//! The payload format is 2.0. A body is text if its type says so, else base64, as with API Gateway.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +80,7 @@ pub(super) fn encode(head: &Parts, body: &[u8], found: &Found<'_>) -> String {
     event.to_string()
 }
 
-/// A name that comes again has its values in a row.
+/// If a name comes several times, its values are joined.
 fn join(all: &mut String, value: &str) {
     if !all.is_empty() {
         all.push(',');
@@ -117,7 +118,7 @@ struct Reply {
     is_base64_encoded: Option<bool>,
 }
 
-/// Reads a function's response: one with a status code is an answer, any other is the body of one.
+/// Reads a function's response. A response with a status code is an answer, and any other is the body of one.
 ///
 /// # Errors
 /// What was expected.
@@ -142,7 +143,7 @@ pub(super) fn decode(response: &[u8]) -> Result<Response<Body>, String> {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let name = HeaderName::try_from(&name).map_err(|_| format!("expected a header's name, got {name}"))?;
         let text = HeaderValue::try_from(text).map_err(|_| format!("expected text in the header {name}"))?;
-        // The length is that of the body that goes out.
+        // The length is that of the body that is sent.
         if name != header::CONTENT_LENGTH {
             answer.headers_mut().insert(name, text);
         }

@@ -1,4 +1,5 @@
-//! The HTTP API in front of the functions, as API Gateway's HTTP APIs are: routes of the template, payload format 2.0.
+//! What: The HTTP API in front of the functions, like API Gateway's HTTP APIs: routes of the template, payload format
+//! 2.0.
 //!
 //! | part | where |
 //! |---|---|
@@ -15,7 +16,8 @@
 //!
 //! Source: Amazon API Gateway developer guide, "Working with Lambda proxy integrations for HTTP APIs", quotas.
 //!
-//! Limits: nobody has to log in: the template's authorizer is AWS's to run. No CORS, no custom domains, one stage.
+//! Limits: There is no login, because AWS runs the template's authorizer. There is no CORS and no custom domain, and
+//! one stage.
 
 mod event;
 mod route;
@@ -40,7 +42,7 @@ use route::Routes;
 
 /// The largest body of a request.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
-/// How long an integration may take at the most.
+/// How long an integration may take.
 const INTEGRATION_MAX: Duration = Duration::from_secs(30);
 
 /// The HTTP API, listening.

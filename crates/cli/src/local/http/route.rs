@@ -1,7 +1,7 @@
-//! Which route a request takes. Pure.
+//! What: Finds the route of a request. It is pure.
 //!
-//! Of the routes that fit, the most specific one: fixed parts before variables, a variable of one part before a greedy
-//! one, a method of its own before `ANY`, and `$default` last.
+//! Of the routes that fit, it takes the most specific one. Fixed parts come before variables, a variable of one part
+//! before a greedy one, a method before `ANY`, and `$default` last.
 //!
 //! Source: Amazon API Gateway developer guide, "Create routes for HTTP APIs".
 
@@ -16,9 +16,9 @@ pub(super) struct Routes(Vec<Known>);
 struct Known {
     key: String,
     function: String,
-    /// None takes any.
+    /// `None` takes any method.
     method: Option<String>,
-    /// None takes any path.
+    /// `None` takes any path.
     path: Option<Vec<Part>>,
 }
 

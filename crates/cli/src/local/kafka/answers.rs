@@ -1,5 +1,5 @@
-//! Whether a broker is there, within seconds and in one line: a client that is only used goes on trying for as long as
-//! its caller may wait, and tells of each try.
+//! What: Finds out within seconds whether a broker answers, and says it in one line. A client by itself goes on trying
+//! as long as its caller waits, and reports each try.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ use giro::publish::kafka::Context;
 /// How long a broker may take to show that it is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a client hears of a broker that doesn't answer.
+/// What a client reports about a broker that doesn't answer.
 #[derive(Debug)]
 struct Listener {
     inner: Context,
@@ -37,9 +37,9 @@ impl ClientContext for Listener {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // That all brokers are down is what follows, not why.
+        // "All brokers are down" is the result, not the reason.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            // Behind it stands how often, and after how long.
+            // How often and after how long comes after it.
             let reason = reason.split(" (after ").next().unwrap_or(reason);
             *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         }
@@ -61,7 +61,7 @@ pub async fn answers(bootstrap_servers: &str) -> Result<(), Fault> {
     let asked = tokio::task::spawn_blocking(move || {
         hear(&client);
         let Err(error) = client.fetch_metadata(None, ANSWER_TIMEOUT) else { return None };
-        // Why waits to be heard.
+        // The reason waits as an event.
         hear(&client);
         let heard = client.context().heard.lock().unwrap_or_else(PoisonError::into_inner).take();
         Some(heard.unwrap_or_else(|| said(&error)))

@@ -1,7 +1,7 @@
-//! Asynchronous invocations: answered before they run, tried again where they fail.
+//! What: Runs asynchronous invocations. They are answered before they run, and tried again if they fail.
 //!
-//! Between the first two tries lies a minute, then two, as on AWS. What is given up is logged: the destinations that it
-//! could have are not here.
+//! The first pause between tries is one minute, the second two, as on AWS. What is given up is logged, because its
+//! destinations don't exist here.
 //!
 //! Source: AWS Lambda developer guide, "How Lambda handles errors and retries with asynchronous invocation".
 
@@ -19,7 +19,7 @@ const PAUSE_NEXT: Duration = Duration::from_secs(120);
 /// Invokes until that succeeds.
 ///
 /// # Errors
-/// What the last try said, if it failed too often, or the event became too old to be tried again.
+/// The text of the last try, if it failed too often, or the event became too old.
 pub(super) async fn run<F>(policy: Asynchronous, mut invoke: impl FnMut() -> F) -> Result<(), Bytes>
 where
     F: Future<Output = Answer>,
@@ -44,7 +44,7 @@ where
 mod tests {
     use super::*;
 
-    /// When each try begins, in seconds, if the first `failing` ones fail; and how it ends.
+    /// When each try begins, in seconds, if the first `failing` ones fail, and how it ends.
     async fn tries(retries_max: u32, age_max: Duration, failing: usize) -> (Vec<u64>, bool) {
         let begun = Instant::now();
         let mut tries = Vec::new();

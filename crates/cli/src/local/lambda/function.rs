@@ -1,4 +1,4 @@
-//! One function: its idle workers, how many may run at once, and how long an invocation may take.
+//! What: One function: its idle workers, how many may run at once, and how long an invocation may take.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub(super) struct Pool {
     busy: Mutex<BTreeSet<u32>>,
 }
 
-/// A process that has an invocation, for as long as this lives: an invocation may be dropped half-way.
+/// A process that has an invocation, as long as this value exists. An invocation may be dropped half-way.
 struct Busy<'a>(&'a Pool, u32);
 
 impl Drop for Busy<'_> {
@@ -81,7 +81,7 @@ impl Pool {
         let deadline_ms = now_ms().saturating_add(u64::try_from(self.function.timeout.as_millis()).unwrap_or(u64::MAX));
         worker.give(Invocation { request_id: request_id.clone(), payload, deadline_ms, reply });
         tokio::select! {
-            // An answer that came is an answer, also if the worker ends right after it.
+            // An answer counts even if the worker ends right after it.
             biased;
             answer = answered => match answer {
                 Ok(answer) => {
@@ -100,7 +100,7 @@ impl Pool {
         }
     }
 
-    /// Ends the idle workers, and takes no more invocations. Busy workers end with their invocations.
+    /// Ends the idle workers, and takes no more invocations. Busy workers end after their invocations.
     pub(super) async fn stop(&self) {
         self.slots.close();
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,4 +1,4 @@
-//! The Invoke call over HTTP.
+//! What: Serves the Invoke call over HTTP.
 //!
 //! | `X-Amz-Invocation-Type` | then |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | `Event` | 202 at once; it runs by itself (`asynchronous`) |
 //! | `DryRun` | 204; nothing runs |
 //!
-//! Of each function there is one version: whatever version or alias is named, it is the one that runs.
+//! Each function has one version, which runs for every named version or alias.
 //!
 //! Source: AWS Lambda API reference, Invoke.
 

@@ -1,4 +1,4 @@
-//! Lambda on one machine: the Invoke call in front, the runtime API behind it, and worker processes in between.
+//! What: Lambda on one machine: the Invoke call, the runtime API, and worker processes.
 //!
 //! | part | where |
 //! |---|---|
@@ -8,9 +8,9 @@
 //! | a function: its idle workers, its concurrency, its time-out | `function` |
 //! | a worker process and its seat at the runtime API | `worker` |
 //!
-//! The handlers are the very binaries that deploy: they poll the runtime API as on AWS, each under a path of its own.
+//! The handlers are the same binaries that deploy. They poll the runtime API as on AWS, each under a path of its own.
 //!
-//! Invariants: one invocation at a time a worker; a worker that crashed or ran out of time is never used again.
+//! Invariants: A worker has one invocation at a time. A worker that crashed or ran out of time is never used again.
 
 mod asynchronous;
 mod function;
@@ -46,13 +46,13 @@ pub struct Function {
     pub name: String,
     /// Its binary.
     pub binary: PathBuf,
-    /// Its environment; beside it stands only what Lambda itself sets.
+    /// Its environment. Only Lambda's own variables are added.
     pub environment: Vec<(String, String)>,
-    /// Its memory, in MiB: told to it, and not held to it.
+    /// Its memory, in MiB. The function is told it, but it isn't enforced.
     pub memory_mib: u32,
     /// How long an invocation may take.
     pub timeout: Duration,
-    /// How many may run at once; more wait.
+    /// How many may run at once. More must wait.
     pub concurrency: usize,
     /// What happens to invocations that nobody waits for.
     pub asynchronous: Asynchronous,
@@ -61,12 +61,12 @@ pub struct Function {
 /// Takes each line that a worker writes: the function's name, and the line.
 pub type LogSink = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
-/// What an invocation came to.
+/// The result of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The function's response.
     Response(Bytes),
-    /// The function failed; this JSON says how.
+    /// The function failed. The JSON says how.
     Error(Bytes),
 }
 

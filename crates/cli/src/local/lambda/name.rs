@@ -1,6 +1,6 @@
-//! The names that the Invoke call takes for a function. Pure.
+//! What: Reads the names that the Invoke call takes for a function. It is pure.
 //!
-//! A name alone, a partial ARN, or an ARN; each with a version or an alias behind it, or without.
+//! A name is a name alone, a partial ARN, or an ARN. Each may have a version or an alias after it.
 //!
 //! Source: AWS Lambda API reference, Invoke, `FunctionName` and its pattern.
 
@@ -12,7 +12,7 @@ pub(super) struct Named<'t> {
     pub(super) qualifier: Option<&'t str>,
 }
 
-/// Reads a name; none if it is none.
+/// Reads a name. `None` if the text isn't one.
 pub(super) fn read(text: &str) -> Option<Named<'_>> {
     let parts: Vec<&str> = text.split(':').collect();
     let rest = match parts.as_slice() {

@@ -1,7 +1,7 @@
-//! A worker process, and its seat at the runtime API.
+//! What: A worker process, and its seat at the runtime API.
 //!
 //! A worker is started with `AWS_LAMBDA_RUNTIME_API` set to a path of its own, so the API knows who asks. It asks for
-//! its next invocation, and answers it by id. An answer to an invocation that is no longer its own is refused.
+//! its next invocation, and answers it by id. An answer to an invocation that it no longer has is refused.
 //!
 //! Source: AWS Lambda developer guide, "Using the Lambda runtime API".
 
@@ -25,7 +25,7 @@ use super::{Answer, Function, LogSink};
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) payload: Bytes,
-    /// Until when, in milliseconds since 1970.
+    /// The deadline, in milliseconds since 1970.
     pub(super) deadline_ms: u64,
     pub(super) reply: oneshot::Sender<Answer>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Seats {
     seats: Mutex<HashMap<u64, Arc<Seat>>>,
 }
 
-/// Where a worker's invocations wait for it, and where its answer is waited for.
+/// Where a worker's invocations wait for it, and its answers are awaited.
 struct Seat {
     inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     running: Mutex<Option<(String, oneshot::Sender<Answer>)>>,
@@ -55,20 +55,20 @@ pub(super) struct Worker {
     child: Child,
     outbox: mpsc::UnboundedSender<Invocation>,
     seats: Arc<Seats>,
-    /// Copies what it writes to stderr, and remembers the last of it.
+    /// Copies what it writes to stderr, and keeps the last lines.
     errors: Option<JoinHandle<()>>,
     last_words: Arc<Mutex<Vec<String>>>,
 }
 
-/// How many of a worker's last lines on stderr are told when it ends: a panic takes two.
+/// How many of a worker's last lines on stderr are shown when it ends. A panic has two.
 const LAST_WORDS_MAX: usize = 3;
 
 /// The shell that starts workers.
 const SHELL: &str = "bash";
 
-/// Becomes the binary it is given, after closing all files but the three that every process has. The embedded Kafka's
-/// connections are inherited otherwise: once cut, they would stay open in the worker, and their clients wait for an
-/// answer for a minute.
+/// Becomes the given binary, after it closes all files but the three that every process has. Otherwise the worker
+/// inherits the embedded Kafka's connections. A cut connection would stay open in the worker, and its client would wait
+/// for a minute.
 const ALONE: &str = r#"for fd in /dev/fd/*; do fd=${fd##*/}; [ "$fd" -gt 2 ] && exec {fd}>&-; done; exec "$0""#;
 
 impl Worker {
@@ -112,13 +112,13 @@ impl Worker {
         self.child.id()
     }
 
-    /// Hands it an invocation.
+    /// Gives it an invocation.
     pub(super) fn give(&self, invocation: Invocation) {
         // The receiver lives in the seat, which lives as long as this worker.
         let _ = self.outbox.send(invocation);
     }
 
-    /// Waits until the process has ended; says how, and what it wrote last.
+    /// Waits until the process has ended. Says how, and gives its last lines.
     pub(super) async fn ended(&mut self) -> String {
         let status = match self.child.wait().await {
             Ok(status) => status.to_string(),
@@ -133,7 +133,7 @@ impl Worker {
 
     /// Ends the process, by its own id, and waits until it has.
     pub(super) async fn stop(mut self) {
-        // It has ended already, then.
+        // Then it has already ended.
         let _ = self.child.kill().await;
     }
 }
@@ -144,7 +144,7 @@ impl Drop for Worker {
     }
 }
 
-/// Looks for the shell that starts workers: better now than at each invocation.
+/// Looks for the shell that starts workers, once and not at each invocation.
 pub(super) fn shell_is_there() -> anyhow::Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|folder| folder.join(SHELL).is_file());
@@ -204,7 +204,7 @@ pub(super) async fn error(
     answer(&seats, worker, &id, Answer::Error(body))
 }
 
-/// `POST …/init/error`: the process ends next, which is what its invocation then fails with.
+/// `POST …/init/error`. The process ends next, and so its invocation fails.
 pub(super) async fn init_error() -> Response<Body> {
     status(StatusCode::ACCEPTED)
 }
@@ -214,7 +214,7 @@ fn answer(seats: &Seats, worker: u64, id: &str, answer: Answer) -> Response<Body
     let mut running = seat.running.lock().unwrap_or_else(PoisonError::into_inner);
     match running.take() {
         Some((request_id, reply)) if request_id == id => {
-            // Nobody waits any more if the invocation timed out just now.
+            // If the invocation has just timed out, nobody waits.
             let _ = reply.send(answer);
             status(StatusCode::ACCEPTED)
         }

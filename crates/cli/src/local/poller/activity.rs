@@ -1,4 +1,4 @@
-//! What pollers have done so far.
+//! What: Counts what pollers have done.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use hdrhistogram::Histogram;
 /// What the pollers of a mapping have done so far.
 #[derive(Clone)]
 pub struct Activity {
-    /// Records answered well.
+    /// Records that were finished.
     pub acknowledged: u64,
-    /// Records given up: put where failures go, or dropped.
+    /// Records that were given up: put on the on-failure topic, or dropped.
     pub given_up: u64,
-    /// Records that no filter let pass: never delivered.
+    /// Records that fit no filter, and were never delivered.
     pub filtered: u64,
     /// Invocations sent.
     pub invocations: u64,
@@ -26,7 +26,7 @@ pub struct Activity {
     pub latency_ms: Histogram<u64>,
     /// What the last failed invocation said.
     pub last_failure: Option<String>,
-    /// What stood in the way of reading, each once, in the order in which it was noticed.
+    /// Errors of reading, each once, in the order in which they were noticed.
     pub troubles: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Activity {
         })
     }
 
-    /// Counts an invocation that took `delivered` records; `finished` tells the timestamps of those answered well.
+    /// Counts an invocation that took `delivered` records. `finished` has the timestamps of the finished ones.
     pub(super) fn invoked(
         &mut self,
         delivered: usize,
@@ -75,7 +75,7 @@ impl Activity {
         self.last_failure = failure.or(self.last_failure.take());
     }
 
-    /// Takes down what stands in the way of reading.
+    /// Notes an error of reading.
     pub(super) fn troubled(&mut self, trouble: &str) {
         if !self.troubles.iter().any(|known| known == trouble) {
             self.troubles.push(trouble.to_owned());

@@ -1,8 +1,8 @@
-//! How far each shard of a stream was read, by mapping: what Lambda keeps for its mappings.
+//! What: Stores how far each shard of a stream was read, by mapping, as Lambda does for its mappings.
 //!
-//! In: a shard and a sequence number. Out: the same after a restart, where there is a file to keep it in.
+//! Data: Takes a shard and a sequence number. Gives the same after a restart, if there is a file for it.
 //!
-//! Invariant: the file is replaced whole, so a crash leaves the old one or the new one.
+//! Invariants: The file is replaced as a whole, so a crash leaves the old one or the new one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,10 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Those that were kept in a data folder; none without a folder.
+    /// Those that were stored in a data folder. Without a folder there are none.
     ///
     /// # Errors
-    /// If the folder can't be made, or there is a file that can't be read: to start over in silence would deliver all
-    /// again.
+    /// If the folder can't be made, or its file can't be read. Without this error all records would be delivered again.
     pub fn open(data: Option<&Path>) -> anyhow::Result<Self> {
         let Some(data) = data else { return Ok(Self::default()) };
         std::fs::create_dir_all(data).with_context(|| format!("creating the data folder {}", data.display()))?;
@@ -43,7 +42,7 @@ impl Checkpoints {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(shard).cloned()
     }
 
-    /// Keeps a sequence number.
+    /// Stores a sequence number.
     pub(super) fn set(&self, shard: &str, sequence_number: &str) -> anyhow::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(shard.to_owned(), sequence_number.to_owned());

@@ -1,23 +1,25 @@
-//! What a poller delivers next, and what an answer means. Pure: no Kafka, no HTTP, no clock.
+//! What: Decides what a poller delivers next, and what an answer means. It is pure: no Kafka, no HTTP, no clock.
 //!
-//! In: batches polled, answers to deliveries, and the time. Out: what to do next, and which records are finished.
+//! Data: Takes batches polled, answers to deliveries, and the time. Gives what to do next, and which records are
+//! finished.
 //!
 //! | answer | then |
 //! |---|---|
 //! | nothing is reported | the delivery is finished |
-//! | records are reported | of each partition reported: from its first reported record on, again; the rest is finished |
-//! | a failure, where batches are bisected | cut in two, the first half first, until it is one record; then that, after a pause |
-//! | a failure, where they aren't | the same delivery again, after a pause |
-//! | a record is too old, or was tried too often | it is given up: the caller puts it elsewhere, or drops it |
+//! | records are reported | each reported partition is delivered again, from its first reported record on; the rest is finished |
+//! | a failure, if batches are bisected | the batch is cut in two, the first half first, until it is one record; that is tried again after a pause |
+//! | a failure, if they aren't | the same delivery again, after a pause |
+//! | a record is too old, or was tried too often | it is given up: the caller puts it on the on-failure topic, or drops it |
 //!
-//! Cutting a delivery in two costs none of its tries. A delivery of which a part was finished begins to count anew.
+//! Cutting a delivery in two costs none of its tries. If a part of a delivery was finished, its count begins again.
 //!
-//! Invariants: one delivery at a time, and what failed goes before anything newer, so each partition stays in order.
+//! Invariants: There is one delivery at a time, and a failed one comes before newer records, so each partition stays in
+//! order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// The first pause after a failure that can't be cut any smaller; it doubles up to [`PAUSE_MAX`].
+/// The first pause after a failure that can't be cut smaller. It doubles up to [`PAUSE_MAX`].
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -35,7 +37,7 @@ pub(super) trait Delivered: Clone {
 pub(super) struct Policy {
     /// Whether a batch that failed is cut in two.
     pub(super) bisect: bool,
-    /// How often a delivery is tried again; none is for ever.
+    /// How often a delivery is tried again. `None`: for ever.
     pub(super) retries_max: Option<u32>,
     /// The age at which a record is given up.
     pub(super) record_age_max: Option<Duration>,
@@ -50,7 +52,7 @@ pub(super) enum Next<R> {
     Wait(Duration),
     /// Deliver these, and say what was [`answered`](Deliveries::answered).
     Deliver(Vec<R>),
-    /// Put these, which were tried so often, where failures go; then say that they were
+    /// Put these records, which were tried this often, on the on-failure topic. Then say that they were
     /// [`given_up`](Deliveries::given_up).
     GiveUp(Vec<R>, Why, u32),
 }
@@ -69,11 +71,11 @@ pub(super) enum Why {
 pub(super) enum Answer {
     /// It succeeded, and reported these, by their place in the delivery.
     Reported(Vec<usize>),
-    /// It failed, or its answer can't be used; says why.
+    /// It failed, or its answer can't be used. Says why.
     Failed(String),
 }
 
-/// What an answer settled.
+/// The effect of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Settled<R> {
     /// What is finished, in its order.
@@ -93,7 +95,7 @@ pub(super) struct Deliveries<R> {
     policy: Policy,
     waiting: VecDeque<Waiting<R>>,
     giving_up: Option<(Vec<R>, Why, u32)>,
-    /// How often in a row nothing was settled, and whether the pause for it is still to come.
+    /// How often in a row nothing was finished, and whether the pause for it is still to come.
     fruitless: u32,
     pause_due: bool,
 }
@@ -117,7 +119,7 @@ impl<R: Delivered> Deliveries<R> {
         }
     }
 
-    /// Takes what is to be given up out of the delivery that is next.
+    /// Removes the records to give up from the next delivery.
     fn hopeless(&mut self, now_ms: i64) -> Option<(Vec<R>, Why, u32)> {
         let front = self.waiting.front_mut()?;
         if self.policy.retries_max.is_some_and(|retries_max| front.failures > retries_max) {
@@ -128,7 +130,7 @@ impl<R: Delivered> Deliveries<R> {
         }
         let age_max_ms = i64::try_from(self.policy.record_age_max?.as_millis()).unwrap_or(i64::MAX);
         let oldest_ms = now_ms.saturating_sub(age_max_ms);
-        // Only what comes first in its partition: behind a record that is kept, none may be passed over.
+        // Only the first records of a partition: after a record that is kept, none may be skipped.
         let mut kept = BTreeSet::new();
         let (mut old, mut rest) = (Vec::new(), Vec::new());
         for record in front.records.drain(..) {
@@ -187,7 +189,7 @@ impl<R: Delivered> Deliveries<R> {
         }
         self.fruitless = if finished.is_empty() { self.fruitless.saturating_add(1) } else { 0 };
         if !rest.is_empty() {
-            // Reported because the store was in trouble: give it a moment.
+            // They are reported because the store had errors, so give it some time.
             self.pause_due = true;
             let failures = if finished.is_empty() { waiting.failures.saturating_add(1) } else { 1 };
             self.waiting.push_front(Waiting { records: rest, failures });
@@ -209,7 +211,7 @@ impl<R: Delivered> Deliveries<R> {
     }
 }
 
-/// The pause after so many fruitless tries in a row.
+/// The pause after this many tries in a row that finished nothing.
 pub(super) fn pause(fruitless: u32) -> Duration {
     let doublings = fruitless.saturating_sub(1).min(16);
     PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(doublings)).min(PAUSE_MAX)

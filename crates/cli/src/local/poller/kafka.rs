@@ -1,11 +1,11 @@
-//! A mapping's pollers on Kafka.
+//! What: Runs a mapping's pollers on Kafka.
 //!
 //! A poller starts at its group's committed offsets, else where the mapping says, and commits only what was finished.
-//! The partitions are dealt out once, when it starts: partitions added later need a restart.
+//! Partitions are shared out once, at the start, so partitions that are added later need a restart.
 //!
-//! What is given up goes to the mapping's on-failure topic as Lambda writes it there: one record each, with the same
-//! key, whose value holds the record and why ([`giro::wire::failed_record`]). An offset is committed once the broker
-//! has acknowledged that.
+//! A record that is given up goes to the mapping's on-failure topic as Lambda writes it. The new record has the same
+//! key, and its value holds the record and the reason ([`giro::wire::failed_record`]). The offset is committed once the
+//! broker has acknowledged that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,14 +31,14 @@ use giro::publish::kafka::{self, KafkaProducer};
 use giro::wire::failed_record::{self, Failure};
 use giro_template::Starting;
 
-/// How long to leave a broker alone after it refused.
+/// How long to wait after a broker refused.
 const RECONSIDER: Duration = Duration::from_millis(100);
 /// How long one question to a broker may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a broker may take to find the group's coordinator; a fresh one creates the topic of offsets first.
+/// How long a broker may take to find the group's coordinator. A new broker creates the topic of offsets first.
 const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Starts the pollers of a mapping on a topic that is there.
+/// Starts the pollers of a mapping on an existing topic.
 pub(super) async fn start(
     line: &Line,
     topic: &str,
@@ -94,10 +94,10 @@ async fn consumer(
         )
         .set("isolation.level", "read_committed")
         .set("fetch.wait.max.ms", "50")
-        // Read ahead about as much as the next batches take, not the whole topic.
+        // It reads ahead about as much as the next batches take, not the whole topic.
         .set("queued.max.messages.kbytes", "16384")
         .create_with_context(context)?;
-    // It reads nothing yet, but hears the question for a token.
+    // It reads nothing yet, but serves the request for a token.
     let _ = timeout(HEARING, consumer.recv()).await;
     let mut own = TopicPartitionList::new();
     for &partition in partitions {
@@ -114,8 +114,8 @@ async fn consumer(
 
 /// Where to start in each partition: at the group's committed offset, else where the mapping says.
 ///
-/// Asked here and not left to the client (`Offset::Stored`): a broker that is still electing the group's coordinator
-/// answers `NotCoordinator`, after which the client leaves the partition alone for good.
+/// This is asked here and not left to the client (`Offset::Stored`). A broker that is still electing the group's
+/// coordinator answers `NotCoordinator`, and after that the client never reads the partition.
 fn starting_points(
     consumer: &StreamConsumer<kafka::Context>,
     own: TopicPartitionList,
@@ -156,13 +156,13 @@ struct Poller {
     /// By partition: where reading goes on.
     next: BTreeMap<i32, Offset>,
     troubles: Troubles,
-    /// A record that the last batch had no room for.
+    /// A record that didn't fit the last batch.
     held: Option<Polled>,
-    /// By partition: the offset behind the last record that no filter let pass.
+    /// By partition: the offset after the last record that fitted no filter.
     dropped: BTreeMap<i32, i64>,
-    /// By partition: the offset up to which all is finished, that of the next record.
+    /// By partition: the offset of the next record. All before it are finished.
     committed: BTreeMap<i32, i64>,
-    /// Takes what is given up.
+    /// Takes records that are given up.
     failures: Option<KafkaProducer>,
 }
 
@@ -204,21 +204,21 @@ impl Poller {
                 }
             }
         }
-        // Again, and this time waiting for it: a commit still under way would be lost with the consumer.
+        // It commits again and waits for it: a commit in flight would be lost with the consumer.
         if let Err(error) = self.commit(CommitMode::Sync) {
             tracing::warn!("what was answered last will be delivered again: {error:#}");
         }
         Ok(())
     }
 
-    /// Gathers a batch: until it is full, or its window is over. Empty if it is time to stop.
+    /// Collects a batch until it is full or its window is over. It is empty if it is time to stop.
     async fn poll(&mut self) -> anyhow::Result<Vec<Polled>> {
         let mut batch: Vec<Polled> = self.held.take().into_iter().collect();
         let mut bytes = batch.iter().map(Polled::encoded_bytes).fold(ENVELOPE_BYTES, usize::saturating_add);
         let window_of = |window: Duration| Instant::now().checked_add(window);
         let mut window = if batch.is_empty() { None } else { window_of(self.line.mapping.batch_window) };
         while batch.len() < self.line.mapping.batch_records_max {
-            // The pause after an error hears of a stop that is not announced again.
+            // The pause after an error may get the stop signal, which comes only once.
             if self.line.is_stopped() {
                 return Ok(Vec::new());
             }
@@ -266,7 +266,7 @@ impl Poller {
         }
     }
 
-    /// Puts records that are given up after so many tries on the on-failure topic, if there is one.
+    /// Puts records that are given up after this many tries on the on-failure topic, if there is one.
     async fn put_aside(&self, records: &[Polled], why: Why, tries: u32) -> anyhow::Result<()> {
         let (Some(failures), Some(topic)) = (&self.failures, &self.line.mapping.on_failure_topic) else {
             return Ok(());
@@ -305,8 +305,7 @@ impl Poller {
         if records.is_empty() { Ok(()) } else { self.commit(CommitMode::Async) }
     }
 
-    /// Commits past what was dropped: all that was read before is finished, but for a record that is held, and that
-    /// came last.
+    /// Commits past dropped records. All records before are finished, except a held one, which came last.
     fn pass_over_dropped(&mut self) -> anyhow::Result<()> {
         if self.dropped.is_empty() {
             return Ok(());
@@ -330,7 +329,7 @@ impl Poller {
     }
 }
 
-/// Until a batch's window is over; for ever while it has no record.
+/// Waits until a batch's window is over, and for ever while the batch has no record.
 async fn over(window: Option<Instant>) {
     match window {
         None => std::future::pending().await,
@@ -347,7 +346,7 @@ mod tests {
 
     use super::*;
 
-    /// A fresh broker answers so while it elects the group's coordinator. The poller then never got a record.
+    /// A new broker gives this answer while it elects the group's coordinator. Then the poller never got a record.
     #[tokio::test]
     async fn a_broker_without_a_coordinator_yet_is_asked_again() {
         let cluster = MockCluster::new(1).unwrap();

@@ -1,6 +1,6 @@
-//! Records as the JSON that Lambda delivers for a self-managed Kafka.
+//! What: Writes records as the JSON that Lambda delivers for a self-managed Kafka.
 //!
-//! In: records. Out: the payload of an invocation, byte for byte in AWS's shapes: base64 keys and values, header bytes
+//! Data: Takes records. Gives the payload of an invocation in AWS's form: keys and values in base64, header bytes
 //! signed, absent parts left out.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use giro::domain::Header;
 
 /// What an event holds beside its records.
 pub(super) const ENVELOPE_BYTES: usize = 1024;
-/// What a record takes beside its topic, key, value and headers: names, numbers and punctuation, with room to spare.
+/// What a record takes beside its topic, key, value and headers: names, numbers and punctuation, with some room.
 const RECORD_BYTES: usize = 200;
 
 impl Delivered for Polled {
@@ -35,12 +35,12 @@ impl Polled {
         // Base64: four characters for three bytes, the last ones filled up.
         let base64 = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, |it| it.len().div_ceil(3).saturating_mul(4));
         let header = |header: &Header| {
-            // A byte is a signed number and a comma, a character of a name at worst an escape.
+            // A byte is a signed number and a comma. A character of a name is at worst an escape.
             let value = header.value.as_ref().map_or(0, |value| value.len().saturating_mul(5));
             header.name.len().saturating_mul(6).saturating_add(value).saturating_add(8)
         };
         let headers = self.headers.iter().map(header).fold(0, usize::saturating_add);
-        // A partition's first record brings the partition's name, which holds the topic as well.
+        // A partition's first record adds the partition's name, which holds the topic too.
         [RECORD_BYTES, self.topic.len().saturating_mul(2), base64(&self.key), base64(&self.value), headers]
             .into_iter()
             .fold(0, usize::saturating_add)

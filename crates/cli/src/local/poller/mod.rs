@@ -1,4 +1,5 @@
-//! Event source mappings: take batches from Kafka and from tables' streams to functions, as Lambda's do.
+//! What: Runs event source mappings. They take batches from Kafka and from tables' streams to functions, as Lambda's
+//! do.
 //!
 //! | part | where | what |
 //! |---|---|---|
@@ -7,13 +8,13 @@
 //! | events | `kafka_event`, `stream_event` | pure: records as the JSON that Lambda delivers |
 //! | pollers | `kafka`, `stream` | the source on one side, the Invoke call on the other |
 //! | what was done so far | `activity` | counts, for whoever looks on |
-//! | what can't be read | `trouble` | said once, with the place and what to do |
-//! | checkpoints | `checkpoint` | how far streams were read, kept where the tables are |
+//! | errors of reading | `trouble` | reported once, with the place and what to do |
+//! | checkpoints | `checkpoint` | how far streams were read, stored beside the tables |
 //!
-//! A poller has one invocation at a time for the partitions or the shard that it owns, so none is ever in two.
+//! A poller has one invocation at a time for its partitions or its shard, so none is ever in two invocations.
 //!
-//! Invariants: records of a partition or shard are delivered in order; a record is delivered again until it was
-//! answered well or the mapping gives it up; a position is kept only past what was finished.
+//! Invariants: Records of a partition or shard are delivered in order. A record is delivered again until it is finished
+//! or the mapping gives it up. A position is stored only after records that were finished.
 
 mod activity;
 mod checkpoint;
@@ -48,15 +49,15 @@ pub struct Surroundings {
     pub dynamodb: String,
     /// The Invoke call's address.
     pub lambda_endpoint: String,
-    /// How long an invocation may take, with some to spare for the way.
+    /// How long an invocation may take, with some time for the way.
     pub invoke_timeout: Duration,
-    /// How many invocations run at once, at the most; a partition or shard has one.
+    /// The most invocations at once. A partition or shard has one.
     pub concurrency_max: usize,
     /// How far streams were read.
     pub checkpoints: Checkpoints,
 }
 
-/// The pollers of a mapping, at work.
+/// The running pollers of a mapping.
 #[derive(Debug)]
 pub struct Pollers {
     tasks: Vec<JoinHandle<anyhow::Result<()>>>,
@@ -96,7 +97,7 @@ impl Pollers {
         self.activity.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a poller has given up; it says why when stopped.
+    /// Whether a poller has given up. It says why when it is stopped.
     #[must_use]
     pub fn gave_up(&self) -> bool {
         self.tasks.iter().any(JoinHandle::is_finished)
@@ -115,7 +116,7 @@ impl Pollers {
     }
 }
 
-/// What each poller of a mapping has: what it is to do, whom it invokes, and when it ends.
+/// What each poller of a mapping has: its task, its function, and its stop signal.
 #[derive(Debug, Clone)]
 struct Line {
     mapping: Mapping,
@@ -142,7 +143,7 @@ impl Line {
         }
     }
 
-    /// Counts an invocation, and tells of a failure.
+    /// Counts an invocation, and logs a failure.
     fn invoked(&self, delivered: usize, finished: impl Iterator<Item = Option<i64>>, failure: Option<String>) {
         if let Some(failure) = &failure {
             tracing::warn!(function = self.mapping.function, failure, "an invocation failed");
@@ -151,19 +152,19 @@ impl Line {
         activity.invoked(delivered, finished, failure, now_ms());
     }
 
-    /// Counts a record that no filter lets pass.
+    /// Counts a record that fits no filter.
     fn filtered(&self) {
         let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
         activity.filtered = activity.filtered.saturating_add(1);
     }
 
-    /// Counts what stands in the way of reading, and tells of it.
+    /// Counts an error of reading, and logs it.
     fn trouble(&self, trouble: &str) {
         tracing::warn!("{trouble}");
         self.activity.lock().unwrap_or_else(PoisonError::into_inner).troubled(trouble);
     }
 
-    /// Counts records that were given up, and tells of them.
+    /// Counts records that were given up, and logs them.
     fn gave_up(&self, records: usize, why: delivery::Why) {
         let destination = self.mapping.on_failure_topic.as_deref().unwrap_or("nowhere");
         tracing::warn!(function = self.mapping.function, records, ?why, destination, "records are given up");

@@ -1,7 +1,7 @@
-//! What a function's response reports. Pure.
+//! What: Reads what a function's response reports. It is pure.
 //!
-//! In: what was delivered, and the response. Out: the places of the reported records, or why the response can't be
-//! used; then the delivery has failed.
+//! Data: Takes what was delivered, and the response. Gives the places of the reported records. If the response can't be
+//! used, it says why, and the delivery has failed.
 
 use serde::Deserialize;
 

@@ -1,10 +1,10 @@
-//! A mapping's pollers on the stream of a table: one a shard.
+//! What: Runs a mapping's pollers on the stream of a table, one for each shard.
 //!
-//! A poller starts after its shard's checkpoint, else where the mapping says, and keeps a checkpoint only past what was
-//! finished. A shard is read once its parent is finished, so an item's changes stay in order when shards split.
+//! A poller starts after its shard's checkpoint, else where the mapping says, and stores a checkpoint only after
+//! finished records. A shard is read once its parent is finished, so an item's changes stay in order when shards split.
 //!
-//! Limits: one invocation a shard (`ParallelizationFactor` counts as 1, which keeps the same promises); what is given
-//! up is dropped and logged, because the destinations that a stream's mapping can have are not here.
+//! Limits: A shard has one invocation (`ParallelizationFactor` counts as 1, which keeps the same promises). Records
+//! that are given up are logged and dropped, because the destinations of a stream's mapping don't exist here.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -23,11 +23,11 @@ use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use giro::aws::in_words;
 use giro_template::Starting;
 
-/// How long an idle shard is left alone. Lambda asks four times a second.
+/// The pause before an idle shard is asked again. Lambda asks four times a second.
 const IDLE: Duration = Duration::from_millis(100);
 /// How often new shards are looked for.
 const LOOK_FOR_SHARDS: Duration = Duration::from_secs(10);
-/// How long to leave a stream alone that did not answer.
+/// The pause after a stream did not answer.
 const RECONSIDER: Duration = Duration::from_secs(1);
 /// The most records of one answer. Source: DynamoDB Streams API reference, `GetRecords`.
 const GET_RECORDS_MAX: usize = 1_000;
@@ -79,7 +79,7 @@ impl Follower {
             let known: BTreeSet<&str> = shards.iter().filter_map(Shard::shard_id).collect();
             for shard in &shards {
                 let Some(id) = shard.shard_id() else { continue };
-                // A parent that is gone from the list was trimmed: nothing of it can be read.
+                // A parent that isn't in the list was trimmed: nothing of it can be read.
                 let parent_due =
                     shard.parent_shard_id().is_some_and(|parent| known.contains(parent) && !finished.contains(parent));
                 if parent_due || finished.contains(id) || !unfinished.insert(id.to_owned()) {
@@ -134,11 +134,11 @@ struct Reader {
     shard: String,
     checkpoint: String,
     position: Position,
-    /// Where the next answer comes from, as the stream said; it is good for a few minutes.
+    /// Where the next answer comes from, as the stream said. It is valid for a few minutes.
     iterator: Option<String>,
     /// Whether the shard has an end, and it was reached.
     closed: bool,
-    /// Read, and not yet in a batch.
+    /// Records that were read and are not yet in a batch.
     read: VecDeque<StreamRecord>,
     deliveries: Deliveries<StreamRecord>,
 }
@@ -195,7 +195,8 @@ impl Reader {
         last.map_or(Ok(()), |last| self.from.checkpoints.set(&self.checkpoint, &last.sequence_number))
     }
 
-    /// Gathers a batch: until it is full, its window is over, or the shard ends. Empty also if it is time to stop.
+    /// Collects a batch until it is full, its window is over, or the shard ends. It is also empty if it is time to
+    /// stop.
     async fn gather(&mut self) -> Vec<StreamRecord> {
         let mapping = self.from.line.mapping.clone();
         let (mut batch, mut bytes) = (Vec::new(), 16_usize);
@@ -250,7 +251,7 @@ impl Reader {
                 Ok(())
             }
             Err(error) => {
-                // An iterator that has expired is made anew from the position; records that are gone are passed over.
+                // An expired iterator is created again from the position. Records that are gone are skipped.
                 if error.as_service_error().is_some_and(|error| error.is_trimmed_data_access_exception()) {
                     self.position = Position::Oldest;
                 }

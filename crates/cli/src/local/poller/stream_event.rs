@@ -1,6 +1,6 @@
-//! Records of a table's stream as the JSON that Lambda delivers. Pure.
+//! What: Writes records of a table's stream as the JSON that Lambda delivers. It is pure.
 //!
-//! In: records as the stream tells them. Out: the payload of an invocation, in AWS's shapes.
+//! Data: Takes records as the stream tells them. Gives the payload of an invocation, in AWS's shapes.
 
 use aws_sdk_dynamodbstreams::types::{AttributeValue, Record};
 use base64::Engine;
@@ -30,7 +30,7 @@ impl Delivered for StreamRecord {
 }
 
 impl StreamRecord {
-    /// Reads a record; none if it has no sequence number, which no stream sends.
+    /// Reads a record. `None` if it has no sequence number, which no stream sends.
     pub(super) fn read(record: &Record, stream_arn: &str) -> Option<Self> {
         let change = record.dynamodb()?;
         let sequence_number = change.sequence_number()?.to_owned();

@@ -1,11 +1,11 @@
-//! What a poller says when the client can't read: once, with the place and what to do.
+//! What: Reports errors of reading for a poller: each once, with the place and what to do.
 //!
 //! | the error is | then |
 //! |---|---|
-//! | a partition's | it is looked for, and told with its offset; the others are read on |
-//! | the broker's, or the way's | told; the client tries again by itself, for as long as it takes |
+//! | a partition's | the partition is searched, and reported with its offset; the others are read on |
+//! | the broker's, or the network's | it is reported; the client goes on trying by itself |
 //!
-//! Looking takes seconds where a broker is slow, so it goes on beside the poller.
+//! The search takes seconds if a broker is slow, so it runs beside the poller.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,10 +18,10 @@ use tokio::time::Instant;
 use super::Line;
 use crate::local::reading::{self, Once, Polled, UNREADABLE};
 
-/// How long after a look the next one may follow, while errors go on: another partition may be blocked by now.
+/// The pause between two searches while errors go on: another partition may be blocked by now.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// The troubles of one poller.
+/// The errors of one poller.
 pub(super) struct Troubles {
     line: Line,
     bootstrap_servers: String,
@@ -36,7 +36,7 @@ impl Troubles {
         Self { line: line.clone(), bootstrap_servers, topic, said: Arc::default(), looked: None }
     }
 
-    /// Takes an error of the client. `next` says where the poller stands in its partitions.
+    /// Takes an error of the client. `next` has the poller's position in each partition.
     pub(super) fn failed(&mut self, error: &KafkaError, next: &BTreeMap<i32, Offset>) {
         let words = reading::words(error);
         if !reading::of_a_partition(error) {
@@ -74,7 +74,7 @@ impl Troubles {
                 "topic {topic}, partition {partition}: the name of a header is not UTF-8, first at offset {offset}. \
                  {UNREADABLE} without a value stands for such a header."
             );
-            // At another offset it is the same trouble.
+            // At another offset it is the same error.
             say(&self.line, &self.said, &format!("a header's name in {topic}/{partition}"), &text);
         }
     }

@@ -1,7 +1,7 @@
-//! Which partition can't be read on, from where, and why.
+//! What: Finds the partition that can't be read on, its offset, and the reason.
 //!
-//! The client tells a reader of several partitions that a read failed, and not where. So each partition is asked for by
-//! itself, by a client of its own, from where its reader stands.
+//! The client says that a read failed, but not in which of several partitions. So each partition is read by a client of
+//! its own, from its reader's position.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,14 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Blocked {
     topic: String,
     partition: i32,
-    /// None if nothing was read of it yet.
+    /// `None` if nothing was read of it yet.
     offset: Option<i64>,
     why: Why,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Why {
-    /// The client can't make records of the bytes; its words.
+    /// The client can't read the bytes as records. Holds its text.
     Bytes(String),
     TooLarge,
     NoOffset,
@@ -64,8 +64,8 @@ impl Why {
     }
 }
 
-/// Whether an error is a partition's own: what waits in it can't be read, while the others can. Any other is the
-/// broker's, or the way's.
+/// Whether an error belongs to one partition: its next records can't be read, while other partitions can. Any other
+/// error is the broker's, or the network's.
 pub(crate) fn of_a_partition(error: &KafkaError) -> bool {
     Why::of(error).is_some()
 }
@@ -73,7 +73,7 @@ pub(crate) fn of_a_partition(error: &KafkaError) -> bool {
 /// An error of the client in words.
 pub(crate) fn words(error: &KafkaError) -> String {
     let Some(code) = error.rdkafka_error_code() else { return error.to_string() };
-    // Its name in Rust, and in brackets its words.
+    // Its name in Rust, and in brackets its text.
     let text = code.to_string();
     let words = text.split_once(" (").and_then(|(_, rest)| rest.strip_suffix(')'));
     words.unwrap_or(&text).to_owned()
@@ -107,7 +107,7 @@ impl fmt::Display for Blocked {
     }
 }
 
-/// Looks which partitions of a topic can't be read from where their reader stands.
+/// Finds the partitions of a topic that can't be read from their reader's position.
 ///
 /// # Errors
 /// If the broker can't be asked.
@@ -137,7 +137,7 @@ fn look(bootstrap_servers: &str, topic: &str, next: &BTreeMap<i32, Offset>) -> a
         consumer.assign(&one)?;
         let why = match consumer.poll(PATIENCE) {
             Some(Err(error)) => Why::of(&error),
-            // A record; or a broker that doesn't answer, which is no partition's fault.
+            // A record, or a broker that doesn't answer, which isn't an error of the partition.
             Some(Ok(_)) | None => None,
         };
         let Some(why) = why else { continue };

@@ -1,11 +1,11 @@
-//! A record's headers, whatever bytes their names are.
+//! What: Reads a record's headers, with any bytes as their names.
 //!
-//! To Kafka a name is bytes. The client's wrapper takes it for UTF-8, and panics where it isn't, before it shows the
-//! value. So a header is read by itself, and where that panics another stands in its place, which says so.
+//! For Kafka a name is bytes. The client's wrapper reads it as UTF-8, and panics if it isn't, before it shows the
+//! value. So each header is read by itself. If that panics, another header replaces it, whose name says so.
 //!
-//! Limits: of such a header neither name nor value can be had; AWS delivers both, with U+FFFD for what is no UTF-8. A
-//! name ends at its first zero byte. A build that aborts on a panic, as the profile `release` does, ends here: `giro`
-//! is built with the profile `dev`.
+//! Limits: Name and value of such a header are lost. AWS delivers both, with U+FFFD in the name. A name ends at its
+//! first zero byte. A build that aborts on a panic, as with the profile `release`, ends here, so `giro` is built with
+//! the profile `dev`.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use rdkafka::message::{Header as ClientHeader, Headers};
 
 use giro::domain::Header;
 
-/// The name of the header that stands in the place of one whose name can't be told.
+/// The name of the header that replaces one with an unreadable name.
 pub(crate) const UNREADABLE: &str = "giro-unreadable-header-name";
 
 /// Reads all headers, in their order.
@@ -38,7 +38,7 @@ thread_local! {
     static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `read` returns; none if it panics, and nobody is told of that.
+/// What `read` returns. `None` if it panics, without a message.
 fn quietly<T>(read: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -50,7 +50,7 @@ fn quietly<T>(read: impl FnOnce() -> T) -> Option<T> {
         }));
     });
     EXPECTED.set(true);
-    // What is read is only looked at: a panic leaves nothing half-done.
+    // It only reads, so a panic leaves nothing half-done.
     let read = catch_unwind(AssertUnwindSafe(read)).ok();
     EXPECTED.set(false);
     read

@@ -1,7 +1,7 @@
-//! Records that a broker no longer keeps, and that their reader never got.
+//! What: Finds records that the broker deleted before their reader got them.
 //!
-//! Offsets may jump where nothing is lost: a transaction's marker has one, and so has a record that compaction took. What
-//! stood below a partition's oldest record is gone.
+//! Offsets may also jump if nothing is lost: a transaction's marker has one, and so has a record that compaction
+//! removed. Records below a partition's oldest record are gone.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl fmt::Display for Lost {
     }
 }
 
-/// What a reader that stands at `next` has lost when it is given `offset`; asks the broker only if some are left out.
+/// What a reader at `next` has lost if it gets `offset`. Asks the broker only if offsets are missing.
 ///
 /// # Errors
 /// If the broker can't be asked.

@@ -1,14 +1,14 @@
-//! What every reader of a topic needs, whatever bytes the topic holds.
+//! What: The parts that every reader of a topic needs, for any bytes in the topic.
 //!
 //! | part | where |
 //! |---|---|
-//! | a record, out of the client's hands | here |
+//! | a record, copied out of the client | here |
 //! | its headers, whose names may be any bytes | `headers` |
 //! | which partition can't be read on, and why | `blocked` |
-//! | which records are gone before they were read | `lost` |
-//! | saying a thing once | `once` |
+//! | which records were deleted before they were read | `lost` |
+//! | reporting an error once | `once` |
 //!
-//! Invariant: no bytes end a reader. What it can't read it says, and goes on with the rest.
+//! Invariants: No bytes end a reader. It reports what it can't read, and goes on with the rest.
 
 mod blocked;
 mod headers;
@@ -24,7 +24,7 @@ pub(crate) use once::Once;
 
 use giro::domain::Header;
 
-/// A record as it came from Kafka.
+/// A record of Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Polled {
     /// The topic.
@@ -58,7 +58,7 @@ impl From<&BorrowedMessage<'_>> for Polled {
 }
 
 impl Polled {
-    /// Whether a header's name can't be told.
+    /// Whether a header has an unreadable name.
     pub(crate) fn has_unreadable_header(&self) -> bool {
         self.headers.iter().any(|header| header.name == UNREADABLE)
     }

@@ -1,23 +1,23 @@
-//! Saying a thing once, however often it is noticed. Pure.
+//! What: Reports an error once, however often it is noticed. It is pure.
 //!
-//! A client notices a trouble again with every try. A person is told when it begins, and again when it was gone for
-//! [`FORGOTTEN_AFTER`] and comes back. Another trouble is told at once.
+//! A client notices an error again with every try. It is reported when it begins, and again if it comes back after
+//! [`FORGOTTEN_AFTER`]. Another error is reported at once.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How long a thing must not be noticed to be new again.
+/// After this time without being noticed, an error is new again.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-/// What was said.
+/// What was reported.
 #[derive(Debug, Default)]
 pub(crate) struct Once {
-    /// By what it was: when it was noticed last.
+    /// By error: when it was last noticed.
     noticed: BTreeMap<String, Instant>,
 }
 
 impl Once {
-    /// Whether a thing that is noticed now is to be said.
+    /// Whether an error that is noticed now must be reported.
     pub(crate) fn is_news(&mut self, what: &str, now: Instant) -> bool {
         self.noticed.retain(|_, last| now.saturating_duration_since(*last) < FORGOTTEN_AFTER);
         self.noticed.insert(what.to_owned(), now).is_none()

@@ -1,4 +1,4 @@
-//! The engines in the middle, started here or elsewhere.
+//! What: The engines, started here or elsewhere.
 
 use std::path::Path;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl RunningKafka {
         }
     }
 
-    /// Takes it away for a while, if it is ours.
+    /// Makes it unreachable for a while, if it is local.
     pub(super) async fn interrupt(&mut self, outage: Duration) -> anyhow::Result<()> {
         match self {
             Self::Embedded(kafka) => {
@@ -72,14 +72,14 @@ impl RunningKafka {
     }
 }
 
-/// A topic as a broker of unknown size takes it: replicas are its owners' choice, and so is how many must be in sync.
+/// A topic for a broker of unknown size: its owners choose the replicas, and how many must be in sync.
 fn on_one_broker(topic: &Topic) -> NewTopic {
     let mut config = topic.config.clone();
     config.remove("min.insync.replicas");
     NewTopic { name: topic.name.clone(), partitions: topic.partitions, replication: None, config }
 }
 
-/// Starts the embedded DynamoDB if it is asked for; says where DynamoDB is.
+/// Starts the embedded DynamoDB if it is asked for. Gives DynamoDB's address.
 pub(super) fn start_dynamodb(engine: &DynamoDbEngine) -> Result<(Option<EmbeddedDynamoDb>, String), Fault> {
     match engine {
         DynamoDbEngine::Embedded { data } => {
@@ -94,7 +94,7 @@ pub(super) fn start_dynamodb(engine: &DynamoDbEngine) -> Result<(Option<Embedded
     }
 }
 
-/// The folder in which the tables are kept, if they are kept here.
+/// The folder of the tables, if they are stored here.
 pub(super) fn data_folder(engine: &DynamoDbEngine) -> Option<&Path> {
     match engine {
         DynamoDbEngine::Embedded { data } => data.as_deref(),

@@ -1,4 +1,4 @@
-//! The template's functions as the local Lambda runs them: their binaries, their environment, and what they write.
+//! What: Prepares the template's functions for the local Lambda: their binaries, their environment, and their output.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,15 +14,15 @@ use crate::local::terminal::tell;
 use crate::local::{Fault, OrFault};
 use giro_template::Blueprint;
 
-/// What summary lines add up to, by field.
+/// The sums of summary lines, by field.
 pub type Summary = BTreeMap<String, u64>;
 /// Summaries by function.
 pub(super) type Summaries = Arc<Mutex<BTreeMap<String, Summary>>>;
 
-/// How many invocations of a function run at once, where nothing says so: enough to see what happens side by side.
+/// How many invocations of a function run at once by default. It is enough to see what happens side by side.
 const CONCURRENCY: usize = 8;
 
-/// Where the engines are that functions speak to.
+/// Where the engines are that functions use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engines {
     /// DynamoDB's URL.
@@ -45,11 +45,11 @@ pub fn folder_of_this_program() -> Result<PathBuf, Fault> {
     Ok(folder)
 }
 
-/// Takes the functions that don't run out of a blueprint, and all that leads to them. Returns the binaries that a
-/// person might have expected and that aren't built.
+/// Removes the functions that don't run from a blueprint, and all that leads to them. Returns the missing binaries that
+/// a person might have expected.
 ///
 /// # Errors
-/// [`Fault::Asked`] if one is asked for that isn't built, or that the template doesn't have.
+/// [`Fault::Asked`] if a wanted function isn't built, or the template doesn't have it.
 pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> Result<Vec<String>, Fault> {
     if let Run::Only(binaries) = run {
         if let Some(unknown) = binaries.iter().find(|binary| blueprint.function(binary).is_none()) {
@@ -83,7 +83,7 @@ pub fn function(
 ) -> Function {
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut environment = Vec::new();
-    // A local engine takes any credentials; what a person has set for AWS comes after and counts.
+    // A local engine takes any credentials. A person's own AWS credentials come after these and count.
     if giro::aws::is_local(&engines.dynamodb) {
         environment.extend([
             variable("AWS_REGION", giro::aws::LOCAL_REGION),
@@ -95,7 +95,7 @@ pub fn function(
     environment.extend(function.environment.iter().map(|(name, value)| variable(name, value)));
     environment.push(variable(giro::aws::DYNAMODB_ENDPOINT, &engines.dynamodb));
     if function.environment.contains_key("KAFKA_BOOTSTRAP_SERVERS") {
-        // How a person's own Kafka wants its clients to log in.
+        // How clients log in to a person's own Kafka.
         environment.extend(set_here(|name| name.starts_with("KAFKA_")));
         let address = engines.kafka_bootstrap_servers.as_deref().unwrap_or_default();
         environment.push(variable("KAFKA_BOOTSTRAP_SERVERS", address));
@@ -111,7 +111,7 @@ pub fn function(
     }
 }
 
-/// The variables of this process that are text, and not nothing: an empty one is an unset one.
+/// The variables of this process that are text and not empty. An empty one counts as unset.
 fn set_here(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, String)> {
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(text).filter(move |(name, value)| wanted(name) && !value.is_empty())

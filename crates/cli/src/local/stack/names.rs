@@ -1,7 +1,7 @@
-//! What everything is called that a stack has.
+//! What: Holds the names of everything that a stack has.
 //!
-//! In: a blueprint. Out: the names of its topics, tables, functions and queues, each by what it is for. Whoever looks
-//! for one of them asks here: parameters of the template rename all of it, and a person any table.
+//! Data: Takes a blueprint. Gives the names of its topics, tables, functions and queues, each by its purpose. All code
+//! takes names from here, because parameters of the template rename everything, and a person may rename tables.
 
 use std::collections::BTreeMap;
 
@@ -26,14 +26,14 @@ pub struct Names {
     pub queues: Queues,
 }
 
-/// The names of topics; none where a template has no topic for it.
+/// The names of topics. `None` if a template has no topic for the purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topics {
-    /// Payment requests: what feeds `payment-processor`.
+    /// Payment requests, which `payment-processor` takes.
     pub requests: Option<String>,
     /// What the pollers of `payment-processor` gave up.
     pub requests_failed: Option<String>,
-    /// Account commands: what feeds `account-processor`.
+    /// Account commands, which `account-processor` takes.
     pub commands: Option<String>,
     /// What the pollers of `account-processor` gave up.
     pub commands_failed: Option<String>,
@@ -41,14 +41,14 @@ pub struct Topics {
     pub outcomes: Option<String>,
 }
 
-/// The names of queues; none where a template has no queue for it.
+/// The names of queues. `None` if a template has no queue for the purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queues {
-    /// What the poller of `outcome-publisher` gave up. It is AWS's: the local stack has no queues.
+    /// What the poller of `outcome-publisher` gave up. It is on AWS: the local stack has no queues.
     pub undelivered_outcomes: Option<String>,
 }
 
-/// [`Tables`] as JSON: a table that is added there is missed here by the compiler.
+/// [`Tables`] as JSON. If a table is added there, the compiler reports it here.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Tables")]
 struct TableNames {
@@ -59,7 +59,7 @@ struct TableNames {
 }
 
 impl Names {
-    /// What a blueprint calls everything. A table that no function knows has its usual name.
+    /// The names in a blueprint. A table that no function knows has its usual name.
     #[must_use]
     pub fn of(blueprint: &Blueprint) -> Self {
         let (requests, commands) = (blueprint.mapping(PAYMENT_PROCESSOR), blueprint.mapping(ACCOUNT_PROCESSOR));
@@ -81,10 +81,10 @@ impl Names {
         }
     }
 
-    /// What the template that this program was built with calls everything, where no parameter says otherwise.
+    /// The names in the template that this program was built with, without other parameters.
     ///
     /// # Errors
-    /// None that a test wouldn't find: the template is this program's own.
+    /// A test would find every error: the template is this program's own.
     pub fn usual() -> Result<Self, TemplateError> {
         Ok(Self::of(&Templates::Embedded.blueprint(&BTreeMap::new())?))
     }
@@ -97,7 +97,7 @@ fn topic(mapping: &Mapping) -> Option<String> {
     }
 }
 
-/// The tables, each named by what `name` knows of its variable; what it doesn't know keeps its usual name.
+/// The tables, each with the name that `name` gives for its variable, else its usual name.
 fn named(name: impl Fn(&'static str) -> Option<String>) -> Tables {
     let usual = Tables::default();
     Tables {

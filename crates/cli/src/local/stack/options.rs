@@ -1,4 +1,4 @@
-//! How a stack is put together: which engines, which template, and what a person wants otherwise.
+//! What: The options of a stack: its engines, its template, and what a person wants otherwise.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub enum KafkaEngine {
 /// Which DynamoDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DynamoDbEngine {
-    /// In this process; with a folder, tables are kept in it.
+    /// In this process. With a folder, tables are stored in it.
     Embedded {
         /// The folder.
         data: Option<PathBuf>,
@@ -45,7 +45,7 @@ impl Default for DynamoDbEngine {
 pub enum LogLines {
     /// To stderr.
     Show,
-    /// Nowhere; they are only counted.
+    /// Nowhere: they are only counted.
     #[default]
     Hide,
 }
@@ -53,25 +53,25 @@ pub enum LogLines {
 /// Which of the template's functions run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Run {
-    /// All: each must have been built.
+    /// All of them. Each must have been built.
     All,
-    /// Those whose binaries have been built; the stack tells which are left out.
+    /// Those whose binaries have been built. The stack says which are left out.
     #[default]
     Built,
     /// The functions of these binaries, which must have been built.
     Only(Vec<String>),
 }
 
-/// How the stack is put together. What is none here is as the template says.
+/// The options of a stack. `None` means: as the template says.
 #[derive(Debug, Clone, Default)]
 pub struct StackOptions {
     /// Kafka.
     pub kafka: KafkaEngine,
     /// DynamoDB.
     pub dynamodb: DynamoDbEngine,
-    /// Where to keep how far streams were read, if DynamoDB is elsewhere; else it is kept beside the tables.
+    /// Where to store how far streams were read, if DynamoDB is elsewhere. Otherwise it is stored beside the tables.
     pub checkpoints: Option<PathBuf>,
-    /// A Lambda that runs already, with the functions deployed on it; else workers of our own.
+    /// A running Lambda with the functions deployed on it. Otherwise local workers run them.
     pub lambda_endpoint: Option<String>,
     /// Whether that Lambda polls streams by itself, as deployed event sources do.
     pub lambda_polls_streams: bool,
@@ -81,13 +81,13 @@ pub struct StackOptions {
     pub parameters: BTreeMap<String, String>,
     /// Which functions run.
     pub run: Run,
-    /// The folder of their binaries; else that of the program that runs.
+    /// The folder of their binaries. The default is that of the running program.
     pub binaries: Option<PathBuf>,
     /// The names of the tables.
     pub tables: Option<Tables>,
-    /// Stands before the names of topics and consumer groups.
+    /// The prefix of the names of topics and consumer groups.
     pub topic_prefix: String,
-    /// Partitions of the topic of payment requests, where it is created.
+    /// Partitions of the topic of payment requests, if it is created.
     pub partitions: Option<i32>,
     /// The most payment requests a batch.
     pub batch_records_max: Option<usize>,
@@ -99,7 +99,7 @@ pub struct StackOptions {
     pub function_timeout: Option<Duration>,
     /// Whether mappings on Kafka ask for partial batch responses, and functions give them.
     pub partial_batch_response: Option<bool>,
-    /// The port of the HTTP API; else a free one.
+    /// The port of the HTTP API. The default is a free one.
     pub http_port: Option<u16>,
     /// Where the lines go that functions write.
     pub log: LogLines,
@@ -118,7 +118,7 @@ impl StackOptions {
         if !self.topic_prefix.is_empty() {
             let functions = blueprint.functions.clone();
             blueprint.prefix_topics(&self.topic_prefix);
-            // What is deployed elsewhere goes on writing the topics that it was told of.
+            // Functions that are deployed elsewhere go on writing to their own topics.
             if self.lambda_endpoint.is_some() {
                 blueprint.functions = functions;
             }

@@ -1,4 +1,4 @@
-//! The model of DynamoDB: each of its manners, held by itself, and the same figures for the same seed.
+//! The model of DynamoDB: each part of its behaviour by itself, and the same figures for the same seed.
 //!
 //! Time is virtual.
 
@@ -63,7 +63,7 @@ async fn transactions_in_flight_that_share_an_item_conflict_and_the_later_one_is
     let busy_shop = Cancelled { busy: vec![1], transient: Some(StoreError::Conflict), ..Cancelled::default() };
     assert_eq!(cancelled, Ok(Commit::Cancelled(busy_shop)));
     assert_eq!(model.hindrances(), Hindrances { conflicts: 1, throttled: 0 });
-    // One after the other they don't meet, and the cancelled one left nothing held.
+    // One after the other they don't conflict, and the cancelled one holds nothing.
     assert_eq!(model.commit(&second).await, Ok(Commit::Applied));
     assert_eq!(model.hindrances().conflicts, 1);
     let units = (model.usage().write_milliunits, store.usage().write_milliunits);
@@ -71,8 +71,8 @@ async fn transactions_in_flight_that_share_an_item_conflict_and_the_later_one_is
     assert_eq!((model.usage().transactions, model.usage().cancelled), (3, 1));
 }
 
-/// A read at one moment meets a transaction in flight, a plain one doesn't; and it takes two units an item, in two
-/// rounds.
+/// A snapshot read conflicts with a transaction in flight, and a plain read doesn't. A snapshot read takes two units an
+/// item, in two rounds.
 #[tokio::test(start_paused = true)]
 async fn a_read_at_one_moment_is_refused_while_a_transaction_holds_an_item() {
     let (model, _) = model(Manners::with_seed(1));

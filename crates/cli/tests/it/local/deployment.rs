@@ -1,5 +1,5 @@
-//! The template against the code: what is deployed is what is built, is told what it reads, may do what it does, and no
-//! more.
+//! The template against the code. What is deployed is what is built. It gets the variables that it reads, and may do
+//! what it does, and no more.
 //!
 //! Every rule is a function from the templates to what is wrong, in words that name the mistake; `mistakes` makes
 //! the mistakes.
@@ -21,8 +21,8 @@ type Texts = BTreeMap<String, String>;
 /// Read only where there is no secret: on AWS the secret of `KAFKA_SCRAM_SECRET_ARN` holds both.
 const ONLY_LOCAL: [&str; 2] = ["KAFKA_USERNAME", "KAFKA_PASSWORD"];
 
-/// What a record on an on-failure topic may take: an event of 6 MB, which is the most that Lambda delivers, what stands
-/// around it, and a key of 1 MB.
+/// The largest record on an on-failure topic: an event of 6 MB, which is the most that Lambda delivers, the JSON around
+/// it, and a key of 1 MB.
 const FAILED_RECORD_BYTES: usize = 6 * 1024 * 1024 + 2 * 1024 + 1024 * 1024;
 
 /// Everything that is wrong with these templates.
@@ -121,7 +121,7 @@ fn kafka(blueprint: &Blueprint) -> impl Iterator<Item = (&Mapping, &str)> {
     })
 }
 
-/// Each topic that is read, written or fallen back on is made, and requests go where they are taken from.
+/// Each topic that is read, written or used for failures is made, and requests go to the topic that is read.
 fn topics(blueprint: &Blueprint) -> Vec<String> {
     let mut faults = Vec::new();
     let mut used: Vec<(&str, String)> = Vec::new();
@@ -160,8 +160,8 @@ fn topics(blueprint: &Blueprint) -> Vec<String> {
     faults
 }
 
-/// However old a record is, it is tried, for days and not for minutes; its topic keeps it for longer than that, counted
-/// from when it came; and somebody is paged half-way.
+/// A record of any age is tried, for days and not for minutes. Its topic keeps it for longer than that, counted from
+/// its arrival. Somebody is paged half-way.
 fn patience(texts: &Texts, blueprint: &Blueprint) -> Vec<String> {
     const DAY: f64 = 86_400.0;
     let read = |file: &str| read_yaml(&texts[file]).unwrap();
@@ -175,7 +175,7 @@ fn patience(texts: &Texts, blueprint: &Blueprint) -> Vec<String> {
             continue;
         }
         if properties["Topics"].is_null() {
-            // A stream forgets after a day, and tells nobody.
+            // A stream deletes records after a day, and reports it nowhere.
             if age.as_f64().is_none_or(|age| !(0.5 * DAY..DAY).contains(&age)) || retries != -1 {
                 faults.push(format!(
                     "{id} tries {retries} times, for {age} s: expected -1, and less than the stream's day"

@@ -14,7 +14,7 @@ fn texts(root: &str) -> Templates {
     Templates::Texts(BTreeMap::from([("template.yaml".to_owned(), root.to_owned())]))
 }
 
-/// What a value in a template comes to: it stands as a variable of a function.
+/// What a value in a template resolves to, as a variable of a function.
 fn check(value: &str, expected: &str) {
     let root = format!(
         r#"
@@ -177,7 +177,7 @@ fn kafka_events_of_sam_are_mappings() {
     assert_eq!(routes.iter().map(|route| route.key.as_str()).collect::<Vec<_>>(), ["POST /payments", "$default"]);
 }
 
-/// What the local stack doesn't do was passed over in silence, and nothing was ever decided.
+/// What the local stack doesn't do was once ignored without a message, and nothing was ever decided.
 #[test]
 fn what_the_local_stack_does_not_do_is_an_error_with_its_place() {
     let mapping = |properties: &str| mapping(&format!("StartingPosition: LATEST, {properties}")).unwrap_err();
@@ -236,7 +236,7 @@ fn what_the_local_stack_does_not_do_is_an_error_with_its_place() {
     assert!(route("ApiId: x", "TimeoutInMillis: 5000").contains("TimeoutInMillis: expected 30000"));
 }
 
-/// Names that are listed and never used would hide a fault.
+/// Names that are listed and never used would hide an error.
 #[test]
 fn what_means_nothing_here_may_be_written() {
     let idle = "StartingPosition: LATEST, KmsKeyArn: k, MetricsConfig: { Metrics: [EventCount] }, Tags: [], \
@@ -305,7 +305,7 @@ fn the_files_of_the_project_read_like_the_embedded_ones() {
     assert_eq!(read, Templates::Embedded.blueprint(&BTreeMap::new()).unwrap());
 }
 
-/// Every table, by what the code knows of it: one that is forgotten keeps its usual name.
+/// Every table that the code knows. A forgotten one would keep its usual name.
 #[test]
 fn every_table_takes_the_name_that_it_is_given() {
     let renamed = |tables: Tables| {
@@ -330,7 +330,7 @@ fn every_table_takes_the_name_that_it_is_given() {
     assert_eq!(twice.expected, "expected each table to have a name of its own: payments is the name of two");
 }
 
-/// What everything is called is told, by what it is for.
+/// All names are given, by purpose.
 #[test]
 fn a_blueprint_tells_the_names_of_all_that_it_has() {
     let given = parameters(&[("NamePrefix", "x-")]);
@@ -353,7 +353,7 @@ fn a_blueprint_tells_the_names_of_all_that_it_has() {
     assert_eq!(serde_json::from_value::<Names>(json).unwrap(), names);
 }
 
-/// The first that is wrong with parameters of the project's template.
+/// The first error in parameters of the project's template.
 fn refused(given: &[(&str, &str)]) -> String {
     Templates::Embedded.blueprint(&parameters(given)).map_or_else(|error| error.to_string(), |_| "taken".into())
 }

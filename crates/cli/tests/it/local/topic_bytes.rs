@@ -1,4 +1,4 @@
-//! Whatever bytes a topic holds: no reader ends, and each record gets its end.
+//! With any bytes in a topic, no reader ends, and each record gets its disposition.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::processes::cli;
 use crate::processes::stack::{acknowledged, ledger, options};
 
-/// A record as bytes: what no client of ours would send.
+/// A record as bytes, which no client of Giro would send.
 #[derive(Default)]
 struct Raw<'a> {
     key: Option<&'a [u8]>,
@@ -53,8 +53,7 @@ fn record(raw: &Raw<'_>) -> Vec<u8> {
     record
 }
 
-/// A batch of one record. The embedded broker keeps it as it is, whatever codec its attributes name, and nobody checks
-/// its checksum.
+/// A batch of one record. The embedded broker keeps it unchanged with any codec, and nothing checks its checksum.
 fn batch(attributes: i16, records: &[u8]) -> Vec<u8> {
     let mut rest = vec![0, 0, 0, 0, 2, 0, 0, 0, 0];
     rest.extend(attributes.to_be_bytes());
@@ -90,7 +89,7 @@ async fn produce(broker: &str, topic: &str, partition: i32, batch: &[u8]) {
     let length = stream.read_i32().await.unwrap();
     let mut answer = vec![0; length as usize];
     stream.read_exact(&mut answer).await.unwrap();
-    // Behind the correlation, the count of topics, the topic, the count of partitions and the partition.
+    // After the correlation, the count of topics, the topic, the count of partitions and the partition.
     let at = 4 + 4 + 2 + topic.len() + 4 + 4;
     assert_eq!(answer[at..at + 2], [0, 0], "the broker took it: {answer:?}");
 }
@@ -106,7 +105,7 @@ async fn read(stack: &Stack, topic: &str) -> Vec<Polled> {
     }
 }
 
-/// What `giro outcomes` makes of a topic: its exit code, its lines, and its complaints.
+/// What `giro outcomes` prints for a topic: its exit code, its lines, and its errors.
 async fn outcomes(stack: &Stack, topic: &str) -> (Option<i32>, String, String) {
     let broker = stack.endpoints().kafka_bootstrap_servers.clone();
     let topic = topic.to_owned();
@@ -173,7 +172,7 @@ async fn a_header_name_in_latin_1_ends_no_reader() {
 async fn every_codec_of_kafka_is_read() {
     let stack = Stack::start(options(KafkaEngine::Embedded)).await.unwrap();
     let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
-    // Long and even: what doesn't shrink is sent as it is.
+    // Long and uniform: a text that doesn't shrink is sent uncompressed.
     let value = |codec: &str| format!("{codec} {}", "x".repeat(20_000));
     for (partition, codec) in (0..4).cycle().zip(codecs) {
         let producer: FutureProducer = ClientConfig::new()

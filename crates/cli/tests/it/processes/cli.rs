@@ -28,7 +28,7 @@ pub(crate) fn command(arguments: &[&str], folder: &Path) -> Command {
     command
 }
 
-/// Runs a command to its end. Whatever it complains of is in words.
+/// Runs a command to its end. Checks that its errors are for people.
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that doesn't read its input has closed it, perhaps.
@@ -45,8 +45,7 @@ in\n{complaints}",
     output
 }
 
-/// Whether a line is for a person: it holds nothing of Rust's own. What a function logs is JSON, and its texts are in
-/// words.
+/// Whether a line is for a person: it has no Rust in it. What a function logs is JSON, and its texts are for people.
 fn is_in_words(line: &str) -> bool {
     let is_log = serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object());
     // CloudFormation has such names of its own.
@@ -106,7 +105,8 @@ fn wrong_use_and_bad_input_exit_with_2_and_say_what_was_expected() {
     check(&["invoke", "--event", "nowhere.json"], None, "", 2, "reading nowhere.json");
 }
 
-/// No command takes silence for a value: what it needs is asked for, and an option that would do nothing is refused.
+/// No command takes a missing value as a value. It asks for required values, and refuses an option that would do
+/// nothing.
 #[test]
 fn a_value_that_a_command_needs_is_asked_for() {
     for (line, says) in [
@@ -252,10 +252,10 @@ async fn accounts_are_opened_shown_and_listed() {
             "sqs" => (1, r#""errorType":"Giro.ForeignEvent""#),
             _ => (0, r#"{"batchItemFailures":[]}"#),
         };
-        // What can't be finished is reported after three quarters of the time.
+        // Unfinished records are reported after three quarters of the time.
         let mut arguments = vec!["invoke", "--timeout", "2", "--event", path.to_str().unwrap()];
         if says.contains("object without records") || says.contains("Foreign") {
-            // Nothing in it tells whose it is.
+            // Nothing in it says which function it is for.
             arguments.extend(["--function", "payment-processor"]);
         }
         check(&arguments, engine, "", code, says);
@@ -267,7 +267,7 @@ async fn accounts_are_opened_shown_and_listed() {
     check(&["payments", "show", "msk-1"], engine, "", 0, r#""status":"declined""#);
     check(&["dead-letters", "show", "payment-requests-sample/0/31"], engine, "", 0, "header       name = Köln");
     check(&["dead-letters", "list"], engine, "", 0, "not_base64");
-    // The names were worked out from the samples' bytes with another program; one stands in docs/dead-letters.md.
+    // Another program computed the names from the samples' bytes. One is in docs/dead-letters.md.
     for name in ["payment-requests-sample/0/20/1c15605fe08daa6d", "payment-requests-sample/0/31/54d193be982f6684"] {
         check(&["dead-letters", "list"], engine, "", 0, &format!("{name}  parked"));
         check(&["dead-letters", "show", name], engine, "", 0, &format!("source       {name}"));
@@ -293,7 +293,7 @@ fn a_workload_is_always_the_same_for_a_seed_and_holds_every_kind() {
     assert!(again.clone().any(|prints| prints.iter().any(|print| *print != prints[0])), "reused ids");
 }
 
-/// The demo's checks must be able to fail: each planted fault is found.
+/// The demo's checks must be able to fail: each planted error is found.
 #[test]
 fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     let source = |offset| Source { topic: "payment-requests".into(), partition: 0, offset };
@@ -334,7 +334,7 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     found(one, &[DeadLetter { value: Some(b"brokem".to_vec()), ..letter.clone() }], "doesn't hold the bytes");
     found(one, &[DeadLetter { reason: "other".into(), ..letter.clone() }], "found other");
     found(one, &[letter.clone(), DeadLetter { source: source(9), ..letter.clone() }], "should not be there");
-    // What another record left at that place is no letter of this one.
+    // What another record left at that place is no dead letter of this one.
     let of_another =
         DeadLetter { digest: RecordDigest::parse("0123456789abcdef"), value: Some(b"old".to_vec()), ..letter.clone() };
     found(

@@ -1,5 +1,5 @@
-//! What the command line says when it can't do something: soon, in one line, in words, and with the exit code that the
-//! README gives it.
+//! What the command line says when it can't do something: soon, in one line, in words, with the exit code of the
+//! README.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -20,8 +20,8 @@ use giro_testkit::dynamodb::EmbeddedDynamoDb;
 
 use crate::processes::cli;
 
-/// How long a command may take on a machine that has other things to do. It answers after five seconds, and its Kafka
-/// client alone would go on for thirty.
+/// How long a command may take on a busy machine. It answers after five seconds; the Kafka client alone would go on for
+/// thirty.
 const SOON: Duration = Duration::from_secs(20);
 
 const PAYMENT: &str = r#"{"payment_id":"p1","debtor_account":"a","creditor_account":"b","amount":1,"currency":"EUR"}"#;
@@ -71,14 +71,15 @@ async fn topics() -> EmbeddedKafka {
     EmbeddedKafka::start(&blueprint.topics.iter().map(topic).collect::<Vec<_>>()).await.unwrap()
 }
 
-/// An engine that takes connections, and never says anything.
+/// An engine that takes connections, and never answers.
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     (listener, address)
 }
 
-/// Every command, with each engine in turn away: `DEAD` stands for its address. What else a command needs is there.
+/// Every command, with each of its engines unreachable in turn. `DEAD` stands for the engine's address. The other
+/// engines are there.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_address() {
     let (dynamodb, kafka) = (tables().await, topics().await);
@@ -160,8 +161,8 @@ async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_addre
     });
 }
 
-/// Readers have to get a token as a role: they greet the broker with TLS, and it is the broker that doesn't answer. No
-/// topic is created so, and that is said once the broker is there.
+/// Readers must get a token as a role: they begin TLS with the broker, and only the broker doesn't answer. Topics can't
+/// be created like this, and the error says so once the broker is there.
 #[test]
 fn whoever_reads_topics_logs_in_as_a_role() {
     let tls = giro::publish::kafka::speaks_tls();
@@ -179,7 +180,7 @@ fn whoever_reads_topics_logs_in_as_a_role() {
             return;
         }
         check(words, &role, b"", 3, "doesn't answer within 5 seconds");
-        // It doesn't wait: what was said to it is there, or nothing is.
+        // It doesn't wait: either bytes are there, or nothing is.
         listener.set_nonblocking(true).unwrap();
         let mut first = [0];
         listener.accept().and_then(|(mut connection, _)| connection.read_exact(&mut first)).unwrap();
@@ -193,7 +194,7 @@ fn whoever_reads_topics_logs_in_as_a_role() {
     });
 }
 
-/// What the Kafka client itself says is for whoever asks for it.
+/// The Kafka client's own messages are shown only with the option for them.
 #[test]
 fn the_kafka_clients_own_log_is_shown_with_verbose_only() {
     let output = run(&format!("topics list --verbose --kafka-bootstrap-servers {NOBODY}"), &[], b"");
@@ -251,7 +252,7 @@ async fn exit_codes_are_as_the_readme_has_them() {
     ];
     std::thread::scope(|scope| {
         for (words, code, says) in &cases {
-            // A stack of one's own starts its engines itself.
+            // `giro up` starts its engines itself.
             let variables: &[(&str, &str)] = if words.starts_with("up") { &[] } else { &at };
             scope.spawn(move || check(words, variables, PAYMENT.as_bytes(), *code, says));
         }
@@ -292,7 +293,7 @@ async fn input_is_taken_or_refused_in_words() {
     check(&file("marked.json", &marked(r#"{"records":{}}"#)), &at, b"", 0, "batchItemFailures");
 }
 
-/// No new id is `.` or `..`; what older versions stored under them is still shown to whoever asks for it.
+/// No new id is `.` or `..`. What older versions stored under them can still be shown.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_stored_under_dots_is_found() {
     let (dynamodb, kafka) = (tables().await, topics().await);
@@ -354,7 +355,7 @@ async fn what_is_stored_under_dots_is_found() {
     }
 }
 
-/// A wrong name, or a stack that isn't there: DynamoDB is there, and says so.
+/// With a wrong name, or a stack that doesn't exist, DynamoDB answers and says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_not_there_is_told_by_its_name_and_with_what_to_do() {
     let dynamodb = EmbeddedDynamoDb::start(None).unwrap();

@@ -1,5 +1,5 @@
-//! End to end under faults: payments by HTTP and by topic, through every function of the way, to their outcomes on the
-//! topic, while the publisher is killed three times and Kafka goes away and comes back.
+//! End to end under faults: payments by HTTP and by topic, through every function, to their outcomes on the topic.
+//! Meanwhile the publisher is killed three times, and Kafka goes away and comes back.
 //!
 //! `GIRO_E2E_PAYMENTS` and `GIRO_E2E_OUTAGE_SECONDS` ask for more than the short form's; `make e2e` does.
 
@@ -93,7 +93,7 @@ async fn hand_over(endpoint: &str, bootstrap_servers: &str, payments: &[String])
     again
 }
 
-/// `kill -9` for a process of the publisher that has an invocation just now, by its id; not one that was killed
+/// `kill -9` for a process of the publisher that has an invocation now, by its id. It must not be one that was killed
 /// already, which the local Lambda may not have noticed yet.
 async fn kill_the_publisher(stack: &Stack, killed: &mut BTreeSet<u32>) {
     let busy = async {

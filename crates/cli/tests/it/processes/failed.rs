@@ -130,7 +130,7 @@ fn odd(largest_bytes: usize) -> Vec<Sent> {
         header("trace", Some(b"")),
         header("Köln", Some("Köln".as_bytes())),
     ];
-    // A byte over 127 is five characters of the JSON: no request becomes anything larger.
+    // A byte over 127 is five characters of the JSON, so this makes the largest record.
     let largest = largest_bytes - payment("p2", "bank", "alice", 7).len();
     vec![
         sent(Some(b"bank"), Some(payment("p1", "bank", "alice", 5).as_bytes()), odd),
@@ -193,7 +193,7 @@ async fn what_was_given_up_comes_back_byte_for_byte_and_settles_once() {
     let sent = odd(LARGEST_BYTES / 8);
     let (stack, ledger, producer, _folder) = given_up(KafkaEngine::Embedded, &sent).await;
     let at = stack.endpoints().clone();
-    // What nobody can read stands between what can be.
+    // An unreadable record is between readable ones.
     let unreadable = producer.send(FAILED_TOPIC, None, Some(b"\x1b[2J"), &[]).await.unwrap();
     assert_eq!(unreadable.placed().await.unwrap().offset, 5);
 
@@ -214,7 +214,7 @@ async fn what_was_given_up_comes_back_byte_for_byte_and_settles_once() {
     let shown = giro(&at, &["failed", "show", "payment-requests-failed/0/5", "--value"], 0, "").await;
     assert_eq!(shown.stdout, b"\x1b[2J");
 
-    // One alone: it is known as redriven, and those before it still wait.
+    // One alone: it is marked as redriven, and those before it still wait.
     let one = ["failed", "redrive", "payment-requests/0/3"];
     giro(&at, &one, 0, "redriven payment-requests/0/3 to payment-requests/0/5").await;
     giro(&at, &one, 1, "was redriven before; --again").await;
@@ -229,7 +229,7 @@ async fn what_was_given_up_comes_back_byte_for_byte_and_settles_once() {
     assert_eq!(waiting.len(), 5, "{waiting:?}");
     assert!(!waiting.iter().any(|line| line.starts_with("payment-requests/0/3")), "{waiting:?}");
 
-    // All: what can't be read is told each time, and nothing is published twice.
+    // All: an unreadable record is reported each time, and nothing is published twice.
     let all = ["failed", "redrive", "--all"];
     let output = giro(&at, &all, 1, "1 can't be put back, and stay where they are").await;
     assert_eq!(lines(&output).len(), 4, "{output:?}");
@@ -252,7 +252,7 @@ async fn what_was_given_up_comes_back_byte_for_byte_and_settles_once() {
     stack.stop().await.unwrap();
 }
 
-/// The broker has a limit of its own: what the largest request becomes must fit the on-failure topic.
+/// The broker has its own limit: the largest request, as JSON, must fit the on-failure topic.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_request_is_given_up_and_comes_back_on_apache_kafka() {
     if let Some(missing) = missing_for_apache_kafka() {
@@ -273,7 +273,7 @@ async fn the_largest_request_is_given_up_and_comes_back_on_apache_kafka() {
     stack.stop().await.unwrap();
 }
 
-/// Stopped between publishing and remembering: what comes again is what was not marked, also where offsets have gaps.
+/// Stopped between publishing and marking: only unmarked records are published again, also if offsets have gaps.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_marked_waits() {
     let topic =
@@ -419,10 +419,10 @@ async fn undelivered(stack: &Stack, first: &[Polled], emulator: &Emulator) {
     for body in [
         // By the stream: the first two; times would find nothing.
         info(&arn, &shard, &numbers[0], &numbers[1], 2, long_ago),
-        // The stream is gone, so by time: all three, once, though two messages tell of them.
+        // The stream is gone, so by time: all three, once, though two messages cover them.
         info(&arn.replace("/payments/", "/gone/"), &shard, &numbers[0], &numbers[1], 2, now),
         info(&arn, "shardId-00000000000000000000-00000000", &numbers[0], &numbers[2], 3, now),
-        // Fewer than told: by time, and nothing was decided then.
+        // Fewer than the message says: by time, and nothing was decided then.
         info(&arn, &shard, &numbers[2], &numbers[2], 7, long_ago),
         "what is \x1b this".replace('\x1b', "\\u001b"),
     ] {

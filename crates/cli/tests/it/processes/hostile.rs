@@ -1,4 +1,4 @@
-//! What stands in tables and topics to forge lines of output, or to steer a terminal.
+//! Texts in tables and topics that try to forge lines of output, or to control a terminal.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ fn event(values: &[&[u8]], headers: &serde_json::Value) -> String {
     serde_json::json!({ "records": { "t-0": records } }).to_string()
 }
 
-/// A name that was put into DynamoDB past Giro can't forge a line, nor reach a terminal as it is.
+/// A name that was written into DynamoDB without Giro can't forge a line, and is escaped on a terminal.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_in_a_table_forges_no_line_of_output() {
     let engine = EmbeddedDynamoDb::start(None).unwrap();
@@ -44,7 +44,7 @@ async fn what_stands_in_a_table_forges_no_line_of_output() {
     assert!(!text.contains("SECRET"), "{text}");
 }
 
-/// A reference, a record and a header may hold anything; no command hands it to a terminal as it is.
+/// A reference, a record and a header may hold anything. Every command escapes it for a terminal.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_command_hands_control_characters_to_a_terminal() {
     const EVIL: &str = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}x\r\n\u{85}giro: all is well\u{0}";
@@ -108,7 +108,7 @@ async fn no_command_hands_control_characters_to_a_terminal() {
             assert_eq!(told.lines().count(), lines, "{line}: {told}");
         }
     }
-    // JSON is exact all the same, and bytes are bytes where they were asked for.
+    // JSON is still exact, and raw bytes are exact if they were asked for.
     let shown: serde_json::Value = serde_json::from_slice(&run("payments show p1").stdout).unwrap();
     assert_eq!(shown["reference"], EVIL);
     let told = String::from_utf8(run("outcomes --json").stdout).unwrap();

@@ -24,8 +24,8 @@ fn account(id: &str, balance: i64) -> Account {
     }
 }
 
-/// The deployable binary: names accounts and payments and never a figure of theirs, and an audit that can't come to its end
-/// is an answer too.
+/// The deployable binary names accounts and payments, and never their figures. An audit that can't finish is an answer
+/// too.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_function_names_what_is_at_fault_and_no_figure() {
     let engine = EmbeddedDynamoDb::start(None).unwrap();

@@ -1,5 +1,5 @@
-//! What commands find and what they don't: a stack of their folder, whatever it calls everything; no engine that nobody
-//! named; no value in an empty variable.
+//! What commands find and what they don't. They find a stack of their folder with any names. They find no engine that
+//! nobody named, and no value in an empty variable.
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -12,7 +12,7 @@ use giro_testkit::dynamodb::EmbeddedDynamoDb;
 
 use crate::processes::cli;
 
-/// How long a process may take on a machine that has other things to do.
+/// How long a process may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A command in a folder, with these variables.
@@ -79,7 +79,7 @@ impl<'a> Up<'a> {
         });
     }
 
-    /// Runs a command until it says so: what becomes of a record takes a moment.
+    /// Runs a command until it prints this, because a record takes a little time.
     fn until(&self, arguments: &[&str], says: &str) -> String {
         let since = Instant::now();
         loop {
@@ -195,7 +195,7 @@ fn every_command_finds_a_stack_in_which_nothing_has_its_usual_name() {
     up.stop();
 }
 
-/// Whoever publishes, a handler or a person: a wrong name is an error, and no topic with a broker's defaults.
+/// For a handler and for a person, a wrong name is an error, and creates no topic with a broker's defaults.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_producer_makes_no_topic() {
     let kafka = EmbeddedKafka::start(&[]).await.unwrap();
@@ -238,7 +238,7 @@ fn an_event_goes_to_no_function_that_would_set_its_records_aside() {
     check(&["--event", &write("no event")], 2, "expected an event as JSON");
 }
 
-/// Nobody's place is taken, nobody is left with an address where nothing listens, and nobody is sent to AWS instead.
+/// A second stack doesn't replace the first. No command gets an address where nothing listens, or uses AWS instead.
 #[test]
 fn a_second_stack_is_refused_and_one_that_was_killed_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -266,7 +266,7 @@ fn a_second_stack_is_refused_and_one_that_was_killed_is_told_at_once() {
 
     let second = Up::start(folder, &only, &variables);
     second.check(&["accounts", "list"], "", 0, "");
-    // Another engine than the stack's: none of the stack's is meant.
+    // Another engine is named, so none of the stack's is used.
     let other = ["accounts", "list", "--kafka-bootstrap-servers", "127.0.0.1:1"];
     second.check(&other, "", 2, "which DynamoDB? the `giro up` of this folder has other engines");
     second.stop();

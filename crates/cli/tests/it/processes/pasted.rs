@@ -1,7 +1,7 @@
 //! Every shell block of the documents, run as a reader pastes it.
 //!
-//! A page runs on a folder and a stack of its own: its blocks in their order, in one shell, so that what one exports
-//! the next has. A page that doesn't say `giro up` itself finds a stack running.
+//! A page runs in a folder and on a stack of its own. Its blocks run in their order, in one shell, so that each has
+//! what earlier ones exported. A page that doesn't say `giro up` itself finds a stack running.
 //!
 //! | in a page | means |
 //! |---|---|

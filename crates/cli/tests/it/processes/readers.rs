@@ -1,5 +1,5 @@
-//! Readers that go away: a command whose results nobody reads ends as `cat` ends, one whose complaints nobody reads
-//! goes on, and a stack lives.
+//! Readers that go away. A command whose results nobody reads ends like `cat`. One whose errors nobody reads goes on,
+//! and a stack runs on.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::processes::cli;
 
-/// How long a process may take on a machine that has other things to do.
+/// How long a process may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What a shell tells of a process that SIGPIPE ended.
 const NOBODY_READS: Option<i32> = Some(141);
@@ -20,7 +20,7 @@ fn unread() -> Stdio {
     writer.into()
 }
 
-/// A `giro up` that nobody listens to. Ended when dropped.
+/// A `giro up` without readers. Ended when dropped.
 struct Up(Child);
 
 impl Drop for Up {
@@ -135,7 +135,7 @@ fn a_command_ends_quietly_with_its_reader_and_a_stack_lives_on_without_any() {
     // It changes what others see.
     let again = format!("dead-letters redrive {letter}");
     assert_eq!(to_nobody(folder, &again, ""), (NOBODY_READS, String::new()), "{again}");
-    // Nobody hears the stack, and it works.
+    // Nobody reads the stack's output, and it works.
     printed(folder, &["publish", "-"], &payment.replace("p1", "p2"));
     until(folder, &["outcomes"], "p2");
     assert_eq!(up.stop(), Some(0));
@@ -158,7 +158,7 @@ fn a_command_whose_complaints_nobody_reads_keeps_its_exit_code() {
     }
 }
 
-/// A disk that is full is no reader that went away.
+/// A full disk is not the same as a reader that went away.
 #[test]
 fn results_that_cannot_be_written_are_told() {
     let folder = tempfile::tempdir().unwrap();

@@ -37,7 +37,7 @@ async fn check(arguments: &[&str], editor: &Path, at: &Endpoints, code: i32, say
     output.stdout
 }
 
-/// Waits until so many letters are parked or redriven; those, in the order of their offsets.
+/// Waits until this many dead letters are stored, and gives them in the order of their offsets.
 async fn letters(ledger: &DynamoDb, count: usize) -> Vec<DeadLetter> {
     let all = async {
         loop {
@@ -58,7 +58,7 @@ async fn publish(at: &Endpoints, value: &[u8]) {
     producer.send(REQUESTS_TOPIC, None, Some(value), &[]).await.unwrap().placed().await.unwrap();
 }
 
-/// The values of the letters of this status, in order.
+/// The values of the dead letters of this status, in order.
 fn values(letters: &[DeadLetter], status: DeadLetterStatus) -> Vec<String> {
     let of = letters.iter().filter(|letter| letter.status == status);
     let mut values: Vec<String> = of.map(|letter| String::from_utf8(letter.value.clone().unwrap()).unwrap()).collect();
@@ -105,7 +105,8 @@ async fn dead_letters_of_several_runs_at_one_place_all_stand_and_come_back() {
     assert_eq!(String::from_utf8(shown).unwrap().lines().count(), 2);
     check(&["dead-letters", "show", place, "--value"], &none, &at, 2, "name one of").await;
 
-    // The second as it came: it fails again, and so does the first, with all that is parked of its place.
+    // The second is published unchanged and fails again. So does the first, with all dead letters of its place that
+    // wait.
     check(&["dead-letters", "redrive", &second], &none, &at, 0, &format!("redriven {second} to")).await;
     assert_eq!(values(&letters(&tables, 3).await, Parked), [bad.clone(), worse.clone()]);
     check(&["dead-letters", "redrive", &second], &none, &at, 1, "was redriven before").await;
@@ -115,8 +116,9 @@ async fn dead_letters_of_several_runs_at_one_place_all_stand_and_come_back() {
     stack.stop().await.unwrap();
 }
 
-/// As after a restart: the letters stand at places to which their records come back. One of an older version is among
-/// them, one that was redriven before, and one of a sample: its topic isn't there, and it holds up none of the others.
+/// As after a restart: the dead letters stand at places to which their records come back. Among them are one of an
+/// older version, one that was redriven before, and one of a sample. The topic of the sample doesn't exist, and the
+/// others don't wait for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_redriven_to_places_used_before_and_fails_is_parked_again() {
     use DeadLetterStatus::{Parked, Redriven};
@@ -206,7 +208,8 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     let listed = check(&["dead-letters", "list", "--reason", "invalid_field"], &leaves, &at, 0, &second).await;
     assert_eq!(String::from_utf8(listed).unwrap().lines().count(), 1);
 
-    // As it came: it comes back to its topic, and is set aside again under its new place, with where it came from.
+    // Unchanged, it comes back to its topic, and becomes a dead letter again under its new place, with its old place in
+    // a header.
     check(&["dead-letters", "redrive", &first], &leaves, &at, 0, &format!("redriven {first} to {}", source(2))).await;
     let again = letters(&ledger, 3).await;
     let from = |name: &str| header("giro-redriven-from", Some(name.as_bytes()));
@@ -215,7 +218,8 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     assert_eq!(again[2].headers, [&headers[..], &[from(&first)]].concat());
     assert_eq!((again[0].status, again[2].status), (DeadLetterStatus::Redriven, DeadLetterStatus::Parked));
     check(&["dead-letters", "redrive", &first], &leaves, &at, 1, "was redriven before").await;
-    // Once more, by its place: now it names the letter that it comes from, so it is never that letter's own record.
+    // Once more, by its place: now it names the dead letter that it comes from, so it is never that dead letter's own
+    // record.
     check(&["dead-letters", "redrive", &source(2).to_string()], &leaves, &at, 0, "redriven").await;
     let name = again[2].id().to_string();
     assert_eq!(letters(&ledger, 4).await[3].headers, [&headers[..], &[from(&name)]].concat());
@@ -235,9 +239,9 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     tokio::time::timeout(Duration::from_secs(60), acknowledged).await.expect("all six records are answered");
     assert_eq!((balance(&ledger, "alice").await, balance(&ledger, "bank").await), (1_250, -1_250));
     assert_eq!(ledger.payments().await.unwrap().len(), 1);
-    check(&["dead-letters", "redrive", "--reason", "invalid_field"], &leaves, &at, 0, "nothing is parked").await;
+    check(&["dead-letters", "redrive", "--reason", "invalid_field"], &leaves, &at, 0, "no dead letter waits").await;
 
-    // An id that another payment has: it is parked again as it came, and settles under an id of its own.
+    // An id that another payment has: unchanged it becomes a dead letter again, and it settles under another id.
     let reuses =
         br#"{"payment_id":"k1","debtor_account":"bank","creditor_account":"alice","amount":9,"currency":"EUR"}"#;
     producer.send(REQUESTS_TOPIC, None, Some(reuses), &[]).await.unwrap().placed().await.unwrap();

@@ -22,7 +22,7 @@ use giro_template::Templates;
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// The payment processor alone: what the other handlers do is theirs to show.
+/// The payment processor alone. Other tests have the other handlers.
 pub(crate) fn options(kafka: KafkaEngine) -> StackOptions {
     StackOptions {
         kafka,
@@ -52,7 +52,7 @@ pub(crate) async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: Overdraft
     assert_eq!(ledger.open_account(&account).await, Ok(None));
 }
 
-/// Waits until so many records are answered well; stops the test if a part gives up.
+/// Waits until this many records are finished. Stops the test if a part gives up.
 pub(crate) async fn acknowledged(stack: &Stack, records: u64) {
     acknowledged_by(stack, PAYMENT_PROCESSOR, records).await;
 }
@@ -112,7 +112,7 @@ async fn settles(kafka: KafkaEngine) {
     assert_eq!((summary["records"], summary["settled"], summary["declined"]), (503, 500, 1), "{summary:?}");
     assert_eq!((summary["replayed"], summary["dead_letters"]), (1, 1), "{summary:?}");
 
-    // However old they are, records are tried. The broker's stamp is its own, or else nobody's: it keeps them for now.
+    // Records of any age are tried. The embedded broker keeps the producers' timestamps.
     let month_ago = now_ms() - MONTH_MS;
     publish_stamped(&stack, REQUESTS_TOPIC, &payment("old", "settlement", "shop", 2), month_ago).await;
     let freeze = r#"{"command_id":"old","command":"freeze","account_id":"shop"}"#;
@@ -362,7 +362,7 @@ async fn the_http_api_answers_for_a_function_that_can_not() {
     lambda.stop().await;
 }
 
-/// The functions of a template that aren't built are told, or refused.
+/// The functions of a template that aren't built are named, or refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_is_not_built_is_left_out_or_refused() {
     let empty = tempfile::tempdir().unwrap();

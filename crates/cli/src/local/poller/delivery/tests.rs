@@ -1,4 +1,4 @@
-//! Scripts of what is polled, answered and given up, and what comes of it.
+//! What: Tests deliveries by scripts of what is polled, answered and given up.
 
 use super::*;
 use crate::local::poller::response;

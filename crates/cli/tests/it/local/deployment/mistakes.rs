@@ -4,7 +4,7 @@ use giro_template::Templates;
 
 use super::faults;
 
-/// Makes a mistake in a file, once, and holds that it is named.
+/// Makes a mistake in a file, once, and checks that it is found.
 fn check(file: &str, right: &str, wrong: &str, named: &str) {
     let mut texts = Templates::embedded_texts();
     let before = faults(&texts);
@@ -47,7 +47,8 @@ fn partial_responses_without_provisioned_pollers_are_named() {
     );
 }
 
-/// Six hours, and a thousand tries of a millisecond each: what waited for a night was given up without one.
+/// With six hours, or a thousand tries of a millisecond each, records that waited for a night were given up without one
+/// try.
 #[test]
 fn a_mapping_that_gives_up_before_it_has_tried_is_named() {
     for (right, wrong, named) in [

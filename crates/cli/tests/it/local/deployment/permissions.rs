@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// What each function's own code does to tables, as its handler calls the store: `TransactWriteItems` needs the verbs
-/// of the writes in it, `TransactGetItems` needs `GetItem`, `BatchGetItem` is a verb of its own. The names are those of
-/// the outputs of infra/tables.yaml.
+/// What each function's own code does to tables, by its handler's calls of the store. `TransactWriteItems` needs the
+/// verbs of the writes in it, and `TransactGetItems` needs `GetItem`. `BatchGetItem` is a verb of its own. The names
+/// are those of the outputs of infra/tables.yaml.
 const DOES: [(&str, &[(&str, &str)]); 5] = [
     (
         "payment-processor",
@@ -23,11 +23,11 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
         "account-processor",
         &[
             ("dynamodb:BatchGetItem", "AccountsTableArn"),
-            // What a ruling that changes nothing rests on.
+            // The preconditions of a decision that changes nothing.
             ("dynamodb:ConditionCheckItem", "AccountsTableArn"),
             ("dynamodb:PutItem", "AccountsTableArn"),
             ("dynamodb:UpdateItem", "AccountsTableArn"),
-            // More lanes than one transaction takes: the command is not written before the last, but must be new.
+            // If there are more lanes than one transaction takes, the command is written last, but must be new before.
             ("dynamodb:ConditionCheckItem", "AccountCommandsTableArn"),
             ("dynamodb:PutItem", "AccountCommandsTableArn"),
             ("dynamodb:PutItem", "DeadLettersTableArn"),
@@ -107,7 +107,7 @@ fn table(resource: &Value) -> String {
     }
 }
 
-/// The table of permissions in docs/deploy.md says of each function what the template gives it.
+/// The table of permissions in docs/deploy.md says for each function what the template gives it.
 #[test]
 fn the_document_tells_every_permission_on_tables() {
     const WORDS: [(&str, &str); 5] = [

@@ -35,7 +35,7 @@ fn logged(folder: &Path, field: &str) -> u64 {
     lines.filter(|line| line["message"] == "batch finished").filter_map(|line| line[field].as_u64()).sum()
 }
 
-/// Looks at the tables until each record has its end: of the topic that is there, and of those that are gone.
+/// Looks at the tables until each record has its disposition, on the current topic and on deleted ones.
 async fn ends(ledger: &DynamoDb, there: &[Published], gone: Vec<Gone>) -> anyhow::Result<Checked> {
     let began = Instant::now();
     loop {
@@ -50,7 +50,7 @@ async fn ends(ledger: &DynamoDb, there: &[Published], gone: Vec<Gone>) -> anyhow
     }
 }
 
-/// Dead letters that stand where another one stands.
+/// Dead letters that have the same place as another one.
 fn at_places_used_before(letters: &[DeadLetter]) -> u64 {
     let places: BTreeSet<&Source> = letters.iter().map(|letter| &letter.source).collect();
     (letters.len() - places.len()) as u64

@@ -3,10 +3,10 @@
 //!
 //! ```text
 //!  a half is acknowledged ─▶ the poller is killed ─▶ the topic is read ─▶ topic and group are deleted ─┐
-//!            what wasn't acknowledged is published there first ◀─ the poller makes the topic anew ◀──────┘
+//!            what wasn't acknowledged is published there first ◀─ the poller creates the topic again ◀──────┘
 //! ```
 //!
-//! Invocations that the poller leaves behind go on with records of the old topic, while the same records and others
+//! Invocations that the poller leaves behind go on with records of the old topic. Meanwhile the same records and others
 //! come from the new one, at the same places.
 
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ pub(super) struct Gone {
 }
 
 impl Gone {
-    /// The records that must have an end by themselves. Those that weren't acknowledged have it on the new topic; but a
-    /// dead letter that was made of one is right where it stands.
+    /// The records that must have their own disposition. Unacknowledged ones have it on the new topic. But a dead
+    /// letter of such a record is right where it is.
     pub(super) fn ended(&self, letters: &[DeadLetter]) -> Vec<Published> {
         let aside = |it: &Published| {
             letters.iter().any(|letter| {
@@ -53,7 +53,7 @@ fn is_acknowledged(acknowledged: &BTreeMap<i32, i64>, it: &Published) -> bool {
     acknowledged.get(&it.source.partition).is_some_and(|next| it.source.offset < *next)
 }
 
-/// Asks until there is an answer: a broker may be away just now.
+/// Asks until there is an answer, because a broker may be away.
 async fn patiently<T, F: Future<Output = anyhow::Result<T>>>(what: &str, ask: impl Fn() -> F) -> anyhow::Result<T> {
     let began = Instant::now();
     loop {
@@ -105,11 +105,11 @@ async fn delete(kafka: &str) -> anyhow::Result<()> {
 }
 
 impl Round {
-    /// Makes the topic anew. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and what
+    /// Creates the topic again. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and what
     /// must be published on the new one first.
     pub(super) async fn make_anew(&self, sent: &[Record]) -> anyhow::Result<(Gone, Vec<Record>)> {
         let kafka = self.kafka.as_str();
-        // Else nothing of the old topic has an end when the new one begins, and no place is used twice.
+        // Otherwise no record of the old topic has its disposition when the new one begins, and no place is used twice.
         let half = async || {
             let acknowledged: i64 = committed(kafka).await?.values().sum();
             ensure!(acknowledged >= (sent.len() / 2) as i64, "{acknowledged} of {} are acknowledged", sent.len());

@@ -1,11 +1,11 @@
-//! Crash rounds: payments on three brokers of Apache Kafka, while the processes that settle, publish and poll are
-//! killed, brokers go away, the topic is deleted and made anew, and DynamoDB is cut off, killed, and answers badly.
-//! Then nothing may be missing.
+//! Crash rounds: payments on three brokers of Apache Kafka. Meanwhile the processes that settle, publish and poll are
+//! killed, and brokers go away. The topic is deleted and created again, and DynamoDB is cut off, killed, and answers
+//! badly. Then nothing may be missing.
 //!
 //! | part | where |
 //! |---|---|
-//! | when what is struck | `schedule` |
-//! | the topic made anew | `anew` |
+//! | what is struck, and when | `schedule` |
+//! | the topic created again | `anew` |
 //! | what must hold after the storm | `after` |
 //! | the proxy before DynamoDB | `proxy` |
 //! | processes that can be killed | `process` |
@@ -17,8 +17,8 @@
 //! ```
 //!
 //! `GIRO_CRASH_ROUNDS`, `GIRO_CRASH_PAYMENTS` and `GIRO_CRASH_SEED` ask for other than the short form; `make crash`
-//! does. A round's seed makes the same payments and strikes the same parts at the same moments again; what they are at
-//! by then is not in the seed.
+//! does. A round's seed makes the same payments, and strikes the same parts at the same times. What they do at that
+//! time is not in the seed.
 
 mod after;
 mod anew;
@@ -58,7 +58,7 @@ const PARTITIONS: &str = "6";
 const CONCURRENCY: &str = "3";
 /// How fast payments come: the storm lasts as long as they do.
 const PAYMENTS_A_SECOND: usize = 1_000;
-/// The storm's least length, so that each kind of strike finds its moment.
+/// The shortest storm, so that each kind of strike has its time.
 const STORM_MIN: Duration = Duration::from_secs(8);
 /// Payments handed over together.
 const CHUNK: usize = 250;
@@ -66,7 +66,7 @@ const CHUNK: usize = 250;
 /// election.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What DynamoDB's calls meet while the storm lasts.
+/// What happens to DynamoDB's calls while the storm lasts.
 const STORM: Weather = Weather { delayed: 50, refused: 10, unanswered: 10, late: 2 };
 
 /// A round under way.
@@ -86,7 +86,7 @@ impl Round {
         *self.counts.lock().unwrap().entry(what).or_default() += count;
     }
 
-    /// Kills a process of a function; waits for one for a while, since it may have been killed just now.
+    /// Kills a process of a function. Waits for one for a while, because the last may have just been killed.
     async fn strike_function(&self, binary: &str, what: &'static str) -> anyhow::Result<()> {
         for _ in 0..100 {
             let workers = self.poller.lock().await.workers(binary)?;
@@ -108,7 +108,7 @@ impl Round {
         Ok(())
     }
 
-    /// Strikes functions and poller at their moments.
+    /// Strikes functions and poller at their times.
     async fn strike_processes(&self, lane: &Lane, storm: Instant) -> anyhow::Result<()> {
         for (at, strike) in lane {
             tokio::time::sleep_until((storm + *at).into()).await;
@@ -130,7 +130,7 @@ impl Round {
             {
                 let mut poller = self.poller.lock().await;
                 if let Some(ended) = poller.ended() {
-                    // Killed by a signal; else it has given up, as it must not.
+                    // A signal must have killed it. Otherwise it has given up, which it must not.
                     ensure!(ended.code().is_none(), "the poller ended with {ended}: {}", last_words(&self.folder));
                     *poller = loop {
                         match start_poller(&self.folder, &self.kafka, self.proxy.endpoint()).await {
@@ -207,7 +207,7 @@ struct Sent {
     there: Vec<Record>,
 }
 
-/// Puts records on the topic, so many a second, and makes it anew at these moments.
+/// Puts records on the topic, this many a second, and creates the topic again at these times.
 async fn publish_all(
     round: &Round,
     funding: &[Record],

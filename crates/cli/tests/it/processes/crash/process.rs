@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::processes::cli;
 
-/// How long a process may take to start on a machine that has other things to do.
+/// How long a process may take to start on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A running `giro up`. Killed when dropped.
@@ -95,8 +95,7 @@ pub(super) struct LeftBehind {
     since: Instant,
 }
 
-/// The names of those of these processes that are still there, each ended now. One that is younger has only the same
-/// id.
+/// The names of those of these processes that still run. Each is ended now. A younger process only has the same id.
 pub(super) fn outlived(left: &[LeftBehind]) -> anyhow::Result<Vec<String>> {
     let same = |it: &Process| left.iter().any(|left| left.pid == it.pid && left.since.elapsed() < it.age);
     let still: Vec<Process> = processes()?.into_iter().filter(same).collect();
@@ -121,7 +120,7 @@ impl Process {
     }
 }
 
-/// The processes that run; not those that have ended and that nobody has asked about.
+/// The processes that run, without zombies.
 fn processes() -> anyhow::Result<Vec<Process>> {
     let output = std::process::Command::new("ps")
         .args(["-A", "-o", "pid=", "-o", "ppid=", "-o", "stat=", "-o", "etimes=", "-o", "comm="])
@@ -131,7 +130,7 @@ fn processes() -> anyhow::Result<Vec<Process>> {
         let mut words = line.split_whitespace();
         let (pid, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let running = !words.next()?.starts_with('Z');
-        // In whole seconds: it may be as much as one more.
+        // It is in whole seconds, so it may be up to one second more.
         let age = Duration::from_secs(words.next()?.parse::<u64>().ok()? + 1);
         running.then(|| Process { pid, parent, age, name: words.next().unwrap_or_default().to_owned() })
     };

@@ -6,10 +6,10 @@
 //! | delayed | gets it a little later | gets the answer |
 //! | refused | never gets it | loses its connection |
 //! | unanswered | gets it | loses its connection: the lost acknowledgement |
-//! | late | gets it once its caller has given up | waits in vain |
+//! | late | gets it once its caller has given up | gets no answer |
 //!
-//! A cut ends every connection, whatever it was at, and refuses new ones until it is over. The engine's address may
-//! change, as it does when the engine was killed and started again.
+//! A cut ends every connection at once, and refuses new ones until it is over. The engine's address may change, because
+//! the engine may be killed and started again.
 //!
 //! Limits: HTTP/1.1 with `Content-Length`, which is what the SDK and the engine speak.
 
@@ -71,7 +71,7 @@ struct Shared {
     random: Mutex<fastrand::Rng>,
     cut: watch::Sender<bool>,
     fates: Fates,
-    /// Calls on their way: a late one has no caller that would say so.
+    /// Calls in flight. A late call no longer has a caller.
     on_the_way: AtomicU64,
 }
 
@@ -124,7 +124,7 @@ impl FaultProxy {
         self.shared.cut.send_replace(false);
     }
 
-    /// Waits until no call is on its way that nobody waits for.
+    /// Waits until no late call is in flight.
     pub(super) async fn quiet(&self) {
         while self.shared.on_the_way.load(Ordering::Relaxed) > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -303,7 +303,7 @@ async fn a_call_meets_its_fate() {
     assert_eq!(asked_in(Weather { unanswered: all, ..Weather::default() }).await, (0, 1), "the lost acknowledgement");
 }
 
-/// Its caller has gone away long before, and the engine gets it all the same.
+/// Its caller has long gone, but the engine still gets it.
 #[tokio::test]
 async fn a_late_call_lands_without_its_caller() {
     let (engine, got) = echo().await;

@@ -1,4 +1,4 @@
-//! When what is struck in a round. Pure: a seed and a length in, strikes out.
+//! Plans what is struck in a round, and when. It is pure: a seed and a length in, strikes out.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(super) enum Strike {
     Publisher,
     /// `kill -9` for the process that polls. Its functions' processes outlive it for as long as their invocations take.
     Poller,
-    /// The topic of requests deleted and made anew.
+    /// The topic of requests deleted and created again.
     Topic,
     /// `kill -9` for this broker, which stays away for so long.
     Broker(usize, Duration),
@@ -37,8 +37,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Strikes at random moments of a storm of this length, at least one of each kind; for so long from its beginning
-    /// on payments are published, and a topic is made anew within that time.
+    /// Strikes at random times of a storm of this length, at least one of each kind. Payments are published for a part
+    /// of it, and the topic is created again within that part.
     pub(super) fn new(seed: u64, length: Duration, publishing: Duration, brokers: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut lane = |every_s: u64, strike: &dyn Fn(&mut fastrand::Rng) -> Strike| -> Lane {
