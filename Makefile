@@ -1,4 +1,4 @@
-# Giro: two commands for a newcomer, `make demo` and `make test`; the others measure or tidy.
+# Giro: `make demo` and `make test` are for a newcomer. The others measure or tidy.
 
 .PHONY: demo test e2e crash build bench bench-check simulate mutants load lean fmt tools tools-bench lint-templates deploy-test fuzz \
 	supply-chain
@@ -9,29 +9,30 @@ GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
 demo: build
 	$(GIRO) demo $(ARGS)
 
-# All binaries of the workspace, so that `make test` builds nothing of them again: for one package alone, cargo would choose
-# other features for what they share.
+# All binaries of the workspace, so that `make test` builds none of them again. For one package alone, cargo would
+# choose other features for shared packages.
 build:
 	cargo build --workspace --bins
 
-# Everything this machine can check; says what it skipped and why. Ends with the counts of tests run.
+# Everything that this machine can check. It says what it skipped and why, and ends with the counts of tests.
 test:
 	./scripts/test.sh
 
-# Payments from HTTP and topic to their outcomes, while the publisher is killed and Kafka goes away; `make test` has a
+# Payments from HTTP and topic to their outcomes, while the publisher is killed and Kafka goes away. `make test` has a
 # short form.
 e2e: build
 	GIRO_E2E_PAYMENTS=$${GIRO_E2E_PAYMENTS:-5000} GIRO_E2E_OUTAGE_SECONDS=$${GIRO_E2E_OUTAGE_SECONDS:-20} \
 		cargo test --workspace --test it e2e:: -- --nocapture
 
-# Ten rounds of 50,000 payments on three brokers, while processes are killed, brokers go away and DynamoDB is cut off and
-# killed; `make test` has a short form. Each round prints the seed that strikes the same again.
+# Ten rounds of 50,000 payments on three brokers, while processes are killed, brokers go away and DynamoDB is cut off
+# and killed. `make test` has a short form. Each round prints the seed that makes the same strikes again.
 crash: build
 	GIRO_CRASH_ROUNDS=$${GIRO_CRASH_ROUNDS:-10} GIRO_CRASH_PAYMENTS=$${GIRO_CRASH_PAYMENTS:-50000} \
 		GIRO_CRASH_SEED=$${GIRO_CRASH_SEED:-$$(date +%s)} cargo test --workspace --test it crash::nothing -- --nocapture
 
-# Measures everything and writes docs/benchmarks.md: contenders on a model of DynamoDB and on the embedded engine, then
-# what a core does by criterion, its allocations and a flame graph, then size, start-up and memory of the Lambda binary.
+# Measures everything and writes docs/benchmarks.md. First it runs the contenders on a model of DynamoDB and on the
+# embedded engine. Then criterion measures one core, with allocations and a flame graph. Last come size, start-up and
+# memory of the Lambda binary.
 bench: build lean tools-bench
 	$(GIRO) bench run
 	cargo bench --bench settle
@@ -39,16 +40,16 @@ bench: build lean tools-bench
 	cargo run --release --locked --manifest-path benches/flame/Cargo.toml --target-dir target/flame -- docs/benchmarks/flame.svg
 	cargo bench --profile dev -p giro-cli --bench footprint
 
-# What is exact: each figure beside its goal; fails if one falls short.
+# Compares each exact figure with its goal, and fails if one misses it.
 bench-check: build lean
 	$(GIRO) bench check
 	cargo bench --profile dev -p giro-cli --bench footprint
 
-# Twenty thousand simulated worlds under every fault. What goes wrong is printed with the line that replays it.
+# Twenty thousand simulated worlds under every fault. A violation is printed with the line that replays it.
 simulate: build
 	$(GIRO) simulate --seeds 20000 $(ARGS)
 
-# What the HTTP API takes over a second, beside what the broker acknowledges.
+# How many payments the HTTP API takes a second, beside what the broker acknowledges.
 load: build
 	./scripts/load-api.sh $(ARGS)
 
@@ -80,11 +81,11 @@ tools-bench:
 fmt:
 	cargo fmt
 
-# Licences, bans and sources of all dependencies; advisories where their database can be reached.
+# Licences, bans and sources of all dependencies, and advisories if their database can be reached.
 supply-chain:
 	./scripts/supply-chain.sh
 
-# Feeds each fuzz target with what libFuzzer makes of its corpus, for SECONDS_EACH each; ARGS names some of them. `make test`
+# Runs each fuzz target under libFuzzer from its corpus, for SECONDS_EACH each. ARGS names some of them. `make test`
 # mutates the corpora for a while without libFuzzer.
 SECONDS_EACH ?= 60
 fuzz:

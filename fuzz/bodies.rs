@@ -1,7 +1,7 @@
 //! What each fuzz target does with its bytes. Shared by `fuzz_targets/` (libFuzzer, `make fuzz`) and `tests/it/wire/fuzz.rs`
 //! (a plain `cargo test`, which replays the corpus and mutates it for a while).
 //!
-//! Each holds that reading is total, and that what was read is written and read again as the same.
+//! Each checks that reading is total, and that a value is the same after it was written and read again.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -3,8 +3,8 @@
 #
 #   fuzz.sh SECONDS_EACH [TARGET...]
 #
-# Stops at the first input that a target fails on, and says where it is: put it into fuzz/corpus/<target>, where `cargo test`
-# replays it for ever. What is found on the way stays in target/fuzz-corpus.
+# Stops at the first input that a target fails on, and says where it is. Put it into fuzz/corpus/<target>, where `cargo
+# test` replays it for ever. What is found on the way stays in target/fuzz-corpus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Mutation tests of the rules and the store: cargo-mutants changes one place of src/domain or src/store at a time and runs the
-# tests of the package `giro`. Arguments go on to cargo mutants, such as --file 'src/domain/plan/**' for a part.
-# Exits non-zero if a mutant survives that .cargo/mutants-explained.txt doesn't explain, or if one is explained there that
-# is caught or that doesn't exist.
+# Mutation tests of the rules and the store. cargo-mutants changes one place of src/domain or src/store at a time, and
+# runs the tests of the package `giro`. Arguments go on to cargo mutants, such as --file 'src/domain/plan/**' for a
+# part. Exits non-zero if a mutant survives that .cargo/mutants-explained.txt doesn't explain, or if one is explained
+# there that is caught or that doesn't exist.
 #
 # MUTANTS_OUT is where the results are, so that two parts can run side by side.
 set -euo pipefail

@@ -1,5 +1,5 @@
-//! The whole under every fault, simulated: seeds that are always the same, seeds that never are, and the proof that the
-//! auditor sees what is wrong.
+//! The simulation of the whole under every fault: with fixed seeds, with new seeds, and with the proof that the auditor
+//! sees what is wrong.
 
 use std::time::{Duration, Instant};
 
@@ -72,9 +72,9 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
     }
 }
 
-/// Seeds in which earlier worlds went wrong. Whatever changes what a world draws makes other worlds of them, so they
-/// are six more worlds now; what they found has tests of its own in `settling` and `grounds`, and docs/reliability.md
-/// tells of it.
+/// Seeds in which earlier worlds went wrong. A change of the random choices makes other worlds of these seeds, so they
+/// are six more worlds now. What they found has its own tests in `settling` and `grounds`, and docs/reliability.md
+/// describes it.
 #[test]
 fn seeds_that_went_wrong_once_hold() {
     for seed in [1_056_096_489, 1_795_613_906_040, 1_246_922_306, 3_380_974_805, 14_843_283_246_173, 90_000_091_192] {

@@ -22,7 +22,7 @@ fn event(values: &[&[u8]], headers: &serde_json::Value) -> String {
     serde_json::json!({ "records": { "t-0": records } }).to_string()
 }
 
-/// Every record of an event ends as a dead letter with its bytes; the letters.
+/// Every record of an event ends as a dead letter with its bytes; the dead letters.
 async fn set_aside(values: &[&[u8]], headers: &serde_json::Value) -> Vec<giro::domain::DeadLetter> {
     let store = MemoryStore::new();
     let mut context = Context::default();

@@ -1,4 +1,5 @@
-//! The handler, from an event to its response, on the memory store: what is acknowledged, reported, set aside.
+//! The handler, from an event to its response, on the memory store: what is acknowledged, reported, or becomes a dead
+//! letter.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +54,7 @@ async fn a_batch_of_only_bad_records_is_acknowledged_once_they_are_parked() {
     assert_eq!((store.dead_letters().await.unwrap().len(), store.payments().await.unwrap().len()), (40, 0));
 }
 
-/// Offsets begin again when a topic is made anew, and on another cluster.
+/// Offsets begin again when a topic is created again, and on another cluster.
 #[tokio::test(start_paused = true)]
 async fn a_record_at_a_place_used_before_is_set_aside_beside_the_one_before() {
     let store = store(Faults::default());

@@ -1,5 +1,6 @@
-//! What stops a partition, a stored item that can't be read or a request that the store rejects: how long it takes
-//! until that is reported, what it costs all others, and that it goes on as soon as it is mended.
+//! A stored item that can't be read, or a request that the store rejects, stops a partition. These tests hold how long
+//! it takes until that is reported, what it costs all others, and that the partition goes on as soon as the item is
+//! mended.
 //!
 //! Time is virtual, so every figure is counted. Those that docs/reliability.md tells:
 //! `cargo test --test it stopped -- --nocapture`.
@@ -146,8 +147,8 @@ fn beside_a_stopped_one() -> KafkaEvent {
     event(&values)
 }
 
-/// The price of a report that takes its time: healthy partitions of the invocation are settled at once, and wait for
-/// the response, 45 seconds and no longer.
+/// The price of a late report: healthy partitions of the invocation are settled at once, and wait 45 seconds for the
+/// response, not longer.
 #[tokio::test(start_paused = true)]
 async fn healthy_partitions_are_settled_at_once_and_only_wait_for_the_response() {
     let store = store();
@@ -264,7 +265,7 @@ async fn damaged_accounts_keep_no_command_waiting() {
     assert_eq!((answer.unwrap().failures.len(), took, applied), (40, 45_000, 1));
 }
 
-/// Our own fault stops the partition that it is met on. Its transaction held payments of others too.
+/// A request that Giro built wrong stops its partition. Its transaction held payments of others too.
 #[tokio::test(start_paused = true)]
 async fn a_rejected_payment_stops_its_partition_and_no_other() {
     let values = [
@@ -290,7 +291,7 @@ async fn a_rejected_payment_stops_its_partition_and_no_other() {
     assert_eq!(settled(&memory).await, ["k2"]);
 }
 
-/// A stored payment that can't be read is met by its own Put, and looked at again in the same way.
+/// The Put of a payment finds a stored one that can't be read. It is looked at again in the same way.
 #[tokio::test(start_paused = true)]
 async fn a_stored_payment_that_cannot_be_read_is_told_as_damage() {
     let ledger = refusing(&store(), "k1", Fate::Unreadable);

@@ -1,5 +1,5 @@
-//! What a command's answer rests on that changes nothing: each condition, at its edge and past it, on the memory store
-//! and on DynamoDB (the embedded engine), against the domain's own words.
+//! The preconditions of a command that changes nothing. Each is tried at its edge and past it, on the memory store and
+//! on DynamoDB (the embedded engine), and compared with the domain.
 
 use giro::domain::account_command::{Action, Bound, Change, DecidedCommand, Ground};
 use giro::domain::plan::Transaction;

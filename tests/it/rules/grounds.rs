@@ -1,10 +1,10 @@
-//! What a decline for want of money rests on: in each case money comes at the worst moment, between what is read and
-//! what is written, and must not be overlooked. In the language of [`giro_testkit::scenario`].
+//! What a decline for insufficient funds rests on. In each case money comes at the worst time, between read and write,
+//! and must not be missed. In the language of [`giro_testkit::scenario`].
 
 use giro_testkit::scenario::check;
 
-/// Found by the simulation, seed 1795613906040: the debit before it committed after a credit on a lane, and the decline
-/// beside it rested on the lanes as they were before.
+/// Found by the simulation, seed 1795613906040. The earlier debit committed after a credit on a lane, and the decline
+/// beside it rested on the lanes from before.
 #[test]
 fn a_decline_after_a_debit_sees_what_came_onto_a_lane_before_the_debit() {
     check(
@@ -32,8 +32,8 @@ fn a_decline_after_a_debit_of_an_account_with_lanes_stands() {
     );
 }
 
-/// The shop had 110 all along: 50 went from a lane to the main item after that one had been read, and before the lane
-/// was.
+/// The shop always had 110. 50 went from a lane to the main item after the read of the main item, and before that of
+/// the lane.
 #[test]
 fn lanes_and_main_item_are_of_one_moment() {
     check(
@@ -45,8 +45,8 @@ fn lanes_and_main_item_are_of_one_moment() {
     );
 }
 
-/// The shop had 60 in all. The transaction that brought 50 makes two calls of what was to be one; between them 10 come
-/// onto the lane that was read, and 10 go from the main item.
+/// The shop had 60 in all. The transaction that brought 50 splits one call into two. Between them 10 come onto the lane
+/// that was read, and 10 go from the main item.
 #[test]
 fn a_confirmation_in_two_calls_is_of_one_moment() {
     check(
@@ -72,8 +72,8 @@ fn a_sweep_that_is_seen_half_is_no_lack_of_money() {
     );
 }
 
-/// Found by the simulation, seed 14843283246173: a transaction was seen on its debtor's item, an answer was given on
-/// the strength of it, and what was delivered after that answer didn't see it on its creditor's yet.
+/// Found by the simulation, seed 14843283246173. A transaction was seen on its debtor's item, and an answer rested on
+/// that. A record that was delivered after that answer didn't yet see the transaction on its creditor's item.
 #[test]
 fn what_somebody_was_answered_on_is_seen_on_every_item() {
     for (debtor, item) in [("a", "~a"), ("shop", "~shop"), ("shop", "~shop/1")] {
@@ -136,8 +136,8 @@ fn a_decline_in_the_next_transaction_sees_what_came_before_the_first() {
     check_after_a_full_transaction(&format!("{opened}pay k0 a x EUR 40 -> declined insufficient_funds"));
 }
 
-/// A debit that counted on a credit which then fails: what came before an earlier transaction of the same batch covers
-/// it, and only reading again tells.
+/// A debit counted on a credit that then fails. Money from before an earlier transaction of the same batch covers it,
+/// and only a new read shows that.
 #[test]
 fn a_decline_of_a_later_round_sees_what_came_before_an_earlier_one() {
     check_after_a_full_transaction(

@@ -1,7 +1,7 @@
 //! Settling with credit lanes: what it costs, counted; and sweeps.
 //!
-//! The memory store holds the same conditions as DynamoDB. What stands between it and the settling here is the port
-//! itself, watched: how many transactions are in flight at once, and that none of them share an item.
+//! The memory store holds the same conditions as DynamoDB. The port between it and settling is watched: how many
+//! transactions are in flight at once, and that none of them share an item.
 
 mod contention;
 mod side_by_side;
@@ -206,8 +206,8 @@ async fn a_debit_sweeps_lanes_in_its_own_transaction() {
     let batch = Batch::new(vec![request(0, 0, "shop", "bob", 90), request(0, 1, "shop", "bob", 116)]);
     let settled = settle_within(&store, &batch, 10, 1).await;
     assert_eq!(settled.ends, [SETTLED, SHORT], "205 in all");
-    // The accounts, 200 lanes; then one transaction of 85 lanes. The decline rests on what is there after it: the shop
-    // and 200 lanes, at one moment.
+    // The accounts, 200 lanes; then one transaction of 85 lanes. The decline rests on the balances after it: a snapshot
+    // of the shop and 200 lanes.
     assert_eq!((store.usage().read_calls, store.usage().cancelled, settled.rounds), (6, 0, 2));
     check_books(&store, &opened).await;
     // Lanes that don't fit beside the payment are swept before it.

@@ -2,8 +2,8 @@
 //!
 //! The naive ledger settles one payment after the other and knows no transactions. A plan's transactions are applied by
 //! an interpreter written from the words of `AccountUpdate`, not from the code that builds them. Both must end with the
-//! same outcomes and balances, whatever the order in which transactions that don't wait for each other are applied, and
-//! however small a transaction may be, so that small worlds are cut into many.
+//! same outcomes and balances. Transactions that don't wait for each other are applied in every order. Transactions may
+//! be very small, so that small worlds have many of them.
 
 mod lanes;
 
@@ -260,7 +260,7 @@ fn accounts_that_share_nothing_wait_for_nobody() {
     assert_eq!(chain, [(vec![0, 1], vec![]), (vec![2, 3], vec![0])], "one component, cut in order");
 }
 
-/// The conditions are as weak as the verdicts allow, and no weaker.
+/// The conditions are as weak as the decisions allow, and no weaker.
 #[test]
 fn conditions_hold_what_the_verdicts_rest_on() {
     // a: 5. Pays 4 (left 1), can't pay 3 (declined), gets 6 (7), pays 7 (0): worst prefix −4 and then −5.
@@ -283,7 +283,8 @@ fn conditions_hold_what_the_verdicts_rest_on() {
     assert_eq!(conditions, [debit, (4, None, None, Some(top - 4))]);
 }
 
-/// A decline for want of money rests on its debtor: what else its creditor gets neither waits for it nor goes with it.
+/// A decline for insufficient funds rests on its debtor. Other credits to its creditor neither wait for it nor join its
+/// transaction.
 #[test]
 fn a_decline_for_want_of_money_ties_its_debtor_alone() {
     for orders in [[(0, 1, 99), (2, 1, 1)], [(2, 1, 1), (0, 1, 99)]] {
@@ -293,7 +294,8 @@ fn a_decline_for_want_of_money_ties_its_debtor_alone() {
     }
 }
 
-/// What a decline rests on was read at one moment, lanes or none: what moves no money writes its payment alone.
+/// A decline rests on a snapshot read, with or without lanes. So a payment that moves no money writes only its own
+/// item.
 #[test]
 fn a_decline_writes_no_account() {
     for (order, lanes, expected) in [

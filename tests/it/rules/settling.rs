@@ -1,4 +1,4 @@
-//! Settling whole batches: what it costs, counted; the known traps; and faults of the store.
+//! Settling whole batches: its cost in counts, the known traps, and errors of the store.
 //!
 //! The memory store holds the same conditions as DynamoDB and counts what it is asked. Time is virtual.
 

@@ -1,5 +1,5 @@
-//! How many random worlds a test tries: `make test` all of them; `make mutants`, which asks the same of every mutant in
-//! a build that isn't optimised, a few.
+//! How many random worlds a test tries. `make test` tries all of them. `make mutants` tries a few, because it runs the
+//! test for every mutant in a build that isn't optimised.
 
 use std::ops::Range;
 

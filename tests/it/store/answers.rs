@@ -1,5 +1,5 @@
-//! What DynamoDB may answer and the embedded engine never does: pages, items left unread, items that others hold,
-//! throttles, faults. The answers are in DynamoDB's own JSON, from a server of the test's own; what was asked is kept.
+//! What DynamoDB may answer and the embedded engine never does: pages, unread items, items that others hold, throttles,
+//! errors. The answers are in DynamoDB's own JSON, from a server of the test's own; what was asked is kept.
 
 use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
@@ -117,7 +117,7 @@ fn request(name: &str) -> Request {
     given::payment(name, "alice", "bob", 5).at(0, 0)
 }
 
-/// What is read at one moment has an answer for each item, or none at all.
+/// A snapshot read has an answer for each item, or none at all.
 #[tokio::test]
 async fn a_read_at_one_moment_that_is_refused_says_why() {
     let ask = async |answer: (u16, Value)| {

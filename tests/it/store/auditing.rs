@@ -33,7 +33,7 @@ async fn audit_within(store: &impl Survey, seconds: u64) -> Audited {
     audit(store, Pace::per_second(1_000_000), Instant::now() + Duration::from_secs(seconds)).await.unwrap()
 }
 
-/// What was found, one a line: the name, and what is at fault.
+/// The findings, one a line: the name, and what it is about.
 fn found(audited: &Audited) -> String {
     let mut lines: Vec<String> =
         audited.report.findings.iter().map(|finding| format!("{} {}", finding.name(), finding.at_fault())).collect();
@@ -178,7 +178,7 @@ async fn clean(store: &impl Store, hand: &Hand) {
     let _ = hand;
 }
 
-/// The digest of every letter here: their places are different.
+/// The digest of every dead letter here: their places are different.
 const DIGEST: &str = "0123456789abcdef";
 
 fn letter(offset: i64, length: usize) -> DeadLetter {
@@ -276,7 +276,7 @@ async fn a_dead_letter_without_a_part(store: &impl Store, hand: &Hand) {
     assert_eq!(text, format!("dead letter payment-requests/0/8/{DIGEST} lacks its first part"));
 }
 
-/// Letters that an older version named by their place alone, beside one of now at the same place.
+/// Dead letters that an older version named by their place alone, beside one of now at the same place.
 async fn dead_letters_of_older_versions_are_judged_alike(store: &impl Store, hand: &Hand) {
     let old = |offset| DeadLetter { source: source(0, offset), digest: None, ..letter(offset, 700_000) };
     store.park(&old(8)).await.unwrap();
@@ -297,7 +297,7 @@ async fn a_lane_that_no_account_counts(store: &impl Store, hand: &Hand) {
     check(store, "stray_lane lane alice/4").await;
 }
 
-// The deadline, the store's faults, the handler.
+// The deadline, the store's errors, the handler.
 
 #[tokio::test(start_paused = true)]
 async fn it_stops_at_its_deadline_and_says_how_far_it_came() {

@@ -1,4 +1,4 @@
-//! The wire: every odd shape of an event, every fault of a payment, and whatever else bytes may be.
+//! The wire: every odd shape of an event, every error in a payment, and arbitrary bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -73,7 +73,7 @@ async fn apply_all(store: &MemoryStore, requests: &[CommandRequest], seed: u64) 
     }
 }
 
-/// Two workers settle payments, two apply the same commands, all on a store with faults: money stays where it must.
+/// Two workers settle payments and two apply the same commands, all on a store with faults. No money is lost or made.
 #[tokio::test(start_paused = true)]
 async fn payments_beside_commands_never_move_money_wrongly() {
     let mut closed = 0;
@@ -173,7 +173,7 @@ fn main_items(held: Vec<Holding>) -> Vec<Account> {
     held.into_iter().map(|holding| holding.account).collect()
 }
 
-/// The status after a recorded command on an account of that status; checks the verdict where it rests on that alone.
+/// The status after a recorded command on an account of that status. Checks the answer if it rests on the status alone.
 fn told(status: AccountStatus, action: Action, verdict: Result<(), Refusal>) -> AccountStatus {
     match (status, action) {
         (AccountStatus::Closed, Action::Close) => assert_eq!(verdict, Ok(())),
@@ -215,8 +215,8 @@ async fn move_money(store: &MemoryStore, name: &str, first: usize, seed: u64) {
     }
 }
 
-/// The same with lanes, few and more than fit one transaction: main item and lanes stay of one status, and when a
-/// freeze or a close is known nothing moves on any of them.
+/// The same with lanes, few and more than fit one transaction. Main item and lanes keep one status. Once a freeze or a
+/// close is known, nothing moves on any of them.
 #[tokio::test(start_paused = true)]
 async fn lanes_beside_commands_never_move_money_wrongly() {
     let mut closed = 0;

@@ -3,8 +3,8 @@
 use giro::store::Ledger;
 use giro_testkit::scenario::check;
 
-/// The last of the money is paid out while the limit is being set: the condition on the limit lets that pass, so the
-/// balance that was read before is not the one that closing finds.
+/// The last of the money is paid out while the limit is being set. The condition on the limit lets that pass, so
+/// closing finds another balance than the one that was read.
 #[test]
 fn a_command_after_another_looks_at_the_account_again() {
     check(
@@ -16,8 +16,8 @@ fn a_command_after_another_looks_at_the_account_again() {
     );
 }
 
-/// A refusal changes nothing, and still is written only if what it rests on is so: here it was so when it was read, and
-/// is not any more.
+/// A refusal changes nothing, but is written only if its preconditions hold. Here they held at the read, and hold no
+/// longer.
 #[test]
 fn a_refusal_holds_when_it_is_written() {
     for (what, opened, asked, written) in [

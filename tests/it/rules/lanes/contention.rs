@@ -55,7 +55,7 @@ async fn a_decline_that_cannot_be_confirmed_holds_up_nothing_but_its_debtor() {
     assert_eq!(settled.ends[..3], [SHORT, End::Replayed, SETTLED]);
 }
 
-/// Lanes that are never all free at one moment are read one by one, and a decline rests on them all the same.
+/// Lanes that are never all free together are read one by one, and a decline still rests on all of them.
 #[tokio::test(start_paused = true)]
 async fn a_decline_on_lanes_that_are_credited_all_the_time_comes_through() {
     let store = store_of(16, Faults::default());

@@ -75,8 +75,8 @@ fn groups_that_credit_one_account_take_its_lanes_in_turn() {
     assert_eq!(steps.iter().map(|step| step.after.clone()).collect::<Vec<_>>(), [vec![], vec![0]]);
 }
 
-/// The lane of an account's credits costs a group one item, and what is left of the group is filled with others; lanes
-/// of two accounts are two items.
+/// The lane of an account's credits costs a group one item, and other requests fill the rest. Lanes of two accounts are
+/// two items.
 #[test]
 fn a_group_has_room_for_all_that_it_writes() {
     let laned: [&[i64]; 4] = [&[], &[], &[0, 0], &[]];

@@ -32,8 +32,8 @@ async fn beside<W: Future>(store: &impl Survey, work: W) -> (W::Output, Vec<Audi
     tokio::join!(work, audits)
 }
 
-/// Every interleaving that a seed gives: settling with faults, money swept between a lane and its main item, accounts
-/// opened, and audits beside them.
+/// Every interleaving that a seed gives: settling with injected errors, sweeps, opened accounts, and audits beside
+/// them.
 #[tokio::test(start_paused = true)]
 async fn no_clean_ledger_is_accused_while_payments_run() {
     let (mut audits, mut undecided, mut again) = (0, 0, 0);
@@ -89,7 +89,7 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
     );
 }
 
-/// An account at rest is judged in the midst of the others' traffic; a busy one as soon as its error is larger than
+/// An account at rest is judged while others are busy. A busy account is judged as soon as its error is larger than
 /// what moves on it.
 #[tokio::test(start_paused = true)]
 async fn corruption_is_found_while_payments_run() {

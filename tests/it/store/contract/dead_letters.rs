@@ -1,4 +1,4 @@
-//! Dead letters: every byte kept, set aside once, marked once.
+//! Dead letters: every byte is kept, and each is stored once and marked once.
 
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{DeadLetter, Header, LetterId, Timestamp};
@@ -80,7 +80,7 @@ async fn a_redriven_letter_whose_record_comes_again_is_parked_again(store: &impl
             let received_at = Timestamp::try_from_millis(1_700_000_000_000 + round).unwrap();
             let again = DeadLetter { received_at, reason: format!("reason_{round}"), ..first.clone() };
             store.park(&again).await.unwrap();
-            // Parking again what is parked changes nothing, here too.
+            // Storing a stored dead letter again changes nothing, here too.
             store.park(&first).await.unwrap();
             assert!(store.dead_letter(&id).await == Ok(Some(again)), "{id}, round {round}");
         }
@@ -88,8 +88,8 @@ async fn a_redriven_letter_whose_record_comes_again_is_parked_again(store: &impl
     assert_eq!(store.dead_letters().await.unwrap().len(), 2);
 }
 
-/// Offsets begin again when a topic is made anew. A record of several parts stood where a small one had, and a small
-/// one where it had.
+/// Offsets begin again when a topic is created again. A record of several parts has the place of a small one, and a
+/// small one its place.
 async fn another_record_at_a_place_used_before_is_another_letter(store: &impl Store) {
     let value = |number: u64, length| DeadLetter { digest: digest(number), value: Some(vec![7; length]), ..letter(7) };
     let letters = [value(1, 3), value(2, 700_000), value(3, 4), value(4, 400_000)];
@@ -135,7 +135,7 @@ async fn a_letter_that_two_set_aside_at_once_is_one(store: &impl Store) {
     assert_eq!(tokio::join!(store.park(&one), store.park(&other)), (Ok(()), Ok(())));
     let kept = store.dead_letters().await.unwrap();
     assert!(kept == [one.clone()] || kept == [other.clone()]);
-    // While one marks it, its record comes again: it is parked again, or it still was.
+    // While one worker marks it, its record is delivered again. Its status is `parked` again, or still.
     let id = one.id();
     let (marked, parked) = tokio::join!(store.mark_redriven(&id), store.park(&one));
     assert_eq!((marked, parked), (Ok(true), Ok(())));
@@ -143,7 +143,8 @@ async fn a_letter_that_two_set_aside_at_once_is_one(store: &impl Store) {
     assert!(value == one.value, "{status:?}");
 }
 
-/// Whoever sets a letter aside may stop between two parts: the next one finishes it, and until then it isn't there.
+/// Whoever sets a dead letter aside may stop between two parts: the next one finishes it, and until then it isn't
+/// there.
 #[tokio::test]
 async fn a_letter_whose_writer_stopped_between_parts_is_finished_by_the_next() {
     let engine = Engine::start().await.unwrap();
