@@ -1,4 +1,5 @@
-//! Settles a batch of payments on a ledger in memory, and prints what became of each: `cargo run --example settle_a_batch`.
+//! Settles a batch of payments on a ledger in memory, and prints what became of each: `cargo run --example
+//! settle_a_batch`.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What each fuzz target does with its bytes. Shared by `fuzz_targets/` (libFuzzer, `make fuzz`) and `tests/it/wire/fuzz.rs`
-//! (a plain `cargo test`, which replays the corpus and mutates it for a while).
+//! What each fuzz target does with its bytes. Shared by `fuzz_targets/` (libFuzzer, `make fuzz`) and
+//! `tests/it/wire/fuzz.rs` (a plain `cargo test`, which replays the corpus and mutates it for a while).
 //!
 //! Each checks that reading is total, and that a value is the same after it was written and read again.
 

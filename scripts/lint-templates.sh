@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks template.yaml and infra/: their schemas, their references across nested stacks, and security policy. Each policy check
-# that is skipped says why where it is skipped, in the resource's metadata.
+# Checks template.yaml and infra/: their schemas, their references across nested stacks, and security policy. Each
+# policy check that is skipped says why where it is skipped, in the resource's metadata.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the development tools of tools.txt into .tools, those that are named, else all. Does nothing for what is there.
+# Installs the development tools of tools.txt into .tools, those that are named, else all. Does nothing for what is
+# there.
 #
 #   tools.sh [NAME…]
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Deploys onto an emulator of AWS beside Apache Kafka, and proves the deployment there: run.py says how. Exits non-zero with what
-# fell short.
+# Deploys onto an emulator of AWS beside Apache Kafka, and proves the deployment there: run.py says how. Exits non-zero
+# with what fell short.
 #
 #   run.sh            builds for both architectures first, as `sam deploy` would send it, and deploys this machine's
 #   run.sh staged     deploys the binaries that `make build` made: the same deployment without the minutes of building

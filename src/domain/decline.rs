@@ -78,8 +78,8 @@ impl Decline {
         self.row().2
     }
 
-    /// On whose balance the reason depends; `None` if on nobody's. A balance moves with every payment, so such a decline
-    /// needs a balance that was read at the right moment.
+    /// On whose balance the reason depends; `None` if on nobody's. A balance moves with every payment, so such a
+    /// decline needs a balance that was read at the right moment.
     #[must_use]
     pub const fn depends_on_balance(self) -> Option<BalanceOf> {
         match self {

@@ -1,4 +1,5 @@
-//! Where a core's time goes in a batch of 10,000 uniform payments, from the JSON of the event to the transactions to send.
+//! Where a core's time goes in a batch of 10,000 uniform payments, from the JSON of the event to the transactions to
+//! send.
 //!
 //! Out: a flame graph, sampled, in the file that is named: `flame docs/benchmarks/flame.svg`.
 

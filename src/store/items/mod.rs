@@ -1,7 +1,8 @@
 //! What: Items as DynamoDB holds them: the codec of each kind, and the named conditions and updates.
 //!
 //! Data: Takes and gives domain values. Text is S, numbers are N, bytes are B, and times are RFC 3339 in UTC with
-//! milliseconds. An optional attribute without a value is left out. `docs/tables.md` is the contract of names and types.
+//! milliseconds. An optional attribute without a value is left out. `docs/tables.md` is the contract of names and
+//! types.
 //!
 //! Invariants: Reading is total. If this version can't read an item, it gives a text that names the attribute and what
 //! was expected, never the value.

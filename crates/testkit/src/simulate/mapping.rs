@@ -316,7 +316,8 @@ impl Mapping {
         (ix, partition.committed)
     }
 
-    /// Creates the topic again: all offsets begin again at 0. What was not finished is produced there first, in its order.
+    /// Creates the topic again: all offsets begin again at 0. What was not finished is produced there first, in its
+    /// order.
     pub(super) fn make_anew(&mut self, tape: &mut Tape) -> Vec<CarriedOver> {
         let before = self.partitions.len();
         let count = if tape.chance(250) { tape.pick([2_usize, 1, 3, 4]) } else { before };

@@ -105,8 +105,8 @@ async fn delete(kafka: &str) -> anyhow::Result<()> {
 }
 
 impl Round {
-    /// Creates the topic again. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and what
-    /// must be published on the new one first.
+    /// Creates the topic again. `sent` is what was acknowledged to its clients. Returns the topic that is gone, and
+    /// what must be published on the new one first.
     pub(super) async fn make_anew(&self, sent: &[Record]) -> anyhow::Result<(Gone, Vec<Record>)> {
         let kafka = self.kafka.as_str();
         // Otherwise no record of the old topic has its disposition when the new one begins, and no place is used twice.
