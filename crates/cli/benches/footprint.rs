@@ -19,11 +19,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use giro::store::Tables;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Tables};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::given::{Setters as _, account};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::tables;
 
 const SIZE_GOAL_BYTES: u64 = 8 * 1024 * 1024;

@@ -78,8 +78,8 @@ type Told = fn(Option<&Holding>) -> String;
 struct Scenario {
     holdings: Vec<Holding>,
     asked: Vec<Asked>,
-    /// The disposition that each of them must have.
-    ends: Vec<String>,
+    /// How each of them must end.
+    expected: Vec<String>,
     meddling: Vec<Meddling>,
     /// What must be true of an account afterwards, as text.
     after: Vec<(AccountId, Told, String)>,
@@ -135,7 +135,7 @@ impl Scenario {
 
     fn ask(&mut self, at: impl FnOnce(i64) -> Asked, end: String) {
         self.asked.push(at(self.asked.len().try_into().unwrap()));
-        self.ends.push(end);
+        self.expected.push(end);
     }
 
     fn ledger(&self) -> MemoryStore {
@@ -155,7 +155,7 @@ impl Scenario {
         for batch in self.asked.chunk_by(Asked::is_like).flat_map(|alike| alike.chunks(a_batch)) {
             ends.extend(ask(&ledger, batch).await);
         }
-        assert_eq!(ends, self.ends, "{how}\ncalls: {:?}", ledger.hooks.calls());
+        assert_eq!(ends, self.expected, "{how}\ncalls: {:?}", ledger.hooks.calls());
         assert_eq!(ledger.hooks.left(), 0, "not every moment came, {how}\ncalls: {:?}", ledger.hooks.calls());
         if let Some(calls) = &self.calls {
             assert_eq!(ledger.hooks.calls(), *calls, "{how}");

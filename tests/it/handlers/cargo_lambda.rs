@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Inspect, Tables};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::given::{Setters as _, account};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::tables;
 
 /// A process that ends with the test, by its own id.

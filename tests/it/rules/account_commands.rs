@@ -1,7 +1,7 @@
 //! Account commands: the rules as text, in the language of [`giro_testkit::scenario`].
 
 mod beside_payments;
-mod rulings;
+mod rests_on;
 
 use std::time::Duration;
 

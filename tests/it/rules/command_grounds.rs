@@ -4,13 +4,11 @@
 use giro::domain::account_command::{Action, Bound, Change, DecidedCommand, Ground};
 use giro::domain::plan::Transaction;
 use giro::domain::{Account, AccountStatus, Balance, CreditLanes, Lane, LaneId, OverdraftLimit, Timestamp};
-use giro::store::{
-    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect,
-};
-use giro_testkit::open_accounts::OpenAccounts;
+use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect};
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, Setters as _, account, command, update};
 use giro_testkit::memory_store::MemoryStore;
+use giro_testkit::open_accounts::OpenAccounts;
 
 /// An account of 5, written twice since it was opened.
 fn given(name: &str) -> Account {

@@ -15,10 +15,10 @@ use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, AccountStatus, Balance, Batch, CreditLanes, Decline, Lane, LaneId, Request};
 use giro::settle::End;
 use giro::store::{Cancelled, Commit, Inspect, Ledger, StoreError, Together};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::given::{currency, id, lane};
 use giro_testkit::hooked::{Hooked, Hooks};
 use giro_testkit::memory_store::{Faults, MemoryStore};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::scenario;
 
 use crate::rules::batches::{self, SETTLED, SHORT, balances, check_books, count, request, settle_within};

@@ -1,5 +1,5 @@
-//! The rules of payments as text, in the language of [`giro_testkit::scenario`]: each table is a ledger, payments on
-//! it, and what must come of them.
+//! The rules of payments as text, in the language of [`giro_testkit::scenario`]: a ledger, payments on it, and what
+//! must come of them.
 
 use giro_testkit::scenario::check;
 

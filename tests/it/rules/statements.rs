@@ -9,10 +9,10 @@ use giro::domain::statement::{Ask, Page, Posting};
 use giro::domain::{AccountId, Batch, CreditLanes, Decline, Payment, Request, Timestamp};
 use giro::settle::{Backoff, End, settle};
 use giro::store::{Commit, Inspect, Ledger, Statements};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, Setters as _, account, id, payment, update};
 use giro_testkit::memory_store::MemoryStore;
+use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
 use crate::rules::worlds::seeds;

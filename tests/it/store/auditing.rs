@@ -14,9 +14,9 @@ use giro::domain::{
 use giro::settle::{Backoff, End, settle};
 use giro::store::items::{self, Item};
 use giro::store::{Commit, Inspect, Ledger, Survey, Tables};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::given::{Placed as _, Setters as _, account, currency, eur, id, payment, source, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
+use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
 fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> Request {

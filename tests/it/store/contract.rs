@@ -7,9 +7,9 @@ use giro::domain::{
     Account, AccountCommand, CommandRequest, DeadLetter, Holding, Lane, Payment, Refusal, Request, Source, Timestamp,
     Verdict,
 };
-use giro::store::{AccountLedger, Cancelled, CommandCommit, Commit, Inspect, Ledger, Redrive, Survey};
-use giro_testkit::open_accounts::OpenAccounts;
+use giro::store::{AccountLedger, Cancelled, CommandCommit, Commands, Commit, Inspect, Ledger, Redrive, Survey};
 use giro_testkit::given::{self, Setters as _, id};
+use giro_testkit::open_accounts::OpenAccounts;
 
 /// Runs each case on both stores, each time a fresh one.
 macro_rules! contract {
@@ -33,8 +33,8 @@ mod dead_letters;
 mod dynamodb_alone;
 mod lanes;
 mod memory_alone;
-mod survey;
 mod transactions;
+mod whole_tables;
 
 trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey {}
 impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey> Store for S {}

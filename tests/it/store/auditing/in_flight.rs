@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use giro::audit::{Audited, audit};
+use giro::audit::Audited;
 use giro::domain::Timestamp;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::store::{Ledger, Survey};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Setters as _, account, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
+use giro_testkit::open_accounts::OpenAccounts;
 
 use super::{Hand, audit_within, found, request, settle_all};
 use crate::rules::worlds::{is_whole, seeds};

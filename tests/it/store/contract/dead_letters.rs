@@ -4,7 +4,6 @@ use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{DeadLetter, Header, LetterId, Timestamp};
 use giro::store::{Inspect, Ledger, Redrive};
 use giro_testkit::engine::Engine;
-use giro_testkit::given::id;
 
 use super::{Store, digest, letter, source};
 

@@ -7,9 +7,9 @@ use giro::store::dynamodb::DynamoDb;
 use giro::store::{
     AccountRead, CancelledCommand, CommandCommit, Commit, Inspect, LaneRead, Ledger, StoreError, Tables,
 };
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{id, update};
+use giro_testkit::open_accounts::OpenAccounts;
 
 use super::{account, cancelled, command, commit, decided_at, laned, request, rule, transaction};
 

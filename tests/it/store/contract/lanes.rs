@@ -3,10 +3,10 @@
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{AccountStatus, Balance, CreditLanes, Lane, LaneId};
 use giro::store::{Commit, Inspect, LaneRead, Ledger, StoreError};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Setters as _, currency, id, lane, update};
 use giro_testkit::memory_store::MemoryStore;
+use giro_testkit::open_accounts::OpenAccounts;
 
 use super::{Store, account, cancelled, commit, laned, lanes, open, plain, request};
 

@@ -6,8 +6,8 @@ use giro::domain::{
     Timestamp, Verdict,
 };
 use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, StoreError};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::given::{Setters as _, currency, id, payment, update};
+use giro_testkit::open_accounts::OpenAccounts;
 
 use super::{Store, account, cancelled, commit, decided_at, laned, letter, open, plain, request, source, transaction};
 

@@ -63,8 +63,7 @@ pub(super) struct Held {
     audited: Value,
 }
 
-/// Checks all that must hold after a storm, by every witness there is: the topics, the tables, the audit, the
-/// processes.
+/// Checks all that must hold after a storm, by every witness: the topics, the tables, the audit, the processes.
 pub(super) async fn nothing_is_missing(
     round: &Round,
     engines: &Engines,

@@ -34,14 +34,14 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use giro::domain::Source;
+use giro::store::Tables;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Tables};
-use giro_testkit::open_accounts::OpenAccounts;
 use giro::wire::payment_request;
 use giro_cli::local::apache_kafka::ApacheKafka;
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_cli::local::stack::{OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
 use giro_cli::local::topic_reader::{Polled, Read, TopicReader};
+use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::oracle::Published;
 use giro_testkit::workload::{Record, Workload};
 

@@ -3,7 +3,7 @@
 use giro::domain::{Account, DeadLetter, Decline};
 use giro::store::{Ledger, Segment, Survey, Surveyed, Table};
 
-use super::{Store, account, commit, laned, letter, open, request};
+use super::{Store, commit, laned, letter, open, request};
 
 contract! {
     a_survey_meets_every_item_once
