@@ -141,7 +141,7 @@ mod tests {
             partition: random.i32(0..3),
             offset: random.i64(0..),
             // Those types count in fractions of seconds, of which an eighth is exact.
-            timestamp: Some(random.i64(0..2_000_000_000_000) / 125 * 125),
+            timestamp: Some(random.i64(0..16_000_000_000).saturating_mul(125)),
             key: bytes(random),
             value: bytes(random),
             headers: (0..random.usize(0..3)).map(|_| header(random)).collect(),
