@@ -4,7 +4,7 @@ use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedComm
 use giro::domain::{
     Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Lane, OverdraftLimit, Refusal, Timestamp,
 };
-use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect, Ledger};
+use giro::store::{AccountRead, CancelledCommand, CommandCommit, Commit};
 use giro_testkit::given::{Setters as _, eur, id, update};
 
 use super::{Store, account, command, commit, decided_at, laned, lanes, open, plain, request, rule, source};

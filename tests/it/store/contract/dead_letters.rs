@@ -2,7 +2,7 @@
 
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{DeadLetter, Header, LetterId, Timestamp};
-use giro::store::{Inspect, Ledger, Redrive};
+use giro::store::{Inspect, Ledger};
 use giro_testkit::engine::Engine;
 
 use super::{Store, digest, letter, source};

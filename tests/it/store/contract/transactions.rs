@@ -5,9 +5,8 @@ use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Decline, Lane, LaneId, OverdraftLimit, Payment, Request, Source,
     Timestamp, Verdict,
 };
-use giro::store::{AccountRead, Cancelled, Commit, Inspect, LaneRead, Ledger, StoreError};
+use giro::store::{AccountRead, Cancelled, Commit, LaneRead, StoreError};
 use giro_testkit::given::{Setters as _, currency, id, payment, update};
-use giro_testkit::open_accounts::OpenAccounts;
 
 use super::{Store, account, cancelled, commit, decided_at, laned, letter, open, plain, request, source, transaction};
 

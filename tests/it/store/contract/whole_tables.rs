@@ -1,7 +1,7 @@
 //! The survey: whoever reads whole tables meets every item once.
 
 use giro::domain::{Account, DeadLetter, Decline};
-use giro::store::{Ledger, Segment, Survey, Surveyed, Table};
+use giro::store::{Segment, Surveyed, Table};
 
 use super::{Store, commit, laned, letter, open, request};
 
