@@ -3,5 +3,6 @@
 pub(crate) mod account_command;
 pub(crate) mod formats;
 mod fuzz;
+mod golden;
 mod http;
 mod oracle;

@@ -1,0 +1,61 @@
+//! Each stored item is read into the domain, and what is written of that is the same item.
+
+use std::collections::BTreeMap;
+
+use giro::domain::account_command::{Change, DecidedCommand};
+use giro::domain::plan::Entry;
+use giro::domain::{CommandRequest, LaneId, Request};
+use giro::store::items::{Item, account, account_command, dead_letter, lane, payment};
+
+use super::items;
+
+#[test]
+fn accounts_and_lanes_are_written_as_they_were() {
+    for item in items("accounts") {
+        let again = match lane::is_lane(&item) {
+            true => lane::encode(&lane::decode(&item).unwrap()),
+            false => account::encode(&account::decode(&item).unwrap()),
+        };
+        assert_eq!(again, item);
+    }
+}
+
+#[test]
+fn payments_are_written_as_they_were() {
+    for item in items("payments") {
+        let recorded = payment::decode(&item).unwrap();
+        assert_eq!(recorded.outcome.payment.fingerprint(), recorded.fingerprint, "{item:?}");
+        let statement = item[payment::BY_CREDITOR.key].as_s().unwrap();
+        let creditor_lane = statement.contains('/').then(|| statement.parse::<LaneId>().unwrap().lane);
+        let outcome = recorded.outcome;
+        let request = Request { payment: outcome.payment, source: outcome.source };
+        let entry = Entry { request: &request, verdict: outcome.verdict, creditor_lane };
+        assert_eq!(payment::encode(&entry, outcome.decided_at), item);
+    }
+}
+
+#[test]
+fn account_commands_are_written_as_they_were() {
+    for item in items("account-commands") {
+        let recorded = account_command::decode(&item).unwrap();
+        assert_eq!(recorded.command.fingerprint(), recorded.fingerprint, "{item:?}");
+        let request = CommandRequest { command: recorded.command, source: recorded.source };
+        // A record tells the answer, and not by which change.
+        let ruling = recorded.verdict.map(|()| Change::Nothing);
+        let decided = DecidedCommand { request: &request, ruling, decided_at: recorded.decided_at };
+        assert_eq!(account_command::encode(&decided), item);
+    }
+}
+
+#[test]
+fn dead_letters_are_written_as_they_were() {
+    let mut letters: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for item in items("dead-letters") {
+        letters.entry(item[dead_letter::KEY].as_s().unwrap().clone()).or_default().push(item);
+    }
+    for (name, parts) in letters {
+        let letter = dead_letter::decode(&parts).unwrap().unwrap_or_else(|| panic!("{name} is not whole"));
+        assert_eq!(letter.id().to_string(), name);
+        assert!(dead_letter::encode(&letter) == parts, "{name}");
+    }
+}
