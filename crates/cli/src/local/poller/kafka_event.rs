@@ -106,6 +106,31 @@ mod tests {
 
     use super::*;
 
+    const GOLDEN: [&str; 2] = [
+        include_str!("../../../../../tests/golden/invocations/payment-processor.json"),
+        include_str!("../../../../../tests/golden/invocations/account-processor.json"),
+    ];
+
+    #[test]
+    fn what_an_older_version_delivered_is_delivered_as_it_was() {
+        let rows = GOLDEN.iter().flat_map(|file| serde_json::from_str::<Vec<Value>>(file).unwrap());
+        for row in rows {
+            let before = row["event"].as_str().unwrap();
+            let event: giro::wire::kafka_event::KafkaEvent = serde_json::from_str(before).unwrap();
+            let batch = event.partitions.iter().flat_map(|partition| &partition.records).map(|record| Polled {
+                topic: record.source.topic.to_string(),
+                partition: record.source.partition,
+                offset: record.source.offset,
+                timestamp: record.timestamp,
+                key: record.key.bytes().map(Into::into),
+                value: record.value.bytes().map(Into::into),
+                headers: record.headers_exactly().unwrap(),
+            });
+            let brokers = serde_json::from_str::<Value>(before).unwrap()["bootstrapServers"].clone();
+            assert_eq!(encode(brokers.as_str().unwrap(), &batch.collect::<Vec<_>>()), before);
+        }
+    }
+
     #[test]
     fn a_record_never_takes_more_than_it_says() {
         let bytes = |length: usize| Some(vec![200_u8; length]);

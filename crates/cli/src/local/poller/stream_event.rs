@@ -107,6 +107,46 @@ mod tests {
 
     use super::*;
 
+    const GOLDEN: &str = include_str!("../../../../../tests/golden/invocations/outcome-publisher.json");
+
+    fn attributes(image: &Value) -> std::collections::HashMap<String, AttributeValue> {
+        let attribute = |value: &Value| match value["S"].as_str() {
+            Some(text) => AttributeValue::S(text.to_owned()),
+            None => AttributeValue::N(value["N"].as_str().unwrap().to_owned()),
+        };
+        image.as_object().unwrap().iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
+    }
+
+    #[test]
+    fn what_an_older_version_delivered_is_delivered_as_it_was() {
+        for row in serde_json::from_str::<Vec<Value>>(GOLDEN).unwrap() {
+            let before = row["event"].as_str().unwrap();
+            let records = serde_json::from_str::<Value>(before).unwrap()["Records"].take();
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let read = |record: &Value| {
+                let told = &record["dynamodb"];
+                let change = Change::builder()
+                    .approximate_creation_date_time(DateTime::from_secs(
+                        told["ApproximateCreationDateTime"].as_i64().unwrap(),
+                    ))
+                    .set_keys(Some(attributes(&told["Keys"])))
+                    .set_new_image(Some(attributes(&told["NewImage"])))
+                    .sequence_number(text(&told["SequenceNumber"]))
+                    .size_bytes(told["SizeBytes"].as_i64().unwrap())
+                    .stream_view_type(StreamViewType::from(text(&told["StreamViewType"]).as_str()));
+                let whole = Record::builder()
+                    .event_id(text(&record["eventID"]))
+                    .event_name(OperationType::from(text(&record["eventName"]).as_str()))
+                    .event_version(text(&record["eventVersion"]))
+                    .aws_region(text(&record["awsRegion"]))
+                    .dynamodb(change.build());
+                StreamRecord::read(&whole.build(), record["eventSourceARN"].as_str().unwrap()).unwrap()
+            };
+            let batch: Vec<StreamRecord> = records.as_array().unwrap().iter().map(read).collect();
+            assert_eq!(encode(&batch), before);
+        }
+    }
+
     #[test]
     fn a_record_has_the_shape_that_lambda_delivers() {
         let list = AttributeValue::L(vec![AttributeValue::Bool(true), AttributeValue::Null(true)]);
