@@ -245,6 +245,8 @@ fn the_answer_to_a_stream_is_the_oracles_byte_for_byte() {
     let mut expected = streams::DynamoDbEventResponse::default();
     let json = |answer: &StreamResponse| serde_json::to_string(answer).unwrap();
     assert_eq!(json(&StreamResponse::default()), serde_json::to_string(&expected).unwrap());
-    expected.add_failure("100\"1");
+    let mut failure = streams::DynamoDbBatchItemFailure::default();
+    failure.item_identifier = Some("100\"1".into());
+    expected.batch_item_failures.push(failure);
     assert_eq!(json(&StreamResponse::from_record_on(&record)), serde_json::to_string(&expected).unwrap());
 }
