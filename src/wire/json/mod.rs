@@ -8,7 +8,8 @@
 //! | `raw` | one value by its text |
 //! | `shape` | an object or a list where any JSON may stand |
 //!
-//! Serde's derived readers read all other JSON.
+//! Serde's derived readers read all other JSON. Each module says why they don't do. Its figures are nanoseconds a
+//! record: the best of 15 runs of 200 over 1,000 records, as a Kafka event holds them, on one core of a busy machine.
 
 pub mod fields;
 pub(super) mod members;

@@ -1,4 +1,8 @@
 //! What: One JSON value as its own text, so that an error in it fails nothing else.
+//!
+//! Why not `RawValue`: Only serde's reader can make a borrowed one, and [`plain`](super::plain) reads without serde. It
+//! also knows that a text has no escapes. To search the six texts of a payment for them takes 193 ns, and to read them
+//! by `serde_json` 860 ns.
 
 use std::borrow::Cow;
 
