@@ -157,7 +157,7 @@ impl fmt::Display for Finding {
             Self::Currency { payment, account } => {
                 write!(f, "payment {payment} is settled, and its account {account} is of another currency")
             }
-            Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key:?}: {expected}"),
+            Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key}: {expected}"),
             Self::Letter { letter, found, expected: Some(expected) } => {
                 write!(f, "dead letter {letter} has {found} of its {expected} parts")
             }

@@ -10,6 +10,7 @@ use super::Failure;
 use super::account_commands::{self, SendArgs};
 use super::engines::EngineArgs;
 use super::number::number;
+use super::stored_id::stored_id;
 use giro::domain::account_command::{self, Action, Terms};
 use giro::domain::money::AMOUNT_MAX;
 use giro::domain::{Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit};
@@ -36,7 +37,7 @@ pub(super) enum AccountsCommand {
     /// Show every command that has its answer, in the order of the answers.
     Commands {
         /// Only those about this account
-        #[arg(long, value_name = "ID", value_parser = AccountId::try_stored)]
+        #[arg(long, value_name = "ID", value_parser = stored_id(AccountId::try_stored))]
         account: Option<AccountId>,
         /// As JSON, one object a line
         #[arg(long)]
@@ -61,7 +62,7 @@ pub(super) enum AccountsCommand {
     /// Show one account.
     Show {
         /// The account
-        #[arg(value_parser = AccountId::try_stored)]
+        #[arg(value_parser = stored_id(AccountId::try_stored))]
         id: AccountId,
         /// As JSON
         #[arg(long)]
@@ -181,7 +182,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
         AccountsCommand::Show { id, json } => {
             let ledger = engines.ledger().await?;
             let account = ledger.account(&id).await?;
-            let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
+            let account = account.ok_or_else(|| no_account(&id))?;
             show(std::slice::from_ref(&account), json)
         }
         AccountsCommand::List { json } => {
@@ -208,9 +209,13 @@ async fn add_lanes_directly(id: &AccountId, lanes: CreditLanes, engines: &Engine
             answer => break answer?,
         }
     };
-    let account = account.ok_or_else(|| Failure::no(format!("no account {id}")))?;
+    let account = account.ok_or_else(|| no_account(id))?;
     say!("{id} has {} credit lanes", account.credit_lanes);
     Ok(())
+}
+
+fn no_account(id: &AccountId) -> Failure {
+    Failure::no(format!("no account '{id}': `giro accounts list` shows all that there are"))
 }
 
 fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> {

@@ -43,10 +43,9 @@ pub(super) enum DeadLettersCommand {
 }
 
 pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Result<(), Failure> {
-    let ledger = engines.ledger().await?;
     match command {
         DeadLettersCommand::List { reason, json } => {
-            let letters = ledger.dead_letters().await?;
+            let letters = engines.ledger().await?.dead_letters().await?;
             for letter in letters.iter().filter(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason))
             {
                 let DeadLetter { reason, detail, status, .. } = letter;
@@ -57,7 +56,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
             }
         }
         DeadLettersCommand::Show { letter, json, value } => {
-            let letters = named(&letter, &ledger).await?;
+            let letters = named(&letter, &engines.ledger().await?).await?;
             if value {
                 let bytes = only(&letter, &letters)?.value.as_deref().unwrap_or_default();
                 terminal::bytes(bytes).map_err(|error| Failure::unwritten(&error))?;
@@ -70,7 +69,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
                 }
             }
         }
-        DeadLettersCommand::Redrive(args) => redrive::run(args, &ledger, engines).await?,
+        DeadLettersCommand::Redrive(args) => redrive::run(args, engines).await?,
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::Failure;
-use super::up_file::{self, FOLDER};
+use super::up_file;
 
 /// What a detached stack writes.
 const LOG_FILE: &str = ".giro/up.log";
@@ -55,7 +55,7 @@ fn start() -> Result<Child, Failure> {
     if up_file::is_held() {
         return Err(Failure::input("a `giro up` runs in this folder already: `giro down` stops it"));
     }
-    std::fs::create_dir_all(FOLDER).with_context(|| format!("creating {FOLDER}")).map_err(Failure::Input)?;
+    up_file::make_folder()?;
     let log = File::create(LOG_FILE).with_context(|| format!("creating {LOG_FILE}")).map_err(Failure::Input)?;
     let errors = log.try_clone().with_context(|| format!("opening {LOG_FILE}")).map_err(Failure::Input)?;
     let program = std::env::current_exe().context("finding this program").map_err(Failure::No)?;

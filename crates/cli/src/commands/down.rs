@@ -26,7 +26,9 @@ const STOP_MAX: Duration = Duration::from_secs(90);
 pub(super) struct DownArgs {}
 
 pub(super) async fn run(_: DownArgs) -> Result<(), Failure> {
-    if up_file::running()?.is_none() {
+    // One that can't tell where it listens, yet or any more, can be asked to stop all the same.
+    if !up_file::is_held() {
+        up_file::running()?;
         return Err(Failure::no("no `giro up` runs in this folder"));
     }
     up_file::ask_to_stop()?;

@@ -15,8 +15,10 @@ use clap::Args;
 use super::up::StartKafka;
 use super::up_file::{self, Told};
 use super::{Failure, Which};
+use crate::local::credentials::check_credentials;
 use crate::local::kafka;
-use crate::local::stack::{DynamoDbEngine, KafkaEngine, Names, StackOptions, Topics};
+use crate::local::region::check_region;
+use crate::local::stack::{DynamoDbEngine, KafkaEngine, Names, StackOptions, TABLE_EXPECTED, Topics, is_table};
 use crate::local::topic_reader::TopicReader;
 use giro::publish::kafka::KafkaProducer;
 use giro::store::Tables;
@@ -44,16 +46,16 @@ pub(super) struct EngineArgs {
     #[arg(long, global = true)]
     pub(super) aws: bool,
     /// The accounts table, where it has another name than the stack's
-    #[arg(long, global = true, env = "ACCOUNTS_TABLE", value_parser = given, value_name = "NAME")]
+    #[arg(long, global = true, env = "ACCOUNTS_TABLE", value_parser = table, value_name = "NAME")]
     accounts_table: Option<String>,
     /// The payments table
-    #[arg(long, global = true, env = "PAYMENTS_TABLE", value_parser = given, value_name = "NAME")]
+    #[arg(long, global = true, env = "PAYMENTS_TABLE", value_parser = table, value_name = "NAME")]
     payments_table: Option<String>,
     /// The dead letters table
-    #[arg(long, global = true, env = "DEAD_LETTERS_TABLE", value_parser = given, value_name = "NAME")]
+    #[arg(long, global = true, env = "DEAD_LETTERS_TABLE", value_parser = table, value_name = "NAME")]
     dead_letters_table: Option<String>,
     /// The account commands table
-    #[arg(long, global = true, env = "ACCOUNT_COMMANDS_TABLE", value_parser = given, value_name = "NAME")]
+    #[arg(long, global = true, env = "ACCOUNT_COMMANDS_TABLE", value_parser = table, value_name = "NAME")]
     account_commands_table: Option<String>,
 }
 
@@ -73,6 +75,12 @@ pub(super) fn given(text: &str) -> Result<String, &'static str> {
     if text.is_empty() { Err("expected a text that isn't empty") } else { Ok(text.to_owned()) }
 }
 
+/// A table's name; or its ARN, which DynamoDB takes in its place.
+fn table(text: &str) -> Result<String, String> {
+    let name = given(text)?;
+    if is_table(&name) || name.starts_with("arn:") { Ok(name) } else { Err(TABLE_EXPECTED.into()) }
+}
+
 /// Addresses of brokers. The Kafka client reads a port that is too large as another port.
 fn brokers(text: &str) -> Result<String, String> {
     for broker in text.split(',').map(str::trim) {
@@ -86,6 +94,26 @@ fn brokers(text: &str) -> Result<String, String> {
 }
 
 impl EngineArgs {
+    /// Whether the environment names a region that there can be, where AWS is spoken to.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] with the variable, if it doesn't.
+    pub(super) fn check_region(&self) -> Result<(), Failure> {
+        let named = [&self.dynamodb_endpoint, &self.lambda_endpoint];
+        let is_aws = self.aws || named.into_iter().flatten().any(|url| url.starts_with("https://"));
+        if is_aws { check_region().map_err(Failure::Input) } else { Ok(()) }
+    }
+
+    /// What failed for want of credentials, told as that: AWS itself was not asked.
+    pub(super) async fn explained(&self, failure: Failure) -> Failure {
+        match &failure {
+            Failure::Unreachable(Which::DynamoDb | Which::ToldWhole, _) if self.aws => {
+                check_credentials().await.err().map_or(failure, Failure::Input)
+            }
+            Failure::No(_) | Failure::Input(_) | Failure::Unreachable(..) | Failure::Unread => failure,
+        }
+    }
+
     /// The stack of this folder, if it is used: it runs, and no other engine is named.
     fn stack(&self) -> Result<Option<Told>, Failure> {
         if self.aws {
@@ -214,9 +242,21 @@ impl EngineArgs {
 
     /// Kafka's address, once it has answered there.
     pub(super) async fn kafka_that_answers(&self) -> Result<String, Failure> {
+        self.kafka_and_topics().await.map(|(address, _)| address)
+    }
+
+    /// Kafka's address, and the topics that it answers there: by name, with their numbers of partitions and replicas.
+    pub(super) async fn kafka_and_topics(&self) -> Result<(String, Vec<(String, usize, usize)>), Failure> {
         let address = self.kafka_address()?;
-        kafka::answers(&address).await?;
-        Ok(address)
+        let topics = kafka::topics(&address).await?;
+        Ok((address, topics))
+    }
+
+    /// Kafka's address, once it has answered that it has this topic.
+    pub(super) async fn kafka_with(&self, topic: &str) -> Result<String, Failure> {
+        let (address, topics) = self.kafka_and_topics().await?;
+        let known: BTreeSet<String> = topics.into_iter().map(|(name, ..)| name).collect();
+        if known.contains(topic) { Ok(address) } else { Err(self.no_topic(topic, &known)?) }
     }
 
     /// A producer on a Kafka that has this topic.
@@ -235,11 +275,7 @@ impl EngineArgs {
 
     /// Reads a topic of Kafka's from its beginning.
     pub(super) async fn reader_of(&self, topic: &str) -> Result<TopicReader, Failure> {
-        let address = self.kafka_that_answers().await?;
-        let known: BTreeSet<String> = kafka::topics(&address).await?.into_iter().map(|(name, ..)| name).collect();
-        if !known.contains(topic) {
-            return Err(self.no_topic(topic, &known)?);
-        }
+        let address = self.kafka_with(topic).await?;
         Ok(TopicReader::from_start(&address, topic).await?)
     }
 
@@ -250,16 +286,16 @@ impl EngineArgs {
                 let address = self.kafka_address().unwrap_or_default();
                 (format!("Kafka at {address}: "), self.kafka_bootstrap_servers.is_some())
             }
+            Which::DynamoDb if self.aws && self.dynamodb_endpoint.is_none() => {
+                return format!("DynamoDB on AWS: {error:#}\n  {}", region_asked());
+            }
             Which::DynamoDb => {
-                let url = self.dynamodb_url().ok().flatten();
-                let at = url.map_or_else(|| "DynamoDB on AWS: ".into(), |url| format!("DynamoDB at {url}: "));
-                (at, self.dynamodb_endpoint.is_some() || self.aws)
+                let url = self.dynamodb_url().ok().flatten().unwrap_or_default();
+                (format!("DynamoDB at {url}: "), self.dynamodb_endpoint.is_some())
             }
-            Which::ToldWhole => return format!("{error:#}"),
-            Which::Told => {
-                let named = [&self.kafka_bootstrap_servers, &self.dynamodb_endpoint, &self.lambda_endpoint];
-                (String::new(), self.aws || named.into_iter().any(Option::is_some))
-            }
+            // What is started here is no engine that runs elsewhere.
+            Which::Told => (String::new(), !self.is_of_the_stack(error)),
+            Which::ToldWhole => (String::new(), true),
         };
         let help = match (named, up_file::running()) {
             (true, _) => return format!("{at}{error:#}"),
@@ -267,6 +303,15 @@ impl EngineArgs {
             (false, Ok(None) | Err(_)) => "is `giro up` running?",
         };
         format!("{at}{error:#}\n  {help} Else name the engines by flag or environment: see `giro --help`")
+    }
+
+    /// Whether an error names an address of the stack of this folder.
+    fn is_of_the_stack(&self, error: &anyhow::Error) -> bool {
+        let text = format!("{error:#}");
+        self.meant().is_some_and(|told| {
+            let at = &told.endpoints;
+            [&at.kafka_bootstrap_servers, &at.dynamodb, &at.lambda].into_iter().any(|address| text.contains(address))
+        })
     }
 
     /// Reports that Kafka has no such topic, and which ones it has.
@@ -284,6 +329,12 @@ impl EngineArgs {
             "Kafka at {address} has no topic {topic}; {there}. `giro topics create` makes topics"
         )))
     }
+}
+
+/// Asks whether the region is the right one, of an AWS that doesn't answer.
+fn region_asked() -> String {
+    let region = giro::aws::region().unwrap_or_else(|| "that of the profile".into());
+    format!("is the stack in the region {region}, and does this machine reach AWS? AWS_REGION names the region")
 }
 
 /// Asks which engine is meant.
@@ -307,5 +358,17 @@ mod tests {
         for bad in ["", ",", "a:1,", ":9092", "a:", "a:0", "a:65536", "a:x", "http://127.0.0.1:9092", "a:1, :2"] {
             assert!(brokers(bad).is_err_and(|error| error.starts_with("expected HOST:PORT")), "{bad}");
         }
+    }
+
+    #[test]
+    fn tables_have_names_that_dynamodb_takes() {
+        let longest = "x".repeat(255);
+        for good in ["one", "a.b-c_D9", &longest, "arn:aws:dynamodb:eu-central-1:1:table/accounts"] {
+            assert_eq!(table(good).as_deref(), Ok(good));
+        }
+        for bad in ["ab", "a b", "a/b", "gr\u{f6}\u{df}e", "x\n\n", &"x".repeat(256)] {
+            assert!(table(bad).is_err_and(|error| error.contains("3 to 255 characters")), "{bad}");
+        }
+        assert!(table("").is_err_and(|error| error.contains("isn't empty")));
     }
 }

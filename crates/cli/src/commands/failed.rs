@@ -5,8 +5,6 @@
 
 mod redrive;
 
-use std::collections::BTreeSet;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
@@ -16,7 +14,7 @@ use super::Failure;
 use super::bytes::shown;
 use super::engines::{EngineArgs, given};
 use crate::local::failed_topic::{Begin, FailedTopic, Given};
-use crate::local::{kafka, terminal};
+use crate::local::terminal;
 use giro::domain::{Source, Timestamp};
 use giro::wire::failed_record::{self, FailedRecord, GivenUp, Unreadable};
 
@@ -183,12 +181,7 @@ pub(super) async fn run(command: FailedCommand, engines: &EngineArgs) -> Result<
 
 /// Opens a topic that is there.
 async fn open(engines: &EngineArgs, topic: &str, begin: Begin) -> Result<FailedTopic, Failure> {
-    let address = engines.kafka_that_answers().await?;
-    let known = kafka::topics(&address).await?;
-    let known: BTreeSet<String> = known.into_iter().map(|(name, ..)| name).collect();
-    if !known.contains(topic) {
-        return Err(engines.no_topic(topic, &known)?);
-    }
+    let address = engines.kafka_with(topic).await?;
     Ok(FailedTopic::open(&address, topic, begin).await?)
 }
 

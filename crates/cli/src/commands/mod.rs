@@ -17,6 +17,7 @@ macro_rules! say {
 
 mod account_commands;
 mod accounts;
+mod arguments;
 mod audit;
 mod bench;
 mod bytes;
@@ -37,6 +38,7 @@ mod publish;
 mod redriven;
 mod simulate;
 mod status;
+mod stored_id;
 mod template;
 mod topics;
 mod up;
@@ -121,37 +123,36 @@ pub async fn run() -> ExitCode {
         return Failure::input(error).exit_code();
     }
     // Wrong use ends here, with exit code 2.
-    let cli = Cli::parse();
-    log(cli.verbose);
-    let done = match cli.command {
-        Command::Up(args) => up::run(args, &cli.engines).await,
+    let Cli { engines, verbose, command } = arguments::read();
+    log(verbose);
+    let Err(failure) = obey(command, &engines).await else { return ExitCode::SUCCESS };
+    let failure = engines.explained(failure).await;
+    match &failure {
+        Failure::Unread => {}
+        Failure::Unreachable(which, error) => tell!("giro: {}", Lines(engines.unreachable(*which, error))),
+        Failure::No(_) | Failure::Input(_) => tell!("giro: {}", Lines(&failure)),
+    }
+    failure.exit_code()
+}
+
+async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
+    engines.check_region()?;
+    match command {
+        Command::Up(args) => up::run(args, engines).await,
         Command::Status(args) => status::run(&args),
         Command::Down(args) => down::run(args).await,
-        Command::Demo(args) => demo::run(args, &cli.engines).await,
-        Command::Publish(args) => publish::run(args, &cli.engines).await,
-        Command::Invoke(args) => invoke::run(args, &cli.engines).await,
-        Command::Accounts(command) => accounts::run(command, &cli.engines).await,
-        Command::Payments(command) => payments::run(command, &cli.engines).await,
-        Command::Outcomes(args) => outcomes::run(args, &cli.engines).await,
-        Command::Topics(command) => topics::run(command, &cli.engines).await,
-        Command::DeadLetters(command) => dead_letters::run(command, &cli.engines).await,
-        Command::Failed(command) => failed::run(command, &cli.engines).await,
-        Command::Audit(args) => audit::run(args, &cli.engines).await,
+        Command::Demo(args) => demo::run(args, engines).await,
+        Command::Publish(args) => publish::run(args, engines).await,
+        Command::Invoke(args) => invoke::run(args, engines).await,
+        Command::Accounts(command) => accounts::run(command, engines).await,
+        Command::Payments(command) => payments::run(command, engines).await,
+        Command::Outcomes(args) => outcomes::run(args, engines).await,
+        Command::Topics(command) => topics::run(command, engines).await,
+        Command::DeadLetters(command) => dead_letters::run(command, engines).await,
+        Command::Failed(command) => failed::run(command, engines).await,
+        Command::Audit(args) => audit::run(args, engines).await,
         Command::Simulate(args) => simulate::run(args),
-        Command::Bench(args) => bench::run(args, &cli.engines).await,
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            match &failure {
-                Failure::Unread => {}
-                Failure::Unreachable(which, error) => {
-                    tell!("giro: {}", Lines(cli.engines.unreachable(*which, error)));
-                }
-                Failure::No(_) | Failure::Input(_) => tell!("giro: {}", Lines(&failure)),
-            }
-            failure.exit_code()
-        }
+        Command::Bench(args) => bench::run(args, engines).await,
     }
 }
 

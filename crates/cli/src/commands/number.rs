@@ -17,31 +17,37 @@ where
 
 #[cfg(test)]
 mod tests {
+    use clap::Command;
     use clap::error::ErrorKind;
-    use clap::{Command, CommandFactory};
 
-    use crate::commands::Cli;
+    use crate::commands::arguments;
 
-    /// The argument parser's own text for a wrong number is not for people.
+    /// The argument parser's own text for a wrong number is not for people: to `x` it answers in Rust, and `-5` is a flag
+    /// to it.
     #[test]
     fn no_argument_answers_in_rust() {
         fn look(command: &Command, path: &[&str], refused: &mut usize) {
             for flag in command.get_arguments().filter_map(|argument| argument.get_long()) {
                 let flag = format!("--{flag}");
-                let error = Cli::command().try_get_matches_from(path.iter().copied().chain([flag.as_str(), "x"]));
-                let Some(error) = error.err().filter(|error| error.kind() == ErrorKind::ValueValidation) else {
-                    continue;
+                let refusal = |value| {
+                    let words = path.iter().copied().chain([flag.as_str(), value]);
+                    arguments::command().try_get_matches_from(words).err()
                 };
+                if refusal("x").is_none_or(|error| error.kind() != ErrorKind::ValueValidation) {
+                    continue;
+                }
                 *refused += 1;
-                let text = error.to_string();
-                assert!(text.contains("expected") && !text.contains("invalid digit"), "{path:?} {flag}: {text}");
+                for text in ["x", "-5", "1.5"].into_iter().filter_map(refusal).map(|error| error.to_string()) {
+                    let is_told = text.contains("expected") && !text.contains("invalid digit");
+                    assert!(is_told && !text.contains("unexpected"), "{path:?} {flag}: {text}");
+                }
             }
             for command in command.get_subcommands() {
                 look(command, &[path, &[command.get_name()]].concat(), refused);
             }
         }
         let mut refused = 0;
-        look(&Cli::command(), &["giro"], &mut refused);
+        look(&arguments::command(), &["giro"], &mut refused);
         assert!(refused >= 20, "only {refused} arguments refuse a text");
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Failure;
 use super::engines::EngineArgs;
+use super::stored_id::stored_id;
 use giro::domain::PaymentId;
 use giro::store::Inspect;
 use giro::wire::outcome;
@@ -21,7 +22,7 @@ pub(super) enum PaymentsCommand {
     /// Show a payment's outcome, as JSON. Exit code 1 while it has none.
     Show {
         /// The payment
-        #[arg(value_parser = PaymentId::try_stored)]
+        #[arg(value_parser = stored_id(PaymentId::try_stored))]
         id: PaymentId,
         /// Wait until it has one, for at most 30 seconds
         #[arg(long)]
@@ -40,7 +41,12 @@ pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Resul
         }
         sleep(LOOK).await;
     };
-    let recorded = recorded.ok_or_else(|| Failure::no(format!("the payment {id} has no outcome")))?;
+    let recorded = recorded.ok_or_else(|| {
+        Failure::no(format!(
+            "the payment '{id}' has no outcome: it is on its way, was set aside, or never came. --wait waits for it; `giro \
+             dead-letters list` and `giro failed list` show what was set aside"
+        ))
+    })?;
     say!("{}", outcome::encode(&recorded.outcome));
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) struct TemplateArgs {
 
 /// `NAME=VALUE`
 fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -48,11 +48,27 @@ impl TemplateArgs {
                 return Err(Failure::input(text));
             }
         }
-        Ok(Some(chosen))
+        chosen.checked().map(Some)
     }
 }
 
 impl ChosenTemplate {
+    /// Names the parameter whose value a resource can't take: what the template says of it stands in a nested file.
+    fn checked(self) -> Result<Self, Failure> {
+        let Err(error) = self.templates().blueprint(&self.parameters) else { return Ok(self) };
+        let is_to_blame = |name: &&String| {
+            let mut others = self.parameters.clone();
+            others.remove(*name);
+            self.templates().blueprint(&others).is_ok()
+        };
+        let is_told = [": Parameters", ": Rules"].iter().any(|section| error.place.contains(section));
+        let to_blame = self.parameters.keys().find(is_to_blame).filter(|_| !is_told);
+        Err(match to_blame.and_then(|name| self.parameters.get_key_value(name)) {
+            Some((name, value)) => Failure::input(format!("--parameter {name}={value}: {error}")),
+            None => Failure::input(error),
+        })
+    }
+
     pub(super) fn templates(&self) -> Templates {
         self.file.clone().map_or(Templates::Embedded, Templates::File)
     }

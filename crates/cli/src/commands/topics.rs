@@ -41,8 +41,7 @@ pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<
     match command {
         TopicsCommand::Create(args) => create(args, engines).await?,
         TopicsCommand::List(args) => {
-            let address = engines.kafka_that_answers().await?;
-            for (name, partitions, replicas) in kafka::topics(&address).await? {
+            for (name, partitions, replicas) in engines.kafka_and_topics().await?.1 {
                 if args.json {
                     say!("{}", serde_json::json!({ "topic": name, "partitions": partitions, "replicas": replicas }));
                 } else {
@@ -60,8 +59,7 @@ async fn create(args: CreateArgs, engines: &EngineArgs) -> Result<(), Failure> {
         None => engines.meant().map(|told| told.template).unwrap_or_default(),
     };
     let blueprint = template.templates().blueprint(&template.parameters).map_err(Failure::input)?;
-    let address = engines.kafka_that_answers().await?;
-    let known = kafka::topics(&address).await?;
+    let (address, known) = engines.kafka_and_topics().await?;
     let is_known = |topic: &Topic| known.iter().any(|(name, ..)| *name == topic.name);
     let new: Vec<NewTopic> = blueprint
         .topics

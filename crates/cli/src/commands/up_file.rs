@@ -18,7 +18,7 @@ use super::template::ChosenTemplate;
 use crate::local::stack::Endpoints;
 
 /// The folder for a stack's own files.
-pub(super) const FOLDER: &str = ".giro";
+const FOLDER: &str = ".giro";
 const UP_FILE: &str = ".giro/up.json";
 /// The `giro up` of this folder holds this lock. The file is never removed, because another process could hold it.
 const LOCK_FILE: &str = ".giro/up.lock";
@@ -60,9 +60,29 @@ pub(super) fn running() -> Result<Option<Told>, Failure> {
         )));
     }
     let told = serde_json::from_slice(&told);
-    told.map(Some)
-        .with_context(|| format!("{UP_FILE}: was it written by another version of giro?"))
-        .map_err(Failure::Input)
+    told.map(Some).map_err(|error| {
+        Failure::input(format!(
+            "{UP_FILE}: expected what `giro up` writes there: {error}. Was it changed, or written by another version of \
+             giro? `giro down` stops the stack; then start `giro up` again"
+        ))
+    })
+}
+
+/// Makes the folder in which a stack keeps what is its own.
+///
+/// # Errors
+/// [`Failure::Input`] if it can't be made.
+pub(super) fn make_folder() -> Result<(), Failure> {
+    std::fs::create_dir_all(FOLDER).map_err(|error| match Path::new(FOLDER).exists() {
+        true => Failure::input(format!(
+            "{FOLDER}: expected a folder, in which `giro up` keeps its addresses, and got a file: move it away, or run \
+             giro in another folder"
+        )),
+        false => Failure::input(format!(
+            "{FOLDER}: `giro up` can't make the folder in which it keeps its addresses: {error}. Run giro in a folder \
+             that you may write"
+        )),
+    })
 }
 
 /// Whether a `giro up` of this folder runs.
@@ -89,8 +109,8 @@ impl UpFile {
     /// # Errors
     /// [`Failure::Input`] if another has it, or the folder can't be written.
     pub(super) async fn take() -> Result<Self, Failure> {
-        let opened = std::fs::create_dir_all(FOLDER)
-            .and_then(|()| File::options().read(true).write(true).create(true).truncate(false).open(LOCK_FILE));
+        make_folder()?;
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(LOCK_FILE);
         let mut lock = opened.with_context(|| format!("opening {LOCK_FILE}")).map_err(Failure::Input)?;
         for _ in 0..LOCK_TRIES {
             match lock.try_lock() {

@@ -20,7 +20,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::kafka::{client, hear, partitions};
+use super::kafka::{ask_partitions, client, hear, known_partitions};
 use super::topic_reader::{Polled, Read, TopicReader};
 use super::{Fault, OrFault};
 use giro::publish::kafka::Context;
@@ -131,7 +131,6 @@ impl FailedTopic {
     /// # Errors
     /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it has no such topic.
     pub async fn open(bootstrap_servers: &str, topic: &str, begin: Begin) -> Result<Self, Fault> {
-        let partitions = partitions(bootstrap_servers, topic).await?;
         let (mut config, context) = client(bootstrap_servers)?;
         let consumer: KafkaResult<BaseConsumer<Context>> = config
             .set("group.id", GROUP)
@@ -139,6 +138,12 @@ impl FailedTopic {
             .set("enable.auto.offset.store", "false")
             .create_with_context(context);
         let consumer = Arc::new(consumer.or_asked()?);
+        let (asked, name) = (Arc::clone(&consumer), topic.to_owned());
+        let ask = tokio::task::spawn_blocking(move || {
+            hear(&asked);
+            ask_partitions(&*asked, &name)
+        });
+        let partitions = known_partitions(bootstrap_servers, topic, ask.await.or_engine()?)?;
         let (asked, name) = (Arc::clone(&consumer), topic.to_owned());
         let ask = tokio::task::spawn_blocking(move || state(&asked, &name, &partitions));
         let state = ask.await.or_engine()?;
@@ -158,7 +163,7 @@ impl FailedTopic {
             open.iter().map(|(partition, (start, _))| (*partition, Offset::Offset(*start))).collect();
         let reader = match starts.is_empty() {
             true => None,
-            false => Some(TopicReader::from(bootstrap_servers, topic, &starts)?),
+            false => Some(TopicReader::from(bootstrap_servers, topic, &starts).await?),
         };
         Ok(Self { topic: topic.to_owned(), reader, consumer, redriven, open })
     }

@@ -26,7 +26,7 @@ use giro::publish::broker::{Auth, ScramUser};
 use giro::publish::kafka::iam::Signer;
 use giro::publish::kafka::{self, Context, KafkaProducer, LINGER, Login};
 
-pub use answers::answers;
+pub use answers::{answers, topics};
 use answers::{said, words};
 
 /// The topic of payment requests, if no parameter of the template renames it.
@@ -266,26 +266,6 @@ async fn known_topics(bootstrap_servers: &str) -> Result<Known, Fault> {
     asked.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))
 }
 
-/// The topics of a broker, by name, with their numbers of partitions and replicas. Kafka's own topics are left out.
-///
-/// # Errors
-/// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if the broker can't be reached.
-pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize)>, Fault> {
-    let consumer = consumer(bootstrap_servers)?;
-    let asked = tokio::task::spawn_blocking(move || {
-        hear(&consumer);
-        consumer.fetch_metadata(None, PATIENCE)
-    });
-    let known = asked.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))?;
-    let topic = |topic: &rdkafka::metadata::MetadataTopic| {
-        let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or_default();
-        (topic.name().to_owned(), topic.partitions().len(), replicas)
-    };
-    let mut topics: Vec<_> = known.topics().iter().map(topic).filter(|(name, ..)| !name.starts_with("__")).collect();
-    topics.sort();
-    Ok(topics)
-}
-
 /// The partitions of a topic, as the broker knows them.
 ///
 /// # Errors
@@ -296,13 +276,31 @@ pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<V
     let name = topic.to_owned();
     let ask = tokio::task::spawn_blocking(move || {
         hear(&consumer);
-        let known = consumer.fetch_metadata(Some(&name), PATIENCE)?;
-        let partitions = known.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
-        let mut partitions: Vec<i32> = partitions.collect();
-        partitions.sort_unstable();
-        Ok(partitions)
+        ask_partitions(&consumer, &name)
     });
-    let partitions = ask.await.or_engine()?.map_err(|error| unanswered(bootstrap_servers, &error))?;
+    known_partitions(bootstrap_servers, topic, ask.await.or_engine()?)
+}
+
+/// Asks for the partitions of a topic. After that the client knows who leads each: one that doesn't, when they are
+/// assigned to it, waits for half a second before it looks.
+pub(crate) fn ask_partitions<C: ConsumerContext>(consumer: &impl Consumer<C>, topic: &str) -> KafkaResult<Vec<i32>> {
+    let known = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+    let partitions = known.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id());
+    let mut partitions: Vec<i32> = partitions.collect();
+    partitions.sort_unstable();
+    Ok(partitions)
+}
+
+/// The partitions that a broker told, if it has the topic.
+///
+/// # Errors
+/// [`Fault::Asked`] if it has no such topic, [`Fault::Engine`] if it didn't tell.
+pub(crate) fn known_partitions(
+    bootstrap_servers: &str,
+    topic: &str,
+    told: KafkaResult<Vec<i32>>,
+) -> Result<Vec<i32>, Fault> {
+    let partitions = told.map_err(|error| unanswered(bootstrap_servers, &error))?;
     if partitions.is_empty() {
         return Err(Fault::Asked(anyhow!("Kafka at {bootstrap_servers} has no topic {topic}")));
     }

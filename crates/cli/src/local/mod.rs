@@ -4,6 +4,7 @@
 
 pub mod apache_kafka;
 pub mod aws;
+pub(crate) mod credentials;
 pub(crate) mod escaped;
 pub mod failed_topic;
 mod fault;
@@ -14,6 +15,7 @@ pub mod lambda;
 mod lambda_listens;
 pub mod poller;
 mod reading;
+pub(crate) mod region;
 pub mod stack;
 pub(crate) mod terminal;
 pub mod topic_reader;

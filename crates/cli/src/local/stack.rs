@@ -11,8 +11,8 @@
 //!
 //! Data: Takes engines, a template, and a person's options. Gives endpoints, and counts of what was processed.
 //!
-//! Each part starts after those that it needs, and they stop in the other order. The HTTP API takes no more requests,
-//! pollers finish their invocations, workers end, engines stop. If a part fails to start, all started parts are
+//! Each part starts after those that it needs, pollers last, and they stop in the other order. The HTTP API takes no more
+//! requests, pollers finish their invocations, workers end, engines stop. If a part fails to start, all started parts are
 //! stopped.
 
 mod engines;
@@ -24,19 +24,21 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::http::HttpApi;
+use super::http::{self, HttpApi};
 use super::lambda::LocalLambda;
 use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
 use super::{Fault, OrFault};
 use engines::RunningKafka;
 use functions::Summaries;
 pub use functions::{Engines, Summary, folder_of_this_program, function};
-use giro_template::Blueprint;
+use giro_template::{Blueprint, Mapping};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::tables;
 pub use names::{Names, Queues, Topics};
+pub(crate) use names::{TABLE_EXPECTED, is_table};
 pub use options::{DynamoDbEngine, KafkaEngine, LogLines, Run, StackOptions};
 
 /// The binary of the main job.
@@ -108,6 +110,11 @@ impl Stack {
         if options.http_port.is_some() && blueprint.routes.is_empty() {
             return Err(Fault::Asked(anyhow!("--http-port: none of the functions that run answers HTTP")));
         }
+        // Before anything else starts: whoever asks for a port that is taken reads that, and no other complaint.
+        let listener = match blueprint.routes.is_empty() {
+            true => None,
+            false => Some(http::listen(options.http_port.unwrap_or_default()).await?),
+        };
         if let Some(endpoint) = &options.lambda_endpoint {
             super::lambda_listens::lambda_listens(endpoint).await?;
         }
@@ -134,30 +141,25 @@ impl Stack {
                 (Some(lambda), url)
             }
         };
-        let checkpoints =
-            Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref())).or_asked()?;
-        let mut pollers = Vec::new();
-        for mapping in &blueprint.mappings {
-            let around = Surroundings {
-                bootstrap_servers: bootstrap_servers.clone(),
-                dynamodb: dynamodb_url.clone(),
-                lambda_endpoint: lambda_url.clone(),
-                invoke_timeout: timeout(&blueprint, &mapping.function),
-                concurrency_max: options.concurrency.or(mapping.pollers_max).unwrap_or(1),
-                checkpoints: checkpoints.clone(),
-            };
-            let started = Pollers::start(mapping, &around).await;
-            let started = started.with_context(|| format!("the event source of {}", mapping.function)).or_engine()?;
-            pollers.push((mapping.function.clone(), started));
-        }
-        let http = match blueprint.routes.is_empty() {
-            true => None,
-            false => {
+        let http = match listener {
+            None => None,
+            Some(listener) => {
                 let timeout = |name: &str| timeout(&blueprint, name);
-                let port = options.http_port.unwrap_or_default();
-                Some(HttpApi::start(&blueprint.routes, &lambda_url, timeout, port).await?)
+                Some(HttpApi::start(listener, &blueprint.routes, &lambda_url, timeout).await?)
             }
         };
+        let checkpoints =
+            Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref())).or_asked()?;
+        let around = |mapping: &Mapping| Surroundings {
+            bootstrap_servers: bootstrap_servers.clone(),
+            dynamodb: dynamodb_url.clone(),
+            lambda_endpoint: lambda_url.clone(),
+            invoke_timeout: timeout(&blueprint, &mapping.function),
+            concurrency_max: options.concurrency.or(mapping.pollers_max).unwrap_or(1),
+            checkpoints: checkpoints.clone(),
+        };
+        // Together: each looks for its source first.
+        let pollers = try_join_all(blueprint.mappings.iter().map(|mapping| feed(mapping, around(mapping)))).await?;
         let endpoints = Endpoints {
             kafka_bootstrap_servers: bootstrap_servers,
             dynamodb: dynamodb_url,
@@ -249,6 +251,13 @@ impl Stack {
         self.kafka.stop().await;
         stopped
     }
+}
+
+/// Starts what feeds a mapping's function; returns its name beside it.
+async fn feed(mapping: &Mapping, around: Surroundings) -> Result<(String, Pollers), Fault> {
+    let started = Pollers::start(mapping, &around).await;
+    let started = started.with_context(|| format!("the event source of {}", mapping.function)).or_engine()?;
+    Ok((mapping.function.clone(), started))
 }
 
 /// How long to wait for an invocation of a function.

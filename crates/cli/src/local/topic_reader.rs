@@ -10,8 +10,9 @@ use anyhow::anyhow;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::time::timeout;
 
-use super::kafka::{client, partitions};
+use super::kafka::{HEARING, ask_partitions, client, known_partitions};
 pub use super::reading::Polled;
 use super::reading::{self, Once};
 use super::{Fault, OrFault};
@@ -45,16 +46,23 @@ impl TopicReader {
     /// [`Fault::Engine`] if the broker can't be reached. [`Fault::Asked`] if it has no such topic, or the address or
     /// the login can't be used.
     pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, Fault> {
-        let first = |partition| (partition, Offset::Beginning);
-        let starts = partitions(bootstrap_servers, topic).await?.into_iter().map(first).collect();
-        Self::from(bootstrap_servers, topic, &starts)
+        let first = |partition: &i32| (*partition, Offset::Beginning);
+        Self::open(bootstrap_servers, topic, |partitions| partitions.iter().map(first).collect()).await
     }
 
     /// Starts at these offsets, in these partitions.
     ///
     /// # Errors
-    /// [`Fault::Asked`] if the client can't be made.
-    pub fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> Result<Self, Fault> {
+    /// As [`from_start`](Self::from_start).
+    pub async fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> Result<Self, Fault> {
+        Self::open(bootstrap_servers, topic, |_| starts.clone()).await
+    }
+
+    async fn open(
+        bootstrap_servers: &str,
+        topic: &str,
+        starts: impl FnOnce(&[i32]) -> BTreeMap<i32, Offset>,
+    ) -> Result<Self, Fault> {
         let (mut config, context) = client(bootstrap_servers)?;
         let consumer: KafkaResult<StreamConsumer<Context>> = config
             // Asked for by the client; nothing is committed to it.
@@ -66,8 +74,17 @@ impl TopicReader {
             .set("fetch.wait.max.ms", "50")
             .create_with_context(context);
         let consumer = consumer.or_asked()?;
+        // It reads nothing yet, but hears the question for a token.
+        let _ = timeout(HEARING, consumer.recv()).await;
+        let name = topic.to_owned();
+        let ask = move || {
+            let told = ask_partitions(&consumer, &name);
+            (consumer, told)
+        };
+        let (consumer, told) = tokio::task::spawn_blocking(ask).await.or_engine()?;
+        let starts = starts(&known_partitions(bootstrap_servers, topic, told)?);
         let mut assignment = TopicPartitionList::new();
-        for (partition, start) in starts {
+        for (partition, start) in &starts {
             assignment.add_partition_offset(topic, *partition, *start).or_asked()?;
         }
         consumer.assign(&assignment).or_engine()?;
@@ -75,9 +92,9 @@ impl TopicReader {
             consumer,
             bootstrap_servers: bootstrap_servers.to_owned(),
             topic: topic.to_owned(),
-            next: starts.clone(),
-            said: Once::default(),
             open: starts.keys().copied().collect(),
+            next: starts,
+            said: Once::default(),
         })
     }
 

@@ -157,7 +157,7 @@ fn an_account_that_is_partly_unreadable_is_not_judged() {
     for key in ["shop", "shop/0", "shop/9"] {
         let mut running = Running::new(partly_unread(key));
         assert_eq!(look(&mut running, &[], partly_unread(key)), 0);
-        let unread = format!("accounts, item \"{key}\": balance: expected a number");
+        let unread = format!("accounts, item {key}: balance: expected a number");
         assert_eq!(found(running), [unread, "the balances in EUR sum to 5, not to 0".into()]);
     }
     // The key of another account doesn't matter.
@@ -202,7 +202,7 @@ fn a_stray_lane_is_one_in_both_reads() {
     };
     let mut running = Running::new(unread());
     look(&mut running, &[], unread());
-    assert_eq!(found(running), ["accounts, item \"gone\": balance: expected a number"]);
+    assert_eq!(found(running), ["accounts, item gone: balance: expected a number"]);
 }
 
 #[test]

@@ -34,7 +34,7 @@ use giro::store::{Inspect, Redrive};
 )]
 pub(in crate::commands) struct RedriveArgs {
     /// The dead letters as `list` names them; topic/partition/offset means all of that place that wait
-    #[arg(required_unless_present_any = ["all", "reason"], value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
+    #[arg(value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
     letters: Vec<LetterId>,
     /// Every dead letter that waits
     #[arg(long, conflicts_with = "letters")]
@@ -50,7 +50,14 @@ pub(in crate::commands) struct RedriveArgs {
     again: bool,
 }
 
-pub(super) async fn run(args: RedriveArgs, ledger: &DynamoDb, engines: &EngineArgs) -> Result<(), Failure> {
+pub(super) async fn run(args: RedriveArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if args.letters.is_empty() && !args.all && args.reason.is_none() {
+        return Err(Failure::input(
+            "which letters? Name them by their topic/partition/offset/digest, as `giro dead-letters list` does. Or say \
+             --all for every one that is parked, or --reason for those of one reason",
+        ));
+    }
+    let ledger = &engines.ledger().await?;
     let letters = chosen(&args, ledger).await?;
     let (producer, topics) = engines.producer_and_topics().await?;
     let mut nowhere = None;

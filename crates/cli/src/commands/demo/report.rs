@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use super::outcomes::OnTopic;
+use crate::local::escaped::Line;
 use crate::local::poller::Activity;
 use crate::local::stack::Summary;
 use giro_testkit::oracle::Checked;
@@ -121,7 +122,7 @@ pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
     put(row("every balance equals its payments", &verdict(checked.ledger.is_empty())));
     let findings = checked.findings.iter().cloned().chain(checked.ledger.iter().map(ToString::to_string));
     for finding in findings.take(SHOWN_MAX) {
-        put(format!("  {finding}"));
+        put(format!("  {}", Line(finding)));
     }
     lines.join("\n")
 }
@@ -152,4 +153,84 @@ pub(super) fn as_json(checked: &Checked, measured: &Measured) -> Value {
         "findings": checked.findings,
         "ledger": checked.ledger.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use giro::domain::Currency;
+    use giro::domain::audit::Finding;
+
+    use super::*;
+
+    fn activity(acknowledged: u64, invocations: u64, latencies_ms: &[u64]) -> Activity {
+        let mut activity = Activity { acknowledged, invocations, ..Activity::none().unwrap() };
+        latencies_ms.iter().for_each(|ms| activity.latency_ms.record(*ms).unwrap());
+        activity
+    }
+
+    fn summary(numbers: [u64; 5]) -> Summary {
+        let names = ["records", "read_calls", "transactions", "puts", "write_milliunits"];
+        names.into_iter().map(str::to_owned).zip(numbers).collect()
+    }
+
+    /// A run of 1,000 records after 20 that funded its accounts, in 250 ms.
+    fn measured(told: Option<OnTopic>) -> Measured {
+        Measured {
+            before: (activity(20, 2, &[900; 20]), summary([20, 2, 3, 0, 80_000])),
+            after: (
+                activity(1_020, 7, &[&[900; 20][..], &[5; 980], &[70; 20]].concat()),
+                summary([1_020, 12, 38, 5, 2_330_500]),
+            ),
+            elapsed: Duration::from_millis(250),
+            told,
+        }
+    }
+
+    fn told(findings: &[&str]) -> OnTopic {
+        let mut latency_ms = Histogram::new(3).unwrap();
+        latency_ms.record_n(12, 99).unwrap();
+        latency_ms.record(340).unwrap();
+        OnTopic { records: 913, findings: findings.iter().map(ToString::to_string).collect(), latency_ms }
+    }
+
+    fn checked() -> Checked {
+        Checked {
+            records: 1_020,
+            settled: 900,
+            declined: [("insufficient_funds", 7), ("same_account", 5)].into(),
+            replayed: 100,
+            dead_letters: [("not_json".to_owned(), 6), ("invalid_field".to_owned(), 2)].into(),
+            accounts: 20,
+            ..Checked::default()
+        }
+    }
+
+    fn check(checked: &Checked, measured: &Measured, expected: &Expect) {
+        expected.assert_eq(&table(checked, measured));
+    }
+
+    #[test]
+    fn a_run_that_adds_up_is_told_line_by_line() {
+        check(&checked(), &measured(Some(told(&[]))), &expect![[""]]);
+    }
+
+    /// Somebody else's Lambda tells nothing of its calls, and nobody publishes outcomes.
+    #[test]
+    fn what_nobody_told_has_no_line() {
+        let mut measured = measured(None);
+        measured.after.1 = Summary::new();
+        measured.before.1 = Summary::new();
+        check(&checked(), &measured, &expect![[""]]);
+    }
+
+    /// Ten findings at the most are for a person; each of the three answers is its own.
+    #[test]
+    fn what_does_not_add_up_is_told_with_its_findings() {
+        let missing = "payment k7: its outcome is not on the topic";
+        let ledger = vec![Finding::NotZero { currency: Currency::try_new("EUR").unwrap(), sum: -5 }];
+        let findings = (0..11).map(|ix| format!("payment-requests/0/{ix}: payment k{ix} has no outcome")).collect();
+        let checked = Checked { findings, ledger, settled: 889, ..checked() };
+        check(&checked, &measured(Some(told(&[missing]))), &expect![[""]]);
+    }
 }

@@ -33,7 +33,6 @@ const WINDOW: usize = 100;
 #[command(after_help = "Examples:\n  giro failed redrive --all\n  giro failed redrive payment-requests/3/42")]
 pub(in crate::commands) struct RedriveArgs {
     /// Where they stood, or their places on the on-failure topic: topic/partition/offset
-    #[arg(required_unless_present = "all")]
     places: Vec<Source>,
     /// Every one that waits
     #[arg(long, conflicts_with = "places")]
@@ -46,6 +45,12 @@ pub(in crate::commands) struct RedriveArgs {
 }
 
 pub(super) async fn run(args: RedriveArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if args.places.is_empty() && !args.all {
+        return Err(Failure::input(
+            "which records? Name them by their topic/partition/offset, as `giro failed list` does. Or say --all for \
+             every one that waits",
+        ));
+    }
     let topics = args.topics.names(engines)?;
     // It reads to the end before it publishes the first, so that a wrong place stops all.
     let mut chosen = match args.all {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::super::Failure;
 use super::super::engines::{EngineArgs, given};
 use super::super::number::number;
+use super::super::stored_id::stored_id;
 use super::undelivered;
 use giro::audit::{Pace, Stopped, sweep};
 use giro::domain::{Outcome, PaymentId, Timestamp};
@@ -33,8 +34,7 @@ const WINDOW: usize = 1_000;
 )]
 pub(super) struct RepublishArgs {
     /// The outcomes of these payments
-    #[arg(long = "payment", value_name = "ID", num_args = 1.., value_parser = PaymentId::try_stored)]
-    #[arg(required_unless_present_any = ["from", "undelivered"])]
+    #[arg(long = "payment", value_name = "ID", num_args = 1.., value_parser = stored_id(PaymentId::try_stored))]
     payments: Vec<PaymentId>,
     /// Those decided at this time or later, RFC 3339
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "to", conflicts_with = "payments")]
@@ -63,6 +63,12 @@ pub(super) struct RepublishArgs {
 }
 
 pub(super) async fn run(args: RepublishArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if args.payments.is_empty() && args.from.is_none() && !args.undelivered {
+        return Err(Failure::input(
+            "which outcomes? Name payments by --payment, or a time range by --from and --to, or say --undelivered. That \
+             takes those in the queue of undelivered outcomes; --queue names another queue",
+        ));
+    }
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from >= to
     {
@@ -104,7 +110,7 @@ impl Republisher {
         let mut outcomes = Vec::with_capacity(payments.len());
         for id in payments {
             let recorded = self.ledger.payment(id).await?;
-            let missing = || Failure::no(format!("the payment {id} has no outcome, and nothing was published"));
+            let missing = || Failure::no(format!("the payment '{id}' has no outcome, and nothing was published"));
             outcomes.push(recorded.ok_or_else(missing)?.outcome);
         }
         Ok(outcomes)

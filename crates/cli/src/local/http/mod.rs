@@ -26,11 +26,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -58,17 +59,33 @@ struct Front {
     functions: HashMap<String, Invoker>,
 }
 
+/// Takes a port, 0 for a free one, for an HTTP API to listen on.
+///
+/// # Errors
+/// [`Fault::Asked`] if the port is taken or isn't ours to take; [`Fault::Engine`] if no port is free.
+pub async fn listen(port: u16) -> Result<TcpListener, Fault> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await;
+    if port == 0 {
+        return listener.context("taking a free port for the HTTP API").or_engine();
+    }
+    listener.map_err(|error| {
+        Fault::Asked(anyhow!(
+            "--http-port {port}: the HTTP API can't listen there: {error}. Name another port, or leave --http-port out for \
+             a free one"
+        ))
+    })
+}
+
 impl HttpApi {
-    /// Starts to listen on a port, 0 for a free one. `timeout` says how long a function's invocation may take.
+    /// Answers who comes to `listener`. `timeout` says how long a function's invocation may take.
     ///
     /// # Errors
-    /// [`Fault::Asked`] if the port is taken, a route isn't understood, or the Invoke call can't be used;
-    /// [`Fault::Engine`] if no port is free.
+    /// [`Fault::Asked`] if a route isn't understood, or the Invoke call can't be used.
     pub async fn start(
+        listener: TcpListener,
         routes: &[Route],
         lambda_endpoint: &str,
         timeout: impl Fn(&str) -> Duration,
-        port: u16,
     ) -> Result<Self, Fault> {
         let mut functions = HashMap::new();
         for route in routes {
@@ -77,9 +94,6 @@ impl HttpApi {
             functions.insert(route.function.clone(), invoker);
         }
         let front = Arc::new(Front { routes: Routes::new(routes).or_asked()?, functions });
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await;
-        let listener = listener.with_context(|| format!("listening on port {port} for the HTTP API"));
-        let listener = if port == 0 { listener.or_engine()? } else { listener.or_asked()? };
         let endpoint = format!("http://{}", listener.local_addr().or_engine()?);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {

@@ -10,6 +10,7 @@ use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::{client, hear};
 use crate::local::{Fault, OrFault};
@@ -41,7 +42,11 @@ impl ClientContext for Listener {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             // How often and after how long comes after it.
             let reason = reason.split(" (after ").next().unwrap_or(reason);
-            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            // What another protocol said is the reason for all that follows.
+            if heard.as_deref().and_then(other_protocol).is_none() {
+                *heard = Some(reason.to_owned());
+            }
         }
         self.inner.error(error, reason);
     }
@@ -54,25 +59,61 @@ impl ConsumerContext for Listener {}
 /// # Errors
 /// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if it doesn't answer.
 pub async fn answers(bootstrap_servers: &str) -> Result<(), Fault> {
+    topics(bootstrap_servers).await.map(|_| ())
+}
+
+/// The topics of a broker that shows within a few seconds that it is there: by name, with their numbers of partitions
+/// and replicas. Topics of Kafka's own are left out.
+///
+/// # Errors
+/// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if it doesn't answer.
+pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize)>, Fault> {
     let (config, inner) = client(bootstrap_servers)?;
     let client: KafkaResult<BaseConsumer<Listener>> =
         config.create_with_context(Listener { inner, heard: Mutex::default() });
     let client = client.with_context(|| super::at(bootstrap_servers)).or_asked()?;
     let asked = tokio::task::spawn_blocking(move || {
         hear(&client);
-        let Err(error) = client.fetch_metadata(None, ANSWER_TIMEOUT) else { return None };
+        let error = match client.fetch_metadata(None, ANSWER_TIMEOUT) {
+            Ok(known) => return Ok(told(&known)),
+            Err(error) => error,
+        };
         // The reason waits as an event.
         hear(&client);
         let heard = client.context().heard.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Some(heard.unwrap_or_else(|| said(&error)))
+        let heard = heard.unwrap_or_else(|| said(&error));
+        Err(other_protocol(&heard).map_or(heard, str::to_owned))
     });
     let seconds = ANSWER_TIMEOUT.as_secs();
-    match asked.await.or_engine()? {
-        None => Ok(()),
-        Some(why) => {
-            Err(Fault::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer within {seconds} seconds: {why}")))
+    asked.await.or_engine()?.map_err(|why| {
+        Fault::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer within {seconds} seconds: {why}"))
+    })
+}
+
+fn told(known: &Metadata) -> Vec<(String, usize, usize)> {
+    let topic = |topic: &MetadataTopic| {
+        let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or_default();
+        (topic.name().to_owned(), topic.partitions().len(), replicas)
+    };
+    let mut topics: Vec<_> = known.topics().iter().map(topic).filter(|(name, ..)| !name.starts_with("__")).collect();
+    topics.sort();
+    topics
+}
+
+/// What listens at an address where the client read the length of an answer, and it made none: the number is the first
+/// four bytes that came.
+fn other_protocol(heard: &str) -> Option<&'static str> {
+    let (_, size) = heard.split_once("Invalid response size ")?;
+    let digits = size.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some(match digits.parse::<u32>().ok()?.to_be_bytes() {
+        [b'H', b'T', b'T', b'P'] => "who listens there speaks HTTP. Expected the address of a broker of Kafka",
+        // An alert of TLS, of any version.
+        [0x15, 0x03, ..] => {
+            "who listens there wants TLS. Set KAFKA_AUTH as the broker wants its clients to log in, or name its port for \
+             plain text"
         }
-    }
+        _ => "who listens there doesn't speak Kafka's protocol. Expected the address of a broker of Kafka",
+    })
 }
 
 /// What an error of the client says.
@@ -85,4 +126,26 @@ pub(super) fn words(code: RDKafkaErrorCode) -> String {
     let text = code.to_string();
     let inner = text.split_once(" (").and_then(|(_, inner)| inner.strip_suffix(')'));
     inner.unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_protocol_is_told_by_its_first_bytes() {
+        let heard = |size: u32| {
+            format!(
+                "127.0.0.1:80/bootstrap: Receive failed: Invalid response size {size} (0..100000000): increase \
+                 receive.message.max.bytes"
+            )
+        };
+        let told = |first: [u8; 4]| other_protocol(&heard(u32::from_be_bytes(first))).unwrap();
+        assert!(told(*b"HTTP").contains("speaks HTTP"));
+        assert!(told([0x15, 0x03, 0x03, 0x00]).contains("KAFKA_AUTH"));
+        assert!(told(*b"SSH-").contains("doesn't speak Kafka's protocol"));
+        for other in ["Connect to ipv4#127.0.0.1:1 failed: Connection refused", "Invalid response size", ""] {
+            assert_eq!(other_protocol(other), None, "{other}");
+        }
+    }
 }

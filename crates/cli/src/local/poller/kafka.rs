@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures_util::future::try_join_all;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -21,7 +22,7 @@ use super::delivery::{Answer, Deliveries, Next, Why};
 use super::kafka_event::{self, ENVELOPE_BYTES};
 use super::trouble::Troubles;
 use super::{Line, Surroundings, now_ms, response};
-use crate::local::kafka::{HEARING, client, partitions, producer};
+use crate::local::kafka::{HEARING, ask_partitions, client, partitions, producer};
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use crate::local::reading::{self, Polled};
 use giro::aws::LOCAL_REGION;
@@ -47,11 +48,11 @@ pub(super) async fn start(
 ) -> anyhow::Result<Vec<JoinHandle<anyhow::Result<()>>>> {
     let partitions = partitions(&around.bootstrap_servers, topic).await?;
     let pollers = around.concurrency_max.clamp(1, partitions.len().max(1));
-    let mut tasks = Vec::new();
-    for poller in 0..pollers {
-        let own: Vec<i32> = partitions.iter().copied().skip(poller).step_by(pollers).collect();
-        let (consumer, next) = consumer(around, topic, consumer_group, &own, line.mapping.starting).await?;
-        let poller = Poller {
+    let own = |poller| partitions.iter().copied().skip(poller).step_by(pollers).collect::<Vec<i32>>();
+    // Together: each has to find the group's coordinator first.
+    let ready = (0..pollers).map(|number| async move {
+        let (consumer, next) = consumer(around, topic, consumer_group, &own(number), line.mapping.starting).await?;
+        anyhow::Ok(Poller {
             consumer,
             next,
             troubles: Troubles::new(line, &around.bootstrap_servers, topic),
@@ -66,10 +67,10 @@ pub(super) async fn start(
                 None => None,
             },
             line: line.clone(),
-        };
-        tasks.push(tokio::spawn(poller.run()));
-    }
-    Ok(tasks)
+        })
+    });
+    let ready = try_join_all(ready).await?;
+    Ok(ready.into_iter().map(|poller| tokio::spawn(poller.run())).collect())
 }
 
 /// A consumer of these partitions, and where it starts in each.
@@ -103,8 +104,10 @@ async fn consumer(
     for &partition in partitions {
         own.add_partition(topic, partition);
     }
+    let name = topic.to_owned();
     let assigning = tokio::task::spawn_blocking(move || {
         let assignment = starting_points(&consumer, own, starting)?;
+        ask_partitions(&consumer, &name)?;
         consumer.assign(&assignment)?;
         let next = assignment.elements().iter().map(|it| (it.partition(), it.offset())).collect();
         Ok((consumer, next))

@@ -131,8 +131,9 @@ impl Line {
         Policy { bisect, retries_max, record_age_max }
     }
 
+    /// Whether it is time to stop: somebody says so, or whoever started the pollers has dropped them.
     fn is_stopped(&self) -> bool {
-        *self.stopped.borrow()
+        *self.stopped.borrow() || self.stopped.has_changed().is_err()
     }
 
     /// Waits, unless it is time to stop.

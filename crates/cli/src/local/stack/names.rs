@@ -48,6 +48,14 @@ pub struct Queues {
     pub undelivered_outcomes: Option<String>,
 }
 
+/// What a table's name must be. Source: DynamoDB developer guide, "Naming rules".
+pub(crate) const TABLE_EXPECTED: &str = "expected the name of a table: 3 to 255 characters of A-Z a-z 0-9 _ . -";
+
+/// Whether a table can have this name.
+pub(crate) fn is_table(name: &str) -> bool {
+    (3..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
 /// [`Tables`] as JSON. If a table is added there, the compiler reports it here.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Tables")]

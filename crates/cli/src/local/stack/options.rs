@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use giro_testkit::tables::by_variable;
 
-use super::PAYMENT_PROCESSOR;
+use super::{PAYMENT_PROCESSOR, TABLE_EXPECTED, is_table};
 use giro::store::Tables;
 use giro_template::{Blueprint, Source, TemplateError, Templates};
 
@@ -152,10 +152,29 @@ impl StackOptions {
             }
             blueprint.set_variable("PARTIAL_BATCH_RESPONSE", if partial { "true" } else { "false" });
         }
+        if let Some(table) = blueprint.tables.iter().find(|table| !is_table(&table.name)) {
+            let expected = format!("{TABLE_EXPECTED}, and got '{}'", table.name);
+            return Err(TemplateError { place: "tables".into(), expected });
+        }
         if let Some(name) = blueprint.table_named_twice() {
             let expected = format!("expected each table to have a name of its own: {name} is the name of two");
             return Err(TemplateError { place: "tables".into(), expected });
         }
         Ok(blueprint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DynamoDB would refuse it, once engines have started.
+    #[test]
+    fn a_table_that_can_not_be_called_so_is_refused_by_its_name() {
+        let tables = Tables { dead_letters: "dead letters".into(), ..Tables::default() };
+        let refused = StackOptions { tables: Some(tables), ..StackOptions::default() }.blueprint().unwrap_err();
+        let expected =
+            "tables: expected the name of a table: 3 to 255 characters of A-Z a-z 0-9 _ . -, and got 'dead letters'";
+        assert_eq!(refused.to_string(), expected);
     }
 }

@@ -78,8 +78,7 @@ fn silent() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// Every command, with each of its engines unreachable in turn. `DEAD` stands for the engine's address. The other
-/// engines are there.
+/// Every command, with each of its engines unreachable in turn. The other engines are there. All wait side by side.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_address() {
     let (dynamodb, kafka) = (tables().await, topics().await);
@@ -95,7 +94,10 @@ async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_addre
     let invoke_publisher = format!("invoke --event {publisher}");
     let invoke = format!("invoke --event {}", event("msk.json"));
     type Away<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Away<'_>; 6] = [
+    let http = dynamodb.endpoint().strip_prefix("http://").unwrap();
+    let http_kafka = [("KAFKA_BOOTSTRAP_SERVERS", http)];
+    let cases: [Away<'_>; 7] = [
+        (http, &http_kafka, &["outcomes"]),
         (&quiet_url, &quiet_lambda, &[&invoke]),
         (
             NOBODY,
@@ -145,6 +147,9 @@ async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_addre
         (&quiet_url, &quiet_dynamodb, &["accounts list", "audit", &invoke]),
     ];
     std::thread::scope(|scope| {
+        // What the Kafka client itself says is for whoever asks for it: all others have one line.
+        scope.spawn(|| check("topics list --verbose", &no_kafka, b"", 3, "kafka client"));
+        scope.spawn(|| check("topics list", &http_kafka, b"", 3, "speaks HTTP."));
         for (address, variables, commands) in cases {
             for words in commands {
                 scope.spawn(move || {
@@ -194,13 +199,6 @@ fn whoever_reads_topics_logs_in_as_a_role() {
     });
 }
 
-/// The Kafka client's own messages are shown only with the option for them.
-#[test]
-fn the_kafka_clients_own_log_is_shown_with_verbose_only() {
-    let output = run(&format!("topics list --verbose --kafka-bootstrap-servers {NOBODY}"), &[], b"");
-    assert!(stderr(&output).contains("kafka client"), "{}", stderr(&output));
-}
-
 /// The embedded Kafka never answers a call that creates topics.
 #[tokio::test(flavor = "multi_thread")]
 async fn creating_topics_on_the_embedded_kafka_ends_and_says_what_it_is() {
@@ -230,7 +228,7 @@ async fn exit_codes_are_as_the_readme_has_them() {
         (format!("up --template {dir}"), 2, dir),
         (format!("topics create --template {wrong}"), 2, "wrong.yaml"),
         ("up --only nobody".to_owned(), 2, "no function nobody: expected one of account-processor"),
-        (format!("up --http-port {port}"), 2, "for the HTTP API"),
+        (format!("up --http-port {port}"), 2, "the HTTP API can't listen there"),
         ("up --only payment-processor --http-port 0".to_owned(), 2, "--http-port: none of the functions"),
         ("up --http-port 65536".to_owned(), 2, "expected a whole number from 0 to 65535"),
         ("demo --partitions 1001".to_owned(), 2, "expected a whole number from 1 to 1000"),
@@ -264,7 +262,59 @@ async fn exit_codes_are_as_the_readme_has_them() {
     check("accounts list", &half, b"", 2, "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
     let half = [at[0], ("AWS_SECRET_ACCESS_KEY", "me")];
     check("accounts list", &half, b"", 2, "AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not");
-    check(&format!("invoke --event {}", event("msk.json")), &[at[0], ("PATH", dir)], b"", 3, "started by bash");
+    // One line each: no poller has started, and no advice follows that doesn't help.
+    let taken = run(&format!("up --http-port {port}"), &[], b"");
+    assert_eq!(stderr(&taken).lines().count(), 1, "{}", stderr(&taken));
+    assert!(stderr(&taken).starts_with(&format!("giro: --http-port {port}: ")), "{}", stderr(&taken));
+    let invoke = format!("invoke --event {}", event("msk.json"));
+    for words in [invoke.as_str(), "up", "demo"] {
+        let variables: &[(&str, &str)] = &[at[0], ("PATH", dir)];
+        let output = run(words, variables, b"");
+        assert_eq!(output.status.code(), Some(3), "{words}: {}", stderr(&output));
+        let expected = "giro: functions are started by bash, and there is none in PATH: install it\n";
+        assert_eq!(stderr(&output), expected, "{words}");
+    }
+}
+
+/// Whoever sets a variable wrong reads its name: neither is it blamed on an engine, nor only on the flag that it stands
+/// for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_variable_is_bad_input_and_told_by_its_name() {
+    let dynamodb = tables().await;
+    let folder = tempfile::tempdir().unwrap();
+    let home = ("HOME", folder.path().to_str().unwrap());
+    let at = ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint());
+    // Nobody's credentials: neither this machine's nor those of who runs the test.
+    let nobody =
+        [home, ("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
+    let aws = |variable| [nobody[0], nobody[1], nobody[2], nobody[3], variable];
+    let cases: [(&str, &[(&str, &str)], &str); 9] = [
+        ("accounts list", &[at, ("ACCOUNTS_TABLE", "a b")], "the value comes from the variable ACCOUNTS_TABLE"),
+        ("up", &[("ACCOUNT_COMMANDS_TABLE", "ab")], "the value comes from the variable ACCOUNT_COMMANDS_TABLE"),
+        ("topics list", &[("KAFKA_BOOTSTRAP_SERVERS", "a:x")], "from the variable KAFKA_BOOTSTRAP_SERVERS"),
+        ("--aws accounts list", &[("AWS_REGION", "nowhere")], "AWS_REGION: expected a region of AWS, such as"),
+        ("--aws audit", &[("AWS_REGION", "eu central 1")], "AWS_REGION: expected a region of AWS, such as"),
+        ("--aws accounts list", &aws(("AWS_DEFAULT_REGION", "EU")), "AWS_DEFAULT_REGION: expected a region of AWS"),
+        (
+            "accounts list --dynamodb-endpoint https://127.0.0.1:1",
+            &[("AWS_REGION", "nowhere")],
+            "AWS_REGION: expected a region of AWS",
+        ),
+        (
+            "--aws accounts list",
+            &aws(("AWS_REGION", "eu-central-1")),
+            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        ("--aws audit", &aws(("AWS_REGION", "eu-central-1")), "or name a profile by AWS_PROFILE"),
+    ];
+    for (words, variables, says) in cases {
+        let output = run(words, variables, b"");
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{words} {variables:?}: {text}");
+        assert!(text.contains(says), "{words} {variables:?}: expected {says:?} in\n{text}");
+    }
+    let flag = run("accounts list --accounts-table ab", &[at, ("ACCOUNTS_TABLE", "accounts")], b"");
+    assert!(!stderr(&flag).contains("variable"), "the flag is at fault: {}", stderr(&flag));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -342,10 +392,10 @@ async fn what_is_stored_under_dots_is_found() {
         [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
     for (words, code, says) in [
         ("accounts show ..", 0, "..  "),
-        ("accounts show .", 1, "no account ."),
+        ("accounts show .", 1, "no account '.'"),
         ("accounts commands --account .", 0, "account_not_found"),
         ("payments show .", 0, r#""payment_id":".""#),
-        ("payments show ..", 1, "the payment .. has no outcome"),
+        ("payments show ..", 1, "the payment '..' has no outcome: it is on its way"),
         ("outcomes republish --payment .", 0, "published 1 outcomes"),
         ("payments show a/b", 2, "expected 1 to 64 characters"),
         ("accounts freeze .. --no-wait", 2, "neither . nor .."),

@@ -92,11 +92,16 @@ impl<'a> Up<'a> {
         }
     }
 
+    /// Waits until it has ended well.
+    fn ended(mut self) {
+        assert!(self.process.wait().unwrap().success(), "{}", self.log());
+    }
+
     /// Stops it as Ctrl-C does, and waits until it has ended.
-    fn stop(mut self) {
+    fn stop(self) {
         let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(asked.success());
-        assert!(self.process.wait().unwrap().success(), "{}", self.log());
+        self.ended();
     }
 
     /// Ends it as a crash does.
@@ -269,10 +274,31 @@ fn a_second_stack_is_refused_and_one_that_was_killed_is_told_at_once() {
     // Another engine is named, so none of the stack's is used.
     let other = ["accounts", "list", "--kafka-bootstrap-servers", "127.0.0.1:1"];
     second.check(&other, "", 2, "which DynamoDB? the `giro up` of this folder has other engines");
-    second.stop();
+    // What it tells was broken by somebody: that is said, and it can be stopped all the same.
+    std::fs::write(folder.join(".giro/up.json"), "{").unwrap();
+    second.check(&["accounts", "list"], "", 2, "`giro down` stops the stack; then start `giro up` again");
+    second.check(&["down"], "", 0, "stopped");
+    second.ended();
     let output = run(folder, &["accounts", "list"], &variables, "");
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert!(text(&output).contains("or say --aws for AWS's own"), "{}", text(&output));
+}
+
+/// What stands where a stack keeps its addresses is told, and left as it is.
+#[test]
+fn a_file_in_the_place_of_the_stacks_folder_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".giro"), "mine").unwrap();
+    for words in [&["up"][..], &["up", "--detach"]] {
+        let output = run(folder.path(), words, &[], "");
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", text(&output));
+        let expected =
+            "giro: .giro: expected a folder, in which `giro up` keeps its addresses, and got a file: move it";
+        assert!(text(&output).starts_with(expected), "{words:?}: {}", text(&output));
+    }
+    let output = run(folder.path(), &["status"], &[], "");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert_eq!(std::fs::read(folder.path().join(".giro")).unwrap(), b"mine");
 }
 
 /// Every variable that stands for an argument, and some that the AWS SDK and the login to Kafka read.
@@ -325,6 +351,8 @@ fn a_wrong_parameter_is_wrong_use_in_every_command() {
             ("KafkaAuth=sasl", "Parameters.KafkaAuth: expected one of iam, scram, none, got 'sasl'"),
             ("Foo=1", "there is no Foo"),
             ("Foo", "expected NAME=VALUE"),
+            ("=1", "expected NAME=VALUE"),
+            ("RequestsPartitions=1.5", "--parameter RequestsPartitions=1.5: "),
         ] {
             let output = run(folder.path(), &[command, &["--parameter", parameter]].concat(), &[], "");
             assert_eq!(output.status.code(), Some(2), "{command:?} {parameter}: {}", text(&output));

@@ -109,10 +109,10 @@ fn expected_code(command: &str) -> i32 {
 /// What a script of the page's blocks writes where a command or a block is over.
 const ENDED: &str = "@@ended";
 
-fn script(page: &str, run: &[&Block]) -> String {
+fn script(run: &[Vec<(usize, String)>]) -> String {
     let mut script = String::new();
-    for (number, block) in run.iter().enumerate() {
-        for (line, command) in commands(page, block) {
+    for (number, commands) in run.iter().enumerate() {
+        for (line, command) in commands {
             script.push_str(&format!("{command}\necho \"{ENDED} {number} {line} $?\"\n"));
         }
     }
@@ -174,6 +174,8 @@ fn check(page: &str) {
     if run.is_empty() {
         return;
     }
+    // The shell is asked about each line once.
+    let commands: Vec<Vec<(usize, String)>> = run.iter().map(|block| commands(page, block)).collect();
     let folder = folder();
     let _down = Down(folder.path());
     if !run.iter().any(|block| block.lines.iter().any(|line| line.starts_with("giro up"))) {
@@ -194,7 +196,7 @@ fn check(page: &str) {
         };
     }
     let output = shell
-        .args(["-c", &format!("exec 2>&1\n{}", script(page, &run))])
+        .args(["-c", &format!("exec 2>&1\n{}", script(&commands))])
         .current_dir(folder.path())
         .env("PATH", path.unwrap())
         .output()
@@ -218,12 +220,12 @@ fn check(page: &str) {
         };
         let numbers: Vec<usize> = rest.split_whitespace().map(|number| number.parse().unwrap()).collect();
         let [block, at, code] = numbers[..] else { panic!("{page}: {line}") };
-        let (_, command) = commands(page, run[block]).into_iter().find(|(line, _)| *line == at).unwrap();
-        assert_eq!(code, usize::try_from(expected_code(&command)).unwrap(), "{page}:{at}: {command}\n{so_far}");
+        let (_, command) = commands[block].iter().find(|(line, _)| *line == at).unwrap();
+        assert_eq!(code, usize::try_from(expected_code(command)).unwrap(), "{page}:{at}: {command}\n{so_far}");
         by_block[block].push_str(&std::mem::take(&mut so_far));
         ended += 1;
     }
-    let all: usize = run.iter().map(|block| commands(page, block).len()).sum();
+    let all: usize = commands.iter().map(Vec::len).sum();
     assert_eq!(ended, all, "{page}: the shell ended early\n{printed}");
     for pair in blocks.windows(2) {
         let [asked, told] = pair else { continue };

@@ -11,7 +11,7 @@ use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Commands, Inspect, Tables};
 use giro::wire::failed_record::{self, FailedRecord, GivenUp};
-use giro_cli::local::http::HttpApi;
+use giro_cli::local::http::{self as http_api, HttpApi};
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_cli::local::lambda::LocalLambda;
 use giro_cli::local::stack::{
@@ -337,7 +337,9 @@ async fn a_payment_goes_from_http_to_its_outcome_on_the_topic() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_http_api_answers_for_a_function_that_can_not() {
     let routes = Templates::Embedded.blueprint(&BTreeMap::new()).unwrap().routes;
-    let nowhere = HttpApi::start(&routes, "http://127.0.0.1:1", |_| Duration::from_secs(5), 0).await.unwrap();
+    let listener = || async { http_api::listen(0).await.unwrap() };
+    let at = "http://127.0.0.1:1";
+    let nowhere = HttpApi::start(listener().await, &routes, at, |_| Duration::from_secs(5)).await.unwrap();
     let answer = http(nowhere.endpoint(), "GET /payments/p1", "").await;
     assert_eq!((answer.0, answer.2.as_str()), (503, r#"{"message":"Service Unavailable"}"#));
     let long = "x".repeat(7 * 1024 * 1024);
@@ -355,7 +357,8 @@ async fn the_http_api_answers_for_a_function_that_can_not() {
         asynchronous: giro_template::Asynchronous::default(),
     };
     let lambda = LocalLambda::start(vec![function], Arc::new(|_: &str, _: &str| {})).await.unwrap();
-    let broken = HttpApi::start(&routes, lambda.endpoint(), |_| Duration::from_secs(9), 0).await.unwrap();
+    let at = lambda.endpoint();
+    let broken = HttpApi::start(listener().await, &routes, at, |_| Duration::from_secs(9)).await.unwrap();
     let answer = http(broken.endpoint(), "GET /payments/p1", "").await;
     assert_eq!((answer.0, answer.2.as_str()), (500, r#"{"message":"Internal Server Error"}"#));
     broken.stop().await;

@@ -1,0 +1,82 @@
+//! The arguments as a person may write them, and what is said where one can't be used.
+//!
+//! In: what the commands declare. Out: the same; every argument takes a negative number for its value, and a value that
+//! came from a variable is told with the variable's name.
+
+use std::ffi::OsString;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory, Error, FromArgMatches};
+
+use super::Cli;
+
+/// Reads the arguments of this process. Ends it where they can't be used, and where they ask for help.
+pub(super) fn read() -> Cli {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let matches = command().try_get_matches_from(&arguments);
+    let read = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    read.unwrap_or_else(|error| with_variable(error, &arguments).exit())
+}
+
+/// The command with its subcommands.
+pub(super) fn command() -> Command {
+    taking_negatives(Cli::command())
+}
+
+/// Else the parser takes `-5` for a flag that nobody has, and gives advice that doesn't help. The value's own parser
+/// says what it expects.
+fn taking_negatives(command: Command) -> Command {
+    let taking = |argument: clap::Arg| match argument.get_action().takes_values() {
+        true => argument.allow_negative_numbers(true),
+        false => argument,
+    };
+    command.mut_args(taking).mut_subcommands(taking_negatives)
+}
+
+/// Names the variable that a bad value came from, where it stands for a flag that was not given.
+fn with_variable(mut error: Error, arguments: &[OsString]) -> Error {
+    if error.kind() != ErrorKind::ValueValidation {
+        return error;
+    }
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return error };
+    let flag = argument.split(' ').next().unwrap_or_default();
+    let is_flag = |given: &OsString| {
+        let given = given.to_string_lossy();
+        given.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    if arguments.iter().any(is_flag) {
+        return error;
+    }
+    if let Some(variable) = variable_of(&command(), argument) {
+        let tip = StyledStr::from(format!("the value comes from the variable {variable}"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
+}
+
+/// The variable that stands for an argument, by the name that the parser gives it: `--topic <NAME>`. Of two arguments
+/// with one name that is the one that is set.
+fn variable_of(command: &Command, argument: &str) -> Option<String> {
+    let own = command.get_arguments().filter(|known| known.to_string() == argument);
+    let own = own.filter_map(|known| known.get_env()?.to_str().map(str::to_owned));
+    let below = command.get_subcommands().filter_map(|command| variable_of(command, argument));
+    own.chain(below).find(|variable| std::env::var_os(variable).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_found_by_the_name_of_its_argument() {
+        let command = Command::new("x")
+            .arg(clap::arg!(--here <NAME>).env("PATH"))
+            .subcommand(Command::new("y").arg(clap::arg!(--there <NAME>).env("PATH")))
+            .subcommand(Command::new("z").arg(clap::arg!(--unset <NAME>).env("GIRO_NO_SUCH_VARIABLE")));
+        assert_eq!(variable_of(&command, "--here <NAME>").as_deref(), Some("PATH"));
+        assert_eq!(variable_of(&command, "--there <NAME>").as_deref(), Some("PATH"));
+        assert_eq!(variable_of(&command, "--unset <NAME>"), None);
+        assert_eq!(variable_of(&command, "--nowhere <NAME>"), None);
+    }
+}
