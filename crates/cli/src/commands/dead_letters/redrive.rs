@@ -53,8 +53,8 @@ pub(in crate::commands) struct RedriveArgs {
 pub(super) async fn run(args: RedriveArgs, engines: &EngineArgs) -> Result<(), Failure> {
     if args.letters.is_empty() && !args.all && args.reason.is_none() {
         return Err(Failure::input(
-            "which letters? Name them by their topic/partition/offset/digest, as `giro dead-letters list` does. Or say \
-             --all for every one that is parked, or --reason for those of one reason",
+            "which dead letters? Name them by their topic/partition/offset/digest, as `giro dead-letters list` does. Or \
+             say --all for every one that waits, or --reason for those with one reason",
         ));
     }
     let ledger = &engines.ledger().await?;

@@ -150,7 +150,7 @@ fn a_value_that_a_command_needs_is_asked_for() {
         ("topics create --replication 0", "expected a whole number from 1"),
         ("dead-letters", "Usage: giro dead-letters"),
         ("dead-letters show", "<TOPIC/PARTITION/OFFSET[/DIGEST]>"),
-        ("dead-letters redrive", "say --all for every one that is parked, or --reason"),
+        ("dead-letters redrive", "say --all for every one that waits, or --reason"),
         ("dead-letters redrive --again --edit", "topic/partition/offset/digest"),
         ("failed redrive", "say --all for every one that waits"),
         ("failed redrive --again", "topic/partition/offset"),
