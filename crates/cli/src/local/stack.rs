@@ -11,9 +11,9 @@
 //!
 //! Data: Takes engines, a template, and a person's options. Gives endpoints, and counts of what was processed.
 //!
-//! Each part starts after those that it needs, pollers last, and they stop in the other order. The HTTP API takes no more
-//! requests, pollers finish their invocations, workers end, engines stop. If a part fails to start, all started parts are
-//! stopped.
+//! Each part starts after those that it needs, pollers last, and they stop in the other order. The HTTP API takes no
+//! more requests, pollers finish their invocations, workers end, engines stop. If a part fails to start, all started
+//! parts are stopped.
 
 mod engines;
 mod functions;

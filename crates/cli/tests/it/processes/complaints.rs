@@ -78,6 +78,43 @@ fn silent() -> (TcpListener, String) {
     (listener, address)
 }
 
+/// What needs Kafka.
+const WITHOUT_KAFKA: &[&str] = &[
+    "publish -",
+    "accounts open a --currency EUR",
+    "accounts freeze a --no-wait",
+    "outcomes",
+    "outcomes --follow",
+    "outcomes republish --payment p1",
+    "failed list",
+    "failed show t/0/1",
+    "failed redrive --all",
+    "topics list",
+    "topics create --replication 1",
+    "dead-letters redrive --all",
+    "bench broker",
+    "up",
+    "demo",
+];
+
+/// What needs DynamoDB.
+const WITHOUT_DYNAMODB: &[&str] = &[
+    "accounts open a --currency EUR",
+    "accounts open a --currency EUR --direct",
+    "accounts add-lanes a 2 --direct",
+    "accounts show a",
+    "accounts list",
+    "accounts commands",
+    "payments show p1",
+    "outcomes republish --payment p1",
+    "dead-letters list",
+    "dead-letters show t/0/1",
+    "dead-letters redrive --all",
+    "audit",
+    "up",
+    "demo",
+];
+
 /// Every command, with each of its engines unreachable in turn. The other engines are there. All wait side by side.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_address() {
@@ -96,52 +133,13 @@ async fn an_engine_that_is_away_is_told_in_one_line_and_seconds_and_by_its_addre
     type Away<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
     let http = dynamodb.endpoint().strip_prefix("http://").unwrap();
     let http_kafka = [("KAFKA_BOOTSTRAP_SERVERS", http)];
-    let cases: [Away<'_>; 7] = [
+    let cases: [Away<'_>; 9] = [
         (http, &http_kafka, &["outcomes"]),
         (&quiet_url, &quiet_lambda, &[&invoke]),
-        (
-            NOBODY,
-            &no_kafka,
-            &[
-                "publish -",
-                "accounts open a --currency EUR",
-                "accounts freeze a --no-wait",
-                "outcomes",
-                "outcomes --follow",
-                "outcomes republish --payment p1",
-                "failed list",
-                "failed show t/0/1",
-                "failed redrive --all",
-                "topics list",
-                "topics create --replication 1",
-                "dead-letters redrive --all",
-                "bench broker",
-                "up",
-                "demo",
-                &invoke_publisher,
-            ],
-        ),
-        (
-            &url,
-            &no_dynamodb,
-            &[
-                "accounts open a --currency EUR",
-                "accounts open a --currency EUR --direct",
-                "accounts add-lanes a 2 --direct",
-                "accounts show a",
-                "accounts list",
-                "accounts commands",
-                "payments show p1",
-                "outcomes republish --payment p1",
-                "dead-letters list",
-                "dead-letters show t/0/1",
-                "dead-letters redrive --all",
-                "audit",
-                "up",
-                "demo",
-                &invoke,
-            ],
-        ),
+        (NOBODY, &no_kafka, WITHOUT_KAFKA),
+        (NOBODY, &no_kafka, &[&invoke_publisher]),
+        (&url, &no_dynamodb, WITHOUT_DYNAMODB),
+        (&url, &no_dynamodb, &[&invoke]),
         (&url, &no_lambda, &[&invoke, "up", "demo"]),
         (&quiet, &quiet_kafka, &["topics list", "publish -", "outcomes"]),
         (&quiet_url, &quiet_dynamodb, &["accounts list", "audit", &invoke]),
@@ -262,17 +260,26 @@ async fn exit_codes_are_as_the_readme_has_them() {
     check("accounts list", &half, b"", 2, "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
     let half = [at[0], ("AWS_SECRET_ACCESS_KEY", "me")];
     check("accounts list", &half, b"", 2, "AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not");
-    // One line each: no poller has started, and no advice follows that doesn't help.
-    let taken = run(&format!("up --http-port {port}"), &[], b"");
-    assert_eq!(stderr(&taken).lines().count(), 1, "{}", stderr(&taken));
-    assert!(stderr(&taken).starts_with(&format!("giro: --http-port {port}: ")), "{}", stderr(&taken));
+}
+
+/// One line each: no poller has started, and no advice follows that doesn't help.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_can_not_start_says_why_in_one_line() {
+    let dynamodb = tables().await;
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = run(&format!("up --http-port {port}"), &[], b"");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    assert!(stderr(&output).starts_with(&format!("giro: --http-port {port}: ")), "{}", stderr(&output));
+    // No programs are here, and so no shell.
+    let folder = tempfile::tempdir().unwrap();
+    let empty = [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("PATH", folder.path().to_str().unwrap())];
     let invoke = format!("invoke --event {}", event("msk.json"));
     for words in [invoke.as_str(), "up", "demo"] {
-        let variables: &[(&str, &str)] = &[at[0], ("PATH", dir)];
-        let output = run(words, variables, b"");
-        assert_eq!(output.status.code(), Some(3), "{words}: {}", stderr(&output));
+        let output = run(words, &empty, b"");
         let expected = "giro: functions are started by bash, and there is none in PATH: install it\n";
-        assert_eq!(stderr(&output), expected, "{words}");
+        assert_eq!((output.status.code(), stderr(&output)), (Some(3), expected.into()), "{words}");
     }
 }
 

@@ -364,8 +364,7 @@ async fn outcomes_are_published_again_as_they_were_published_first() {
         .await;
     giro(&at, &[&republish[..], &["--from", &a, "--to", &a]].concat(), 2, "a time range that is not empty").await;
     giro(&at, &[&republish[..], &["--from", &a]].concat(), 2, "--to").await;
-    let ways = "--payment, or a time range by --from and --to, or say --undelivered";
-    giro(&at, &republish, 2, ways).await;
+    giro(&at, &republish, 2, "--payment, or a time range by --from and --to, or say --undelivered").await;
     giro(&at, &[&republish[..], &["--payment", "a", "--topic", "nowhere"]].concat(), 2, "no topic nowhere").await;
     giro(&at, &[&republish[..], &["--undelivered"]].concat(), 2, "A local stack has no queue").await;
     records(&at, OUTCOMES_TOPIC, 3).await;

@@ -151,6 +151,29 @@ impl Drop for Down<'_> {
     }
 }
 
+/// Runs a script as a reader does in a folder, with the programs of this build.
+fn shell(folder: &Path, script: &str) -> Output {
+    let mut shell = command(&[], folder);
+    let path = std::env::join_paths(
+        std::iter::once(programs().to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let environment: Vec<_> =
+        shell.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    shell = Command::new("bash");
+    for (name, value) in environment {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+        .args(["-c", &format!("exec 2>&1\n{script}")])
+        .current_dir(folder)
+        .env("PATH", path.unwrap())
+        .output()
+        .unwrap()
+}
+
 fn check(page: &str) {
     let blocks = blocks(page);
     let not_run = |block: &Block| {
@@ -182,25 +205,7 @@ fn check(page: &str) {
         let up = giro(&["up", "--detach"], folder.path());
         assert!(up.status.success(), "{page}: {}", String::from_utf8_lossy(&up.stderr));
     }
-    let mut shell = command(&[], folder.path());
-    let path = std::env::join_paths(
-        std::iter::once(programs().to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
-    let environment: Vec<_> =
-        shell.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
-    shell = Command::new("bash");
-    for (name, value) in environment {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    let output = shell
-        .args(["-c", &format!("exec 2>&1\n{}", script(&commands))])
-        .current_dir(folder.path())
-        .env("PATH", path.unwrap())
-        .output()
-        .unwrap();
+    let output = shell(folder.path(), &script(&commands));
     let printed = String::from_utf8_lossy(&output.stdout);
     let mut by_block = vec![String::new(); run.len()];
     let mut so_far = String::new();
