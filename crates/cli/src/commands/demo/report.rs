@@ -212,7 +212,36 @@ mod tests {
 
     #[test]
     fn a_run_that_adds_up_is_told_line_by_line() {
-        check(&checked(), &measured(Some(told(&[]))), &expect![[""]]);
+        check(
+            &checked(),
+            &measured(Some(told(&[]))),
+            &expect![[r#"
+            What came in, and what became of it
+              records                                    1020
+              settled                                     900
+              declined                                     12
+                  insufficient_funds                        7
+                  same_account                              5
+              replayed                                    100
+              dead letters                                  8
+                  invalid_field                             2
+                  not_json                                  6
+            What it took, without the funding of the 20 accounts
+              records                                    1000
+              batches                                       5
+              transactions                                 35
+              DynamoDB calls a payment                  0.050
+              write units a payment                     2.250
+              payments/s                                 4000
+              publish to outcome, p50 (ms)                 12
+              publish to outcome, p99 (ms)                 12
+              records on the topic of outcomes            913
+            Whether it adds up
+              settled + declined + replayed + dead         1020
+              every record has its one end                yes
+              every outcome is on its topic               yes
+              every balance equals its payments           yes"#]],
+        );
     }
 
     /// Somebody else's Lambda tells nothing of its calls, and nobody publishes outcomes.
@@ -221,7 +250,31 @@ mod tests {
         let mut measured = measured(None);
         measured.after.1 = Summary::new();
         measured.before.1 = Summary::new();
-        check(&checked(), &measured, &expect![[""]]);
+        check(
+            &checked(),
+            &measured,
+            &expect![[r#"
+            What came in, and what became of it
+              records                                    1020
+              settled                                     900
+              declined                                     12
+                  insufficient_funds                        7
+                  same_account                              5
+              replayed                                    100
+              dead letters                                  8
+                  invalid_field                             2
+                  not_json                                  6
+            What it took, without the funding of the 20 accounts
+              records                                    1000
+              batches                                       5
+              payments/s                                 4000
+              publish to outcome, p50 (ms)                  5
+              publish to outcome, p99 (ms)                 70
+            Whether it adds up
+              settled + declined + replayed + dead         1020
+              every record has its one end                yes
+              every balance equals its payments           yes"#]],
+        );
     }
 
     /// Ten findings at the most are for a person; each of the three answers is its own.
@@ -231,6 +284,45 @@ mod tests {
         let ledger = vec![Finding::NotZero { currency: Currency::try_new("EUR").unwrap(), sum: -5 }];
         let findings = (0..11).map(|ix| format!("payment-requests/0/{ix}: payment k{ix} has no outcome")).collect();
         let checked = Checked { findings, ledger, settled: 889, ..checked() };
-        check(&checked, &measured(Some(told(&[missing]))), &expect![[""]]);
+        check(
+            &checked,
+            &measured(Some(told(&[missing]))),
+            &expect![[r#"
+            What came in, and what became of it
+              records                                    1020
+              settled                                     889
+              declined                                     12
+                  insufficient_funds                        7
+                  same_account                              5
+              replayed                                    100
+              dead letters                                  8
+                  invalid_field                             2
+                  not_json                                  6
+            What it took, without the funding of the 20 accounts
+              records                                    1000
+              batches                                       5
+              transactions                                 35
+              DynamoDB calls a payment                  0.050
+              write units a payment                     2.250
+              payments/s                                 4000
+              publish to outcome, p50 (ms)                 12
+              publish to outcome, p99 (ms)                 12
+              records on the topic of outcomes            913
+            Whether it adds up
+              settled + declined + replayed + dead         1009
+              every record has its one end                 NO
+              every outcome is on its topic                NO
+              every balance equals its payments            NO
+              payment-requests/0/0: payment k0 has no outcome
+              payment-requests/0/1: payment k1 has no outcome
+              payment-requests/0/2: payment k2 has no outcome
+              payment-requests/0/3: payment k3 has no outcome
+              payment-requests/0/4: payment k4 has no outcome
+              payment-requests/0/5: payment k5 has no outcome
+              payment-requests/0/6: payment k6 has no outcome
+              payment-requests/0/7: payment k7 has no outcome
+              payment-requests/0/8: payment k8 has no outcome
+              payment-requests/0/9: payment k9 has no outcome"#]],
+        );
     }
 }

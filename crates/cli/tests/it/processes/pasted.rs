@@ -166,12 +166,7 @@ fn shell(folder: &Path, script: &str) -> Output {
             None => shell.env_remove(name),
         };
     }
-    shell
-        .args(["-c", &format!("exec 2>&1\n{script}")])
-        .current_dir(folder)
-        .env("PATH", path.unwrap())
-        .output()
-        .unwrap()
+    shell.args(["-c", &format!("exec 2>&1\n{script}")]).current_dir(folder).env("PATH", path.unwrap()).output().unwrap()
 }
 
 fn check(page: &str) {
