@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Batch, CreditLanes, Request, Timestamp};
+use giro::domain::{Batch, CreditLanes, PaymentRequest, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
 
@@ -50,7 +50,8 @@ fn main() {
     say("envelope");
     let mut requests = Vec::with_capacity(RECORDS);
     for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-        requests.push(Request { payment: payment_request::decode(&record.value).unwrap(), source: record.source });
+        requests
+            .push(PaymentRequest { payment: payment_request::decode(&record.value).unwrap(), source: record.source });
     }
     say("payments");
     let batch = Batch::new(requests);

@@ -5,11 +5,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, Currency, OverdraftLimit, Request, Source,
+    Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, Currency, OverdraftLimit, PaymentRequest, Source,
     Timestamp,
 };
 use giro::settle::{Backoff, settle};
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::wire::payment_request;
 use giro_testkit::memory_store::MemoryStore;
 use tokio::time::Instant;
@@ -29,12 +29,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut requests = Vec::new();
     for (offset, record) in (0..).zip(RECORDS) {
         let source = Source { topic: "payment-requests".into(), partition: 0, offset };
-        requests.push(Request { payment: payment_request::decode_json(record.as_bytes())?, source });
+        requests.push(PaymentRequest { payment: payment_request::decode_json(record.as_bytes())?, source });
     }
     let until = Instant::now().checked_add(Duration::from_secs(1)).ok_or("no such moment")?;
     let settled = settle(&store, &Batch::new(requests), until, || Timestamp::EPOCH, Backoff::new()).await;
 
-    for (record, end) in RECORDS.iter().zip(&settled.ends) {
+    for (record, end) in RECORDS.iter().zip(&settled.dispositions) {
         println!("{record} -> {end:?}");
     }
     for held in store.accounts().await? {

@@ -6,9 +6,9 @@
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::plan::Entry;
-use giro::domain::{Request, Timestamp};
+use giro::domain::{PaymentRequest, Timestamp};
 use giro::store::items::{self, Item};
-use giro::store::{Surveyed, Table};
+use giro::store::{ScannedItem, Table};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::{KafkaEvent, Payload};
 use giro::wire::{account_command, outcome, payment_request};
@@ -95,25 +95,25 @@ pub(crate) fn stored(bytes: &[u8]) {
     let item: Item = attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
     let _ = items::size(&item);
     for table in [Table::Accounts, Table::Payments, Table::DeadLetters] {
-        let again = match items::survey::surveyed(table, &item) {
-            Surveyed::Account(account) => items::account::encode(&account),
-            Surveyed::Lane(lane) => items::lane::encode(&lane),
-            Surveyed::Payment(recorded) => {
+        let again = match items::scan::surveyed(table, &item) {
+            ScannedItem::Account(account) => items::account::encode(&account),
+            ScannedItem::Lane(lane) => items::lane::encode(&lane),
+            ScannedItem::Payment(recorded) => {
                 let read = &recorded.outcome;
-                let request = Request { payment: read.payment.clone(), source: read.source.clone() };
-                let entry = Entry { request: &request, verdict: read.verdict, creditor_lane: None };
+                let request = PaymentRequest { payment: read.payment.clone(), source: read.source.clone() };
+                let entry = Entry { request: &request, decision: read.decision, creditor_lane: None };
                 let written = items::payment::encode(&entry, read.decided_at);
                 let again = items::payment::decode(&written).expect("what was written is read");
                 // The stored fingerprint says what was asked for then, whatever this item has become.
                 assert_eq!(again.outcome, *read);
                 continue;
             }
-            Surveyed::LetterPart { .. } | Surveyed::Unreadable { .. } => {
+            ScannedItem::DeadLetterPart { .. } | ScannedItem::Unreadable { .. } => {
                 let _ = items::dead_letter::decode(std::slice::from_ref(&item));
                 continue;
             }
         };
-        let (once, twice) = (items::survey::surveyed(table, &item), items::survey::surveyed(table, &again));
+        let (once, twice) = (items::scan::surveyed(table, &item), items::scan::surveyed(table, &again));
         assert_eq!(once, twice);
     }
 }

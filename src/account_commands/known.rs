@@ -11,21 +11,21 @@ use tokio::time::Instant;
 use crate::domain::account_command::{Action, looks_at_lanes};
 use crate::domain::{Account, AccountId, Lane, LaneId};
 use crate::settle::Backoff;
-use crate::settle::met::Met;
 use crate::settle::reads::{lanes, mains};
+use crate::settle::seen_errors::SeenErrors;
 use crate::store::{AccountLedger, AccountRead, READ_ACCOUNTS_MAX, StoreError};
 
 /// What is known of one account.
 pub(super) struct KnownAccount {
     id: AccountId,
     main: AccountRead,
-    met: Met,
+    errors: SeenErrors,
 }
 
 impl KnownAccount {
     /// Begins with what a first read found of the account's main item.
     pub(super) fn new(id: AccountId, main: AccountRead) -> Self {
-        Self { id, main, met: Met::default() }
+        Self { id, main, errors: SeenErrors::default() }
     }
 
     /// Notes what the account's main item is now.
@@ -39,24 +39,24 @@ impl KnownAccount {
     }
 
     /// Notes an error of the store.
-    pub(super) fn meet(&mut self, fault: StoreError) {
-        self.met.meet(fault);
+    pub(super) fn note(&mut self, error: StoreError) {
+        self.errors.note(error);
     }
 
     /// Whether an item of it is damaged, and nobody is known to have mended it.
     pub(super) fn is_damaged(&self) -> bool {
-        self.met.is_damage()
+        self.errors.is_damage()
     }
 
     /// Somebody may have mended what could not be read.
     pub(super) fn look_again(&mut self) {
-        self.met.look_again();
+        self.errors.look_again();
         self.forget();
     }
 
     /// The error to report.
-    pub(super) fn fault(self) -> Option<StoreError> {
-        self.met.told()
+    pub(super) fn error(self) -> Option<StoreError> {
+        self.errors.told()
     }
 
     /// The account as it is, if there is one, and its lanes if the action looks at them. `None` if it can't be read.
@@ -69,26 +69,26 @@ impl KnownAccount {
         &mut self,
         ledger: &L,
         action: Action,
-        until: Instant,
+        deadline: Instant,
         backoff: &Backoff,
     ) -> Option<(Option<Account>, Vec<Lane>)> {
         if self.main == AccountRead::Unread {
             let (id, main) = (slice::from_ref(&self.id), slice::from_mut(&mut self.main));
-            mains(ledger, id, main, &mut self.met, until, &mut backoff.clone()).await;
+            mains(ledger, id, main, &mut self.errors, deadline, &mut backoff.clone()).await;
         }
         let account = match &self.main {
             AccountRead::Found(account) => account.clone(),
             AccountRead::Missing => return Some((None, Vec::new())),
             AccountRead::Unread => return None,
             AccountRead::Corrupt(expected) => {
-                self.met.meet(StoreError::Corrupt(expected.clone()));
+                self.errors.note(StoreError::Corrupt(expected.clone()));
                 return None;
             }
         };
         if !looks_at_lanes(action, &account) {
             return Some((Some(account), Vec::new()));
         }
-        let lanes = self.read_lanes(ledger, &account, until, backoff.clone()).await?;
+        let lanes = self.read_lanes(ledger, &account, deadline, backoff.clone()).await?;
         Some((Some(account), lanes))
     }
 
@@ -97,19 +97,19 @@ impl KnownAccount {
         &mut self,
         ledger: &L,
         account: &Account,
-        until: Instant,
+        deadline: Instant,
         mut backoff: Backoff,
     ) -> Option<Vec<Lane>> {
         let mut left: Vec<LaneId> = account.lane_ids().collect();
         let mut known = Vec::with_capacity(left.len());
-        while !left.is_empty() && Instant::now() < until {
+        while !left.is_empty() && Instant::now() < deadline {
             let asked: Vec<LaneId> = left.drain(..left.len().min(READ_ACCOUNTS_MAX)).collect();
             let keyed: Vec<(&LaneId, &LaneId)> = asked.iter().map(|id| (id, id)).collect();
-            let (found, fault) = lanes(ledger, &keyed, "reading lanes", until).await;
+            let (found, error) = lanes(ledger, &keyed, "reading lanes", deadline).await;
             let before = left.len();
-            if let Some(fault) = fault {
+            if let Some(error) = error {
                 // It was one call, so no lane of it was read.
-                self.met.meet(fault);
+                self.errors.note(error);
                 left.extend(asked.iter().cloned());
             }
             for (id, read) in found {
@@ -117,13 +117,13 @@ impl KnownAccount {
                     Ok(Some(lane)) => known.push(lane),
                     Ok(None) => left.push(id.clone()),
                     Err(expected) => {
-                        self.met.meet(StoreError::Corrupt(expected));
+                        self.errors.note(StoreError::Corrupt(expected));
                         return None;
                     }
                 }
             }
             if left.len() > before {
-                backoff.wait(until).await;
+                backoff.wait(deadline).await;
             }
         }
         known.sort_unstable_by_key(|lane| lane.id.lane);

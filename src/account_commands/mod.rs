@@ -1,7 +1,7 @@
 //! What: Applies account commands. Commands of one account run one after another, and different accounts run side by
 //! side.
 //!
-//! Data: Takes requests in the order of the event, an [`AccountLedger`], and deadlines ([`Until`]). Gives an [`End`]
+//! Data: Takes requests in the order of the event, an [`AccountLedger`], and deadlines ([`Deadline`]). Gives a [`Disposition`]
 //! for every request.
 //!
 //! A command is one transaction: its record, and the change of its account and lanes. If the account has very many
@@ -26,11 +26,11 @@ mod worker;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use crate::domain::account_command::CommandVerdict;
+use crate::domain::account_command::CommandDecision;
 use crate::domain::{AccountId, CommandRequest, Timestamp};
-use crate::settle::met::Met;
 use crate::settle::reads::mains;
-use crate::settle::{Backoff, End, Until};
+use crate::settle::seen_errors::SeenErrors;
+use crate::settle::{Backoff, Deadline, Disposition};
 use crate::store::{AccountLedger, AccountRead, StoreError};
 use known::KnownAccount;
 use worker::AccountWorker;
@@ -42,10 +42,10 @@ const ACCOUNTS_IN_FLIGHT_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// The disposition of each request, in their order.
-    pub ends: Vec<End<CommandVerdict>>,
+    pub dispositions: Vec<Disposition<CommandDecision>>,
     /// The error of the store that stopped a request, else the last one, if any. It tells why a request is unfinished,
     /// or was slow.
-    pub fault: Option<StoreError>,
+    pub error: Option<StoreError>,
 }
 
 /// Applies commands, until all have their disposition or the deadline has come.
@@ -54,31 +54,31 @@ pub struct Applied {
 pub async fn apply<L: AccountLedger>(
     ledger: &L,
     requests: &[CommandRequest],
-    until: impl Into<Until>,
+    deadline: impl Into<Deadline>,
     now: impl Fn() -> Timestamp,
     backoff: impl Fn() -> Backoff,
 ) -> Applied {
-    let Until { done: until, mended } = until.into();
+    let Deadline { done: deadline, mended } = deadline.into();
     let (ids, members) = by_account(requests);
     let mut reads = vec![AccountRead::Unread; ids.len()];
-    let mut met = Met::default();
-    mains(ledger, &ids, &mut reads, &mut met, until, &mut backoff()).await;
+    let mut errors = SeenErrors::default();
+    mains(ledger, &ids, &mut reads, &mut errors, deadline, &mut backoff()).await;
 
     let worker = |((id, main), left)| AccountWorker::new(KnownAccount::new(id, main), left, backoff());
     let mut workers: Vec<AccountWorker> = ids.into_iter().zip(reads).zip(members).map(worker).collect();
-    let mut ends = vec![End::Unfinished; requests.len()];
+    let mut dispositions = vec![Disposition::Unfinished; requests.len()];
     let mut looks: Option<Backoff> = None;
     loop {
-        let going = workers.drain(..).map(|worker| worker.go(ledger, requests, until, &now));
+        let going = workers.drain(..).map(|worker| worker.go(ledger, requests, deadline, &now));
         let mut going = stream::iter(going).buffer_unordered(ACCOUNTS_IN_FLIGHT_MAX);
         let mut damaged = Vec::new();
         while let Some((worker, found)) = going.next().await {
-            for (ix, end) in found {
-                ends[ix] = end;
+            for (ix, disposition) in found {
+                dispositions[ix] = disposition;
             }
             match worker.waits_for_mending() {
                 true => damaged.push(worker),
-                false => worker.fault().into_iter().for_each(|fault| met.meet(fault)),
+                false => worker.error().into_iter().for_each(|error| errors.note(error)),
             }
         }
         drop(going);
@@ -89,8 +89,8 @@ pub async fn apply<L: AccountLedger>(
         looks.get_or_insert_with(|| backoff().patient()).wait(mended).await;
         workers.iter_mut().for_each(AccountWorker::look_again);
     }
-    workers.into_iter().filter_map(AccountWorker::fault).for_each(|fault| met.meet(fault));
-    Applied { ends, fault: met.told() }
+    workers.into_iter().filter_map(AccountWorker::error).for_each(|error| errors.note(error));
+    Applied { dispositions, error: errors.told() }
 }
 
 /// The accounts, in the order in which they are first named, and for each the requests that name it.

@@ -1,6 +1,6 @@
 //! What: Applies the commands of one account, one after another.
 //!
-//! Data: Takes its requests, in their order. Gives an [`End`] for each, up to the first that stays unfinished.
+//! Data: Takes its requests, in their order. Gives a [`Disposition`] for each, up to the first that stays unfinished.
 //!
 //! A command is decided on what is known of its account ([`KnownAccount`]) and committed. The answer says what is known
 //! now, and what must be done next.
@@ -10,10 +10,12 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 
 use super::known::KnownAccount;
-use crate::domain::account_command::{Change, CommandStep, CommandVerdict, DecidedCommand, Ground, decide};
+use crate::domain::account_command::{
+    AccountChange, CommandDecision, CommandStep, DecidedCommand, Precondition, decide,
+};
 use crate::domain::{CommandRequest, Timestamp};
-use crate::settle::until::within;
-use crate::settle::{Backoff, End};
+use crate::settle::deadline::within;
+use crate::settle::{Backoff, Disposition};
 use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
 
 /// One account with its commands.
@@ -27,7 +29,7 @@ pub(super) struct AccountWorker {
 /// What must be done next with a command that was sent.
 enum Next {
     /// It has its disposition, or stays unfinished for now.
-    End(End<CommandVerdict>),
+    Disposition(Disposition<CommandDecision>),
     /// It is decided again.
     Decide,
     /// It is decided again after a wait, because an error that passes stopped it.
@@ -51,8 +53,8 @@ impl AccountWorker {
     }
 
     /// The error to report.
-    pub(super) fn fault(self) -> Option<StoreError> {
-        self.account.fault()
+    pub(super) fn error(self) -> Option<StoreError> {
+        self.account.error()
     }
 
     /// Applies the commands that are left, up to the first that stays unfinished. Returns the dispositions.
@@ -60,19 +62,19 @@ impl AccountWorker {
         mut self,
         ledger: &L,
         requests: &[CommandRequest],
-        until: Instant,
+        deadline: Instant,
         now: &impl Fn() -> Timestamp,
-    ) -> (Self, Vec<(usize, End<CommandVerdict>)>) {
-        let mut ends = Vec::with_capacity(self.left.len());
+    ) -> (Self, Vec<(usize, Disposition<CommandDecision>)>) {
+        let mut dispositions = Vec::with_capacity(self.left.len());
         while let Some(&ix) = self.left.front() {
-            let end = self.carry_out(ledger, &requests[ix], until, now).await;
-            if end == End::Unfinished {
+            let disposition = self.carry_out(ledger, &requests[ix], deadline, now).await;
+            if disposition == Disposition::Unfinished {
                 break;
             }
-            ends.push((ix, end));
+            dispositions.push((ix, disposition));
             self.left.pop_front();
         }
-        (self, ends)
+        (self, dispositions)
     }
 
     /// Decides and commits one command. Repeats this while only errors that pass stand in the way.
@@ -80,25 +82,25 @@ impl AccountWorker {
         &mut self,
         ledger: &L,
         request: &CommandRequest,
-        until: Instant,
+        deadline: Instant,
         now: &impl Fn() -> Timestamp,
-    ) -> End<CommandVerdict> {
+    ) -> Disposition<CommandDecision> {
         self.backoff.reset();
         loop {
-            let looked = self.account.look(ledger, request.command.action, until, &self.backoff).await;
-            let Some((account, lanes)) = looked else { return End::Unfinished };
-            if Instant::now() >= until {
-                return End::Unfinished;
+            let looked = self.account.look(ledger, request.command.action, deadline, &self.backoff).await;
+            let Some((account, lanes)) = looked else { return Disposition::Unfinished };
+            if Instant::now() >= deadline {
+                return Disposition::Unfinished;
             }
             let at = now();
-            let ruling = decide(&request.command, account.as_ref(), &lanes, at);
-            let ground = Ground::of(&ruling, account.as_ref(), &lanes);
-            let decided = DecidedCommand { request, ruling, decided_at: at };
-            let answer = within(until, "committing", commit(ledger, decided.steps_on(ground))).await;
+            let decision = decide(&request.command, account.as_ref(), &lanes, at);
+            let precondition = Precondition::of(&decision, account.as_ref(), &lanes);
+            let decided = DecidedCommand { request, decision, decided_at: at };
+            let answer = within(deadline, "committing", commit(ledger, decided.steps_on(precondition))).await;
             match self.learn(&decided, answer) {
-                Next::End(end) => return end,
+                Next::Disposition(disposition) => return disposition,
                 Next::Decide => {}
-                Next::Wait => self.backoff.wait(until).await,
+                Next::Wait => self.backoff.wait(deadline).await,
             }
         }
     }
@@ -109,16 +111,16 @@ impl AccountWorker {
             Ok(CommandCommit::Applied) => {
                 // The conditions of a change let payments pass, so the account may hold more or less than was read. The
                 // next command reads it again; two commands of one account in one batch are rare.
-                if decided.ruling.as_ref().is_ok_and(|change| *change != Change::Nothing) {
+                if decided.decision.as_ref().is_ok_and(|change| *change != AccountChange::Nothing) {
                     self.account.forget();
                 }
-                Next::End(End::Decided(decided.verdict()))
+                Next::Disposition(Disposition::Decided(decided.decision()))
             }
             Ok(CommandCommit::Cancelled(cancelled)) => self.learn_cancelled(decided.request, cancelled),
             Err(error) if error.passes() => {
                 // The step may have happened.
                 self.account.forget();
-                self.account.meet(error);
+                self.account.note(error);
                 Next::Wait
             }
             // Another try won't help soon.
@@ -132,9 +134,9 @@ impl AccountWorker {
         self.account.forget();
         match cancelled.duplicate {
             Some(Ok(recorded)) if recorded.fingerprint == request.command.fingerprint() => {
-                return Next::End(End::Replayed);
+                return Next::Disposition(Disposition::Replayed);
             }
-            Some(Ok(_)) => return Next::End(End::IdReused),
+            Some(Ok(_)) => return Next::Disposition(Disposition::IdReused),
             Some(Err(expected)) => return self.stop(StoreError::Corrupt(expected)),
             None => {}
         }
@@ -144,16 +146,16 @@ impl AccountWorker {
         // A lane that doesn't fit its account is damaged, or somebody else is still changing it.
         match cancelled.transient.or(cancelled.lanes.then_some(StoreError::Conflict)) {
             None => Next::Decide,
-            Some(fault) => {
-                self.account.meet(fault);
+            Some(error) => {
+                self.account.note(error);
                 Next::Wait
             }
         }
     }
 
-    fn stop(&mut self, fault: StoreError) -> Next {
-        self.account.meet(fault);
-        Next::End(End::Unfinished)
+    fn stop(&mut self, error: StoreError) -> Next {
+        self.account.note(error);
+        Next::Disposition(Disposition::Unfinished)
     }
 }
 

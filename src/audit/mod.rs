@@ -8,24 +8,24 @@
 //! | 3 | payments, then accounts and lanes | [`Running::end_look`]; again while accounts are undecided, up to [`LOOKS_MAX`] times |
 //! | 4 | dead letters, if some were not whole | those that are still not whole |
 //!
-//! Data: Takes a [`Survey`], how fast it may be read, and a deadline. Gives an [`Audited`]. The module `running` of
+//! Data: Takes a [`TableScan`], how fast it may be read, and a deadline. Gives an [`Audited`]. The module `running` of
 //! [`crate::domain::audit`] says why no clean ledger is accused.
 //!
 //! Invariants: It writes nothing. At the deadline it stops between two pages and says how far it came. Findings up to
 //! then hold. Memory grows with accounts, never with payments.
 
 mod pace;
-mod sweep;
+mod scan;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::domain::audit::{Books, Finding, Letters, Report, Running};
-use crate::store::{StoreError, Survey, Surveyed, Table};
+use crate::store::{ScannedItem, StoreError, Table, TableScan};
 
 pub use pace::{Pace, READ_UNITS_PER_SECOND};
-pub use sweep::{Stopped, sweep};
+pub use scan::{Stopped, scan};
 
 /// How often payments are read at most. The first look decides all accounts at rest, and the second and third decide
 /// those that rest now and then. An account that moves through three looks would move through a fourth.
@@ -53,9 +53,9 @@ pub struct Audited {
 /// # Errors
 /// [`StoreError::Rejected`] if the store refuses to be read at all, [`StoreError::Corrupt`] if it can't be understood.
 /// Other errors are tried again until the deadline, and then reported in [`Audited::stopped`].
-pub async fn audit(ledger: &impl Survey, mut pace: Pace, until: Instant) -> Result<Audited, StoreError> {
+pub async fn audit(ledger: &impl TableScan, mut pace: Pace, deadline: Instant) -> Result<Audited, StoreError> {
     let mut under_way =
-        UnderWay { ledger, pace: &mut pace, until, running: Running::new(Books::default()), letters: 0 };
+        UnderWay { ledger, pace: &mut pace, deadline, running: Running::new(Books::default()), letters: 0 };
     let stopped = match under_way.run().await {
         Ok(()) => None,
         Err(Stopped::Refused(error)) => return Err(error),
@@ -68,12 +68,12 @@ pub async fn audit(ledger: &impl Survey, mut pace: Pace, until: Instant) -> Resu
 struct UnderWay<'a, S> {
     ledger: &'a S,
     pace: &'a mut Pace,
-    until: Instant,
+    deadline: Instant,
     running: Running,
     letters: usize,
 }
 
-impl<S: Survey> UnderWay<'_, S> {
+impl<S: TableScan> UnderWay<'_, S> {
     async fn run(&mut self) -> Result<(), Stopped> {
         let (letters, unreadable) = self.letters().await?;
         let letters_read = Instant::now();
@@ -83,7 +83,7 @@ impl<S: Survey> UnderWay<'_, S> {
         self.looks().await?;
         if letters.has_suspects() {
             let at = letters_read.checked_add(LETTER_GAP).unwrap_or(letters_read);
-            tokio::time::sleep_until(at.min(self.until)).await;
+            tokio::time::sleep_until(at.min(self.deadline)).await;
             let (later, _) = self.letters().await?;
             letters.still_open(&later).for_each(|finding| self.running.find(finding));
         }
@@ -99,7 +99,7 @@ impl<S: Survey> UnderWay<'_, S> {
                 return Ok(());
             }
             // A look that can't end in time would prove nothing.
-            if Instant::now().checked_add(began.elapsed()).is_none_or(|end| end > self.until) {
+            if Instant::now().checked_add(began.elapsed()).is_none_or(|end| end > self.deadline) {
                 return Ok(());
             }
         }
@@ -109,37 +109,40 @@ impl<S: Survey> UnderWay<'_, S> {
     async fn payments(&mut self) -> Result<(), Stopped> {
         let running = &mut self.running;
         let take = |item| match item {
-            Surveyed::Payment(recorded) => running.payment(&recorded.outcome),
-            Surveyed::Unreadable { key, expected } if running.is_first_look() => {
+            ScannedItem::Payment(recorded) => running.payment(&recorded.outcome),
+            ScannedItem::Unreadable { key, expected } if running.is_first_look() => {
                 running.find(Finding::Unreadable { table: Table::Payments.name(), key, expected });
             }
-            Surveyed::Unreadable { .. } | Surveyed::Account(_) | Surveyed::Lane(_) | Surveyed::LetterPart { .. } => {}
+            ScannedItem::Unreadable { .. }
+            | ScannedItem::Account(_)
+            | ScannedItem::Lane(_)
+            | ScannedItem::DeadLetterPart { .. } => {}
         };
-        sweep(self.ledger, Table::Payments, self.pace, self.until, take).await
+        scan(self.ledger, Table::Payments, self.pace, self.deadline, take).await
     }
 
     async fn books(&mut self) -> Result<Books, Stopped> {
         let mut books = Books::default();
         let take = |item| match item {
-            Surveyed::Account(account) => books.account(account),
-            Surveyed::Lane(lane) => books.lane(lane),
-            Surveyed::Unreadable { key, expected } => books.unread(key, expected),
-            Surveyed::Payment(_) | Surveyed::LetterPart { .. } => {}
+            ScannedItem::Account(account) => books.account(account),
+            ScannedItem::Lane(lane) => books.lane(lane),
+            ScannedItem::Unreadable { key, expected } => books.unread(key, expected),
+            ScannedItem::Payment(_) | ScannedItem::DeadLetterPart { .. } => {}
         };
-        sweep(self.ledger, Table::Accounts, self.pace, self.until, take).await?;
+        scan(self.ledger, Table::Accounts, self.pace, self.deadline, take).await?;
         Ok(books)
     }
 
     async fn letters(&mut self) -> Result<(Letters, Vec<Finding>), Stopped> {
         let (mut letters, mut unreadable) = (Letters::default(), Vec::new());
         let take = |item| match item {
-            Surveyed::LetterPart { letter, part, count } => letters.part(letter, part, count),
-            Surveyed::Unreadable { key, expected } => {
+            ScannedItem::DeadLetterPart { letter, part, count } => letters.part(letter, part, count),
+            ScannedItem::Unreadable { key, expected } => {
                 unreadable.push(Finding::Unreadable { table: Table::DeadLetters.name(), key, expected });
             }
-            Surveyed::Account(_) | Surveyed::Lane(_) | Surveyed::Payment(_) => {}
+            ScannedItem::Account(_) | ScannedItem::Lane(_) | ScannedItem::Payment(_) => {}
         };
-        sweep(self.ledger, Table::DeadLetters, self.pace, self.until, take).await?;
+        scan(self.ledger, Table::DeadLetters, self.pace, self.deadline, take).await?;
         Ok((letters, unreadable))
     }
 }

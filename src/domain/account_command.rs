@@ -1,6 +1,6 @@
 //! What: An account command: what it asks of an account, the rules that apply or refuse it, and its record.
 //!
-//! Data: Takes a command and the account as it is. Gives a [`Change`] with its conditions, or a [`Refusal`].
+//! Data: Takes a command and the account as it is. Gives a [`AccountChange`] with its conditions, or a [`Refusal`].
 //!
 //! | command | on an account that is | gives |
 //! |---|---|---|
@@ -17,7 +17,7 @@
 //! Invariants: A refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
 //! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen. No
 //! condition of a change is on the version, and only closing has conditions on exact balances. If a command changes
-//! nothing, its record is written only if its preconditions hold ([`Ground`]).
+//! nothing, its record is written only if its preconditions hold ([`Precondition`]).
 //!
 //! A command is one transaction of its record, the main item and the lanes, if all of them fit. If they don't fit,
 //! lanes come first, in steps that are safe to repeat. The record and the main item come last. Until then the command
@@ -26,7 +26,7 @@
 
 mod change;
 mod decide;
-mod ground;
+mod precondition;
 
 use std::fmt;
 
@@ -35,9 +35,9 @@ use sha2::{Digest, Sha256};
 use super::plan::TRANSACTION_ITEMS_MAX;
 use super::{AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Source, Timestamp};
 
-pub use change::{Change, LaneChange};
+pub use change::{AccountChange, LaneChange};
 pub use decide::{decide, looks_at_lanes, opened};
-pub use ground::{Bound, Ground};
+pub use precondition::{BalanceBound, Precondition};
 
 /// The most lanes that fit one transaction beside the command's record and the main item.
 pub const LANES_TOGETHER_MAX: usize = TRANSACTION_ITEMS_MAX - 2;
@@ -199,12 +199,12 @@ pub struct CommandRequest {
 }
 
 /// The answer to a command: applied, or refused with a reason.
-pub type CommandVerdict = Result<(), Refusal>;
+pub type CommandDecision = Result<(), Refusal>;
 
 /// `applied` or `refused`, as stored and shown.
 #[must_use]
-pub const fn status_of(verdict: CommandVerdict) -> &'static str {
-    match verdict {
+pub const fn status_of(decision: CommandDecision) -> &'static str {
+    match decision {
         Ok(()) => "applied",
         Err(_) => "refused",
     }
@@ -216,40 +216,40 @@ pub struct DecidedCommand<'a> {
     /// The command and its record.
     pub request: &'a CommandRequest,
     /// What it does, or why it is refused.
-    pub ruling: Result<Change, Refusal>,
+    pub decision: Result<AccountChange, Refusal>,
     /// When it was decided.
     pub decided_at: Timestamp,
 }
 
 impl DecidedCommand<'_> {
     /// The answer.
-    pub fn verdict(&self) -> CommandVerdict {
-        self.ruling.as_ref().map(|_| ()).map_err(|refusal| *refusal)
+    pub fn decision(&self) -> CommandDecision {
+        self.decision.as_ref().map(|_| ()).map_err(|refusal| *refusal)
     }
 
     /// Its transactions, in the order in which they must be committed. Most commands have one.
     #[must_use]
     pub fn steps(&self) -> Vec<CommandStep<'_>> {
         let account = &self.request.command.account;
-        let lanes = self.ruling.as_ref().map(|change| change.lanes(account)).unwrap_or_default();
+        let lanes = self.decision.as_ref().map(|change| change.lanes(account)).unwrap_or_default();
         if lanes.len() <= LANES_TOGETHER_MAX {
-            return vec![CommandStep { decided: self, lanes, last: true, ground: None }];
+            return vec![CommandStep { decided: self, lanes, last: true, precondition: None }];
         }
         // Each transaction also checks that the command has no record yet.
         let before = lanes.chunks(TRANSACTION_ITEMS_MAX - 1);
         let mut steps: Vec<CommandStep<'_>> = before
-            .map(|lanes| CommandStep { decided: self, lanes: lanes.to_vec(), last: false, ground: None })
+            .map(|lanes| CommandStep { decided: self, lanes: lanes.to_vec(), last: false, precondition: None })
             .collect();
-        steps.push(CommandStep { decided: self, lanes: Vec::new(), last: true, ground: None });
+        steps.push(CommandStep { decided: self, lanes: Vec::new(), last: true, precondition: None });
         steps
     }
 
     /// The same with these preconditions.
     #[must_use]
-    pub fn steps_on(&self, ground: Option<Ground>) -> Vec<CommandStep<'_>> {
+    pub fn steps_on(&self, precondition: Option<Precondition>) -> Vec<CommandStep<'_>> {
         let mut steps = self.steps();
         if let Some(last) = steps.last_mut() {
-            last.ground = ground;
+            last.precondition = precondition;
         }
         steps
     }
@@ -265,7 +265,7 @@ pub struct CommandStep<'a> {
     /// Whether it is the last, which writes the record and changes the main item.
     pub last: bool,
     /// The preconditions of a decision that changes nothing.
-    pub ground: Option<Ground>,
+    pub precondition: Option<Precondition>,
 }
 
 /// A command with its one durable answer, as read from the `account-commands` table. It never changes once it is
@@ -275,7 +275,7 @@ pub struct RecordedCommand {
     /// What was asked for.
     pub command: AccountCommand,
     /// The answer.
-    pub verdict: CommandVerdict,
+    pub decision: CommandDecision,
     /// When it was decided.
     pub decided_at: Timestamp,
     /// The record that it answers.

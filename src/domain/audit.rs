@@ -18,8 +18,8 @@
 
 mod books;
 mod checks;
+mod dead_letters;
 mod finding;
-mod letters;
 mod running;
 
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ use std::collections::BTreeMap;
 use super::Currency;
 
 pub use books::Books;
+pub use dead_letters::Letters;
 pub use finding::Finding;
-pub use letters::Letters;
 pub use running::{FINDINGS_MAX, Running};
 
 /// The result of an audit.
@@ -108,7 +108,7 @@ mod tests {
                             reference: None,
                             requested_at: None,
                         },
-                        verdict: if *status == "settled" { Ok(()) } else { Err(Decline::InsufficientFunds) },
+                        decision: if *status == "settled" { Ok(()) } else { Err(Decline::InsufficientFunds) },
                         decided_at: Timestamp::EPOCH,
                         source: Source { topic: "t".into(), partition: 0, offset: 0 },
                     });

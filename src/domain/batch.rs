@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
-use super::{AccountId, CreditLanes, PaymentId, Request};
+use super::{AccountId, CreditLanes, PaymentId, PaymentRequest};
 
 /// The index of a request in its [`Batch`].
 pub type RequestIx = usize;
@@ -23,7 +23,7 @@ pub type AccountIx = usize;
 /// Requests in deciding order, indexed.
 #[derive(Debug, Default)]
 pub struct Batch {
-    requests: Vec<Request>,
+    requests: Vec<PaymentRequest>,
     accounts: Vec<AccountId>,
     parties: Vec<(AccountIx, AccountIx)>,
     leaders: Vec<RequestIx>,
@@ -45,7 +45,7 @@ fn by_id<K, V>(capacity: usize) -> HashMap<K, V, SeedableRandomState> {
 impl Batch {
     /// Indexes requests. They must be in the order in which they must be decided.
     #[must_use]
-    pub fn new(requests: Vec<Request>) -> Self {
+    pub fn new(requests: Vec<PaymentRequest>) -> Self {
         let mut accounts: Vec<AccountId> = Vec::new();
         let mut parties = Vec::with_capacity(requests.len());
         let mut leaders = Vec::with_capacity(requests.len());
@@ -103,7 +103,7 @@ impl Batch {
 
     /// The requests, in deciding order.
     #[must_use]
-    pub fn requests(&self) -> &[Request] {
+    pub fn requests(&self) -> &[PaymentRequest] {
         &self.requests
     }
 
@@ -132,7 +132,7 @@ mod tests {
     use crate::domain::{Amount, Currency, Payment, Source};
 
     fn batch(partitions: &[i32]) -> Batch {
-        let request = |&partition: &i32| Request {
+        let request = |&partition: &i32| PaymentRequest {
             payment: Payment {
                 id: "p".parse().unwrap(),
                 debtor: "alice".parse().unwrap(),

@@ -1,9 +1,9 @@
 //! What: A dead letter: a record that is no valid request for its topic. It is kept with its bytes, so that nothing is
 //! lost.
 
-mod letter_id;
+mod dead_letter_id;
 
-pub use letter_id::{Content, InvalidLetterId, LetterId, RecordDigest};
+pub use dead_letter_id::{Content, DeadLetterId, InvalidDeadLetterId, RecordDigest};
 
 use super::{Source, Timestamp};
 
@@ -49,8 +49,8 @@ pub struct DeadLetter {
 impl DeadLetter {
     /// Its name.
     #[must_use]
-    pub fn id(&self) -> LetterId {
-        LetterId { source: self.source.clone(), digest: self.digest }
+    pub fn id(&self) -> DeadLetterId {
+        DeadLetterId { source: self.source.clone(), digest: self.digest }
     }
 }
 

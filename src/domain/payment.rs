@@ -138,7 +138,7 @@ impl std::str::FromStr for Source {
 
 /// A payment that was asked for, and the record that asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct PaymentRequest {
     /// What was asked for.
     pub payment: Payment,
     /// The record that asked.
@@ -146,7 +146,7 @@ pub struct Request {
 }
 
 /// The answer to a payment: settled, or declined with a reason.
-pub type Verdict = Result<(), Decline>;
+pub type Decision = Result<(), Decline>;
 
 /// A payment with its one durable answer: the journal entry. It never changes once it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +154,7 @@ pub struct Outcome {
     /// What was asked for.
     pub payment: Payment,
     /// The answer.
-    pub verdict: Verdict,
+    pub decision: Decision,
     /// When it was decided.
     pub decided_at: Timestamp,
     /// The record that it answers.
@@ -165,14 +165,14 @@ impl Outcome {
     /// `settled` or `declined`, as stored and published.
     #[must_use]
     pub const fn status(&self) -> &'static str {
-        status_of(self.verdict)
+        status_of(self.decision)
     }
 }
 
 /// `settled` or `declined`, as stored and published.
 #[must_use]
-pub const fn status_of(verdict: Verdict) -> &'static str {
-    match verdict {
+pub const fn status_of(decision: Decision) -> &'static str {
+    match decision {
         Ok(()) => "settled",
         Err(_) => "declined",
     }

@@ -44,7 +44,7 @@ impl Posting {
     /// That side of an outcome. `None` if it was declined, because then nothing moved.
     #[must_use]
     pub fn of(outcome: Outcome, side: Side) -> Option<Self> {
-        outcome.verdict.ok()?;
+        outcome.decision.ok()?;
         let payment = outcome.payment;
         Some(Self {
             payment: payment.id,
@@ -109,7 +109,7 @@ impl std::str::FromStr for Position {
 
 /// What part of a statement is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
+pub struct StatementQuery {
     /// Nothing decided before this.
     pub from: Option<Timestamp>,
     /// Nothing decided at this or after it.
@@ -122,7 +122,7 @@ pub struct Ask {
 
 /// A part of a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
+pub struct StatementPage {
     /// Postings, newest first. They may be fewer than were asked for, although there are more.
     pub postings: Vec<Posting>,
     /// Where the next page begins. `None` if there is none.

@@ -12,7 +12,7 @@ use lambda_runtime::LambdaEvent;
 
 use super::clock::{self, Deadlines};
 use super::records::Records;
-use super::tally::{Ends, Tally};
+use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
 use crate::account_commands::apply;
 use crate::domain::CommandRequest;
@@ -53,11 +53,12 @@ impl<L: AccountLedger> AccountProcessor<L> {
         let request = |command, source| CommandRequest { command, source };
         let (records, requests) = Records::decode(&event, account_command::decode, request);
         let applied = apply(&self.ledger, &requests, deadlines.settle, clock::now, Backoff::new).await;
-        let aside = records.set_aside(&self.ledger, &applied.ends, ID_REUSED, deadlines.park).await;
+        let aside =
+            records.write_dead_letters(&self.ledger, &applied.dispositions, ID_REUSED, deadlines.dead_letters).await;
 
-        let response = records.report(&applied.ends, &aside);
-        let ends = Ends::of_commands(&applied);
-        tally.finish(&ends, applied.fault.as_ref(), &aside, response.failures.len(), self.ledger.usage());
+        let response = records.report(&applied.dispositions, &aside);
+        let dispositions = Dispositions::of_commands(&applied);
+        tally.finish(&dispositions, applied.error.as_ref(), &aside, response.failures.len(), self.ledger.usage());
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

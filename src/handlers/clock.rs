@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 use crate::domain::Timestamp;
-use crate::settle::Until;
+use crate::settle::Deadline;
 
 /// The time of an invocation that is kept for storing dead letters, after settling has stopped.
-const PARK_RESERVE: Duration = Duration::from_millis(600);
+const DEAD_LETTER_RESERVE: Duration = Duration::from_millis(600);
 /// Unfinished records are reported no earlier than after this part of an invocation's time: 3 of 4, so 45 of 60
 /// seconds.
 ///
@@ -38,9 +38,9 @@ fn since_epoch() -> Duration {
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
     /// Settling stops here.
-    pub settle: Until,
+    pub settle: Deadline,
     /// Storing dead letters stops here.
-    pub park: Instant,
+    pub dead_letters: Instant,
     /// Unfinished records are not reported before this.
     pub report: Instant,
 }
@@ -55,14 +55,14 @@ impl Deadlines {
             left if left < LONGEST_INVOCATION => left,
             deadline => deadline.saturating_sub(since_epoch()),
         };
-        let park = left.saturating_sub(REPORT_RESERVE);
-        let settle = park.saturating_sub(PARK_RESERVE);
+        let dead_letters = left.saturating_sub(REPORT_RESERVE);
+        let settle = dead_letters.saturating_sub(DEAD_LETTER_RESERVE);
         let (part, of) = REPORT_AFTER;
-        let report = left.checked_div(of).unwrap_or_default().saturating_mul(part).min(park);
+        let report = left.checked_div(of).unwrap_or_default().saturating_mul(part).min(dead_letters);
         let now = Instant::now();
         let at = |after: Duration| now.checked_add(after).unwrap_or(now);
-        let settle = Until { done: at(settle), mended: at(settle.min(report)) };
-        Self { settle, park: at(park), report: at(report) }
+        let settle = Deadline { done: at(settle), mended: at(settle.min(report)) };
+        Self { settle, dead_letters: at(dead_letters), report: at(report) }
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
 
     fn settle_ms(deadline_ms: u128) -> u128 {
         let deadlines = Deadlines::of(u64::try_from(deadline_ms).unwrap());
-        assert!(deadlines.settle.done <= deadlines.park && deadlines.report <= deadlines.park);
+        assert!(deadlines.settle.done <= deadlines.dead_letters && deadlines.report <= deadlines.dead_letters);
         assert!(deadlines.settle.mended <= deadlines.settle.done && deadlines.settle.mended <= deadlines.report);
         deadlines.settle.done.saturating_duration_since(Instant::now()).as_millis()
     }

@@ -11,7 +11,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 
 use super::clock::{self, Deadlines};
 use crate::audit::{Audited, Pace, READ_UNITS_PER_SECOND, audit};
-use crate::store::{StoreError, Survey};
+use crate::store::{StoreError, TableScan};
 use crate::telemetry;
 use crate::wire::audit_result::{AnyEvent, AuditResult};
 
@@ -36,7 +36,7 @@ pub struct LedgerAuditor<S> {
     ledger: S,
 }
 
-impl<S: Survey> LedgerAuditor<S> {
+impl<S: TableScan> LedgerAuditor<S> {
     /// An auditor of this ledger.
     pub fn new(ledger: S) -> Self {
         Self { ledger }

@@ -23,7 +23,7 @@ pub mod ledger_auditor;
 pub mod outcome_publisher;
 pub mod payment_api;
 pub mod payment_processor;
-pub mod reading;
+pub mod queries;
 pub mod records;
 pub mod tally;
 pub mod unfinished;

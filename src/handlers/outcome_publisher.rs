@@ -24,7 +24,7 @@ use super::unfinished::Unfinished;
 use crate::domain::{Outcome, Recorded};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::wire::outcome;
-use crate::wire::stream_event::{Change, StreamEvent, StreamRecord, StreamResponse};
+use crate::wire::stream_event::{ItemChange, StreamEvent, StreamRecord, StreamResponse};
 
 /// How long a record may take before its producer gives it up. It is shorter than the function's time-out (60 seconds
 /// in the template), so that an invocation can always say what is missing. It is longer than a broker's change of
@@ -87,7 +87,7 @@ impl<P: Publish> OutcomePublisher<P> {
     pub async fn handle(&self, event: LambdaEvent<StreamEvent>) -> Result<StreamResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let started = Instant::now();
-        let deadline = Deadlines::of(context.deadline).park;
+        let deadline = Deadlines::of(context.deadline).dead_letters;
 
         // All are handed over before the first answer is awaited, so that the producer can send them together.
         let mut handed = Vec::with_capacity(event.records.len());
@@ -148,13 +148,13 @@ impl<P: Publish> OutcomePublisher<P> {
 
     async fn hand_over(&self, record: &StreamRecord) -> Handed {
         let image = match &record.change {
-            Change::Inserted(image) => image,
-            Change::Other(what) => {
+            ItemChange::Inserted(image) => image,
+            ItemChange::Other(what) => {
                 // A payment never changes, so somebody else has written to the table.
                 tracing::warn!(sequence_number = record.sequence_number, what, "a payment's item was changed");
                 return Handed::Nothing;
             }
-            Change::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
+            ItemChange::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
         };
         let outcome = match (self.read_payment)(&image.texts, &image.numbers) {
             Ok(recorded) => recorded.outcome,

@@ -23,11 +23,11 @@ use lambda_runtime::LambdaEvent;
 use tokio::time::timeout_at;
 
 use super::clock::Deadlines;
-use super::reading;
+use super::queries;
 use crate::domain::{PaymentId, Source};
 use crate::publish::{Publish, PublishError};
-use crate::store::{Inspect, Statements};
-use crate::wire::http::{Request, Response};
+use crate::store::{LedgerQueries, Statements};
+use crate::wire::http::{HttpRequest, Response};
 use crate::wire::payment_request;
 use crate::wire::problem::Problem;
 use crate::wire::resource;
@@ -56,7 +56,7 @@ pub struct PaymentApi<S, P> {
     topic: Arc<str>,
 }
 
-impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
+impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
     /// An API that reads this store, and hands payments over to this topic.
     pub fn new(store: S, producer: P, topic: &str) -> Self {
         Self { store, producer, topic: topic.into() }
@@ -66,7 +66,7 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
     ///
     /// # Errors
     /// There are none: every answer is a response.
-    pub async fn handle(&self, event: LambdaEvent<Request>) -> Result<Response, std::convert::Infallible> {
+    pub async fn handle(&self, event: LambdaEvent<HttpRequest>) -> Result<Response, std::convert::Infallible> {
         let (request, context) = event.into_parts();
         let started = Instant::now();
         let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
@@ -85,7 +85,7 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
         });
         let mut response = match answer {
             Some(refusal) => refusal,
-            None => timeout_at(Deadlines::of(context.deadline).park, self.answer(&path, &request))
+            None => timeout_at(Deadlines::of(context.deadline).dead_letters, self.answer(&path, &request))
                 .await
                 .unwrap_or_else(|_| unavailable("There was no time left for an answer.")),
         };
@@ -103,19 +103,19 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
         Ok(response)
     }
 
-    async fn answer(&self, path: &[&str], request: &Request) -> Response {
+    async fn answer(&self, path: &[&str], request: &HttpRequest) -> Response {
         match path {
             ["payments"] => self.hand_over(request).await,
-            ["payments", id] => reading::payment(&self.store, id, &request.query).await,
-            ["accounts", id] => reading::account(&self.store, id).await,
-            ["accounts", id, ..] => reading::statement(&self.store, id, &request.query).await,
+            ["payments", id] => queries::payment(&self.store, id, &request.query).await,
+            ["accounts", id] => queries::account(&self.store, id).await,
+            ["accounts", id, ..] => queries::statement(&self.store, id, &request.query).await,
             _ => Err(Problem::NotFound.response("")),
         }
         .unwrap_or_else(|refusal| refusal)
     }
 
     /// Hands a payment over.
-    async fn hand_over(&self, request: &Request) -> Result<Response, Response> {
+    async fn hand_over(&self, request: &HttpRequest) -> Result<Response, Response> {
         if !is_json(request.header("content-type")) {
             return Err(Problem::UnsupportedMediaType.response("Content-Type: expected application/json, in UTF-8."));
         }
@@ -136,10 +136,10 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
             Ok(Some(recorded)) if recorded.fingerprint == fingerprint => {
                 return Ok(json(200, resource::payment(&recorded)).with("location", location(&payment.id)));
             }
-            Ok(Some(_)) => return Err(reading::reused()),
+            Ok(Some(_)) => return Err(queries::reused()),
             Ok(None) => {}
             // This query only saves time: the processor will find the outcome anyway.
-            Err(fault) => tracing::warn!(%fault, "whether the payment has its outcome is not known"),
+            Err(error) => tracing::warn!(fault = %error, "whether the payment has its outcome is not known"),
         }
         let key = payment.debtor.as_str().as_bytes();
         let value = payment_request::encode(&payment);
@@ -156,8 +156,8 @@ impl<S: Inspect + Statements, P: Publish> PaymentApi<S, P> {
                 Ok(json(202, body).with("location", location(&payment.id)))
             }
             Err(PublishError::TooLarge) => Err(Problem::BodyTooLarge.response("The broker takes no record so large.")),
-            Err(fault @ PublishError::Unacknowledged(_)) => {
-                tracing::warn!(%fault, "a payment could not be handed over");
+            Err(error @ PublishError::Unacknowledged(_)) => {
+                tracing::warn!(fault = %error, "a payment could not be handed over");
                 Err(unavailable("The payment is not known to be handed over. Hand it over again with the same id."))
             }
         }

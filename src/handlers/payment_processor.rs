@@ -12,10 +12,10 @@ use lambda_runtime::LambdaEvent;
 
 use super::clock::{self, Deadlines};
 use super::records::Records;
-use super::tally::{Ends, Tally};
+use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
 use crate::domain::dead_letter::PAYMENT_ID_REUSED;
-use crate::domain::{Batch, Request};
+use crate::domain::{Batch, PaymentRequest};
 use crate::settle::{Backoff, settle};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
@@ -57,16 +57,17 @@ impl<L: Ledger> PaymentProcessor<L> {
         let deadlines = Deadlines::of(context.deadline);
         let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
 
-        let request = |payment, source| Request { payment, source };
+        let request = |payment, source| PaymentRequest { payment, source };
         let (records, requests) = Records::decode(&event, payment_request::decode, request);
         let batch = Batch::new(requests).with_partitions(self.requests_partitions);
         let settled = settle(&self.ledger, &batch, deadlines.settle, clock::now, Backoff::new()).await;
-        let aside = records.set_aside(&self.ledger, &settled.ends, ID_REUSED, deadlines.park).await;
+        let aside =
+            records.write_dead_letters(&self.ledger, &settled.dispositions, ID_REUSED, deadlines.dead_letters).await;
 
-        let response = records.report(&settled.ends, &aside);
+        let response = records.report(&settled.dispositions, &aside);
         tally.contended(&settled);
-        let ends = Ends::of_payments(&settled);
-        tally.finish(&ends, settled.fault.as_ref(), &aside, response.failures.len(), self.ledger.usage());
+        let dispositions = Dispositions::of_payments(&settled);
+        tally.finish(&dispositions, settled.error.as_ref(), &aside, response.failures.len(), self.ledger.usage());
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

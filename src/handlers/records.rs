@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep_until};
 use super::clock;
 use super::unfinished::Unfinished;
 use crate::domain::{DeadLetter, Source};
-use crate::settle::park::{Parked, park};
-use crate::settle::{Backoff, End};
+use crate::settle::dead_letters::{DeadLettersWritten, write_dead_letters};
+use crate::settle::{Backoff, Disposition};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::json::fields::Malformed;
@@ -34,7 +34,7 @@ pub struct Aside {
     /// How many records had to become dead letters.
     pub count: usize,
     /// Which of them are not known to be stored.
-    pub parked: Parked,
+    pub parked: DeadLettersWritten,
 }
 
 impl<'e> Records<'e> {
@@ -59,16 +59,16 @@ impl<'e> Records<'e> {
 
     /// Stores a dead letter for every record that isn't a request, or whose request reuses an id. The latter gets
     /// `id_reused` as reason and detail.
-    pub async fn set_aside<L: Ledger, V>(
+    pub async fn write_dead_letters<L: Ledger, V>(
         &self,
         ledger: &L,
-        ends: &[End<V>],
+        dispositions: &[Disposition<V>],
         id_reused: (&str, &str),
-        until: Instant,
+        deadline: Instant,
     ) -> Aside {
         let is_dead_letter = |ix: &usize| match &self.decoded[*ix] {
             Err(_) => true,
-            Ok(request) => matches!(ends[*request], End::IdReused),
+            Ok(request) => matches!(dispositions[*request], Disposition::IdReused),
         };
         let letter = |ix: usize| -> DeadLetter {
             let (reason, detail) = match &self.decoded[ix] {
@@ -78,13 +78,13 @@ impl<'e> Records<'e> {
             self.records[ix].dead_letter(reason, detail, clock::now())
         };
         let aside: Vec<usize> = (0..self.records.len()).filter(is_dead_letter).collect();
-        Aside { count: aside.len(), parked: park(ledger, &aside, letter, until, Backoff::new()).await }
+        Aside { count: aside.len(), parked: write_dead_letters(ledger, &aside, letter, deadline, Backoff::new()).await }
     }
 
     /// The response. It names each partition's records from the first unfinished one on.
-    pub fn report<V>(&self, ends: &[End<V>], aside: &Aside) -> BatchResponse {
+    pub fn report<V>(&self, dispositions: &[Disposition<V>], aside: &Aside) -> BatchResponse {
         let unfinished = |ix: usize| match &self.decoded[ix] {
-            Ok(request) if matches!(ends[*request], End::Unfinished) => true,
+            Ok(request) if matches!(dispositions[*request], Disposition::Unfinished) => true,
             Ok(_) | Err(_) => aside.parked.left.binary_search(&ix).is_ok(),
         };
         let mut response = BatchResponse::default();

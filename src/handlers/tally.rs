@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::clock;
 use super::records::Aside;
 use crate::account_commands::Applied;
-use crate::settle::{End, Settled};
+use crate::settle::{Disposition, Settled};
 use crate::store::{StoreError, Usage};
 use crate::wire::kafka_event::KafkaEvent;
 
@@ -66,23 +66,30 @@ impl Tally {
 
     /// Writes the line. `fault` is the error of settling, `unfinished` counts the reported records, and `usage` is the
     /// store's usage up to now.
-    pub fn finish(self, ends: &Ends, fault: Option<&StoreError>, aside: &Aside, unfinished: usize, usage: Usage) {
+    pub fn finish(
+        self,
+        dispositions: &Dispositions,
+        error: Option<&StoreError>,
+        aside: &Aside,
+        unfinished: usize,
+        usage: Usage,
+    ) {
         let since = |now: u64, before: u64| now.saturating_sub(before);
-        let fault = fault.filter(|fault| !fault.passes()).or(aside.parked.fault.as_ref()).or(fault);
+        let error = error.filter(|error| !error.passes()).or(aside.parked.error.as_ref()).or(error);
         tracing::info!(
             request_id = self.request_id,
             partitions = self.partitions,
             records = self.records,
             oldest_age_seconds = self.oldest_age_seconds,
-            settled = ends.settled,
-            declined = ends.declined,
-            applied = ends.applied,
-            refused = ends.refused,
-            replayed = ends.replayed,
+            settled = dispositions.settled,
+            declined = dispositions.declined,
+            applied = dispositions.applied,
+            refused = dispositions.refused,
+            replayed = dispositions.replayed,
             dead_letters = aside.count.saturating_sub(aside.parked.left.len()),
             unfinished,
-            rounds = ends.rounds,
-            conflicts = ends.conflicts,
+            rounds = dispositions.rounds,
+            conflicts = dispositions.conflicts,
             read_calls = since(usage.read_calls, self.usage.read_calls),
             transactions = since(usage.transactions, self.usage.transactions),
             cancelled = since(usage.cancelled, self.usage.cancelled),
@@ -90,8 +97,8 @@ impl Tally {
             read_milliunits = since(usage.read_milliunits, self.usage.read_milliunits),
             write_milliunits = since(usage.write_milliunits, self.usage.write_milliunits),
             duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            fault_kind = fault.map(StoreError::name),
-            fault = fault.map(tracing::field::display),
+            fault_kind = error.map(StoreError::name),
+            fault = error.map(tracing::field::display),
             "batch finished"
         );
     }
@@ -99,7 +106,7 @@ impl Tally {
 
 /// The dispositions of a batch's requests, counted. What a handler doesn't count is left out of its line.
 #[derive(Debug, Default)]
-pub struct Ends {
+pub struct Dispositions {
     settled: Option<usize>,
     declined: Option<usize>,
     applied: Option<usize>,
@@ -109,11 +116,11 @@ pub struct Ends {
     conflicts: Option<u64>,
 }
 
-impl Ends {
+impl Dispositions {
     /// Of payments: settled or declined.
     #[must_use]
     pub fn of_payments(settled: &Settled) -> Self {
-        let [yes, no, replayed] = counts(&settled.ends);
+        let [yes, no, replayed] = counts(&settled.dispositions);
         Self {
             settled: Some(yes),
             declined: Some(no),
@@ -127,17 +134,18 @@ impl Ends {
     /// Of account commands: applied or refused.
     #[must_use]
     pub fn of_commands(applied: &Applied) -> Self {
-        let [yes, no, replayed] = counts(&applied.ends);
+        let [yes, no, replayed] = counts(&applied.dispositions);
         Self { applied: Some(yes), refused: Some(no), replayed, ..Self::default() }
     }
 }
 
 /// How many were answered with yes, how many with no, and how many were replays.
-fn counts<E>(ends: &[End<Result<(), E>>]) -> [usize; 3] {
-    let count = |is: fn(&End<Result<(), E>>) -> bool| ends.iter().filter(|end| is(end)).count();
+fn counts<E>(dispositions: &[Disposition<Result<(), E>>]) -> [usize; 3] {
+    let count =
+        |is: fn(&Disposition<Result<(), E>>) -> bool| dispositions.iter().filter(|disposition| is(disposition)).count();
     [
-        count(|end| matches!(end, End::Decided(Ok(())))),
-        count(|end| matches!(end, End::Decided(Err(_)))),
-        count(|end| matches!(end, End::Replayed)),
+        count(|disposition| matches!(disposition, Disposition::Decided(Ok(())))),
+        count(|disposition| matches!(disposition, Disposition::Decided(Err(_)))),
+        count(|disposition| matches!(disposition, Disposition::Replayed)),
     ]
 }

@@ -281,7 +281,7 @@ impl KafkaProducer {
                     return Ok(Sending::new(async {
                         match delivery.await {
                             Ok(Ok(delivery)) => Ok(Placed { partition: delivery.partition, offset: delivery.offset }),
-                            Ok(Err((error, _))) => Err(fault(&error)),
+                            Ok(Err((error, _))) => Err(publish_error(&error)),
                             Err(_) => Err(PublishError::Unacknowledged("the producer was closed before".into())),
                         }
                     }));
@@ -290,13 +290,13 @@ impl KafkaProducer {
                     record = back;
                     tokio::time::sleep(QUEUE_FULL_PAUSE).await;
                 }
-                Err((error, _)) => return Err(fault(&error)),
+                Err((error, _)) => return Err(publish_error(&error)),
             }
         }
     }
 }
 
-fn fault(error: &KafkaError) -> PublishError {
+fn publish_error(error: &KafkaError) -> PublishError {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => PublishError::TooLarge,
         Some(code) => PublishError::Unacknowledged(code.to_string()),

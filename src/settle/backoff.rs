@@ -53,10 +53,10 @@ impl Backoff {
     }
 
     /// Waits, but not past the deadline.
-    pub async fn wait(&mut self, until: Instant) {
+    pub async fn wait(&mut self, deadline: Instant) {
         let wait = self.next();
-        let at = Instant::now().checked_add(wait).unwrap_or(until);
-        tokio::time::sleep_until(at.min(until)).await;
+        let at = Instant::now().checked_add(wait).unwrap_or(deadline);
+        tokio::time::sleep_until(at.min(deadline)).await;
     }
 
     fn next(&mut self) -> Duration {
@@ -102,10 +102,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_never_passes_the_deadline() {
-        let until = Instant::now() + Duration::from_millis(5);
+        let deadline = Instant::now() + Duration::from_millis(5);
         let mut backoff = Backoff::with_seed(7);
         backoff.tries = 10;
-        backoff.wait(until).await;
-        assert!(Instant::now() <= until);
+        backoff.wait(deadline).await;
+        assert!(Instant::now() <= deadline);
     }
 }

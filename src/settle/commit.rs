@@ -12,11 +12,11 @@ use std::collections::VecDeque;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::bound::{Bound, Call};
+use super::concurrency_limit::{Call, ConcurrencyLimit};
+use super::deadline::within;
 use super::knowledge::Knowledge;
 use super::learn;
 use super::progress::Progress;
-use super::until::within;
 use crate::domain::plan::Step;
 use crate::store::{Cancelled, Commit, Ledger, StoreError};
 
@@ -33,8 +33,8 @@ pub(super) enum Way {
 pub(super) async fn commit<L: Ledger>(
     ledger: &L,
     steps: &[Step<'_>],
-    until: Instant,
-    bound: &mut Bound,
+    deadline: Instant,
+    limit: &mut ConcurrencyLimit,
     knowledge: &mut Knowledge<'_>,
     progress: &mut Progress<'_>,
 ) -> Way {
@@ -43,16 +43,16 @@ pub(super) async fn commit<L: Ledger>(
     let mut hindered = false;
     let mut moved = false;
     loop {
-        while bound.allows(in_flight.len()) && Instant::now() < until {
+        while limit.allows(in_flight.len()) && Instant::now() < deadline {
             let Some(ix) = queue.ready.pop_front() else { break };
-            let (sent, call) = (bound.send(), ledger.commit(&steps[ix].transaction));
-            in_flight.push(async move { (ix, sent, within(until, "committing", call).await) });
+            let (sent, call) = (limit.send(), ledger.commit(&steps[ix].transaction));
+            in_flight.push(async move { (ix, sent, within(deadline, "committing", call).await) });
         }
         let Some((ix, sent, answer)) = in_flight.next().await else { break };
         let step = &steps[ix];
         match answer {
             Ok(Commit::Applied) => {
-                bound.went_well();
+                limit.went_well();
                 moved = true;
                 learn::applied(step, knowledge, progress);
                 queue.applied(ix);
@@ -60,13 +60,13 @@ pub(super) async fn commit<L: Ledger>(
             Ok(Commit::Cancelled(cancelled)) => {
                 moved |= says_more(&cancelled);
                 hindered |= cancelled.transient.is_some();
-                pace(bound, sent, cancelled.transient.as_ref());
+                pace(limit, sent, cancelled.transient.as_ref());
                 learn::cancelled(step, cancelled, knowledge, progress);
             }
             Err(error) => {
                 hindered |= error.passes();
                 if let StoreError::Throttled(_) = error {
-                    bound.was_throttled(sent);
+                    limit.was_throttled(sent);
                 }
                 learn::refused(step, error, knowledge, progress);
             }
@@ -82,9 +82,9 @@ fn says_more(cancelled: &Cancelled) -> bool {
 }
 
 /// Notes whether the store had time for a transaction that it cancelled.
-fn pace(bound: &mut Bound, sent: Call, transient: Option<&StoreError>) {
+fn pace(limit: &mut ConcurrencyLimit, sent: Call, transient: Option<&StoreError>) {
     match transient {
-        Some(StoreError::Throttled(_)) => bound.was_throttled(sent),
+        Some(StoreError::Throttled(_)) => limit.was_throttled(sent),
         Some(
             StoreError::Conflict
             | StoreError::Unavailable(_)
@@ -92,7 +92,7 @@ fn pace(bound: &mut Bound, sent: Call, transient: Option<&StoreError>) {
             | StoreError::Corrupt(_)
             | StoreError::Rejected(_),
         )
-        | None => bound.went_well(),
+        | None => limit.went_well(),
     }
 }
 

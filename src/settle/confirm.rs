@@ -23,12 +23,12 @@ use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::deadline::within;
 use super::knowledge::Knowledge;
 use super::reads::{READS_IN_FLIGHT_MAX, done};
-use super::until::within;
 use crate::domain::plan::TRANSACTION_ITEMS_MAX;
 use crate::domain::{AccountId, AccountIx, LaneId};
-use crate::store::{LaneRead, Ledger, StoreError, Together};
+use crate::store::{LaneRead, Ledger, SnapshotRead, StoreError};
 
 /// What one call reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,12 @@ impl Ask {
         }
     }
 
-    async fn send<L: Ledger>(&self, ledger: &L, ids: &[AccountId], until: Instant) -> Result<Together, StoreError> {
+    async fn send<L: Ledger>(
+        &self,
+        ledger: &L,
+        ids: &[AccountId],
+        deadline: Instant,
+    ) -> Result<SnapshotRead, StoreError> {
         let (accounts, lanes) = match self {
             Self::Mains(accounts) => (accounts.iter().map(|&account| &ids[account]).collect(), vec![]),
             Self::Lanes(account, lanes) => {
@@ -69,7 +74,7 @@ impl Ask {
             }
         };
         let lanes: Vec<&LaneId> = lanes.iter().collect();
-        within(until, "confirming accounts", ledger.read_together(&accounts, &lanes)).await
+        within(deadline, "confirming accounts", ledger.read_together(&accounts, &lanes)).await
     }
 }
 
@@ -78,13 +83,13 @@ pub(super) async fn confirm<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
     accounts: &BTreeSet<AccountIx>,
-    until: Instant,
+    deadline: Instant,
     backoff: &mut Backoff,
 ) {
     let mut left = asks(knowledge, accounts);
     while !left.is_empty() {
         let ids = knowledge.ids();
-        let calls = left.drain(..).map(|ask| async move { (ask.send(ledger, ids, until).await, ask) });
+        let calls = left.drain(..).map(|ask| async move { (ask.send(ledger, ids, deadline).await, ask) });
         let answers: Vec<_> = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX).collect().await;
         let mut whole = true;
         for (answer, ask) in answers {
@@ -94,17 +99,17 @@ pub(super) async fn confirm<L: Ledger>(
                     Ok(halves) => left.extend(halves),
                     Err(account) => {
                         knowledge.contend([account]);
-                        knowledge.meet(StoreError::Conflict);
+                        knowledge.note(StoreError::Conflict);
                     }
                 },
-                Err(fault) => {
+                Err(error) => {
                     whole = false;
-                    knowledge.meet(fault);
+                    knowledge.note(error);
                     left.push(ask);
                 }
             }
         }
-        if !whole && done(false, until, backoff).await {
+        if !whole && done(false, deadline, backoff).await {
             return;
         }
     }
@@ -124,7 +129,7 @@ fn asks(knowledge: &Knowledge<'_>, accounts: &BTreeSet<AccountIx>) -> Vec<Ask> {
     asks
 }
 
-fn learn(knowledge: &mut Knowledge<'_>, ask: Ask, read: Together) {
+fn learn(knowledge: &mut Knowledge<'_>, ask: Ask, read: SnapshotRead) {
     let (accounts, lanes) = match ask {
         Ask::Mains(accounts) => (accounts, vec![]),
         Ask::Lanes(account, lanes) => (vec![account], lanes),

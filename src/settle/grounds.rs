@@ -54,14 +54,14 @@ impl Doubts {
 /// Finds the declines that can't be committed as they were decided.
 pub(super) fn doubts(batch: &Batch, knowledge: &Knowledge<'_>, pending: &[RequestIx], decisions: &Decisions) -> Doubts {
     let mut doubts = Doubts::default();
-    let mut declines = decisions.verdicts.iter().filter_map(|verdict| verdict.err());
+    let mut declines = decisions.decisions.iter().filter_map(|decision| decision.err());
     if declines.all(|decline| decline.depends_on_balance().is_none()) {
         return doubts;
     }
     let mut debited: HashSet<AccountIx> = HashSet::new();
-    for (&request, &verdict) in pending.iter().zip(&decisions.verdicts) {
+    for (&request, &decision) in pending.iter().zip(&decisions.decisions) {
         let (debtor, creditor) = batch.parties(request);
-        match verdict.map_err(Decline::depends_on_balance) {
+        match decision.map_err(Decline::depends_on_balance) {
             Ok(()) => {
                 debited.insert(debtor);
             }

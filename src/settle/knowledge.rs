@@ -13,7 +13,7 @@ mod contention;
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::met::Met;
+use super::seen_errors::SeenErrors;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step};
 use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, CreditLanes, LaneId};
@@ -34,7 +34,7 @@ pub(super) struct Knowledge<'b> {
     /// worker did and lost the answer.
     stale: BTreeSet<AccountIx>,
     contention: Contention,
-    met: Met,
+    errors: SeenErrors,
 }
 
 impl<'b> Knowledge<'b> {
@@ -47,7 +47,7 @@ impl<'b> Knowledge<'b> {
             confirmations: Confirmations::default(),
             stale: BTreeSet::new(),
             contention: Contention::new(),
-            met: Met::default(),
+            errors: SeenErrors::default(),
         }
     }
 
@@ -57,8 +57,8 @@ impl<'b> Knowledge<'b> {
     }
 
     /// The ids, the main items that a read fills in, and where it notes errors.
-    pub(super) fn reading(&mut self) -> (&'b [AccountId], &mut [AccountRead], &mut Met) {
-        (self.ids, &mut self.mains, &mut self.met)
+    pub(super) fn reading(&mut self) -> (&'b [AccountId], &mut [AccountRead], &mut SeenErrors) {
+        (self.ids, &mut self.mains, &mut self.errors)
     }
 
     /// Main items as the rules look at them.
@@ -132,18 +132,18 @@ impl<'b> Knowledge<'b> {
     }
 
     /// The error to report.
-    pub(super) fn fault(self) -> Option<StoreError> {
-        self.met.told()
+    pub(super) fn error(self) -> Option<StoreError> {
+        self.errors.told()
     }
 
     /// Notes an error of the store.
-    pub(super) fn meet(&mut self, fault: StoreError) {
-        self.met.meet(fault);
+    pub(super) fn note(&mut self, error: StoreError) {
+        self.errors.note(error);
     }
 
     /// A transaction in flight holds these accounts.
     pub(super) fn contend(&mut self, accounts: impl IntoIterator<Item = AccountIx>) {
-        self.contention.meet(accounts);
+        self.contention.note(accounts);
     }
 
     /// A round is over. From now on, accounts that others held in it are planned apart, and every account may be
@@ -178,7 +178,7 @@ impl<'b> Knowledge<'b> {
     /// Notes what a read found of an account's main item.
     pub(super) fn learn_account(&mut self, account: AccountIx, read: AccountRead) {
         if let AccountRead::Corrupt(expected) = &read {
-            self.met.meet(StoreError::Corrupt(expected.clone()));
+            self.errors.note(StoreError::Corrupt(expected.clone()));
         }
         self.confirmations.forget(account);
         self.mains[account] = read;
@@ -269,7 +269,7 @@ impl<'b> Knowledge<'b> {
 
     /// Forgets items that can't be read, so that they are read again: somebody may have mended them.
     pub(super) fn look_again(&mut self) {
-        self.met.look_again();
+        self.errors.look_again();
         for account in 0..self.mains.len() {
             if self.is_damaged(account) {
                 self.forget(account);

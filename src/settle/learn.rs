@@ -28,7 +28,7 @@ pub(super) fn cancelled(
             Ok(recorded) => knowledge.doubt(progress.has_outcome(request, recorded.fingerprint)),
             Err(expected) => {
                 progress.cannot_read([request]);
-                knowledge.meet(StoreError::Corrupt(expected));
+                knowledge.note(StoreError::Corrupt(expected));
             }
         }
     }
@@ -45,7 +45,7 @@ pub(super) fn cancelled(
         let accounts: BTreeSet<AccountIx> = updates.into_iter().map(|update| step.accounts[update]).collect();
         progress.rejects_accounts(step, &accounts);
         progress.rejects(entries.into_iter().map(|entry| step.requests[entry]));
-        knowledge.meet(StoreError::Rejected(why));
+        knowledge.note(StoreError::Rejected(why));
     }
     if cancelled.transient == Some(StoreError::Conflict) {
         match cancelled.busy.is_empty() {
@@ -53,8 +53,8 @@ pub(super) fn cancelled(
             false => knowledge.contend(cancelled.busy.iter().map(|&update| step.accounts[update])),
         }
     }
-    if let Some(fault) = cancelled.transient {
-        knowledge.meet(fault);
+    if let Some(error) = cancelled.transient {
+        knowledge.note(error);
     }
 }
 
@@ -68,5 +68,5 @@ pub(super) fn refused(step: &Step<'_>, error: StoreError, knowledge: &mut Knowle
         StoreError::Throttled(_) | StoreError::NoTable(_) => {}
         StoreError::Unavailable(_) => step.accounts.iter().for_each(|&account| knowledge.forget(account)),
     }
-    knowledge.meet(error);
+    knowledge.note(error);
 }

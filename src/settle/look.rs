@@ -16,12 +16,12 @@ pub(super) async fn look_again<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
     progress: &mut Progress<'_>,
-    until: Instant,
+    deadline: Instant,
     backoff: &mut Backoff,
 ) {
     knowledge.look_again();
     progress.look_again();
-    prefetch::accounts(ledger, knowledge, until, backoff).await;
+    prefetch::accounts(ledger, knowledge, deadline, backoff).await;
     if !progress.pending(knowledge).is_empty() {
         progress.rested_on().into_iter().for_each(|account| knowledge.forget(account));
     }

@@ -1,7 +1,7 @@
 //! What: Settles a batch: prefetch, decide, plan, commit. What is left is done again, until nothing is left or the
 //! deadline has come.
 //!
-//! Data: Takes a [`Batch`] in deciding order, a [`Ledger`], and deadlines ([`Until`]). Gives an [`End`] for every
+//! Data: Takes a [`Batch`] in deciding order, a [`Ledger`], and deadlines ([`Deadline`]). Gives a [`Disposition`] for every
 //! request.
 //!
 //! All of it is one loop. It reads the accounts that aren't known, then does what `next` says, until that says `Done`.
@@ -12,7 +12,7 @@
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
 //! | `ReadSnapshot` | `confirm` | makes a snapshot read of the accounts on which a decline for insufficient funds rests (`grounds`) |
-//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`bound`) |
+//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`limit`) |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
 //! | `Wait` | here, `look` | others hold the accounts of all that is left; or somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |
@@ -31,33 +31,33 @@
 //! own item says so next time.
 
 mod backoff;
-mod bound;
 mod commit;
+mod concurrency_limit;
 mod confirm;
-mod end;
+pub mod dead_letters;
+pub(crate) mod deadline;
+mod disposition;
 mod grounds;
 mod knowledge;
 mod learn;
 mod look;
-pub(crate) mod met;
 mod next;
-pub mod park;
 mod prefetch;
 mod progress;
 pub(crate) mod reads;
-pub(crate) mod until;
+pub(crate) mod seen_errors;
 
 use crate::domain::{Batch, Source, Timestamp};
 use crate::store::{Ledger, StoreError};
 
 pub use backoff::Backoff;
-use bound::Bound;
 use commit::Way;
-pub use end::End;
+use concurrency_limit::ConcurrencyLimit;
+pub use deadline::Deadline;
+pub use disposition::Disposition;
 use knowledge::Knowledge;
 use next::{For, Next, next};
 use progress::Progress;
-pub use until::Until;
 
 /// An account that others held in this many rounds of one batch is reported. Fewer are bad luck.
 const CONTENDED_ROUNDS_TOLD: u32 = 3;
@@ -66,12 +66,12 @@ const CONTENDED_ROUNDS_TOLD: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     /// The disposition of each request, in their order.
-    pub ends: Vec<End>,
+    pub dispositions: Vec<Disposition>,
     /// How often the rest was decided and planned again, the first time included.
     pub rounds: u32,
     /// The error of the store that stopped a request, else the last one, if any. It tells why a request is unfinished,
     /// or was slow.
-    pub fault: Option<StoreError>,
+    pub error: Option<StoreError>,
     /// How many calls conflicted with a transaction in flight.
     pub conflicts: u64,
     /// Accounts that others held again and again, each as the first record that names it, with the number of rounds. A
@@ -85,52 +85,53 @@ pub struct Settled {
 pub async fn settle<L: Ledger>(
     ledger: &L,
     batch: &Batch,
-    until: impl Into<Until>,
+    deadline: impl Into<Deadline>,
     now: impl Fn() -> Timestamp,
     mut backoff: Backoff,
 ) -> Settled {
-    let until = until.into();
+    let deadline = deadline.into();
     let mut knowledge = Knowledge::new(batch.accounts());
     let mut progress = Progress::new(batch);
-    let mut bound = Bound::new();
+    let mut limit = ConcurrencyLimit::new();
     let mut looks = backoff.patient();
     let mut rounds: u32 = 0;
     loop {
         knowledge.forget_stale(|| progress.rested_on());
-        prefetch::accounts(ledger, &mut knowledge, until.done, &mut backoff).await;
-        match next(batch, &knowledge, &mut progress, until, &now) {
+        prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff).await;
+        match next(batch, &knowledge, &mut progress, deadline, &now) {
             Next::ReadLanes(accounts) => {
-                prefetch::lanes(ledger, &mut knowledge, &accounts, until.done, &mut backoff).await;
+                prefetch::lanes(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
             }
             Next::ReadSnapshot(accounts) => {
-                confirm::confirm(ledger, &mut knowledge, &accounts, until.done, &mut backoff).await;
+                confirm::confirm(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
             }
             Next::Commit(steps) => {
                 rounds = rounds.saturating_add(1);
-                let way = commit::commit(ledger, &steps, until.done, &mut bound, &mut knowledge, &mut progress).await;
+                let way =
+                    commit::commit(ledger, &steps, deadline.done, &mut limit, &mut knowledge, &mut progress).await;
                 end_round(&mut knowledge, &mut progress);
                 match way {
                     Way::Clear => backoff.reset(),
-                    Way::Blocked => backoff.wait(until.done).await,
+                    Way::Blocked => backoff.wait(deadline.done).await,
                 }
             }
             Next::Wait(For::Others) => {
                 end_round(&mut knowledge, &mut progress);
-                backoff.wait(until.done).await;
+                backoff.wait(deadline.done).await;
             }
             Next::Wait(For::Mending) => {
-                looks.wait(until.mended).await;
-                look::look_again(ledger, &mut knowledge, &mut progress, until.done, &mut backoff).await;
+                looks.wait(deadline.mended).await;
+                look::look_again(ledger, &mut knowledge, &mut progress, deadline.done, &mut backoff).await;
             }
             Next::Done => break,
         }
     }
     Settled {
-        ends: progress.ends(),
+        dispositions: progress.dispositions(),
         rounds,
         conflicts: knowledge.conflicts(),
         contended: contended(&knowledge, &progress),
-        fault: knowledge.fault(),
+        error: knowledge.error(),
     }
 }
 

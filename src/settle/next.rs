@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
+use super::deadline::Deadline;
 use super::grounds;
 use super::knowledge::Knowledge;
 use super::progress::Progress;
-use super::until::Until;
 use crate::domain::decide::{Snapshot, decide_all};
 use crate::domain::plan::{Step, plan};
 use crate::domain::{AccountIx, Batch, Timestamp};
@@ -42,16 +42,16 @@ pub(super) fn next<'b>(
     batch: &'b Batch,
     knowledge: &Knowledge<'_>,
     progress: &mut Progress<'_>,
-    until: Until,
+    deadline: Deadline,
     now: impl Fn() -> Timestamp,
 ) -> Next<'b> {
     loop {
         let pending = progress.pending(knowledge);
-        if Instant::now() >= until.done {
+        if Instant::now() >= deadline.done {
             return Next::Done;
         }
         if pending.is_empty() {
-            return nothing_pending(knowledge, progress, until);
+            return nothing_pending(knowledge, progress, deadline);
         }
         let accounts = knowledge.mains();
         let snapshot = Snapshot { accounts: &accounts, lanes: knowledge.lanes() };
@@ -71,10 +71,10 @@ pub(super) fn next<'b>(
 }
 
 /// What a batch without pending requests needs.
-fn nothing_pending<'b>(knowledge: &Knowledge<'_>, progress: &Progress<'_>, until: Until) -> Next<'b> {
+fn nothing_pending<'b>(knowledge: &Knowledge<'_>, progress: &Progress<'_>, deadline: Deadline) -> Next<'b> {
     if progress.is_hindered() {
         Next::Wait(For::Others)
-    } else if progress.is_damaged(knowledge) && Instant::now() < until.mended {
+    } else if progress.is_damaged(knowledge) && Instant::now() < deadline.mended {
         Next::Wait(For::Mending)
     } else {
         Next::Done

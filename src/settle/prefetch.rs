@@ -15,11 +15,11 @@ use crate::store::{LaneRead, Ledger};
 pub(super) async fn accounts<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
-    until: Instant,
+    deadline: Instant,
     backoff: &mut Backoff,
 ) {
-    let (ids, mains, met) = knowledge.reading();
-    reads::mains(ledger, ids, mains, met, until, backoff).await;
+    let (ids, mains, errors) = knowledge.reading();
+    reads::mains(ledger, ids, mains, errors, deadline, backoff).await;
 }
 
 /// Reads every lane of these accounts, until all are read or the deadline has come.
@@ -27,7 +27,7 @@ pub(super) async fn lanes<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
     accounts: &[AccountIx],
-    until: Instant,
+    deadline: Instant,
     backoff: &mut Backoff,
 ) {
     // Some lanes may have been read at another time.
@@ -39,14 +39,14 @@ pub(super) async fn lanes<L: Ledger>(
             return;
         }
         let asked: Vec<((AccountIx, u16), &LaneId)> = unread.iter().map(|(ix, id)| ((*ix, id.lane), id)).collect();
-        let (found, fault) = reads::lanes(ledger, &asked, "reading accounts", until).await;
-        let mut whole = fault.is_none();
+        let (found, error) = reads::lanes(ledger, &asked, "reading accounts", deadline).await;
+        let mut whole = error.is_none();
         for ((account, lane), read) in found {
             whole &= read != LaneRead::Unread;
             knowledge.found_lane(account, lane, read);
         }
-        fault.into_iter().for_each(|fault| knowledge.meet(fault));
-        if done(whole, until, backoff).await {
+        error.into_iter().for_each(|error| knowledge.note(error));
+        if done(whole, deadline, backoff).await {
             return;
         }
     }

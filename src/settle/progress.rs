@@ -1,22 +1,22 @@
 //! What: How far each request of a batch is: which have their disposition, and which must wait, and why.
 //!
-//! Data: Takes what became of each step. Gives the requests that must still be committed, and at last an [`End`] for
+//! Data: Takes what became of each step. Gives the requests that must still be committed, and at last a [`Disposition`] for
 //! every request.
 //!
 //! Invariants: A request keeps its disposition. A request waits for every earlier one that it must follow.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::end::End;
+use super::disposition::Disposition;
 use super::knowledge::Knowledge;
 use crate::domain::plan::Step;
-use crate::domain::{AccountIx, Batch, Fingerprint, Request, RequestIx, Source};
+use crate::domain::{AccountIx, Batch, Fingerprint, PaymentRequest, RequestIx, Source};
 
 /// How far the requests of a batch are.
 pub(super) struct Progress<'b> {
     batch: &'b Batch,
     /// By request: its disposition, once it has one.
-    found: Vec<Option<End>>,
+    found: Vec<Option<Disposition>>,
     /// The fingerprints of outcomes that were stored before, by the request that found them.
     recorded: HashMap<RequestIx, Fingerprint>,
     /// Requests whose stored payment can't be read.
@@ -135,7 +135,7 @@ impl<'b> Progress<'b> {
     /// All of a step happened, so its requests have their outcomes.
     pub(super) fn applied(&mut self, step: &Step<'_>) {
         for (&request, entry) in step.requests.iter().zip(&step.transaction.entries) {
-            self.found[request] = Some(End::Decided(entry.verdict));
+            self.found[request] = Some(Disposition::Decided(entry.decision));
         }
     }
 
@@ -143,7 +143,7 @@ impl<'b> Progress<'b> {
     /// payment may have changed.
     pub(super) fn has_outcome(&mut self, request: RequestIx, recorded: Fingerprint) -> [AccountIx; 2] {
         let same = self.fingerprint(request) == recorded;
-        self.found[request] = Some(if same { End::Replayed } else { End::IdReused });
+        self.found[request] = Some(if same { Disposition::Replayed } else { Disposition::IdReused });
         self.recorded.insert(request, recorded);
         self.parties(request)
     }
@@ -177,24 +177,24 @@ impl<'b> Progress<'b> {
     }
 
     /// The disposition of every request.
-    pub(super) fn ends(&self) -> Vec<End> {
-        (0..self.found.len()).map(|ix| self.end(ix)).collect()
+    pub(super) fn dispositions(&self) -> Vec<Disposition> {
+        (0..self.found.len()).map(|ix| self.disposition(ix)).collect()
     }
 
-    fn end(&self, request: RequestIx) -> End {
+    fn disposition(&self, request: RequestIx) -> Disposition {
         let leader = self.batch.leader(request);
         match &self.found[leader] {
-            None => End::Unfinished,
-            Some(end) if leader == request => end.clone(),
+            None => Disposition::Unfinished,
+            Some(disposition) if leader == request => disposition.clone(),
             Some(_) => {
                 let recorded = self.recorded.get(&leader).copied().unwrap_or_else(|| self.fingerprint(leader));
-                if self.fingerprint(request) == recorded { End::Replayed } else { End::IdReused }
+                if self.fingerprint(request) == recorded { Disposition::Replayed } else { Disposition::IdReused }
             }
         }
     }
 }
 
 /// The topic and partition of a request, in which its order counts.
-fn partition_of(request: &Request) -> (&str, i32) {
+fn partition_of(request: &PaymentRequest) -> (&str, i32) {
     (&request.source.topic, request.source.partition)
 }

@@ -7,8 +7,8 @@ use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::met::Met;
-use super::until::within;
+use super::deadline::within;
+use super::seen_errors::SeenErrors;
 use crate::domain::{AccountId, AccountIx, LaneId};
 use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError};
 
@@ -22,28 +22,28 @@ pub(crate) async fn mains<L: Ledger>(
     ledger: &L,
     ids: &[AccountId],
     reads: &mut [AccountRead],
-    met: &mut Met,
-    until: Instant,
+    errors: &mut SeenErrors,
+    deadline: Instant,
     backoff: &mut Backoff,
 ) {
     loop {
         let is_unread = |&ix: &AccountIx| reads[ix] == AccountRead::Unread;
         let unread: Vec<(AccountIx, &AccountId)> = (0..ids.len()).filter(is_unread).map(|ix| (ix, &ids[ix])).collect();
-        if unread.is_empty() || Instant::now() >= until {
+        if unread.is_empty() || Instant::now() >= deadline {
             return;
         }
         let call = |ids: Vec<_>| async move { ledger.read_accounts(&ids).await };
-        let (found, fault) = once(&unread, "reading accounts", call, until).await;
-        let mut whole = fault.is_none();
-        fault.into_iter().for_each(|fault| met.meet(fault));
+        let (found, error) = once(&unread, "reading accounts", call, deadline).await;
+        let mut whole = error.is_none();
+        error.into_iter().for_each(|error| errors.note(error));
         for (account, read) in found {
             whole &= read != AccountRead::Unread;
             if let AccountRead::Corrupt(expected) = &read {
-                met.meet(StoreError::Corrupt(expected.clone()));
+                errors.note(StoreError::Corrupt(expected.clone()));
             }
             reads[account] = read;
         }
-        if done(whole, until, backoff).await {
+        if done(whole, deadline, backoff).await {
             return;
         }
     }
@@ -55,10 +55,10 @@ pub(crate) async fn lanes<L: Ledger, K: Copy>(
     ledger: &L,
     asked: &[(K, &LaneId)],
     what: &str,
-    until: Instant,
+    deadline: Instant,
 ) -> (Vec<(K, LaneRead)>, Option<StoreError>) {
     let call = |ids: Vec<_>| async move { ledger.read_lanes(&ids).await };
-    once(asked, what, call, until).await
+    once(asked, what, call, deadline).await
 }
 
 /// Reads all that is asked for, once. Returns what each read found, by its key, and the last error, if any.
@@ -66,32 +66,32 @@ async fn once<'i, K: Copy, I, T, F>(
     asked: &[(K, &'i I)],
     what: &str,
     call: impl Fn(Vec<&'i I>) -> F,
-    until: Instant,
+    deadline: Instant,
 ) -> (Vec<(K, Read<T>)>, Option<StoreError>)
 where
     F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
 {
     let call = &call;
     let calls = asked.chunks(READ_ACCOUNTS_MAX).map(|chunk| async move {
-        (chunk, within(until, what, call(chunk.iter().map(|&(_, id)| id).collect())).await)
+        (chunk, within(deadline, what, call(chunk.iter().map(|&(_, id)| id).collect())).await)
     });
     let mut answers = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX);
-    let (mut found, mut fault) = (Vec::with_capacity(asked.len()), None);
+    let (mut found, mut last_error) = (Vec::with_capacity(asked.len()), None);
     while let Some((chunk, answer)) = answers.next().await {
         match answer {
             Ok(reads) => found.extend(chunk.iter().map(|&(key, _)| key).zip(reads)),
-            Err(error) => fault = Some(error),
+            Err(error) => last_error = Some(error),
         }
     }
-    (found, fault)
+    (found, last_error)
 }
 
 /// Ends a round of reads, and waits if something is left. Gives `true` once all is read or the deadline has come.
-pub(super) async fn done(whole: bool, until: Instant, backoff: &mut Backoff) -> bool {
+pub(super) async fn done(whole: bool, deadline: Instant, backoff: &mut Backoff) -> bool {
     if whole {
         backoff.reset();
         return true;
     }
-    backoff.wait(until).await;
-    Instant::now() >= until
+    backoff.wait(deadline).await;
+    Instant::now() >= deadline
 }

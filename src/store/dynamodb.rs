@@ -17,10 +17,10 @@
 
 mod accounts;
 mod commands;
-mod fault;
-mod inspect;
+mod error;
+mod ledger_queries;
+mod scan;
 mod statements;
-mod survey;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,12 +37,12 @@ use aws_sdk_dynamodb::types::{
 
 use super::items::conditional::Conditional;
 use super::items::{self, Item};
-use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Together, Usage};
+use super::{AccountRead, Commit, LaneRead, Ledger, Read, SnapshotRead, StoreError, Tables, Usage};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, LaneId};
 
-use fault::fault;
+use error::store_error;
 
 /// Reads an item, or says what was expected.
 type Decode<T> = fn(&Item) -> Result<T, String>;
@@ -94,7 +94,7 @@ impl Ledger for DynamoDb {
         self.read_items(ids.iter().map(|id| items::lane::key(id)).collect(), items::lane::decode).await
     }
 
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
         count(&self.usage.read_calls);
         let table = &self.tables.accounts;
         let get = |key| {
@@ -110,9 +110,9 @@ impl Ledger for DynamoDb {
             Err(error) => {
                 return Err(match error.as_service_error() {
                     Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
-                        fault::worst("TransactGetItems", cancelled.cancellation_reasons())
+                        error::worst("TransactGetItems", cancelled.cancellation_reasons())
                     }
-                    _ => fault("TransactGetItems", table, &error),
+                    _ => store_error("TransactGetItems", table, &error),
                 });
             }
         };
@@ -123,7 +123,7 @@ impl Ledger for DynamoDb {
             return Err(StoreError::Unavailable("TransactGetItems: expected an answer for each item".into()));
         }
         let (of_accounts, of_lanes) = answers.split_at(accounts.len());
-        Ok(Together {
+        Ok(SnapshotRead {
             accounts: of_accounts.iter().map(|answer| read(items::account::decode, answer.item())).collect(),
             lanes: of_lanes.iter().map(|answer| read(items::lane::decode, answer.item())).collect(),
         })
@@ -134,11 +134,11 @@ impl Ledger for DynamoDb {
         let tables = [&*self.tables.payments, &*self.tables.accounts];
         Ok(match self.transact(actions, &tables).await? {
             None => Commit::Applied,
-            Some(reasons) => Commit::Cancelled(fault::cancelled(transaction, &reasons)),
+            Some(reasons) => Commit::Cancelled(error::cancelled(transaction, &reasons)),
         })
     }
 
-    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+    async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         // The first part is written last, because it says that the dead letter is whole.
         for part in items::dead_letter::encode(letter).into_iter().rev() {
             let put = self.client.put_item().condition_expression(items::dead_letter::IS_NEW_OR_REDRIVEN);
@@ -183,7 +183,7 @@ impl DynamoDb {
                     count(&self.usage.cancelled);
                     Ok(Some(cancelled.cancellation_reasons().to_vec()))
                 }
-                _ => Err(fault("TransactWriteItems", &tables.join(", "), &error)),
+                _ => Err(store_error("TransactWriteItems", &tables.join(", "), &error)),
             },
         }
     }
@@ -199,7 +199,7 @@ impl DynamoDb {
         let table = &self.tables.accounts;
         let call = self.client.batch_get_item().request_items(table, keys);
         let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let answer = answer.map_err(|error| fault(OPERATION, table, &error))?;
+        let answer = answer.map_err(|error| store_error(OPERATION, table, &error))?;
         add(&self.usage.read_milliunits, answer.consumed_capacity());
 
         let found = answer.responses().and_then(|tables| tables.get(table)).map(Vec::as_slice).unwrap_or_default();
@@ -241,7 +241,7 @@ impl DynamoDb {
             }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
-                _ => Err(fault("PutItem", table, &error)),
+                _ => Err(store_error("PutItem", table, &error)),
             },
         }
     }

@@ -1,9 +1,9 @@
 //! What: The store of accounts, payments and dead letters: the ports, and DynamoDB behind them.
 //!
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
-//! - [`Inspect`]: reads whole items for people and the audit.
-//! - [`Survey`]: scans whole tables, a page at a time, for the audit beside payments in flight.
-//! - [`AccountLedger`]: all that applying account commands needs. [`Commands`]: reads their records.
+//! - [`LedgerQueries`]: reads whole items for people and the audit.
+//! - [`TableScan`]: scans whole tables, a page at a time, for the audit beside payments in flight.
+//! - [`AccountLedger`]: all that applying account commands needs. [`CommandQueries`]: reads their records.
 //! - [`Redrive`]: marks a dead letter as published again.
 //! - [`Statements`]: pages of an account's postings.
 //!
@@ -17,18 +17,18 @@
 pub mod dynamodb;
 pub mod items;
 mod read;
-mod survey;
+mod scan;
 
 use std::future::Future;
 
-pub use read::{AccountRead, LaneRead, Read, Together};
-pub use survey::{Page, Segment, Survey, Surveyed, Table};
+pub use read::{AccountRead, LaneRead, Read, SnapshotRead};
+pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 
 use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
 use crate::domain::statement;
 use crate::domain::{
-    AccountId, CommandId, CreditLanes, DeadLetter, Holding, Lane, LaneId, LetterId, PaymentId, Recorded, Source,
+    AccountId, CommandId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source,
 };
 
 /// The names of the tables.
@@ -223,7 +223,7 @@ pub trait Ledger: Sync {
         &self,
         accounts: &[&AccountId],
         lanes: &[&LaneId],
-    ) -> impl Future<Output = Result<Together, StoreError>> + Send;
+    ) -> impl Future<Output = Result<SnapshotRead, StoreError>> + Send;
 
     /// Commits all of a transaction, or nothing, and then gives the reasons.
     ///
@@ -238,14 +238,14 @@ pub trait Ledger: Sync {
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be stored.
-    fn park(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn write_dead_letter(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// How often the store was asked so far, and what that cost.
     fn usage(&self) -> Usage;
 }
 
 /// Strongly consistent reads of whole items, for people and the audit. Lists are in the order of the items' ids.
-pub trait Inspect: Sync {
+pub trait LedgerQueries: Sync {
     /// One account with its lanes.
     fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Holding>, StoreError>> + Send;
     /// Every account with its lanes.
@@ -258,11 +258,11 @@ pub trait Inspect: Sync {
     /// Every payment.
     fn payments(&self) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
     /// One dead letter, its parts joined.
-    fn dead_letter(&self, id: &LetterId) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
-    /// Every dead letter whose record stood at this place, its parts joined, in the order of [`LetterId`]. It scans the
+    fn dead_letter(&self, id: &DeadLetterId) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
+    /// Every dead letter whose record stood at this place, its parts joined, in the order of [`DeadLetterId`]. It scans the
     /// whole table, and costs as much as [`dead_letters`](Self::dead_letters).
     fn dead_letters_at(&self, place: &Source) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
-    /// Every dead letter, its parts joined, in the order of [`LetterId`].
+    /// Every dead letter, its parts joined, in the order of [`DeadLetterId`].
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 }
 
@@ -276,8 +276,8 @@ pub trait Statements: Sync {
         &self,
         account: &AccountId,
         lanes: CreditLanes,
-        ask: &statement::Ask,
-    ) -> impl Future<Output = Result<statement::Page, StoreError>> + Send;
+        ask: &statement::StatementQuery,
+    ) -> impl Future<Output = Result<statement::StatementPage, StoreError>> + Send;
 }
 
 /// Marking dead letters as redriven.
@@ -286,7 +286,7 @@ pub trait Redrive: Sync {
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be marked.
-    fn mark_redriven(&self, id: &LetterId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn mark_redriven(&self, id: &DeadLetterId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// All that applying account commands needs.
@@ -302,7 +302,7 @@ pub trait AccountLedger: Ledger {
 }
 
 /// Strongly consistent reads of the records of account commands.
-pub trait Commands: Sync {
+pub trait CommandQueries: Sync {
     /// One command; `None` while it has no record.
     fn command(&self, id: &CommandId) -> impl Future<Output = Result<Option<RecordedCommand>, StoreError>> + Send;
     /// Every command, in the order in which they were decided.

@@ -38,7 +38,7 @@ impl LaneRead {
 
 /// What a snapshot read of several items found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Together {
+pub struct SnapshotRead {
     /// The accounts, in the order in which they were asked for. Never [`Read::Unread`].
     pub accounts: Vec<AccountRead>,
     /// The lanes, likewise.

@@ -30,7 +30,7 @@ use super::incoming::{self, Fields, Foreign, Service};
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct HttpRequest {
     /// The method, in capitals.
     pub method: String,
     /// The path's segments, decoded: `["payments", "pay-1"]`. Empty segments count, so `/payments/` is not `/payments`.
@@ -67,13 +67,13 @@ struct Http {
     method: Option<String>,
 }
 
-impl<'de> Deserialize<'de> for Request {
+impl<'de> Deserialize<'de> for HttpRequest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         incoming::of_its_kind(deserializer)
     }
 }
 
-impl incoming::Event for Request {
+impl incoming::Event for HttpRequest {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error> {
         let foreign = |got| Err(Foreign { expected: "an HTTP API's request in payload format 2.0", got });
         let json = <&RawValue>::deserialize(deserializer)?;
@@ -100,7 +100,7 @@ impl Event {
     }
 }
 
-impl From<Event> for Request {
+impl From<Event> for HttpRequest {
     fn from(event: Event) -> Self {
         let context = event.request_context.unwrap_or_default();
         let path = event.raw_path.unwrap_or_default();
@@ -129,7 +129,7 @@ impl From<Event> for Request {
     }
 }
 
-impl Request {
+impl HttpRequest {
     /// The value of a header, without the space around it.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

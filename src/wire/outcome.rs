@@ -50,7 +50,7 @@ impl From<&Outcome> for OutcomeJson {
         Self {
             payment_id: payment.id.to_string(),
             status: outcome.status().into(),
-            reason: outcome.verdict.err().map(reason),
+            reason: outcome.decision.err().map(reason),
             debtor_account: payment.debtor.to_string(),
             creditor_account: payment.creditor.to_string(),
             amount: payment.amount.minor_units(),
@@ -84,11 +84,11 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
         None => Ok(None),
         Some(reason) => Decline::from_name(&reason.name).map(Some).ok_or("expected the name of a decline reason"),
     };
-    let verdict = match field("reason.name", decline)? {
+    let decision = match field("reason.name", decline)? {
         None => Ok(()),
         Some(decline) => Err(decline),
     };
-    if json.status != payment::status_of(verdict) {
+    if json.status != payment::status_of(decision) {
         return Err(InvalidOutcome("status: expected settled without a reason, or declined with one".into()));
     }
     Ok(Outcome {
@@ -101,7 +101,7 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
             reference: json.reference.map(Into::into),
             requested_at: None,
         },
-        verdict,
+        decision,
         decided_at: field("decided_at", Timestamp::parse(&json.decided_at))?,
         source: Source {
             topic: json.source.topic.into(),

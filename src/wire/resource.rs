@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use super::outcome::OutcomeJson;
-use crate::domain::statement::{InvalidPosition, Page, Position};
+use crate::domain::statement::{InvalidPosition, Position, StatementPage};
 use crate::domain::{AccountId, Currency, Fingerprint, Holding, OverdraftLimit, PaymentId, Recorded, Source};
 
 /// A payment that was handed over: its id, its fingerprint, and the record that asks.
@@ -77,7 +77,7 @@ pub fn account(holding: &Holding) -> String {
 
 /// A page of a statement.
 #[must_use]
-pub fn statement(account: &AccountId, currency: Currency, page: &Page) -> String {
+pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) -> String {
     #[derive(Serialize)]
     struct StatementJson<'a> {
         account_id: &'a str,

@@ -16,8 +16,8 @@
 //! | `Records` empty | no records |
 //! | `Records` missing, null or no list; the `eventSource` of another service | not an event of a stream: [`Foreign`] |
 //! | an attribute that is neither text nor number | left out: a payment has no such attribute |
-//! | `MODIFY`, `REMOVE` | [`Change::Other`] |
-//! | no image, or any other `eventName` | [`Change::Unreadable`]: says what was expected |
+//! | `MODIFY`, `REMOVE` | [`ItemChange::Other`] |
+//! | no image, or any other `eventName` | [`ItemChange::Unreadable`]: says what was expected |
 //! | no `SequenceNumber` | [`StreamEvent::unplaced`]: can't be named in an answer |
 //!
 //! Invariants: Every element of `Records` becomes a change or is unplaced. An event is foreign as a whole, or not at
@@ -56,12 +56,12 @@ pub struct StreamRecord {
     /// Its name in the shard, and in an answer.
     pub sequence_number: String,
     /// The change.
-    pub change: Change,
+    pub change: ItemChange,
 }
 
 /// A change in the table.
 #[derive(Debug)]
-pub enum Change {
+pub enum ItemChange {
     /// A new item.
     Inserted(Image),
     /// An item was changed or removed. Says which.
@@ -141,11 +141,11 @@ fn record(element: &RawValue) -> Result<StreamRecord, &'static str> {
     let sequence_number = sequence_number.ok_or(".dynamodb.SequenceNumber: expected a string")?;
     let change = match fields.event_name.and_then(text).as_deref() {
         Some("INSERT") => match details.new_image.and_then(image) {
-            Some(image) => Change::Inserted(image),
-            None => Change::Unreadable("dynamodb.NewImage: expected an item"),
+            Some(image) => ItemChange::Inserted(image),
+            None => ItemChange::Unreadable("dynamodb.NewImage: expected an item"),
         },
-        Some(name @ ("MODIFY" | "REMOVE")) => Change::Other(name.into()),
-        Some(_) | None => Change::Unreadable("eventName: expected INSERT, MODIFY or REMOVE"),
+        Some(name @ ("MODIFY" | "REMOVE")) => ItemChange::Other(name.into()),
+        Some(_) | None => ItemChange::Unreadable("eventName: expected INSERT, MODIFY or REMOVE"),
     };
     Ok(StreamRecord { sequence_number: sequence_number.into(), change })
 }

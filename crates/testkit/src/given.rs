@@ -14,7 +14,7 @@ use giro::domain::account_command::Action;
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
+    Currency, Lane, LaneId, OverdraftLimit, Payment, PaymentId, PaymentRequest, Source, Timestamp,
 };
 
 /// An account's id.
@@ -152,23 +152,23 @@ pub fn source(partition: i32, offset: i64) -> Source {
 /// A request on a topic.
 pub trait Placed {
     /// The request at its place.
-    type Request;
+    type PaymentRequest;
 
     /// The request at this partition and offset of its topic.
     #[must_use]
-    fn at(self, partition: i32, offset: i64) -> Self::Request;
+    fn at(self, partition: i32, offset: i64) -> Self::PaymentRequest;
 }
 
 impl Placed for Payment {
-    type Request = Request;
+    type PaymentRequest = PaymentRequest;
 
-    fn at(self, partition: i32, offset: i64) -> Request {
-        Request { payment: self, source: source(partition, offset) }
+    fn at(self, partition: i32, offset: i64) -> PaymentRequest {
+        PaymentRequest { payment: self, source: source(partition, offset) }
     }
 }
 
 impl Placed for AccountCommand {
-    type Request = CommandRequest;
+    type PaymentRequest = CommandRequest;
 
     fn at(self, partition: i32, offset: i64) -> CommandRequest {
         CommandRequest { command: self, source: Source { topic: "account-commands".into(), partition, offset } }

@@ -3,7 +3,9 @@
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Together, Usage};
+use giro::store::{
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, SnapshotRead, StoreError, Usage,
+};
 
 use crate::memory_store::MemoryStore;
 
@@ -33,7 +35,7 @@ pub trait Hooks: Sync {
         store: &MemoryStore,
         accounts: &[&AccountId],
         lanes: &[&LaneId],
-    ) -> impl Future<Output = Result<Together, StoreError>> + Send {
+    ) -> impl Future<Output = Result<SnapshotRead, StoreError>> + Send {
         store.read_together(accounts, lanes)
     }
 
@@ -74,7 +76,7 @@ impl<H: Hooks> Ledger for Hooked<H> {
         self.hooks.read_lanes(&self.store, ids).await
     }
 
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
         self.hooks.read_together(&self.store, accounts, lanes).await
     }
 
@@ -82,8 +84,8 @@ impl<H: Hooks> Ledger for Hooked<H> {
         self.hooks.commit(&self.store, transaction).await
     }
 
-    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        self.store.park(letter).await
+    async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.store.write_dead_letter(letter).await
     }
 
     fn usage(&self) -> Usage {

@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{Account, AccountId, Balance, Lane, LaneId};
-use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, Inspect, LaneRead, Ledger, StoreError, Together};
+use giro::store::{
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, SnapshotRead, StoreError,
+};
 
 use crate::hooked::{Hooked, Hooks};
 use crate::memory_store::MemoryStore;
@@ -19,7 +21,7 @@ pub enum Call {
     /// A plain read of lanes.
     Lanes,
     /// A snapshot read.
-    Together,
+    SnapshotRead,
     /// A snapshot read that has read and not answered yet.
     TogetherDone,
     /// A transaction of payments.
@@ -33,7 +35,7 @@ impl Call {
     pub const ALL: [(Self, &'static str); 6] = [
         (Self::Accounts, "accounts"),
         (Self::Lanes, "lanes"),
-        (Self::Together, "together"),
+        (Self::SnapshotRead, "together"),
         (Self::TogetherDone, "together-done"),
         (Self::Commit, "commit"),
         (Self::Command, "command"),
@@ -174,8 +176,8 @@ impl Hooks for Meddled {
         store: &MemoryStore,
         accounts: &[&AccountId],
         lanes: &[&LaneId],
-    ) -> Result<Together, StoreError> {
-        self.before(store, Call::Together).await?;
+    ) -> Result<SnapshotRead, StoreError> {
+        self.before(store, Call::SnapshotRead).await?;
         {
             let unseen = &mut self.state().unseen;
             let met = unseen.mains.iter().any(|was| accounts.contains(&&was.id))

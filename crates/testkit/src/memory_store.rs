@@ -8,9 +8,9 @@
 
 mod commands;
 mod conditions;
-mod inspect;
+mod ledger_queries;
+mod scan;
 mod statements;
-mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +19,11 @@ use giro::domain::account_command::RecordedCommand;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::{TRANSACTION_ITEMS_MAX, Transaction};
 use giro::domain::{
-    Account, AccountId, Balance, CommandId, DeadLetter, Lane, LaneId, LetterId, Outcome, PaymentId, Recorded,
+    Account, AccountId, Balance, CommandId, DeadLetter, DeadLetterId, Lane, LaneId, Outcome, PaymentId, Recorded,
 };
 use giro::store::{
-    AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Together,
-    Usage, items,
+    AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, SnapshotRead,
+    StoreError, Usage, items,
 };
 
 use crate::sent::{Sent, SentStep};
@@ -77,12 +77,12 @@ struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
     lanes: BTreeMap<LaneId, Lane>,
     payments: BTreeMap<PaymentId, Recorded>,
-    letters: BTreeMap<LetterId, DeadLetter>,
+    letters: BTreeMap<DeadLetterId, DeadLetter>,
     commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
     random: fastrand::Rng,
     late: Vec<Late<Sent>>,
-    damage: survey::Damage,
+    damage: scan::Damage,
     late_commands: Vec<Late<SentStep>>,
 }
 
@@ -120,7 +120,7 @@ impl MemoryStore {
             usage: Usage::default(),
             random: fastrand::Rng::with_seed(faults.seed),
             late: Vec::new(),
-            damage: survey::Damage::default(),
+            damage: scan::Damage::default(),
             late_commands: Vec::new(),
         };
         Self { faults, state: Arc::new(Mutex::new(state)) }
@@ -268,7 +268,7 @@ impl State {
             let (id, fingerprint) = (payment.id.clone(), payment.fingerprint());
             let outcome = Outcome {
                 payment,
-                verdict: entry.verdict,
+                decision: entry.decision,
                 decided_at: transaction.decided_at,
                 source: entry.request.source.clone(),
             };
@@ -309,7 +309,7 @@ impl Ledger for MemoryStore {
         self.read_all(ids, State::read_lane).await
     }
 
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
         let mut state = self.call().await?;
         state.usage.read_calls = state.usage.read_calls.saturating_add(1);
         let items = accounts.len().saturating_add(lanes.len());
@@ -325,7 +325,7 @@ impl Ledger for MemoryStore {
         let milliunits = u64::try_from(items).unwrap_or(u64::MAX).saturating_mul(2_000);
         state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(milliunits);
         let accounts = accounts.iter().map(|id| state.read(id)).collect();
-        Ok(Together { accounts, lanes: lanes.iter().map(|id| state.read_lane(id)).collect() })
+        Ok(SnapshotRead { accounts, lanes: lanes.iter().map(|id| state.read_lane(id)).collect() })
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
@@ -354,7 +354,7 @@ impl Ledger for MemoryStore {
         self.lost_answer(&mut state, Commit::Applied)
     }
 
-    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+    async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let mut state = self.call().await?;
         state.usage.puts = state.usage.puts.saturating_add(1);
         let id = letter.id();

@@ -2,7 +2,7 @@
 //!
 //! Data: Takes an account, or how many lanes it must have. Gives the stored account.
 //!
-//! A store changes accounts only by a [`Change`]. This is the change of a command, with the same conditions. Only the
+//! A store changes accounts only by a [`AccountChange`]. This is the change of a command, with the same conditions. Only the
 //! command's record is missing.
 //!
 //! Invariants: Every lane that a main item counts exists, because the main item is written with its last lanes.
@@ -12,11 +12,11 @@ use std::future::Future;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use giro::aws::in_words;
-use giro::domain::account_command::Change;
+use giro::domain::account_command::AccountChange;
 use giro::domain::plan::TRANSACTION_ITEMS_MAX;
 use giro::domain::{Account, AccountId, CreditLanes};
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, StoreError, items};
+use giro::store::{LedgerQueries, StoreError, items};
 
 /// Opening accounts, and giving them credit lanes.
 pub trait OpenAccounts: Sync {
@@ -43,7 +43,7 @@ pub trait OpenAccounts: Sync {
 impl OpenAccounts for DynamoDb {
     async fn open_account(&self, account: &Account) -> Result<Option<Account>, StoreError> {
         let existing = main_item(self, &account.id).await?;
-        if existing.is_some() || happens(self, &account.id, &Change::Open(account.clone())).await? {
+        if existing.is_some() || happens(self, &account.id, &AccountChange::Open(account.clone())).await? {
             return Ok(existing);
         }
         match main_item(self, &account.id).await? {
@@ -60,7 +60,7 @@ impl OpenAccounts for DynamoDb {
             Some(account) if account.credit_lanes < lanes => account,
             enough_or_none => return Ok(enough_or_none),
         };
-        match happens(self, id, &Change::Lanes { account, to: lanes }).await? {
+        match happens(self, id, &AccountChange::Lanes { account, to: lanes }).await? {
             true => main_item(self, id).await,
             false => Err(StoreError::Conflict),
         }
@@ -68,11 +68,11 @@ impl OpenAccounts for DynamoDb {
 }
 
 async fn main_item(store: &DynamoDb, id: &AccountId) -> Result<Option<Account>, StoreError> {
-    Ok(Inspect::account(store, id).await?.map(|holding| holding.account))
+    Ok(LedgerQueries::account(store, id).await?.map(|holding| holding.account))
 }
 
 /// Makes a change, in as many transactions as it needs. `false` if a condition fails.
-async fn happens(store: &DynamoDb, id: &AccountId, change: &Change) -> Result<bool, StoreError> {
+async fn happens(store: &DynamoDb, id: &AccountId, change: &AccountChange) -> Result<bool, StoreError> {
     let table = &store.tables().accounts;
     let lanes = change.lanes(id);
     let lanes = lanes.iter().map(|lane| items::lane::change(lane, table).map(Some));

@@ -14,7 +14,7 @@ use super::workload::Record;
 use giro::domain::audit::Finding;
 use giro::domain::dead_letter::PAYMENT_ID_REUSED;
 use giro::domain::{DeadLetter, Holding, PaymentId, Recorded, Source};
-use giro::store::{Inspect, StoreError};
+use giro::store::{LedgerQueries, StoreError};
 use giro::wire::payment_request;
 
 /// A record, and where it was put.
@@ -59,7 +59,7 @@ impl Checked {
 ///
 /// # Errors
 /// If a table can't be read.
-pub async fn check(ledger: &impl Inspect, published: &[Published]) -> Result<Checked, StoreError> {
+pub async fn check(ledger: &impl LedgerQueries, published: &[Published]) -> Result<Checked, StoreError> {
     Ok(check_tables(published, &ledger.accounts().await?, &ledger.payments().await?, &ledger.dead_letters().await?))
 }
 
@@ -124,7 +124,7 @@ pub fn check_tables(
     }
     for recorded in payments.iter().filter(|recorded| ours(&recorded.outcome.source)) {
         let outcome = &recorded.outcome;
-        match outcome.verdict {
+        match outcome.decision {
             Ok(()) => count(&mut checked.settled),
             Err(decline) => count(checked.declined.entry(decline.name()).or_default()),
         }

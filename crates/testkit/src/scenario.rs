@@ -38,10 +38,10 @@ use giro::account_commands::apply;
 use giro::domain::account_command::{Action, Terms};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
-    Payment, Request, Timestamp,
+    Payment, PaymentRequest, Timestamp,
 };
-use giro::settle::{Backoff, End, settle};
-use giro::store::Inspect;
+use giro::settle::{Backoff, Disposition, settle};
+use giro::store::LedgerQueries;
 use tokio::time::Instant;
 
 use crate::given::{self, Placed as _, Setters as _};
@@ -88,7 +88,7 @@ struct Scenario {
 
 #[derive(Debug, Clone)]
 enum Asked {
-    Payment(Request),
+    Payment(PaymentRequest),
     Command(CommandRequest),
 }
 
@@ -190,20 +190,20 @@ async fn ask(ledger: &Hooked<Meddled>, asked: &[Asked]) -> Vec<String> {
     let (now, backoff) = (|| Timestamp::EPOCH, || Backoff::with_seed(1));
     if commands.is_empty() {
         let settled = settle(ledger, &Batch::new(payments), until, now, backoff()).await;
-        settled.ends.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
+        settled.dispositions.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
     } else {
         let applied = apply(ledger, &commands, until, now, backoff).await;
-        applied.ends.iter().map(|end| told(end, "applied", "refused", "command_id_reused")).collect()
+        applied.dispositions.iter().map(|end| told(end, "applied", "refused", "command_id_reused")).collect()
     }
 }
 
-fn told<E: std::fmt::Display>(end: &End<Result<(), E>>, yes: &str, no: &str, reused: &str) -> String {
+fn told<E: std::fmt::Display>(end: &Disposition<Result<(), E>>, yes: &str, no: &str, reused: &str) -> String {
     match end {
-        End::Decided(Ok(())) => yes.into(),
-        End::Decided(Err(reason)) => format!("{no} {reason}"),
-        End::Replayed => "replayed".into(),
-        End::IdReused => format!("dead-letter {reused}"),
-        End::Unfinished => "unfinished".into(),
+        Disposition::Decided(Ok(())) => yes.into(),
+        Disposition::Decided(Err(reason)) => format!("{no} {reason}"),
+        Disposition::Replayed => "replayed".into(),
+        Disposition::IdReused => format!("dead-letter {reused}"),
+        Disposition::Unfinished => "unfinished".into(),
     }
 }
 

@@ -4,8 +4,8 @@ use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lan
 
 /// The change of an account. The version of each item rises by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing: the account is as the command wants it. [`Ground`](super::Ground) checks that this is still so.
+pub enum AccountChange {
+    /// Nothing: the account is as the command wants it. [`Precondition`](super::Ground) checks that this is still so.
     Nothing,
     /// A new account, with its lanes. Condition: no account has its id.
     Open(Account),
@@ -36,7 +36,7 @@ pub enum Change {
     },
 }
 
-impl Change {
+impl AccountChange {
     /// Whether the account's main item, as it is, fulfils the conditions of the change.
     #[must_use]
     pub fn may_happen(&self, account: Option<&Account>) -> bool {

@@ -1,6 +1,6 @@
 //! What: The rules: what a command does to an account, or why it is refused.
 
-use super::{AccountCommand, Action, Change, LANES_TOGETHER_MAX, Refusal, Terms};
+use super::{AccountChange, AccountCommand, Action, LANES_TOGETHER_MAX, Refusal, Terms};
 use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, Timestamp};
 
 /// Whether a command needs the lanes of its account, and not only the main item.
@@ -19,10 +19,10 @@ pub fn decide(
     account: Option<&Account>,
     lanes: &[Lane],
     now: Timestamp,
-) -> Result<Change, Refusal> {
+) -> Result<AccountChange, Refusal> {
     let Some(account) = account else {
         return match command.action {
-            Action::Open(terms) => Ok(Change::Open(opened(&command.account, terms, now))),
+            Action::Open(terms) => Ok(AccountChange::Open(opened(&command.account, terms, now))),
             Action::SetOverdraftLimit(_) | Action::Freeze | Action::Unfreeze | Action::Close | Action::AddLanes(_) => {
                 Err(Refusal::AccountNotFound)
             }
@@ -30,11 +30,11 @@ pub fn decide(
     };
     let status = account.status;
     if status == AccountStatus::Closed {
-        return if command.action == Action::Close { Ok(Change::Nothing) } else { Err(Refusal::AccountClosed) };
+        return if command.action == Action::Close { Ok(AccountChange::Nothing) } else { Err(Refusal::AccountClosed) };
     }
     let turn = |to| match to == status {
-        true => Change::Nothing,
-        false => Change::Status { from: status, to, lanes: account.credit_lanes, balances: None },
+        true => AccountChange::Nothing,
+        false => AccountChange::Status { from: status, to, lanes: account.credit_lanes, balances: None },
     };
     match command.action {
         Action::Open(terms) => {
@@ -43,7 +43,7 @@ pub fn decide(
                 && terms.overdraft_limit == account.overdraft_limit
                 // Lanes may have been added since.
                 && terms.credit_lanes <= account.credit_lanes;
-            if as_wanted { Ok(Change::Nothing) } else { Err(Refusal::AccountExists) }
+            if as_wanted { Ok(AccountChange::Nothing) } else { Err(Refusal::AccountExists) }
         }
         Action::Freeze => Ok(turn(AccountStatus::Frozen)),
         Action::Unfreeze => Ok(turn(AccountStatus::Open)),
@@ -59,14 +59,14 @@ pub fn decide(
                 return Err(Refusal::BalanceNotZero);
             }
             let (from, to, lanes) = (status, AccountStatus::Closed, account.credit_lanes);
-            Ok(Change::Status { from, to, lanes, balances: Some(balances) })
+            Ok(AccountChange::Status { from, to, lanes, balances: Some(balances) })
         }
-        Action::SetOverdraftLimit(to) if to == account.overdraft_limit => Ok(Change::Nothing),
+        Action::SetOverdraftLimit(to) if to == account.overdraft_limit => Ok(AccountChange::Nothing),
         // No balance may be below its limit, so an account that owes more must pay back first.
         Action::SetOverdraftLimit(to) if !to.allows(account.balance) => Err(Refusal::LimitBelowBalance),
-        Action::SetOverdraftLimit(to) => Ok(Change::Limit { status, to }),
-        Action::AddLanes(lanes) if lanes <= account.credit_lanes => Ok(Change::Nothing),
-        Action::AddLanes(to) => Ok(Change::Lanes { account: account.clone(), to }),
+        Action::SetOverdraftLimit(to) => Ok(AccountChange::Limit { status, to }),
+        Action::AddLanes(lanes) if lanes <= account.credit_lanes => Ok(AccountChange::Nothing),
+        Action::AddLanes(to) => Ok(AccountChange::Lanes { account: account.clone(), to }),
     }
 }
 
@@ -133,9 +133,9 @@ mod tests {
                             let Ok(change) = decide(&command, account.as_ref()) else { continue };
                             assert!(change.may_happen(account.as_ref()), "{action:?} {account:?}");
                             let after = change.applied_to(account.clone());
-                            assert_eq!(decide(&command, after.as_ref()), Ok(Change::Nothing), "{action:?}");
+                            assert_eq!(decide(&command, after.as_ref()), Ok(AccountChange::Nothing), "{action:?}");
                             let versions = [&account, &after].map(|account| account.as_ref().map_or(0, |a| a.version));
-                            assert_eq!(versions[1] - versions[0], u64::from(change != Change::Nothing));
+                            assert_eq!(versions[1] - versions[0], u64::from(change != AccountChange::Nothing));
                         }
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountId, Currency, LaneId, LetterId, PaymentId};
+use crate::domain::{AccountId, Currency, DeadLetterId, LaneId, PaymentId};
 
 /// Something that doesn't add up. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub enum Finding {
     /// A dead letter is not whole.
     Letter {
         /// Which.
-        letter: LetterId,
+        letter: DeadLetterId,
         /// How many of its parts are there.
         found: usize,
         /// How many there must be; only the first part says.

@@ -92,7 +92,7 @@ impl Running {
 
     /// Takes a payment of this look. A declined one moved nothing.
     pub fn payment(&mut self, outcome: &Outcome) {
-        if outcome.verdict.is_err() {
+        if outcome.decision.is_err() {
             return;
         }
         let payment = &outcome.payment;

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use super::{Decisions, Snapshot, Sweep};
-use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decline, Verdict};
+use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, Decline};
 
 /// The balances, payment by payment.
 pub(super) struct Funds<'b, 's> {
@@ -70,7 +70,7 @@ impl<'b, 's> Funds<'b, 's> {
         amount: Amount,
         (debtor, creditor): (AccountIx, AccountIx),
         (debtor_account, creditor_account): (&Account, &Account),
-    ) -> Verdict {
+    ) -> Decision {
         let cover = self.cover(amount, debtor, debtor_account);
         let credited = self.credited(amount, creditor, creditor_account);
         if matches!(cover, Err(Decline::BalanceOverflow)) || credited.is_err() {
@@ -91,7 +91,7 @@ impl<'b, 's> Funds<'b, 's> {
     }
 
     /// The decisions on the requests, and what they rest on.
-    pub(super) fn finish(self, verdicts: Vec<Verdict>) -> Decisions {
+    pub(super) fn finish(self, decisions: Vec<Decision>) -> Decisions {
         let which = |is: fn(&Pool) -> bool| {
             let mut found: Vec<AccountIx> =
                 self.pools.iter().filter(|(_, pool)| is(pool)).map(|(&account, _)| account).collect();
@@ -99,7 +99,7 @@ impl<'b, 's> Funds<'b, 's> {
             found
         };
         let (gathered, unread) = (which(|pool| pool.gathered), which(|pool| pool.asked));
-        Decisions { verdicts, sweeps: self.sweeps, gathered, unread }
+        Decisions { decisions, sweeps: self.sweeps, gathered, unread }
     }
 
     /// What would pay a debit.
@@ -203,14 +203,16 @@ mod tests {
     use super::*;
     use crate::domain::lane::KnownLanes;
     use crate::domain::money::AMOUNT_MAX;
-    use crate::domain::{AccountStatus, CreditLanes, Currency, OverdraftLimit, Payment, Request, Source, Timestamp};
+    use crate::domain::{
+        AccountStatus, CreditLanes, Currency, OverdraftLimit, Payment, PaymentRequest, Source, Timestamp,
+    };
 
     const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
 
     /// Decides a debit of a shop after the batch has credited it. The shop has this main item and these lanes, all
     /// known or none.
     fn pay(main: i64, limit: OverdraftLimit, lanes: &[i64], read: bool, credits: &[u64], debit: u64) -> Decisions {
-        let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| Request {
+        let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| PaymentRequest {
             payment: Payment {
                 id: format!("p{offset}").parse().unwrap(),
                 debtor: debtor.parse().unwrap(),
@@ -223,7 +225,7 @@ mod tests {
             source: Source { topic: "t".into(), partition: 0, offset: 0 },
         };
         let credits = credits.iter().map(|amount| ("bank", "shop", *amount));
-        let requests: Vec<Request> = credits.chain([("shop", "bob", debit)]).enumerate().map(request).collect();
+        let requests: Vec<PaymentRequest> = credits.chain([("shop", "bob", debit)]).enumerate().map(request).collect();
         let all: Vec<usize> = (0..requests.len()).collect();
         let batch = Batch::new(requests);
         let account = |id: &crate::domain::AccountId| {
@@ -256,7 +258,7 @@ mod tests {
         let none = OverdraftLimit::Unlimited;
         // 1,024 payments of the largest amount sum to 1,024 less than 2^63.
         let most = [AMOUNT_MAX; 1_024];
-        type Case<'c> = (i64, OverdraftLimit, &'c [i64], &'c [u64], u64, Verdict, &'c [u16], bool);
+        type Case<'c> = (i64, OverdraftLimit, &'c [i64], &'c [u64], u64, Decision, &'c [u16], bool);
         let cases: [Case<'_>; 24] = [
             (3, NO_OVERDRAFT, &[], &[], 3, Ok(()), &[], false),
             (3, NO_OVERDRAFT, &[], &[], 4, Err(InsufficientFunds), &[], false),
@@ -287,10 +289,10 @@ mod tests {
             (1_000, NO_OVERDRAFT, &[24], &most, 1_024, Ok(()), &[0], false),
             (1_000, NO_OVERDRAFT, &[24], &most, 1_025, Err(BalanceOverflow), &[], false),
         ];
-        for (main, limit, lanes, credits, debit, verdict, swept, gathered) in cases {
+        for (main, limit, lanes, credits, debit, decision, swept, gathered) in cases {
             let decisions = pay(main, limit, lanes, true, credits, debit);
             let what = format!("{debit} from {main} {limit:?} {lanes:?} and {} credits", credits.len());
-            assert_eq!(decisions.verdicts.last(), Some(&verdict), "{what}");
+            assert_eq!(decisions.decisions.last(), Some(&decision), "{what}");
             assert_eq!(decisions.sweeps.iter().map(|sweep| sweep.lane).collect::<Vec<_>>(), swept, "{what}");
             assert!(decisions.sweeps.iter().all(|sweep| sweep.amount.minor_units() == lanes[usize::from(sweep.lane)]));
             assert_eq!((decisions.gathered.len(), decisions.unread), (usize::from(gathered), vec![]), "{what}");
@@ -300,9 +302,9 @@ mod tests {
     /// Lanes are asked for only if a debit needs them.
     #[test]
     fn lanes_that_were_not_read_are_asked_for() {
-        for (debit, verdict, unread) in [(3, Ok(()), 0), (4, Err(Decline::InsufficientFunds), 1)] {
+        for (debit, decision, unread) in [(3, Ok(()), 0), (4, Err(Decline::InsufficientFunds), 1)] {
             let decisions = pay(3, NO_OVERDRAFT, &[9], false, &[], debit);
-            assert_eq!((decisions.verdicts, decisions.unread.len()), (vec![verdict], unread), "{debit}");
+            assert_eq!((decisions.decisions, decisions.unread.len()), (vec![decision], unread), "{debit}");
         }
     }
 }

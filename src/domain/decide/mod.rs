@@ -17,7 +17,7 @@ mod funds;
 use std::collections::HashMap;
 
 use super::lane::KnownLanes;
-use super::{Account, AccountIx, AccountStatus, Balance, Batch, Decline, Payment, RequestIx, Verdict};
+use super::{Account, AccountIx, AccountStatus, Balance, Batch, Decision, Decline, Payment, RequestIx};
 use funds::Funds;
 
 /// What is known of the accounts that a batch names.
@@ -33,7 +33,7 @@ pub struct Snapshot<'s> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decisions {
     /// The decision on each request, in their order.
-    pub verdicts: Vec<Verdict>,
+    pub decisions: Vec<Decision>,
     /// Lanes to sweep into the main item, because a debit needs their money. In the order of the debits.
     pub sweeps: Vec<Sweep>,
     /// Accounts with lanes whose credits must go to the main item, because debits of this batch spend them. In order,
@@ -89,14 +89,14 @@ fn between<'a>(
 #[must_use]
 pub fn decide_all(batch: &Batch, requests: &[RequestIx], snapshot: Snapshot<'_>) -> Decisions {
     let mut funds = Funds::new(batch, snapshot);
-    let mut verdicts = Vec::with_capacity(requests.len());
+    let mut decisions = Vec::with_capacity(requests.len());
     for (position, &request) in requests.iter().enumerate() {
         let (debtor, creditor) = batch.parties(request);
         let payment = &batch.requests()[request].payment;
         let (debtor_account, creditor_account) = (&snapshot.accounts[debtor], &snapshot.accounts[creditor]);
-        let verdict = between(payment, debtor_account.as_ref(), creditor_account.as_ref())
+        let decision = between(payment, debtor_account.as_ref(), creditor_account.as_ref())
             .and_then(|parties| funds.pay(position, payment.amount, (debtor, creditor), parties));
-        verdicts.push(verdict);
+        decisions.push(decision);
     }
-    funds.finish(verdicts)
+    funds.finish(decisions)
 }

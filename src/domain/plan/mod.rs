@@ -29,7 +29,9 @@ mod limits;
 mod touch;
 
 use super::decide::{Decisions, Snapshot};
-use super::{AccountId, AccountIx, Batch, Currency, LaneId, OverdraftLimit, Request, RequestIx, Timestamp, Verdict};
+use super::{
+    AccountId, AccountIx, Batch, Currency, Decision, LaneId, OverdraftLimit, PaymentRequest, RequestIx, Timestamp,
+};
 pub use limits::Limits;
 use touch::Touch;
 
@@ -54,9 +56,9 @@ pub struct Transaction<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// The payment and its record.
-    pub request: &'a Request,
+    pub request: &'a PaymentRequest,
     /// The answer.
-    pub verdict: Verdict,
+    pub decision: Decision,
     /// The lane of the creditor whose statement lists it, if the creditor has lanes. The credit is on that lane, or on
     /// the main item if a debit of the same batch spends it.
     pub creditor_lane: Option<u16>,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::domain::decide::{Decisions, Sweep};
 use crate::domain::decline::BalanceOf;
-use crate::domain::{Account, AccountIx, Batch, Decline, RequestIx, Verdict};
+use crate::domain::{Account, AccountIx, Batch, Decision, Decline, RequestIx};
 
 /// A payment, the debtor's main item and the creditor's: what a transaction holds beside the lanes that it sweeps.
 const ITEMS_OF_DEBIT: usize = 3;
@@ -14,7 +14,7 @@ const ITEMS_OF_DEBIT: usize = 3;
 pub(super) struct Touch<'d> {
     /// `None`: it only sweeps lanes.
     pub(super) request: Option<RequestIx>,
-    pub(super) verdict: Verdict,
+    pub(super) decision: Decision,
     pub(super) debtor: AccountIx,
     pub(super) creditor: AccountIx,
     /// The creditor takes this credit on a lane.
@@ -38,13 +38,13 @@ pub(super) fn touches<'d>(
     };
     let mut sweeps = decisions.sweeps.as_slice();
     let mut touches = Vec::with_capacity(requests.len());
-    for (position, (&request, &verdict)) in requests.iter().zip(&decisions.verdicts).enumerate() {
+    for (position, (&request, &decision)) in requests.iter().zip(&decisions.decisions).enumerate() {
         let (debtor, creditor) = batch.parties(request);
         let needed = sweeps.iter().take_while(|sweep| sweep.position == position).count();
         let (mut own, rest) = sweeps.split_at(needed);
         sweeps = rest;
         let touch =
-            Touch { request: Some(request), verdict, debtor, creditor, on_lane: has_lanes(creditor), sweeps: &[] };
+            Touch { request: Some(request), decision, debtor, creditor, on_lane: has_lanes(creditor), sweeps: &[] };
         // Lanes that don't fit beside the debit are swept before it.
         while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
@@ -59,7 +59,7 @@ pub(super) fn touches<'d>(
 impl Touch<'_> {
     /// Whether money moves.
     pub(super) fn moves(&self) -> bool {
-        self.request.is_some() && self.verdict.is_ok()
+        self.request.is_some() && self.decision.is_ok()
     }
 
     /// The main items that it writes.
@@ -83,14 +83,14 @@ impl Touch<'_> {
     /// of one debtor are decided in order. The creditor's is one if money moves or a decline rests on its balance. It
     /// isn't one if the creditor takes its credits on lanes.
     pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let both = matches!(self.verdict.map_err(Decline::depends_on_balance), Ok(()) | Err(Some(BalanceOf::Both)));
+        let both = matches!(self.decision.map_err(Decline::depends_on_balance), Ok(()) | Err(Some(BalanceOf::Both)));
         let rests = self.request.is_some() && both;
         std::iter::once(self.debtor).chain((rests && !self.on_lane).then_some(self.creditor))
     }
 
     /// The main items on whose balance the decline rests.
     pub(super) fn rests_on(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let (debtor, creditor) = match self.verdict.err().and_then(Decline::depends_on_balance) {
+        let (debtor, creditor) = match self.decision.err().and_then(Decline::depends_on_balance) {
             None => (None, None),
             Some(BalanceOf::Debtor) => (Some(self.debtor), None),
             Some(BalanceOf::Both) => (Some(self.debtor), Some(self.creditor)),

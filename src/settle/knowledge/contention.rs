@@ -20,7 +20,7 @@ impl Contention {
     }
 
     /// A transaction in flight holds these accounts.
-    pub(super) fn meet(&mut self, accounts: impl IntoIterator<Item = AccountIx>) {
+    pub(super) fn note(&mut self, accounts: impl IntoIterator<Item = AccountIx>) {
         self.conflicts = self.conflicts.saturating_add(1);
         self.held.extend(accounts);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::DynamoDb;
-use super::inspect::read;
+use super::ledger_queries::read;
 use crate::domain::{Account, AccountId, Holding, Lane, LaneId};
 use crate::store::{LaneRead, Ledger, READ_ACCOUNTS_MAX, StoreError, items};
 

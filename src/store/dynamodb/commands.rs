@@ -3,11 +3,11 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::{DynamoDb, fault};
+use super::{DynamoDb, error};
 use crate::domain::CommandId;
 use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::store::items::conditional::Conditional;
-use crate::store::{AccountLedger, CommandCommit, Commands, StoreError, in_deciding_order, items};
+use crate::store::{AccountLedger, CommandCommit, CommandQueries, StoreError, in_deciding_order, items};
 
 impl AccountLedger for DynamoDb {
     async fn commit_command(&self, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
@@ -16,7 +16,7 @@ impl AccountLedger for DynamoDb {
         let tables = [&*self.tables.account_commands, &*self.tables.accounts];
         Ok(match self.transact(actions, &tables).await? {
             None => CommandCommit::Applied,
-            Some(reasons) => CommandCommit::Cancelled(fault::cancelled_command(&reasons, on_account)?),
+            Some(reasons) => CommandCommit::Cancelled(error::cancelled_command(&reasons, on_account)?),
         })
     }
 }
@@ -32,9 +32,9 @@ impl DynamoDb {
             true => record.put(items::account_command::encode(step.decided)),
             false => record.check(items::account_command::key(&command.id)),
         };
-        let main = match (&step.decided.ruling, &step.ground) {
+        let main = match (&step.decided.decision, &step.precondition) {
             _ if !step.last => None,
-            (_, Some(ground)) => Some(items::account::check(ground, &command.account, accounts)?),
+            (_, Some(precondition)) => Some(items::account::check(precondition, &command.account, accounts)?),
             (Ok(change), None) => items::account::change(change, &command.account, accounts)?,
             (Err(_), None) => None,
         };
@@ -44,14 +44,14 @@ impl DynamoDb {
         for lane in &step.lanes {
             actions.push(items::lane::change(lane, accounts)?);
         }
-        for (id, bound) in step.ground.iter().flat_map(|ground| &ground.lanes) {
+        for (id, bound) in step.precondition.iter().flat_map(|precondition| &precondition.lanes) {
             actions.push(items::lane::check(id, *bound, accounts)?);
         }
         Ok((actions, on_account))
     }
 }
 
-impl Commands for DynamoDb {
+impl CommandQueries for DynamoDb {
     async fn command(&self, id: &CommandId) -> Result<Option<RecordedCommand>, StoreError> {
         self.find(&self.tables.account_commands, items::account_command::key(id), items::account_command::decode).await
     }

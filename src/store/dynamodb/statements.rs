@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 use aws_sdk_dynamodb::types::Select;
 use futures_util::future::try_join_all;
 
-use super::inspect::read;
-use super::{DynamoDb, fault};
-use crate::domain::statement::{Ask, Page, Position, Posting, Side};
+use super::ledger_queries::read;
+use super::{DynamoDb, store_error};
+use crate::domain::statement::{Position, Posting, Side, StatementPage, StatementQuery};
 use crate::domain::{AccountId, CreditLanes, LaneId, Outcome, Timestamp};
 use crate::store::items::payment::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
 use crate::store::items::{self, Item, s};
@@ -36,7 +36,7 @@ struct List {
     key: String,
     side: Side,
     /// The latest time that is still to be read.
-    until: Timestamp,
+    deadline: Timestamp,
     /// Where to begin: behind this item.
     start: Option<Item>,
     ahead: VecDeque<Outcome>,
@@ -58,11 +58,11 @@ impl DynamoDb {
             .expression_attribute_names("#decided_at", DECIDED_AT)
             .expression_attribute_values(":key", s(&list.key))
             .expression_attribute_values(":from", s(from))
-            .expression_attribute_values(":until", s(list.until))
+            .expression_attribute_values(":until", s(list.deadline))
             .scan_index_forward(false)
             .limit(count)
             .set_exclusive_start_key(list.start.take());
-        let page = call.send().await.map_err(|error| fault("Query", table, &error))?;
+        let page = call.send().await.map_err(|error| store_error("Query", table, &error))?;
         for item in page.items.unwrap_or_default() {
             list.ahead.push_back(read(table, items::payment::decode, &item)?.outcome);
         }
@@ -73,12 +73,18 @@ impl DynamoDb {
 }
 
 impl Statements for DynamoDb {
-    async fn statement(&self, account: &AccountId, lanes: CreditLanes, ask: &Ask) -> Result<Page, StoreError> {
+    async fn statement(
+        &self,
+        account: &AccountId,
+        lanes: CreditLanes,
+        ask: &StatementQuery,
+    ) -> Result<StatementPage, StoreError> {
         let from = ask.from.unwrap_or(Timestamp::MIN);
         let count = ask.limit.saturating_add(1).max(QUERY_ITEMS_MIN);
         let count = i32::try_from(count).unwrap_or(i32::MAX);
-        let mut lists: Vec<List> = lists(account, lanes, ask).into_iter().filter(|list| from <= list.until).collect();
-        let mut page = Page::default();
+        let mut lists: Vec<List> =
+            lists(account, lanes, ask).into_iter().filter(|list| from <= list.deadline).collect();
+        let mut page = StatementPage::default();
         let mut looked_at = 0_usize;
         loop {
             let mut empty: Vec<&mut List> =
@@ -114,7 +120,7 @@ fn newest(lists: &mut [List]) -> Option<(&List, Outcome)> {
 }
 
 /// The lists of an account, each from where the page begins.
-fn lists(account: &AccountId, lanes: CreditLanes, ask: &Ask) -> Vec<List> {
+fn lists(account: &AccountId, lanes: CreditLanes, ask: &StatementQuery) -> Vec<List> {
     let before = |at: Timestamp| at.millis().checked_sub(1).and_then(|ms| Timestamp::try_from_millis(ms).ok());
     let last = match ask.to {
         None => Some(Timestamp::MAX),
@@ -124,14 +130,14 @@ fn lists(account: &AccountId, lanes: CreditLanes, ask: &Ask) -> Vec<List> {
     let of_lanes =
         lanes.numbers().map(|lane| (BY_CREDITOR, LaneId { account: account.clone(), lane }.to_string(), Side::Credit));
     let list = |(number, (index, key, side)): (u16, (Index, String, Side))| {
-        let mut until = last?;
+        let mut deadline = last?;
         let mut start = None;
         // A position at or after the latest time leaves nothing out.
-        if let Some(after) = ask.after.as_ref().filter(|after| after.decided_at <= until) {
-            until = if number < after.list { before(after.decided_at)? } else { after.decided_at };
+        if let Some(after) = ask.after.as_ref().filter(|after| after.decided_at <= deadline) {
+            deadline = if number < after.list { before(after.decided_at)? } else { after.decided_at };
             start = (number == after.list).then(|| index.start(&key, after.decided_at, &after.payment));
         }
-        Some(List { number, index, key, side, until, start, ahead: VecDeque::new(), is_done: false })
+        Some(List { number, index, key, side, deadline, start, ahead: VecDeque::new(), is_done: false })
     };
     (0..).zip(of_account.into_iter().chain(of_lanes)).filter_map(list).collect()
 }

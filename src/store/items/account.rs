@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::conditional::Conditional;
 use super::{Item, lane, n, number, optional_number, overdraft_limit, parsed, s};
-use crate::domain::account_command::{Bound, Change, Ground};
+use crate::domain::account_command::{AccountChange, BalanceBound, Precondition};
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
 
@@ -124,25 +124,25 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
 ///
 /// # Errors
 /// If the action can't be built.
-pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<TransactWriteItem>, BuildError> {
+pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Option<TransactWriteItem>, BuildError> {
     let write = Conditional::on(table).returning();
     let changed = |status: AccountStatus| same_status(write.clone(), status).value(":one", n(1));
     let action = match change {
-        Change::Nothing => return Ok(None),
-        Change::Open(account) => write.and(IS_NEW).put(encode(account)),
-        Change::Status { from, to, lanes, balances } => {
+        AccountChange::Nothing => return Ok(None),
+        AccountChange::Open(account) => write.and(IS_NEW).put(encode(account)),
+        AccountChange::Status { from, to, lanes, balances } => {
             let mut write = same_lanes(changed(*from), *lanes).value(":to", s(to));
             if let Some(balance) = balances.as_ref().and_then(|balances| balances.first()) {
                 write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));
             }
             write.update(key(id), NEW_STATUS)
         }
-        Change::Lanes { account, to } => {
+        AccountChange::Lanes { account, to } => {
             let write = same_lanes(changed(account.status), account.credit_lanes).value(":lanes", n(to));
             write.update(key(id), COUNT_LANES)
         }
-        Change::Limit { status, to: OverdraftLimit::Unlimited } => changed(*status).update(key(id), NO_LIMIT),
-        Change::Limit { status, to: OverdraftLimit::Limited(limit) } => {
+        AccountChange::Limit { status, to: OverdraftLimit::Unlimited } => changed(*status).update(key(id), NO_LIMIT),
+        AccountChange::Limit { status, to: OverdraftLimit::Limited(limit) } => {
             let write = changed(*status)
                 .and(BALANCE_IS_ENOUGH)
                 .value(":overdraft_limit", n(limit))
@@ -157,15 +157,15 @@ pub fn change(change: &Change, id: &AccountId, table: &str) -> Result<Option<Tra
 ///
 /// # Errors
 /// If the action can't be built.
-pub fn check(ground: &Ground, id: &AccountId, table: &str) -> Result<TransactWriteItem, BuildError> {
+pub fn check(precondition: &Precondition, id: &AccountId, table: &str) -> Result<TransactWriteItem, BuildError> {
     let check = Conditional::on(table).returning();
-    let Some(account) = &ground.main else { return check.and(IS_NEW).check(key(id)) };
+    let Some(account) = &precondition.main else { return check.and(IS_NEW).check(key(id)) };
     let mut check = same_lanes(same_status(check, account.status), account.credit_lanes);
     check = same_limit(check, account.overdraft_limit);
-    if let Some(bound) = ground.balance {
+    if let Some(bound) = precondition.balance {
         check = within(check, bound);
     }
-    if ground.same_version {
+    if precondition.same_version {
         check = same_version(check, account.version);
     }
     check.check(key(id))
@@ -194,10 +194,10 @@ fn same_version(conditional: Conditional<'_>, version: u64) -> Conditional<'_> {
 }
 
 /// The condition that the balance of a main item or a lane is within this bound.
-pub(super) fn within(conditional: Conditional<'_>, bound: Bound) -> Conditional<'_> {
+pub(super) fn within(conditional: Conditional<'_>, bound: BalanceBound) -> Conditional<'_> {
     let (part, balance) = match bound {
-        Bound::AtLeast(least) => (BALANCE_AT_LEAST, least),
-        Bound::AtMost(most) => (BALANCE_AT_MOST, most),
+        BalanceBound::AtLeast(least) => (BALANCE_AT_LEAST, least),
+        BalanceBound::AtMost(most) => (BALANCE_AT_MOST, most),
     };
     conditional.and(part).value(":balance", n(balance))
 }

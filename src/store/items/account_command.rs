@@ -47,8 +47,8 @@ pub fn encode(decided: &DecidedCommand<'_>) -> Item {
     if let Some(requested_at) = command.requested_at {
         item.insert("requested_at".into(), s(requested_at));
     }
-    item.insert("status".into(), s(status_of(decided.verdict())));
-    if let Err(refusal) = decided.verdict() {
+    item.insert("status".into(), s(status_of(decided.decision())));
+    if let Err(refusal) = decided.decision() {
         item.insert("reason".into(), s(refusal));
     }
     item.insert("decided_at".into(), s(decided.decided_at));
@@ -63,7 +63,7 @@ pub fn encode(decided: &DecidedCommand<'_>) -> Item {
 /// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
     let refusal = |name: &str| Refusal::from_name(name).ok_or("expected the name of a refusal");
-    let verdict = match (text(item, "status")?, optional_text(item, "reason")?) {
+    let decision = match (text(item, "status")?, optional_text(item, "reason")?) {
         ("applied", None) => Ok(()),
         ("refused", Some(_)) => Err(parsed(item, "reason", refusal)?),
         _ => return Err("status: expected applied without a reason, or refused with one".into()),
@@ -91,7 +91,7 @@ pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
             action,
             requested_at: optional_parsed(item, "requested_at", Timestamp::parse)?,
         },
-        verdict,
+        decision,
         decided_at: parsed(item, "decided_at", Timestamp::parse)?,
         source: source(item)?,
         fingerprint: fingerprint(item)?,

@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{Item, n, number, parsed, s, text};
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{DeadLetter, Header, LetterId, Source, Timestamp};
+use crate::domain::{DeadLetter, DeadLetterId, Header, Source, Timestamp};
 
 /// The partition key attribute: the name of the dead letter, `topic/partition/offset/digest`. Older versions wrote it
 /// without the digest.
@@ -59,7 +59,7 @@ pub const LONG_NAME_HEADER: &str = "giro-long-name-header";
 
 /// The key of a part.
 #[must_use]
-pub fn key(letter: &LetterId, part: usize) -> Item {
+pub fn key(letter: &DeadLetterId, part: usize) -> Item {
     Item::from([(KEY.into(), s(letter)), (PART.into(), n(part))])
 }
 
@@ -67,8 +67,8 @@ pub fn key(letter: &LetterId, part: usize) -> Item {
 ///
 /// # Errors
 /// The attribute that is wrong, and what was expected.
-pub fn place(item: &Item) -> Result<(LetterId, usize), String> {
-    Ok((parsed(item, KEY, str::parse::<LetterId>)?, number(item, PART)?))
+pub fn place(item: &Item) -> Result<(DeadLetterId, usize), String> {
+    Ok((parsed(item, KEY, str::parse::<DeadLetterId>)?, number(item, PART)?))
 }
 
 /// How many parts the dead letter has, as its first part says.
@@ -193,7 +193,7 @@ pub fn decode(parts: &[Item]) -> Result<Option<DeadLetter>, String> {
     if !in_order {
         return Ok(None);
     }
-    let LetterId { source, digest } = parsed(first, KEY, str::parse::<LetterId>)?;
+    let DeadLetterId { source, digest } = parsed(first, KEY, str::parse::<DeadLetterId>)?;
     let mut letter = DeadLetter {
         source,
         digest,

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use super::account::{BALANCE_IS_SAME, KEY, NEW_STATUS, status, within};
 use super::conditional::Conditional;
 use super::{Item, n, number, parsed, s};
-use crate::domain::account_command::{Bound, LaneChange};
+use crate::domain::account_command::{BalanceBound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
 
 /// The condition under which a lane may be written: it doesn't exist, or was never used. An unused one may be left over
@@ -58,7 +58,7 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
 ///
 /// # Errors
 /// If the action can't be built.
-pub fn check(id: &LaneId, bound: Bound, table: &str) -> Result<TransactWriteItem, BuildError> {
+pub fn check(id: &LaneId, bound: BalanceBound, table: &str) -> Result<TransactWriteItem, BuildError> {
     within(Conditional::on(table), bound).check(key(id))
 }
 

@@ -13,8 +13,8 @@ pub mod conditional;
 pub mod dead_letter;
 pub mod lane;
 pub mod payment;
+pub mod scan;
 pub mod stream;
-pub mod survey;
 
 use std::collections::HashMap;
 use std::fmt::Display;

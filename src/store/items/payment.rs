@@ -51,8 +51,8 @@ pub fn key(id: &PaymentId) -> Item {
 pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     let (payment, source) = (&entry.request.payment, &entry.request.source);
     let mut item = key(&payment.id);
-    item.insert("status".into(), s(status_of(entry.verdict)));
-    if let Err(decline) = entry.verdict {
+    item.insert("status".into(), s(status_of(entry.decision)));
+    if let Err(decline) = entry.decision {
         item.insert("reason_code".into(), s(decline));
     }
     item.insert("debtor_account".into(), s(&payment.debtor));
@@ -87,7 +87,7 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
 pub fn decode(item: &Item) -> Result<Recorded, String> {
     let reason = optional_text(item, "reason_code")?;
     let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");
-    let verdict = match (text(item, "status")?, reason) {
+    let decision = match (text(item, "status")?, reason) {
         ("settled", None) => Ok(()),
         ("declined", Some(_)) => Err(parsed(item, "reason_code", decline)?),
         _ => return Err("status: expected settled without a reason_code, or declined with one".into()),
@@ -102,6 +102,6 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         requested_at: optional_parsed(item, "requested_at", Timestamp::parse)?,
     };
     let outcome =
-        Outcome { payment, verdict, decided_at: parsed(item, "decided_at", Timestamp::parse)?, source: source(item)? };
+        Outcome { payment, decision, decided_at: parsed(item, "decided_at", Timestamp::parse)?, source: source(item)? };
     Ok(Recorded { outcome, fingerprint: fingerprint(item)? })
 }

@@ -1,13 +1,13 @@
 //! What: Tests that each item reads back as it was written, and that an error names the attribute.
 
 use super::*;
-use crate::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
+use crate::domain::account_command::{AccountChange, Action, DecidedCommand, RecordedCommand, Terms};
 use crate::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::Entry;
 use crate::domain::{
     Account, AccountCommand, AccountStatus, Amount, Balance, CommandRequest, CreditLanes, Currency, DeadLetter,
-    Decline, Header, Lane, LaneId, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp,
+    Decline, Header, Lane, LaneId, OverdraftLimit, Payment, PaymentRequest, Recorded, Refusal, Source, Timestamp,
 };
 
 fn eur() -> Currency {
@@ -109,16 +109,16 @@ fn payment() -> Payment {
 fn a_payment_reads_back() {
     let payment = payment();
     let whole = Payment { reference: Some("ü".into()), requested_at: Some(Timestamp::EPOCH), ..payment.clone() };
-    let request = |payment: &Payment| Request { payment: payment.clone(), source: source() };
-    for (payment, verdict) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
+    let request = |payment: &Payment| PaymentRequest { payment: payment.clone(), source: source() };
+    for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment);
-        let item = payment::encode(&Entry { request: &request, verdict, creditor_lane: None }, Timestamp::EPOCH);
+        let item = payment::encode(&Entry { request: &request, decision, creditor_lane: None }, Timestamp::EPOCH);
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
         assert_eq!((&outcome.payment, fingerprint), (payment, payment.fingerprint()));
-        assert_eq!((outcome.verdict, outcome.decided_at, outcome.source), (verdict, Timestamp::EPOCH, source()));
+        assert_eq!((outcome.decision, outcome.decided_at, outcome.source), (decision, Timestamp::EPOCH, source()));
     }
     let request = request(&payment);
-    let item = payment::encode(&Entry { request: &request, verdict: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
+    let item = payment::encode(&Entry { request: &request, decision: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
     let no_verdict = "status: expected settled without a reason_code, or declined with one";
     for (name, value, expected) in [
         ("status", s("declined"), no_verdict),
@@ -139,9 +139,9 @@ fn what_was_stored_under_dots_is_still_read() {
         assert_eq!(item.unwrap().id.as_str(), dots);
         let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
-        let request = Request { payment: payment(), source: source() };
+        let request = PaymentRequest { payment: payment(), source: source() };
         let mut item =
-            payment::encode(&Entry { request: &request, verdict: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
+            payment::encode(&Entry { request: &request, decision: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
         for name in [payment::KEY, "debtor_account", "creditor_account"] {
             item.insert(name.into(), s(dots));
         }
@@ -158,8 +158,8 @@ fn an_entry_of_an_index_is_named_by_both_keys() {
     assert_eq!(start, expected.into_iter().map(|(name, value)| (name.to_owned(), s(value))).collect());
 }
 
-fn decided(request: &CommandRequest, ruling: Result<Change, Refusal>) -> DecidedCommand<'_> {
-    DecidedCommand { request, ruling, decided_at: Timestamp::EPOCH }
+fn decided(request: &CommandRequest, decision: Result<AccountChange, Refusal>) -> DecidedCommand<'_> {
+    DecidedCommand { request, decision, decided_at: Timestamp::EPOCH }
 }
 
 #[test]
@@ -185,11 +185,11 @@ fn a_command_reads_back() {
         Action::AddLanes(lanes(1_024)),
     ] {
         let request = request(action);
-        for ruling in [Ok(Change::Nothing), Err(Refusal::AccountExists)] {
-            let decided = decided(&request, ruling);
+        for decision in [Ok(AccountChange::Nothing), Err(Refusal::AccountExists)] {
+            let decided = decided(&request, decision);
             let expected = RecordedCommand {
                 command: request.command.clone(),
-                verdict: decided.verdict(),
+                decision: decided.decision(),
                 decided_at: Timestamp::EPOCH,
                 source: source(),
                 fingerprint: request.command.fingerprint(),
@@ -198,11 +198,11 @@ fn a_command_reads_back() {
         }
         let has_lanes = matches!(action, Action::Open(terms) if !terms.credit_lanes.is_none())
             || matches!(action, Action::AddLanes(_));
-        let item = account_command::encode(&decided(&request, Ok(Change::Nothing)));
+        let item = account_command::encode(&decided(&request, Ok(AccountChange::Nothing)));
         assert_eq!(item.contains_key("credit_lanes"), has_lanes, "{action:?}");
     }
     let request = request(Action::SetOverdraftLimit(OverdraftLimit::Limited(0)));
-    let item = account_command::encode(&decided(&request, Ok(Change::Nothing)));
+    let item = account_command::encode(&decided(&request, Ok(AccountChange::Nothing)));
     let no_verdict = "status: expected applied without a reason, or refused with one";
     for (name, value, expected) in [
         ("status", s("refused"), no_verdict),
@@ -326,22 +326,22 @@ fn a_letter_of_an_older_version_is_read_without_what_lies_beside_it() {
 /// For the audit, the first part says how many parts there are. If it is the only part, it is read whole.
 #[test]
 fn a_part_of_a_letter_is_surveyed_by_its_place() {
-    use crate::store::{Surveyed, Table};
+    use crate::store::{ScannedItem, Table};
     let long = letter(Some(vec![7; 307_201]), vec![]);
-    let part = |part, count| Surveyed::LetterPart { letter: long.id(), part, count };
+    let part = |part, count| ScannedItem::DeadLetterPart { letter: long.id(), part, count };
     let items = dead_letter::encode(&long);
-    let seen: Vec<Surveyed> = items.iter().map(|item| survey::surveyed(Table::DeadLetters, item)).collect();
+    let seen: Vec<ScannedItem> = items.iter().map(|item| scan::surveyed(Table::DeadLetters, item)).collect();
     assert_eq!(seen, [part(0, Some(2)), part(1, None)]);
     let mut alone = dead_letter::encode(&letter(None, vec![])).remove(0);
-    assert_eq!(survey::surveyed(Table::DeadLetters, &alone), part(0, Some(1)));
+    assert_eq!(scan::surveyed(Table::DeadLetters, &alone), part(0, Some(1)));
     alone.insert("status".into(), s("gone"));
     let expected = "status: expected parked or redriven".to_owned();
     assert_eq!(
-        survey::surveyed(Table::DeadLetters, &alone),
-        Surveyed::Unreadable { key: "t/1/2/0123456789abcdef".into(), expected: expected.clone() }
+        scan::surveyed(Table::DeadLetters, &alone),
+        ScannedItem::Unreadable { key: "t/1/2/0123456789abcdef".into(), expected: expected.clone() }
     );
     // Of a longer dead letter only the number of the part is read.
     let mut first = items[0].clone();
     first.insert("status".into(), s("gone"));
-    assert_eq!(survey::surveyed(Table::DeadLetters, &first), part(0, Some(2)));
+    assert_eq!(scan::surveyed(Table::DeadLetters, &first), part(0, Some(2)));
 }

@@ -3,7 +3,7 @@
 use giro::domain::{AccountStatus, CommandId, Refusal};
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::unfinished::Unfinished;
-use giro::store::{Commands, Inspect};
+use giro::store::{CommandQueries, LedgerQueries};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use giro_testkit::given::id;
@@ -30,7 +30,7 @@ async fn refusals_are_acknowledged_and_bad_records_set_aside() {
     assert_eq!(reasons, [(2, "command_id_reused"), (3, "not_json")]);
     assert_eq!(letters[0].value.as_deref(), Some(again.as_bytes()));
     let recorded = store.command(&CommandId::try_new("c2").unwrap()).await.unwrap().unwrap();
-    assert_eq!((recorded.verdict, recorded.source.partition), (Err(Refusal::AccountNotFound), 1));
+    assert_eq!((recorded.decision, recorded.source.partition), (Err(Refusal::AccountNotFound), 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,7 +72,7 @@ async fn every_record_has_its_end_under_faults() {
         assert_eq!(handle(&store, event(&records), true).await, Ok(BatchResponse::default()), "seed {seed}");
         let recorded = store.commands().await.unwrap();
         assert_eq!(recorded.len(), 40);
-        assert!(recorded.iter().all(|recorded| recorded.verdict.is_ok()), "seed {seed}: in order, so none is refused");
+        assert!(recorded.iter().all(|recorded| recorded.decision.is_ok()), "seed {seed}: in order, so none is refused");
         let accounts = store.accounts().await.unwrap();
         let closed = (AccountStatus::Closed, 4);
         assert!(accounts.iter().all(|holding| (holding.account.status, holding.account.version) == closed));

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, Tables};
+use giro::store::{LedgerQueries, Tables};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::given::{Setters as _, account};
 use giro_testkit::open_accounts::OpenAccounts;

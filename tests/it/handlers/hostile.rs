@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use giro::domain::{AccountId, PaymentId};
 use giro::handlers::payment_processor::PaymentProcessor;
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::payment_request;
 use giro_testkit::memory_store::MemoryStore;

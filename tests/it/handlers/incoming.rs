@@ -174,6 +174,6 @@ async fn a_kafka_event_is_taken_whatever_stands_beside_its_records() {
         let processor = &PaymentProcessor::new(store.clone(), true);
         let event = incoming(&serde_json::from_str(&event).unwrap());
         taken(event, |event| processor.handle(event)).await.unwrap();
-        assert_eq!(giro::store::Inspect::dead_letters(&store).await.unwrap().len(), 1);
+        assert_eq!(giro::store::LedgerQueries::dead_letters(&store).await.unwrap().len(), 1);
     }
 }

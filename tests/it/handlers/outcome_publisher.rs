@@ -1,7 +1,7 @@
 //! The publisher, from a stream event to its response: what is published, what comes again, what stops a shard.
 
 use giro::domain::plan::Entry;
-use giro::domain::{Decline, Outcome, Payment, Request, Timestamp, Verdict};
+use giro::domain::{Decision, Decline, Outcome, Payment, PaymentRequest, Timestamp};
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::items;
@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 
 use crate::handlers::invoked::context;
 
-fn outcome(ix: i64, verdict: Verdict) -> Outcome {
+fn outcome(ix: i64, decision: Decision) -> Outcome {
     Outcome {
         payment: Payment {
             reference: (ix % 2 == 0).then(|| "Ünïcode \"17\"".into()),
             requested_at: (ix % 3 == 0).then_some(Timestamp::EPOCH),
             ..payment(&format!("pay-{ix}"), "alice", "shop-1", 1250)
         },
-        verdict,
+        decision,
         decided_at: Timestamp::try_from_millis(1_763_805_600_123).unwrap(),
         source: source(3, ix),
     }
@@ -29,8 +29,8 @@ fn outcome(ix: i64, verdict: Verdict) -> Outcome {
 
 /// The item that the ledger writes, as a stream shows it.
 fn image(outcome: &Outcome) -> Value {
-    let request = Request { payment: outcome.payment.clone(), source: outcome.source.clone() };
-    let entry = Entry { request: &request, verdict: outcome.verdict, creditor_lane: Some(3) };
+    let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
+    let entry = Entry { request: &request, decision: outcome.decision, creditor_lane: Some(3) };
     let item = items::payment::encode(&entry, outcome.decided_at);
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
         Ok(text) => json!({ "S": text }),
@@ -46,8 +46,8 @@ fn record(sequence_number: i64, name: &str, image: Value) -> Value {
 }
 
 fn inserts(count: i64) -> Vec<Value> {
-    let verdict = |ix| if ix % 5 == 4 { Err(Decline::InsufficientFunds) } else { Ok(()) };
-    (0..count).map(|ix| record(100 + ix, "INSERT", image(&outcome(ix, verdict(ix))))).collect()
+    let decision = |ix| if ix % 5 == 4 { Err(Decline::InsufficientFunds) } else { Ok(()) };
+    (0..count).map(|ix| record(100 + ix, "INSERT", image(&outcome(ix, decision(ix))))).collect()
 }
 
 async fn publish(topics: &MemoryTopics, records: &[Value]) -> Result<StreamResponse, Unfinished> {
@@ -76,9 +76,9 @@ async fn each_inserted_payment_becomes_one_record_keyed_by_its_id() {
     let records = topics.records("payment-outcomes");
     assert_eq!(records.len(), 50);
     for (ix, record) in (0..).zip(&records) {
-        let verdict = if ix % 5 == 4 { Err(Decline::InsufficientFunds) } else { Ok(()) };
+        let decision = if ix % 5 == 4 { Err(Decline::InsufficientFunds) } else { Ok(()) };
         // What is published has no requested_at.
-        let mut expected = outcome(ix, verdict);
+        let mut expected = outcome(ix, decision);
         assert_eq!(record.value.as_deref(), Some(outcome::encode(&expected).as_bytes()));
         expected.payment.requested_at = None;
         assert_eq!(outcome::decode(record.value.as_deref().unwrap()).unwrap(), expected);

@@ -5,10 +5,10 @@ mod hostile;
 
 use std::time::Duration;
 
-use giro::domain::{Batch, PaymentId, Request as PaymentRequest, Source, Timestamp};
+use giro::domain::{Batch, PaymentId, PaymentRequest, Source, Timestamp};
 use giro::handlers::payment_api::PaymentApi;
 use giro::settle::{Backoff, settle};
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::wire::http::Response;
 use giro::wire::payment_request;
 use giro_testkit::given::{Setters as _, account, id};

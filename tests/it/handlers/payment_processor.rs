@@ -9,7 +9,7 @@ use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{Balance, Source};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
-use giro::store::{Inspect, Redrive};
+use giro::store::{LedgerQueries, Redrive};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use giro_testkit::given::{Setters as _, account, id};

@@ -15,7 +15,9 @@ use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::settle::{self, Backoff};
-use giro::store::{AccountLedger, Cancelled, CommandCommit, Commands, Commit, Inspect, Ledger, Rejected, StoreError};
+use giro::store::{
+    AccountLedger, Cancelled, CommandCommit, CommandQueries, Commit, Ledger, LedgerQueries, Rejected, StoreError,
+};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use giro_testkit::given::{self, Placed as _, Setters as _, id};
@@ -225,7 +227,7 @@ async fn what_is_mended_meanwhile_is_settled_in_the_same_batch() {
     assert_eq!(answer, Ok(BatchResponse::default()));
     assert!((12_000..=22_000).contains(&took), "a look comes every ten seconds at the least: {took}");
     let payments = store.payments().await.unwrap();
-    assert!(payments.len() == 2 && payments.iter().all(|it| it.outcome.verdict.is_ok()), "{payments:?}");
+    assert!(payments.len() == 2 && payments.iter().all(|it| it.outcome.decision.is_ok()), "{payments:?}");
 }
 
 /// The same of commands: those of one account in their order.
@@ -244,7 +246,7 @@ async fn commands_behind_an_item_that_is_mended_go_on() {
     assert!((5_000..=15_000).contains(&took), "{took}");
     let recorded = store.commands().await.unwrap();
     assert_eq!(recorded.len(), 3);
-    assert!(recorded.iter().all(|it| it.verdict.is_ok()), "unfreezing comes after freezing: {recorded:?}");
+    assert!(recorded.iter().all(|it| it.decision.is_ok()), "unfreezing comes after freezing: {recorded:?}");
 }
 
 /// Many accounts that can't be read hold up none that can: no place is kept for who waits.
@@ -299,6 +301,6 @@ async fn a_stored_payment_that_cannot_be_read_is_told_as_damage() {
     let batch = Batch::new(vec![payment.at(0, 0)]);
     let until = Instant::now() + MINUTE;
     let settled = settle::settle(&ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(1)).await;
-    assert!(matches!(settled.fault, Some(StoreError::Corrupt(_))), "{settled:?}");
+    assert!(matches!(settled.error, Some(StoreError::Corrupt(_))), "{settled:?}");
     assert!((5..=40).contains(&settled.rounds), "looked at now and then: {settled:?}");
 }

@@ -6,9 +6,9 @@ mod rests_on;
 use std::time::Duration;
 
 use giro::account_commands::{Applied, apply};
-use giro::domain::account_command::{Action, Change, decide};
+use giro::domain::account_command::{AccountChange, Action, decide};
 use giro::domain::{CommandRequest, Timestamp};
-use giro::settle::{Backoff, End};
+use giro::settle::{Backoff, Disposition};
 use giro::store::{AccountLedger, StoreError};
 use giro_testkit::given::{Placed as _, Setters as _, account, command, id};
 use giro_testkit::memory_store::{Faults, MemoryStore};
@@ -197,8 +197,8 @@ async fn a_command_on_an_account_that_cannot_be_read_waits_and_no_other() {
     store.insert_account(account("alice"));
     let commands = [command("c1", "broken", Action::Freeze).at(0, 1), command("c2", "alice", Action::Freeze).at(0, 2)];
     let applied = apply_within(&store, &commands, 1, 1).await;
-    assert_eq!(applied.ends, [End::Unfinished, End::Decided(Ok(()))]);
-    assert!(matches!(applied.fault, Some(StoreError::Corrupt(_))));
+    assert_eq!(applied.dispositions, [Disposition::Unfinished, Disposition::Decided(Ok(()))]);
+    assert!(matches!(applied.error, Some(StoreError::Corrupt(_))));
     assert_eq!(began.elapsed(), Duration::from_secs(1), "somebody may have mended it");
 }
 
@@ -208,8 +208,8 @@ async fn time_that_is_up_leaves_commands_unfinished_and_in_order() {
     let began = Instant::now();
     let commands = [command("c1", "alice", Action::Freeze).at(0, 1), command("c2", "alice", Action::Unfreeze).at(0, 2)];
     let applied = apply_within(&store, &commands, 3, 1).await;
-    assert_eq!(applied.ends, [End::Unfinished, End::Unfinished]);
-    assert!(matches!(applied.fault, Some(StoreError::Throttled(_))));
+    assert_eq!(applied.dispositions, [Disposition::Unfinished, Disposition::Unfinished]);
+    assert!(matches!(applied.error, Some(StoreError::Throttled(_))));
     assert!(began.elapsed() <= Duration::from_secs(3));
 }
 
@@ -222,7 +222,7 @@ proptest! {
         let before = account("a").holding(balance).limit(had);
         prop_assume!(before.overdraft_limit.allows(before.balance));
         if let Ok(change) = decide(&command, Some(&before), &[], Timestamp::EPOCH) {
-            prop_assert!(!matches!(change, Change::Open(_)));
+            prop_assert!(!matches!(change, AccountChange::Open(_)));
             let after = change.applied_to(Some(before)).unwrap();
             prop_assert!(after.overdraft_limit.allows(after.balance));
         }

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use giro::domain::{Balance, Batch, Decline, Request, Timestamp};
-use giro::settle::{Backoff, End, Settled, settle};
-use giro::store::{Inspect, Ledger};
+use giro::domain::{Balance, Batch, Decline, PaymentRequest, Timestamp};
+use giro::settle::{Backoff, Disposition, Settled, settle};
+use giro::store::{Ledger, LedgerQueries};
 use giro_testkit::given::{Placed as _, Setters as _, account, payment};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 
-pub(crate) const SETTLED: End = End::Decided(Ok(()));
-pub(crate) const SHORT: End = End::Decided(Err(Decline::InsufficientFunds));
+pub(crate) const SETTLED: Disposition = Disposition::Decided(Ok(()));
+pub(crate) const SHORT: Disposition = Disposition::Decided(Err(Decline::InsufficientFunds));
 
 /// A payment of a batch: named after its place.
-pub(crate) fn request(partition: i32, offset: i64, debtor: &str, creditor: &str, amount: u64) -> Request {
+pub(crate) fn request(partition: i32, offset: i64, debtor: &str, creditor: &str, amount: u64) -> PaymentRequest {
     payment(&format!("p{partition}-{offset}"), debtor, creditor, amount).at(partition, offset)
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn store_of(customers: usize, lanes: u16, faults: Faults) -> MemorySt
 }
 
 /// Payments of 1 from these customers to the shop.
-pub(crate) fn to_shop(partition: i32, payments: i64, customers: usize, seed: u64) -> Vec<Request> {
+pub(crate) fn to_shop(partition: i32, payments: i64, customers: usize, seed: u64) -> Vec<PaymentRequest> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut one = |offset| request(partition, offset, &format!("a{}", random.usize(0..customers)), "shop", 1);
     (0..payments).map(&mut one).collect()
@@ -39,12 +39,12 @@ pub(crate) async fn settle_within(ledger: &impl Ledger, batch: &Batch, seconds: 
     settle(ledger, batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await
 }
 
-pub(crate) fn count(ends: &[End], wanted: &End) -> usize {
+pub(crate) fn count(ends: &[Disposition], wanted: &Disposition) -> usize {
     ends.iter().filter(|end| *end == wanted).count()
 }
 
 /// What each account holds, its lanes included.
-pub(crate) async fn balances(store: &impl Inspect) -> BTreeMap<String, i64> {
+pub(crate) async fn balances(store: &impl LedgerQueries) -> BTreeMap<String, i64> {
     let held = store.accounts().await.unwrap();
     held.iter().map(|held| (held.account.id.to_string(), held.balance() as i64)).collect()
 }
@@ -53,7 +53,7 @@ pub(crate) async fn balances(store: &impl Inspect) -> BTreeMap<String, i64> {
 pub(crate) async fn check_books(store: &MemoryStore, opened: &BTreeMap<String, i64>) {
     let mut expected = opened.clone();
     for recorded in store.payments().await.unwrap() {
-        if recorded.outcome.verdict.is_ok() {
+        if recorded.outcome.decision.is_ok() {
             let payment = &recorded.outcome.payment;
             *expected.get_mut(payment.debtor.as_str()).unwrap() -= payment.amount.minor_units() as i64;
             *expected.get_mut(payment.creditor.as_str()).unwrap() += payment.amount.minor_units() as i64;

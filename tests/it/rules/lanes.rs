@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use giro::domain::lane::LANE_BALANCE_FULL;
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, AccountStatus, Balance, Batch, CreditLanes, Decline, Lane, LaneId, Request};
-use giro::settle::End;
-use giro::store::{Cancelled, Commit, Inspect, Ledger, StoreError, Together};
+use giro::domain::{AccountId, AccountStatus, Balance, Batch, CreditLanes, Decline, Lane, LaneId, PaymentRequest};
+use giro::settle::Disposition;
+use giro::store::{Cancelled, Commit, Ledger, LedgerQueries, SnapshotRead, StoreError};
 use giro_testkit::given::{currency, id, lane};
 use giro_testkit::hooked::{Hooked, Hooks};
 use giro_testkit::memory_store::{Faults, MemoryStore};
@@ -28,7 +28,7 @@ fn store_of(lanes: u16, faults: Faults) -> MemoryStore {
     batches::store_of(10_000, lanes, faults)
 }
 
-fn to_shop(partition: i32, payments: i64, seed: u64) -> Vec<Request> {
+fn to_shop(partition: i32, payments: i64, seed: u64) -> Vec<PaymentRequest> {
     batches::to_shop(partition, payments, 10_000, seed)
 }
 
@@ -82,7 +82,7 @@ impl Hooks for Watch {
         store: &MemoryStore,
         accounts: &[&AccountId],
         lanes: &[&LaneId],
-    ) -> Result<Together, StoreError> {
+    ) -> Result<SnapshotRead, StoreError> {
         tokio::time::sleep(self.latency).await;
         let (mains, on_lanes) = (accounts.iter().map(ToString::to_string), lanes.iter().map(ToString::to_string));
         if mains.chain(on_lanes).any(|item| self.is_held(&item)) {
@@ -124,7 +124,7 @@ async fn a_thousand_payments_to_a_shop_with_16_lanes_go_16_side_by_side() {
         let watched = watched(&store, Duration::from_millis(20));
         let batch = Batch::new(requests).with_partitions(1);
         let settled = settle_within(&watched, &batch, 10, seed).await;
-        assert_eq!(count(&settled.ends, &SETTLED), 1_000);
+        assert_eq!(count(&settled.dispositions, &SETTLED), 1_000);
         let (usage, seen) = (store.usage(), watched.hooks.seen());
         assert!(usage.transactions <= 22, "{usage:?}");
         assert_eq!((usage.cancelled, seen.conflicts, settled.rounds, settled.conflicts), (0, 0, 1, 0));
@@ -157,7 +157,7 @@ async fn sixteen_partitions_with_a_lane_each_never_meet() {
         })
         .collect();
     let all = futures_util::future::join_all(batches.iter().map(|batch| settle_within(&watched, batch, 60, 1))).await;
-    assert!(all.iter().all(|settled| count(&settled.ends, &SETTLED) == 200 && settled.conflicts == 0));
+    assert!(all.iter().all(|settled| count(&settled.dispositions, &SETTLED) == 200 && settled.conflicts == 0));
     assert_eq!((watched.hooks.seen().conflicts, watched.hooks.seen().most_at_once), (0, 16));
     check_books(&store, &opened).await;
 }
@@ -178,7 +178,7 @@ async fn shared_lanes_conflict_and_heal() {
             .collect();
         let settling = (0_u64..).zip(&batches).map(|(seed, batch)| settle_within(&watched, batch, 600, seed));
         let all = futures_util::future::join_all(settling).await;
-        assert!(all.iter().all(|settled| count(&settled.ends, &SETTLED) == 120), "{lanes} of {partitions_of}");
+        assert!(all.iter().all(|settled| count(&settled.dispositions, &SETTLED) == 120), "{lanes} of {partitions_of}");
         assert!(watched.hooks.seen().conflicts > 0, "they do meet: {lanes} of {partitions_of}");
         check_books(&store, &opened).await;
     }
@@ -205,14 +205,14 @@ async fn a_debit_sweeps_lanes_in_its_own_transaction() {
     let opened = balances(&store).await;
     let batch = Batch::new(vec![request(0, 0, "shop", "bob", 90), request(0, 1, "shop", "bob", 116)]);
     let settled = settle_within(&store, &batch, 10, 1).await;
-    assert_eq!(settled.ends, [SETTLED, SHORT], "205 in all");
+    assert_eq!(settled.dispositions, [SETTLED, SHORT], "205 in all");
     // The accounts, 200 lanes; then one transaction of 85 lanes. The decline rests on the balances after it: a snapshot
     // of the shop and 200 lanes.
     assert_eq!((store.usage().read_calls, store.usage().cancelled, settled.rounds), (6, 0, 2));
     check_books(&store, &opened).await;
     // Lanes that don't fit beside the payment are swept before it.
     let batch = Batch::new(vec![request(0, 2, "shop", "bob", 115)]);
-    assert_eq!(settle_within(&store, &batch, 10, 1).await.ends, [SETTLED]);
+    assert_eq!(settle_within(&store, &batch, 10, 1).await.dispositions, [SETTLED]);
     assert_eq!(balances(&store).await["shop"], 0);
     check_books(&store, &opened).await;
 }
@@ -238,8 +238,8 @@ async fn lanes_that_cannot_be_read_stop_their_partition() {
     let requests =
         vec![request(0, 0, "shop", "bob", 9), request(0, 1, "bob", "amy", 1), request(1, 0, "amy", "bob", 1)];
     let settled = settle_within(&store, &Batch::new(requests), 10, 1).await;
-    assert_eq!(settled.ends, [End::Unfinished, End::Unfinished, SETTLED]);
-    assert!(matches!(&settled.fault, Some(StoreError::Corrupt(text)) if text.starts_with("currency")), "{settled:?}");
+    assert_eq!(settled.dispositions, [Disposition::Unfinished, Disposition::Unfinished, SETTLED]);
+    assert!(matches!(&settled.error, Some(StoreError::Corrupt(text)) if text.starts_with("currency")), "{settled:?}");
 }
 
 /// Freezing past 98 lanes takes steps: a lane that is frozen before its main item speaks for all.
@@ -251,7 +251,7 @@ async fn a_frozen_lane_speaks_for_its_account() {
         let store = store_of(2, Faults::default());
         store.insert_lane(Lane { status, ..lane("shop/0", 0) });
         let settled = settle_within(&store, &Batch::new(to_shop(0, 10, 1)), 10, 1).await;
-        assert_eq!(count(&settled.ends, &End::Decided(Err(decline))), 10, "{settled:?}");
+        assert_eq!(count(&settled.dispositions, &Disposition::Decided(Err(decline))), 10, "{settled:?}");
         assert_eq!(settled.rounds, 2);
     }
 }
@@ -263,11 +263,11 @@ async fn full_lanes_are_passed_over_and_then_declined() {
         store.insert_lane(lane(&format!("shop/{number}"), LANE_BALANCE_FULL + 1));
     }
     let settled = settle_within(&store, &Batch::new(to_shop(0, 200, 1)), 10, 1).await;
-    assert_eq!(count(&settled.ends, &SETTLED), 200, "{settled:?}");
+    assert_eq!(count(&settled.dispositions, &SETTLED), 200, "{settled:?}");
     store.insert_lane(lane("shop/1", LANE_BALANCE_FULL + 1));
-    let again: Vec<Request> = (0..10).map(|offset| request(1, offset, "a1", "shop", 1)).collect();
+    let again: Vec<PaymentRequest> = (0..10).map(|offset| request(1, offset, "a1", "shop", 1)).collect();
     let settled = settle_within(&store, &Batch::new(again), 10, 1).await;
-    assert_eq!(count(&settled.ends, &End::Decided(Err(Decline::BalanceOverflow))), 10, "{settled:?}");
+    assert_eq!(count(&settled.dispositions, &Disposition::Decided(Err(Decline::BalanceOverflow))), 10, "{settled:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,7 +279,7 @@ async fn lanes_added_while_payments_flow_are_used_from_the_next_batch_on() {
     let batch = Batch::new(to_shop(1, 200, 2));
     let (settled, _) =
         tokio::join!(settle_within(&store, &batch, 10, 1), store.add_lanes(&shop, CreditLanes::try_new(8).unwrap()));
-    assert_eq!(count(&settled.ends, &SETTLED), 200);
+    assert_eq!(count(&settled.dispositions, &SETTLED), 200);
     settle_within(&store, &Batch::new(to_shop(2, 200, 3)), 10, 1).await;
     check_books(&store, &opened).await;
     let held = store.account(&shop).await.unwrap().unwrap();

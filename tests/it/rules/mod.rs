@@ -2,7 +2,7 @@
 
 mod account_commands;
 mod batches;
-mod command_grounds;
+mod command_preconditions;
 mod grounds;
 mod lanes;
 mod plan;

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use giro::domain::decide::{Decisions, Snapshot, decide_all};
 use giro::domain::lane::KnownLanes;
 use giro::domain::plan::{Limits, Step, plan};
-use giro::domain::{Account, AccountId, AccountStatus, Balance, Batch, Decline, OverdraftLimit, Timestamp, Verdict};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, Batch, Decision, Decline, OverdraftLimit, Timestamp};
 use giro_testkit::given::{self, Placed as _, Setters as _, payment};
 
 use crate::rules::worlds::is_whole;
@@ -34,7 +34,7 @@ fn batch(orders: &[Order]) -> Batch {
 }
 
 /// One payment after the other, in the plainest words there are.
-fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Verdict> {
+fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Decision> {
     let settle = |&(debtor, creditor, amount): &Order| {
         let amount = amount as i64;
         if debtor == creditor {
@@ -179,7 +179,7 @@ fn check_laned(orders: &[Order], opened: &Ledger, limit: u64, items_max: usize) 
 
     let batch = batch(orders);
     let (steps, decisions) = planned(&batch, opened, items_max);
-    assert_eq!(decisions.verdicts, outcomes, "{orders:?} on {opened:?}");
+    assert_eq!(decisions.decisions, outcomes, "{orders:?} on {opened:?}");
     check_shape(&steps, items_max);
     let mut requests: Vec<usize> = steps.iter().flat_map(|step| step.requests.clone()).collect();
     requests.sort_unstable();
@@ -267,7 +267,7 @@ fn conditions_hold_what_the_verdicts_rest_on() {
     let orders = [(0, 1, 4), (0, 1, 3), (1, 0, 6), (0, 1, 7)];
     let batch = batch(&orders);
     let (steps, decisions) = planned(&batch, &Ledger::new(&[5, 2], &[], 0), 100);
-    assert_eq!(decisions.verdicts, [Ok(()), Err(Decline::InsufficientFunds), Ok(()), Ok(())]);
+    assert_eq!(decisions.decisions, [Ok(()), Err(Decline::InsufficientFunds), Ok(()), Ok(())]);
     let [step] = steps.as_slice() else { panic!("one transaction, not {steps:?}") };
     let [a, b] = step.transaction.updates.as_slice() else { panic!("two accounts") };
     assert_eq!((a.net, a.balance_min, a.version), (-5, Some(5), Some(7)), "a decline rests on a's very version");

@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use giro::domain::{Batch, Request};
-use giro::settle::End;
-use giro::store::{Inspect, Ledger, StoreError};
+use giro::domain::{Batch, PaymentRequest};
+use giro::settle::Disposition;
+use giro::store::{Ledger, LedgerQueries, StoreError};
 use giro_testkit::given::{Placed as _, Setters as _, account, id, payment};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::rules::batches::{SETTLED, balances, check_books, count, request, settle_within, store_of, to_shop};
 use crate::rules::worlds::seeds;
 
-fn uniform(payments: i64, accounts: usize, seed: u64) -> Vec<Request> {
+fn uniform(payments: i64, accounts: usize, seed: u64) -> Vec<PaymentRequest> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pick = || {
         let debtor = random.usize(0..accounts);
@@ -37,7 +37,7 @@ async fn a_thousand_uniform_payments_take_at_most_32_transactions_and_21_reads()
         let store = store_of(10_000, 0, Faults::default());
         let batch = Batch::new(uniform(1_000, 10_000, seed));
         let settled = settle_within(&store, &batch, 10, seed).await;
-        assert_eq!(count(&settled.ends, &SETTLED), 1_000);
+        assert_eq!(count(&settled.dispositions, &SETTLED), 1_000);
         let usage = store.usage();
         assert!(usage.transactions <= 32, "{usage:?}");
         assert!(usage.read_calls <= 21, "{usage:?}");
@@ -51,7 +51,7 @@ async fn a_thousand_payments_to_one_merchant_take_at_most_22_transactions() {
         let store = store_of(10_000, 0, Faults::default());
         let batch = Batch::new(to_shop(0, 1_000, 10_000, seed));
         let settled = settle_within(&store, &batch, 10, seed).await;
-        assert_eq!(count(&settled.ends, &SETTLED), 1_000);
+        assert_eq!(count(&settled.dispositions, &SETTLED), 1_000);
         assert!(store.usage().transactions <= 22, "{:?}", store.usage());
         assert_eq!(balances(&store).await["shop"], 1_000);
     }
@@ -67,7 +67,7 @@ async fn a_batch_delivered_a_second_time_writes_nothing() {
     let before = store.usage();
 
     let again = settle_within(&store, &batch, 10, 1).await;
-    assert_eq!(count(&again.ends, &End::Replayed), 1_000);
+    assert_eq!(count(&again.dispositions, &Disposition::Replayed), 1_000);
     let after = store.usage();
     assert_eq!(after.write_milliunits, before.write_milliunits, "nothing was written");
     assert_eq!(after.transactions - before.transactions, after.cancelled - before.cancelled);
@@ -80,7 +80,10 @@ async fn a_batch_with_a_few_duplicates_settles_the_rest_in_few_rounds() {
     let requests = uniform(1_000, 1_000, 3);
     settle_within(&store, &Batch::new(requests[..50].to_vec()), 10, 1).await;
     let settled = settle_within(&store, &Batch::new(requests), 10, 1).await;
-    assert_eq!((count(&settled.ends, &End::Replayed), count(&settled.ends, &SETTLED)), (50, 950));
+    assert_eq!(
+        (count(&settled.dispositions, &Disposition::Replayed), count(&settled.dispositions, &SETTLED)),
+        (50, 950)
+    );
     assert!(settled.rounds <= 4, "{}", settled.rounds);
 }
 
@@ -99,10 +102,13 @@ async fn two_invocations_at_once_over_the_same_payments_decide_each_once() {
         let (one, two) =
             tokio::join!(settle_within(&store, &batch, 60, seed), settle_within(&store, &other, 60, !seed));
         for (ix, request) in requests.iter().enumerate() {
-            let ends = [Some(&one.ends[ix]), ix.checked_sub(100).map(|ix| &two.ends[ix])];
-            let decided = ends.iter().flatten().filter(|end| matches!(end, End::Decided(_))).count();
+            let ends = [Some(&one.dispositions[ix]), ix.checked_sub(100).map(|ix| &two.dispositions[ix])];
+            let decided = ends.iter().flatten().filter(|end| matches!(end, Disposition::Decided(_))).count();
             assert_eq!(decided, 1, "{} at seed {seed}: {ends:?}", request.payment.id);
-            assert!(ends.iter().flatten().all(|end| matches!(end, End::Decided(_) | End::Replayed)), "{ends:?}");
+            assert!(
+                ends.iter().flatten().all(|end| matches!(end, Disposition::Decided(_) | Disposition::Replayed)),
+                "{ends:?}"
+            );
         }
         check_books(&store, &opened).await;
     }
@@ -127,7 +133,11 @@ async fn two_invocations_at_once_never_overdraw() {
         };
         let (one, two) = (batch(0), batch(1));
         let (one, two) = tokio::join!(settle_within(&store, &one, 60, seed), settle_within(&store, &two, 60, !seed));
-        assert_eq!(count(&one.ends, &End::Unfinished) + count(&two.ends, &End::Unfinished), 0, "seed {seed}");
+        assert_eq!(
+            count(&one.dispositions, &Disposition::Unfinished) + count(&two.dispositions, &Disposition::Unfinished),
+            0,
+            "seed {seed}"
+        );
         check_books(&store, &opened).await;
     }
 }
@@ -144,7 +154,11 @@ async fn faults_delay_and_never_lose_or_double() {
         let batch = Batch::new([uniform(200, 60, seed), to_shop(0, 400, 60, seed).split_off(200)].concat());
         let settled = settle_within(&store, &batch, 3_600, seed).await;
         // What was given up on may have happened all the same: then it is a replay of itself.
-        assert_eq!(count(&settled.ends, &SETTLED) + count(&settled.ends, &End::Replayed), 400, "seed {seed}");
+        assert_eq!(
+            count(&settled.dispositions, &SETTLED) + count(&settled.dispositions, &Disposition::Replayed),
+            400,
+            "seed {seed}"
+        );
         check_books(&store, &opened).await;
         assert_eq!(store.payments().await.unwrap().len(), 400);
     }
@@ -155,8 +169,8 @@ async fn a_store_that_never_answers_leaves_all_unfinished_in_time() {
     let store = store_of(60, 0, Faults { unavailable_before: 1_000, ..Faults::default() });
     let started = Instant::now();
     let settled = settle_within(&store, &Batch::new(uniform(100, 60, 1)), 20, 1).await;
-    assert_eq!(count(&settled.ends, &End::Unfinished), 100);
-    assert!(matches!(settled.fault, Some(StoreError::Unavailable(_))), "{:?}", settled.fault);
+    assert_eq!(count(&settled.dispositions, &Disposition::Unfinished), 100);
+    assert!(matches!(settled.error, Some(StoreError::Unavailable(_))), "{:?}", settled.error);
     assert!(started.elapsed() <= Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
@@ -165,7 +179,8 @@ async fn a_lost_answer_is_found_out_by_the_payments_own_item() {
     let store = store_of(60, 0, Faults { unavailable_after: 500, ..Faults::default() });
     let opened = balances(&store).await;
     let settled = settle_within(&store, &Batch::new(uniform(100, 60, 1)), 20, 1).await;
-    let (decided, replayed) = (count(&settled.ends, &SETTLED), count(&settled.ends, &End::Replayed));
+    let (decided, replayed) =
+        (count(&settled.dispositions, &SETTLED), count(&settled.dispositions, &Disposition::Replayed));
     assert_eq!(decided + replayed, 100);
     assert!(replayed > 20, "about half of the answers were lost: {replayed}");
     check_books(&store, &opened).await;
@@ -183,8 +198,8 @@ async fn an_account_that_cannot_be_read_stops_its_partition_and_no_other() {
         payment("k4", "a5", "a4", 1).at(1, 51),
     ]);
     let settled = settle_within(&store, &batch, 20, 1).await;
-    assert_eq!(settled.ends, [SETTLED, End::Unfinished, End::Unfinished, SETTLED, SETTLED]);
-    assert!(matches!(settled.fault, Some(StoreError::Corrupt(_))), "{:?}", settled.fault);
+    assert_eq!(settled.dispositions, [SETTLED, Disposition::Unfinished, Disposition::Unfinished, SETTLED, SETTLED]);
+    assert!(matches!(settled.error, Some(StoreError::Corrupt(_))), "{:?}", settled.error);
 }
 
 /// One id on two partitions, and its first copy stopped: what comes after the second copy waits with it.
@@ -199,7 +214,10 @@ async fn a_copy_whose_first_is_stopped_stops_its_own_partition() {
         payment("k2", "a1", "a2", 1).at(1, 51),
     ]);
     let settled = settle_within(&store, &batch, 20, 1).await;
-    assert_eq!(settled.ends, [End::Unfinished, End::Unfinished, End::Unfinished, End::Unfinished]);
+    assert_eq!(
+        settled.dispositions,
+        [Disposition::Unfinished, Disposition::Unfinished, Disposition::Unfinished, Disposition::Unfinished]
+    );
     assert!(store.payments().await.unwrap().is_empty(), "k2 is not decided before k1, of the same debtor");
 }
 
@@ -210,7 +228,7 @@ async fn payments_of_one_debtor_are_never_decided_out_of_order() {
         let faults = Faults { seed, conflict: 300, unavailable_after: 100, ..Faults::default() };
         let store = store_of(200, 0, faults);
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut requests: Vec<Request> = Vec::new();
+        let mut requests: Vec<PaymentRequest> = Vec::new();
         for offset in 0..300_i64 {
             let id = format!("k{offset}");
             let creditor = format!("a{}", random.usize(100..200));
@@ -224,7 +242,7 @@ async fn payments_of_one_debtor_are_never_decided_out_of_order() {
             .await
             .unwrap()
             .into_iter()
-            .map(|recorded| (recorded.outcome.payment.id.to_string(), recorded.outcome.verdict.is_ok()))
+            .map(|recorded| (recorded.outcome.payment.id.to_string(), recorded.outcome.decision.is_ok()))
             .collect();
         let of_a0: Vec<bool> = requests
             .iter()
@@ -245,6 +263,6 @@ async fn a_debit_after_a_replayed_credit_sees_its_money() {
     let second = Batch::new(vec![funding, payment("k2", "shop", "a1", 27).at(0, 2)]);
     // Both read before either commits.
     let (one, two) = tokio::join!(settle_within(&store, &first, 20, 1), settle_within(&store, &second, 20, 2));
-    assert_eq!(one.ends, [SETTLED]);
-    assert_eq!(two.ends, [End::Replayed, SETTLED]);
+    assert_eq!(one.dispositions, [SETTLED]);
+    assert_eq!(two.dispositions, [Disposition::Replayed, SETTLED]);
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::statement::{Ask, Page, Posting};
-use giro::domain::{AccountId, Batch, CreditLanes, Decline, Payment, Request, Timestamp};
-use giro::settle::{Backoff, End, settle};
-use giro::store::{Commit, Inspect, Ledger, Statements};
+use giro::domain::statement::{Posting, StatementPage, StatementQuery};
+use giro::domain::{AccountId, Batch, CreditLanes, Decline, Payment, PaymentRequest, Timestamp};
+use giro::settle::{Backoff, Disposition, settle};
+use giro::store::{Commit, Ledger, LedgerQueries, Statements};
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, Setters as _, account, id, payment, update};
 use giro_testkit::memory_store::MemoryStore;
@@ -17,29 +17,29 @@ use tokio::time::Instant;
 
 use crate::rules::worlds::seeds;
 
-trait Store: Ledger + Inspect + OpenAccounts + Statements {}
-impl<S: Ledger + Inspect + OpenAccounts + Statements> Store for S {}
+trait Store: Ledger + LedgerQueries + OpenAccounts + Statements {}
+impl<S: Ledger + LedgerQueries + OpenAccounts + Statements> Store for S {}
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::try_from_millis(1_763_805_600_000 + millis).unwrap()
 }
 
-fn request(offset: u64, debtor: &str, creditor: &str, amount: u64) -> Request {
+fn request(offset: u64, debtor: &str, creditor: &str, amount: u64) -> PaymentRequest {
     // Ids in no order of time, as clients choose them.
     let id = format!("p{}", offset.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let reference = amount.is_multiple_of(3).then(|| format!("invoice {amount}").into());
     Payment { reference, ..payment(&id, debtor, creditor, amount) }.at(0, i64::try_from(offset).unwrap())
 }
 
-fn ask(limit: usize) -> Ask {
-    Ask { from: None, to: None, after: None, limit }
+fn ask(limit: usize) -> StatementQuery {
+    StatementQuery { from: None, to: None, after: None, limit }
 }
 
 /// All pages of a statement, put together.
-async fn all(store: &impl Store, account: &AccountId, lanes: CreditLanes, mut ask: Ask) -> Vec<Posting> {
+async fn all(store: &impl Store, account: &AccountId, lanes: CreditLanes, mut ask: StatementQuery) -> Vec<Posting> {
     let mut postings = Vec::new();
     loop {
-        let Page { postings: more, next } = store.statement(account, lanes, &ask).await.unwrap();
+        let StatementPage { postings: more, next } = store.statement(account, lanes, &ask).await.unwrap();
         // Full, but for the last: what is declined here is far less than a page looks at.
         assert!(more.len() == ask.limit || next.is_none() && more.len() < ask.limit);
         postings.extend(more);
@@ -56,7 +56,7 @@ async fn expected(store: &impl Store, account: &AccountId) -> BTreeSet<(i64, Str
         let payment = &recorded.outcome.payment;
         let amount = i64::try_from(payment.amount.minor_units()).unwrap();
         for (party, signed) in [(&payment.debtor, -amount), (&payment.creditor, amount)] {
-            if recorded.outcome.verdict.is_ok() && party == account {
+            if recorded.outcome.decision.is_ok() && party == account {
                 expected.insert((signed, payment.id.to_string()));
             }
         }
@@ -108,7 +108,7 @@ async fn random_history(store: &impl Store, seed: u64, payments: u64) {
         // Two batches a millisecond, and a clock that once goes back.
         let now = || at(if clock.get() == 5 { 0 } else { clock.get() / 2 });
         let settled = settle(store, &batch, Instant::now() + Duration::from_secs(30), now, Backoff::with_seed(1)).await;
-        assert!(!settled.ends.contains(&End::Unfinished));
+        assert!(!settled.dispositions.contains(&Disposition::Unfinished));
         clock.set(clock.get() + 1);
     }
 }
@@ -140,10 +140,10 @@ async fn credits_on_lanes(store: &impl Store) {
         let request = request(offset, "bank", "shop", 1 + offset);
         // The first ten from the days before the account had lanes.
         let lane = (offset >= 10).then_some(u16::try_from(offset % 5).unwrap());
-        let verdict = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
-        let entries = vec![Entry { request: &request, verdict, creditor_lane: lane }];
+        let decision = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
+        let entries = vec![Entry { request: &request, decision, creditor_lane: lane }];
         let amount = i128::from(1 + offset);
-        let updates = match verdict {
+        let updates = match decision {
             Ok(()) => vec![AccountUpdate { lane, ..update("shop", amount) }, update("bank", -amount)],
             Err(_) => Vec::new(),
         };
@@ -197,7 +197,7 @@ async fn bounds_hold(store: &impl Store) {
     let later: Vec<Posting> = whole.iter().filter(|posting| posting.decided_at == at(1)).cloned().collect();
     assert!(!later.is_empty() && later.len() < whole.len());
     let between = async |from: Option<i64>, to: Option<i64>| {
-        all(store, &shop, lanes, Ask { from: from.map(at), to: to.map(at), ..ask(3) }).await
+        all(store, &shop, lanes, StatementQuery { from: from.map(at), to: to.map(at), ..ask(3) }).await
     };
     assert_eq!(between(Some(1), None).await, later);
     assert_eq!(between(None, Some(1)).await, whole[later.len()..]);
@@ -205,12 +205,12 @@ async fn bounds_hold(store: &impl Store) {
     for (from, to) in [(Some(1), Some(1)), (Some(2), None), (None, Some(0)), (Some(2), Some(1))] {
         assert_eq!(between(from, to).await, [], "{from:?} to {to:?}");
     }
-    assert_eq!(all(store, &shop, lanes, Ask { to: Some(Timestamp::MIN), ..ask(3) }).await, []);
+    assert_eq!(all(store, &shop, lanes, StatementQuery { to: Some(Timestamp::MIN), ..ask(3) }).await, []);
     for (millis, left) in [(2, whole.len()), (-1, 0), (i64::from(i32::MIN), 0)] {
         let after = format!("{}/9/x", at(millis).millis()).parse().unwrap();
-        assert_eq!(all(store, &shop, lanes, Ask { after: Some(after), ..ask(500) }).await.len(), left);
+        assert_eq!(all(store, &shop, lanes, StatementQuery { after: Some(after), ..ask(500) }).await.len(), left);
     }
     let past_the_end = format!("{}/1/x", at(5).millis()).parse().unwrap();
-    let after = Ask { after: Some(past_the_end), to: Some(at(1)), ..ask(500) };
+    let after = StatementQuery { after: Some(past_the_end), to: Some(at(1)), ..ask(500) };
     assert_eq!(all(store, &shop, lanes, after).await, whole[later.len()..]);
 }

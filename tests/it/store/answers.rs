@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::plan::{Entry, Transaction};
-use giro::domain::statement::Ask;
-use giro::domain::{Account, CreditLanes, Decline, Lane, LaneId, Request, Timestamp, Verdict};
+use giro::domain::statement::StatementQuery;
+use giro::domain::{Account, CreditLanes, Decision, Decline, Lane, LaneId, PaymentRequest, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::{
-    AccountRead, Commit, Inspect, LaneRead, Ledger, Redrive, Segment, Statements, StoreError, Survey, Surveyed, Table,
-    Tables, Together,
+    AccountRead, Commit, LaneRead, Ledger, LedgerQueries, Redrive, ScannedItem, Segment, SnapshotRead, Statements,
+    StoreError, Table, TableScan, Tables,
 };
 use giro_testkit::given::{self, Placed as _, Setters as _, id};
 use serde_json::{Value, json};
@@ -107,13 +107,13 @@ fn account(name: &str, lanes: u16) -> Account {
     given::account(name).holding(10).version(3).lanes(lanes)
 }
 
-fn payment(name: &str, verdict: Verdict, millis: i64) -> Item {
+fn payment(name: &str, decision: Decision, millis: i64) -> Item {
     let request = request(name);
-    let entry = Entry { request: &request, verdict, creditor_lane: None };
+    let entry = Entry { request: &request, decision, creditor_lane: None };
     items::payment::encode(&entry, Timestamp::try_from_millis(millis).unwrap())
 }
 
-fn request(name: &str) -> Request {
+fn request(name: &str) -> PaymentRequest {
     given::payment(name, "alice", "bob", 5).at(0, 0)
 }
 
@@ -133,7 +133,7 @@ async fn a_read_at_one_moment_that_is_refused_says_why() {
     });
     let (read, milliunits, asks) = ask((200, body)).await;
     let accounts = vec![AccountRead::Missing, AccountRead::Found(account("shop", 0))];
-    assert_eq!((read, milliunits), (Ok(Together { accounts, lanes: vec![LaneRead::Missing] }), 6_000));
+    assert_eq!((read, milliunits), (Ok(SnapshotRead { accounts, lanes: vec![LaneRead::Missing] }), 6_000));
     let key = |place: usize| asks.of("TransactGetItems", &format!("/TransactItems/{place}/Get/Key/account_id/S"));
     assert_eq!([key(0), key(1), key(2)], ["bob", "shop", "shop/3"].map(|key| vec![json!(key)]));
     assert_eq!(asks.of("TransactGetItems", "/TransactItems/0/Get/TableName"), ["accounts"]);
@@ -232,7 +232,7 @@ async fn a_survey_reads_the_page_of_its_segment_behind_its_mark() {
     .await;
     let segment = Segment { number: 2, of: 5 };
     let page = store.page(Table::Accounts, segment, Some(mark.clone())).await.unwrap();
-    assert_eq!((page.items, page.next), (vec![Surveyed::Account(account("c", 0))], Some(next)));
+    assert_eq!((page.items, page.next), (vec![ScannedItem::Account(account("c", 0))], Some(next)));
     assert_eq!((page.read_milliunits, store.usage().read_milliunits, store.usage().read_calls), (2_500, 2_500, 1));
     let last = store.page(Table::DeadLetters, segment, None).await.unwrap();
     assert_eq!((last.items, last.next), (vec![], None));
@@ -278,8 +278,8 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
         ),
     ] {
         let (store, _) = answering(move |_, _, _| error(name)).await;
-        let (request, verdict) = &requests[0];
-        let entries = vec![Entry { request, verdict: *verdict, creditor_lane: None }];
+        let (request, decision) = &requests[0];
+        let entries = vec![Entry { request, decision: *decision, creditor_lane: None }];
         let transaction = Transaction { entries, updates: vec![], decided_at: Timestamp::EPOCH };
         assert_eq!(store.commit(&transaction).await, Err(expected), "{name}");
         assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 0));
@@ -292,15 +292,15 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
         (200, json!({"ConsumedCapacity": [{"TableName": "a", "CapacityUnits": 2}, {"TableName": "b", "CapacityUnits": 0.5}]}))
     })
     .await;
-    let (request, verdict) = &requests[0];
-    let entries = vec![Entry { request, verdict: *verdict, creditor_lane: None }];
+    let (request, decision) = &requests[0];
+    let entries = vec![Entry { request, decision: *decision, creditor_lane: None }];
     let transaction = Transaction { entries, updates: vec![], decided_at: Timestamp::EPOCH };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
     assert_eq!(store.usage().write_milliunits, 2_500);
 }
 
-fn ask(limit: usize) -> Ask {
-    Ask { from: None, to: None, after: None, limit }
+fn ask(limit: usize) -> StatementQuery {
+    StatementQuery { from: None, to: None, after: None, limit }
 }
 
 /// A query's page may be empty and not the last; what comes behind it may be newer than what the other list holds.

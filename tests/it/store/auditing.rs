@@ -9,27 +9,27 @@ use giro::audit::{Audited, Pace, audit};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, Balance, Batch, DeadLetter, Lane, LaneId, LetterId, PaymentId, Request, Timestamp,
+    Account, AccountId, Balance, Batch, DeadLetter, DeadLetterId, Lane, LaneId, PaymentId, PaymentRequest, Timestamp,
 };
-use giro::settle::{Backoff, End, settle};
+use giro::settle::{Backoff, Disposition, settle};
 use giro::store::items::{self, Item};
-use giro::store::{Commit, Inspect, Ledger, Survey, Tables};
+use giro::store::{Commit, Ledger, LedgerQueries, TableScan, Tables};
 use giro_testkit::given::{Placed as _, Setters as _, account, currency, eur, id, payment, source, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
-fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
+fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> PaymentRequest {
     payment(name, debtor, creditor, amount).at(0, offset)
 }
 
-async fn settle_all(store: &impl Ledger, requests: Vec<Request>, seed: u64) -> usize {
+async fn settle_all(store: &impl Ledger, requests: Vec<PaymentRequest>, seed: u64) -> usize {
     let until = Instant::now() + Duration::from_secs(60);
     let settled = settle(store, &Batch::new(requests), until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await;
-    settled.ends.iter().filter(|end| **end == End::Decided(Ok(()))).count()
+    settled.dispositions.iter().filter(|end| **end == Disposition::Decided(Ok(()))).count()
 }
 
-async fn audit_within(store: &impl Survey, seconds: u64) -> Audited {
+async fn audit_within(store: &impl TableScan, seconds: u64) -> Audited {
     audit(store, Pace::per_second(1_000_000), Instant::now() + Duration::from_secs(seconds)).await.unwrap()
 }
 
@@ -86,7 +86,7 @@ impl Hand {
         }
     }
 
-    async fn lose_part(&self, letter: &LetterId, part: usize) {
+    async fn lose_part(&self, letter: &DeadLetterId, part: usize) {
         match self {
             Self::Memory(store) => store.lose_letter_part(letter, part),
             Self::Dynamo(client, tables) => {
@@ -112,8 +112,8 @@ impl Hand {
     }
 }
 
-trait Store: Ledger + Inspect + OpenAccounts + Survey {}
-impl<S: Ledger + Inspect + OpenAccounts + Survey> Store for S {}
+trait Store: Ledger + LedgerQueries + OpenAccounts + TableScan {}
+impl<S: Ledger + LedgerQueries + OpenAccounts + TableScan> Store for S {}
 
 /// Runs each case on both stores, on a clean ledger of its own. What stands before a case is true of DynamoDB alone.
 macro_rules! on_both {
@@ -169,11 +169,11 @@ async fn clean(store: &impl Store, hand: &Hand) {
     assert_eq!(settle_all(store, requests, 1).await, 2);
     // The shop's credit in two halves, as two payments on main item and lane would leave it.
     let credit = request(4, "p4", "alice", "shop", 5);
-    let entries = vec![Entry { request: &credit, verdict: Ok(()), creditor_lane: Some(1) }];
+    let entries = vec![Entry { request: &credit, decision: Ok(()), creditor_lane: Some(1) }];
     let updates = vec![update("alice", -5), update("shop", 3), update("shop/1", 2)];
     commit(store, entries, updates).await;
     for (offset, length) in [(7, 3), (8, 700_000)] {
-        store.park(&letter(offset, length)).await.unwrap();
+        store.write_dead_letter(&letter(offset, length)).await.unwrap();
     }
     let _ = hand;
 }
@@ -230,7 +230,7 @@ async fn a_missing_payment(store: &impl Store, hand: &Hand) {
 
 async fn a_payment_to_a_missing_account(store: &impl Store, _: &Hand) {
     let lost = request(9, "p9", "bank", "ghost", 1);
-    let entries = vec![Entry { request: &lost, verdict: Ok(()), creditor_lane: None }];
+    let entries = vec![Entry { request: &lost, decision: Ok(()), creditor_lane: None }];
     commit(store, entries, vec![update("bank", -1)]).await;
     check(store, "no_account payment p9, account ghost\nnot_zero currency EUR").await;
 }
@@ -242,7 +242,7 @@ async fn a_payment_doubled_in_effect(store: &impl Store, _: &Hand) {
 
 async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
     let overdrawn = request(9, "p9", "alice", "bank", 13);
-    let entries = vec![Entry { request: &overdrawn, verdict: Ok(()), creditor_lane: None }];
+    let entries = vec![Entry { request: &overdrawn, decision: Ok(()), creditor_lane: None }];
     commit(store, entries, vec![update("alice", -13), update("bank", 13)]).await;
     check(store, "below_limit account alice").await;
     let _ = hand;
@@ -251,7 +251,7 @@ async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
 async fn a_payment_of_another_currency(store: &impl Store, _: &Hand) {
     let mut dollars = request(9, "p9", "bank", "alice", 1);
     dollars.payment.currency = currency("USD");
-    let entries = vec![Entry { request: &dollars, verdict: Ok(()), creditor_lane: None }];
+    let entries = vec![Entry { request: &dollars, decision: Ok(()), creditor_lane: None }];
     commit(store, entries, vec![update("bank", -1), update("alice", 1)]).await;
     check(store, "currency payment p9, account alice\ncurrency payment p9, account bank").await;
 }
@@ -267,7 +267,7 @@ async fn a_payment_that_cannot_be_read(store: &impl Store, hand: &Hand) {
 }
 
 async fn a_dead_letter_without_a_part(store: &impl Store, hand: &Hand) {
-    let long = LetterId { source: source(0, 8), digest: RecordDigest::parse(DIGEST) };
+    let long = DeadLetterId { source: source(0, 8), digest: RecordDigest::parse(DIGEST) };
     hand.lose_part(&long, 1).await;
     check(store, &format!("dead_letter dead letter payment-requests/0/8/{DIGEST}")).await;
     hand.lose_part(&long, 0).await;
@@ -279,8 +279,8 @@ async fn a_dead_letter_without_a_part(store: &impl Store, hand: &Hand) {
 /// Dead letters that an older version named by their place alone, beside one of now at the same place.
 async fn dead_letters_of_older_versions_are_judged_alike(store: &impl Store, hand: &Hand) {
     let old = |offset| DeadLetter { source: source(0, offset), digest: None, ..letter(offset, 700_000) };
-    store.park(&old(8)).await.unwrap();
-    store.park(&old(9)).await.unwrap();
+    store.write_dead_letter(&old(8)).await.unwrap();
+    store.write_dead_letter(&old(9)).await.unwrap();
     let audited = audit_within(store, 60).await;
     assert_eq!((found(&audited).as_str(), audited.letters), ("", 4));
     hand.lose_part(&old(9).id(), 2).await;

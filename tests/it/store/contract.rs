@@ -1,13 +1,15 @@
 //! One contract for every store: each case runs on the memory store and on DynamoDB (the embedded engine).
 
-use giro::domain::account_command::{Action, Change, DecidedCommand};
+use giro::domain::account_command::{AccountChange, Action, DecidedCommand};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountCommand, CommandRequest, DeadLetter, Holding, Lane, Payment, Refusal, Request, Source, Timestamp,
-    Verdict,
+    Account, AccountCommand, CommandRequest, DeadLetter, Decision, Holding, Lane, Payment, PaymentRequest, Refusal,
+    Source, Timestamp,
 };
-use giro::store::{AccountLedger, Cancelled, CommandCommit, Commands, Commit, Inspect, Ledger, Redrive, Survey};
+use giro::store::{
+    AccountLedger, Cancelled, CommandCommit, CommandQueries, Commit, Ledger, LedgerQueries, Redrive, TableScan,
+};
 use giro_testkit::given::{self, Setters as _, id};
 use giro_testkit::open_accounts::OpenAccounts;
 
@@ -36,8 +38,8 @@ mod memory_alone;
 mod transactions;
 mod whole_tables;
 
-trait Store: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey {}
-impl<S: Ledger + Inspect + OpenAccounts + AccountLedger + Commands + Redrive + Survey> Store for S {}
+trait Store: Ledger + LedgerQueries + OpenAccounts + AccountLedger + CommandQueries + Redrive + TableScan {}
+impl<S: Ledger + LedgerQueries + OpenAccounts + AccountLedger + CommandQueries + Redrive + TableScan> Store for S {}
 
 /// An account written twice since it was opened.
 fn account(name: &str, balance: i64) -> Account {
@@ -54,26 +56,28 @@ fn source(offset: i64) -> Source {
     given::source(3, offset)
 }
 
-fn request(name: &str, amount: u64) -> Request {
+fn request(name: &str, amount: u64) -> PaymentRequest {
     let payment = Payment {
         reference: Some("invoice 17 – ü".into()),
         requested_at: Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap()),
         ..given::payment(name, "alice", "bob", amount)
     };
-    Request { payment, source: source(42) }
+    PaymentRequest { payment, source: source(42) }
 }
 
 fn decided_at() -> Timestamp {
     Timestamp::try_from_millis(1_763_805_600_123).unwrap()
 }
 
-fn transaction<'a>(requests: &'a [(Request, Verdict)], updates: &[AccountUpdate]) -> Transaction<'a> {
-    let entries =
-        requests.iter().map(|(request, verdict)| Entry { request, verdict: *verdict, creditor_lane: None }).collect();
+fn transaction<'a>(requests: &'a [(PaymentRequest, Decision)], updates: &[AccountUpdate]) -> Transaction<'a> {
+    let entries = requests
+        .iter()
+        .map(|(request, decision)| Entry { request, decision: *decision, creditor_lane: None })
+        .collect();
     Transaction { entries, updates: updates.to_vec(), decided_at: decided_at() }
 }
 
-async fn commit(store: &impl Store, requests: &[(Request, Verdict)], updates: &[AccountUpdate]) -> Commit {
+async fn commit(store: &impl Store, requests: &[(PaymentRequest, Decision)], updates: &[AccountUpdate]) -> Commit {
     store.commit(&transaction(requests, updates)).await.unwrap()
 }
 
@@ -124,8 +128,8 @@ fn command(name: &str, account: &str, action: Action) -> CommandRequest {
     }
 }
 
-async fn rule(store: &impl Store, request: &CommandRequest, ruling: Result<Change, Refusal>) -> CommandCommit {
-    let decided = DecidedCommand { request, ruling, decided_at: decided_at() };
+async fn rule(store: &impl Store, request: &CommandRequest, decision: Result<AccountChange, Refusal>) -> CommandCommit {
+    let decided = DecidedCommand { request, decision, decided_at: decided_at() };
     for step in decided.steps() {
         match store.commit_command(&step).await.unwrap() {
             CommandCommit::Applied => {}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use giro::domain::{Amount, Currency, Decline, LetterId, Outcome, Payment, PaymentId, Source, Timestamp, Verdict};
+use giro::domain::{Amount, Currency, DeadLetterId, Decision, Decline, Outcome, Payment, PaymentId, Source, Timestamp};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::incoming::Incoming;
 use giro::wire::kafka_event::KafkaEvent;
@@ -128,7 +128,7 @@ fn odd_records_are_read_by_themselves() {
 }
 
 /// What names the dead letter of a record with these members beside its place.
-fn letter_id(members: &str) -> LetterId {
+fn letter_id(members: &str) -> DeadLetterId {
     let event = event(&format!(r#"{{"records":{{"t-0":[{{"offset":5{members}}}]}}}}"#));
     event.partitions[0].records[0].dead_letter("not_json", String::new(), Timestamp::EPOCH).id()
 }
@@ -142,7 +142,7 @@ fn a_record_is_the_same_letter_however_its_event_spells_it() {
         &[r#","headers":[{"a":{}},{"b":[]}]"#, r#","headers":[{"a":null,"b":[]}]"#],
     ];
     for same in same {
-        let ids: BTreeSet<LetterId> = same.iter().map(|members| letter_id(members)).collect();
+        let ids: BTreeSet<DeadLetterId> = same.iter().map(|members| letter_id(members)).collect();
         assert_eq!(ids.len(), 1, "{same:?}: {ids:?}");
     }
 }
@@ -164,7 +164,7 @@ fn records_that_differ_anywhere_are_different_letters() {
         r#","headers":[{"a":[]},{"a":[]}]"#,
         r#","headers":"x""#,
     ];
-    let ids: BTreeSet<LetterId> = all.iter().map(|members| letter_id(members)).collect();
+    let ids: BTreeSet<DeadLetterId> = all.iter().map(|members| letter_id(members)).collect();
     assert_eq!(ids.len(), all.len(), "{ids:?}");
     assert!(ids.iter().all(|id| id.source.to_string() == "t/0/5" && id.to_string().parse().as_ref() == Ok(id)));
 }
@@ -355,8 +355,8 @@ fn an_outcome_is_written_as_the_contract_says() {
     };
     let source = Source { topic: "payment-requests".into(), partition: 3, offset: 42 };
     let decided_at = Timestamp::parse("2026-11-22T10:00:00.123Z").unwrap();
-    let shown = |verdict: Verdict| {
-        let outcome = Outcome { payment: payment.clone(), verdict, decided_at, source: source.clone() };
+    let shown = |decision: Decision| {
+        let outcome = Outcome { payment: payment.clone(), decision, decided_at, source: source.clone() };
         outcome::encode(&outcome)
     };
     expect_test::expect![[r#"{"payment_id":"pay-0001","status":"settled","reason":null,"debtor_account":"alice","creditor_account":"shop-1","amount":1250,"currency":"EUR","reference":"invoice 17","decided_at":"2026-11-22T10:00:00.123Z","source":{"topic":"payment-requests","partition":3,"offset":42}}"#]].assert_eq(&shown(Ok(())));
@@ -434,9 +434,9 @@ proptest! {
     #[test]
     fn an_outcome_reads_back(payment in any_payment(), decline in 0..=Decline::ALL.len(), offset in 0..i64::MAX) {
         let payment = Payment { requested_at: None, ..payment };
-        let verdict = Decline::ALL.get(decline).map_or(Ok(()), |row| Err(row.0));
+        let decision = Decline::ALL.get(decline).map_or(Ok(()), |row| Err(row.0));
         let source = Source { topic: "t".into(), partition: 0, offset };
-        let outcome = Outcome { payment, verdict, decided_at: Timestamp::EPOCH, source };
+        let outcome = Outcome { payment, decision, decided_at: Timestamp::EPOCH, source };
         prop_assert_eq!(outcome::decode(outcome::encode(&outcome).as_bytes()), Ok(outcome));
     }
 

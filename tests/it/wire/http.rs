@@ -1,9 +1,9 @@
 //! Requests of an HTTP API: what their paths and queries say.
 
-use giro::wire::http::Request;
+use giro::wire::http::HttpRequest;
 use serde_json::json;
 
-fn request(path: &str, query: &str) -> Request {
+fn request(path: &str, query: &str) -> HttpRequest {
     let event = json!({ "rawPath": path, "rawQueryString": query, "requestContext": { "http": { "method": "GET" } } });
     serde_json::from_str(&event.to_string()).unwrap()
 }

@@ -13,7 +13,7 @@ use giro::domain::Header;
 use giro::wire::audit_result::AnyEvent;
 use giro::wire::incoming::Incoming;
 use giro::wire::kafka_event::{KafkaEvent, Payload, Record};
-use giro::wire::stream_event::{Change, StreamEvent, StreamRecord, StreamResponse};
+use giro::wire::stream_event::{ItemChange, StreamEvent, StreamRecord, StreamResponse};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ fn same_stream(theirs: &dynamodb::Event, ours: &StreamEvent) {
         let number = &ours.sequence_number;
         assert_eq!(Some(number), theirs.change.sequence_number.as_ref());
         let told = match &ours.change {
-            Change::Inserted(image) => {
+            ItemChange::Inserted(image) => {
                 let typed =
                     |kind: &'static str| move |(name, text): (&String, &String)| (name.clone(), json!({ kind: text }));
                 let image = image.texts.iter().map(typed("S")).chain(image.numbers.iter().map(typed("N")));
@@ -86,8 +86,8 @@ fn same_stream(theirs: &dynamodb::Event, ours: &StreamEvent) {
                 assert_eq!(image, told, "{number}");
                 "INSERT"
             }
-            Change::Other(name) => name.as_str(),
-            Change::Unreadable(expected) => panic!("{number}: {expected}"),
+            ItemChange::Other(name) => name.as_str(),
+            ItemChange::Unreadable(expected) => panic!("{number}: {expected}"),
         };
         assert_eq!(told, theirs.event_name, "{number}");
     }
@@ -244,7 +244,7 @@ fn a_streams_record_is_read_without_what_nobody_needs() {
 
 #[test]
 fn the_answer_to_a_stream_is_the_oracles_byte_for_byte() {
-    let record = StreamRecord { sequence_number: "100\"1".into(), change: Change::Other("MODIFY".into()) };
+    let record = StreamRecord { sequence_number: "100\"1".into(), change: ItemChange::Other("MODIFY".into()) };
     let written = |answer: &StreamResponse| serde_json::to_string(answer).unwrap();
     for (answer, failures) in [
         (StreamResponse::default(), json!([])),

@@ -16,8 +16,8 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use giro::domain::{Batch, Request, Timestamp};
-use giro::settle::{Backoff, End, settle};
+use giro::domain::{Batch, PaymentRequest, Timestamp};
+use giro::settle::{Backoff, Disposition, settle};
 use giro::store::Ledger;
 
 /// How long a batch may take: Lambda's longest invocation with this trigger. All measured batches are far shorter.
@@ -55,23 +55,30 @@ impl Contender {
     }
 
     /// Settles one batch of a topic with this number of partitions. The same seed gives the same waits.
-    pub async fn settle<L: Ledger>(self, ledger: &L, requests: Vec<Request>, partitions: usize, seed: u64) -> Vec<End> {
+    pub async fn settle<L: Ledger>(
+        self,
+        ledger: &L,
+        requests: Vec<PaymentRequest>,
+        partitions: usize,
+        seed: u64,
+    ) -> Vec<Disposition> {
         let side_by_side = match self {
             Self::Giro => return group(ledger, requests, partitions, seed).await,
             Self::Control => 1,
             Self::Control16 => 16,
         };
-        let one = |(ix, request): (u64, Request)| async move {
+        let one = |(ix, request): (u64, PaymentRequest)| async move {
             group(ledger, vec![request], partitions, seed.wrapping_add(ix)).await
         };
-        let ends: Vec<Vec<End>> = stream::iter((0..).zip(requests)).map(one).buffered(side_by_side).collect().await;
+        let ends: Vec<Vec<Disposition>> =
+            stream::iter((0..).zip(requests)).map(one).buffered(side_by_side).collect().await;
         ends.into_iter().flatten().collect()
     }
 }
 
-async fn group<L: Ledger>(ledger: &L, requests: Vec<Request>, partitions: usize, seed: u64) -> Vec<End> {
+async fn group<L: Ledger>(ledger: &L, requests: Vec<PaymentRequest>, partitions: usize, seed: u64) -> Vec<Disposition> {
     let started = Instant::now();
     let until = started.checked_add(BATCH_TIME_MAX).unwrap_or(started);
     let batch = Batch::new(requests).with_partitions(u32::try_from(partitions).unwrap_or(u32::MAX));
-    settle(ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await.ends
+    settle(ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await.dispositions
 }

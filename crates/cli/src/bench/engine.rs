@@ -29,8 +29,8 @@ use super::contender::Contender;
 use super::event;
 use super::modelled::{audit, floor};
 use super::workload::Workload;
-use giro::domain::{Account, Request};
-use giro::settle::End;
+use giro::domain::{Account, PaymentRequest};
+use giro::settle::Disposition;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Ledger, Tables, items};
 use giro::wire::kafka_event::KafkaEvent;
@@ -178,11 +178,12 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
             let event: KafkaEvent = serde_json::from_str(&json)?;
             let mut requests = Vec::new();
             for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-                requests.push(Request { payment: payment_request::decode(&record.value)?, source: record.source });
+                requests
+                    .push(PaymentRequest { payment: payment_request::decode(&record.value)?, source: record.source });
             }
             let ends = contender.settle(&ledger, requests, 1, 1).await;
             batch_us.push(us(started.elapsed()));
-            let unfinished = ends.iter().any(|end| matches!(end, End::Unfinished | End::IdReused));
+            let unfinished = ends.iter().any(|end| matches!(end, Disposition::Unfinished | Disposition::IdReused));
             ensure!(!unfinished, "a record has no end");
             conflicts = ledger.usage().cancelled;
         }

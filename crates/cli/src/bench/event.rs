@@ -4,13 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use giro::domain::Request;
+use giro::domain::PaymentRequest;
 use giro::wire::payment_request;
 
 /// One invocation's event of these requests, which are of one partition.
 #[must_use]
-pub fn encode(requests: &[Request]) -> String {
-    let record = |request: &Request| {
+pub fn encode(requests: &[PaymentRequest]) -> String {
+    let record = |request: &PaymentRequest| {
         let source = &request.source;
         json!({
             "topic": &*source.topic, "partition": source.partition, "offset": source.offset,

@@ -19,9 +19,9 @@ use tokio::time::Instant;
 use super::contender::Contender;
 use super::model::{Hindrances, Manners, Model};
 use super::workload::Workload;
-use giro::domain::{AccountId, Request};
-use giro::settle::End;
-use giro::store::{Inspect, Ledger, Usage};
+use giro::domain::{AccountId, PaymentRequest};
+use giro::settle::Disposition;
+use giro::store::{Ledger, LedgerQueries, Usage};
 use giro_testkit::memory_store::MemoryStore;
 
 /// What is run.
@@ -103,7 +103,10 @@ impl Run {
                         .wrapping_add(10_000_u64.wrapping_mul(ix));
                     let ends = self.contender.settle(model, batch.to_vec(), self.partitions, seed).await;
                     times.push(delivered.elapsed());
-                    let open = ends.iter().filter(|end| matches!(end, End::Unfinished | End::IdReused)).count();
+                    let open = ends
+                        .iter()
+                        .filter(|end| matches!(end, Disposition::Unfinished | Disposition::IdReused))
+                        .count();
                     unfinished = unfinished.saturating_add(open);
                 }
                 (times, unfinished)
@@ -133,7 +136,7 @@ impl Run {
 }
 
 /// The accounts that each batch touches, summed, and the different payments.
-pub(super) fn floor(deliveries: &[Vec<Request>], batch: usize) -> (u64, u64) {
+pub(super) fn floor(deliveries: &[Vec<PaymentRequest>], batch: usize) -> (u64, u64) {
     let mut touched: usize = 0;
     let mut payments = HashSet::new();
     for batch in deliveries.iter().flat_map(|requests| requests.chunks(batch)) {
@@ -147,13 +150,13 @@ pub(super) fn floor(deliveries: &[Vec<Request>], batch: usize) -> (u64, u64) {
 
 /// Checks that every payment is there, and that every balance is the sum of its settled payments.
 pub(super) async fn audit(
-    store: &impl Inspect,
+    store: &impl LedgerQueries,
     mut expected: HashMap<AccountId, i128>,
     payments: u64,
 ) -> anyhow::Result<()> {
     let recorded = store.payments().await?;
     ensure!(u64::try_from(recorded.len())? == payments, "{} payments recorded, not {payments}", recorded.len());
-    for recorded in recorded.iter().filter(|recorded| recorded.outcome.verdict.is_ok()) {
+    for recorded in recorded.iter().filter(|recorded| recorded.outcome.decision.is_ok()) {
         let payment = &recorded.outcome.payment;
         let amount = i128::from(payment.amount.minor_units());
         for (account, net) in [(&payment.debtor, amount.saturating_neg()), (&payment.creditor, amount)] {

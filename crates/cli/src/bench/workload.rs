@@ -26,7 +26,7 @@ use std::sync::Arc;
 use giro::domain::id::InvalidId;
 use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
-    Request, Source, Timestamp,
+    PaymentRequest, Source, Timestamp,
 };
 
 /// How many accounts pay each other, if it isn't said.
@@ -163,10 +163,10 @@ impl Workload {
         partitions: usize,
         records: usize,
         seed: u64,
-    ) -> Result<Vec<Request>, InvalidId> {
+    ) -> Result<Vec<PaymentRequest>, InvalidId> {
         let mut draw = Draw::new(self, partition, partitions, seed);
         let topic: Arc<str> = TOPIC.into();
-        let mut requests: Vec<Request> = Vec::with_capacity(records);
+        let mut requests: Vec<PaymentRequest> = Vec::with_capacity(records);
         for record in 0..records {
             let source = Source {
                 topic: Arc::clone(&topic),
@@ -179,7 +179,7 @@ impl Workload {
                 }
                 _ => draw.payment(partition, record)?,
             };
-            requests.push(Request { payment, source });
+            requests.push(PaymentRequest { payment, source });
         }
         Ok(requests)
     }
@@ -293,7 +293,7 @@ mod tests {
 
     use super::*;
 
-    fn requests(kind: Kind, partition: usize, partitions: usize) -> Vec<Request> {
+    fn requests(kind: Kind, partition: usize, partitions: usize) -> Vec<PaymentRequest> {
         Workload::new(kind).requests(partition, partitions, 10_000, 7).unwrap()
     }
 
@@ -325,7 +325,7 @@ mod tests {
         assert!(requests(Kind::Payer, 0, 1).iter().all(|r| r.payment.debtor.as_str() == "customer-000000"));
         let ids: HashSet<PaymentId> = requests(Kind::Duplicates, 0, 1).into_iter().map(|r| r.payment.id).collect();
         assert!((7_800..=8_200).contains(&ids.len()), "{}", ids.len());
-        let much = |r: &&Request| r.payment.amount.minor_units() > AMOUNT_MAX;
+        let much = |r: &&PaymentRequest| r.payment.amount.minor_units() > AMOUNT_MAX;
         let declined = requests(Kind::Declines, 0, 1).iter().filter(much).count();
         assert!((400..=600).contains(&declined), "{declined}");
     }

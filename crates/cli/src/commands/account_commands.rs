@@ -16,7 +16,7 @@ use giro::domain::account_command::{Action, RecordedCommand, status_of};
 use giro::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit};
 use giro::handlers::clock;
 use giro::publish::Publish;
-use giro::store::Commands;
+use giro::store::CommandQueries;
 use giro::wire::account_command;
 
 /// Names the topic of account commands.
@@ -72,7 +72,7 @@ pub(super) async fn send(
     if recorded.fingerprint != command.fingerprint() {
         return Err(Failure::no(format!("{id} is the id of another command, so this one is a dead letter")));
     }
-    match recorded.verdict {
+    match recorded.decision {
         Ok(()) => say!("applied {name} {account} ({id})"),
         Err(refusal) => return Err(Failure::no(format!("refused {name} {account}: {refusal} ({id})"))),
     }
@@ -107,10 +107,10 @@ pub(super) async fn list(account: Option<&AccountId>, as_json: bool, engines: &E
             say!("{}", json_of(recorded));
             continue;
         }
-        let RecordedCommand { command, verdict, decided_at, .. } = recorded;
-        let answer = match verdict {
-            Ok(()) => status_of(*verdict).to_owned(),
-            Err(refusal) => format!("{} {refusal}", status_of(*verdict)),
+        let RecordedCommand { command, decision, decided_at, .. } = recorded;
+        let answer = match decision {
+            Ok(()) => status_of(*decision).to_owned(),
+            Err(refusal) => format!("{} {refusal}", status_of(*decision)),
         };
         say!("{decided_at}  {:<24} {:<20} {answer:<28} {}", command.account, command.action.name(), command.id);
     }
@@ -139,8 +139,8 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         "overdraft_limit": overdraft_limit,
         "credit_lanes": lanes,
         "requested_at": command.requested_at.map(|at| at.to_string()),
-        "status": status_of(recorded.verdict),
-        "reason": recorded.verdict.err().map(|refusal| refusal.name()),
+        "status": status_of(recorded.decision),
+        "reason": recorded.decision.err().map(|refusal| refusal.name()),
         "decided_at": recorded.decided_at.to_string(),
         "source": recorded.source.to_string(),
     })

@@ -16,7 +16,7 @@ use giro::domain::money::AMOUNT_MAX;
 use giro::domain::{Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit};
 use giro::handlers::clock;
 use giro::settle::Backoff;
-use giro::store::{Inspect, StoreError};
+use giro::store::{LedgerQueries, StoreError};
 use giro_testkit::open_accounts::OpenAccounts;
 
 /// How long adding lanes is tried on an account that is busy.

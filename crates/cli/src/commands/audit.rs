@@ -10,7 +10,7 @@ use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
 use giro::audit::{Pace, audit};
-use giro::store::{Segment, Survey, Table};
+use giro::store::{Segment, Table, TableScan};
 
 /// How many findings a person is shown.
 const SHOWN_MAX: usize = 20;

@@ -11,8 +11,8 @@ use super::Failure;
 use super::bytes::shown;
 use super::engines::EngineArgs;
 use crate::local::terminal;
-use giro::domain::{DeadLetter, LetterId};
-use giro::store::Inspect;
+use giro::domain::{DeadLetter, DeadLetterId};
+use giro::store::LedgerQueries;
 use giro::store::dynamodb::DynamoDb;
 
 #[derive(Debug, Subcommand)]
@@ -31,7 +31,7 @@ pub(super) enum DeadLettersCommand {
         /// The dead letter as `list` names it; topic/partition/offset shows all of that place, and scans the whole
         /// table
         #[arg(value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
-        letter: LetterId,
+        letter: DeadLetterId,
         /// As JSON, bytes in base64
         #[arg(long, conflicts_with = "value")]
         json: bool,
@@ -75,7 +75,7 @@ pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Re
 }
 
 /// The dead letters that a name means: the one with that digest, or all whose records stood at that place.
-async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
+async fn named(name: &DeadLetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Failure> {
     let letters = match name.digest {
         Some(_) => ledger.dead_letter(name).await.map(Vec::from_iter),
         None => ledger.dead_letters_at(&name.source).await,
@@ -87,7 +87,7 @@ async fn named(name: &LetterId, ledger: &DynamoDb) -> Result<Vec<DeadLetter>, Fa
 }
 
 /// The only dead letter that a name means, or the one that an older version gave exactly this name.
-fn only<'l>(name: &LetterId, letters: &'l [DeadLetter]) -> Result<&'l DeadLetter, Failure> {
+fn only<'l>(name: &DeadLetterId, letters: &'l [DeadLetter]) -> Result<&'l DeadLetter, Failure> {
     if let [letter] = letters {
         return Ok(letter);
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::local::Fault;
+use crate::local::LocalError;
 use giro::publish::PublishError;
 use giro::store::StoreError;
 
@@ -78,11 +78,11 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
+impl From<LocalError> for Failure {
+    fn from(fault: LocalError) -> Self {
         match fault {
-            Fault::Asked(error) => Self::Input(error),
-            Fault::Engine(error) => Self::Unreachable(Which::Told, error),
+            LocalError::Asked(error) => Self::Input(error),
+            LocalError::Engine(error) => Self::Unreachable(Which::Told, error),
         }
     }
 }

@@ -61,10 +61,10 @@ fn line(record: &Polled, json: bool) -> String {
     match outcome::decode(value) {
         Ok(outcome) => {
             let payment = &outcome.payment;
-            let verdict =
-                outcome.verdict.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
+            let decision =
+                outcome.decision.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
             format!(
-                "{} {} {} -> {} {} {} {verdict}",
+                "{} {} {} -> {} {} {} {decision}",
                 outcome.decided_at, payment.id, payment.debtor, payment.creditor, payment.amount, payment.currency
             )
         }

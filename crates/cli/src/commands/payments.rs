@@ -9,7 +9,7 @@ use super::Failure;
 use super::engines::EngineArgs;
 use super::stored_id::stored_id;
 use giro::domain::PaymentId;
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::wire::outcome;
 
 /// How long to wait for an outcome.

@@ -9,7 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use giro::aws::{
     AwsError, DYNAMODB_ENDPOINT, LOCAL_REGION, credentials, http_client, in_words, is_local, local_credentials,
     timeouts, variable,
@@ -28,8 +28,8 @@ pub async fn dynamodb(endpoint: Option<&str>) -> Result<aws_sdk_dynamodb::Client
 /// Waits a few seconds for a DynamoDB to show that it is there.
 ///
 /// # Errors
-/// [`Fault::Engine`] if it doesn't, [`Fault::Asked`] if the environment can't be used.
-pub(crate) async fn dynamodb_answers(endpoint: &str) -> Result<(), Fault> {
+/// [`LocalError::Engine`] if it doesn't, [`LocalError::Asked`] if the environment can't be used.
+pub(crate) async fn dynamodb_answers(endpoint: &str) -> Result<(), LocalError> {
     let asked = dynamodb(Some(endpoint)).await.or_asked()?.list_tables().limit(1).send().await;
     let unanswered = |error| anyhow::anyhow!("DynamoDB at {endpoint} doesn't answer: {}", in_words(&error));
     asked.map(|_| ()).map_err(unanswered).or_engine()

@@ -22,7 +22,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::kafka::{ask_partitions, client, hear, known_partitions};
 use super::topic_reader::{Polled, Read, TopicReader};
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use giro::publish::kafka::Context;
 
 /// The consumer group whose committed offsets say what was redriven.
@@ -129,8 +129,8 @@ impl FailedTopic {
     /// Opens a topic.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached, [`Fault::Asked`] if it has no such topic.
-    pub async fn open(bootstrap_servers: &str, topic: &str, begin: Begin) -> Result<Self, Fault> {
+    /// [`LocalError::Engine`] if the broker can't be reached, [`LocalError::Asked`] if it has no such topic.
+    pub async fn open(bootstrap_servers: &str, topic: &str, begin: Begin) -> Result<Self, LocalError> {
         let (mut config, context) = client(bootstrap_servers)?;
         let consumer: KafkaResult<BaseConsumer<Context>> = config
             .set("group.id", GROUP)
@@ -171,8 +171,8 @@ impl FailedTopic {
     /// The next record. `None` after the end that the topic had when it was opened.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the client can't go on.
-    pub async fn next(&mut self) -> Result<Option<Given>, Fault> {
+    /// [`LocalError::Engine`] if the client can't go on.
+    pub async fn next(&mut self) -> Result<Option<Given>, LocalError> {
         let Some(reader) = &mut self.reader else { return Ok(None) };
         while !self.open.is_empty() {
             let record = match reader.next().await? {
@@ -197,8 +197,8 @@ impl FailedTopic {
     /// Stores that records were redriven. Returns when the broker has stored it.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached. [`Fault::Asked`] if too many records were redriven one by one.
-    pub async fn mark(&mut self, redriven: &[&Given]) -> Result<(), Fault> {
+    /// [`LocalError::Engine`] if the broker can't be reached. [`LocalError::Asked`] if too many records were redriven one by one.
+    pub async fn mark(&mut self, redriven: &[&Given]) -> Result<(), LocalError> {
         let mut changed = self.redriven.clone();
         for given in redriven {
             let marks = changed.entry(given.record.partition).or_default();
@@ -209,7 +209,7 @@ impl FailedTopic {
         for (partition, marks) in &changed {
             let metadata = marks.metadata();
             if metadata.len() > METADATA_BYTES_MAX {
-                return Err(Fault::Asked(anyhow!(
+                return Err(LocalError::Asked(anyhow!(
                     "{}/{partition}: more places were redriven one by one than Kafka keeps; redrive the older ones with --all",
                     self.topic
                 )));

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Or
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::aws::config;
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use giro::aws::{AwsError, CONNECT_TIMEOUT, http_client, in_words, is_local};
 
 /// The name by which requests to Lambda are signed.
@@ -139,8 +139,8 @@ impl Invoker {
 /// Waits a few seconds for a Lambda to show that it is there. Any answer is enough.
 ///
 /// # Errors
-/// [`Fault::Engine`] if it doesn't, [`Fault::Asked`] if the endpoint or the environment can't be used.
-pub(crate) async fn lambda_answers(endpoint: &str) -> Result<(), Fault> {
+/// [`LocalError::Engine`] if it doesn't, [`LocalError::Asked`] if the endpoint or the environment can't be used.
+pub(crate) async fn lambda_answers(endpoint: &str) -> Result<(), LocalError> {
     let lambda = Invoker::new(Some(endpoint), "", ANSWER_TIMEOUT).await.or_asked()?;
     let list = lambda.signed("GET", FUNCTIONS, Vec::new()).await.map_err(|why| anyhow!(why)).or_asked()?;
     match lambda.call.invoke(list).await.map_err(|error| refused(&error)) {

@@ -20,7 +20,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
 
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use giro::config::{AuthConfig, FromEnv};
 use giro::publish::broker::{Auth, ScramUser};
 use giro::publish::kafka::iam::Signer;
@@ -120,8 +120,8 @@ impl Drop for EmbeddedKafka {
 /// The configuration and callbacks that every client of a broker starts from, with the login of the environment.
 ///
 /// # Errors
-/// [`Fault::Asked`] if `KAFKA_AUTH` and its variables can't be used. The client must not connect without protection.
-pub fn client(bootstrap_servers: &str) -> Result<(ClientConfig, Context), Fault> {
+/// [`LocalError::Asked`] if `KAFKA_AUTH` and its variables can't be used. The client must not connect without protection.
+pub fn client(bootstrap_servers: &str) -> Result<(ClientConfig, Context), LocalError> {
     Ok(client_of(bootstrap_servers, login().or_asked()?))
 }
 
@@ -153,8 +153,8 @@ fn login() -> anyhow::Result<Login> {
 /// A producer for the broker at this address, with the login that the environment names.
 ///
 /// # Errors
-/// [`Fault::Asked`] if the address or the login can't be used.
-pub fn producer(bootstrap_servers: &str) -> Result<KafkaProducer, Fault> {
+/// [`LocalError::Asked`] if the address or the login can't be used.
+pub fn producer(bootstrap_servers: &str) -> Result<KafkaProducer, LocalError> {
     let producer = KafkaProducer::new(bootstrap_servers, login().or_asked()?, LINGER, DELIVERY_TIMEOUT);
     producer.with_context(|| at(bootstrap_servers)).or_asked()
 }
@@ -184,15 +184,15 @@ pub enum Created {
 /// Creates topics on a broker, if they don't exist. Returns when the broker knows them.
 ///
 /// # Errors
-/// [`Fault::Asked`] if the broker refuses a topic or can't create any. [`Fault::Engine`] if it can't be reached.
-pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Result<Vec<Created>, Fault> {
+/// [`LocalError::Asked`] if the broker refuses a topic or can't create any. [`LocalError::Engine`] if it can't be reached.
+pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Result<Vec<Created>, LocalError> {
     let login = login().or_asked()?;
     let known = known_topics(bootstrap_servers).await?;
     let Some(missing) = topics.iter().find(|topic| !known.names.contains(&topic.name)) else {
         return Ok(vec![Created::Existing; topics.len()]);
     };
     if known.embedded {
-        return Err(Fault::Asked(anyhow!(
+        return Err(LocalError::Asked(anyhow!(
             "Kafka at {bootstrap_servers} is the embedded one of a `giro up`: it has the topics of its template, and takes \
              no others, so {} can't be created",
             missing.name
@@ -200,7 +200,7 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Resu
     }
     // A client that creates topics can't serve a request for a token.
     if matches!(login, Login::Iam(_)) {
-        return Err(Fault::Asked(anyhow!(
+        return Err(LocalError::Asked(anyhow!(
             "KAFKA_AUTH: topics can't be created under iam, so {} can't. Create it with Kafka's own kafka-topics.sh, or \
              log in as a user with KAFKA_AUTH=scram",
             missing.name
@@ -241,7 +241,7 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Resu
                         | RDKafkaErrorCode::NotController
                         | RDKafkaErrorCode::OperationTimedOut
                 );
-                return Err(if passing { Fault::Engine(why) } else { Fault::Asked(why) });
+                return Err(if passing { LocalError::Engine(why) } else { LocalError::Asked(why) });
             }
         });
     }
@@ -255,7 +255,7 @@ struct Known {
     names: BTreeSet<String>,
 }
 
-async fn known_topics(bootstrap_servers: &str) -> Result<Known, Fault> {
+async fn known_topics(bootstrap_servers: &str) -> Result<Known, LocalError> {
     let consumer = consumer(bootstrap_servers)?;
     let asked = tokio::task::spawn_blocking(move || {
         hear(&consumer);
@@ -269,9 +269,9 @@ async fn known_topics(bootstrap_servers: &str) -> Result<Known, Fault> {
 /// The partitions of a topic, as the broker knows them.
 ///
 /// # Errors
-/// [`Fault::Asked`] if there is no such topic, or the address or the login can't be used; [`Fault::Engine`] if the
+/// [`LocalError::Asked`] if there is no such topic, or the address or the login can't be used; [`LocalError::Engine`] if the
 /// broker can't be reached.
-pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>, Fault> {
+pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>, LocalError> {
     let consumer = consumer(bootstrap_servers)?;
     let name = topic.to_owned();
     let ask = tokio::task::spawn_blocking(move || {
@@ -294,21 +294,21 @@ pub(crate) fn ask_partitions<C: ConsumerContext>(consumer: &impl Consumer<C>, to
 /// The partitions that a broker told, if it has the topic.
 ///
 /// # Errors
-/// [`Fault::Asked`] if it has no such topic, [`Fault::Engine`] if it didn't tell.
+/// [`LocalError::Asked`] if it has no such topic, [`LocalError::Engine`] if it didn't tell.
 pub(crate) fn known_partitions(
     bootstrap_servers: &str,
     topic: &str,
     told: KafkaResult<Vec<i32>>,
-) -> Result<Vec<i32>, Fault> {
+) -> Result<Vec<i32>, LocalError> {
     let partitions = told.map_err(|error| unanswered(bootstrap_servers, &error))?;
     if partitions.is_empty() {
-        return Err(Fault::Asked(anyhow!("Kafka at {bootstrap_servers} has no topic {topic}")));
+        return Err(LocalError::Asked(anyhow!("Kafka at {bootstrap_servers} has no topic {topic}")));
     }
     Ok(partitions)
 }
 
 /// A client that reads nothing yet.
-fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer<Context>, Fault> {
+fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer<Context>, LocalError> {
     let (config, context) = client(bootstrap_servers)?;
     config.create_with_context(context).with_context(|| at(bootstrap_servers)).or_asked()
 }
@@ -317,8 +317,8 @@ fn at(bootstrap_servers: &str) -> String {
     format!("Kafka at {bootstrap_servers}")
 }
 
-pub(crate) fn unanswered(bootstrap_servers: &str, error: &KafkaError) -> Fault {
-    Fault::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer: {}", said(error)))
+pub(crate) fn unanswered(bootstrap_servers: &str, error: &KafkaError) -> LocalError {
+    LocalError::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer: {}", said(error)))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 pub mod apache_kafka;
 pub mod aws;
 pub(crate) mod credentials;
+mod error;
 pub(crate) mod escaped;
 pub mod failed_topic;
-mod fault;
 pub mod http;
 pub mod invoke;
 pub mod kafka;
@@ -20,5 +20,5 @@ pub mod stack;
 pub(crate) mod terminal;
 pub mod topic_reader;
 
-pub use fault::Fault;
-pub(crate) use fault::OrFault;
+pub use error::LocalError;
+pub(crate) use error::OrLocalError;

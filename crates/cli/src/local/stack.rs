@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{self, HttpApi};
 use super::lambda::LocalLambda;
 use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use engines::RunningKafka;
 use functions::Summaries;
 pub use functions::{Engines, Summary, folder_of_this_program, function};
@@ -92,9 +92,9 @@ impl Stack {
     /// Starts everything. It takes records when this returns.
     ///
     /// # Errors
-    /// [`Fault::Asked`] with what is wrong in the template or the options. [`Fault::Engine`] with the part that didn't
+    /// [`LocalError::Asked`] with what is wrong in the template or the options. [`LocalError::Engine`] with the part that didn't
     /// start, and why.
-    pub async fn start(options: StackOptions) -> Result<Self, Fault> {
+    pub async fn start(options: StackOptions) -> Result<Self, LocalError> {
         let mut blueprint = options.blueprint().or_asked()?;
         // Also for functions that don't run: their topics and tables exist.
         let names = Names::of(&blueprint);
@@ -108,7 +108,7 @@ impl Stack {
             None => functions::choose(&mut blueprint, &options.run, &folder)?,
         };
         if options.http_port.is_some() && blueprint.routes.is_empty() {
-            return Err(Fault::Asked(anyhow!("--http-port: none of the functions that run answers HTTP")));
+            return Err(LocalError::Asked(anyhow!("--http-port: none of the functions that run answers HTTP")));
         }
         // Before anything else starts: whoever asks for a port that is taken reads that, and no other complaint.
         let listener = match blueprint.routes.is_empty() {
@@ -254,7 +254,7 @@ impl Stack {
 }
 
 /// Starts what feeds a mapping's function; returns its name beside it.
-async fn feed(mapping: &Mapping, around: Surroundings) -> Result<(String, Pollers), Fault> {
+async fn feed(mapping: &Mapping, around: Surroundings) -> Result<(String, Pollers), LocalError> {
     let started = Pollers::start(mapping, &around).await;
     let started = started.with_context(|| format!("the event source of {}", mapping.function)).or_engine()?;
     Ok((mapping.function.clone(), started))

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::kafka::{HEARING, ask_partitions, client, known_partitions};
 pub use super::reading::Polled;
 use super::reading::{self, Once};
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use giro::publish::kafka::Context;
 
 /// Reads a topic.
@@ -43,9 +43,9 @@ impl TopicReader {
     /// Starts at the oldest record of every partition.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if the broker can't be reached. [`Fault::Asked`] if it has no such topic, or the address or
+    /// [`LocalError::Engine`] if the broker can't be reached. [`LocalError::Asked`] if it has no such topic, or the address or
     /// the login can't be used.
-    pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, Fault> {
+    pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, LocalError> {
         let first = |partition: &i32| (*partition, Offset::Beginning);
         Self::open(bootstrap_servers, topic, |partitions| partitions.iter().map(first).collect()).await
     }
@@ -54,7 +54,11 @@ impl TopicReader {
     ///
     /// # Errors
     /// As [`from_start`](Self::from_start).
-    pub async fn from(bootstrap_servers: &str, topic: &str, starts: &BTreeMap<i32, Offset>) -> Result<Self, Fault> {
+    pub async fn from(
+        bootstrap_servers: &str,
+        topic: &str,
+        starts: &BTreeMap<i32, Offset>,
+    ) -> Result<Self, LocalError> {
         Self::open(bootstrap_servers, topic, |_| starts.clone()).await
     }
 
@@ -62,7 +66,7 @@ impl TopicReader {
         bootstrap_servers: &str,
         topic: &str,
         starts: impl FnOnce(&[i32]) -> BTreeMap<i32, Offset>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, LocalError> {
         let (mut config, context) = client(bootstrap_servers)?;
         let consumer: KafkaResult<StreamConsumer<Context>> = config
             // Asked for by the client; nothing is committed to it.
@@ -101,9 +105,9 @@ impl TopicReader {
     /// Waits for the next event.
     ///
     /// # Errors
-    /// [`Fault::Engine`] if a partition can't be read on. It names the partition, the offset, and what to do. A broker
+    /// [`LocalError::Engine`] if a partition can't be read on. It names the partition, the offset, and what to do. A broker
     /// that is away isn't an error.
-    pub async fn next(&mut self) -> Result<Read, Fault> {
+    pub async fn next(&mut self) -> Result<Read, LocalError> {
         loop {
             match self.consumer.recv().await {
                 Ok(message) => {
@@ -118,13 +122,13 @@ impl TopicReader {
                     }
                 }
                 Err(error @ KafkaError::MessageConsumptionFatal(_)) => {
-                    return Err(Fault::Engine(anyhow!("reading from Kafka: {error}")));
+                    return Err(LocalError::Engine(anyhow!("reading from Kafka: {error}")));
                 }
                 Err(error) if reading::of_a_partition(&error) => {
                     let blocked = reading::blocked(&self.bootstrap_servers, &self.topic, &self.next).await;
                     let told: Vec<String> = blocked.or_engine()?.iter().map(ToString::to_string).collect();
                     if !told.is_empty() {
-                        return Err(Fault::Engine(anyhow!(told.join(" "))));
+                        return Err(LocalError::Engine(anyhow!(told.join(" "))));
                     }
                     self.goes_on(&error);
                 }

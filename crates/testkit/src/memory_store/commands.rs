@@ -1,32 +1,32 @@
-//! What: Account commands in memory: the conditions of [`Change`] and its lanes, in the domain's own words.
+//! What: Account commands in memory: the conditions of [`AccountChange`] and its lanes, in the domain's own words.
 
 use super::{Late, MemoryStore, State, kilobytes};
 use crate::sent::SentStep;
-use giro::domain::account_command::{Change, CommandStep, Ground, RecordedCommand};
+use giro::domain::account_command::{AccountChange, CommandStep, Precondition, RecordedCommand};
 use giro::domain::{Account, AccountId, CommandId, CommandRequest};
 use giro::store::{
-    AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, StoreError, in_deciding_order, items,
+    AccountLedger, AccountRead, CancelledCommand, CommandCommit, CommandQueries, StoreError, in_deciding_order, items,
 };
 
 /// What a step does to its account's main item.
-fn on_account<'d>(step: &CommandStep<'d>) -> Option<&'d Change> {
-    step.decided.ruling.as_ref().ok().filter(|change| step.last && **change != Change::Nothing)
+fn on_account<'d>(step: &CommandStep<'d>) -> Option<&'d AccountChange> {
+    step.decided.decision.as_ref().ok().filter(|change| step.last && **change != AccountChange::Nothing)
 }
 
 impl State {
     /// Everything that cancels a step. `None` if it may happen.
     pub(super) fn judge_step(&self, step: &CommandStep<'_>) -> CancelledCommand {
         let command = &step.decided.request.command;
-        let on_ground = |(id, bound): &(_, _)| Ground::holds_of_lane(*bound, self.lanes.get(id));
+        let on_ground = |(id, bound): &(_, _)| Precondition::holds_of_lane(*bound, self.lanes.get(id));
         CancelledCommand {
             duplicate: self.commands.get(&command.id).cloned().map(Ok),
-            account: match (on_account(step), &step.ground) {
+            account: match (on_account(step), &step.precondition) {
                 (Some(change), _) => self.judge_main(&command.account, |account| change.may_happen(account)),
-                (None, Some(ground)) => self.judge_main(&command.account, |account| ground.holds(account)),
+                (None, Some(precondition)) => self.judge_main(&command.account, |account| precondition.holds(account)),
                 (None, None) => None,
             },
             lanes: !step.lanes.iter().all(|change| change.may_happen(self.lanes.get(change.id())))
-                || !step.ground.iter().flat_map(|ground| &ground.lanes).all(on_ground),
+                || !step.precondition.iter().flat_map(|precondition| &precondition.lanes).all(on_ground),
             transient: None,
         }
     }
@@ -48,7 +48,7 @@ impl State {
         if step.last {
             let recorded = RecordedCommand {
                 command: command.clone(),
-                verdict: step.decided.verdict(),
+                decision: step.decided.decision(),
                 decided_at: step.decided.decided_at,
                 source: source.clone(),
                 fingerprint: command.fingerprint(),
@@ -67,8 +67,8 @@ impl State {
             }
         }
         // A check costs as much as a write.
-        if let Some(ground) = &step.ground {
-            let checks = u64::try_from(ground.lanes.len()).unwrap_or(u64::MAX);
+        if let Some(precondition) = &step.precondition {
+            let checks = u64::try_from(precondition.lanes.len()).unwrap_or(u64::MAX);
             units = units.saturating_add(checks).saturating_add(1);
         }
         for change in &step.lanes {
@@ -104,7 +104,7 @@ impl AccountLedger for MemoryStore {
     }
 }
 
-impl Commands for MemoryStore {
+impl CommandQueries for MemoryStore {
     async fn command(&self, id: &CommandId) -> Result<Option<RecordedCommand>, StoreError> {
         Ok(self.state().commands.get(id).cloned())
     }

@@ -2,7 +2,7 @@
 //! lists.
 
 use super::MemoryStore;
-use giro::domain::statement::{Ask, Page, Position, Posting, Side};
+use giro::domain::statement::{Position, Posting, Side, StatementPage, StatementQuery};
 use giro::domain::{AccountId, CreditLanes, PaymentId, Timestamp};
 use giro::store::{Statements, StoreError};
 
@@ -12,7 +12,12 @@ fn rank(decided_at: Timestamp, list: u16, payment: &PaymentId) -> (std::cmp::Rev
 }
 
 impl Statements for MemoryStore {
-    async fn statement(&self, account: &AccountId, _lanes: CreditLanes, ask: &Ask) -> Result<Page, StoreError> {
+    async fn statement(
+        &self,
+        account: &AccountId,
+        _lanes: CreditLanes,
+        ask: &StatementQuery,
+    ) -> Result<StatementPage, StoreError> {
         let state = self.call().await?;
         let mut found = Vec::new();
         for recorded in state.payments.values() {
@@ -41,6 +46,6 @@ impl Statements for MemoryStore {
             list: *list,
             payment: payment.clone(),
         });
-        Ok(Page { postings: found.into_iter().map(|(_, posting)| posting).collect(), next })
+        Ok(StatementPage { postings: found.into_iter().map(|(_, posting)| posting).collect(), next })
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
     let held: BTreeMap<&AccountId, &Holding> = accounts.iter().map(|holding| (&holding.account.id, holding)).collect();
     let outcomes = payments.iter().map(|recorded| &recorded.outcome);
     let settled: Vec<&Payment> =
-        outcomes.filter(|outcome| outcome.verdict.is_ok()).map(|outcome| &outcome.payment).collect();
+        outcomes.filter(|outcome| outcome.decision.is_ok()).map(|outcome| &outcome.payment).collect();
     let mut postings: BTreeMap<&AccountId, i128> = BTreeMap::new();
     for payment in &settled {
         let amount = i128::from(payment.amount.minor_units());
@@ -115,7 +115,7 @@ mod tests {
         };
         let fingerprint = payment.fingerprint();
         let source = Source { topic: "t".into(), partition: 0, offset: 0 };
-        Recorded { outcome: Outcome { payment, verdict: Ok(()), decided_at: Timestamp::EPOCH, source }, fingerprint }
+        Recorded { outcome: Outcome { payment, decision: Ok(()), decided_at: Timestamp::EPOCH, source }, fingerprint }
     }
 
     fn found(accounts: &[Holding], payments: &[Recorded]) -> Vec<String> {

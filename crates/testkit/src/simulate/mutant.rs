@@ -9,11 +9,11 @@ use super::network::{Answer, Call, at_once, execute};
 use super::policy::Policies;
 use crate::memory_store::MemoryStore;
 use crate::sent::{Sent, SentStep};
-use giro::domain::account_command::{Change, LaneChange};
+use giro::domain::account_command::{AccountChange, LaneChange};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{AccountId, DeadLetter, Decline};
-use giro::store::{CommandCommit, Commit, Inspect, StoreError};
+use giro::store::{CommandCommit, Commit, LedgerQueries, StoreError};
 use giro::wire::batch_response::BatchResponse;
 
 /// What a mapping with a limit on the age of records allows.
@@ -129,7 +129,7 @@ impl Mutant {
                 Call::Commit(sent)
             }
             (Self::CloseWithoutCondition, Call::Command(mut step)) => {
-                if let Ok(Change::Status { balances, .. }) = &mut step.ruling {
+                if let Ok(AccountChange::Status { balances, .. }) = &mut step.decision {
                     *balances = None;
                 }
                 for lane in &mut step.lanes {
@@ -139,7 +139,7 @@ impl Mutant {
                 }
                 Call::Command(step)
             }
-            (Self::RefuseWithoutGround, Call::Command(step)) => Call::Command(SentStep { ground: None, ..step }),
+            (Self::RefuseWithoutGround, Call::Command(step)) => Call::Command(SentStep { precondition: None, ..step }),
             (Self::CutLetter, Call::Park(mut letter)) => {
                 letter.value.as_mut().and_then(Vec::pop);
                 Call::Park(letter)
@@ -197,8 +197,8 @@ fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
 /// helps no debit.
 fn netted(store: &MemoryStore, sent: Sent) -> Sent {
     let mut netted = sent.clone();
-    for (request, verdict, _) in &mut netted.entries {
-        if *verdict != Err(Decline::InsufficientFunds) {
+    for (request, decision, _) in &mut netted.entries {
+        if *decision != Err(Decline::InsufficientFunds) {
             continue;
         }
         let payment = &request.payment;
@@ -208,7 +208,7 @@ fn netted(store: &MemoryStore, sent: Sent) -> Sent {
                 return sent;
             }
         }
-        *verdict = Ok(());
+        *decision = Ok(());
     }
     let covered = netted.updates.iter().all(|update| {
         let Some(Ok(Some(holding))) = at_once(store.account(&update.account)) else { return false };

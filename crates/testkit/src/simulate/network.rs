@@ -17,7 +17,9 @@ use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Together, Usage};
+use giro::store::{
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, SnapshotRead, StoreError, Usage,
+};
 
 /// Names an invocation.
 pub(super) type InvocationId = u64;
@@ -40,7 +42,7 @@ pub(super) enum Call {
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),
-    ReadTogether(Result<Together, StoreError>),
+    ReadTogether(Result<SnapshotRead, StoreError>),
     Commit(Result<Commit, StoreError>),
     Command(Result<CommandCommit, StoreError>),
     Park(Result<(), StoreError>),
@@ -202,7 +204,7 @@ impl Ledger for RemoteLedger {
         answer
     }
 
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
         let (accounts, lanes) = (accounts.iter().copied().cloned(), lanes.iter().copied().cloned());
         let Answer::ReadTogether(answer) = self.ask(Call::ReadTogether(accounts.collect(), lanes.collect())).await
         else {
@@ -218,7 +220,7 @@ impl Ledger for RemoteLedger {
         answer
     }
 
-    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+    async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let Answer::Park(answer) = self.ask(Call::Park(letter.clone())).await else {
             return Err(mismatched());
         };
@@ -276,6 +278,6 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
             let answer = sent.with(|step| at_once(store.commit_command(step)));
             Answer::Command(answer.unwrap_or_else(|| Err(late())))
         }
-        Call::Park(letter) => Answer::Park(at_once(store.park(letter)).unwrap_or_else(|| Err(late()))),
+        Call::Park(letter) => Answer::Park(at_once(store.write_dead_letter(letter)).unwrap_or_else(|| Err(late()))),
     }
 }

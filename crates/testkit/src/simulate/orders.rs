@@ -8,7 +8,7 @@ use super::workload::{BUSY, Record, bucket};
 
 /// What a command asks of its account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum AccountChange {
     Open {
         currency: &'static str,
         /// None: no limit.
@@ -27,23 +27,23 @@ pub(super) enum Change {
 pub(super) struct Order {
     pub(super) id: String,
     pub(super) account: &'static str,
-    pub(super) change: Change,
+    pub(super) change: AccountChange,
 }
 
 impl Order {
     fn json(&self) -> String {
         let limit = |limit: Option<u32>| limit.map_or(r#""unlimited""#.to_owned(), |limit| limit.to_string());
         let (name, rest) = match self.change {
-            Change::Open { currency, limit: to, lanes } => {
+            AccountChange::Open { currency, limit: to, lanes } => {
                 let limit = limit(to);
                 let rest = format!(r#","currency":"{currency}","overdraft_limit":{limit},"credit_lanes":{lanes}"#);
                 ("open", rest)
             }
-            Change::Limit(to) => ("set_overdraft_limit", format!(r#","overdraft_limit":{}"#, limit(to))),
-            Change::Freeze => ("freeze", String::new()),
-            Change::Unfreeze => ("unfreeze", String::new()),
-            Change::Close => ("close", String::new()),
-            Change::Lanes(lanes) => ("add_lanes", format!(r#","credit_lanes":{lanes}"#)),
+            AccountChange::Limit(to) => ("set_overdraft_limit", format!(r#","overdraft_limit":{}"#, limit(to))),
+            AccountChange::Freeze => ("freeze", String::new()),
+            AccountChange::Unfreeze => ("unfreeze", String::new()),
+            AccountChange::Close => ("close", String::new()),
+            AccountChange::Lanes(lanes) => ("add_lanes", format!(r#","credit_lanes":{lanes}"#)),
         };
         format!(r#"{{"command_id":"{}","command":"{name}","account_id":"{}"{rest}}}"#, self.id, self.account)
     }
@@ -90,10 +90,13 @@ impl Administrators {
         let busy = paying.filter(|_| tape.below(3) > 0).unwrap_or(any);
         let (account, change) = match tape.below(20) {
             0..14 => (busy, change(tape)),
-            14..16 => ("late", Change::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]) }),
-            16..18 => ("late", Change::Close),
-            18 => (tape.pick(["late", "nobody"]), tape.pick([Change::Freeze, Change::Unfreeze, Change::Close])),
-            _ => (busy, Change::Open { currency: tape.pick(["EUR", "USD"]), limit: Some(0), lanes: 0 }),
+            14..16 => ("late", AccountChange::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]) }),
+            16..18 => ("late", AccountChange::Close),
+            18 => (
+                tape.pick(["late", "nobody"]),
+                tape.pick([AccountChange::Freeze, AccountChange::Unfreeze, AccountChange::Close]),
+            ),
+            _ => (busy, AccountChange::Open { currency: tape.pick(["EUR", "USD"]), limit: Some(0), lanes: 0 }),
         };
         let order = Order { id: format!("c{}", self.commands), account, change };
         self.ordered.push(order.clone());
@@ -107,13 +110,13 @@ impl Administrators {
     }
 }
 
-fn change(tape: &mut Tape) -> Change {
+fn change(tape: &mut Tape) -> AccountChange {
     match tape.below(20) {
-        0..3 => Change::Freeze,
-        3..7 => Change::Unfreeze,
-        7..10 => Change::Close,
-        10..19 => Change::Limit(tape.pick([Some(0), None, Some(0), Some(100), Some(50), Some(20)])),
-        _ => Change::Lanes(tape.pick([1, 2, 4])),
+        0..3 => AccountChange::Freeze,
+        3..7 => AccountChange::Unfreeze,
+        7..10 => AccountChange::Close,
+        10..19 => AccountChange::Limit(tape.pick([Some(0), None, Some(0), Some(100), Some(50), Some(20)])),
+        _ => AccountChange::Lanes(tape.pick([1, 2, 4])),
     }
 }
 

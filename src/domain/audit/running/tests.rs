@@ -41,7 +41,7 @@ fn look(running: &mut Running, payments: &[(&str, &str, u64)], after: Books) -> 
                 reference: None,
                 requested_at: None,
             },
-            verdict: Ok(()),
+            decision: Ok(()),
             decided_at: Timestamp::EPOCH,
             source: Source { topic: "t".into(), partition: 0, offset: 0 },
         });

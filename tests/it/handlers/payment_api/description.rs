@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use giro::domain::{AccountStatus, Decline};
 use giro::handlers::payment_api::{BODY_BYTES_MAX, ROUTES};
-use giro::handlers::reading::{PAGE_POSTINGS, PAGE_POSTINGS_MAX};
+use giro::handlers::queries::{PAGE_POSTINGS, PAGE_POSTINGS_MAX};
 use giro::wire::http::Response;
 use giro::wire::problem::Problem;
 use saphyr::{LoadableYamlNode, Yaml};

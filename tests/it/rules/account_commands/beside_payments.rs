@@ -7,11 +7,11 @@ use giro::account_commands::apply;
 use giro::domain::account_command::{Action, RecordedCommand, Terms};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, OverdraftLimit, Refusal,
-    Request, Timestamp,
+    Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, OverdraftLimit,
+    PaymentRequest, Refusal, Timestamp,
 };
-use giro::settle::{Backoff, End, settle};
-use giro::store::{Commands, Inspect, Ledger};
+use giro::settle::{Backoff, Disposition, settle};
+use giro::store::{CommandQueries, Ledger, LedgerQueries};
 use giro_testkit::given::{Placed as _, Setters as _, account, command, eur, id, lane, payment, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ use crate::rules::worlds::{is_whole, seeds};
 
 const ACCOUNTS: usize = 4;
 
-fn any_payment(number: usize, random: &mut fastrand::Rng) -> Request {
+fn any_payment(number: usize, random: &mut fastrand::Rng) -> PaymentRequest {
     let debtor = random.usize(0..=ACCOUNTS);
     let creditor = (debtor + random.usize(1..=ACCOUNTS)) % (ACCOUNTS + 1);
     let name = |ix: usize| if ix == ACCOUNTS { "bank".into() } else { format!("a{ix}") };
@@ -45,14 +45,14 @@ fn any_command(number: usize, random: &mut fastrand::Rng) -> CommandRequest {
 }
 
 /// Settles batches until each has its end, as Kafka does by delivering again.
-async fn settle_all(store: &MemoryStore, requests: Vec<Request>, seed: u64) {
+async fn settle_all(store: &MemoryStore, requests: Vec<PaymentRequest>, seed: u64) {
     for chunk in requests.chunks(7) {
         let batch = Batch::new(chunk.to_vec());
         loop {
             let until = Instant::now() + Duration::from_millis(300);
             let settled = settle(store, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await;
-            assert!(!settled.ends.contains(&End::IdReused));
-            if !settled.ends.contains(&End::Unfinished) {
+            assert!(!settled.dispositions.contains(&Disposition::IdReused));
+            if !settled.dispositions.contains(&Disposition::Unfinished) {
                 break;
             }
         }
@@ -65,8 +65,8 @@ async fn apply_all(store: &MemoryStore, requests: &[CommandRequest], seed: u64) 
         loop {
             let until = Instant::now() + Duration::from_millis(300);
             let applied = apply(store, batch, until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await;
-            assert!(!applied.ends.contains(&End::IdReused));
-            if !applied.ends.contains(&End::Unfinished) {
+            assert!(!applied.dispositions.contains(&Disposition::IdReused));
+            if !applied.dispositions.contains(&Disposition::Unfinished) {
                 break;
             }
         }
@@ -87,7 +87,7 @@ async fn payments_beside_commands_never_move_money_wrongly() {
         store.insert_account(account("bank").unlimited());
         let mut random = fastrand::Rng::with_seed(seed);
         let mut next = 0..;
-        let mut payments = |random: &mut fastrand::Rng| -> Vec<Request> {
+        let mut payments = |random: &mut fastrand::Rng| -> Vec<PaymentRequest> {
             (0..60).map(|_| any_payment(next.next().unwrap(), random)).collect()
         };
         let (one, other) = (payments(&mut random), payments(&mut random));
@@ -117,7 +117,7 @@ async fn payments_beside_commands_never_move_money_wrongly() {
         balances_equal_their_postings(&store, &accounts, seed).await;
         let recorded = store.commands().await.unwrap();
         assert_eq!(recorded.len(), commands.len() + last.len(), "seed {seed}: one record a command");
-        refused.extend(recorded.iter().filter_map(|recorded| recorded.verdict.err()));
+        refused.extend(recorded.iter().filter_map(|recorded| recorded.decision.err()));
         statuses_are_told(recorded, &accounts, seed);
     }
     assert!(closed > 20, "the test closed {closed} accounts only");
@@ -148,7 +148,7 @@ async fn balances_equal_their_postings(store: &MemoryStore, accounts: &[Account]
     let mut expected: BTreeMap<AccountId, i64> = accounts.iter().map(|account| (account.id.clone(), 0)).collect();
     for recorded in store.payments().await.unwrap() {
         let payment = recorded.outcome.payment;
-        if recorded.outcome.verdict.is_ok() {
+        if recorded.outcome.decision.is_ok() {
             *expected.get_mut(&payment.debtor).unwrap() -= payment.amount.minor_units() as i64;
             *expected.get_mut(&payment.creditor).unwrap() += payment.amount.minor_units() as i64;
         }
@@ -164,7 +164,7 @@ fn statuses_are_told(mut recorded: Vec<RecordedCommand>, accounts: &[Account], s
     for account in accounts.iter().filter(|account| account.id.as_str() != "bank") {
         let mine = recorded.iter().filter(|recorded| recorded.command.account == account.id);
         let told =
-            mine.fold(AccountStatus::Open, |status, recorded| told(status, recorded.command.action, recorded.verdict));
+            mine.fold(AccountStatus::Open, |status, recorded| told(status, recorded.command.action, recorded.decision));
         assert_eq!(account.status, told, "seed {seed}: {}", account.id);
     }
 }
@@ -174,14 +174,14 @@ fn main_items(held: Vec<Holding>) -> Vec<Account> {
 }
 
 /// The status after a recorded command on an account of that status. Checks the answer if it rests on the status alone.
-fn told(status: AccountStatus, action: Action, verdict: Result<(), Refusal>) -> AccountStatus {
+fn told(status: AccountStatus, action: Action, decision: Result<(), Refusal>) -> AccountStatus {
     match (status, action) {
-        (AccountStatus::Closed, Action::Close) => assert_eq!(verdict, Ok(())),
-        (AccountStatus::Closed, _) => assert_eq!(verdict, Err(Refusal::AccountClosed)),
-        (_, Action::Freeze | Action::Unfreeze) => assert_eq!(verdict, Ok(())),
+        (AccountStatus::Closed, Action::Close) => assert_eq!(decision, Ok(())),
+        (AccountStatus::Closed, _) => assert_eq!(decision, Err(Refusal::AccountClosed)),
+        (_, Action::Freeze | Action::Unfreeze) => assert_eq!(decision, Ok(())),
         (_, Action::Open(_) | Action::SetOverdraftLimit(_) | Action::Close | Action::AddLanes(_)) => {}
     }
-    match (status, action, verdict) {
+    match (status, action, decision) {
         (AccountStatus::Open | AccountStatus::Frozen, Action::Freeze, Ok(())) => AccountStatus::Frozen,
         (AccountStatus::Open | AccountStatus::Frozen, Action::Unfreeze, Ok(())) => AccountStatus::Open,
         (_, Action::Close, Ok(())) => AccountStatus::Closed,
@@ -190,8 +190,8 @@ fn told(status: AccountStatus, action: Action, verdict: Result<(), Refusal>) -> 
 }
 
 /// Commits a payment's money, if it may be moved: what stands in the way is no matter, but it moves whole.
-async fn move_by(store: &MemoryStore, request: &Request, updates: Vec<AccountUpdate>) {
-    let entries = vec![Entry { request, verdict: Ok(()), creditor_lane: None }];
+async fn move_by(store: &MemoryStore, request: &PaymentRequest, updates: Vec<AccountUpdate>) {
+    let entries = vec![Entry { request, decision: Ok(()), creditor_lane: None }];
     let _ = store.commit(&Transaction { entries, updates, decided_at: Timestamp::EPOCH }).await;
 }
 
@@ -295,6 +295,6 @@ async fn a_sum_is_taken_of_one_moment() {
         };
         let close = [command("c1", "shop", Action::Close).at(0, 1)];
         let (applied, ()) = tokio::join!(apply_within(&store, &close, 10, seed), round);
-        assert_eq!(applied.ends, [End::Decided(Ok(()))], "seed {seed}: the sum was zero all along");
+        assert_eq!(applied.dispositions, [Disposition::Decided(Ok(()))], "seed {seed}: the sum was zero all along");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use giro::domain::{Batch, Decline, PaymentId, Request};
-use giro::settle::End;
+use giro::domain::{Batch, Decline, PaymentId, PaymentRequest};
+use giro::settle::Disposition;
 use giro::store::StoreError;
 use giro_testkit::given::{Setters as _, account};
 use giro_testkit::memory_store::Faults;
@@ -21,15 +21,15 @@ async fn a_contended_account_holds_up_nothing_but_itself() {
     let to_others = (0..300).map(|ix| request(0, ix, &format!("a{ix}"), &format!("a{}", ix + 5_000), 1));
     let to_shop = (300..330).map(|ix| request(0, ix, &format!("a{ix}"), "shop", 1));
     let settled = settle_within(&watched, &Batch::new(to_others.chain(to_shop).collect()), 10, 1).await;
-    assert_eq!(count(&settled.ends[..300], &SETTLED), 300, "all others are done");
-    assert_eq!(count(&settled.ends[300..], &End::Unfinished), 30);
-    assert_eq!(settled.fault, Some(StoreError::Conflict));
+    assert_eq!(count(&settled.dispositions[..300], &SETTLED), 300, "all others are done");
+    assert_eq!(count(&settled.dispositions[300..], &Disposition::Unfinished), 30);
+    assert_eq!(settled.error, Some(StoreError::Conflict));
     let [(source, rounds)] = settled.contended.as_slice() else { panic!("{settled:?}") };
     assert_eq!((source.offset, settled.conflicts > 3, *rounds > 3), (300, true, true), "told by the first record");
     // Once it is free, the next delivery settles the rest.
     watched.hooks.hold([]);
     let to_shop = (300..330).map(|ix| request(0, ix, &format!("a{ix}"), "shop", 1));
-    assert_eq!(count(&settle_within(&watched, &Batch::new(to_shop.collect()), 10, 1).await.ends, &SETTLED), 30);
+    assert_eq!(count(&settle_within(&watched, &Batch::new(to_shop.collect()), 10, 1).await.dispositions, &SETTLED), 30);
 }
 
 /// A debtor that can't pay, and that somebody else always holds, holds up its own payments alone.
@@ -45,14 +45,14 @@ async fn a_decline_that_cannot_be_confirmed_holds_up_nothing_but_its_debtor() {
         Batch::new(poor.into_iter().chain(others).collect())
     };
     let settled = settle_within(&watched, &batch(), 10, 1).await;
-    let missing = End::Decided(Err(Decline::DebtorNotFound));
-    assert_eq!(settled.ends[..3], [End::Unfinished, missing, End::Unfinished]);
-    assert_eq!(count(&settled.ends[3..], &SETTLED), 297);
+    let missing = Disposition::Decided(Err(Decline::DebtorNotFound));
+    assert_eq!(settled.dispositions[..3], [Disposition::Unfinished, missing, Disposition::Unfinished]);
+    assert_eq!(count(&settled.dispositions[3..], &SETTLED), 297);
     let [(source, rounds)] = settled.contended.as_slice() else { panic!("{settled:?}") };
     assert_eq!((source.offset, settled.conflicts > 3, *rounds > 3), (0, true, true), "told by the first record");
     watched.hooks.hold([]);
     let settled = settle_within(&watched, &batch(), 10, 1).await;
-    assert_eq!(settled.ends[..3], [SHORT, End::Replayed, SETTLED]);
+    assert_eq!(settled.dispositions[..3], [SHORT, Disposition::Replayed, SETTLED]);
 }
 
 /// Lanes that are never all free together are read one by one, and a decline still rests on all of them.
@@ -72,7 +72,7 @@ async fn a_decline_on_lanes_that_are_credited_all_the_time_comes_through() {
         settled = settle_within(&watched, &batch, 10, 1) => settled,
         () = credits => unreachable!(),
     };
-    assert_eq!(settled.ends, [SHORT]);
+    assert_eq!(settled.dispositions, [SHORT]);
     assert!(settled.conflicts >= 8, "half of the lanes are busy at any moment: {settled:?}");
 }
 
@@ -83,7 +83,7 @@ async fn an_id_that_another_partition_may_take_is_waited_for() {
     let store = store_of(0, Faults::default());
     let watched = watched(&store, Duration::from_millis(20));
     watched.hooks.hold(["payment twice".into()]);
-    let twice = |mut request: Request| {
+    let twice = |mut request: PaymentRequest| {
         request.payment.id = PaymentId::try_new("twice").unwrap();
         request
     };
@@ -96,11 +96,14 @@ async fn an_id_that_another_partition_may_take_is_waited_for() {
         ])
     };
     let settled = settle_within(&watched, &batch(), 10, 1).await;
-    assert_eq!(settled.ends, [End::Unfinished, End::Unfinished, End::Unfinished, SETTLED]);
+    assert_eq!(
+        settled.dispositions,
+        [Disposition::Unfinished, Disposition::Unfinished, Disposition::Unfinished, SETTLED]
+    );
     watched.hooks.hold([]);
     let settled = settle_within(&watched, &batch(), 10, 1).await;
-    let missing = End::Decided(Err(Decline::DebtorNotFound));
-    assert_eq!(settled.ends, [missing, End::IdReused, SETTLED, End::Replayed]);
+    let missing = Disposition::Decided(Err(Decline::DebtorNotFound));
+    assert_eq!(settled.dispositions, [missing, Disposition::IdReused, SETTLED, Disposition::Replayed]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,6 +111,6 @@ async fn a_store_that_throttles_half_of_all_calls_gets_all_done() {
     for seed in seeds(20, 3) {
         let store = store_of(16, Faults { seed, throttle: 500, ..Faults::default() });
         let settled = settle_within(&store, &Batch::new(to_shop(0, 1_000, seed)), 600, seed).await;
-        assert_eq!(count(&settled.ends, &SETTLED), 1_000, "seed {seed}");
+        assert_eq!(count(&settled.dispositions, &SETTLED), 1_000, "seed {seed}");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use giro::domain::{Batch, PaymentId, Request};
-use giro::settle::End;
-use giro::store::{Inspect, Ledger};
+use giro::domain::{Batch, PaymentId, PaymentRequest};
+use giro::settle::Disposition;
+use giro::store::{Ledger, LedgerQueries};
 use giro_testkit::given::{Setters as _, account, lane};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 
@@ -14,7 +14,7 @@ use crate::rules::worlds::seeds;
 
 /// A batch over a few accounts, some with lanes, in which everything happens: credits to lanes, debits that sweep,
 /// debits of what the batch credits.
-fn mixed(partition: i32, payments: i64, seed: u64) -> Vec<Request> {
+fn mixed(partition: i32, payments: i64, seed: u64) -> Vec<PaymentRequest> {
     let mut random = fastrand::Rng::with_seed(seed ^ 0x9e37_79b9);
     let names = ["shop", "mall", "a", "b", "c"];
     let mut one = |offset| {
@@ -44,9 +44,9 @@ async fn a_batch_ends_as_its_payments_one_by_one() {
         let settled = settle_within(&whole, &Batch::new(requests.clone()), 60, seed).await;
         let mut ends = Vec::new();
         for request in requests {
-            ends.extend(settle_within(&single, &Batch::new(vec![request]), 60, seed).await.ends);
+            ends.extend(settle_within(&single, &Batch::new(vec![request]), 60, seed).await.dispositions);
         }
-        assert_eq!(settled.ends, ends, "seed {seed}");
+        assert_eq!(settled.dispositions, ends, "seed {seed}");
         assert_eq!(balances(&whole).await, balances(&single).await, "seed {seed}");
         assert_eq!(whole.usage().cancelled, 0, "seed {seed}: alone, nothing stands in the way");
     }
@@ -62,7 +62,11 @@ async fn two_invocations_at_once_with_sweeps_never_overdraw_and_lose_nothing() {
         let (one, two) = (one.with_partitions(2), two.with_partitions(2));
         let (one, two) =
             tokio::join!(settle_within(&watched, &one, 600, seed), settle_within(&watched, &two, 600, !seed));
-        assert_eq!(count(&one.ends, &End::Unfinished) + count(&two.ends, &End::Unfinished), 0, "seed {seed}");
+        assert_eq!(
+            count(&one.dispositions, &Disposition::Unfinished) + count(&two.dispositions, &Disposition::Unfinished),
+            0,
+            "seed {seed}"
+        );
         check_books(&store, &opened).await;
     }
 }
@@ -77,8 +81,8 @@ async fn the_same_batch_twice_at_once_with_lanes_decides_each_payment_once() {
         let (one, two) = (Batch::new(requests.clone()), Batch::new(requests[10..].to_vec()));
         let (one, two) = tokio::join!(settle_within(&store, &one, 600, seed), settle_within(&store, &two, 600, !seed));
         for ix in 0..40 {
-            let ends = [Some(&one.ends[ix]), ix.checked_sub(10).map(|ix| &two.ends[ix])];
-            let decided = ends.iter().flatten().filter(|end| matches!(end, End::Decided(_))).count();
+            let ends = [Some(&one.dispositions[ix]), ix.checked_sub(10).map(|ix| &two.dispositions[ix])];
+            let decided = ends.iter().flatten().filter(|end| matches!(end, Disposition::Decided(_))).count();
             assert_eq!(decided, 1, "{ix} at seed {seed}: {ends:?}");
         }
         check_books(&store, &opened).await;
@@ -92,7 +96,7 @@ async fn faults_delay_and_never_lose_or_double_with_lanes() {
         let store = mixed_store(faults);
         let opened = balances(&store).await;
         let settled = settle_within(&store, &Batch::new(mixed(0, 100, seed)), 3_600, seed).await;
-        assert_eq!(count(&settled.ends, &End::Unfinished), 0, "seed {seed}: {settled:?}");
+        assert_eq!(count(&settled.dispositions, &Disposition::Unfinished), 0, "seed {seed}: {settled:?}");
         assert_eq!(store.payments().await.unwrap().len(), 100, "seed {seed}");
         check_books(&store, &opened).await;
     }
@@ -106,19 +110,19 @@ async fn payments_of_a_debtor_with_lanes_are_never_decided_out_of_order() {
         let store = store_of(4, faults);
         (0..4).for_each(|number| store.insert_lane(lane(&format!("shop/{number}"), 250)));
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut requests: Vec<Request> = Vec::new();
+        let mut requests: Vec<PaymentRequest> = Vec::new();
         for offset in 0..200_i64 {
             let debtor = if random.bool() { "shop".to_owned() } else { format!("a{}", random.usize(1..100)) };
             requests.push(request(0, offset, &debtor, &format!("a{}", random.usize(100..200)), 100));
         }
         settle_within(&store, &Batch::new(requests.clone()), 3_600, seed).await;
         let payments = store.payments().await.unwrap();
-        let verdict = |id: &PaymentId| {
-            payments.iter().find(|recorded| recorded.outcome.payment.id == *id).unwrap().outcome.verdict.is_ok()
+        let decision = |id: &PaymentId| {
+            payments.iter().find(|recorded| recorded.outcome.payment.id == *id).unwrap().outcome.decision.is_ok()
         };
         let of_shop = requests.iter().filter(|request| request.payment.debtor.as_str() == "shop");
-        let verdicts: Vec<bool> = of_shop.map(|request| verdict(&request.payment.id)).collect();
-        let settled = verdicts.iter().take_while(|settled| **settled).count();
-        assert_eq!((settled, verdicts[settled..].contains(&true)), (10, false), "seed {seed}");
+        let decisions: Vec<bool> = of_shop.map(|request| decision(&request.payment.id)).collect();
+        let settled = decisions.iter().take_while(|settled| **settled).count();
+        assert_eq!((settled, decisions[settled..].contains(&true)), (10, false), "seed {seed}");
     }
 }

@@ -128,7 +128,7 @@ fn a_declined_payment_stands_in_the_statement_of_a_lane() {
     let lane_of_last = |orders: &[Order], lanes: &[&[i64]], partitions: u32| {
         let batch = batch(orders).with_partitions(partitions);
         let (steps, decisions) = planned(&batch, &Ledger::new(&[0, 5, 0], lanes, 0), 3);
-        assert_eq!(decisions.verdicts.last(), Some(&Err(Decline::InsufficientFunds)));
+        assert_eq!(decisions.decisions.last(), Some(&Err(Decline::InsufficientFunds)));
         steps.iter().flat_map(|step| &step.transaction.entries).last().unwrap().creditor_lane
     };
     assert_eq!(lane_of_last(&[(1, 0, 9)], &[&[0, 0]], 1), Some(0));
@@ -180,7 +180,7 @@ fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
             .map(|update| update.lane)
             .collect();
         assert_eq!(lanes, expected);
-        let verdict = if expected.is_empty() { Err(Decline::BalanceOverflow) } else { Ok(()) };
-        assert_eq!(decisions.verdicts, [verdict; 2]);
+        let decision = if expected.is_empty() { Err(Decline::BalanceOverflow) } else { Ok(()) };
+        assert_eq!(decisions.decisions, [decision; 2]);
     }
 }

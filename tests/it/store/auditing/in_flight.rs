@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use giro::audit::Audited;
 use giro::domain::Timestamp;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::store::{Ledger, Survey};
+use giro::store::{Ledger, TableScan};
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Setters as _, account, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
@@ -15,7 +15,7 @@ use super::{Hand, audit_within, found, request, settle_all};
 use crate::rules::worlds::{is_whole, seeds};
 
 /// Runs `work` beside audits until it is done, and gives what the audits came to.
-async fn beside<W: Future>(store: &impl Survey, work: W) -> (W::Output, Vec<Audited>) {
+async fn beside<W: Future>(store: &impl TableScan, work: W) -> (W::Output, Vec<Audited>) {
     let done = AtomicBool::new(false);
     let audits = async {
         let mut audits = Vec::new();
@@ -58,7 +58,7 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
         let sweeps = async {
             for ix in 0..60 {
                 let credit = request(ix, &format!("s{ix}"), "bank", "shop", 10);
-                let entries = vec![Entry { request: &credit, verdict: Ok(()), creditor_lane: Some(0) }];
+                let entries = vec![Entry { request: &credit, decision: Ok(()), creditor_lane: Some(0) }];
                 let credited = vec![update("bank", -10), update("shop/0", 10)];
                 let taken = AccountUpdate { balance_min: Some(10), ..update("shop/0", -10) };
                 let sweep = vec![taken, update("shop", 10)];

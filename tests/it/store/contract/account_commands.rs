@@ -1,6 +1,6 @@
 //! Account commands: the record and the change happen together, under the command's own conditions.
 
-use giro::domain::account_command::{Action, Change, DecidedCommand, RecordedCommand, Terms};
+use giro::domain::account_command::{AccountChange, Action, DecidedCommand, RecordedCommand, Terms};
 use giro::domain::{
     Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Lane, OverdraftLimit, Refusal, Timestamp,
 };
@@ -18,71 +18,71 @@ contract! {
     commands_come_in_the_order_of_their_answers
 }
 
-fn recorded(request: &CommandRequest, verdict: Result<(), Refusal>) -> RecordedCommand {
+fn recorded(request: &CommandRequest, decision: Result<(), Refusal>) -> RecordedCommand {
     RecordedCommand {
         command: request.command.clone(),
-        verdict,
+        decision,
         decided_at: decided_at(),
         source: request.source.clone(),
         fingerprint: request.command.fingerprint(),
     }
 }
 
-fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> Change {
+fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> AccountChange {
     let balances = balance.map(|balance| vec![Balance::new(balance)]);
-    Change::Status { from, to, lanes: CreditLanes::NONE, balances }
+    AccountChange::Status { from, to, lanes: CreditLanes::NONE, balances }
 }
 
 async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
     let terms =
         |overdraft_limit| Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE });
-    let limit = |to| (Action::SetOverdraftLimit(to), Change::Limit { status: Open, to });
+    let limit = |to| (Action::SetOverdraftLimit(to), AccountChange::Limit { status: Open, to });
     let opened = account("alice", 0);
     let (lower, none) = (limit(OverdraftLimit::Limited(7)), limit(OverdraftLimit::Unlimited));
     let cases = [
-        (terms(opened.overdraft_limit), Ok(Change::Open(opened.clone()))),
+        (terms(opened.overdraft_limit), Ok(AccountChange::Open(opened.clone()))),
         (terms(OverdraftLimit::Unlimited), Err(Refusal::AccountExists)),
         (lower.0, Ok(lower.1)),
         (none.0, Ok(none.1)),
         (Action::Freeze, Ok(status(Open, Frozen, None))),
-        (Action::Freeze, Ok(Change::Nothing)),
+        (Action::Freeze, Ok(AccountChange::Nothing)),
         (Action::Unfreeze, Ok(status(Frozen, Open, None))),
         (Action::Close, Ok(status(Open, Closed, Some(0)))),
     ];
     let mut expected = None;
-    for (ix, (action, ruling)) in cases.into_iter().enumerate() {
+    for (ix, (action, decision)) in cases.into_iter().enumerate() {
         let request = command(&format!("c{ix}"), "alice", action);
         let before = store.usage();
-        assert_eq!(rule(store, &request, ruling.clone()).await, CommandCommit::Applied, "{action:?}");
+        assert_eq!(rule(store, &request, decision.clone()).await, CommandCommit::Applied, "{action:?}");
         // The command, and its account if that changes: two units each.
-        let changes = matches!(&ruling, Ok(change) if *change != Change::Nothing);
+        let changes = matches!(&decision, Ok(change) if *change != AccountChange::Nothing);
         let units = store.usage().write_milliunits - before.write_milliunits;
         assert_eq!(units, if changes { 4_000 } else { 2_000 }, "{action:?}");
-        expected = match &ruling {
+        expected = match &decision {
             Ok(change) => change.applied_to(expected),
             Err(_) => expected,
         };
         assert_eq!(store.account(&id("alice")).await, Ok(expected.clone().map(plain)), "{action:?}");
-        let verdict = ruling.map(|_| ());
-        assert_eq!(store.command(&request.command.id).await, Ok(Some(recorded(&request, verdict))), "{action:?}");
+        let decision = decision.map(|_| ());
+        assert_eq!(store.command(&request.command.id).await, Ok(Some(recorded(&request, decision))), "{action:?}");
     }
     assert_eq!(store.command(&CommandId::try_new("c99").unwrap()).await, Ok(None));
 }
 
 async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
-    let limit = |status, limit| Change::Limit { status, to: OverdraftLimit::Limited(limit) };
+    let limit = |status, limit| AccountChange::Limit { status, to: OverdraftLimit::Limited(limit) };
     let is = |status| account("x", -10).status(status);
     let cases = [
-        ("exists", is(Open), Change::Open(account("x", 0))),
+        ("exists", is(Open), AccountChange::Open(account("x", 0))),
         ("status", is(Frozen), status(Open, Frozen, None)),
         ("status and balance", is(Frozen), status(Open, Closed, Some(-10))),
         ("balance above", is(Open), status(Open, Closed, Some(-11))),
         ("balance below", is(Open), status(Open, Closed, Some(0))),
         ("limit", is(Open), limit(Open, 9)),
         ("limit's status", is(Closed), limit(Open, 10)),
-        ("no limit's status", is(Closed), Change::Limit { status: Open, to: OverdraftLimit::Unlimited }),
+        ("no limit's status", is(Closed), AccountChange::Limit { status: Open, to: OverdraftLimit::Unlimited }),
     ];
     for (ix, (what, account, change)) in cases.into_iter().enumerate() {
         // Each case has an account of its own.
@@ -90,8 +90,11 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
         let account = Account { id: id(&name), ..account };
         open(store, std::slice::from_ref(&account)).await;
         let change = match change {
-            Change::Open(opened) => Change::Open(Account { id: id(&name), ..opened }),
-            other @ (Change::Nothing | Change::Status { .. } | Change::Limit { .. } | Change::Lanes { .. }) => other,
+            AccountChange::Open(opened) => AccountChange::Open(Account { id: id(&name), ..opened }),
+            other @ (AccountChange::Nothing
+            | AccountChange::Status { .. }
+            | AccountChange::Limit { .. }
+            | AccountChange::Lanes { .. }) => other,
         };
         let request = command(&format!("c{ix}"), &name, Action::Close);
         let expected =
@@ -99,7 +102,7 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
         assert_eq!(rule(store, &request, Ok(change.clone())).await, CommandCommit::Cancelled(expected), "{what}");
         assert_eq!(store.command(&request.command.id).await, Ok(None), "{what}: no record");
         assert_eq!(store.account(&account.id).await, Ok(Some(plain(account))), "{what}: no change");
-        if !matches!(change, Change::Open(_)) {
+        if !matches!(change, AccountChange::Open(_)) {
             let request = command(&format!("c{ix}"), "nobody", Action::Close);
             let expected = CancelledCommand { account: Some(AccountRead::Missing), ..CancelledCommand::default() };
             assert_eq!(rule(store, &request, Ok(change)).await, CommandCommit::Cancelled(expected), "{what}: missing");
@@ -133,16 +136,16 @@ async fn a_command_that_is_there_comes_back(store: &impl Store) {
 async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
     let lanes_of = |count| CreditLanes::try_new(count).unwrap();
-    let turn = |from, to, count, balances: Option<&[i64]>| Change::Status {
+    let turn = |from, to, count, balances: Option<&[i64]>| AccountChange::Status {
         from,
         to,
         lanes: lanes_of(count),
         balances: balances.map(|balances| balances.iter().copied().map(Balance::new).collect()),
     };
     let shop = laned("shop", 2).holding(0);
-    let more = |account: &Account, count| Change::Lanes { account: account.clone(), to: lanes_of(count) };
+    let more = |account: &Account, count| AccountChange::Lanes { account: account.clone(), to: lanes_of(count) };
     let close = |name: &str| command(name, "shop", Action::Close);
-    assert_eq!(rule(store, &close("c0"), Ok(Change::Open(shop.clone()))).await, CommandCommit::Applied);
+    assert_eq!(rule(store, &close("c0"), Ok(AccountChange::Open(shop.clone()))).await, CommandCommit::Applied);
     assert_eq!(lanes(store, "shop").await.len(), 2);
     let credit = update("shop/1", 7);
     assert_eq!(commit(store, &[(request("k1", 7), Ok(()))], &[credit]).await, Commit::Applied);
@@ -192,10 +195,10 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
     use AccountStatus::{Frozen, Open};
     let shop = laned("shop", 200);
     let opening = command("c1", "shop", Action::Close);
-    assert_eq!(rule(store, &opening, Ok(Change::Open(shop.clone()))).await, CommandCommit::Applied);
+    assert_eq!(rule(store, &opening, Ok(AccountChange::Open(shop.clone()))).await, CommandCommit::Applied);
     let freeze = command("c2", "shop", Action::Freeze);
-    let ruling = Ok(Change::Status { from: Open, to: Frozen, lanes: shop.credit_lanes, balances: None });
-    let decided = DecidedCommand { request: &freeze, ruling, decided_at: decided_at() };
+    let decision = Ok(AccountChange::Status { from: Open, to: Frozen, lanes: shop.credit_lanes, balances: None });
+    let decided = DecidedCommand { request: &freeze, decision, decided_at: decided_at() };
     let steps = decided.steps();
     let sizes: Vec<(usize, bool)> = steps.iter().map(|step| (step.lanes.len(), step.last)).collect();
     assert_eq!(sizes, [(99, false), (99, false), (2, false), (0, true)]);
@@ -215,8 +218,8 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
     assert_eq!(frozen().await, (Frozen, 200));
     // And once it has, none of its steps happens again.
     let unfreeze = command("c3", "shop", Action::Unfreeze);
-    let ruling = Ok(Change::Status { from: Frozen, to: Open, lanes: shop.credit_lanes, balances: None });
-    assert_eq!(rule(store, &unfreeze, ruling).await, CommandCommit::Applied);
+    let decision = Ok(AccountChange::Status { from: Frozen, to: Open, lanes: shop.credit_lanes, balances: None });
+    assert_eq!(rule(store, &unfreeze, decision).await, CommandCommit::Applied);
     let duplicate = Some(Ok(recorded(&freeze, Ok(()))));
     let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
     for step in &steps[..3] {
@@ -229,7 +232,7 @@ async fn commands_come_in_the_order_of_their_answers(store: &impl Store) {
     for (name, at, offset) in [("b", 2, 3), ("c", 1, 3), ("a", 2, 2)] {
         let request = CommandRequest { source: source(offset), ..command(name, "nobody", Action::Close) };
         let decided_at = Timestamp::try_from_millis(at).unwrap();
-        let decided = DecidedCommand { request: &request, ruling: Err(Refusal::AccountNotFound), decided_at };
+        let decided = DecidedCommand { request: &request, decision: Err(Refusal::AccountNotFound), decided_at };
         let steps = decided.steps();
         assert_eq!((steps.len(), store.commit_command(&steps[0]).await), (1, Ok(CommandCommit::Applied)));
     }

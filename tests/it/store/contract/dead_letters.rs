@@ -1,8 +1,8 @@
 //! Dead letters: every byte is kept, and each is stored once and marked once.
 
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{DeadLetter, Header, LetterId, Timestamp};
-use giro::store::{Inspect, Ledger};
+use giro::domain::{DeadLetter, DeadLetterId, Header, Timestamp};
+use giro::store::{Ledger, LedgerQueries};
 use giro_testkit::engine::Engine;
 
 use super::{Store, digest, letter, source};
@@ -40,7 +40,7 @@ async fn dead_letters_keep_every_byte(store: &impl Store) {
         DeadLetter { value: Some(bytes(307_201, 7)), ..letter(6) },
     ];
     for letter in &letters {
-        store.park(letter).await.unwrap();
+        store.write_dead_letter(letter).await.unwrap();
         let kept = store.dead_letter(&letter.id()).await.unwrap().unwrap();
         assert!(kept == *letter, "{}", letter.id());
     }
@@ -51,16 +51,16 @@ async fn dead_letters_keep_every_byte(store: &impl Store) {
 
 async fn parking_again_changes_nothing(store: &impl Store) {
     let first = DeadLetter { value: Some(b"as it came".to_vec()), ..letter(7) };
-    store.park(&first).await.unwrap();
+    store.write_dead_letter(&first).await.unwrap();
     let again = DeadLetter { received_at: Timestamp::EPOCH, reason: "tombstone".into(), ..first.clone() };
-    store.park(&again).await.unwrap();
+    store.write_dead_letter(&again).await.unwrap();
     assert_eq!(store.dead_letter(&first.id()).await, Ok(Some(first)));
 }
 
 async fn a_letter_is_marked_as_redriven_once(store: &impl Store) {
-    store.park(&letter(7)).await.unwrap();
+    store.write_dead_letter(&letter(7)).await.unwrap();
     assert_eq!(store.mark_redriven(&letter(8).id()).await, Ok(false), "no such letter");
-    let another = LetterId { digest: digest(1), ..letter(7).id() };
+    let another = DeadLetterId { digest: digest(1), ..letter(7).id() };
     assert_eq!(store.mark_redriven(&another).await, Ok(false), "another record of that place");
     assert_eq!(store.mark_redriven(&letter(7).id()).await, Ok(true));
     assert_eq!(store.mark_redriven(&letter(7).id()).await, Ok(false), "it was marked before");
@@ -73,14 +73,14 @@ async fn a_redriven_letter_whose_record_comes_again_is_parked_again(store: &impl
         let first = DeadLetter { value, ..letter(7) };
         let first = DeadLetter { digest: digest(u64::from(first.value.is_some())), ..first };
         let id = first.id();
-        store.park(&first).await.unwrap();
+        store.write_dead_letter(&first).await.unwrap();
         for round in 1..3 {
             assert_eq!(store.mark_redriven(&id).await, Ok(true));
             let received_at = Timestamp::try_from_millis(1_700_000_000_000 + round).unwrap();
             let again = DeadLetter { received_at, reason: format!("reason_{round}"), ..first.clone() };
-            store.park(&again).await.unwrap();
+            store.write_dead_letter(&again).await.unwrap();
             // Storing a stored dead letter again changes nothing, here too.
-            store.park(&first).await.unwrap();
+            store.write_dead_letter(&first).await.unwrap();
             assert!(store.dead_letter(&id).await == Ok(Some(again)), "{id}, round {round}");
         }
     }
@@ -93,10 +93,10 @@ async fn another_record_at_a_place_used_before_is_another_letter(store: &impl St
     let value = |number: u64, length| DeadLetter { digest: digest(number), value: Some(vec![7; length]), ..letter(7) };
     let letters = [value(1, 3), value(2, 700_000), value(3, 4), value(4, 400_000)];
     for letter in &letters {
-        store.park(letter).await.unwrap();
+        store.write_dead_letter(letter).await.unwrap();
     }
     for offset in [70, 71, 77] {
-        store.park(&letter(offset)).await.unwrap();
+        store.write_dead_letter(&letter(offset)).await.unwrap();
     }
     for letter in &letters {
         assert!(store.dead_letter(&letter.id()).await == Ok(Some(letter.clone())), "{}", letter.id());
@@ -117,8 +117,8 @@ async fn another_record_at_a_place_used_before_is_another_letter(store: &impl St
 async fn letters_of_older_versions_are_read_listed_and_marked(store: &impl Store) {
     let old = DeadLetter { digest: None, value: Some(vec![7; 400_000]), ..letter(7) };
     let new = DeadLetter { value: Some(b"of now".to_vec()), ..letter(7) };
-    store.park(&old).await.unwrap();
-    store.park(&new).await.unwrap();
+    store.write_dead_letter(&old).await.unwrap();
+    store.write_dead_letter(&new).await.unwrap();
     assert_eq!(old.id().to_string(), "payment-requests/3/7");
     assert!(store.dead_letter(&old.id()).await == Ok(Some(old.clone())));
     assert!(store.dead_letters_at(&source(7)).await.unwrap() == [old.clone(), new.clone()]);
@@ -131,12 +131,12 @@ async fn letters_of_older_versions_are_read_listed_and_marked(store: &impl Store
 async fn a_letter_that_two_set_aside_at_once_is_one(store: &impl Store) {
     let one = DeadLetter { value: Some(vec![7; 700_000]), ..letter(7) };
     let other = DeadLetter { received_at: Timestamp::EPOCH, ..one.clone() };
-    assert_eq!(tokio::join!(store.park(&one), store.park(&other)), (Ok(()), Ok(())));
+    assert_eq!(tokio::join!(store.write_dead_letter(&one), store.write_dead_letter(&other)), (Ok(()), Ok(())));
     let kept = store.dead_letters().await.unwrap();
     assert!(kept == [one.clone()] || kept == [other.clone()]);
     // While one worker marks it, its record is delivered again. Its status is `parked` again, or still.
     let id = one.id();
-    let (marked, parked) = tokio::join!(store.mark_redriven(&id), store.park(&one));
+    let (marked, parked) = tokio::join!(store.mark_redriven(&id), store.write_dead_letter(&one));
     assert_eq!((marked, parked), (Ok(true), Ok(())));
     let (status, value) = store.dead_letter(&id).await.unwrap().map(|kept| (kept.status, kept.value)).unwrap();
     assert!(value == one.value, "{status:?}");
@@ -156,6 +156,6 @@ async fn a_letter_whose_writer_stopped_between_parts_is_finished_by_the_next() {
         assert_eq!(store.dead_letter(&long.id()).await, Ok(None));
         assert_eq!(store.dead_letters().await, Ok(vec![]));
     }
-    store.park(&long).await.unwrap();
+    store.write_dead_letter(&long).await.unwrap();
     assert!(store.dead_letters().await.unwrap() == [long]);
 }

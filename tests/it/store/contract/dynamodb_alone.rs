@@ -5,7 +5,7 @@ use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{Decline, Lane, Refusal};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{
-    AccountRead, CancelledCommand, CommandCommit, Commit, Inspect, LaneRead, Ledger, StoreError, Tables,
+    AccountRead, CancelledCommand, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError, Tables,
 };
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{id, update};
@@ -100,7 +100,7 @@ async fn a_payment_stands_in_the_statement_of_its_lane() {
     let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
     for (ix, (creditor_lane, expected)) in [(None, "bob"), (Some(3), "bob/3")].into_iter().enumerate() {
         let request = request(&format!("k{ix}"), 1);
-        let entry = Entry { request: &request, verdict: Err(Decline::CreditorNotFound), creditor_lane };
+        let entry = Entry { request: &request, decision: Err(Decline::CreditorNotFound), creditor_lane };
         let transaction = Transaction { entries: vec![entry], updates: vec![], decided_at: decided_at() };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
         let key = giro::store::items::payment::key(&request.payment.id);

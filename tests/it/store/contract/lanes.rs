@@ -2,7 +2,7 @@
 
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{AccountStatus, Balance, CreditLanes, Lane, LaneId};
-use giro::store::{Commit, Inspect, LaneRead, StoreError};
+use giro::store::{Commit, LaneRead, LedgerQueries, StoreError};
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Setters as _, currency, id, lane, update};
 use giro_testkit::memory_store::MemoryStore;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use giro::domain::account_command::{Action, DecidedCommand};
 use giro::domain::{Decline, Refusal};
 use giro::store::{
-    AccountLedger, AccountRead, Cancelled, Commands, Inspect, Ledger, Segment, StoreError, Survey, Table,
+    AccountLedger, AccountRead, Cancelled, CommandQueries, Ledger, LedgerQueries, Segment, StoreError, Table, TableScan,
 };
 use giro_testkit::given::{id, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
@@ -110,7 +110,7 @@ async fn what_comes_late_happens_a_few_calls_later() {
         let store = late();
         let request = command("c1", "nobody", Action::Close);
         let decided =
-            DecidedCommand { request: &request, ruling: Err(Refusal::AccountNotFound), decided_at: decided_at() };
+            DecidedCommand { request: &request, decision: Err(Refusal::AccountNotFound), decided_at: decided_at() };
         assert!(store.commit_command(&decided.steps()[0]).await.is_err());
         let mut calls = 0;
         while store.commands().await.unwrap().is_empty() {

@@ -2,8 +2,8 @@
 
 use giro::domain::plan::{AccountUpdate, Entry};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Decline, Lane, LaneId, OverdraftLimit, Payment, Request, Source,
-    Timestamp, Verdict,
+    Account, AccountId, AccountStatus, Balance, Decision, Decline, Lane, LaneId, OverdraftLimit, Payment,
+    PaymentRequest, Source, Timestamp,
 };
 use giro::store::{AccountRead, Cancelled, Commit, LaneRead, StoreError};
 use giro_testkit::given::{Setters as _, currency, id, payment, update};
@@ -89,7 +89,7 @@ async fn a_transaction_happens_whole(store: &impl Store) {
     let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
     assert_eq!(recorded.outcome.payment, requests[0].0.payment);
     assert_eq!(recorded.fingerprint, requests[0].0.payment.fingerprint());
-    assert_eq!((recorded.outcome.verdict, recorded.outcome.decided_at), (Ok(()), decided_at()));
+    assert_eq!((recorded.outcome.decision, recorded.outcome.decided_at), (Ok(()), decided_at()));
     assert_eq!(recorded.outcome.source, source(42));
 }
 
@@ -156,7 +156,7 @@ async fn a_payment_that_is_there_comes_back(store: &impl Store) {
     let updates = [update("alice", -1), update("bob", 1)];
     let first = [(request("k1", 1), Ok(()))];
     assert_eq!(commit(store, &first, &updates).await, Commit::Applied);
-    let other = Request { source: source(43), ..request("k1", 7) };
+    let other = PaymentRequest { source: source(43), ..request("k1", 7) };
     let answer = cancelled(commit(store, &[(request("k2", 1), Ok(())), (other, Ok(()))], &updates).await);
     let [(1, Ok(recorded))] = answer.duplicates.as_slice() else { panic!("{answer:?}") };
     assert_eq!((&recorded.outcome.payment, &recorded.outcome.source), (&first[0].0.payment, &source(42)));
@@ -179,7 +179,7 @@ async fn every_reason_comes_back_at_once(store: &impl Store) {
 
 async fn a_transaction_of_a_hundred_items(store: &impl Store) {
     open(store, &[account("alice", 100), account("bob", 0)]).await;
-    let requests: Vec<(Request, Verdict)> = (0..98).map(|ix| (request(&format!("k{ix}"), 1), Ok(()))).collect();
+    let requests: Vec<(PaymentRequest, Decision)> = (0..98).map(|ix| (request(&format!("k{ix}"), 1), Ok(()))).collect();
     assert_eq!(commit(store, &requests, &[update("alice", -98), update("bob", 98)]).await, Commit::Applied);
     assert_eq!(store.payments().await.unwrap().len(), 98);
     // And again: every one of them comes back.
@@ -191,10 +191,10 @@ async fn a_transaction_of_a_hundred_items(store: &impl Store) {
 /// Not cancelled: no item was looked at, and asking again won't help.
 async fn what_is_too_large_or_writes_an_item_twice_is_refused(store: &impl Store) {
     open(store, &[account("alice", 100), laned("shop", 2)]).await;
-    let payments = |count: usize| -> Vec<(Request, Verdict)> {
+    let payments = |count: usize| -> Vec<(PaymentRequest, Decision)> {
         (0..count).map(|ix| (request(&format!("k{ix}"), 1), Err(Decline::SameAccount))).collect()
     };
-    let twice = |request: &(Request, Verdict)| vec![request.clone(), request.clone()];
+    let twice = |request: &(PaymentRequest, Decision)| vec![request.clone(), request.clone()];
     let lane = |number: u16| update(&format!("shop/{number}"), 1);
     let cases = [
         ("nothing", payments(0), vec![]),
@@ -226,7 +226,7 @@ async fn a_declined_payment_moves_nothing(store: &impl Store) {
         let requests = [(request(&format!("k{ix}"), 5), Err(decline))];
         assert_eq!(commit(store, &requests, &[]).await, Commit::Applied);
         let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
-        assert_eq!(recorded.outcome.verdict, Err(decline));
+        assert_eq!(recorded.outcome.decision, Err(decline));
     }
 }
 
@@ -247,7 +247,7 @@ async fn lists_come_in_order(store: &impl Store) {
     let payments = store.payments().await.unwrap();
     assert!(payments.is_sorted_by_key(|recorded| recorded.outcome.payment.id.clone()));
     for offset in [10, 9, 100] {
-        store.park(&letter(offset)).await.unwrap();
+        store.write_dead_letter(&letter(offset)).await.unwrap();
     }
     let offsets: Vec<i64> = store.dead_letters().await.unwrap().iter().map(|letter| letter.source.offset).collect();
     assert_eq!(offsets, [9, 10, 100]);
@@ -256,7 +256,7 @@ async fn lists_come_in_order(store: &impl Store) {
 async fn the_longest_values_are_kept(store: &impl Store) {
     let long = "x".repeat(64);
     let topic = "t".repeat(249);
-    let longest = Request {
+    let longest = PaymentRequest {
         payment: Payment {
             reference: Some("💶".repeat(140).into()),
             requested_at: Some(Timestamp::EPOCH),
@@ -270,7 +270,7 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     assert_eq!(recorded.outcome.payment, requests[0].0.payment);
     assert_eq!(recorded.outcome.source, requests[0].0.source);
     // A hundred of the largest items stay far below a transaction's 4 MB, so that limit needs no counting.
-    let entry = Entry { request: &requests[0].0, verdict: requests[0].1, creditor_lane: Some(1_023) };
+    let entry = Entry { request: &requests[0].0, decision: requests[0].1, creditor_lane: Some(1_023) };
     let size = giro::store::items::size(&giro::store::items::payment::encode(&entry, decided_at()));
     assert!((1_025..=2_048).contains(&size), "{size}: at most two write units");
 }

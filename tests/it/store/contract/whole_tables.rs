@@ -1,7 +1,7 @@
 //! The survey: whoever reads whole tables meets every item once.
 
 use giro::domain::{Account, DeadLetter, Decline};
-use giro::store::{Segment, Surveyed, Table};
+use giro::store::{ScannedItem, Segment, Table};
 
 use super::{Store, commit, laned, letter, open, request};
 
@@ -10,7 +10,7 @@ contract! {
 }
 
 /// All items of a segment, page by page.
-async fn segment(store: &impl Store, table: Table, segment: Segment) -> Vec<Surveyed> {
+async fn segment(store: &impl Store, table: Table, segment: Segment) -> Vec<ScannedItem> {
     let (mut items, mut mark) = (Vec::new(), None);
     loop {
         let page = store.page(table, segment, mark).await.unwrap();
@@ -28,14 +28,14 @@ async fn a_survey_meets_every_item_once(store: &impl Store) {
     for ix in 0..20 {
         commit(store, &[(request(&format!("k{ix}"), 1), Err(Decline::SameAccount))], &[]).await;
     }
-    store.park(&DeadLetter { value: Some(vec![7; 700_000]), ..letter(1) }).await.unwrap();
-    store.park(&letter(2)).await.unwrap();
-    let name = |item: &Surveyed| match item {
-        Surveyed::Account(account) => account.id.to_string(),
-        Surveyed::Lane(lane) => lane.id.to_string(),
-        Surveyed::Payment(recorded) => recorded.outcome.payment.id.to_string(),
-        Surveyed::LetterPart { letter, part, .. } => format!("{letter} {part}"),
-        Surveyed::Unreadable { key, expected } => panic!("{key}: {expected}"),
+    store.write_dead_letter(&DeadLetter { value: Some(vec![7; 700_000]), ..letter(1) }).await.unwrap();
+    store.write_dead_letter(&letter(2)).await.unwrap();
+    let name = |item: &ScannedItem| match item {
+        ScannedItem::Account(account) => account.id.to_string(),
+        ScannedItem::Lane(lane) => lane.id.to_string(),
+        ScannedItem::Payment(recorded) => recorded.outcome.payment.id.to_string(),
+        ScannedItem::DeadLetterPart { letter, part, .. } => format!("{letter} {part}"),
+        ScannedItem::Unreadable { key, expected } => panic!("{key}: {expected}"),
     };
     for (table, count) in [(Table::Accounts, 60), (Table::Payments, 20), (Table::DeadLetters, 4)] {
         for of in [1, 3] {

@@ -4,7 +4,7 @@ use giro::domain::Timestamp;
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::payment_api::PaymentApi;
 use giro::store::items;
-use giro::store::{Inspect, Statements};
+use giro::store::{LedgerQueries, Statements};
 use giro::wire::audit_result::AuditResult;
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
@@ -77,7 +77,7 @@ async fn batches_of_a_stream_are_read_and_answered_as_they_were() {
     assert!(published > 0 && reported > 0, "{published} outcomes published, {reported} responses name a record");
 }
 
-async fn answer<S: Inspect + Statements>(api: &PaymentApi<S, MemoryTopics>, event: &str) -> String {
+async fn answer<S: LedgerQueries + Statements>(api: &PaymentApi<S, MemoryTopics>, event: &str) -> String {
     written(&api.handle(given(event)).await.unwrap())
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use giro::domain::account_command::{Change, DecidedCommand};
+use giro::domain::account_command::{AccountChange, DecidedCommand};
 use giro::domain::plan::Entry;
-use giro::domain::{CommandRequest, LaneId, Request};
+use giro::domain::{CommandRequest, LaneId, PaymentRequest};
 use giro::store::items::{Item, account, account_command, dead_letter, lane, payment};
 
 use super::items;
@@ -28,8 +28,8 @@ fn payments_are_written_as_they_were() {
         let statement = item[payment::BY_CREDITOR.key].as_s().unwrap();
         let creditor_lane = statement.contains('/').then(|| statement.parse::<LaneId>().unwrap().lane);
         let outcome = recorded.outcome;
-        let request = Request { payment: outcome.payment, source: outcome.source };
-        let entry = Entry { request: &request, verdict: outcome.verdict, creditor_lane };
+        let request = PaymentRequest { payment: outcome.payment, source: outcome.source };
+        let entry = Entry { request: &request, decision: outcome.decision, creditor_lane };
         assert_eq!(payment::encode(&entry, outcome.decided_at), item);
     }
 }
@@ -41,8 +41,8 @@ fn account_commands_are_written_as_they_were() {
         assert_eq!(recorded.command.fingerprint(), recorded.fingerprint, "{item:?}");
         let request = CommandRequest { command: recorded.command, source: recorded.source };
         // A record tells the answer, and not by which change.
-        let ruling = recorded.verdict.map(|()| Change::Nothing);
-        let decided = DecidedCommand { request: &request, ruling, decided_at: recorded.decided_at };
+        let decision = recorded.decision.map(|()| AccountChange::Nothing);
+        let decided = DecidedCommand { request: &request, decision, decided_at: recorded.decided_at };
         assert_eq!(account_command::encode(&decided), item);
     }
 }

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, StoreError, Together, Usage};
+use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, SnapshotRead, StoreError, Usage};
 use giro_testkit::memory_store::MemoryStore;
 
 use latency::Latencies;
@@ -223,7 +223,7 @@ impl Ledger for Model {
         Ok(leave_out(self.store.read_lanes(&admitted(ids, &throttled)).await?, &throttled))
     }
 
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<Together, StoreError> {
+    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
         let mains = accounts.iter().map(|id| PartitionKey::Account((*id).clone(), None));
         let lane_keys = lanes.iter().map(|id| PartitionKey::Account(id.account.clone(), Some(id.lane)));
         let keys: Vec<PartitionKey> = mains.chain(lane_keys).collect();
@@ -262,10 +262,10 @@ impl Ledger for Model {
         Ok(answer)
     }
 
-    async fn park(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+    async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let time: Duration = self.manners.latencies.put.draw(&mut self.state().random);
         tokio::time::sleep(time).await;
-        self.store.park(letter).await
+        self.store.write_dead_letter(letter).await
     }
 
     fn usage(&self) -> Usage {

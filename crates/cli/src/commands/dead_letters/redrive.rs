@@ -19,10 +19,10 @@ use super::super::engines::EngineArgs;
 use super::super::redriven::headers;
 use super::named;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{DeadLetter, LetterId};
+use giro::domain::{DeadLetter, DeadLetterId};
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, Redrive};
+use giro::store::{LedgerQueries, Redrive};
 
 /// Publish the records of dead letters to their topics again
 ///
@@ -35,7 +35,7 @@ use giro::store::{Inspect, Redrive};
 pub(in crate::commands) struct RedriveArgs {
     /// The dead letters as `list` names them; topic/partition/offset means all of that place that wait
     #[arg(value_name = "TOPIC/PARTITION/OFFSET[/DIGEST]")]
-    letters: Vec<LetterId>,
+    letters: Vec<DeadLetterId>,
     /// Every dead letter that waits
     #[arg(long, conflicts_with = "letters")]
     all: bool,
@@ -185,7 +185,7 @@ mod tests {
             assert_eq!(headers, [own.clone(), vec![from]].concat());
             letters.push(letter(headers));
         }
-        let names: BTreeSet<LetterId> = letters.iter().map(DeadLetter::id).collect();
+        let names: BTreeSet<DeadLetterId> = letters.iter().map(DeadLetter::id).collect();
         assert_eq!(names.len(), letters.len());
     }
 }

@@ -29,7 +29,7 @@ use giro::domain::Source;
 use giro::handlers::clock;
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::store::dynamodb::DynamoDb;
 use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::oracle::{self, Published};

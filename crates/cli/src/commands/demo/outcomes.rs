@@ -8,7 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::local::topic_reader::{Polled, Read, TopicReader};
-use crate::local::{Fault, OrFault};
+use crate::local::{LocalError, OrLocalError};
 use giro::domain::{PaymentId, Recorded, Source};
 use giro::wire::outcome;
 
@@ -33,7 +33,7 @@ pub(super) async fn read(
     topic: &str,
     payments: &[Recorded],
     sent_ms: &HashMap<Source, i64>,
-) -> Result<OnTopic, Fault> {
+) -> Result<OnTopic, LocalError> {
     let mut missing: BTreeSet<&str> = payments.iter().map(|it| it.outcome.payment.id.as_str()).collect();
     let mut reader = TopicReader::from_start(bootstrap_servers, topic).await?;
     let mut records = Vec::new();

@@ -14,12 +14,12 @@ use super::super::engines::{EngineArgs, given};
 use super::super::number::number;
 use super::super::stored_id::stored_id;
 use super::undelivered;
-use giro::audit::{Pace, Stopped, sweep};
+use giro::audit::{Pace, Stopped, scan};
 use giro::domain::{Outcome, PaymentId, Timestamp};
 use giro::handlers::outcome_publisher::hand_over;
 use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, Surveyed, Table};
+use giro::store::{LedgerQueries, ScannedItem, Table};
 
 /// How many are in flight at once.
 const WINDOW: usize = 1_000;
@@ -122,19 +122,19 @@ impl Republisher {
         let until = now.checked_add(self.timeout).unwrap_or(now);
         let (mut outcomes, mut unreadable) = (Vec::new(), None);
         let take = |item| match item {
-            Surveyed::Payment(recorded) => {
+            ScannedItem::Payment(recorded) => {
                 let at = recorded.outcome.decided_at;
                 if times.iter().any(|&(from, to)| from <= at && at < to) {
                     outcomes.push(recorded.outcome);
                 }
             }
-            Surveyed::Unreadable { key, expected } => {
+            ScannedItem::Unreadable { key, expected } => {
                 unreadable.get_or_insert(format!("the payment {key} can't be read: {expected}"));
             }
-            Surveyed::Account(_) | Surveyed::Lane(_) | Surveyed::LetterPart { .. } => {}
+            ScannedItem::Account(_) | ScannedItem::Lane(_) | ScannedItem::DeadLetterPart { .. } => {}
         };
         let mut pace = Pace::per_second(self.read_units);
-        match sweep(&self.ledger, Table::Payments, &mut pace, until, take).await {
+        match scan(&self.ledger, Table::Payments, &mut pace, until, take).await {
             Ok(()) => {}
             Err(Stopped::Refused(error)) => return Err(error.into()),
             Err(Stopped::Deadline(text)) => {

@@ -37,7 +37,7 @@ use tokio::task::JoinHandle;
 
 use super::invoke::{InvokeError, Invoker};
 use super::lambda::PAYLOAD_BYTES_MAX;
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use giro_template::Route;
 use route::Routes;
 
@@ -62,14 +62,14 @@ struct Front {
 /// Takes a port, 0 for a free one, for an HTTP API to listen on.
 ///
 /// # Errors
-/// [`Fault::Asked`] if the port is taken or isn't ours to take; [`Fault::Engine`] if no port is free.
-pub async fn listen(port: u16) -> Result<TcpListener, Fault> {
+/// [`LocalError::Asked`] if the port is taken or isn't ours to take; [`LocalError::Engine`] if no port is free.
+pub async fn listen(port: u16) -> Result<TcpListener, LocalError> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await;
     if port == 0 {
         return listener.context("taking a free port for the HTTP API").or_engine();
     }
     listener.map_err(|error| {
-        Fault::Asked(anyhow!(
+        LocalError::Asked(anyhow!(
             "--http-port {port}: the HTTP API can't listen there: {error}. Name another port, or leave --http-port out for \
              a free one"
         ))
@@ -80,13 +80,13 @@ impl HttpApi {
     /// Answers who comes to `listener`. `timeout` says how long a function's invocation may take.
     ///
     /// # Errors
-    /// [`Fault::Asked`] if a route isn't understood, or the Invoke call can't be used.
+    /// [`LocalError::Asked`] if a route isn't understood, or the Invoke call can't be used.
     pub async fn start(
         listener: TcpListener,
         routes: &[Route],
         lambda_endpoint: &str,
         timeout: impl Fn(&str) -> Duration,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, LocalError> {
         let mut functions = HashMap::new();
         for route in routes {
             let timeout = timeout(&route.function).min(INTEGRATION_MAX);

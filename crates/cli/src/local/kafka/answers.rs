@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use super::{client, hear};
-use crate::local::{Fault, OrFault};
+use crate::local::{LocalError, OrLocalError};
 use giro::publish::kafka::Context;
 
 /// How long a broker may take to show that it is there.
@@ -57,8 +57,8 @@ impl ConsumerContext for Listener {}
 /// Waits a few seconds for a broker to show that it is there.
 ///
 /// # Errors
-/// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if it doesn't answer.
-pub async fn answers(bootstrap_servers: &str) -> Result<(), Fault> {
+/// [`LocalError::Asked`] if the address or the login can't be used, [`LocalError::Engine`] if it doesn't answer.
+pub async fn answers(bootstrap_servers: &str) -> Result<(), LocalError> {
     topics(bootstrap_servers).await.map(|_| ())
 }
 
@@ -66,8 +66,8 @@ pub async fn answers(bootstrap_servers: &str) -> Result<(), Fault> {
 /// and replicas. Topics of Kafka's own are left out.
 ///
 /// # Errors
-/// [`Fault::Asked`] if the address or the login can't be used, [`Fault::Engine`] if it doesn't answer.
-pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize)>, Fault> {
+/// [`LocalError::Asked`] if the address or the login can't be used, [`LocalError::Engine`] if it doesn't answer.
+pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize)>, LocalError> {
     let (config, inner) = client(bootstrap_servers)?;
     let client: KafkaResult<BaseConsumer<Listener>> =
         config.create_with_context(Listener { inner, heard: Mutex::default() });
@@ -86,7 +86,7 @@ pub async fn topics(bootstrap_servers: &str) -> Result<Vec<(String, usize, usize
     });
     let seconds = ANSWER_TIMEOUT.as_secs();
     asked.await.or_engine()?.map_err(|why| {
-        Fault::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer within {seconds} seconds: {why}"))
+        LocalError::Engine(anyhow!("Kafka at {bootstrap_servers} doesn't answer within {seconds} seconds: {why}"))
     })
 }
 

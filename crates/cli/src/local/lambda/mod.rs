@@ -30,7 +30,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tokio::sync::oneshot;
 
-use super::{Fault, OrFault};
+use super::{LocalError, OrLocalError};
 use function::Pool;
 use worker::Seats;
 
@@ -82,13 +82,15 @@ impl LocalLambda {
     /// Starts the Invoke call and the runtime API. Workers start when they are first needed.
     ///
     /// # Errors
-    /// [`Fault::Asked`] if a binary isn't there, [`Fault::Engine`] if there is no shell to start it or no port is free.
-    pub async fn start(functions: Vec<Function>, log: LogSink) -> Result<Self, Fault> {
+    /// [`LocalError::Asked`] if a binary isn't there, [`LocalError::Engine`] if there is no shell to start it or no port is free.
+    pub async fn start(functions: Vec<Function>, log: LogSink) -> Result<Self, LocalError> {
         for function in &functions {
             let binary = &function.binary;
             if !binary.is_file() {
                 let (name, place) = (&function.name, binary.display());
-                return Err(Fault::Asked(anyhow!("the function {name}: no binary at {place}; `make build` builds it")));
+                return Err(LocalError::Asked(anyhow!(
+                    "the function {name}: no binary at {place}; `make build` builds it"
+                )));
             }
         }
         worker::shell_is_there().or_engine()?;

@@ -103,7 +103,7 @@ fn attribute(value: &AttributeValue) -> Value {
 mod tests {
     use aws_lambda_events::event::dynamodb;
     use aws_sdk_dynamodbstreams::primitives::{Blob, DateTime};
-    use aws_sdk_dynamodbstreams::types::{OperationType, StreamRecord as Change, StreamViewType};
+    use aws_sdk_dynamodbstreams::types::{OperationType, StreamRecord as ItemChange, StreamViewType};
 
     use super::*;
 
@@ -125,7 +125,7 @@ mod tests {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             let read = |record: &Value| {
                 let told = &record["dynamodb"];
-                let change = Change::builder()
+                let change = ItemChange::builder()
                     .approximate_creation_date_time(DateTime::from_secs(
                         told["ApproximateCreationDateTime"].as_i64().unwrap(),
                     ))
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_record_has_the_shape_that_lambda_delivers() {
         let list = AttributeValue::L(vec![AttributeValue::Bool(true), AttributeValue::Null(true)]);
-        let change = Change::builder()
+        let change = ItemChange::builder()
             .approximate_creation_date_time(DateTime::from_secs(1_700_000_000))
             .keys("payment_id", AttributeValue::S("p1".into()))
             .new_image("amount", AttributeValue::N("5".into()))
@@ -188,7 +188,7 @@ mod tests {
             ("bs", AttributeValue::Bs(vec![Blob::new(*b"ab")]), json!({ "BS": ["YWI="] })),
         ];
         let record = |operation: OperationType, number: &str| {
-            let mut change = Change::builder()
+            let mut change = ItemChange::builder()
                 .approximate_creation_date_time(DateTime::from_secs(1_700_000_000))
                 .keys("payment_id", AttributeValue::S("p1".into()))
                 .sequence_number(number)

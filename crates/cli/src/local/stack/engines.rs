@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use crate::local::apache_kafka::ApacheKafka;
 use crate::local::kafka::{EmbeddedKafka, NewTopic, answers, create_topics};
-use crate::local::{Fault, OrFault};
+use crate::local::{LocalError, OrLocalError};
 use giro_template::Topic;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 
@@ -22,7 +22,7 @@ pub(super) enum RunningKafka {
 }
 
 impl RunningKafka {
-    pub(super) async fn start(engine: &KafkaEngine, topics: &[Topic]) -> Result<Self, Fault> {
+    pub(super) async fn start(engine: &KafkaEngine, topics: &[Topic]) -> Result<Self, LocalError> {
         let topics: Vec<NewTopic> = topics.iter().map(on_one_broker).collect();
         match engine {
             KafkaEngine::Embedded => Ok(Self::Embedded(EmbeddedKafka::start(&topics).await.or_engine()?)),
@@ -80,7 +80,7 @@ fn on_one_broker(topic: &Topic) -> NewTopic {
 }
 
 /// Starts the embedded DynamoDB if it is asked for. Gives DynamoDB's address.
-pub(super) fn start_dynamodb(engine: &DynamoDbEngine) -> Result<(Option<EmbeddedDynamoDb>, String), Fault> {
+pub(super) fn start_dynamodb(engine: &DynamoDbEngine) -> Result<(Option<EmbeddedDynamoDb>, String), LocalError> {
     match engine {
         DynamoDbEngine::Embedded { data } => {
             let engine = match data {

@@ -11,7 +11,7 @@ use super::options::{LogLines, Run};
 use crate::local::escaped::Line;
 use crate::local::lambda::{Function, LogSink};
 use crate::local::terminal::tell;
-use crate::local::{Fault, OrFault};
+use crate::local::{LocalError, OrLocalError};
 use giro_template::Blueprint;
 
 /// The sums of summary lines, by field.
@@ -34,8 +34,8 @@ pub struct Engines {
 /// The folder of the program that runs, where Cargo puts the others too.
 ///
 /// # Errors
-/// [`Fault::Engine`] if the running program can't be found.
-pub fn folder_of_this_program() -> Result<PathBuf, Fault> {
+/// [`LocalError::Engine`] if the running program can't be found.
+pub fn folder_of_this_program() -> Result<PathBuf, LocalError> {
     let program = std::env::current_exe().context("finding the running program").or_engine()?;
     let mut folder = program.parent().map(PathBuf::from).unwrap_or_default();
     // Cargo puts tests one folder below the binaries.
@@ -49,13 +49,13 @@ pub fn folder_of_this_program() -> Result<PathBuf, Fault> {
 /// a person might have expected.
 ///
 /// # Errors
-/// [`Fault::Asked`] if a wanted function isn't built, or the template doesn't have it.
-pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> Result<Vec<String>, Fault> {
+/// [`LocalError::Asked`] if a wanted function isn't built, or the template doesn't have it.
+pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> Result<Vec<String>, LocalError> {
     if let Run::Only(binaries) = run {
         if let Some(unknown) = binaries.iter().find(|binary| blueprint.function(binary).is_none()) {
             let known: Vec<&str> = blueprint.functions.iter().map(|function| function.binary.as_str()).collect();
             let known = known.join(", ");
-            return Err(Fault::Asked(anyhow!("the template has no function {unknown}: expected one of {known}")));
+            return Err(LocalError::Asked(anyhow!("the template has no function {unknown}: expected one of {known}")));
         }
         blueprint.functions.retain(|function| binaries.contains(&function.binary));
     }
@@ -64,7 +64,7 @@ pub(super) fn choose(blueprint: &mut Blueprint, run: &Run, folder: &Path) -> Res
     if let (Run::All | Run::Only(_), Some(binary)) = (run, missing.first()) {
         let place = folder.join(binary);
         let place = place.display();
-        return Err(Fault::Asked(anyhow!("the function {binary}: no binary at {place}; `make build` builds it")));
+        return Err(LocalError::Asked(anyhow!("the function {binary}: no binary at {place}; `make build` builds it")));
     }
     blueprint.functions.retain(|function| !missing.contains(&function.binary));
     let names: Vec<&String> = blueprint.functions.iter().map(|function| &function.name).collect();

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{Account, AccountId, CreditLanes, Request, Timestamp};
+use giro::domain::{Account, AccountId, CreditLanes, PaymentRequest, Timestamp};
 use giro::store::{AccountRead, Cancelled, Commit, Ledger, Read, StoreError};
 use giro_cli::bench::contender::Contender;
 use giro_cli::bench::model::throughput::{Need, Rate};
@@ -28,11 +28,11 @@ fn model(manners: Manners) -> (Model, MemoryStore) {
     (Model::new(store.clone(), manners), store)
 }
 
-fn request(name: &str, debtor: &str, creditor: &str) -> Request {
+fn request(name: &str, debtor: &str, creditor: &str) -> PaymentRequest {
     payment(name, debtor, creditor, 1).at(0, 0)
 }
 
-fn transaction(requests: &[Request]) -> Transaction<'_> {
+fn transaction(requests: &[PaymentRequest]) -> Transaction<'_> {
     let mut updates: Vec<AccountUpdate> = Vec::new();
     for request in requests {
         for (account, net) in [(&request.payment.debtor, -1), (&request.payment.creditor, 1)] {
@@ -42,7 +42,7 @@ fn transaction(requests: &[Request]) -> Transaction<'_> {
             }
         }
     }
-    let entry = |request| Entry { request, verdict: Ok(()), creditor_lane: None };
+    let entry = |request| Entry { request, decision: Ok(()), creditor_lane: None };
     Transaction { entries: requests.iter().map(entry).collect(), updates, decided_at: Timestamp::EPOCH }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use giro::domain::DeadLetter;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, Tables};
+use giro::store::{LedgerQueries, Tables};
 use giro_cli::local::invoke::{InvokeError, Invoker};
 use giro_cli::local::lambda::{Function, LocalLambda};
 use giro_template::Asynchronous;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use giro::domain::Header;
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro_cli::local::kafka::REQUESTS_TOPIC;
 use giro_cli::local::stack::{KafkaEngine, Stack};
 use giro_cli::local::topic_reader::{Polled, Read, TopicReader};

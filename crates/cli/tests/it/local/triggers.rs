@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro_cli::local::kafka::REQUESTS_TOPIC;
 use giro_cli::local::stack::{KafkaEngine, Stack, StackOptions};
 use giro_template::Templates;

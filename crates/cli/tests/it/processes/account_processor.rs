@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use giro::domain::Holding;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Commands, Inspect, Tables};
+use giro::store::{CommandQueries, LedgerQueries, Tables};
 use giro_cli::local::lambda::{Function, LocalLambda};
 use giro_cli::local::stack::{Endpoints, Run, Stack, StackOptions};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
@@ -64,7 +64,7 @@ async fn the_sample_events_through_the_real_function() {
     let mut commands = ledger.commands().await.unwrap();
     commands.sort_by(|a, b| a.command.id.cmp(&b.command.id));
     for recorded in commands {
-        let answer = recorded.verdict.map_or_else(|refusal| format!("refused {refusal}"), |()| "applied".into());
+        let answer = recorded.decision.map_or_else(|refusal| format!("refused {refusal}"), |()| "applied".into());
         shown += &format!("{} {} {} {answer}\n", recorded.command.id, recorded.command.action.name(), recorded.source);
     }
     for Holding { account, .. } in ledger.accounts().await.unwrap() {

@@ -327,7 +327,7 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     let payment = payment_request::decode_json(json("k0").as_bytes()).unwrap();
     let fingerprint = payment.fingerprint();
     let declined = Err(giro::domain::Decline::SameAccount);
-    let outcome = Outcome { payment, verdict: declined, decided_at: Timestamp::EPOCH, source: source(0) };
+    let outcome = Outcome { payment, decision: declined, decided_at: Timestamp::EPOCH, source: source(0) };
     let recorded = Recorded { outcome, fingerprint };
     let letter = DeadLetter {
         source: source(1),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use giro::domain::{AccountId, OverdraftLimit};
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::store::dynamodb::DynamoDb;
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_cli::local::stack::{KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
@@ -237,7 +237,7 @@ async fn nothing_is_missing(engine: KafkaEngine) {
     let have: BTreeSet<String> = recorded.iter().map(|it| it.outcome.payment.id.as_str().to_owned()).collect();
     assert_eq!((recorded.len(), &have), (ids.len(), &ids), "one item a payment, and no other");
     assert_eq!(giro_cli::commands::check_topic(&recorded, &told), Vec::<String>::new());
-    assert!(recorded.iter().all(|it| it.outcome.verdict.is_ok()));
+    assert!(recorded.iter().all(|it| it.outcome.decision.is_ok()));
     let shop = ledger.account(&AccountId::try_new("shop").unwrap()).await.unwrap().unwrap();
     assert_eq!(shop.balance(), 3 * count as i128, "each payment moved its amount once");
     let publisher = stack.activity_of(OUTCOME_PUBLISHER);

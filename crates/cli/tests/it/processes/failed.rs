@@ -9,7 +9,7 @@ use std::time::Duration;
 use giro::domain::{AccountId, Header, OverdraftLimit};
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::store::dynamodb::DynamoDb;
 use giro::wire::failed_record::{self, Failure};
 use giro_cli::local::failed_topic::{Begin, FailedTopic};

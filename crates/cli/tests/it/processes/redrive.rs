@@ -9,7 +9,7 @@ use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::{AccountId, DeadLetter, Header, OverdraftLimit, Source, Timestamp};
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Inspect, Ledger};
+use giro::store::{Ledger, LedgerQueries};
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_cli::local::stack::{DynamoDbEngine, Endpoints, Run, Stack, StackOptions};
 
@@ -146,7 +146,7 @@ async fn all_that_is_redriven_to_places_used_before_and_fails_is_parked_again() 
     let stuck = DeadLetter { source, value: Some(b"stuck".into()), ..old.clone() };
     let (at, tables, stack) = up(folder.path()).await;
     for letter in [old, again, stuck] {
-        tables.park(&letter).await.unwrap();
+        tables.write_dead_letter(&letter).await.unwrap();
     }
     let shown = check(&["dead-letters", "show", &place, "--value"], &none, &at, 0, "").await;
     assert_eq!(shown, b"old", "the letter of just this name");

@@ -9,7 +9,7 @@ use giro::domain::{
 };
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Commands, Inspect, Tables};
+use giro::store::{CommandQueries, LedgerQueries, Tables};
 use giro::wire::failed_record::{self, FailedRecord, GivenUp};
 use giro_cli::local::http::{self as http_api, HttpApi};
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
@@ -101,7 +101,7 @@ async fn settles(kafka: KafkaEngine) {
     let shop = ledger.account(&AccountId::try_new("shop").unwrap()).await.unwrap().unwrap();
     assert_eq!(shop.balance(), 1_000);
     let payments = ledger.payments().await.unwrap();
-    assert_eq!(payments.iter().filter(|recorded| recorded.outcome.verdict.is_ok()).count(), 500);
+    assert_eq!(payments.iter().filter(|recorded| recorded.outcome.decision.is_ok()).count(), 500);
     assert_eq!(payments.len(), 501);
     let letters = ledger.dead_letters().await.unwrap();
     let [letter] = letters.as_slice() else { panic!("{letters:?}") };
@@ -120,9 +120,9 @@ async fn settles(kafka: KafkaEngine) {
     acknowledged(&stack, 504).await;
     acknowledged_by(&stack, "account-processor", 1).await;
     let old = ledger.payment(&PaymentId::try_new("old").unwrap()).await.unwrap().unwrap();
-    assert!(old.outcome.verdict.is_ok(), "{old:?}");
+    assert!(old.outcome.decision.is_ok(), "{old:?}");
     let frozen = ledger.command(&CommandId::try_new("old").unwrap()).await.unwrap().unwrap();
-    assert!(frozen.verdict.is_ok(), "{frozen:?}");
+    assert!(frozen.decision.is_ok(), "{frozen:?}");
     let stamps = |records: Vec<Polled>| records.into_iter().filter_map(|record| record.timestamp).collect::<Vec<_>>();
     let [commands, requests] = [read(&stack, COMMANDS_TOPIC, 1).await, read(&stack, REQUESTS_TOPIC, 504).await];
     assert_eq!(stamps(commands), [month_ago], "{kafka:?}");

@@ -9,7 +9,7 @@ use super::{Auditor, Wrong, read};
 use crate::memory_store::MemoryStore;
 use crate::simulate::network::at_once;
 use giro::domain::{AccountId, Balance, Holding, Lane, OverdraftLimit};
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 
 impl Auditor {
     pub(super) fn observe_accounts(&self, store: &MemoryStore) -> Result<(), Wrong> {

@@ -1,7 +1,7 @@
 //! What: The auditor's own accounts and its own rules. They are written again, in plain integers, and share nothing
 //! with the code under test.
 
-use super::super::orders::Change;
+use super::super::orders::AccountChange;
 
 /// Whether an account may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,33 +100,33 @@ pub(super) fn holds(
 
 /// What the rules say about an account command: the account after it, or nothing if it changes nothing, or the name of
 /// the refusal. `main` is the balance of its main item.
-pub(super) fn ordered(books: Option<&Books>, change: Change, main: i128) -> Result<Option<Books>, &'static str> {
+pub(super) fn ordered(books: Option<&Books>, change: AccountChange, main: i128) -> Result<Option<Books>, &'static str> {
     let lowest = |limit: Option<u32>| limit.map(|limit| i128::from(limit).saturating_neg());
     let Some(books) = books else {
-        let Change::Open { currency, limit, lanes } = change else { return Err("account_not_found") };
+        let AccountChange::Open { currency, limit, lanes } = change else { return Err("account_not_found") };
         let standing = Standing::Open;
         return Ok(Some(Books { currency, balance: 0, lowest: lowest(limit), standing, lanes }));
     };
     let stands = books.standing;
     if stands == Standing::Closed {
-        return if change == Change::Close { Ok(None) } else { Err("account_closed") };
+        return if change == AccountChange::Close { Ok(None) } else { Err("account_closed") };
     }
     let turned = |standing| (standing != stands).then(|| Books { standing, ..books.clone() });
     match change {
-        Change::Open { currency, limit, lanes } => {
+        AccountChange::Open { currency, limit, lanes } => {
             let as_wanted = stands == Standing::Open
                 && books.currency == currency
                 && books.lowest == lowest(limit)
                 && books.lanes >= lanes;
             if as_wanted { Ok(None) } else { Err("account_exists") }
         }
-        Change::Freeze => Ok(turned(Standing::Frozen)),
-        Change::Unfreeze => Ok(turned(Standing::Open)),
-        Change::Close if books.balance != 0 => Err("balance_not_zero"),
-        Change::Close => Ok(turned(Standing::Closed)),
-        Change::Limit(to) if lowest(to) == books.lowest => Ok(None),
-        Change::Limit(to) if lowest(to).is_some_and(|lowest| main < lowest) => Err("limit_below_balance"),
-        Change::Limit(to) => Ok(Some(Books { lowest: lowest(to), ..books.clone() })),
-        Change::Lanes(lanes) => Ok((lanes > books.lanes).then(|| Books { lanes, ..books.clone() })),
+        AccountChange::Freeze => Ok(turned(Standing::Frozen)),
+        AccountChange::Unfreeze => Ok(turned(Standing::Open)),
+        AccountChange::Close if books.balance != 0 => Err("balance_not_zero"),
+        AccountChange::Close => Ok(turned(Standing::Closed)),
+        AccountChange::Limit(to) if lowest(to) == books.lowest => Ok(None),
+        AccountChange::Limit(to) if lowest(to).is_some_and(|lowest| main < lowest) => Err("limit_below_balance"),
+        AccountChange::Limit(to) => Ok(Some(Books { lowest: lowest(to), ..books.clone() })),
+        AccountChange::Lanes(lanes) => Ok((lanes > books.lanes).then(|| Books { lanes, ..books.clone() })),
     }
 }

@@ -17,8 +17,8 @@ use crate::simulate::network::{InvocationId, at_once};
 use crate::simulate::topic::Topic;
 use crate::simulate::workload::Record;
 use giro::domain::DeadLetter;
-use giro::domain::dead_letter::{DeadLetterStatus, LetterId};
-use giro::store::Inspect;
+use giro::domain::dead_letter::{DeadLetterId, DeadLetterStatus};
+use giro::store::LedgerQueries;
 
 /// A dead letter, as it was last seen.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ struct Seen {
 /// The dead letters of one topic.
 #[derive(Debug, Default)]
 pub(super) struct Letters {
-    seen: BTreeMap<LetterId, Seen>,
+    seen: BTreeMap<DeadLetterId, Seen>,
     /// How often a redriven dead letter was parked again.
     pub(super) parked_again: u64,
     /// How many dead letters have a place that another dead letter had before.
@@ -46,7 +46,7 @@ impl Letters {
     }
 
     /// The record that a dead letter was made of first.
-    pub(super) fn record_of(&self, name: &LetterId) -> Option<Place> {
+    pub(super) fn record_of(&self, name: &DeadLetterId) -> Option<Place> {
         self.seen.get(name).map(|seen| seen.of)
     }
 
@@ -131,7 +131,7 @@ impl Auditor {
     }
 
     /// The record that a dead letter was made of first.
-    pub(in super::super) fn record_of(&self, letter: &LetterId) -> Option<(Topic, Place)> {
+    pub(in super::super) fn record_of(&self, letter: &DeadLetterId) -> Option<(Topic, Place)> {
         let request = self.requests.letters.record_of(letter).map(|place| (Topic::Requests, place));
         request.or_else(|| self.orders.letters.record_of(letter).map(|place| (Topic::Commands, place)))
     }

@@ -41,8 +41,8 @@ use super::topic::{Place, Topic};
 use super::workload::{Asked, Record};
 use crate::memory_store::MemoryStore;
 use giro::domain::account_command::RecordedCommand;
-use giro::domain::{DeadLetter, PaymentId, Recorded, Source, Verdict};
-use giro::store::Inspect;
+use giro::domain::{DeadLetter, Decision, PaymentId, Recorded, Source};
+use giro::store::LedgerQueries;
 
 /// What is wrong, for a person.
 pub(super) type Wrong = String;
@@ -177,8 +177,8 @@ impl Auditor {
     pub(super) fn published(&mut self, id: &str, answer: &str) -> Result<(), Wrong> {
         match self.outcomes.get(id) {
             None => Err(format!("{id} was published as {answer}, and the store holds no outcome of it")),
-            Some(stored) if answer_of(stored.outcome.verdict) != answer => {
-                Err(format!("{id} was published as {answer}, and is {}", answer_of(stored.outcome.verdict)))
+            Some(stored) if answer_of(stored.outcome.decision) != answer => {
+                Err(format!("{id} was published as {answer}, and is {}", answer_of(stored.outcome.decision)))
             }
             Some(_) => {
                 self.published.insert(id.to_owned());
@@ -260,7 +260,7 @@ impl Auditor {
             return Err(format!("{id} at {place:?} was decided before {before:?} of the same debtor"));
         }
         let amount = i128::from(asked.amount);
-        if recorded.outcome.verdict.is_ok() {
+        if recorded.outcome.decision.is_ok() {
             for (account, net) in [(&asked.debtor, amount.saturating_neg()), (&asked.creditor, amount)] {
                 let Some(books) = self.books.get_mut(account) else {
                     return Err(format!("{id} is settled, and there is no account {account}"));
@@ -268,7 +268,7 @@ impl Auditor {
                 books.balance = books.balance.saturating_add(net);
             }
         }
-        let declined = recorded.outcome.verdict.err().map(giro::domain::Decline::name);
+        let declined = recorded.outcome.decision.err().map(giro::domain::Decline::name);
         self.answered.insert(asked.id.clone(), asked.clone());
         let Asked { id, debtor, creditor, currency, .. } = asked;
         let what = What::Decided { id, debtor, creditor, amount, currency, declined, place, given_up };
@@ -319,7 +319,7 @@ impl Auditor {
         if let Some(id) = self.outcomes.keys().find(|id| !self.published.contains(*id)) {
             return Err(format!("the outcome of {id} was never published"));
         }
-        if self.outcomes.get(fresh).is_none_or(|recorded| recorded.outcome.verdict.is_err()) {
+        if self.outcomes.get(fresh).is_none_or(|recorded| recorded.outcome.decision.is_err()) {
             return Err("after the faults stopped, a fresh payment was not settled".into());
         }
         match serial::search(&self.opening, self.events.clone()) {
@@ -331,8 +331,8 @@ impl Auditor {
 }
 
 /// What is published of a decision: `settled`, or the reason's name.
-pub(super) fn answer_of(verdict: Verdict) -> &'static str {
-    match verdict {
+pub(super) fn answer_of(decision: Decision) -> &'static str {
+    match decision {
         Ok(()) => "settled",
         Err(decline) => decline.name(),
     }

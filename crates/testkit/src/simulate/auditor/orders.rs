@@ -19,11 +19,11 @@ use super::serial::{Event, What};
 use super::{Auditor, Place, Wrong, read};
 use crate::memory_store::MemoryStore;
 use crate::simulate::network::{InvocationId, at_once};
-use crate::simulate::orders::{Change, Order};
+use crate::simulate::orders::{AccountChange, Order};
 use crate::simulate::topic::Topic;
 use giro::domain::account_command::{Action, RecordedCommand};
 use giro::domain::{AccountId, CommandId, DeadLetter, OverdraftLimit};
-use giro::store::{Commands, Inspect};
+use giro::store::{CommandQueries, LedgerQueries};
 
 impl Auditor {
     pub(super) fn observe_commands(
@@ -86,7 +86,7 @@ impl Auditor {
                 holding.map_or(0, |holding| holding.account.balance.minor_units().into())
             }
         };
-        let refused = recorded.verdict.err().map(giro::domain::Refusal::name);
+        let refused = recorded.decision.err().map(giro::domain::Refusal::name);
         let changes = match (ordered(books, order.change, main), refused) {
             (Ok(changed), None) => {
                 let changes = changed.is_some();
@@ -146,15 +146,15 @@ fn says(recorded: &RecordedCommand, order: &Order) -> bool {
         OverdraftLimit::Unlimited => None,
     };
     let same = match (command.action, order.change) {
-        (Action::Open(terms), Change::Open { currency, limit: to, lanes }) => {
+        (Action::Open(terms), AccountChange::Open { currency, limit: to, lanes }) => {
             let told = (terms.currency.as_str(), limit(terms.overdraft_limit), terms.credit_lanes.count());
             told == (currency, to.map(u64::from), lanes)
         }
-        (Action::SetOverdraftLimit(told), Change::Limit(to)) => limit(told) == to.map(u64::from),
-        (Action::AddLanes(told), Change::Lanes(to)) => told.count() == to,
-        (Action::Freeze, Change::Freeze) | (Action::Unfreeze, Change::Unfreeze) | (Action::Close, Change::Close) => {
-            true
-        }
+        (Action::SetOverdraftLimit(told), AccountChange::Limit(to)) => limit(told) == to.map(u64::from),
+        (Action::AddLanes(told), AccountChange::Lanes(to)) => told.count() == to,
+        (Action::Freeze, AccountChange::Freeze)
+        | (Action::Unfreeze, AccountChange::Unfreeze)
+        | (Action::Close, AccountChange::Close) => true,
         _ => false,
     };
     same && command.id.as_str() == order.id && command.account.as_str() == order.account

@@ -26,7 +26,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::books::{Books, holds, ordered, rule};
-use crate::simulate::orders::Change;
+use crate::simulate::orders::AccountChange;
 use crate::simulate::topic::Place;
 
 /// The most sets of events tried before the search gives up on a part.
@@ -66,7 +66,7 @@ pub(super) enum What {
     Ordered {
         id: String,
         account: &'static str,
-        change: Change,
+        change: AccountChange,
         refused: Option<&'static str>,
         /// Whether the account was changed.
         changes: bool,

@@ -5,7 +5,7 @@ use crate::simulate::auditor::books::{Books, Standing};
 use crate::simulate::network::at_once;
 use crate::simulate::workload::BUSY;
 use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 
 /// An account as the store holds it; none if the books are not such as a store can hold.
 pub(super) fn account(id: &str, books: &Books) -> Option<Account> {

@@ -5,7 +5,7 @@ use super::flight::{Before, Item, items};
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::{Answer, Call, InvocationId, Parcel, execute};
-use giro::domain::Verdict;
+use giro::domain::Decision;
 use giro::domain::account_command::status_of;
 use giro::store::{AccountRead, Cancelled, CancelledCommand, CommandCommit, Commit, StoreError};
 
@@ -42,8 +42,8 @@ impl World {
         if self.mutant == Some(Mutant::PublishBeforeCommit)
             && let Call::Commit(sent) = &call
         {
-            for (request, verdict, _) in &sent.entries {
-                self.auditor.published(request.payment.id.as_str(), answer_of(*verdict))?;
+            for (request, decision, _) in &sent.entries {
+                self.auditor.published(request.payment.id.as_str(), answer_of(*decision))?;
             }
         }
         let fate = self.fate(&call);
@@ -280,8 +280,8 @@ fn show(call: &Call) -> String {
             format!("read together {}", all.join(" "))
         }
         Call::Commit(sent) => {
-            let entry = |(request, verdict, _): &(giro::domain::Request, Verdict, Option<u16>)| {
-                format!("{} {}", request.payment.id, answer_of(*verdict))
+            let entry = |(request, decision, _): &(giro::domain::PaymentRequest, Decision, Option<u16>)| {
+                format!("{} {}", request.payment.id, answer_of(*decision))
             };
             let entries: Vec<String> = sent.entries.iter().map(entry).collect();
             let update = |update: &giro::domain::plan::AccountUpdate| match update.lane {
@@ -293,7 +293,7 @@ fn show(call: &Call) -> String {
         }
         Call::Command(step) => {
             let command = &step.request.command;
-            let answer = step.ruling.as_ref().map_or_else(|refusal| refusal.name(), |_| status_of(Ok(())));
+            let answer = step.decision.as_ref().map_or_else(|refusal| refusal.name(), |_| status_of(Ok(())));
             format!("command {} {} {}: {answer}", command.id, command.action.name(), command.account)
         }
         Call::Park(letter) => format!("park {} ({})", letter.source, letter.reason),

@@ -14,7 +14,7 @@
 
 use crate::sent::{Sent, SentStep};
 use crate::simulate::network::{Answer, Call};
-use giro::domain::account_command::{Change, LaneChange};
+use giro::domain::account_command::{AccountChange, LaneChange};
 use giro::domain::{AccountId, CommandId, LaneId, PaymentId};
 use giro::store::{AccountRead, LaneRead};
 
@@ -135,10 +135,10 @@ fn of_read(accounts: &[AccountId], lanes: &[LaneId]) -> Vec<Item> {
 
 fn of_command(step: &SentStep) -> Vec<Item> {
     let command = &step.request.command;
-    let changes = step.last && step.ruling.as_ref().is_ok_and(|change| *change != Change::Nothing);
-    let main = (changes || step.ground.is_some()).then(|| Item::Account(command.account.clone()));
+    let changes = step.last && step.decision.as_ref().is_ok_and(|change| *change != AccountChange::Nothing);
+    let main = (changes || step.precondition.is_some()).then(|| Item::Account(command.account.clone()));
     let lanes = step.lanes.iter().map(LaneChange::id);
-    let checked = step.ground.iter().flat_map(|ground| &ground.lanes).map(|(id, _)| id);
+    let checked = step.precondition.iter().flat_map(|precondition| &precondition.lanes).map(|(id, _)| id);
     let mut items: Vec<Item> = main.into_iter().chain(lanes.chain(checked).cloned().map(Item::Lane)).collect();
     items.push(Item::Command(command.id.clone()));
     items

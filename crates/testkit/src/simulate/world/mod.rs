@@ -140,10 +140,10 @@ impl World {
         let wrong = self.live(steps).await.err();
         self.counts.add("steps", self.steps);
         for recorded in self.auditor.outcomes().values() {
-            self.counts.add(answer_of(recorded.outcome.verdict), 1);
+            self.counts.add(answer_of(recorded.outcome.decision), 1);
         }
         for recorded in self.auditor.commands().values() {
-            self.counts.add(recorded.verdict.err().map_or(status_of(Ok(())), giro::domain::Refusal::name), 1);
+            self.counts.add(recorded.decision.err().map_or(status_of(Ok(())), giro::domain::Refusal::name), 1);
         }
         self.auditor.letters_counted().into_iter().for_each(|(name, count)| self.counts.add(name, count));
         let (counts, history, choices) = (self.counts, self.history.unwrap_or_default(), self.tape.into_taken());
@@ -325,7 +325,7 @@ impl World {
     fn observe(&mut self, by: Option<InvocationId>) -> Result<(), Wrong> {
         let new = self.auditor.observe(&self.store, by, self.now)?;
         for id in &new {
-            let answer = self.auditor.outcomes().get(id).map_or("", |recorded| answer_of(recorded.outcome.verdict));
+            let answer = self.auditor.outcomes().get(id).map_or("", |recorded| answer_of(recorded.outcome.decision));
             self.note(|| format!("  {id} is {answer}"));
         }
         self.outbox.stored(new);

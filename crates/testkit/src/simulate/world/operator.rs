@@ -24,8 +24,8 @@ use crate::simulate::network::at_once;
 use crate::simulate::tape::Tape;
 use crate::simulate::topic::{Place, Topic};
 use crate::simulate::workload::{Record, bucket};
-use giro::domain::dead_letter::{DeadLetterStatus, LetterId};
-use giro::store::{Inspect, Redrive};
+use giro::domain::dead_letter::{DeadLetterId, DeadLetterStatus};
+use giro::store::{LedgerQueries, Redrive};
 
 /// How long a mapping stays off.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -50,7 +50,7 @@ pub(super) struct Operator {
     failed: Vec<(Topic, Place, Record)>,
     brought_back: usize,
     /// The dead letter whose record was produced again, and which isn't marked yet.
-    to_mark: Option<LetterId>,
+    to_mark: Option<DeadLetterId>,
 }
 
 impl Operator {

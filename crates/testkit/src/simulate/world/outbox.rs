@@ -18,7 +18,7 @@ use crate::simulate::auditor::Wrong;
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::at_once;
 use giro::domain::plan::Entry;
-use giro::domain::{Header, Recorded, Request};
+use giro::domain::{Header, PaymentRequest, Recorded};
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::publish::{Placed, Publish, PublishError, Sending};
 use giro::store::items;
@@ -155,8 +155,8 @@ impl World {
 /// A payment's item as the table's stream tells of it.
 fn record(stored: &Recorded, at: usize) -> Value {
     let outcome = &stored.outcome;
-    let request = Request { payment: outcome.payment.clone(), source: outcome.source.clone() };
-    let entry = Entry { request: &request, verdict: outcome.verdict, creditor_lane: None };
+    let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
+    let entry = Entry { request: &request, decision: outcome.decision, creditor_lane: None };
     let mut image = Map::new();
     for (name, value) in items::payment::encode(&entry, outcome.decided_at) {
         let value = match value.as_s() {

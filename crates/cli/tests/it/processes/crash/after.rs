@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use giro::domain::{DeadLetter, Source};
-use giro::store::Inspect;
+use giro::store::LedgerQueries;
 use giro::store::dynamodb::DynamoDb;
 use giro_cli::local::topic_reader::Polled;
 use giro_testkit::oracle::{self, Checked, Published};

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::pace::Pace;
 use crate::settle::Backoff;
-use crate::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
+use crate::store::{ScanPage, ScannedItem, Segment, StoreError, Table, TableScan};
 
 /// The number of segments of a table. The rate allows about four pages of 256 units a second, and a page takes about a
 /// tenth of a second.
@@ -24,37 +24,37 @@ pub enum Stopped {
 ///
 /// # Errors
 /// [`Stopped`] if the deadline comes first, or the store refuses to be read.
-pub async fn sweep<S: Survey>(
+pub async fn scan<S: TableScan>(
     ledger: &S,
     table: Table,
     pace: &mut Pace,
-    until: Instant,
-    mut take: impl FnMut(Surveyed),
+    deadline: Instant,
+    mut take: impl FnMut(ScannedItem),
 ) -> Result<(), Stopped> {
     let mut waiting: Vec<(Segment, Option<S::Mark>)> =
         (0..SEGMENTS).map(|number| (Segment { number, of: SEGMENTS }, None)).collect();
     let mut in_flight = FuturesUnordered::new();
     let (mut items, mut segments) = (0_usize, SEGMENTS);
-    let stopped = |items: usize, fault: Option<StoreError>| {
-        let fault = fault.map(|fault| format!(": {fault}")).unwrap_or_default();
-        Stopped::Deadline(format!("while reading {}, after {items} items{fault}", table.name()))
+    let stopped = |items: usize, error: Option<StoreError>| {
+        let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+        Stopped::Deadline(format!("while reading {}, after {items} items{error}", table.name()))
     };
     loop {
         let ready = pace.ready();
-        if ready > until || Instant::now() >= until {
+        if ready > deadline || Instant::now() >= deadline {
             // Pages in flight also end by the deadline, and their errors may say why no more came.
-            let faults =
-                in_flight.filter_map(|(_, page): (Segment, Result<Page<S::Mark>, StoreError>)| async { page.err() });
-            return Err(stopped(items, std::pin::pin!(faults).next().await));
+            let errors = in_flight
+                .filter_map(|(_, page): (Segment, Result<ScanPage<S::Mark>, StoreError>)| async { page.err() });
+            return Err(stopped(items, std::pin::pin!(errors).next().await));
         }
         tokio::select! {
             // A page that was read comes first, because it tells what it cost.
             biased;
             Some((segment, page)) = in_flight.next() => {
-                let page: Page<S::Mark> = match page {
+                let page: ScanPage<S::Mark> = match page {
                     Ok(page) => page,
-                    Err(fault) if fault.passes() => return Err(stopped(items, Some(fault))),
-                    Err(fault) => return Err(Stopped::Refused(fault)),
+                    Err(error) if error.passes() => return Err(stopped(items, Some(error))),
+                    Err(error) => return Err(Stopped::Refused(error)),
                 };
                 pace.take(page.read_milliunits);
                 items = items.saturating_add(page.items.len());
@@ -69,7 +69,7 @@ pub async fn sweep<S: Survey>(
             }
             () = tokio::time::sleep_until(ready), if !waiting.is_empty() => {
                 if let Some((segment, mark)) = waiting.pop() {
-                    in_flight.push(read(ledger, table, segment, mark, until));
+                    in_flight.push(read(ledger, table, segment, mark, deadline));
                 }
             }
         }
@@ -77,25 +77,25 @@ pub async fn sweep<S: Survey>(
 }
 
 /// Reads a page. After an error that may pass, it tries again until the deadline.
-async fn read<S: Survey>(
+async fn read<S: TableScan>(
     ledger: &S,
     table: Table,
     segment: Segment,
     mark: Option<S::Mark>,
-    until: Instant,
-) -> (Segment, Result<Page<S::Mark>, StoreError>) {
+    deadline: Instant,
+) -> (Segment, Result<ScanPage<S::Mark>, StoreError>) {
     let mut backoff = Backoff::new();
     // The last error of the store tells more than "the deadline has come".
     let mut last = StoreError::Unavailable("no answer before the deadline".into());
     loop {
-        match tokio::time::timeout_at(until, ledger.page(table, segment, mark.clone())).await {
-            Ok(Err(fault)) if fault.passes() => last = fault,
+        match tokio::time::timeout_at(deadline, ledger.page(table, segment, mark.clone())).await {
+            Ok(Err(error)) if error.passes() => last = error,
             Ok(page) => return (segment, page),
             Err(_) => return (segment, Err(last)),
         }
-        if Instant::now() >= until {
+        if Instant::now() >= deadline {
             return (segment, Err(last));
         }
-        backoff.wait(until).await;
+        backoff.wait(deadline).await;
     }
 }

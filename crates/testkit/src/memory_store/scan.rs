@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{MemoryStore, State, kilobytes};
 use giro::domain::plan::Entry;
-use giro::domain::{LaneId, LetterId, PaymentId, Request};
+use giro::domain::{DeadLetterId, LaneId, PaymentId, PaymentRequest};
 use giro::store::items::{self, Item};
-use giro::store::{Page, Segment, StoreError, Survey, Surveyed, Table};
+use giro::store::{ScanPage, ScannedItem, Segment, StoreError, Table, TableScan};
 
 /// How many keys a page holds. They are few, so that a small ledger has many pages.
 const PAGE_ITEMS: usize = 7;
@@ -15,7 +15,7 @@ const PAGE_ITEMS: usize = 7;
 #[derive(Debug, Default)]
 pub(super) struct Damage {
     payments: BTreeSet<PaymentId>,
-    parts: BTreeSet<(LetterId, usize)>,
+    parts: BTreeSet<(DeadLetterId, usize)>,
 }
 
 impl MemoryStore {
@@ -35,28 +35,27 @@ impl MemoryStore {
     }
 
     /// Loses a part of a dead letter.
-    pub fn lose_letter_part(&self, letter: &LetterId, part: usize) {
+    pub fn lose_letter_part(&self, letter: &DeadLetterId, part: usize) {
         self.state().damage.parts.insert((letter.clone(), part));
     }
 }
 
 impl State {
     /// Every item of a table by its key, each with its size in bytes. Dead letters' parts come in order.
-    fn survey(&self, table: Table) -> Vec<(String, Surveyed, usize)> {
+    fn survey(&self, table: Table) -> Vec<(String, ScannedItem, usize)> {
         let sized = |item: &Item| items::size(item);
         match table {
             Table::Accounts => {
                 let accounts = self.accounts.iter().map(|(id, account)| match account {
                     Ok(account) => {
                         let size = sized(&items::account::encode(account));
-                        (id.to_string(), Surveyed::Account(account.clone()), size)
+                        (id.to_string(), ScannedItem::Account(account.clone()), size)
                     }
                     Err(expected) => (id.to_string(), unreadable(id.as_str(), expected), 0),
                 });
-                let lanes = self
-                    .lanes
-                    .values()
-                    .map(|lane| (lane.id.to_string(), Surveyed::Lane(lane.clone()), sized(&items::lane::encode(lane))));
+                let lanes = self.lanes.values().map(|lane| {
+                    (lane.id.to_string(), ScannedItem::Lane(lane.clone()), sized(&items::lane::encode(lane)))
+                });
                 accounts.chain(lanes).collect()
             }
             Table::Payments => {
@@ -65,10 +64,10 @@ impl State {
                         return (id.to_string(), unreadable(id.as_str(), "status: expected a string (S), got none"), 0);
                     }
                     let outcome = &recorded.outcome;
-                    let request = Request { payment: outcome.payment.clone(), source: outcome.source.clone() };
-                    let entry = Entry { request: &request, verdict: outcome.verdict, creditor_lane: None };
+                    let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
+                    let entry = Entry { request: &request, decision: outcome.decision, creditor_lane: None };
                     let size = sized(&items::payment::encode(&entry, outcome.decided_at));
-                    (id.to_string(), Surveyed::Payment(recorded.clone()), size)
+                    (id.to_string(), ScannedItem::Payment(recorded.clone()), size)
                 };
                 self.payments.iter().map(payment).collect()
             }
@@ -78,8 +77,8 @@ impl State {
                     parts.map(move |(ix, part)| (id.clone(), ix, part))
                 });
                 let there = parts.filter(|(id, ix, _)| !self.damage.parts.contains(&(id.clone(), *ix)));
-                let part = |(id, _, item): (LetterId, usize, Item)| {
-                    (id.to_string(), items::survey::surveyed(table, &item), sized(&item))
+                let part = |(id, _, item): (DeadLetterId, usize, Item)| {
+                    (id.to_string(), items::scan::surveyed(table, &item), sized(&item))
                 };
                 there.map(part).collect()
             }
@@ -87,8 +86,8 @@ impl State {
     }
 }
 
-fn unreadable(key: &str, expected: &str) -> Surveyed {
-    Surveyed::Unreadable { key: key.to_owned(), expected: expected.to_owned() }
+fn unreadable(key: &str, expected: &str) -> ScannedItem {
+    ScannedItem::Unreadable { key: key.to_owned(), expected: expected.to_owned() }
 }
 
 /// The segment of a key. It depends on the key alone, as with a hash.
@@ -97,10 +96,10 @@ fn segment_of(key: &str, of: u16) -> u16 {
     sum.checked_rem(of).unwrap_or_default()
 }
 
-impl Survey for MemoryStore {
+impl TableScan for MemoryStore {
     type Mark = String;
 
-    async fn page(&self, table: Table, segment: Segment, mark: Option<String>) -> Result<Page<String>, StoreError> {
+    async fn page(&self, table: Table, segment: Segment, mark: Option<String>) -> Result<ScanPage<String>, StoreError> {
         let mut state = self.call().await?;
         let mut all = state.survey(table);
         all.retain(|(key, ..)| segment_of(key, segment.of) == segment.number && Some(key) > mark.as_ref());
@@ -116,6 +115,6 @@ impl Survey for MemoryStore {
         let read_milliunits = kilobytes(size).div_ceil(4).saturating_mul(1_000);
         state.usage.read_calls = state.usage.read_calls.saturating_add(1);
         state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(read_milliunits);
-        Ok(Page { items: all.into_iter().map(|(_, item, _)| item).collect(), next, read_milliunits })
+        Ok(ScanPage { items: all.into_iter().map(|(_, item, _)| item).collect(), next, read_milliunits })
     }
 }

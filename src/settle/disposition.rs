@@ -1,10 +1,10 @@
 //! What: The disposition of a request: what became of it.
 
-use crate::domain::Verdict;
+use crate::domain::Decision;
 
 /// What became of a request. The answer is a payment's, unless another type is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End<V = Verdict> {
+pub enum Disposition<V = Decision> {
     /// This batch decided it.
     Decided(V),
     /// Its id already had an answer, to this request or to an equal one. There is nothing to do.

@@ -9,12 +9,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use crate::domain::LetterId;
+use crate::domain::DeadLetterId;
 
 /// The dead letters of one scan that are not whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Letters {
-    open: BTreeMap<LetterId, Parts>,
+    open: BTreeMap<DeadLetterId, Parts>,
     /// Dead letters seen whole.
     pub whole: usize,
 }
@@ -28,7 +28,7 @@ struct Parts {
 
 impl Letters {
     /// Takes a part; the first one says how many there are.
-    pub fn part(&mut self, letter: LetterId, part: usize, count: Option<usize>) {
+    pub fn part(&mut self, letter: DeadLetterId, part: usize, count: Option<usize>) {
         let parts = self.open.entry(letter.clone()).or_default();
         parts.seen.insert(part);
         parts.count = count.or(parts.count);
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn only_what_stays_open_is_found() {
-        let letter = |offset: i64| -> LetterId { format!("t/0/{offset}/0123456789abcdef").parse().unwrap() };
+        let letter = |offset: i64| -> DeadLetterId { format!("t/0/{offset}/0123456789abcdef").parse().unwrap() };
         let mut first = Letters::default();
         first.part(letter(1), 0, Some(1));
         first.part(letter(2), 0, Some(2));
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn letters_of_one_place_are_told_apart() {
         let names = ["t/0/1", "t/0/1/0000000000000001", "t/0/1/0000000000000002"];
-        let [old, one, other] = names.map(|name| name.parse::<LetterId>().unwrap());
+        let [old, one, other] = names.map(|name| name.parse::<DeadLetterId>().unwrap());
         let mut letters = Letters::default();
         letters.part(old, 0, Some(1));
         letters.part(one, 0, Some(2));

@@ -1,30 +1,30 @@
 //! What: Reads items for the audit: what they hold, or that they can't be read.
 
 use super::{Item, account, dead_letter, lane, payment};
-use crate::store::{Surveyed, Table};
+use crate::store::{ScannedItem, Table};
 
 /// Reads an item of a table. It is total: an item that can't be read is reported as such.
 #[must_use]
-pub fn surveyed(table: Table, item: &Item) -> Surveyed {
+pub fn surveyed(table: Table, item: &Item) -> ScannedItem {
     let (key, read) = match table {
-        Table::Accounts if lane::is_lane(item) => (account::KEY, lane::decode(item).map(Surveyed::Lane)),
-        Table::Accounts => (account::KEY, account::decode(item).map(Surveyed::Account)),
-        Table::Payments => (payment::KEY, payment::decode(item).map(Surveyed::Payment)),
+        Table::Accounts if lane::is_lane(item) => (account::KEY, lane::decode(item).map(ScannedItem::Lane)),
+        Table::Accounts => (account::KEY, account::decode(item).map(ScannedItem::Account)),
+        Table::Payments => (payment::KEY, payment::decode(item).map(ScannedItem::Payment)),
         Table::DeadLetters => (dead_letter::KEY, letter_part(item)),
     };
     read.unwrap_or_else(|expected| {
         let key = item.get(key).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
-        Surveyed::Unreadable { key, expected }
+        ScannedItem::Unreadable { key, expected }
     })
 }
 
 /// Reads a part of a dead letter. Most dead letters have one part, which is read whole. Of a longer dead letter only
 /// the number of the part is read.
-fn letter_part(item: &Item) -> Result<Surveyed, String> {
+fn letter_part(item: &Item) -> Result<ScannedItem, String> {
     let (letter, part) = dead_letter::place(item)?;
     let count = if part == 0 { Some(dead_letter::parts(item)?) } else { None };
     if count == Some(1) {
         dead_letter::decode(std::slice::from_ref(item))?;
     }
-    Ok(Surveyed::LetterPart { letter, part, count })
+    Ok(ScannedItem::DeadLetterPart { letter, part, count })
 }

@@ -3,8 +3,10 @@
 use super::{MemoryStore, State};
 use crate::open_accounts::OpenAccounts;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{Account, AccountId, CreditLanes, DeadLetter, Holding, Lane, LetterId, PaymentId, Recorded, Source};
-use giro::store::{Inspect, Redrive, StoreError};
+use giro::domain::{
+    Account, AccountId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, PaymentId, Recorded, Source,
+};
+use giro::store::{LedgerQueries, Redrive, StoreError};
 
 impl State {
     fn holding(&self, account: &Account) -> Holding {
@@ -17,7 +19,7 @@ impl State {
     }
 }
 
-impl Inspect for MemoryStore {
+impl LedgerQueries for MemoryStore {
     async fn account(&self, id: &AccountId) -> Result<Option<Holding>, StoreError> {
         let state = self.state();
         Ok(state.account(id)?.map(|account| state.holding(account)))
@@ -49,7 +51,7 @@ impl Inspect for MemoryStore {
         Ok(self.state().payments.values().cloned().collect())
     }
 
-    async fn dead_letter(&self, id: &LetterId) -> Result<Option<DeadLetter>, StoreError> {
+    async fn dead_letter(&self, id: &DeadLetterId) -> Result<Option<DeadLetter>, StoreError> {
         Ok(self.state().letters.get(id).cloned())
     }
 
@@ -90,7 +92,7 @@ impl OpenAccounts for MemoryStore {
 }
 
 impl Redrive for MemoryStore {
-    async fn mark_redriven(&self, id: &LetterId) -> Result<bool, StoreError> {
+    async fn mark_redriven(&self, id: &DeadLetterId) -> Result<bool, StoreError> {
         let mut state = self.call().await?;
         let parked = state.letters.get_mut(id).filter(|letter| letter.status == DeadLetterStatus::Parked);
         let marked = parked.map(|letter| letter.status = DeadLetterStatus::Redriven).is_some();

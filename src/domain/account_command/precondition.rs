@@ -17,19 +17,19 @@
 //! | a sum below zero | the same; and the main item and every lane hold at most what was read |
 //! | a sum over more lanes than fit one transaction | the same version: the account is frozen, so nothing moves on it |
 
-use super::{Change, LANES_TOGETHER_MAX, Refusal};
+use super::{AccountChange, LANES_TOGETHER_MAX, Refusal};
 use crate::domain::{Account, Balance, Lane, LaneId};
 
 /// A bound on a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
+pub enum BalanceBound {
     /// This or more.
     AtLeast(Balance),
     /// This or less.
     AtMost(Balance),
 }
 
-impl Bound {
+impl BalanceBound {
     fn allows(self, balance: Balance) -> bool {
         match self {
             Self::AtLeast(least) => balance >= least,
@@ -40,44 +40,48 @@ impl Bound {
 
 /// The preconditions of a decision that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ground {
+pub struct Precondition {
     /// Condition: status, limit and number of lanes are those of this account. `None`: there is no account.
     pub main: Option<Account>,
     /// Condition, if the rule depends on it: the balance bound of the main item.
-    pub balance: Option<Bound>,
+    pub balance: Option<BalanceBound>,
     /// Condition, if the rule depends on all that a frozen account holds: the version is the same.
     pub same_version: bool,
     /// Condition, if the rule depends on lanes: their balance bounds.
-    pub lanes: Vec<(LaneId, Bound)>,
+    pub lanes: Vec<(LaneId, BalanceBound)>,
 }
 
-impl Ground {
+impl Precondition {
     /// The preconditions of a decision on the account as it was read. `None` if the decision changes the account: then
     /// the change has its own conditions.
     #[must_use]
-    pub fn of(ruling: &Result<Change, Refusal>, account: Option<&Account>, lanes: &[Lane]) -> Option<Self> {
-        if ruling.as_ref().is_ok_and(|change| *change != Change::Nothing) {
+    pub fn of(decision: &Result<AccountChange, Refusal>, account: Option<&Account>, lanes: &[Lane]) -> Option<Self> {
+        if decision.as_ref().is_ok_and(|change| *change != AccountChange::Nothing) {
             return None;
         }
-        let mut ground = Self { main: account.cloned(), balance: None, same_version: false, lanes: Vec::new() };
-        match (ruling, account) {
-            (Err(Refusal::LimitBelowBalance), Some(account)) => ground.balance = Some(Bound::AtMost(account.balance)),
-            (Err(Refusal::BalanceNotZero), Some(_)) if lanes.len() > LANES_TOGETHER_MAX => ground.same_version = true,
-            (Err(Refusal::BalanceNotZero), Some(account)) => ground.bound_sum(account, lanes),
+        let mut precondition = Self { main: account.cloned(), balance: None, same_version: false, lanes: Vec::new() };
+        match (decision, account) {
+            (Err(Refusal::LimitBelowBalance), Some(account)) => {
+                precondition.balance = Some(BalanceBound::AtMost(account.balance))
+            }
+            (Err(Refusal::BalanceNotZero), Some(_)) if lanes.len() > LANES_TOGETHER_MAX => {
+                precondition.same_version = true
+            }
+            (Err(Refusal::BalanceNotZero), Some(account)) => precondition.bound_sum(account, lanes),
             (Ok(_) | Err(_), _) => {}
         }
-        Some(ground)
+        Some(precondition)
     }
 
     fn bound_sum(&mut self, account: &Account, lanes: &[Lane]) {
         let units = |balance: Balance| i128::from(balance.minor_units());
         let mut sum = units(account.balance);
         if lanes.iter().fold(sum, |sum, lane| sum.saturating_add(units(lane.balance))) < 0 {
-            self.balance = Some(Bound::AtMost(account.balance));
-            self.lanes = lanes.iter().map(|lane| (lane.id.clone(), Bound::AtMost(lane.balance))).collect();
+            self.balance = Some(BalanceBound::AtMost(account.balance));
+            self.lanes = lanes.iter().map(|lane| (lane.id.clone(), BalanceBound::AtMost(lane.balance))).collect();
             return;
         }
-        self.balance = Some(Bound::AtLeast(account.balance));
+        self.balance = Some(BalanceBound::AtLeast(account.balance));
         let mut fullest: Vec<&Lane> = lanes.iter().collect();
         fullest.sort_by_key(|lane| std::cmp::Reverse(lane.balance));
         for lane in fullest {
@@ -85,7 +89,7 @@ impl Ground {
                 break;
             }
             sum = sum.saturating_add(units(lane.balance));
-            self.lanes.push((lane.id.clone(), Bound::AtLeast(lane.balance)));
+            self.lanes.push((lane.id.clone(), BalanceBound::AtLeast(lane.balance)));
         }
     }
 
@@ -106,7 +110,7 @@ impl Ground {
 
     /// Whether a lane, as it is, is within this balance bound.
     #[must_use]
-    pub fn holds_of_lane(bound: Bound, lane: Option<&Lane>) -> bool {
+    pub fn holds_of_lane(bound: BalanceBound, lane: Option<&Lane>) -> bool {
         lane.is_some_and(|lane| bound.allows(lane.balance))
     }
 }
@@ -142,18 +146,19 @@ mod tests {
         let worlds = || (-3..=3).flat_map(|main| (0..=3).flat_map(move |one| (0..=3).map(move |two| (main, one, two))));
         for (main, one, two) in worlds() {
             let (read, of_read) = (account(main), lanes(one, two));
-            let ruling = decide(&close, Some(&read), &of_read, Timestamp::EPOCH);
-            let Some(ground) = Ground::of(&ruling, Some(&read), &of_read) else {
+            let decision = decide(&close, Some(&read), &of_read, Timestamp::EPOCH);
+            let Some(precondition) = Precondition::of(&decision, Some(&read), &of_read) else {
                 assert_eq!(main + one + two, 0);
                 continue;
             };
             for (main, one, two) in worlds() {
                 let (now, of_now) = (account(main), lanes(one, two));
-                let lane =
-                    |(id, bound): &(LaneId, Bound)| Ground::holds_of_lane(*bound, of_now.get(usize::from(id.lane)));
-                let holds = ground.holds(Some(&now)) && ground.lanes.iter().all(lane);
+                let lane = |(id, bound): &(LaneId, BalanceBound)| {
+                    Precondition::holds_of_lane(*bound, of_now.get(usize::from(id.lane)))
+                };
+                let holds = precondition.holds(Some(&now)) && precondition.lanes.iter().all(lane);
                 if main + one + two == 0 {
-                    assert!(!holds, "{ground:?} {main} {one} {two}");
+                    assert!(!holds, "{precondition:?} {main} {one} {two}");
                 }
                 held += u32::from(holds);
                 failed += u32::from(!holds);
@@ -165,14 +170,14 @@ mod tests {
     #[test]
     fn money_in_the_main_item_needs_no_lane_and_no_more_lanes_than_it_takes() {
         let lane = |number, balance| Lane { balance: Balance::new(balance), ..Lane::new(&account(0), number) };
-        let ground = |main, lanes: &[Lane]| {
-            Ground::of(&Err(Refusal::BalanceNotZero), Some(&account(main)), lanes).unwrap().lanes
+        let precondition = |main, lanes: &[Lane]| {
+            Precondition::of(&Err(Refusal::BalanceNotZero), Some(&account(main)), lanes).unwrap().lanes
         };
-        let bound = |lane: &Lane| (lane.id.clone(), Bound::AtLeast(lane.balance));
+        let bound = |lane: &Lane| (lane.id.clone(), BalanceBound::AtLeast(lane.balance));
         let lanes = [lane(0, 2), lane(1, 5)];
-        assert_eq!(ground(1, &lanes), []);
-        assert_eq!(ground(-4, &lanes), [bound(&lanes[1])]);
-        assert_eq!(ground(-6, &lanes), [bound(&lanes[1]), bound(&lanes[0])]);
+        assert_eq!(precondition(1, &lanes), []);
+        assert_eq!(precondition(-4, &lanes), [bound(&lanes[1])]);
+        assert_eq!(precondition(-6, &lanes), [bound(&lanes[1]), bound(&lanes[0])]);
     }
 
     /// Lanes that fit one transaction are checked by their balances. More lanes are checked by the version.
@@ -181,32 +186,32 @@ mod tests {
         let read = account(1);
         for (count, same_version) in [(98, false), (99, true)] {
             let lanes: Vec<Lane> = (0..count).map(|number| Lane::new(&read, number)).collect();
-            let ground = Ground::of(&Err(Refusal::BalanceNotZero), Some(&read), &lanes).unwrap();
-            let balance = (!same_version).then_some(Bound::AtLeast(Balance::new(1)));
+            let precondition = Precondition::of(&Err(Refusal::BalanceNotZero), Some(&read), &lanes).unwrap();
+            let balance = (!same_version).then_some(BalanceBound::AtLeast(Balance::new(1)));
             assert_eq!(
-                (ground.same_version, ground.balance, ground.lanes.len()),
+                (precondition.same_version, precondition.balance, precondition.lanes.len()),
                 (same_version, balance, 0),
                 "{count}"
             );
-            assert!(ground.holds(Some(&read)));
-            assert_eq!(ground.holds(Some(&Account { version: 2, ..read.clone() })), !same_version, "{count}");
+            assert!(precondition.holds(Some(&read)));
+            assert_eq!(precondition.holds(Some(&Account { version: 2, ..read.clone() })), !same_version, "{count}");
         }
     }
 
     #[test]
     fn what_an_account_is_must_be_the_same_but_not_its_version() {
         let read = account(0);
-        let ground = Ground::of(&Ok(Change::Nothing), Some(&read), &[]).unwrap();
-        assert!(ground.holds(Some(&Account { version: 2, balance: Balance::new(7), ..read.clone() })));
+        let precondition = Precondition::of(&Ok(AccountChange::Nothing), Some(&read), &[]).unwrap();
+        assert!(precondition.holds(Some(&Account { version: 2, balance: Balance::new(7), ..read.clone() })));
         let others = [
             Account { status: AccountStatus::Frozen, ..read.clone() },
             Account { overdraft_limit: OverdraftLimit::Unlimited, ..read.clone() },
             Account { credit_lanes: CreditLanes::NONE, ..read },
         ];
-        assert!(others.iter().all(|other| !ground.holds(Some(other))) && !ground.holds(None));
-        let none = Ground::of(&Err(Refusal::AccountNotFound), None, &[]).unwrap();
+        assert!(others.iter().all(|other| !precondition.holds(Some(other))) && !precondition.holds(None));
+        let none = Precondition::of(&Err(Refusal::AccountNotFound), None, &[]).unwrap();
         assert!(none.holds(None) && !none.holds(Some(&account(0))));
-        let limit = Ground::of(&Err(Refusal::LimitBelowBalance), Some(&account(-5)), &[]).unwrap();
+        let limit = Precondition::of(&Err(Refusal::LimitBelowBalance), Some(&account(-5)), &[]).unwrap();
         assert!(limit.holds(Some(&account(-6))) && !limit.holds(Some(&account(-4))));
     }
 }

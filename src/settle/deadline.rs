@@ -6,7 +6,7 @@ use crate::store::StoreError;
 
 /// The deadlines of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Until {
+pub struct Deadline {
     /// All work stops here.
     pub done: Instant,
     /// Requests that damaged data stops are looked at again until here, once nothing else is left to do.
@@ -14,9 +14,9 @@ pub struct Until {
 }
 
 /// One deadline for both.
-impl From<Instant> for Until {
-    fn from(until: Instant) -> Self {
-        Self { done: until, mended: until }
+impl From<Instant> for Deadline {
+    fn from(deadline: Instant) -> Self {
+        Self { done: deadline, mended: deadline }
     }
 }
 

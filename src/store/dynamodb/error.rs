@@ -39,7 +39,7 @@ const OF_THE_ITEM: [&str; 2] = [
 ];
 
 /// The error of a call that failed as a whole.
-pub(super) fn fault<E: ProvideErrorMetadata>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError {
+pub(super) fn store_error<E: ProvideErrorMetadata>(operation: &str, tables: &str, error: &SdkError<E>) -> StoreError {
     let Some(code) = error.code() else {
         let too_large = error.raw_response().is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE);
         return match too_large {
@@ -142,8 +142,8 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
 /// passes or a smaller call avoids it.
 pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreError {
     let coded = reasons.iter().filter_map(|reason| Some((reason.code()?, reason))).filter(|(code, _)| *code != "None");
-    let faults = coded.map(|(code, reason)| of_reason(operation, code, reason));
-    let rank = |fault: &StoreError| match fault {
+    let errors = coded.map(|(code, reason)| of_reason(operation, code, reason));
+    let rank = |error: &StoreError| match error {
         StoreError::Rejected(_) => 0,
         StoreError::Corrupt(_) => 1,
         StoreError::Throttled(_) => 2,
@@ -151,7 +151,7 @@ pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreErr
         StoreError::Conflict => 4,
     };
     let silent = || StoreError::Unavailable(format!("{operation}: cancelled without a reason"));
-    faults.min_by_key(rank).unwrap_or_else(silent)
+    errors.min_by_key(rank).unwrap_or_else(silent)
 }
 
 /// Why a step of a command was cancelled. `reasons` are about its record, then about the main item if the step is
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
     use crate::domain::plan::{AccountUpdate, Entry};
-    use crate::domain::{Amount, Currency, Payment, Request, Source, Timestamp};
+    use crate::domain::{Amount, Currency, Payment, PaymentRequest, Source, Timestamp};
     use crate::store::Rejected;
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
             reference: None,
             requested_at: None,
         };
-        let request = Request { payment, source: Source { topic: "t".into(), partition: 0, offset: 0 } };
+        let request = PaymentRequest { payment, source: Source { topic: "t".into(), partition: 0, offset: 0 } };
         let update = |account: &str, lane| AccountUpdate {
             account: account.parse().unwrap(),
             lane,
@@ -288,7 +288,7 @@ mod tests {
             version: None,
         };
         let transaction = Transaction {
-            entries: vec![Entry { request: &request, verdict: Ok(()), creditor_lane: Some(0) }],
+            entries: vec![Entry { request: &request, decision: Ok(()), creditor_lane: Some(0) }],
             updates: vec![update("alice", None), update("shop", Some(0))],
             decided_at: Timestamp::EPOCH,
         };
@@ -360,7 +360,7 @@ mod tests {
             assert_eq!(cancelled_command(&reasons(codes), on_account), Ok(expected), "{on_account} {codes:?}");
         };
         let nothing = CancelledCommand::default;
-        let transient = |fault| CancelledCommand { transient: Some(fault), ..CancelledCommand::default() };
+        let transient = |error| CancelledCommand { transient: Some(error), ..CancelledCommand::default() };
         let gone = Some(Err("command: expected the item that is there".into()));
         check(true, &[FAILED, NONE, NONE], CancelledCommand { duplicate: gone, ..nothing() });
         check(true, &[NONE, FAILED, NONE], CancelledCommand { account: Some(Read::Missing), ..nothing() });

@@ -1,10 +1,10 @@
 //! The preconditions of a command that changes nothing. Each is tried at its edge and past it, on the memory store and
 //! on DynamoDB (the embedded engine), and compared with the domain.
 
-use giro::domain::account_command::{Action, Bound, Change, DecidedCommand, Ground};
+use giro::domain::account_command::{AccountChange, Action, BalanceBound, DecidedCommand, Precondition};
 use giro::domain::plan::Transaction;
 use giro::domain::{Account, AccountStatus, Balance, CreditLanes, Lane, LaneId, OverdraftLimit, Timestamp};
-use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, Commands, Commit, Inspect};
+use giro::store::{AccountLedger, AccountRead, CancelledCommand, CommandCommit, CommandQueries, Commit, LedgerQueries};
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, Setters as _, account, command, update};
 use giro_testkit::memory_store::MemoryStore;
@@ -15,20 +15,21 @@ fn given(name: &str) -> Account {
     account(name).holding(5).version(3)
 }
 
-fn grounds(shop: &Account, bank: &Account) -> Vec<(&'static str, Ground)> {
-    let on = |main: Option<Account>| Ground { main, balance: None, same_version: false, lanes: Vec::new() };
+fn grounds(shop: &Account, bank: &Account) -> Vec<(&'static str, Precondition)> {
+    let on = |main: Option<Account>| Precondition { main, balance: None, same_version: false, lanes: Vec::new() };
     let shops = |change: fn(&mut Account)| {
         let mut read = shop.clone();
         change(&mut read);
         on(Some(read))
     };
-    let balance = |bound| Ground { balance: Some(bound), ..on(Some(shop.clone())) };
-    let (least, most) = (|units| Bound::AtLeast(Balance::new(units)), |units| Bound::AtMost(Balance::new(units)));
-    let lane = |lane, bound| Ground {
+    let balance = |bound| Precondition { balance: Some(bound), ..on(Some(shop.clone())) };
+    let (least, most) =
+        (|units| BalanceBound::AtLeast(Balance::new(units)), |units| BalanceBound::AtMost(Balance::new(units)));
+    let lane = |lane, bound| Precondition {
         lanes: vec![(LaneId { account: shop.id.clone(), lane }, bound)],
         ..on(Some(shop.clone()))
     };
-    let version = |version| Ground { same_version: true, ..on(Some(Account { version, ..shop.clone() })) };
+    let version = |version| Precondition { same_version: true, ..on(Some(Account { version, ..shop.clone() })) };
     vec![
         ("shop", on(None)),
         ("nobody", on(None)),
@@ -58,7 +59,7 @@ fn grounds(shop: &Account, bank: &Account) -> Vec<(&'static str, Ground)> {
 }
 
 async fn each_ground_stops_the_answer_unless_it_holds(
-    store: &(impl AccountLedger + Commands + Inspect + OpenAccounts),
+    store: &(impl AccountLedger + CommandQueries + LedgerQueries + OpenAccounts),
 ) {
     let (shop, bank) = (given("shop").limit(9).lanes(2), given("bank").unlimited());
     for account in [&shop, &bank] {
@@ -69,28 +70,29 @@ async fn each_ground_stops_the_answer_unless_it_holds(
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
 
     let mut holding = 0;
-    for (ix, (name, ground)) in grounds(&shop, &bank).into_iter().enumerate() {
+    for (ix, (name, precondition)) in grounds(&shop, &bank).into_iter().enumerate() {
         let request = command(&format!("c{ix}"), name, Action::Freeze).at(0, 1);
         let held = store.account(&request.command.account).await.unwrap();
         let (main, lanes) = held.map_or((None, Vec::new()), |held| (Some(held.account), held.lanes));
-        let lane = |(id, bound): &(LaneId, Bound)| {
-            Ground::holds_of_lane(*bound, lanes.iter().find(|lane: &&Lane| lane.id == *id))
+        let lane = |(id, bound): &(LaneId, BalanceBound)| {
+            Precondition::holds_of_lane(*bound, lanes.iter().find(|lane: &&Lane| lane.id == *id))
         };
-        let (on_main, on_lanes) = (ground.holds(main.as_ref()), ground.lanes.iter().all(lane));
+        let (on_main, on_lanes) = (precondition.holds(main.as_ref()), precondition.lanes.iter().all(lane));
 
-        let decided = DecidedCommand { request: &request, ruling: Ok(Change::Nothing), decided_at: Timestamp::EPOCH };
-        let answer = store.commit_command(&decided.steps_on(Some(ground.clone()))[0]).await.unwrap();
+        let decided =
+            DecidedCommand { request: &request, decision: Ok(AccountChange::Nothing), decided_at: Timestamp::EPOCH };
+        let answer = store.commit_command(&decided.steps_on(Some(precondition.clone()))[0]).await.unwrap();
         let recorded = store.command(&request.command.id).await.unwrap();
         if on_main && on_lanes {
             holding += 1;
-            assert_eq!(answer, CommandCommit::Applied, "{ground:?}");
-            assert_eq!(recorded.map(|recorded| recorded.verdict), Some(Ok(())), "{ground:?}");
+            assert_eq!(answer, CommandCommit::Applied, "{precondition:?}");
+            assert_eq!(recorded.map(|recorded| recorded.decision), Some(Ok(())), "{precondition:?}");
         } else {
             let found = main.clone().map_or(AccountRead::Missing, AccountRead::Found);
             let account = (!on_main).then_some(found);
             let expected = CancelledCommand { account, lanes: !on_lanes, ..CancelledCommand::default() };
-            assert_eq!(answer, CommandCommit::Cancelled(expected), "{ground:?}");
-            assert_eq!(recorded, None, "{ground:?}");
+            assert_eq!(answer, CommandCommit::Cancelled(expected), "{precondition:?}");
+            assert_eq!(recorded, None, "{precondition:?}");
         }
         let after = store.account(&request.command.account).await.unwrap();
         assert_eq!(after.map(|held| (held.account, held.lanes)), main.map(|main| (main, lanes)), "nothing changed");

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 
-use super::{Decode, DynamoDb, fault};
+use super::{Decode, DynamoDb, store_error};
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{AccountId, DeadLetter, Holding, Lane, LetterId, PaymentId, Recorded, Source};
+use crate::domain::{AccountId, DeadLetter, DeadLetterId, Holding, Lane, PaymentId, Recorded, Source};
 use crate::store::items::{self, Item};
-use crate::store::{Inspect, Redrive, StoreError};
+use crate::store::{LedgerQueries, Redrive, StoreError};
 
 impl DynamoDb {
     async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
         let call = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
-        Ok(call.send().await.map_err(|error| fault("GetItem", table, &error))?.item)
+        Ok(call.send().await.map_err(|error| store_error("GetItem", table, &error))?.item)
     }
 
     pub(super) async fn scan(&self, table: &str) -> Result<Vec<Item>, StoreError> {
@@ -36,7 +36,7 @@ impl DynamoDb {
         let mut start = None;
         loop {
             let call = scan.clone().table_name(table).consistent_read(true).set_exclusive_start_key(start);
-            let page = call.send().await.map_err(|error| fault("Scan", table, &error))?;
+            let page = call.send().await.map_err(|error| store_error("Scan", table, &error))?;
             items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
@@ -49,7 +49,7 @@ impl DynamoDb {
     async fn letters(&self, scan: ScanFluentBuilder) -> Result<Vec<DeadLetter>, StoreError> {
         let table = &self.tables.dead_letters;
         let corrupt = |expected| StoreError::Corrupt(format!("{table}: {expected}"));
-        let mut by_id: BTreeMap<LetterId, BTreeMap<usize, Item>> = BTreeMap::new();
+        let mut by_id: BTreeMap<DeadLetterId, BTreeMap<usize, Item>> = BTreeMap::new();
         for item in Self::scanned(table, scan).await? {
             let (id, part) = items::dead_letter::place(&item).map_err(corrupt)?;
             by_id.entry(id).or_default().insert(part, item);
@@ -66,7 +66,7 @@ pub(super) fn read<T>(table: &str, decode: Decode<T>, item: &Item) -> Result<T, 
     decode(item).map_err(|expected| StoreError::Corrupt(format!("{table}: {expected}")))
 }
 
-impl Inspect for DynamoDb {
+impl LedgerQueries for DynamoDb {
     async fn account(&self, id: &AccountId) -> Result<Option<Holding>, StoreError> {
         self.holding(id).await
     }
@@ -89,7 +89,7 @@ impl Inspect for DynamoDb {
         Ok(payments)
     }
 
-    async fn dead_letter(&self, id: &LetterId) -> Result<Option<DeadLetter>, StoreError> {
+    async fn dead_letter(&self, id: &DeadLetterId) -> Result<Option<DeadLetter>, StoreError> {
         let table = &self.tables.dead_letters;
         let mut parts = Vec::new();
         while let Some(part) = self.get(table, items::dead_letter::key(id, parts.len())).await? {
@@ -116,7 +116,7 @@ impl Inspect for DynamoDb {
 }
 
 impl Redrive for DynamoDb {
-    async fn mark_redriven(&self, id: &LetterId) -> Result<bool, StoreError> {
+    async fn mark_redriven(&self, id: &DeadLetterId) -> Result<bool, StoreError> {
         let table = &self.tables.dead_letters;
         let call = self.client.update_item().table_name(table).set_key(Some(items::dead_letter::key(id, 0)));
         let call = call
@@ -129,7 +129,7 @@ impl Redrive for DynamoDb {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(error) if error.is_conditional_check_failed_exception() => Ok(false),
-                _ => Err(fault("UpdateItem", table, &error)),
+                _ => Err(store_error("UpdateItem", table, &error)),
             },
         }
     }

@@ -4,9 +4,9 @@
 //! nothing, so it is not found.
 
 use super::payment_api::{json, unavailable};
-use crate::domain::statement::Ask;
+use crate::domain::statement::StatementQuery;
 use crate::domain::{AccountId, Fingerprint, Holding, PaymentId, Timestamp};
-use crate::store::{Inspect, Statements, StoreError};
+use crate::store::{LedgerQueries, Statements, StoreError};
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
 use crate::wire::resource;
@@ -20,12 +20,12 @@ pub const PAGE_POSTINGS: usize = 50;
 type Query = [(String, String)];
 
 /// A payment's outcome. If the query has `fingerprint`, only an outcome that answers the request of that fingerprint.
-pub(super) async fn payment<S: Inspect>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
+pub(super) async fn payment<S: LedgerQueries>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
     let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
     let fingerprint = parameter(query, "fingerprint", digits)?;
     let not_found = || Problem::PaymentNotFound.response("It may still be on its way.");
     let id = PaymentId::try_new(id).map_err(|_| not_found())?;
-    let recorded = store.payment(&id).await.map_err(fault)?.ok_or_else(not_found)?;
+    let recorded = store.payment(&id).await.map_err(unreadable)?.ok_or_else(not_found)?;
     if fingerprint.is_some_and(|asked| asked != recorded.fingerprint) {
         return Err(reused());
     }
@@ -33,12 +33,12 @@ pub(super) async fn payment<S: Inspect>(store: &S, id: &str, query: &Query) -> R
 }
 
 /// An account with its balance.
-pub(super) async fn account<S: Inspect>(store: &S, id: &str) -> Result<Response, Response> {
+pub(super) async fn account<S: LedgerQueries>(store: &S, id: &str) -> Result<Response, Response> {
     Ok(json(200, resource::account(&holding(store, id).await?)))
 }
 
 /// A page of an account's statement.
-pub(super) async fn statement<S: Inspect + Statements>(
+pub(super) async fn statement<S: LedgerQueries + Statements>(
     store: &S,
     id: &str,
     query: &Query,
@@ -47,14 +47,14 @@ pub(super) async fn statement<S: Inspect + Statements>(
         let limit = text.parse().ok().filter(|limit| (1..=PAGE_POSTINGS_MAX).contains(limit));
         limit.ok_or_else(|| format!("expected a whole number, 1 to {PAGE_POSTINGS_MAX}"))
     };
-    let ask = Ask {
+    let ask = StatementQuery {
         from: parameter(query, "from", Timestamp::parse)?,
         to: parameter(query, "to", Timestamp::parse)?,
         limit: parameter(query, "limit", limit)?.unwrap_or(PAGE_POSTINGS),
         after: parameter(query, "cursor", resource::position)?,
     };
     let account = holding(store, id).await?.account;
-    let page = store.statement(&account.id, account.credit_lanes, &ask).await.map_err(fault)?;
+    let page = store.statement(&account.id, account.credit_lanes, &ask).await.map_err(unreadable)?;
     Ok(json(200, resource::statement(&account.id, account.currency, &page)))
 }
 
@@ -63,10 +63,10 @@ pub(super) fn reused() -> Response {
     Problem::PaymentIdReused.response("The outcome of this payment id answers a request with another body.")
 }
 
-async fn holding<S: Inspect>(store: &S, id: &str) -> Result<Holding, Response> {
+async fn holding<S: LedgerQueries>(store: &S, id: &str) -> Result<Holding, Response> {
     let not_found = || Problem::AccountNotFound.response("No account has this id.");
     let id = AccountId::try_new(id).map_err(|_| not_found())?;
-    store.account(&id).await.map_err(fault)?.ok_or_else(not_found)
+    store.account(&id).await.map_err(unreadable)?.ok_or_else(not_found)
 }
 
 /// Reads a parameter that may be given once.
@@ -84,11 +84,11 @@ fn parameter<T, E: std::fmt::Display>(
     read(value).map(Some).map_err(|expected| invalid(&expected))
 }
 
-fn fault(fault: StoreError) -> Response {
-    if fault.passes() {
-        tracing::warn!(%fault, "the store can't be read");
+fn unreadable(error: StoreError) -> Response {
+    if error.passes() {
+        tracing::warn!(fault = %error, "the store can't be read");
         return unavailable("Nothing was changed.");
     }
-    tracing::error!(%fault, "the store can't be read");
+    tracing::error!(fault = %error, "the store can't be read");
     Problem::Internal.response("Asking again won't help.")
 }

@@ -2,14 +2,14 @@
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
-use super::{DynamoDb, add, count, fault, milliunits};
+use super::{DynamoDb, add, count, milliunits, store_error};
 use crate::store::items::{self, Item};
-use crate::store::{Page, Segment, StoreError, Survey, Table};
+use crate::store::{ScanPage, Segment, StoreError, Table, TableScan};
 
-impl Survey for DynamoDb {
+impl TableScan for DynamoDb {
     type Mark = Item;
 
-    async fn page(&self, table: Table, segment: Segment, mark: Option<Item>) -> Result<Page<Item>, StoreError> {
+    async fn page(&self, table: Table, segment: Segment, mark: Option<Item>) -> Result<ScanPage<Item>, StoreError> {
         let name = match table {
             Table::Accounts => &self.tables.accounts,
             Table::Payments => &self.tables.payments,
@@ -19,11 +19,11 @@ impl Survey for DynamoDb {
         let call = self.client.scan().table_name(name).consistent_read(true).set_exclusive_start_key(mark);
         let call = call.segment(segment.number.into()).total_segments(segment.of.into());
         let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let page = page.map_err(|error| fault("Scan", name, &error))?;
+        let page = page.map_err(|error| store_error("Scan", name, &error))?;
         add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
-        Ok(Page {
+        Ok(ScanPage {
             read_milliunits: page.consumed_capacity.as_ref().map(milliunits).unwrap_or_default(),
-            items: page.items().iter().map(|item| items::survey::surveyed(table, item)).collect(),
+            items: page.items().iter().map(|item| items::scan::surveyed(table, item)).collect(),
             next: page.last_evaluated_key.filter(|key| !key.is_empty()),
         })
     }

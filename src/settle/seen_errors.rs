@@ -7,16 +7,16 @@ use crate::store::StoreError;
 
 /// The errors of the store so far.
 #[derive(Debug, Default)]
-pub(crate) struct Met {
+pub(crate) struct SeenErrors {
     since: Option<StoreError>,
     before: Option<StoreError>,
 }
 
-impl Met {
+impl SeenErrors {
     /// Notes an error.
-    pub(crate) fn meet(&mut self, fault: StoreError) {
-        if self.since.as_ref().is_none_or(|known| known.passes() || !fault.passes()) {
-            self.since = Some(fault);
+    pub(crate) fn note(&mut self, error: StoreError) {
+        if self.since.as_ref().is_none_or(|known| known.passes() || !error.passes()) {
+            self.since = Some(error);
         }
     }
 
@@ -40,10 +40,10 @@ impl Met {
 mod tests {
     use super::*;
 
-    fn told(faults: &[StoreError]) -> Option<StoreError> {
-        let mut met = Met::default();
-        faults.iter().cloned().for_each(|fault| met.meet(fault));
-        met.told()
+    fn told(errors: &[StoreError]) -> Option<StoreError> {
+        let mut seen = SeenErrors::default();
+        errors.iter().cloned().for_each(|error| seen.note(error));
+        seen.told()
     }
 
     #[test]
@@ -54,13 +54,13 @@ mod tests {
         assert_eq!(told(&[throttled.clone(), StoreError::Conflict]), Some(StoreError::Conflict));
         assert_eq!(told(&[throttled.clone(), corrupt.clone(), throttled.clone()]), Some(corrupt.clone()));
         assert_eq!(told(&[corrupt.clone(), rejected.clone(), throttled.clone()]), Some(rejected));
-        let mut met = Met::default();
-        met.meet(corrupt.clone());
-        assert!(met.is_damage());
-        met.look_again();
-        assert!(!met.is_damage());
-        met.look_again();
-        met.meet(throttled.clone());
-        assert_eq!(met.told(), Some(throttled), "mended, then slow");
+        let mut seen = SeenErrors::default();
+        seen.note(corrupt.clone());
+        assert!(seen.is_damage());
+        seen.look_again();
+        assert!(!seen.is_damage());
+        seen.look_again();
+        seen.note(throttled.clone());
+        assert_eq!(seen.told(), Some(throttled), "mended, then slow");
     }
 }

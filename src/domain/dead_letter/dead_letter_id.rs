@@ -82,14 +82,14 @@ impl fmt::Display for RecordDigest {
 ///
 /// Older versions named dead letters by place alone, as `topic/partition/offset`. Such dead letters have no digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LetterId {
+pub struct DeadLetterId {
     /// Where the record stood.
     pub source: Source,
     /// Which record stood there. `None` in the name of an older version.
     pub digest: Option<RecordDigest>,
 }
 
-impl fmt::Display for LetterId {
+impl fmt::Display for DeadLetterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.digest {
             Some(digest) => write!(f, "{}/{digest}", self.source),
@@ -103,16 +103,16 @@ impl fmt::Display for LetterId {
 #[error(
     "expected topic/partition/offset/digest, such as payment-requests/3/42/0123456789abcdef, or topic/partition/offset"
 )]
-pub struct InvalidLetterId;
+pub struct InvalidDeadLetterId;
 
-impl std::str::FromStr for LetterId {
-    type Err = InvalidLetterId;
-    fn from_str(text: &str) -> Result<Self, InvalidLetterId> {
+impl std::str::FromStr for DeadLetterId {
+    type Err = InvalidDeadLetterId;
+    fn from_str(text: &str) -> Result<Self, InvalidDeadLetterId> {
         let read = |source: &str, digest| Some(Self { source: source.parse().ok()?, digest });
         let with_digest = text
             .rsplit_once('/')
             .and_then(|(source, digest)| RecordDigest::parse(digest).and_then(|digest| read(source, Some(digest))));
-        with_digest.or_else(|| read(text, None)).ok_or(InvalidLetterId)
+        with_digest.or_else(|| read(text, None)).ok_or(InvalidDeadLetterId)
     }
 }
 
@@ -169,18 +169,18 @@ mod tests {
         let source = |topic: &str| Source { topic: topic.into(), partition: 3, offset: 42 };
         let digest = RecordDigest::parse("00123456789abcde");
         for id in [
-            LetterId { source: source("a-b.c"), digest },
-            LetterId { source: source("a-b.c"), digest: None },
+            DeadLetterId { source: source("a-b.c"), digest },
+            DeadLetterId { source: source("a-b.c"), digest: None },
             // Kafka has no such topic, but an event may name one.
-            LetterId { source: source("a/1/2"), digest },
+            DeadLetterId { source: source("a/1/2"), digest },
         ] {
             assert_eq!(id.to_string().parse(), Ok(id));
         }
-        assert_eq!(LetterId { source: source("t"), digest }.to_string(), "t/3/42/00123456789abcde");
+        assert_eq!(DeadLetterId { source: source("t"), digest }.to_string(), "t/3/42/00123456789abcde");
         for bad in
             ["", "t", "t/1", "t/1/x", "t/1/2/00123456789abcd", "t/1/2/00123456789ABCDE", "t/1/2/+0123456789abcde"]
         {
-            assert_eq!(bad.parse::<LetterId>(), Err(InvalidLetterId), "{bad}");
+            assert_eq!(bad.parse::<DeadLetterId>(), Err(InvalidDeadLetterId), "{bad}");
         }
     }
 }

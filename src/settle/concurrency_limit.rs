@@ -17,7 +17,7 @@ const MOST: usize = 64;
 
 /// The concurrency limit, and what it has seen.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(super) struct ConcurrencyLimit {
     limit: usize,
     /// Calls that went well since the limit last rose.
     well: usize,
@@ -30,7 +30,7 @@ pub(super) struct Bound {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call(u64);
 
-impl Bound {
+impl ConcurrencyLimit {
     pub(super) fn new() -> Self {
         Self { limit: FIRST, well: 0, sent: 0, halved_at: 0 }
     }
@@ -72,41 +72,41 @@ mod tests {
 
     #[test]
     fn a_burst_halves_once_and_the_next_again() {
-        let mut bound = Bound::new();
-        let burst: Vec<Call> = (0..FIRST).map(|_| bound.send()).collect();
-        assert!(bound.allows(FIRST - 1) && !bound.allows(FIRST));
-        burst.iter().for_each(|&call| bound.was_throttled(call));
-        assert_eq!(bound.limit, FIRST / 2, "one burst, one cut");
-        let next = bound.send();
-        bound.was_throttled(next);
-        assert_eq!(bound.limit, FIRST / 4);
+        let mut limit = ConcurrencyLimit::new();
+        let burst: Vec<Call> = (0..FIRST).map(|_| limit.send()).collect();
+        assert!(limit.allows(FIRST - 1) && !limit.allows(FIRST));
+        burst.iter().for_each(|&call| limit.was_throttled(call));
+        assert_eq!(limit.limit, FIRST / 2, "one burst, one cut");
+        let next = limit.send();
+        limit.was_throttled(next);
+        assert_eq!(limit.limit, FIRST / 4);
     }
 
     #[test]
     fn it_stays_between_its_ends_and_recovers() {
-        let mut bound = Bound::new();
+        let mut limit = ConcurrencyLimit::new();
         for _ in 0..20 {
-            let call = bound.send();
-            bound.was_throttled(call);
+            let call = limit.send();
+            limit.was_throttled(call);
         }
-        assert_eq!(bound.limit, LEAST);
-        assert!(bound.allows(0) && !bound.allows(1));
+        assert_eq!(limit.limit, LEAST);
+        assert!(limit.allows(0) && !limit.allows(1));
         // One more for each round of calls that goes well: 1 + 2 + … + 63 calls to the top.
         for _ in 0..(MOST * (MOST - 1) / 2) {
-            bound.went_well();
+            limit.went_well();
         }
-        assert_eq!(bound.limit, MOST);
-        (0..10_000).for_each(|_| bound.went_well());
-        assert_eq!(bound.limit, MOST);
+        assert_eq!(limit.limit, MOST);
+        (0..10_000).for_each(|_| limit.went_well());
+        assert_eq!(limit.limit, MOST);
     }
 
     #[test]
     fn a_throttle_takes_back_the_progress_to_the_next_rise() {
-        let mut bound = Bound::new();
-        (1..FIRST).for_each(|_| bound.went_well());
-        let call = bound.send();
-        bound.was_throttled(call);
-        bound.went_well();
-        assert_eq!(bound.limit, FIRST / 2);
+        let mut limit = ConcurrencyLimit::new();
+        (1..FIRST).for_each(|_| limit.went_well());
+        let call = limit.send();
+        limit.was_throttled(call);
+        limit.went_well();
+        assert_eq!(limit.limit, FIRST / 2);
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::domain::{Account, Lane, LetterId, Recorded};
+use crate::domain::{Account, DeadLetterId, Lane, Recorded};
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,7 @@ pub struct Segment {
 /// An item of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, as it is read; most items are payments, the large one")]
-pub enum Surveyed {
+pub enum ScannedItem {
     /// An account's main item.
     Account(Account),
     /// A lane.
@@ -48,9 +48,9 @@ pub enum Surveyed {
     /// A payment.
     Payment(Recorded),
     /// A part of a dead letter.
-    LetterPart {
+    DeadLetterPart {
         /// Of which dead letter.
-        letter: LetterId,
+        letter: DeadLetterId,
         /// Its number.
         part: usize,
         /// How many parts there are. Only the first part says.
@@ -67,9 +67,9 @@ pub enum Surveyed {
 
 /// A page of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<M> {
+pub struct ScanPage<M> {
     /// Its items.
-    pub items: Vec<Surveyed>,
+    pub items: Vec<ScannedItem>,
     /// Where the next page begins, if there is one.
     pub next: Option<M>,
     /// What it cost, in thousandths of a read unit.
@@ -77,7 +77,7 @@ pub struct Page<M> {
 }
 
 /// Scans of whole tables.
-pub trait Survey: Sync {
+pub trait TableScan: Sync {
     /// Where a page ended.
     type Mark: Clone + Send;
 
@@ -92,5 +92,5 @@ pub trait Survey: Sync {
         table: Table,
         segment: Segment,
         mark: Option<Self::Mark>,
-    ) -> impl Future<Output = Result<Page<Self::Mark>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<ScanPage<Self::Mark>, StoreError>> + Send;
 }
