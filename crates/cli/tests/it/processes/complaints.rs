@@ -11,7 +11,7 @@ use giro::domain::account_command::{AccountCommand, Action, CommandRequest, Deci
 use giro::domain::plan::Entry;
 use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, CommandId, CreditLanes, Currency, OverdraftLimit, Payment,
-    PaymentId, Request, Source, Timestamp,
+    PaymentId, PaymentRequest, Source, Timestamp,
 };
 use giro::store::items;
 use giro_cli::local::kafka::{EmbeddedKafka, NewTopic};
@@ -295,7 +295,8 @@ async fn a_wrong_variable_is_bad_input_and_told_by_its_name() {
     let nobody =
         [home, ("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
     let aws = |variable| [nobody[0], nobody[1], nobody[2], nobody[3], variable];
-    let cases: [(&str, &[(&str, &str)], &str); 9] = [
+    type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], &'c str);
+    let cases: [Case<'_>; 9] = [
         ("accounts list", &[at, ("ACCOUNTS_TABLE", "a b")], "the value comes from the variable ACCOUNTS_TABLE"),
         ("up", &[("ACCOUNT_COMMANDS_TABLE", "ab")], "the value comes from the variable ACCOUNT_COMMANDS_TABLE"),
         ("topics list", &[("KAFKA_BOOTSTRAP_SERVERS", "a:x")], "from the variable KAFKA_BOOTSTRAP_SERVERS"),
@@ -377,8 +378,8 @@ async fn what_is_stored_under_dots_is_found() {
         requested_at: None,
     };
     let source = Source { topic: "t".into(), partition: 0, offset: 0 };
-    let request = Request { payment, source: source.clone() };
-    let entry = Entry { request: &request, verdict: Ok(()), creditor_lane: None };
+    let request = PaymentRequest { payment, source: source.clone() };
+    let entry = Entry { request: &request, decision: Ok(()), creditor_lane: None };
     let command = AccountCommand {
         id: CommandId::try_stored("..").unwrap(),
         account: dot,
@@ -387,7 +388,7 @@ async fn what_is_stored_under_dots_is_found() {
     };
     let command = CommandRequest { command, source };
     let decided =
-        DecidedCommand { request: &command, ruling: Err(Refusal::AccountNotFound), decided_at: Timestamp::EPOCH };
+        DecidedCommand { request: &command, decision: Err(Refusal::AccountNotFound), decided_at: Timestamp::EPOCH };
     for (table, item) in [
         ("accounts", items::account::encode(&account)),
         ("payments", items::payment::encode(&entry, Timestamp::EPOCH)),
