@@ -40,27 +40,27 @@ fn with_variable(mut error: Error, arguments: &[OsString]) -> Error {
         return error;
     }
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return error };
-    let flag = argument.split(' ').next().unwrap_or_default();
-    let is_flag = |given: &OsString| {
+    let Some(long) = argument.split(' ').next().and_then(|flag| flag.strip_prefix("--")) else { return error };
+    let is_given = |given: &OsString| {
         let given = given.to_string_lossy();
-        given.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        let rest = given.strip_prefix("--").and_then(|given| given.strip_prefix(long));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     };
-    if arguments.iter().any(is_flag) {
+    if arguments.iter().any(is_given) {
         return error;
     }
-    if let Some(variable) = variable_of(&command(), argument) {
+    if let Some(variable) = variable_of(&command(), long) {
         let tip = StyledStr::from(format!("the value comes from the variable {variable}"));
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     error
 }
 
-/// The variable that stands for an argument, by the name that the parser gives it: `--topic <NAME>`. Of two arguments
-/// with one name that is the one that is set.
-fn variable_of(command: &Command, argument: &str) -> Option<String> {
-    let own = command.get_arguments().filter(|known| known.to_string() == argument);
+/// The variable that stands for a flag. Of two flags with one name that is the variable that is set.
+fn variable_of(command: &Command, long: &str) -> Option<String> {
+    let own = command.get_arguments().filter(|known| known.get_long() == Some(long));
     let own = own.filter_map(|known| known.get_env()?.to_str().map(str::to_owned));
-    let below = command.get_subcommands().filter_map(|command| variable_of(command, argument));
+    let below = command.get_subcommands().filter_map(|command| variable_of(command, long));
     own.chain(below).find(|variable| std::env::var_os(variable).is_some())
 }
 
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_is_found_by_the_name_of_its_argument() {
+    fn a_variable_is_found_by_the_name_of_its_flag() {
         let command = Command::new("x")
             .arg(clap::arg!(--here <NAME>).env("PATH"))
             .subcommand(Command::new("y").arg(clap::arg!(--there <NAME>).env("PATH")))
             .subcommand(Command::new("z").arg(clap::arg!(--unset <NAME>).env("GIRO_NO_SUCH_VARIABLE")));
-        assert_eq!(variable_of(&command, "--here <NAME>").as_deref(), Some("PATH"));
-        assert_eq!(variable_of(&command, "--there <NAME>").as_deref(), Some("PATH"));
-        assert_eq!(variable_of(&command, "--unset <NAME>"), None);
-        assert_eq!(variable_of(&command, "--nowhere <NAME>"), None);
+        assert_eq!(variable_of(&command, "here").as_deref(), Some("PATH"));
+        assert_eq!(variable_of(&command, "there").as_deref(), Some("PATH"));
+        assert_eq!(variable_of(&command, "unset"), None);
+        assert_eq!(variable_of(&command, "nowhere"), None);
     }
 }

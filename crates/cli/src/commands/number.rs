@@ -22,8 +22,8 @@ mod tests {
 
     use crate::commands::arguments;
 
-    /// The argument parser's own text for a wrong number is not for people: it answers `x` in Rust, and takes `-5` for a
-    /// flag.
+    /// The argument parser's own text for a wrong number is not for people. It answers `x` in Rust, and takes `-5` for
+    /// a flag.
     #[test]
     fn no_argument_answers_in_rust() {
         fn look(command: &Command, path: &[&str], refused: &mut usize) {
