@@ -1,4 +1,4 @@
-//! What a ruling rests on: money moves between what a command reads and what it writes.
+//! What a decision rests on: money moves between what a command reads and what it writes.
 
 use giro::store::Ledger;
 use giro_testkit::scenario::check;

@@ -142,7 +142,7 @@ async fn a_letter_that_two_set_aside_at_once_is_one(store: &impl Store) {
     assert!(value == one.value, "{status:?}");
 }
 
-/// Whoever sets a dead letter aside may stop between two parts: the next one finishes it, and until then it isn't
+/// Whoever stores a dead letter may stop between two parts: the next one finishes it, and until then it isn't
 /// there.
 #[tokio::test]
 async fn a_letter_whose_writer_stopped_between_parts_is_finished_by_the_next() {
