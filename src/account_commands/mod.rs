@@ -1,8 +1,8 @@
 //! What: Applies account commands. Commands of one account run one after another, and different accounts run side by
 //! side.
 //!
-//! Data: Takes requests in the order of the event, an [`AccountLedger`], and deadlines ([`Deadline`]). Gives a [`Disposition`]
-//! for every request.
+//! Data: Takes requests in the order of the event, an [`AccountLedger`], and deadlines ([`Deadline`]). Gives a
+//! [`Disposition`] for every request.
 //!
 //! A command is one transaction: its record, and the change of its account and lanes. If the account has very many
 //! lanes, it takes several transactions. Commands are few, so they are not grouped: each must be easy to account for.

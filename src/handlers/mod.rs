@@ -9,7 +9,7 @@
 //! | [`records`] | reads records, stores dead letters, makes the batch response |
 //! | [`outcome_publisher`] | publishes outcomes from the stream of payments |
 //! | [`payment_api`] | takes payments over HTTP; shows payments, accounts, statements |
-//! | [`reading`] | the queries of the HTTP API |
+//! | [`queries`] | the queries of the HTTP API |
 //! | [`clock`] | the time now, and the deadlines of an invocation |
 //! | [`tally`] | the one log line of an invocation |
 //! | [`unfinished`] | the error of an invocation that Lambda must repeat |

@@ -1,8 +1,8 @@
 //! What: Settles a batch: prefetch, decide, plan, commit. What is left is done again, until nothing is left or the
 //! deadline has come.
 //!
-//! Data: Takes a [`Batch`] in deciding order, a [`Ledger`], and deadlines ([`Deadline`]). Gives a [`Disposition`] for every
-//! request.
+//! Data: Takes a [`Batch`] in deciding order, a [`Ledger`], and deadlines ([`Deadline`]). Gives a [`Disposition`] for
+//! every request.
 //!
 //! All of it is one loop. It reads the accounts that aren't known, then does what `next` says, until that says `Done`.
 //!
@@ -12,13 +12,13 @@
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
 //! | `ReadSnapshot` | `confirm` | makes a snapshot read of the accounts on which a decline for insufficient funds rests (`grounds`) |
-//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`limit`) |
+//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`concurrency_limit`) |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
 //! | `Wait` | here, `look` | others hold the accounts of all that is left; or somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |
 //!
 //! Two types own the state of a batch. `knowledge` holds what is known of accounts and lanes, and `progress` how far
-//! each request is. Knowledge knows nothing of progress. [`park`] stores dead letters.
+//! each request is. Knowledge knows nothing of progress. `dead_letters` stores dead letters.
 //!
 //! Account commands are applied one by one elsewhere: [`crate::account_commands`].
 //!

@@ -1,7 +1,7 @@
 //! What: How far each request of a batch is: which have their disposition, and which must wait, and why.
 //!
-//! Data: Takes what became of each step. Gives the requests that must still be committed, and at last a [`Disposition`] for
-//! every request.
+//! Data: Takes what became of each step. Gives the requests that must still be committed, and at last a [`Disposition`]
+//! for every request.
 //!
 //! Invariants: A request keeps its disposition. A request waits for every earlier one that it must follow.
 

@@ -259,8 +259,8 @@ pub trait LedgerQueries: Sync {
     fn payments(&self) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
     /// One dead letter, its parts joined.
     fn dead_letter(&self, id: &DeadLetterId) -> impl Future<Output = Result<Option<DeadLetter>, StoreError>> + Send;
-    /// Every dead letter whose record stood at this place, its parts joined, in the order of [`DeadLetterId`]. It scans the
-    /// whole table, and costs as much as [`dead_letters`](Self::dead_letters).
+    /// Every dead letter whose record stood at this place, its parts joined, in the order of [`DeadLetterId`]. It scans
+    /// the whole table, and costs as much as [`dead_letters`](Self::dead_letters).
     fn dead_letters_at(&self, place: &Source) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
     /// Every dead letter, its parts joined, in the order of [`DeadLetterId`].
     fn dead_letters(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;

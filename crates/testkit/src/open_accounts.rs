@@ -2,8 +2,8 @@
 //!
 //! Data: Takes an account, or how many lanes it must have. Gives the stored account.
 //!
-//! A store changes accounts only by a [`AccountChange`]. This is the change of a command, with the same conditions. Only the
-//! command's record is missing.
+//! A store changes accounts only by a [`AccountChange`]. This is the change of a command, with the same conditions.
+//! Only the command's record is missing.
 //!
 //! Invariants: Every lane that a main item counts exists, because the main item is written with its last lanes.
 

@@ -5,7 +5,8 @@ use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lan
 /// The change of an account. The version of each item rises by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountChange {
-    /// Nothing: the account is as the command wants it. [`Precondition`](super::Ground) checks that this is still so.
+    /// Nothing: the account is as the command wants it. [`Precondition`](super::Precondition) checks that this is still
+    /// so.
     Nothing,
     /// A new account, with its lanes. Condition: no account has its id.
     Open(Account),

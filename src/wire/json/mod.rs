@@ -9,7 +9,7 @@
 //! | `shape` | an object or a list where any JSON may stand |
 //!
 //! Serde's derived readers read all other JSON. Each module says why they don't do. Its figures are nanoseconds a
-//! record: the best of 15 runs of 200 over 1,000 records, as a Kafka event holds them, on one core of a busy machine.
+//! record, on one core of a busy machine: the best of 15 runs. Each run reads 1,000 records of a Kafka event 200 times.
 
 pub mod fields;
 pub(super) mod members;

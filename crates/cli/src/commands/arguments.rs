@@ -1,7 +1,7 @@
-//! The arguments as a person may write them, and what is said where one can't be used.
+//! What: The arguments as a person may write them, and the error where one can't be used.
 //!
-//! In: what the commands declare. Out: the same; every argument takes a negative number for its value, and a value that
-//! came from a variable is told with the variable's name.
+//! Data: Takes what the commands declare. Gives the same, but every argument takes a negative number for its value. An
+//! error about a value that came from a variable names the variable.
 
 use std::ffi::OsString;
 

@@ -3,7 +3,7 @@
 //! An engine is named by flag, else by environment, else by a running `giro up` of this folder (`up_file`). If none of
 //! these names it, the command says what to do. It never uses AWS without `--aws`.
 //!
-//! The engines of a stack belong together. If a person names another engine, no engine of the stack is used, so that
+//! The engines of a stack belong together. If a person names another engine, no engine of the stack is used. So
 //! records of one ledger never go to the topics of another. The names are those of the stack if its engines are used,
 //! else the usual ones.
 

@@ -1,4 +1,4 @@
-//! Ids of what is stored already, on the command line.
+//! What: Ids of what is stored already, on the command line.
 
 use giro::domain::id::{ID_CHARACTERS_MAX, InvalidId};
 

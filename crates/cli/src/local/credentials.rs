@@ -1,5 +1,5 @@
-//! Whether there are AWS credentials where the SDK looks for them: in the environment, in profiles, with this machine's
-//! own service.
+//! What: Whether there are AWS credentials where the SDK looks for them: in the environment, in profiles, and with this
+//! machine's own service.
 
 use anyhow::bail;
 use aws_config::BehaviorVersion;

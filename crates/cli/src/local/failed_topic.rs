@@ -1,6 +1,6 @@
 //! What: Reads an on-failure topic: its records, and which of them were redriven.
 //!
-//! Data: Takes Kafka's address and the topic. Gives its records up to the end that it had when it was opened, so that
+//! Data: Takes Kafka's address and the topic. Gives its records up to the end that it had when it was opened. So
 //! records that fail again meanwhile wait for the next time. Also gives marks of redriven records, which are committed
 //! offsets of the group [`GROUP`].
 //!
@@ -197,7 +197,8 @@ impl FailedTopic {
     /// Stores that records were redriven. Returns when the broker has stored it.
     ///
     /// # Errors
-    /// [`LocalError::Engine`] if the broker can't be reached. [`LocalError::Asked`] if too many records were redriven one by one.
+    /// [`LocalError::Engine`] if the broker can't be reached. [`LocalError::Asked`] if too many records were redriven
+    /// one by one.
     pub async fn mark(&mut self, redriven: &[&Given]) -> Result<(), LocalError> {
         let mut changed = self.redriven.clone();
         for given in redriven {

@@ -120,7 +120,8 @@ impl Drop for EmbeddedKafka {
 /// The configuration and callbacks that every client of a broker starts from, with the login of the environment.
 ///
 /// # Errors
-/// [`LocalError::Asked`] if `KAFKA_AUTH` and its variables can't be used. The client must not connect without protection.
+/// [`LocalError::Asked`] if `KAFKA_AUTH` and its variables can't be used. The client must not connect without
+/// protection.
 pub fn client(bootstrap_servers: &str) -> Result<(ClientConfig, Context), LocalError> {
     Ok(client_of(bootstrap_servers, login().or_asked()?))
 }
@@ -184,7 +185,8 @@ pub enum Created {
 /// Creates topics on a broker, if they don't exist. Returns when the broker knows them.
 ///
 /// # Errors
-/// [`LocalError::Asked`] if the broker refuses a topic or can't create any. [`LocalError::Engine`] if it can't be reached.
+/// [`LocalError::Asked`] if the broker refuses a topic or can't create any. [`LocalError::Engine`] if it can't be
+/// reached.
 pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Result<Vec<Created>, LocalError> {
     let login = login().or_asked()?;
     let known = known_topics(bootstrap_servers).await?;
@@ -269,8 +271,8 @@ async fn known_topics(bootstrap_servers: &str) -> Result<Known, LocalError> {
 /// The partitions of a topic, as the broker knows them.
 ///
 /// # Errors
-/// [`LocalError::Asked`] if there is no such topic, or the address or the login can't be used; [`LocalError::Engine`] if the
-/// broker can't be reached.
+/// [`LocalError::Asked`] if there is no such topic, or the address or the login can't be used; [`LocalError::Engine`]
+/// if the broker can't be reached.
 pub(crate) async fn partitions(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>, LocalError> {
     let consumer = consumer(bootstrap_servers)?;
     let name = topic.to_owned();

@@ -1,4 +1,6 @@
-//! Whether the AWS region that the environment names can be one: else its services are looked for where nothing is.
+//! What: Whether the AWS region that the environment names can be one.
+//!
+//! If it is none, the SDK looks for its services where nothing is.
 
 use anyhow::bail;
 

@@ -92,8 +92,8 @@ impl Stack {
     /// Starts everything. It takes records when this returns.
     ///
     /// # Errors
-    /// [`LocalError::Asked`] with what is wrong in the template or the options. [`LocalError::Engine`] with the part that didn't
-    /// start, and why.
+    /// [`LocalError::Asked`] with what is wrong in the template or the options. [`LocalError::Engine`] with the part
+    /// that didn't start, and why.
     pub async fn start(options: StackOptions) -> Result<Self, LocalError> {
         let mut blueprint = options.blueprint().or_asked()?;
         // Also for functions that don't run: their topics and tables exist.

@@ -43,8 +43,8 @@ impl TopicReader {
     /// Starts at the oldest record of every partition.
     ///
     /// # Errors
-    /// [`LocalError::Engine`] if the broker can't be reached. [`LocalError::Asked`] if it has no such topic, or the address or
-    /// the login can't be used.
+    /// [`LocalError::Engine`] if the broker can't be reached. [`LocalError::Asked`] if it has no such topic, or the
+    /// address or the login can't be used.
     pub async fn from_start(bootstrap_servers: &str, topic: &str) -> Result<Self, LocalError> {
         let first = |partition: &i32| (*partition, Offset::Beginning);
         Self::open(bootstrap_servers, topic, |partitions| partitions.iter().map(first).collect()).await
@@ -105,8 +105,8 @@ impl TopicReader {
     /// Waits for the next event.
     ///
     /// # Errors
-    /// [`LocalError::Engine`] if a partition can't be read on. It names the partition, the offset, and what to do. A broker
-    /// that is away isn't an error.
+    /// [`LocalError::Engine`] if a partition can't be read on. It names the partition, the offset, and what to do. A
+    /// broker that is away isn't an error.
     pub async fn next(&mut self) -> Result<Read, LocalError> {
         loop {
             match self.consumer.recv().await {

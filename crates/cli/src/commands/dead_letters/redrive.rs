@@ -1,7 +1,7 @@
 //! What: `giro dead-letters redrive` publishes the records of dead letters again, unchanged or mended by hand.
 //!
-//! A record goes to its own topic, with its key, its headers and its value byte for byte, and one more header that
-//! names the dead letter. The dead letter is marked only once the broker has acknowledged the record. If the command
+//! A record goes to its own topic, with its key, its headers and its value byte for byte. One more header names the
+//! dead letter. The dead letter is marked only once the broker has acknowledged the record. If the command
 //! stops in between, the dead letter still waits. To publish its record again is safe, because a payment is settled
 //! once.
 //!

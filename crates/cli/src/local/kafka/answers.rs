@@ -100,8 +100,8 @@ fn told(known: &Metadata) -> Vec<(String, usize, usize)> {
     topics
 }
 
-/// What listens at an address where the client read the length of an answer, and it made none: the number is the first
-/// four bytes that came.
+/// What listens at an address, if the client read the length of an answer there, and the length made no sense. The
+/// number is the first four bytes of the answer.
 fn other_protocol(heard: &str) -> Option<&'static str> {
     let (_, size) = heard.split_once("Invalid response size ")?;
     let digits = size.split(|c: char| !c.is_ascii_digit()).next()?;

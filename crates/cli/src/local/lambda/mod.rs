@@ -82,7 +82,8 @@ impl LocalLambda {
     /// Starts the Invoke call and the runtime API. Workers start when they are first needed.
     ///
     /// # Errors
-    /// [`LocalError::Asked`] if a binary isn't there, [`LocalError::Engine`] if there is no shell to start it or no port is free.
+    /// [`LocalError::Asked`] if a binary isn't there, [`LocalError::Engine`] if there is no shell to start it or no
+    /// port is free.
     pub async fn start(functions: Vec<Function>, log: LogSink) -> Result<Self, LocalError> {
         for function in &functions {
             let binary = &function.binary;
