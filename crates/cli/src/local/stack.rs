@@ -37,20 +37,11 @@ pub use functions::{Engines, Summary, folder_of_this_program, function};
 use giro_template::{Blueprint, Mapping};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::tables;
-pub use names::{Names, Queues, Topics};
+pub use names::{
+    ACCOUNT_PROCESSOR, LEDGER_AUDITOR, Names, OUTCOME_PUBLISHER, PAYMENT_API, PAYMENT_PROCESSOR, Queues, Topics,
+};
 pub(crate) use names::{TABLE_EXPECTED, is_table};
 pub use options::{DynamoDbEngine, KafkaEngine, LogLines, Run, StackOptions};
-
-/// The binary of the main job.
-pub const PAYMENT_PROCESSOR: &str = "payment-processor";
-/// The binary that carries out account commands.
-pub const ACCOUNT_PROCESSOR: &str = "account-processor";
-/// The binary that answers the HTTP API.
-pub const PAYMENT_API: &str = "payment-api";
-/// The binary that audits the ledger.
-pub const LEDGER_AUDITOR: &str = "ledger-auditor";
-/// The binary that publishes outcomes.
-pub const OUTCOME_PUBLISHER: &str = "outcome-publisher";
 
 /// How much longer an invocation may take than its function, for the way.
 const ON_THE_WAY: Duration = Duration::from_secs(10);

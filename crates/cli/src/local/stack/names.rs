@@ -7,10 +7,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ACCOUNT_PROCESSOR, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
 use giro::config::{ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, OUTCOMES_TOPIC, PAYMENTS_TABLE};
 use giro::store::Tables;
 use giro_template::{Blueprint, Mapping, Source, TemplateError, Templates};
+
+/// The binary of the main job.
+pub const PAYMENT_PROCESSOR: &str = "payment-processor";
+/// The binary that carries out account commands.
+pub const ACCOUNT_PROCESSOR: &str = "account-processor";
+/// The binary that answers the HTTP API.
+pub const PAYMENT_API: &str = "payment-api";
+/// The binary that audits the ledger.
+pub const LEDGER_AUDITOR: &str = "ledger-auditor";
+/// The binary that publishes outcomes.
+pub const OUTCOME_PUBLISHER: &str = "outcome-publisher";
 
 /// The names of all that a stack has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

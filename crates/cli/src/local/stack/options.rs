@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use giro_testkit::tables::by_variable;
 
-use super::{PAYMENT_PROCESSOR, TABLE_EXPECTED, is_table};
+use super::names::{PAYMENT_PROCESSOR, TABLE_EXPECTED, is_table};
 use giro::store::Tables;
 use giro_template::{Blueprint, Source, TemplateError, Templates};
 
