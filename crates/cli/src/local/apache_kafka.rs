@@ -7,6 +7,7 @@
 //! so the processes that are started here are the brokers themselves. Each broker is also a controller.
 
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -22,6 +23,10 @@ const POM: &str = include_str!("../../../../scripts/apache-kafka/pom.xml");
 
 /// Where the jars are kept, below the current folder.
 const LIBS: &str = ".tools/apache-kafka";
+/// Where brokers listen: below the ports that a system gives to whoever takes any. A killed broker comes back on its
+/// port, and no connection may have taken it meanwhile.
+const PORTS: Range<u16> = 15_000..32_000;
+const PORT_TRIES_MAX: usize = 1_000;
 /// How long fetching and starting may take.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -139,9 +144,14 @@ fn libs() -> anyhow::Result<PathBuf> {
 /// This many ports that are free now.
 fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
     // They are held until all are chosen, so that none comes twice.
-    let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<Result<_, std::io::Error>>()?;
-    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+    let mut held: Vec<TcpListener> = Vec::with_capacity(count);
+    for _ in 0..PORT_TRIES_MAX {
+        if held.len() == count {
+            return held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect();
+        }
+        held.extend(TcpListener::bind(("127.0.0.1", fastrand::u16(PORTS))));
+    }
+    bail!("no {count} free ports between {} and {}", PORTS.start, PORTS.end)
 }
 
 /// Asks for the cluster's metadata until it names this many brokers.
@@ -169,7 +179,7 @@ fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     text.lines()
         .rev()
-        .find(|line| !line.trim().is_empty() && !line.starts_with("SLF4J"))
+        .find(|line| !line.trim().is_empty() && !line.contains("SLF4J"))
         .unwrap_or("it said nothing")
         .to_owned()
 }
