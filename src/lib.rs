@@ -22,8 +22,8 @@
 //! This settles a batch on a ledger in memory; `examples/settle_a_batch.rs` does it with accounts:
 //!
 //! ```
-//! use giro::domain::{Batch, Decline, Request, Source, Timestamp};
-//! use giro::settle::{Backoff, End, settle};
+//! use giro::domain::{Batch, Decline, PaymentRequest, Source, Timestamp};
+//! use giro::settle::{Backoff, Disposition, settle};
 //! use giro::wire::payment_request;
 //! use giro_testkit::memory_store::MemoryStore;
 //!
@@ -31,11 +31,11 @@
 //! # async fn main() {
 //! let json = br#"{"payment_id":"p1","debtor_account":"nobody","creditor_account":"shop","amount":7,"currency":"EUR"}"#;
 //! let source = Source { topic: "payment-requests".into(), partition: 0, offset: 0 };
-//! let request = Request { payment: payment_request::decode_json(json).unwrap(), source };
-//! let until = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+//! let request = PaymentRequest { payment: payment_request::decode_json(json).unwrap(), source };
+//! let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
 //! let batch = Batch::new(vec![request]);
-//! let settled = settle(&MemoryStore::new(), &batch, until, || Timestamp::EPOCH, Backoff::new()).await;
-//! assert_eq!(settled.ends, [End::Decided(Err(Decline::DebtorNotFound))]);
+//! let settled = settle(&MemoryStore::new(), &batch, deadline, || Timestamp::EPOCH, Backoff::new()).await;
+//! assert_eq!(settled.dispositions, [Disposition::Decided(Err(Decline::DebtorNotFound))]);
 //! # }
 //! ```
 //!
