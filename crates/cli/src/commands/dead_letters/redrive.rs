@@ -109,7 +109,7 @@ async fn chosen(args: &RedriveArgs, ledger: &DynamoDb) -> Result<Vec<DeadLetter>
             let reasons = Vec::from_iter(reasons(&found)).join(", ");
             found.retain(|letter| *reason == letter.reason);
             if found.is_empty() {
-                return Err(Failure::no(format!("{name}: its reason is {reasons}, not {reason}")));
+                return Err(Failure::no(format!("{name}: its reason is {reasons}, and --reason asks for {reason}")));
             }
         }
         found.retain(|letter| args.again || letter.status == DeadLetterStatus::Parked);

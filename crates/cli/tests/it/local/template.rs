@@ -312,13 +312,17 @@ fn every_table_takes_the_name_that_it_is_given() {
         let options = StackOptions { tables: Some(tables), ..StackOptions::default() };
         options.blueprint().map(|blueprint| (Names::of(&blueprint).tables, blueprint))
     };
-    let mine =
-        Tables { accounts: "a".into(), payments: "p".into(), dead_letters: "d".into(), account_commands: "c".into() };
+    let mine = Tables {
+        accounts: "my-a".into(),
+        payments: "my-p".into(),
+        dead_letters: "my-d".into(),
+        account_commands: "my-c".into(),
+    };
     let (names, blueprint) = renamed(mine.clone()).unwrap();
     assert_eq!(names, mine);
     let made: Vec<&str> = blueprint.tables.iter().map(|table| table.name.as_str()).collect();
-    assert_eq!(made, ["c", "a", "d", "p"]);
-    assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "p".into() }));
+    assert_eq!(made, ["my-c", "my-a", "my-d", "my-p"]);
+    assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "my-p".into() }));
 
     let usual = Tables::default();
     let swapped = Tables { accounts: usual.payments.clone(), payments: usual.accounts.clone(), ..usual.clone() };

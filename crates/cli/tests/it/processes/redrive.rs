@@ -227,7 +227,7 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     // Mended: it settles, and redriving it once more settles nothing.
     check(&["dead-letters", "redrive", &second, "--edit"], &leaves, &at, 2, "the value is as it was").await;
     check(&["dead-letters", "redrive", &second, "--edit"], &empties, &at, 2, "the value was emptied").await;
-    check(&["dead-letters", "redrive", &second, "--reason", "not_json"], &leaves, &at, 1, "not for not_json").await;
+    check(&["dead-letters", "redrive", &second, "--reason", "not_json"], &leaves, &at, 1, "asks for not_json").await;
     check(&["dead-letters", "redrive", "--reason", "invalid_feld"], &leaves, &at, 1, "there are: invalid_field").await;
     check(&["dead-letters", "redrive", &second, "--edit"], &mends, &at, 0, "redriven").await;
     check(&["dead-letters", "redrive", &second, "--edit", "--again"], &mends, &at, 0, "redriven").await;
