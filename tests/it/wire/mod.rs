@@ -5,4 +5,5 @@ pub(crate) mod formats;
 mod fuzz;
 mod golden;
 mod http;
+mod kafka_event;
 mod oracle;
