@@ -3,5 +3,6 @@
 mod deployment;
 mod invoke_call;
 mod template;
+mod template_parameters;
 mod topic_bytes;
 mod triggers;

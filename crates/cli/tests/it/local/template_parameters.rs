@@ -1,0 +1,123 @@
+//! The parameters of a template, as CloudFormation checks them.
+
+use std::collections::BTreeMap;
+
+use giro_template::Templates;
+
+use super::template::{parameters, texts};
+
+/// The first error in parameters of the project's template.
+fn refused(given: &[(&str, &str)]) -> String {
+    Templates::Embedded.blueprint(&parameters(given)).map_or_else(|error| error.to_string(), |_| "taken".into())
+}
+
+#[test]
+fn parameters_that_the_template_does_not_allow_are_refused() {
+    let at = |name: &str, expected: &str| format!("template.yaml: Parameters.{name}: {expected}");
+    for (name, value, expected) in [
+        ("RequestsPartitions", "-1", "expected a number from 1 to 256, got '-1'"),
+        ("RequestsPartitions", "0", "expected a number from 1 to 256, got '0'"),
+        ("RequestsPartitions", "257", "expected a number from 1 to 256, got '257'"),
+        ("RequestsPartitions", "many", "expected a number from 1 to 256, got 'many'"),
+        ("RequestsPartitions", "", "expected a number from 1 to 256, got ''"),
+        ("RequestsPartitions", " 7", "expected a number from 1 to 256, got ' 7'"),
+        ("RequestsPartitions", "inf", "expected a number from 1 to 256, got 'inf'"),
+        ("WarmReadUnits", "11999.5", "expected a number of at least 12000, got '11999.5'"),
+        ("KafkaAuth", "sasl", "expected one of iam, scram, none, got 'sasl'"),
+        ("KafkaAuth", "None", "expected one of iam, scram, none, got 'None'"),
+        ("DeletionProtection", "yes", "expected one of true, false, got 'yes'"),
+        ("NamePrefix", "EU-", "expected text of the pattern ([a-z][a-z0-9-]{0,20})?, got 'EU-'"),
+        ("NamePrefix", "eu-\n", "expected text of the pattern ([a-z][a-z0-9-]{0,20})?, got 'eu-\n'"),
+        ("NamePrefix", "eu.", "expected text of the pattern ([a-z][a-z0-9-]{0,20})?, got 'eu.'"),
+    ] {
+        assert_eq!(refused(&[(name, value)]), at(name, expected), "{name}={value}");
+    }
+    assert_eq!(
+        refused(&[("Foo", "1")]),
+        "template.yaml: Parameters: expected a parameter of the template: there is no Foo"
+    );
+    let rule = "template.yaml: Rules.SelfManagedKafka: KafkaAuth=iam is MSK's alone; got Kafka='self-managed', KafkaAuth='iam'";
+    assert_eq!(refused(&[("KafkaAuth", "iam")]), rule);
+    let none = "template.yaml: Rules.SelfManagedKafka: Kafka=self-managed needs KafkaBootstrapServers; got Kafka='self-managed', \
+                KafkaBootstrapServers='a,'";
+    assert_eq!(refused(&[("KafkaBootstrapServers", "a,")]), none);
+    for (name, value) in [("RequestsPartitions", "256"), ("NamePrefix", ""), ("NamePrefix", "eu-"), ("Stage", "x1-")] {
+        assert_eq!(refused(&[(name, value)]), "taken", "{name}={value}");
+    }
+}
+
+/// The kinds of constraints that the project's own template doesn't use.
+#[test]
+fn constraints_of_every_kind_are_checked() {
+    let with = |definition: &str, value: Option<&str>| {
+        let root = format!("Parameters: {{ P: {{ {definition} }} }}\nResources: {{}}");
+        let given = value.map(|value| ("P", value));
+        let read = texts(&root).blueprint(&parameters(given.as_slice()));
+        read.map_or_else(|error| error.expected, |_| "taken".into())
+    };
+    for (definition, value, expected) in [
+        ("Type: String", None, "expected a value to be given: it has no default"),
+        ("Type: String, Default: ''", None, "taken"),
+        (
+            "Type: String, MinLength: 2, MaxLength: 3",
+            Some("ü"),
+            "expected a text with a number of characters from 2 to 3, got 'ü'",
+        ),
+        ("Type: String, MinLength: 2, MaxLength: 3", Some("üüü"), "taken"),
+        (
+            "Type: String, MaxLength: 3",
+            Some("four"),
+            "expected a text with a number of characters of at most 3, got 'four'",
+        ),
+        ("Type: CommaDelimitedList, AllowedValues: [a, b]", Some("a, b"), "taken"),
+        ("Type: CommaDelimitedList, AllowedValues: [a, b]", Some("a,c"), "expected one of a, b, got 'a,c'"),
+        ("Type: CommaDelimitedList, AllowedPattern: '[a-z]+'", Some("a,b"), "taken"),
+        (
+            "Type: CommaDelimitedList, AllowedPattern: '[a-z]+'",
+            Some("a,,b"),
+            "expected text of the pattern [a-z]+, got 'a,,b'",
+        ),
+        ("Type: List<Number>, MinValue: 1", Some("1,2.5"), "taken"),
+        ("Type: List<Number>, MinValue: 1", Some("1,x"), "expected a number of at least 1, got '1,x'"),
+        ("Type: Number, AllowedValues: [1, 7]", Some("7"), "taken"),
+        ("Type: Number, AllowedValues: [1, 7]", Some("8"), "expected one of 1, 7, got '8'"),
+        (
+            "Type: String, AllowedPattern: 'a|b', ConstraintDescription: a letter",
+            Some("ab"),
+            "expected text of the pattern a|b (a letter), got 'ab'",
+        ),
+        (
+            "Type: String, AllowedPattern: '(?!x).*'",
+            Some("y"),
+            "expected a pattern that is understood here, not (?!x).*, got 'y'",
+        ),
+    ] {
+        assert_eq!(with(definition, value), expected, "{definition}: {value:?}");
+    }
+    let rules = |assert: &str| {
+        let root = format!(
+            "Parameters: {{ L: {{ Type: CommaDelimitedList, Default: 'a,a' }} }}\n\
+             Rules: {{ R: {{ Assertions: [{{ Assert: {assert} }}] }} }}\nResources: {{}}"
+        );
+        texts(&root).blueprint(&BTreeMap::new()).map_or_else(|error| error.to_string(), |_| "kept".into())
+    };
+    let broken = "template.yaml: Rules.R: expected what the rule asserts to hold; got L='a,a'";
+    assert_eq!(rules("!Contains [!Ref L, a]"), "kept");
+    assert_eq!(rules("!Contains [!Ref L, b]"), broken);
+    assert_eq!(rules("!EachMemberEquals [!Ref L, a]"), "kept");
+    assert_eq!(rules("!EachMemberEquals [!Ref L, b]"), broken);
+    assert_eq!(rules("!EachMemberIn [!Ref L, [a, b]]"), "kept");
+    assert_eq!(rules("!EachMemberIn [!Ref L, [b]]"), broken);
+}
+
+#[test]
+fn a_topic_without_partitions_is_refused() {
+    let topic = |count: &str| {
+        let root = format!(
+            "Resources: {{ T: {{ Type: AWS::MSK::Topic, Properties: {{ TopicName: t, PartitionCount: {count}, ReplicationFactor: 1 }} }} }}"
+        );
+        texts(&root).blueprint(&BTreeMap::new()).map_or_else(|error| error.to_string(), |_| "taken".into())
+    };
+    let at = "template.yaml: Resources.T.Properties.PartitionCount: expected a whole number from 1 on";
+    assert_eq!((topic("-1").as_str(), topic("0").as_str(), topic("1").as_str()), (at, at, "taken"));
+}
