@@ -16,15 +16,16 @@ libs=$(cd "$2" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 
 fetch() {
-    [ -f "$libs/.complete" ] && return
+    cmp -s "$here/pom.xml" "$libs/.complete" && return
     command -v mvn >/dev/null || { echo "Apache Kafka is fetched with Maven, and there is no mvn" >&2; exit 3; }
     # Only one at a time; whoever waited finds it done.
     exec 9>"$libs/.lock"
     flock 9
-    [ -f "$libs/.complete" ] && return
+    cmp -s "$here/pom.xml" "$libs/.complete" && return
+    rm -f "$libs"/*.jar
     mvn -q -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
         -DoutputDirectory="$libs" -DincludeScope=runtime >&2
-    touch "$libs/.complete"
+    cp "$here/pom.xml" "$libs/.complete"
 }
 
 command -v java >/dev/null || { echo "Apache Kafka needs Java 17, and there is no java" >&2; exit 3; }
@@ -61,7 +62,8 @@ share.coordinator.state.topic.replication.factor=$replicas
 share.coordinator.state.topic.min.isr=$in_sync
 group.initial.rebalance.delay.ms=0
 EOF
-java=(java -Xmx512m -Xms256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$libs/*")
+java=(java -Xmx512m -Xms256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$libs/*"
+    -Dorg.slf4j.simpleLogger.defaultLogLevel=error)
 if [ ! -d "$data/log" ]; then
     # One name for all: nodes of a cluster must agree on it, and no two clusters here can meet.
     "${java[@]}" kafka.tools.StorageTool format --cluster-id Z2lyby1vbi0xMjcuMC4wLg --config "$data/server.properties" \

@@ -27,6 +27,8 @@ const LIBS: &str = ".tools/apache-kafka";
 /// port, and no connection may have taken it meanwhile.
 const PORTS: Range<u16> = 15_000..32_000;
 const PORT_TRIES_MAX: usize = 1_000;
+/// How many lines of a broker that ended are shown.
+const LAST_WORDS: usize = 6;
 /// How long fetching and starting may take.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -175,11 +177,14 @@ async fn answers(bootstrap_servers: String, brokers: usize) -> anyhow::Result<()
     asked.await?
 }
 
+/// The last lines of a broker's log that tell something. Lines of a stack trace begin with a space.
 fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines()
-        .rev()
-        .find(|line| !line.trim().is_empty() && !line.contains("SLF4J"))
-        .unwrap_or("it said nothing")
-        .to_owned()
+    let tells = |line: &&str| !line.is_empty() && !line.starts_with(char::is_whitespace);
+    let mut last: Vec<&str> = text.lines().rev().filter(tells).take(LAST_WORDS).collect();
+    if last.is_empty() {
+        return "it said nothing".to_owned();
+    }
+    last.reverse();
+    last.join("; ")
 }
