@@ -1,14 +1,12 @@
 //! What: Holds what is known of a batch's accounts and lanes, as last read, written or learned. It also holds the
 //! errors of the store.
 //!
-//! Data: Takes what reads found, and what became of each step. Gives the snapshot to decide on, and says what of it is
-//! confirmed.
+//! Data: Takes what reads found, and what became of each step. Gives the snapshot to decide on.
 //!
 //! Invariants: If an account may have changed unseen, it is read again, so that no decline rests on money that this
-//! batch moved. An account is confirmed only while all that is known of it comes from one snapshot. Nothing here knows
-//! of requests.
+//! batch moved. The lanes of an account are read after its main item: whoever learns another main item forgets the
+//! lanes. Nothing here knows of requests.
 
-mod confirmations;
 mod contention;
 
 use std::collections::{BTreeSet, HashMap};
@@ -16,9 +14,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::seen_errors::SeenErrors;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step};
-use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, CreditLanes, LaneId};
+use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId};
 use crate::store::{AccountRead, LaneRead, StoreError};
-use confirmations::Confirmations;
 use contention::Contention;
 
 /// What is known so far of the accounts of a batch.
@@ -27,9 +24,6 @@ pub(super) struct Knowledge<'b> {
     /// By account: the main item.
     mains: Vec<AccountRead>,
     lanes: HashMap<AccountIx, KnownLanes>,
-    /// Accounts whose main item and lanes all come from one snapshot. No step of this batch has changed the main item
-    /// since.
-    confirmations: Confirmations,
     /// Accounts that a replayed payment may have changed since they were read. Another worker settled it, or this
     /// worker did and lost the answer.
     stale: BTreeSet<AccountIx>,
@@ -44,16 +38,10 @@ impl<'b> Knowledge<'b> {
             ids,
             mains: vec![AccountRead::Unread; ids.len()],
             lanes: HashMap::new(),
-            confirmations: Confirmations::default(),
             stale: BTreeSet::new(),
             contention: Contention::new(),
             errors: SeenErrors::default(),
         }
-    }
-
-    /// The accounts, by index.
-    pub(super) fn ids(&self) -> &'b [AccountId] {
-        self.ids
     }
 
     /// The ids, the main items that a read fills in, and where it notes errors.
@@ -88,37 +76,12 @@ impl<'b> Knowledge<'b> {
         matches!(self.mains[account], AccountRead::Corrupt(_))
     }
 
-    /// How many lanes an account has, as its main item says; none if that isn't known.
-    pub(super) fn lanes_of(&self, account: AccountIx) -> CreditLanes {
-        self.main(account).map_or(CreditLanes::NONE, |main| main.credit_lanes)
-    }
-
     /// The lanes of an account that are not known yet; none if the account can't be used.
     pub(super) fn unknown_lanes(&self, account: AccountIx) -> Vec<(AccountIx, LaneId)> {
         let Some(main) = self.main(account) else { return Vec::new() };
         let known = self.lanes.get(&account);
         let unknown = |lane| known.is_none_or(|known| known.balance(lane).is_none());
         main.lane_ids().filter(|id| unknown(id.lane)).map(|id| (account, id)).collect()
-    }
-
-    /// Whether all that is known of an account comes from one snapshot.
-    pub(super) fn is_confirmed(&self, account: AccountIx) -> bool {
-        self.confirmations.has(account)
-    }
-
-    /// Whether this round tried to confirm an account and could not.
-    pub(super) fn awaits_its_turn(&self, account: AccountIx) -> bool {
-        self.confirmations.waits(account)
-    }
-
-    /// The lanes that must still be read to confirm an account.
-    pub(super) fn unconfirmed_lanes(&self, account: AccountIx) -> Vec<u16> {
-        self.confirmations.left(account).unwrap_or_else(|| self.lanes_of(account).numbers().collect())
-    }
-
-    /// This round has tried to confirm an account.
-    pub(super) fn end_turn(&mut self, account: AccountIx) {
-        self.confirmations.end_turn(account);
     }
 
     /// How large transactions may be, and in how many rounds others held each account.
@@ -146,10 +109,8 @@ impl<'b> Knowledge<'b> {
         self.contention.note(accounts);
     }
 
-    /// A round is over. From now on, accounts that others held in it are planned apart, and every account may be
-    /// confirmed again.
+    /// A round is over. From now on, accounts that others held in it are planned apart.
     pub(super) fn end_round(&mut self) {
-        self.confirmations.end_round();
         self.contention.end_round();
     }
 
@@ -158,10 +119,11 @@ impl<'b> Knowledge<'b> {
         for (&account, update) in step.accounts.iter().zip(&step.transaction.updates) {
             match update.lane {
                 None => {
-                    if let AccountRead::Found(known) = &mut self.mains[account] {
+                    if let AccountRead::Found(known) = &mut self.mains[account]
+                        && !update.is_check()
+                    {
                         known.balance = moved(known.balance, update.net);
                         known.version = known.version.saturating_add(1);
-                        self.confirmations.forget(account);
                     }
                 }
                 Some(lane) => {
@@ -180,21 +142,7 @@ impl<'b> Knowledge<'b> {
         if let AccountRead::Corrupt(expected) = &read {
             self.errors.note(StoreError::Corrupt(expected.clone()));
         }
-        self.confirmations.forget(account);
         self.mains[account] = read;
-    }
-
-    /// Notes what a snapshot read found of an account's main item and of some of its lanes.
-    pub(super) fn learn_together(&mut self, account: AccountIx, main: AccountRead, lanes: Vec<(u16, LaneRead)>) {
-        let begun = self.confirmations.take(account);
-        let numbers: Vec<u16> = lanes.iter().map(|(lane, _)| *lane).collect();
-        self.learn_account(account, main);
-        for (lane, read) in lanes {
-            self.found_lane(account, lane, read);
-        }
-        if let AccountRead::Found(main) = &self.mains[account] {
-            self.confirmations.go_on(account, begun, main, &numbers);
-        }
     }
 
     /// Notes what a read found of a lane that an account counts. Gives `false` if the account can't be used, or must be
@@ -216,7 +164,6 @@ impl<'b> Knowledge<'b> {
 
     /// Notes a lane whose update was refused.
     pub(super) fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
-        self.confirmations.forget(account);
         let status = match &read {
             LaneRead::Found(lane) => lane.status,
             LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => AccountStatus::Open,
@@ -244,7 +191,6 @@ impl<'b> Knowledge<'b> {
     /// Forgets an account's lanes. They are read again once they are needed.
     pub(super) fn forget_lanes(&mut self, account: AccountIx) {
         self.lanes.remove(&account);
-        self.confirmations.forget(account);
     }
 
     /// These accounts may have changed since they were read: by another worker, or by a call of this one whose answer

@@ -11,10 +11,9 @@
 //! | | `next` | pure: decides and plans ([`crate::domain`]) what is pending, and says what must be done |
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
-//! | `ReadSnapshot` | `confirm` | makes a snapshot read of the accounts on which a decline for insufficient funds rests (`grounds`) |
 //! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`concurrency_limit`) |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
-//! | `Wait` | here, `look` | others hold the accounts of all that is left; or somebody may mend a stored item that can't be read |
+//! | `Wait` | `look` | somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |
 //!
 //! Two types own the state of a batch. `knowledge` holds what is known of accounts and lanes, and `progress` how far
@@ -33,11 +32,9 @@
 mod backoff;
 mod commit;
 mod concurrency_limit;
-mod confirm;
 pub mod dead_letters;
 pub(crate) mod deadline;
 mod disposition;
-mod grounds;
 mod knowledge;
 mod learn;
 mod look;
@@ -56,7 +53,7 @@ use concurrency_limit::ConcurrencyLimit;
 pub use deadline::Deadline;
 pub use disposition::Disposition;
 use knowledge::Knowledge;
-use next::{For, Next, next};
+use next::{Next, next};
 use progress::Progress;
 
 /// An account that others held in this many rounds of one batch is reported. Fewer are bad luck.
@@ -98,28 +95,21 @@ pub async fn settle<L: Ledger>(
     loop {
         knowledge.forget_stale(|| progress.rested_on());
         prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff).await;
-        match next(batch, &knowledge, &mut progress, deadline, &now) {
+        match next(batch, &knowledge, &progress, deadline, &now) {
             Next::ReadLanes(accounts) => {
                 prefetch::lanes(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
-            }
-            Next::ReadSnapshot(accounts) => {
-                confirm::confirm(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
             }
             Next::Commit(steps) => {
                 rounds = rounds.saturating_add(1);
                 let way =
                     commit::commit(ledger, &steps, deadline.done, &mut limit, &mut knowledge, &mut progress).await;
-                end_round(&mut knowledge, &mut progress);
+                knowledge.end_round();
                 match way {
                     Way::Clear => backoff.reset(),
                     Way::Blocked => backoff.wait(deadline.done).await,
                 }
             }
-            Next::Wait(For::Others) => {
-                end_round(&mut knowledge, &mut progress);
-                backoff.wait(deadline.done).await;
-            }
-            Next::Wait(For::Mending) => {
+            Next::Wait => {
                 looks.wait(deadline.mended).await;
                 look::look_again(ledger, &mut knowledge, &mut progress, deadline.done, &mut backoff).await;
             }
@@ -133,12 +123,6 @@ pub async fn settle<L: Ledger>(
         contended: contended(&knowledge, &progress),
         error: knowledge.error(),
     }
-}
-
-/// A round is over. What waited for that waits no longer.
-fn end_round(knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
-    knowledge.end_round();
-    progress.end_round();
 }
 
 /// The accounts that others held again and again, each as the first record that names it.

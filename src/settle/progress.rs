@@ -23,12 +23,6 @@ pub(super) struct Progress<'b> {
     unreadable: HashSet<RequestIx>,
     /// Requests that the store rejects, or whose accounts' writes it rejects.
     rejected: HashSet<RequestIx>,
-    /// Requests that wait for the end of this round. Everything after them on their partition waits too, so that
-    /// payments are decided one after the other.
-    held: BTreeSet<RequestIx>,
-    /// Requests that wait for other workers in this round. Later requests of the same debtor wait too. All else goes
-    /// on.
-    hindered: BTreeSet<RequestIx>,
 }
 
 impl<'b> Progress<'b> {
@@ -40,8 +34,6 @@ impl<'b> Progress<'b> {
             recorded: HashMap::new(),
             unreadable: HashSet::new(),
             rejected: HashSet::new(),
-            held: BTreeSet::new(),
-            hindered: BTreeSet::new(),
         }
     }
 
@@ -49,11 +41,9 @@ impl<'b> Progress<'b> {
     ///
     /// If the batch holds a payment id several times, only the first request is sent, and the others follow its
     /// disposition. If an account or a payment of a request is unread or unreadable, its partition stops: it and all
-    /// after it wait. A request that is held for this round stops its partition too. A request that other workers
-    /// hinder stops its debtor.
+    /// after it wait.
     pub(super) fn pending(&self, knowledge: &Knowledge<'_>) -> Vec<RequestIx> {
         let mut stopped: HashSet<(&str, i32)> = HashSet::new();
-        let mut waiting: HashSet<AccountIx> = HashSet::new();
         let mut pending = Vec::new();
         for (ix, request) in self.batch.requests().iter().enumerate() {
             let leader = self.batch.leader(ix);
@@ -73,14 +63,10 @@ impl<'b> Progress<'b> {
             }
             let refused = self.unreadable.contains(&ix) || self.rejected.contains(&ix);
             let is_read = self.parties(ix).into_iter().all(|account| knowledge.is_read(account));
-            if refused || self.held.contains(&ix) || !is_read {
+            if refused || !is_read {
                 stopped.insert(partition);
             }
-            let (debtor, _) = self.batch.parties(ix);
-            if self.hindered.contains(&ix) {
-                waiting.insert(debtor);
-            }
-            if !stopped.contains(&partition) && !waiting.contains(&debtor) {
+            if !stopped.contains(&partition) {
                 pending.push(ix);
             }
         }
@@ -108,28 +94,10 @@ impl<'b> Progress<'b> {
         (0..self.found.len()).filter(left).flat_map(|ix| self.parties(ix)).collect()
     }
 
-    /// Whether requests wait for other workers in this round.
-    pub(super) fn is_hindered(&self) -> bool {
-        !self.hindered.is_empty()
-    }
-
     /// Whether a stored item that can't be read stops a request. What the store rejects doesn't count: this code can't
     /// get it written.
     pub(super) fn is_damaged(&self, knowledge: &Knowledge<'_>) -> bool {
         !self.unreadable.is_empty() || self.rested_on().into_iter().any(|account| knowledge.is_damaged(account))
-    }
-
-    /// Puts requests off until the round is over. Earlier requests of this batch hold some, and other workers hinder
-    /// some.
-    pub(super) fn put_off(&mut self, held: Vec<RequestIx>, hindered: Vec<RequestIx>) {
-        self.held.extend(held);
-        self.hindered.extend(hindered);
-    }
-
-    /// A round is over. No request is put off any longer.
-    pub(super) fn end_round(&mut self) {
-        self.held.clear();
-        self.hindered.clear();
     }
 
     /// All of a step happened, so its requests have their outcomes.

@@ -6,8 +6,7 @@
 //! | the port | the request |
 //! |---|---|
 //! | read accounts, read lanes | `BatchGetItem`, strongly consistent |
-//! | read together | `TransactGetItems` |
-//! | commit | `TransactWriteItems`: Puts of payments first, then Updates of accounts; an item whose condition fails comes back |
+//! | commit | `TransactWriteItems`: Puts of payments first, then Updates and ConditionChecks of accounts; an item whose condition fails comes back |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
 //! | store a dead letter | a conditional `PutItem` for each part, the first part last; it also replaces a dead letter that was redriven |
 //!
@@ -28,16 +27,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConsumedCapacity, Get, KeysAndAttributes, ReturnConsumedCapacity,
-    ReturnValuesOnConditionCheckFailure, TransactGetItem, TransactWriteItem,
+    CancellationReason, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 
 use super::items::conditional::Conditional;
 use super::items::{self, Item};
-use super::{AccountRead, Commit, LaneRead, Ledger, Read, SnapshotRead, StoreError, Tables, Usage};
+use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Usage};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, LaneId};
@@ -92,41 +90,6 @@ impl Ledger for DynamoDb {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.read_items(ids.iter().map(|id| items::lane::key(id)).collect(), items::lane::decode).await
-    }
-
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
-        count(&self.usage.read_calls);
-        let table = &self.tables.accounts;
-        let get = |key| {
-            let get = Get::builder().table_name(table).set_key(Some(key)).build()?;
-            Ok(TransactGetItem::builder().get(get).build())
-        };
-        let keys = accounts.iter().map(|id| items::account::key(id)).chain(lanes.iter().map(|id| items::lane::key(id)));
-        let gets: Result<Vec<TransactGetItem>, aws_sdk_dynamodb::error::BuildError> = keys.map(get).collect();
-        let gets = gets.map_err(|error| StoreError::Rejected(error.to_string()))?;
-        let call = self.client.transact_get_items().set_transact_items(Some(gets));
-        let answer = match call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                return Err(match error.as_service_error() {
-                    Some(TransactGetItemsError::TransactionCanceledException(cancelled)) => {
-                        error::worst("TransactGetItems", cancelled.cancellation_reasons())
-                    }
-                    _ => store_error("TransactGetItems", table, &error),
-                });
-            }
-        };
-        add(&self.usage.read_milliunits, answer.consumed_capacity());
-        // Answers are in the order of the keys. An item that doesn't exist has an answer without an item.
-        let answers = answer.responses();
-        if answers.len() != accounts.len().saturating_add(lanes.len()) {
-            return Err(StoreError::Unavailable("TransactGetItems: expected an answer for each item".into()));
-        }
-        let (of_accounts, of_lanes) = answers.split_at(accounts.len());
-        Ok(SnapshotRead {
-            accounts: of_accounts.iter().map(|answer| read(items::account::decode, answer.item())).collect(),
-            lanes: of_lanes.iter().map(|answer| read(items::lane::decode, answer.item())).collect(),
-        })
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

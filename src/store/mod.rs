@@ -21,7 +21,7 @@ mod scan;
 
 use std::future::Future;
 
-pub use read::{AccountRead, LaneRead, Read, SnapshotRead};
+pub use read::{AccountRead, LaneRead, Read};
 pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 
 use crate::domain::account_command::{CommandStep, RecordedCommand};
@@ -212,18 +212,6 @@ pub trait Ledger: Sync {
     /// # Errors
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_lanes(&self, ids: &[&LaneId]) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send;
-
-    /// A snapshot read of different accounts and lanes, at most
-    /// [`TRANSACTION_ITEMS_MAX`](crate::domain::plan::TRANSACTION_ITEMS_MAX) in all. If anybody has seen a part of a
-    /// transaction, this read sees all of it. The other reads don't promise that for any two items.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if a transaction in flight holds one of them. Otherwise as for any read.
-    fn read_together(
-        &self,
-        accounts: &[&AccountId],
-        lanes: &[&LaneId],
-    ) -> impl Future<Output = Result<SnapshotRead, StoreError>> + Send;
 
     /// Commits all of a transaction, or nothing, and then gives the reasons.
     ///

@@ -35,12 +35,3 @@ impl LaneRead {
         }
     }
 }
-
-/// What a snapshot read of several items found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnapshotRead {
-    /// The accounts, in the order in which they were asked for. Never [`Read::Unread`].
-    pub accounts: Vec<AccountRead>,
-    /// The lanes, likewise.
-    pub lanes: Vec<LaneRead>,
-}

@@ -3,9 +3,7 @@
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{
-    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, SnapshotRead, StoreError, Usage,
-};
+use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Usage};
 
 use crate::memory_store::MemoryStore;
 
@@ -27,16 +25,6 @@ pub trait Hooks: Sync {
         ids: &[&LaneId],
     ) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send {
         store.read_lanes(ids)
-    }
-
-    /// A snapshot read.
-    fn read_together(
-        &self,
-        store: &MemoryStore,
-        accounts: &[&AccountId],
-        lanes: &[&LaneId],
-    ) -> impl Future<Output = Result<SnapshotRead, StoreError>> + Send {
-        store.read_together(accounts, lanes)
     }
 
     /// A transaction of payments.
@@ -74,10 +62,6 @@ impl<H: Hooks> Ledger for Hooked<H> {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.hooks.read_lanes(&self.store, ids).await
-    }
-
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
-        self.hooks.read_together(&self.store, accounts, lanes).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

@@ -6,9 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{Account, AccountId, Balance, Lane, LaneId};
-use giro::store::{
-    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, SnapshotRead, StoreError,
-};
+use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError};
 
 use crate::hooked::{Hooked, Hooks};
 use crate::memory_store::MemoryStore;
@@ -20,10 +18,6 @@ pub enum Call {
     Accounts,
     /// A plain read of lanes.
     Lanes,
-    /// A snapshot read.
-    SnapshotRead,
-    /// A snapshot read that has read and not answered yet.
-    TogetherDone,
     /// A transaction of payments.
     Commit,
     /// A step of an account command.
@@ -32,14 +26,8 @@ pub enum Call {
 
 impl Call {
     /// Every call, and its word.
-    pub const ALL: [(Self, &'static str); 6] = [
-        (Self::Accounts, "accounts"),
-        (Self::Lanes, "lanes"),
-        (Self::SnapshotRead, "together"),
-        (Self::TogetherDone, "together-done"),
-        (Self::Commit, "commit"),
-        (Self::Command, "command"),
-    ];
+    pub const ALL: [(Self, &'static str); 4] =
+        [(Self::Accounts, "accounts"), (Self::Lanes, "lanes"), (Self::Commit, "commit"), (Self::Command, "command")];
 }
 
 /// What somebody else adds to main items and lanes before a call.
@@ -62,8 +50,8 @@ pub struct Write {
     pub lane: Option<u16>,
     /// How much.
     pub net: i64,
-    /// Whether its transaction is still in flight. Then DynamoDB's plain reads see the item as it was, until a snapshot
-    /// read was refused because of the transaction, or something is committed.
+    /// Whether its transaction is still in flight. Then DynamoDB's plain reads see the item as it was, until something
+    /// is committed.
     pub in_flight: bool,
 }
 
@@ -169,27 +157,6 @@ impl Hooks for Meddled {
             of.for_each(|(_, read)| *read = LaneRead::Found(was.clone()));
         }
         Ok(reads)
-    }
-
-    async fn read_together(
-        &self,
-        store: &MemoryStore,
-        accounts: &[&AccountId],
-        lanes: &[&LaneId],
-    ) -> Result<SnapshotRead, StoreError> {
-        self.before(store, Call::SnapshotRead).await?;
-        {
-            let unseen = &mut self.state().unseen;
-            let met = unseen.mains.iter().any(|was| accounts.contains(&&was.id))
-                || unseen.lanes.iter().any(|was| lanes.contains(&&was.id));
-            if met {
-                *unseen = Unseen::default();
-                return Err(StoreError::Conflict);
-            }
-        }
-        let read = store.read_together(accounts, lanes).await;
-        self.before(store, Call::TogetherDone).await?;
-        read
     }
 
     async fn commit(&self, store: &MemoryStore, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

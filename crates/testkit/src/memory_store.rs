@@ -17,13 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use giro::domain::account_command::RecordedCommand;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::plan::{TRANSACTION_ITEMS_MAX, Transaction};
+use giro::domain::plan::Transaction;
 use giro::domain::{
     Account, AccountId, Balance, CommandId, DeadLetter, DeadLetterId, Lane, LaneId, Outcome, PaymentId, Recorded,
 };
 use giro::store::{
-    AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, SnapshotRead,
-    StoreError, Usage, items,
+    AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Usage,
+    items,
 };
 
 use crate::sent::{Sent, SentStep};
@@ -34,7 +34,7 @@ use conditions::{account_allows, lane_allows, malformed};
 pub struct Faults {
     /// Makes the same faults strike again.
     pub seed: u64,
-    /// A transaction or a snapshot read is cancelled because one of its items is busy.
+    /// A transaction is cancelled because one of its items is busy.
     pub conflict: u32,
     /// A call is refused.
     pub throttle: u32,
@@ -279,6 +279,9 @@ impl State {
         }
         for update in &transaction.updates {
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
+            if update.is_check() {
+                continue;
+            }
             let changed = match update.lane_id() {
                 None => match self.accounts.get_mut(&update.account) {
                     Some(Ok(account)) => Some((&mut account.balance, &mut account.version)),
@@ -307,25 +310,6 @@ impl Ledger for MemoryStore {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.read_all(ids, State::read_lane).await
-    }
-
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
-        let mut state = self.call().await?;
-        state.usage.read_calls = state.usage.read_calls.saturating_add(1);
-        let items = accounts.len().saturating_add(lanes.len());
-        if items == 0 || items > TRANSACTION_ITEMS_MAX {
-            return Err(StoreError::Rejected(format!(
-                "a read at one moment takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
-            )));
-        }
-        if state.strikes(self.faults.conflict) {
-            return Err(StoreError::Conflict);
-        }
-        // Two units an item, as in a transaction.
-        let milliunits = u64::try_from(items).unwrap_or(u64::MAX).saturating_mul(2_000);
-        state.usage.read_milliunits = state.usage.read_milliunits.saturating_add(milliunits);
-        let accounts = accounts.iter().map(|id| state.read(id)).collect();
-        Ok(SnapshotRead { accounts, lanes: lanes.iter().map(|id| state.read_lane(id)).collect() })
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

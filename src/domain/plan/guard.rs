@@ -10,17 +10,17 @@
 //! | money moves | open, and of the payment's currency |
 //! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs |
 //! | it is credited | balance low enough that the highest prefix fits a balance |
-//! | a decline rests on its balance, in this transaction or in a later one before the next change | exactly the version decided on |
+//! | a decline rests on its lanes, in this transaction or in a later one before the next change | exactly the version decided on |
 //!
 //! | the decisions | condition on the lane |
 //! |---|---|
 //! | it is credited | open, of the payment's currency, not full (the lane is not read first) |
 //! | it is swept | open, and holds at least what was known of it (what was credited since stays there) |
 //!
-//! If no transaction of the plan changes an account, it gets no condition. A decline that rests on it is right at the
-//! time of the read, and the read came after the request. Lanes that a decline rests on get no condition either, so
-//! such a decline must not follow a debit of the same plan. `settle::grounds` takes care of both, and says which reads
-//! are good enough.
+//! A decline is right at the time when its debtor's main item was read, and that was after the record's delivery. If the
+//! debtor has lanes, they were read after the main item. Lanes are only credited, or swept into the main item. So if
+//! the main item still has its version at the commit, no lane held more at the time of the first read. If no request of
+//! the plan changes that main item, the transaction checks it. An account without lanes needs no condition.
 
 use std::collections::HashSet;
 
@@ -30,15 +30,15 @@ use super::{AccountIx, AccountUpdate, Batch, Entry, LaneIx, Timestamp, Touch, Tr
 use crate::domain::lane::LANE_BALANCE_FULL;
 use crate::domain::{Account, Balance};
 
-/// By group: the accounts that need the version as a condition. The group changes the account, and a decline rests on
-/// its balance. The decline is in this group, or in a later one before the next change of the account. The version also
-/// pins all changes before, because versions count them.
+/// By group: the accounts that need the version as a condition. The group changes or checks the account, and a decline
+/// rests on its lanes. The decline is in this group, or in a later one before the next change of the account. The
+/// version also pins all changes before, because versions count them.
 pub(super) fn pinned(groups: &[Group], touches: &[Touch<'_>]) -> Vec<Vec<AccountIx>> {
     let mut rested_on: HashSet<AccountIx> = HashSet::new();
     let mut pinned = vec![Vec::new(); groups.len()];
     for (group, pinned) in groups.iter().zip(&mut pinned).rev() {
         let members = group.members.iter().map(|&member| &touches[member]);
-        rested_on.extend(members.clone().flat_map(Touch::rests_on));
+        rested_on.extend(members.clone().filter_map(Touch::rests_on));
         if !rested_on.is_empty() {
             pinned.extend(members.flat_map(Touch::changes).filter(|account| rested_on.remove(account)));
         }
@@ -71,6 +71,11 @@ struct Movement {
 }
 
 impl Movement {
+    /// Whether money moves. Otherwise the item is only checked.
+    fn moves(&self) -> bool {
+        self.lowest.is_some() || self.highest.is_some()
+    }
+
     fn debit(&mut self, amount: i128) {
         self.net = self.net.saturating_sub(amount);
         self.lowest = Some(self.lowest.map_or(self.net, |lowest| lowest.min(self.net)));
@@ -112,6 +117,9 @@ impl<'a, 's> Guard<'a, 's> {
                 self.movement(&mut movements, sweep.account, Some(sweep.lane)).debit(amount);
                 self.movement(&mut movements, sweep.account, None).credit(amount);
             }
+            if let Some(account) = touch.checks() {
+                self.movement(&mut movements, account, None);
+            }
             let Some(request) = touch.request.map(|request| &self.batch.requests()[request]) else { continue };
             if touch.moves() {
                 let amount = i128::from(request.payment.amount.minor_units());
@@ -132,7 +140,7 @@ impl<'a, 's> Guard<'a, 's> {
         let accounts: Vec<AccountIx> = movements.iter().map(|movement| movement.account).collect();
         for movement in movements.iter().filter(|movement| movement.lane.is_none()) {
             self.slots[movement.account] = None;
-            self.changes[movement.account] = self.changes[movement.account].saturating_add(1);
+            self.changes[movement.account] = self.changes[movement.account].saturating_add(movement.moves().into());
         }
         self.lane_slots.clear();
         (Transaction { entries, updates, decided_at }, accounts)

@@ -9,7 +9,7 @@
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
 //! | turns | `lanes` | each group that credits an account with lanes takes the next lane that the batch owns |
-//! | guard | `guard` | each transaction gets one Put for each payment and one Update for each main item or lane, with the conditions that the decisions rest on |
+//! | guard | `guard` | each transaction gets one Put for each payment and one Update or check for each main item or lane, with the conditions that the decisions rest on |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
 //! A creditor with lanes doesn't join the requests that credit it into one component.
@@ -84,12 +84,18 @@ pub struct AccountUpdate {
     pub balance_min: Option<i128>,
     /// Condition: the balance before is at most this. So no prefix of the credits is more than a balance can hold.
     pub balance_max: Option<i128>,
-    /// Condition: the version is exactly this. It is there if a decline rests on the balance that this update changes,
-    /// in this transaction or in one that waits for it.
+    /// Condition: the version is exactly this. It is there if a decline rests on the account's lanes, in this transaction
+    /// or in one that waits for it.
     pub version: Option<u64>,
 }
 
 impl AccountUpdate {
+    /// Whether the item is only checked, and nothing of it changes. Then a decline rests on the account's lanes.
+    #[must_use]
+    pub const fn is_check(&self) -> bool {
+        self.net == 0 && self.balance_min.is_none() && self.balance_max.is_none()
+    }
+
     /// The lane that changes; `None`: the account's main item.
     #[must_use]
     pub fn lane_id(&self) -> Option<LaneId> {

@@ -1,4 +1,7 @@
 //! What: Says which main items and lanes each decided request touches.
+//!
+//! A decline that rests on lanes needs proof that nobody swept them meanwhile: a condition on the version of the
+//! debtor's main item. If no request before it in the plan changes the main item, the decline checks it.
 
 use std::collections::HashSet;
 
@@ -19,6 +22,10 @@ pub(super) struct Touch<'d> {
     pub(super) creditor: AccountIx,
     /// The creditor takes this credit on a lane.
     on_lane: bool,
+    /// The decline rests on the debtor's lanes.
+    rests_on_lanes: bool,
+    /// The decline checks the debtor's main item, because no request before it changes or checks that.
+    checks: bool,
     /// The debtor's lanes to sweep before the debit.
     pub(super) sweeps: &'d [Sweep],
 }
@@ -32,10 +39,9 @@ pub(super) fn touches<'d>(
     items_max: usize,
 ) -> Vec<Touch<'d>> {
     let gathered: HashSet<AccountIx> = decisions.gathered.iter().copied().collect();
-    let has_lanes = |account: AccountIx| {
-        accounts[account].as_ref().is_some_and(|account| !account.credit_lanes.is_none())
-            && !gathered.contains(&account)
-    };
+    let has_lanes =
+        |account: AccountIx| accounts[account].as_ref().is_some_and(|account| !account.credit_lanes.is_none());
+    let mut written: HashSet<AccountIx> = HashSet::new();
     let mut sweeps = decisions.sweeps.as_slice();
     let mut touches = Vec::with_capacity(requests.len());
     for (position, (&request, &decision)) in requests.iter().zip(&decisions.decisions).enumerate() {
@@ -43,8 +49,12 @@ pub(super) fn touches<'d>(
         let needed = sweeps.iter().take_while(|sweep| sweep.position == position).count();
         let (mut own, rest) = sweeps.split_at(needed);
         sweeps = rest;
-        let touch =
-            Touch { request: Some(request), decision, debtor, creditor, on_lane: has_lanes(creditor), sweeps: &[] };
+        let on_lane = has_lanes(creditor) && !gathered.contains(&creditor);
+        let rests_on_lanes = decision.is_err_and(|decline| decline.depends_on_balance().is_some()) && has_lanes(debtor);
+        let checks = rests_on_lanes && !written.contains(&debtor);
+        let request = Some(request);
+        let touch = Touch { request, decision, debtor, creditor, on_lane, rests_on_lanes, checks, sweeps: &[] };
+        written.extend(touch.changes());
         // Lanes that don't fit beside the debit are swept before it.
         while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
@@ -62,9 +72,9 @@ impl Touch<'_> {
         self.request.is_some() && self.decision.is_ok()
     }
 
-    /// The main items that it writes.
+    /// The main items that it writes or checks.
     pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let debtor = self.moves() || !self.sweeps.is_empty();
+        let debtor = self.moves() || self.checks || !self.sweeps.is_empty();
         let creditor = self.moves() && !self.on_lane;
         debtor.then_some(self.debtor).into_iter().chain(creditor.then_some(self.creditor))
     }
@@ -88,13 +98,13 @@ impl Touch<'_> {
         std::iter::once(self.debtor).chain((rests && !self.on_lane).then_some(self.creditor))
     }
 
-    /// The main items on whose balance the decline rests.
-    pub(super) fn rests_on(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let (debtor, creditor) = match self.decision.err().and_then(Decline::depends_on_balance) {
-            None => (None, None),
-            Some(BalanceOf::Debtor) => (Some(self.debtor), None),
-            Some(BalanceOf::Both) => (Some(self.debtor), Some(self.creditor)),
-        };
-        debtor.into_iter().chain(creditor)
+    /// The account on whose lanes the decline rests.
+    pub(super) fn rests_on(&self) -> Option<AccountIx> {
+        self.rests_on_lanes.then_some(self.debtor)
+    }
+
+    /// The main item that it checks.
+    pub(super) fn checks(&self) -> Option<AccountIx> {
+        self.checks.then_some(self.debtor)
     }
 }

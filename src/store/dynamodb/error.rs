@@ -138,22 +138,6 @@ fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
     transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
 }
 
-/// Why a transaction was cancelled, as one error. It is a conflict only if no reason is worse, because a conflict
-/// passes or a smaller call avoids it.
-pub(super) fn worst(operation: &str, reasons: &[CancellationReason]) -> StoreError {
-    let coded = reasons.iter().filter_map(|reason| Some((reason.code()?, reason))).filter(|(code, _)| *code != "None");
-    let errors = coded.map(|(code, reason)| of_reason(operation, code, reason));
-    let rank = |error: &StoreError| match error {
-        StoreError::Rejected(_) => 0,
-        StoreError::Corrupt(_) => 1,
-        StoreError::Throttled(_) => 2,
-        StoreError::Unavailable(_) | StoreError::NoTable(_) => 3,
-        StoreError::Conflict => 4,
-    };
-    let silent = || StoreError::Unavailable(format!("{operation}: cancelled without a reason"));
-    errors.min_by_key(rank).unwrap_or_else(silent)
-}
-
 /// Why a step of a command was cancelled. `reasons` are about its record, then about the main item if the step is
 /// `on_account`, then about its lanes.
 ///
@@ -335,22 +319,6 @@ mod tests {
         check([NONE, NONE, "New"], Cancelled { transient: unavailable("TransactWriteItems: New"), ..nothing() });
         let silent = unavailable("TransactWriteItems: cancelled without a reason");
         check([NONE, NONE, NONE], Cancelled { transient: silent, ..nothing() });
-    }
-
-    /// Smaller calls help only against a conflict, so every other reason comes first.
-    #[test]
-    fn a_transaction_is_cancelled_for_the_worst_of_its_reasons() {
-        let text = |code: &str| format!("TransactGetItems: {code}");
-        let check = |codes: &[&str], expected: StoreError| {
-            assert_eq!(worst("TransactGetItems", &reasons(codes)), expected, "{codes:?}");
-        };
-        check(&[NONE, CONFLICT], StoreError::Conflict);
-        check(&[CONFLICT, "New"], StoreError::Unavailable(text("New")));
-        check(&[CONFLICT, THROTTLED, "New"], StoreError::Throttled(text(THROTTLED)));
-        check(&[CONFLICT, THROTTLED, INVALID], StoreError::Rejected(text(INVALID)));
-        let silent = || StoreError::Unavailable("TransactGetItems: cancelled without a reason".into());
-        check(&[NONE, NONE], silent());
-        check(&[], silent());
     }
 
     /// The record comes first, then the main item if the step changes it, then lanes.

@@ -92,7 +92,7 @@ pub(super) fn status(name: &str) -> Result<AccountStatus, &'static str> {
     AccountStatus::from_name(name).ok_or("expected open, frozen or closed")
 }
 
-/// The update of one account or lane in a transaction, with its conditions.
+/// The update or check of one account or lane in a transaction, with its conditions.
 ///
 /// # Errors
 /// If the action can't be built.
@@ -101,8 +101,6 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
     let mut write = Conditional::on(table)
         .returning()
         .and(IS_OPEN_IN_CURRENCY)
-        .value(":net", n(update.net))
-        .value(":one", n(1))
         .value(":open", s(AccountStatus::Open))
         .value(":currency", s(update.currency));
     if let Some(balance) = update.balance_min {
@@ -117,7 +115,10 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
     if let Some(version) = update.version {
         write = same_version(write, version);
     }
-    write.update(key, APPLY)
+    match update.is_check() {
+        true => write.check(key),
+        false => write.value(":net", n(update.net)).value(":one", n(1)).update(key, APPLY),
+    }
 }
 
 /// What an account command does to the account, in its transaction. `None` if it changes nothing.

@@ -3,7 +3,7 @@
 mod account_commands;
 mod batches;
 mod command_preconditions;
-mod grounds;
+mod declines;
 mod lanes;
 mod plan;
 mod scenarios;

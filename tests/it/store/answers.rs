@@ -12,8 +12,8 @@ use giro::domain::{Account, CreditLanes, Decision, Decline, Lane, LaneId, Paymen
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::{
-    AccountRead, Commit, LaneRead, Ledger, LedgerQueries, Redrive, ScannedItem, Segment, SnapshotRead, Statements,
-    StoreError, Table, TableScan, Tables,
+    AccountRead, Commit, LaneRead, Ledger, LedgerQueries, Redrive, ScannedItem, Segment, Statements, StoreError, Table,
+    TableScan, Tables,
 };
 use giro_testkit::given::{self, Placed as _, Setters as _, id};
 use serde_json::{Value, json};
@@ -96,12 +96,6 @@ fn error(name: &str) -> (u16, Value) {
     (400, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": "balance 7" }))
 }
 
-fn cancelled(reasons: Value) -> (u16, Value) {
-    let (status, mut body) = error("TransactionCanceledException");
-    body["CancellationReasons"] = reasons;
-    (status, body)
-}
-
 /// An account of 10, written twice since it was opened.
 fn account(name: &str, lanes: u16) -> Account {
     given::account(name).holding(10).version(3).lanes(lanes)
@@ -115,41 +109,6 @@ fn payment(name: &str, decision: Decision, millis: i64) -> Item {
 
 fn request(name: &str) -> PaymentRequest {
     given::payment(name, "alice", "bob", 5).at(0, 0)
-}
-
-/// A snapshot read has an answer for each item, or none at all.
-#[tokio::test]
-async fn a_read_at_one_moment_that_is_refused_says_why() {
-    let ask = async |answer: (u16, Value)| {
-        let (store, asks) = answering(move |_, _, _| answer.clone()).await;
-        let lane = LaneId { account: id("shop"), lane: 3 };
-        let read = store.read_together(&[&id("bob"), &id("shop")], &[&lane]).await;
-        assert_eq!(store.usage().read_calls, 1);
-        (read, store.usage().read_milliunits, asks)
-    };
-    let body = json!({
-        "Responses": [{}, {"Item": shown(&items::account::encode(&account("shop", 0)))}, {}],
-        "ConsumedCapacity": [{"TableName": "accounts", "CapacityUnits": 6.0}],
-    });
-    let (read, milliunits, asks) = ask((200, body)).await;
-    let accounts = vec![AccountRead::Missing, AccountRead::Found(account("shop", 0))];
-    assert_eq!((read, milliunits), (Ok(SnapshotRead { accounts, lanes: vec![LaneRead::Missing] }), 6_000));
-    let key = |place: usize| asks.of("TransactGetItems", &format!("/TransactItems/{place}/Get/Key/account_id/S"));
-    assert_eq!([key(0), key(1), key(2)], ["bob", "shop", "shop/3"].map(|key| vec![json!(key)]));
-    assert_eq!(asks.of("TransactGetItems", "/TransactItems/0/Get/TableName"), ["accounts"]);
-
-    let none = json!({"Code": "None"});
-    let refused = async |code: &str| ask(cancelled(json!([none, none, {"Code": code}]))).await.0;
-    assert_eq!(refused("TransactionConflict").await, Err(StoreError::Conflict));
-    let text = |code: &str| format!("TransactGetItems: {code}");
-    assert_eq!(refused("ThrottlingError").await, Err(StoreError::Throttled(text("ThrottlingError"))));
-    assert_eq!(refused("ValidationError").await, Err(StoreError::Rejected(text("ValidationError"))));
-    let short = ask((200, json!({"Responses": [{}]}))).await.0;
-    let expected = "TransactGetItems: expected an answer for each item";
-    assert_eq!(short, Err(StoreError::Unavailable(expected.into())));
-    let throttled = ask(error("ProvisionedThroughputExceededException")).await.0;
-    let text = "TransactGetItems on accounts: ProvisionedThroughputExceededException";
-    assert_eq!(throttled, Err(StoreError::Throttled(text.into())));
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub enum Mutant {
     DropBalanceCondition,
     /// A sweep doesn't look at what its lane holds.
     SkipSweepCondition,
+    /// A decline doesn't look at the version of its debtor's main item.
+    SkipDeclineCheck,
     /// A debit doesn't look at the limit.
     DropLimitCondition,
     /// A dead letter that isn't known to be stored counts as stored.
@@ -62,7 +64,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str); 19] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -70,6 +72,7 @@ impl Mutant {
         (Self::ReportFromSecond, "report-from-second"),
         (Self::DropBalanceCondition, "drop-balance-condition"),
         (Self::SkipSweepCondition, "skip-sweep-condition"),
+        (Self::SkipDeclineCheck, "skip-decline-check"),
         (Self::DropLimitCondition, "drop-limit-condition"),
         (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
         (Self::CutLetter, "cut-letter"),
@@ -93,7 +96,7 @@ impl Mutant {
     pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
         let updates = match &call {
             Call::Commit(sent) => sent.updates.len(),
-            Call::Read(_) | Call::ReadLanes(_) | Call::ReadTogether(..) | Call::Command(_) | Call::Park(_) => 0,
+            Call::Read(_) | Call::ReadLanes(_) | Call::Command(_) | Call::Park(_) => 0,
         };
         if let Call::Park(letter) = &call
             && self.takes_for_parked(store, letter)
@@ -122,6 +125,10 @@ impl Mutant {
             (Self::SkipSweepCondition, Call::Commit(mut sent)) => {
                 let lanes = sent.updates.iter_mut().filter(|update| update.lane.is_some());
                 lanes.for_each(|update| update.balance_min = None);
+                Call::Commit(sent)
+            }
+            (Self::SkipDeclineCheck, Call::Commit(mut sent)) => {
+                sent.updates.iter_mut().for_each(|update| update.version = None);
                 Call::Commit(sent)
             }
             (Self::DropLimitCondition, Call::Commit(mut sent)) => {

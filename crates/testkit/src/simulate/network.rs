@@ -17,9 +17,7 @@ use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{
-    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, SnapshotRead, StoreError, Usage,
-};
+use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Usage};
 
 /// Names an invocation.
 pub(super) type InvocationId = u64;
@@ -30,7 +28,6 @@ pub(super) type InvocationId = u64;
 pub(super) enum Call {
     Read(Vec<AccountId>),
     ReadLanes(Vec<LaneId>),
-    ReadTogether(Vec<AccountId>, Vec<LaneId>),
     Commit(Sent),
     Command(SentStep),
     Park(DeadLetter),
@@ -42,7 +39,6 @@ pub(super) enum Call {
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),
-    ReadTogether(Result<SnapshotRead, StoreError>),
     Commit(Result<Commit, StoreError>),
     Command(Result<CommandCommit, StoreError>),
     Park(Result<(), StoreError>),
@@ -54,7 +50,6 @@ impl Answer {
         match call {
             Call::Read(_) => Self::Read(Err(error)),
             Call::ReadLanes(_) => Self::ReadLanes(Err(error)),
-            Call::ReadTogether(..) => Self::ReadTogether(Err(error)),
             Call::Commit(_) => Self::Commit(Err(error)),
             Call::Command(_) => Self::Command(Err(error)),
             Call::Park(_) => Self::Park(Err(error)),
@@ -204,15 +199,6 @@ impl Ledger for RemoteLedger {
         answer
     }
 
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
-        let (accounts, lanes) = (accounts.iter().copied().cloned(), lanes.iter().copied().cloned());
-        let Answer::ReadTogether(answer) = self.ask(Call::ReadTogether(accounts.collect(), lanes.collect())).await
-        else {
-            return Err(mismatched());
-        };
-        answer
-    }
-
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         let Answer::Commit(answer) = self.ask(Call::Commit(Sent::of(transaction))).await else {
             return Err(mismatched());
@@ -264,12 +250,6 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
         Call::ReadLanes(ids) => {
             let ids: Vec<&LaneId> = ids.iter().collect();
             Answer::ReadLanes(at_once(store.read_lanes(&ids)).unwrap_or_else(|| Err(late())))
-        }
-        Call::ReadTogether(accounts, lanes) => {
-            let (accounts, lanes): (Vec<&AccountId>, Vec<&LaneId>) =
-                (accounts.iter().collect(), lanes.iter().collect());
-            let answer = at_once(store.read_together(&accounts, &lanes));
-            Answer::ReadTogether(answer.unwrap_or_else(|| Err(late())))
         }
         // A transaction that a mutant has emptied has nothing to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),

@@ -32,9 +32,9 @@ async fn a_contended_account_holds_up_nothing_but_itself() {
     assert_eq!(count(&settle_within(&watched, &Batch::new(to_shop.collect()), 10, 1).await.dispositions, &SETTLED), 30);
 }
 
-/// A debtor that can't pay, and that somebody else always holds, holds up its own payments alone.
+/// A debtor that somebody else always holds holds up its own payments alone.
 #[tokio::test(start_paused = true)]
-async fn a_decline_that_cannot_be_confirmed_holds_up_nothing_but_its_debtor() {
+async fn a_debtor_that_is_held_holds_up_nothing_but_its_own_payments() {
     let store = store_of(0, Faults::default());
     store.insert_account(account("poor").holding(5));
     let watched = watched(&store, Duration::from_millis(20));
@@ -55,9 +55,9 @@ async fn a_decline_that_cannot_be_confirmed_holds_up_nothing_but_its_debtor() {
     assert_eq!(settled.dispositions[..3], [SHORT, Disposition::Replayed, SETTLED]);
 }
 
-/// Lanes that are never all free together are read one by one, and a decline still rests on all of them.
+/// Lanes that are never all free together hold up no decline: plain reads don't wait, and only the main item is checked.
 #[tokio::test(start_paused = true)]
-async fn a_decline_on_lanes_that_are_credited_all_the_time_comes_through() {
+async fn a_decline_on_lanes_that_are_credited_all_the_time_meets_nobody() {
     let store = store_of(16, Faults::default());
     let watched = watched(&store, Duration::from_millis(5));
     let busy = |turn| (turn..16).step_by(2).map(|lane| format!("shop/{lane}"));
@@ -73,7 +73,7 @@ async fn a_decline_on_lanes_that_are_credited_all_the_time_comes_through() {
         () = credits => unreachable!(),
     };
     assert_eq!(settled.dispositions, [SHORT]);
-    assert!(settled.conflicts >= 8, "half of the lanes are busy at any moment: {settled:?}");
+    assert_eq!((settled.conflicts, settled.rounds), (0, 1));
 }
 
 /// Found by the simulation, seed 90000091192: one id on two partitions, of two debtors, and somebody else holds it. If

@@ -45,8 +45,6 @@ async fn items_that_cannot_be_read_are_corrupt_and_name_the_attribute() {
     let expected = AccountRead::Corrupt("balance: expected a whole number (N) in range".into());
     assert_eq!(store.read_accounts(&[&id("alice")]).await.unwrap(), std::slice::from_ref(&expected));
     // Also where it comes back from a failed condition.
-    let together = store.read_together(&[&id("alice")], &[]).await.unwrap();
-    assert_eq!(together.accounts, std::slice::from_ref(&expected));
     let condition = AccountUpdate { version: Some(99), ..update("alice", 1) };
     let answer = cancelled(commit(&store, &[(request("k1", 1), Ok(()))], &[condition]).await);
     assert_eq!(answer.accounts, [(0, expected)]);

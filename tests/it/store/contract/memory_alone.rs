@@ -46,14 +46,7 @@ async fn the_memory_stores_faults_strike() {
         store.read_accounts(&[&id("alice")]).await.unwrap();
     }
     assert_eq!(store.payments().await.unwrap().len(), 1, "it happened later");
-    for (faults, fault) in [
-        (Faults { conflict: 1_000, ..none }, StoreError::Conflict),
-        (Faults { throttle: 1_000, ..none }, StoreError::Throttled("injected".into())),
-    ] {
-        assert_eq!(MemoryStore::with_faults(faults).read_together(&[&id("alice")], &[]).await, Err(fault));
-    }
     let unread = MemoryStore::with_faults(Faults { unread: 1_000, ..none });
-    assert_eq!(unread.read_together(&[&id("alice")], &[]).await.unwrap().accounts, [AccountRead::Missing]);
     assert_eq!(unread.read_accounts(&[&id("alice")]).await.unwrap(), [AccountRead::Unread]);
 }
 

@@ -2,17 +2,17 @@
 
 use giro::domain::plan::{AccountUpdate, Entry};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Decision, Decline, Lane, LaneId, OverdraftLimit, Payment,
-    PaymentRequest, Source, Timestamp,
+    Account, AccountId, AccountStatus, Balance, Decision, Decline, OverdraftLimit, Payment, PaymentRequest, Source,
+    Timestamp,
 };
-use giro::store::{AccountRead, Cancelled, Commit, LaneRead, StoreError};
+use giro::store::{AccountRead, Cancelled, Commit, StoreError};
 use giro_testkit::given::{Setters as _, currency, id, payment, update};
 
 use super::{Store, account, cancelled, commit, decided_at, laned, letter, open, plain, request, source, transaction};
 
 contract! {
     accounts_read_back_found_and_missing
-    accounts_and_lanes_are_read_together
+    a_check_changes_nothing_and_stops_all
     a_transaction_happens_whole
     each_condition_alone_stops_the_whole_transaction
     conditions_that_hold_at_their_edge_let_it_happen
@@ -50,26 +50,26 @@ async fn accounts_read_back_found_and_missing(store: &impl Store) {
     assert_eq!(reads[95..], found);
 }
 
-async fn accounts_and_lanes_are_read_together(store: &impl Store) {
+/// A check changes nothing, and stops the whole transaction if the version is another one.
+async fn a_check_changes_nothing_and_stops_all(store: &impl Store) {
     open(store, &[account("alice", 1_000), laned("shop", 2)]).await;
-    let (alice, shop, nobody) = (id("alice"), id("shop"), id("nobody"));
-    let lanes: Vec<LaneId> = [1, 7, 0].map(|lane| LaneId { account: shop.clone(), lane }).into();
-    let before = store.usage();
-    let read = store.read_together(&[&shop, &nobody, &alice], &lanes.iter().collect::<Vec<_>>()).await.unwrap();
-    let found = |account: Account| AccountRead::Found(account);
-    assert_eq!(read.accounts, [found(laned("shop", 2)), AccountRead::Missing, found(account("alice", 1_000))]);
-    let lane = |lane| LaneRead::Found(Lane::new(&laned("shop", 2), lane));
-    assert_eq!(read.lanes, [lane(1), LaneRead::Missing, lane(0)]);
-    let usage = store.usage();
-    assert_eq!((usage.read_calls - before.read_calls, usage.read_milliunits - before.read_milliunits), (1, 12_000));
+    let check = |version| AccountUpdate { version: Some(version), ..update("shop", 0) };
+    assert!(check(3).is_check());
+    let before = store.usage().write_milliunits;
+    let short = [(request("k1", 5), Err(Decline::InsufficientFunds))];
+    let version = laned("shop", 2).version;
+    assert_eq!(commit(store, &short, &[check(version)]).await, Commit::Applied);
+    // A payment with two index entries, and a check: 2·1 + 2 and 2.
+    assert_eq!(store.usage().write_milliunits - before, 6_000);
+    assert_eq!(store.account(&id("shop")).await.unwrap().unwrap().account, laned("shop", 2));
 
-    // A hundred at the most, and one at the least.
-    let ids: Vec<AccountId> = (0..98).map(|ix| id(&format!("nobody-{ix}"))).collect();
-    let (most, lanes): (Vec<&AccountId>, Vec<&LaneId>) = (ids.iter().collect(), lanes.iter().collect());
-    let read = store.read_together(&most, &lanes[..2]).await.unwrap();
-    assert_eq!((read.accounts.len(), read.lanes), (98, vec![lane(1), LaneRead::Missing]));
-    assert!(matches!(store.read_together(&most, &lanes).await, Err(StoreError::Rejected(_))));
-    assert!(matches!(store.read_together(&[], &[]).await, Err(StoreError::Rejected(_))));
+    let short = [(request("k2", 5), Err(Decline::InsufficientFunds))];
+    let answer = cancelled(commit(store, &short, &[update("alice", 1), check(version + 1)]).await);
+    assert_eq!(answer.accounts, [(1, AccountRead::Found(laned("shop", 2)))], "as it is now");
+    assert_eq!(store.payment(&short[0].0.payment.id).await, Ok(None));
+    let missing = AccountUpdate { version: Some(1), ..update("nobody", 0) };
+    let answer = cancelled(commit(store, &short, &[missing]).await);
+    assert_eq!(answer.accounts, [(0, AccountRead::Missing)]);
 }
 
 async fn a_transaction_happens_whole(store: &impl Store) {

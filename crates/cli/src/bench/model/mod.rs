@@ -6,7 +6,6 @@
 //! | behaviour | here |
 //! |---|---|
 //! | latency | [`latency`]: a call waits for the slowest of its items; a transaction is two phases |
-//! | read together | two rounds of reads, at twice the units; refused if a transaction in flight holds an item in either |
 //! | conflict | a transaction that finds an item held by another in flight is cancelled (`TransactionConflict`); while it prepares, it holds the items that were free, so it can make others conflict |
 //! | throttle | [`throughput`]: a transaction that a partition key of a table *or index* has no units for is cancelled; a read leaves out the keys that have none |
 //! | charge | an applied transaction costs the units of its tables and indexes; a cancelled one those of its tables |
@@ -16,9 +15,8 @@
 //! a caller gives up before a transaction is prepared, the transaction is undone. If it gives up later, the transaction
 //! happens.
 //!
-//! Limits: A refused snapshot read takes units of its keys, which aren't counted as used. An index is written with its
-//! table, not later. A partition holds one key, as under load in DynamoDB, so keys don't share 1000 units. Nothing is
-//! ever lost or late; the memory store can inject that.
+//! Limits: An index is written with its table, not later. A partition holds one key, as under load in DynamoDB, so keys
+//! don't share 1000 units. Nothing is ever lost or late; the memory store can inject that.
 
 pub mod latency;
 pub mod throughput;
@@ -29,7 +27,7 @@ use std::time::Duration;
 
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, SnapshotRead, StoreError, Usage};
+use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, StoreError, Usage};
 use giro_testkit::memory_store::MemoryStore;
 
 use latency::Latencies;
@@ -64,7 +62,7 @@ impl Manners {
 /// What was cancelled or throttled so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hindrances {
-    /// Transactions and snapshot reads that were cancelled because another transaction in flight held an item.
+    /// Transactions that were cancelled because another transaction in flight held an item.
     pub conflicts: u64,
     /// Those that were cancelled because a partition key had no units.
     pub throttled: u64,
@@ -151,29 +149,6 @@ impl Model {
         Ok(throttled)
     }
 
-    /// One of the two rounds of a snapshot read: how long it takes, and why it is cancelled.
-    fn admit_together(&self, keys: &[PartitionKey]) -> (Duration, Option<StoreError>) {
-        let mut state = self.state();
-        let time = self.manners.latencies.get.slowest_of(keys.len(), &mut state.random);
-        let refused = match keys.iter().find(|key| !state.reads.has(key, 1_000)) {
-            Some(key) => {
-                state.hindrances.throttled = state.hindrances.throttled.saturating_add(1);
-                let text = format!("TransactGetItems: no read units left for a key of {}", key.place());
-                Some(StoreError::Throttled(text))
-            }
-            None => {
-                keys.iter().for_each(|key| state.reads.take(key, 1_000));
-                let busy = keys.iter().any(|key| state.held.contains(key));
-                state.hindrances.conflicts = state.hindrances.conflicts.saturating_add(busy.into());
-                busy.then_some(StoreError::Conflict)
-            }
-        };
-        if refused.is_some() {
-            state.beside.read_calls = state.beside.read_calls.saturating_add(1);
-        }
-        (time, refused)
-    }
-
     /// Looks at a transaction as it arrives: what it holds from now on, and why it is cancelled.
     fn admit(&self, transaction: &Transaction<'_>, need: &Need) -> (Hold<'_>, Option<Cancelled>) {
         let mut state = self.state();
@@ -221,20 +196,6 @@ impl Ledger for Model {
         let key = |id: &&LaneId| PartitionKey::Account(id.account.clone(), Some(id.lane));
         let throttled = self.admit_read(ids.iter().map(key)).await?;
         Ok(leave_out(self.store.read_lanes(&admitted(ids, &throttled)).await?, &throttled))
-    }
-
-    async fn read_together(&self, accounts: &[&AccountId], lanes: &[&LaneId]) -> Result<SnapshotRead, StoreError> {
-        let mains = accounts.iter().map(|id| PartitionKey::Account((*id).clone(), None));
-        let lane_keys = lanes.iter().map(|id| PartitionKey::Account(id.account.clone(), Some(id.lane)));
-        let keys: Vec<PartitionKey> = mains.chain(lane_keys).collect();
-        for _ in 0..2 {
-            let (time, fault) = self.admit_together(&keys);
-            tokio::time::sleep(time).await;
-            if let Some(fault) = fault {
-                return Err(fault);
-            }
-        }
-        self.store.read_together(accounts, lanes).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

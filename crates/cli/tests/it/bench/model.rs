@@ -71,43 +71,6 @@ async fn transactions_in_flight_that_share_an_item_conflict_and_the_later_one_is
     assert_eq!((model.usage().transactions, model.usage().cancelled), (3, 1));
 }
 
-/// A snapshot read conflicts with a transaction in flight, and a plain read doesn't. A snapshot read takes two units an
-/// item, in two rounds.
-#[tokio::test(start_paused = true)]
-async fn a_read_at_one_moment_is_refused_while_a_transaction_holds_an_item() {
-    let (model, _) = model(Manners::with_seed(1));
-    let requests = [request("k1", "alice", "shop")];
-    let transaction = transaction(&requests);
-    let [bob, shop] = ["bob", "shop"].map(id);
-    let both = [&bob, &shop];
-    let (applied, plain, together) =
-        tokio::join!(model.commit(&transaction), model.read_accounts(&both), model.read_together(&both, &[]));
-    assert_eq!((applied, plain.is_ok(), together), (Ok(Commit::Applied), true, Err(StoreError::Conflict)));
-    assert_eq!(model.hindrances(), Hindrances { conflicts: 1, throttled: 0 });
-
-    let before = (model.usage(), Instant::now());
-    let read = model.read_together(&both, &[]).await.unwrap();
-    let [bob, paid] = ["bob", "shop"].map(account);
-    let paid = paid.holding(1_000_001).version(2);
-    assert_eq!(read.accounts, [AccountRead::Found(bob), AccountRead::Found(paid)]);
-    let usage = model.usage();
-    assert_eq!(usage.read_calls - before.0.read_calls, 1);
-    assert_eq!(usage.read_milliunits - before.0.read_milliunits, 4_000);
-    assert!(before.1.elapsed() > Duration::from_millis(2), "two rounds: {:?}", before.1.elapsed());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_read_at_one_moment_needs_units_for_all_of_its_items() {
-    let mut manners = Manners::with_seed(1);
-    manners.read = Rate { units_a_second: 2 };
-    let (model, _) = model(manners);
-    let [bob, shop] = ["bob", "shop"].map(id);
-    assert!(model.read_together(&[&bob], &[]).await.is_ok());
-    let refused = model.read_together(&[&shop, &bob], &[]).await;
-    assert!(matches!(refused, Err(StoreError::Throttled(text)) if !text.contains("bob")));
-    assert_eq!((model.hindrances().throttled, model.usage().read_calls), (1, 2));
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_transaction_that_is_refused_holds_what_was_free_while_it_prepares() {
     let (model, _) = model(Manners::with_seed(1));

@@ -16,7 +16,7 @@
 //! | every answer | a record that isn't reported has its outcome, its replay or its dead letter; only delivered records are reported |
 //! | every publication | the store holds just that outcome |
 //! | giving up | what is given up was tried |
-//! | at the end | every record has its disposition; what was given up was brought back; every outcome was published; one serial order explains every decision |
+//! | at the end | every record has its disposition; what was given up was brought back; every outcome was published; each decline for a balance was right at a moment; one serial order explains every other decision |
 //!
 //! Each record has a name of its own ([`Place`]), because partition and offset come again when a topic is created
 //! again. What an invocation was given says which record a handler means.
@@ -25,7 +25,9 @@
 
 mod accounts;
 pub(super) mod books;
+mod events;
 mod letters;
+mod moments;
 mod orders;
 mod records;
 mod serial;
@@ -33,8 +35,9 @@ mod serial;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::books::Books;
+use self::events::{Event, What};
 use self::records::Records;
-use self::serial::{Event, Search, What};
+use self::serial::Search;
 use super::network::{InvocationId, at_once};
 use super::orders::Order;
 use super::topic::{Place, Topic};
@@ -321,6 +324,9 @@ impl Auditor {
         }
         if self.outcomes.get(fresh).is_none_or(|recorded| recorded.outcome.decision.is_err()) {
             return Err("after the faults stopped, a fresh payment was not settled".into());
+        }
+        if let Some(id) = moments::wrong_decline(&self.opening, &self.events) {
+            return Err(format!("{id} was declined, and at no moment was its balance too low or too high for it"));
         }
         match serial::search(&self.opening, self.events.clone()) {
             Search::Explained => Ok(true),

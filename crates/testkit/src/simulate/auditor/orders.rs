@@ -15,7 +15,7 @@
 //! ([`super::serial`]) uses that.
 
 use super::books::ordered;
-use super::serial::{Event, What};
+use super::events::{Event, What};
 use super::{Auditor, Place, Wrong, read};
 use crate::memory_store::MemoryStore;
 use crate::simulate::network::{InvocationId, at_once};

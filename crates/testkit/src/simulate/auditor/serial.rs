@@ -9,12 +9,11 @@
 //! | a payment was decided | when its record was delivered to the invocation that decided it | when its transaction held nothing any more |
 //! | a command was answered | when its record was written, and the answer was right | when its transaction held nothing any more |
 //!
-//! `docs/reliability.md` says what is not asked, and why it is no violation:
+//! Declines that rest on a balance are not in the order: [`moments`](super::moments) checks them.
 //!
-//! | a decline | need not |
-//! |---|---|
-//! | with an account that was opened, frozen, unfrozen, closed, re-limited or given lanes while it was being decided | name the first reason that holds, only one that holds; keep the order of its debtor's payments |
-//! | for insufficient funds | look at the creditor's room at the same time |
+//! `docs/reliability.md` says what is not asked, and why it is no violation. A decline with an account that was opened,
+//! frozen, unfrozen, closed, re-limited or given lanes while it was being decided names a reason that holds, perhaps not
+//! the first. It need not keep the order of its debtor's payments.
 //!
 //! All other payments of one debtor on one partition keep their offset order, except for records that had been given
 //! up. A topic that is created again has other partitions. The state after a set of events doesn't depend on their
@@ -26,52 +25,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::books::{Books, holds, ordered, rule};
-use crate::simulate::orders::AccountChange;
+use super::events::{Event, What, changed_meanwhile, in_offset_order};
 use crate::simulate::topic::Place;
 
 /// The most sets of events tried before the search gives up on a part.
 const SETS_TRIED_MAX: u32 = 200_000;
 /// The most events in a part: the bits of a set.
 const PART_MAX: usize = 128;
-
-/// The first reason that holds, and the one that a decline may name instead. They rest on the balances of two accounts,
-/// which are known from two times.
-const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
-
-/// Something that happened.
-#[derive(Debug, Clone)]
-pub(super) struct Event {
-    pub(super) began: u64,
-    pub(super) happened: u64,
-    pub(super) seen: u64,
-    pub(super) what: What,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum What {
-    /// A payment got an outcome: none, or the name of a reason.
-    Decided {
-        id: String,
-        debtor: String,
-        creditor: String,
-        amount: i128,
-        currency: &'static str,
-        declined: Option<&'static str>,
-        place: Place,
-        /// Its record had been given up when it was decided. A lost invocation went on, after records behind this one
-        /// had already gone on.
-        given_up: bool,
-    },
-    /// A command got an answer: applied, or the name of a reason.
-    Ordered {
-        id: String,
-        account: &'static str,
-        change: AccountChange,
-        refused: Option<&'static str>,
-        /// Whether the account was changed.
-        changes: bool,
-    },
-}
 
 /// The result of the search.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,6 +45,7 @@ pub(super) enum Search {
 
 /// Searches.
 pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) -> Search {
+    events.retain(|event| !event.rests_on_balance());
     events.sort_by_key(|event| (event.began, event.seen));
     let mut state = opening.clone();
     let mut parts: Vec<Vec<Event>> = Vec::new();
@@ -188,37 +149,6 @@ impl<'e> Order<'e> {
     }
 }
 
-fn in_offset_order(first: &Event, second: &Event) -> bool {
-    match (&first.what, &second.what) {
-        (
-            What::Decided { debtor: debtor_1, place: first_place, given_up: false, .. },
-            What::Decided { debtor: debtor_2, place: second_place, .. },
-        ) => {
-            // A record that was given up and came back later is decided when it comes back.
-            first.happened <= second.happened
-                && debtor_1 == debtor_2
-                && (first_place.generation, first_place.partition) == (second_place.generation, second_place.partition)
-                && first_place.offset < second_place.offset
-        }
-        (What::Decided { .. } | What::Ordered { .. }, What::Decided { .. } | What::Ordered { .. }) => false,
-    }
-}
-
-/// Whether this is a decline with an account that was changed while it was being decided.
-fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
-    let What::Decided { debtor, creditor, declined: Some(_), .. } = &event.what else { return false };
-    let changed = |other: &Event| match &other.what {
-        What::Ordered { account, changes, .. } => {
-            *changes
-                && (account == debtor || account == creditor)
-                && other.seen >= event.began
-                && other.happened <= event.seen
-        }
-        What::Decided { .. } => false,
-    };
-    events.iter().any(changed)
-}
-
 /// Lets an event happen, if the rules allow it now. Returns what it changed, as it was before.
 fn apply(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
     match what {
@@ -253,7 +183,7 @@ fn apply(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Optio
                     Some(undo)
                 }
                 (Err(reason), Some(declined)) if reason == *declined => Some(Vec::new()),
-                (Err(reason), Some(declined)) if loose || (reason, *declined) == TWO_BALANCES => {
+                (Err(_), Some(declined)) if loose => {
                     holds(declined, asked, state.get(debtor), state.get(creditor)).then(Vec::new)
                 }
                 (Ok(_) | Err(_), _) => None,

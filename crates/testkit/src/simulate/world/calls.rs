@@ -33,7 +33,6 @@ impl World {
         self.steps = self.steps.saturating_add(1);
         let name = match &call {
             Call::Read(_) | Call::ReadLanes(_) => "reads",
-            Call::ReadTogether(..) => "reads at one moment",
             Call::Commit(_) => "commits",
             Call::Command(_) => "commits of commands",
             Call::Park(_) => "parkings",
@@ -80,13 +79,7 @@ impl World {
                 self.counts.add("reads in two", 1);
                 return Ok(());
             }
-            Call::ReadTogether(..) if self.flights.hold_any_for(&call) => {
-                self.note(|| "  cancelled: others hold some of it".into());
-                self.counts.add("reads that met a transaction", 1);
-                self.network.executed(ticket, conflict(&call, Vec::new()));
-                return Ok(());
-            }
-            Call::Read(_) | Call::ReadLanes(_) | Call::ReadTogether(..) | Call::Park(_) => {}
+            Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => {}
         }
         self.arrive(invocation, ticket, call)
     }
@@ -126,7 +119,7 @@ impl World {
         if self.tape.chance(self.weather.throttle) {
             return Fate::Throttled;
         }
-        let transactional = matches!(call, Call::Commit(_) | Call::Command(_) | Call::ReadTogether(..));
+        let transactional = matches!(call, Call::Commit(_) | Call::Command(_));
         if transactional && self.tape.chance(self.weather.conflict) {
             return Fate::Conflict;
         }
@@ -160,7 +153,7 @@ impl World {
                 answer
             }
             (Call::Park(_), Some(mutant)) => mutant.execute(&self.store, call),
-            (Call::Park(_), None) | (Call::ReadTogether(..), _) => execute(&self.store, &call),
+            (Call::Park(_), None) => execute(&self.store, &call),
         };
         if let Answer::Read(Ok(reads)) = &mut answer {
             for read in reads {
@@ -248,11 +241,8 @@ fn happened(answer: &Answer) -> bool {
     matches!(answer, Answer::Commit(Ok(Commit::Applied)) | Answer::Command(Ok(CommandCommit::Applied)))
 }
 
-/// The answer to a transaction of which these updates are busy, or to a read that met a transaction.
+/// The answer to a transaction of which these updates are busy.
 fn conflict(call: &Call, busy: Vec<usize>) -> Answer {
-    if let Call::ReadTogether(..) = call {
-        return Answer::failed(call, StoreError::Conflict);
-    }
     if let Call::Command(_) = call {
         let cancelled = CancelledCommand { transient: Some(StoreError::Conflict), ..CancelledCommand::default() };
         return Answer::Command(Ok(CommandCommit::Cancelled(cancelled)));
@@ -273,11 +263,6 @@ fn show(call: &Call) -> String {
         Call::ReadLanes(ids) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             format!("read {}", ids.join(" "))
-        }
-        Call::ReadTogether(accounts, lanes) => {
-            let accounts = accounts.iter().map(ToString::to_string);
-            let all: Vec<String> = accounts.chain(lanes.iter().map(ToString::to_string)).collect();
-            format!("read together {}", all.join(" "))
         }
         Call::Commit(sent) => {
             let entry = |(request, decision, _): &(giro::domain::PaymentRequest, Decision, Option<u16>)| {

@@ -3,7 +3,7 @@
 //! Data: Takes what is sent, decided and answered. Says which items are busy, and which ones a reader still sees as
 //! they were.
 //!
-//! | a transaction is | other transactions and snapshot reads of its items | plain reads |
+//! | a transaction is | other transactions with its items | plain reads |
 //! |---|---|---|
 //! | claimed: it holds all of its items | are cancelled, and told which are busy | see all of them as they were |
 //! | decided | the same | see some of them as they were, and others as they are |
@@ -53,7 +53,7 @@ impl Flights {
     /// is a payment or a command.
     pub(super) fn claim(&mut self, ticket: u64, call: &Call) -> Result<(), Vec<usize>> {
         let items = items(call);
-        if self.hold_any_for(call) {
+        if items.iter().any(|item| self.hold(item)) {
             let updates = items.iter().take_while(|item| matches!(item, Item::Account(_) | Item::Lane(_)));
             return Err(updates.enumerate().filter(|(_, item)| self.hold(item)).map(|(ix, _)| ix).collect());
         }
@@ -64,11 +64,6 @@ impl Flights {
     /// Whether a transaction holds this item.
     pub(super) fn hold(&self, item: &Item) -> bool {
         self.0.iter().any(|flight| flight.items.contains(item))
-    }
-
-    /// Whether a transaction holds an item that this call wants.
-    pub(super) fn hold_any_for(&self, call: &Call) -> bool {
-        items(call).iter().any(|item| self.hold(item))
     }
 
     /// Whether a transaction holds this account's main item, or one of its lanes.
@@ -118,19 +113,13 @@ impl Flights {
     }
 }
 
-/// The items of a transaction, first those of its updates, in their order. Or the items of a snapshot read. A plain
-/// read claims none.
+/// The items of a transaction, first those of its updates, in their order. A plain read claims none.
 pub(super) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),
         Call::Command(step) => of_command(step),
-        Call::ReadTogether(accounts, lanes) => of_read(accounts, lanes),
         Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => Vec::new(),
     }
-}
-
-fn of_read(accounts: &[AccountId], lanes: &[LaneId]) -> Vec<Item> {
-    accounts.iter().cloned().map(Item::Account).chain(lanes.iter().cloned().map(Item::Lane)).collect()
 }
 
 fn of_command(step: &SentStep) -> Vec<Item> {

@@ -1,0 +1,81 @@
+//! What: What happened in a world, as the auditor remembers it, and what says the order of two events.
+
+use crate::simulate::orders::AccountChange;
+use crate::simulate::topic::Place;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    pub(super) began: u64,
+    pub(super) happened: u64,
+    pub(super) seen: u64,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    /// A payment got an outcome: none, or the name of a reason.
+    Decided {
+        id: String,
+        debtor: String,
+        creditor: String,
+        amount: i128,
+        currency: &'static str,
+        declined: Option<&'static str>,
+        place: Place,
+        /// Its record had been given up when it was decided. A lost invocation went on, after records behind this one
+        /// had already gone on.
+        given_up: bool,
+    },
+    /// A command got an answer: applied, or the name of a reason.
+    Ordered {
+        id: String,
+        account: &'static str,
+        change: AccountChange,
+        refused: Option<&'static str>,
+        /// Whether the account was changed.
+        changes: bool,
+    },
+}
+
+impl Event {
+    /// Whether it is a decline that rests on a balance.
+    pub(super) fn rests_on_balance(&self) -> bool {
+        match &self.what {
+            What::Decided { declined, .. } => matches!(declined, Some("insufficient_funds" | "balance_overflow")),
+            What::Ordered { .. } => false,
+        }
+    }
+}
+
+/// Whether the first of two payments comes before the second on one partition, and is of the same debtor.
+pub(super) fn in_offset_order(first: &Event, second: &Event) -> bool {
+    match (&first.what, &second.what) {
+        (
+            What::Decided { debtor: debtor_1, place: first_place, given_up: false, .. },
+            What::Decided { debtor: debtor_2, place: second_place, .. },
+        ) => {
+            // A record that was given up and came back later is decided when it comes back.
+            first.happened <= second.happened
+                && debtor_1 == debtor_2
+                && (first_place.generation, first_place.partition) == (second_place.generation, second_place.partition)
+                && first_place.offset < second_place.offset
+        }
+        (What::Decided { .. } | What::Ordered { .. }, What::Decided { .. } | What::Ordered { .. }) => false,
+    }
+}
+
+/// Whether this is a decline with an account that was changed while it was being decided.
+pub(super) fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
+    let What::Decided { debtor, creditor, declined: Some(_), .. } = &event.what else { return false };
+    let changed = |other: &Event| match &other.what {
+        What::Ordered { account, changes, .. } => {
+            *changes
+                && (account == debtor || account == creditor)
+                && other.seen >= event.began
+                && other.happened <= event.seen
+        }
+        What::Decided { .. } => false,
+    };
+    events.iter().any(changed)
+}

@@ -1,0 +1,99 @@
+//! What: Checks that each decline which rests on a balance was right at a moment.
+//!
+//! Data: Takes the books at the opening, and the events of the world. Gives the first decline that was right at no
+//! moment.
+//!
+//! The moment is between the delivery of the record and the decision. The debtor's balance at that moment counts:
+//!
+//! | what | counts |
+//! |---|---|
+//! | a payment that everybody had seen by then | yes |
+//! | a debit that had happened, or that comes before the record on its partition | yes |
+//! | a credit of a transaction that was still in flight | no: it may come after the decline |
+//!
+//! A decline for insufficient funds need not look at the creditor's room at the same moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::books::{Books, holds, ordered, rule};
+use super::events::{Event, What, changed_meanwhile, in_offset_order};
+
+/// The first reason that holds, and the one that a decline may name instead. They rest on the balances of two accounts,
+/// which are known from two times.
+const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
+
+/// A payment that was declined for a balance.
+struct Decline<'e> {
+    event: &'e Event,
+    reason: &'static str,
+    debtor: &'e str,
+    creditor: &'e str,
+    asked: (&'e str, &'e str, i128, &'e str),
+    /// An account changed while it was decided, so it may name any reason that holds.
+    loose: bool,
+}
+
+/// The id of the first payment that was declined for a balance which it never had.
+pub(super) fn wrong_decline(opening: &BTreeMap<String, Books>, events: &[Event]) -> Option<String> {
+    let mut events = events.to_vec();
+    events.sort_by_key(|event| event.happened);
+    events.iter().filter(|event| event.rests_on_balance()).find_map(|event| {
+        let What::Decided { id, debtor, creditor, amount, currency, declined: Some(reason), .. } = &event.what else {
+            return None;
+        };
+        let asked = (debtor.as_str(), creditor.as_str(), *amount, *currency);
+        let loose = changed_meanwhile(event, &events);
+        let decline = Decline { event, reason, debtor, creditor, asked, loose };
+        let times = events.iter().map(|event| event.happened).filter(|at| (event.began..=event.happened).contains(at));
+        let times: BTreeSet<u64> = times.chain([event.began]).collect();
+        let held = times.into_iter().any(|at| [true, false].iter().any(|&all| decline.held(opening, &events, at, all)));
+        (!held).then(|| id.clone())
+    })
+}
+
+impl Decline<'_> {
+    /// Whether the reason held at this time. `all` says that commands count which were still in flight.
+    fn held(&self, opening: &BTreeMap<String, Books>, events: &[Event], at: u64, all: bool) -> bool {
+        let counts = |event: &Event| event.happened <= at && (all || event.seen <= at);
+        let of = |account: &str| {
+            let mut books = opening.get(account).cloned();
+            for event in events {
+                match &event.what {
+                    What::Ordered { account: of, change, changes: true, .. } if *of == account && counts(event) => {
+                        let main = books.as_ref().map_or(0, |books| books.balance);
+                        books = ordered(books.as_ref(), *change, main).ok().flatten().or(books);
+                    }
+                    What::Decided { debtor, creditor, amount, declined: None, .. } => {
+                        let Some(books) = &mut books else { continue };
+                        if debtor == account && self.counts_debit(event, at) {
+                            books.balance = books.balance.saturating_sub(*amount);
+                        }
+                        if creditor == account && self.counts_credit(event, account, at) {
+                            books.balance = books.balance.saturating_add(*amount);
+                        }
+                    }
+                    What::Ordered { .. } | What::Decided { .. } => {}
+                }
+            }
+            books
+        };
+        let (debtor, creditor) = (of(self.debtor), of(self.creditor));
+        match rule(self.asked, debtor.as_ref(), creditor.as_ref()) {
+            Err(reason) if reason == self.reason => true,
+            Err(reason) if self.loose || (reason, self.reason) == TWO_BALANCES => {
+                holds(self.reason, self.asked, debtor.as_ref(), creditor.as_ref())
+            }
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    fn counts_debit(&self, event: &Event, at: u64) -> bool {
+        event.happened <= at || in_offset_order(event, self.event)
+    }
+
+    /// A credit to the debtor counts once everybody has seen it. One to the creditor takes room as soon as it happened,
+    /// or if the same batch decided it before.
+    fn counts_credit(&self, event: &Event, account: &str, at: u64) -> bool {
+        if account == self.debtor { event.seen <= at } else { event.happened <= self.event.happened }
+    }
+}
