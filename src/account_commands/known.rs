@@ -13,7 +13,7 @@ use crate::domain::{Account, AccountId, Lane, LaneId};
 use crate::settle::Backoff;
 use crate::settle::reads::{lanes, mains};
 use crate::settle::seen_errors::SeenErrors;
-use crate::store::{AccountLedger, AccountRead, READ_ACCOUNTS_MAX, StoreError};
+use crate::store::{AccountLedger, AccountRead, READ_ITEMS_MAX, StoreError};
 
 /// What is known of one account.
 pub(super) struct KnownAccount {
@@ -103,7 +103,7 @@ impl KnownAccount {
         let mut left: Vec<LaneId> = account.lane_ids().collect();
         let mut known = Vec::with_capacity(left.len());
         while !left.is_empty() && Instant::now() < deadline {
-            let asked: Vec<LaneId> = left.drain(..left.len().min(READ_ACCOUNTS_MAX)).collect();
+            let asked: Vec<LaneId> = left.drain(..left.len().min(READ_ITEMS_MAX)).collect();
             let keyed: Vec<(&LaneId, &LaneId)> = asked.iter().map(|id| (id, id)).collect();
             let (found, error) = lanes(ledger, &keyed, "reading lanes", deadline).await;
             let before = left.len();

@@ -5,14 +5,31 @@ use std::collections::BTreeSet;
 
 use super::knowledge::Knowledge;
 use super::progress::Progress;
-use crate::domain::AccountIx;
 use crate::domain::plan::Step;
-use crate::store::{Cancelled, Rejected, StoreError};
+use crate::domain::{AccountIx, RequestIx};
+use crate::store::{Cancelled, PaymentRead, Rejected, StoreError};
 
 /// All of a step happened.
 pub(super) fn applied(step: &Step<'_>, knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
     progress.applied(step);
     knowledge.applied(step);
+}
+
+/// A read or a cancelled transaction found this payment under the id of a request.
+pub(super) fn payment(
+    request: RequestIx,
+    read: PaymentRead,
+    knowledge: &mut Knowledge<'_>,
+    progress: &mut Progress<'_>,
+) {
+    match read {
+        PaymentRead::Found(recorded) => knowledge.doubt(progress.has_outcome(request, recorded.fingerprint)),
+        PaymentRead::Corrupt(expected) => {
+            progress.cannot_read([request]);
+            knowledge.note(StoreError::Corrupt(expected));
+        }
+        PaymentRead::Missing | PaymentRead::Unread => {}
+    }
 }
 
 /// None of a step happened, for these reasons.
@@ -23,14 +40,8 @@ pub(super) fn cancelled(
     progress: &mut Progress<'_>,
 ) {
     for (entry, stored) in cancelled.duplicates {
-        let request = step.requests[entry];
-        match stored {
-            Ok(recorded) => knowledge.doubt(progress.has_outcome(request, recorded.fingerprint)),
-            Err(expected) => {
-                progress.cannot_read([request]);
-                knowledge.note(StoreError::Corrupt(expected));
-            }
-        }
+        let read = stored.map_or_else(PaymentRead::Corrupt, PaymentRead::Found);
+        payment(step.requests[entry], read, knowledge, progress);
     }
     for (update, read) in cancelled.accounts {
         let account = step.accounts[update];

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | | `next` | pure: decides and plans ([`crate::domain`]) what is pending, and says what must be done |
 //! | | `prefetch` | reads each account that the batch names, once |
+//! | | `duplicates` | reads a sample of the payment ids at the same time, and all of them if one has its outcome |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
 //! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`concurrency_limit`) |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
@@ -35,6 +36,7 @@ mod concurrency_limit;
 pub mod dead_letters;
 pub(crate) mod deadline;
 mod disposition;
+mod duplicates;
 mod knowledge;
 mod learn;
 mod look;
@@ -43,6 +45,8 @@ mod prefetch;
 mod progress;
 pub(crate) mod reads;
 pub(crate) mod seen_errors;
+
+use futures_util::future::join;
 
 use crate::domain::{Batch, Source, Timestamp};
 use crate::store::{Ledger, StoreError};
@@ -92,6 +96,12 @@ pub async fn settle<L: Ledger>(
     let mut limit = ConcurrencyLimit::new();
     let mut looks = backoff.patient();
     let mut rounds: u32 = 0;
+    let accounts = prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff);
+    let ((), mut found) = join(accounts, duplicates::sample(ledger, batch, deadline.done)).await;
+    if !found.is_empty() {
+        found.extend(duplicates::rest(ledger, batch, deadline.done).await);
+        found.into_iter().for_each(|(ix, read)| learn::payment(ix, read, &mut knowledge, &mut progress));
+    }
     loop {
         knowledge.forget_stale(|| progress.rested_on());
         prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff).await;

@@ -10,7 +10,7 @@ use super::backoff::Backoff;
 use super::deadline::within;
 use super::seen_errors::SeenErrors;
 use crate::domain::{AccountId, AccountIx, LaneId};
-use crate::store::{AccountRead, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError};
+use crate::store::{AccountRead, LaneRead, Ledger, READ_ITEMS_MAX, Read, StoreError};
 
 /// Read calls in flight. They read a batch of 1,600 accounts in one round trip, and stay within a fresh connection
 /// pool.
@@ -72,7 +72,7 @@ where
     F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
 {
     let call = &call;
-    let calls = asked.chunks(READ_ACCOUNTS_MAX).map(|chunk| async move {
+    let calls = asked.chunks(READ_ITEMS_MAX).map(|chunk| async move {
         (chunk, within(deadline, what, call(chunk.iter().map(|&(_, id)| id).collect())).await)
     });
     let mut answers = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX);

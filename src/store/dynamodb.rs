@@ -5,7 +5,7 @@
 //!
 //! | the port | the request |
 //! |---|---|
-//! | read accounts, read lanes | `BatchGetItem`, strongly consistent |
+//! | read accounts, lanes, payments | `BatchGetItem`, strongly consistent |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates and ConditionChecks of accounts; an item whose condition fails comes back |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
 //! | store a dead letter | a conditional `PutItem` for each part, the first part last; it also replaces a dead letter that was redriven |
@@ -35,10 +35,10 @@ use aws_sdk_dynamodb::types::{
 
 use super::items::conditional::Conditional;
 use super::items::{self, Item};
-use super::{AccountRead, Commit, LaneRead, Ledger, Read, StoreError, Tables, Usage};
+use super::{AccountRead, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, Tables, Usage};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
-use crate::domain::{AccountId, DeadLetter, LaneId};
+use crate::domain::{AccountId, DeadLetter, LaneId, PaymentId};
 
 use error::store_error;
 
@@ -85,11 +85,18 @@ impl DynamoDb {
 
 impl Ledger for DynamoDb {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
-        self.read_items(ids.iter().map(|id| items::account::key(id)).collect(), items::account::decode).await
+        let keys = ids.iter().map(|id| items::account::key(id)).collect();
+        self.read_items(&self.tables.accounts, items::account::KEY, keys, items::account::decode).await
     }
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
-        self.read_items(ids.iter().map(|id| items::lane::key(id)).collect(), items::lane::decode).await
+        let keys = ids.iter().map(|id| items::lane::key(id)).collect();
+        self.read_items(&self.tables.accounts, items::account::KEY, keys, items::lane::decode).await
+    }
+
+    async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
+        let keys = ids.iter().map(|id| items::payment::key(id)).collect();
+        self.read_items(&self.tables.payments, items::payment::KEY, keys, items::payment::decode).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
@@ -151,15 +158,20 @@ impl DynamoDb {
         }
     }
 
-    /// Reads items of the accounts table. The answer is in the order of the keys.
-    async fn read_items<T>(&self, keys: Vec<Item>, decode: Decode<T>) -> Result<Vec<Read<T>>, StoreError> {
+    /// Reads items of a table with this key attribute. The answer is in the order of the keys.
+    async fn read_items<T>(
+        &self,
+        table: &str,
+        key: &str,
+        keys: Vec<Item>,
+        decode: Decode<T>,
+    ) -> Result<Vec<Read<T>>, StoreError> {
         const OPERATION: &str = "BatchGetItem";
         count(&self.usage.read_calls);
-        let text = |item: &Item| item.get(items::account::KEY).and_then(|key| key.as_s().ok()).cloned();
+        let text = |item: &Item| item.get(key).and_then(|key| key.as_s().ok()).cloned();
         let asked: Vec<Option<String>> = keys.iter().map(text).collect();
         let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         let keys = keys.map_err(|error| StoreError::Rejected(error.to_string()))?;
-        let table = &self.tables.accounts;
         let call = self.client.batch_get_item().request_items(table, keys);
         let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
         let answer = answer.map_err(|error| store_error(OPERATION, table, &error))?;

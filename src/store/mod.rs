@@ -21,7 +21,7 @@ mod scan;
 
 use std::future::Future;
 
-pub use read::{AccountRead, LaneRead, Read};
+pub use read::{AccountRead, LaneRead, PaymentRead, Read};
 pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 
 use crate::domain::account_command::{CommandStep, RecordedCommand};
@@ -55,8 +55,8 @@ impl Default for Tables {
     }
 }
 
-/// The most accounts or lanes that one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
-pub const READ_ACCOUNTS_MAX: usize = 100;
+/// The most accounts, lanes or payments that one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
+pub const READ_ITEMS_MAX: usize = 100;
 
 /// Why the store could not read or write. It isn't a business answer: the caller tries again within its deadline, then
 /// reports the records as failed. `Display` has no data of an account holder.
@@ -199,19 +199,26 @@ impl Usage {
 
 /// All that settling a batch needs.
 pub trait Ledger: Sync {
-    /// Reads at most [`READ_ACCOUNTS_MAX`] different accounts in one call, strongly consistent. The answer is in the
+    /// Reads at most [`READ_ITEMS_MAX`] different accounts in one call, strongly consistent. The answer is in the
     /// order of `ids`.
     ///
     /// # Errors
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_accounts(&self, ids: &[&AccountId]) -> impl Future<Output = Result<Vec<AccountRead>, StoreError>> + Send;
 
-    /// Reads at most [`READ_ACCOUNTS_MAX`] different lanes in one call, strongly consistent. The answer is in the order
+    /// Reads at most [`READ_ITEMS_MAX`] different lanes in one call, strongly consistent. The answer is in the order
     /// of `ids`.
     ///
     /// # Errors
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_lanes(&self, ids: &[&LaneId]) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send;
+
+    /// Reads at most [`READ_ITEMS_MAX`] different payments in one call, strongly consistent. The answer is in the order
+    /// of `ids`.
+    ///
+    /// # Errors
+    /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
+    fn read_payments(&self, ids: &[&PaymentId]) -> impl Future<Output = Result<Vec<PaymentRead>, StoreError>> + Send;
 
     /// Commits all of a transaction, or nothing, and then gives the reasons.
     ///

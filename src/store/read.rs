@@ -1,12 +1,15 @@
 //! What: What a read finds of an item: found, missing, damaged, or not read this time.
 
-use crate::domain::{Account, Lane};
+use crate::domain::{Account, Lane, Recorded};
 
 /// What a read found of one account.
 pub type AccountRead = Read<Account>;
 
 /// What a read found of one lane.
 pub type LaneRead = Read<Lane>;
+
+/// What a read found of one payment.
+pub type PaymentRead = Read<Recorded>;
 
 /// What a read found of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]

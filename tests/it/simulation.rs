@@ -48,8 +48,6 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
         "dead letters redriven",
         "invocations forgotten",
         "publishers killed",
-        "reads at one moment",
-        "reads that met a transaction",
         "rebalances",
         "records brought back",
         "records carried over",
@@ -59,6 +57,7 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
         "stale deadlines",
         "throttles",
         "topics made anew",
+        "transactions that met another",
         "weeks without a mapping",
     ] {
         assert!(counts.of(happening) >= 100, "{happening}: {counts:?}");
@@ -73,7 +72,7 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
 }
 
 /// Seeds in which earlier worlds went wrong. A change of the random choices makes other worlds of these seeds, so they
-/// are six more worlds now. What they found has its own tests in `settling` and `grounds`, and docs/reliability.md
+/// are six more worlds now. What they found has its own tests in `settling` and `declines`, and docs/reliability.md
 /// describes it.
 #[test]
 fn seeds_that_went_wrong_once_hold() {

@@ -2,8 +2,10 @@
 
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Usage};
+use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId};
+use giro::store::{
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, Usage,
+};
 
 use crate::memory_store::MemoryStore;
 
@@ -25,6 +27,15 @@ pub trait Hooks: Sync {
         ids: &[&LaneId],
     ) -> impl Future<Output = Result<Vec<LaneRead>, StoreError>> + Send {
         store.read_lanes(ids)
+    }
+
+    /// A plain read of payments.
+    fn read_payments(
+        &self,
+        store: &MemoryStore,
+        ids: &[&PaymentId],
+    ) -> impl Future<Output = Result<Vec<PaymentRead>, StoreError>> + Send {
+        store.read_payments(ids)
     }
 
     /// A transaction of payments.
@@ -62,6 +73,10 @@ impl<H: Hooks> Ledger for Hooked<H> {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.hooks.read_lanes(&self.store, ids).await
+    }
+
+    async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
+        self.hooks.read_payments(&self.store, ids).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

@@ -5,8 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
-use giro::domain::{Account, AccountId, Balance, Lane, LaneId};
-use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError};
+use giro::domain::{Account, AccountId, Balance, Lane, LaneId, PaymentId};
+use giro::store::{
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, PaymentRead, StoreError,
+};
 
 use crate::hooked::{Hooked, Hooks};
 use crate::memory_store::MemoryStore;
@@ -18,6 +20,8 @@ pub enum Call {
     Accounts,
     /// A plain read of lanes.
     Lanes,
+    /// A plain read of payments.
+    Payments,
     /// A transaction of payments.
     Commit,
     /// A step of an account command.
@@ -26,8 +30,13 @@ pub enum Call {
 
 impl Call {
     /// Every call, and its word.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Accounts, "accounts"), (Self::Lanes, "lanes"), (Self::Commit, "commit"), (Self::Command, "command")];
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Accounts, "accounts"),
+        (Self::Lanes, "lanes"),
+        (Self::Payments, "payments"),
+        (Self::Commit, "commit"),
+        (Self::Command, "command"),
+    ];
 }
 
 /// What somebody else adds to main items and lanes before a call.
@@ -157,6 +166,11 @@ impl Hooks for Meddled {
             of.for_each(|(_, read)| *read = LaneRead::Found(was.clone()));
         }
         Ok(reads)
+    }
+
+    async fn read_payments(&self, store: &MemoryStore, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
+        self.before(store, Call::Payments).await?;
+        store.read_payments(ids).await
     }
 
     async fn commit(&self, store: &MemoryStore, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

@@ -22,8 +22,8 @@ use giro::domain::{
     Account, AccountId, Balance, CommandId, DeadLetter, DeadLetterId, Lane, LaneId, Outcome, PaymentId, Recorded,
 };
 use giro::store::{
-    AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, READ_ACCOUNTS_MAX, Read, StoreError, Usage,
-    items,
+    AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError,
+    Usage, items,
 };
 
 use crate::sent::{Sent, SentStep};
@@ -164,8 +164,8 @@ impl MemoryStore {
 
     async fn read_all<I, T>(&self, ids: &[&I], read: fn(&State, &I) -> Read<T>) -> Result<Vec<Read<T>>, StoreError> {
         let mut state = self.call().await?;
-        if ids.len() > READ_ACCOUNTS_MAX {
-            return Err(StoreError::Rejected(format!("a read takes at most {READ_ACCOUNTS_MAX} items")));
+        if ids.len() > READ_ITEMS_MAX {
+            return Err(StoreError::Rejected(format!("a read takes at most {READ_ITEMS_MAX} items")));
         }
         state.usage.read_calls = state.usage.read_calls.saturating_add(1);
         let mut reads = Vec::with_capacity(ids.len());
@@ -254,6 +254,10 @@ impl State {
         self.lanes.get(id).map_or(LaneRead::Missing, |lane| LaneRead::Found(lane.clone()))
     }
 
+    fn read_payment(&self, id: &PaymentId) -> PaymentRead {
+        self.payments.get(id).map_or(PaymentRead::Missing, |recorded| PaymentRead::Found(recorded.clone()))
+    }
+
     /// Gives an account those of its lanes that don't exist yet.
     fn create_lanes(&mut self, account: &Account) {
         for number in account.credit_lanes.numbers() {
@@ -310,6 +314,10 @@ impl Ledger for MemoryStore {
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         self.read_all(ids, State::read_lane).await
+    }
+
+    async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
+        self.read_all(ids, State::read_payment).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

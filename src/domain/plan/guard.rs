@@ -17,7 +17,7 @@
 //! | it is credited | open, of the payment's currency, not full (the lane is not read first) |
 //! | it is swept | open, and holds at least what was known of it (what was credited since stays there) |
 //!
-//! A decline is right at the time when its debtor's main item was read, and that was after the record's delivery. If the
+//! A decline is right at the time when its debtor's main item was read, which was after the record's delivery. If the
 //! debtor has lanes, they were read after the main item. Lanes are only credited, or swept into the main item. So if
 //! the main item still has its version at the commit, no lane held more at the time of the first read. If no request of
 //! the plan changes that main item, the transaction checks it. An account without lanes needs no condition.

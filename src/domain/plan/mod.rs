@@ -84,8 +84,8 @@ pub struct AccountUpdate {
     pub balance_min: Option<i128>,
     /// Condition: the balance before is at most this. So no prefix of the credits is more than a balance can hold.
     pub balance_max: Option<i128>,
-    /// Condition: the version is exactly this. It is there if a decline rests on the account's lanes, in this transaction
-    /// or in one that waits for it.
+    /// Condition: the version is exactly this. It is there if a decline rests on the account's lanes, in this
+    /// transaction or in one that waits for it.
     pub version: Option<u64>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::DynamoDb;
 use super::ledger_queries::read;
 use crate::domain::{Account, AccountId, Holding, Lane, LaneId};
-use crate::store::{LaneRead, Ledger, READ_ACCOUNTS_MAX, StoreError, items};
+use crate::store::{LaneRead, Ledger, READ_ITEMS_MAX, StoreError, items};
 
 impl DynamoDb {
     /// One account with its lanes.
@@ -16,7 +16,7 @@ impl DynamoDb {
         };
         let ids: Vec<LaneId> = account.lane_ids().collect();
         let mut lanes = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(READ_ACCOUNTS_MAX) {
+        for chunk in ids.chunks(READ_ITEMS_MAX) {
             for answer in self.read_lanes(&chunk.iter().collect::<Vec<_>>()).await? {
                 match answer {
                     LaneRead::Found(lane) => lanes.push(lane),

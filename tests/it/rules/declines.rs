@@ -19,7 +19,7 @@ fn a_debtor_with_lanes_may_settle_and_decline_by_turns() {
          pay k4 shop bob EUR 5    -> declined insufficient_funds
          pay k5 shop bob EUR 3    -> settled
          pay k6 shop bob EUR 1    -> declined insufficient_funds
-         calls accounts lanes commit",
+         calls accounts payments lanes commit",
     );
 }
 
@@ -32,7 +32,7 @@ fn a_credit_on_a_lane_after_the_read_counts_from_the_next_batch_on() {
          pay k0 shop bob EUR 90   -> settled
          pay k1 shop bob EUR 50   -> declined insufficient_funds
          before commit 1 shop/1 50
-         calls accounts lanes commit",
+         calls accounts payments lanes commit",
     );
 }
 
@@ -121,7 +121,7 @@ fn declines_without_lanes_take_no_more_calls() {
          pay k4 a bob EUR 3   -> settled
          pay k5 z bob EUR 5   -> settled
          pay k6 w bob EUR 5   -> settled
-         calls accounts commit",
+         calls accounts payments commit",
     );
 }
 

@@ -96,7 +96,7 @@ impl Mutant {
     pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
         let updates = match &call {
             Call::Commit(sent) => sent.updates.len(),
-            Call::Read(_) | Call::ReadLanes(_) | Call::Command(_) | Call::Park(_) => 0,
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Command(_) | Call::Park(_) => 0,
         };
         if let Call::Park(letter) = &call
             && self.takes_for_parked(store, letter)

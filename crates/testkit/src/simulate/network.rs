@@ -16,8 +16,10 @@ use crate::memory_store::MemoryStore;
 use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, StoreError, Usage};
+use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId};
+use giro::store::{
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, Usage,
+};
 
 /// Names an invocation.
 pub(super) type InvocationId = u64;
@@ -28,6 +30,7 @@ pub(super) type InvocationId = u64;
 pub(super) enum Call {
     Read(Vec<AccountId>),
     ReadLanes(Vec<LaneId>),
+    ReadPayments(Vec<PaymentId>),
     Commit(Sent),
     Command(SentStep),
     Park(DeadLetter),
@@ -39,6 +42,7 @@ pub(super) enum Call {
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),
+    ReadPayments(Result<Vec<PaymentRead>, StoreError>),
     Commit(Result<Commit, StoreError>),
     Command(Result<CommandCommit, StoreError>),
     Park(Result<(), StoreError>),
@@ -50,6 +54,7 @@ impl Answer {
         match call {
             Call::Read(_) => Self::Read(Err(error)),
             Call::ReadLanes(_) => Self::ReadLanes(Err(error)),
+            Call::ReadPayments(_) => Self::ReadPayments(Err(error)),
             Call::Commit(_) => Self::Commit(Err(error)),
             Call::Command(_) => Self::Command(Err(error)),
             Call::Park(_) => Self::Park(Err(error)),
@@ -199,6 +204,14 @@ impl Ledger for RemoteLedger {
         answer
     }
 
+    async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
+        let call = Call::ReadPayments(ids.iter().copied().cloned().collect());
+        let Answer::ReadPayments(answer) = self.ask(call).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         let Answer::Commit(answer) = self.ask(Call::Commit(Sent::of(transaction))).await else {
             return Err(mismatched());
@@ -250,6 +263,10 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
         Call::ReadLanes(ids) => {
             let ids: Vec<&LaneId> = ids.iter().collect();
             Answer::ReadLanes(at_once(store.read_lanes(&ids)).unwrap_or_else(|| Err(late())))
+        }
+        Call::ReadPayments(ids) => {
+            let ids: Vec<&PaymentId> = ids.iter().collect();
+            Answer::ReadPayments(at_once(store.read_payments(&ids)).unwrap_or_else(|| Err(late())))
         }
         // A transaction that a mutant has emptied has nothing to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),

@@ -55,7 +55,7 @@ async fn a_debtor_that_is_held_holds_up_nothing_but_its_own_payments() {
     assert_eq!(settled.dispositions[..3], [SHORT, Disposition::Replayed, SETTLED]);
 }
 
-/// Lanes that are never all free together hold up no decline: plain reads don't wait, and only the main item is checked.
+/// Lanes that are never all free together hold up no decline: plain reads don't wait.
 #[tokio::test(start_paused = true)]
 async fn a_decline_on_lanes_that_are_credited_all_the_time_meets_nobody() {
     let store = store_of(16, Faults::default());

@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, DeadLetter, LaneId};
-use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, Read, StoreError, Usage};
+use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId};
+use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, Usage};
 use giro_testkit::memory_store::MemoryStore;
 
 use latency::Latencies;
@@ -196,6 +196,11 @@ impl Ledger for Model {
         let key = |id: &&LaneId| PartitionKey::Account(id.account.clone(), Some(id.lane));
         let throttled = self.admit_read(ids.iter().map(key)).await?;
         Ok(leave_out(self.store.read_lanes(&admitted(ids, &throttled)).await?, &throttled))
+    }
+
+    async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
+        let throttled = self.admit_read(ids.iter().map(|id| PartitionKey::Payment((*id).clone()))).await?;
+        Ok(leave_out(self.store.read_payments(&admitted(ids, &throttled)).await?, &throttled))
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{Account, AccountId, CreditLanes, PaymentRequest, Timestamp};
-use giro::store::{AccountRead, Cancelled, Commit, Ledger, Read, StoreError};
+use giro::store::{Cancelled, Commit, Ledger, Read, StoreError};
 use giro_cli::bench::contender::Contender;
 use giro_cli::bench::model::throughput::{Need, Rate};
 use giro_cli::bench::model::{Hindrances, Manners, Model};

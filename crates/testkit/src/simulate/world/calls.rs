@@ -32,7 +32,7 @@ impl World {
         }
         self.steps = self.steps.saturating_add(1);
         let name = match &call {
-            Call::Read(_) | Call::ReadLanes(_) => "reads",
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) => "reads",
             Call::Commit(_) => "commits",
             Call::Command(_) => "commits of commands",
             Call::Park(_) => "parkings",
@@ -79,7 +79,7 @@ impl World {
                 self.counts.add("reads in two", 1);
                 return Ok(());
             }
-            Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => {}
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Park(_) => {}
         }
         self.arrive(invocation, ticket, call)
     }
@@ -153,7 +153,7 @@ impl World {
                 answer
             }
             (Call::Park(_), Some(mutant)) => mutant.execute(&self.store, call),
-            (Call::Park(_), None) => execute(&self.store, &call),
+            (Call::Park(_), None) | (Call::ReadPayments(_), _) => execute(&self.store, &call),
         };
         if let Answer::Read(Ok(reads)) = &mut answer {
             for read in reads {
@@ -263,6 +263,10 @@ fn show(call: &Call) -> String {
         Call::ReadLanes(ids) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             format!("read {}", ids.join(" "))
+        }
+        Call::ReadPayments(ids) => {
+            let ids: Vec<&str> = ids.iter().map(giro::domain::PaymentId::as_str).collect();
+            format!("read payments {}", ids.join(" "))
         }
         Call::Commit(sent) => {
             let entry = |(request, decision, _): &(giro::domain::PaymentRequest, Decision, Option<u16>)| {

@@ -118,7 +118,7 @@ pub(super) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),
         Call::Command(step) => of_command(step),
-        Call::Read(_) | Call::ReadLanes(_) | Call::Park(_) => Vec::new(),
+        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Park(_) => Vec::new(),
     }
 }
 

@@ -96,25 +96,25 @@ fn a_mapping_that_gives_up_before_it_has_tried_is_named() {
 fn a_missing_permission_is_named() {
     check(
         "template.yaml",
-        "[!GetAtt Tables.Outputs.PaymentsTableArn, !GetAtt Tables.Outputs.DeadLettersTableArn]",
-        "!GetAtt Tables.Outputs.PaymentsTableArn",
-        "payment-processor calls dynamodb:PutItem on DeadLettersTableArn, and its role doesn't allow it",
+        "[dynamodb:BatchGetItem, dynamodb:PutItem]",
+        "dynamodb:PutItem",
+        "payment-processor calls dynamodb:BatchGetItem on PaymentsTableArn, and its role doesn't allow it",
     );
 }
 
 #[test]
 fn a_needless_permission_is_named() {
-    let right = "[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem]";
+    let right = "[dynamodb:BatchGetItem, dynamodb:ConditionCheckItem, dynamodb:UpdateItem]";
     for (wrong, named) in [
         (
-            "[dynamodb:BatchGetItem, dynamodb:DeleteItem, dynamodb:GetItem, dynamodb:UpdateItem]",
+            "[dynamodb:BatchGetItem, dynamodb:ConditionCheckItem, dynamodb:DeleteItem, dynamodb:UpdateItem]",
             "dynamodb:DeleteItem on AccountsTableArn",
         ),
         (
-            "[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:Scan, dynamodb:UpdateItem]",
+            "[dynamodb:BatchGetItem, dynamodb:ConditionCheckItem, dynamodb:Scan, dynamodb:UpdateItem]",
             "dynamodb:Scan on AccountsTableArn",
         ),
-        ("[dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:UpdateItem, \"*\"]", "* on AccountsTableArn"),
+        ("[dynamodb:BatchGetItem, dynamodb:ConditionCheckItem, dynamodb:UpdateItem, \"*\"]", "* on AccountsTableArn"),
     ] {
         check(
             "template.yaml",

@@ -6,15 +6,18 @@ use std::path::Path;
 use serde_json::Value;
 
 /// What each function's own code does to tables, by its handler's calls of the store. `TransactWriteItems` needs the
-/// verbs of the writes in it, and `TransactGetItems` needs `GetItem`. `BatchGetItem` is a verb of its own. The names
-/// are those of the outputs of infra/tables.yaml.
+/// verbs of the writes and checks in it. `BatchGetItem` is a verb of its own. The names are those of the outputs of
+/// infra/tables.yaml.
 const DOES: [(&str, &[(&str, &str)]); 5] = [
     (
         "payment-processor",
         &[
             ("dynamodb:BatchGetItem", "AccountsTableArn"),
-            ("dynamodb:GetItem", "AccountsTableArn"),
+            // A decline that rests on lanes.
+            ("dynamodb:ConditionCheckItem", "AccountsTableArn"),
             ("dynamodb:UpdateItem", "AccountsTableArn"),
+            // A sample of the batch's ids.
+            ("dynamodb:BatchGetItem", "PaymentsTableArn"),
             ("dynamodb:PutItem", "PaymentsTableArn"),
             ("dynamodb:PutItem", "DeadLettersTableArn"),
         ],
