@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, Step, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, CreditLanes, OverdraftLimit, PaymentRequest, Timestamp,
-};
+use giro::domain::{Account, AccountId, Batch, CreditLanes, PaymentRequest, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
+use giro_testkit::given::{self, Setters as _};
 
 /// The payments that an event's JSON asks for.
 pub(super) fn decode(json: &str) -> Batch {
@@ -23,16 +22,7 @@ pub(super) fn decode(json: &str) -> Batch {
 
 /// An account with enough money.
 pub(super) fn account(id: &AccountId, credit_lanes: CreditLanes) -> Account {
-    Account {
-        id: id.clone(),
-        currency: "EUR".parse().unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(1_000_000),
-        overdraft_limit: OverdraftLimit::Limited(0),
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes,
-    }
+    Account { credit_lanes, ..given::account(id.as_str()).holding(1_000_000) }
 }
 
 /// The decisions on a batch, as transactions.

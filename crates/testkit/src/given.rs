@@ -1,4 +1,5 @@
-//! What: Makes accounts, lanes, payments and commands for tests. What a test doesn't name has the plainest value.
+//! What: Makes accounts, lanes, payments and commands for tests, the simulation and the demo. What they don't name has
+//! the plainest value.
 //!
 //! ```text
 //! account("shop").holding(5).lanes(3)

@@ -3,11 +3,10 @@
 //! Data: Takes a seed and a number of records. Gives accounts, the payments that fund them, and records of every kind.
 //! Records settle, decline for each reason that a client can cause, repeat others, reuse an id, or are malformed.
 
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
-    Timestamp,
-};
+use giro::domain::{Account, AccountId, AccountStatus, Amount, Currency, Payment, PaymentId};
 use giro::wire::payment_request::encode;
+
+use crate::given::{self, Setters as _};
 
 /// A record to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,29 +86,17 @@ impl Workload {
         };
         let customer = |ix: usize| format!("customer-{ix}");
 
-        let open = |name: &str, currency: &str, overdraft_limit, status| {
-            Some(Account {
-                id: AccountId::try_new(&format!("{run}{name}")).ok()?,
-                currency: Currency::try_new(currency).ok()?,
-                status,
-                balance: Balance::ZERO,
-                overdraft_limit,
-                version: 1,
-                opened_at: Timestamp::EPOCH,
-                credit_lanes: CreditLanes::NONE,
-            })
-        };
-        let none = OverdraftLimit::Limited(0);
+        let account = |name: &str| given::account(&format!("{run}{name}"));
         let special = [
-            open(SETTLEMENT, "EUR", OverdraftLimit::Unlimited, AccountStatus::Open),
-            open(MERCHANT, "EUR", none, AccountStatus::Open),
-            open("same-account", "EUR", none, AccountStatus::Open),
-            open("dollars", "USD", none, AccountStatus::Open),
-            open("frozen", "EUR", none, AccountStatus::Frozen),
-            open("closed", "EUR", none, AccountStatus::Closed),
+            account(SETTLEMENT).unlimited(),
+            account(MERCHANT),
+            account("same-account"),
+            account("dollars").currency(given::currency("USD")),
+            account("frozen").status(AccountStatus::Frozen),
+            account("closed").status(AccountStatus::Closed),
         ];
-        let ordinary = (0..customers).map(|ix| open(&customer(ix), "EUR", none, AccountStatus::Open));
-        let accounts = special.into_iter().chain(ordinary).flatten().collect();
+        let ordinary = (0..customers).map(|ix| account(&customer(ix)));
+        let accounts = special.into_iter().chain(ordinary).collect();
 
         let names = Names { run, seed };
         let fund = |ix| Some(record(&names.payment(&format!("fund-{ix}"), SETTLEMENT, &customer(ix), FUNDS)?));

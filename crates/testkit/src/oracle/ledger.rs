@@ -76,45 +76,23 @@ fn add(sum: &mut i128, amount: i128) {
 
 #[cfg(test)]
 mod tests {
-    use giro::domain::{
-        Account, AccountStatus, Amount, Balance, CreditLanes, Lane, Outcome, OverdraftLimit, Source, Timestamp,
-    };
+    use giro::domain::{AccountStatus, Balance, CreditLanes, Lane, Outcome, Timestamp};
 
     use super::*;
-
-    fn eur() -> Currency {
-        Currency::try_new("EUR").unwrap()
-    }
+    use crate::given::{self, Setters as _};
 
     /// An account that must stay in credit; the bank may owe.
     fn held(id: &str, balance: i64, lanes: u16) -> Holding {
-        let overdraft_limit = if id == "bank" { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(0) };
-        let account = Account {
-            id: id.parse().unwrap(),
-            currency: eur(),
-            status: AccountStatus::Open,
-            balance: Balance::new(balance),
-            overdraft_limit,
-            version: 1,
-            opened_at: Timestamp::EPOCH,
-            credit_lanes: CreditLanes::try_new(lanes).unwrap(),
-        };
+        let account = given::account(id).holding(balance).lanes(lanes);
+        let account = if id == "bank" { account.unlimited() } else { account };
         let lanes = account.credit_lanes.numbers().map(|lane| Lane::new(&account, lane)).collect();
         Holding { account, lanes }
     }
 
     fn settled(creditor: &str, amount: u64) -> Recorded {
-        let payment = Payment {
-            id: format!("to-{creditor}").parse().unwrap(),
-            debtor: "bank".parse().unwrap(),
-            creditor: creditor.parse().unwrap(),
-            amount: Amount::try_new(amount).unwrap(),
-            currency: eur(),
-            reference: None,
-            requested_at: None,
-        };
+        let payment = given::payment(&format!("to-{creditor}"), "bank", creditor, amount);
         let fingerprint = payment.fingerprint();
-        let source = Source { topic: "t".into(), partition: 0, offset: 0 };
+        let source = given::source(0, 0);
         Recorded { outcome: Outcome { payment, decision: Ok(()), decided_at: Timestamp::EPOCH, source }, fingerprint }
     }
 
@@ -135,7 +113,7 @@ mod tests {
         assert_eq!(found(&[bank()], &payments), [gone, sum]);
 
         let mut dollars = held("alice", 10, 0);
-        dollars.account.currency = Currency::try_new("USD").unwrap();
+        dollars.account.currency = given::currency("USD");
         let other = "payment to-alice is settled, and its account alice is of another currency";
         let sums = [sum, "the balances in USD sum to 10, not to 0"];
         assert_eq!(found(&[bank(), dollars], &payments), [&[other][..], &sums].concat());

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
+use giro::domain::Account;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Tables, items};
 use giro_cli::local::lambda::{Function, LocalLambda};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::given::{self, Setters as _};
 use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::tables;
 
@@ -15,16 +16,7 @@ use giro_testkit::tables;
 const OFF_MINOR: i64 = 8_315_207_944_671;
 
 fn account(id: &str, balance: i64) -> Account {
-    Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: "EUR".parse().unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::new(balance),
-        overdraft_limit: OverdraftLimit::Limited(0),
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    }
+    given::account(id).holding(balance)
 }
 
 /// The deployable binary names accounts and payments, and never their figures. An audit that can't finish is an answer

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, CommandId, CreditLanes, Currency, OverdraftLimit, PaymentId, Timestamp,
-};
+use giro::domain::{Account, AccountId, CommandId, OverdraftLimit, PaymentId};
 use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{CommandQueries, LedgerQueries, Tables};
@@ -19,6 +17,7 @@ use giro_cli::local::stack::{
 };
 use giro_cli::local::topic_reader::{Polled, Read, TopicReader};
 use giro_template::Templates;
+use giro_testkit::given;
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -39,16 +38,7 @@ pub(crate) async fn ledger(stack: &Stack) -> DynamoDb {
 }
 
 pub(crate) async fn open(ledger: &DynamoDb, id: &str, overdraft_limit: OverdraftLimit) {
-    let account = Account {
-        id: AccountId::try_new(id).unwrap(),
-        currency: Currency::try_new("EUR").unwrap(),
-        status: AccountStatus::Open,
-        balance: Balance::ZERO,
-        overdraft_limit,
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    };
+    let account = Account { overdraft_limit, ..given::account(id) };
     assert_eq!(ledger.open_account(&account).await, Ok(None));
 }
 

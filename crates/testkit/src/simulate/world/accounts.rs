@@ -1,24 +1,18 @@
 //! What: Makes the accounts that a world begins with, and items that can't be read for a while.
 
 use super::World;
+use crate::given::{self, Setters as _};
 use crate::simulate::auditor::books::{Books, Standing};
 use crate::simulate::network::at_once;
 use crate::simulate::workload::BUSY;
-use giro::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, OverdraftLimit};
 use giro::store::LedgerQueries;
 
-/// An account as the store holds it; none if the books are not such as a store can hold.
+/// An account as the store holds it; none if no store can hold the balance of its books.
 pub(super) fn account(id: &str, books: &Books) -> Option<Account> {
-    Some(Account {
-        id: AccountId::try_new(id).ok()?,
-        currency: Currency::try_new(books.currency).ok()?,
-        status: status(books.standing),
-        balance: Balance::new(i64::try_from(books.balance).ok()?),
-        overdraft_limit: limit(books),
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::try_new(books.lanes).ok()?,
-    })
+    let balance = Balance::new(i64::try_from(books.balance).ok()?);
+    let account = given::account(id).currency(given::currency(books.currency)).lanes(books.lanes);
+    Some(Account { balance, overdraft_limit: limit(books), ..account.status(status(books.standing)) })
 }
 
 fn status(standing: Standing) -> AccountStatus {

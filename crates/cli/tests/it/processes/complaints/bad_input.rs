@@ -2,14 +2,12 @@
 
 use std::net::TcpListener;
 
-use giro::domain::account_command::{AccountCommand, Action, CommandRequest, DecidedCommand, Refusal};
+use giro::domain::account_command::{Action, DecidedCommand, Refusal};
 use giro::domain::plan::Entry;
-use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, Balance, CommandId, CreditLanes, Currency, OverdraftLimit, Payment,
-    PaymentId, PaymentRequest, Source, Timestamp,
-};
+use giro::domain::{Account, AccountCommand, AccountId, CommandId, Payment, PaymentId, Timestamp};
 use giro::store::items;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
+use giro_testkit::given::{self, Placed as _, Setters as _};
 
 use super::{PAYMENT, check, event, run, stderr, tables, topics};
 
@@ -163,36 +161,18 @@ async fn what_is_stored_under_dots_is_found() {
     let (dynamodb, kafka) = (tables().await, topics().await);
     let client = giro_testkit::dynamodb::client(dynamodb.endpoint());
     let (dot, dots) = (AccountId::try_stored(".").unwrap(), AccountId::try_stored("..").unwrap());
-    let eur = Currency::try_new("EUR").unwrap();
-    let account = Account {
-        id: dots.clone(),
-        currency: eur,
-        status: AccountStatus::Open,
-        balance: Balance::ZERO,
-        overdraft_limit: OverdraftLimit::Unlimited,
-        version: 1,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-    };
+    let account = Account { id: dots.clone(), ..given::account("a").unlimited() };
     let payment = Payment {
         id: PaymentId::try_stored(".").unwrap(),
-        debtor: dots.clone(),
+        debtor: dots,
         creditor: dot.clone(),
-        amount: Amount::try_new(1).unwrap(),
-        currency: eur,
-        reference: None,
-        requested_at: None,
+        ..given::payment("p", "a", "b", 1)
     };
-    let source = Source { topic: "t".into(), partition: 0, offset: 0 };
-    let request = PaymentRequest { payment, source: source.clone() };
+    let request = payment.at(0, 0);
     let entry = Entry { request: &request, decision: Ok(()), creditor_lane: None };
-    let command = AccountCommand {
-        id: CommandId::try_stored("..").unwrap(),
-        account: dot,
-        action: Action::Freeze,
-        requested_at: None,
-    };
-    let command = CommandRequest { command, source };
+    let id = CommandId::try_stored("..").unwrap();
+    let command = AccountCommand { id, account: dot, ..given::command("c", "a", Action::Freeze) };
+    let command = command.at(0, 0);
     let decided =
         DecidedCommand { request: &command, decision: Err(Refusal::AccountNotFound), decided_at: Timestamp::EPOCH };
     for (table, item) in [
