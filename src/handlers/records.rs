@@ -34,7 +34,7 @@ pub struct Aside {
     /// How many records had to become dead letters.
     pub count: usize,
     /// Which of them are not known to be stored.
-    pub parked: DeadLettersWritten,
+    pub written: DeadLettersWritten,
 }
 
 impl<'e> Records<'e> {
@@ -78,14 +78,17 @@ impl<'e> Records<'e> {
             self.records[ix].dead_letter(reason, detail, clock::now())
         };
         let aside: Vec<usize> = (0..self.records.len()).filter(is_dead_letter).collect();
-        Aside { count: aside.len(), parked: write_dead_letters(ledger, &aside, letter, deadline, Backoff::new()).await }
+        Aside {
+            count: aside.len(),
+            written: write_dead_letters(ledger, &aside, letter, deadline, Backoff::new()).await,
+        }
     }
 
     /// The response. It names each partition's records from the first unfinished one on.
     pub fn report<V>(&self, dispositions: &[Disposition<V>], aside: &Aside) -> BatchResponse {
         let unfinished = |ix: usize| match &self.decoded[ix] {
             Ok(request) if matches!(dispositions[*request], Disposition::Unfinished) => true,
-            Ok(_) | Err(_) => aside.parked.left.binary_search(&ix).is_ok(),
+            Ok(_) | Err(_) => aside.written.left.binary_search(&ix).is_ok(),
         };
         let mut response = BatchResponse::default();
         let mut start: usize = 0;

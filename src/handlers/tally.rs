@@ -75,7 +75,7 @@ impl Tally {
         usage: Usage,
     ) {
         let since = |now: u64, before: u64| now.saturating_sub(before);
-        let error = error.filter(|error| !error.passes()).or(aside.parked.error.as_ref()).or(error);
+        let error = error.filter(|error| !error.passes()).or(aside.written.error.as_ref()).or(error);
         tracing::info!(
             request_id = self.request_id,
             partitions = self.partitions,
@@ -86,7 +86,7 @@ impl Tally {
             applied = dispositions.applied,
             refused = dispositions.refused,
             replayed = dispositions.replayed,
-            dead_letters = aside.count.saturating_sub(aside.parked.left.len()),
+            dead_letters = aside.count.saturating_sub(aside.written.left.len()),
             unfinished,
             rounds = dispositions.rounds,
             conflicts = dispositions.conflicts,

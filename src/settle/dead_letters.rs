@@ -32,13 +32,13 @@ pub async fn write_dead_letters<L: Ledger>(
     deadline: Instant,
     mut backoff: Backoff,
 ) -> DeadLettersWritten {
-    let mut parked = DeadLettersWritten { left: positions.to_vec(), error: None };
+    let mut written = DeadLettersWritten { left: positions.to_vec(), error: None };
     let mut errors = SeenErrors::default();
     let letter = &letter;
-    while !parked.left.is_empty() && Instant::now() < deadline {
-        let calls = parked.left.iter().map(|&position| async move {
+    while !written.left.is_empty() && Instant::now() < deadline {
+        let calls = written.left.iter().map(|&position| async move {
             let letter = letter(position);
-            (position, within(deadline, "parking", ledger.write_dead_letter(&letter)).await)
+            (position, within(deadline, "writing a dead letter", ledger.write_dead_letter(&letter)).await)
         });
         let mut answers = stream::iter(calls).buffer_unordered(LETTERS_IN_FLIGHT_MAX);
         let mut left = Vec::new();
@@ -50,11 +50,11 @@ pub async fn write_dead_letters<L: Ledger>(
         }
         drop(answers);
         left.sort_unstable();
-        parked.left = left;
-        if !parked.left.is_empty() {
+        written.left = left;
+        if !written.left.is_empty() {
             backoff.wait(deadline).await;
         }
     }
-    parked.error = errors.told();
-    parked
+    written.error = errors.told();
+    written
 }

@@ -9,7 +9,7 @@ use super::{Store, digest, letter, source};
 
 contract! {
     dead_letters_keep_every_byte
-    parking_again_changes_nothing
+    writing_again_changes_nothing
     a_letter_is_marked_as_redriven_once
     a_redriven_letter_whose_record_comes_again_is_parked_again
     another_record_at_a_place_used_before_is_another_letter
@@ -49,7 +49,7 @@ async fn dead_letters_keep_every_byte(store: &impl Store) {
     assert_eq!(store.dead_letters_at(&source(99)).await, Ok(vec![]));
 }
 
-async fn parking_again_changes_nothing(store: &impl Store) {
+async fn writing_again_changes_nothing(store: &impl Store) {
     let first = DeadLetter { value: Some(b"as it came".to_vec()), ..letter(7) };
     store.write_dead_letter(&first).await.unwrap();
     let again = DeadLetter { received_at: Timestamp::EPOCH, reason: "tombstone".into(), ..first.clone() };
