@@ -4,9 +4,9 @@
 //! This is additive increase and multiplicative decrease, as TCP finds its share of a link. Workers that share a table
 //! come to fair shares, and don't know of each other.
 //!
-//! Source: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989.
-//!
 //! Invariants: One burst of throttling halves once, however many of its calls are throttled.
+//!
+//! Source: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989.
 
 /// The limit at the start. A batch of 1,000 payments is about 31 transactions, so it takes one round of calls.
 const FIRST: usize = 32;

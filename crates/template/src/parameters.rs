@@ -4,10 +4,10 @@
 //! Data: Takes templates, and the given parameters. Gives the first wrong one: its name, its value, and what was
 //! expected.
 //!
-//! Source: CloudFormation user guide, "Parameters" and "Rules".
-//!
 //! Limits: Values from Systems Manager are only text here. A pattern with look-ahead or look-behind can't be checked,
 //! so its parameter can't be given.
+//!
+//! Source: CloudFormation user guide, "Parameters" and "Rules".
 
 use regex_lite::Regex;
 use serde_json::Value;

@@ -14,10 +14,10 @@
 //! | the function fails, or its response can't be used | 500 |
 //! | the function takes longer than 30 s, or Lambda isn't reached | 503 |
 //!
-//! Source: Amazon API Gateway developer guide, "Working with Lambda proxy integrations for HTTP APIs", quotas.
-//!
 //! Limits: There is no login, because AWS runs the template's authorizer. There is no CORS and no custom domain, and
 //! one stage.
+//!
+//! Source: Amazon API Gateway developer guide, "Working with Lambda proxy integrations for HTTP APIs", quotas.
 
 mod event;
 mod route;
