@@ -1,7 +1,7 @@
 //! What: Lists which properties a local run uses, and which have no meaning for it. It refuses all others.
 //!
-//! Invariants: Each property of a template is used, is listed here with the reason why it has no meaning on one
-//! machine, or is an error that names its place. Nothing is ignored for any other reason.
+//! Invariants: Each property of a template is used, or is listed here with the reason why it has no meaning on one
+//! machine. Any other is an error that names its place. Nothing is ignored for any other reason.
 
 use super::TemplateError;
 use super::node::Node;

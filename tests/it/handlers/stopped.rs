@@ -1,6 +1,6 @@
 //! A stored item that can't be read, or a request that the store rejects, stops a partition. These tests hold how long
-//! it takes until that is reported, what it costs all others, and that the partition goes on as soon as the item is
-//! mended.
+//! it takes until that is reported, and what it costs all others. They also hold that the partition goes on as soon as
+//! the item is mended.
 //!
 //! Time is virtual, so every figure is counted. Those that docs/reliability.md tells:
 //! `cargo test --test it stopped -- --nocapture`.

@@ -29,8 +29,9 @@ fn names(cell: &str) -> Vec<(String, bool)> {
     names.filter(|(name, _)| name.chars().all(|c| c.is_lowercase() || c.is_numeric() || c == '_')).collect()
 }
 
-/// What is wrong with the tables at a file's head. One of parts leaves out no module, one of modules none that others
-/// may name (or none at all, where they may name none); no column `where` names one that isn't there.
+/// What is wrong with the tables at a file's head. A table of parts leaves out no module. A table of modules leaves out
+/// none that others may name; where they may name none, it leaves out none at all. No column `where` names a module
+/// that isn't there.
 fn faults(text: &str) -> Vec<String> {
     let modules = scan::modules(text);
     let offers_some = modules.iter().any(|module| module.is_offered);

@@ -1,7 +1,7 @@
 //! The crate `aws_lambda_events` as an oracle: what it reads of an event, ours reads as the same.
 //!
-//! It is no more than that. It reads the whole event or nothing, loses a millisecond of half of all times, panics
-//! on a fraction, and takes other services' events for empty ones. `fixtures/oracle.txt` shows it, sample by sample.
+//! It is no more than that. It reads the whole event or nothing. It loses a millisecond of half of all times, panics on
+//! a fraction, and takes other services' events for empty ones. `fixtures/oracle.txt` shows it, sample by sample.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -5,10 +5,10 @@
 //!
 //! Each partition has one poller. A poller delivers one batch at a time, from all its partitions. A failed batch is
 //! delivered again, whole or cut in two. A batch reported in part is delivered again from the lowest reported offset of
-//! a partition on, or only with the named records, because no source says which. At any time a partition can get
-//! another poller, or be read again from an earlier offset. Then the answer of a running invocation moves nothing,
-//! though its work is done. The same is true when the topic is created again. A mapping that is switched off delivers
-//! nothing, but takes the answers of running invocations.
+//! a partition on, or only with the named records. No source says which. At any time a partition can get another
+//! poller, or be read again from an earlier offset. Then the answer of a running invocation moves nothing, though its
+//! work is done. The same is true when the topic is created again. A mapping that is switched off delivers nothing, but
+//! takes the answers of running invocations.
 
 use std::collections::VecDeque;
 

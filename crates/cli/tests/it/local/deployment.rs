@@ -21,8 +21,8 @@ type Texts = BTreeMap<String, String>;
 /// Read only where there is no secret: on AWS the secret of `KAFKA_SCRAM_SECRET_ARN` holds both.
 const ONLY_LOCAL: [&str; 2] = ["KAFKA_USERNAME", "KAFKA_PASSWORD"];
 
-/// The largest record on an on-failure topic: an event of 6 MB, which is the most that Lambda delivers, the JSON around
-/// it, and a key of 1 MB.
+/// The largest record on an on-failure topic: an event of 6 MB, the JSON around it, and a key of 1 MB. Lambda delivers
+/// no larger event.
 const FAILED_RECORD_BYTES: usize = 6 * 1024 * 1024 + 2 * 1024 + 1024 * 1024;
 
 /// Everything that is wrong with these templates.
