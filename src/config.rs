@@ -16,7 +16,10 @@ pub const VARIABLES: [(&str, &[&str]); 5] = [
         "payment-processor",
         &[ACCOUNTS_TABLE, PAYMENTS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
     ),
-    ("account-processor", &[ACCOUNTS_TABLE, ACCOUNT_COMMANDS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE]),
+    (
+        "account-processor",
+        &[ACCOUNTS_TABLE, ACCOUNT_COMMANDS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
+    ),
     (
         "outcome-publisher",
         &[OUTCOMES_TOPIC, KAFKA_BOOTSTRAP_SERVERS, KAFKA_AUTH, KAFKA_SCRAM_SECRET_ARN, KAFKA_USERNAME, KAFKA_PASSWORD],
@@ -95,8 +98,8 @@ pub struct PaymentProcessorConfig {
     /// Whether the event source mapping asks for partial batch responses (`ReportBatchItemFailures`). If it doesn't,
     /// Lambda takes a list of failures as success.
     pub partial_batch_response: bool,
-    /// How many partitions the topic of requests has. It decides which lanes of a popular creditor a partition owns. A
-    /// wrong number makes settling slower, never wrong.
+    /// How many partitions the topic of requests has. It decides which lanes of a creditor a partition owns. A wrong
+    /// number makes settling slower, never wrong.
     pub requests_partitions: u32,
 }
 
@@ -130,6 +133,9 @@ pub struct AccountProcessorConfig {
     pub tables: Tables,
     /// Whether the event source mapping asks for partial batch responses, as in [`PaymentProcessorConfig`].
     pub partial_batch_response: bool,
+    /// How many partitions the topic of requests has. An account is opened with a credit lane for each. A wrong number
+    /// makes settling slower, never wrong.
+    pub requests_partitions: u32,
 }
 
 impl FromEnv for AccountProcessorConfig {
@@ -141,7 +147,8 @@ impl FromEnv for AccountProcessorConfig {
             dead_letters: reader.dead_letters_table(),
             ..Tables::default()
         };
-        Self { tables, partial_batch_response: reader.flag(PARTIAL_BATCH_RESPONSE) }
+        let partial_batch_response = reader.flag(PARTIAL_BATCH_RESPONSE);
+        Self { tables, partial_batch_response, requests_partitions: reader.count(REQUESTS_PARTITIONS, 1) }
     }
 }
 
@@ -337,6 +344,12 @@ mod tests {
         assert_eq!(with("").unwrap().requests_partitions, 1);
         assert_eq!(with("16").unwrap().requests_partitions, 16);
         assert!(with("many").is_err());
+        let tables = [TABLES[0], ("ACCOUNT_COMMANDS_TABLE", "c"), TABLES[2]];
+        let with =
+            |value| read::<AccountProcessorConfig>(&[tables[0], tables[1], tables[2], ("REQUESTS_PARTITIONS", value)]);
+        assert_eq!(with("").unwrap().requests_partitions, 1);
+        assert_eq!(with("16").unwrap().requests_partitions, 16);
+        assert!(with("0").is_err());
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl KnownAccount {
         self.errors.told()
     }
 
-    /// The account as it is, if there is one, and its lanes if the action looks at them. `None` if it can't be read.
+    /// The account as it is, if there is one, and all lanes that it counts if the action looks at them. Those that
+    /// aren't there yet hold zero. `None` if it can't be read.
     /// Reads have their own backoff: a read that succeeds says nothing about the write that failed.
     ///
     /// Lanes are read in several calls, and money may move between them and the main item meanwhile. A read may also
@@ -113,7 +114,7 @@ impl KnownAccount {
                 left.extend(asked.iter().cloned());
             }
             for (id, read) in found {
-                match read.counted() {
+                match read.counted(account, id.lane) {
                     Ok(Some(lane)) => known.push(lane),
                     Ok(None) => left.push(id.clone()),
                     Err(expected) => {

@@ -1,8 +1,8 @@
 //! What: Applies account commands. Commands of one account run one after another, and different accounts run side by
 //! side.
 //!
-//! Data: Takes requests in the order of the event, an [`AccountLedger`], and deadlines ([`Deadline`]). Gives a
-//! [`Disposition`] for every request.
+//! Data: Takes requests in the order of the event, an [`AccountLedger`], how many lanes an account is opened with, and
+//! deadlines ([`Deadline`]). Gives a [`Disposition`] for every request.
 //!
 //! A command is one transaction: its record, and the change of its account and lanes. If the account has very many
 //! lanes, it takes several transactions. Commands are few, so they are not grouped: each must be easy to account for.
@@ -27,7 +27,7 @@ use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use crate::domain::account_command::CommandDecision;
-use crate::domain::{AccountId, CommandRequest, Timestamp};
+use crate::domain::{AccountId, CommandRequest, CreditLanes, Timestamp};
 use crate::settle::reads::mains;
 use crate::settle::seen_errors::SeenErrors;
 use crate::settle::{Backoff, Deadline, Disposition};
@@ -50,10 +50,12 @@ pub struct Applied {
 
 /// Applies commands, until all have their disposition or the deadline has come.
 ///
-/// `now` gives the time that is written into records; `backoff` paces tries after an error.
+/// `lanes_min` are the fewest lanes that an account is opened with. `now` gives the time that is written into records;
+/// `backoff` paces tries after an error.
 pub async fn apply<L: AccountLedger>(
     ledger: &L,
     requests: &[CommandRequest],
+    lanes_min: CreditLanes,
     deadline: impl Into<Deadline>,
     now: impl Fn() -> Timestamp,
     backoff: impl Fn() -> Backoff,
@@ -64,7 +66,7 @@ pub async fn apply<L: AccountLedger>(
     let mut errors = SeenErrors::default();
     mains(ledger, &ids, &mut reads, &mut errors, deadline, &mut backoff()).await;
 
-    let worker = |((id, main), left)| AccountWorker::new(KnownAccount::new(id, main), left, backoff());
+    let worker = |((id, main), left)| AccountWorker::new(KnownAccount::new(id, main), left, lanes_min, backoff());
     let mut workers: Vec<AccountWorker> = ids.into_iter().zip(reads).zip(members).map(worker).collect();
     let mut dispositions = vec![Disposition::Unfinished; requests.len()];
     let mut looks: Option<Backoff> = None;

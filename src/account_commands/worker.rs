@@ -13,7 +13,7 @@ use super::known::KnownAccount;
 use crate::domain::account_command::{
     AccountChange, CommandDecision, CommandStep, DecidedCommand, Precondition, decide,
 };
-use crate::domain::{CommandRequest, Timestamp};
+use crate::domain::{CommandRequest, CreditLanes, Timestamp};
 use crate::settle::deadline::within;
 use crate::settle::{Backoff, Disposition};
 use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
@@ -23,6 +23,8 @@ pub(super) struct AccountWorker {
     account: KnownAccount,
     /// Its requests that have no disposition yet.
     left: VecDeque<usize>,
+    /// The fewest lanes that it is opened with.
+    lanes_min: CreditLanes,
     backoff: Backoff,
 }
 
@@ -37,9 +39,10 @@ enum Next {
 }
 
 impl AccountWorker {
-    /// These requests are left for the account. `backoff` paces tries after an error.
-    pub(super) fn new(account: KnownAccount, left: Vec<usize>, backoff: Backoff) -> Self {
-        Self { account, left: left.into(), backoff }
+    /// These requests are left for the account. `lanes_min` are the fewest lanes that it is opened with. `backoff`
+    /// paces tries after an error.
+    pub(super) fn new(account: KnownAccount, left: Vec<usize>, lanes_min: CreditLanes, backoff: Backoff) -> Self {
+        Self { account, left: left.into(), lanes_min, backoff }
     }
 
     /// Whether a request waits for a person to mend a stored item.
@@ -93,7 +96,7 @@ impl AccountWorker {
                 return Disposition::Unfinished;
             }
             let at = now();
-            let decision = decide(&request.command, account.as_ref(), &lanes, at);
+            let decision = decide(&request.command, account.as_ref(), &lanes, self.lanes_min, at);
             let precondition = Precondition::of(&decision, account.as_ref(), &lanes);
             let decided = DecidedCommand { request, decision, decided_at: at };
             let answer = within(deadline, "committing", commit(ledger, decided.steps_on(precondition))).await;

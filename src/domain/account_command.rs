@@ -4,10 +4,10 @@
 //!
 //! | command | on an account that is | gives |
 //! |---|---|---|
-//! | `open` | missing | a new account, open, at balance zero, with its lanes |
-//! | `freeze` | open | frozen, and its lanes |
-//! | `unfreeze` | frozen | open, and its lanes |
-//! | `close` | open or frozen, at balance zero with its lanes | closed for ever, and its lanes |
+//! | `open` | missing | a new account, open, at balance zero |
+//! | `freeze` | open | frozen, and all lanes that it counts |
+//! | `unfreeze` | frozen | open, and all lanes that it counts |
+//! | `close` | open or frozen, at balance zero with its lanes | closed for ever, and all lanes that it counts |
 //! | `set_overdraft_limit` | open or frozen, its main item's balance within the new limit | the new limit |
 //! | `add_lanes` | open or frozen, with fewer lanes | as many lanes |
 //!
@@ -18,6 +18,9 @@
 //! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen. No
 //! condition of a change is on the version, and only closing has conditions on exact balances. If a command changes
 //! nothing, its record is written only if its preconditions hold ([`Precondition`]).
+//!
+//! A lane comes into being with its first credit. Freezing and closing make those that aren't there yet, so that no
+//! credit makes an open one beside an account that isn't open.
 //!
 //! A command is one transaction of its record, the main item and the lanes, if all of them fit. If they don't fit,
 //! lanes come first, in steps that are safe to repeat. The record and the main item come last. Until then the command
@@ -79,7 +82,7 @@ pub struct Terms {
     pub currency: Currency,
     /// Its overdraft limit.
     pub overdraft_limit: OverdraftLimit,
-    /// The number of its credit lanes.
+    /// The fewest credit lanes that it gets.
     pub credit_lanes: CreditLanes,
 }
 

@@ -10,7 +10,8 @@
 //! | a balance (main item and lanes) equals the sum of its settled postings | [`Finding::Balance`] |
 //! | no balance is below its overdraft limit | [`Finding::BelowLimit`] |
 //! | a lane is of its account's currency and status, and not below zero | [`Finding::Lane`] |
-//! | every lane that an account counts is there, and none that it doesn't | [`Finding::NoLane`], [`Finding::StrayLane`] |
+//! | every lane that a frozen or closed account counts is there, so that no credit makes it | [`Finding::NoLane`] |
+//! | no lane is there that no account counts | [`Finding::StrayLane`] |
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |
 //! | every item can be read, and every dead letter is whole | [`Finding::Unreadable`], [`Finding::Letter`] |
 //!
@@ -76,8 +77,8 @@ mod tests {
         }
     }
 
-    /// A ledger at rest: `account ID CURRENCY BALANCE LANES [LIMIT]`; `lane ID CURRENCY STATUS BALANCE`;
-    /// `settled | declined ID DEBTOR CREDITOR CURRENCY AMOUNT`
+    /// A ledger at rest: `account ID CURRENCY BALANCE LANES [LIMIT]`, which is open; `frozen ID` for one that isn't;
+    /// `lane ID CURRENCY STATUS BALANCE`; `settled | declined ID DEBTOR CREDITOR CURRENCY AMOUNT`
     fn check(ledger: &str, expected: &expect_test::Expect) {
         let (mut books, mut outcomes) = (Books::default(), Vec::new());
         for line in ledger.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -96,6 +97,11 @@ mod tests {
                     opened_at: Timestamp::EPOCH,
                     credit_lanes: lanes.parse::<CreditLanes>().unwrap(),
                 }),
+                ["frozen", id] => {
+                    let id = AccountId::try_new(id).unwrap();
+                    let account = books.accounts().find(|account| account.id == id).unwrap().clone();
+                    books.account(Account { status: AccountStatus::Frozen, ..account });
+                }
                 ["lane", id, currency, status, balance] => books.lane(lane(id, currency, status, balance)),
                 [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
                     outcomes.push(Outcome {
@@ -175,7 +181,6 @@ mod tests {
                 lane shop/0: expected the currency of its account
                 lane shop/1: expected the status of its account
                 lane shop/2: expected a balance not below zero
-                lane shop/3 does not exist, and its account counts it
                 lane gone/0 holds 0, and no account counts it
                 the balances in EUR sum to -7, not to 0
                 the balances in USD sum to 7, not to 0"#]],
@@ -192,6 +197,28 @@ mod tests {
              lane shop/0 EUR open 10
              settled k1 settlement shop EUR 5",
             &expect_test::expect!["account shop: its balance is -5, and may not be below 0"],
+        );
+    }
+
+    /// The lanes of an open account come into being with their first credits. Those of another must be there.
+    #[test]
+    fn a_lane_that_a_credit_could_make_beside_a_frozen_account_is_found() {
+        check(
+            "account settlement EUR -10 0
+             account shop EUR 3 3 0
+             lane shop/1 EUR open 7
+             settled k1 settlement shop EUR 10",
+            &expect_test::expect![""],
+        );
+        check(
+            "account settlement EUR -10 0
+             account shop EUR 3 3 0
+             frozen shop
+             lane shop/1 EUR frozen 7
+             settled k1 settlement shop EUR 10",
+            &expect_test::expect![[r#"
+                lane shop/0 does not exist, and its account is not open
+                lane shop/2 does not exist, and its account is not open"#]],
         );
     }
 

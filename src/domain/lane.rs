@@ -1,9 +1,12 @@
-//! What: Credit lanes: extra items on which a popular account takes its credits, so that payments to it don't conflict
-//! on one item. DynamoDB's documentation calls this write sharding.
+//! What: Credit lanes: extra items on which an account takes its credits, so that payments to it don't conflict on one
+//! item. DynamoDB's documentation calls this write sharding.
 //!
 //! Data: The number of lanes of an account, the id of a lane, what a lane holds, and an account with all of its lanes.
 //!
-//! Invariants: A lane carries the currency and status of its account, so that a credit needs its lane alone. A lane is
+//! A lane comes into being with its first credit. Before that it holds zero, like a lane that was swept.
+//!
+//! Invariants: A lane carries the currency and status of its account, so that a credit needs its lane alone. If an
+//! account isn't open, all lanes that it counts are there. So none comes into being beside a frozen account. A lane is
 //! never below zero, because it is only credited, and swept into the main item. The balance of an account is the sum of
 //! its main item and its lanes.
 
@@ -15,11 +18,15 @@ use super::{Account, AccountId, AccountStatus, Balance, Currency};
 /// declined for insufficient funds. That is eleven reads of a hundred, side by side.
 pub const CREDIT_LANES_MAX: u16 = 1_024;
 
+/// The most lanes that an account gets by itself when it is opened. All of them fit one transaction: a freeze has 98
+/// items beside its record and the main item, and a debit sweeps 97 beside its payment and two main items.
+pub const OPENED_LANES_MAX: u16 = 97;
+
 /// A lane that holds more than this, in minor units, takes no credit: 2^62. One transaction adds fewer than 100
 /// payments of less than 2^53, which always fit into a balance. So a credit needs to know nothing of its lane.
 pub const LANE_BALANCE_FULL: i64 = 1 << 62;
 
-/// The number of credit lanes of an account. Most accounts have none.
+/// The number of credit lanes of an account. Accounts of older versions may have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct CreditLanes(u16);
 
@@ -38,6 +45,12 @@ impl CreditLanes {
     /// [`InvalidCreditLanes`] if it is past [`CREDIT_LANES_MAX`].
     pub const fn try_new(count: u16) -> Result<Self, InvalidCreditLanes> {
         if count <= CREDIT_LANES_MAX { Ok(Self(count)) } else { Err(InvalidCreditLanes) }
+    }
+
+    /// A lane for each partition of the topic of requests, up to [`OPENED_LANES_MAX`].
+    #[must_use]
+    pub fn of_partitions(partitions: u32) -> Self {
+        Self(u16::try_from(partitions).unwrap_or(u16::MAX).min(OPENED_LANES_MAX))
     }
 
     /// How many.
@@ -120,7 +133,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// An empty lane of this account.
+    /// An empty lane of this account, as its first write leaves it.
     #[must_use]
     pub fn new(account: &Account, lane: u16) -> Self {
         Self {
@@ -130,6 +143,12 @@ impl Lane {
             balance: Balance::ZERO,
             version: 1,
         }
+    }
+
+    /// A lane that this account counts and that isn't there yet. It holds zero.
+    #[must_use]
+    pub fn unborn(account: &Account, lane: u16) -> Self {
+        Self { version: 0, ..Self::new(account, lane) }
     }
 }
 
@@ -165,7 +184,7 @@ impl KnownLanes {
 pub struct Holding {
     /// The account. Its balance is that of the main item alone; [`Holding::balance`] is the whole.
     pub account: Account,
-    /// Its lanes, in their order. They are fewer than [`Account::credit_lanes`] only if the table is damaged.
+    /// Those of its lanes that are there, in their order. The others hold zero.
     pub lanes: Vec<Lane>,
 }
 
@@ -195,6 +214,17 @@ mod tests {
             assert_eq!(bad.parse::<LaneId>(), Err(InvalidLaneId), "{bad}");
         }
         assert!(AccountId::try_new("shop-1/0").is_err());
+    }
+
+    #[test]
+    fn each_partition_has_a_lane_as_long_as_all_fit_one_transaction() {
+        for (partitions, lanes) in [(0, 0), (1, 1), (16, 16), (97, 97), (98, 97), (70_000, 97)] {
+            assert_eq!(CreditLanes::of_partitions(partitions).count(), lanes, "{partitions}");
+        }
+        let items_of_debit = 3;
+        let items = usize::from(OPENED_LANES_MAX) + items_of_debit;
+        assert_eq!(items, super::super::plan::TRANSACTION_ITEMS_MAX);
+        assert!(usize::from(OPENED_LANES_MAX) <= super::super::account_command::LANES_TOGETHER_MAX);
     }
 
     #[test]

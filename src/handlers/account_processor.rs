@@ -15,8 +15,8 @@ use super::records::Records;
 use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
 use crate::account_commands::apply;
-use crate::domain::CommandRequest;
 use crate::domain::dead_letter::COMMAND_ID_REUSED;
+use crate::domain::{CommandRequest, CreditLanes};
 use crate::settle::Backoff;
 use crate::store::AccountLedger;
 use crate::wire::account_command;
@@ -31,13 +31,21 @@ const ID_REUSED: (&str, &str) = (COMMAND_ID_REUSED, "command_id: expected an id 
 pub struct AccountProcessor<L> {
     ledger: L,
     partial_batch_response: bool,
+    lanes_min: CreditLanes,
 }
 
 impl<L: AccountLedger> AccountProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response }
+        Self { ledger, partial_batch_response, lanes_min: CreditLanes::NONE }
+    }
+
+    /// Sets how many partitions the topic of payment requests has. An account is opened with a lane for each, so that
+    /// no two partitions credit one item. Without this it is opened with the lanes that its command asks for.
+    #[must_use]
+    pub fn with_partitions(self, requests_partitions: u32) -> Self {
+        Self { lanes_min: CreditLanes::of_partitions(requests_partitions), ..self }
     }
 
     /// Applies the commands of one batch.
@@ -52,7 +60,8 @@ impl<L: AccountLedger> AccountProcessor<L> {
 
         let request = |command, source| CommandRequest { command, source };
         let (records, requests) = Records::decode(&event, account_command::decode, request);
-        let applied = apply(&self.ledger, &requests, deadlines.settle, clock::now, Backoff::new).await;
+        let (until, lanes_min) = (deadlines.settle, self.lanes_min);
+        let applied = apply(&self.ledger, &requests, lanes_min, until, clock::now, Backoff::new).await;
         let aside =
             records.write_dead_letters(&self.ledger, &applied.dispositions, ID_REUSED, deadlines.dead_letters).await;
 

@@ -148,10 +148,10 @@ impl<'b> Knowledge<'b> {
     /// Notes what a read found of a lane that an account counts. Gives `false` if the account can't be used, or must be
     /// read again anyway.
     pub(super) fn found_lane(&mut self, account: AccountIx, number: u16, read: LaneRead) -> bool {
-        let AccountRead::Found(Account { currency, .. }) = self.mains[account] else { return false };
-        let expected = match read.counted() {
+        let Some(main) = self.main(account) else { return false };
+        let expected = match read.counted(main, number) {
             Ok(None) => return true,
-            Ok(Some(lane)) if lane.currency == currency => {
+            Ok(Some(lane)) if lane.currency == main.currency => {
                 self.lanes.entry(account).or_default().learn(number, lane.balance);
                 return true;
             }

@@ -245,8 +245,8 @@ pub trait LedgerQueries: Sync {
     fn account(&self, id: &AccountId) -> impl Future<Output = Result<Option<Holding>, StoreError>> + Send;
     /// Every account with its lanes.
     fn accounts(&self) -> impl Future<Output = Result<Vec<Holding>, StoreError>> + Send;
-    /// Every lane that no account counts. Opening an account or adding lanes leaves such lanes behind if it stops
-    /// half-way.
+    /// Every lane that no account counts. Adding very many lanes to a frozen account leaves such lanes behind if it
+    /// stops half-way.
     fn stray_lanes(&self) -> impl Future<Output = Result<Vec<Lane>, StoreError>> + Send;
     /// One payment.
     fn payment(&self, id: &PaymentId) -> impl Future<Output = Result<Option<Recorded>, StoreError>> + Send;

@@ -25,15 +25,16 @@ pub enum Read<T> {
 }
 
 impl LaneRead {
-    /// The lane, for a read of a lane that its account counts. `None` if it was not read this time.
+    /// The lane of this number, for a read of a lane that `account` counts. A lane that isn't there yet holds zero.
+    /// `None` if it was not read this time.
     ///
     /// # Errors
-    /// What was expected, if the lane is missing or can't be read. Then the stored account is damaged.
-    pub fn counted(self) -> Result<Option<Lane>, String> {
+    /// What was expected, if the lane can't be read. Then the stored account is damaged.
+    pub fn counted(self, account: &Account, number: u16) -> Result<Option<Lane>, String> {
         match self {
             Self::Found(lane) => Ok(Some(lane)),
             Self::Unread => Ok(None),
-            Self::Missing => Err("credit_lanes: expected an item for each".into()),
+            Self::Missing => Ok(Some(Lane::unborn(account, number))),
             Self::Corrupt(expected) => Err(expected),
         }
     }

@@ -47,6 +47,8 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
         "dead letters parked again",
         "dead letters redriven",
         "invocations forgotten",
+        "lanes made by commands",
+        "lanes made by credits",
         "publishers killed",
         "rebalances",
         "records brought back",

@@ -15,11 +15,12 @@ mod statements;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use giro::domain::account_command::RecordedCommand;
+use giro::domain::account_command::{AccountChange, LaneChange, RecordedCommand};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::Transaction;
 use giro::domain::{
-    Account, AccountId, Balance, CommandId, DeadLetter, DeadLetterId, Lane, LaneId, Outcome, PaymentId, Recorded,
+    Account, AccountId, AccountStatus, Balance, CommandId, Currency, DeadLetter, DeadLetterId, Lane, LaneId, Outcome,
+    PaymentId, Recorded,
 };
 use giro::store::{
     AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError,
@@ -126,10 +127,12 @@ impl MemoryStore {
         Self { faults, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Writes an account over any other, and those of its lanes that don't exist yet.
+    /// Writes an account over any other. If it isn't open, also those of its lanes that don't exist yet.
     pub fn insert_account(&self, account: Account) {
         let mut state = self.state();
-        state.create_lanes(&account);
+        let mut lanes = AccountChange::Open(account.clone()).lanes(&account.id);
+        lanes.retain(|change| !state.lanes.contains_key(&change.id));
+        state.change_lanes(&lanes);
         state.accounts.insert(account.id.clone(), Ok(account));
     }
 
@@ -232,9 +235,8 @@ impl State {
                     }
                 }
                 Some(lane) => {
-                    let read = self.read_lane(&lane);
-                    if !matches!(&read, Read::Found(lane) if lane_allows(lane, update)) {
-                        cancelled.lanes.push((ix, read));
+                    if !lane_allows(self.lanes.get(&lane), update) {
+                        cancelled.lanes.push((ix, self.read_lane(&lane)));
                     }
                 }
             }
@@ -258,11 +260,11 @@ impl State {
         self.payments.get(id).map_or(PaymentRead::Missing, |recorded| PaymentRead::Found(recorded.clone()))
     }
 
-    /// Gives an account those of its lanes that don't exist yet.
-    fn create_lanes(&mut self, account: &Account) {
-        for number in account.credit_lanes.numbers() {
-            let lane = Lane::new(account, number);
-            self.lanes.entry(lane.id.clone()).or_insert(lane);
+    /// Changes lanes, and makes those that don't exist yet.
+    fn change_lanes(&mut self, changes: &[LaneChange]) {
+        for change in changes {
+            let lane = change.applied_to(self.lanes.get(&change.id));
+            self.lanes.insert(lane.id.clone(), lane);
         }
     }
 
@@ -291,7 +293,10 @@ impl State {
                     Some(Ok(account)) => Some((&mut account.balance, &mut account.version)),
                     Some(Err(_)) | None => None,
                 },
-                Some(lane) => self.lanes.get_mut(&lane).map(|lane| (&mut lane.balance, &mut lane.version)),
+                Some(id) => {
+                    let lane = self.lanes.entry(id.clone()).or_insert_with(|| made_by(id, update.currency));
+                    Some((&mut lane.balance, &mut lane.version))
+                }
             };
             if let Some((balance, version)) = changed {
                 // The conditions keep it in range.
@@ -301,6 +306,11 @@ impl State {
             }
         }
     }
+}
+
+/// A lane that a credit makes, before it holds the credit.
+fn made_by(id: LaneId, currency: Currency) -> Lane {
+    Lane { id, currency, status: AccountStatus::Open, balance: Balance::ZERO, version: 0 }
 }
 
 fn kilobytes(bytes: usize) -> u64 {

@@ -1,11 +1,13 @@
 //! What: Opens accounts and gives them lanes without account commands, for tests, the demo and `--direct`.
 //!
-//! Data: Takes an account, or how many lanes it must have. Gives the stored account.
+//! Data: Takes an account, or how many lanes it must have. Gives the stored account. Lanes come into being with their
+//! first credits.
 //!
 //! A store changes accounts only by a [`AccountChange`]. This is the change of a command, with the same conditions.
 //! Only the command's record is missing.
 //!
-//! Invariants: Every lane that a main item counts exists, because the main item is written with its last lanes.
+//! Invariants: Every lane that counts exists if the account isn't open, because the main item is written with the last
+//! of them.
 
 use std::future::Future;
 
@@ -20,8 +22,8 @@ use giro::store::{LedgerQueries, StoreError, items};
 
 /// Opening accounts, and giving them credit lanes.
 pub trait OpenAccounts: Sync {
-    /// Writes a new account and its lanes. If an account already has this id, returns that account and changes nothing.
-    /// If this stops half-way, a second call finishes it.
+    /// Writes a new account, and its lanes if it isn't open. If an account already has this id, returns that account
+    /// and changes nothing. If this stops half-way, a second call finishes it.
     ///
     /// # Errors
     /// [`StoreError`] if it isn't known to be written.

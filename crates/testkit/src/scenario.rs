@@ -192,7 +192,7 @@ async fn ask(ledger: &Hooked<Meddled>, asked: &[Asked]) -> Vec<String> {
         let settled = settle(ledger, &Batch::new(payments), until, now, backoff()).await;
         settled.dispositions.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
     } else {
-        let applied = apply(ledger, &commands, until, now, backoff).await;
+        let applied = apply(ledger, &commands, CreditLanes::NONE, until, now, backoff).await;
         applied.dispositions.iter().map(|end| told(end, "applied", "refused", "command_id_reused")).collect()
     }
 }

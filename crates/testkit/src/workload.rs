@@ -104,6 +104,13 @@ impl Workload {
         let records = (0..records).filter_map(|number| generator.record(number)).collect();
         Self { accounts, funding, records }
     }
+
+    /// The same, with so many lanes of each account.
+    #[must_use]
+    pub fn with_lanes(mut self, lanes: CreditLanes) -> Self {
+        self.accounts.iter_mut().for_each(|account| account.credit_lanes = lanes);
+        self
+    }
 }
 
 /// Names of a run.

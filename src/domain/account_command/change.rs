@@ -1,6 +1,8 @@
 //! What: What an applied command does to its account, and the conditions under which it happens.
 
-use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lane, LaneId, OverdraftLimit};
+use std::ops::Range;
+
+use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId, OverdraftLimit};
 
 /// The change of an account. The version of each item rises by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,9 +10,10 @@ pub enum AccountChange {
     /// Nothing: the account is as the command wants it. [`Precondition`](super::Precondition) checks that this is still
     /// so.
     Nothing,
-    /// A new account, with its lanes. Condition: no account has its id.
+    /// A new account. Condition: no account has its id. Its lanes come into being with their first credits, unless the
+    /// account isn't open.
     Open(Account),
-    /// Another status, of main item and lanes.
+    /// Another status, of the main item and of every lane that it counts. Lanes that aren't there yet are made.
     Status {
         /// Condition: the status before.
         from: AccountStatus,
@@ -18,7 +21,10 @@ pub enum AccountChange {
         to: AccountStatus,
         /// Condition: this number of lanes.
         lanes: CreditLanes,
-        /// Condition, if the rule depends on balances: exactly these, of the main item and then of each lane.
+        /// The account's currency, which is that of its lanes.
+        currency: Currency,
+        /// Condition, if the rule depends on balances: exactly these, of the main item and then of each lane. A lane
+        /// that isn't there holds zero.
         balances: Option<Vec<Balance>>,
     },
     /// Another overdraft limit. Condition: the main item's balance is within it.
@@ -28,7 +34,7 @@ pub enum AccountChange {
         /// The limit after.
         to: OverdraftLimit,
     },
-    /// More lanes.
+    /// More lanes. If the account isn't open, they are made, so that no credit makes one that is.
     Lanes {
         /// Condition: status and number of lanes are those of the account as it was read.
         account: Account,
@@ -81,16 +87,13 @@ impl AccountChange {
     pub fn lanes(&self, id: &AccountId) -> Vec<LaneChange> {
         match self {
             Self::Nothing | Self::Limit { .. } => Vec::new(),
-            Self::Open(account) => {
-                account.credit_lanes.numbers().map(|lane| LaneChange::New(Lane::new(account, lane))).collect()
-            }
-            Self::Lanes { account, to } => (account.credit_lanes.count()..to.count())
-                .map(|lane| LaneChange::New(Lane::new(account, lane)))
-                .collect(),
-            Self::Status { from, to, lanes, balances } => {
+            Self::Open(account) => beside(account, account.credit_lanes.numbers()),
+            Self::Lanes { account, to } => beside(account, account.credit_lanes.count()..to.count()),
+            Self::Status { from, to, lanes, currency, balances } => {
                 let mut balances = balances.iter().flatten().skip(1).copied();
-                let turn = |lane| LaneChange::Status {
+                let turn = |lane| LaneChange {
                     id: LaneId { account: id.clone(), lane },
+                    currency: *currency,
                     from: *from,
                     to: *to,
                     balance: balances.next(),
@@ -101,57 +104,56 @@ impl AccountChange {
     }
 }
 
-/// The change of one lane, safe to repeat.
+/// The lanes that must be there beside this account from now on: none if it is open. A lane that is there already was
+/// left over when an older version stopped half-way. It is open, or of the account's status.
+fn beside(account: &Account, lanes: Range<u16>) -> Vec<LaneChange> {
+    let made = |lane| LaneChange {
+        id: LaneId { account: account.id.clone(), lane },
+        currency: account.currency,
+        from: AccountStatus::Open,
+        to: account.status,
+        balance: Some(Balance::ZERO),
+    };
+    let is_open = account.status == AccountStatus::Open;
+    lanes.filter(|_| !is_open).map(made).collect()
+}
+
+/// The status that one lane gets, safe to repeat. If the lane isn't there, it is made, and holds zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LaneChange {
-    /// A new lane. Condition: it isn't there, or was never used.
-    New(Lane),
-    /// Another status.
-    Status {
-        /// The lane.
-        id: LaneId,
-        /// Condition: the status before, or already the status after.
-        from: AccountStatus,
-        /// The status after.
-        to: AccountStatus,
-        /// Condition, if the rule depends on it: exactly this balance.
-        balance: Option<Balance>,
-    },
+pub struct LaneChange {
+    /// The lane.
+    pub id: LaneId,
+    /// Condition: the lane's currency.
+    pub currency: Currency,
+    /// Condition: the status before, or already the status after.
+    pub from: AccountStatus,
+    /// The status after.
+    pub to: AccountStatus,
+    /// Condition, if the rule depends on it: exactly this balance.
+    pub balance: Option<Balance>,
 }
 
 impl LaneChange {
-    /// The lane.
+    /// Whether a lane that isn't there fulfils the conditions of the change.
     #[must_use]
-    pub fn id(&self) -> &LaneId {
-        match self {
-            Self::New(lane) => &lane.id,
-            Self::Status { id, .. } => id,
-        }
+    pub fn makes_lane(&self) -> bool {
+        self.balance.is_none_or(|balance| balance == Balance::ZERO)
     }
 
     /// Whether the lane, as it is, fulfils the conditions of the change.
     #[must_use]
     pub fn may_happen(&self, lane: Option<&Lane>) -> bool {
-        match (self, lane) {
-            (Self::New(_), None) => true,
-            (Self::New(new), Some(lane)) => {
-                (lane.currency, lane.balance, lane.version) == (new.currency, Balance::ZERO, 1)
-            }
-            (Self::Status { from, to, balance, .. }, Some(lane)) => {
-                [*from, *to].contains(&lane.status) && balance.is_none_or(|balance| lane.balance == balance)
-            }
-            (Self::Status { .. }, None) => false,
-        }
+        let Some(lane) = lane else { return self.makes_lane() };
+        [self.from, self.to].contains(&lane.status)
+            && lane.currency == self.currency
+            && self.balance.is_none_or(|balance| lane.balance == balance)
     }
 
     /// The lane as the change leaves it.
     #[must_use]
-    pub fn applied_to(&self, lane: Option<&Lane>) -> Option<Lane> {
-        match self {
-            Self::New(new) => Some(new.clone()),
-            Self::Status { to, .. } => {
-                lane.map(|lane| Lane { status: *to, version: lane.version.saturating_add(1), ..lane.clone() })
-            }
-        }
+    pub fn applied_to(&self, lane: Option<&Lane>) -> Lane {
+        let (balance, version) = lane.map_or((Balance::ZERO, 0), |lane| (lane.balance, lane.version));
+        let (id, version) = (self.id.clone(), version.saturating_add(1));
+        Lane { id, currency: self.currency, status: self.to, balance, version }
     }
 }

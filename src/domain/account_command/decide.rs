@@ -1,7 +1,7 @@
 //! What: The rules: what a command does to an account, or why it is refused.
 
 use super::{AccountChange, AccountCommand, Action, LANES_TOGETHER_MAX, Refusal, Terms};
-use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, Timestamp};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lane, Timestamp};
 
 /// Whether a command needs the lanes of its account, and not only the main item.
 #[must_use]
@@ -9,8 +9,9 @@ pub fn looks_at_lanes(action: Action, account: &Account) -> bool {
     action == Action::Close && account.status != AccountStatus::Closed && !account.credit_lanes.is_none()
 }
 
-/// Decides a command on the account as it is. `lanes` are all lanes of the account, if the command [needs
-/// them](looks_at_lanes).
+/// Decides a command on the account as it is. `lanes` are all lanes that the account counts, if the command [needs
+/// them](looks_at_lanes); those that aren't there yet hold zero. `lanes_min` are the fewest lanes that an account is
+/// opened with, whatever the command asks for.
 ///
 /// # Errors
 /// The first [`Refusal`] that holds.
@@ -18,11 +19,15 @@ pub fn decide(
     command: &AccountCommand,
     account: Option<&Account>,
     lanes: &[Lane],
+    lanes_min: CreditLanes,
     now: Timestamp,
 ) -> Result<AccountChange, Refusal> {
     let Some(account) = account else {
         return match command.action {
-            Action::Open(terms) => Ok(AccountChange::Open(opened(&command.account, terms, now))),
+            Action::Open(terms) => {
+                let terms = Terms { credit_lanes: terms.credit_lanes.max(lanes_min), ..terms };
+                Ok(AccountChange::Open(opened(&command.account, terms, now)))
+            }
             Action::SetOverdraftLimit(_) | Action::Freeze | Action::Unfreeze | Action::Close | Action::AddLanes(_) => {
                 Err(Refusal::AccountNotFound)
             }
@@ -32,16 +37,17 @@ pub fn decide(
     if status == AccountStatus::Closed {
         return if command.action == Action::Close { Ok(AccountChange::Nothing) } else { Err(Refusal::AccountClosed) };
     }
-    let turn = |to| match to == status {
-        true => AccountChange::Nothing,
-        false => AccountChange::Status { from: status, to, lanes: account.credit_lanes, balances: None },
+    let status_of = |to, balances| {
+        let (lanes, currency) = (account.credit_lanes, account.currency);
+        AccountChange::Status { from: status, to, lanes, currency, balances }
     };
+    let turn = |to| if to == status { AccountChange::Nothing } else { status_of(to, None) };
     match command.action {
         Action::Open(terms) => {
             let as_wanted = status == AccountStatus::Open
                 && terms.currency == account.currency
                 && terms.overdraft_limit == account.overdraft_limit
-                // Lanes may have been added since.
+                // It may have been opened with more, and lanes may have been added since.
                 && terms.credit_lanes <= account.credit_lanes;
             if as_wanted { Ok(AccountChange::Nothing) } else { Err(Refusal::AccountExists) }
         }
@@ -58,8 +64,7 @@ pub fn decide(
             if sum != 0 {
                 return Err(Refusal::BalanceNotZero);
             }
-            let (from, to, lanes) = (status, AccountStatus::Closed, account.credit_lanes);
-            Ok(AccountChange::Status { from, to, lanes, balances: Some(balances) })
+            Ok(status_of(AccountStatus::Closed, Some(balances)))
         }
         Action::SetOverdraftLimit(to) if to == account.overdraft_limit => Ok(AccountChange::Nothing),
         // No balance may be below its limit, so an account that owes more must pay back first.
@@ -117,7 +122,8 @@ mod tests {
     #[test]
     fn a_change_may_happen_and_leaves_nothing_to_do() {
         let now = Timestamp::EPOCH;
-        let decide = |command: &AccountCommand, account: Option<&Account>| decide(command, account, &[], now);
+        let least = CreditLanes::NONE;
+        let decide = |command: &AccountCommand, account: Option<&Account>| decide(command, account, &[], least, now);
         for status in AccountStatus::ALL {
             for balance in [-2, -1, 0, 1] {
                 for overdraft_limit in

@@ -14,7 +14,7 @@
 //! | the account's terms | status, limit and number of lanes are the same |
 //! | a balance below a limit | the same; and the main item's balance is at most what was read |
 //! | a sum above zero | the same; and the main item and enough lanes hold at least what was read (no lane is below zero) |
-//! | a sum below zero | the same; and the main item and every lane hold at most what was read |
+//! | a sum below zero | the same; and the main item and every lane hold at most what was read (one that isn't there holds zero) |
 //! | a sum over more lanes than fit one transaction | the same version: the account is frozen, so nothing moves on it |
 
 use super::{AccountChange, LANES_TOGETHER_MAX, Refusal};
@@ -30,7 +30,9 @@ pub enum BalanceBound {
 }
 
 impl BalanceBound {
-    fn allows(self, balance: Balance) -> bool {
+    /// Whether a balance is within the bound.
+    #[must_use]
+    pub fn allows(self, balance: Balance) -> bool {
         match self {
             Self::AtLeast(least) => balance >= least,
             Self::AtMost(most) => balance <= most,
@@ -108,10 +110,10 @@ impl Precondition {
         }
     }
 
-    /// Whether a lane, as it is, is within this balance bound.
+    /// Whether a lane, as it is, is within this balance bound. A lane that isn't there holds zero.
     #[must_use]
     pub fn holds_of_lane(bound: BalanceBound, lane: Option<&Lane>) -> bool {
-        lane.is_some_and(|lane| bound.allows(lane.balance))
+        bound.allows(lane.map_or(Balance::ZERO, |lane| lane.balance))
     }
 }
 
@@ -146,7 +148,7 @@ mod tests {
         let worlds = || (-3..=3).flat_map(|main| (0..=3).flat_map(move |one| (0..=3).map(move |two| (main, one, two))));
         for (main, one, two) in worlds() {
             let (read, of_read) = (account(main), lanes(one, two));
-            let decision = decide(&close, Some(&read), &of_read, Timestamp::EPOCH);
+            let decision = decide(&close, Some(&read), &of_read, CreditLanes::NONE, Timestamp::EPOCH);
             let Some(precondition) = Precondition::of(&decision, Some(&read), &of_read) else {
                 assert_eq!(main + one + two, 0);
                 continue;

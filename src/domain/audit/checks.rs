@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::domain::{Account, Currency, Holding};
+use crate::domain::{Account, AccountStatus, Currency, Holding, LaneId};
 
 /// What settled payments brought to an account and took from it, in minor units.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,7 +45,7 @@ pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Ve
     }
 }
 
-/// Checks an account's lanes against the account.
+/// Checks an account's lanes against the account. A lane of an open account comes into being with its first credit.
 pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
     let account = &holding.account;
     for lane in &holding.lanes {
@@ -59,7 +59,9 @@ pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
             }
         }
     }
-    let missing = account.lane_ids().filter(|lane| !holding.lanes.iter().any(|held| held.id.lane == lane.lane));
+    let is_open = account.status == AccountStatus::Open;
+    let is_missing = |lane: &LaneId| !is_open && holding.lanes.iter().all(|held| held.id != *lane);
+    let missing = account.lane_ids().filter(is_missing);
     findings.extend(missing.map(|lane| Finding::NoLane { lane }));
 }
 
@@ -72,7 +74,7 @@ pub(super) fn check_sums(sums: BTreeMap<Currency, i128>, findings: &mut Vec<Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AccountStatus, Balance, CreditLanes, OverdraftLimit, Timestamp};
+    use crate::domain::{Balance, CreditLanes, OverdraftLimit, Timestamp};
 
     #[test]
     fn a_balance_at_its_limit_is_not_below_it() {

@@ -50,7 +50,7 @@ pub enum Finding {
         /// What it isn't.
         expected: &'static str,
     },
-    /// An account counts a lane that isn't there.
+    /// An account that isn't open counts a lane that isn't there. A credit could make it.
     NoLane {
         /// The lane.
         lane: LaneId,
@@ -147,7 +147,7 @@ impl fmt::Display for Finding {
                 write!(f, "account {account}: its balance is {found}, and may not be below {lowest}")
             }
             Self::Lane { lane, expected } => write!(f, "lane {lane}: expected {expected}"),
-            Self::NoLane { lane } => write!(f, "lane {lane} does not exist, and its account counts it"),
+            Self::NoLane { lane } => write!(f, "lane {lane} does not exist, and its account is not open"),
             Self::StrayLane { lane, found } => {
                 write!(f, "lane {lane} holds {found}, and no account counts it")
             }

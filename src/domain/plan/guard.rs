@@ -14,8 +14,8 @@
 //!
 //! | the decisions | condition on the lane |
 //! |---|---|
-//! | it is credited | open, of the payment's currency, not full (the lane is not read first) |
-//! | it is swept | open, and holds at least what was known of it (what was credited since stays there) |
+//! | it is credited | it isn't there yet; or it is open, of the payment's currency, not full (the lane is not read first) |
+//! | it is swept | it is there, open, and holds at least what was known of it (what was credited since stays there) |
 //!
 //! A decline is right at the time when its debtor's main item was read, which was after the record's delivery. If the
 //! debtor has lanes, they were read after the main item. Lanes are only credited, or swept into the main item. So if

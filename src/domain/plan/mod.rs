@@ -67,7 +67,8 @@ pub struct Entry<'a> {
 /// The change of an account's main item or of one of its lanes in a transaction, and the conditions under which it
 /// happens.
 ///
-/// Status `open` and the currency are always conditions. The others are conditions if they are `Some`.
+/// Status `open` and the currency are always conditions. The others are conditions if they are `Some`. A lane that isn't
+/// there fulfils the conditions of a credit, which makes it ([`AccountUpdate::makes_lane`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUpdate {
     /// The account.
@@ -94,6 +95,12 @@ impl AccountUpdate {
     #[must_use]
     pub const fn is_check(&self) -> bool {
         self.net == 0 && self.balance_min.is_none() && self.balance_max.is_none()
+    }
+
+    /// Whether it makes its lane if the lane isn't there: it credits a lane, and rests on nothing that the lane holds.
+    #[must_use]
+    pub const fn makes_lane(&self) -> bool {
+        self.lane.is_some() && self.balance_min.is_none() && self.version.is_none()
     }
 
     /// The lane that changes; `None`: the account's main item.

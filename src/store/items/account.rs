@@ -18,9 +18,11 @@ pub const CREDIT_LANES: &str = "credit_lanes";
 /// The condition under which an account may be created.
 pub const IS_NEW: &str = "attribute_not_exists(account_id)";
 
-/// Makes an account count more lanes, once they exist.
+/// Makes an account count more lanes.
 const COUNT_LANES: &str = "SET credit_lanes = :lanes, version = version + :one";
 const APPLY: &str = "SET balance = balance + :net, version = version + :one";
+/// The same for a credit of a lane. If the lane isn't there, this makes it, open and of the payment's currency.
+const APPLY_OR_MAKE: &str = "ADD balance :net, version :one SET #status = :open, currency = :currency";
 // The parts of an update's condition. `status` is a reserved word of DynamoDB.
 const IS_OPEN_IN_CURRENCY: &str = "#status = :open AND currency = :currency";
 const BALANCE_IS_ENOUGH: &str = "balance >= :balance_min";
@@ -29,7 +31,7 @@ const LIMIT_IS_SAME: &str = "overdraft_limit = :overdraft_limit";
 const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
 const VERSION_IS_SAME: &str = "version = :version";
 // What account commands change, and the parts of their conditions.
-pub(super) const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
+const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
 const NEW_LIMIT: &str = "SET overdraft_limit = :overdraft_limit, version = version + :one";
 const NO_LIMIT: &str = "SET version = version + :one REMOVE overdraft_limit";
 const STATUS_IS_SAME: &str = "#status = :status";
@@ -115,9 +117,13 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
     if let Some(version) = update.version {
         write = same_version(write, version);
     }
-    match update.is_check() {
-        true => write.check(key),
-        false => write.value(":net", n(update.net)).value(":one", n(1)).update(key, APPLY),
+    if update.is_check() {
+        return write.check(key);
+    }
+    let write = write.value(":net", n(update.net)).value(":one", n(1));
+    match update.makes_lane() {
+        true => write.or_new(IS_NEW).update(key, APPLY_OR_MAKE),
+        false => write.update(key, APPLY),
     }
 }
 
@@ -131,7 +137,7 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
     let action = match change {
         AccountChange::Nothing => return Ok(None),
         AccountChange::Open(account) => write.and(IS_NEW).put(encode(account)),
-        AccountChange::Status { from, to, lanes, balances } => {
+        AccountChange::Status { from, to, lanes, balances, .. } => {
             let mut write = same_lanes(changed(*from), *lanes).value(":to", s(to));
             if let Some(balance) = balances.as_ref().and_then(|balances| balances.first()) {
                 write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));

@@ -46,6 +46,13 @@ impl<'t> Conditional<'t> {
         self
     }
 
+    /// Instead of all parts so far, it is enough that the item isn't there. `is_new` is the condition that says so.
+    #[must_use]
+    pub fn or_new(mut self, is_new: &str) -> Self {
+        self.condition = format!("{is_new} OR ({})", self.condition);
+        self
+    }
+
     /// Adds a value that an expression names.
     #[must_use]
     pub fn value(mut self, name: &str, value: AttributeValue) -> Self {
@@ -127,6 +134,14 @@ mod tests {
         assert_eq!(update.expression_attribute_values(), Some(&Item::from([(":a".into(), n(1))])));
         let all_old = Some(&ReturnValuesOnConditionCheckFailure::AllOld);
         assert_eq!(update.return_values_on_condition_check_failure(), all_old);
+    }
+
+    #[test]
+    fn an_item_that_is_not_there_may_be_enough() {
+        let write = Conditional::on("t").and("#status = :a").and("b = :a").or_new("attribute_not_exists(k)");
+        let action = write.value(":a", n(1)).check(Item::new()).unwrap();
+        let expected = "attribute_not_exists(k) OR (#status = :a AND b = :a)";
+        assert_eq!(action.condition_check().unwrap().condition_expression(), expected);
     }
 
     #[test]

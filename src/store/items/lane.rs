@@ -3,19 +3,18 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::account::{BALANCE_IS_SAME, KEY, NEW_STATUS, status, within};
+use super::account::{BALANCE_IS_SAME, IS_NEW, KEY, status, within};
 use super::conditional::Conditional;
 use super::{Item, n, number, parsed, s};
 use crate::domain::account_command::{BalanceBound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
 
-/// The condition under which a lane may be written: it doesn't exist, or was never used. An unused one may be left over
-/// when adding lanes stopped half-way.
-const IS_UNUSED: &str =
-    "attribute_not_exists(account_id) OR (currency = :currency AND balance = :zero AND version = :one)";
+/// The condition under which a lane that is there gets another status: it has the account's status, or already the new
+/// one, and the account's currency.
+const IS_OF_ACCOUNT: &str = "#status IN (:from, :to) AND currency = :currency";
 
-/// The condition under which a lane gets another status: it has the account's status, or already the new one.
-const IS_OF_ACCOUNT: &str = "#status IN (:from, :to)";
+/// Gives a lane another status. If the lane isn't there, this makes it, at balance zero.
+const NEW_STATUS: &str = "ADD balance :zero, version :one SET #status = :to, currency = :currency";
 
 /// A lane's key.
 #[must_use]
@@ -54,12 +53,16 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
     })
 }
 
-/// The check that a lane is within a precondition's balance bound.
+/// The check that a lane is within a precondition's balance bound. A lane that isn't there holds zero.
 ///
 /// # Errors
 /// If the action can't be built.
 pub fn check(id: &LaneId, bound: BalanceBound, table: &str) -> Result<TransactWriteItem, BuildError> {
-    within(Conditional::on(table), bound).check(key(id))
+    let check = within(Conditional::on(table), bound);
+    match bound.allows(Balance::ZERO) {
+        true => check.or_new(IS_NEW).check(key(id)),
+        false => check.check(key(id)),
+    }
 }
 
 /// What an account command does to a lane, in its transaction.
@@ -67,18 +70,19 @@ pub fn check(id: &LaneId, bound: BalanceBound, table: &str) -> Result<TransactWr
 /// # Errors
 /// If the action can't be built.
 pub fn change(change: &LaneChange, table: &str) -> Result<TransactWriteItem, BuildError> {
-    let write = Conditional::on(table).value(":one", n(1));
-    match change {
-        LaneChange::New(lane) => {
-            let write = write.and(IS_UNUSED).value(":currency", s(lane.currency)).value(":zero", n(0));
-            write.put(encode(lane))
-        }
-        LaneChange::Status { id, from, to, balance } => {
-            let mut write = write.and(IS_OF_ACCOUNT).value(":from", s(from)).value(":to", s(to));
-            if let Some(balance) = balance {
-                write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));
-            }
-            write.update(key(id), NEW_STATUS)
-        }
+    let LaneChange { id, currency, from, to, balance } = change;
+    let mut write = Conditional::on(table)
+        .and(IS_OF_ACCOUNT)
+        .value(":from", s(from))
+        .value(":to", s(to))
+        .value(":currency", s(currency))
+        .value(":zero", n(0))
+        .value(":one", n(1));
+    if let Some(balance) = balance {
+        write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));
     }
+    if change.makes_lane() {
+        write = write.or_new(IS_NEW);
+    }
+    write.update(key(id), NEW_STATUS)
 }

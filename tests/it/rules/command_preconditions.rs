@@ -54,7 +54,11 @@ fn grounds(shop: &Account, bank: &Account) -> Vec<(&'static str, Precondition)> 
         ("shop", lane(1, least(8))),
         ("shop", lane(1, most(7))),
         ("shop", lane(1, most(6))),
-        ("shop", lane(2, most(6))),
+        // Of a lane that isn't there: it holds zero.
+        ("shop", lane(0, least(0))),
+        ("shop", lane(0, least(1))),
+        ("shop", lane(0, most(0))),
+        ("shop", lane(0, most(-1))),
     ]
 }
 
@@ -97,7 +101,7 @@ async fn each_ground_stops_the_answer_unless_it_holds(
         let after = store.account(&request.command.account).await.unwrap();
         assert_eq!(after.map(|held| (held.account, held.lanes)), main.map(|main| (main, lanes)), "nothing changed");
     }
-    assert_eq!(holding, 10, "some hold, and some don't");
+    assert_eq!(holding, 12, "some hold, and some don't");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The rules: from requests and commands to decisions, plans and committed batches.
 
 mod account_commands;
-mod batches;
+pub(crate) mod batches;
 mod command_preconditions;
 mod declines;
 mod lanes;

@@ -3,3 +3,4 @@
 mod answers;
 mod auditing;
 mod contract;
+mod old_account_processor;

@@ -119,10 +119,7 @@ pub fn measure(rival: Rival, workload: Workload, batch: usize, batches: usize, s
 }
 
 async fn open(client: &Client, accounts: &[Account]) -> anyhow::Result<()> {
-    let lanes = accounts.iter().flat_map(|account| {
-        account.credit_lanes.numbers().map(|lane| items::lane::encode(&giro::domain::Lane::new(account, lane)))
-    });
-    let items: Vec<items::Item> = accounts.iter().map(items::account::encode).chain(lanes).collect();
+    let items: Vec<items::Item> = accounts.iter().map(items::account::encode).collect();
     for chunk in items.chunks(WRITE_ITEMS_MAX) {
         let mut writes = Vec::with_capacity(chunk.len());
         for item in chunk {

@@ -25,7 +25,7 @@ impl State {
                 (None, Some(precondition)) => self.judge_main(&command.account, |account| precondition.holds(account)),
                 (None, None) => None,
             },
-            lanes: !step.lanes.iter().all(|change| change.may_happen(self.lanes.get(change.id())))
+            lanes: !step.lanes.iter().all(|change| change.may_happen(self.lanes.get(&change.id)))
                 || !step.precondition.iter().flat_map(|precondition| &precondition.lanes).all(on_ground),
             transient: None,
         }
@@ -71,12 +71,8 @@ impl State {
             let checks = u64::try_from(precondition.lanes.len()).unwrap_or(u64::MAX);
             units = units.saturating_add(checks).saturating_add(1);
         }
-        for change in &step.lanes {
-            if let Some(lane) = change.applied_to(self.lanes.get(change.id())) {
-                self.lanes.insert(lane.id.clone(), lane);
-                units = units.saturating_add(1);
-            }
-        }
+        self.change_lanes(&step.lanes);
+        units = units.saturating_add(u64::try_from(step.lanes.len()).unwrap_or(u64::MAX));
         // Two units a KB in a transaction.
         self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(units.saturating_mul(2_000));
     }

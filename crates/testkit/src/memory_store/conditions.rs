@@ -13,7 +13,9 @@ pub(super) fn account_allows(account: &Account, update: &AccountUpdate) -> bool 
         && update.overdraft_limit.is_none_or(|limit| account.overdraft_limit == limit)
 }
 
-pub(super) fn lane_allows(lane: &Lane, update: &AccountUpdate) -> bool {
+/// The same of [`giro::store::items::lane`]. `None`: there is no such lane.
+pub(super) fn lane_allows(lane: Option<&Lane>, update: &AccountUpdate) -> bool {
+    let Some(lane) = lane else { return update.makes_lane() };
     allows(lane.status, lane.currency, lane.balance, lane.version, update)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{MemoryStore, State};
 use crate::open_accounts::OpenAccounts;
+use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{
     Account, AccountId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, PaymentId, Recorded, Source,
@@ -71,7 +72,8 @@ impl OpenAccounts for MemoryStore {
         if let Some(existing) = state.account(&account.id)? {
             return Ok(Some(existing.clone()));
         }
-        state.create_lanes(account);
+        let change = AccountChange::Open(account.clone());
+        state.change_lanes(&change.lanes(&account.id));
         state.accounts.insert(account.id.clone(), Ok(account.clone()));
         self.lost_answer(&mut state, None)
     }
@@ -79,15 +81,13 @@ impl OpenAccounts for MemoryStore {
     async fn add_lanes(&self, id: &AccountId, lanes: CreditLanes) -> Result<Option<Account>, StoreError> {
         let mut state = self.call().await?;
         state.usage.puts = state.usage.puts.saturating_add(1);
-        let Some(account) = state.account(id)? else { return Ok(None) };
-        let mut account = account.clone();
-        if account.credit_lanes < lanes {
-            account.credit_lanes = lanes;
-            account.version = account.version.saturating_add(1);
-            state.create_lanes(&account);
-            state.accounts.insert(id.clone(), Ok(account.clone()));
-        }
-        self.lost_answer(&mut state, Some(account))
+        let account = state.account(id)?.cloned();
+        let Some(read) = account.clone().filter(|account| account.credit_lanes < lanes) else { return Ok(account) };
+        let change = AccountChange::Lanes { account: read, to: lanes };
+        state.change_lanes(&change.lanes(id));
+        let account = change.applied_to(account);
+        state.accounts.extend(account.clone().map(|account| (id.clone(), Ok(account))));
+        self.lost_answer(&mut state, account)
     }
 }
 

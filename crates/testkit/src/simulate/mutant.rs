@@ -9,11 +9,11 @@ use super::network::{Answer, Call, at_once, execute};
 use super::policy::Policies;
 use crate::memory_store::MemoryStore;
 use crate::sent::{Sent, SentStep};
-use giro::domain::account_command::{AccountChange, LaneChange};
+use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::AccountUpdate;
-use giro::domain::{AccountId, DeadLetter, Decline};
-use giro::store::{CommandCommit, Commit, LedgerQueries, StoreError};
+use giro::domain::{AccountId, AccountStatus, DeadLetter, Decline, Lane, LaneId};
+use giro::store::{CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError};
 use giro::wire::batch_response::BatchResponse;
 
 /// What a mapping with a limit on the age of records allows.
@@ -48,6 +48,10 @@ pub enum Mutant {
     AcknowledgeLostPublication,
     /// A command without an answer counts as done.
     AcknowledgeLostCommand,
+    /// A credit doesn't look at its lane, whatever status that has.
+    CreditAnyLane,
+    /// Freezing and closing leave out lanes that aren't there yet.
+    FreezeOnlyLanesThatExist,
     /// Closing doesn't check the balances when it is committed.
     CloseWithoutCondition,
     /// A command that changes nothing doesn't check its preconditions.
@@ -64,7 +68,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str); 21] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -78,6 +82,8 @@ impl Mutant {
         (Self::CutLetter, "cut-letter"),
         (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
         (Self::AcknowledgeLostCommand, "acknowledge-lost-command"),
+        (Self::CreditAnyLane, "credit-any-lane"),
+        (Self::FreezeOnlyLanesThatExist, "freeze-only-lanes-that-exist"),
         (Self::CloseWithoutCondition, "close-without-condition"),
         (Self::RefuseWithoutGround, "refuse-without-ground"),
         (Self::LetterByPlace, "letter-by-place"),
@@ -103,7 +109,11 @@ impl Mutant {
         {
             return Answer::Park(Ok(()));
         }
+        let reopened = self.reopened(store, &call);
         let mut answer = execute(store, &self.call(store, call));
+        if !matches!(answer, Answer::Commit(Ok(Commit::Applied))) {
+            reopened.into_iter().for_each(|was| store.insert_lane(was));
+        }
         if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {
             // The handler knows nothing of the updates that the mistake added.
             cancelled.accounts.retain(|(ix, _)| *ix < updates);
@@ -139,11 +149,11 @@ impl Mutant {
                 if let Ok(AccountChange::Status { balances, .. }) = &mut step.decision {
                     *balances = None;
                 }
-                for lane in &mut step.lanes {
-                    if let LaneChange::Status { balance, .. } = lane {
-                        *balance = None;
-                    }
-                }
+                step.lanes.iter_mut().for_each(|lane| lane.balance = None);
+                Call::Command(step)
+            }
+            (Self::FreezeOnlyLanesThatExist, Call::Command(mut step)) => {
+                step.lanes.retain(|change| change.to == AccountStatus::Open || lane(store, &change.id).is_some());
                 Call::Command(step)
             }
             (Self::RefuseWithoutGround, Call::Command(step)) => Call::Command(SentStep { precondition: None, ..step }),
@@ -153,6 +163,18 @@ impl Mutant {
             }
             (_, call) => call,
         }
+    }
+
+    /// Opens the lanes that a transaction credits, as if that had no condition. Returns them as they were.
+    fn reopened(self, store: &MemoryStore, call: &Call) -> Vec<Lane> {
+        let Call::Commit(sent) = call else { return Vec::new() };
+        if self != Self::CreditAnyLane {
+            return Vec::new();
+        }
+        let credited = sent.updates.iter().filter(|update| update.makes_lane()).filter_map(AccountUpdate::lane_id);
+        let shut: Vec<Lane> = credited.filter_map(|id| lane(store, &id)).collect();
+        shut.iter().for_each(|was| store.insert_lane(Lane { status: AccountStatus::Open, ..was.clone() }));
+        shut
     }
 
     /// Whether a store with this mistake takes a dead letter as stored already.
@@ -191,6 +213,14 @@ impl Mutant {
             response.failures.retain(|failure| !partitions.insert(failure.item.partition.clone()));
         }
         response
+    }
+}
+
+/// A lane, if it is there.
+fn lane(store: &MemoryStore, id: &LaneId) -> Option<Lane> {
+    match at_once(store.read_lanes(&[id]))?.ok()?.pop()? {
+        LaneRead::Found(lane) => Some(lane),
+        LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => None,
     }
 }
 

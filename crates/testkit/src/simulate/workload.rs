@@ -12,8 +12,9 @@ use super::tape::Tape;
 const SETTLEMENT: &str = "settlement";
 /// The busy accounts. They are few, so that their payments conflict.
 pub(super) const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
-/// The busy account that begins with lanes, fewer than a world may have partitions.
-const POPULAR: &str = "hot";
+/// The accounts that begin with a lane for each partition. None of their lanes is there yet. The other busy ones are as
+/// older versions opened them: without lanes.
+const WITH_LANES: [&str; 3] = ["hot", "bob", FRESH.1];
 /// The pair that nobody else pays or changes, for the payment after the storm.
 pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
 /// What the fresh debtor has, which is also what the fresh payment moves.
@@ -198,11 +199,12 @@ pub(super) fn bucket(key: &str, partitions: usize) -> usize {
     sum.checked_rem(partitions).unwrap_or(0)
 }
 
-/// The accounts that a world begins with. Per currency their balances sum to zero.
-pub(super) fn opening(tape: &mut Tape) -> BTreeMap<String, Books> {
+/// The accounts that a world begins with, in which the topic of payments has so many partitions. Per currency their
+/// balances sum to zero.
+pub(super) fn opening(tape: &mut Tape, partitions: u16) -> BTreeMap<String, Books> {
     let mut accounts = BTreeMap::new();
     let mut open = |id: &str, currency, balance: i128, lowest| {
-        let lanes = if id == POPULAR { 3 } else { 0 };
+        let lanes = if WITH_LANES.contains(&id) { partitions } else { 0 };
         accounts.insert(id.to_owned(), Books { currency, balance, lowest, standing: Standing::Open, lanes });
     };
     let mut sum: i128 = 0;

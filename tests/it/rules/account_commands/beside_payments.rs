@@ -7,7 +7,7 @@ use giro::account_commands::apply;
 use giro::domain::account_command::{Action, RecordedCommand, Terms};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, OverdraftLimit,
+    Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
     PaymentRequest, Refusal, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle};
@@ -64,7 +64,8 @@ async fn apply_all(store: &MemoryStore, requests: &[CommandRequest], seed: u64) 
     for batch in requests.chunks(3) {
         loop {
             let until = Instant::now() + Duration::from_millis(300);
-            let applied = apply(store, batch, until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await;
+            let applied =
+                apply(store, batch, CreditLanes::NONE, until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await;
             assert!(!applied.dispositions.contains(&Disposition::IdReused));
             if !applied.dispositions.contains(&Disposition::Unfinished) {
                 break;
@@ -200,7 +201,9 @@ async fn move_money(store: &MemoryStore, name: &str, first: usize, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     for ix in first..first + 80 {
         let Holding { account, lanes } = store.account(&id(name)).await.unwrap().unwrap();
-        let lane = &lanes[random.usize(0..lanes.len().min(5))];
+        let number = random.u16(0..account.credit_lanes.count().min(5));
+        let there = lanes.iter().find(|lane| lane.id.lane == number).cloned();
+        let lane = there.unwrap_or_else(|| Lane::unborn(&account, number));
         let on_lane = lane.id.to_string();
         let (held, main) = (i128::from(lane.balance.minor_units()), i128::from(account.balance.minor_units()));
         let swept = AccountUpdate { version: Some(lane.version), ..update(&on_lane, -held) };

@@ -30,7 +30,7 @@ fn recorded(request: &CommandRequest, decision: Result<(), Refusal>) -> Recorded
 
 fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> AccountChange {
     let balances = balance.map(|balance| vec![Balance::new(balance)]);
-    AccountChange::Status { from, to, lanes: CreditLanes::NONE, balances }
+    AccountChange::Status { from, to, lanes: CreditLanes::NONE, currency: eur(), balances }
 }
 
 async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
@@ -140,13 +140,14 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
         from,
         to,
         lanes: lanes_of(count),
+        currency: eur(),
         balances: balances.map(|balances| balances.iter().copied().map(Balance::new).collect()),
     };
     let shop = laned("shop", 2).holding(0);
     let more = |account: &Account, count| AccountChange::Lanes { account: account.clone(), to: lanes_of(count) };
     let close = |name: &str| command(name, "shop", Action::Close);
     assert_eq!(rule(store, &close("c0"), Ok(AccountChange::Open(shop.clone()))).await, CommandCommit::Applied);
-    assert_eq!(lanes(store, "shop").await.len(), 2);
+    assert_eq!(lanes(store, "shop").await, []);
     let credit = update("shop/1", 7);
     assert_eq!(commit(store, &[(request("k1", 7), Ok(()))], &[credit]).await, Commit::Applied);
     let before = store.account(&id("shop")).await;
@@ -158,6 +159,7 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
     let frozen = account.clone().status(Frozen);
     let cases = [
         ("a lane's balance", turn(Open, Closed, 2, Some(&[0, 0, 0])), &on_lane),
+        ("the balance of a lane that isn't there", turn(Open, Closed, 2, Some(&[0, 1, 7])), &on_lane),
         ("a lane's other balance", turn(Open, Closed, 2, Some(&[0, 0, 8])), &on_lane),
         ("main item's balance", turn(Open, Closed, 2, Some(&[1, 0, 7])), &on_main),
         ("fewer lanes", turn(Open, Frozen, 1, None), &on_main),
@@ -171,22 +173,22 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
         assert_eq!(store.account(&id("shop")).await, before, "{what}: no change");
         assert_eq!(store.stray_lanes().await, Ok(vec![]), "{what}: no lane");
     }
-    // A lane in use is never made new; main item and lane are told.
+    // A lane in use is never made frozen by adding it; main item and lane are told.
     let used = CancelledCommand { account: on_main.account.clone(), lanes: true, ..CancelledCommand::default() };
-    let answer = rule(store, &close("n8"), Ok(more(&account.clone().lanes(1), 2))).await;
+    let answer = rule(store, &close("n8"), Ok(more(&frozen.lanes(1), 2))).await;
     assert_eq!(answer, CommandCommit::Cancelled(used));
 
     let shown = |lanes: Vec<Lane>| -> Vec<String> {
         lanes.iter().map(|lane| format!("{} {} v{}", lane.status, lane.balance, lane.version)).collect()
     };
     assert_eq!(rule(store, &close("c1"), Ok(turn(Open, Frozen, 2, None))).await, CommandCommit::Applied);
-    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v2", "frozen 7 v3"]);
+    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v1", "frozen 7 v2"]);
     let frozen = store.account(&id("shop")).await.unwrap().unwrap().account;
     assert_eq!(rule(store, &close("c2"), Ok(more(&frozen, 3))).await, CommandCommit::Applied);
-    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v2", "frozen 7 v3", "frozen 0 v1"]);
+    assert_eq!(shown(lanes(store, "shop").await), ["frozen 0 v1", "frozen 7 v2", "frozen 0 v1"]);
     let closing = turn(Frozen, Closed, 3, Some(&[0, 0, 7, 0]));
     assert_eq!(rule(store, &close("c3"), Ok(closing)).await, CommandCommit::Applied);
-    assert_eq!(shown(lanes(store, "shop").await), ["closed 0 v3", "closed 7 v4", "closed 0 v2"]);
+    assert_eq!(shown(lanes(store, "shop").await), ["closed 0 v2", "closed 7 v3", "closed 0 v2"]);
     let held = store.account(&id("shop")).await.unwrap().unwrap();
     assert_eq!((held.account.status, held.account.version), (Closed, 6));
 }
@@ -197,7 +199,11 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
     let opening = command("c1", "shop", Action::Close);
     assert_eq!(rule(store, &opening, Ok(AccountChange::Open(shop.clone()))).await, CommandCommit::Applied);
     let freeze = command("c2", "shop", Action::Freeze);
-    let decision = Ok(AccountChange::Status { from: Open, to: Frozen, lanes: shop.credit_lanes, balances: None });
+    let turn = |from, to| {
+        let (lanes, currency) = (shop.credit_lanes, shop.currency);
+        Ok(AccountChange::Status { from, to, lanes, currency, balances: None })
+    };
+    let decision = turn(Open, Frozen);
     let decided = DecidedCommand { request: &freeze, decision, decided_at: decided_at() };
     let steps = decided.steps();
     let sizes: Vec<(usize, bool)> = steps.iter().map(|step| (step.lanes.len(), step.last)).collect();
@@ -218,8 +224,7 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
     assert_eq!(frozen().await, (Frozen, 200));
     // And once it has, none of its steps happens again.
     let unfreeze = command("c3", "shop", Action::Unfreeze);
-    let decision = Ok(AccountChange::Status { from: Frozen, to: Open, lanes: shop.credit_lanes, balances: None });
-    assert_eq!(rule(store, &unfreeze, decision).await, CommandCommit::Applied);
+    assert_eq!(rule(store, &unfreeze, turn(Frozen, Open)).await, CommandCommit::Applied);
     let duplicate = Some(Ok(recorded(&freeze, Ok(()))));
     let expected = CancelledCommand { duplicate, ..CancelledCommand::default() };
     for step in &steps[..3] {

@@ -1,4 +1,4 @@
-//! Credit lanes: opened and added with their account, credited and swept.
+//! Credit lanes: made by their first credits, added to their account, credited and swept.
 
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{AccountStatus, Balance, CreditLanes, Lane, LaneId};
@@ -11,9 +11,10 @@ use giro_testkit::open_accounts::OpenAccounts;
 use super::{Store, account, cancelled, commit, laned, lanes, open, plain, request};
 
 contract! {
-    an_account_is_opened_with_its_lanes
-    more_lanes_than_a_transaction_holds_are_opened_in_steps
+    an_account_is_opened_without_lane_items
+    an_account_that_is_not_open_has_every_lane
     lanes_are_added_to_a_living_account
+    the_first_credit_makes_its_lane
     a_lane_is_credited_under_its_own_conditions
     lanes_are_swept_with_a_payment
 }
@@ -22,36 +23,25 @@ fn lane_id(name: &str, lane: u16) -> LaneId {
     LaneId { account: id(name), lane }
 }
 
-async fn an_account_is_opened_with_its_lanes(store: &impl Store) {
+async fn an_account_is_opened_without_lane_items(store: &impl Store) {
     let shop = laned("shop", 99);
     open(store, &[shop.clone(), account("shop-2", 5)]).await;
-    let held = store.account(&shop.id).await.unwrap().unwrap();
-    assert_eq!((&held.account, held.lanes.len(), held.balance()), (&shop, 99, 10));
-    assert_eq!(held.lanes[98], Lane::new(&shop, 98));
-    assert_eq!(store.accounts().await.unwrap(), [held, plain(account("shop-2", 5))]);
+    assert_eq!(store.accounts().await.unwrap(), [plain(shop.clone()), plain(account("shop-2", 5))]);
     // Again, with other terms: nothing changes.
     assert_eq!(store.open_account(&laned("shop", 7)).await, Ok(Some(shop.clone())));
     assert_eq!(store.open_account(&account("shop", 0)).await, Ok(Some(shop)));
-    // Read by their keys, the last of them not there.
     let ids: Vec<LaneId> = (0..100).map(|lane| lane_id("shop", lane)).collect();
     let reads = store.read_lanes(&ids.iter().collect::<Vec<_>>()).await.unwrap();
-    assert_eq!(reads[98], LaneRead::Found(Lane::new(&laned("shop", 99), 98)));
-    assert_eq!(reads[99], LaneRead::Missing);
-    assert!(
-        reads
-            .iter()
-            .take(99)
-            .enumerate()
-            .all(|(ix, read)| matches!(read, LaneRead::Found(lane) if usize::from(lane.id.lane) == ix))
-    );
+    assert_eq!(reads, vec![LaneRead::Missing; 100]);
     assert_eq!(store.stray_lanes().await, Ok(vec![]));
 }
 
-async fn more_lanes_than_a_transaction_holds_are_opened_in_steps(store: &impl Store) {
-    let shop = laned("shop", 256);
-    open(store, std::slice::from_ref(&shop)).await;
-    assert_eq!(lanes(store, "shop").await.len(), 256);
-    assert_eq!(store.open_account(&laned("shop", 300)).await, Ok(Some(shop)));
+async fn an_account_that_is_not_open_has_every_lane(store: &impl Store) {
+    let cold = laned("cold", 256).status(AccountStatus::Frozen);
+    open(store, std::slice::from_ref(&cold)).await;
+    let expected: Vec<Lane> = (0..256).map(|lane| Lane::new(&cold, lane)).collect();
+    assert_eq!(lanes(store, "cold").await, expected);
+    assert_eq!(store.open_account(&laned("cold", 300)).await, Ok(Some(cold)));
     assert_eq!(store.stray_lanes().await, Ok(vec![]), "an account that is there gets no lanes by opening it again");
 }
 
@@ -72,37 +62,56 @@ async fn lanes_are_added_to_a_living_account(store: &impl Store) {
         }
     }
     let held = store.account(&id("shop")).await.unwrap().unwrap();
-    assert_eq!((held.lanes.len(), held.balance(), held.lanes[1].balance), (130, 17, Balance::new(7)));
-    // A frozen account's new lanes are frozen.
-    open(store, &[account("cold", 0).status(AccountStatus::Frozen)]).await;
-    store.add_lanes(&id("cold"), of(1)).await.unwrap();
-    assert_eq!(lanes(store, "cold").await[0].status, AccountStatus::Frozen);
+    assert_eq!((held.balance(), held.lanes), (17, vec![lane("shop/1", 7)]));
+    // A frozen account's new lanes are there, and frozen. More than one transaction takes are added in steps.
+    let cold = account("cold", 0).status(AccountStatus::Frozen);
+    open(store, std::slice::from_ref(&cold)).await;
+    for count in [1, 130] {
+        store.add_lanes(&id("cold"), of(count)).await.unwrap();
+        let expected: Vec<Lane> = (0..count).map(|lane| Lane::new(&cold, lane)).collect();
+        assert_eq!(lanes(store, "cold").await, expected);
+    }
 }
 
-async fn a_lane_is_credited_under_its_own_conditions(store: &impl Store) {
-    open(store, &[laned("shop", 2), laned("cold", 1).status(AccountStatus::Frozen)]).await;
-    let credit = |lane: &str| AccountUpdate { balance_max: Some(5), ..update(lane, 5) };
+async fn the_first_credit_makes_its_lane(store: &impl Store) {
+    let shop = laned("shop", 2);
+    open(store, std::slice::from_ref(&shop)).await;
+    let credit = AccountUpdate { balance_max: Some(5), ..update("shop/1", 9) };
     let before = store.usage();
-    assert_eq!(commit(store, &[(request("k1", 5), Ok(()))], &[credit("shop/0")]).await, Commit::Applied);
+    assert_eq!(commit(store, &[(request("k1", 9), Ok(()))], &[credit]).await, Commit::Applied);
     // A payment with two index entries, and a lane: 2·2 + 2.
     assert_eq!(store.usage().write_milliunits - before.write_milliunits, 6_000);
     let held = store.account(&id("shop")).await.unwrap().unwrap();
-    assert_eq!((held.account.balance.minor_units(), held.account.version), (10, 3), "the main item is not touched");
-    assert_eq!((held.lanes[0].balance.minor_units(), held.lanes[0].version, held.balance()), (5, 2, 15));
-    // Another 5 would still do; then the lane is too full.
-    assert_eq!(commit(store, &[(request("k2", 5), Ok(()))], &[credit("shop/0")]).await, Commit::Applied);
+    assert_eq!((&held.account, held.balance()), (&shop, 19), "the main item is not touched");
+    assert_eq!(held.lanes, [Lane { balance: Balance::new(9), ..Lane::new(&shop, 1) }]);
+    // A sweep makes none, nor does whoever rests on a version.
+    let sweep = AccountUpdate { balance_min: Some(0), ..update("shop/0", 0) };
+    let exact = AccountUpdate { version: Some(0), ..update("shop/0", 1) };
+    for (ix, update) in [sweep, exact].into_iter().enumerate() {
+        let answer = cancelled(commit(store, &[(request(&format!("n{ix}"), 1), Ok(()))], &[update]).await);
+        assert_eq!(answer.lanes, [(0, LaneRead::Missing)]);
+    }
+    assert_eq!(lanes(store, "shop").await.len(), 1);
+}
+
+async fn a_lane_is_credited_under_its_own_conditions(store: &impl Store) {
+    let (frozen, closed) = (AccountStatus::Frozen, AccountStatus::Closed);
+    open(store, &[laned("shop", 2), laned("cold", 1).status(frozen), laned("gone", 1).status(closed)]).await;
+    let credit = |lane: &str| AccountUpdate { balance_max: Some(5), ..update(lane, 5) };
+    for number in 0..2 {
+        let credits = [credit("shop/0"), update("shop/1", 1)];
+        let requests = [(request(&format!("k{number}"), 5), Ok(()))];
+        assert_eq!(commit(store, &requests, &credits).await, Commit::Applied);
+    }
+    // Now the first lane is too full.
     let usd = AccountUpdate { currency: currency("USD"), ..update("shop/1", 1) };
-    let updates = [credit("shop/0"), credit("cold/0"), usd, update("shop/2", 1)];
+    let updates = [credit("shop/0"), credit("cold/0"), credit("gone/0"), usd];
     let answer = cancelled(commit(store, &[(request("k3", 5), Ok(()))], &updates).await);
-    let cold = Lane { status: AccountStatus::Frozen, ..lane("cold/0", 0) };
-    let full = Lane { version: 3, ..lane("shop/0", 10) };
-    let expected = [
-        (0, LaneRead::Found(full)),
-        (1, LaneRead::Found(cold)),
-        (2, LaneRead::Found(lane("shop/1", 0))),
-        (3, LaneRead::Missing),
-    ];
-    assert_eq!(answer.lanes, expected);
+    let full = Lane { version: 2, ..lane("shop/0", 10) };
+    let other = Lane { version: 2, ..lane("shop/1", 2) };
+    let at_zero = |name: &str, status| Lane { status, ..lane(name, 0) };
+    let expected = [full, at_zero("cold/0", frozen), at_zero("gone/0", closed), other].map(LaneRead::Found);
+    assert_eq!(answer.lanes, (0..).zip(expected).collect::<Vec<_>>());
     assert_eq!((answer.accounts, answer.transient), (vec![], None));
 }
 
@@ -117,12 +126,12 @@ async fn lanes_are_swept_with_a_payment(store: &impl Store) {
     let short = [swept("shop/0", 20), swept("shop/1", 21), pay(-4, 4), update("alice", 45)];
     let answer = cancelled(commit(store, &[(request("k2", 45), Ok(()))], &short).await);
     let [(1, LaneRead::Found(lane))] = answer.lanes.as_slice() else { panic!("{answer:?}") };
-    assert_eq!((lane.balance.minor_units(), lane.version), (20, 2));
+    assert_eq!((lane.balance.minor_units(), lane.version), (20, 1));
     let whole = [swept("shop/0", 20), swept("shop/1", 20), pay(-5, 5), update("alice", 45)];
     assert_eq!(commit(store, &[(request("k2", 45), Ok(()))], &whole).await, Commit::Applied);
     let held = store.account(&id("shop")).await.unwrap().unwrap();
     assert_eq!(held.account.balance.minor_units(), 5);
-    assert!(held.lanes.iter().all(|lane| lane.balance == Balance::ZERO && lane.version == 3), "{held:?}");
+    assert!(held.lanes.iter().all(|lane| lane.balance == Balance::ZERO && lane.version == 2), "{held:?}");
 }
 
 async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
@@ -132,11 +141,11 @@ async fn check_strays(store: &impl Store, plant: impl AsyncFn(Lane)) {
     plant(lane("gone/0", 0)).await;
     let strays: Vec<String> = store.stray_lanes().await.unwrap().iter().map(|lane| lane.id.to_string()).collect();
     assert_eq!(strays, ["gone/0", "shop/2"]);
-    assert_eq!(lanes(store, "shop").await.len(), 2);
-    // What an opening or an adding that stopped half-way left behind is taken up by the next.
+    assert_eq!(lanes(store, "shop").await, []);
+    // What an opening or an adding of an older version left behind, when it stopped half-way, is taken up by the next.
     assert_eq!(store.open_account(&laned("gone", 2)).await, Ok(None));
     store.add_lanes(&id("shop"), CreditLanes::try_new(4).unwrap()).await.unwrap();
-    assert_eq!((lanes(store, "gone").await.len(), lanes(store, "shop").await.len()), (2, 4));
+    assert_eq!((lanes(store, "gone").await.len(), lanes(store, "shop").await.len()), (1, 1));
     assert_eq!(store.stray_lanes().await, Ok(vec![]));
 }
 
@@ -159,8 +168,9 @@ async fn a_used_lane_is_never_written_over() {
     let used = Lane { version: 2, ..lane("shop/0", 1) };
     let item = giro::store::items::lane::encode(&used);
     client.put_item().table_name(&tables.accounts).set_item(Some(item)).send().await.unwrap();
-    assert!(matches!(store.open_account(&laned("shop", 2)).await, Err(StoreError::Corrupt(_))));
-    open(&store, &[account("shop", 0)]).await;
+    let frozen = account("shop", 0).status(AccountStatus::Frozen);
+    assert!(matches!(store.open_account(&frozen.clone().lanes(2)).await, Err(StoreError::Corrupt(_))));
+    open(&store, &[frozen]).await;
     let added = store.add_lanes(&id("shop"), CreditLanes::try_new(2).unwrap()).await;
     assert_eq!(added, Err(StoreError::Conflict));
     assert_eq!(store.stray_lanes().await, Ok(vec![used]));

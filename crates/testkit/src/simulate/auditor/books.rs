@@ -99,12 +99,17 @@ pub(super) fn holds(
 }
 
 /// What the rules say about an account command: the account after it, or nothing if it changes nothing, or the name of
-/// the refusal. `main` is the balance of its main item.
-pub(super) fn ordered(books: Option<&Books>, change: AccountChange, main: i128) -> Result<Option<Books>, &'static str> {
+/// the refusal. `main` is the balance of its main item. `lanes_min` are the fewest lanes of a new account.
+pub(super) fn ordered(
+    books: Option<&Books>,
+    change: AccountChange,
+    main: i128,
+    lanes_min: u16,
+) -> Result<Option<Books>, &'static str> {
     let lowest = |limit: Option<u32>| limit.map(|limit| i128::from(limit).saturating_neg());
     let Some(books) = books else {
         let AccountChange::Open { currency, limit, lanes } = change else { return Err("account_not_found") };
-        let standing = Standing::Open;
+        let (standing, lanes) = (Standing::Open, lanes.max(lanes_min));
         return Ok(Some(Books { currency, balance: 0, lowest: lowest(limit), standing, lanes }));
     };
     let stands = books.standing;

@@ -62,6 +62,8 @@ struct Given {
 #[derive(Debug)]
 pub(super) struct Auditor {
     opening: BTreeMap<String, Books>,
+    /// The fewest lanes that an account is opened with.
+    lanes_min: u16,
     books: BTreeMap<String, Books>,
     /// Accounts whose item can't be read just now.
     unreadable: BTreeSet<String>,
@@ -79,11 +81,12 @@ pub(super) struct Auditor {
 }
 
 impl Auditor {
-    /// An auditor of a world that begins with these accounts.
-    pub(super) fn new(opening: BTreeMap<String, Books>) -> Self {
+    /// An auditor of a world that begins with these accounts, and opens others with at least so many lanes.
+    pub(super) fn new(opening: BTreeMap<String, Books>, lanes_min: u16) -> Self {
         Self {
             books: opening.clone(),
             opening,
+            lanes_min,
             unreadable: BTreeSet::new(),
             requests: Records::default(),
             orders: Records::default(),
@@ -328,7 +331,7 @@ impl Auditor {
         if let Some(id) = moments::wrong_decline(&self.opening, &self.events) {
             return Err(format!("{id} was declined, and at no moment was its balance too low or too high for it"));
         }
-        match serial::search(&self.opening, self.events.clone()) {
+        match serial::search(&self.opening, self.events.clone(), self.lanes_min) {
             Search::Explained => Ok(true),
             Search::GaveUp => Ok(false),
             Search::Unexplained(ids) => Err(format!("no serial order explains the decisions on {}", ids.join(" "))),

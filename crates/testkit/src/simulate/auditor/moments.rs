@@ -61,7 +61,8 @@ impl Decline<'_> {
                 match &event.what {
                     What::Ordered { account: of, change, changes: true, .. } if *of == account && counts(event) => {
                         let main = books.as_ref().map_or(0, |books| books.balance);
-                        books = ordered(books.as_ref(), *change, main).ok().flatten().or(books);
+                        // How many lanes there are says nothing of the balance.
+                        books = ordered(books.as_ref(), *change, main, 0).ok().flatten().or(books);
                     }
                     What::Decided { debtor, creditor, amount, declined: None, .. } => {
                         let Some(books) = &mut books else { continue };

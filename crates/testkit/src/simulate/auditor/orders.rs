@@ -87,7 +87,7 @@ impl Auditor {
             }
         };
         let refused = recorded.decision.err().map(giro::domain::Refusal::name);
-        let changes = match (ordered(books, order.change, main), refused) {
+        let changes = match (ordered(books, order.change, main, self.lanes_min), refused) {
             (Ok(changed), None) => {
                 let changes = changed.is_some();
                 if let Some(after) = changed {

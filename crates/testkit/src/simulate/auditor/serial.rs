@@ -43,8 +43,8 @@ pub(super) enum Search {
     GaveUp,
 }
 
-/// Searches.
-pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) -> Search {
+/// Searches. `lanes_min` are the fewest lanes of an account that is opened.
+pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>, lanes_min: u16) -> Search {
     events.retain(|event| !event.rests_on_balance());
     events.sort_by_key(|event| (event.began, event.seen));
     let mut state = opening.clone();
@@ -65,7 +65,7 @@ pub(super) fn search(opening: &BTreeMap<String, Books>, mut events: Vec<Event>) 
             return Search::GaveUp;
         }
         part.sort_by_key(|event| (event.happened, place(event)));
-        let mut order = Order::new(&part);
+        let mut order = Order::new(&part, lanes_min);
         match order.extend(&mut state, 0) {
             Some(true) => {}
             Some(false) => return Search::Unexplained(part.iter().map(name).collect()),
@@ -98,6 +98,7 @@ struct Order<'e> {
     /// By event: the set of those that must come before it.
     before: Vec<u128>,
     all: u128,
+    lanes_min: u16,
     dead_ends: HashSet<u128>,
     left: u32,
 }
@@ -107,7 +108,7 @@ fn bit(ix: usize) -> u128 {
 }
 
 impl<'e> Order<'e> {
-    fn new(events: &'e [Event]) -> Self {
+    fn new(events: &'e [Event], lanes_min: u16) -> Self {
         let loose: Vec<bool> = events.iter().map(|event| changed_meanwhile(event, events)).collect();
         let before = |at: usize| {
             let (event, in_order) = (&events[at], |ix: usize| !loose[at] && !loose[ix]);
@@ -117,7 +118,7 @@ impl<'e> Order<'e> {
         };
         let all = (0..events.len()).fold(0, |set, ix| set | bit(ix));
         let before = (0..events.len()).map(before).collect();
-        Self { events, loose, before, all, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
+        Self { events, loose, before, all, lanes_min, dead_ends: HashSet::new(), left: SETS_TRIED_MAX }
     }
 
     /// Whether the events not in `done` can follow. On success the state is the one after all of them.
@@ -133,7 +134,7 @@ impl<'e> Order<'e> {
             if done & bit(ix) != 0 || self.before[ix] & !done != 0 {
                 continue;
             }
-            let Some(undo) = apply(&self.events[ix].what, self.loose[ix], state) else { continue };
+            let Some(undo) = apply(&self.events[ix].what, self.loose[ix], self.lanes_min, state) else { continue };
             if self.extend(state, done | bit(ix))? {
                 return Some(true);
             }
@@ -150,7 +151,12 @@ impl<'e> Order<'e> {
 }
 
 /// Lets an event happen, if the rules allow it now. Returns what it changed, as it was before.
-fn apply(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
+fn apply(
+    what: &What,
+    loose: bool,
+    lanes_min: u16,
+    state: &mut BTreeMap<String, Books>,
+) -> Option<Vec<(String, Option<Books>)>> {
     match what {
         What::Ordered { account, change, refused, .. } => {
             let before = state.get(*account).cloned();
@@ -158,7 +164,7 @@ fn apply(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Optio
             let main = before.as_ref().map_or(0, |books| books.balance);
             let in_part =
                 refused == &Some("limit_below_balance") && before.as_ref().is_some_and(|books| books.lanes > 0);
-            match (ordered(before.as_ref(), *change, main), refused) {
+            match (ordered(before.as_ref(), *change, main, lanes_min), refused) {
                 (Ok(Some(after)), None) => {
                     state.insert((*account).to_owned(), after);
                     Some(vec![((*account).to_owned(), before)])

@@ -2,12 +2,14 @@
 
 use super::World;
 use super::flight::{Before, Item, items};
+use crate::memory_store::MemoryStore;
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::{Answer, Call, InvocationId, Parcel, execute};
-use giro::domain::Decision;
 use giro::domain::account_command::status_of;
-use giro::store::{AccountRead, Cancelled, CancelledCommand, CommandCommit, Commit, StoreError};
+use giro::domain::plan::AccountUpdate;
+use giro::domain::{Decision, LaneId};
+use giro::store::{AccountRead, Cancelled, CancelledCommand, CommandCommit, Commit, LaneRead, StoreError};
 
 /// What a call meets on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,12 +143,14 @@ impl World {
             }
             (Call::Commit(_) | Call::Command(_), mutant) => {
                 let unseen = self.unseen(&call);
+                let made = lanes_made(&self.store, &call);
                 let answer = match mutant {
                     Some(mutant) => mutant.execute(&self.store, call),
                     None => execute(&self.store, &call),
                 };
                 if happened(&answer) {
                     self.flights.applied(ticket, unseen);
+                    made.into_iter().for_each(|(how, lanes)| self.counts.add(how, lanes));
                 } else {
                     self.flights.release(ticket);
                 }
@@ -241,6 +245,20 @@ fn happened(answer: &Answer) -> bool {
     matches!(answer, Answer::Commit(Ok(Commit::Applied)) | Answer::Command(Ok(CommandCommit::Applied)))
 }
 
+/// How many lanes a transaction makes that aren't there yet, and how.
+fn lanes_made(store: &MemoryStore, call: &Call) -> Option<(&'static str, u64)> {
+    let (how, lanes): (_, Vec<LaneId>) = match call {
+        Call::Commit(sent) => {
+            ("lanes made by credits", sent.updates.iter().filter_map(AccountUpdate::lane_id).collect())
+        }
+        Call::Command(step) => ("lanes made by commands", step.lanes.iter().map(|change| change.id.clone()).collect()),
+        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Park(_) => return None,
+    };
+    let Answer::ReadLanes(Ok(reads)) = execute(store, &Call::ReadLanes(lanes)) else { return None };
+    let missing = reads.iter().filter(|read| **read == LaneRead::Missing).count();
+    Some((how, u64::try_from(missing).unwrap_or(u64::MAX)))
+}
+
 /// The answer to a transaction of which these updates are busy.
 fn conflict(call: &Call, busy: Vec<usize>) -> Answer {
     if let Call::Command(_) = call {
@@ -273,7 +291,7 @@ fn show(call: &Call) -> String {
                 format!("{} {}", request.payment.id, answer_of(*decision))
             };
             let entries: Vec<String> = sent.entries.iter().map(entry).collect();
-            let update = |update: &giro::domain::plan::AccountUpdate| match update.lane {
+            let update = |update: &AccountUpdate| match update.lane {
                 None => format!("{} {:+}", update.account, update.net),
                 Some(lane) => format!("{}/{lane} {:+}", update.account, update.net),
             };

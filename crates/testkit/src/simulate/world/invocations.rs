@@ -79,7 +79,8 @@ impl World {
                 Box::pin(async move { processor.handle(event).await })
             }
             Topic::Commands => {
-                let processor = AccountProcessor::new(ledger, report_failures);
+                let partitions = u32::from(self.partitions_told);
+                let processor = AccountProcessor::new(ledger, report_failures).with_partitions(partitions);
                 Box::pin(async move { processor.handle(event).await })
             }
         };

@@ -84,6 +84,8 @@ pub(super) struct World {
     torn: BTreeMap<u64, Answer>,
     store: MemoryStore,
     auditor: Auditor,
+    /// How many partitions of payments account-processor was told of when the world began.
+    partitions_told: u16,
     outbox: Outbox,
     operator: Operator,
     invocations: Vec<Invocation>,
@@ -103,7 +105,8 @@ impl World {
         let policies = mutant.map_or(policies, |mutant| mutant.policies(policies));
         let mappings = Mappings::draw(&mut tape, policies);
         let operator = Operator::draw(&mut tape);
-        let opening = workload::opening(&mut tape);
+        let partitions = u16::try_from(mappings.of(Topic::Requests).partitions()).unwrap_or(1);
+        let opening = workload::opening(&mut tape, partitions);
         let store = MemoryStore::new();
         for (id, books) in &opening {
             if let Some(account) = accounts::account(id, books) {
@@ -121,7 +124,8 @@ impl World {
             flights: Flights::default(),
             torn: BTreeMap::new(),
             store,
-            auditor: Auditor::new(opening),
+            auditor: Auditor::new(opening, partitions),
+            partitions_told: partitions,
             outbox: Outbox::default(),
             operator,
             invocations: Vec::new(),
