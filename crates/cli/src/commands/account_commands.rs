@@ -38,7 +38,7 @@ pub(super) struct SendArgs {
     wait: u64,
     /// The topic; else that of account commands
     #[arg(long, env = COMMANDS_TOPIC, value_parser = given, value_name = "NAME")]
-    topic: Option<String>,
+    pub(super) topic: Option<String>,
 }
 
 /// Publishes a command, keyed by its account, and waits for its answer.

@@ -1,26 +1,20 @@
-//! What: `giro accounts` sends commands about accounts, gives them credit lanes, and shows them.
-
-use std::time::Duration;
+//! What: `giro accounts` sends commands about accounts, and shows them.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::Failure;
 use super::account_commands::{self, SendArgs};
 use super::engines::EngineArgs;
+use super::lanes::{self, AddLanesArgs};
 use super::number::number;
 use super::stored_id::stored_id;
 use giro::domain::account_command::{self, Action, Terms};
 use giro::domain::money::AMOUNT_MAX;
 use giro::domain::{Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit};
 use giro::handlers::clock;
-use giro::settle::Backoff;
-use giro::store::{LedgerQueries, StoreError};
+use giro::store::LedgerQueries;
 use giro_testkit::open_accounts::OpenAccounts;
-
-/// How long adding lanes is tried on an account that is busy.
-const ADDING_LANES_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AccountsCommand {
@@ -43,22 +37,10 @@ pub(super) enum AccountsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Give an account credit lanes, so that payments to it don't wait for each other.
+    /// Give an account credit lanes, or every account that has too few.
     ///
     /// Lanes are only added, never taken away. Giving an account as many as it has, or fewer, changes nothing.
-    AddLanes {
-        /// The account
-        id: AccountId,
-        /// How many lanes it shall have in all, 1 to 1024
-        #[arg(value_parser = some_lanes)]
-        lanes: CreditLanes,
-        /// Write the lanes directly into their table, without topic and account-processor, and leave no record of a
-        /// command
-        #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
-        direct: bool,
-        #[command(flatten)]
-        send: SendArgs,
-    },
+    AddLanes(AddLanesArgs),
     /// Show one account.
     Show {
         /// The account
@@ -88,7 +70,7 @@ pub(super) struct OpenArgs {
     currency: Currency,
     #[command(flatten)]
     limit: OpeningLimitArgs,
-    /// The number of its credit lanes, for an account that very many pay to; at most 1024
+    /// The fewest credit lanes that it gets, at most 1024; account-processor gives it one for each partition
     #[arg(long, default_value_t = CreditLanes::NONE)]
     credit_lanes: CreditLanes,
     /// Write the account directly into its table, without topic and account-processor, and leave no record of a command
@@ -151,12 +133,6 @@ pub(super) struct SetLimitArgs {
     send: SendArgs,
 }
 
-/// How many lanes to add, at least one.
-fn some_lanes(text: &str) -> Result<CreditLanes, String> {
-    let lanes = text.parse::<CreditLanes>().map_err(|expected| expected.to_string())?;
-    if lanes.is_none() { Err("expected at least 1 credit lane".into()) } else { Ok(lanes) }
-}
-
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         AccountsCommand::Open(args) => {
@@ -175,10 +151,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             account_commands::send(args.id, action, args.send, engines).await
         }
         AccountsCommand::Commands { account, json } => account_commands::list(account.as_ref(), json, engines).await,
-        AccountsCommand::AddLanes { id, lanes, direct: true, .. } => add_lanes_directly(&id, lanes, engines).await,
-        AccountsCommand::AddLanes { id, lanes, send, .. } => {
-            account_commands::send(id, Action::AddLanes(lanes), send, engines).await
-        }
+        AccountsCommand::AddLanes(args) => lanes::add(args, engines).await,
         AccountsCommand::Show { id, json } => {
             let ledger = engines.ledger().await?;
             let account = ledger.account(&id).await?;
@@ -199,22 +172,7 @@ async fn open_directly(id: &AccountId, terms: Terms, engines: &EngineArgs) -> Re
     opened(&account, existing.as_ref())
 }
 
-async fn add_lanes_directly(id: &AccountId, lanes: CreditLanes, engines: &EngineArgs) -> Result<(), Failure> {
-    let until = Instant::now().checked_add(ADDING_LANES_MAX).unwrap_or_else(Instant::now);
-    let (ledger, mut backoff) = (engines.ledger().await?, Backoff::new());
-    let account = loop {
-        match ledger.add_lanes(id, lanes).await {
-            // Payments change the account meanwhile, and it is soon free again.
-            Err(StoreError::Conflict) if Instant::now() < until => backoff.wait(until).await,
-            answer => break answer?,
-        }
-    };
-    let account = account.ok_or_else(|| no_account(id))?;
-    say!("{id} has {} credit lanes", account.credit_lanes);
-    Ok(())
-}
-
-fn no_account(id: &AccountId) -> Failure {
+pub(super) fn no_account(id: &AccountId) -> Failure {
     Failure::no(format!("no account '{id}': `giro accounts list` shows all that there are"))
 }
 

@@ -30,6 +30,7 @@ mod environment;
 mod failed;
 mod failure;
 mod invoke;
+mod lanes;
 mod number;
 mod outcomes;
 mod own_fault;

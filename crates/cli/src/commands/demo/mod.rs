@@ -25,7 +25,7 @@ use super::number::number;
 use super::up::StartKafka;
 use crate::local::kafka;
 use crate::local::stack::{OUTCOME_PUBLISHER, Stack, StackOptions};
-use giro::domain::Source;
+use giro::domain::{CreditLanes, Source};
 use giro::handlers::clock;
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
@@ -76,6 +76,8 @@ pub(super) struct DemoArgs {
 pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let run = run_name(engines);
     let workload = Workload::generate(args.seed, usize::try_from(args.payments).unwrap_or(usize::MAX), &run);
+    // As account-processor opens accounts.
+    let workload = workload.with_lanes(CreditLanes::of_partitions(u32::try_from(args.partitions).unwrap_or(1)));
     let options = engines.of_stack(StackOptions {
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(None),

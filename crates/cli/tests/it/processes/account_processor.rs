@@ -90,6 +90,13 @@ fn giro(arguments: &[&str], endpoints: &Endpoints) -> Output {
     cli::run(&mut command, b"")
 }
 
+/// How many lanes an account counts.
+fn lanes_of(account: &str, endpoints: &Endpoints) -> u64 {
+    let shown = giro(&["accounts", "show", account, "--json"], endpoints);
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    json["credit_lanes"].as_u64().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_live_by_commands_from_the_command_line() {
     let run = Run::Only(vec![ACCOUNT_PROCESSOR.into()]);
@@ -120,6 +127,22 @@ async fn accounts_live_by_commands_from_the_command_line() {
         check(&["accounts", "commands", "--account", "alice"], 0, "refused account_exists");
         check(&["accounts", "commands", "--account", "nobody", "--json"], 0, r#""reason":"account_not_found""#);
         check(&["dead-letters", "list"], 0, "command_id_reused");
+        // An account of an older version has no lanes. Who asks twice, even before the first is answered, adds once.
+        check(&["accounts", "open", "old", "--currency", "EUR", "--direct"], 0, "opened old");
+        check(&["accounts", "open", "new", "--currency", "EUR"], 0, "applied open new");
+        let sent = "sent 1 commands for 16 credit lanes; 2 accounts have as many, or are closed";
+        check(&["accounts", "add-lanes", "--all"], 0, sent);
+        while lanes_of("old", &endpoints) != 16 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        check(&["accounts", "add-lanes", "--all"], 0, "sent 0 commands");
+        check(&["accounts", "add-lanes", "--all", "--lanes", "20"], 0, "sent 2 commands for 20 credit lanes");
+        check(&["accounts", "add-lanes", "--all", "--lanes", "20"], 0, "commands for 20 credit lanes");
+        while lanes_of("new", &endpoints) != 20 || lanes_of("old", &endpoints) != 20 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let listed = giro(&["accounts", "commands", "--account", "old"], &endpoints);
+        assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 2);
         let listed = giro(&["accounts", "commands", "--account", "alice"], &endpoints);
         assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 10);
     });

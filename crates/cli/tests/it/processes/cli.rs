@@ -128,6 +128,10 @@ const ASKED_FOR: &[(&str, &str)] = &[
     ("accounts add-lanes", "<LANES>"),
     ("accounts add-lanes alice", "<LANES>"),
     ("accounts add-lanes alice 0", "at least 1 credit lane"),
+    ("accounts add-lanes alice 2 --all", "cannot be used with"),
+    ("accounts add-lanes --all --no-wait", "cannot be used with"),
+    ("accounts add-lanes --all --lanes 0", "at least 1 credit lane"),
+    ("accounts add-lanes alice 2 --lanes 3", "--all"),
     ("payments show", "<ID>"),
     ("payments show a/b", "expected 1 to 64 characters of A-Z a-z 0-9 . _ : -\n"),
     ("accounts show a/b", "expected 1 to 64 characters of A-Z a-z 0-9 . _ : -\n"),
@@ -242,7 +246,7 @@ async fn accounts_are_opened_shown_and_listed() {
     let shown = giro(&["accounts", "show", "shop", "--json"], engine, "");
     let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!((&json["balance"], &json["credit_lanes"]), (&7.into(), &3.into()));
-    assert_eq!(json["lanes"][1], serde_json::json!({ "lane": 1, "balance": 7, "version": 2 }));
+    assert_eq!(json["lanes"][0], serde_json::json!({ "lane": 1, "balance": 7, "version": 2 }));
     check(&["audit"], engine, "", 1, "account shop: its settled payments make 0, its balance is 7");
     let empty = giro::store::items::lane::encode(&giro::domain::Lane { balance: giro::domain::Balance::ZERO, ..lane });
     client.put_item().table_name("accounts").set_item(Some(empty)).send().await.unwrap();

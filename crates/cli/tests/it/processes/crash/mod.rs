@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use giro::domain::Source;
+use giro::domain::{CreditLanes, Source};
 use giro::store::Tables;
 use giro::store::dynamodb::DynamoDb;
 use giro::wire::payment_request;
@@ -378,7 +378,8 @@ async fn round(seed: u64, payments: usize) -> anyhow::Result<String> {
     let length = Duration::from_secs((payments / PAYMENTS_A_SECOND) as u64).max(STORM_MIN);
     let publishing = Duration::from_millis((payments * 1_000 / PAYMENTS_A_SECOND) as u64);
     let schedule = Schedule::new(seed, length, publishing, BROKERS);
-    let workload = Workload::generate(seed, payments, "");
+    let lanes = CreditLanes::of_partitions(PARTITIONS.parse()?);
+    let workload = Workload::generate(seed, payments, "").with_lanes(lanes);
     let (round, mut engines) = start(folder.path(), seed).await?;
     open_and_fund(&round, &engines, &workload).await?;
     let started = began.elapsed();
