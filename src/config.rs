@@ -133,8 +133,8 @@ pub struct AccountProcessorConfig {
     pub tables: Tables,
     /// Whether the event source mapping asks for partial batch responses, as in [`PaymentProcessorConfig`].
     pub partial_batch_response: bool,
-    /// How many partitions the topic of requests has. An account is opened with a credit lane for each. A wrong number
-    /// makes settling slower, never wrong.
+    /// How many partitions the topic of requests has, or 0 if that isn't set. An account is opened with a credit lane
+    /// for each. A wrong number makes settling slower, never wrong.
     pub requests_partitions: u32,
 }
 
@@ -148,7 +148,7 @@ impl FromEnv for AccountProcessorConfig {
             ..Tables::default()
         };
         let partial_batch_response = reader.flag(PARTIAL_BATCH_RESPONSE);
-        Self { tables, partial_batch_response, requests_partitions: reader.count(REQUESTS_PARTITIONS, 1) }
+        Self { tables, partial_batch_response, requests_partitions: reader.count(REQUESTS_PARTITIONS, 0) }
     }
 }
 
@@ -347,7 +347,7 @@ mod tests {
         let tables = [TABLES[0], ("ACCOUNT_COMMANDS_TABLE", "c"), TABLES[2]];
         let with =
             |value| read::<AccountProcessorConfig>(&[tables[0], tables[1], tables[2], ("REQUESTS_PARTITIONS", value)]);
-        assert_eq!(with("").unwrap().requests_partitions, 1);
+        assert_eq!(with("").unwrap().requests_partitions, 0, "accounts are opened with the lanes that are asked for");
         assert_eq!(with("16").unwrap().requests_partitions, 16);
         assert!(with("0").is_err());
     }
