@@ -3,7 +3,7 @@
 //! Data: Takes a seed and a number of records. Gives accounts, the payments that fund them, and records of every kind.
 //! Records settle, decline for each reason that a client can cause, repeat others, reuse an id, or are malformed.
 
-use giro::domain::{Account, AccountId, AccountStatus, Amount, Currency, Payment, PaymentId};
+use giro::domain::{Account, AccountId, AccountStatus, Amount, CreditLanes, Currency, Payment, PaymentId};
 use giro::wire::payment_request::encode;
 
 use crate::given::{self, Setters as _};

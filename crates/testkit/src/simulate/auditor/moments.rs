@@ -10,6 +10,7 @@
 //! | a payment that everybody had seen by then | yes |
 //! | a debit that had happened, or that comes before the record on its partition | yes |
 //! | a credit of a transaction that was still in flight | no: it may come after the decline |
+//! | a debit or credit of the decline's own transaction | the debit may come before it, the credit after it |
 //!
 //! A decline for insufficient funds need not look at the creditor's room at the same moment.
 
@@ -95,6 +96,10 @@ impl Decline<'_> {
     /// A credit to the debtor counts once everybody has seen it. One to the creditor takes room as soon as it happened,
     /// or if the same batch decided it before.
     fn counts_credit(&self, event: &Event, account: &str, at: u64) -> bool {
-        if account == self.debtor { event.seen <= at } else { event.happened <= self.event.happened }
+        if account == self.debtor {
+            event.seen <= at && event.happened < self.event.happened
+        } else {
+            event.happened <= self.event.happened
+        }
     }
 }
