@@ -67,8 +67,8 @@ pub struct Entry<'a> {
 /// The change of an account's main item or of one of its lanes in a transaction, and the conditions under which it
 /// happens.
 ///
-/// Status `open` and the currency are always conditions. The others are conditions if they are `Some`. A lane that isn't
-/// there fulfils the conditions of a credit, which makes it ([`AccountUpdate::makes_lane`]).
+/// Status `open` and the currency are always conditions. The others are conditions if they are `Some`. A lane that
+/// isn't there fulfils the conditions of a credit, which makes it ([`AccountUpdate::makes_lane`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUpdate {
     /// The account.

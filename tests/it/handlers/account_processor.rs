@@ -1,5 +1,6 @@
 //! The account processor: from an event to its response on the memory store.
 
+use giro::domain::account_command::Action;
 use giro::domain::{AccountStatus, CommandId, Refusal};
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::unfinished::Unfinished;
@@ -76,5 +77,33 @@ async fn every_record_has_its_end_under_faults() {
         let accounts = store.accounts().await.unwrap();
         let closed = (AccountStatus::Closed, 4);
         assert!(accounts.iter().all(|holding| (holding.account.status, holding.account.version) == closed));
+    }
+}
+
+/// An account is opened with a lane for each partition, none of which is there yet. Opening it again changes nothing,
+/// whatever the number of partitions is by then. The record holds what was asked for.
+#[tokio::test(start_paused = true)]
+async fn an_account_is_opened_with_a_lane_for_each_partition() {
+    for (partitions, asked, lanes) in [(16, 0, 16), (4, 2, 4), (4, 20, 20), (300, 0, 97), (300, 1_024, 1_024)] {
+        let store = MemoryStore::new();
+        let open = |name: &str| {
+            format!(
+                r#"{{"command_id":"{name}","command":"open","account_id":"shop","currency":"EUR","credit_lanes":{asked}}}"#
+            )
+        };
+        for (name, partitions) in [("c1", partitions), ("c1", 1), ("c2", 1), ("c3", 256)] {
+            let processor = AccountProcessor::new(store.clone(), true).with_partitions(partitions);
+            let event = LambdaEvent::new(event(&[(0, 0, &*open(name))]), context());
+            assert_eq!(processor.handle(event).await, Ok(BatchResponse::default()));
+        }
+        let held = store.account(&id("shop")).await.unwrap().unwrap();
+        assert_eq!((held.account.credit_lanes.count(), held.account.version, held.lanes), (lanes, 1, vec![]));
+        let commands = store.commands().await.unwrap();
+        assert_eq!((commands.len(), store.dead_letters().await.unwrap()), (3, vec![]));
+        for recorded in commands {
+            assert_eq!(recorded.decision, Ok(()));
+            let Action::Open(terms) = recorded.command.action else { panic!("{recorded:?}") };
+            assert_eq!(terms.credit_lanes.count(), asked);
+        }
     }
 }

@@ -99,6 +99,11 @@ async fn answer(id: &CommandId, wait: Duration, engines: &EngineArgs) -> Result<
     }
 }
 
+/// No account has this id.
+pub(super) fn no_account(id: &AccountId) -> Failure {
+    Failure::no(format!("no account '{id}': `giro accounts list` shows all that there are"))
+}
+
 /// Shows the records of all commands, or of one account's.
 pub(super) async fn list(account: Option<&AccountId>, as_json: bool, engines: &EngineArgs) -> Result<(), Failure> {
     let commands = engines.ledger().await?.commands().await?;

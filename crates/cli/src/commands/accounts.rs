@@ -155,7 +155,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
         AccountsCommand::Show { id, json } => {
             let ledger = engines.ledger().await?;
             let account = ledger.account(&id).await?;
-            let account = account.ok_or_else(|| no_account(&id))?;
+            let account = account.ok_or_else(|| account_commands::no_account(&id))?;
             show(std::slice::from_ref(&account), json)
         }
         AccountsCommand::List { json } => {
@@ -170,10 +170,6 @@ async fn open_directly(id: &AccountId, terms: Terms, engines: &EngineArgs) -> Re
     let ledger = engines.ledger().await?;
     let existing = ledger.open_account(&account).await?;
     opened(&account, existing.as_ref())
-}
-
-pub(super) fn no_account(id: &AccountId) -> Failure {
-    Failure::no(format!("no account '{id}': `giro accounts list` shows all that there are"))
 }
 
 fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> {

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::Failure;
 use super::account_commands::{self, SendArgs};
-use super::accounts::no_account;
 use super::engines::EngineArgs;
 use crate::local::kafka;
 use giro::domain::account_command::Action;
@@ -79,7 +78,7 @@ async fn add_directly(id: &AccountId, lanes: CreditLanes, engines: &EngineArgs) 
             answer => break answer?,
         }
     };
-    let account = account.ok_or_else(|| no_account(id))?;
+    let account = account.ok_or_else(|| account_commands::no_account(id))?;
     say!("{id} has {} credit lanes", account.credit_lanes);
     Ok(())
 }

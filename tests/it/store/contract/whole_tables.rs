@@ -1,7 +1,8 @@
 //! The survey: whoever reads whole tables meets every item once.
 
-use giro::domain::{Account, DeadLetter, Decline};
+use giro::domain::{Account, AccountStatus, DeadLetter, Decline};
 use giro::store::{ScannedItem, Segment, Table};
+use giro_testkit::given::Setters as _;
 
 use super::{Store, commit, laned, letter, open, request};
 
@@ -23,7 +24,9 @@ async fn segment(store: &impl Store, table: Table, segment: Segment) -> Vec<Scan
 }
 
 async fn a_survey_meets_every_item_once(store: &impl Store) {
-    let accounts: Vec<Account> = (0..40).map(|ix| laned(&format!("a{ix}"), ix % 2)).collect();
+    // Frozen, so that their lanes are there.
+    let account = |ix| laned(&format!("a{ix}"), ix % 2).status(AccountStatus::Frozen);
+    let accounts: Vec<Account> = (0..40).map(account).collect();
     open(store, &accounts).await;
     for ix in 0..20 {
         commit(store, &[(request(&format!("k{ix}"), 1), Err(Decline::SameAccount))], &[]).await;
