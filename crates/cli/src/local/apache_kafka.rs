@@ -29,6 +29,9 @@ const PORTS: Range<u16> = 15_000..32_000;
 const PORT_TRIES_MAX: usize = 1_000;
 /// How many lines of a broker that ended are shown.
 const LAST_WORDS: usize = 6;
+/// How often a broker is started before it is given up. Its port may be taken between the choice and the start, and a
+/// killed broker may find its own files half changed.
+const STARTS_MAX: usize = 3;
 /// How long fetching and starting may take.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -58,15 +61,14 @@ impl ApacheKafka {
     /// # Errors
     /// If Java or Maven is missing, or a broker doesn't start. The error has its last lines.
     pub async fn start(brokers: usize) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("making a folder for Kafka's data")?;
-        std::fs::write(folder.path().join("run.sh"), SCRIPT)?;
-        std::fs::write(folder.path().join("pom.xml"), POM)?;
         let brokers = brokers.max(1);
-        let mut ports = free_ports(brokers.saturating_mul(2))?;
-        let controllers = ports.split_off(brokers);
-        let place = Place { folder, ports, controllers };
-        // They start together: one controller of several has no majority, and doesn't answer.
-        let brokers = try_join_all((0..brokers).map(|broker| place.launch(broker))).await?;
+        let (place, brokers) = again(async || {
+            let place = Place::new(brokers)?;
+            // They start together: one controller of several has no majority, and doesn't answer.
+            let brokers = try_join_all((0..brokers).map(|broker| place.launch(broker))).await?;
+            Ok((place, brokers))
+        })
+        .await?;
         let addresses: Vec<String> = place.ports.iter().map(|&port| address(port)).collect();
         Ok(Self { bootstrap_servers: addresses.join(","), brokers, place })
     }
@@ -93,7 +95,7 @@ impl ApacheKafka {
     /// If it doesn't start. The error has its last lines.
     pub async fn restart(&mut self, broker: usize) -> anyhow::Result<()> {
         let killed = self.brokers.get_mut(broker).context("there is no such broker")?;
-        *killed = self.place.launch(broker).await?;
+        *killed = again(async || self.place.launch(broker).await).await?;
         Ok(())
     }
 
@@ -106,6 +108,16 @@ impl ApacheKafka {
 }
 
 impl Place {
+    /// A new folder, and ports that are free now.
+    fn new(brokers: usize) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("making a folder for Kafka's data")?;
+        std::fs::write(folder.path().join("run.sh"), SCRIPT)?;
+        std::fs::write(folder.path().join("pom.xml"), POM)?;
+        let mut ports = free_ports(brokers.saturating_mul(2))?;
+        let controllers = ports.split_off(brokers);
+        Ok(Self { folder, ports, controllers })
+    }
+
     /// Starts a broker on the data in its folder, and waits until it answers.
     async fn launch(&self, broker: usize) -> anyhow::Result<Child> {
         let port = *self.ports.get(broker).context("there is no such broker")?;
@@ -133,6 +145,17 @@ impl Place {
         }
         Ok(broker)
     }
+}
+
+/// Starts something, and again if that fails. Every failure but the last is written to standard error.
+async fn again<T>(start: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    for left in (1..STARTS_MAX).rev() {
+        match start().await {
+            Ok(started) => return Ok(started),
+            Err(error) => eprintln!("Apache Kafka didn't start, {left} tries are left: {error:#}"),
+        }
+    }
+    start().await
 }
 
 fn address(port: u16) -> String {

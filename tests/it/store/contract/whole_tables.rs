@@ -25,7 +25,7 @@ async fn segment(store: &impl Store, table: Table, segment: Segment) -> Vec<Scan
 
 async fn a_survey_meets_every_item_once(store: &impl Store) {
     // Frozen, so that their lanes are there.
-    let account = |ix| laned(&format!("a{ix}"), ix % 2).status(AccountStatus::Frozen);
+    let account = |ix: u16| laned(&format!("a{ix}"), ix % 2).status(AccountStatus::Frozen);
     let accounts: Vec<Account> = (0..40).map(account).collect();
     open(store, &accounts).await;
     for ix in 0..20 {
