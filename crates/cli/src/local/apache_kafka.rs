@@ -18,6 +18,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use super::terminal::tell;
+
 const SCRIPT: &str = include_str!("../../../../scripts/apache-kafka/run.sh");
 const POM: &str = include_str!("../../../../scripts/apache-kafka/pom.xml");
 
@@ -152,7 +154,7 @@ async fn again<T>(start: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<
     for left in (1..STARTS_MAX).rev() {
         match start().await {
             Ok(started) => return Ok(started),
-            Err(error) => eprintln!("Apache Kafka didn't start, {left} tries are left: {error:#}"),
+            Err(error) => tell!("Apache Kafka didn't start, {left} tries are left: {error:#}"),
         }
     }
     start().await

@@ -11,9 +11,9 @@
 //!
 //! Declines that rest on a balance are not in the order: [`moments`](super::moments) checks them.
 //!
-//! `docs/reliability.md` says what is not asked, and why it is no violation. An account may be opened, frozen, unfrozen,
-//! closed, re-limited or given lanes while a decline with it is being decided. Then the decline names a reason that
-//! holds, perhaps not the first. It need not keep the order of its debtor's payments.
+//! `docs/reliability.md` says what is not asked, and why it is no violation. An account may be opened, frozen,
+//! unfrozen, closed, re-limited or given lanes while a decline with it is being decided. Then the decline names a
+//! reason that holds, perhaps not the first. It need not keep the order of its debtor's payments.
 //!
 //! All other payments of one debtor on one partition keep their offset order, except for records that had been given
 //! up. A topic that is created again has other partitions. The state after a set of events doesn't depend on their

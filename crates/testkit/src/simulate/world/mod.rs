@@ -124,7 +124,8 @@ impl World {
             flights: Flights::default(),
             torn: BTreeMap::new(),
             store,
-            auditor: Auditor::new(opening, partitions),
+            // A single partition meets nobody on the main item.
+            auditor: Auditor::new(opening, if partitions > 1 { partitions } else { 0 }),
             partitions_told: partitions,
             outbox: Outbox::default(),
             operator,
