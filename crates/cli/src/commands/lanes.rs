@@ -44,7 +44,13 @@ pub(super) struct AddLanesArgs {
     all: bool,
     /// How many lanes each account shall have, 1 to 1024; else one for each partition of the topic of payment requests,
     /// at most 97
-    #[arg(long = "lanes", value_name = "N", requires = "all", value_parser = some_lanes)]
+    #[arg(
+        long = "lanes",
+        value_name = "N",
+        requires = "all",
+        conflicts_with_all = ["id", "lanes"],
+        value_parser = some_lanes
+    )]
     each: Option<CreditLanes>,
     /// Write the lanes directly into their table, without topic and account-processor, and leave no record of a command
     #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]

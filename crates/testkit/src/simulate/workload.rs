@@ -14,7 +14,7 @@ const SETTLEMENT: &str = "settlement";
 pub(super) const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
 /// The accounts that begin with a lane for each partition. None of their lanes is there yet. The other busy ones are as
 /// older versions opened them: without lanes.
-const WITH_LANES: [&str; 3] = ["hot", "bob", FRESH.1];
+const WITH_LANES: [&str; 4] = ["hot", "ann", "bob", FRESH.1];
 /// The pair that nobody else pays or changes, for the payment after the storm.
 pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
 /// What the fresh debtor has, which is also what the fresh payment moves.

@@ -27,6 +27,7 @@ async fn the_sample_events_through_the_real_function() {
     let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == ACCOUNT_PROCESSOR).unwrap().1;
     let value = |name: &str| match name {
         "PARTIAL_BATCH_RESPONSE" => "true".to_owned(),
+        "REQUESTS_PARTITIONS" => "3".to_owned(),
         table => table.trim_end_matches("_TABLE").to_lowercase().replace('_', "-"),
     };
     let mut environment: Vec<(String, String)> = listed.iter().map(|&name| (name.to_owned(), value(name))).collect();

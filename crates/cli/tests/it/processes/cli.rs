@@ -131,7 +131,7 @@ const ASKED_FOR: &[(&str, &str)] = &[
     ("accounts add-lanes alice 2 --all", "cannot be used with"),
     ("accounts add-lanes --all --no-wait", "cannot be used with"),
     ("accounts add-lanes --all --lanes 0", "at least 1 credit lane"),
-    ("accounts add-lanes alice 2 --lanes 3", "--all"),
+    ("accounts add-lanes alice 2 --lanes 3", "cannot be used with"),
     ("payments show", "<ID>"),
     ("payments show a/b", "expected 1 to 64 characters of A-Z a-z 0-9 . _ : -\n"),
     ("accounts show a/b", "expected 1 to 64 characters of A-Z a-z 0-9 . _ : -\n"),
