@@ -47,10 +47,14 @@ impl CreditLanes {
         if count <= CREDIT_LANES_MAX { Ok(Self(count)) } else { Err(InvalidCreditLanes) }
     }
 
-    /// A lane for each partition of the topic of requests, up to [`OPENED_LANES_MAX`].
+    /// A lane for each partition of the topic of requests, up to [`OPENED_LANES_MAX`]. None for a single partition,
+    /// which meets nobody on the main item.
     #[must_use]
     pub fn of_partitions(partitions: u32) -> Self {
-        Self(u16::try_from(partitions).unwrap_or(u16::MAX).min(OPENED_LANES_MAX))
+        match u16::try_from(partitions).unwrap_or(u16::MAX) {
+            0 | 1 => Self::NONE,
+            partitions => Self(partitions.min(OPENED_LANES_MAX)),
+        }
     }
 
     /// How many.
@@ -218,7 +222,7 @@ mod tests {
 
     #[test]
     fn each_partition_has_a_lane_as_long_as_all_fit_one_transaction() {
-        for (partitions, lanes) in [(0, 0), (1, 1), (16, 16), (97, 97), (98, 97), (70_000, 97)] {
+        for (partitions, lanes) in [(0, 0), (1, 0), (2, 2), (16, 16), (97, 97), (98, 97), (70_000, 97)] {
             assert_eq!(CreditLanes::of_partitions(partitions).count(), lanes, "{partitions}");
         }
         let items_of_debit = 3;
