@@ -17,25 +17,28 @@ use crate::processes::cli;
 
 const ACCOUNT_PROCESSOR: &str = "account-processor";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_sample_events_through_the_real_function() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let client = giro_testkit::dynamodb::client(engine.endpoint());
-    tables::create(&client, &Tables::default(), false).await.unwrap();
-    let ledger = DynamoDb::new(client, Tables::default());
-    // Exactly the variables that the configuration lists, beside the SDK's own.
+/// Exactly the variables that the configuration lists, beside the SDK's own.
+fn environment(dynamodb: &str) -> Vec<(String, String)> {
     let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == ACCOUNT_PROCESSOR).unwrap().1;
     let value = |name: &str| match name {
         "PARTIAL_BATCH_RESPONSE" => "true".to_owned(),
         "REQUESTS_PARTITIONS" => "3".to_owned(),
         table => table.trim_end_matches("_TABLE").to_lowercase().replace('_', "-"),
     };
-    let mut environment: Vec<(String, String)> = listed.iter().map(|&name| (name.to_owned(), value(name))).collect();
-    environment.push(("AWS_ENDPOINT_URL_DYNAMODB".into(), engine.endpoint().into()));
+    let listed = listed.iter().map(|&name| (name.to_owned(), value(name)));
+    listed.chain([("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), dynamodb.to_owned())]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_events_through_the_real_function() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = giro_testkit::dynamodb::client(engine.endpoint());
+    tables::create(&client, &Tables::default(), false).await.unwrap();
+    let ledger = DynamoDb::new(client, Tables::default());
     let function = Function {
         name: ACCOUNT_PROCESSOR.into(),
         binary: crate::binary("account-processor").into(),
-        environment,
+        environment: environment(engine.endpoint()),
         timeout: Duration::from_secs(30),
         memory_mib: 128,
         concurrency: 1,
