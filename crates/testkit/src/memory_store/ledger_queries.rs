@@ -5,14 +5,16 @@ use crate::open_accounts::OpenAccounts;
 use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{
-    Account, AccountId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, PaymentId, Recorded, Source,
+    Account, AccountId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source,
 };
 use giro::store::{LedgerQueries, Redrive, StoreError};
 
 impl State {
     fn holding(&self, account: &Account) -> Holding {
-        let of = |lane: &&Lane| lane.id.account == account.id && lane.id.lane < account.credit_lanes.count();
-        Holding { account: account.clone(), lanes: self.lanes.values().filter(of).cloned().collect() }
+        // Only what is this account's is looked at: there may be a hundred thousand others with lanes.
+        let lane = |lane| LaneId { account: account.id.clone(), lane };
+        let lanes = self.lanes.range(lane(0)..lane(account.credit_lanes.count()));
+        Holding { account: account.clone(), lanes: lanes.map(|(_, lane)| lane.clone()).collect() }
     }
 
     fn account(&self, id: &AccountId) -> Result<Option<&Account>, StoreError> {
