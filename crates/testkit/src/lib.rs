@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`memory_store`] | a ledger in memory, with DynamoDB's conditions and faults on demand |
 //! | [`hooked`], [`meddled`] | the ledger with somebody at its port, who may write at the worst moment |
+//! | [`charge`] | what DynamoDB charges for a payment's item |
 //! | [`memory_topics`] | topics in memory, with faults on demand |
 //! | [`given`] | accounts, payments and commands as a test gives them |
 //! | [`scenario`] | a ledger, what is asked of it, and what must come of it, as text |
@@ -12,6 +13,7 @@
 //! | [`workload`], [`oracle`] | records of every kind, and whether each has its disposition and the ledger adds up |
 //! | [`simulate`] | the deterministic simulation and its auditor |
 
+pub mod charge;
 pub mod dynamodb;
 pub mod engine;
 pub mod given;

@@ -27,6 +27,7 @@ use giro::store::{
     Usage, items,
 };
 
+use crate::charge::{kilobytes, payment_kilobytes};
 use crate::sent::{Sent, SentStep};
 use conditions::{account_allows, lane_allows, malformed};
 
@@ -279,7 +280,7 @@ impl State {
                 source: entry.request.source.clone(),
             };
             // Two units a KB in a transaction, and one a KB in each of the two statement indexes.
-            let kilobytes = kilobytes(items::size(&items::payment::encode(entry, transaction.decided_at)));
+            let kilobytes = payment_kilobytes(entry, transaction.decided_at);
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(4_000));
             self.payments.insert(id, Recorded { outcome, fingerprint });
         }
@@ -311,10 +312,6 @@ impl State {
 /// A lane that a credit makes, before it holds the credit.
 fn made_by(id: LaneId, currency: Currency) -> Lane {
     Lane { id, currency, status: AccountStatus::Open, balance: Balance::ZERO, version: 0 }
-}
-
-fn kilobytes(bytes: usize) -> u64 {
-    u64::try_from(bytes.div_ceil(1024)).unwrap_or(u64::MAX)
 }
 
 impl Ledger for MemoryStore {
@@ -371,14 +368,5 @@ impl Ledger for MemoryStore {
 
     fn usage(&self) -> Usage {
         self.state().usage
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_kilobyte_begun_is_charged_whole() {
-        let charged = [0, 1, 1_024, 1_025, 307_200].map(super::kilobytes);
-        assert_eq!(charged, [0, 1, 1, 2, 300]);
     }
 }

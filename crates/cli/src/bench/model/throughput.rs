@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, PaymentId};
-use giro::store::items;
+use giro_testkit::charge::payment_kilobytes;
 
 /// A partition key, and the table or index that it is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,8 +73,7 @@ impl Need {
             need.keys[ix].1 = need.keys[ix].1.saturating_add(milliunits);
         };
         for entry in &transaction.entries {
-            let size = items::size(&items::payment::encode(entry, transaction.decided_at));
-            let kilobytes = u64::try_from(size.div_ceil(1024)).unwrap_or(u64::MAX);
+            let kilobytes = payment_kilobytes(entry, transaction.decided_at);
             let payment = &entry.request.payment;
             add(PartitionKey::Payment(payment.id.clone()), kilobytes.saturating_mul(2_000), true);
             let index = kilobytes.saturating_mul(1_000);
