@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::goals::percentile_ms;
+use super::figures::percentile_ms;
 use giro::publish::{Publish, PublishError};
 
 /// As long as the records of `payment-api` in the load test, so that the two can be compared.

@@ -1,6 +1,6 @@
 //! What: Lists the contenders, and runs them.
 //!
-//! Data: Takes a ledger and a batch. Gives the disposition of each of its requests.
+//! Data: Takes a ledger and a batch. Gives the disposition of each of its requests, and the rounds that it took.
 //!
 //! | contender | how it commits |
 //! |---|---|
@@ -61,7 +61,7 @@ impl Contender {
         requests: Vec<PaymentRequest>,
         partitions: usize,
         seed: u64,
-    ) -> Vec<Disposition> {
+    ) -> Ended {
         let side_by_side = match self {
             Self::Giro => return group(ledger, requests, partitions, seed).await,
             Self::Control => 1,
@@ -70,15 +70,25 @@ impl Contender {
         let one = |(ix, request): (u64, PaymentRequest)| async move {
             group(ledger, vec![request], partitions, seed.wrapping_add(ix)).await
         };
-        let ends: Vec<Vec<Disposition>> =
-            stream::iter((0..).zip(requests)).map(one).buffered(side_by_side).collect().await;
-        ends.into_iter().flatten().collect()
+        let ends: Vec<Ended> = stream::iter((0..).zip(requests)).map(one).buffered(side_by_side).collect().await;
+        let rounds = ends.iter().map(|ended| ended.rounds).sum();
+        Ended { dispositions: ends.into_iter().flat_map(|ended| ended.dispositions).collect(), rounds }
     }
 }
 
-async fn group<L: Ledger>(ledger: &L, requests: Vec<PaymentRequest>, partitions: usize, seed: u64) -> Vec<Disposition> {
+/// How a batch ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The disposition of each request, in their order.
+    pub dispositions: Vec<Disposition>,
+    /// How often the rest was decided and planned again, the first time included. A control's are those of its records.
+    pub rounds: u64,
+}
+
+async fn group<L: Ledger>(ledger: &L, requests: Vec<PaymentRequest>, partitions: usize, seed: u64) -> Ended {
     let started = Instant::now();
     let until = started.checked_add(BATCH_TIME_MAX).unwrap_or(started);
     let batch = Batch::new(requests).with_partitions(u32::try_from(partitions).unwrap_or(u32::MAX));
-    settle(ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await.dispositions
+    let settled = settle(ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await;
+    Ended { dispositions: settled.dispositions, rounds: settled.rounds.into() }
 }

@@ -16,6 +16,7 @@
 //! cores with the contender. So it measures the work of each contender, on both sides. The model measures what the
 //! network costs.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,12 +28,12 @@ use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
 use super::event;
-use super::modelled::{audit, floor};
+use super::modelled::audit;
 use super::workload::Workload;
-use giro::domain::{Account, PaymentRequest};
+use giro::domain::{Account, PaymentId, PaymentRequest};
 use giro::settle::Disposition;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Ledger, Tables, items};
+use giro::store::{Ledger, LedgerQueries, Tables, items};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
@@ -96,7 +97,7 @@ pub struct OnEngine {
 pub fn measure(rival: Rival, workload: Workload, batch: usize, batches: usize, seed: u64) -> anyhow::Result<OnEngine> {
     let engine = EmbeddedDynamoDb::start(None)?;
     let requests = workload.requests(0, 1, batch.saturating_mul(batches), seed)?;
-    let accounts = workload.accounts()?;
+    let accounts = workload.accounts(1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let client = runtime.block_on(async {
         let client = crate::local::aws::dynamodb(Some(engine.endpoint())).await?;
@@ -112,9 +113,13 @@ pub fn measure(rival: Rival, workload: Workload, batch: usize, batches: usize, s
         events.push(file);
     }
     let told = contend(rival, engine.endpoint(), &events)?;
-    let (_, payments) = floor(&[requests], batch);
+    let ids: HashSet<&PaymentId> = requests.iter().map(|request| &request.payment.id).collect();
+    let payments = u64::try_from(ids.len())?;
     let opened = accounts.iter().map(|account| (account.id.clone(), account.balance.minor_units().into())).collect();
-    runtime.block_on(audit(&DynamoDb::new(client, Tables::default()), opened, payments))?;
+    let store = DynamoDb::new(client, Tables::default());
+    let (holdings, recorded) =
+        runtime.block_on(async { anyhow::Ok((store.accounts().await?, store.payments().await?)) })?;
+    audit(&holdings, &recorded, opened, payments)?;
     Ok(OnEngine { told, payments })
 }
 
@@ -178,9 +183,10 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
                 requests
                     .push(PaymentRequest { payment: payment_request::decode(&record.value)?, source: record.source });
             }
-            let ends = contender.settle(&ledger, requests, 1, 1).await;
+            let ended = contender.settle(&ledger, requests, 1, 1).await;
             batch_us.push(us(started.elapsed()));
-            let unfinished = ends.iter().any(|end| matches!(end, Disposition::Unfinished | Disposition::IdReused));
+            let unfinished =
+                ended.dispositions.iter().any(|end| matches!(end, Disposition::Unfinished | Disposition::IdReused));
             ensure!(!unfinished, "a record has no end");
             conflicts = ledger.usage().cancelled;
         }

@@ -15,6 +15,7 @@ use std::fmt;
 
 use super::contender::Contender;
 use super::modelled::{Measured, Run};
+use super::workload::deliveries::Keys;
 use super::workload::{Kind, Workload};
 use giro::domain::CreditLanes;
 
@@ -107,7 +108,16 @@ struct Runs {
 
 impl Runs {
     fn run(&self, contender: Contender, workload: Workload) -> anyhow::Result<Measured> {
-        Run { contender, workload, partitions: 1, batch: BATCH, batches: self.size.batches, seed: SEED }.measure()
+        Run {
+            contender,
+            workload,
+            partitions: 1,
+            batch: BATCH,
+            batches: self.size.batches,
+            keys: Keys::Even,
+            seed: SEED,
+        }
+        .measure()
     }
 
     /// One merchant with as many lanes as there are partitions, two batches each;
@@ -117,7 +127,8 @@ impl Runs {
         let partitions = usize::from(partitions);
         let workload = workload.among(DEBTORS_A_PARTITION.saturating_mul(partitions));
         let batches = self.size.batches.min(2);
-        Run { contender: Contender::Giro, workload, partitions, batch: BATCH, batches, seed: SEED }.measure()
+        Run { contender: Contender::Giro, workload, partitions, batch: BATCH, batches, keys: Keys::Even, seed: SEED }
+            .measure()
     }
 }
 
@@ -186,53 +197,4 @@ pub fn on_the_model(size: Size) -> anyhow::Result<Vec<Figure>> {
         (before, partitions) = (run, doubled);
     }
     Ok(figures)
-}
-
-impl Measured {
-    /// Payments a second of all partitions together. A partition that finishes early would have its next batch.
-    #[must_use]
-    pub fn payments_a_second(&self) -> f64 {
-        let rate = |(payments, elapsed): &(u64, std::time::Duration)| *payments as f64 / elapsed.as_secs_f64();
-        self.by_partition.iter().map(rate).sum()
-    }
-
-    /// Calls to DynamoDB for each payment.
-    #[must_use]
-    pub fn calls_a_payment(&self) -> f64 {
-        let usage = self.usage;
-        usage.calls() as f64 / self.payments as f64
-    }
-
-    /// Write units for each payment.
-    #[must_use]
-    pub fn write_units_a_payment(&self) -> f64 {
-        self.usage.write_milliunits as f64 / 1_000.0 / self.payments as f64
-    }
-
-    /// Read units for each payment.
-    #[must_use]
-    pub fn read_units_a_payment(&self) -> f64 {
-        self.usage.read_milliunits as f64 / 1_000.0 / self.payments as f64
-    }
-
-    /// Write units, in multiples of the floor.
-    #[must_use]
-    pub fn against_the_floor(&self) -> f64 {
-        let (payments, touched) = (self.payments as f64, self.accounts_touched as f64);
-        let floor = 2.0 * (payments + touched) / payments + 2.0;
-        self.write_units_a_payment() / floor
-    }
-
-    /// The time of a batch at this percentile, in milliseconds.
-    #[must_use]
-    pub fn batch_ms(&self, percent: usize) -> f64 {
-        percentile_ms(&self.batch_times, percent)
-    }
-}
-
-/// A percentile of ascending times, in milliseconds: the smallest time that this many of a hundred don't exceed.
-#[must_use]
-pub fn percentile_ms(ascending: &[std::time::Duration], percent: usize) -> f64 {
-    let rank = ascending.len().saturating_mul(percent).div_ceil(100).max(1);
-    ascending.get(rank.saturating_sub(1)).map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
 }

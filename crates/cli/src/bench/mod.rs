@@ -5,8 +5,11 @@
 //! | [`model`] | DynamoDB's behaviour in virtual time: latencies, conflicts, throttles, units |
 //! | [`workload`] | accounts and requests: uniform, skewed, one hot account, duplicates, declines |
 //! | [`contender`] | Giro, and the controls that commit one record a transaction |
+//! | [`figures`] | the figures of a run, by name |
 //! | [`goals`] | the figures that are exact, beside their goals |
-//! | [`modelled`] | runs a contender on the model |
+//! | [`skew`] | the goals of skewed load over many partitions, which take longer |
+//! | [`modelled`] | sets a run on the model, and audits it |
+//! | [`closed`], [`offered`] | run it as fast as it can, or as records arrive |
 //! | [`engine`], [`event`] | run a contender, as a process, on the embedded DynamoDB |
 //! | [`broker`] | what a broker acknowledges |
 //! | [`report`], [`plot`] | the results as Markdown and SVG |
@@ -15,12 +18,16 @@
 //! figures count: each record has its disposition, and every balance equals its payments.
 
 pub mod broker;
+pub mod closed;
 pub mod contender;
 pub mod engine;
 pub mod event;
+pub mod figures;
 pub mod goals;
 pub mod model;
 pub mod modelled;
+pub mod offered;
 pub mod plot;
 pub mod report;
+pub mod skew;
 pub mod workload;

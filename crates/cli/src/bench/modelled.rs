@@ -1,25 +1,27 @@
-//! What: Runs a contender on the model: exact figures, in virtual time.
+//! What: Sets a run on the model, settles its batches, and audits it: exact figures, in virtual time.
 //!
 //! Data: Takes a contender, a workload and its sizes. Gives how long it took on the model's clock, and what it asked of
-//! it.
+//! it. When batches are delivered is said elsewhere: one after the other in [`closed`](super::closed), as records arrive
+//! in [`offered`](super::offered).
 //!
-//! Each partition delivers its batches one after the other, as Kafka does to one invocation at a time. The partitions
-//! run side by side. The clock stands still while a contender computes; the other benchmarks measure that.
+//! The partitions run side by side. The clock stands still while a contender computes; the other benchmarks measure
+//! that.
 //!
 //! Invariants: Every run is audited. If a record has no disposition, or its payments don't explain a balance, the run
 //! is an error and gives no figure.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use futures_util::future;
 use tokio::time::Instant;
 
 use super::contender::Contender;
 use super::model::{Hindrances, Manners, Model};
 use super::workload::Workload;
-use giro::domain::{AccountId, PaymentRequest};
+use super::workload::deliveries::{Deliveries, Keys};
+use giro::domain::{AccountId, Holding, PaymentRequest, Recorded};
 use giro::settle::Disposition;
 use giro::store::{Ledger, LedgerQueries, Usage};
 use giro_testkit::memory_store::MemoryStore;
@@ -33,10 +35,12 @@ pub struct Run {
     pub workload: Workload,
     /// Over so many partitions.
     pub partitions: usize,
-    /// Records a batch.
+    /// Records a batch, at most.
     pub batch: usize,
-    /// Batches a partition.
+    /// Batches a partition, if all are full and partitions are equal.
     pub batches: usize,
+    /// How keys reach partitions.
+    pub keys: Keys,
     /// Makes everything the same again.
     pub seed: u64,
 }
@@ -48,113 +52,219 @@ pub struct Measured {
     pub records: u64,
     /// Accounts touched, summed over the batches: in the floor of the write units, each is written once a batch.
     pub accounts_touched: u64,
-    /// Payments that got their outcome.
+    /// Different payments. Each got its outcome.
     pub payments: u64,
-    /// Of each partition: records that it delivered, and the time from its first batch to its last answer.
-    pub by_partition: Vec<(u64, Duration)>,
+    /// What became of the records.
+    pub ends: Ends,
+    /// Rounds, summed over the batches.
+    pub rounds: u64,
+    /// Records, and the time that they took. One for each partition if partitions deliver by themselves, else one for
+    /// all.
+    pub paces: Vec<(u64, Duration)>,
     /// Of each batch, ascending.
     pub batch_times: Vec<Duration>,
     /// What was asked of the store.
     pub usage: Usage,
     /// What was cancelled or throttled.
     pub hindrances: Hindrances,
+    /// Items of lanes that exist at the end.
+    pub lane_items: u64,
 }
 
-impl Run {
-    /// Runs it, on a clock of its own.
+/// What became of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ends {
+    /// Payments that settled.
+    pub settled: u64,
+    /// Payments that were declined.
+    pub declined: u64,
+    /// Records whose payment had its outcome.
+    pub replayed: u64,
+}
+
+impl Ends {
+    /// Of a batch.
     ///
     /// # Errors
-    /// If a record stays unfinished, or a balance is wrong.
-    pub fn measure(self) -> anyhow::Result<Measured> {
-        // A thread of its own, so that it can be called from within a runtime.
-        std::thread::scope(|scope| {
-            let run = scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-                runtime.block_on(self.on_the_model())
-            });
-            run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+    /// If a record has no end.
+    fn of(dispositions: &[Disposition]) -> anyhow::Result<Self> {
+        let mut ends = Self::default();
+        let mut open: usize = 0;
+        for disposition in dispositions {
+            match disposition {
+                Disposition::Decided(Ok(())) => ends.settled = ends.settled.saturating_add(1),
+                Disposition::Decided(Err(_)) => ends.declined = ends.declined.saturating_add(1),
+                Disposition::Replayed => ends.replayed = ends.replayed.saturating_add(1),
+                Disposition::IdReused | Disposition::Unfinished => open = open.saturating_add(1),
+            }
+        }
+        ensure!(open == 0, "{open} records have no end");
+        Ok(ends)
     }
 
-    async fn on_the_model(self) -> anyhow::Result<Measured> {
-        let store = MemoryStore::new();
-        let accounts = self.workload.accounts()?;
-        for account in &accounts {
-            store.insert_account(account.clone());
+    fn plus(self, other: Self) -> Self {
+        Self {
+            settled: self.settled.saturating_add(other.settled),
+            declined: self.declined.saturating_add(other.declined),
+            replayed: self.replayed.saturating_add(other.replayed),
         }
-        let model = Model::new(store.clone(), Manners::with_seed(self.seed));
-        let mut deliveries = Vec::with_capacity(self.partitions);
-        for partition in 0..self.partitions {
-            let records = self.batch.saturating_mul(self.batches);
-            deliveries.push(self.workload.requests(partition, self.partitions, records, self.seed)?);
-        }
-        let (accounts_touched, payments) = floor(&deliveries, self.batch);
-
-        let partitions = deliveries.into_iter().zip(0..).map(|(requests, partition)| {
-            let model = &model;
-            async move {
-                let mut times = Vec::with_capacity(self.batches);
-                let mut unfinished: usize = 0;
-                for (batch, ix) in requests.chunks(self.batch).zip(0..) {
-                    let delivered = Instant::now();
-                    let seed = self
-                        .seed
-                        .wrapping_add(1_000_000_u64.wrapping_mul(partition))
-                        .wrapping_add(10_000_u64.wrapping_mul(ix));
-                    let ends = self.contender.settle(model, batch.to_vec(), self.partitions, seed).await;
-                    times.push(delivered.elapsed());
-                    let open = ends
-                        .iter()
-                        .filter(|end| matches!(end, Disposition::Unfinished | Disposition::IdReused))
-                        .count();
-                    unfinished = unfinished.saturating_add(open);
-                }
-                (times, unfinished)
-            }
-        });
-        let done = future::join_all(partitions).await;
-
-        let unfinished: usize = done.iter().map(|(_, unfinished)| unfinished).sum();
-        ensure!(unfinished == 0, "{unfinished} records have no end");
-        let opened = accounts.iter().map(|account| (account.id.clone(), account.balance.minor_units().into()));
-        audit(&store, opened.collect(), payments).await?;
-        let delivered = u64::try_from(self.batch.saturating_mul(self.batches))?;
-        let by_partition = done.iter().map(|(times, _)| (delivered, times.iter().sum())).collect();
-        let mut batch_times: Vec<Duration> = done.into_iter().flat_map(|(times, _)| times).collect();
-        batch_times.sort_unstable();
-        let records = self.partitions.saturating_mul(self.batch).saturating_mul(self.batches);
-        Ok(Measured {
-            records: records.try_into()?,
-            accounts_touched,
-            payments,
-            by_partition,
-            batch_times,
-            usage: model.usage(),
-            hindrances: model.hindrances(),
-        })
     }
 }
 
-/// The accounts that each batch touches, summed, and the different payments.
-pub(super) fn floor(deliveries: &[Vec<PaymentRequest>], batch: usize) -> (u64, u64) {
-    let mut touched: usize = 0;
-    let mut payments = HashSet::new();
-    for batch in deliveries.iter().flat_map(|requests| requests.chunks(batch)) {
-        let parties = batch.iter().flat_map(|request| [&request.payment.debtor, &request.payment.creditor]);
-        touched = touched.saturating_add(parties.collect::<HashSet<_>>().len());
-        payments.extend(batch.iter().map(|request| &request.payment.id));
+/// A batch that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// When it was delivered.
+    pub begun: Instant,
+    /// When it was answered.
+    pub at: Instant,
+    /// Its records, by their offsets.
+    pub offsets: Range<usize>,
+    touched: usize,
+    ends: Ends,
+    rounds: u64,
+}
+
+impl Answered {
+    /// How long it took.
+    pub(super) fn took(&self) -> Duration {
+        self.at.saturating_duration_since(self.begun)
     }
-    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    (count(touched), count(payments.len()))
+}
+
+/// What a store and the model have counted up to a moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted(Usage, Hindrances);
+
+/// Accounts that are open, records that wait, and the model that settles them.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) run: Run,
+    pub(super) deliveries: Deliveries,
+    store: MemoryStore,
+    model: Model,
+    opened: HashMap<AccountId, i128>,
+}
+
+impl Stage {
+    /// Opens the accounts, and draws the records.
+    pub(super) fn set(run: Run) -> anyhow::Result<Self> {
+        let store = MemoryStore::new();
+        let mut opened = HashMap::new();
+        for account in run.workload.accounts(run.partitions)? {
+            opened.insert(account.id.clone(), account.balance.minor_units().into());
+            store.insert_account(account);
+        }
+        let model = Model::new(store.clone(), Manners::with_seed(run.seed));
+        let records = run.batch.saturating_mul(run.batches);
+        let deliveries = Deliveries::new(run.workload, run.keys, run.partitions, records, run.seed)?;
+        Ok(Self { run, deliveries, store, model, opened })
+    }
+
+    /// What was asked so far.
+    pub(super) fn counted(&self) -> Counted {
+        Counted(self.model.usage(), self.model.hindrances())
+    }
+
+    /// Settles the records of a partition at these offsets, as its n-th batch.
+    pub(super) async fn settle(&self, partition: usize, offsets: Range<usize>, nth: u64) -> anyhow::Result<Answered> {
+        let requests = self.deliveries.requests(partition, offsets.clone())?;
+        let touched = touched(&requests);
+        let begun = Instant::now();
+        let partition = u64::try_from(partition)?;
+        let of_partition = self.run.seed.wrapping_add(1_000_000_u64.wrapping_mul(partition));
+        let seed = of_partition.wrapping_add(10_000_u64.wrapping_mul(nth));
+        let ended = self.run.contender.settle(&self.model, requests, self.run.partitions, seed).await;
+        let at = Instant::now();
+        let ends = Ends::of(&ended.dispositions)?;
+        Ok(Answered { begun, at, offsets, touched, ends, rounds: ended.rounds })
+    }
+
+    /// Audits the run, and gives what it took and asked since a moment.
+    pub(super) async fn close<'a>(
+        self,
+        answered: impl Iterator<Item = &'a Answered>,
+        paces: Vec<(u64, Duration)>,
+        since: Counted,
+    ) -> anyhow::Result<Measured> {
+        let payments = u64::try_from(self.deliveries.payments())?;
+        let now = self.counted();
+        let lane_items = self.audit(payments).await?;
+        let mut measured = Measured {
+            records: 0,
+            accounts_touched: 0,
+            payments,
+            ends: Ends::default(),
+            rounds: 0,
+            paces,
+            batch_times: Vec::new(),
+            usage: usage_since(now.0, since.0),
+            hindrances: now.1.since(since.1),
+            lane_items,
+        };
+        for batch in answered {
+            measured.records = measured.records.saturating_add(batch.offsets.len().try_into()?);
+            measured.accounts_touched = measured.accounts_touched.saturating_add(batch.touched.try_into()?);
+            measured.ends = measured.ends.plus(batch.ends);
+            measured.rounds = measured.rounds.saturating_add(batch.rounds);
+            measured.batch_times.push(batch.took());
+        }
+        measured.batch_times.sort_unstable();
+        Ok(measured)
+    }
+
+    /// Checks the books. Gives the number of lane items.
+    async fn audit(self, payments: u64) -> anyhow::Result<u64> {
+        let Self { store, model, opened, deliveries, .. } = self;
+        drop((model, deliveries));
+        let holdings = store.accounts().await?;
+        audit(&holdings, &store.payments().await?, opened, payments)?;
+        let lanes: usize = holdings.iter().map(|holding| holding.lanes.len()).sum();
+        Ok(u64::try_from(lanes.saturating_add(store.stray_lanes().await?.len()))?)
+    }
+}
+
+/// What was asked after a moment at which that much had been asked.
+const fn usage_since(now: Usage, before: Usage) -> Usage {
+    Usage {
+        read_calls: now.read_calls.saturating_sub(before.read_calls),
+        transactions: now.transactions.saturating_sub(before.transactions),
+        cancelled: now.cancelled.saturating_sub(before.cancelled),
+        puts: now.puts.saturating_sub(before.puts),
+        read_milliunits: now.read_milliunits.saturating_sub(before.read_milliunits),
+        write_milliunits: now.write_milliunits.saturating_sub(before.write_milliunits),
+    }
+}
+
+/// Does work on a clock of its own: it stands still while anything computes, and leaps to what is next.
+pub(super) fn in_virtual_time<T, F>(work: impl FnOnce() -> F + Send) -> anyhow::Result<T>
+where
+    T: Send,
+    F: Future<Output = anyhow::Result<T>>,
+{
+    // A thread of its own, so that it can be called from within a runtime.
+    std::thread::scope(|scope| {
+        let run = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+            runtime.block_on(work())
+        });
+        run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The accounts that a batch touches.
+fn touched(batch: &[PaymentRequest]) -> usize {
+    let parties = batch.iter().flat_map(|request| [&request.payment.debtor, &request.payment.creditor]);
+    parties.collect::<HashSet<_>>().len()
 }
 
 /// Checks that every payment is there, and that every balance is the sum of its settled payments.
-pub(super) async fn audit(
-    store: &impl LedgerQueries,
+pub(super) fn audit(
+    holdings: &[Holding],
+    recorded: &[Recorded],
     mut expected: HashMap<AccountId, i128>,
     payments: u64,
 ) -> anyhow::Result<()> {
-    let recorded = store.payments().await?;
     ensure!(u64::try_from(recorded.len())? == payments, "{} payments recorded, not {payments}", recorded.len());
     for recorded in recorded.iter().filter(|recorded| recorded.outcome.decision.is_ok()) {
         let payment = &recorded.outcome.payment;
@@ -164,7 +274,7 @@ pub(super) async fn audit(
             *balance = balance.saturating_add(net);
         }
     }
-    for holding in store.accounts().await? {
+    for holding in holdings {
         let balance = expected.get(&holding.account.id).copied();
         ensure!(balance == Some(holding.balance()), "a balance is not what its payments make of it");
     }

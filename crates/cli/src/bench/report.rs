@@ -16,9 +16,11 @@ use anyhow::Context;
 
 use super::contender::Contender;
 use super::engine::{self, OnEngine, Rival};
-use super::goals::{self, Figure, Size, percentile_ms};
+use super::figures::percentile_ms;
+use super::goals::{self, Figure, Size};
 use super::modelled::{Measured, Run};
 use super::plot::{self, Titles};
+use super::workload::deliveries::Keys;
 use super::workload::{Kind, Workload};
 use crate::local::terminal::tell;
 use giro::domain::CreditLanes;
@@ -74,7 +76,7 @@ fn row(run: Run, measured: &Measured) -> String {
         measured.calls_a_payment(),
         measured.write_units_a_payment(),
         measured.read_units_a_payment(),
-        measured.hindrances.conflicts,
+        measured.hindrances.conflicts.saturating_add(measured.hindrances.read_conflicts),
         measured.hindrances.throttled,
     )
 }
@@ -82,9 +84,8 @@ fn row(run: Run, measured: &Measured) -> String {
 /// Every workload, by every contender, in batches of 1,000 over one partition.
 fn workloads(plots: &Path) -> anyhow::Result<String> {
     let lanes = CreditLanes::try_new(16)?;
-    let plain = Kind::ALL.map(Workload::new);
     let laned = [Kind::Zipf, Kind::Merchant].map(|kind| Workload::with_lanes(kind, lanes));
-    let all: Vec<Workload> = plain.into_iter().chain(laned).collect();
+    let all: Vec<Workload> = Workload::SHOWN.into_iter().chain(laned).collect();
     let mut table =
         format!("\n## On the model: workloads\n\n![payments a second](benchmarks/workloads.svg)\n\n{HEADER}");
     let mut series = Vec::new();
@@ -92,8 +93,17 @@ fn workloads(plots: &Path) -> anyhow::Result<String> {
         let mut heights = Vec::new();
         for &workload in &all {
             // The controls know no lanes.
-            let theirs = if contender == Contender::Giro { workload } else { Workload::new(workload.kind) };
-            let run = Run { contender, workload: theirs, partitions: 1, batch: 1_000, batches: 5, seed: SEED };
+            let theirs =
+                if contender == Contender::Giro { workload } else { Workload { lanes: CreditLanes::NONE, ..workload } };
+            let run = Run {
+                contender,
+                workload: theirs,
+                partitions: 1,
+                batch: 1_000,
+                batches: 5,
+                keys: Keys::Even,
+                seed: SEED,
+            };
             let measured = run.measure()?;
             heights.push(measured.payments_a_second());
             if theirs == workload {
@@ -120,7 +130,15 @@ fn batches(plots: &Path) -> anyhow::Result<String> {
         let mut points = Vec::new();
         for batch in [100, 500, 1_000, 10_000_usize] {
             let batches = 10_000_usize.div_euclid(batch).max(2);
-            let run = Run { contender: Contender::Giro, workload, partitions: 1, batch, batches, seed: SEED };
+            let run = Run {
+                contender: Contender::Giro,
+                workload,
+                partitions: 1,
+                batch,
+                batches,
+                keys: Keys::Even,
+                seed: SEED,
+            };
             let measured = run.measure()?;
             points.push((batch as f64, measured.payments_a_second()));
             table.push_str(&row(run, &measured));
@@ -151,7 +169,15 @@ fn partitions(plots: &Path) -> anyhow::Result<String> {
         let mut points = Vec::new();
         for partitions in [1, 4, 16_u16] {
             let workload = workload(partitions)?;
-            let run = Run { contender, workload, partitions: partitions.into(), batch: 1_000, batches: 2, seed: SEED };
+            let run = Run {
+                contender,
+                workload,
+                partitions: partitions.into(),
+                batch: 1_000,
+                batches: 2,
+                keys: Keys::Even,
+                seed: SEED,
+            };
             let measured = run.measure()?;
             points.push((f64::from(partitions), measured.payments_a_second()));
             table.push_str(&row(run, &measured));

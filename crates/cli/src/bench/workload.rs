@@ -5,21 +5,29 @@
 //!
 //! | kind | who pays whom |
 //! |---|---|
-//! | uniform | anyone anyone, of 10,000 accounts |
-//! | zipf | both sides skewed: the k-th account takes part k^−0.99 as often as the first; the first is in a tenth of all |
+//! | uniform | anyone anyone |
+//! | zipf | both sides skewed: the k-th account takes part k^−exponent as often as the first; with 0.99 and 10,000 accounts the first is in a tenth of all |
 //! | merchant | anyone pays one account |
-//! | payer | one account pays anyone |
-//! | duplicates | uniform, and a fifth of the records repeat an earlier one |
-//! | declines | uniform, and a twentieth ask for more than the debtor has |
+//! | payer | one account a partition pays anyone |
+//! | settlement | one account without a limit a partition pays anyone |
 //!
-//! A partition has only the debtors that Kafka's keys would bring to it: account i belongs to partition i mod P. Every
-//! account starts with more than a run can take from it.
-#![expect(
-    clippy::float_arithmetic,
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    reason = "the weights of a skewed draw are floats; what is drawn is an index"
-)]
+//! Some of a hundred records repeat an earlier one, and some of a hundred payments ask for more than the debtor has.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`draw`] | draws who pays whom |
+//! | [`deliveries`] | puts the records on partitions |
+//! | [`exponent`] | how skewed it is |
+//! | `kafka_partition` | the partition of a key |
+//!
+//! A partition has only the debtors that Kafka's keys would bring to it. Where each partition delivers equally many
+//! records, account i belongs to partition i mod P. Unless the workload says otherwise, every account starts with more
+//! than a run can take from it.
+
+pub mod deliveries;
+pub mod draw;
+pub mod exponent;
+mod kafka_partition;
 
 use std::sync::Arc;
 
@@ -29,16 +37,15 @@ use giro::domain::{
     PaymentRequest, Source, Timestamp,
 };
 
+use draw::{Drawn, Weights};
+use exponent::Exponent;
+
 /// How many accounts pay each other, if it isn't said.
 pub const ACCOUNTS: usize = 10_000;
 /// How many of the busiest accounts get lanes in a skewed workload with lanes.
 pub const HOTTEST: usize = 10;
-/// The skew: the usual one of YCSB's.
-const ZIPF_EXPONENT: f64 = 0.99;
-/// What each account starts with, in minor units.
-const BALANCE: i64 = 1_000_000_000_000;
-/// Amounts are 1 ..= this, in minor units.
-const AMOUNT_MAX: u64 = 1_000;
+/// What each account starts with, if it isn't said, in minor units.
+pub const BALANCE: i64 = 1_000_000_000_000;
 /// The topic of the requests.
 pub const TOPIC: &str = "payment-requests";
 
@@ -51,61 +58,63 @@ pub enum Kind {
     Zipf,
     /// Anyone pays one account.
     Merchant,
-    /// One account pays anyone.
+    /// One account a partition pays anyone.
     Payer,
-    /// A fifth of the records repeat an earlier one.
-    Duplicates,
-    /// A twentieth of the payments are declined.
-    Declines,
+    /// One account without a limit a partition pays anyone.
+    Settlement,
 }
 
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Uniform, Self::Zipf, Self::Merchant, Self::Payer, Self::Duplicates, Self::Declines];
-
-    /// The name as shown.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Uniform => "uniform",
-            Self::Zipf => "zipf 0.99",
-            Self::Merchant => "one merchant",
-            Self::Payer => "one payer",
-            Self::Duplicates => "20 % duplicates",
-            Self::Declines => "5 % declines",
-        }
-    }
-
-    /// The kind of that name, or of its first word.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// A workload: who pays whom, and how many lanes the hot accounts have.
+/// A workload: who pays whom, and the accounts that it starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workload {
     /// Who pays whom.
     pub kind: Kind,
-    /// The lanes of the merchant, or of each of the [`HOTTEST`].
-    pub lanes: CreditLanes,
+    /// How skewed it is. Only [`Kind::Zipf`] is.
+    pub exponent: Exponent,
     /// How many accounts pay each other.
     pub accounts: usize,
+    /// What each of them starts with, in minor units.
+    pub balance: i64,
+    /// How many of a hundred payments ask for more than anybody has.
+    pub declines_percent: u32,
+    /// How many of a hundred records repeat an earlier one.
+    pub duplicates_percent: u32,
+    /// The lanes of the merchant or the settlement accounts, and of each of the busiest.
+    pub lanes: CreditLanes,
+    /// How many of the busiest accounts have lanes.
+    pub busiest: usize,
 }
 
 impl Workload {
-    /// Without lanes.
+    /// What people are shown: each kind, duplicates and declines.
+    pub const SHOWN: [Self; 6] = [
+        Self::new(Kind::Uniform),
+        Self::new(Kind::Zipf),
+        Self::new(Kind::Merchant),
+        Self::new(Kind::Payer),
+        Self::new(Kind::Uniform).repeating(20),
+        Self::new(Kind::Uniform).declining(5),
+    ];
+
+    /// The usual one of a kind, without lanes.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
         Self::with_lanes(kind, CreditLanes::NONE)
     }
 
-    /// With so many lanes.
+    /// With so many lanes of the merchant, or of each of the [`HOTTEST`].
     #[must_use]
     pub const fn with_lanes(kind: Kind, lanes: CreditLanes) -> Self {
-        Self { kind, lanes, accounts: ACCOUNTS }
+        Self {
+            kind,
+            exponent: Exponent::USUAL,
+            accounts: ACCOUNTS,
+            balance: BALANCE,
+            declines_percent: 0,
+            duplicates_percent: 0,
+            lanes,
+            busiest: if matches!(kind, Kind::Zipf) { HOTTEST } else { 0 },
+        }
     }
 
     /// The same among so many accounts.
@@ -114,46 +123,97 @@ impl Workload {
         Self { accounts, ..self }
     }
 
+    /// The same, so skewed.
+    #[must_use]
+    pub const fn skewed(self, exponent: Exponent) -> Self {
+        Self { exponent, ..self }
+    }
+
+    /// The same, and each account starts with so much. What is received must then be spent: money goes round.
+    #[must_use]
+    pub const fn starting_with(self, balance: i64) -> Self {
+        Self { balance, ..self }
+    }
+
+    /// The same, and so many of a hundred payments are declined.
+    #[must_use]
+    pub const fn declining(self, declines_percent: u32) -> Self {
+        Self { declines_percent, ..self }
+    }
+
+    /// The same, and so many of a hundred records repeat an earlier one.
+    #[must_use]
+    pub const fn repeating(self, duplicates_percent: u32) -> Self {
+        Self { duplicates_percent, ..self }
+    }
+
+    /// The same, and every account has so many lanes.
+    #[must_use]
+    pub const fn with_lanes_everywhere(self, lanes: CreditLanes) -> Self {
+        Self { lanes, busiest: usize::MAX, ..self }
+    }
+
     /// The name as shown.
     #[must_use]
     pub fn name(self) -> String {
-        if self.lanes.is_none() {
-            self.kind.name().to_owned()
-        } else {
-            format!("{}, {} lanes", self.kind.name(), self.lanes)
+        let mut parts = Vec::new();
+        let is_plain = self.declines_percent == 0 && self.duplicates_percent == 0 && self.balance == BALANCE;
+        match self.kind {
+            Kind::Uniform => parts.extend(is_plain.then(|| "uniform".to_owned())),
+            Kind::Zipf => parts.push(format!("zipf {}", self.exponent)),
+            Kind::Merchant => parts.push("one merchant".to_owned()),
+            Kind::Payer => parts.push("one payer".to_owned()),
+            Kind::Settlement => parts.push("settlement".to_owned()),
         }
+        if self.balance != BALANCE {
+            parts.push(format!("{} each", self.balance));
+        }
+        for (percent, of) in [(self.duplicates_percent, "duplicates"), (self.declines_percent, "declines")] {
+            if percent > 0 {
+                parts.push(format!("{percent} % {of}"));
+            }
+        }
+        if !self.lanes.is_none() {
+            parts.push(format!("{} lanes", self.lanes));
+        }
+        parts.join(", ")
     }
 
     /// The accounts to open.
     ///
     /// # Errors
     /// Never: the ids are valid.
-    pub fn accounts(self) -> Result<Vec<Account>, InvalidId> {
-        let hot = |ix: usize| match self.kind {
-            Kind::Zipf => ix < HOTTEST,
-            Kind::Uniform | Kind::Merchant | Kind::Payer | Kind::Duplicates | Kind::Declines => false,
+    pub fn accounts(self, partitions: usize) -> Result<Vec<Account>, InvalidId> {
+        let beside = match self.kind {
+            Kind::Uniform | Kind::Zipf | Kind::Payer => 0,
+            Kind::Merchant => 1,
+            Kind::Settlement => partitions,
         };
-        let account = |id: AccountId, lanes: CreditLanes| Account {
-            id,
-            currency: currency(),
-            status: AccountStatus::Open,
-            balance: Balance::new(BALANCE),
-            overdraft_limit: OverdraftLimit::Limited(0),
-            version: 1,
-            opened_at: Timestamp::EPOCH,
-            credit_lanes: lanes,
+        let account = |number: usize| {
+            let is_settlement = self.kind == Kind::Settlement && number >= self.accounts;
+            let (balance, overdraft_limit) = match is_settlement {
+                true => (Balance::ZERO, OverdraftLimit::Unlimited),
+                false => (Balance::new(self.balance), OverdraftLimit::Limited(0)),
+            };
+            Ok(Account {
+                id: self.account(number)?,
+                currency: currency(),
+                status: AccountStatus::Open,
+                balance,
+                overdraft_limit,
+                version: 1,
+                opened_at: Timestamp::EPOCH,
+                credit_lanes: self.lanes_of(number),
+            })
         };
-        let mut accounts = Vec::with_capacity(self.accounts.saturating_add(1));
-        for ix in 0..self.accounts {
-            accounts.push(account(customer(ix)?, if hot(ix) { self.lanes } else { CreditLanes::NONE }));
-        }
-        if self.kind == Kind::Merchant {
-            accounts.push(account(AccountId::try_new(MERCHANT)?, self.lanes));
-        }
-        Ok(accounts)
+        (0..self.accounts.saturating_add(beside)).map(account).collect()
     }
 
-    /// The requests of one partition of `partitions`, in order.
+    fn lanes_of(self, number: usize) -> CreditLanes {
+        if number < self.busiest || number >= self.accounts { self.lanes } else { CreditLanes::NONE }
+    }
+
+    /// The requests of one partition of `partitions` that delivers as many as the others, in order.
     ///
     /// # Errors
     /// Never: the ids are valid.
@@ -164,31 +224,47 @@ impl Workload {
         records: usize,
         seed: u64,
     ) -> Result<Vec<PaymentRequest>, InvalidId> {
-        let mut draw = Draw::new(self, partition, partitions, seed);
+        let creditors = Weights::new(self, 0..self.accounts);
+        let payments = deliveries::of_partition(self, &creditors, partition, partitions, records, seed);
         let topic: Arc<str> = TOPIC.into();
-        let mut requests: Vec<PaymentRequest> = Vec::with_capacity(records);
-        for record in 0..records {
-            let source = Source {
-                topic: Arc::clone(&topic),
-                partition: i32::try_from(partition).unwrap_or(i32::MAX),
-                offset: i64::try_from(record).unwrap_or(i64::MAX),
-            };
-            let payment = match requests.len() {
-                earlier if earlier > 0 && self.kind == Kind::Duplicates && draw.one_in(5) => {
-                    requests[draw.random.usize(0..earlier)].payment.clone()
-                }
-                _ => draw.payment(partition, record)?,
-            };
-            requests.push(PaymentRequest { payment, source });
-        }
-        Ok(requests)
+        let request = |(offset, payment)| self.request(&topic, partition, offset, payment);
+        payments.into_iter().enumerate().map(request).collect()
     }
-}
 
-const MERCHANT: &str = "merchant-1";
+    fn request(
+        self,
+        topic: &Arc<str>,
+        partition: usize,
+        offset: usize,
+        drawn: Drawn,
+    ) -> Result<PaymentRequest, InvalidId> {
+        let Drawn { number, debtor, creditor, minor_units } = drawn;
+        let payment = Payment {
+            id: PaymentId::try_new(&format!("pay-{partition:03}-{number:08}"))?,
+            debtor: self.account(debtor)?,
+            creditor: self.account(creditor)?,
+            amount: Amount::try_new(minor_units).unwrap_or_else(|_| unreachable!("at most twice a balance")),
+            currency: currency(),
+            reference: Some(format!("invoice {number}").into()),
+            requested_at: None,
+        };
+        let source = Source {
+            topic: Arc::clone(topic),
+            partition: i32::try_from(partition).unwrap_or(i32::MAX),
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        };
+        Ok(PaymentRequest { payment, source })
+    }
 
-fn customer(ix: usize) -> Result<AccountId, InvalidId> {
-    AccountId::try_new(&format!("customer-{ix:06}"))
+    /// The id of an account, by its number. The merchant and the settlement accounts come after all others.
+    fn account(self, number: usize) -> Result<AccountId, InvalidId> {
+        let beside = number.checked_sub(self.accounts).map(|ix| ix.saturating_add(1));
+        AccountId::try_new(&match (beside, self.kind) {
+            (Some(ix), Kind::Settlement) => format!("settlement-{ix}"),
+            (Some(ix), Kind::Uniform | Kind::Zipf | Kind::Merchant | Kind::Payer) => format!("merchant-{ix}"),
+            (None, _) => format!("customer-{number:06}"),
+        })
+    }
 }
 
 fn currency() -> Currency {
@@ -196,137 +272,121 @@ fn currency() -> Currency {
     Currency::try_new("EUR").unwrap_or_else(|_| unreachable!("EUR is a currency's code"))
 }
 
-/// Draws payments.
-struct Draw {
-    random: fastrand::Rng,
-    kind: Kind,
-    /// The debtors of the partition, and how they and the creditors are weighed.
-    debtors: Weights,
-    creditors: Weights,
-}
-
-impl Draw {
-    fn new(workload: Workload, partition: usize, partitions: usize, seed: u64) -> Self {
-        let Workload { kind, accounts, .. } = workload;
-        let all = 0..accounts;
-        let own = all.clone().skip(partition).step_by(partitions.max(1));
-        let seed = seed.wrapping_mul(1_000_003).wrapping_add(u64::try_from(partition).unwrap_or(0));
-        let skewed = kind == Kind::Zipf;
-        Self {
-            random: fastrand::Rng::with_seed(seed),
-            kind,
-            debtors: Weights::new(own, skewed),
-            creditors: Weights::new(all, skewed),
-        }
-    }
-
-    fn one_in(&mut self, of: u32) -> bool {
-        self.random.u32(0..of) == 0
-    }
-
-    fn payment(&mut self, partition: usize, record: usize) -> Result<Payment, InvalidId> {
-        let debtor = match self.kind {
-            Kind::Payer => partition,
-            Kind::Uniform | Kind::Zipf | Kind::Merchant | Kind::Duplicates | Kind::Declines => {
-                self.debtors.draw(&mut self.random)
-            }
-        };
-        let creditor = match self.kind {
-            Kind::Merchant => AccountId::try_new(MERCHANT)?,
-            Kind::Uniform | Kind::Zipf | Kind::Payer | Kind::Duplicates | Kind::Declines => {
-                let mut creditor = self.creditors.draw(&mut self.random);
-                while creditor == debtor {
-                    creditor = self.creditors.draw(&mut self.random);
-                }
-                customer(creditor)?
-            }
-        };
-        let too_much = self.kind == Kind::Declines && self.one_in(20);
-        let minor_units =
-            if too_much { BALANCE.unsigned_abs().saturating_mul(2) } else { self.random.u64(1..=AMOUNT_MAX) };
-        Ok(Payment {
-            id: PaymentId::try_new(&format!("pay-{partition:03}-{record:08}"))?,
-            debtor: customer(debtor)?,
-            creditor,
-            amount: Amount::try_new(minor_units).unwrap_or_else(|_| unreachable!("at most twice a balance")),
-            currency: currency(),
-            reference: Some(format!("invoice {record}").into()),
-            requested_at: None,
-        })
-    }
-}
-
-/// Indices, and how often each is drawn.
-struct Weights {
-    indices: Vec<usize>,
-    /// The sum of the weights up to each index; empty where all weigh the same.
-    sums: Vec<f64>,
-}
-
-impl Weights {
-    fn new(indices: impl Iterator<Item = usize>, skewed: bool) -> Self {
-        let indices: Vec<usize> = indices.collect();
-        let mut sum = 0.0;
-        let weigh = |&ix: &usize| {
-            sum += (ix.saturating_add(1) as f64).powf(-ZIPF_EXPONENT);
-            sum
-        };
-        let sums = if skewed { indices.iter().map(weigh).collect() } else { Vec::new() };
-        Self { indices, sums }
-    }
-
-    fn draw(&self, random: &mut fastrand::Rng) -> usize {
-        let position = match self.sums.last() {
-            None => random.usize(0..self.indices.len()),
-            Some(all) => {
-                let point = random.f64() * all;
-                self.sums.partition_point(|&sum| sum <= point).min(self.indices.len().saturating_sub(1))
-            }
-        };
-        self.indices[position]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{HashMap, HashSet};
 
+    use super::deliveries::{Deliveries, Keys};
     use super::*;
 
-    fn requests(kind: Kind, partition: usize, partitions: usize) -> Vec<PaymentRequest> {
-        Workload::new(kind).requests(partition, partitions, 10_000, 7).unwrap()
+    /// Of every kind, and with what any of them may have beside.
+    const ALL: [Workload; 8] = [
+        Workload::new(Kind::Uniform),
+        Workload::new(Kind::Zipf),
+        Workload::new(Kind::Merchant),
+        Workload::new(Kind::Payer),
+        Workload::new(Kind::Settlement),
+        Workload::new(Kind::Uniform).repeating(20),
+        Workload::new(Kind::Uniform).declining(5),
+        Workload::new(Kind::Zipf).starting_with(5_000),
+    ];
+
+    fn requests(workload: Workload, partition: usize, partitions: usize) -> Vec<PaymentRequest> {
+        workload.requests(partition, partitions, 10_000, 7).unwrap()
+    }
+
+    /// How often the busiest creditor is paid.
+    fn busiest(workload: Workload) -> usize {
+        let mut by_creditor: HashMap<AccountId, usize> = HashMap::new();
+        let creditors = requests(workload, 0, 1).into_iter().map(|request| request.payment.creditor);
+        creditors.for_each(|creditor| *by_creditor.entry(creditor).or_default() += 1);
+        by_creditor.values().max().copied().unwrap()
     }
 
     #[test]
     fn the_same_seed_gives_the_same_requests() {
-        for kind in Kind::ALL {
-            assert_eq!(requests(kind, 1, 4), requests(kind, 1, 4), "{}", kind.name());
+        for workload in ALL {
+            assert_eq!(requests(workload, 1, 4), requests(workload, 1, 4), "{}", workload.name());
         }
-        assert_ne!(requests(Kind::Uniform, 0, 4), requests(Kind::Uniform, 1, 4));
+        assert_ne!(requests(ALL[0], 0, 4), requests(ALL[0], 1, 4));
     }
 
     #[test]
     fn partitions_share_no_debtor_and_no_payment() {
-        let of = |partition| -> (HashSet<AccountId>, HashSet<PaymentId>) {
-            requests(Kind::Zipf, partition, 3).into_iter().map(|r| (r.payment.debtor, r.payment.id)).unzip()
-        };
-        let (first, second) = (of(0), of(1));
-        assert!(first.0.is_disjoint(&second.0) && first.1.is_disjoint(&second.1));
+        for keys in [Keys::Even, Keys::Drawn] {
+            let deliveries = Deliveries::new(Workload::new(Kind::Zipf), keys, 3, 2_000, 7).unwrap();
+            let of = |partition| -> (HashSet<AccountId>, HashSet<PaymentId>) {
+                let requests = deliveries.requests(partition, 0..6_000).unwrap();
+                requests.into_iter().map(|r| (r.payment.debtor, r.payment.id)).unzip()
+            };
+            let (first, second) = (of(0), of(1));
+            assert!(first.0.is_disjoint(&second.0) && first.1.is_disjoint(&second.1), "{keys:?}");
+        }
     }
 
     #[test]
     fn each_kind_is_what_it_says() {
-        let creditors = requests(Kind::Zipf, 0, 1).into_iter().map(|r| r.payment.creditor);
-        let mut by_creditor: HashMap<AccountId, usize> = HashMap::new();
-        creditors.for_each(|creditor| *by_creditor.entry(creditor).or_default() += 1);
-        let hottest = by_creditor.values().max().copied().unwrap();
+        let hottest = busiest(Workload::new(Kind::Zipf));
         assert!((850..=1_150).contains(&hottest), "{hottest}");
-        assert!(requests(Kind::Merchant, 0, 1).iter().all(|r| r.payment.creditor.as_str() == MERCHANT));
-        assert!(requests(Kind::Payer, 0, 1).iter().all(|r| r.payment.debtor.as_str() == "customer-000000"));
-        let ids: HashSet<PaymentId> = requests(Kind::Duplicates, 0, 1).into_iter().map(|r| r.payment.id).collect();
+        assert!(busiest(Workload::new(Kind::Zipf).skewed(Exponent::of_thousandths(1_500))) > 3_000);
+        assert!(busiest(Workload::new(Kind::Zipf).skewed(Exponent::of_thousandths(0))) < 10);
+        let all = |kind, is: fn(&Payment) -> bool| requests(Workload::new(kind), 0, 1).iter().all(|r| is(&r.payment));
+        assert!(all(Kind::Merchant, |payment| payment.creditor.as_str() == "merchant-1"));
+        assert!(all(Kind::Payer, |payment| payment.debtor.as_str() == "customer-000000"));
+        assert!(all(Kind::Settlement, |payment| payment.debtor.as_str() == "settlement-1"));
+        let repeating = requests(Workload::new(Kind::Uniform).repeating(20), 0, 1);
+        let ids: HashSet<PaymentId> = repeating.into_iter().map(|r| r.payment.id).collect();
         assert!((7_800..=8_200).contains(&ids.len()), "{}", ids.len());
-        let much = |r: &&PaymentRequest| r.payment.amount.minor_units() > AMOUNT_MAX;
-        let declined = requests(Kind::Declines, 0, 1).iter().filter(much).count();
+        let much = |r: &&PaymentRequest| r.payment.amount.minor_units() > draw::AMOUNT_MAX;
+        let declined = requests(Workload::new(Kind::Uniform).declining(5), 0, 1).iter().filter(much).count();
         assert!((400..=600).contains(&declined), "{declined}");
+    }
+
+    #[test]
+    fn accounts_start_as_the_workload_says() {
+        let lanes = CreditLanes::try_new(4).unwrap();
+        let workload = Workload::with_lanes(Kind::Settlement, lanes).among(3).starting_with(7);
+        let accounts = workload.accounts(2).unwrap();
+        let told = |account: &Account| (account.id.to_string(), account.balance.minor_units(), account.credit_lanes);
+        let none = CreditLanes::NONE;
+        assert_eq!(
+            accounts.iter().map(told).collect::<Vec<_>>(),
+            [
+                ("customer-000000".to_owned(), 7, none),
+                ("customer-000001".to_owned(), 7, none),
+                ("customer-000002".to_owned(), 7, none),
+                ("settlement-1".to_owned(), 0, lanes),
+                ("settlement-2".to_owned(), 0, lanes),
+            ]
+        );
+        assert_eq!(accounts[4].overdraft_limit, OverdraftLimit::Unlimited);
+        let everywhere = Workload::new(Kind::Uniform).among(3).with_lanes_everywhere(lanes);
+        assert!(everywhere.accounts(1).unwrap().iter().all(|account| account.credit_lanes == lanes));
+    }
+
+    #[test]
+    fn keys_as_drawn_make_partitions_unequal_and_even_keys_do_not() {
+        let sizes = |keys| -> Vec<usize> {
+            let deliveries = Deliveries::new(Workload::new(Kind::Zipf), keys, 8, 1_000, 7).unwrap();
+            deliveries.by_partition().iter().map(Vec::len).collect()
+        };
+        assert_eq!(sizes(Keys::Even), [1_000; 8]);
+        let drawn = sizes(Keys::Drawn);
+        assert_eq!(drawn.iter().sum::<usize>(), 8_000);
+        assert!(drawn.iter().any(|&size| size > 1_200) && drawn.iter().all(|&size| size > 0), "{drawn:?}");
+    }
+
+    #[test]
+    fn records_arrive_one_after_the_other() {
+        for keys in [Keys::Even, Keys::Drawn] {
+            let deliveries = Deliveries::new(Workload::new(Kind::Uniform).repeating(20), keys, 3, 100, 7).unwrap();
+            let mut nths: Vec<usize> = deliveries.by_partition().iter().flatten().map(|record| record.nth).collect();
+            assert!(deliveries.by_partition().iter().all(|records| records.is_sorted_by_key(|record| record.nth)));
+            nths.sort_unstable();
+            assert_eq!(nths, (0..300).collect::<Vec<_>>(), "{keys:?}");
+            let requests = (0..3).flat_map(|partition| deliveries.requests(partition, 0..300).unwrap());
+            let ids: HashSet<PaymentId> = requests.map(|request| request.payment.id).collect();
+            assert_eq!(ids.len(), deliveries.payments(), "{keys:?}");
+        }
     }
 }

@@ -64,8 +64,22 @@ impl Manners {
 pub struct Hindrances {
     /// Transactions that were cancelled because another transaction in flight held an item.
     pub conflicts: u64,
-    /// Those that were cancelled because a partition key had no units.
+    /// Snapshot reads that were cancelled because of that.
+    pub read_conflicts: u64,
+    /// Transactions and snapshot reads that were cancelled because a partition key had no units.
     pub throttled: u64,
+}
+
+impl Hindrances {
+    /// What came after a moment at which there were those.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            conflicts: self.conflicts.saturating_sub(before.conflicts),
+            read_conflicts: self.read_conflicts.saturating_sub(before.read_conflicts),
+            throttled: self.throttled.saturating_sub(before.throttled),
+        }
+    }
 }
 
 /// A ledger that behaves as DynamoDB does. Clones share it.

@@ -1,3 +1,4 @@
 //! The benchmarks: what they measure is what happened.
 
 mod model;
+mod scale;

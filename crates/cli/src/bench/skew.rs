@@ -1,0 +1,196 @@
+//! What: The goals of skewed load over many partitions, as data.
+//!
+//! Data: Takes how much to run. Gives figures beside their goals, each the median of all seeds. The goals are this
+//! project's own.
+//!
+//! Every account has a lane for each partition, which is how accounts are opened for a topic ([`lanes_for`]).
+//!
+//! Limits: The whole of it takes many minutes.
+#![expect(clippy::float_arithmetic, reason = "rates and ratios, for people")]
+
+use super::contender::Contender;
+use super::figures::{
+    AGAINST_THE_FLOOR, BATCH_P99, CANCELLED, CONFLICTS, FigureOf, RATE, READ_CONFLICTS, READ_UNITS, ROUNDS, WRITE_UNITS,
+};
+use super::goals::{Figure, Goal};
+use super::modelled::{Measured, Run};
+use super::workload::deliveries::Keys;
+use super::workload::exponent::Exponent;
+use super::workload::{Kind, Workload};
+use giro::domain::CreditLanes;
+
+use Goal::{AtLeast, AtMost};
+
+/// The most lanes that an account is opened with: 97 fit beside a payment into one transaction.
+const LANES_MAX: u16 = 97;
+/// Records a batch.
+const BATCH: usize = 1_000;
+
+/// The lanes that accounts are opened with for so many partitions: one each, and none for one partition.
+#[must_use]
+pub fn lanes_for(partitions: usize) -> CreditLanes {
+    let count = if partitions > 1 { u16::try_from(partitions).unwrap_or(u16::MAX).min(LANES_MAX) } else { 0 };
+    CreditLanes::try_new(count).unwrap_or(CreditLanes::NONE)
+}
+
+/// How much is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Seeds, from 1 on.
+    pub seeds: u64,
+    /// Batches a partition.
+    pub batches: usize,
+    /// Setups over more partitions than these are left out.
+    pub partitions_max: usize,
+}
+
+impl Size {
+    /// The whole measurement.
+    pub const WHOLE: Self = Self { seeds: 5, batches: 20, partitions_max: 64 };
+    /// A first look.
+    pub const SHORT: Self = Self { seeds: 1, batches: 4, partitions_max: 16 };
+}
+
+/// What is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Setup {
+    workload: Workload,
+    partitions: usize,
+    /// Whether all batches are delivered twice, and the second time is measured.
+    again: bool,
+}
+
+/// A figure, and what it should be.
+struct Row {
+    setup: Setup,
+    figure: FigureOf<Measured>,
+    /// The figure is in multiples of what it is there.
+    against: Option<Setup>,
+    goal: Goal,
+}
+
+const ACCOUNTS: usize = 100_000;
+const UNIFORM: Workload = Workload::new(Kind::Uniform).among(ACCOUNTS);
+const ZIPF: Workload = Workload::new(Kind::Zipf).among(ACCOUNTS);
+const ZIPF_MILLION: Workload = Workload::new(Kind::Zipf).among(1_000_000);
+const ZIPF_STEEP: Workload = ZIPF.skewed(Exponent::of_thousandths(1_500));
+const ROUND: Workload = ZIPF.starting_with(5_000);
+const ROUND_TIGHT: Workload = ZIPF.starting_with(1_500);
+const SETTLEMENT: Workload = Workload::new(Kind::Settlement).among(ACCOUNTS);
+/// As in docs/benchmarks.md.
+const DUPLICATES: Workload = Workload::new(Kind::Uniform).repeating(20);
+const DECLINES: Workload = UNIFORM.declining(5);
+
+const fn over(partitions: usize, workload: Workload) -> Setup {
+    Setup { workload, partitions, again: false }
+}
+
+const fn row(setup: Setup, figure: FigureOf<Measured>, goal: Goal) -> Row {
+    Row { setup, figure, against: None, goal }
+}
+
+/// Payments a second in multiples of another setup's.
+const fn times(setup: Setup, against: Setup, goal: f64) -> Row {
+    Row { setup, figure: RATE, against: Some(against), goal: AtLeast(goal) }
+}
+
+/// Every goal, those of one setup together.
+const ROWS: &[Row] = &[
+    row(over(16, ZIPF), RATE, AtLeast(18_000.0)),
+    row(over(16, ZIPF), BATCH_P99, AtMost(1_200.0)),
+    row(over(16, ZIPF), CONFLICTS, AtMost(0.02)),
+    row(over(16, ZIPF), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(64, ZIPF), RATE, AtLeast(67_000.0)),
+    row(over(64, ZIPF), BATCH_P99, AtMost(1_200.0)),
+    row(over(64, ZIPF), CONFLICTS, AtMost(0.02)),
+    row(over(64, ZIPF), AGAINST_THE_FLOOR, AtMost(1.12)),
+    times(over(8, ZIPF), over(4, ZIPF), 1.75),
+    times(over(16, ZIPF), over(8, ZIPF), 1.75),
+    times(over(32, ZIPF), over(16, ZIPF), 1.75),
+    times(over(64, ZIPF), over(32, ZIPF), 1.75),
+    row(over(16, ZIPF_MILLION), RATE, AtLeast(30_000.0)),
+    row(over(16, ZIPF_MILLION), BATCH_P99, AtMost(1_200.0)),
+    row(over(16, ZIPF_MILLION), CONFLICTS, AtMost(0.02)),
+    row(over(16, ZIPF_MILLION), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(16, UNIFORM), RATE, AtLeast(170_000.0)),
+    row(over(16, UNIFORM), WRITE_UNITS, AtMost(8.3)),
+    row(over(16, UNIFORM), CONFLICTS, AtMost(0.02)),
+    row(over(16, UNIFORM), AGAINST_THE_FLOOR, AtMost(1.12)),
+    times(over(8, UNIFORM), over(4, UNIFORM), 1.85),
+    times(over(16, UNIFORM), over(8, UNIFORM), 1.85),
+    times(over(32, UNIFORM), over(16, UNIFORM), 1.85),
+    times(over(64, UNIFORM), over(32, UNIFORM), 1.85),
+    row(over(16, ROUND), RATE, AtLeast(10_000.0)),
+    row(over(16, ROUND), BATCH_P99, AtMost(3_000.0)),
+    row(over(16, ROUND), ROUNDS, AtMost(5.0)),
+    row(over(16, ROUND), CONFLICTS, AtMost(0.05)),
+    row(over(16, ROUND), READ_CONFLICTS, AtMost(0.0)),
+    row(over(16, ROUND_TIGHT), RATE, AtLeast(7_000.0)),
+    row(over(16, ROUND_TIGHT), BATCH_P99, AtMost(4_000.0)),
+    times(over(16, ZIPF_STEEP), over(1, ZIPF_STEEP), 6.0),
+    row(over(1, SETTLEMENT), RATE, AtLeast(8_000.0)),
+    row(over(1, DUPLICATES), WRITE_UNITS, AtMost(8.6)),
+    row(Setup { again: true, ..over(1, UNIFORM) }, WRITE_UNITS, AtMost(0.0)),
+    row(Setup { again: true, ..over(1, UNIFORM) }, CANCELLED, AtMost(0.0)),
+    row(over(16, DECLINES), READ_UNITS, AtMost(8.0)),
+];
+
+impl Setup {
+    fn name(self) -> String {
+        let Workload { accounts, .. } = self.workload;
+        let again = if self.again { ", delivered again" } else { "" };
+        format!("{}, {accounts} accounts, {} p.{again}", self.workload.name(), self.partitions)
+    }
+
+    fn measure(self, batches: usize, seed: u64) -> anyhow::Result<Measured> {
+        let Self { workload, partitions, again } = self;
+        let workload = workload.with_lanes_everywhere(lanes_for(partitions));
+        let run =
+            Run { contender: Contender::Giro, workload, partitions, batch: BATCH, batches, keys: Keys::Even, seed };
+        if again { run.measure_again() } else { run.measure() }
+    }
+}
+
+/// Every setup that the rows need, each once, in their order.
+fn setups(size: Size) -> Vec<Setup> {
+    let mut setups: Vec<Setup> = Vec::new();
+    for setup in ROWS.iter().flat_map(|row| row.against.into_iter().chain([row.setup])) {
+        if setup.partitions <= size.partitions_max && !setups.contains(&setup) {
+            setups.push(setup);
+        }
+    }
+    setups
+}
+
+/// The figures of a row, if it was run.
+fn figure(row: &Row, measured: &[(Setup, Vec<Measured>)]) -> Option<Figure> {
+    let of = |setup: Setup| measured.iter().find(|(known, _)| *known == setup).map(|(_, by_seed)| by_seed);
+    let mut found: Vec<f64> = of(row.setup)?.iter().map(|measured| row.figure.of(measured)).collect();
+    let mut name = format!("{}: {}", row.setup.name(), row.figure.name);
+    if let Some(against) = row.against {
+        for (found, than) in found.iter_mut().zip(of(against)?) {
+            *found /= row.figure.of(than);
+        }
+        name.push_str(&format!(", times that of {} p.", against.partitions));
+    }
+    found.sort_by(f64::total_cmp);
+    let median = found.get(found.len() / 2).copied()?;
+    Some(Figure { name, found: median, goal: row.goal })
+}
+
+/// Every figure of skewed load. `told` hears of each run before it begins.
+///
+/// # Errors
+/// If a run doesn't add up.
+pub fn on_the_model(size: Size, mut told: impl FnMut(&str)) -> anyhow::Result<Vec<Figure>> {
+    let mut measured: Vec<(Setup, Vec<Measured>)> = Vec::new();
+    for setup in setups(size) {
+        let mut by_seed = Vec::new();
+        for seed in 1..=size.seeds {
+            told(&format!("{}, seed {seed}", setup.name()));
+            by_seed.push(setup.measure(size.batches, seed)?);
+        }
+        measured.push((setup, by_seed));
+    }
+    Ok(ROWS.iter().filter_map(|row| figure(row, &measured)).collect())
+}
