@@ -1,18 +1,21 @@
 //! What: `giro bench` measures, and writes down the results.
 
+mod model;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
 use crate::bench::contender::Contender;
 use crate::bench::goals::{self, Figure, Size};
-use crate::bench::{broker, engine, report};
+use crate::bench::{broker, engine, report, skew};
 use crate::local::kafka::{self, NewTopic};
+use crate::local::terminal::tell;
 
 /// Measure Giro beside what people build today
 ///
@@ -34,10 +37,16 @@ enum What {
     /// Check the exact figures, which are counts, units and the model, against their goals; exits with 1 if one misses
     /// its goal
     Check {
-        /// Only as much as a test does
+        /// Only as much as a test does; of skew, a first look: one seed, few batches, at most 16 partitions
         #[arg(long)]
         short: bool,
+        /// Which figures
+        #[arg(long, value_enum, default_value = "exact")]
+        group: Group,
     },
+    /// Make one run on the model of DynamoDB, of any size, and show its figures
+    #[command(after_long_help = model::figures_told())]
+    Model(model::ModelArgs),
     /// Measure how fast Kafka acknowledges records, one at a time from each of some producers that linger for 5 ms
     ///
     /// The topic `giro-bench` is created if it doesn't exist.
@@ -61,6 +70,15 @@ enum What {
     },
 }
 
+/// A group of figures that have goals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Group {
+    /// Counts, units and one merchant's partitions: minutes
+    Exact,
+    /// Skewed load over many partitions, the median of five seeds: much longer
+    Skew,
+}
+
 /// The topic that measuring a broker fills.
 const TOPIC: &str = "giro-bench";
 
@@ -71,9 +89,8 @@ pub(super) async fn run(args: BenchArgs, engines: &EngineArgs) -> Result<(), Fai
     // The benchmarks have their own runtimes, which can't start inside this one.
     let measured = tokio::task::spawn_blocking(move || match args.what {
         What::Run { docs } => tell(&report::write(&docs).map_err(Failure::No)?),
-        What::Check { short } => {
-            tell(&goals::on_the_model(if short { Size::SHORT } else { Size::WHOLE }).map_err(Failure::No)?)
-        }
+        What::Check { short, group } => tell(&checked(short, group).map_err(Failure::No)?),
+        What::Model(args) => model::run(&args),
         What::Contend { contender, endpoint, events } => {
             let Some(contender) = Contender::from_name(&contender) else {
                 return Err(Failure::input("contender: expected giro, control or control16"));
@@ -86,6 +103,16 @@ pub(super) async fn run(args: BenchArgs, engines: &EngineArgs) -> Result<(), Fai
         What::Broker { .. } => Ok(()),
     });
     measured.await.map_err(Failure::no)?
+}
+
+fn checked(short: bool, group: Group) -> anyhow::Result<Vec<Figure>> {
+    match group {
+        Group::Exact => goals::on_the_model(if short { Size::SHORT } else { Size::WHOLE }),
+        Group::Skew => {
+            let size = if short { skew::Size::SHORT } else { skew::Size::WHOLE };
+            skew::on_the_model(size, |run| tell!("{run} …"))
+        }
+    }
 }
 
 /// Prints the figures. It is a failure if one misses its goal.
