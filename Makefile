@@ -1,6 +1,6 @@
 # Giro: `make demo` and `make test` are for a newcomer. The others measure or tidy.
 
-.PHONY: demo test e2e crash build bench bench-check simulate mutants load lean fmt tools tools-bench lint-templates deploy-test fuzz \
+.PHONY: demo test e2e crash build bench bench-check bench-scale simulate mutants load lean fmt tools tools-bench lint-templates deploy-test fuzz \
 	supply-chain
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
@@ -44,6 +44,10 @@ bench: build lean tools-bench
 bench-check: build lean
 	$(GIRO) bench check
 	cargo bench --profile dev -p giro-cli --bench footprint
+
+# The same for skewed load over many partitions: the median of five seeds each, on the model. It takes long.
+bench-scale: build
+	$(GIRO) bench check --group skew $(ARGS)
 
 # Twenty thousand simulated worlds under every fault. A violation is printed with the line that replays it.
 simulate: build
