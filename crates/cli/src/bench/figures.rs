@@ -99,13 +99,6 @@ pub const CONFLICTS: FigureOf<Measured> = FigureOf {
         sent => measured.hindrances.conflicts as f64 / sent as f64,
     },
 };
-/// Conflicts of reads.
-pub const READ_CONFLICTS: FigureOf<Measured> = FigureOf {
-    name: "read_conflicts",
-    meaning: "snapshot reads that a transaction in flight cancelled, in all",
-    decimals: 0,
-    of: |measured| measured.hindrances.read_conflicts as f64,
-};
 /// Cancelled transactions.
 pub const CANCELLED: FigureOf<Measured> = FigureOf {
     name: "cancelled_transactions",
@@ -115,7 +108,7 @@ pub const CANCELLED: FigureOf<Measured> = FigureOf {
 };
 
 /// The figures of every run.
-pub const OF_A_RUN: [FigureOf<Measured>; 20] = [
+pub const OF_A_RUN: [FigureOf<Measured>; 19] = [
     RATE,
     FigureOf {
         name: "batch_p50_ms",
@@ -141,7 +134,6 @@ pub const OF_A_RUN: [FigureOf<Measured>; 20] = [
     },
     ROUNDS,
     CONFLICTS,
-    READ_CONFLICTS,
     CANCELLED,
     FigureOf {
         name: "throttled_calls",

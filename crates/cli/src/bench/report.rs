@@ -76,7 +76,7 @@ fn row(run: Run, measured: &Measured) -> String {
         measured.calls_a_payment(),
         measured.write_units_a_payment(),
         measured.read_units_a_payment(),
-        measured.hindrances.conflicts.saturating_add(measured.hindrances.read_conflicts),
+        measured.hindrances.conflicts,
         measured.hindrances.throttled,
     )
 }

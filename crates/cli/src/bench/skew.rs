@@ -10,7 +10,7 @@
 
 use super::contender::Contender;
 use super::figures::{
-    AGAINST_THE_FLOOR, BATCH_P99, CANCELLED, CONFLICTS, FigureOf, RATE, READ_CONFLICTS, READ_UNITS, ROUNDS, WRITE_UNITS,
+    AGAINST_THE_FLOOR, BATCH_P99, CANCELLED, CONFLICTS, FigureOf, RATE, READ_UNITS, ROUNDS, WRITE_UNITS,
 };
 use super::goals::{Figure, Goal};
 use super::modelled::{Measured, Run};
@@ -21,16 +21,13 @@ use giro::domain::CreditLanes;
 
 use Goal::{AtLeast, AtMost};
 
-/// The most lanes that an account is opened with: 97 fit beside a payment into one transaction.
-const LANES_MAX: u16 = 97;
 /// Records a batch.
 const BATCH: usize = 1_000;
 
-/// The lanes that accounts are opened with for so many partitions: one each, and none for one partition.
+/// The lanes that accounts are opened with for so many partitions.
 #[must_use]
 pub fn lanes_for(partitions: usize) -> CreditLanes {
-    let count = if partitions > 1 { u16::try_from(partitions).unwrap_or(u16::MAX).min(LANES_MAX) } else { 0 };
-    CreditLanes::try_new(count).unwrap_or(CreditLanes::NONE)
+    CreditLanes::of_partitions(u32::try_from(partitions).unwrap_or(u32::MAX))
 }
 
 /// How much is run.
@@ -124,7 +121,6 @@ const ROWS: &[Row] = &[
     row(over(16, ROUND), BATCH_P99, AtMost(3_000.0)),
     row(over(16, ROUND), ROUNDS, AtMost(5.0)),
     row(over(16, ROUND), CONFLICTS, AtMost(0.05)),
-    row(over(16, ROUND), READ_CONFLICTS, AtMost(0.0)),
     row(over(16, ROUND_TIGHT), RATE, AtLeast(7_000.0)),
     row(over(16, ROUND_TIGHT), BATCH_P99, AtMost(4_000.0)),
     times(over(16, ZIPF_STEEP), over(1, ZIPF_STEEP), 6.0),

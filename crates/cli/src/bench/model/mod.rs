@@ -64,9 +64,7 @@ impl Manners {
 pub struct Hindrances {
     /// Transactions that were cancelled because another transaction in flight held an item.
     pub conflicts: u64,
-    /// Snapshot reads that were cancelled because of that.
-    pub read_conflicts: u64,
-    /// Transactions and snapshot reads that were cancelled because a partition key had no units.
+    /// Transactions that were cancelled because a partition key had no units.
     pub throttled: u64,
 }
 
@@ -76,7 +74,6 @@ impl Hindrances {
     pub const fn since(self, before: Self) -> Self {
         Self {
             conflicts: self.conflicts.saturating_sub(before.conflicts),
-            read_conflicts: self.read_conflicts.saturating_sub(before.read_conflicts),
             throttled: self.throttled.saturating_sub(before.throttled),
         }
     }
