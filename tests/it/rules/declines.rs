@@ -2,7 +2,8 @@
 //! and write. In the language of [`giro_testkit::scenario`].
 //!
 //! A decline is right for its debtor at a moment since its record was delivered. It counts every payment that was
-//! answered by then, and the debits before it on its partition. What comes later counts from the next batch on.
+//! answered by then, and the debits before it on its partition or in its batch. What comes later counts from the next
+//! batch on.
 
 use giro_testkit::scenario::check;
 

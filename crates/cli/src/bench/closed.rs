@@ -57,8 +57,8 @@ async fn deliver(stage: &Stage) -> anyhow::Result<Vec<Vec<Answered>>> {
     future::try_join_all(records.enumerate().map(partition)).await
 }
 
-/// Equal partitions deliver by themselves: one that finishes early would have its next batch. Unequal ones are done when
-/// the last one is, because the busiest bounds them all.
+/// Equal partitions deliver by themselves: one that finishes early would have its next batch. Unequal ones are done
+/// when the last one is, because the busiest bounds them all.
 fn paces(keys: Keys, answered: &[Vec<Answered>]) -> anyhow::Result<Vec<(u64, Duration)>> {
     let records = |batches: &[Answered]| batches.iter().map(|batch| batch.offsets.len()).sum::<usize>();
     match keys {

@@ -1,8 +1,8 @@
 //! What: Sets a run on the model, settles its batches, and audits it: exact figures, in virtual time.
 //!
 //! Data: Takes a contender, a workload and its sizes. Gives how long it took on the model's clock, and what it asked of
-//! it. When batches are delivered is said elsewhere: one after the other in [`closed`](super::closed), as records arrive
-//! in [`offered`](super::offered).
+//! it. When batches are delivered is said elsewhere: one after the other in [`closed`](super::closed), as records
+//! arrive in [`offered`](super::offered).
 //!
 //! The partitions run side by side. The clock stands still while a contender computes; the other benchmarks measure
 //! that.

@@ -11,8 +11,8 @@
 //! by more than half a batch. So a partition that is given B batches shows that it falls behind if it leaves more than
 //! one record in B.
 //!
-//! Invariants: A record's latency counts from the time at which it was due, so a batch that is late makes what waits for
-//! it slower too.
+//! Invariants: A record's latency counts from the time at which it was due, so a batch that is late makes what waits
+//! for it slower too.
 
 use std::time::Duration;
 

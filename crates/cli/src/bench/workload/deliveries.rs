@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::draw::{Draw, Drawn, Weights};
 use super::kafka_partition::partition_of;
-use super::{Kind, TOPIC, Workload};
+use super::load::{Kind, TOPIC, Workload};
 use giro::domain::PaymentRequest;
 use giro::domain::id::InvalidId;
 

@@ -1,7 +1,7 @@
 //! What: Draws who pays whom, and how much.
 //!
-//! Data: Takes a workload, the debtors to draw from, and a seed. Gives payments by the numbers of their accounts, so that
-//! a million of them take little memory.
+//! Data: Takes a workload, the debtors to draw from, and a seed. Gives payments by the numbers of their accounts, so
+//! that a million of them take little memory.
 #![expect(
     clippy::float_arithmetic,
     clippy::as_conversions,
@@ -10,7 +10,7 @@
 )]
 
 use super::exponent::Exponent;
-use super::{BALANCE, Kind, Workload};
+use super::load::{BALANCE, Kind, Workload};
 
 /// Amounts are 1 ..= this, in minor units.
 pub(super) const AMOUNT_MAX: u64 = 1_000;

@@ -1,6 +1,5 @@
 //! Runs on the model of any size, and offered load: the same for a seed, and every figure adds up.
 
-use std::process::Command;
 use std::time::Duration;
 
 use giro::domain::CreditLanes;
@@ -11,6 +10,8 @@ use giro_cli::bench::offered::{Offer, carries};
 use giro_cli::bench::skew;
 use giro_cli::bench::workload::deliveries::Keys;
 use giro_cli::bench::workload::{Kind, Workload};
+
+use crate::processes::cli;
 
 fn run(workload: Workload, keys: Keys) -> Run {
     let workload = workload.among(200);
@@ -121,12 +122,11 @@ fn accounts_have_a_lane_a_partition_and_at_most_97() {
 }
 
 fn model(arguments: &str) -> serde_json::Map<String, serde_json::Value> {
-    let output = Command::new(env!("CARGO_BIN_EXE_giro"))
-        .args(["bench", "model", "--json", "--accounts", "100", "--batch", "20", "--batches", "4"])
-        .args(arguments.split_whitespace())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    let folder = tempfile::tempdir().unwrap();
+    let fixed = ["bench", "model", "--json", "--accounts", "100", "--batch", "20", "--batches", "4"];
+    let arguments: Vec<&str> = fixed.into_iter().chain(arguments.split_whitespace()).collect();
+    let output = cli::run(&mut cli::command(&arguments, folder.path()), b"");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! What: What happened in a world, as the auditor remembers it, and what says the order of two events.
 
+use crate::simulate::network::InvocationId;
 use crate::simulate::orders::AccountChange;
 use crate::simulate::topic::Place;
 
@@ -23,6 +24,8 @@ pub(super) enum What {
         currency: &'static str,
         declined: Option<&'static str>,
         place: Place,
+        /// Who decided it.
+        by: Option<InvocationId>,
         /// Its record had been given up when it was decided. A lost invocation went on, after records behind this one
         /// had already gone on.
         given_up: bool,
@@ -45,6 +48,16 @@ impl Event {
             What::Decided { declined, .. } => matches!(declined, Some("insufficient_funds" | "balance_overflow")),
             What::Ordered { .. } => false,
         }
+    }
+}
+
+/// Whether one invocation decided both of two payments, the first not after the second.
+pub(super) fn in_batch_order(first: &Event, second: &Event) -> bool {
+    match (&first.what, &second.what) {
+        (What::Decided { by: Some(first_by), .. }, What::Decided { by: Some(second_by), .. }) => {
+            first_by == second_by && first.happened <= second.happened
+        }
+        (What::Decided { .. } | What::Ordered { .. }, What::Decided { .. } | What::Ordered { .. }) => false,
     }
 }
 

@@ -277,7 +277,7 @@ impl Auditor {
         let declined = recorded.outcome.decision.err().map(giro::domain::Decline::name);
         self.answered.insert(asked.id.clone(), asked.clone());
         let Asked { id, debtor, creditor, currency, .. } = asked;
-        let what = What::Decided { id, debtor, creditor, amount, currency, declined, place, given_up };
+        let what = What::Decided { id, debtor, creditor, amount, currency, declined, place, by, given_up };
         self.events.push(Event { began: since, happened: now, seen: now, what });
         Ok(())
     }

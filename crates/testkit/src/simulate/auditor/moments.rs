@@ -8,7 +8,7 @@
 //! | what | counts |
 //! |---|---|
 //! | a payment that everybody had seen by then | yes |
-//! | a debit that had happened, or that comes before the record on its partition | yes |
+//! | a debit that had happened, or that comes before the record on its partition or in its batch | yes |
 //! | a credit of a transaction that was still in flight | no: it may come after the decline |
 //! | a debit or credit of the decline's own transaction | the debit may come before it, the credit after it |
 //!
@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::books::{Books, holds, ordered, rule};
-use super::events::{Event, What, changed_meanwhile, in_offset_order};
+use super::events::{Event, What, changed_meanwhile, in_batch_order, in_offset_order};
 
 /// The first reason that holds, and the one that a decline may name instead. They rest on the balances of two accounts,
 /// which are known from two times.
@@ -90,7 +90,7 @@ impl Decline<'_> {
     }
 
     fn counts_debit(&self, event: &Event, at: u64) -> bool {
-        event.happened <= at || in_offset_order(event, self.event)
+        event.happened <= at || in_offset_order(event, self.event) || in_batch_order(event, self.event)
     }
 
     /// A credit to the debtor counts once everybody has seen it. One to the creditor takes room as soon as it happened,
