@@ -67,7 +67,7 @@ impl Decline<'_> {
                     }
                     What::Decided { debtor, creditor, amount, declined: None, .. } => {
                         let Some(books) = &mut books else { continue };
-                        if debtor == account && self.counts_debit(event, at) {
+                        if debtor == account && self.counts_debit(event, account, at) {
                             books.balance = books.balance.saturating_sub(*amount);
                         }
                         if creditor == account && self.counts_credit(event, account, at) {
@@ -89,8 +89,11 @@ impl Decline<'_> {
         }
     }
 
-    fn counts_debit(&self, event: &Event, at: u64) -> bool {
-        event.happened <= at || in_offset_order(event, self.event) || in_batch_order(event, self.event)
+    /// A debit of the debtor also counts if it comes before the decline. One of the creditor makes room only once it
+    /// happened.
+    fn counts_debit(&self, event: &Event, account: &str, at: u64) -> bool {
+        let comes_before = || in_offset_order(event, self.event) || in_batch_order(event, self.event);
+        event.happened <= at || account == self.debtor && comes_before()
     }
 
     /// A credit to the debtor counts once everybody has seen it. One to the creditor takes room as soon as it happened,
