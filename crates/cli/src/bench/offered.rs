@@ -193,7 +193,8 @@ mod tests {
 
     /// A partition that takes one record a millisecond and answers each after this delay.
     fn stays(delay: impl Fn(u64) -> u64) -> Vec<Stay> {
-        let stay = |ms| Stay { due: Duration::from_millis(ms), answered: Duration::from_millis(ms + delay(ms)) };
+        let stay =
+            |ms| Stay { due: Duration::from_millis(ms), answered: Duration::from_millis(delay(ms).saturating_add(ms)) };
         (0..=20_000).map(stay).collect()
     }
 

@@ -164,7 +164,10 @@ mod tests {
     fn busiest(workload: Workload) -> usize {
         let mut by_creditor: HashMap<AccountId, usize> = HashMap::new();
         let creditors = requests(workload, 0, 1).into_iter().map(|request| request.payment.creditor);
-        creditors.for_each(|creditor| *by_creditor.entry(creditor).or_default() += 1);
+        for creditor in creditors {
+            let count = by_creditor.entry(creditor).or_default();
+            *count = count.saturating_add(1);
+        }
         by_creditor.values().max().copied().unwrap()
     }
 
