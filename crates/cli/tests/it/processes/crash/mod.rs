@@ -5,6 +5,7 @@
 //! | part | where |
 //! |---|---|
 //! | what is struck, and when | `schedule` |
+//! | how each part is struck | `strikes` |
 //! | the topic created again | `anew` |
 //! | what must hold after the storm | `after` |
 //! | the proxy before DynamoDB | `proxy` |
@@ -25,6 +26,7 @@ mod anew;
 mod process;
 mod proxy;
 mod schedule;
+mod strikes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,9 +51,10 @@ use crate::processes::e2e::{publish, setting};
 use crate::processes::stack::missing_for_apache_kafka;
 use after::{nothing_is_missing, summary};
 use anew::Gone;
-use process::{LeftBehind, Up, kill, last_words};
+use process::{LeftBehind, Up, last_words};
 use proxy::{FaultProxy, Weather};
 use schedule::{Lane, Schedule, Strike};
+use strikes::{strike_brokers, strike_dynamodb};
 
 const BROKERS: usize = 3;
 const PARTITIONS: &str = "6";
@@ -84,44 +87,6 @@ struct Round {
 impl Round {
     fn count(&self, what: &'static str, count: u64) {
         *self.counts.lock().unwrap().entry(what).or_default() += count;
-    }
-
-    /// Kills a process of a function. Waits for one for a while, because the last may have just been killed.
-    async fn strike_function(&self, binary: &str, what: &'static str) -> anyhow::Result<()> {
-        for _ in 0..100 {
-            let workers = self.poller.lock().await.workers(binary)?;
-            let picked = self.random.lock().unwrap().choice(workers);
-            if picked.is_some_and(kill) {
-                self.count(what, 1);
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        self.count("strikes that met nobody", 1);
-        Ok(())
-    }
-
-    async fn strike_poller(&self) -> anyhow::Result<()> {
-        let left = self.poller.lock().await.kill().await?;
-        self.left_behind.lock().unwrap().extend(left);
-        self.count("pollers killed", 1);
-        Ok(())
-    }
-
-    /// Strikes functions and poller at their times.
-    async fn strike_processes(&self, lane: &Lane, storm: Instant) -> anyhow::Result<()> {
-        for (at, strike) in lane {
-            tokio::time::sleep_until((storm + *at).into()).await;
-            match strike {
-                Strike::Processor => self.strike_function(PAYMENT_PROCESSOR, "processors killed").await?,
-                Strike::Publisher => self.strike_function(OUTCOME_PUBLISHER, "publishers killed").await?,
-                Strike::Poller => self.strike_poller().await?,
-                Strike::Topic | Strike::Broker(..) | Strike::Cut(_) | Strike::Engine(_) => {
-                    bail!("{strike:?} is in the wrong lane")
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Starts the poller again whenever it has ended.
@@ -160,42 +125,6 @@ async fn start_poller(folder: &Path, kafka: &str, dynamodb: &str) -> anyhow::Res
 /// DynamoDB in a process of its own, on files. The function that comes with it has nothing to do.
 async fn start_engine(folder: &Path) -> anyhow::Result<Up> {
     Up::start(folder, &["--only", "payment-api", "--data", "data"].map(str::to_owned)).await
-}
-
-async fn strike_brokers(round: &Round, kafka: &mut ApacheKafka, lane: &Lane, storm: Instant) -> anyhow::Result<()> {
-    for (at, strike) in lane {
-        let Strike::Broker(broker, away) = strike else { bail!("{strike:?} is in the wrong lane") };
-        tokio::time::sleep_until((storm + *at).into()).await;
-        kafka.kill(*broker).await?;
-        round.count("brokers killed", 1);
-        tokio::time::sleep(*away).await;
-        kafka.restart(*broker).await?;
-    }
-    Ok(())
-}
-
-async fn strike_dynamodb(round: &Round, engine: &mut Up, lane: &Lane, storm: Instant) -> anyhow::Result<()> {
-    for (at, strike) in lane {
-        tokio::time::sleep_until((storm + *at).into()).await;
-        match strike {
-            Strike::Cut(duration) => {
-                round.proxy.cut(*duration).await;
-                round.count("cuts of DynamoDB", 1);
-            }
-            Strike::Engine(away) => {
-                engine.kill().await?;
-                round.proxy.point_to(None);
-                tokio::time::sleep(*away).await;
-                *engine = start_engine(&round.folder.join("engine")).await?;
-                round.proxy.point_to(Some(&engine.endpoints().dynamodb));
-                round.count("DynamoDB killed", 1);
-            }
-            Strike::Processor | Strike::Publisher | Strike::Poller | Strike::Topic | Strike::Broker(..) => {
-                bail!("{strike:?} is in the wrong lane")
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What the round has put on topics.
