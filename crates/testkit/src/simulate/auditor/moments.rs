@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::books::{Books, holds, ordered, rule};
 use super::events::{Event, What, changed_meanwhile, in_batch_order, in_offset_order};
 
-/// The first reason that holds, and the one that a decline may name instead. They rest on the balances of two accounts,
-/// which are known from two times.
+/// The first reason that holds, and the one that a decline may name instead. Each rests on another account's balance.
+/// The two balances were read at two times.
 const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
 
 /// A payment that was declined for a balance.
@@ -34,7 +34,7 @@ struct Decline<'e> {
     loose: bool,
 }
 
-/// The id of the first payment that was declined for a balance which it never had.
+/// The id of the first payment that was declined for a balance that its account never had.
 pub(super) fn wrong_decline(opening: &BTreeMap<String, Books>, events: &[Event]) -> Option<String> {
     let mut events = events.to_vec();
     events.sort_by_key(|event| event.happened);
@@ -53,7 +53,7 @@ pub(super) fn wrong_decline(opening: &BTreeMap<String, Books>, events: &[Event])
 }
 
 impl Decline<'_> {
-    /// Whether the reason held at this time. `all` says that commands count which were still in flight.
+    /// Whether the reason held at this time. If `all` is set, commands in flight count too.
     fn held(&self, opening: &BTreeMap<String, Books>, events: &[Event], at: u64, all: bool) -> bool {
         let counts = |event: &Event| event.happened <= at && (all || event.seen <= at);
         let of = |account: &str| {
