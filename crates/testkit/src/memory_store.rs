@@ -74,7 +74,7 @@ pub struct MemoryStore {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
     lanes: BTreeMap<LaneId, Lane>,
@@ -89,7 +89,7 @@ struct State {
 }
 
 /// What was sent, and will happen after some more calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Late<T> {
     calls: u32,
     sent: T,
@@ -126,6 +126,12 @@ impl MemoryStore {
             late_commands: Vec::new(),
         };
         Self { faults, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Another ledger that holds the same. What is written to one isn't in the other.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { faults: self.faults, state: Arc::new(Mutex::new(self.state().clone())) }
     }
 
     /// Writes an account over any other. If it isn't open, also those of its lanes that don't exist yet.

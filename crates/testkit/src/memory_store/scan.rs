@@ -12,7 +12,7 @@ use giro::store::{ScanPage, ScannedItem, Segment, StoreError, Table, TableScan};
 const PAGE_ITEMS: usize = 7;
 
 /// Damage that no call can do.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Damage {
     payments: BTreeSet<PaymentId>,
     parts: BTreeSet<(DeadLetterId, usize)>,

@@ -34,7 +34,7 @@ pub(in super::super) struct Books {
 }
 
 /// What the rules say about a payment: the balances after it, or the name of the reason.
-pub(super) fn rule(
+pub(in super::super) fn rule(
     asked: (&str, &str, i128, &str),
     debtor: Option<&Books>,
     creditor: Option<&Books>,
@@ -69,7 +69,7 @@ pub(super) fn rule(
 }
 
 /// Whether this reason holds for a payment, whether or not others do.
-pub(super) fn holds(
+pub(in super::super) fn holds(
     reason: &str,
     asked: (&str, &str, i128, &str),
     debtor: Option<&Books>,
@@ -100,7 +100,7 @@ pub(super) fn holds(
 
 /// What the rules say about an account command: the account after it, or nothing if it changes nothing, or the name of
 /// the refusal. `main` is the balance of its main item. `lanes_min` are the fewest lanes of a new account.
-pub(super) fn ordered(
+pub(in super::super) fn ordered(
     books: Option<&Books>,
     change: AccountChange,
     main: i128,

@@ -241,7 +241,7 @@ impl World {
     }
 }
 
-fn happened(answer: &Answer) -> bool {
+pub(in crate::simulate) fn happened(answer: &Answer) -> bool {
     matches!(answer, Answer::Commit(Ok(Commit::Applied)) | Answer::Command(Ok(CommandCommit::Applied)))
 }
 
@@ -260,7 +260,7 @@ fn lanes_made(store: &MemoryStore, call: &Call) -> Option<(&'static str, u64)> {
 }
 
 /// The answer to a transaction of which these updates are busy.
-fn conflict(call: &Call, busy: Vec<usize>) -> Answer {
+pub(in crate::simulate) fn conflict(call: &Call, busy: Vec<usize>) -> Answer {
     if let Call::Command(_) = call {
         let cancelled = CancelledCommand { transient: Some(StoreError::Conflict), ..CancelledCommand::default() };
         return Answer::Command(Ok(CommandCommit::Cancelled(cancelled)));
@@ -272,7 +272,7 @@ fn conflict(call: &Call, busy: Vec<usize>) -> Answer {
     })))
 }
 
-fn show(call: &Call) -> String {
+pub(in crate::simulate) fn show(call: &Call) -> String {
     match call {
         Call::Read(ids) => {
             let ids: Vec<&str> = ids.iter().map(giro::domain::AccountId::as_str).collect();
@@ -307,7 +307,7 @@ fn show(call: &Call) -> String {
     }
 }
 
-fn show_cancelled(cancelled: &Cancelled) -> String {
+pub(in crate::simulate) fn show_cancelled(cancelled: &Cancelled) -> String {
     let duplicates: Vec<usize> = cancelled.duplicates.iter().map(|(ix, _)| *ix).collect();
     let accounts: Vec<usize> = cancelled.accounts.iter().map(|(ix, _)| *ix).collect();
     let lanes: Vec<usize> = cancelled.lanes.iter().map(|(ix, _)| *ix).collect();
@@ -317,7 +317,7 @@ fn show_cancelled(cancelled: &Cancelled) -> String {
 }
 
 /// Without what was stored: it holds the time of the day, and a seed's history is always the same.
-fn show_cancelled_command(cancelled: &CancelledCommand) -> String {
+pub(in crate::simulate) fn show_cancelled_command(cancelled: &CancelledCommand) -> String {
     let CancelledCommand { duplicate, account, lanes, transient } = cancelled;
     let (exists, main) = (duplicate.is_some(), account.is_some());
     format!("  cancelled: command exists {exists}, main item is not as decided on {main}, lanes {lanes}, {transient:?}")

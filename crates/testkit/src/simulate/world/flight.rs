@@ -20,7 +20,7 @@ use giro::store::{AccountRead, LaneRead};
 
 /// What a transaction writes or checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Item {
+pub(in crate::simulate) enum Item {
     Account(AccountId),
     Lane(LaneId),
     Payment(PaymentId),
@@ -28,13 +28,13 @@ pub(super) enum Item {
 }
 
 /// An item as it was before a transaction.
-#[derive(Debug)]
-pub(super) enum Before {
+#[derive(Debug, Clone)]
+pub(in crate::simulate) enum Before {
     Account(AccountId, AccountRead),
     Lane(LaneId, LaneRead),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Flight {
     ticket: u64,
     items: Vec<Item>,
@@ -45,13 +45,13 @@ struct Flight {
 }
 
 /// All transactions in flight.
-#[derive(Debug, Default)]
-pub(super) struct Flights(Vec<Flight>);
+#[derive(Debug, Clone, Default)]
+pub(in crate::simulate) struct Flights(Vec<Flight>);
 
 impl Flights {
     /// Claims all items of a transaction, or gives the indices of the busy updates. The list is empty if the busy item
     /// is a payment or a command.
-    pub(super) fn claim(&mut self, ticket: u64, call: &Call) -> Result<(), Vec<usize>> {
+    pub(in crate::simulate) fn claim(&mut self, ticket: u64, call: &Call) -> Result<(), Vec<usize>> {
         let items = items(call);
         if items.iter().any(|item| self.hold(item)) {
             let updates = items.iter().take_while(|item| matches!(item, Item::Account(_) | Item::Lane(_)));
@@ -62,12 +62,12 @@ impl Flights {
     }
 
     /// Whether a transaction holds this item.
-    pub(super) fn hold(&self, item: &Item) -> bool {
+    pub(in crate::simulate) fn hold(&self, item: &Item) -> bool {
         self.0.iter().any(|flight| flight.items.contains(item))
     }
 
     /// Whether a transaction holds this account's main item, or one of its lanes.
-    pub(super) fn hold_any_of(&self, account: &AccountId) -> bool {
+    pub(in crate::simulate) fn hold_any_of(&self, account: &AccountId) -> bool {
         self.0.iter().flat_map(|flight| &flight.items).any(|item| match item {
             Item::Account(id) => id == account,
             Item::Lane(lane) => lane.account == *account,
@@ -76,12 +76,12 @@ impl Flights {
     }
 
     /// Whether this call has claimed its items.
-    pub(super) fn claimed(&self, ticket: u64) -> bool {
+    pub(in crate::simulate) fn claimed(&self, ticket: u64) -> bool {
         self.0.iter().any(|flight| flight.ticket == ticket)
     }
 
     /// Notes what readers don't see yet of a transaction that has happened.
-    pub(super) fn applied(&mut self, ticket: u64, unseen: Vec<Before>) {
+    pub(in crate::simulate) fn applied(&mut self, ticket: u64, unseen: Vec<Before>) {
         if let Some(flight) = self.0.iter_mut().find(|flight| flight.ticket == ticket) {
             flight.applied = true;
             flight.unseen = unseen;
@@ -89,14 +89,14 @@ impl Flights {
     }
 
     /// The transaction of this call, if it is one, holds nothing any more. Returns its items, if it has happened.
-    pub(super) fn release(&mut self, ticket: u64) -> Vec<Item> {
+    pub(in crate::simulate) fn release(&mut self, ticket: u64) -> Vec<Item> {
         let Some(at) = self.0.iter().position(|flight| flight.ticket == ticket) else { return Vec::new() };
         let Flight { items, applied, .. } = self.0.swap_remove(at);
         if applied { items } else { Vec::new() }
     }
 
     /// What a reader sees: of what was asked, the items as they were before transactions that it doesn't see yet.
-    pub(super) fn seen(&self, call: &Call, answer: &mut Answer) {
+    pub(in crate::simulate) fn seen(&self, call: &Call, answer: &mut Answer) {
         for before in self.0.iter().flat_map(|flight| &flight.unseen) {
             match (call, &mut *answer, before) {
                 (Call::Read(ids), Answer::Read(Ok(reads)), Before::Account(id, was)) => {
@@ -114,7 +114,7 @@ impl Flights {
 }
 
 /// The items of a transaction, first those of its updates, in their order. A plain read claims none.
-pub(super) fn items(call: &Call) -> Vec<Item> {
+pub(in crate::simulate) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),
         Call::Command(step) => of_command(step),

@@ -15,8 +15,8 @@
 //! Invariants: One thing happens at a time, and only the tape decides which. So the same tape gives the same world.
 
 mod accounts;
-mod calls;
-mod flight;
+pub(super) mod calls;
+pub(super) mod flight;
 mod invocations;
 mod operator;
 mod outbox;
