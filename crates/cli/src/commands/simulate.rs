@@ -1,13 +1,14 @@
 //! What: `giro simulate` searches simulated worlds for a violation.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::Failure;
 use super::number::number;
+use giro_testkit::simulate::exhaustive;
 use giro_testkit::simulate::{Counts, Mutant, Simulation, Violation};
 
 /// Simulate many workers over one ledger, under every fault
@@ -36,6 +37,15 @@ pub(super) struct SimulateArgs {
     /// A mistake to make, to see the auditor find it, such as drop-put-condition
     #[arg(long, value_parser = mutant)]
     mutant: Option<Mutant>,
+    /// Instead, try everything that can happen in small worlds, and print how many states there are
+    #[arg(long, conflicts_with_all = ["seed", "seeds", "steps", "seconds", "history"])]
+    exhaustive: bool,
+    /// Of the small worlds, only those with these words in their name
+    #[arg(long, requires = "exhaustive")]
+    world: Option<String>,
+    /// How many faults may happen in a small world
+    #[arg(long, requires = "exhaustive", default_value_t = 1, value_parser = number::<u32>(0..=3))]
+    faults: u32,
     /// Print what happens in the first world, line by line
     #[arg(long)]
     history: bool,
@@ -47,6 +57,9 @@ fn mutant(name: &str) -> Result<Mutant, String> {
 }
 
 pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
+    if args.exhaustive {
+        return try_everything(&args);
+    }
     // Any number will do: it is printed, and with it everything repeats.
     let first = args.seed.unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
     let simulation = |seed| Simulation { seed, steps: args.steps, mutant: args.mutant };
@@ -61,7 +74,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
     let until = args.seconds.and_then(|seconds| started.checked_add(Duration::from_secs(seconds)));
     let next = AtomicU64::new(0);
     let found: Mutex<(u64, Counts, Option<Box<Violation>>)> = Mutex::default();
-    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let jobs = jobs(&args);
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
@@ -100,5 +113,50 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
     match violation {
         None => Ok(()),
         Some(violation) => Err(Failure::no(violation)),
+    }
+}
+
+/// How many worlds side by side.
+fn jobs(args: &SimulateArgs) -> usize {
+    args.jobs.or_else(|| std::thread::available_parallelism().ok().map(Into::into)).unwrap_or(1)
+}
+
+/// Tries everything in every small world. All of them are searched, even if one doesn't hold.
+fn try_everything(args: &SimulateArgs) -> Result<(), Failure> {
+    let words = args.world.as_deref().unwrap_or_default();
+    let worlds: Vec<&str> = exhaustive::small_worlds().into_iter().map(|(name, _)| name).collect();
+    let worlds: Vec<&str> = worlds.into_iter().filter(|name| name.contains(words)).collect();
+    let next = AtomicUsize::new(0);
+    let started = Instant::now();
+    say!("{}", exhaustive::HEAD);
+    let found = std::thread::scope(|scope| {
+        let (found, next_found) = mpsc::channel();
+        for found in vec![found; jobs(args)] {
+            let (worlds, next) = (&worlds, &next);
+            scope.spawn(move || {
+                while let Some(name) = worlds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if found.send(exhaustive::explore(name, args.mutant, args.faults)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        let mut all = Vec::new();
+        for explored in next_found {
+            let explored = explored.map_err(Failure::no)?;
+            for line in explored.to_string().lines() {
+                say!("{line}");
+            }
+            all.push(explored);
+        }
+        Ok::<_, Failure>(all)
+    })?;
+    let sum = |of: fn(&exhaustive::Explored) -> u64| found.iter().map(of).fold(0_u64, u64::saturating_add);
+    let (states, transitions) = (sum(|explored| explored.states), sum(|explored| explored.transitions));
+    let (worlds, seconds) = (found.len(), started.elapsed().as_secs());
+    say!("{worlds} small worlds, {states} states, {transitions} transitions in {seconds} s");
+    match found.iter().filter(|explored| explored.wrong.is_some()).count() {
+        0 => Ok(()),
+        wrong => Err(Failure::no(format!("{wrong} small worlds don't hold"))),
     }
 }

@@ -19,6 +19,7 @@
 //! | `auditor` | what must hold |
 //! | `mutant` | ways to be wrong, to prove the auditor |
 //! | `shrink` | the shortest history that still goes wrong |
+//! | [`exhaustive`] | small worlds, in which everything is tried |
 //!
 //! These are real: the handlers `payment-processor`, `account-processor` and `outcome-publisher`, from the event's JSON
 //! to the response, with all below them down to the ports. The memory store is real too, and the contract suite tests
@@ -28,6 +29,7 @@
 //! Invariants: One seed gives one history, on every machine. The auditor shares no rule with the code under test.
 
 mod auditor;
+pub mod exhaustive;
 mod mapping;
 mod mutant;
 mod network;

@@ -66,6 +66,11 @@ impl Flights {
         self.0.iter().any(|flight| flight.items.contains(item))
     }
 
+    /// Whether a transaction holds an item that this call wants.
+    pub(in crate::simulate) fn hold_any_for(&self, call: &Call) -> bool {
+        items(call).iter().any(|item| self.hold(item))
+    }
+
     /// Whether a transaction holds this account's main item, or one of its lanes.
     pub(in crate::simulate) fn hold_any_of(&self, account: &AccountId) -> bool {
         self.0.iter().flat_map(|flight| &flight.items).any(|item| match item {

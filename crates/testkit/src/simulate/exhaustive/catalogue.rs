@@ -1,0 +1,140 @@
+//! What: The small worlds, each with what it is there for.
+//!
+//! Accounts have two or three names, batches hold three or four payments in all. Amounts are chosen so that a different
+//! order gives a different answer.
+
+use giro::domain::OverdraftLimit;
+use giro::domain::account_command::{Action, Terms};
+
+use super::small_world::SmallWorld;
+use crate::given::{Setters as _, account, eur};
+
+/// Every small world.
+pub(super) fn worlds() -> Vec<SmallWorld> {
+    [payments(), lanes(), commands()].concat()
+}
+
+/// Accounts without lanes.
+fn payments() -> Vec<SmallWorld> {
+    let (alice, bob, shop) = (account("alice"), account("bob"), account("shop"));
+    vec![
+        SmallWorld::new(
+            "one creditor, two partitions",
+            [alice.clone().holding(50), bob.clone().holding(30), shop.clone()],
+        )
+        .pays(0, &[("p1", "alice", "shop", 30), ("p2", "alice", "shop", 40)])
+        .pays(1, &[("p3", "bob", "shop", 20)]),
+        SmallWorld::new("two accounts that pay each other", [alice.clone().holding(20), bob.clone().holding(10)])
+            .pays(0, &[("p1", "alice", "bob", 30), ("p2", "alice", "bob", 10)])
+            .pays(1, &[("p3", "bob", "alice", 10), ("p4", "bob", "alice", 20)]),
+        SmallWorld::new(
+            "one partition, two workers",
+            [alice.clone().holding(50), bob.clone().holding(10), shop.clone()],
+        )
+        .pays(0, &[("p1", "alice", "shop", 30), ("p2", "alice", "shop", 30), ("p3", "bob", "alice", 10)])
+        .twice(),
+        SmallWorld::new(
+            "a worker too many beside another partition",
+            [alice.clone().holding(20), bob.clone().holding(20)],
+        )
+        .pays(0, &[("p1", "alice", "bob", 20), ("p2", "alice", "bob", 10)])
+        .twice()
+        .pays(1, &[("p3", "bob", "alice", 10)])
+        .long(),
+        SmallWorld::new("one debtor on two partitions", [alice.clone().holding(50), bob.clone(), shop.clone()])
+            .pays(0, &[("p1", "alice", "shop", 30), ("p2", "shop", "alice", 10)])
+            .pays(1, &[("p3", "alice", "bob", 30)]),
+        SmallWorld::new("one payment on two partitions", [alice.clone().holding(50), shop.clone()])
+            .pays(0, &[("p1", "alice", "shop", 30), ("p2", "alice", "shop", 30)])
+            .pays(1, &[("p1", "alice", "shop", 30)]),
+        SmallWorld::new("a debt that a later credit would cover", [alice.holding(20), bob.holding(40), shop])
+            .pays(0, &[("p1", "alice", "shop", 50), ("p2", "bob", "alice", 40)])
+            .pays(1, &[("p3", "bob", "shop", 10)]),
+    ]
+}
+
+/// Accounts with lanes.
+fn lanes() -> Vec<SmallWorld> {
+    let (alice, bob, shop) = (account("alice"), account("bob"), account("shop").lanes(2));
+    vec![
+        SmallWorld::new("credits on lanes", [alice.clone().holding(50), bob.clone().holding(30), shop.clone()])
+            .pays(0, &[("p1", "alice", "shop", 30), ("p2", "alice", "shop", 30)])
+            .pays(1, &[("p3", "bob", "shop", 20)]),
+        SmallWorld::new("a sweep beside a credit", [alice.clone(), bob.clone().holding(30), shop.clone().holding(5)])
+            .lane("shop/0", 10)
+            .lane("shop/1", 10)
+            .pays(0, &[("p1", "shop", "alice", 20), ("p2", "shop", "alice", 20)])
+            .pays(1, &[("p3", "bob", "shop", 15)]),
+        SmallWorld::new("a decline beside credits on lanes", [alice.clone(), bob.clone().holding(30), shop.clone()])
+            .lane("shop/0", 10)
+            .pays(0, &[("p1", "shop", "alice", 20)])
+            .pays(1, &[("p2", "bob", "shop", 5), ("p3", "bob", "shop", 5)]),
+        SmallWorld::new("one sweep, two workers", [alice.clone(), shop.clone()])
+            .lane("shop/0", 10)
+            .lane("shop/1", 10)
+            .pays(0, &[("p1", "shop", "alice", 15), ("p2", "shop", "alice", 10)])
+            .twice(),
+        SmallWorld::new("two debits that sweep the same lanes", [alice.clone(), bob.clone(), shop.clone()])
+            .lane("shop/0", 10)
+            .lane("shop/1", 10)
+            .pays(0, &[("p1", "shop", "alice", 15)])
+            .pays(1, &[("p2", "shop", "bob", 5), ("p3", "shop", "bob", 5)]),
+        SmallWorld::new("a sweep, a worker too many and a credit", [alice, bob.holding(20), shop])
+            .lane("shop/0", 10)
+            .pays(0, &[("p1", "shop", "alice", 15), ("p2", "shop", "alice", 10)])
+            .twice()
+            .pays(1, &[("p3", "bob", "shop", 10)])
+            .long(),
+    ]
+}
+
+/// Account commands beside payments.
+fn commands() -> Vec<SmallWorld> {
+    let (alice, bob, shop) = (account("alice"), account("bob"), account("shop").lanes(2));
+    let terms =
+        Terms { currency: eur(), overdraft_limit: OverdraftLimit::Limited(0), credit_lanes: alice.credit_lanes };
+    vec![
+        SmallWorld::new(
+            "a freeze beside credits on lanes",
+            [alice.clone().holding(50), bob.clone().holding(30), shop.clone()],
+        )
+        .pays(0, &[("p1", "alice", "shop", 30)])
+        .pays(1, &[("p2", "bob", "shop", 20), ("p3", "bob", "alice", 10)])
+        .orders(0, &[("c1", "shop", Action::Freeze)]),
+        SmallWorld::new("a freeze beside a sweep", [alice.clone(), shop.clone()])
+            .lane("shop/1", 20)
+            .pays(0, &[("p1", "shop", "alice", 15), ("p2", "shop", "alice", 10)])
+            .orders(0, &[("c1", "shop", Action::Freeze), ("c2", "shop", Action::Unfreeze)]),
+        SmallWorld::new("a freeze and an unfreeze side by side", [alice.clone().holding(30), bob.clone()])
+            .pays(0, &[("p1", "alice", "bob", 10), ("p2", "alice", "bob", 10)])
+            .orders(0, &[("c1", "alice", Action::Freeze)])
+            .orders(1, &[("c2", "alice", Action::Unfreeze)]),
+        SmallWorld::new("closing what is being emptied", [alice.clone().holding(20), bob.clone().holding(5)])
+            .pays(0, &[("p1", "alice", "bob", 20)])
+            .pays(1, &[("p2", "bob", "alice", 5)])
+            .orders(0, &[("c1", "alice", Action::Close)]),
+        SmallWorld::new("closing what is being paid on lanes", [alice.clone().holding(20), shop.clone()])
+            .pays(0, &[("p1", "alice", "shop", 20), ("p2", "shop", "alice", 20)])
+            .orders(0, &[("c1", "shop", Action::Close)]),
+        SmallWorld::new("another limit beside debits", [alice.clone().limit(50), bob.clone()])
+            .pays(0, &[("p1", "alice", "bob", 30), ("p2", "alice", "bob", 20), ("p3", "bob", "alice", 10)])
+            .orders(0, &[("c1", "alice", Action::SetOverdraftLimit(OverdraftLimit::Limited(10)))]),
+        SmallWorld::new(
+            "lanes are added",
+            [alice.clone().holding(30), bob.clone().holding(20), account("shop").holding(5)],
+        )
+        .pays(0, &[("p1", "alice", "shop", 30), ("p2", "shop", "alice", 10)])
+        .pays(1, &[("p3", "bob", "shop", 20)])
+        .orders(0, &[("c1", "shop", Action::AddLanes(shop.credit_lanes))])
+        .long(),
+        SmallWorld::new(
+            "lanes are added to a debtor",
+            [alice.clone(), bob.clone().holding(20), account("shop").holding(5)],
+        )
+        .pays(0, &[("p1", "shop", "alice", 15), ("p2", "bob", "shop", 20)])
+        .orders(0, &[("c1", "shop", Action::AddLanes(shop.credit_lanes))]),
+        SmallWorld::new("an account is opened", [alice.holding(30)])
+            .pays(0, &[("p1", "alice", "late", 10), ("p2", "late", "alice", 5)])
+            .orders(0, &[("c1", "late", Action::Open(terms))]),
+    ]
+}
