@@ -12,7 +12,7 @@ use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::AccountUpdate;
-use giro::domain::{AccountId, AccountStatus, DeadLetter, Decline, Lane, LaneId};
+use giro::domain::{AccountId, AccountStatus, Balance, DeadLetter, Decline, Lane, LaneId};
 use giro::store::{CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError};
 use giro::wire::batch_response::BatchResponse;
 
@@ -54,6 +54,10 @@ pub enum Mutant {
     FreezeOnlyLanesThatExist,
     /// Closing doesn't check the balances when it is committed.
     CloseWithoutCondition,
+    /// Freezing, unfreezing and closing change the main item, and not the lanes.
+    FreezeMainItemOnly,
+    /// What lanes hold doesn't count when a payment is decided.
+    IgnoreLanes,
     /// A command that changes nothing doesn't check its preconditions.
     RefuseWithoutGround,
     /// A dead letter is named by the place of its record alone.
@@ -68,7 +72,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 21] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -85,6 +89,8 @@ impl Mutant {
         (Self::CreditAnyLane, "credit-any-lane"),
         (Self::FreezeOnlyLanesThatExist, "freeze-only-lanes-that-exist"),
         (Self::CloseWithoutCondition, "close-without-condition"),
+        (Self::FreezeMainItemOnly, "freeze-main-item-only"),
+        (Self::IgnoreLanes, "ignore-lanes"),
         (Self::RefuseWithoutGround, "refuse-without-ground"),
         (Self::LetterByPlace, "letter-by-place"),
         (Self::LeaveRedriven, "leave-redriven"),
@@ -156,6 +162,12 @@ impl Mutant {
                 step.lanes.retain(|change| change.to == AccountStatus::Open || lane(store, &change.id).is_some());
                 Call::Command(step)
             }
+            (Self::FreezeMainItemOnly, Call::Command(mut step)) => {
+                if let Ok(AccountChange::Status { .. }) = step.decision {
+                    step.lanes.clear();
+                }
+                Call::Command(step)
+            }
             (Self::RefuseWithoutGround, Call::Command(step)) => Call::Command(SentStep { precondition: None, ..step }),
             (Self::CutLetter, Call::Park(mut letter)) => {
                 letter.value.as_mut().and_then(Vec::pop);
@@ -202,6 +214,9 @@ impl Mutant {
                 Answer::Command(Ok(CommandCommit::Applied))
             }
             (Self::AcknowledgeLostLetter, Answer::Park(Err(StoreError::Unavailable(_)))) => Answer::Park(Ok(())),
+            (Self::IgnoreLanes, Answer::ReadLanes(Ok(reads))) => {
+                Answer::ReadLanes(Ok(reads.into_iter().map(emptied).collect()))
+            }
             (_, answer) => answer,
         }
     }
@@ -221,6 +236,14 @@ fn lane(store: &MemoryStore, id: &LaneId) -> Option<Lane> {
     match at_once(store.read_lanes(&[id]))?.ok()?.pop()? {
         LaneRead::Found(lane) => Some(lane),
         LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => None,
+    }
+}
+
+/// A lane that was read, as if it held nothing.
+fn emptied(read: LaneRead) -> LaneRead {
+    match read {
+        LaneRead::Found(lane) => LaneRead::Found(Lane { balance: Balance::ZERO, ..lane }),
+        LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => read,
     }
 }
 
