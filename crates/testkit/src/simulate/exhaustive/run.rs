@@ -65,10 +65,10 @@ impl<'w> Run<'w> {
                 Ok(None) => {}
                 Err(wrong) => all.push((step, Err(wrong))),
                 Ok(Some(next)) => {
+                    all.push((step, Ok(next.clone())));
                     if let Some(worker) = goes_on(action) {
                         self.faults_after(Some(action), worker, &next, &mut all);
                     }
-                    all.push((step, Ok(next)));
                 }
             }
         }
@@ -150,7 +150,11 @@ impl<'w> Run<'w> {
             }
             answer
         } else {
-            self.write(state, number, &call, how, ticket)?
+            let answer = self.write(state, number, &call, how, ticket);
+            if answer.is_err() {
+                self.note(|| format!("{}: {}: applied, and that is wrong", name(number), show(&call)));
+            }
+            answer?
         };
         self.note(|| format!("{}: {}: {}", name(number), show(&call), shown(&answer, how)));
         if how != How::Whole {
@@ -168,7 +172,11 @@ impl<'w> Run<'w> {
     fn land(&mut self, state: &mut State, number: u64, call: usize) -> Result<bool, Wrong> {
         let worker = worker_of(state, number)?;
         let call = worker.loose.remove(call);
-        let answer = self.write(state, number, &call, How::Whole, 0)?;
+        let answer = self.write(state, number, &call, How::Whole, 0);
+        if answer.is_err() {
+            self.note(|| format!("{}, late: {}: applied, and that is wrong", name(number), show(&call)));
+        }
+        let answer = answer?;
         self.note(|| format!("{}, late: {}: {}", name(number), show(&call), shown(&answer, How::Whole)));
         state.workers.retain(|worker| worker.is_alive || !worker.loose.is_empty());
         Ok(happened(&answer))

@@ -1,5 +1,5 @@
 //! What: Searches everything that can happen in a small world, depth first. If something is wrong, it finds the
-//! shortest history that goes wrong, breadth first.
+//! shortest history that goes wrong with the fewest faults, breadth first.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,8 @@ pub(super) fn search(world: &SmallWorld, mutant: Option<Mutant>, faults: u32) ->
     let mut searched = depth_first(&mut run, &start);
     searched.histories = run.histories.count();
     if searched.wrong.is_some() {
-        searched.wrong = breadth_first(&mut run, start);
+        let starts = (0..=faults).map(|faults_left| State { faults_left, ..start.clone() });
+        searched.wrong = starts.into_iter().find_map(|start| breadth_first(&mut run, start));
     }
     Ok(searched)
 }
