@@ -1,6 +1,6 @@
 # Giro: `make demo` and `make test` are for a newcomer. The others measure or tidy.
 
-.PHONY: demo test e2e crash build bench bench-check bench-scale simulate mutants load lean fmt tools tools-bench lint-templates deploy-test fuzz \
+.PHONY: demo test e2e crash build bench bench-check bench-scale simulate mutants load lean fmt worlds tools tools-bench lint-templates deploy-test fuzz \
 	supply-chain
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
@@ -52,6 +52,11 @@ bench-scale: build
 # Twenty thousand simulated worlds under every fault. A violation is printed with the line that replays it.
 simulate: build
 	$(GIRO) simulate --seeds 20000 $(ARGS)
+
+# Everything that can happen in small worlds: every order of store calls, with one fault at every point. `make test` does
+# it for those that are short.
+worlds: build
+	$(GIRO) simulate --exhaustive $(ARGS)
 
 # How many payments the HTTP API takes a second, beside what the broker acknowledges.
 load: build

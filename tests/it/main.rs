@@ -13,6 +13,7 @@
 mod handlers;
 mod rules;
 mod simulation;
+mod small_worlds;
 mod store;
 mod tidy;
 mod wire;

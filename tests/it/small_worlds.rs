@@ -1,0 +1,61 @@
+//! Everything that can happen in small worlds, and the proof that what is wrong shows there.
+
+use giro_testkit::simulate::Mutant;
+use giro_testkit::simulate::exhaustive::{HEAD, explore, small_worlds};
+
+use crate::rules::worlds::is_whole;
+
+/// `make mutants` has the time for orders without faults only.
+fn faults() -> u32 {
+    u32::from(is_whole())
+}
+
+/// The long ones are left to `make worlds`.
+#[test]
+fn nothing_goes_wrong_in_short_small_worlds() {
+    println!("{HEAD}");
+    let mut states = 0;
+    for (name, _) in small_worlds().into_iter().filter(|(_, is_long)| !is_long) {
+        let explored = explore(name, None, faults()).unwrap();
+        println!("{explored}");
+        assert!(explored.wrong.is_none(), "giro simulate --exhaustive --world '{name}'\n{explored}");
+        assert!(explored.ends > 0, "{name} has no end");
+        states += explored.states;
+    }
+    assert!(states > 25_000 || !is_whole(), "only {states} states");
+}
+
+#[test]
+fn a_fault_adds_states_and_takes_none_away() {
+    let of = |faults| explore("credits on lanes", None, faults).unwrap();
+    let (without, with) = (of(0), of(1));
+    assert!(with.states > 10 * without.states && with.ends > without.ends, "{without}\n{with}");
+    assert!(with.transitions >= with.states - 1 && with.histories > without.histories, "{without}\n{with}");
+}
+
+#[test]
+fn every_mistake_shows_in_a_small_world() {
+    for (mutant, name, wrong) in [
+        (Mutant::DropPutCondition, "one partition, two workers", "its settled payments make"),
+        (Mutant::NetOverdraft, "one partition, two workers", "p2 is settled, and must not be: insufficient_funds"),
+        (Mutant::AcknowledgeLostCommit, "one creditor, two partitions", "is stored"),
+        (Mutant::DropBalanceCondition, "one debtor on two partitions", "must not be: insufficient_funds"),
+        (Mutant::SkipSweepCondition, "two debits that sweep the same lanes", "must not be: insufficient_funds"),
+        (Mutant::IgnoreLanes, "a sweep beside a credit", "is declined (insufficient_funds), and was not to be"),
+        (Mutant::DropLimitCondition, "another limit beside debits", "must not be: insufficient_funds"),
+        (Mutant::AcknowledgeLostCommand, "an account is opened", "is stored"),
+        (
+            Mutant::CloseWithoutCondition,
+            "closing what is being emptied",
+            "c1 on alice is applied, and was balance_not_zero",
+        ),
+        (Mutant::FreezeMainItemOnly, "a freeze beside credits on lanes", "must not be: creditor_frozen"),
+        (Mutant::RefuseWithoutGround, "a freeze and an unfreeze side by side", "alice is Frozen"),
+    ] {
+        let explored = explore(name, Some(mutant), 1).unwrap();
+        println!("{mutant:?}: {explored}");
+        let (why, history) = explored.wrong.unwrap_or_else(|| panic!("{mutant:?} doesn't show: {name}"));
+        assert!(why.contains(wrong), "{mutant:?}: {why}");
+        assert!((1..=12).contains(&history.len()), "{mutant:?}: {history:?}");
+    }
+}
