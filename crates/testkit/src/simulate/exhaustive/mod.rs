@@ -12,7 +12,7 @@
 //! | `span` | whether a decline was right at some moment between delivery and commit |
 //! | `state` | the ledger, and how far each worker is |
 //! | `step` | what can happen next, and what can go wrong after it |
-//! | `run` | carries out a step |
+//! | `run`, `late`, `shown` | carries out a step; what readers see late; a step as a line for people |
 //! | `search` | every state once; the shortest history that goes wrong |
 //! | `digest` | tells states apart |
 //!
@@ -22,8 +22,8 @@
 //! # Why nothing is missed
 //!
 //! A step is a call that the store carries out, and the store carries out one call after the other. Every call that
-//! waits may be next, so all orders of calls are tried. What follows leaves out only histories that end in states which
-//! are reached otherwise:
+//! waits may be next, so all orders of calls are tried. What follows leaves out only histories that end in states
+//! which are reached otherwise:
 //!
 //! - **States are merged.** What can still happen depends on the ledger, on what each worker was told, on the calls
 //!   under way, and on what must be known to judge declines. That is what the digest holds. It doesn't hold the order
@@ -56,9 +56,11 @@
 
 mod catalogue;
 mod digest;
+mod late;
 mod ledger;
 mod run;
 mod search;
+mod shown;
 mod small_world;
 mod span;
 mod state;

@@ -4,9 +4,11 @@
 
 use std::rc::Rc;
 
-use giro::domain::{Account, CommandId, Lane};
-use giro::store::{CommandCommit, CommandQueries, Commit, Read, StoreError};
+use giro::domain::CommandId;
+use giro::store::{CommandQueries, StoreError};
 
+use super::late::{before_of, bit, mix};
+use super::shown::{name, shown};
 use super::small_world::{Batch, SmallWorld};
 use super::span::{Span, Without};
 use super::state::{Slow, State, Worker};
@@ -15,8 +17,7 @@ use super::workers::{Histories, Ticket, Told, answer_of_command, is_read};
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::{Answer, Call, at_once, execute};
-use crate::simulate::world::calls::{conflict, happened, show, show_cancelled, show_cancelled_command};
-use crate::simulate::world::flight::{Before, Item};
+use crate::simulate::world::calls::{conflict, happened, show};
 
 /// More tickets than a worker has.
 const TICKETS_MAX: u64 = 10_000;
@@ -355,74 +356,4 @@ fn worker_of(state: &mut State, number: u64) -> Result<&mut Worker, Wrong> {
 /// Names the transaction of a call.
 fn flight(worker: u64, ticket: Ticket) -> u64 {
     worker.saturating_mul(TICKETS_MAX).saturating_add(ticket)
-}
-
-fn bit(ix: usize) -> u32 {
-    u32::try_from(ix).ok().and_then(|ix| 1_u32.checked_shl(ix)).unwrap_or(0)
-}
-
-/// What an item was in this store.
-fn before_of(store: &crate::memory_store::MemoryStore, item: Item) -> Option<Before> {
-    match item {
-        Item::Account(id) => {
-            let Answer::Read(Ok(mut reads)) = execute(store, &Call::Read(vec![id.clone()])) else { return None };
-            reads.pop().map(|read| Before::Account(id, read))
-        }
-        Item::Lane(id) => {
-            let Answer::ReadLanes(Ok(mut reads)) = execute(store, &Call::ReadLanes(vec![id.clone()])) else {
-                return None;
-            };
-            reads.pop().map(|read| Before::Lane(id, read))
-        }
-        Item::Payment(_) | Item::Command(_) => None,
-    }
-}
-
-/// A read of which these items were read earlier.
-fn mix(answer: &mut Answer, early: Answer, first: u32) {
-    fn take<T>(reads: &mut [T], early: Vec<T>, first: u32) {
-        let earlier = reads.iter_mut().zip(early).enumerate().filter(|(ix, _)| first & bit(*ix) != 0);
-        earlier.for_each(|(_, (read, was))| *read = was);
-    }
-    match (answer, early) {
-        (Answer::Read(Ok(reads)), Answer::Read(Ok(early))) => take(reads, early, first),
-        (Answer::ReadLanes(Ok(reads)), Answer::ReadLanes(Ok(early))) => take(reads, early, first),
-        _ => {}
-    }
-}
-
-/// A worker's letter.
-fn name(number: u64) -> String {
-    let letter = u8::try_from(number).ok().and_then(|number| b'A'.checked_add(number)).unwrap_or(b'?');
-    char::from(letter).to_string()
-}
-
-fn found<T>(read: &Read<T>, show: impl Fn(&T) -> String) -> String {
-    match read {
-        Read::Found(item) => show(item),
-        Read::Missing => "missing".to_owned(),
-        Read::Corrupt(_) | Read::Unread => "not read".to_owned(),
-    }
-}
-
-fn shown(answer: &Answer, how: How) -> String {
-    let answer = if happened(answer) {
-        "applied".to_owned()
-    } else if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = answer {
-        show_cancelled(cancelled).trim_start().to_owned()
-    } else if let Answer::Command(Ok(CommandCommit::Cancelled(cancelled))) = answer {
-        show_cancelled_command(cancelled).trim_start().to_owned()
-    } else if let Answer::Read(Ok(reads)) = answer {
-        let main = |main: &Account| format!("{} {} v{}", main.balance, main.status, main.version);
-        reads.iter().map(|read| found(read, main)).collect::<Vec<_>>().join(", ")
-    } else if let Answer::ReadLanes(Ok(reads)) = answer {
-        let lane = |lane: &Lane| format!("{} {} v{}", lane.balance, lane.status, lane.version);
-        reads.iter().map(|read| found(read, lane)).collect::<Vec<_>>().join(", ")
-    } else {
-        format!("{answer:?}")
-    };
-    match how {
-        How::Slowly(late) => format!("{answer}; items {late:#b} are seen later"),
-        How::Whole | How::InTwo(_) => answer,
-    }
 }
