@@ -79,6 +79,11 @@ fn lanes() -> Vec<SmallWorld> {
             .lane("shop/1", 10)
             .pays(0, &[("p1", "shop", "alice", 15)])
             .pays(1, &[("p2", "shop", "bob", 5), ("p3", "shop", "bob", 5)]),
+        SmallWorld::new("a batch of two partitions", [alice.clone(), bob.clone().holding(20), shop.clone().lanes(3)])
+            .lane("shop/0", 20)
+            .pays(0, &[("p1", "shop", "alice", 15)])
+            .and_pays(1, &[("p2", "shop", "alice", 10)])
+            .pays(2, &[("p3", "bob", "shop", 5)]),
         SmallWorld::new("a sweep, a worker too many and a credit", [alice, bob.holding(20), shop])
             .lane("shop/0", 10)
             .pays(0, &[("p1", "shop", "alice", 15), ("p2", "shop", "alice", 10)])

@@ -134,7 +134,7 @@ impl<'w> Run<'w> {
         // What is read of payments says nothing of balances.
         if worker.span.is_none() && !matches!(*call, Call::ReadPayments(_)) {
             let without = slow.as_ref().map(|slow| &slow.without);
-            worker.span = Some(Span::begin(self.world, requests, &ledger, without));
+            worker.span = Some(Span::begin(requests, &ledger, without));
         }
         if let How::InTwo(first) = how {
             let early = self.read(state, &call);

@@ -57,11 +57,15 @@ impl SmallWorld {
 
     /// A worker is given these payments, in the order of a partition.
     pub(super) fn pays(self, partition: i32, payments: &[(&str, &str, &str, u64)]) -> Self {
-        let payment = |(offset, &(id, debtor, creditor, amount)): (i64, _)| -> PaymentRequest {
-            let payment: Payment = given::payment(id, debtor, creditor, amount);
-            payment.at(partition, offset)
-        };
-        self.given(Batch::Payments((0..).zip(payments).map(payment).collect()))
+        self.given(Batch::Payments(requests(partition, payments)))
+    }
+
+    /// The same worker is also given these payments, of another partition.
+    pub(super) fn and_pays(mut self, partition: i32, payments: &[(&str, &str, &str, u64)]) -> Self {
+        if let Some(Batch::Payments(all)) = self.batches.last_mut() {
+            all.extend(requests(partition, payments));
+        }
+        self
     }
 
     /// A worker is given these commands, in the order of a partition.
@@ -107,4 +111,12 @@ impl SmallWorld {
         };
         self.batches.iter().flat_map(Batch::payments).filter(before).map(|other| &other.payment)
     }
+}
+
+/// Payments in the order of a partition.
+fn requests(partition: i32, payments: &[(&str, &str, &str, u64)]) -> Vec<PaymentRequest> {
+    let payment = |(offset, &(id, debtor, creditor, amount)): (i64, _)| -> PaymentRequest {
+        given::payment(id, debtor, creditor, amount).at(partition, offset)
+    };
+    (0..).zip(payments).map(payment).collect()
 }

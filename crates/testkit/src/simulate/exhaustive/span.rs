@@ -4,19 +4,28 @@
 //! Data: Takes the books after every call that changed them. Gives, for each payment that a worker was given, the
 //! reasons that held at some moment since.
 //!
-//! For insufficient funds, the payments of the debtor that come before it on its partition count as paid first. So
-//! there must be a moment at which the balance, less the earlier debits that happened after it, was less than the
-//! amount. The headroom of a payment is the least such rest of all moments so far, above the overdraft limit. One
-//! number is enough: an earlier debit takes its amount from the rests of all moments before it.
+//! For insufficient funds the debtor's balance at that moment counts. `docs/reliability.md` says what is promised:
 //!
-//! A transaction that not everybody sees yet may still come later. So what holds without it counts as well.
+//! | what | counts |
+//! |---|---|
+//! | a payment that everybody has seen by then | yes |
+//! | a debit that has happened by then | yes |
+//! | a debit that happens later, and comes before the record on its partition | yes |
+//! | a debit that the same worker decides later, before this payment | yes |
+//! | a credit of a transaction that not everybody sees yet | no: it may come after the decline |
+//! | a credit of the decline's own transaction | no |
 //!
-//! Invariants: A worker's span begins with its first call. The record may have been delivered much earlier, but then
-//! the span would be longer, and allow more.
+//! The headroom of a payment is the least of these balances at all moments so far, above the overdraft limit. One
+//! number is enough: a debit that comes before takes its amount from the balances of all moments before it.
+//!
+//! Any other reason holds at a moment if it holds with or without a transaction that not everybody sees yet.
+//!
+//! Invariants: A worker's span begins when it first reads accounts. The record may have been delivered much earlier,
+//! but then the span would be longer, and allow more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use giro::domain::{Decline, Payment, PaymentId, PaymentRequest};
+use giro::domain::{Decline, Payment, PaymentRequest, Recorded};
 
 use super::ledger::{AllBooks, AuditedLedger, asked};
 use super::small_world::SmallWorld;
@@ -39,16 +48,11 @@ struct Seen {
 
 impl Span {
     /// The payments are delivered now.
-    pub(super) fn begin(
-        world: &SmallWorld,
-        requests: &[PaymentRequest],
-        ledger: &AuditedLedger,
-        without: Option<&Without>,
-    ) -> Self {
+    pub(super) fn begin(requests: &[PaymentRequest], ledger: &AuditedLedger, without: Option<&Without>) -> Self {
         let open = |request: &PaymentRequest| !ledger.payments.contains_key(&request.payment.id);
         let new = || Seen { headroom: i128::MAX, reasons: BTreeSet::new() };
         let mut span = Self(requests.iter().map(|request| open(request).then(new)).collect());
-        span.look(world, requests, &ledger.books, without);
+        span.look(requests, &ledger.books, without);
         span
     }
 
@@ -63,11 +67,19 @@ impl Span {
     ) -> Result<(), Wrong> {
         let requests = world.batches[batch].payments();
         let (_, after) = change;
-        for (request, seen) in requests.iter().zip(&mut self.0) {
+        for (ix, (request, seen)) in requests.iter().zip(&mut self.0).enumerate() {
             let Some(was) = seen else { continue };
-            let debits = debits_before(world, request, |id| is_settled_by(change, id));
+            let outcome = after.payments.get(&request.payment.id);
+            // Of its own transaction, what comes before it in the batch.
+            let first_ones = if outcome.is_some() { &requests[..ix] } else { requests };
+            let in_batch = |payment: &Payment| own && first_ones.iter().any(|first| first.payment.id == payment.id);
+            let before = settled_by(change).filter(|settled| {
+                let payment = &settled.outcome.payment;
+                payment.debtor == request.payment.debtor && (in_offset_order(settled, request) || in_batch(payment))
+            });
+            let debits: i128 = before.map(|settled| i128::from(settled.outcome.payment.amount.minor_units())).sum();
             was.headroom = was.headroom.saturating_sub(debits);
-            let Some(recorded) = after.payments.get(&request.payment.id) else { continue };
+            let Some(recorded) = outcome else { continue };
             if let Err(decline) = recorded.outcome.decision
                 && own
                 && !was.explains(&request.payment, decline)
@@ -77,51 +89,54 @@ impl Span {
             }
             *seen = None;
         }
-        self.look(world, requests, &after.books, without);
+        self.look(requests, &after.books, without);
         Ok(())
     }
 
     /// Notes what is true at this moment.
-    fn look(&mut self, world: &SmallWorld, requests: &[PaymentRequest], books: &AllBooks, without: Option<&Without>) {
+    fn look(&mut self, requests: &[PaymentRequest], books: &AllBooks, without: Option<&Without>) {
         for (request, seen) in requests.iter().zip(&mut self.0) {
             let Some(seen) = seen else { continue };
-            seen.look(request, books, 0);
-            if let Some(Without { books, settled }) = without {
-                seen.look(request, books, debits_before(world, request, |id| settled.contains(id)));
-            }
+            seen.look(request, books, without);
         }
     }
-}
-
-/// What the debits take that come before a payment on its partition, of those that are asked for.
-fn debits_before(world: &SmallWorld, request: &PaymentRequest, is_one: impl Fn(&PaymentId) -> bool) -> i128 {
-    let earlier = world.before(&request.payment, &request.source).filter(|earlier| is_one(&earlier.id));
-    earlier.map(|earlier| i128::from(earlier.amount.minor_units())).sum()
 }
 
 /// The ledger before a call and after it.
 pub(super) type Change<'l> = (&'l AuditedLedger, &'l AuditedLedger);
 
-fn is_settled_by((before, after): Change<'_>, id: &PaymentId) -> bool {
-    let is_settled =
-        |ledger: &AuditedLedger| ledger.payments.get(id).is_some_and(|recorded| recorded.outcome.decision.is_ok());
-    is_settled(after) && !is_settled(before)
+/// The payments that a call settled.
+fn settled_by(change: Change<'_>) -> impl Iterator<Item = &Recorded> {
+    let (before, after) = change;
+    let new = after.payments.iter().filter(move |(id, _)| !before.payments.contains_key(*id));
+    new.map(|(_, recorded)| recorded).filter(|recorded| recorded.outcome.decision.is_ok())
 }
 
-/// The books without a transaction that has happened.
+/// Whether a payment comes before this record on its partition.
+fn in_offset_order(settled: &Recorded, request: &PaymentRequest) -> bool {
+    let source = &settled.outcome.source;
+    source.partition == request.source.partition && source.offset < request.source.offset
+}
+
+/// The ledger without a transaction that has happened.
 #[derive(Debug, Clone)]
 pub(super) struct Without {
     books: AllBooks,
-    /// The payments that it settled.
-    settled: BTreeSet<PaymentId>,
+    /// What the transaction credits, by account.
+    credits: BTreeMap<String, i128>,
 }
 
 impl Without {
     /// Without this change.
     pub(super) fn of(change: Change<'_>) -> Self {
-        let (before, after) = change;
-        let settled = after.payments.keys().filter(|id| is_settled_by(change, id));
-        Self { books: before.books.clone(), settled: settled.cloned().collect() }
+        let (before, _) = change;
+        let mut credits = BTreeMap::new();
+        for settled in settled_by(change) {
+            let payment = &settled.outcome.payment;
+            let credit: &mut i128 = credits.entry(payment.creditor.to_string()).or_default();
+            *credit = credit.saturating_add(payment.amount.minor_units().into());
+        }
+        Self { books: before.books.clone(), credits }
     }
 
     /// Another change comes, also without it.
@@ -136,18 +151,28 @@ impl Without {
             self.books.insert(id.clone(), Books { balance: known.saturating_add(net), ..now.clone() });
         }
     }
+
+    fn credit(&self, account: &str) -> i128 {
+        self.credits.get(account).copied().unwrap_or_default()
+    }
 }
 
 impl Seen {
-    /// Notes what is true at this moment, if debits of this sum come after it.
-    fn look(&mut self, request: &PaymentRequest, books: &AllBooks, debits: i128) {
+    /// Notes what is true at this moment.
+    fn look(&mut self, request: &PaymentRequest, books: &AllBooks, without: Option<&Without>) {
         let asked = asked(&request.payment);
-        let (debtor, creditor) = (books.get(asked.0), books.get(asked.1));
-        if let Some(Books { balance, lowest: Some(lowest), .. }) = debtor {
-            self.headroom = self.headroom.min(balance.saturating_sub(*lowest).saturating_sub(debits));
+        let with_and_without = || [Some(books), without.map(|without| &without.books)].into_iter().flatten();
+        if let Some(debtor) = books.get(asked.0) {
+            let balance = debtor.balance.saturating_sub(without.map_or(0, |without| without.credit(asked.0)));
+            let lowest = with_and_without().filter_map(|books| books.get(asked.0)?.lowest).max();
+            let headroom = lowest.map_or(i128::MAX, |lowest| balance.saturating_sub(lowest));
+            self.headroom = self.headroom.min(headroom);
         }
-        let reasons = Decline::ALL.into_iter().map(|(_, name, _)| name);
-        self.reasons.extend(reasons.filter(|name| holds(name, asked, debtor, creditor)));
+        for books in with_and_without() {
+            let (debtor, creditor) = (books.get(asked.0), books.get(asked.1));
+            let reasons = Decline::ALL.into_iter().map(|(_, name, _)| name);
+            self.reasons.extend(reasons.filter(|name| holds(name, asked, debtor, creditor)));
+        }
     }
 
     fn explains(&self, payment: &Payment, decline: Decline) -> bool {
