@@ -3,8 +3,8 @@
 //! Accounts have two or three names, batches hold three or four payments in all. Amounts are chosen so that a different
 //! order gives a different answer.
 
-use giro::domain::OverdraftLimit;
 use giro::domain::account_command::{Action, Terms};
+use giro::domain::{AccountStatus, OverdraftLimit};
 
 use super::small_world::SmallWorld;
 use crate::given::{Setters as _, account, eur};
@@ -53,7 +53,7 @@ fn payments() -> Vec<SmallWorld> {
     ]
 }
 
-/// Accounts with lanes.
+/// Accounts with lanes. Those that aren't named hold nothing, and come into being with their first credit.
 fn lanes() -> Vec<SmallWorld> {
     let (alice, bob, shop) = (account("alice"), account("bob"), account("shop").lanes(2));
     vec![
@@ -61,8 +61,7 @@ fn lanes() -> Vec<SmallWorld> {
             .pays(0, &[("p1", "alice", "shop", 30), ("p2", "alice", "shop", 30)])
             .pays(1, &[("p3", "bob", "shop", 20)]),
         SmallWorld::new("a sweep beside a credit", [alice.clone(), bob.clone().holding(30), shop.clone().holding(5)])
-            .lane("shop/0", 10)
-            .lane("shop/1", 10)
+            .lane("shop/0", 20)
             .pays(0, &[("p1", "shop", "alice", 20), ("p2", "shop", "alice", 20)])
             .pays(1, &[("p3", "bob", "shop", 15)]),
         SmallWorld::new("a decline beside credits on lanes", [alice.clone(), bob.clone().holding(30), shop.clone()])
@@ -79,6 +78,13 @@ fn lanes() -> Vec<SmallWorld> {
             .lane("shop/1", 10)
             .pays(0, &[("p1", "shop", "alice", 15)])
             .pays(1, &[("p2", "shop", "bob", 5), ("p3", "shop", "bob", 5)]),
+        SmallWorld::new("a debit beside another's sweep", [alice.clone(), bob.clone(), shop.clone()])
+            .lane("shop/0", 20)
+            .pays(0, &[("p1", "shop", "alice", 10)])
+            .pays(1, &[("p2", "shop", "bob", 5)]),
+        SmallWorld::new("a lane that is made and swept", [alice.clone().holding(20), bob.clone(), shop.clone()])
+            .pays(0, &[("p1", "alice", "shop", 20)])
+            .pays(1, &[("p2", "shop", "bob", 15), ("p3", "shop", "bob", 10)]),
         SmallWorld::new("a batch of two partitions", [alice.clone(), bob.clone().holding(20), shop.clone().lanes(3)])
             .lane("shop/0", 20)
             .pays(0, &[("p1", "shop", "alice", 15)])
@@ -119,7 +125,8 @@ fn commands() -> Vec<SmallWorld> {
             .pays(1, &[("p2", "bob", "alice", 5)])
             .orders(0, &[("c1", "alice", Action::Close)]),
         SmallWorld::new("closing what is being paid on lanes", [alice.clone().holding(20), shop.clone()])
-            .pays(0, &[("p1", "alice", "shop", 20), ("p2", "shop", "alice", 20)])
+            .pays(0, &[("p1", "alice", "shop", 20)])
+            .pays(1, &[("p2", "shop", "alice", 20)])
             .orders(0, &[("c1", "shop", Action::Close)]),
         SmallWorld::new("another limit beside debits", [alice.clone().limit(50), bob.clone()])
             .pays(0, &[("p1", "alice", "bob", 30), ("p2", "alice", "bob", 20), ("p3", "bob", "alice", 10)])
@@ -138,8 +145,15 @@ fn commands() -> Vec<SmallWorld> {
         )
         .pays(0, &[("p1", "shop", "alice", 15), ("p2", "bob", "shop", 20)])
         .orders(0, &[("c1", "shop", Action::AddLanes(shop.credit_lanes))]),
+        SmallWorld::new(
+            "lanes are added to a frozen account",
+            [bob.clone().holding(20), account("shop").status(AccountStatus::Frozen)],
+        )
+        .pays(0, &[("p1", "bob", "shop", 5), ("p2", "bob", "shop", 5)])
+        .orders(0, &[("c1", "shop", Action::AddLanes(shop.credit_lanes)), ("c2", "shop", Action::Unfreeze)]),
         SmallWorld::new("an account is opened", [alice.holding(30)])
-            .pays(0, &[("p1", "alice", "late", 10), ("p2", "late", "alice", 5)])
+            .pays(0, &[("p1", "alice", "late", 10)])
+            .pays(1, &[("p2", "late", "alice", 5)])
             .orders(0, &[("c1", "late", Action::Open(terms))]),
     ]
 }

@@ -1,9 +1,10 @@
 //! What: Shows workers and answers, for the lines of a history.
 
-use giro::domain::{Account, Lane};
+use giro::domain::{Account, Lane, Recorded};
 use giro::store::{CommandCommit, Commit, Read};
 
 use super::step::How;
+use crate::simulate::auditor::answer_of;
 use crate::simulate::network::Answer;
 use crate::simulate::world::calls::{happened, show_cancelled, show_cancelled_command};
 
@@ -35,6 +36,9 @@ pub(super) fn shown(answer: &Answer, how: How) -> String {
     } else if let Answer::ReadLanes(Ok(reads)) = answer {
         let lane = |lane: &Lane| format!("{} {} v{}", lane.balance, lane.status, lane.version);
         reads.iter().map(|read| found(read, lane)).collect::<Vec<_>>().join(", ")
+    } else if let Answer::ReadPayments(Ok(reads)) = answer {
+        let payment = |payment: &Recorded| answer_of(payment.outcome.decision).to_owned();
+        reads.iter().map(|read| found(read, payment)).collect::<Vec<_>>().join(", ")
     } else {
         format!("{answer:?}")
     };
