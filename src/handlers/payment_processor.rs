@@ -15,7 +15,7 @@ use super::records::Records;
 use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
 use crate::domain::dead_letter::PAYMENT_ID_REUSED;
-use crate::domain::{Batch, PaymentRequest};
+use crate::domain::{Batch, PaymentRequest, Timestamp};
 use crate::settle::{Backoff, settle};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
@@ -27,24 +27,34 @@ const ID_REUSED: (&str, &str) = (PAYMENT_ID_REUSED, "payment_id: expected an id 
 
 /// Settles batches on a ledger.
 #[derive(Debug)]
-pub struct PaymentProcessor<L> {
+pub struct PaymentProcessor<L, C = fn() -> Timestamp> {
     ledger: L,
     partial_batch_response: bool,
     requests_partitions: u32,
+    clock: C,
 }
 
 impl<L: Ledger> PaymentProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response, requests_partitions: 1 }
+        Self { ledger, partial_batch_response, requests_partitions: 1, clock: clock::now }
     }
+}
 
+impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
     /// Sets how many partitions the topic of requests has. Without this it is 1. So each partition's batches credit
     /// lanes of their own. A wrong number makes settling slower, never wrong.
     #[must_use]
     pub fn with_partitions(self, requests_partitions: u32) -> Self {
         Self { requests_partitions, ..self }
+    }
+
+    /// Sets the clock. Without this it is the system's. A wrong clock makes settling slower, never wrong.
+    #[must_use]
+    pub fn with_clock<D: Fn() -> Timestamp>(self, clock: D) -> PaymentProcessor<L, D> {
+        let Self { ledger, partial_batch_response, requests_partitions, .. } = self;
+        PaymentProcessor { ledger, partial_batch_response, requests_partitions, clock }
     }
 
     /// Settles one batch.
@@ -60,7 +70,7 @@ impl<L: Ledger> PaymentProcessor<L> {
         let request = |payment, source| PaymentRequest { payment, source };
         let (records, requests) = Records::decode(&event, payment_request::decode, request);
         let batch = Batch::new(requests).with_partitions(self.requests_partitions);
-        let settled = settle(&self.ledger, &batch, deadlines.settle, clock::now, Backoff::new()).await;
+        let settled = settle(&self.ledger, &batch, deadlines.settle, &self.clock, Backoff::new()).await;
         let aside =
             records.write_dead_letters(&self.ledger, &settled.dispositions, ID_REUSED, deadlines.dead_letters).await;
 
