@@ -61,14 +61,15 @@ impl Contender {
         requests: Vec<PaymentRequest>,
         partitions: usize,
         seed: u64,
+        now: impl Fn() -> Timestamp + Copy,
     ) -> Ended {
         let side_by_side = match self {
-            Self::Giro => return group(ledger, requests, partitions, seed).await,
+            Self::Giro => return group(ledger, requests, partitions, seed, now).await,
             Self::Control => 1,
             Self::Control16 => 16,
         };
         let one = |(ix, request): (u64, PaymentRequest)| async move {
-            group(ledger, vec![request], partitions, seed.wrapping_add(ix)).await
+            group(ledger, vec![request], partitions, seed.wrapping_add(ix), now).await
         };
         let ends: Vec<Ended> = stream::iter((0..).zip(requests)).map(one).buffered(side_by_side).collect().await;
         let rounds = ends.iter().map(|ended| ended.rounds).sum();
@@ -85,10 +86,16 @@ pub struct Ended {
     pub rounds: u64,
 }
 
-async fn group<L: Ledger>(ledger: &L, requests: Vec<PaymentRequest>, partitions: usize, seed: u64) -> Ended {
+async fn group<L: Ledger>(
+    ledger: &L,
+    requests: Vec<PaymentRequest>,
+    partitions: usize,
+    seed: u64,
+    now: impl Fn() -> Timestamp,
+) -> Ended {
     let started = Instant::now();
     let until = started.checked_add(BATCH_TIME_MAX).unwrap_or(started);
     let batch = Batch::new(requests).with_partitions(u32::try_from(partitions).unwrap_or(u32::MAX));
-    let settled = settle(ledger, &batch, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await;
+    let settled = settle(ledger, &batch, until, now, Backoff::with_seed(seed)).await;
     Ended { dispositions: settled.dispositions, rounds: settled.rounds.into() }
 }

@@ -30,7 +30,7 @@ use super::contender::Contender;
 use super::event;
 use super::modelled::audit;
 use super::workload::Workload;
-use giro::domain::{Account, PaymentId, PaymentRequest};
+use giro::domain::{Account, PaymentId, PaymentRequest, Timestamp};
 use giro::settle::Disposition;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Ledger, LedgerQueries, Tables, items};
@@ -183,7 +183,7 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
                 requests
                     .push(PaymentRequest { payment: payment_request::decode(&record.value)?, source: record.source });
             }
-            let ended = contender.settle(&ledger, requests, 1, 1).await;
+            let ended = contender.settle(&ledger, requests, 1, 1, || Timestamp::EPOCH).await;
             batch_us.push(us(started.elapsed()));
             let unfinished =
                 ended.dispositions.iter().any(|end| matches!(end, Disposition::Unfinished | Disposition::IdReused));

@@ -21,7 +21,7 @@ use super::contender::Contender;
 use super::model::{Hindrances, Manners, Model};
 use super::workload::Workload;
 use super::workload::deliveries::{Deliveries, Keys};
-use giro::domain::{AccountId, Holding, PaymentRequest, Recorded};
+use giro::domain::{AccountId, Holding, PaymentRequest, Recorded, Timestamp};
 use giro::settle::Disposition;
 use giro::store::{Ledger, LedgerQueries, Usage};
 use giro_testkit::memory_store::MemoryStore;
@@ -144,6 +144,7 @@ pub(super) struct Stage {
     store: MemoryStore,
     model: Model,
     opened: HashMap<AccountId, i128>,
+    since: Instant,
 }
 
 impl Stage {
@@ -158,12 +159,21 @@ impl Stage {
         let model = Model::new(store.clone(), Manners::with_seed(run.seed));
         let records = run.batch.saturating_mul(run.batches);
         let deliveries = Deliveries::new(run.workload, run.keys, run.partitions, records, run.seed)?;
-        Ok(Self { run, deliveries, store, model, opened })
+        Ok(Self { run, deliveries, store, model, opened, since: Instant::now() })
     }
 
     /// What was asked so far.
     pub(super) fn counted(&self) -> Counted {
         Counted(self.model.usage(), self.model.hindrances())
+    }
+
+    /// The model's clock as the time of day: it begins in 1970.
+    fn clock(&self) -> impl Fn() -> Timestamp + Copy {
+        let since = self.since;
+        move || {
+            let millis = since.elapsed().as_millis();
+            Timestamp::try_from_millis(i64::try_from(millis).unwrap_or_default()).unwrap_or(Timestamp::EPOCH)
+        }
     }
 
     /// Settles the records of a partition at these offsets, as its n-th batch.
@@ -174,7 +184,7 @@ impl Stage {
         let partition = u64::try_from(partition)?;
         let of_partition = self.run.seed.wrapping_add(1_000_000_u64.wrapping_mul(partition));
         let seed = of_partition.wrapping_add(10_000_u64.wrapping_mul(nth));
-        let ended = self.run.contender.settle(&self.model, requests, self.run.partitions, seed).await;
+        let ended = self.run.contender.settle(&self.model, requests, self.run.partitions, seed, self.clock()).await;
         let at = Instant::now();
         let ends = Ends::of(&ended.dispositions)?;
         Ok(Answered { begun, at, offsets, touched, ends, rounds: ended.rounds })
