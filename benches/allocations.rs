@@ -15,8 +15,8 @@
 use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
-use giro::domain::plan::{Limits, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Batch, CreditLanes, PaymentRequest, Timestamp};
+use giro::domain::plan::{Limits, Plan, TRANSACTION_ITEMS_MAX, plan};
+use giro::domain::{Batch, CreditLanes, PaymentRequest, Slice, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
 
@@ -59,10 +59,11 @@ fn main() {
     let accounts: Vec<_> = batch.accounts().iter().map(|id| Some(steps::account(id, CreditLanes::NONE))).collect();
     let (all, lanes): (Vec<usize>, _) = ((0..RECORDS).collect(), HashMap::new());
     say("(accounts)");
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes, slice: Slice::at(Timestamp::EPOCH) };
     let decisions = decide_all(&batch, &all, snapshot);
     say("decide");
-    let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX));
+    let Plan { steps, .. } =
+        plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX));
     say("plan");
     println!("{} transactions", steps.len());
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, Step, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Account, AccountId, Batch, CreditLanes, PaymentRequest, Timestamp};
+use giro::domain::{Account, AccountId, Batch, CreditLanes, PaymentRequest, Slice, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
 use giro_testkit::given::{self, Setters as _};
@@ -28,7 +28,7 @@ pub(super) fn account(id: &AccountId, credit_lanes: CreditLanes) -> Account {
 /// The decisions on a batch, as transactions.
 pub(super) fn decide_and_plan<'a>(batch: &'a Batch, all: &[usize], accounts: &[Option<Account>]) -> Vec<Step<'a>> {
     let lanes = HashMap::new();
-    let snapshot = Snapshot { accounts, lanes: &lanes };
+    let snapshot = Snapshot { accounts, lanes: &lanes, slice: Slice::at(Timestamp::EPOCH) };
     let decisions = decide_all(batch, all, snapshot);
-    plan(batch, all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX))
+    plan(batch, all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX)).steps
 }

@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
+use super::slice::{Parity, Slice};
 use super::{AccountId, CreditLanes, PaymentId, PaymentRequest};
 
 /// The index of a request in its [`Batch`].
@@ -101,6 +102,30 @@ impl Batch {
         owned
     }
 
+    /// Whether a partition of this batch owns the lane. Then nobody else credits it.
+    #[must_use]
+    pub fn owns(&self, lane: u16) -> bool {
+        let of = i64::from(self.partitions_of);
+        let owner = i64::from(lane).checked_rem_euclid(of);
+        self.partitions.iter().any(|&partition| i64::from(partition).checked_rem_euclid(of) == owner)
+    }
+
+    /// The parity of a lane among those that its partition owns: every other one is even. `None` if it takes credits
+    /// in every slice of time, so that it is never free: its partition owns no other one, or there is one partition.
+    #[must_use]
+    pub fn parity(&self, lane: u16, lanes: CreditLanes) -> Option<Parity> {
+        let (lane, of) = (u32::from(lane), self.partitions_of);
+        let has_others = lane >= of || lane.saturating_add(of) < u32::from(lanes.count());
+        let place = lane.checked_div(of).filter(|_| has_others && of > 1)?;
+        Some(Parity::of(place.into()))
+    }
+
+    /// Whether a sweep of this lane meets no credit of another batch in this slice of time.
+    #[must_use]
+    pub fn is_free(&self, lane: u16, lanes: CreditLanes, slice: Slice) -> bool {
+        self.owns(lane) || self.parity(lane, lanes).is_some_and(|parity| slice.frees(parity))
+    }
+
     /// The requests, in deciding order.
     #[must_use]
     pub fn requests(&self) -> &[PaymentRequest] {
@@ -167,6 +192,35 @@ mod tests {
         ] {
             let owned = batch(partitions).with_partitions(of).owned_lanes(CreditLanes::try_new(lanes).unwrap());
             assert_eq!(owned, expected, "{partitions:?} of {of}, {lanes} lanes");
+        }
+    }
+
+    #[test]
+    fn lanes_of_other_partitions_are_free_in_every_other_slice() {
+        use Parity::{Even, Odd};
+        for (of, lanes, lane, owned, parity) in [
+            (1, 4, 0, true, None),
+            (1, 4, 3, true, None),
+            (2, 4, 0, true, Some(Even)),
+            (2, 4, 1, false, Some(Even)),
+            (2, 4, 2, true, Some(Odd)),
+            (2, 4, 3, false, Some(Odd)),
+            (2, 8, 7, false, Some(Odd)),
+            // The second partition owns one lane only.
+            (2, 3, 1, false, None),
+            (2, 3, 2, true, Some(Odd)),
+            // There are as many lanes as partitions, or fewer.
+            (4, 4, 3, false, None),
+            (4, 2, 1, false, None),
+        ] {
+            let batch = batch(&[0]).with_partitions(of);
+            let lanes = CreditLanes::try_new(lanes).unwrap();
+            assert_eq!((batch.owns(lane), batch.parity(lane, lanes)), (owned, parity), "{lane} of {lanes}, {of}");
+            for (at_ms, free) in [(0, None), (200, Some(Odd)), (600, Some(Even))] {
+                let slice = Slice::at(super::super::Timestamp::try_from_millis(at_ms).unwrap());
+                let expected = owned || parity.is_some() && parity == free;
+                assert_eq!(batch.is_free(lane, lanes, slice), expected, "{lane} of {lanes}, {of}, at {at_ms}");
+            }
         }
     }
 

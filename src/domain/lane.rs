@@ -22,6 +22,9 @@ pub const CREDIT_LANES_MAX: u16 = 1_024;
 /// items beside its record and the main item, and a debit sweeps 97 beside its payment and two main items.
 pub const OPENED_LANES_MAX: u16 = 97;
 
+/// How many lanes of an account each partition gets, if they fit.
+const LANES_EACH: u16 = 2;
+
 /// A lane that holds more than this, in minor units, takes no credit: 2^62. One transaction adds fewer than 100
 /// payments of less than 2^53, which always fit into a balance. So a credit needs to know nothing of its lane.
 pub const LANE_BALANCE_FULL: i64 = 1 << 62;
@@ -47,13 +50,17 @@ impl CreditLanes {
         if count <= CREDIT_LANES_MAX { Ok(Self(count)) } else { Err(InvalidCreditLanes) }
     }
 
-    /// A lane for each partition of the topic of requests, up to [`OPENED_LANES_MAX`]. None for a single partition,
+    /// Two lanes for each partition of the topic of requests, which take credits by turns ([`slice`](super::slice)).
+    /// One for each if two are more than [`OPENED_LANES_MAX`], and never more than that. None for a single partition,
     /// which meets nobody on the main item.
     #[must_use]
     pub fn of_partitions(partitions: u32) -> Self {
         match u16::try_from(partitions).unwrap_or(u16::MAX) {
             0 | 1 => Self::NONE,
-            partitions => Self(partitions.min(OPENED_LANES_MAX)),
+            partitions => {
+                let each = OPENED_LANES_MAX.checked_div(partitions).unwrap_or_default().min(LANES_EACH);
+                Self(partitions.saturating_mul(each.max(1)).min(OPENED_LANES_MAX))
+            }
         }
     }
 
@@ -221,8 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn each_partition_has_a_lane_as_long_as_all_fit_one_transaction() {
-        for (partitions, lanes) in [(0, 0), (1, 0), (2, 2), (16, 16), (97, 97), (98, 97), (70_000, 97)] {
+    fn each_partition_has_two_lanes_or_one_as_long_as_all_fit_one_transaction() {
+        for (partitions, lanes) in
+            [(0, 0), (1, 0), (2, 4), (16, 32), (48, 96), (49, 49), (64, 64), (97, 97), (98, 97), (70_000, 97)]
+        {
             assert_eq!(CreditLanes::of_partitions(partitions).count(), lanes, "{partitions}");
         }
         let items_of_debit = 3;

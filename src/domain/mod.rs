@@ -3,7 +3,7 @@
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`],
-//! [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
+//! [`decide`], [`plan`], [`slice`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -20,6 +20,7 @@ pub mod lane;
 pub mod money;
 pub mod payment;
 pub mod plan;
+pub mod slice;
 pub mod statement;
 pub mod timestamp;
 
@@ -32,4 +33,5 @@ pub use id::{AccountId, CommandId, PaymentId};
 pub use lane::{CreditLanes, Holding, Lane, LaneId};
 pub use money::{Amount, Balance, Currency};
 pub use payment::{Decision, Fingerprint, Outcome, Payment, PaymentRequest, Recorded, Source};
+pub use slice::Slice;
 pub use timestamp::Timestamp;

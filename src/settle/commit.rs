@@ -5,7 +5,7 @@
 //! and of accounts in [`Knowledge`].
 //!
 //! Invariants: A step is sent only when every step that it waits for was applied. If one was not applied, the step is
-//! left for the next round, which decides it again.
+//! left for the next round, which decides it again. So is a step that sweeps lanes which are no longer free.
 
 use std::collections::VecDeque;
 
@@ -18,6 +18,7 @@ use super::knowledge::Knowledge;
 use super::learn;
 use super::progress::Progress;
 use crate::domain::plan::Step;
+use crate::domain::{Slice, Timestamp};
 use crate::store::{Cancelled, Commit, Ledger, StoreError};
 
 /// Whether the next round may start at once.
@@ -32,24 +33,37 @@ pub(super) enum Way {
 /// Commits the steps, until all were tried or the deadline has come.
 pub(super) async fn commit<L: Ledger>(
     ledger: &L,
-    steps: &[Step<'_>],
+    steps: Vec<Step<'_>>,
+    now: impl Fn() -> Timestamp,
     deadline: Instant,
     limit: &mut ConcurrencyLimit,
     knowledge: &mut Knowledge<'_>,
     progress: &mut Progress<'_>,
 ) -> Way {
-    let mut queue = Queue::of(steps);
+    let mut queue = Queue::of(&steps);
+    let mut steps: Vec<Option<Step<'_>>> = steps.into_iter().map(Some).collect();
     let mut in_flight = FuturesUnordered::new();
     let mut hindered = false;
     let mut moved = false;
+    let mut late = false;
     loop {
         while limit.allows(in_flight.len()) && Instant::now() < deadline {
             let Some(ix) = queue.ready.pop_front() else { break };
-            let (sent, call) = (limit.send(), ledger.commit(&steps[ix].transaction));
-            in_flight.push(async move { (ix, sent, within(deadline, "committing", call).await) });
+            let Some(mut step) = steps[ix].take() else { continue };
+            let slice = Slice::at(now());
+            if step.is_late(slice) {
+                late = true;
+                continue;
+            }
+            step.credit_in(progress.batch(), slice);
+            let sent = limit.send();
+            in_flight.push(async move {
+                let answer = within(deadline, "committing", ledger.commit(&step.transaction)).await;
+                (ix, step, sent, answer)
+            });
         }
-        let Some((ix, sent, answer)) = in_flight.next().await else { break };
-        let step = &steps[ix];
+        let Some((ix, step, sent, answer)) = in_flight.next().await else { break };
+        let step = &step;
         match answer {
             Ok(Commit::Applied) => {
                 limit.went_well();
@@ -72,7 +86,7 @@ pub(super) async fn commit<L: Ledger>(
             }
         }
     }
-    if hindered || !moved { Way::Blocked } else { Way::Clear }
+    if hindered || !(moved || late) { Way::Blocked } else { Way::Clear }
 }
 
 /// Whether a cancelled transaction told something new, so that the next round differs from this one.

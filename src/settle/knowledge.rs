@@ -109,9 +109,10 @@ impl<'b> Knowledge<'b> {
         self.contention.note(accounts);
     }
 
-    /// A round is over. From now on, accounts that others held in it are planned apart.
-    pub(super) fn end_round(&mut self) {
-        self.contention.end_round();
+    /// A round is over. From now on, accounts that others held in it are planned apart. `holds`: some requests waited
+    /// for free lanes.
+    pub(super) fn end_round(&mut self, holds: bool) {
+        self.contention.end_round(holds);
     }
 
     /// All of a step happened: its accounts changed as planned.

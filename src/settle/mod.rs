@@ -12,7 +12,7 @@
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | | `duplicates` | reads a sample of the payment ids at the same time, and all of them if one has its outcome |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
-//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`concurrency_limit`) |
+//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`concurrency_limit`); if requests wait for free lanes, the next round begins when these are free |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
 //! | `Wait` | `look` | somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |
@@ -57,7 +57,7 @@ use concurrency_limit::ConcurrencyLimit;
 pub use deadline::Deadline;
 pub use disposition::Disposition;
 use knowledge::Knowledge;
-use next::{Next, next};
+use next::{Next, Round, next};
 use progress::Progress;
 
 /// An account that others held in this many rounds of one batch is reported. Fewer are bad luck.
@@ -109,14 +109,17 @@ pub async fn settle<L: Ledger>(
             Next::ReadLanes(accounts) => {
                 prefetch::lanes(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
             }
-            Next::Commit(steps) => {
-                rounds = rounds.saturating_add(1);
+            Next::Commit(Round { steps, free_at }) => {
+                rounds = rounds.saturating_add(u32::from(!steps.is_empty()));
                 let way =
-                    commit::commit(ledger, &steps, deadline.done, &mut limit, &mut knowledge, &mut progress).await;
-                knowledge.end_round();
+                    commit::commit(ledger, steps, &now, deadline.done, &mut limit, &mut knowledge, &mut progress).await;
+                knowledge.end_round(free_at.is_some());
                 match way {
                     Way::Clear => backoff.reset(),
                     Way::Blocked => backoff.wait(deadline.done).await,
+                }
+                if let Some(free_at) = free_at {
+                    tokio::time::sleep_until(free_at.min(deadline.done)).await;
                 }
             }
             Next::Wait => {

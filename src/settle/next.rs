@@ -3,25 +3,35 @@
 //! Invariants: It is pure, except for the clock. All that is pending is decided and planned together, so a batch takes
 //! one round if nobody else stands in its way.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
 use super::knowledge::Knowledge;
 use super::progress::Progress;
 use crate::domain::decide::{Snapshot, decide_all};
-use crate::domain::plan::{Step, plan};
-use crate::domain::{AccountIx, Batch, Timestamp};
+use crate::domain::plan::{Plan, Step, plan};
+use crate::domain::{AccountIx, Batch, Slice, Timestamp};
 
 /// What a batch needs next.
 pub(super) enum Next<'b> {
     /// A debit needs what the lanes of these accounts hold.
     ReadLanes(Vec<AccountIx>),
-    /// A round: these steps are all that is pending, decided and planned.
-    Commit(Vec<Step<'b>>),
+    /// A round of transactions.
+    Commit(Round<'b>),
     /// Nothing can be done before a person mends a stored item that can't be read.
     Wait,
     /// Nothing is left to do, or the deadline has come.
     Done,
+}
+
+/// A round.
+pub(super) struct Round<'b> {
+    /// All that is pending and needn't wait, decided and planned.
+    pub(super) steps: Vec<Step<'b>>,
+    /// If something waits for lanes to become free: when they are.
+    pub(super) free_at: Option<Instant>,
 }
 
 /// Says what a batch needs next. `now` gives the time that is written into outcomes.
@@ -41,10 +51,15 @@ pub(super) fn next<'b>(
         return if may_be_mended { Next::Wait } else { Next::Done };
     }
     let accounts = knowledge.mains();
-    let snapshot = Snapshot { accounts: &accounts, lanes: knowledge.lanes() };
+    let now = now();
+    let slice = Slice::at(now);
+    let snapshot = Snapshot { accounts: &accounts, lanes: knowledge.lanes(), slice };
     let decisions = decide_all(batch, &pending, snapshot);
     if !decisions.unread.is_empty() {
         return Next::ReadLanes(decisions.unread);
     }
-    Next::Commit(plan(batch, &pending, &decisions, snapshot, now(), knowledge.limits()))
+    let Plan { steps, holds } = plan(batch, &pending, &decisions, snapshot, now, knowledge.limits());
+    let wait = Duration::from_millis(slice.until_others_are_free_ms().unsigned_abs());
+    let free_at = Instant::now().checked_add(wait).unwrap_or(deadline.done);
+    Next::Commit(Round { steps, free_at: holds.then_some(free_at) })
 }

@@ -37,6 +37,11 @@ impl<'b> Progress<'b> {
         }
     }
 
+    /// The batch.
+    pub(super) fn batch(&self) -> &'b Batch {
+        self.batch
+    }
+
     /// The requests that must still be committed, in order.
     ///
     /// If the batch holds a payment id several times, only the first request is sent, and the others follow its

@@ -4,9 +4,11 @@
 //! swept.
 //!
 //! An account with lanes takes credits on its lanes and debits on its main item. If the main item doesn't cover a
-//! debit, lanes are swept into it. The fullest come first, so that few items are written. If that is not enough, the
-//! debit spends what the same batch credits. Then all credits of the batch to this account go to the main item. There
-//! they are in order with its debits, as if the account had no lanes.
+//! debit, lanes are swept into it. Free lanes ([`slice`](crate::domain::slice)) come first, and the fullest of them, so
+//! that few items are written. The first debit that needs lanes sweeps them for all that follow.
+//!
+//! If that is not enough, the debit spends what the same batch credits. Then all credits of the batch to this account
+//! go to the main item. There they are in order with its debits, as if the account had no lanes.
 //!
 //! Invariants: Whether a debit is covered depends only on the sum of main item, lanes and earlier credits, never on
 //! which item holds the money.
@@ -24,14 +26,25 @@ pub(super) struct Funds<'b, 's> {
     mains: Vec<Balance>,
     /// Accounts with lanes that the batch has touched so far.
     pools: HashMap<AccountIx, Pool>,
-    sweeps: Vec<Sweep>,
+}
+
+/// A lane that holds money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Full {
+    is_free: bool,
+    balance: Balance,
+    lane: u16,
 }
 
 /// What an account with lanes holds beside its main item.
 #[derive(Debug, Default)]
 struct Pool {
-    /// The lanes that are not swept yet, with their balances, the fullest last.
-    lanes: Vec<(Balance, u16)>,
+    /// The lanes that are not swept yet. The free ones come last, and the fullest of them last of all.
+    lanes: Vec<Full>,
+    /// The lanes that are swept, each with the position of the debit that needs it.
+    swept: Vec<(usize, Full)>,
+    /// The most that the main item may hold at any time: all that the account held and was credited.
+    most: i128,
     lanes_sum: i128,
     /// All lanes are known.
     known: bool,
@@ -43,6 +56,29 @@ struct Pool {
     credited: i128,
     /// The credits of this batch go to the main item.
     gathered: bool,
+}
+
+impl Pool {
+    /// Takes a credit on a lane.
+    fn credit(&mut self, amount: Amount) {
+        self.credited = self.credited.saturating_add(amount.minor_units().into());
+        self.most = self.most.saturating_add(amount.minor_units().into());
+    }
+
+    /// What is swept. The first debit that needs free lanes sweeps those for all that follow, and so does the first
+    /// that needs others. If the main item can't hold all of it at once, each debit sweeps its own.
+    fn sweeps(&self, account: AccountIx) -> impl Iterator<Item = Sweep> {
+        let first = |of: &Full| {
+            let mut swept = self.swept.iter().filter(|(_, full)| full.is_free == of.is_free);
+            swept.next().filter(|_| self.most <= i128::from(Balance::MAX.minor_units())).map(|&(position, _)| position)
+        };
+        self.swept.iter().map(move |(position, full)| Sweep {
+            position: first(full).unwrap_or(*position),
+            account,
+            lane: full.lane,
+            amount: full.balance,
+        })
+    }
 }
 
 /// What pays a debit.
@@ -57,7 +93,7 @@ impl<'b, 's> Funds<'b, 's> {
     pub(super) fn new(batch: &'b Batch, snapshot: Snapshot<'s>) -> Self {
         let main = |account: &Option<Account>| account.as_ref().map_or(Balance::ZERO, |account| account.balance);
         let mains = snapshot.accounts.iter().map(main).collect();
-        Self { batch, snapshot, mains, pools: HashMap::new(), sweeps: Vec::new() }
+        Self { batch, snapshot, mains, pools: HashMap::new() }
     }
 
     /// Moves money between two accounts that allow it.
@@ -82,10 +118,7 @@ impl<'b, 's> Funds<'b, 's> {
         }
         match credited? {
             Some(balance) => self.mains[creditor] = balance,
-            None => {
-                let pool = self.pool(creditor, creditor_account);
-                pool.credited = pool.credited.saturating_add(amount.minor_units().into());
-            }
+            None => self.pool(creditor, creditor_account).credit(amount),
         }
         Ok(())
     }
@@ -99,7 +132,9 @@ impl<'b, 's> Funds<'b, 's> {
             found
         };
         let (gathered, unread) = (which(|pool| pool.gathered), which(|pool| pool.asked));
-        Decisions { decisions, sweeps: self.sweeps, gathered, unread }
+        let mut sweeps: Vec<Sweep> = self.pools.iter().flat_map(|(&account, pool)| pool.sweeps(account)).collect();
+        sweeps.sort_by_key(|sweep| sweep.position);
+        Decisions { decisions, sweeps, gathered, unread }
     }
 
     /// What would pay a debit.
@@ -138,14 +173,13 @@ impl<'b, 's> Funds<'b, 's> {
     fn draw(&mut self, position: usize, amount: Amount, debtor: AccountIx, account: &Account) {
         let mut main = i128::from(self.mains[debtor].minor_units());
         let needed = lowest_after(amount, account);
-        let mut swept = Vec::new();
         let pool = self.pool(debtor, account);
         while main < needed
-            && let Some((balance, lane)) = pool.lanes.pop()
+            && let Some(full) = pool.lanes.pop()
         {
-            pool.lanes_sum = pool.lanes_sum.saturating_sub(balance.minor_units().into());
-            main = main.saturating_add(balance.minor_units().into());
-            swept.push(Sweep { position, account: debtor, lane, amount: balance });
+            pool.lanes_sum = pool.lanes_sum.saturating_sub(full.balance.minor_units().into());
+            main = main.saturating_add(full.balance.minor_units().into());
+            pool.swept.push((position, full));
         }
         if main < needed {
             pool.gathered = true;
@@ -154,7 +188,6 @@ impl<'b, 's> Funds<'b, 's> {
         let left = main.saturating_sub(amount.minor_units().into());
         // This is in range: only lanes that are needed are swept, and `cover` has checked what is gathered.
         self.mains[debtor] = Balance::new(i64::try_from(left).unwrap_or(i64::MAX));
-        self.sweeps.append(&mut swept);
     }
 
     /// The main item after a credit; `None` if the credit goes to a lane.
@@ -172,9 +205,11 @@ impl<'b, 's> Funds<'b, 's> {
         let (batch, snapshot) = (self.batch, self.snapshot);
         self.pools.entry(ix).or_insert_with(|| {
             let known = snapshot.lanes.get(&ix);
-            let balance = |lane: u16| known.and_then(|known| known.balance(lane));
-            let balances = account.credit_lanes.numbers().map(|lane| Some((balance(lane)?, lane)));
-            let all: Option<Vec<(Balance, u16)>> = balances.collect();
+            let full = |lane: u16| {
+                let balance = known.and_then(|known| known.balance(lane))?;
+                Some(Full { is_free: batch.is_free(lane, account.credit_lanes, snapshot.slice), balance, lane })
+            };
+            let all: Option<Vec<Full>> = account.credit_lanes.numbers().map(full).collect();
             let takes_credit = |&lane: &u16| known.is_none_or(|known| known.takes_credit(lane));
             let mut pool = Pool {
                 known: all.is_some(),
@@ -182,10 +217,11 @@ impl<'b, 's> Funds<'b, 's> {
                 ..Pool::default()
             };
             pool.lanes = all.unwrap_or_default();
-            pool.lanes.retain(|(balance, _)| *balance > Balance::ZERO);
+            pool.lanes.retain(|full| full.balance > Balance::ZERO);
             pool.lanes.sort_unstable();
-            let sum = |sum: i128, (balance, _): &(Balance, u16)| sum.saturating_add(balance.minor_units().into());
+            let sum = |sum: i128, full: &Full| sum.saturating_add(full.balance.minor_units().into());
             pool.lanes_sum = pool.lanes.iter().fold(0, sum);
+            pool.most = pool.lanes_sum.saturating_add(account.balance.minor_units().into());
             pool
         })
     }
@@ -204,7 +240,7 @@ mod tests {
     use crate::domain::lane::KnownLanes;
     use crate::domain::money::AMOUNT_MAX;
     use crate::domain::{
-        AccountStatus, CreditLanes, Currency, OverdraftLimit, Payment, PaymentRequest, Source, Timestamp,
+        AccountStatus, CreditLanes, Currency, OverdraftLimit, Payment, PaymentRequest, Slice, Source, Timestamp,
     };
 
     const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
@@ -249,7 +285,8 @@ mod tests {
         let mut known = KnownLanes::default();
         (0..).zip(lanes).for_each(|(lane, balance)| known.learn(lane, Balance::new(*balance)));
         let known = if read { HashMap::from([(shop, known)]) } else { HashMap::new() };
-        decide_all(&batch, &all, Snapshot { accounts: &accounts, lanes: &known })
+        let slice = Slice::at(Timestamp::EPOCH);
+        decide_all(&batch, &all, Snapshot { accounts: &accounts, lanes: &known, slice })
     }
 
     #[test]

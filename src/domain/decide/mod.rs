@@ -17,7 +17,7 @@ mod funds;
 use std::collections::HashMap;
 
 use super::lane::KnownLanes;
-use super::{Account, AccountIx, AccountStatus, Balance, Batch, Decision, Decline, Payment, RequestIx};
+use super::{Account, AccountIx, AccountStatus, Balance, Batch, Decision, Decline, Payment, RequestIx, Slice};
 use funds::Funds;
 
 /// What is known of the accounts that a batch names.
@@ -27,6 +27,8 @@ pub struct Snapshot<'s> {
     pub accounts: &'s [Option<Account>],
     /// What is known of lanes, by account.
     pub lanes: &'s HashMap<AccountIx, KnownLanes>,
+    /// The slice of time in which it is decided.
+    pub slice: Slice,
 }
 
 /// The decisions on requests of a batch, and what they rest on beside the main items.

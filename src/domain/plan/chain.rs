@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::LaneIx;
+use super::lanes::LaneIx;
 use crate::domain::AccountIx;
 
 /// The last step that touches each main item and lane, so far.

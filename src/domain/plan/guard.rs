@@ -25,8 +25,8 @@
 use std::collections::HashSet;
 
 use super::group::Group;
-use super::lanes::Turns;
-use super::{AccountIx, AccountUpdate, Batch, Entry, LaneIx, Timestamp, Touch, Transaction};
+use super::lanes::{Lane, LaneIx, Turns};
+use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, Touch, Transaction};
 use crate::domain::lane::LANE_BALANCE_FULL;
 use crate::domain::{Account, Balance};
 
@@ -104,11 +104,12 @@ impl<'a, 's> Guard<'a, 's> {
         &mut self,
         members: impl Iterator<Item = &'t Touch<'t>>,
         pinned: &[AccountIx],
-        lanes: &[LaneIx],
+        lanes: &[Lane],
         turns: &mut Turns<'_, '_>,
         decided_at: Timestamp,
     ) -> (Transaction<'a>, Vec<AccountIx>) {
-        let lane_of = |account: AccountIx| lanes.iter().find(|(of, _)| *of == account).map(|&(_, lane)| lane);
+        let slice = turns.slice();
+        let lane_of = |account: AccountIx| lanes.iter().find(|lane| lane.account == account).map(|lane| lane.of(slice));
         let mut movements: Vec<Movement> = Vec::new();
         let mut entries = Vec::new();
         for touch in members {

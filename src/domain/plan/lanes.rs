@@ -1,22 +1,69 @@
-//! What: Shares out the lanes that a batch owns. Each group that credits an account takes the next lane, so that as
+//! What: Shares out the lanes that a batch owns. Each group that credits an account takes the next of them, so that as
 //! many groups run side by side as there are lanes.
 
 use std::collections::HashMap;
 
 use crate::domain::decide::Snapshot;
+use crate::domain::slice::{Parity, Slice};
 use crate::domain::{AccountIx, Batch};
 
-/// The lanes of accounts, and which comes next.
+/// A lane of an account.
+pub(super) type LaneIx = (AccountIx, u16);
+
+/// The lane that a group credits in a slice of time. If the partition owns two, they take credits by turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lane {
+    pub(super) account: AccountIx,
+    even: u16,
+    odd: u16,
+}
+
+impl Lane {
+    /// The lane in this slice.
+    pub(super) fn of(self, slice: Slice) -> u16 {
+        match slice.parity() {
+            Parity::Even => self.even,
+            Parity::Odd => self.odd,
+        }
+    }
+
+    /// Both lanes.
+    pub(super) fn both(self) -> impl Iterator<Item = LaneIx> + use<> {
+        [(self.account, self.even), (self.account, self.odd)].into_iter()
+    }
+
+    /// The same without a lane that the group sweeps, if that leaves one. So the sweep and the credits stay apart.
+    fn without(self, swept: impl Fn(u16) -> bool) -> Self {
+        match self {
+            Self { account, even, odd } if swept(even) => Self { account, even: odd, odd },
+            Self { account, even, odd } if swept(odd) => Self { account, even, odd: even },
+            both => both,
+        }
+    }
+}
+
+/// The lanes of accounts, and which come next.
 pub(super) struct Turns<'b, 's> {
     batch: &'b Batch,
     snapshot: Snapshot<'s>,
     accounts: HashMap<AccountIx, Turn>,
 }
 
+/// The lanes that may take credits in even slices, and those in odd ones. Each has at least one.
 struct Turn {
-    /// At least one.
-    lanes: Vec<u16>,
+    even: Vec<u16>,
+    odd: Vec<u16>,
     next: usize,
+}
+
+impl Turn {
+    fn current(&self, account: AccountIx) -> Lane {
+        let nth = |lanes: &[u16]| {
+            let place = self.next.checked_rem(lanes.len()).unwrap_or_default();
+            lanes.get(place).copied().unwrap_or_default()
+        };
+        Lane { account, even: nth(&self.even), odd: nth(&self.odd) }
+    }
 }
 
 impl<'b, 's> Turns<'b, 's> {
@@ -24,31 +71,41 @@ impl<'b, 's> Turns<'b, 's> {
         Self { batch, snapshot, accounts: HashMap::new() }
     }
 
-    /// The lane for the next group that credits an account with lanes. Lanes that are known to be full are left out:
-    /// `decide` has found one that isn't.
-    pub(super) fn next(&mut self, account: AccountIx) -> u16 {
+    /// The lane for the next group that credits an account with lanes. `swept` are the lanes that the group sweeps.
+    pub(super) fn next(&mut self, account: AccountIx, swept: impl Iterator<Item = LaneIx> + Clone) -> Lane {
         let turn = self.turn(account);
-        let lane = turn.lanes.get(turn.next).copied().unwrap_or_default();
-        turn.next = turn.next.saturating_add(1).checked_rem(turn.lanes.len()).unwrap_or_default();
-        lane
+        let lane = turn.current(account);
+        turn.next = turn.next.wrapping_add(1);
+        lane.without(|lane| swept.clone().any(|swept| swept == (account, lane)))
     }
 
     /// The lane whose statement lists a payment that credits no lane. `None` if the creditor has no lanes.
     pub(super) fn statement(&mut self, creditor: AccountIx) -> Option<u16> {
         self.snapshot.accounts[creditor].as_ref().filter(|account| !account.credit_lanes.is_none())?;
-        let turn = self.turn(creditor);
-        turn.lanes.get(turn.next).copied()
+        let slice = self.slice();
+        Some(self.turn(creditor).current(creditor).of(slice))
     }
 
+    /// The slice of time for which it is planned.
+    pub(super) fn slice(&self) -> Slice {
+        self.snapshot.slice
+    }
+
+    /// Lanes that are known to be full are left out: `decide` has found one that isn't.
     fn turn(&mut self, account: AccountIx) -> &mut Turn {
         let (batch, snapshot) = (self.batch, self.snapshot);
         self.accounts.entry(account).or_insert_with(|| {
             let count = snapshot.accounts[account].as_ref().map(|account| account.credit_lanes).unwrap_or_default();
-            let owned = batch.owned_lanes(count);
             let known = snapshot.lanes.get(&account);
-            let takes_credit = |&lane: &u16| known.is_none_or(|known| known.takes_credit(lane));
-            let free: Vec<u16> = owned.iter().copied().filter(takes_credit).collect();
-            Turn { lanes: if free.is_empty() { owned } else { free }, next: 0 }
+            let owned = batch.owned_lanes(count);
+            let those = |lanes: &[u16], are: &dyn Fn(u16) -> bool| {
+                let those: Vec<u16> = lanes.iter().copied().filter(|&lane| are(lane)).collect();
+                if those.is_empty() { lanes.to_vec() } else { those }
+            };
+            let with_room = those(&owned, &|lane| known.is_none_or(|known| known.takes_credit(lane)));
+            let of =
+                |parity| those(&with_room, &|lane| batch.parity(lane, count).is_none_or(|of_lane| of_lane == parity));
+            Turn { even: of(Parity::Even), odd: of(Parity::Odd), next: 0 }
         })
     }
 }

@@ -12,12 +12,18 @@ const ITEMS_MIN: usize = 3;
 /// often.
 const HALVINGS_MAX: u32 = 2;
 
+/// In how many rounds of a batch requests may wait for free lanes. A popular debtor needs two. More don't help: the
+/// clock is wrong, or the money comes faster than it can be swept.
+const HOLDS_MAX: u32 = 8;
+
 /// How many items a transaction may write, and which accounts are contended.
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
     items_max: usize,
     /// By account: in how many rounds others held it.
     contended: HashMap<AccountIx, u32>,
+    /// In how many rounds requests waited for free lanes.
+    holds: u32,
 }
 
 impl Limits {
@@ -25,7 +31,7 @@ impl Limits {
     /// tests plan with less. It is at least 3: a payment and its two accounts.
     #[must_use]
     pub fn of(items_max: usize) -> Self {
-        Self { items_max: items_max.max(ITEMS_MIN), contended: HashMap::new() }
+        Self { items_max: items_max.max(ITEMS_MIN), contended: HashMap::new(), holds: 0 }
     }
 
     /// Notes that others held an account. Requests that touch it are planned apart from the rest, and after that in
@@ -33,6 +39,16 @@ impl Limits {
     pub fn contend(&mut self, account: AccountIx) {
         let rounds = self.contended.entry(account).or_default();
         *rounds = rounds.saturating_add(1);
+    }
+
+    /// Notes that requests wait for free lanes.
+    pub fn hold(&mut self) {
+        self.holds = self.holds.saturating_add(1);
+    }
+
+    /// Whether requests may wait for free lanes once more.
+    pub(super) fn may_hold(&self) -> bool {
+        self.holds < HOLDS_MAX
     }
 
     /// The accounts that others held, and how often.

@@ -6,6 +6,7 @@
 //! | phase | where | what |
 //! |---|---|---|
 //! | touch | `touch` | which main items and lanes each request touches, and what a debit must sweep first |
+//! | hold | `hold` | debits of popular accounts wait for lanes that are free |
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
 //! | turns | `lanes` | each group that credits an account with lanes takes the next lane that the batch owns |
@@ -14,29 +15,29 @@
 //!
 //! A creditor with lanes doesn't join the requests that credit it into one component.
 //!
-//! Invariants: Every request is in exactly one transaction. Two transactions that touch one main item or lane are
-//! ordered. For a main item the order is that of their requests, so payments of one debtor stay in order. Transactions
-//! that share neither don't wait for each other. No transaction holds an item twice.
+//! Invariants: Every request is in exactly one transaction, or waits. Two transactions that touch one main item or lane
+//! are ordered. For a main item the order is that of their requests, so payments of one debtor stay in order.
+//! Transactions that share neither don't wait for each other. No transaction holds an item twice.
 //!
 //! Limits: 100 items of this size are never as large as the 4 MB of a transaction (the store's tests hold it).
 
 mod chain;
 mod group;
 mod guard;
+mod hold;
 mod lanes;
 mod levels;
 mod limits;
 mod touch;
 
 use super::decide::{Decisions, Snapshot};
+use super::slice::{Parity, Slice};
 use super::{
     AccountId, AccountIx, Batch, Currency, Decision, LaneId, OverdraftLimit, PaymentRequest, RequestIx, Timestamp,
 };
+use lanes::Lane;
 pub use limits::Limits;
 use touch::Touch;
-
-/// A lane of an account.
-type LaneIx = (AccountIx, u16);
 
 /// The most items one transaction may write. Source: DynamoDB `TransactWriteItems`, 100 actions.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
@@ -119,8 +120,47 @@ pub struct Step<'a> {
     pub requests: Vec<RequestIx>,
     /// The accounts behind [`Transaction::updates`], in the same order.
     pub accounts: Vec<AccountIx>,
+    /// The lanes that it credits.
+    lanes: Vec<Lane>,
+    /// It sweeps lanes of this parity, and only while they are free.
+    sweeps_free: Option<Parity>,
     /// The steps that must be applied first, because they touch an account or a lane of this step. All come before it.
     pub after: Vec<usize>,
+}
+
+impl Step<'_> {
+    /// Whether it is too late to send it in this slice of time: lanes that it sweeps are no longer free.
+    #[must_use]
+    pub fn is_late(&self, slice: Slice) -> bool {
+        self.sweeps_free.is_some_and(|parity| !slice.frees(parity))
+    }
+
+    /// Credits the lanes of this slice of time. A step may be sent in a later slice than it was planned in.
+    pub fn credit_in(&mut self, batch: &Batch, slice: Slice) {
+        let Transaction { entries, updates, .. } = &mut self.transaction;
+        for lane in &self.lanes {
+            let current = lane.of(slice);
+            let mut credits = self.accounts.iter().zip(updates.iter_mut()).filter(|(_, update)| update.makes_lane());
+            let Some((_, update)) = credits.find(|(account, _)| **account == lane.account) else { continue };
+            if update.lane.replace(current) == Some(current) {
+                continue;
+            }
+            for (entry, &request) in entries.iter_mut().zip(&self.requests) {
+                if batch.parties(request).1 == lane.account {
+                    entry.creditor_lane = Some(current);
+                }
+            }
+        }
+    }
+}
+
+/// Planned transactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan<'a> {
+    /// In an order in which they may be sent.
+    pub steps: Vec<Step<'a>>,
+    /// Some requests are in no step, because they wait for lanes to become free.
+    pub holds: bool,
 }
 
 /// Plans decided requests into as few transactions as they fit in.
@@ -135,8 +175,9 @@ pub fn plan<'a>(
     snapshot: Snapshot<'_>,
     decided_at: Timestamp,
     limits: &Limits,
-) -> Vec<Step<'a>> {
+) -> Plan<'a> {
     let touches = touch::touches(batch, requests, decisions, snapshot.accounts, limits.items_max());
+    let (touches, holds) = hold::hold(touches, batch, snapshot, limits);
     let groups = group::group(&touches, snapshot.accounts.len(), limits);
     let pinned = guard::pinned(&groups, &touches);
 
@@ -146,16 +187,19 @@ pub fn plan<'a>(
     let mut steps = Vec::with_capacity(groups.len());
     for (step, (group, pinned)) in groups.into_iter().zip(pinned).enumerate() {
         let members = group.members.iter().map(|&member| &touches[member]);
-        let lanes: Vec<LaneIx> = group.laned.iter().map(|&account| (account, turns.next(account))).collect();
-        let swept = members.clone().flat_map(|touch| touch.sweeps);
+        let sweeps = members.clone().flat_map(|touch| touch.sweeps);
+        let swept = sweeps.map(|sweep| (sweep.account, sweep.lane));
+        let lanes: Vec<Lane> = group.laned.iter().map(|&account| turns.next(account, swept.clone())).collect();
+        let only_while_free = members.clone().any(Touch::is_only_while_free);
+        let sweeps_free = only_while_free.then(|| snapshot.slice.parity().other());
         let after = last_steps.before(
             step,
             members.clone().flat_map(Touch::ordered_by),
-            lanes.iter().copied().chain(swept.map(|sweep| (sweep.account, sweep.lane))),
+            lanes.iter().flat_map(|lane| lane.both()).chain(swept),
         );
         let requests = members.clone().filter_map(|touch| touch.request).collect();
         let (transaction, accounts) = guard.transaction(members, &pinned, &lanes, &mut turns, decided_at);
-        steps.push(Step { transaction, requests, accounts, after });
+        steps.push(Step { transaction, requests, accounts, lanes, sweeps_free, after });
     }
-    steps
+    Plan { steps, holds }
 }

@@ -26,6 +26,8 @@ pub(super) struct Touch<'d> {
     rests_on_lanes: bool,
     /// The decline checks the debtor's main item, because no request before it changes or checks that.
     checks: bool,
+    /// The lanes are only swept while they are free.
+    while_free: bool,
     /// The debtor's lanes to sweep before the debit.
     pub(super) sweeps: &'d [Sweep],
 }
@@ -53,12 +55,14 @@ pub(super) fn touches<'d>(
         let rests_on_lanes = decision.is_err_and(|decline| decline.depends_on_balance().is_some()) && has_lanes(debtor);
         let checks = rests_on_lanes && !written.contains(&debtor);
         let request = Some(request);
-        let touch = Touch { request, decision, debtor, creditor, on_lane, rests_on_lanes, checks, sweeps: &[] };
+        let sweeps = [].as_slice();
+        let touch =
+            Touch { request, decision, debtor, creditor, on_lane, rests_on_lanes, checks, while_free: false, sweeps };
         written.extend(touch.changes());
         // Lanes that don't fit beside the debit are swept before it.
         while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
-            touches.push(Touch { request: None, sweeps: first, ..touch });
+            touches.push(touch.sweeping(first));
             own = rest;
         }
         touches.push(Touch { sweeps: own, ..touch });
@@ -66,7 +70,22 @@ pub(super) fn touches<'d>(
     touches
 }
 
-impl Touch<'_> {
+impl<'d> Touch<'d> {
+    /// A sweep of some of its debtor's lanes, without the debit that needs them.
+    pub(super) fn sweeping(self, sweeps: &'d [Sweep]) -> Self {
+        Self { request: None, sweeps, ..self }
+    }
+
+    /// The same, but its lanes are only swept while they are free.
+    pub(super) fn while_free(self) -> Self {
+        Self { while_free: true, ..self }
+    }
+
+    /// Whether its lanes are only swept while they are free.
+    pub(super) fn is_only_while_free(&self) -> bool {
+        self.while_free
+    }
+
     /// Whether money moves.
     pub(super) fn moves(&self) -> bool {
         self.request.is_some() && self.decision.is_ok()

@@ -25,8 +25,12 @@ impl Contention {
         self.held.extend(accounts);
     }
 
-    /// A round is over. From now on, accounts that others held in it are planned apart.
-    pub(super) fn end_round(&mut self) {
+    /// A round is over. From now on, accounts that others held in it are planned apart. `holds`: some requests waited
+    /// for free lanes.
+    pub(super) fn end_round(&mut self, holds: bool) {
+        if holds {
+            self.limits.hold();
+        }
         for account in std::mem::take(&mut self.held) {
             self.limits.contend(account);
         }

@@ -80,11 +80,13 @@ async fn every_record_has_its_end_under_faults() {
     }
 }
 
-/// An account is opened with a lane for each partition, none of which is there yet. Opening it again changes nothing,
+/// An account is opened with lanes for each partition, none of which is there yet. Opening it again changes nothing,
 /// whatever the number of partitions is by then. The record holds what was asked for.
 #[tokio::test(start_paused = true)]
-async fn an_account_is_opened_with_a_lane_for_each_partition() {
-    for (partitions, asked, lanes) in [(16, 0, 16), (4, 2, 4), (4, 20, 20), (300, 0, 97), (300, 1_024, 1_024)] {
+async fn an_account_is_opened_with_lanes_for_each_partition() {
+    for (partitions, asked, lanes) in
+        [(16, 0, 32), (4, 2, 8), (4, 20, 20), (64, 0, 64), (300, 0, 97), (300, 1_024, 1_024)]
+    {
         let store = MemoryStore::new();
         let open = |name: &str| {
             format!(

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{Balance, Source};
+use giro::domain::{Balance, Source, Timestamp};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::{LedgerQueries, Redrive};
@@ -165,17 +165,21 @@ async fn an_event_without_records_is_all_well() {
     assert_eq!(handle(&store(Faults::default()), event::<&str>(&[]), true).await, Ok(BatchResponse::default()));
 }
 
+/// A partition owns two of eight lanes. They take credits by turns, in slices of time.
 #[tokio::test(start_paused = true)]
 async fn a_partition_credits_the_lanes_that_it_owns() {
-    let store = store(Faults::default());
-    store.insert_account(account("shop").lanes(8));
-    let payments: Vec<String> = (0..300).map(|ix| payment(&format!("k{ix}"), "alice", "shop", 1)).collect();
-    let records: Vec<(i32, i64, &[u8])> =
-        payments.iter().enumerate().map(|(ix, payment)| (1, ix as i64, payment.as_bytes())).collect();
-    let processor = PaymentProcessor::new(store.clone(), true).with_partitions(4);
-    processor.handle(LambdaEvent::new(event(&records), context())).await.unwrap();
-    let held = store.account(&id("shop")).await.unwrap().unwrap();
-    let credited: Vec<u16> =
-        held.lanes.iter().filter(|lane| lane.balance > Balance::ZERO).map(|lane| lane.id.lane).collect();
-    assert_eq!((credited, held.balance()), (vec![1, 5], 300));
+    for (at_ms, lane) in [(0, 1), (399, 1), (400, 5), (800, 1)] {
+        let store = store(Faults::default());
+        store.insert_account(account("shop").lanes(8));
+        let payments: Vec<String> = (0..300).map(|ix| payment(&format!("k{ix}"), "alice", "shop", 1)).collect();
+        let records: Vec<(i32, i64, &[u8])> =
+            payments.iter().enumerate().map(|(ix, payment)| (1, ix as i64, payment.as_bytes())).collect();
+        let processor = PaymentProcessor::new(store.clone(), true).with_partitions(4);
+        let processor = processor.with_clock(move || Timestamp::try_from_millis(at_ms).unwrap());
+        processor.handle(LambdaEvent::new(event(&records), context())).await.unwrap();
+        let held = store.account(&id("shop")).await.unwrap().unwrap();
+        let credited: Vec<u16> =
+            held.lanes.iter().filter(|lane| lane.balance > Balance::ZERO).map(|lane| lane.id.lane).collect();
+        assert_eq!((credited, held.balance()), (vec![lane], 300), "at {at_ms}");
+    }
 }

@@ -6,13 +6,16 @@
 //! be very small, so that small worlds have many of them.
 
 mod lanes;
+mod slices;
 
 use std::collections::{HashMap, HashSet};
 
 use giro::domain::decide::{Decisions, Snapshot, decide_all};
 use giro::domain::lane::KnownLanes;
-use giro::domain::plan::{Limits, Step, plan};
-use giro::domain::{Account, AccountId, AccountStatus, Balance, Batch, Decision, Decline, OverdraftLimit, Timestamp};
+use giro::domain::plan::{Limits, Plan, Step, plan};
+use giro::domain::{
+    Account, AccountId, AccountStatus, Balance, Batch, Decision, Decline, OverdraftLimit, Slice, Timestamp,
+};
 use giro_testkit::given::{self, Placed as _, Setters as _, payment};
 
 use crate::rules::worlds::is_whole;
@@ -123,13 +126,28 @@ fn ix_of(name: &AccountId) -> usize {
 
 /// Decides all of a batch, after asking for lanes as settling does.
 fn decide(batch: &Batch, ledger: &Ledger) -> (Vec<Option<Account>>, HashMap<usize, KnownLanes>, Decisions) {
+    let all: Vec<usize> = (0..batch.requests().len()).collect();
+    decide_in(batch, &all, ledger, slice())
+}
+
+/// The slice of tests in which time stands still.
+fn slice() -> Slice {
+    Slice::at(Timestamp::EPOCH)
+}
+
+/// Decides some requests of a batch in a slice of time, after asking for lanes as settling does.
+fn decide_in(
+    batch: &Batch,
+    requests: &[usize],
+    ledger: &Ledger,
+    slice: Slice,
+) -> (Vec<Option<Account>>, HashMap<usize, KnownLanes>, Decisions) {
     let accounts: Vec<Option<Account>> =
         batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
-    let all: Vec<usize> = (0..batch.requests().len()).collect();
     let mut asked: Vec<usize> = Vec::new();
     loop {
         let lanes = ledger.known(batch, &asked);
-        let decisions = decide_all(batch, &all, Snapshot { accounts: &accounts, lanes: &lanes });
+        let decisions = decide_all(batch, requests, Snapshot { accounts: &accounts, lanes: &lanes, slice });
         if decisions.unread.is_empty() {
             return (accounts, lanes, decisions);
         }
@@ -142,8 +160,8 @@ fn decide(batch: &Batch, ledger: &Ledger) -> (Vec<Option<Account>>, HashMap<usiz
 fn planned<'b>(batch: &'b Batch, opened: &Ledger, items_max: usize) -> (Vec<Step<'b>>, Decisions) {
     let (accounts, lanes, decisions) = decide(batch, opened);
     let all: Vec<usize> = (0..batch.requests().len()).collect();
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
-    (plan(batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(items_max)), decisions)
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes, slice: slice() };
+    (plan(batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(items_max)).steps, decisions)
 }
 
 fn check_shape(steps: &[Step<'_>], items_max: usize) {
@@ -342,13 +360,13 @@ fn contended_accounts_are_planned_apart_and_smaller() {
         batch.accounts().iter().map(|id| Some(given::account(id.as_str()).holding(9))).collect();
     let shop = batch.accounts().iter().position(|account| account.as_str() == "shop").unwrap();
     let lanes = HashMap::new();
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes };
+    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes, slice: slice() };
     let all: Vec<usize> = (0..60).collect();
     let decisions = decide_all(&batch, &all, snapshot);
     let mut limits = Limits::of(100);
     let mut shapes = Vec::new();
     for _ in 0..6 {
-        let steps = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits);
+        let Plan { steps, .. } = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits);
         let to_shop = |step: &Step<'_>| step.requests.iter().filter(|&&request| request < 40).count();
         shapes.push(steps.iter().map(|step| (to_shop(step), step.requests.len())).collect::<Vec<_>>());
         limits.contend(shop);
@@ -364,7 +382,7 @@ fn contended_accounts_are_planned_apart_and_smaller() {
     let decisions = decide_all(&batch, &some, snapshot);
     let mut limits = Limits::of(100);
     limits.contend(shop);
-    let steps = plan(&batch, &some, &decisions, snapshot, Timestamp::EPOCH, &limits);
+    let Plan { steps, .. } = plan(&batch, &some, &decisions, snapshot, Timestamp::EPOCH, &limits);
     let members: Vec<Vec<usize>> = steps.iter().map(|step| step.requests.clone()).collect();
     assert_eq!(members, [(40..60).collect::<Vec<_>>(), (0..10).collect()]);
 }

@@ -3,7 +3,7 @@
 //! Data: Takes how much to run. Gives figures beside their goals, each the median of all seeds. The goals are this
 //! project's own.
 //!
-//! Every account has a lane for each partition, which is how accounts are opened for a topic ([`lanes_for`]).
+//! Every account has as many lanes as a new account gets ([`lanes_for`]).
 //!
 //! Limits: The whole of it takes many minutes.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios, for people")]

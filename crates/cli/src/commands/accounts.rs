@@ -70,7 +70,7 @@ pub(super) struct OpenArgs {
     currency: Currency,
     #[command(flatten)]
     limit: OpeningLimitArgs,
-    /// The fewest credit lanes that it gets, at most 1024; account-processor gives it one for each partition
+    /// The fewest credit lanes that it gets, at most 1024; account-processor gives it two for each partition
     #[arg(long, default_value_t = CreditLanes::NONE)]
     credit_lanes: CreditLanes,
     /// Write the account directly into its table, without topic and account-processor, and leave no record of a command

@@ -42,8 +42,8 @@ pub(super) struct AddLanesArgs {
     /// Every account that is not closed and has fewer. Run it again until it finds none
     #[arg(long, conflicts_with_all = ["id", "lanes", "command_id", "no_wait", "wait", "direct"])]
     all: bool,
-    /// How many lanes each account shall have, 1 to 1024; else one for each partition of the topic of payment requests,
-    /// at most 97
+    /// How many lanes each account shall have, 1 to 1024; else as many as a new account gets: two for each partition of
+    /// the topic of payment requests, or one past 48 partitions, at most 97
     #[arg(
         long = "lanes",
         value_name = "N",
@@ -132,7 +132,7 @@ async fn add_to_all(lanes: Option<CreditLanes>, topic: Option<String>, engines: 
     }
 }
 
-/// A lane for each partition of the topic of payment requests.
+/// As many lanes as a new account gets.
 async fn of_requests(engines: &EngineArgs) -> Result<CreditLanes, Failure> {
     let topic = engines.topic(None, |topics| topics.requests)?;
     let partitions = kafka::partitions(&engines.kafka_with(&topic).await?, &topic).await?;

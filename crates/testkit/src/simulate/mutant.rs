@@ -34,7 +34,7 @@ pub enum Mutant {
     ReportFromSecond,
     /// A debit doesn't look at the balance.
     DropBalanceCondition,
-    /// A sweep doesn't look at what its lane holds.
+    /// A sweep doesn't look at what its lane holds, as if the slices of time kept others away from it.
     SkipSweepCondition,
     /// A decline doesn't look at the version of its debtor's main item.
     SkipDeclineCheck,

@@ -12,9 +12,9 @@ use super::tape::Tape;
 const SETTLEMENT: &str = "settlement";
 /// The busy accounts. They are few, so that their payments conflict.
 pub(super) const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
-/// The accounts that begin with a lane for each partition. None of their lanes is there yet. The other busy ones are as
-/// older versions opened them: without lanes.
-const WITH_LANES: [&str; 4] = ["hot", "ann", "bob", FRESH.1];
+/// The accounts that begin with lanes, and how many each has for each partition. None of the lanes is there yet. The
+/// other busy accounts are as the oldest versions opened them: without lanes.
+const WITH_LANES: [(&str, u16); 4] = [("hot", 2), ("ann", 2), ("bob", 1), (FRESH.1, 2)];
 /// The pair that nobody else pays or changes, for the payment after the storm.
 pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
 /// What the fresh debtor has, which is also what the fresh payment moves.
@@ -204,7 +204,8 @@ pub(super) fn bucket(key: &str, partitions: usize) -> usize {
 pub(super) fn opening(tape: &mut Tape, partitions: u16) -> BTreeMap<String, Books> {
     let mut accounts = BTreeMap::new();
     let mut open = |id: &str, currency, balance: i128, lowest| {
-        let lanes = if WITH_LANES.contains(&id) { partitions } else { 0 };
+        let each = WITH_LANES.iter().find(|(known, _)| *known == id).map_or(0, |&(_, each)| each);
+        let lanes = partitions.saturating_mul(each);
         accounts.insert(id.to_owned(), Books { currency, balance, lowest, standing: Standing::Open, lanes });
     };
     let mut sum: i128 = 0;

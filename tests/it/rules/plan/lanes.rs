@@ -1,7 +1,7 @@
 //! Plans for accounts with lanes: which lane a credit takes, which a debit sweeps, and what fits a transaction.
 
 use giro::domain::decide::{Snapshot, decide_all};
-use giro::domain::plan::{Limits, Step, plan};
+use giro::domain::plan::{Limits, Plan, Step, plan};
 use giro::domain::{Account, Decline, Timestamp};
 
 use super::{Ledger, Order, batch, check_laned, check_shape, ix_of, planned, sequences};
@@ -170,9 +170,9 @@ fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
         let accounts: Vec<Option<Account>> =
             batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
         let known = ledger.known(&batch, &[1]);
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known };
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known, slice: super::slice() };
         let decisions = decide_all(&batch, &[0, 1], snapshot);
-        let steps = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
+        let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
         let lanes: Vec<Option<u16>> = steps
             .iter()
             .flat_map(|step| &step.transaction.updates)

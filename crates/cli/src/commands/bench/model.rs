@@ -56,7 +56,7 @@ pub(super) struct ModelArgs {
     /// How many of a hundred records repeat an earlier one of their partition
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = number::<u32>(0..=90))]
     duplicates: u32,
-    /// Credit lanes of every account [default: one a partition, at most 97; none for one partition]
+    /// Credit lanes of every account [default: as many as a new account gets: two a partition]
     #[arg(long, value_name = "N")]
     lanes: Option<CreditLanes>,
     /// How keys reach partitions [default: drawn with --rate and --carries, else even]

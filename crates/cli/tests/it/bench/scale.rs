@@ -116,9 +116,9 @@ fn a_rate_that_is_carried_grows_no_backlog_and_a_higher_one_does() {
 }
 
 #[test]
-fn accounts_have_a_lane_a_partition_and_at_most_97() {
-    let lanes = [1, 2, 64, 97, 98, 1_024].map(|partitions| skew::lanes_for(partitions).count());
-    assert_eq!(lanes, [0, 2, 64, 97, 97, 97]);
+fn accounts_have_two_lanes_a_partition_or_one_and_at_most_97() {
+    let lanes = [1, 2, 48, 64, 97, 98, 1_024].map(|partitions| skew::lanes_for(partitions).count());
+    assert_eq!(lanes, [0, 4, 96, 64, 97, 97, 97]);
 }
 
 fn model(arguments: &str) -> serde_json::Map<String, serde_json::Value> {

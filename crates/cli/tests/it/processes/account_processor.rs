@@ -134,15 +134,15 @@ async fn accounts_live_by_commands_from_the_command_line() {
         // An account of an older version has no lanes. Who asks twice, even before the first is answered, adds once.
         check(&["accounts", "open", "old", "--currency", "EUR", "--direct"], 0, "opened old");
         check(&["accounts", "open", "new", "--currency", "EUR"], 0, "applied open new");
-        let sent = "sent 1 commands for 16 credit lanes; 2 accounts have as many, or are closed";
+        let sent = "sent 1 commands for 32 credit lanes; 2 accounts have as many, or are closed";
         check(&["accounts", "add-lanes", "--all"], 0, sent);
-        while lanes_of("old", &endpoints) != 16 {
+        while lanes_of("old", &endpoints) != 32 {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         check(&["accounts", "add-lanes", "--all"], 0, "sent 0 commands");
-        check(&["accounts", "add-lanes", "--all", "--lanes", "20"], 0, "sent 2 commands for 20 credit lanes");
-        check(&["accounts", "add-lanes", "--all", "--lanes", "20"], 0, "commands for 20 credit lanes");
-        while lanes_of("new", &endpoints) != 20 || lanes_of("old", &endpoints) != 20 {
+        check(&["accounts", "add-lanes", "--all", "--lanes", "40"], 0, "sent 2 commands for 40 credit lanes");
+        check(&["accounts", "add-lanes", "--all", "--lanes", "40"], 0, "commands for 40 credit lanes");
+        while lanes_of("new", &endpoints) != 40 || lanes_of("old", &endpoints) != 40 {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         let listed = giro(&["accounts", "commands", "--account", "old"], &endpoints);

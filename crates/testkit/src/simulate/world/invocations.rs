@@ -18,6 +18,7 @@ use crate::simulate::mapping::Delivery;
 use crate::simulate::network::{InvocationId, RemoteLedger};
 use crate::simulate::topic::{Place, Topic};
 use crate::simulate::workload::Record;
+use giro::domain::Timestamp;
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
@@ -76,6 +77,7 @@ impl World {
             Topic::Requests => {
                 let partitions = u32::try_from(mapping.partitions()).unwrap_or(1);
                 let processor = PaymentProcessor::new(ledger, report_failures).with_partitions(partitions);
+                let processor = processor.with_clock(clock(self.began, id));
                 Box::pin(async move { processor.handle(event).await })
             }
             Topic::Commands => {
@@ -226,4 +228,15 @@ fn record_json(topic: &str, place: Place, record: &Record) -> String {
     format!(
         r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":{timestamp},"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":[{headers}]}}"#
     )
+}
+
+/// The clock of an invocation's machine. Clocks differ, and some by more than a slice of time.
+fn clock(began: Instant, id: InvocationId) -> impl Fn() -> Timestamp + Send + Sync + 'static {
+    const AHEAD_MS: [u64; 4] = [0, 0, 30, 500];
+    let nth = usize::try_from(id).unwrap_or_default().checked_rem(AHEAD_MS.len());
+    let ahead = nth.and_then(|nth| AHEAD_MS.get(nth)).copied().unwrap_or_default();
+    move || {
+        let passed = began.elapsed().saturating_add(Duration::from_millis(ahead)).as_millis();
+        i64::try_from(passed).ok().and_then(|ms| Timestamp::try_from_millis(ms).ok()).unwrap_or(Timestamp::EPOCH)
+    }
 }

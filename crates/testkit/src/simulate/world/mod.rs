@@ -24,6 +24,8 @@ mod outbox;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::auditor::{Auditor, Wrong, answer_of};
 use super::mapping::Mappings;
 use super::mutant::Mutant;
@@ -93,6 +95,7 @@ pub(super) struct World {
     /// Accounts whose item can't be read, as they were.
     spoilt: BTreeMap<String, Account>,
     mutant: Option<Mutant>,
+    began: Instant,
     steps: u64,
     now: u64,
     counts: Counts,
@@ -125,7 +128,7 @@ impl World {
             torn: BTreeMap::new(),
             store,
             // A single partition meets nobody on the main item.
-            auditor: Auditor::new(opening, if partitions > 1 { partitions } else { 0 }),
+            auditor: Auditor::new(opening, if partitions > 1 { partitions.saturating_mul(2) } else { 0 }),
             partitions_told: partitions,
             outbox: Outbox::default(),
             operator,
@@ -133,6 +136,7 @@ impl World {
             invocations_made: 0,
             spoilt: BTreeMap::new(),
             mutant,
+            began: Instant::now(),
             steps: 0,
             now: 0,
             counts: Counts::default(),
