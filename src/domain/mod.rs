@@ -2,8 +2,8 @@
 //!
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
-//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`payment`], [`decline`], [`batch`],
-//! [`decide`], [`plan`], [`slice`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
+//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`mod@slice`], [`payment`], [`decline`],
+//! [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
