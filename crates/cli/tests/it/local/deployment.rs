@@ -36,6 +36,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(binaries(&blueprint));
     faults.extend(variables(&blueprint));
     faults.extend(partial_responses(&blueprint));
+    faults.extend(window(texts));
     faults.extend(topics(&blueprint));
     faults.extend(patience(texts, &blueprint));
     faults.extend(access(&root, &blueprint));
@@ -119,6 +120,24 @@ fn kafka(blueprint: &Blueprint) -> impl Iterator<Item = (&Mapping, &str)> {
         Source::Kafka { topic, .. } => Some((mapping, topic.as_str())),
         Source::Stream { .. } => None,
     })
+}
+
+/// Payment requests wait for others as long as the parameter says, and as Lambda has it without one.
+fn window(texts: &Texts) -> Vec<String> {
+    let waits_ms = |seconds: &str| {
+        let given = BTreeMap::from([("RequestsWindowSeconds".to_owned(), seconds.to_owned())]);
+        let blueprint = Templates::Texts(texts.clone()).blueprint(&given).ok()?;
+        let mapping = kafka(&blueprint).find(|(mapping, _)| mapping.function == "payment-processor");
+        mapping.map(|(mapping, _)| mapping.batch_window.as_millis())
+    };
+    let expected = [("", 500), ("0", 0), ("2", 2_000)];
+    let wrong = expected.into_iter().map(|(seconds, ms)| (seconds, ms, waits_ms(seconds)));
+    wrong
+        .filter(|(_, expected, waits)| *waits != Some(*expected))
+        .map(|(seconds, expected, waits)| {
+            format!("with RequestsWindowSeconds='{seconds}' payment requests wait {waits:?} ms: expected {expected}")
+        })
+        .collect()
 }
 
 /// Each topic that is read, written or used for failures is made, and requests go to the topic that is read.

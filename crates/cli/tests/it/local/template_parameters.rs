@@ -23,6 +23,12 @@ fn parameters_that_the_template_does_not_allow_are_refused() {
         ("RequestsPartitions", " 7", "expected a number from 1 to 256, got ' 7'"),
         ("RequestsPartitions", "inf", "expected a number from 1 to 256, got 'inf'"),
         ("WarmReadUnits", "11999.5", "expected a number of at least 12000, got '11999.5'"),
+        (
+            "RequestsWindowSeconds",
+            "301",
+            "expected text of the pattern ([0-9]|[1-9][0-9]|[12][0-9][0-9]|300)? (whole seconds from 0 to 300, or nothing), \
+             got '301'",
+        ),
         ("KafkaAuth", "sasl", "expected one of iam, scram, none, got 'sasl'"),
         ("KafkaAuth", "None", "expected one of iam, scram, none, got 'None'"),
         ("DeletionProtection", "yes", "expected one of true, false, got 'yes'"),
@@ -43,6 +49,23 @@ fn parameters_that_the_template_does_not_allow_are_refused() {
     assert_eq!(refused(&[("KafkaBootstrapServers", "a,")]), none);
     for (name, value) in [("RequestsPartitions", "256"), ("NamePrefix", ""), ("NamePrefix", "eu-"), ("Stage", "x1-")] {
         assert_eq!(refused(&[(name, value)]), "taken", "{name}={value}");
+    }
+}
+
+/// Lambda's own window is half a second, and it takes only whole ones. The account commands keep it.
+#[test]
+fn the_window_of_payment_requests_is_a_parameter() {
+    let windows = |given: &[(&str, &str)]| {
+        let blueprint = Templates::Embedded.blueprint(&parameters(given)).unwrap();
+        let of = |name: &str| blueprint.mappings.iter().find(|it| it.function == name).unwrap().batch_window.as_millis();
+        (of("payment-processor"), of("account-processor"))
+    };
+    assert_eq!(windows(&[]), (500, 500));
+    for (seconds, ms) in [("", 500), ("0", 0), ("9", 9_000), ("10", 10_000), ("299", 299_000), ("300", 300_000)] {
+        assert_eq!(windows(&[("RequestsWindowSeconds", seconds)]), (ms, 500), "{seconds}");
+    }
+    for text in ["0.5", "-1", "05", "1000", "1 "] {
+        assert_ne!(refused(&[("RequestsWindowSeconds", text)]), "taken", "{text}");
     }
 }
 

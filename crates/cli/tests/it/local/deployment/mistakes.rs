@@ -47,6 +47,17 @@ fn partial_responses_without_provisioned_pollers_are_named() {
     );
 }
 
+#[test]
+fn a_window_that_is_not_the_parameters_is_named() {
+    let right = "MaximumBatchingWindowInSeconds: !If [HasRequestsWindow, !Ref RequestsWindowSeconds, !Ref AWS::NoValue]";
+    for (wrong, named) in [
+        ("MaximumBatchingWindowInSeconds: 1", "with RequestsWindowSeconds='' payment requests wait Some(1000) ms"),
+        ("Enabled: true", "with RequestsWindowSeconds='0' payment requests wait Some(500) ms: expected 0"),
+    ] {
+        check("template.yaml", right, wrong, named);
+    }
+}
+
 /// With six hours, or a thousand tries of a millisecond each, records that waited for a night were given up without one
 /// try.
 #[test]
