@@ -226,6 +226,8 @@ impl Poller {
                 return Ok(Vec::new());
             }
             let read = tokio::select! {
+                // What is there belongs to the batch, even if its window is over.
+                biased;
                 read = self.consumer.recv() => read.map(|record| Polled::from(&record)),
                 () = over(window) => break,
                 _ = self.line.stopped.changed() => return Ok(Vec::new()),

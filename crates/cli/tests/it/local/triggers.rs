@@ -70,6 +70,24 @@ async fn a_kafka_event_of_sam_with_a_filter_delivers_what_fits_and_passes_over_t
     stack.stop().await.unwrap();
 }
 
+/// Once a batch took the next waiting record or its window's end by chance, so without a window it had two records.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_window_a_batch_takes_all_that_waits() {
+    let options = StackOptions {
+        partitions: Some(1),
+        batch_window: Some(Duration::ZERO),
+        batch_records_max: Some(1_000),
+        ..options(KafkaEngine::Embedded)
+    };
+    let stack = Stack::start(options).await.unwrap();
+    let values: Vec<String> = (0..400).map(|ix| payment(&format!("k{ix}"), "a", "b", 1)).collect();
+    publish(&stack, REQUESTS_TOPIC, &values).await;
+    acknowledged(&stack, 400).await;
+    let activity = stack.activity();
+    assert!(activity.invocations <= 40, "{activity:?}");
+    stack.stop().await.unwrap();
+}
+
 #[test]
 fn a_template_that_asks_for_what_is_not_done_ends_giro_up_with_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
