@@ -29,6 +29,9 @@ const LOCK_FILE: &str = "lock";
 const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS giro_stream_records
     ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
 
+/// The name of the engine's threads, by which their CPU time is told apart.
+pub const THREAD: &str = "dynamodb";
+
 /// A client for an engine on this machine, whatever the environment says.
 #[must_use]
 pub fn client(endpoint: &str) -> Client {
@@ -76,7 +79,8 @@ impl EmbeddedDynamoDb {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("binding a port for DynamoDB")?;
         listener.set_nonblocking(true)?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).thread_name(THREAD).enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             runtime.block_on(async {
@@ -93,7 +97,7 @@ impl EmbeddedDynamoDb {
             });
             runtime.shutdown_background();
         };
-        let thread = std::thread::Builder::new().name("dynamodb".into()).spawn(serve)?;
+        let thread = std::thread::Builder::new().name(THREAD.into()).spawn(serve)?;
         Ok(Self { endpoint, stop: Some(stop), thread: Some(thread), _lock: lock })
     }
 

@@ -27,6 +27,7 @@ use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
+use super::cpu;
 use super::event;
 use super::modelled::audit;
 use super::workload::Workload;
@@ -123,7 +124,8 @@ pub fn measure(rival: Rival, workload: Workload, batch: usize, batches: usize, s
     Ok(OnEngine { told, payments })
 }
 
-async fn open(client: &Client, accounts: &[Account]) -> anyhow::Result<()> {
+/// Opens accounts in an empty table.
+pub(super) async fn open(client: &Client, accounts: &[Account]) -> anyhow::Result<()> {
     let items: Vec<items::Item> = accounts.iter().map(items::account::encode).collect();
     for chunk in items.chunks(WRITE_ITEMS_MAX) {
         let mut writes = Vec::with_capacity(chunk.len());
@@ -171,7 +173,7 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
     runtime.block_on(async {
         let client = crate::local::aws::dynamodb(Some(endpoint)).await?;
         let ledger = DynamoDb::new(client, Tables::default());
-        let cpu = cpu_us();
+        let cpu = cpu::of_this_process();
         let mut batch_us = Vec::with_capacity(events.len());
         let mut conflicts: u64 = 0;
         for file in events {
@@ -197,7 +199,7 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
             write_milliunits: usage.write_milliunits,
             read_milliunits: usage.read_milliunits,
             conflicts,
-            cpu_us: cpu_us().saturating_sub(cpu),
+            cpu_us: us(cpu::of_this_process().saturating_sub(cpu)),
             peak_kb: peak_kb(),
         })
     })
@@ -205,16 +207,6 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
 
 fn us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The CPU time of this process so far, in microseconds. It is 0 if the kernel doesn't show it as Linux does.
-fn cpu_us() -> u64 {
-    // Source: proc_pid_stat(5): utime and stime are the 14th and 15th fields, in ticks of 10 ms. The name, the second
-    // field, may hold spaces, and ends with the last parenthesis.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
-    ticks.sum::<u64>().saturating_mul(10_000)
 }
 
 /// The most memory that this process held, in KB. It is 0 if the kernel doesn't show it as Linux does.

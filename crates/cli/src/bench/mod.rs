@@ -11,7 +11,9 @@
 //! | [`modelled`] | sets a run on the model, and audits it |
 //! | [`closed`], [`offered`] | run it as fast as it can, or as records arrive |
 //! | [`engine`], [`event`] | run a contender, as a process, on the embedded DynamoDB |
+//! | [`latency`] | publishes payments at a fixed rate to a running stack, and waits for their outcomes |
 //! | [`broker`] | what a broker acknowledges |
+//! | [`cpu`] | the CPU time of processes |
 //! | [`report`], [`plot`] | the results as Markdown and SVG |
 //!
 //! Invariants: A run on the model is the same for the same seed, to the microsecond. Every run is audited before its
@@ -20,10 +22,12 @@
 pub mod broker;
 pub mod closed;
 pub mod contender;
+pub mod cpu;
 pub mod engine;
 pub mod event;
 pub mod figures;
 pub mod goals;
+pub mod latency;
 pub mod model;
 pub mod modelled;
 pub mod offered;

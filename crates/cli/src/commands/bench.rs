@@ -1,5 +1,6 @@
 //! What: `giro bench` measures, and writes down the results.
 
+mod latency;
 mod model;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ enum What {
     /// Make one run on the model of DynamoDB, of any size, and show its figures
     #[command(after_long_help = model::figures_told())]
     Model(model::ModelArgs),
+    Latency(latency::LatencyArgs),
     /// Measure how fast Kafka acknowledges records, one at a time from each of some producers that linger for 5 ms
     ///
     /// The topic `giro-bench` is created if it doesn't exist.
@@ -83,11 +85,15 @@ enum Group {
 const TOPIC: &str = "giro-bench";
 
 pub(super) async fn run(args: BenchArgs, engines: &EngineArgs) -> Result<(), Failure> {
-    if let What::Broker { producers, seconds } = args.what {
-        return acknowledged(engines, producers, Duration::from_secs(seconds)).await;
-    }
+    let what = match args.what {
+        What::Broker { producers, seconds } => {
+            return acknowledged(engines, producers, Duration::from_secs(seconds)).await;
+        }
+        What::Latency(args) => return latency::run(args, engines).await,
+        what @ (What::Run { .. } | What::Check { .. } | What::Model(_) | What::Contend { .. }) => what,
+    };
     // The benchmarks have their own runtimes, which can't start inside this one.
-    let measured = tokio::task::spawn_blocking(move || match args.what {
+    let measured = tokio::task::spawn_blocking(move || match what {
         What::Run { docs } => tell(&report::write(&docs).map_err(Failure::No)?),
         What::Check { short, group } => tell(&checked(short, group).map_err(Failure::No)?),
         What::Model(args) => model::run(&args),
@@ -100,7 +106,7 @@ pub(super) async fn run(args: BenchArgs, engines: &EngineArgs) -> Result<(), Fai
             Ok(())
         }
         // Answered above.
-        What::Broker { .. } => Ok(()),
+        What::Broker { .. } | What::Latency(_) => Ok(()),
     });
     measured.await.map_err(Failure::no)?
 }

@@ -68,6 +68,16 @@ pub(super) fn running() -> Result<Option<Told>, Failure> {
     })
 }
 
+/// What the stack of another folder tells, once it is ready.
+pub(super) fn told_in(folder: &Path) -> Option<Told> {
+    serde_json::from_slice(&std::fs::read(folder.join(UP_FILE)).ok()?).ok()
+}
+
+/// Asks the stack of another folder to stop.
+pub(super) fn ask_to_stop_in(folder: &Path) -> std::io::Result<()> {
+    std::fs::write(folder.join(STOP_FILE), b"")
+}
+
 /// Makes the folder in which a stack keeps what is its own.
 ///
 /// # Errors
@@ -93,7 +103,7 @@ pub(super) fn is_held() -> bool {
 
 /// Asks the stack of this folder to stop.
 pub(super) fn ask_to_stop() -> Result<(), Failure> {
-    std::fs::write(STOP_FILE, b"").with_context(|| format!("writing {STOP_FILE}")).map_err(Failure::Input)
+    ask_to_stop_in(Path::new("")).with_context(|| format!("writing {STOP_FILE}")).map_err(Failure::Input)
 }
 
 /// This folder's place for a stack. It is taken when this value is made, and free when it is dropped or the process

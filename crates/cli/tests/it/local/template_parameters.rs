@@ -57,7 +57,8 @@ fn parameters_that_the_template_does_not_allow_are_refused() {
 fn the_window_of_payment_requests_is_a_parameter() {
     let windows = |given: &[(&str, &str)]| {
         let blueprint = Templates::Embedded.blueprint(&parameters(given)).unwrap();
-        let of = |name: &str| blueprint.mappings.iter().find(|it| it.function == name).unwrap().batch_window.as_millis();
+        let of =
+            |name: &str| blueprint.mappings.iter().find(|it| it.function == name).unwrap().batch_window.as_millis();
         (of("payment-processor"), of("account-processor"))
     };
     assert_eq!(windows(&[]), (500, 500));

@@ -8,6 +8,7 @@ pub(crate) mod e2e;
 mod failed;
 mod foreign_event;
 mod hostile;
+mod latency;
 mod ledger_auditor;
 mod names;
 mod pasted;

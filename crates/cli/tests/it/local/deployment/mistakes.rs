@@ -49,7 +49,8 @@ fn partial_responses_without_provisioned_pollers_are_named() {
 
 #[test]
 fn a_window_that_is_not_the_parameters_is_named() {
-    let right = "MaximumBatchingWindowInSeconds: !If [HasRequestsWindow, !Ref RequestsWindowSeconds, !Ref AWS::NoValue]";
+    let right =
+        "MaximumBatchingWindowInSeconds: !If [HasRequestsWindow, !Ref RequestsWindowSeconds, !Ref AWS::NoValue]";
     for (wrong, named) in [
         ("MaximumBatchingWindowInSeconds: 1", "with RequestsWindowSeconds='' payment requests wait Some(1000) ms"),
         ("Enabled: true", "with RequestsWindowSeconds='0' payment requests wait Some(500) ms: expected 0"),
