@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::delivery::{Answer, Deliveries, Next, Why};
 use super::kafka_event::{self, ENVELOPE_BYTES};
 use super::trouble::Troubles;
-use super::{Line, Surroundings, now_ms, response};
+use super::{Line, Surroundings, now_ms, response, window};
 use crate::local::kafka::{HEARING, ask_partitions, client, partitions, producer};
 use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use crate::local::reading::{self, Polled};
@@ -218,8 +218,9 @@ impl Poller {
     async fn poll(&mut self) -> anyhow::Result<Vec<Polled>> {
         let mut batch: Vec<Polled> = self.held.take().into_iter().collect();
         let mut bytes = batch.iter().map(Polled::encoded_bytes).fold(ENVELOPE_BYTES, usize::saturating_add);
-        let window_of = |window: Duration| Instant::now().checked_add(window);
-        let mut window = if batch.is_empty() { None } else { window_of(self.line.mapping.batch_window) };
+        let length = self.line.mapping.batch_window;
+        let window_of = |first: &Polled| Instant::now().checked_add(window::rest(length, first.timestamp, now_ms()));
+        let mut window = batch.first().and_then(window_of);
         while batch.len() < self.line.mapping.batch_records_max {
             // The pause after an error may get the stop signal, which comes only once.
             if self.line.is_stopped() {
@@ -244,7 +245,7 @@ impl Poller {
             self.troubles.read(&record);
             self.tell_of_lost(&record).await;
             self.next.insert(record.partition, Offset::Offset(record.offset.saturating_add(1)));
-            window = window.or_else(|| window_of(self.line.mapping.batch_window));
+            window = window.or_else(|| window_of(&record));
             if !self.line.mapping.filters.pass(record.value.as_deref()) {
                 self.line.filtered();
                 self.dropped.insert(record.partition, record.offset.saturating_add(1));

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | deliveries | `delivery` | pure: what to deliver next, what an answer means, what is given up |
 //! | responses | `response` | pure: what a function reports |
+//! | windows | `window` | pure: how long a batch waits for more |
 //! | events | `kafka_event`, `stream_event` | pure: records as the JSON that Lambda delivers |
 //! | pollers | `kafka`, `stream` | the source on one side, the Invoke call on the other |
 //! | what was done so far | `activity` | counts, for whoever looks on |
@@ -25,6 +26,7 @@ mod response;
 mod stream;
 mod stream_event;
 mod trouble;
+mod window;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
