@@ -30,8 +30,13 @@ use giro::domain::Timestamp;
 use giro::publish::Publish;
 use giro::publish::kafka::{self, KafkaProducer};
 use giro::wire::failed_record::{self, Failure};
-use giro_template::Starting;
+use giro_template::{Mapping, Starting};
 
+/// How long a broker waits until it has a batch to send.
+const FETCH_WAIT_MS: &str = "50";
+/// How much a broker gathers in that time for a mapping with a window, in bytes. Its batches wait anyway, and each
+/// answer of a broker costs it about as much as a transaction costs the embedded DynamoDB.
+const FETCH_BYTES: &str = "65536";
 /// How long to wait after a broker refused.
 const RECONSIDER: Duration = Duration::from_millis(100);
 /// How long one question to a broker may take.
@@ -51,7 +56,7 @@ pub(super) async fn start(
     let own = |poller| partitions.iter().copied().skip(poller).step_by(pollers).collect::<Vec<i32>>();
     // Together: each has to find the group's coordinator first.
     let ready = (0..pollers).map(|number| async move {
-        let (consumer, next) = consumer(around, topic, consumer_group, &own(number), line.mapping.starting).await?;
+        let (consumer, next) = consumer(around, topic, consumer_group, &own(number), &line.mapping).await?;
         anyhow::Ok(Poller {
             consumer,
             next,
@@ -79,9 +84,10 @@ async fn consumer(
     topic: &str,
     consumer_group: &str,
     partitions: &[i32],
-    starting: Starting,
+    mapping: &Mapping,
 ) -> anyhow::Result<(StreamConsumer<kafka::Context>, BTreeMap<i32, Offset>)> {
     let (mut config, context) = client(&around.bootstrap_servers)?;
+    let starting = mapping.starting;
     let consumer: StreamConsumer<_> = config
         .set("group.id", consumer_group)
         .set("enable.auto.commit", "false")
@@ -94,7 +100,8 @@ async fn consumer(
             },
         )
         .set("isolation.level", "read_committed")
-        .set("fetch.wait.max.ms", "50")
+        .set("fetch.wait.max.ms", FETCH_WAIT_MS)
+        .set("fetch.min.bytes", if mapping.batch_window.is_zero() { "1" } else { FETCH_BYTES })
         // It reads ahead about as much as the next batches take, not the whole topic.
         .set("queued.max.messages.kbytes", "16384")
         .create_with_context(context)?;
