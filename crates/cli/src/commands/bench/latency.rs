@@ -47,8 +47,8 @@ pub(super) struct LatencyArgs {
     /// How long a batch of payment requests waits for more after its first, in milliseconds
     #[arg(long, value_name = "W", default_value_t = WINDOW_MS, value_parser = number::<u64>(0..=300_000))]
     window_ms: u64,
-    /// Partitions of the topic
-    #[arg(long, value_name = "P", default_value_t = 4, value_parser = number::<u16>(1..=1_000))]
+    /// Partitions of the topics of requests and of outcomes
+    #[arg(long, value_name = "P", default_value_t = 4, value_parser = number::<u16>(1..=256))]
     partitions: u16,
     /// How many accounts pay each other
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number::<u32>(2..=1_000_000))]
@@ -108,7 +108,7 @@ fn show(args: &LatencyArgs, measured: &Measured) -> Result<(), Failure> {
     }
     let cells: Shown = settings.into_iter().take(3).chain(figures).collect();
     let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-    say!("{}", row(cells.iter().map(|(name, _)| name.replace('_', " ")).collect()));
+    say!("{}", row(cells.iter().map(|(name, _)| format!("`{name}`")).collect()));
     say!("{}", row(cells.iter().map(|_| "---".to_owned()).collect()).replace(' ', ""));
     say!("{}", row(cells.iter().map(|(_, value)| value.to_string()).collect()));
     Ok(())

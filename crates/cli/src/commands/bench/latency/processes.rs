@@ -96,6 +96,7 @@ fn command(folder: &Path, wanted: Wanted, kafka: Option<&ApacheKafka>) -> anyhow
     let mut up = Command::new(std::env::current_exe()?);
     up.arg("up").args(["--only", PAYMENT_PROCESSOR, "--only", OUTCOME_PUBLISHER]);
     up.args(["--partitions", &wanted.partitions.to_string()]);
+    up.args(["--parameter", &format!("OutcomesPartitions={}", wanted.partitions)]);
     up.args(["--batch-window-ms", &wanted.window.as_millis().to_string()]);
     if let Some(kafka) = kafka {
         up.args(["--kafka-bootstrap-servers", kafka.bootstrap_servers()]);
