@@ -1,6 +1,6 @@
 # Giro: `make demo` and `make test` are for a newcomer. The others measure or tidy.
 
-.PHONY: demo test e2e crash build bench bench-check bench-scale simulate mutants load lean fmt worlds tools tools-bench lint-templates deploy-test fuzz \
+.PHONY: demo test e2e crash build bench bench-check bench-scale simulate mutants latency load lean fmt worlds tools tools-bench lint-templates deploy-test fuzz \
 	supply-chain
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
@@ -57,6 +57,11 @@ simulate: build
 # five minutes. `make test` does it with one fault, for those that are short.
 worlds: build
 	$(GIRO) simulate --exhaustive --faults 2 $(ARGS)
+
+# From publishing a payment to its outcome, on Apache Kafka at two fixed rates; writes the table of docs/latency.md.
+latency: lean
+	cargo build --release --workspace --bin giro
+	./scripts/latency.sh $(ARGS)
 
 # How many payments the HTTP API takes a second, beside what the broker acknowledges.
 load: build
