@@ -104,8 +104,8 @@ pub struct Latencies {
     pub lost: usize,
     /// Outcomes that came once more.
     pub again: usize,
-    /// Payments that had no outcome when the last one was due. If they are many more than come in a latency, the rate is
-    /// more than is carried.
+    /// Payments that had no outcome when the last one was due. If they are many more than come in a latency, the rate
+    /// is more than is carried.
     pub open: usize,
 }
 

@@ -31,8 +31,9 @@ const JAVA: &str = "java";
 
 /// Measure from publishing a payment request to its outcome on the topic, at a fixed rate
 ///
-/// Starts Kafka and a stack on this machine, as processes of their own. Publishes a request whenever one is due, whether
-/// or not earlier ones have their outcomes. Reads the outcomes, and checks the tables. Exit code 1 if anything is lost.
+/// Starts Kafka and a stack on this machine, as processes of their own. Publishes a request whenever one is due,
+/// whether or not earlier ones have their outcomes. Reads the outcomes, and checks the tables. Exit code 1 if anything
+/// is lost.
 #[derive(Debug, Args)]
 pub(super) struct LatencyArgs {
     /// Payments a second, by accounts that pay each other at random

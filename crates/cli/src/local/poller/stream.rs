@@ -23,8 +23,8 @@ use crate::local::lambda::PAYLOAD_BYTES_MAX;
 use giro::aws::in_words;
 use giro_template::Starting;
 
-/// The pause before an idle shard is asked again. Lambda asks four times a second, over a network. Here a question costs
-/// some 100 microseconds, and this pause is most of what an outcome waits at a low rate.
+/// The pause before an idle shard is asked again. Lambda asks four times a second, over a network. Here a question
+/// costs some 100 microseconds, and this pause is most of what an outcome waits at a low rate.
 const IDLE: Duration = Duration::from_millis(20);
 /// How often new shards are looked for.
 const LOOK_FOR_SHARDS: Duration = Duration::from_secs(10);

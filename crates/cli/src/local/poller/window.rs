@@ -1,6 +1,7 @@
 //! What: Says how long a batch waits for more records. It is pure.
 //!
-//! Data: Takes a mapping's window, when the batch's first record arrived, and the time. Gives what is left of the window.
+//! Data: Takes a mapping's window, when the batch's first record arrived, and the time. Gives what is left of the
+//! window.
 //!
 //! The window begins when the first record arrives on the topic. While a batch is with its function, the window of the
 //! next one passes. So a batch that takes long doesn't make the next one wait longer.
