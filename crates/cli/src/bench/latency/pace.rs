@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const NANOS_A_SECOND: u64 = 1_000_000_000;
+const NANOS_A_SECOND: u128 = 1_000_000_000;
 
 /// How fast, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// Requests a second.
     pub requests_s: u32,
-    /// Seconds whose requests aren't counted.
+    /// Seconds before, in which the rate rises from none to the whole. Their requests aren't counted.
     pub warm_up_s: u32,
     /// Seconds whose requests are counted.
     pub seconds: u32,
@@ -22,7 +22,7 @@ impl Pace {
     /// How many requests there are, with those of the warm-up.
     #[must_use]
     pub fn requests(self) -> usize {
-        self.within(self.warm_up_s.saturating_add(self.seconds))
+        self.of_the_warm_up().saturating_add(whole(u64::from(self.requests_s).saturating_mul(self.seconds.into())))
     }
 
     /// How long the warm-up lasts.
@@ -31,18 +31,35 @@ impl Pace {
         Duration::from_secs(self.warm_up_s.into())
     }
 
-    /// When this request is due, counted from the first.
+    /// When this request is due, counted from the start.
     #[must_use]
     pub fn due(self, number: usize) -> Duration {
-        let nanos = u64::try_from(number).unwrap_or(u64::MAX).saturating_mul(NANOS_A_SECOND);
-        Duration::from_nanos(nanos.checked_div(self.requests_s.into()).unwrap_or_default())
+        let number = u128::try_from(number).unwrap_or(u128::MAX);
+        let rate = u128::from(self.requests_s).max(1);
+        let before = u128::try_from(self.of_the_warm_up()).unwrap_or(u128::MAX);
+        let Some(counted) = number.checked_sub(before) else { return self.due_rising(number, rate) };
+        self.warm_up().saturating_add(nanos(counted.saturating_mul(NANOS_A_SECOND).checked_div(rate)))
     }
 
-    /// The requests of so many seconds.
-    fn within(self, seconds: u32) -> usize {
-        let requests = u64::from(self.requests_s).saturating_mul(seconds.into());
-        usize::try_from(requests).unwrap_or(usize::MAX)
+    /// As the rate rises evenly, so many requests are due after `t` seconds: rate × t² / (2 × warm-up).
+    fn due_rising(self, number: u128, rate: u128) -> Duration {
+        let twice = number.saturating_mul(2).saturating_mul(self.warm_up_s.into());
+        let squared = twice.saturating_mul(NANOS_A_SECOND).saturating_mul(NANOS_A_SECOND);
+        nanos(squared.checked_div(rate).map(u128::isqrt))
     }
+
+    /// How many requests aren't counted.
+    fn of_the_warm_up(self) -> usize {
+        whole(u64::from(self.requests_s).saturating_mul(self.warm_up_s.into()) / 2)
+    }
+}
+
+fn nanos(nanos: Option<u128>) -> Duration {
+    Duration::from_nanos(nanos.and_then(|nanos| u64::try_from(nanos).ok()).unwrap_or(u64::MAX))
+}
+
+fn whole(requests: u64) -> usize {
+    usize::try_from(requests).unwrap_or(usize::MAX)
 }
 
 /// An outcome on the topic.
@@ -80,7 +97,7 @@ impl Seen {
     }
 
     pub(super) fn latencies(&self, pace: Pace) -> Latencies {
-        let counted = self.first.range(pace.within(pace.warm_up_s)..);
+        let counted = self.first.range(pace.of_the_warm_up()..);
         let latency = |(number, after): (&usize, &Duration)| after.saturating_sub(pace.due(*number));
         let mut ascending: Vec<Duration> = counted.map(latency).collect();
         ascending.sort_unstable();
@@ -122,6 +139,7 @@ impl Latencies {
 mod tests {
     use super::*;
 
+    /// Two requests in the first second, then four in each of two.
     const PACE: Pace = Pace { requests_s: 4, warm_up_s: 1, seconds: 2 };
 
     fn seen(arrivals: &[(usize, u64)]) -> Seen {
@@ -133,17 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_due_at_even_distances() {
-        let due: Vec<u128> = (0..4).map(|number| PACE.due(number).as_millis()).collect();
-        assert_eq!((due, PACE.requests()), (vec![0, 250, 500, 750], 12));
+    fn requests_are_due_at_even_distances_after_a_rise() {
+        let due: Vec<u128> = (0..10).map(|number| PACE.due(number).as_millis()).collect();
+        assert_eq!(due, [0, 707, 1_000, 1_250, 1_500, 1_750, 2_000, 2_250, 2_500, 2_750]);
+        assert_eq!(PACE.requests(), due.len());
         let odd = Pace { requests_s: 3, warm_up_s: 0, seconds: 60 };
-        assert_eq!(odd.due(1).as_nanos(), 333_333_333);
+        assert_eq!((odd.due(1).as_nanos(), odd.requests()), (333_333_333, 180));
         assert_eq!(odd.due(3 * 86_400), Duration::from_secs(86_400), "no error adds up");
+        let large = Pace { requests_s: 1_000_000, warm_up_s: 3_600, seconds: 3_600 };
+        assert_eq!(large.due(450_000_000), Duration::from_secs(1_800), "a quarter of the requests in half of the rise");
+        assert_eq!(large.due(large.requests()), Duration::from_secs(7_200));
     }
 
     #[test]
     fn latency_counts_from_due_and_after_the_warm_up() {
-        let arrivals: Vec<(usize, u64)> = (0..12).zip((100..).step_by(250)).collect();
+        let arrivals: Vec<(usize, u64)> = (2..10).zip((1_100..).step_by(250)).chain([(0, 900), (1, 900)]).collect();
         let steady = seen(&arrivals);
         assert!(steady.all(PACE));
         let ascending = vec![Duration::from_millis(100); 8];
@@ -152,10 +174,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_and_what_came_again_is_told() {
-        let some = seen(&[(5, 1_300), (4, 1_900), (5, 1_301), (0, 10), (11, 9_000), (0, 9_001)]);
+        let some = seen(&[(3, 1_300), (2, 1_900), (3, 1_301), (0, 10), (9, 9_000), (0, 9_001)]);
         assert!(!some.all(PACE));
         let ascending = [50, 900, 6_250].map(Duration::from_millis).into();
-        assert_eq!(some.latencies(PACE), Latencies { ascending, lost: 8, again: 2, open: 9 });
+        assert_eq!(some.latencies(PACE), Latencies { ascending, lost: 6, again: 2, open: 7 });
     }
 
     #[test]

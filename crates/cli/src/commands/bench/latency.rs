@@ -42,8 +42,8 @@ pub(super) struct LatencyArgs {
     /// For how long
     #[arg(long, default_value_t = 60, value_parser = number::<u32>(1..=3_600))]
     seconds: u32,
-    /// For how long before, without counting
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = number::<u32>(0..=3_600))]
+    /// For how long before, without counting, while the rate rises from none to the whole
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = number::<u32>(0..=3_600))]
     warm_up: u32,
     /// How long a batch of payment requests waits for more after its first, in milliseconds
     #[arg(long, value_name = "W", default_value_t = WINDOW_MS, value_parser = number::<u64>(0..=300_000))]
