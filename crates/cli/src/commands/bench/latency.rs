@@ -25,6 +25,8 @@ use processes::{StackProcess, Wanted};
 
 /// Lambda's own window on Kafka.
 const WINDOW_MS: u64 = 500;
+/// How many of the settings stand in a row of a table.
+const ROW_SETTINGS: usize = 3;
 /// The programs of the stack and of Apache Kafka, by which their CPU time is told.
 const STACK: &str = "giro";
 const JAVA: &str = "java";
@@ -48,8 +50,8 @@ pub(super) struct LatencyArgs {
     /// How long a batch of payment requests waits for more after its first, in milliseconds
     #[arg(long, value_name = "W", default_value_t = WINDOW_MS, value_parser = number::<u64>(0..=300_000))]
     window_ms: u64,
-    /// Partitions of the topics of requests and of outcomes
-    #[arg(long, value_name = "P", default_value_t = 4, value_parser = number::<u16>(1..=256))]
+    /// Partitions of the topics of requests and of outcomes; so many batches are settled side by side, at most four
+    #[arg(long, value_name = "P", default_value_t = 2, value_parser = number::<u16>(1..=256))]
     partitions: u16,
     /// How many accounts pay each other
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = number::<u32>(2..=1_000_000))]
@@ -107,7 +109,7 @@ fn show(args: &LatencyArgs, measured: &Measured) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let cells: Shown = settings.into_iter().take(3).chain(figures).collect();
+    let cells: Shown = settings.into_iter().take(ROW_SETTINGS).chain(figures).collect();
     let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
     say!("{}", row(cells.iter().map(|(name, _)| format!("`{name}`")).collect()));
     say!("{}", row(cells.iter().map(|_| "---".to_owned()).collect()).replace(' ', ""));
@@ -119,9 +121,9 @@ fn settings(args: &LatencyArgs) -> Shown {
     vec![
         ("payments_per_s", json!(args.rate)),
         ("window_ms", json!(args.window_ms)),
+        ("partitions", json!(args.partitions)),
         ("seconds", json!(args.seconds)),
         ("warm_up_seconds", json!(args.warm_up)),
-        ("partitions", json!(args.partitions)),
         ("accounts", json!(args.accounts)),
         ("seed", json!(args.seed)),
     ]
