@@ -1,7 +1,7 @@
 # Giro: `make demo` and `make test` are for a newcomer. The others measure or tidy.
 
-.PHONY: demo test e2e crash build bench bench-check bench-scale simulate mutants latency load lean fmt worlds tools tools-bench lint-templates deploy-test fuzz \
-	supply-chain
+.PHONY: demo build test e2e crash bench bench-check bench-scale simulate worlds latency load mutants lean \
+	tools lint-templates deploy-test tools-bench fmt supply-chain fuzz
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
 

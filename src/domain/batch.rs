@@ -102,7 +102,8 @@ impl Batch {
         owned
     }
 
-    /// Whether a partition of this batch owns the lane. Then nobody else credits it.
+    /// Whether a partition of this batch owns the lane. Nobody else credits it then, unless there are fewer lanes than
+    /// partitions, so that some share lanes.
     #[must_use]
     pub fn owns(&self, lane: u16) -> bool {
         let of = i64::from(self.partitions_of);

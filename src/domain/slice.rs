@@ -12,7 +12,7 @@ use super::Timestamp;
 /// longer. Measured on the model: docs/hot-accounts.md.
 const LENGTH_MS: i64 = 400;
 
-/// How long a transaction is in flight at most, usually. Sweeps keep this far from both ends of a slice.
+/// How long most transactions are in flight, at the longest. Sweeps keep this far from both ends of a slice.
 const IN_FLIGHT_MS: i64 = 60;
 
 /// Lanes of one parity take credits in slices of that parity.
@@ -68,7 +68,7 @@ impl Slice {
         is_inside && parity != self.parity()
     }
 
-    /// How long it is until other lanes are free than now, in milliseconds.
+    /// The time until lanes become free that aren't free now, in milliseconds.
     #[must_use]
     pub const fn until_others_are_free_ms(self) -> i64 {
         let next = if self.gone_ms < IN_FLIGHT_MS { 0 } else { LENGTH_MS };

@@ -34,7 +34,7 @@ fn a_fault_adds_states_and_takes_none_away() {
 }
 
 #[test]
-fn every_mistake_shows_in_a_small_world() {
+fn mistakes_of_payments_and_commands_show_in_small_worlds() {
     for (mutant, name, wrong) in [
         (Mutant::DropPutCondition, "one partition, two workers", "its settled payments make"),
         (Mutant::NetOverdraft, "one partition, two workers", "p2 is settled, and must not be: insufficient_funds"),

@@ -11,6 +11,7 @@
 //! | [`dynamodb`], [`tables`], [`engine`] | DynamoDB in this process, the tables of the template on it, and both for a test |
 //! | [`open_accounts`] | opens accounts past the account commands |
 //! | [`workload`], [`oracle`] | records of every kind, and whether each has its disposition and the ledger adds up |
+//! | [`virtual_time`] | the time of day on a clock that stands still until it is moved |
 //! | [`simulate`] | the deterministic simulation and its auditor |
 
 pub mod charge;
@@ -27,4 +28,5 @@ pub mod scenario;
 mod sent;
 pub mod simulate;
 pub mod tables;
+pub mod virtual_time;
 pub mod workload;

@@ -68,12 +68,14 @@ impl Pool {
     /// What is swept. The first debit that needs free lanes sweeps those for all that follow, and so does the first
     /// that needs others. If the main item can't hold all of it at once, each debit sweeps its own.
     fn sweeps(&self, account: AccountIx) -> impl Iterator<Item = Sweep> {
-        let first = |of: &Full| {
-            let mut swept = self.swept.iter().filter(|(_, full)| full.is_free == of.is_free);
-            swept.next().filter(|_| self.most <= i128::from(Balance::MAX.minor_units())).map(|&(position, _)| position)
+        let at_once = self.most <= i128::from(Balance::MAX.minor_units());
+        let first = |is_free: bool| {
+            let first = self.swept.iter().find(|(_, full)| full.is_free == is_free);
+            first.filter(|_| at_once).map(|&(position, _)| position)
         };
+        let (free, busy) = (first(true), first(false));
         self.swept.iter().map(move |(position, full)| Sweep {
-            position: first(full).unwrap_or(*position),
+            position: if full.is_free { free } else { busy }.unwrap_or(*position),
             account,
             lane: full.lane,
             amount: full.balance,

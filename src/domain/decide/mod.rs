@@ -48,7 +48,8 @@ pub struct Decisions {
 /// A lane that is swept into its main item for a debit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sweep {
-    /// The position, among the requests decided, of the debit that needs it.
+    /// The position, among the requests decided, of the debit that sweeps it: the one that needs it, or an earlier one
+    /// of the same debtor.
     pub position: usize,
     /// The account.
     pub account: AccountIx,

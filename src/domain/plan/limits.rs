@@ -1,5 +1,7 @@
-//! What: Says how many items a transaction may write. It may write fewer if others contend for an account, so that the
-//! account is soon free and nothing else waits for it.
+//! What: Says how many items a transaction may write, and how often a batch may wait for free lanes.
+//!
+//! A transaction may write fewer items if others contend for one of its accounts. Then the account is soon free, and
+//! nothing else waits for it.
 
 use std::collections::HashMap;
 

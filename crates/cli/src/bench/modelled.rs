@@ -21,10 +21,11 @@ use super::contender::Contender;
 use super::model::{Hindrances, Manners, Model};
 use super::workload::Workload;
 use super::workload::deliveries::{Deliveries, Keys};
-use giro::domain::{AccountId, Holding, PaymentRequest, Recorded, Timestamp};
+use giro::domain::{AccountId, Holding, PaymentRequest, Recorded};
 use giro::settle::Disposition;
 use giro::store::{Ledger, LedgerQueries, Usage};
 use giro_testkit::memory_store::MemoryStore;
+use giro_testkit::virtual_time::time_of_day;
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,15 +168,6 @@ impl Stage {
         Counted(self.model.usage(), self.model.hindrances())
     }
 
-    /// The model's clock as the time of day: it begins in 1970.
-    fn clock(&self) -> impl Fn() -> Timestamp + Copy {
-        let since = self.since;
-        move || {
-            let millis = since.elapsed().as_millis();
-            Timestamp::try_from_millis(i64::try_from(millis).unwrap_or_default()).unwrap_or(Timestamp::EPOCH)
-        }
-    }
-
     /// Settles the records of a partition at these offsets, as its n-th batch.
     pub(super) async fn settle(&self, partition: usize, offsets: Range<usize>, nth: u64) -> anyhow::Result<Answered> {
         let requests = self.deliveries.requests(partition, offsets.clone())?;
@@ -184,7 +176,8 @@ impl Stage {
         let partition = u64::try_from(partition)?;
         let of_partition = self.run.seed.wrapping_add(1_000_000_u64.wrapping_mul(partition));
         let seed = of_partition.wrapping_add(10_000_u64.wrapping_mul(nth));
-        let ended = self.run.contender.settle(&self.model, requests, self.run.partitions, seed, self.clock()).await;
+        let clock = time_of_day(self.since, Duration::ZERO);
+        let ended = self.run.contender.settle(&self.model, requests, self.run.partitions, seed, clock).await;
         let at = Instant::now();
         let ends = Ends::of(&ended.dispositions)?;
         Ok(Answered { begun, at, offsets, touched, ends, rounds: ended.rounds })

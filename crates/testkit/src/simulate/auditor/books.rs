@@ -5,14 +5,14 @@ use super::super::orders::AccountChange;
 
 /// Whether an account may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Standing {
+pub(in crate::simulate) enum Standing {
     Open,
     Frozen,
     Closed,
 }
 
 impl Standing {
-    pub(in super::super) fn name(self) -> &'static str {
+    pub(in crate::simulate) fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Frozen => "frozen",
@@ -23,18 +23,18 @@ impl Standing {
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Books {
-    pub(in super::super) currency: &'static str,
-    pub(in super::super) balance: i128,
+pub(in crate::simulate) struct Books {
+    pub(in crate::simulate) currency: &'static str,
+    pub(in crate::simulate) balance: i128,
     /// The lowest balance that it may have.
-    pub(in super::super) lowest: Option<i128>,
-    pub(in super::super) standing: Standing,
+    pub(in crate::simulate) lowest: Option<i128>,
+    pub(in crate::simulate) standing: Standing,
     /// How many lanes it takes its credits on.
-    pub(in super::super) lanes: u16,
+    pub(in crate::simulate) lanes: u16,
 }
 
 /// What the rules say about a payment: the balances after it, or the name of the reason.
-pub(in super::super) fn rule(
+pub(in crate::simulate) fn rule(
     asked: (&str, &str, i128, &str),
     debtor: Option<&Books>,
     creditor: Option<&Books>,
@@ -69,7 +69,7 @@ pub(in super::super) fn rule(
 }
 
 /// Whether this reason holds for a payment, whether or not others do.
-pub(in super::super) fn holds(
+pub(in crate::simulate) fn holds(
     reason: &str,
     asked: (&str, &str, i128, &str),
     debtor: Option<&Books>,
@@ -100,7 +100,7 @@ pub(in super::super) fn holds(
 
 /// What the rules say about an account command: the account after it, or nothing if it changes nothing, or the name of
 /// the refusal. `main` is the balance of its main item. `lanes_min` are the fewest lanes of a new account.
-pub(in super::super) fn ordered(
+pub(in crate::simulate) fn ordered(
     books: Option<&Books>,
     change: AccountChange,
     main: i128,

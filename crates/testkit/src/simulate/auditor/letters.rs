@@ -113,12 +113,12 @@ fn holds(letter: &DeadLetter, record: &Record) -> bool {
 
 impl Auditor {
     /// Dead letters seen.
-    pub(in super::super) fn letters(&self) -> usize {
+    pub(in crate::simulate) fn letters(&self) -> usize {
         self.requests.letters.len().saturating_add(self.orders.letters.len())
     }
 
     /// What happened to dead letters, by name: how often.
-    pub(in super::super) fn letters_counted(&self) -> [(&'static str, u64); 3] {
+    pub(in crate::simulate) fn letters_counted(&self) -> [(&'static str, u64); 3] {
         let [requests, orders] = [&self.requests.letters, &self.orders.letters];
         [
             ("dead letters", u64::try_from(self.letters()).unwrap_or(u64::MAX)),
@@ -131,7 +131,7 @@ impl Auditor {
     }
 
     /// The record that a dead letter was made of first.
-    pub(in super::super) fn record_of(&self, letter: &DeadLetterId) -> Option<(Topic, Place)> {
+    pub(in crate::simulate) fn record_of(&self, letter: &DeadLetterId) -> Option<(Topic, Place)> {
         let request = self.requests.letters.record_of(letter).map(|place| (Topic::Requests, place));
         request.or_else(|| self.orders.letters.record_of(letter).map(|place| (Topic::Commands, place)))
     }

@@ -108,7 +108,7 @@ impl Auditor {
     }
 
     /// From now on everybody sees the answer to this command, and its effects.
-    pub(in super::super) fn all_see_command(&mut self, seen: &CommandId, now: u64) {
+    pub(in crate::simulate) fn all_see_command(&mut self, seen: &CommandId, now: u64) {
         for event in &mut self.events {
             if matches!(&event.what, What::Ordered { id, .. } if id == seen.as_str()) {
                 event.seen = now;

@@ -27,7 +27,7 @@ pub(super) struct Known<A> {
 
 /// The records of one topic.
 #[derive(Debug)]
-pub(in super::super) struct Records<A> {
+pub(in crate::simulate) struct Records<A> {
     records: BTreeMap<Place, Known<A>>,
     pub(super) letters: Letters,
 }
@@ -39,7 +39,7 @@ impl<A> Default for Records<A> {
 }
 
 impl<A: PartialEq + Clone> Records<A> {
-    pub(in super::super) fn produced(&mut self, place: Place, record: Record, asks: Option<A>) {
+    pub(in crate::simulate) fn produced(&mut self, place: Place, record: Record, asks: Option<A>) {
         let known = Known { record, asks, tried: false, acknowledged: false, given_up: false, handed_on: false };
         self.records.insert(place, known);
     }

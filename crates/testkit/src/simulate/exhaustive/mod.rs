@@ -22,8 +22,8 @@
 //! # Why nothing is missed
 //!
 //! A step is a call that the store carries out, and the store carries out one call after the other. Every call that
-//! waits may be next, so all orders of calls are tried. What follows leaves out only histories that end in states
-//! which are reached otherwise:
+//! waits may be next, so all orders of calls are tried. Some histories are left out, because others reach the same
+//! states:
 //!
 //! - **States are merged.** What can still happen depends on the ledger, on what each worker was told, on the calls
 //!   under way, and on what must be known to judge declines. That is what the digest holds. It doesn't hold the order
@@ -44,7 +44,8 @@
 //! # Limits
 //!
 //! The space is finite because each worker asks again only if a fault stopped it or somebody else wrote. Faults are
-//! counted, and writers end. A worker that gets sixty answers is wrong. The deadline never comes. A transaction that
+//! counted, and writers end. A worker that gets sixty answers is wrong. The deadline never comes. The clock stands
+//! still, so no slice of time passes, and no account has two lanes for each partition. A transaction that
 //! would meet one in flight waits for it; that it is refused instead is a fault, and counted. The store carries out a
 //! transaction at one moment; that readers see parts of it late is a fault, and counted too. At most eight steps come
 //! before everybody sees it. Payments are never seen late. Digests may collide. Each decline is judged by itself: that

@@ -18,6 +18,7 @@ use crate::simulate::mapping::Delivery;
 use crate::simulate::network::{InvocationId, RemoteLedger};
 use crate::simulate::topic::{Place, Topic};
 use crate::simulate::workload::Record;
+use crate::virtual_time::time_of_day;
 use giro::domain::Timestamp;
 use giro::handlers::account_processor::AccountProcessor;
 use giro::handlers::payment_processor::PaymentProcessor;
@@ -235,8 +236,5 @@ fn clock(began: Instant, id: InvocationId) -> impl Fn() -> Timestamp + Send + Sy
     const AHEAD_MS: [u64; 4] = [0, 0, 30, 500];
     let nth = usize::try_from(id).unwrap_or_default().checked_rem(AHEAD_MS.len());
     let ahead = nth.and_then(|nth| AHEAD_MS.get(nth)).copied().unwrap_or_default();
-    move || {
-        let passed = began.elapsed().saturating_add(Duration::from_millis(ahead)).as_millis();
-        i64::try_from(passed).ok().and_then(|ms| Timestamp::try_from_millis(ms).ok()).unwrap_or(Timestamp::EPOCH)
-    }
+    time_of_day(began, Duration::from_millis(ahead))
 }

@@ -127,7 +127,7 @@ impl World {
             flights: Flights::default(),
             torn: BTreeMap::new(),
             store,
-            // A single partition meets nobody on the main item.
+            // Two lanes for each partition. A single partition meets nobody on the main item.
             auditor: Auditor::new(opening, if partitions > 1 { partitions.saturating_mul(2) } else { 0 }),
             partitions_told: partitions,
             outbox: Outbox::default(),
