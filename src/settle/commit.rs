@@ -44,7 +44,8 @@ pub(super) async fn commit<L: Ledger>(
     let mut steps: Vec<Option<Step<'_>>> = steps.into_iter().map(Some).collect();
     let mut in_flight = FuturesUnordered::new();
     let mut hindered = false;
-    let mut moved = false;
+    // A round without steps only waits for free lanes, and nothing stands in its way.
+    let mut moved = steps.is_empty();
     let mut late = false;
     loop {
         while limit.allows(in_flight.len()) && Instant::now() < deadline {

@@ -68,7 +68,7 @@ const CONTENDED_ROUNDS_TOLD: u32 = 3;
 pub struct Settled {
     /// The disposition of each request, in their order.
     pub dispositions: Vec<Disposition>,
-    /// How often the rest was decided and planned again, the first time included.
+    /// How often what was pending was decided and planned, with the rounds that only waited for free lanes.
     pub rounds: u32,
     /// The error of the store that stopped a request, else the last one, if any. It tells why a request is unfinished,
     /// or was slow.
@@ -110,7 +110,7 @@ pub async fn settle<L: Ledger>(
                 prefetch::lanes(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
             }
             Next::Commit(Round { steps, free_at }) => {
-                rounds = rounds.saturating_add(u32::from(!steps.is_empty()));
+                rounds = rounds.saturating_add(1);
                 let way =
                     commit::commit(ledger, steps, &now, deadline.done, &mut limit, &mut knowledge, &mut progress).await;
                 knowledge.end_round(free_at.is_some());

@@ -5,6 +5,7 @@
 
 mod contention;
 mod side_by_side;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
