@@ -1,12 +1,21 @@
 //! What: Measures everything, and writes `docs/benchmarks.md` and its plots.
 //!
-//! Data: Takes how much to run, and a folder. Gives files, and the figures that have goals.
+//! Data: Takes a folder. Gives files, and the figures that have goals. The page begins with the worst.
+//!
+//! | module | its part of the page |
+//! |---|---|
+//! | `skewed` | skewed load over many partitions, and money that goes round |
+//! | `loaded` | latency under offered load |
+//! | this one | one partition and several, batch sizes, contenders, the embedded engine |
 #![expect(
     clippy::float_arithmetic,
     clippy::as_conversions,
     clippy::cast_precision_loss,
     reason = "rates and ratios, for people"
 )]
+
+mod loaded;
+mod skewed;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -20,6 +29,7 @@ use super::figures::percentile_ms;
 use super::goals::{self, Figure, Size};
 use super::modelled::{Measured, Run};
 use super::plot::{self, Titles};
+use super::skew::{self, Skew, lanes_for};
 use super::workload::deliveries::Keys;
 use super::workload::{Kind, Workload};
 use crate::local::terminal::tell;
@@ -43,8 +53,14 @@ pub fn write(docs: &Path) -> anyhow::Result<Vec<Figure>> {
     std::fs::create_dir_all(&plots).with_context(|| format!("creating {}", plots.display()))?;
     let mut page = PREFACE.to_owned();
 
-    tell!("the figures that have goals, on the model …");
-    let mut figures = goals::on_the_model(Size::WHOLE)?;
+    tell!("skewed load over many partitions, on the model …");
+    let skew = Skew::measure(skew::Size::WHOLE, |run| tell!("{run} …"))?;
+    page.push_str(&skewed::table(&skew)?);
+    tell!("offered load, on the model …");
+    page.push_str(&loaded::table(&plots)?);
+    tell!("the other figures that have goals, on the model …");
+    let mut figures = skew.figures();
+    figures.extend(goals::on_the_model(Size::WHOLE)?);
     tell!("workloads on the model …");
     let on_model = workloads(&plots)? + &batches(&plots)? + &partitions(&plots)?;
     tell!("contenders on the embedded engine, in turns …");
@@ -155,20 +171,19 @@ fn partitions(plots: &Path) -> anyhow::Result<String> {
     let mut table =
         format!("\n## On the model: partitions\n\n![payments a second](benchmarks/partitions.svg)\n\n{HEADER}");
     let mut series = Vec::new();
-    let laned = |partitions: u16| anyhow::Ok(Workload::with_lanes(Kind::Merchant, CreditLanes::try_new(partitions)?));
-    let plain = |_: u16| Ok(Workload::new(Kind::Merchant));
-    let uniform = |_: u16| Ok(Workload::new(Kind::Uniform));
-    type Of<'o> = &'o dyn Fn(u16) -> anyhow::Result<Workload>;
-    let rows: [(&str, Contender, Of<'_>); 4] = [
-        ("giro, one merchant, as many lanes as partitions", Contender::Giro, &laned),
-        ("giro, one merchant without lanes", Contender::Giro, &plain),
-        ("giro, uniform", Contender::Giro, &uniform),
-        ("control, one merchant", Contender::Control, &plain),
+    // The control knows no lanes.
+    let rows = [
+        ("control, one merchant", Contender::Control, Kind::Merchant),
+        ("giro, one merchant", Contender::Giro, Kind::Merchant),
+        ("giro, uniform", Contender::Giro, Kind::Uniform),
     ];
-    for (name, contender, workload) in rows {
+    for (name, contender, kind) in rows {
         let mut points = Vec::new();
         for partitions in [1, 4, 16_u16] {
-            let workload = workload(partitions)?;
+            let workload = match contender {
+                Contender::Giro => Workload::new(kind).with_lanes_everywhere(lanes_for(partitions.into())),
+                Contender::Control | Contender::Control16 => Workload::new(kind),
+            };
             let run = Run {
                 contender,
                 workload,

@@ -158,6 +158,74 @@ fn setups(size: Size) -> Vec<Setup> {
     setups
 }
 
+/// What was measured, by setup and seed.
+#[derive(Debug)]
+pub struct Skew {
+    measured: Vec<(Setup, Vec<Measured>)>,
+}
+
+/// The run of a setup whose rate is the median of all seeds.
+#[derive(Debug)]
+pub struct MedianRun<'s> {
+    /// Who pays whom, over how many partitions.
+    pub name: String,
+    /// Over so many.
+    pub partitions: usize,
+    /// What it took and asked.
+    pub measured: &'s Measured,
+}
+
+impl Skew {
+    /// Runs every setup. `told` hears of each run before it begins.
+    ///
+    /// # Errors
+    /// If a run doesn't add up.
+    pub fn measure(size: Size, mut told: impl FnMut(&str)) -> anyhow::Result<Self> {
+        let mut measured: Vec<(Setup, Vec<Measured>)> = Vec::new();
+        for setup in setups(size) {
+            let mut by_seed = Vec::new();
+            for seed in 1..=size.seeds {
+                told(&format!("{}, seed {seed}", setup.name()));
+                by_seed.push(setup.measure(size.batches, seed)?);
+            }
+            measured.push((setup, by_seed));
+        }
+        Ok(Self { measured })
+    }
+
+    /// Every figure that has a goal.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        ROWS.iter().filter_map(|row| figure(row, &self.measured)).collect()
+    }
+
+    /// One run of each setup, the worst first: the one with the fewest payments/s a partition. Batches that were
+    /// delivered again are left out, because they write nothing.
+    #[must_use]
+    pub fn worst_first(&self) -> Vec<MedianRun<'_>> {
+        let mut runs: Vec<MedianRun<'_>> = self
+            .measured
+            .iter()
+            .filter_map(|(setup, by_seed)| {
+                let mut by_rate: Vec<&Measured> = by_seed.iter().collect();
+                by_rate.sort_by(|one, other| one.payments_a_second().total_cmp(&other.payments_a_second()));
+                let measured = by_rate.get(by_rate.len() / 2).copied().filter(|_| !setup.again)?;
+                Some(MedianRun { name: setup.name(), partitions: setup.partitions, measured })
+            })
+            .collect();
+        runs.sort_by(|one, other| one.of_a_partition().total_cmp(&other.of_a_partition()));
+        runs
+    }
+}
+
+impl MedianRun<'_> {
+    /// Payments/s of each partition.
+    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a ratio, for people")]
+    fn of_a_partition(&self) -> f64 {
+        self.measured.payments_a_second() / self.partitions as f64
+    }
+}
+
 /// The figures of a row, if it was run.
 fn figure(row: &Row, measured: &[(Setup, Vec<Measured>)]) -> Option<Figure> {
     let of = |setup: Setup| measured.iter().find(|(known, _)| *known == setup).map(|(_, by_seed)| by_seed);
@@ -172,21 +240,4 @@ fn figure(row: &Row, measured: &[(Setup, Vec<Measured>)]) -> Option<Figure> {
     found.sort_by(f64::total_cmp);
     let median = found.get(found.len() / 2).copied()?;
     Some(Figure { name, found: median, goal: row.goal })
-}
-
-/// Every figure of skewed load. `told` hears of each run before it begins.
-///
-/// # Errors
-/// If a run doesn't add up.
-pub fn on_the_model(size: Size, mut told: impl FnMut(&str)) -> anyhow::Result<Vec<Figure>> {
-    let mut measured: Vec<(Setup, Vec<Measured>)> = Vec::new();
-    for setup in setups(size) {
-        let mut by_seed = Vec::new();
-        for seed in 1..=size.seeds {
-            told(&format!("{}, seed {seed}", setup.name()));
-            by_seed.push(setup.measure(size.batches, seed)?);
-        }
-        measured.push((setup, by_seed));
-    }
-    Ok(ROWS.iter().filter_map(|row| figure(row, &measured)).collect())
 }

@@ -116,7 +116,7 @@ fn checked(short: bool, group: Group) -> anyhow::Result<Vec<Figure>> {
         Group::Exact => goals::on_the_model(if short { Size::SHORT } else { Size::WHOLE }),
         Group::Skew => {
             let size = if short { skew::Size::SHORT } else { skew::Size::WHOLE };
-            skew::on_the_model(size, |run| tell!("{run} …"))
+            Ok(skew::Skew::measure(size, |run| tell!("{run} …"))?.figures())
         }
     }
 }
