@@ -99,7 +99,7 @@ impl<'a, 's> Guard<'a, 's> {
     }
 
     /// The transaction of one group, and the accounts behind its updates. `pinned` are the accounts that need the
-    /// version as a condition. `lanes` are the lanes that it credits, one for each account.
+    /// version as a condition. `lanes` are the lanes that it changes, one for each account.
     pub(super) fn transaction<'t>(
         &mut self,
         members: impl Iterator<Item = &'t Touch<'t>>,
@@ -125,7 +125,7 @@ impl<'a, 's> Guard<'a, 's> {
             if touch.moves() {
                 let amount = i128::from(request.payment.amount.minor_units());
                 self.movement(&mut movements, touch.debtor, None).debit(amount);
-                let lane = touch.on_lane().and_then(lane_of);
+                let lane = touch.on_lanes().next().and_then(lane_of);
                 self.movement(&mut movements, touch.creditor, lane).credit(amount);
             }
             let creditor_lane = lane_of(touch.creditor).or_else(|| turns.statement(touch.creditor));

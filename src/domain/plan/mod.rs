@@ -9,7 +9,7 @@
 //! | hold | `hold` | debits of popular accounts wait for lanes that are free |
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
-//! | turns | `lanes` | each group that credits an account with lanes takes the next lane that the batch owns |
+//! | turns | `lanes` | each group that changes an account on a lane takes the next lane that the batch owns |
 //! | guard | `guard` | each transaction gets one Put for each payment and one Update or check for each main item or lane, with the conditions that the decisions rest on |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
@@ -120,7 +120,7 @@ pub struct Step<'a> {
     pub requests: Vec<RequestIx>,
     /// The accounts behind [`Transaction::updates`], in the same order.
     pub accounts: Vec<AccountIx>,
-    /// The lanes that it credits.
+    /// The lanes on which it moves money of payments.
     lanes: Vec<Lane>,
     /// It sweeps lanes of this parity, and only while they are free.
     sweeps_free: Option<Parity>,

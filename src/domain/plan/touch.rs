@@ -103,9 +103,9 @@ impl<'d> Touch<'d> {
         usize::from(self.request.is_some()).saturating_add(self.sweeps.len())
     }
 
-    /// The creditor, if it is credited on a lane.
-    pub(super) fn on_lane(&self) -> Option<AccountIx> {
-        (self.moves() && self.on_lane).then_some(self.creditor)
+    /// The accounts that it changes on a lane.
+    pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + use<> {
+        (self.moves() && self.on_lane).then_some(self.creditor).into_iter()
     }
 
     /// The main items whose requests must stay in order around this one. The debtor's is always one, because payments
