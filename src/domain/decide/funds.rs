@@ -278,6 +278,7 @@ mod tests {
                 version: 1,
                 opened_at: Timestamp::EPOCH,
                 credit_lanes: CreditLanes::try_new(u16::try_from(lanes).unwrap()).unwrap(),
+                lane_debits: false,
             })
         };
         let accounts: Vec<Option<Account>> = batch.accounts().iter().map(account).collect();

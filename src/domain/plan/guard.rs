@@ -129,7 +129,7 @@ impl<'a, 's> Guard<'a, 's> {
                 self.movement(&mut movements, touch.creditor, lane).credit(amount);
             }
             let creditor_lane = lane_of(touch.creditor).or_else(|| turns.statement(touch.creditor));
-            entries.push(Entry { request, decision: touch.decision, creditor_lane });
+            entries.push(Entry { request, decision: touch.decision, debtor_lane: None, creditor_lane });
         }
         for &account in pinned {
             if let Some(slot) = self.slots[account] {

@@ -38,7 +38,7 @@ pub enum Mutant {
     SkipSweepCondition,
     /// A decline doesn't look at the version of its debtor's main item.
     SkipDeclineCheck,
-    /// A debit doesn't look at the limit.
+    /// A debit of a main item doesn't look at the limit.
     DropLimitCondition,
     /// A dead letter that isn't known to be stored counts as stored.
     AcknowledgeLostLetter,
@@ -139,8 +139,8 @@ impl Mutant {
                 Call::Commit(sent)
             }
             (Self::SkipSweepCondition, Call::Commit(mut sent)) => {
-                let lanes = sent.updates.iter_mut().filter(|update| update.lane.is_some());
-                lanes.for_each(|update| update.balance_min = None);
+                let sweeps = sent.updates.iter_mut().filter(|update| update.is_sweep());
+                sweeps.for_each(|update| update.balance_min = None);
                 Call::Commit(sent)
             }
             (Self::SkipDeclineCheck, Call::Commit(mut sent)) => {
@@ -148,14 +148,15 @@ impl Mutant {
                 Call::Commit(sent)
             }
             (Self::DropLimitCondition, Call::Commit(mut sent)) => {
-                sent.updates.iter_mut().for_each(|update| update.overdraft_limit = None);
+                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
+                mains.for_each(|update| update.overdraft_limit = None);
                 Call::Commit(sent)
             }
             (Self::CloseWithoutCondition, Call::Command(mut step)) => {
-                if let Ok(AccountChange::Status { balances, .. }) = &mut step.decision {
+                if let Some(AccountChange::Status { balances, .. }) = &mut step.main {
                     *balances = None;
+                    step.lanes.iter_mut().for_each(|lane| lane.balance = None);
                 }
-                step.lanes.iter_mut().for_each(|lane| lane.balance = None);
                 Call::Command(step)
             }
             (Self::FreezeOnlyLanesThatExist, Call::Command(mut step)) => {
