@@ -188,7 +188,7 @@ pub fn plan<'a>(
     decided_at: Timestamp,
     limits: &Limits,
 ) -> Plan<'a> {
-    let touches = touch::touches(batch, requests, decisions, snapshot.accounts, limits.items_max());
+    let touches = touch::touches(batch, requests, decisions, snapshot, limits.items_max());
     let (touches, holds) = hold::hold(touches, batch, snapshot, limits);
     let groups = group::group(&touches, snapshot.accounts.len(), limits);
     let pinned = guard::pinned(&groups, &touches);
