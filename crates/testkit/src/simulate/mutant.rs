@@ -40,6 +40,10 @@ pub enum Mutant {
     SkipDeclineCheck,
     /// A debit of a main item doesn't look at the limit.
     DropLimitCondition,
+    /// A debit of a lane doesn't look at the limit.
+    DebitLimitedLanes,
+    /// A new limit changes the main item, and not the lanes.
+    LimitMainItemOnly,
     /// A dead letter that isn't known to be stored counts as stored.
     AcknowledgeLostLetter,
     /// A dead letter loses the last byte of its value.
@@ -72,7 +76,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 25] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -82,6 +86,8 @@ impl Mutant {
         (Self::SkipSweepCondition, "skip-sweep-condition"),
         (Self::SkipDeclineCheck, "skip-decline-check"),
         (Self::DropLimitCondition, "drop-limit-condition"),
+        (Self::DebitLimitedLanes, "debit-limited-lanes"),
+        (Self::LimitMainItemOnly, "limit-main-item-only"),
         (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
         (Self::CutLetter, "cut-letter"),
         (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
@@ -151,6 +157,18 @@ impl Mutant {
                 let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
                 mains.for_each(|update| update.overdraft_limit = None);
                 Call::Commit(sent)
+            }
+            (Self::DebitLimitedLanes, Call::Commit(mut sent)) => {
+                let debits = sent.updates.iter_mut().filter(|update| update.lane.is_some() && !update.is_sweep());
+                debits.for_each(|update| (update.overdraft_limit, update.balance_min) = (None, None));
+                Call::Commit(sent)
+            }
+            (Self::LimitMainItemOnly, Call::Command(mut step)) => {
+                if let Some(AccountChange::Limit { lanes, .. }) = &mut step.main {
+                    lanes.clear();
+                    step.lanes.clear();
+                }
+                Call::Command(step)
             }
             (Self::CloseWithoutCondition, Call::Command(mut step)) => {
                 if let Some(AccountChange::Status { balances, .. }) = &mut step.main {
