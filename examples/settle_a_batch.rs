@@ -54,5 +54,6 @@ fn account(id: &str, balance: i64) -> Result<Account, Box<dyn Error>> {
         version: 1,
         opened_at: Timestamp::EPOCH,
         credit_lanes: CreditLanes::NONE,
+        lane_debits: false,
     })
 }

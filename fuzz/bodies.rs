@@ -101,7 +101,8 @@ pub(crate) fn stored(bytes: &[u8]) {
             ScannedItem::Payment(recorded) => {
                 let read = &recorded.outcome;
                 let request = PaymentRequest { payment: read.payment.clone(), source: read.source.clone() };
-                let entry = Entry { request: &request, decision: read.decision, creditor_lane: None };
+                let entry =
+                    Entry { request: &request, decision: read.decision, debtor_lane: None, creditor_lane: None };
                 let written = items::payment::encode(&entry, read.decided_at);
                 let again = items::payment::decode(&written).expect("what was written is read");
                 // The stored fingerprint says what was asked for then, whatever this item has become.

@@ -23,12 +23,40 @@ pub struct Account {
     pub opened_at: Timestamp,
     /// The number of its credit lanes. It never falls.
     pub credit_lanes: CreditLanes,
+    /// Whether its lanes may be, or may have been, debited by payments. Once set, it stays. Accounts of older versions
+    /// don't have it, and their statements list no debits of lanes.
+    pub lane_debits: bool,
 }
 
 impl Account {
     /// The lanes that it counts, in order.
     pub fn lane_ids(&self) -> impl Iterator<Item = LaneId> + '_ {
         self.credit_lanes.numbers().map(|lane| LaneId { account: self.id.clone(), lane })
+    }
+
+    /// Whether its payments may be taken from its lanes. Nothing is conditional on its balance, so its debits commute,
+    /// and each partition may debit lanes of its own.
+    #[must_use]
+    pub fn pays_from_lanes(&self) -> bool {
+        self.lane_debits && self.could_pay_from_lanes()
+    }
+
+    /// Whether it could pay from its lanes, and doesn't yet: an older version opened it or took its limit away.
+    #[must_use]
+    pub fn awaits_lane_debits(&self) -> bool {
+        !self.lane_debits && self.could_pay_from_lanes()
+    }
+
+    /// Whether it needs something to have this number of lanes and to use them.
+    #[must_use]
+    pub fn lacks(&self, lanes: CreditLanes) -> bool {
+        self.credit_lanes < lanes || self.awaits_lane_debits()
+    }
+
+    /// Whether nothing but [`lane_debits`](Self::lane_debits) may keep it from paying from its lanes.
+    #[must_use]
+    pub(super) fn could_pay_from_lanes(&self) -> bool {
+        self.overdraft_limit == OverdraftLimit::Unlimited && !self.credit_lanes.is_none()
     }
 }
 

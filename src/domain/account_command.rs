@@ -8,7 +8,7 @@
 //! | `freeze` | open | frozen, and all lanes that it counts |
 //! | `unfreeze` | frozen | open, and all lanes that it counts |
 //! | `close` | open or frozen, at balance zero with its lanes | closed for ever, and all lanes that it counts |
-//! | `set_overdraft_limit` | open or frozen, its main item's balance within the new limit | the new limit |
+//! | `set_overdraft_limit` | open or frozen, its main item's balance within the new limit; with its lanes, if it had none | the new limit |
 //! | `add_lanes` | open or frozen, with fewer lanes | as many lanes |
 //!
 //! If the account already is as the command wants it, the command is applied and changes nothing. Every other command
@@ -16,11 +16,13 @@
 //!
 //! Invariants: A refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
 //! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen. No
-//! condition of a change is on the version, and only closing has conditions on exact balances. If a command changes
-//! nothing, its record is written only if its preconditions hold ([`Precondition`]).
+//! condition of a change is on the version. Only closing has conditions on exact balances, and the first limit of an
+//! account whose lanes may owe. If a command changes nothing, its record is written only if its preconditions hold
+//! ([`Precondition`]).
 //!
-//! A lane comes into being with its first credit. Freezing and closing make those that aren't there yet, so that no
-//! credit makes an open one beside an account that isn't open.
+//! A lane comes into being with its first payment. Freezing and closing make those that aren't there yet, so that no
+//! payment makes an open one beside an account that isn't open. The first limit makes them too, so that no payment
+//! makes one that may owe.
 //!
 //! A command is one transaction of its record, the main item and the lanes, if all of them fit. If they don't fit,
 //! lanes come first, in steps that are safe to repeat. The record and the main item come last. Until then the command
@@ -151,12 +153,13 @@ pub enum Refusal {
     AccountClosed,
     /// The account exists on other terms, or is frozen.
     AccountExists,
-    /// The account has more lanes than fit one transaction, so one may be credited while another is closed. It must be
-    /// frozen before it is closed.
+    /// The account has more lanes than fit one transaction, so one may change while another is written. It must be
+    /// frozen before it is closed, and before it gets a limit if it has none.
     NotFrozen,
     /// The account can't be closed, because it holds money or owes some.
     BalanceNotZero,
-    /// The account's main item owes more than the new overdraft limit allows.
+    /// The account's main item owes more than the new overdraft limit allows. If it had no limit, the account with its
+    /// lanes does.
     LimitBelowBalance,
 }
 
@@ -234,16 +237,17 @@ impl DecidedCommand<'_> {
     #[must_use]
     pub fn steps(&self) -> Vec<CommandStep<'_>> {
         let account = &self.request.command.account;
-        let lanes = self.decision.as_ref().map(|change| change.lanes(account)).unwrap_or_default();
+        let change = self.decision.as_ref().ok().filter(|change| **change != AccountChange::Nothing);
+        let lanes = change.map(|change| change.lanes(account)).unwrap_or_default();
+        let step = |lanes, main, last| CommandStep { decided: self, lanes, main, last, precondition: None };
         if lanes.len() <= LANES_TOGETHER_MAX {
-            return vec![CommandStep { decided: self, lanes, last: true, precondition: None }];
+            return vec![step(lanes, change.cloned(), true)];
         }
-        // Each transaction also checks that the command has no record yet.
-        let before = lanes.chunks(TRANSACTION_ITEMS_MAX - 1);
-        let mut steps: Vec<CommandStep<'_>> = before
-            .map(|lanes| CommandStep { decided: self, lanes: lanes.to_vec(), last: false, precondition: None })
-            .collect();
-        steps.push(CommandStep { decided: self, lanes: Vec::new(), last: true, precondition: None });
+        // Each transaction also checks that the command has no record yet, and may change the main item.
+        let before = lanes.chunks(LANES_TOGETHER_MAX);
+        let mut steps: Vec<CommandStep<'_>> =
+            before.map(|lanes| step(lanes.to_vec(), change.and_then(|change| change.beside(lanes)), false)).collect();
+        steps.push(step(Vec::new(), change.map(AccountChange::after_lanes), true));
         steps
     }
 
@@ -265,7 +269,9 @@ pub struct CommandStep<'a> {
     pub decided: &'a DecidedCommand<'a>,
     /// The lanes that it changes.
     pub lanes: Vec<LaneChange>,
-    /// Whether it is the last, which writes the record and changes the main item.
+    /// What it does to the main item. `None`: nothing.
+    pub main: Option<AccountChange>,
+    /// Whether it is the last, which writes the record.
     pub last: bool,
     /// The preconditions of a decision that changes nothing.
     pub precondition: Option<Precondition>,

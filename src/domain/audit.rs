@@ -9,8 +9,8 @@
 //! | per currency all balances sum to zero | [`Finding::NotZero`] |
 //! | a balance (main item and lanes) equals the sum of its settled postings | [`Finding::Balance`] |
 //! | no balance is below its overdraft limit | [`Finding::BelowLimit`] |
-//! | a lane is of its account's currency and status, and not below zero | [`Finding::Lane`] |
-//! | every lane that a frozen or closed account counts is there, so that no credit makes it | [`Finding::NoLane`] |
+//! | a lane is of its account's currency and status, and not below zero unless the account pays from lanes | [`Finding::Lane`] |
+//! | every lane that a frozen or closed account counts is there, so that no payment makes it | [`Finding::NoLane`] |
 //! | no lane is there that no account counts | [`Finding::StrayLane`] |
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |
 //! | every item can be read, and every dead letter is whole | [`Finding::Unreadable`], [`Finding::Letter`] |
@@ -73,6 +73,7 @@ mod tests {
             currency: Currency::try_new(currency).unwrap(),
             status: AccountStatus::from_name(status).unwrap(),
             balance: Balance::new(balance.parse().unwrap()),
+            is_limited: false,
             version: 1,
         }
     }
@@ -96,6 +97,7 @@ mod tests {
                     version: 1,
                     opened_at: Timestamp::EPOCH,
                     credit_lanes: lanes.parse::<CreditLanes>().unwrap(),
+                    lane_debits: limit.is_empty(),
                 }),
                 ["frozen", id] => {
                     let id = AccountId::try_new(id).unwrap();
@@ -184,6 +186,13 @@ mod tests {
                 lane gone/0 holds 0, and no account counts it
                 the balances in EUR sum to -7, not to 0
                 the balances in USD sum to 7, not to 0"#]],
+        );
+        check(
+            "account settlement EUR -3 2
+             account shop EUR 10 0 0
+             lane settlement/1 EUR open -7
+             settled k1 settlement shop EUR 10",
+            &expect_test::expect![""],
         );
         check(
             "lane gone/0 EUR open 5",

@@ -1,14 +1,15 @@
 //! What: Credit lanes: extra items on which an account takes its credits, so that payments to it don't conflict on one
-//! item. DynamoDB's documentation calls this write sharding.
+//! item. DynamoDB's documentation calls this write sharding. An account without a limit pays from its lanes too.
 //!
 //! Data: The number of lanes of an account, the id of a lane, what a lane holds, and an account with all of its lanes.
 //!
-//! A lane comes into being with its first credit. Before that it holds zero, like a lane that was swept.
+//! A lane comes into being with its first payment. Before that it holds zero, like a lane that was swept.
 //!
 //! Invariants: A lane carries the currency and status of its account, so that a credit needs its lane alone. If an
 //! account isn't open, all lanes that it counts are there. So none comes into being beside a frozen account. A lane is
-//! never below zero, because it is only credited, and swept into the main item. The balance of an account is the sum of
-//! its main item and its lanes.
+//! below zero only while its account has no limit. When the account gets one, all lanes that it counts are told
+//! ([`Lane::is_limited`]), and what they owe goes to the main item. So a debit of a lane needs the lane alone, too. The
+//! balance of an account is the sum of its main item and its lanes.
 
 use std::fmt;
 
@@ -25,8 +26,9 @@ pub const OPENED_LANES_MAX: u16 = 97;
 /// How many lanes of an account each partition gets, if they fit.
 const LANES_EACH: u16 = 2;
 
-/// A lane that holds more than this, in minor units, takes no credit: 2^62. One transaction adds fewer than 100
-/// payments of less than 2^53, which always fit into a balance. So a credit needs to know nothing of its lane.
+/// A lane that holds more than this, in minor units, takes no credit: 2^62. One that owes more takes no debit. One
+/// transaction moves fewer than 100 payments of less than 2^53, which always fit into a balance. So a payment needs to
+/// know nothing of its lane.
 pub const LANE_BALANCE_FULL: i64 = 1 << 62;
 
 /// The number of credit lanes of an account. Accounts of older versions may have none.
@@ -137,8 +139,11 @@ pub struct Lane {
     pub currency: Currency,
     /// Its account's status.
     pub status: AccountStatus,
-    /// What was credited here and not yet swept into the main item, in minor units.
+    /// What was credited here and not yet swept into the main item, in minor units. Less what was paid from here.
     pub balance: Balance,
+    /// Whether no payment may be taken from it: its account had a limit when the lane was last told. The lanes of an
+    /// account that always had a limit don't say so, because no worker ever takes such an account to have none.
+    pub is_limited: bool,
     /// Rises by one with every write.
     pub version: u64,
 }
@@ -152,6 +157,7 @@ impl Lane {
             currency: account.currency,
             status: account.status,
             balance: Balance::ZERO,
+            is_limited: false,
             version: 1,
         }
     }
@@ -165,13 +171,21 @@ impl Lane {
 
 /// What is known of an account's lanes, by lane.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KnownLanes(Vec<Option<Balance>>);
+pub struct KnownLanes(Vec<KnownLane>);
+
+/// What is known of one lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct KnownLane {
+    balance: Option<Balance>,
+    /// It was seen to be limited, whatever its account's main item says.
+    is_limited: bool,
+}
 
 impl KnownLanes {
     /// What a lane holds, if that is known.
     #[must_use]
     pub fn balance(&self, lane: u16) -> Option<Balance> {
-        self.0.get(usize::from(lane)).copied().flatten()
+        self.0.get(usize::from(lane)).and_then(|known| known.balance)
     }
 
     /// Whether a lane may be credited: it isn't known to be full.
@@ -180,13 +194,36 @@ impl KnownLanes {
         self.balance(lane).is_none_or(|balance| balance.minor_units() <= LANE_BALANCE_FULL)
     }
 
+    /// Whether payments may be taken from a lane whose account has no limit: it isn't known to be limited, nor to owe
+    /// too much.
+    #[must_use]
+    pub fn takes_debit(&self, lane: u16) -> bool {
+        let known = self.0.get(usize::from(lane)).copied().unwrap_or_default();
+        let owes_little = |balance: Balance| balance.minor_units() >= LANE_BALANCE_FULL.saturating_neg();
+        !known.is_limited && known.balance.is_none_or(owes_little)
+    }
+
     /// Notes what a lane holds.
     pub fn learn(&mut self, lane: u16, balance: Balance) {
+        self.known(lane).balance = Some(balance);
+    }
+
+    /// Notes that a lane is limited.
+    pub fn learn_limited(&mut self, lane: u16) {
+        self.known(lane).is_limited = true;
+    }
+
+    /// Forgets what lanes hold. Lanes that were seen to be limited are still avoided.
+    pub fn forget(&mut self) {
+        self.0.iter_mut().for_each(|known| known.balance = None);
+    }
+
+    fn known(&mut self, lane: u16) -> &mut KnownLane {
         let lane = usize::from(lane);
         if self.0.len() <= lane {
-            self.0.resize(lane.saturating_add(1), None);
+            self.0.resize(lane.saturating_add(1), KnownLane::default());
         }
-        self.0[lane] = Some(balance);
+        &mut self.0[lane]
     }
 }
 
@@ -238,6 +275,27 @@ mod tests {
         let items = usize::from(OPENED_LANES_MAX) + items_of_debit;
         assert_eq!(items, super::super::plan::TRANSACTION_ITEMS_MAX);
         assert!(usize::from(OPENED_LANES_MAX) <= super::super::account_command::LANES_TOGETHER_MAX);
+    }
+
+    #[test]
+    fn a_lane_takes_debits_until_it_owes_too_much_or_is_limited() {
+        let mut known = KnownLanes::default();
+        assert!(known.takes_debit(1) && known.takes_credit(1), "nothing is known");
+        for (balance, debit, credit) in [
+            (LANE_BALANCE_FULL + 1, true, false),
+            (LANE_BALANCE_FULL, true, true),
+            (-LANE_BALANCE_FULL, true, true),
+            (-LANE_BALANCE_FULL - 1, false, true),
+        ] {
+            known.learn(1, Balance::new(balance));
+            assert_eq!((known.takes_debit(1), known.takes_credit(1)), (debit, credit), "{balance}");
+        }
+        known.learn(1, Balance::ZERO);
+        known.learn_limited(1);
+        known.learn(1, Balance::new(5));
+        known.forget();
+        assert_eq!(known.balance(1), None);
+        assert_eq!((known.takes_debit(0), known.takes_debit(1), known.takes_credit(1)), (true, false, true));
     }
 
     #[test]

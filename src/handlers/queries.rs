@@ -54,7 +54,7 @@ pub(super) async fn statement<S: LedgerQueries + Statements>(
         after: parameter(query, "cursor", resource::position)?,
     };
     let account = holding(store, id).await?.account;
-    let page = store.statement(&account.id, account.credit_lanes, &ask).await.map_err(unreadable)?;
+    let page = store.statement(&account, &ask).await.map_err(unreadable)?;
     Ok(json(200, resource::statement(&account.id, account.currency, &page)))
 }
 

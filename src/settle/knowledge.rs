@@ -153,7 +153,11 @@ impl<'b> Knowledge<'b> {
         let expected = match read.counted(main, number) {
             Ok(None) => return true,
             Ok(Some(lane)) if lane.currency == main.currency => {
-                self.lanes.entry(account).or_default().learn(number, lane.balance);
+                let known = self.lanes.entry(account).or_default();
+                known.learn(number, lane.balance);
+                if lane.is_limited {
+                    known.learn_limited(number);
+                }
                 return true;
             }
             Ok(Some(_)) => "currency: expected a lane to be of its account's".to_owned(),
@@ -165,11 +169,12 @@ impl<'b> Knowledge<'b> {
 
     /// Notes a lane whose update was refused.
     pub(super) fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
-        let status = match &read {
-            LaneRead::Found(lane) => lane.status,
-            LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => AccountStatus::Open,
+        let Some(number) = update.lane else { return };
+        let (status, is_limited) = match &read {
+            LaneRead::Found(lane) => (lane.status, lane.is_limited),
+            LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => (AccountStatus::Open, false),
         };
-        if !update.lane.is_some_and(|lane| self.found_lane(account, lane, read)) {
+        if !self.found_lane(account, number, read) {
             return;
         }
         match (status, &mut self.mains[account]) {
@@ -177,8 +182,11 @@ impl<'b> Knowledge<'b> {
             // of one lane is taken for the whole account.
             (AccountStatus::Frozen | AccountStatus::Closed, AccountRead::Found(known)) => known.status = status,
             // The lane holds less than was to be swept: somebody else swept it into the main item.
-            _ if update.balance_min.is_some() => self.forget(account),
-            // The lane is full, and that is now known.
+            _ if update.is_sweep() => self.forget(account),
+            // The account has got a limit, as its main item will say. If a command stopped half-way, the main item says
+            // none. Then it stays known that this lane pays nothing.
+            _ if update.overdraft_limit.is_some() && is_limited => self.forget(account),
+            // The lane is full or owes too much, and that is now known.
             _ => {}
         }
     }
@@ -189,9 +197,11 @@ impl<'b> Knowledge<'b> {
         self.forget_lanes(account);
     }
 
-    /// Forgets an account's lanes. They are read again once they are needed.
+    /// Forgets what an account's lanes hold. They are read again once they are needed.
     pub(super) fn forget_lanes(&mut self, account: AccountIx) {
-        self.lanes.remove(&account);
+        if let Some(known) = self.lanes.get_mut(&account) {
+            known.forget();
+        }
     }
 
     /// These accounts may have changed since they were read: by another worker, or by a call of this one whose answer

@@ -28,7 +28,7 @@ use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
 use crate::domain::statement;
 use crate::domain::{
-    AccountId, CommandId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source,
+    Account, AccountId, CommandId, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source,
 };
 
 /// The names of the tables.
@@ -263,14 +263,13 @@ pub trait LedgerQueries: Sync {
 
 /// Pages of an account's postings, from lists that are a little behind the payments.
 pub trait Statements: Sync {
-    /// One page. `lanes` says how many credit lanes the account has.
+    /// One page, of the account as it was read. Its lanes have lists of their own.
     ///
     /// # Errors
     /// [`StoreError`] if the page can't be read.
     fn statement(
         &self,
-        account: &AccountId,
-        lanes: CreditLanes,
+        account: &Account,
         ask: &statement::StatementQuery,
     ) -> impl Future<Output = Result<statement::StatementPage, StoreError>> + Send;
 }
@@ -287,8 +286,7 @@ pub trait Redrive: Sync {
 /// All that applying account commands needs.
 pub trait AccountLedger: Ledger {
     /// Commits a step of a decided command, if the command's id has no record and the step's conditions hold. All of it
-    /// happens, or nothing, and then the answer gives the reasons. The last step writes the record and changes the main
-    /// item.
+    /// happens, or nothing, and then the answer gives the reasons. The last step writes the record.
     ///
     /// # Errors
     /// [`StoreError`] if the result is unknown or the whole call was refused. After an `Unavailable` the transaction

@@ -48,7 +48,7 @@ fn a_thousand_fixed_worlds_hold_and_everything_happens_in_them() {
         "dead letters redriven",
         "invocations forgotten",
         "lanes made by commands",
-        "lanes made by credits",
+        "lanes made by payments",
         "publishers killed",
         "rebalances",
         "records brought back",

@@ -48,6 +48,8 @@ fn mistakes_of_payments_and_commands_show_in_small_worlds() {
             "is declined (insufficient_funds), and was not to be",
         ),
         (Mutant::DropLimitCondition, "another limit beside debits", "must not be: insufficient_funds"),
+        (Mutant::DebitLimitedLanes, "payments from lanes beside a limit", "must not be: insufficient_funds"),
+        (Mutant::LimitMainItemOnly, "a lane that owes, a credit and a limit", "the lane bank/1 is at -10"),
         (Mutant::AcknowledgeLostCommand, "an account is opened", "is stored"),
         (
             Mutant::CloseWithoutCondition,

@@ -63,14 +63,18 @@ mod tests {
     fn what_is_told_from_lengths_is_what_the_item_takes() {
         for length in 0..=64 {
             let request = request(&"p".repeat(64), &"é".repeat(length));
-            let entry =
-                Entry { request: &request, decision: Err(Decline::InsufficientFunds), creditor_lane: Some(1_023) };
+            let entry = Entry {
+                request: &request,
+                decision: Err(Decline::InsufficientFunds),
+                debtor_lane: None,
+                creditor_lane: Some(1_023),
+            };
             let size = items::size(&items::payment::encode(&entry, Timestamp::EPOCH));
             assert!(size <= texts(&entry) + BESIDE_TEXTS_MAX, "{size}: there is more beside the texts than is known");
             assert_eq!(payment_kilobytes(&entry, Timestamp::EPOCH), kilobytes(size), "{length}");
         }
         let request = request("p", &"€".repeat(140));
-        let entry = Entry { request: &request, decision: Ok(()), creditor_lane: None };
+        let entry = Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
         let size = items::size(&items::payment::encode(&entry, Timestamp::EPOCH));
         assert_eq!(payment_kilobytes(&entry, Timestamp::EPOCH), kilobytes(size));
     }

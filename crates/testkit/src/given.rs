@@ -48,6 +48,7 @@ pub fn account(name: &str) -> Account {
         version: 1,
         opened_at: Timestamp::EPOCH,
         credit_lanes: CreditLanes::NONE,
+        lane_debits: false,
     }
 }
 
@@ -61,6 +62,8 @@ pub trait Setters {
     fn unlimited(self) -> Self;
     /// How many credit lanes it has.
     fn lanes(self, count: u16) -> Self;
+    /// It has no limit, and pays from so many lanes.
+    fn paying_from_lanes(self, count: u16) -> Self;
     /// Whether it may be used.
     fn status(self, status: AccountStatus) -> Self;
     /// Its currency.
@@ -84,6 +87,10 @@ impl Setters for Account {
 
     fn lanes(self, count: u16) -> Self {
         Self { credit_lanes: CreditLanes::try_new(count).unwrap(), ..self }
+    }
+
+    fn paying_from_lanes(self, count: u16) -> Self {
+        Self { lane_debits: true, ..self.unlimited().lanes(count) }
     }
 
     fn status(self, status: AccountStatus) -> Self {

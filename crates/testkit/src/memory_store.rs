@@ -315,9 +315,9 @@ impl State {
     }
 }
 
-/// A lane that a credit makes, before it holds the credit.
+/// A lane that a payment makes, before it holds the payment.
 fn made_by(id: LaneId, currency: Currency) -> Lane {
-    Lane { id, currency, status: AccountStatus::Open, balance: Balance::ZERO, version: 0 }
+    Lane { id, currency, status: AccountStatus::Open, balance: Balance::ZERO, is_limited: false, version: 0 }
 }
 
 impl Ledger for MemoryStore {

@@ -59,10 +59,11 @@ impl OpenAccounts for DynamoDb {
 
     async fn add_lanes(&self, id: &AccountId, lanes: CreditLanes) -> Result<Option<Account>, StoreError> {
         let account = match main_item(self, id).await? {
-            Some(account) if account.credit_lanes < lanes => account,
+            Some(account) if account.lacks(lanes) => account,
             enough_or_none => return Ok(enough_or_none),
         };
-        match happens(self, id, &AccountChange::Lanes { account, to: lanes }).await? {
+        let to = lanes.max(account.credit_lanes);
+        match happens(self, id, &AccountChange::Lanes { account, to }).await? {
             true => main_item(self, id).await,
             false => Err(StoreError::Conflict),
         }

@@ -221,6 +221,7 @@ fn holding(mut account: Account, terms: &[&str]) -> Holding {
         account = match *term {
             "limit" => account.limit(terms.next().unwrap().parse().unwrap()),
             "unlimited" => account.unlimited(),
+            "pays" => Account { lane_debits: true, ..account },
             "lanes" => {
                 held = terms.next().unwrap().split(',').flat_map(several).collect();
                 account.lanes(held.len().try_into().unwrap())
@@ -294,6 +295,7 @@ fn main_item(held: Option<&Holding>) -> String {
 
 fn lanes(held: Option<&Holding>) -> String {
     let lanes = held.map_or(&[][..], |held| &held.lanes);
-    let shown = |lane: &Lane| format!("{} {} v{}", lane.status, lane.balance, lane.version);
+    let limited = |lane: &Lane| if lane.is_limited { "limited " } else { "" };
+    let shown = |lane: &Lane| format!("{}{} {} v{}", limited(lane), lane.status, lane.balance, lane.version);
     lanes.iter().map(shown).collect::<Vec<_>>().join(" ")
 }

@@ -9,14 +9,16 @@ use giro::domain::{CommandRequest, Decision, PaymentRequest, Refusal, Timestamp}
 /// A transaction that outlives its batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    pub(crate) entries: Vec<(PaymentRequest, Decision, Option<u16>)>,
+    /// Each with the lanes of its debtor and its creditor.
+    pub(crate) entries: Vec<(PaymentRequest, Decision, [Option<u16>; 2])>,
     pub(crate) updates: Vec<AccountUpdate>,
     pub(crate) decided_at: Timestamp,
 }
 
 impl Sent {
     pub(crate) fn of(transaction: &Transaction<'_>) -> Self {
-        let entry = |entry: &Entry<'_>| (entry.request.clone(), entry.decision, entry.creditor_lane);
+        let entry =
+            |entry: &Entry<'_>| (entry.request.clone(), entry.decision, [entry.debtor_lane, entry.creditor_lane]);
         Self {
             entries: transaction.entries.iter().map(entry).collect(),
             updates: transaction.updates.clone(),
@@ -29,7 +31,12 @@ impl Sent {
         let entries = self.entries.iter();
         Transaction {
             entries: entries
-                .map(|(request, decision, lane)| Entry { request, decision: *decision, creditor_lane: *lane })
+                .map(|(request, decision, [debtor_lane, creditor_lane])| Entry {
+                    request,
+                    decision: *decision,
+                    debtor_lane: *debtor_lane,
+                    creditor_lane: *creditor_lane,
+                })
                 .collect(),
             updates: self.updates.clone(),
             decided_at: self.decided_at,
@@ -44,6 +51,7 @@ pub(crate) struct SentStep {
     pub(crate) decision: Result<AccountChange, Refusal>,
     pub(crate) decided_at: Timestamp,
     pub(crate) lanes: Vec<LaneChange>,
+    pub(crate) main: Option<AccountChange>,
     pub(crate) last: bool,
     pub(crate) precondition: Option<Precondition>,
 }
@@ -51,15 +59,15 @@ pub(crate) struct SentStep {
 impl SentStep {
     pub(crate) fn of(step: &CommandStep<'_>) -> Self {
         let DecidedCommand { request, decision, decided_at } = step.decided.clone();
-        let (lanes, precondition) = (step.lanes.clone(), step.precondition.clone());
-        Self { request: request.clone(), decision, decided_at, lanes, last: step.last, precondition }
+        let (lanes, main, precondition) = (step.lanes.clone(), step.main.clone(), step.precondition.clone());
+        Self { request: request.clone(), decision, decided_at, lanes, main, last: step.last, precondition }
     }
 
     /// Does something with the step again.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&CommandStep<'_>) -> T) -> T {
         let (request, decision, decided_at) = (&self.request, self.decision.clone(), self.decided_at);
         let decided = DecidedCommand { request, decision, decided_at };
-        let (lanes, precondition) = (self.lanes.clone(), self.precondition.clone());
-        act(&CommandStep { decided: &decided, lanes, last: self.last, precondition })
+        let (lanes, main, precondition) = (self.lanes.clone(), self.main.clone(), self.precondition.clone());
+        act(&CommandStep { decided: &decided, lanes, main, last: self.last, precondition })
     }
 }

@@ -27,14 +27,18 @@ pub enum AccountChange {
         /// that isn't there holds zero.
         balances: Option<Vec<Balance>>,
     },
-    /// Another overdraft limit. Condition: the main item's balance is within it.
+    /// Another overdraft limit, of the main item and of the lanes that must be told. Condition: the main item's balance
+    /// is within it, after what its lanes give.
     Limit {
-        /// Condition: the status.
-        status: AccountStatus,
+        /// Condition: status, limit and number of lanes are those of the account as it was read.
+        account: Account,
         /// The limit after.
         to: OverdraftLimit,
+        /// What it does to lanes.
+        lanes: Vec<LaneChange>,
     },
-    /// More lanes. If the account isn't open, they are made, so that no credit makes one that is.
+    /// More lanes. If the account isn't open, they are made, so that no credit makes one that is. If it has no limit,
+    /// it may pay from its lanes from now on.
     Lanes {
         /// Condition: status and number of lanes are those of the account as it was read.
         account: Account,
@@ -55,7 +59,13 @@ impl AccountChange {
                     && account.credit_lanes == *lanes
                     && balance.is_none_or(|balance| account.balance == *balance)
             }
-            (Self::Limit { status, to }, Some(account)) => account.status == *status && to.allows(account.balance),
+            (Self::Limit { account: read, .. }, Some(account)) => {
+                let terms = |account: &Account| (account.status, account.overdraft_limit, account.credit_lanes);
+                let (balance, (least, most)) = (i128::from(account.balance.minor_units()), self.balance_bounds());
+                terms(account) == terms(read)
+                    && least.is_none_or(|least| balance >= least)
+                    && most.is_none_or(|most| balance <= most)
+            }
             (Self::Lanes { account: read, .. }, Some(account)) => {
                 (account.status, account.credit_lanes) == (read.status, read.credit_lanes)
             }
@@ -77,8 +87,62 @@ impl AccountChange {
             Self::Nothing => account,
             Self::Open(opened) => Some(opened.clone()),
             Self::Status { to, .. } => with(&|account| account.status = *to),
-            Self::Limit { to, .. } => with(&|account| account.overdraft_limit = *to),
-            Self::Lanes { to, .. } => with(&|account| account.credit_lanes = *to),
+            Self::Limit { to, .. } => with(&|account| {
+                let after = i128::from(account.balance.minor_units()).saturating_add(self.gives());
+                // The bounds keep it in range.
+                account.balance = i64::try_from(after).map_or(account.balance, Balance::new);
+                account.overdraft_limit = *to;
+                account.lane_debits |= self.begins_lane_debits();
+            }),
+            Self::Lanes { to, .. } => with(&|account| {
+                account.credit_lanes = *to;
+                account.lane_debits |= self.begins_lane_debits();
+            }),
+        }
+    }
+
+    /// What lanes give to the main item, in minor units.
+    #[must_use]
+    pub fn gives(&self) -> i128 {
+        let Self::Limit { lanes, .. } = self else { return 0 };
+        lanes.iter().fold(0, |sum, lane| sum.saturating_add(lane.gives.minor_units().into()))
+    }
+
+    /// Conditions of another limit: the least and the most that the main item holds before its lanes give. So the
+    /// balance afterwards is within the limit, and fits.
+    #[must_use]
+    pub fn balance_bounds(&self) -> (Option<i128>, Option<i128>) {
+        let Self::Limit { to, .. } = self else { return (None, None) };
+        let gives = self.gives();
+        let lowest = to.lowest_balance().or_else(|| (gives < 0).then(|| i64::MIN.into()));
+        let highest = (gives > 0).then(|| i128::from(i64::MAX));
+        let before = |after: i128| after.saturating_sub(gives);
+        (lowest.map(before), highest.map(before))
+    }
+
+    /// Whether payments may be taken from the account's lanes from now on.
+    #[must_use]
+    pub fn begins_lane_debits(&self) -> bool {
+        match self {
+            Self::Limit { account, to, .. } => {
+                Account { overdraft_limit: *to, ..account.clone() }.could_pay_from_lanes()
+            }
+            Self::Lanes { account, to } => Account { credit_lanes: *to, ..account.clone() }.could_pay_from_lanes(),
+            Self::Nothing | Self::Open(_) | Self::Status { .. } => false,
+        }
+    }
+
+    /// What it does to the main item in the step before the last that changes these lanes. `None`: nothing.
+    pub(super) fn beside(&self, lanes: &[LaneChange]) -> Option<Self> {
+        let Self::Limit { account, .. } = self else { return None };
+        Some(Self::Limit { account: account.clone(), to: account.overdraft_limit, lanes: lanes.to_vec() })
+    }
+
+    /// What it does to the main item in the last step, after steps that changed its lanes.
+    pub(super) fn after_lanes(&self) -> Self {
+        match self {
+            Self::Limit { account, to, .. } => Self::Limit { account: account.clone(), to: *to, lanes: Vec::new() },
+            Self::Nothing | Self::Open(_) | Self::Status { .. } | Self::Lanes { .. } => self.clone(),
         }
     }
 
@@ -86,7 +150,8 @@ impl AccountChange {
     #[must_use]
     pub fn lanes(&self, id: &AccountId) -> Vec<LaneChange> {
         match self {
-            Self::Nothing | Self::Limit { .. } => Vec::new(),
+            Self::Nothing => Vec::new(),
+            Self::Limit { lanes, .. } => lanes.clone(),
             Self::Open(account) => beside(account, account.credit_lanes.numbers()),
             Self::Lanes { account, to } => beside(account, account.credit_lanes.count()..to.count()),
             Self::Status { from, to, lanes, currency, balances } => {
@@ -97,6 +162,8 @@ impl AccountChange {
                     from: *from,
                     to: *to,
                     balance: balances.next(),
+                    gives: Balance::ZERO,
+                    limited: None,
                 };
                 lanes.numbers().map(turn).collect()
             }
@@ -113,12 +180,63 @@ fn beside(account: &Account, lanes: Range<u16>) -> Vec<LaneChange> {
         from: AccountStatus::Open,
         to: account.status,
         balance: Some(Balance::ZERO),
+        gives: Balance::ZERO,
+        limited: None,
     };
     let is_open = account.status == AccountStatus::Open;
     lanes.filter(|_| !is_open).map(made).collect()
 }
 
-/// The status that one lane gets, safe to repeat. If the lane isn't there, it is made, and holds zero.
+/// The lanes of an account that gets a limit. `balances` are what they hold. No lane may owe anything afterwards, and
+/// the main item must be within the limit.
+///
+/// Each lane that owes gives its balance to the main item. So do as many of the fullest lanes as that needs. The order
+/// is such that the main item's balance fits after each of them.
+pub(super) fn limited(account: &Account, to: OverdraftLimit, balances: &[Balance]) -> Vec<LaneChange> {
+    let units = |balance: Balance| i128::from(balance.minor_units());
+    let lowest = to.lowest_balance().unwrap_or(i64::MIN.into());
+    let change = |lane: u16, balance, gives| LaneChange {
+        balance: Some(balance),
+        gives,
+        limited: Some(true),
+        ..told(account, lane)
+    };
+    let (mut owing, mut holding): (Vec<_>, Vec<_>) =
+        (0..).zip(balances.iter().copied()).partition(|&(_, balance): &(u16, Balance)| balance < Balance::ZERO);
+    holding.sort_by_key(|&(_, balance)| balance);
+    let mut main = units(account.balance);
+    let mut lanes = Vec::with_capacity(balances.len());
+    while main < lowest || !owing.is_empty() {
+        let next = if main < 0 { holding.pop().or_else(|| owing.pop()) } else { owing.pop() };
+        let Some((lane, balance)) = next else { break };
+        main = main.saturating_add(units(balance));
+        lanes.push(change(lane, balance, balance));
+    }
+    lanes.extend(holding.into_iter().map(|(lane, balance)| change(lane, balance, Balance::ZERO)));
+    lanes
+}
+
+/// The lanes of an account that has no limit any more.
+pub(super) fn unlimited(account: &Account) -> Vec<LaneChange> {
+    let change = |lane| LaneChange { limited: Some(false), ..told(account, lane) };
+    account.credit_lanes.numbers().map(change).collect()
+}
+
+/// A lane that keeps its account's status.
+fn told(account: &Account, lane: u16) -> LaneChange {
+    LaneChange {
+        id: LaneId { account: account.id.clone(), lane },
+        currency: account.currency,
+        from: account.status,
+        to: account.status,
+        balance: None,
+        gives: Balance::ZERO,
+        limited: None,
+    }
+}
+
+/// What one lane gets, safe to repeat: a status, and perhaps a limit. If the lane isn't there, it is made, and holds
+/// zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneChange {
     /// The lane.
@@ -131,6 +249,10 @@ pub struct LaneChange {
     pub to: AccountStatus,
     /// Condition, if the rule depends on it: exactly this balance.
     pub balance: Option<Balance>,
+    /// What it gives to the main item: nothing, or all of its balance.
+    pub gives: Balance,
+    /// Whether payments may not take it below zero afterwards. `None`: that stays as it is.
+    pub limited: Option<bool>,
 }
 
 impl LaneChange {
@@ -153,7 +275,14 @@ impl LaneChange {
     #[must_use]
     pub fn applied_to(&self, lane: Option<&Lane>) -> Lane {
         let (balance, version) = lane.map_or((Balance::ZERO, 0), |lane| (lane.balance, lane.version));
-        let (id, version) = (self.id.clone(), version.saturating_add(1));
-        Lane { id, currency: self.currency, status: self.to, balance, version }
+        let was_limited = lane.is_some_and(|lane| lane.is_limited);
+        Lane {
+            id: self.id.clone(),
+            currency: self.currency,
+            status: self.to,
+            balance: Balance::new(balance.minor_units().saturating_sub(self.gives.minor_units())),
+            is_limited: self.limited.unwrap_or(was_limited),
+            version: version.saturating_add(1),
+        }
     }
 }

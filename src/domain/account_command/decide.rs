@@ -1,12 +1,24 @@
 //! What: The rules: what a command does to an account, or why it is refused.
 
+use super::change::{limited, unlimited};
 use super::{AccountChange, AccountCommand, Action, LANES_TOGETHER_MAX, Refusal, Terms};
-use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lane, Timestamp};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lane, OverdraftLimit, Timestamp};
 
 /// Whether a command needs the lanes of its account, and not only the main item.
 #[must_use]
 pub fn looks_at_lanes(action: Action, account: &Account) -> bool {
-    action == Action::Close && account.status != AccountStatus::Closed && !account.credit_lanes.is_none()
+    let depends = match action {
+        Action::Close => true,
+        // Its lanes may owe.
+        Action::SetOverdraftLimit(to) => gets_limit(account, to),
+        Action::Open(_) | Action::Freeze | Action::Unfreeze | Action::AddLanes(_) => false,
+    };
+    depends && account.status != AccountStatus::Closed && !account.credit_lanes.is_none()
+}
+
+/// Whether the account has no limit, and this is one.
+fn gets_limit(account: &Account, to: OverdraftLimit) -> bool {
+    account.overdraft_limit == OverdraftLimit::Unlimited && to != OverdraftLimit::Unlimited
 }
 
 /// Decides a command on the account as it is. `lanes` are all lanes that the account counts, if the command [needs
@@ -54,31 +66,62 @@ pub fn decide(
         Action::Freeze => Ok(turn(AccountStatus::Frozen)),
         Action::Unfreeze => Ok(turn(AccountStatus::Open)),
         Action::Close => {
-            let in_steps = usize::from(account.credit_lanes.count()) > LANES_TOGETHER_MAX;
-            if in_steps && status != AccountStatus::Frozen {
+            if takes_steps(account) && status != AccountStatus::Frozen {
                 return Err(Refusal::NotFrozen);
             }
-            let balances: Vec<Balance> =
-                std::iter::once(account.balance).chain(lanes.iter().map(|lane| lane.balance)).collect();
-            let sum: i128 = balances.iter().map(|balance| i128::from(balance.minor_units())).sum();
-            if sum != 0 {
+            if sum(account, lanes) != 0 {
                 return Err(Refusal::BalanceNotZero);
             }
+            let balances = std::iter::once(account.balance).chain(lanes.iter().map(|lane| lane.balance)).collect();
             Ok(status_of(AccountStatus::Closed, Some(balances)))
         }
-        Action::SetOverdraftLimit(to) if to == account.overdraft_limit => Ok(AccountChange::Nothing),
-        // No balance may be below its limit, so an account that owes more must pay back first.
-        Action::SetOverdraftLimit(to) if !to.allows(account.balance) => Err(Refusal::LimitBelowBalance),
-        Action::SetOverdraftLimit(to) => Ok(AccountChange::Limit { status, to }),
-        Action::AddLanes(lanes) if lanes <= account.credit_lanes => Ok(AccountChange::Nothing),
-        Action::AddLanes(to) => Ok(AccountChange::Lanes { account: account.clone(), to }),
+        Action::SetOverdraftLimit(to) => set_limit(account, lanes, to),
+        Action::AddLanes(to) => {
+            let more = || AccountChange::Lanes { account: account.clone(), to: to.max(account.credit_lanes) };
+            Ok(if account.lacks(to) { more() } else { AccountChange::Nothing })
+        }
     }
+}
+
+/// Whether the account has more lanes than fit one transaction. Then what they hold is only sure while it is frozen.
+fn takes_steps(account: &Account) -> bool {
+    usize::from(account.credit_lanes.count()) > LANES_TOGETHER_MAX
+}
+
+/// What an account holds with these lanes.
+fn sum(account: &Account, lanes: &[Lane]) -> i128 {
+    let all = std::iter::once(account.balance).chain(lanes.iter().map(|lane| lane.balance));
+    all.fold(0, |sum, balance| sum.saturating_add(balance.minor_units().into()))
+}
+
+/// Another overdraft limit. The lanes of an account without one may owe, so when it gets one, all that it holds counts.
+/// Otherwise the main item alone counts, because only a debit sweeps lanes.
+fn set_limit(account: &Account, lanes: &[Lane], to: OverdraftLimit) -> Result<AccountChange, Refusal> {
+    if to == account.overdraft_limit && !account.awaits_lane_debits() {
+        return Ok(AccountChange::Nothing);
+    }
+    let gets_limit = gets_limit(account, to) && !account.credit_lanes.is_none();
+    if gets_limit && takes_steps(account) && account.status != AccountStatus::Frozen {
+        return Err(Refusal::NotFrozen);
+    }
+    // No balance may be below its limit, so an account that owes more must pay back first.
+    if to.lowest_balance().is_some_and(|lowest| sum(account, if gets_limit { lanes } else { &[] }) < lowest) {
+        return Err(Refusal::LimitBelowBalance);
+    }
+    let loses_limit = to == OverdraftLimit::Unlimited && to != account.overdraft_limit;
+    let lanes = match gets_limit {
+        true => limited(account, to, &lanes.iter().map(|lane| lane.balance).collect::<Vec<_>>()),
+        // Lanes that still say that they are limited pay nothing, which is safe. So no steps are needed.
+        false if loses_limit && !takes_steps(account) => unlimited(account),
+        false => Vec::new(),
+    };
+    Ok(AccountChange::Limit { account: account.clone(), to, lanes })
 }
 
 /// A new account on these terms.
 #[must_use]
 pub fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
-    Account {
+    let account = Account {
         id: id.clone(),
         currency: terms.currency,
         status: AccountStatus::Open,
@@ -87,7 +130,9 @@ pub fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
         version: 1,
         opened_at: now,
         credit_lanes: terms.credit_lanes,
-    }
+        lane_debits: false,
+    };
+    Account { lane_debits: account.could_pay_from_lanes(), ..account }
 }
 
 #[cfg(test)]
@@ -98,7 +143,7 @@ mod tests {
 
     /// Lanes are read only for a command that depends on them, since there may be a thousand.
     #[test]
-    fn only_closing_an_account_with_lanes_looks_at_them() {
+    fn only_closing_and_the_first_limit_look_at_lanes() {
         let currency = Currency::try_new("EUR").unwrap();
         for (status, lanes, looks) in [
             (AccountStatus::Open, 1, true),
@@ -112,8 +157,11 @@ mod tests {
             let id = AccountId::try_new("shop").unwrap();
             let account = Account { status, ..opened(&id, terms, Timestamp::EPOCH) };
             for action in actions() {
-                let expected = looks && action == Action::Close;
+                let first_limit = matches!(action, Action::SetOverdraftLimit(OverdraftLimit::Limited(_)));
+                let expected = looks && (first_limit || action == Action::Close);
                 assert_eq!(looks_at_lanes(action, &account), expected, "{action:?} {status} {lanes}");
+                let limited = Account { overdraft_limit: OverdraftLimit::Limited(3), ..account.clone() };
+                assert_eq!(looks_at_lanes(action, &limited), looks && action == Action::Close, "{action:?}");
             }
         }
     }

@@ -13,12 +13,13 @@
 //! | no account | there is no account |
 //! | the account's terms | status, limit and number of lanes are the same |
 //! | a balance below a limit | the same; and the main item's balance is at most what was read |
-//! | a sum above zero | the same; and the main item and enough lanes hold at least what was read (no lane is below zero) |
-//! | a sum below zero | the same; and the main item and every lane hold at most what was read (one that isn't there holds zero) |
+//! | a sum below the first limit | the same; and the main item and every lane hold at most what was read (one that isn't there holds zero) |
+//! | a sum above zero | the same; and the main item and enough lanes hold at least what was read; every lane, if lanes may owe because there is no limit |
+//! | a sum below zero | the same; and the main item and every lane hold at most what was read |
 //! | a sum over more lanes than fit one transaction | the same version: the account is frozen, so nothing moves on it |
 
 use super::{AccountChange, LANES_TOGETHER_MAX, Refusal};
-use crate::domain::{Account, Balance, Lane, LaneId};
+use crate::domain::{Account, Balance, Lane, LaneId, OverdraftLimit};
 
 /// A bound on a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +64,13 @@ impl Precondition {
         }
         let mut precondition = Self { main: account.cloned(), balance: None, same_version: false, lanes: Vec::new() };
         match (decision, account) {
-            (Err(Refusal::LimitBelowBalance), Some(account)) => {
-                precondition.balance = Some(BalanceBound::AtMost(account.balance))
-            }
-            (Err(Refusal::BalanceNotZero), Some(_)) if lanes.len() > LANES_TOGETHER_MAX => {
+            (Err(Refusal::BalanceNotZero | Refusal::LimitBelowBalance), Some(_))
+                if lanes.len() > LANES_TOGETHER_MAX =>
+            {
                 precondition.same_version = true
+            }
+            (Err(Refusal::LimitBelowBalance), Some(account)) => {
+                precondition.bound_all(BalanceBound::AtMost, account, lanes)
             }
             (Err(Refusal::BalanceNotZero), Some(account)) => precondition.bound_sum(account, lanes),
             (Ok(_) | Err(_), _) => {}
@@ -75,13 +78,20 @@ impl Precondition {
         Some(precondition)
     }
 
+    /// Bounds the main item and every lane by what was read.
+    fn bound_all(&mut self, bound: fn(Balance) -> BalanceBound, account: &Account, lanes: &[Lane]) {
+        self.balance = Some(bound(account.balance));
+        self.lanes = lanes.iter().map(|lane| (lane.id.clone(), bound(lane.balance))).collect();
+    }
+
     fn bound_sum(&mut self, account: &Account, lanes: &[Lane]) {
         let units = |balance: Balance| i128::from(balance.minor_units());
         let mut sum = units(account.balance);
         if lanes.iter().fold(sum, |sum, lane| sum.saturating_add(units(lane.balance))) < 0 {
-            self.balance = Some(BalanceBound::AtMost(account.balance));
-            self.lanes = lanes.iter().map(|lane| (lane.id.clone(), BalanceBound::AtMost(lane.balance))).collect();
-            return;
+            return self.bound_all(BalanceBound::AtMost, account, lanes);
+        }
+        if account.overdraft_limit == OverdraftLimit::Unlimited {
+            return self.bound_all(BalanceBound::AtLeast, account, lanes);
         }
         self.balance = Some(BalanceBound::AtLeast(account.balance));
         let mut fullest: Vec<&Lane> = lanes.iter().collect();
@@ -121,7 +131,7 @@ impl Precondition {
 mod tests {
     use super::*;
     use crate::domain::account_command::{Action, decide, tests::command};
-    use crate::domain::{AccountId, AccountStatus, CreditLanes, Currency, OverdraftLimit, Timestamp};
+    use crate::domain::{AccountId, AccountStatus, CreditLanes, Currency, Timestamp};
 
     fn account(balance: i64) -> Account {
         Account {
@@ -133,37 +143,49 @@ mod tests {
             version: 1,
             opened_at: Timestamp::EPOCH,
             credit_lanes: CreditLanes::try_new(2).unwrap(),
+            lane_debits: false,
         }
     }
 
     /// If a refusal to close may still be written, closing must still be refused.
     #[test]
     fn a_sum_that_was_not_zero_is_not_zero_where_its_ground_holds() {
-        let close = command("shop", Action::Close);
+        let lanes = |least| (least..=3).flat_map(move |one| (least..=3).map(move |two| (one, two)));
+        let worlds = |least| (-3..=3).flat_map(move |main| lanes(least).map(move |(one, two)| (main, one, two)));
+        refuses(Action::Close, OverdraftLimit::Limited(9), worlds(0).collect(), |sum| sum != 0);
+        // Without a limit, lanes may owe.
+        refuses(Action::Close, OverdraftLimit::Unlimited, worlds(-3).collect(), |sum| sum != 0);
+        let limit = Action::SetOverdraftLimit(OverdraftLimit::Limited(0));
+        refuses(limit, OverdraftLimit::Unlimited, worlds(-3).collect(), |sum| sum < 0);
+    }
+
+    /// A refusal of this command rests on the sum of a main item and two lanes.
+    fn refuses(action: Action, limit: OverdraftLimit, worlds: Vec<(i64, i64, i64)>, is_refused: fn(i64) -> bool) {
+        let command = command("shop", action);
+        let account = |balance| Account { overdraft_limit: limit, lane_debits: true, ..account(balance) };
         let lanes = |first, second| {
             let lane = |number, balance| Lane { balance: Balance::new(balance), ..Lane::new(&account(0), number) };
             vec![lane(0, first), lane(1, second)]
         };
-        let (mut held, mut failed) = (0, 0);
-        let worlds = || (-3..=3).flat_map(|main| (0..=3).flat_map(move |one| (0..=3).map(move |two| (main, one, two))));
-        for (main, one, two) in worlds() {
+        let (mut held, mut failed): (u32, u32) = (0, 0);
+        for &(main, one, two) in &worlds {
             let (read, of_read) = (account(main), lanes(one, two));
-            let decision = decide(&close, Some(&read), &of_read, CreditLanes::NONE, Timestamp::EPOCH);
+            let decision = decide(&command, Some(&read), &of_read, CreditLanes::NONE, Timestamp::EPOCH);
             let Some(precondition) = Precondition::of(&decision, Some(&read), &of_read) else {
-                assert_eq!(main + one + two, 0);
+                assert!(!is_refused([main, one, two].iter().sum()));
                 continue;
             };
-            for (main, one, two) in worlds() {
+            for &(main, one, two) in &worlds {
                 let (now, of_now) = (account(main), lanes(one, two));
                 let lane = |(id, bound): &(LaneId, BalanceBound)| {
                     Precondition::holds_of_lane(*bound, of_now.get(usize::from(id.lane)))
                 };
                 let holds = precondition.holds(Some(&now)) && precondition.lanes.iter().all(lane);
-                if main + one + two == 0 {
+                if !is_refused([main, one, two].iter().sum()) {
                     assert!(!holds, "{precondition:?} {main} {one} {two}");
                 }
-                held += u32::from(holds);
-                failed += u32::from(!holds);
+                let count = if holds { &mut held } else { &mut failed };
+                *count = count.saturating_add(1);
             }
         }
         assert!(held > 1_000 && failed > 1_000, "{held} {failed}");

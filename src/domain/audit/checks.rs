@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::domain::{Account, AccountStatus, Currency, Holding, LaneId};
+use crate::domain::{Account, AccountStatus, Balance, Currency, Holding, Lane, LaneId};
 
 /// What settled payments brought to an account and took from it, in minor units.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,11 +48,12 @@ pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Ve
 /// Checks an account's lanes against the account. A lane of an open account comes into being with its first credit.
 pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
     let account = &holding.account;
+    let may_owe = |lane: &Lane| account.pays_from_lanes() && !lane.is_limited;
     for lane in &holding.lanes {
         for (holds, expected) in [
             (lane.currency == account.currency, "the currency of its account"),
             (lane.status == account.status, "the status of its account"),
-            (lane.balance.minor_units() >= 0, "a balance not below zero"),
+            (lane.balance >= Balance::ZERO || may_owe(lane), "a balance not below zero"),
         ] {
             if !holds {
                 findings.push(Finding::Lane { lane: lane.id.clone(), expected });
@@ -74,7 +75,7 @@ pub(super) fn check_sums(sums: BTreeMap<Currency, i128>, findings: &mut Vec<Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Balance, CreditLanes, OverdraftLimit, Timestamp};
+    use crate::domain::{CreditLanes, OverdraftLimit, Timestamp};
 
     #[test]
     fn a_balance_at_its_limit_is_not_below_it() {
@@ -94,6 +95,7 @@ mod tests {
                 version: 1,
                 opened_at: Timestamp::EPOCH,
                 credit_lanes: CreditLanes::NONE,
+                lane_debits: false,
             };
             let expected =
                 lowest.map(|lowest| Finding::BelowLimit { account: account.id.clone(), lowest, found: balance.into() });

@@ -43,7 +43,8 @@ pub enum Finding {
         /// Its balance.
         found: i128,
     },
-    /// A lane is of another currency or status than its account, or below zero.
+    /// A lane is of another currency or status than its account, or below zero though its account doesn't pay from
+    /// lanes.
     Lane {
         /// The lane.
         lane: LaneId,

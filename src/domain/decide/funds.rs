@@ -3,9 +3,12 @@
 //! Data: Takes a snapshot, then payments one by one, in order. Says whether each is covered, and which lanes must be
 //! swept.
 //!
-//! An account with lanes takes credits on its lanes and debits on its main item. If the main item doesn't cover a
-//! debit, lanes are swept into it. Free lanes ([`slice`](crate::domain::slice)) come first, and the fullest of them, so
-//! that few items are written. The first debit that needs lanes sweeps them for all that follow.
+//! An account without a limit pays from its lanes ([`Snapshot::paying_lanes`]). They never cover too little, so nothing
+//! is swept or gathered for it.
+//!
+//! Any other account with lanes takes credits on its lanes and debits on its main item. If the main item doesn't cover
+//! a debit, lanes are swept into it. Free lanes ([`slice`](crate::domain::slice)) come first, and the fullest of them,
+//! so that few items are written. The first debit that needs lanes sweeps them for all that follow.
 //!
 //! If that is not enough, the debit spends what the same batch credits. Then all credits of the batch to this account
 //! go to the main item. There they are in order with its debits, as if the account had no lanes.
@@ -52,6 +55,8 @@ struct Pool {
     asked: bool,
     /// A lane that this batch may use has room for credits.
     has_room: bool,
+    /// The account pays from lanes.
+    pays: bool,
     /// What this batch has credited to lanes. Zero once the credits are gathered.
     credited: i128,
     /// The credits of this batch go to the main item.
@@ -89,6 +94,8 @@ enum Cover {
     Main(Balance),
     /// The main item, after lanes are swept or credits gathered.
     Pool,
+    /// A lane, whatever it holds.
+    Lane,
 }
 
 impl<'b, 's> Funds<'b, 's> {
@@ -117,6 +124,7 @@ impl<'b, 's> Funds<'b, 's> {
         match cover? {
             Cover::Main(left) => self.mains[debtor] = left,
             Cover::Pool => self.draw(position, amount, debtor, debtor_account),
+            Cover::Lane => {}
         }
         match credited? {
             Some(balance) => self.mains[creditor] = balance,
@@ -141,6 +149,9 @@ impl<'b, 's> Funds<'b, 's> {
 
     /// What would pay a debit.
     fn cover(&mut self, amount: Amount, debtor: AccountIx, account: &Account) -> Result<Cover, Decline> {
+        if account.pays_from_lanes() && self.pool(debtor, account).pays {
+            return Ok(Cover::Lane);
+        }
         let left = self.mains[debtor].debited(amount);
         match left {
             Some(left) if account.overdraft_limit.allows(left) => return Ok(Cover::Main(left)),
@@ -216,6 +227,7 @@ impl<'b, 's> Funds<'b, 's> {
             let mut pool = Pool {
                 known: all.is_some(),
                 has_room: batch.owned_lanes(account.credit_lanes).iter().any(takes_credit),
+                pays: !snapshot.paying_lanes(batch, ix).is_empty(),
                 ..Pool::default()
             };
             pool.lanes = all.unwrap_or_default();
@@ -280,6 +292,7 @@ mod tests {
                 version: 1,
                 opened_at: Timestamp::EPOCH,
                 credit_lanes: CreditLanes::try_new(u16::try_from(lanes).unwrap()).unwrap(),
+                lane_debits: false,
             })
         };
         let accounts: Vec<Option<Account>> = batch.accounts().iter().map(account).collect();

@@ -10,7 +10,8 @@
 //! Invariants: The reasons are checked in the order of [`Decline::ALL`], and the first that holds is the answer. After
 //! the last check the payment must succeed. A batch is decided serially, as if each payment were alone. So an overdraft
 //! in the middle counts, and netting never hides one. No payment is declined for insufficient funds before all lanes of
-//! its debtor are known. Nothing here can panic or overflow.
+//! its debtor are known. Nothing is conditional on the balance of an account that pays from lanes. Nothing here can
+//! panic or overflow.
 
 mod funds;
 
@@ -29,6 +30,21 @@ pub struct Snapshot<'s> {
     pub lanes: &'s HashMap<AccountIx, KnownLanes>,
     /// The slice of time in which it is decided.
     pub slice: Slice,
+}
+
+impl Snapshot<'_> {
+    /// The lanes of an account from which this batch pays, in order. None if the account pays from its main item: it
+    /// has a limit, or its lanes are new to statements, or none that the batch owns takes both debits and credits.
+    #[must_use]
+    pub fn paying_lanes(&self, batch: &Batch, account: AccountIx) -> Vec<u16> {
+        let pays = self.accounts[account].as_ref().filter(|account| account.pays_from_lanes());
+        let Some(lanes) = pays.map(|account| account.credit_lanes) else { return Vec::new() };
+        let mut owned = batch.owned_lanes(lanes);
+        if let Some(known) = self.lanes.get(&account) {
+            owned.retain(|&lane| known.takes_debit(lane) && known.takes_credit(lane));
+        }
+        owned
+    }
 }
 
 /// The decisions on requests of a batch, and what they rest on beside the main items.

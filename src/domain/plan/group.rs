@@ -8,8 +8,8 @@
 //! together, the largest first, into the fullest group that has room. A component that doesn't fit is cut into cells
 //! that do, on levels ([`levels`](super::levels)). The cells of each level are packed together.
 //!
-//! A creditor with lanes costs a group one item, however many requests of the group credit it. So the components that
-//! credit it are packed together. Other components fill the groups that have room left.
+//! An account that is changed on a lane costs a group one item, however many requests of the group change it there. So
+//! the components that change it are packed together. Other components fill the groups that have room left.
 //!
 //! Components that touch a contended account are packed apart from the rest, by how contended it is, so that nothing
 //! else waits for them.
@@ -31,14 +31,14 @@ type Position = usize;
 pub(super) struct Group {
     /// In order.
     pub(super) members: Vec<Position>,
-    /// The creditors that it credits on a lane, each once, with one lane each.
+    /// The accounts that it changes on a lane, each once, with one lane each.
     pub(super) laned: Vec<AccountIx>,
     items: usize,
     items_max: usize,
 }
 
 impl Group {
-    /// Adds this many items, and a lane of each of these creditors.
+    /// Adds this many items, and a lane of each of these accounts.
     fn add(&mut self, items: usize, laned: &[AccountIx]) {
         self.items = self.items.saturating_add(items);
         for account in laned {
@@ -82,7 +82,7 @@ pub(super) fn group(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> 
 struct Component {
     /// Where its members are.
     members: Range<usize>,
-    /// Where the creditors are that it credits on lanes.
+    /// Where the accounts are that it changes on lanes.
     laned: Range<usize>,
     /// Payments, main items changed, and lanes swept.
     items: usize,
@@ -101,8 +101,9 @@ impl Components {
     fn of(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> Self {
         let mut parents: Vec<AccountIx> = (0..accounts).collect();
         for touch in touches {
-            let root = find(&mut parents, touch.debtor);
-            for account in touch.ordered_by() {
+            let mut mains = touch.ordered_by();
+            let Some(root) = mains.next().map(|account| find(&mut parents, account)) else { continue };
+            for account in mains {
                 let other = find(&mut parents, account);
                 parents[other] = root;
             }
@@ -113,11 +114,14 @@ impl Components {
         let mut component_of: Vec<usize> = Vec::with_capacity(touches.len());
         let mut counted = vec![false; accounts];
         for touch in touches {
-            let root = find(&mut parents, touch.debtor);
-            let ix = *component_of_root[root].get_or_insert_with(|| {
+            let mut begun = || {
                 all.push(Component { members: 0..0, laned: 0..0, items: 0, rounds: 0 });
                 all.len().saturating_sub(1)
-            });
+            };
+            let ix = match touch.ordered_by().next() {
+                Some(account) => *component_of_root[find(&mut parents, account)].get_or_insert_with(begun),
+                None => begun(),
+            };
             component_of.push(ix);
             let component = &mut all[ix];
             let new = touch.changes().filter(|&account| !std::mem::replace(&mut counted[account], true)).count();
@@ -151,10 +155,10 @@ impl Components {
     }
 }
 
-/// The creditors that each component credits on lanes, each once.
+/// The accounts that each component changes on lanes, each once.
 fn place_laned(touches: &[Touch<'_>], accounts: usize, all: &mut [Component], members: &[Position]) -> Vec<AccountIx> {
     let mut laned = Vec::new();
-    if touches.iter().all(|touch| touch.on_lane().is_none()) {
+    if touches.iter().all(|touch| touch.on_lanes().next().is_none()) {
         return laned;
     }
     let mut last_seen: Vec<Option<usize>> = vec![None; accounts];
@@ -162,7 +166,7 @@ fn place_laned(touches: &[Touch<'_>], accounts: usize, all: &mut [Component], me
         let start = laned.len();
         for &member in &members[component.members.clone()] {
             let new = |account: &AccountIx| last_seen[*account].replace(ix) != Some(ix);
-            laned.extend(touches[member].on_lane().filter(new));
+            laned.extend(touches[member].on_lanes().filter(new));
         }
         component.laned = start..laned.len();
     }
@@ -184,7 +188,7 @@ struct Groups<'t> {
     groups: Vec<Group>,
     /// Groups with room for any component.
     open: Rooms,
-    /// The account that the current components credit on lanes; `at_home` holds the groups that credit it.
+    /// The account that the current components change on lanes; `at_home` holds the groups that change it.
     home: Option<AccountIx>,
     at_home: Rooms,
     levels: Levels<'t>,

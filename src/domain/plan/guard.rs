@@ -15,6 +15,7 @@
 //! | the decisions | condition on the lane |
 //! |---|---|
 //! | it is credited | it isn't there yet; or it is open, of the payment's currency, not full (the lane is not read first) |
+//! | a payment is taken from it | it isn't there yet; or it is open, of the payment's currency, doesn't owe too much, and isn't limited |
 //! | it is swept | it is there, open, and holds at least what was known of it (what was credited since stays there) |
 //!
 //! A decline is right at the time when its debtor's main item was read, which was after the record's delivery. If the
@@ -28,7 +29,7 @@ use super::group::Group;
 use super::lanes::{Lane, LaneIx, Turns};
 use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, Touch, Transaction};
 use crate::domain::lane::LANE_BALANCE_FULL;
-use crate::domain::{Account, Balance};
+use crate::domain::{Account, Balance, OverdraftLimit};
 
 /// By group: the accounts that need the version as a condition. The group changes or checks the account, and a decline
 /// rests on its lanes. The decline is in this group, or in a later one before the next change of the account. The
@@ -68,6 +69,8 @@ struct Movement {
     lowest: Option<i128>,
     highest: Option<i128>,
     exact: bool,
+    /// A payment is taken from a lane.
+    pays: bool,
 }
 
 impl Movement {
@@ -99,7 +102,7 @@ impl<'a, 's> Guard<'a, 's> {
     }
 
     /// The transaction of one group, and the accounts behind its updates. `pinned` are the accounts that need the
-    /// version as a condition. `lanes` are the lanes that it credits, one for each account.
+    /// version as a condition. `lanes` are the lanes that it changes, one for each account.
     pub(super) fn transaction<'t>(
         &mut self,
         members: impl Iterator<Item = &'t Touch<'t>>,
@@ -124,12 +127,17 @@ impl<'a, 's> Guard<'a, 's> {
             let Some(request) = touch.request.map(|request| &self.batch.requests()[request]) else { continue };
             if touch.moves() {
                 let amount = i128::from(request.payment.amount.minor_units());
-                self.movement(&mut movements, touch.debtor, None).debit(amount);
-                let lane = touch.on_lane().and_then(lane_of);
+                let lane = lane_of(touch.debtor).filter(|_| touch.is_from_lane());
+                let from = self.movement(&mut movements, touch.debtor, lane);
+                from.debit(amount);
+                from.pays |= lane.is_some();
+                let lane = lane_of(touch.creditor).filter(|_| touch.is_on_lane());
                 self.movement(&mut movements, touch.creditor, lane).credit(amount);
             }
-            let creditor_lane = lane_of(touch.creditor).or_else(|| turns.statement(touch.creditor));
-            entries.push(Entry { request, decision: touch.decision, creditor_lane });
+            let mut statement = |account| lane_of(account).or_else(|| turns.statement(account));
+            let debtor_lane = touch.is_from_lane().then(|| statement(touch.debtor)).flatten();
+            let creditor_lane = statement(touch.creditor);
+            entries.push(Entry { request, decision: touch.decision, debtor_lane, creditor_lane });
         }
         for &account in pinned {
             if let Some(slot) = self.slots[account] {
@@ -165,7 +173,7 @@ impl<'a, 's> Guard<'a, 's> {
             },
         };
         if slot == next {
-            movements.push(Movement { account, lane, net: 0, lowest: None, highest: None, exact: false });
+            movements.push(Movement { account, lane, net: 0, lowest: None, highest: None, exact: false, pays: false });
         }
         &mut movements[slot]
     }
@@ -176,7 +184,7 @@ impl<'a, 's> Guard<'a, 's> {
             // Without this update, money would move on one side only.
             unreachable!("money moves only on accounts that exist: the decisions were made on another snapshot");
         };
-        let Movement { lane, net, lowest, highest, .. } = *movement;
+        let Movement { lane, net, lowest, highest, pays, .. } = *movement;
         let update = AccountUpdate {
             account: account.id.clone(),
             lane,
@@ -188,9 +196,15 @@ impl<'a, 's> Guard<'a, 's> {
             version: None,
         };
         if lane.is_some() {
-            // A lane is never below zero.
+            let balance_max = highest.map(|_| LANE_BALANCE_FULL.into());
+            if pays {
+                let overdraft_limit = Some(OverdraftLimit::Unlimited);
+                let balance_min = Some(i128::from(LANE_BALANCE_FULL).saturating_neg());
+                return AccountUpdate { overdraft_limit, balance_min, balance_max, ..update };
+            }
+            // A lane that is swept is never below zero.
             let balance_min = lowest.map(|lowest| 0_i128.saturating_sub(lowest).max(0));
-            return AccountUpdate { balance_min, balance_max: highest.map(|_| LANE_BALANCE_FULL.into()), ..update };
+            return AccountUpdate { balance_min, balance_max, ..update };
         }
         // The lowest balance that a debit may leave: the overdraft limit, or without one the lowest possible balance.
         let floor = account.overdraft_limit.lowest_balance().unwrap_or(i128::from(i64::MIN));

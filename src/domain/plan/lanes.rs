@@ -1,5 +1,8 @@
-//! What: Shares out the lanes that a batch owns. Each group that credits an account takes the next of them, so that as
-//! many groups run side by side as there are lanes.
+//! What: Shares out the lanes that a batch owns. Each group that changes an account on a lane takes the next of them,
+//! so that as many groups run side by side as there are lanes.
+//!
+//! Nobody sweeps the lanes of an account that pays from them. So all of them are used in every slice of time, and a
+//! group uses one lane of the account for debits and credits alike.
 
 use std::collections::HashMap;
 
@@ -10,7 +13,7 @@ use crate::domain::{AccountIx, Batch};
 /// A lane of an account.
 pub(super) type LaneIx = (AccountIx, u16);
 
-/// The lane that a group credits in a slice of time. If the partition owns two, they take credits by turns.
+/// The lane that a group changes in a slice of time. If the partition owns two, they take credits by turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lane {
     pub(super) account: AccountIx,
@@ -49,7 +52,7 @@ pub(super) struct Turns<'b, 's> {
     accounts: HashMap<AccountIx, Turn>,
 }
 
-/// The lanes that may take credits in even slices, and those in odd ones. Each has at least one.
+/// The lanes that may be used in even slices, and those in odd ones. Each has at least one.
 struct Turn {
     even: Vec<u16>,
     odd: Vec<u16>,
@@ -71,7 +74,7 @@ impl<'b, 's> Turns<'b, 's> {
         Self { batch, snapshot, accounts: HashMap::new() }
     }
 
-    /// The lane for the next group that credits an account with lanes. `swept` are the lanes that the group sweeps.
+    /// The lane for the next group that changes an account on a lane. `swept` are the lanes that the group sweeps.
     pub(super) fn next(&mut self, account: AccountIx, swept: impl Iterator<Item = LaneIx> + Clone) -> Lane {
         let turn = self.turn(account);
         let lane = turn.current(account);
@@ -79,11 +82,11 @@ impl<'b, 's> Turns<'b, 's> {
         lane.without(|lane| swept.clone().any(|swept| swept == (account, lane)))
     }
 
-    /// The lane whose statement lists a payment that credits no lane. `None` if the creditor has no lanes.
-    pub(super) fn statement(&mut self, creditor: AccountIx) -> Option<u16> {
-        self.snapshot.accounts[creditor].as_ref().filter(|account| !account.credit_lanes.is_none())?;
+    /// The lane whose statement lists a payment that changes the account on no lane. `None` if it has no lanes.
+    pub(super) fn statement(&mut self, account: AccountIx) -> Option<u16> {
+        self.snapshot.accounts[account].as_ref().filter(|account| !account.credit_lanes.is_none())?;
         let slice = self.slice();
-        Some(self.turn(creditor).current(creditor).of(slice))
+        Some(self.turn(account).current(account).of(slice))
     }
 
     /// The slice of time for which it is planned.
@@ -95,6 +98,10 @@ impl<'b, 's> Turns<'b, 's> {
     fn turn(&mut self, account: AccountIx) -> &mut Turn {
         let (batch, snapshot) = (self.batch, self.snapshot);
         self.accounts.entry(account).or_insert_with(|| {
+            let paying = snapshot.paying_lanes(batch, account);
+            if !paying.is_empty() {
+                return Turn { even: paying.clone(), odd: paying, next: 0 };
+            }
             let count = snapshot.accounts[account].as_ref().map(|account| account.credit_lanes).unwrap_or_default();
             let known = snapshot.lanes.get(&account);
             let owned = batch.owned_lanes(count);

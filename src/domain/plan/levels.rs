@@ -21,7 +21,7 @@ pub(super) struct Cell {
     pub(super) level: usize,
     /// The positions of its requests, in no order.
     pub(super) members: Vec<usize>,
-    /// The creditors that it credits on a lane, each once.
+    /// The accounts that it changes on a lane, each once.
     pub(super) laned: Vec<AccountIx>,
     /// The items of a transaction of this cell alone.
     pub(super) items: usize,
@@ -70,14 +70,13 @@ impl<'t> Levels<'t> {
         let more = touch.own_items().saturating_add(mains);
         let cell = match one {
             None => None,
-            Some(one) => self.join(one, other, touch.on_lane(), more, items_max),
+            Some(one) => self.join(one, other, touch.on_lanes(), more, items_max),
         };
         let cell = cell.unwrap_or_else(|| {
-            let on_lane = touch.on_lane();
-            let items =
-                touch.own_items().saturating_add(touch.changes().count()).saturating_add(on_lane.iter().count());
+            let laned: Vec<AccountIx> = touch.on_lanes().collect();
+            let items = touch.own_items().saturating_add(touch.changes().count()).saturating_add(laned.len());
             let level = if one.is_some() { level.saturating_add(1) } else { level };
-            self.cells.push(Cell { level, items, laned: on_lane.into_iter().collect(), members: Vec::new() });
+            self.cells.push(Cell { level, items, laned, members: Vec::new() });
             self.parents.push(self.parents.len());
             self.parents.len().saturating_sub(1)
         });
@@ -94,22 +93,23 @@ impl<'t> Levels<'t> {
         cell
     }
 
-    /// Joins one or two cells into one, with this many more items and a credit on a lane of this account. `None` if
-    /// that doesn't fit.
+    /// Joins one or two cells into one, with this many more items and a lane of each of these accounts. `None` if that
+    /// doesn't fit.
     fn join(
         &mut self,
         one: usize,
         other: Option<usize>,
-        on_lane: Option<AccountIx>,
+        on_lanes: impl Iterator<Item = AccountIx>,
         more: usize,
         items_max: usize,
     ) -> Option<usize> {
         let (items, laned) = other.map_or((0, &[][..]), |cell| (self.cells[cell].items, &self.cells[cell].laned));
         let own = &self.cells[one];
         let shared = laned.iter().filter(|account| own.laned.contains(account)).count();
-        let on_lane = on_lane.filter(|on_lane| !own.laned.contains(on_lane) && !laned.contains(on_lane));
+        let is_new = |account: &AccountIx| !own.laned.contains(account) && !laned.contains(account);
+        let new: Vec<AccountIx> = on_lanes.filter(is_new).collect();
         let items = own.items.saturating_add(items).saturating_sub(shared);
-        let items = items.saturating_add(more).saturating_add(on_lane.iter().count());
+        let items = items.saturating_add(more).saturating_add(new.len());
         if items > items_max {
             return None;
         }
@@ -123,7 +123,7 @@ impl<'t> Levels<'t> {
             own.laned.dedup();
         }
         let own = &mut self.cells[one];
-        own.laned.extend(on_lane);
+        own.laned.extend(new);
         own.items = items;
         Some(one)
     }

@@ -9,15 +9,17 @@
 //! | hold | `hold` | debits of popular accounts wait for lanes that are free |
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
-//! | turns | `lanes` | each group that credits an account with lanes takes the next lane that the batch owns |
+//! | turns | `lanes` | each group that changes an account on a lane takes the next lane that the batch owns |
 //! | guard | `guard` | each transaction gets one Put for each payment and one Update or check for each main item or lane, with the conditions that the decisions rest on |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
-//! A creditor with lanes doesn't join the requests that credit it into one component.
+//! An account that is changed on a lane doesn't join the requests that change it into one component: a creditor with
+//! lanes, and a debtor that pays from them.
 //!
 //! Invariants: Every request is in exactly one transaction, or waits. Two transactions that touch one main item or lane
-//! are ordered. For a main item the order is that of their requests, so payments of one debtor stay in order.
-//! Transactions that share neither don't wait for each other. No transaction holds an item twice.
+//! are ordered. For a main item the order is that of their requests, so payments of one debtor stay in order. Those of
+//! a debtor that pays from lanes commute, and have no order. Transactions that share neither don't wait for each other.
+//! No transaction holds an item twice.
 //!
 //! Limits: 100 items of this size are never as large as the 4 MB of a transaction (the store's tests hold it).
 
@@ -60,6 +62,8 @@ pub struct Entry<'a> {
     pub request: &'a PaymentRequest,
     /// The answer.
     pub decision: Decision,
+    /// The lane of the debtor whose statement lists it, if the debtor pays from lanes.
+    pub debtor_lane: Option<u16>,
     /// The lane of the creditor whose statement lists it, if the creditor has lanes. The credit is on that lane, or on
     /// the main item if a debit of the same batch spends it.
     pub creditor_lane: Option<u16>,
@@ -69,7 +73,7 @@ pub struct Entry<'a> {
 /// happens.
 ///
 /// Status `open` and the currency are always conditions. The others are conditions if they are `Some`. A lane that
-/// isn't there fulfils the conditions of a credit, which makes it ([`AccountUpdate::makes_lane`]).
+/// isn't there fulfils the conditions of a payment, which makes it ([`AccountUpdate::makes_lane`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUpdate {
     /// The account.
@@ -80,7 +84,7 @@ pub struct AccountUpdate {
     pub net: i128,
     /// Condition: the account's currency.
     pub currency: Currency,
-    /// Condition, if the account is debited: the overdraft limit is this one.
+    /// Condition, if a payment is taken from the item: the overdraft limit is this one. Of a lane it is always none.
     pub overdraft_limit: Option<OverdraftLimit>,
     /// Condition: the balance before is at least this. So the worst prefix of the debits stays within the limit.
     pub balance_min: Option<i128>,
@@ -98,10 +102,17 @@ impl AccountUpdate {
         self.net == 0 && self.balance_min.is_none() && self.balance_max.is_none()
     }
 
-    /// Whether it makes its lane if the lane isn't there: it credits a lane, and rests on nothing that the lane holds.
+    /// Whether it sweeps a lane: it takes what the lane is known to hold, and no payment.
+    #[must_use]
+    pub const fn is_sweep(&self) -> bool {
+        self.lane.is_some() && self.balance_min.is_some() && self.overdraft_limit.is_none()
+    }
+
+    /// Whether it makes its lane if the lane isn't there. Payments rest on nothing that the lane holds; sweeps do, and
+    /// so does whoever knows its version.
     #[must_use]
     pub const fn makes_lane(&self) -> bool {
-        self.lane.is_some() && self.balance_min.is_none() && self.version.is_none()
+        self.lane.is_some() && !self.is_sweep() && self.version.is_none()
     }
 
     /// The lane that changes; `None`: the account's main item.
@@ -120,7 +131,7 @@ pub struct Step<'a> {
     pub requests: Vec<RequestIx>,
     /// The accounts behind [`Transaction::updates`], in the same order.
     pub accounts: Vec<AccountIx>,
-    /// The lanes that it credits.
+    /// The lanes on which it moves money of payments.
     lanes: Vec<Lane>,
     /// It sweeps lanes of this parity, and only while they are free.
     sweeps_free: Option<Parity>,
@@ -135,7 +146,8 @@ impl Step<'_> {
         self.sweeps_free.is_some_and(|parity| !slice.frees(parity))
     }
 
-    /// Credits the lanes of this slice of time. A step may be sent in a later slice than it was planned in.
+    /// Credits the lanes of this slice of time. A step may be sent in a later slice than it was planned in. An account
+    /// that pays from lanes has the same lane in every slice, so its debits stay where they are.
     pub fn credit_in(&mut self, batch: &Batch, slice: Slice) {
         let Transaction { entries, updates, .. } = &mut self.transaction;
         for lane in &self.lanes {
@@ -176,7 +188,7 @@ pub fn plan<'a>(
     decided_at: Timestamp,
     limits: &Limits,
 ) -> Plan<'a> {
-    let touches = touch::touches(batch, requests, decisions, snapshot.accounts, limits.items_max());
+    let touches = touch::touches(batch, requests, decisions, snapshot, limits.items_max());
     let (touches, holds) = hold::hold(touches, batch, snapshot, limits);
     let groups = group::group(&touches, snapshot.accounts.len(), limits);
     let pinned = guard::pinned(&groups, &touches);

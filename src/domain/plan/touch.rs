@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
-use crate::domain::decide::{Decisions, Sweep};
+use crate::domain::decide::{Decisions, Snapshot, Sweep};
 use crate::domain::decline::BalanceOf;
-use crate::domain::{Account, AccountIx, Batch, Decision, Decline, RequestIx};
+use crate::domain::{AccountIx, Batch, Decision, Decline, RequestIx};
 
 /// A payment, the debtor's main item and the creditor's: what a transaction holds beside the lanes that it sweeps.
 const ITEMS_OF_DEBIT: usize = 3;
@@ -20,6 +20,8 @@ pub(super) struct Touch<'d> {
     pub(super) decision: Decision,
     pub(super) debtor: AccountIx,
     pub(super) creditor: AccountIx,
+    /// The debtor pays from a lane.
+    from_lane: bool,
     /// The creditor takes this credit on a lane.
     on_lane: bool,
     /// The decline rests on the debtor's lanes.
@@ -37,9 +39,12 @@ pub(super) fn touches<'d>(
     batch: &Batch,
     requests: &[RequestIx],
     decisions: &'d Decisions,
-    accounts: &[Option<Account>],
+    snapshot: Snapshot<'_>,
     items_max: usize,
 ) -> Vec<Touch<'d>> {
+    let accounts = snapshot.accounts;
+    let pays = |account: &AccountIx| !snapshot.paying_lanes(batch, *account).is_empty();
+    let payers: HashSet<AccountIx> = (0..accounts.len()).filter(pays).collect();
     let gathered: HashSet<AccountIx> = decisions.gathered.iter().copied().collect();
     let has_lanes =
         |account: AccountIx| accounts[account].as_ref().is_some_and(|account| !account.credit_lanes.is_none());
@@ -52,12 +57,22 @@ pub(super) fn touches<'d>(
         let (mut own, rest) = sweeps.split_at(needed);
         sweeps = rest;
         let on_lane = has_lanes(creditor) && !gathered.contains(&creditor);
-        let rests_on_lanes = decision.is_err_and(|decline| decline.depends_on_balance().is_some()) && has_lanes(debtor);
+        let from_lane = payers.contains(&debtor);
+        let on_balance = decision.is_err_and(|decline| decline.depends_on_balance().is_some());
+        let rests_on_lanes = on_balance && has_lanes(debtor) && !from_lane;
         let checks = rests_on_lanes && !written.contains(&debtor);
-        let request = Some(request);
-        let sweeps = [].as_slice();
-        let touch =
-            Touch { request, decision, debtor, creditor, on_lane, rests_on_lanes, checks, while_free: false, sweeps };
+        let touch = Touch {
+            request: Some(request),
+            decision,
+            debtor,
+            creditor,
+            from_lane,
+            on_lane,
+            rests_on_lanes,
+            checks,
+            while_free: false,
+            sweeps: &[],
+        };
         written.extend(touch.changes());
         // Lanes that don't fit beside the debit are swept before it.
         while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
@@ -93,7 +108,7 @@ impl<'d> Touch<'d> {
 
     /// The main items that it writes or checks.
     pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let debtor = self.moves() || self.checks || !self.sweeps.is_empty();
+        let debtor = self.moves() && !self.from_lane || self.checks || !self.sweeps.is_empty();
         let creditor = self.moves() && !self.on_lane;
         debtor.then_some(self.debtor).into_iter().chain(creditor.then_some(self.creditor))
     }
@@ -103,18 +118,32 @@ impl<'d> Touch<'d> {
         usize::from(self.request.is_some()).saturating_add(self.sweeps.len())
     }
 
-    /// The creditor, if it is credited on a lane.
-    pub(super) fn on_lane(&self) -> Option<AccountIx> {
-        (self.moves() && self.on_lane).then_some(self.creditor)
+    /// The accounts that it changes on a lane: the creditor first, so that payments to it are packed together.
+    pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + use<> {
+        let creditor = (self.moves() && self.on_lane).then_some(self.creditor);
+        let debtor = (self.moves() && self.from_lane).then_some(self.debtor);
+        creditor.into_iter().chain(debtor)
     }
 
-    /// The main items whose requests must stay in order around this one. The debtor's is always one, because payments
-    /// of one debtor are decided in order. The creditor's is one if money moves or a decline rests on its balance. It
-    /// isn't one if the creditor takes its credits on lanes.
+    /// Whether its debtor pays from lanes. Then a lane's statement lists it.
+    pub(super) fn is_from_lane(&self) -> bool {
+        self.from_lane
+    }
+
+    /// Whether it credits a lane.
+    pub(super) fn is_on_lane(&self) -> bool {
+        self.on_lane
+    }
+
+    /// The main items whose requests must stay in order around this one. The debtor's is one, because payments of one
+    /// debtor are decided in order. It isn't one if the debtor pays from lanes, because then they commute. The
+    /// creditor's is one if money moves or a decline rests on its balance. It isn't one if the creditor takes its
+    /// credits on lanes.
     pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
         let both = matches!(self.decision.map_err(Decline::depends_on_balance), Ok(()) | Err(Some(BalanceOf::Both)));
         let rests = self.request.is_some() && both;
-        std::iter::once(self.debtor).chain((rests && !self.on_lane).then_some(self.creditor))
+        let creditor = (rests && !self.on_lane).then_some(self.creditor);
+        (!self.from_lane).then_some(self.debtor).into_iter().chain(creditor)
     }
 
     /// The account on whose lanes the decline rests.

@@ -32,11 +32,10 @@ impl DynamoDb {
             true => record.put(items::account_command::encode(step.decided)),
             false => record.check(items::account_command::key(&command.id)),
         };
-        let main = match (&step.decided.decision, &step.precondition) {
-            _ if !step.last => None,
-            (_, Some(precondition)) => Some(items::account::check(precondition, &command.account, accounts)?),
-            (Ok(change), None) => items::account::change(change, &command.account, accounts)?,
-            (Err(_), None) => None,
+        let main = match (&step.main, &step.precondition) {
+            (Some(change), _) => items::account::change(change, &command.account, accounts)?,
+            (None, Some(precondition)) => Some(items::account::check(precondition, &command.account, accounts)?),
+            (None, None) => None,
         };
         let on_account = main.is_some();
         let mut actions = vec![record?];

@@ -272,7 +272,7 @@ mod tests {
             version: None,
         };
         let transaction = Transaction {
-            entries: vec![Entry { request: &request, decision: Ok(()), creditor_lane: Some(0) }],
+            entries: vec![Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: Some(0) }],
             updates: vec![update("alice", None), update("shop", Some(0))],
             decided_at: Timestamp::EPOCH,
         };

@@ -1,7 +1,7 @@
 //! What: Reads statements from the indexes `by-debtor` and `by-creditor`.
 //!
-//! Data: Takes an account, its lanes, and what is asked. Gives a page that is merged from several lists: the account's
-//! debits, its credits, and the credits of each lane.
+//! Data: Takes an account and what is asked. Gives a page that is merged from several lists: the account's debits, its
+//! credits, the credits of each lane, and the debits of each lane if it may ever have paid from lanes.
 //!
 //! The key of an index is account and time. It is not unique, because many payments are decided in one millisecond.
 //! DynamoDB keeps those in an order of its own, which is the same for every query. A query can begin behind any item,
@@ -15,8 +15,9 @@ use futures_util::future::try_join_all;
 
 use super::ledger_queries::read;
 use super::{DynamoDb, store_error};
+use crate::domain::lane::CREDIT_LANES_MAX;
 use crate::domain::statement::{Position, Posting, Side, StatementPage, StatementQuery};
-use crate::domain::{AccountId, CreditLanes, LaneId, Outcome, Timestamp};
+use crate::domain::{Account, Outcome, Timestamp};
 use crate::store::items::payment::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
 use crate::store::items::{self, Item, s};
 use crate::store::{Statements, StoreError};
@@ -73,17 +74,11 @@ impl DynamoDb {
 }
 
 impl Statements for DynamoDb {
-    async fn statement(
-        &self,
-        account: &AccountId,
-        lanes: CreditLanes,
-        ask: &StatementQuery,
-    ) -> Result<StatementPage, StoreError> {
+    async fn statement(&self, account: &Account, ask: &StatementQuery) -> Result<StatementPage, StoreError> {
         let from = ask.from.unwrap_or(Timestamp::MIN);
         let count = ask.limit.saturating_add(1).max(QUERY_ITEMS_MIN);
         let count = i32::try_from(count).unwrap_or(i32::MAX);
-        let mut lists: Vec<List> =
-            lists(account, lanes, ask).into_iter().filter(|list| from <= list.deadline).collect();
+        let mut lists: Vec<List> = lists(account, ask).into_iter().filter(|list| from <= list.deadline).collect();
         let mut page = StatementPage::default();
         let mut looked_at = 0_usize;
         loop {
@@ -119,16 +114,22 @@ fn newest(lists: &mut [List]) -> Option<(&List, Outcome)> {
     Some((newest, outcome))
 }
 
+/// The number of the list of the first lane's debits. The lists before it are the debits and credits of the account,
+/// and the credits of as many lanes as there can be. So a list keeps its number when lanes are added.
+const LANE_DEBITS_FROM: u16 = 2 + CREDIT_LANES_MAX;
+
 /// The lists of an account, each from where the page begins.
-fn lists(account: &AccountId, lanes: CreditLanes, ask: &StatementQuery) -> Vec<List> {
+fn lists(account: &Account, ask: &StatementQuery) -> Vec<List> {
     let before = |at: Timestamp| at.millis().checked_sub(1).and_then(|ms| Timestamp::try_from_millis(ms).ok());
     let last = match ask.to {
         None => Some(Timestamp::MAX),
         Some(to) => before(to),
     };
-    let of_account = [(BY_DEBTOR, account.to_string(), Side::Debit), (BY_CREDITOR, account.to_string(), Side::Credit)];
-    let of_lanes =
-        lanes.numbers().map(|lane| (BY_CREDITOR, LaneId { account: account.clone(), lane }.to_string(), Side::Credit));
+    let id = || account.id.to_string();
+    let of_account = [(BY_DEBTOR, id(), Side::Debit), (BY_CREDITOR, id(), Side::Credit)];
+    let credits = account.lane_ids().map(|lane| (BY_CREDITOR, lane.to_string(), Side::Credit));
+    let debits = account.lane_ids().filter(|_| account.lane_debits);
+    let debits = debits.map(|lane| (BY_DEBTOR, lane.to_string(), Side::Debit));
     let list = |(number, (index, key, side)): (u16, (Index, String, Side))| {
         let mut deadline = last?;
         let mut start = None;
@@ -139,5 +140,6 @@ fn lists(account: &AccountId, lanes: CreditLanes, ask: &StatementQuery) -> Vec<L
         }
         Some(List { number, index, key, side, deadline, start, ahead: VecDeque::new(), is_done: false })
     };
-    (0..).zip(of_account.into_iter().chain(of_lanes)).filter_map(list).collect()
+    let first = (0..).zip(of_account.into_iter().chain(credits));
+    first.chain((LANE_DEBITS_FROM..).zip(debits)).filter_map(list).collect()
 }

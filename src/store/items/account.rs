@@ -1,10 +1,10 @@
 //! What: The item of an account, and its update with conditions.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::conditional::Conditional;
-use super::{Item, lane, n, number, optional_number, overdraft_limit, parsed, s};
+use super::{Item, flag, lane, n, number, optional_number, overdraft_limit, parsed, s};
 use crate::domain::account_command::{AccountChange, BalanceBound, Precondition};
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
@@ -15,13 +15,18 @@ pub const KEY: &str = "account_id";
 /// How many lanes the account has. It is left out if there are none.
 pub const CREDIT_LANES: &str = "credit_lanes";
 
+/// Whether payments may be, or may have been, taken from its lanes. It is left out if not.
+pub const LANE_DEBITS: &str = "lane_debits";
+
 /// The condition under which an account may be created.
 pub const IS_NEW: &str = "attribute_not_exists(account_id)";
 
 /// Makes an account count more lanes.
-const COUNT_LANES: &str = "SET credit_lanes = :lanes, version = version + :one";
+const COUNT_LANES: &str = "SET version = version + :one, credit_lanes = :lanes";
+/// Lets payments be taken from its lanes. It goes on one of the expressions that end with a `SET`.
+const BEGIN_LANE_DEBITS: &str = ", lane_debits = :begin";
 const APPLY: &str = "SET balance = balance + :net, version = version + :one";
-/// The same for a credit of a lane. If the lane isn't there, this makes it, open and of the payment's currency.
+/// The same for a payment on a lane. If the lane isn't there, this makes it, open and of the payment's currency.
 const APPLY_OR_MAKE: &str = "ADD balance :net, version :one SET #status = :open, currency = :currency";
 // The parts of an update's condition. `status` is a reserved word of DynamoDB.
 const IS_OPEN_IN_CURRENCY: &str = "#status = :open AND currency = :currency";
@@ -32,8 +37,8 @@ const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
 const VERSION_IS_SAME: &str = "version = :version";
 // What account commands change, and the parts of their conditions.
 const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
-const NEW_LIMIT: &str = "SET overdraft_limit = :overdraft_limit, version = version + :one";
-const NO_LIMIT: &str = "SET version = version + :one REMOVE overdraft_limit";
+const NEW_LIMIT: &str = "SET balance = balance + :net, version = version + :one, overdraft_limit = :limit";
+const NO_LIMIT: &str = "REMOVE overdraft_limit SET balance = balance + :net, version = version + :one";
 const STATUS_IS_SAME: &str = "#status = :status";
 const LANES_ARE_SAME: &str = "credit_lanes = :was";
 const LANES_ARE_ABSENT: &str = "attribute_not_exists(credit_lanes)";
@@ -64,6 +69,9 @@ pub fn encode(account: &Account) -> Item {
     if !account.credit_lanes.is_none() {
         item.insert(CREDIT_LANES.into(), n(account.credit_lanes));
     }
+    if account.lane_debits {
+        item.insert(LANE_DEBITS.into(), AttributeValue::Bool(true));
+    }
     item
 }
 
@@ -86,6 +94,7 @@ pub fn decode(item: &Item) -> Result<Account, String> {
         version: number(item, "version")?,
         opened_at: parsed(item, "opened_at", Timestamp::parse)?,
         credit_lanes,
+        lane_debits: flag(item, LANE_DEBITS)?,
     })
 }
 
@@ -146,18 +155,41 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
         }
         AccountChange::Lanes { account, to } => {
             let write = same_lanes(changed(account.status), account.credit_lanes).value(":lanes", n(to));
-            write.update(key(id), COUNT_LANES)
+            updated(write, change, COUNT_LANES, id)
         }
-        AccountChange::Limit { status, to: OverdraftLimit::Unlimited } => changed(*status).update(key(id), NO_LIMIT),
-        AccountChange::Limit { status, to: OverdraftLimit::Limited(limit) } => {
-            let write = changed(*status)
-                .and(BALANCE_IS_ENOUGH)
-                .value(":overdraft_limit", n(limit))
-                .value(":balance_min", n(i128::from(*limit).saturating_neg()));
-            write.update(key(id), NEW_LIMIT)
+        AccountChange::Limit { account, to, .. } => {
+            let mut write = same_lanes(changed(account.status), account.credit_lanes);
+            write = same_limit(write, account.overdraft_limit).value(":net", n(change.gives()));
+            let (least, most) = change.balance_bounds();
+            if let Some(least) = least {
+                write = write.and(BALANCE_IS_ENOUGH).value(":balance_min", n(least));
+            }
+            if let Some(most) = most {
+                write = write.and(BALANCE_HOLDS_CREDITS).value(":balance_max", n(most));
+            }
+            match to {
+                OverdraftLimit::Unlimited => updated(write, change, NO_LIMIT, id),
+                OverdraftLimit::Limited(limit) => updated(write.value(":limit", n(limit)), change, NEW_LIMIT, id),
+            }
         }
     };
     action.map(Some)
+}
+
+/// The update of a change that may let payments be taken from the account's lanes.
+fn updated(
+    write: Conditional<'_>,
+    change: &AccountChange,
+    expression: &str,
+    id: &AccountId,
+) -> Result<TransactWriteItem, BuildError> {
+    match change.begins_lane_debits() {
+        true => {
+            let write = write.value(":begin", AttributeValue::Bool(true));
+            write.update(key(id), &format!("{expression}{BEGIN_LANE_DEBITS}"))
+        }
+        false => write.update(key(id), expression),
+    }
 }
 
 /// The check that the account's main item fulfils a command's preconditions.

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::account::{BALANCE_IS_SAME, IS_NEW, KEY, status, within};
 use super::conditional::Conditional;
-use super::{Item, n, number, parsed, s};
+use super::{Item, n, number, optional_number, parsed, s};
 use crate::domain::account_command::{BalanceBound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
 
@@ -13,8 +13,13 @@ use crate::domain::{Balance, Currency, Lane, LaneId};
 /// one, and the account's currency.
 const IS_OF_ACCOUNT: &str = "#status IN (:from, :to) AND currency = :currency";
 
-/// Gives a lane another status. If the lane isn't there, this makes it, at balance zero.
-const NEW_STATUS: &str = "ADD balance :zero, version :one SET #status = :to, currency = :currency";
+/// Gives a lane a status, and takes what it gives to the main item. If the lane isn't there, this makes it, at balance
+/// zero.
+const NEW_STATUS: &str = "ADD balance :net, version :one SET #status = :to, currency = :currency";
+/// From now on, payments may not take the lane below zero. It goes on [`NEW_STATUS`].
+const NEW_LIMIT: &str = ", overdraft_limit = :zero";
+/// From now on, they may. It goes on [`NEW_STATUS`].
+const NO_LIMIT: &str = " REMOVE overdraft_limit";
 
 /// A lane's key.
 #[must_use]
@@ -35,6 +40,9 @@ pub fn encode(lane: &Lane) -> Item {
     item.insert("currency".into(), s(lane.currency));
     item.insert("status".into(), s(lane.status));
     item.insert("balance".into(), n(lane.balance));
+    if lane.is_limited {
+        item.insert("overdraft_limit".into(), n(0));
+    }
     item.insert("version".into(), n(lane.version));
     item
 }
@@ -49,6 +57,11 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
         currency: parsed(item, "currency", Currency::try_new)?,
         status: parsed(item, "status", status)?,
         balance: Balance::new(number(item, "balance")?),
+        is_limited: match optional_number::<u64>(item, "overdraft_limit")? {
+            None => false,
+            Some(0) => true,
+            Some(_) => return Err("overdraft_limit: expected 0, or none".into()),
+        },
         version: number(item, "version")?,
     })
 }
@@ -70,13 +83,13 @@ pub fn check(id: &LaneId, bound: BalanceBound, table: &str) -> Result<TransactWr
 /// # Errors
 /// If the action can't be built.
 pub fn change(change: &LaneChange, table: &str) -> Result<TransactWriteItem, BuildError> {
-    let LaneChange { id, currency, from, to, balance } = change;
+    let LaneChange { id, currency, from, to, balance, gives, limited } = change;
     let mut write = Conditional::on(table)
         .and(IS_OF_ACCOUNT)
         .value(":from", s(from))
         .value(":to", s(to))
         .value(":currency", s(currency))
-        .value(":zero", n(0))
+        .value(":net", n(i128::from(gives.minor_units()).saturating_neg()))
         .value(":one", n(1));
     if let Some(balance) = balance {
         write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));
@@ -84,5 +97,9 @@ pub fn change(change: &LaneChange, table: &str) -> Result<TransactWriteItem, Bui
     if change.makes_lane() {
         write = write.or_new(IS_NEW);
     }
-    write.update(key(id), NEW_STATUS)
+    match limited {
+        None => write.update(key(id), NEW_STATUS),
+        Some(true) => write.value(":zero", n(0)).update(key(id), &format!("{NEW_STATUS}{NEW_LIMIT}")),
+        Some(false) => write.update(key(id), &format!("{NEW_STATUS}{NO_LIMIT}")),
+    }
 }

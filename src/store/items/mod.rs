@@ -63,6 +63,12 @@ fn optional_number<T: std::str::FromStr>(item: &Item, name: &str) -> Result<Opti
     item.get(name).map(read).transpose()
 }
 
+/// A flag that is left out if it isn't set.
+fn flag(item: &Item, name: &str) -> Result<bool, String> {
+    let read = |value: &AttributeValue| value.as_bool().copied().map_err(|_| format!("{name}: expected a flag (BOOL)"));
+    Ok(item.get(name).map(read).transpose()?.unwrap_or_default())
+}
+
 /// A string attribute that may be left out, read further by `read`.
 fn optional_parsed<T, E: Display>(
     item: &Item,

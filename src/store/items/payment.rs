@@ -20,7 +20,7 @@ pub struct Index {
     pub key: &'static str,
 }
 
-/// The payments of a debtor.
+/// The payments of a debtor, or of one of its lanes.
 pub const BY_DEBTOR: Index = Index { name: "by-debtor", key: "debtor_statement" };
 /// The payments of a creditor, or of one of its lanes.
 pub const BY_CREDITOR: Index = Index { name: "by-creditor", key: "creditor_statement" };
@@ -68,15 +68,13 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     item.insert(DECIDED_AT.into(), s(decided_at));
     item.insert("fingerprint".into(), s(payment.fingerprint()));
     insert_source(&mut item, source);
-    item.insert(BY_DEBTOR.key.into(), s(&payment.debtor));
-    // The index key of a popular creditor would be as hot as its item. So each lane has a list of its own.
-    item.insert(
-        BY_CREDITOR.key.into(),
-        match entry.creditor_lane {
-            None => s(&payment.creditor),
-            Some(lane) => s(LaneId { account: payment.creditor.clone(), lane }),
-        },
-    );
+    // The index key of a popular account would be as hot as its item. So each lane has a list of its own.
+    let statement = |account: &AccountId, lane: Option<u16>| match lane {
+        None => s(account),
+        Some(lane) => s(LaneId { account: account.clone(), lane }),
+    };
+    item.insert(BY_DEBTOR.key.into(), statement(&payment.debtor, entry.debtor_lane));
+    item.insert(BY_CREDITOR.key.into(), statement(&payment.creditor, entry.creditor_lane));
     item
 }
 

@@ -28,6 +28,7 @@ fn account() -> Account {
         version: 7,
         opened_at: Timestamp::EPOCH,
         credit_lanes: CreditLanes::NONE,
+        lane_debits: false,
     }
 }
 
@@ -52,9 +53,11 @@ fn an_account_reads_back() {
         account(),
         Account { overdraft_limit: OverdraftLimit::Unlimited, status: AccountStatus::Closed, ..account() },
         Account { overdraft_limit: OverdraftLimit::Limited(0), credit_lanes: lanes(1_024), ..account() },
+        Account { credit_lanes: lanes(1), lane_debits: true, ..account() },
     ] {
         let item = account::encode(&account);
         assert_eq!(account::decode(&item), Ok(account.clone()));
+        assert_eq!(item.contains_key("lane_debits"), account.lane_debits);
         assert_eq!(item.contains_key("credit_lanes"), !account.credit_lanes.is_none(), "an account without has none");
     }
     for (name, value, expected) in [
@@ -67,6 +70,7 @@ fn an_account_reads_back() {
         ("overdraft_limit", n(-1), "overdraft_limit: expected a whole number (N) in range"),
         ("credit_lanes", n(0), "credit_lanes: expected at least 1, or none"),
         ("credit_lanes", n(1_025), "credit_lanes: expected at most 1024 credit lanes"),
+        ("lane_debits", n(1), "lane_debits: expected a flag (BOOL)"),
         ("status", s("gone"), "status: expected open, frozen or closed"),
         ("status", n(1), "status: expected a string (S)"),
         ("balance", n("1.5"), "balance: expected a whole number (N) in range"),
@@ -82,8 +86,12 @@ fn an_account_reads_back() {
 #[test]
 fn a_lane_reads_back_and_is_told_from_an_account() {
     let lane = Lane { balance: Balance::new(5), version: 9, ..Lane::new(&account(), 3) };
+    let limited = Lane { is_limited: true, ..lane.clone() };
+    assert_eq!(lane::decode(&lane::encode(&limited)), Ok(limited));
     let item = lane::encode(&lane);
     assert_eq!(lane::decode(&item), Ok(lane));
+    let read = with(&item, "overdraft_limit", Some(n(7)), lane::decode);
+    assert_eq!(read, Err("overdraft_limit: expected 0, or none".into()));
     assert_eq!((lane::is_lane(&item), lane::is_lane(&account::encode(&account()))), (true, false));
     let read = with(&item, "status", Some(s("gone")), lane::decode);
     assert_eq!(read, Err("status: expected open, frozen or closed".into()));
@@ -112,13 +120,19 @@ fn a_payment_reads_back() {
     let request = |payment: &Payment| PaymentRequest { payment: payment.clone(), source: source() };
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment);
-        let item = payment::encode(&Entry { request: &request, decision, creditor_lane: None }, Timestamp::EPOCH);
+        let item = payment::encode(
+            &Entry { request: &request, decision, debtor_lane: None, creditor_lane: None },
+            Timestamp::EPOCH,
+        );
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
         assert_eq!((&outcome.payment, fingerprint), (payment, payment.fingerprint()));
         assert_eq!((outcome.decision, outcome.decided_at, outcome.source), (decision, Timestamp::EPOCH, source()));
     }
     let request = request(&payment);
-    let item = payment::encode(&Entry { request: &request, decision: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
+    let item = payment::encode(
+        &Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
+        Timestamp::EPOCH,
+    );
     let no_verdict = "status: expected settled without a reason_code, or declined with one";
     for (name, value, expected) in [
         ("status", s("declined"), no_verdict),
@@ -140,8 +154,10 @@ fn what_was_stored_under_dots_is_still_read() {
         let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
         let request = PaymentRequest { payment: payment(), source: source() };
-        let mut item =
-            payment::encode(&Entry { request: &request, decision: Ok(()), creditor_lane: None }, Timestamp::EPOCH);
+        let mut item = payment::encode(
+            &Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
+            Timestamp::EPOCH,
+        );
         for name in [payment::KEY, "debtor_account", "creditor_account"] {
             item.insert(name.into(), s(dots));
         }

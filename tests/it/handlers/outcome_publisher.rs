@@ -30,7 +30,7 @@ fn outcome(ix: i64, decision: Decision) -> Outcome {
 /// The item that the ledger writes, as a stream shows it.
 fn image(outcome: &Outcome) -> Value {
     let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
-    let entry = Entry { request: &request, decision: outcome.decision, creditor_lane: Some(3) };
+    let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: Some(3) };
     let item = items::payment::encode(&entry, outcome.decided_at);
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
         Ok(text) => json!({ "S": text }),

@@ -36,13 +36,13 @@ fn batch(orders: &[Order]) -> Batch {
     Batch::new(orders.iter().enumerate().map(request).collect())
 }
 
-/// One payment after the other, in the plainest words there are.
-fn naive(orders: &[Order], balances: &mut [i64], limit: u64) -> Vec<Decision> {
+/// One payment after the other, in the plainest words there are. `limit` is that of each account, if it has one.
+fn naive(orders: &[Order], balances: &mut [i64], limit: impl Fn(usize) -> Option<u64>) -> Vec<Decision> {
     let settle = |&(debtor, creditor, amount): &Order| {
         let amount = amount as i64;
         if debtor == creditor {
             Err(Decline::SameAccount)
-        } else if balances[debtor] - amount < -(limit as i64) {
+        } else if limit(debtor).is_some_and(|limit| balances[debtor] - amount < -(limit as i64)) {
             Err(Decline::InsufficientFunds)
         } else {
             balances[debtor] -= amount;
@@ -70,6 +70,12 @@ impl Ledger {
         let mains: Vec<Account> = balances.iter().enumerate().map(main).collect();
         let lanes = (0..balances.len()).map(|ix| lanes.get(ix).map_or(vec![], |lanes| lanes.to_vec())).collect();
         Self { mains, lanes }
+    }
+
+    /// The same, but the first account has no limit and pays from its lanes.
+    fn paying(mut self) -> Self {
+        self.mains[0] = Account { lane_debits: true, ..self.mains[0].clone().unlimited() };
+        self
     }
 
     fn balances(&self) -> Vec<i64> {
@@ -109,7 +115,8 @@ impl Ledger {
                     main.balance = Balance::new(after);
                 }
                 Some(lane) => {
-                    assert!(after >= 0, "a lane is never below zero: {step:?}");
+                    let may_owe = main.pays_from_lanes();
+                    assert!(may_owe || after >= 0, "a lane is below zero: {step:?}");
                     self.lanes[ix][usize::from(lane)] = after;
                 }
             }
@@ -193,7 +200,8 @@ fn check(orders: &[Order], balances: &[i64], limit: u64, items_max: usize) {
 
 fn check_laned(orders: &[Order], opened: &Ledger, limit: u64, items_max: usize) {
     let mut expected = opened.balances();
-    let outcomes = naive(orders, &mut expected, limit);
+    let unlimited = |ix: usize| opened.mains[ix].overdraft_limit == OverdraftLimit::Unlimited;
+    let outcomes = naive(orders, &mut expected, |ix| (!unlimited(ix)).then_some(limit));
 
     let batch = batch(orders);
     let (steps, decisions) = planned(&batch, opened, items_max);

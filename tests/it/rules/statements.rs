@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::statement::{Posting, StatementPage, StatementQuery};
-use giro::domain::{AccountId, Batch, CreditLanes, Decline, Payment, PaymentRequest, Timestamp};
+use giro::domain::{Account, AccountId, Batch, Decline, Payment, PaymentRequest, Timestamp};
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::{Commit, Ledger, LedgerQueries, Statements};
 use giro_testkit::engine::Engine;
-use giro_testkit::given::{Placed as _, Setters as _, account, id, payment, update};
+use giro_testkit::given::{Placed as _, Setters as _, account, payment, update};
 use giro_testkit::memory_store::MemoryStore;
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
@@ -36,10 +36,10 @@ fn ask(limit: usize) -> StatementQuery {
 }
 
 /// All pages of a statement, put together.
-async fn all(store: &impl Store, account: &AccountId, lanes: CreditLanes, mut ask: StatementQuery) -> Vec<Posting> {
+async fn all(store: &impl Store, account: &Account, mut ask: StatementQuery) -> Vec<Posting> {
     let mut postings = Vec::new();
     loop {
-        let StatementPage { postings: more, next } = store.statement(account, lanes, &ask).await.unwrap();
+        let StatementPage { postings: more, next } = store.statement(account, &ask).await.unwrap();
         // Full, but for the last: what is declined here is far less than a page looks at.
         assert!(more.len() == ask.limit || next.is_none() && more.len() < ask.limit);
         postings.extend(more);
@@ -73,8 +73,8 @@ fn found(postings: &[Posting]) -> BTreeSet<(i64, String)> {
 /// Every account's statement: sums to its balance; newest first; the same in pages of any size.
 async fn adds_up(store: &impl Store) {
     for holding in store.accounts().await.unwrap() {
-        let (id, lanes) = (&holding.account.id, holding.account.credit_lanes);
-        let whole = all(store, id, lanes, ask(500)).await;
+        let (account, id) = (&holding.account, &holding.account.id);
+        let whole = all(store, account, ask(500)).await;
         let sum: i128 = whole.iter().map(|posting| i128::from(posting.signed())).sum();
         assert_eq!(sum, holding.balance(), "the statement of {id} sums to its balance");
         assert_eq!(found(&whole), expected(store, id).await, "{id}");
@@ -83,7 +83,7 @@ async fn adds_up(store: &impl Store) {
             if limit == 1 && whole.len() > 60 {
                 continue;
             }
-            assert_eq!(all(store, id, lanes, ask(limit)).await, whole, "{id} in pages of {limit}");
+            assert_eq!(all(store, account, ask(limit)).await, whole, "{id} in pages of {limit}");
         }
     }
 }
@@ -132,19 +132,23 @@ async fn statements_add_up_on_dynamodb() {
     }
 }
 
-/// Writes payments to a shop with lanes, each on a lane of its own choice or none, in the milliseconds 0 and 1.
-async fn credits_on_lanes(store: &impl Store) {
+/// Writes payments between accounts with lanes, each on lanes of its own choice or none, in the milliseconds 0 and 1.
+async fn payments_on_lanes(store: &impl Store) {
     store.open_account(&account("shop").lanes(5)).await.unwrap();
-    store.open_account(&account("bank").unlimited()).await.unwrap();
+    store.open_account(&account("bank").paying_from_lanes(3)).await.unwrap();
     for offset in 0..60_u64 {
         let request = request(offset, "bank", "shop", 1 + offset);
         // The first ten from the days before the account had lanes.
         let lane = (offset >= 10).then_some(u16::try_from(offset % 5).unwrap());
+        let from = (offset >= 10).then_some(u16::try_from(offset % 3).unwrap());
         let decision = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
-        let entries = vec![Entry { request: &request, decision, creditor_lane: lane }];
+        let entries = vec![Entry { request: &request, decision, debtor_lane: from, creditor_lane: lane }];
         let amount = i128::from(1 + offset);
         let updates = match decision {
-            Ok(()) => vec![AccountUpdate { lane, ..update("shop", amount) }, update("bank", -amount)],
+            Ok(()) => {
+                let (to, from) = ((update("shop", amount), lane), (update("bank", -amount), from));
+                [to, from].map(|(update, lane)| AccountUpdate { lane, ..update }).into()
+            }
             Err(_) => Vec::new(),
         };
         let transaction = Transaction { entries, updates, decided_at: at(i64::from(offset.is_multiple_of(3))) };
@@ -155,7 +159,7 @@ async fn credits_on_lanes(store: &impl Store) {
 #[tokio::test]
 async fn the_statement_of_an_account_with_lanes_is_one_in_memory() {
     let store = MemoryStore::new();
-    credits_on_lanes(&store).await;
+    payments_on_lanes(&store).await;
     adds_up(&store).await;
 }
 
@@ -163,7 +167,7 @@ async fn the_statement_of_an_account_with_lanes_is_one_in_memory() {
 async fn the_statement_of_an_account_with_lanes_is_one_on_dynamodb() {
     let engine = Engine::start().await.unwrap();
     let store = engine.ledger();
-    credits_on_lanes(&store).await;
+    payments_on_lanes(&store).await;
     adds_up(&store).await;
     bounds_hold(&store).await;
 }
@@ -175,9 +179,9 @@ async fn the_last_page_in_memory_says_that_it_is() {
     store.insert_account(account("shop"));
     let batch = Batch::new(vec![request(0, "bank", "shop", 1), request(1, "bank", "shop", 2)]);
     settle(&store, &batch, Instant::now() + Duration::from_secs(9), || at(0), Backoff::with_seed(1)).await;
-    let shop = id("shop");
+    let shop = account("shop");
     for (limit, is_last) in [(1, false), (2, true), (3, true)] {
-        let page = store.statement(&shop, CreditLanes::NONE, &ask(limit)).await.unwrap();
+        let page = store.statement(&shop, &ask(limit)).await.unwrap();
         assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
     }
 }
@@ -185,19 +189,18 @@ async fn the_last_page_in_memory_says_that_it_is() {
 #[tokio::test]
 async fn a_statement_has_bounds_in_memory() {
     let store = MemoryStore::new();
-    credits_on_lanes(&store).await;
+    payments_on_lanes(&store).await;
     bounds_hold(&store).await;
 }
 
 /// From a time on, up to before another; and positions that no page gave.
 async fn bounds_hold(store: &impl Store) {
-    let shop = id("shop");
-    let lanes = CreditLanes::try_new(5).unwrap();
-    let whole = all(store, &shop, lanes, ask(500)).await;
+    let shop = account("shop").lanes(5);
+    let whole = all(store, &shop, ask(500)).await;
     let later: Vec<Posting> = whole.iter().filter(|posting| posting.decided_at == at(1)).cloned().collect();
     assert!(!later.is_empty() && later.len() < whole.len());
     let between = async |from: Option<i64>, to: Option<i64>| {
-        all(store, &shop, lanes, StatementQuery { from: from.map(at), to: to.map(at), ..ask(3) }).await
+        all(store, &shop, StatementQuery { from: from.map(at), to: to.map(at), ..ask(3) }).await
     };
     assert_eq!(between(Some(1), None).await, later);
     assert_eq!(between(None, Some(1)).await, whole[later.len()..]);
@@ -205,12 +208,12 @@ async fn bounds_hold(store: &impl Store) {
     for (from, to) in [(Some(1), Some(1)), (Some(2), None), (None, Some(0)), (Some(2), Some(1))] {
         assert_eq!(between(from, to).await, [], "{from:?} to {to:?}");
     }
-    assert_eq!(all(store, &shop, lanes, StatementQuery { to: Some(Timestamp::MIN), ..ask(3) }).await, []);
+    assert_eq!(all(store, &shop, StatementQuery { to: Some(Timestamp::MIN), ..ask(3) }).await, []);
     for (millis, left) in [(2, whole.len()), (-1, 0), (i64::from(i32::MIN), 0)] {
         let after = format!("{}/9/x", at(millis).millis()).parse().unwrap();
-        assert_eq!(all(store, &shop, lanes, StatementQuery { after: Some(after), ..ask(500) }).await.len(), left);
+        assert_eq!(all(store, &shop, StatementQuery { after: Some(after), ..ask(500) }).await.len(), left);
     }
     let past_the_end = format!("{}/1/x", at(5).millis()).parse().unwrap();
     let after = StatementQuery { after: Some(past_the_end), to: Some(at(1)), ..ask(500) };
-    assert_eq!(all(store, &shop, lanes, after).await, whole[later.len()..]);
+    assert_eq!(all(store, &shop, after).await, whole[later.len()..]);
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::plan::{Entry, Transaction};
 use giro::domain::statement::StatementQuery;
-use giro::domain::{Account, CreditLanes, Decision, Decline, Lane, LaneId, PaymentRequest, Timestamp};
+use giro::domain::{Account, Decision, Decline, Lane, LaneId, PaymentRequest, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::{
@@ -103,7 +103,7 @@ fn account(name: &str, lanes: u16) -> Account {
 
 fn payment(name: &str, decision: Decision, millis: i64) -> Item {
     let request = request(name);
-    let entry = Entry { request: &request, decision, creditor_lane: None };
+    let entry = Entry { request: &request, decision, debtor_lane: None, creditor_lane: None };
     items::payment::encode(&entry, Timestamp::try_from_millis(millis).unwrap())
 }
 
@@ -238,7 +238,7 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
     ] {
         let (store, _) = answering(move |_, _, _| error(name)).await;
         let (request, decision) = &requests[0];
-        let entries = vec![Entry { request, decision: *decision, creditor_lane: None }];
+        let entries = vec![Entry { request, decision: *decision, debtor_lane: None, creditor_lane: None }];
         let transaction = Transaction { entries, updates: vec![], decided_at: Timestamp::EPOCH };
         assert_eq!(store.commit(&transaction).await, Err(expected), "{name}");
         assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 0));
@@ -252,7 +252,7 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
     })
     .await;
     let (request, decision) = &requests[0];
-    let entries = vec![Entry { request, decision: *decision, creditor_lane: None }];
+    let entries = vec![Entry { request, decision: *decision, debtor_lane: None, creditor_lane: None }];
     let transaction = Transaction { entries, updates: vec![], decided_at: Timestamp::EPOCH };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
     assert_eq!(store.usage().write_milliunits, 2_500);
@@ -277,13 +277,13 @@ async fn a_statement_reads_on_where_a_page_was_empty() {
         (200, body)
     };
     let (store, asks) = answering(answer).await;
-    let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(50)).await.unwrap();
+    let page = store.statement(&given::account("alice"), &ask(50)).await.unwrap();
     assert_eq!(page.postings.iter().map(|posting| posting.payment.as_str()).collect::<Vec<_>>(), ["late", "early"]);
     assert_eq!((page.next, asks.of("Query", "/Limit").len()), (None, 4));
 
     // There is more: in the other list, or perhaps behind its page.
     for limit in [1, 2] {
-        let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(limit)).await.unwrap();
+        let page = store.statement(&given::account("alice"), &ask(limit)).await.unwrap();
         assert_eq!((page.postings.len(), page.next.is_some()), (limit, true));
     }
 }
@@ -296,7 +296,7 @@ async fn the_last_page_of_a_statement_says_that_it_is() {
     };
     let (store, _) = answering(answer).await;
     for (limit, is_last) in [(1, false), (2, true), (3, true)] {
-        let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(limit)).await.unwrap();
+        let page = store.statement(&given::account("alice"), &ask(limit)).await.unwrap();
         assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
     }
 }
@@ -314,7 +314,7 @@ async fn a_page_of_declined_payments_is_short() {
         (200, json!({ "Items": items }))
     };
     let (store, asks) = answering(answer).await;
-    let page = store.statement(&id("alice"), CreditLanes::NONE, &ask(50)).await.unwrap();
+    let page = store.statement(&given::account("alice"), &ask(50)).await.unwrap();
     let next = page.next.unwrap();
     assert_eq!((page.postings.len(), next.payment.as_str(), next.list), (0, "p1999", 0));
     assert_eq!(asks.of("Query", "/Limit"), [51, 51]);

@@ -72,7 +72,7 @@ fn decided_at() -> Timestamp {
 fn transaction<'a>(requests: &'a [(PaymentRequest, Decision)], updates: &[AccountUpdate]) -> Transaction<'a> {
     let entries = requests
         .iter()
-        .map(|(request, decision)| Entry { request, decision: *decision, creditor_lane: None })
+        .map(|(request, decision)| Entry { request, decision: *decision, debtor_lane: None, creditor_lane: None })
         .collect();
     Transaction { entries, updates: updates.to_vec(), decided_at: decided_at() }
 }

@@ -131,7 +131,7 @@ async fn pay(store: &DynamoDb, partition: u16, offset: i64, to: &str) -> Disposi
 /// The credit that a payment-processor of this version sends on an item, whatever it read before. Whether it happened.
 async fn credit_late(store: &DynamoDb, item: &str, ix: usize) -> bool {
     let request = payment(&format!("late-{item}-{ix}").replace('/', "-"), "bank", "shop", 1).at(0, 9);
-    let entry = Entry { request: &request, decision: Ok(()), creditor_lane: None };
+    let entry = Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
     let credit = AccountUpdate { balance_max: Some(LANE_BALANCE_FULL.into()), ..update(item, 1) };
     let updates = vec![credit, update("bank", -1)];
     let transaction = Transaction { entries: vec![entry], updates, decided_at: Timestamp::EPOCH };
@@ -211,6 +211,27 @@ async fn an_account_without_lanes_is_frozen_as_before() {
     assert!(!credit_late(&store, "shop", 0).await);
     assert_eq!(whole(&store).await, AccountStatus::Frozen);
     assert_eq!(store.stray_lanes().await, Ok(vec![]));
+}
+
+/// The older version knows no debits of lanes. An account that it gives no limit pays from its main item, and so lanes
+/// owe nothing if the older version gives it a limit again.
+#[tokio::test]
+async fn an_account_that_it_gives_no_limit_pays_from_its_main_item() {
+    let (engine, store) = opened(&account("shop").limit(5).lanes(2)).await;
+    let old = Old::of(&engine);
+    let no_limit = old.update(
+        items::account::key(&id("shop")),
+        "SET version = version + :one REMOVE overdraft_limit",
+        "#status = :status",
+        &[(":status", s(AccountStatus::Open)), (":one", n(1))],
+    );
+    assert!(old.send(vec![no_limit]).await);
+    assert!(shop(&store).await.awaits_lane_debits());
+    let batch = Batch::new(vec![request(0, 0, "shop", "bank", 7)]).with_partitions(2);
+    assert_eq!(settle_within(&store, &batch, 10, 1).await.dispositions, [SETTLED]);
+    let held = store.account(&id("shop")).await.unwrap().unwrap();
+    assert_eq!((held.account.balance.minor_units(), held.lanes), (-7, vec![]));
+    assert_eq!(whole(&store).await, AccountStatus::Open);
 }
 
 /// Lanes that this version adds while the older one freezes: the number of lanes is a condition of both.

@@ -3,7 +3,7 @@
 //! Data: Takes how much to run. Gives figures beside their goals, each the median of all seeds. The goals are this
 //! project's own.
 //!
-//! Every account has as many lanes as a new account gets ([`lanes_for`]).
+//! Every account has as many lanes as a new account gets ([`lanes_for`]), unless the workload says otherwise.
 //!
 //! Limits: The whole of it takes many minutes.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios, for people")]
@@ -73,7 +73,12 @@ const ZIPF_MILLION: Workload = Workload::new(Kind::Zipf).among(1_000_000);
 const ZIPF_STEEP: Workload = ZIPF.skewed(Exponent::of_thousandths(1_500));
 const ROUND: Workload = ZIPF.starting_with(5_000);
 const ROUND_TIGHT: Workload = ZIPF.starting_with(1_500);
-const SETTLEMENT: Workload = Workload::new(Kind::Settlement).among(ACCOUNTS);
+/// Of one partition, an account gets no lanes by itself. The settlement account is given some.
+const SETTLEMENT: Workload = Workload::with_lanes(Kind::Settlement, SETTLEMENT_LANES).among(ACCOUNTS);
+const SETTLEMENT_LANES: CreditLanes = match CreditLanes::try_new(16) {
+    Ok(lanes) => lanes,
+    Err(_) => CreditLanes::NONE,
+};
 /// As in docs/benchmarks.md.
 const DUPLICATES: Workload = Workload::new(Kind::Uniform).repeating(20);
 const DECLINES: Workload = UNIFORM.declining(5);
@@ -140,7 +145,10 @@ impl Setup {
 
     fn measure(self, batches: usize, seed: u64) -> anyhow::Result<Measured> {
         let Self { workload, partitions, again } = self;
-        let workload = workload.with_lanes_everywhere(lanes_for(partitions));
+        let workload = match workload.lanes.is_none() {
+            true => workload.with_lanes_everywhere(lanes_for(partitions)),
+            false => workload,
+        };
         let run =
             Run { contender: Contender::Giro, workload, partitions, batch: BATCH, batches, keys: Keys::Even, seed };
         if again { run.measure_again() } else { run.measure() }

@@ -68,6 +68,7 @@ impl Workload {
                 version: 1,
                 opened_at: Timestamp::EPOCH,
                 credit_lanes: self.lanes_of(number),
+                lane_debits: is_settlement,
             })
         };
         (0..self.accounts.saturating_add(beside)).map(account).collect()

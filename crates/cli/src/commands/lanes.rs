@@ -1,7 +1,7 @@
 //! What: `giro accounts add-lanes` gives one account credit lanes, or every account that has too few.
 //!
 //! Data: Takes an account and a number of lanes. With `--all` it scans the accounts, and publishes a command for each
-//! that has fewer lanes.
+//! that has fewer lanes. It does so too for each account without a limit that doesn't pay from its lanes yet.
 //!
 //! Invariants: `--all` may be stopped and run again at any time. It sends only what is missing, and each account's
 //! command always has the same id. So a command that is still on its way is not obeyed twice.
@@ -17,7 +17,7 @@ use super::engines::EngineArgs;
 use crate::local::kafka;
 use giro::domain::account_command::Action;
 use giro::domain::id::InvalidId;
-use giro::domain::{AccountCommand, AccountId, AccountStatus, CommandId, CreditLanes};
+use giro::domain::{Account, AccountCommand, AccountId, AccountStatus, CommandId, CreditLanes};
 use giro::handlers::clock;
 use giro::publish::Publish;
 use giro::settle::Backoff;
@@ -39,7 +39,8 @@ pub(super) struct AddLanesArgs {
     /// How many lanes it shall have in all, 1 to 1024
     #[arg(required_unless_present = "all", value_parser = some_lanes)]
     lanes: Option<CreditLanes>,
-    /// Every account that is not closed and has fewer. Run it again until it finds none
+    /// Every account that is not closed and has fewer, or has no limit and doesn't pay from its lanes yet. Run it again
+    /// until it finds none
     #[arg(long, conflicts_with_all = ["id", "lanes", "command_id", "no_wait", "wait", "direct"])]
     all: bool,
     /// How many lanes each account shall have, 1 to 1024; else as many as a new account gets: two for each partition of
@@ -104,10 +105,8 @@ async fn add_to_all(lanes: Option<CreditLanes>, topic: Option<String>, engines: 
         let mut sending = Vec::new();
         for item in page.items {
             match item {
-                ScannedItem::Account(account)
-                    if account.credit_lanes < lanes && account.status != AccountStatus::Closed =>
-                {
-                    let command = command(account.id, lanes).map_err(Failure::input)?;
+                ScannedItem::Account(account) if account.lacks(lanes) && account.status != AccountStatus::Closed => {
+                    let command = command(&account, lanes).map_err(Failure::input)?;
                     let (key, value) = (command.account.as_str(), account_command::encode(&command));
                     sending.push(producer.send(&topic, Some(key.as_bytes()), Some(value.as_bytes()), &[]).await?);
                 }
@@ -139,12 +138,16 @@ async fn of_requests(engines: &EngineArgs) -> Result<CreditLanes, Failure> {
     Ok(CreditLanes::of_partitions(u32::try_from(partitions.len()).unwrap_or(u32::MAX)))
 }
 
-/// The command that gives an account so many lanes. Its id is always the same for both, so a second one is a replay.
-fn command(account: AccountId, lanes: CreditLanes) -> Result<AccountCommand, InvalidId> {
+/// The command that gives an account what it lacks of so many lanes. Its id is always the same for both, so a second
+/// one is a replay.
+fn command(account: &Account, lanes: CreditLanes) -> Result<AccountCommand, InvalidId> {
+    // An account may have got as many by an older version, and then pays from none. That command's id is used.
+    let has_enough = account.credit_lanes >= lanes;
+    let lanes = account.credit_lanes.max(lanes);
     let action = Action::AddLanes(lanes);
-    let name = format!("add-lanes-{lanes}");
+    let name = format!("{}-{lanes}", if has_enough { "pay-from-lanes" } else { "add-lanes" });
     let requested_at = Some(clock::now());
-    let unnamed = AccountCommand { id: CommandId::try_new(&name)?, account, action, requested_at };
+    let unnamed = AccountCommand { id: CommandId::try_new(&name)?, account: account.id.clone(), action, requested_at };
     let digits: String = unnamed.fingerprint().to_string().chars().take(ID_DIGITS).collect();
     Ok(AccountCommand { id: CommandId::try_new(&format!("{name}-{digits}"))?, ..unnamed })
 }
@@ -154,13 +157,14 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use giro_testkit::given::{self, Setters as _};
 
     /// A second run must send the same commands again, and no account or number may share another's.
     #[test]
     fn a_command_has_one_id_for_each_account_and_number() {
         let id = |account: &str, lanes| {
             let lanes = CreditLanes::try_new(lanes).unwrap();
-            command(AccountId::try_new(account).unwrap(), lanes).unwrap().id.to_string()
+            command(&given::account(account), lanes).unwrap().id.to_string()
         };
         assert_eq!(id("alice", 16), id("alice", 16));
         assert!(id("alice", 16).starts_with("add-lanes-16-"));
@@ -168,5 +172,15 @@ mod tests {
         let all: HashSet<String> =
             ["alice", "bob", &longest].iter().flat_map(|id_of| [1, 16, 1_024].map(|lanes| id(id_of, lanes))).collect();
         assert_eq!(all.len(), 9);
+    }
+
+    /// Such an account may have been given its lanes by a command of the same number.
+    #[test]
+    fn an_account_that_has_its_lanes_and_pays_from_none_gets_another_id() {
+        let id = |account: &Account| command(account, CreditLanes::try_new(16).unwrap()).unwrap().id.to_string();
+        let bank = given::account("bank").unlimited();
+        assert!(id(&bank).starts_with("add-lanes-16-"));
+        assert!(id(&bank.clone().lanes(16)).starts_with("pay-from-lanes-16-"));
+        assert!(id(&bank.lanes(32)).starts_with("pay-from-lanes-32-"));
     }
 }

@@ -1,17 +1,12 @@
-//! What: Account commands in memory: the conditions of [`AccountChange`] and its lanes, in the domain's own words.
+//! What: Account commands in memory: the conditions of an account's change and of its lanes, in the domain's own words.
 
 use super::{Late, MemoryStore, State, kilobytes};
 use crate::sent::SentStep;
-use giro::domain::account_command::{AccountChange, CommandStep, Precondition, RecordedCommand};
+use giro::domain::account_command::{CommandStep, Precondition, RecordedCommand};
 use giro::domain::{Account, AccountId, CommandId, CommandRequest};
 use giro::store::{
     AccountLedger, AccountRead, CancelledCommand, CommandCommit, CommandQueries, StoreError, in_deciding_order, items,
 };
-
-/// What a step does to its account's main item.
-fn on_account<'d>(step: &CommandStep<'d>) -> Option<&'d AccountChange> {
-    step.decided.decision.as_ref().ok().filter(|change| step.last && **change != AccountChange::Nothing)
-}
 
 impl State {
     /// Everything that cancels a step. `None` if it may happen.
@@ -20,7 +15,7 @@ impl State {
         let on_ground = |(id, bound): &(_, _)| Precondition::holds_of_lane(*bound, self.lanes.get(id));
         CancelledCommand {
             duplicate: self.commands.get(&command.id).cloned().map(Ok),
-            account: match (on_account(step), &step.precondition) {
+            account: match (&step.main, &step.precondition) {
                 (Some(change), _) => self.judge_main(&command.account, |account| change.may_happen(account)),
                 (None, Some(precondition)) => self.judge_main(&command.account, |account| precondition.holds(account)),
                 (None, None) => None,
@@ -56,7 +51,7 @@ impl State {
             self.commands.insert(command.id.clone(), recorded);
             units = kilobytes(items::size(&items::account_command::encode(step.decided)));
         }
-        if let Some(change) = on_account(step) {
+        if let Some(change) = &step.main {
             let account = match self.read(&command.account) {
                 AccountRead::Found(account) => Some(account),
                 AccountRead::Missing | AccountRead::Corrupt(_) | AccountRead::Unread => None,

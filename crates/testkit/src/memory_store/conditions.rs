@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use giro::domain::plan::{AccountUpdate, TRANSACTION_ITEMS_MAX, Transaction};
-use giro::domain::{Account, AccountStatus, Balance, Currency, Lane};
+use giro::domain::{Account, AccountStatus, Balance, Currency, Lane, OverdraftLimit};
 use giro::store::StoreError;
 
 /// The named conditions of [`giro::store::items::account`], in the domain's words.
@@ -16,7 +16,9 @@ pub(super) fn account_allows(account: &Account, update: &AccountUpdate) -> bool 
 /// The same of [`giro::store::items::lane`]. `None`: there is no such lane.
 pub(super) fn lane_allows(lane: Option<&Lane>, update: &AccountUpdate) -> bool {
     let Some(lane) = lane else { return update.makes_lane() };
-    allows(lane.status, lane.currency, lane.balance, lane.version, update)
+    let is_unlimited = |limit| limit == OverdraftLimit::Unlimited && !lane.is_limited;
+    update.overdraft_limit.is_none_or(is_unlimited)
+        && allows(lane.status, lane.currency, lane.balance, lane.version, update)
 }
 
 fn allows(status: AccountStatus, currency: Currency, balance: Balance, version: u64, update: &AccountUpdate) -> bool {

@@ -84,8 +84,9 @@ impl OpenAccounts for MemoryStore {
         let mut state = self.call().await?;
         state.usage.puts = state.usage.puts.saturating_add(1);
         let account = state.account(id)?.cloned();
-        let Some(read) = account.clone().filter(|account| account.credit_lanes < lanes) else { return Ok(account) };
-        let change = AccountChange::Lanes { account: read, to: lanes };
+        let Some(read) = account.clone().filter(|account| account.lacks(lanes)) else { return Ok(account) };
+        let to = lanes.max(read.credit_lanes);
+        let change = AccountChange::Lanes { account: read, to };
         state.change_lanes(&change.lanes(id));
         let account = change.applied_to(account);
         state.accounts.extend(account.clone().map(|account| (id.clone(), Ok(account))));

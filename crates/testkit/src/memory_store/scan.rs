@@ -65,7 +65,8 @@ impl State {
                     }
                     let outcome = &recorded.outcome;
                     let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
-                    let entry = Entry { request: &request, decision: outcome.decision, creditor_lane: None };
+                    let entry =
+                        Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: None };
                     let size = sized(&items::payment::encode(&entry, outcome.decided_at));
                     (id.to_string(), ScannedItem::Payment(recorded.clone()), size)
                 };

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use giro::domain::audit::Finding;
-use giro::domain::{AccountId, AccountStatus, Currency, Holding, Payment, Recorded};
+use giro::domain::{AccountId, AccountStatus, Currency, Holding, OverdraftLimit, Payment, Recorded};
 
 /// What doesn't add up.
 pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Finding> {
@@ -60,7 +60,10 @@ fn of_lanes(holding: &Holding) -> Vec<Finding> {
         for (holds, expected) in [
             (lane.currency == account.currency, "the currency of its account"),
             (lane.status == account.status, "the status of its account"),
-            (lane.balance.minor_units() >= 0, "a balance not below zero"),
+            (
+                lane.balance.minor_units() >= 0 || account.overdraft_limit == OverdraftLimit::Unlimited,
+                "a balance not below zero",
+            ),
         ] {
             findings.extend((!holds).then(|| Finding::Lane { lane: lane.id.clone(), expected }));
         }

@@ -38,8 +38,12 @@ pub enum Mutant {
     SkipSweepCondition,
     /// A decline doesn't look at the version of its debtor's main item.
     SkipDeclineCheck,
-    /// A debit doesn't look at the limit.
+    /// A debit of a main item doesn't look at the limit.
     DropLimitCondition,
+    /// A debit of a lane doesn't look at the limit.
+    DebitLimitedLanes,
+    /// A new limit changes the main item, and not the lanes.
+    LimitMainItemOnly,
     /// A dead letter that isn't known to be stored counts as stored.
     AcknowledgeLostLetter,
     /// A dead letter loses the last byte of its value.
@@ -72,7 +76,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 25] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -82,6 +86,8 @@ impl Mutant {
         (Self::SkipSweepCondition, "skip-sweep-condition"),
         (Self::SkipDeclineCheck, "skip-decline-check"),
         (Self::DropLimitCondition, "drop-limit-condition"),
+        (Self::DebitLimitedLanes, "debit-limited-lanes"),
+        (Self::LimitMainItemOnly, "limit-main-item-only"),
         (Self::AcknowledgeLostLetter, "acknowledge-lost-letter"),
         (Self::CutLetter, "cut-letter"),
         (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
@@ -139,8 +145,8 @@ impl Mutant {
                 Call::Commit(sent)
             }
             (Self::SkipSweepCondition, Call::Commit(mut sent)) => {
-                let lanes = sent.updates.iter_mut().filter(|update| update.lane.is_some());
-                lanes.for_each(|update| update.balance_min = None);
+                let sweeps = sent.updates.iter_mut().filter(|update| update.is_sweep());
+                sweeps.for_each(|update| update.balance_min = None);
                 Call::Commit(sent)
             }
             (Self::SkipDeclineCheck, Call::Commit(mut sent)) => {
@@ -148,14 +154,27 @@ impl Mutant {
                 Call::Commit(sent)
             }
             (Self::DropLimitCondition, Call::Commit(mut sent)) => {
-                sent.updates.iter_mut().for_each(|update| update.overdraft_limit = None);
+                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
+                mains.for_each(|update| update.overdraft_limit = None);
                 Call::Commit(sent)
             }
-            (Self::CloseWithoutCondition, Call::Command(mut step)) => {
-                if let Ok(AccountChange::Status { balances, .. }) = &mut step.decision {
-                    *balances = None;
+            (Self::DebitLimitedLanes, Call::Commit(mut sent)) => {
+                let debits = sent.updates.iter_mut().filter(|update| update.lane.is_some() && !update.is_sweep());
+                debits.for_each(|update| (update.overdraft_limit, update.balance_min) = (None, None));
+                Call::Commit(sent)
+            }
+            (Self::LimitMainItemOnly, Call::Command(mut step)) => {
+                if let Some(AccountChange::Limit { lanes, .. }) = &mut step.main {
+                    lanes.clear();
+                    step.lanes.clear();
                 }
-                step.lanes.iter_mut().for_each(|lane| lane.balance = None);
+                Call::Command(step)
+            }
+            (Self::CloseWithoutCondition, Call::Command(mut step)) => {
+                if let Some(AccountChange::Status { balances, .. }) = &mut step.main {
+                    *balances = None;
+                    step.lanes.iter_mut().for_each(|lane| lane.balance = None);
+                }
                 Call::Command(step)
             }
             (Self::FreezeOnlyLanesThatExist, Call::Command(mut step)) => {

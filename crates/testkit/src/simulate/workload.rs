@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use super::auditor::books::{Books, Standing};
 use super::tape::Tape;
 
-/// The account through which money entered before the world began. Nothing happens to it.
+/// The account through which money entered before the world began, and enters. It pays from its lanes.
 const SETTLEMENT: &str = "settlement";
 /// The busy accounts. They are few, so that their payments conflict.
 pub(super) const BUSY: [&str; 5] = ["hot", "ann", "bob", "cid", "dan"];
 /// The accounts that begin with lanes, and how many each has for each partition. None of the lanes is there yet. The
 /// other busy accounts are as the oldest versions opened them: without lanes.
-const WITH_LANES: [(&str, u16); 4] = [("hot", 2), ("ann", 2), ("bob", 1), (FRESH.1, 2)];
+const WITH_LANES: [(&str, u16); 5] = [("hot", 2), ("ann", 2), ("bob", 1), (FRESH.1, 2), (SETTLEMENT, 1)];
 /// The pair that nobody else pays or changes, for the payment after the storm.
 pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
 /// What the fresh debtor has, which is also what the fresh payment moves.

@@ -19,6 +19,7 @@ fn books(items: &[(&str, i64, u64, u16)]) -> Books {
             version,
             opened_at: Timestamp::EPOCH,
             credit_lanes: CreditLanes::try_new(lanes).unwrap(),
+            lane_debits: false,
         };
         match name.parse() {
             Ok(id) => books.lane(Lane { id, balance: account.balance, version, ..Lane::new(&account, 0) }),

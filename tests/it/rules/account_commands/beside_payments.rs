@@ -192,7 +192,7 @@ fn told(status: AccountStatus, action: Action, decision: Result<(), Refusal>) ->
 
 /// Commits a payment's money, if it may be moved: what stands in the way is no matter, but it moves whole.
 async fn move_by(store: &MemoryStore, request: &PaymentRequest, updates: Vec<AccountUpdate>) {
-    let entries = vec![Entry { request, decision: Ok(()), creditor_lane: None }];
+    let entries = vec![Entry { request, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
     let _ = store.commit(&Transaction { entries, updates, decided_at: Timestamp::EPOCH }).await;
 }
 

@@ -2,7 +2,7 @@
 
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, Plan, Step, plan};
-use giro::domain::{Account, Decline, Timestamp};
+use giro::domain::{Account, Decline, OverdraftLimit, Timestamp};
 
 use super::{Ledger, Order, batch, check_laned, check_shape, ix_of, planned, sequences};
 use crate::rules::worlds::is_whole;
@@ -51,6 +51,67 @@ fn three_accounts_with_lanes_every_order_of_up_to_three_payments() {
         });
     }
     sequences(&kinds, longest, |orders| check_laned(orders, &Ledger::new(&[0, 1, 0], &lanes[3], 0), 0, 4));
+}
+
+#[test]
+fn an_account_that_pays_from_lanes_every_order_of_up_to_three_payments() {
+    let pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0)];
+    let kinds: Vec<Order> = pairs.iter().flat_map(|&(d, c)| (1..=2).map(move |amount| (d, c, amount))).collect();
+    let lanes: [[&[i64]; 3]; 4] =
+        [[&[0, 0], &[], &[]], [&[-3, 2], &[0, 1], &[]], [&[0], &[], &[1, 1]], [&[-1, -1, -1], &[1, 0], &[0]]];
+    for length in 1..=if is_whole() { 4 } else { 3 } {
+        sequences(&kinds, length, |orders| {
+            for lanes in &lanes {
+                for items_max in [3, 4, 6, 100] {
+                    check_laned(orders, &Ledger::new(&[0, 1, 1], lanes, 0).paying(), 0, items_max);
+                }
+            }
+        });
+    }
+}
+
+/// Payments from lanes wait for nobody but for those of their creditor's main item, and of their own lane.
+#[test]
+fn groups_that_pay_from_lanes_run_side_by_side() {
+    let orders = [(0, 1, 5), (0, 2, 5), (0, 1, 5), (0, 2, 5), (1, 0, 3)];
+    let batch = batch(&orders[..4]);
+    let (steps, _) = planned(&batch, &Ledger::new(&[0; 3], &[&[0, 0]], 0).paying(), 4);
+    let shape: Vec<_> = steps.iter().map(|step| (step.requests.clone(), step.after.clone())).collect();
+    assert_eq!(shape, [(vec![0, 2], vec![]), (vec![1, 3], vec![])]);
+    for (step, lane) in steps.iter().zip(0..) {
+        let entries = &step.transaction.entries;
+        assert!(entries.iter().all(|entry| (entry.debtor_lane, entry.creditor_lane) == (Some(lane), None)));
+        let [debit, _] = step.transaction.updates.as_slice() else { panic!("{step:?}") };
+        assert_eq!((debit.lane, debit.net, debit.version), (Some(lane), -10, None));
+        assert_eq!((debit.overdraft_limit, debit.balance_max), (Some(OverdraftLimit::Unlimited), None));
+        assert_eq!((debit.balance_min, debit.makes_lane(), debit.is_sweep()), (Some(-(1 << 62)), true, false));
+    }
+    // A group that is also credited uses the same lane for both.
+    let batch = self::batch(&orders);
+    let (steps, _) = planned(&batch, &Ledger::new(&[0; 3], &[&[0, 0]], 0).paying(), 100);
+    let [step] = steps.as_slice() else { panic!("{steps:?}") };
+    let of_a: Vec<_> = step.transaction.updates.iter().filter(|update| update.account.as_str() == "a").collect();
+    let [both] = of_a.as_slice() else { panic!("{step:?}") };
+    assert_eq!((both.lane, both.net, both.balance_max), (Some(0), -17, Some(1 << 62)));
+}
+
+/// If no lane takes debits, the main item pays as it does without lanes.
+#[test]
+fn lanes_that_owe_too_much_pay_nothing() {
+    let low = -(1 << 62) - 1;
+    let batch = batch(&[(0, 1, 1), (0, 2, 1)]);
+    for (known, expected) in [([low, 0], [Some(1), Some(1)]), ([low, low], [None, None]), ([0, 0], [Some(0), Some(1)])]
+    {
+        let ledger = Ledger::new(&[0; 3], &[&known], 0).paying();
+        let accounts: Vec<Option<Account>> =
+            batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
+        let known = ledger.known(&batch, &[0]);
+        let snapshot = Snapshot { accounts: &accounts, lanes: &known, slice: super::slice() };
+        let decisions = decide_all(&batch, &[0, 1], snapshot);
+        let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
+        let entries = steps.iter().flat_map(|step| &step.transaction.entries);
+        assert_eq!(entries.map(|entry| entry.debtor_lane).collect::<Vec<_>>(), expected);
+    }
 }
 
 /// A shop with lanes ties nothing together: each of its debtors goes alone, and each group takes the next lane.

@@ -145,7 +145,7 @@ fn check(orders: &[Order], opened: &Ledger, items_max: usize, from_ms: i64, sent
         let (Plan { steps, holds }, decisions) = planned(&batch, &pending, &ledger, at_ms, &limits);
         check_shape(&steps, items_max);
         let left: Vec<Order> = pending.iter().map(|&ix| orders[ix]).collect();
-        assert_eq!(decisions, naive(&left, &mut ledger.balances(), 0), "{left:?} on {ledger:?} at {at_ms}");
+        assert_eq!(decisions, naive(&left, &mut ledger.balances(), |_| Some(0)), "{left:?} on {ledger:?} at {at_ms}");
         let mut applied = vec![false; steps.len()];
         for (ix, mut step) in steps.into_iter().enumerate() {
             // Every other round is quick.

@@ -1,8 +1,10 @@
 //! Account commands: the record and the change happen together, under the command's own conditions.
 
-use giro::domain::account_command::{AccountChange, Action, DecidedCommand, RecordedCommand, Terms};
+use giro::domain::account_command::{AccountChange, Action, DecidedCommand, RecordedCommand, Terms, decide};
+use giro::domain::plan::AccountUpdate;
 use giro::domain::{
-    Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Lane, OverdraftLimit, Refusal, Timestamp,
+    Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit, Refusal,
+    Timestamp,
 };
 use giro::store::{AccountRead, CancelledCommand, CommandCommit, Commit};
 use giro_testkit::given::{Setters as _, eur, id, update};
@@ -15,6 +17,8 @@ contract! {
     a_command_that_is_there_comes_back
     a_command_changes_all_lanes_or_nothing
     a_command_of_very_many_lanes_takes_steps
+    a_first_limit_takes_what_lanes_owe
+    a_first_limit_of_very_many_lanes_moves_money_step_by_step
     commands_come_in_the_order_of_their_answers
 }
 
@@ -37,9 +41,13 @@ async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
     let terms =
         |overdraft_limit| Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE });
-    let limit = |to| (Action::SetOverdraftLimit(to), AccountChange::Limit { status: Open, to });
     let opened = account("alice", 0);
-    let (lower, none) = (limit(OverdraftLimit::Limited(7)), limit(OverdraftLimit::Unlimited));
+    let limit = |from, to| {
+        let account = Account { overdraft_limit: from, ..opened.clone() };
+        (Action::SetOverdraftLimit(to), AccountChange::Limit { account, to, lanes: Vec::new() })
+    };
+    let seven = OverdraftLimit::Limited(7);
+    let (lower, none) = (limit(opened.overdraft_limit, seven), limit(seven, OverdraftLimit::Unlimited));
     let cases = [
         (terms(opened.overdraft_limit), Ok(AccountChange::Open(opened.clone()))),
         (terms(OverdraftLimit::Unlimited), Err(Refusal::AccountExists)),
@@ -72,8 +80,9 @@ async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
 
 async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
-    let limit = |status, limit| AccountChange::Limit { status, to: OverdraftLimit::Limited(limit) };
+    let to = |account, to| AccountChange::Limit { account, to, lanes: Vec::new() };
     let is = |status| account("x", -10).status(status);
+    let limit = |status, limit| to(is(status), OverdraftLimit::Limited(limit));
     let cases = [
         ("exists", is(Open), AccountChange::Open(account("x", 0))),
         ("status", is(Frozen), status(Open, Frozen, None)),
@@ -82,7 +91,11 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
         ("balance below", is(Open), status(Open, Closed, Some(0))),
         ("limit", is(Open), limit(Open, 9)),
         ("limit's status", is(Closed), limit(Open, 10)),
-        ("no limit's status", is(Closed), AccountChange::Limit { status: Open, to: OverdraftLimit::Unlimited }),
+        ("no limit's status", is(Closed), to(is(Open), OverdraftLimit::Unlimited)),
+        ("another limit", is(Open).limit(20), limit(Open, 15)),
+        ("no limit any more", is(Open).unlimited(), limit(Open, 15)),
+        ("a first limit", is(Open), to(is(Open).unlimited(), OverdraftLimit::Limited(15))),
+        ("limit's lanes", is(Open), to(is(Open).lanes(1), OverdraftLimit::Limited(15))),
     ];
     for (ix, (what, account, change)) in cases.into_iter().enumerate() {
         // Each case has an account of its own.
@@ -207,7 +220,7 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
     let decided = DecidedCommand { request: &freeze, decision, decided_at: decided_at() };
     let steps = decided.steps();
     let sizes: Vec<(usize, bool)> = steps.iter().map(|step| (step.lanes.len(), step.last)).collect();
-    assert_eq!(sizes, [(99, false), (99, false), (2, false), (0, true)]);
+    assert_eq!(sizes, [(98, false), (98, false), (4, false), (0, true)]);
     let frozen = async || {
         let held = store.account(&id("shop")).await.unwrap().unwrap();
         (held.account.status, held.lanes.iter().filter(|lane| lane.status == Frozen).count())
@@ -217,7 +230,7 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
         assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Applied));
         assert_eq!(store.command(&freeze.command.id).await, Ok(None));
     }
-    assert_eq!(frozen().await, (Open, 198));
+    assert_eq!(frozen().await, (Open, 196));
     for step in &steps {
         assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Applied));
     }
@@ -231,6 +244,130 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
         assert_eq!(store.commit_command(step).await, Ok(CommandCommit::Cancelled(expected.clone())));
     }
     assert_eq!(frozen().await, (Open, 0));
+}
+
+/// Opens an account without limit that pays from lanes which hold this much.
+async fn paying(store: &impl Store, name: &str, main: i64, balances: &[i64], status: AccountStatus) -> Holding {
+    let bank = account(name, main).paying_from_lanes(balances.len().try_into().unwrap());
+    open(store, std::slice::from_ref(&bank)).await;
+    for (number, balance) in balances.iter().enumerate().filter(|(_, balance)| **balance != 0) {
+        let paid = AccountUpdate {
+            overdraft_limit: Some(OverdraftLimit::Unlimited),
+            balance_min: Some(0),
+            ..update(&format!("{name}/{number}"), i128::from(*balance))
+        };
+        let payments = [(request(&format!("{name}-{number}"), 1), Ok(()))];
+        assert_eq!(commit(store, &payments, &[paid]).await, Commit::Applied, "it makes its lane, whatever it takes");
+    }
+    if status == AccountStatus::Frozen {
+        let (from, currency) = (bank.status, bank.currency);
+        let change = AccountChange::Status { from, to: status, lanes: bank.credit_lanes, currency, balances: None };
+        let freeze = command(&format!("{name}-frozen"), name, Action::Freeze);
+        let decided = DecidedCommand { request: &freeze, decision: Ok(change), decided_at: decided_at() };
+        for step in decided.steps() {
+            assert_eq!(store.commit_command(&step).await, Ok(CommandCommit::Applied));
+        }
+    }
+    store.account(&bank.id).await.unwrap().unwrap()
+}
+
+/// What this version decides for a new limit of an account as it is.
+fn limiting(held: &Holding, to: OverdraftLimit) -> Result<AccountChange, Refusal> {
+    let lane = |number| held.lanes.iter().find(|lane| lane.id.lane == number).cloned();
+    let numbers = held.account.credit_lanes.numbers();
+    let lanes: Vec<Lane> =
+        numbers.map(|number| lane(number).unwrap_or_else(|| Lane::unborn(&held.account, number))).collect();
+    let request = command("c", held.account.id.as_str(), Action::SetOverdraftLimit(to));
+    decide(&request.command, Some(&held.account), &lanes, CreditLanes::NONE, Timestamp::EPOCH)
+}
+
+/// Whether a payment may be taken from a lane whose account has no limit.
+async fn pays(store: &impl Store, lane: &str, name: &str) -> bool {
+    let paid = AccountUpdate {
+        overdraft_limit: Some(OverdraftLimit::Unlimited),
+        balance_min: Some(-(1 << 62)),
+        ..update(lane, -1)
+    };
+    commit(store, &[(request(name, 1), Ok(()))], &[paid]).await == Commit::Applied
+}
+
+async fn a_first_limit_takes_what_lanes_owe(store: &impl Store) {
+    let bank = paying(store, "bank", 3, &[-5, 9, 0, -4, 2], AccountStatus::Open).await;
+    let shown = |held: &Holding| -> Vec<(i64, bool)> {
+        held.lanes.iter().map(|lane| (lane.balance.minor_units(), lane.is_limited)).collect()
+    };
+    assert_eq!(shown(&bank), [(-5, false), (9, false), (-4, false), (2, false)], "one isn't there");
+    let to = OverdraftLimit::Limited(5);
+    let change = limiting(&bank, to).unwrap();
+    let set = |name: &str| command(name, "bank", Action::SetOverdraftLimit(to));
+    // Money that moved since it was read stops it.
+    for (ix, lane) in ["bank/0", "bank/1", "bank/2"].into_iter().enumerate() {
+        assert!(pays(store, lane, &format!("moves-{ix}")).await);
+        let on_lane = CancelledCommand { lanes: true, ..CancelledCommand::default() };
+        assert_eq!(rule(store, &set("c0"), Ok(change.clone())).await, CommandCommit::Cancelled(on_lane), "{lane}");
+        let back = commit(store, &[(request(&format!("back-{ix}"), 1), Ok(()))], &[update(lane, 1)]).await;
+        assert_eq!(back, Commit::Applied);
+    }
+    assert_eq!(rule(store, &set("c1"), Ok(change)).await, CommandCommit::Applied);
+    let held = store.account(&id("bank")).await.unwrap().unwrap();
+    assert_eq!((held.balance(), held.account.overdraft_limit, held.account.lane_debits), (5, to, true));
+    assert!(held.account.balance >= Balance::new(-5), "{held:?}");
+    assert!(held.lanes.iter().all(|lane| lane.is_limited && lane.balance >= Balance::ZERO), "{held:?}");
+    assert_eq!(held.lanes.len(), 5, "all are told");
+    for lane in 0..5 {
+        assert!(!pays(store, &format!("bank/{lane}"), &format!("late-{lane}")).await);
+    }
+    // Freezing and thawing say nothing about the limit; another limit changes the main item alone.
+    let turn = |from, to| {
+        let (lanes, currency) = (held.account.credit_lanes, eur());
+        Ok(AccountChange::Status { from, to, lanes, currency, balances: None })
+    };
+    let (is_open, frozen) = (AccountStatus::Open, AccountStatus::Frozen);
+    for (name, from, to) in [("c2", is_open, frozen), ("c3", frozen, is_open)] {
+        assert_eq!(rule(store, &command(name, "bank", Action::Freeze), turn(from, to)).await, CommandCommit::Applied);
+    }
+    let held = store.account(&id("bank")).await.unwrap().unwrap();
+    assert!(held.lanes.iter().all(|lane| lane.is_limited));
+    let lower = limiting(&held, OverdraftLimit::Limited(9)).unwrap();
+    assert_eq!(rule(store, &set("c4"), Ok(lower)).await, CommandCommit::Applied);
+    let held = store.account(&id("bank")).await.unwrap().unwrap();
+    let none = limiting(&held, OverdraftLimit::Unlimited).unwrap();
+    assert_eq!(rule(store, &set("c5"), Ok(none)).await, CommandCommit::Applied);
+    let after = store.account(&id("bank")).await.unwrap().unwrap();
+    assert!(after.account.pays_from_lanes() && after.lanes.iter().all(|lane| !lane.is_limited), "{after:?}");
+    assert_eq!((after.balance(), pays(store, "bank/2", "paid").await), (held.balance(), true));
+}
+
+async fn a_first_limit_of_very_many_lanes_moves_money_step_by_step(store: &impl Store) {
+    let balances: Vec<i64> = (0..120).map(|lane| if lane % 2 == 0 { -3 } else { 2 }).collect();
+    assert_eq!(
+        limiting(&paying(store, "open", 0, &balances, AccountStatus::Open).await, OverdraftLimit::Limited(60)),
+        Err(Refusal::NotFrozen)
+    );
+    let bank = paying(store, "bank", 0, &balances, AccountStatus::Frozen).await;
+    assert_eq!(limiting(&bank, OverdraftLimit::Limited(59)), Err(Refusal::LimitBelowBalance));
+    let request = command("c1", "bank", Action::SetOverdraftLimit(OverdraftLimit::Limited(60)));
+    let decided = |held: &Holding| limiting(held, OverdraftLimit::Limited(60));
+    let first = DecidedCommand { request: &request, decision: decided(&bank), decided_at: decided_at() };
+    let steps = first.steps();
+    assert_eq!(
+        steps.iter().map(|step| (step.lanes.len(), step.last)).collect::<Vec<_>>(),
+        [(98, false), (22, false), (0, true)]
+    );
+    let held = async || store.account(&id("bank")).await.unwrap().unwrap();
+    // It stops after one step. Nothing is lost, and it still has no limit.
+    assert_eq!(store.commit_command(&steps[0]).await, Ok(CommandCommit::Applied));
+    assert_eq!((held().await.balance(), held().await.account.overdraft_limit), (-60, OverdraftLimit::Unlimited));
+    // Whoever takes it up decides anew, because the first step can't happen twice.
+    let on_lane = CancelledCommand { lanes: true, ..CancelledCommand::default() };
+    assert_eq!(store.commit_command(&steps[0]).await, Ok(CommandCommit::Cancelled(on_lane)));
+    let again = DecidedCommand { request: &request, decision: decided(&held().await), decided_at: decided_at() };
+    for step in again.steps() {
+        assert_eq!(store.commit_command(&step).await, Ok(CommandCommit::Applied));
+    }
+    let held = held().await;
+    assert_eq!((held.balance(), held.account.overdraft_limit), (-60, OverdraftLimit::Limited(60)));
+    assert!(held.lanes.iter().all(|lane| lane.is_limited && lane.balance >= Balance::ZERO), "{held:?}");
 }
 
 async fn commands_come_in_the_order_of_their_answers(store: &impl Store) {

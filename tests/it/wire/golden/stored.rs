@@ -29,7 +29,7 @@ fn payments_are_written_as_they_were() {
         let creditor_lane = statement.contains('/').then(|| statement.parse::<LaneId>().unwrap().lane);
         let outcome = recorded.outcome;
         let request = PaymentRequest { payment: outcome.payment, source: outcome.source };
-        let entry = Entry { request: &request, decision: outcome.decision, creditor_lane };
+        let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane };
         assert_eq!(payment::encode(&entry, outcome.decided_at), item);
     }
 }

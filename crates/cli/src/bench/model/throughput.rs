@@ -25,8 +25,8 @@ pub enum PartitionKey {
     Account(AccountId, Option<u16>),
     /// A payment in the payments table.
     Payment(PaymentId),
-    /// A debtor's statement in the index `by-debtor`.
-    DebtorStatement(AccountId),
+    /// A debtor's statement, or that of one of its lanes, in the index `by-debtor`.
+    DebtorStatement(AccountId, Option<u16>),
     /// A creditor's statement, or that of one of its lanes, in the index `by-creditor`.
     CreditorStatement(AccountId, Option<u16>),
 }
@@ -38,7 +38,7 @@ impl PartitionKey {
         match self {
             Self::Account(..) => "accounts",
             Self::Payment(_) => "payments",
-            Self::DebtorStatement(_) => "payments/by-debtor",
+            Self::DebtorStatement(..) => "payments/by-debtor",
             Self::CreditorStatement(..) => "payments/by-creditor",
         }
     }
@@ -77,7 +77,7 @@ impl Need {
             let payment = &entry.request.payment;
             add(PartitionKey::Payment(payment.id.clone()), kilobytes.saturating_mul(2_000), true);
             let index = kilobytes.saturating_mul(1_000);
-            add(PartitionKey::DebtorStatement(payment.debtor.clone()), index, false);
+            add(PartitionKey::DebtorStatement(payment.debtor.clone(), entry.debtor_lane), index, false);
             add(PartitionKey::CreditorStatement(payment.creditor.clone(), entry.creditor_lane), index, false);
         }
         for update in &transaction.updates {

@@ -43,7 +43,7 @@ fn transaction(requests: &[PaymentRequest]) -> Transaction<'_> {
             }
         }
     }
-    let entry = |request| Entry { request, decision: Ok(()), creditor_lane: None };
+    let entry = |request| Entry { request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
     Transaction { entries: requests.iter().map(entry).collect(), updates, decided_at: Timestamp::EPOCH }
 }
 

@@ -252,13 +252,7 @@ async fn accounts_are_opened_shown_and_listed() {
     check(&["accounts", "add-lanes", "nobody", "3", "--direct"], engine, "", 1, "no account 'nobody'");
     check(&["accounts", "add-lanes", "shop", "3", "--direct"], engine, "", 0, "shop has 3 credit lanes");
     check(&["accounts", "add-lanes", "shop", "1", "--direct"], engine, "", 0, "shop has 3 credit lanes");
-    let lane = giro::domain::Lane {
-        id: "shop/1".parse().unwrap(),
-        currency: "EUR".parse().unwrap(),
-        status: giro::domain::AccountStatus::Open,
-        balance: giro::domain::Balance::new(7),
-        version: 2,
-    };
+    let lane = giro::domain::Lane { version: 2, ..giro_testkit::given::lane("shop/1", 7) };
     let credited = giro::store::items::lane::encode(&lane);
     client.put_item().table_name("accounts").set_item(Some(credited)).send().await.unwrap();
     check(

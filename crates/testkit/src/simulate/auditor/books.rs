@@ -33,6 +33,18 @@ pub(in crate::simulate) struct Books {
     pub(in crate::simulate) lanes: u16,
 }
 
+impl Books {
+    /// Whether nothing depends on its balance, and its payments are taken from lanes. Then they have no order.
+    pub(in super::super) fn commutes(&self) -> bool {
+        self.lowest.is_none() && self.lanes > 0
+    }
+
+    /// Whether a lane may owe.
+    pub(in super::super) fn lets_lanes_owe(&self) -> bool {
+        self.lowest.is_none()
+    }
+}
+
 /// What the rules say about a payment: the balances after it, or the name of the reason.
 pub(in crate::simulate) fn rule(
     asked: (&str, &str, i128, &str),
@@ -116,6 +128,8 @@ pub(in crate::simulate) fn ordered(
     if stands == Standing::Closed {
         return if change == AccountChange::Close { Ok(None) } else { Err("account_closed") };
     }
+    // The first limit looks at all that the account holds, any other one at the main item.
+    let held = if books.lowest.is_none() { books.balance } else { main };
     let turned = |standing| (standing != stands).then(|| Books { standing, ..books.clone() });
     match change {
         AccountChange::Open { currency, limit, lanes } => {
@@ -130,7 +144,7 @@ pub(in crate::simulate) fn ordered(
         AccountChange::Close if books.balance != 0 => Err("balance_not_zero"),
         AccountChange::Close => Ok(turned(Standing::Closed)),
         AccountChange::Limit(to) if lowest(to) == books.lowest => Ok(None),
-        AccountChange::Limit(to) if lowest(to).is_some_and(|lowest| main < lowest) => Err("limit_below_balance"),
+        AccountChange::Limit(to) if lowest(to).is_some_and(|lowest| held < lowest) => Err("limit_below_balance"),
         AccountChange::Limit(to) => Ok(Some(Books { lowest: lowest(to), ..books.clone() })),
         AccountChange::Lanes(lanes) => Ok((lanes > books.lanes).then(|| Books { lanes, ..books.clone() })),
     }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | every step | an outcome once seen never changes and never goes |
 //! | every step | a new outcome answers a record that was given to the invocation that wrote it, and says what the record asked |
-//! | every step | a new outcome comes after those of all earlier records of its debtor on its partition |
+//! | every step | a new outcome comes after those of all earlier records of its debtor on its partition, unless the debtor pays from lanes |
 //! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
 //! | every step | no balance is below its limit |
 //! | every step | a dead letter holds its record's bytes, and its record isn't a valid payment or command; see `letters` |
@@ -262,7 +262,8 @@ impl Auditor {
                 && !self.outcomes.contains_key(&before.id)
                 && !self.requests.asked_before(at, |other| other.id == before.id && other != before)
         };
-        if let Some(before) = self.requests.undecided_before(place, undecided) {
+        let in_order = !self.commutes(&asked.debtor, recorded.outcome.decision.is_err(), since);
+        if let Some(before) = self.requests.undecided_before(place, undecided).filter(|_| in_order) {
             return Err(format!("{id} at {place:?} was decided before {before:?} of the same debtor"));
         }
         let amount = i128::from(asked.amount);
@@ -280,6 +281,16 @@ impl Auditor {
         let what = What::Decided { id, debtor, creditor, amount, currency, declined, place, by, given_up };
         self.events.push(Event { began: since, happened: now, seen: now, what });
         Ok(())
+    }
+
+    /// Whether the outcomes of this debtor may come in any order: nothing depends on its balance, and its payments are
+    /// taken from lanes. A decline may have been decided when that was so, before the account was changed.
+    fn commutes(&self, debtor: &str, declined: bool, since: u64) -> bool {
+        let changed = |event: &Event| match &event.what {
+            What::Ordered { account, changes, .. } => *changes && *account == debtor && event.happened >= since,
+            What::Decided { .. } => false,
+        };
+        self.books.get(debtor).is_some_and(Books::commutes) || declined && self.events.iter().any(changed)
     }
 
     /// From now on everybody sees the outcome of this payment, and its effects.

@@ -162,8 +162,8 @@ fn apply(
             let before = state.get(*account).cloned();
             // The books don't know how much of the balance is in the main item, which may owe more than the account.
             let main = before.as_ref().map_or(0, |books| books.balance);
-            let in_part =
-                refused == &Some("limit_below_balance") && before.as_ref().is_some_and(|books| books.lanes > 0);
+            let in_part = refused == &Some("limit_below_balance")
+                && before.as_ref().is_some_and(|books| books.lanes > 0 && books.lowest.is_some());
             match (ordered(before.as_ref(), *change, main, lanes_min), refused) {
                 (Ok(Some(after)), None) => {
                     state.insert((*account).to_owned(), after);

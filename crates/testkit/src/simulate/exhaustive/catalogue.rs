@@ -11,7 +11,7 @@ use crate::given::{Setters as _, account, eur};
 
 /// Every small world.
 pub(super) fn worlds() -> Vec<SmallWorld> {
-    [payments(), lanes(), commands()].concat()
+    [payments(), lanes(), commands(), payments_from_lanes()].concat()
 }
 
 /// Accounts without lanes.
@@ -99,6 +99,10 @@ fn lanes() -> Vec<SmallWorld> {
     ]
 }
 
+fn set_limit(limit: u64) -> Action {
+    Action::SetOverdraftLimit(OverdraftLimit::Limited(limit))
+}
+
 /// Account commands beside payments.
 fn commands() -> Vec<SmallWorld> {
     let (alice, bob, shop) = (account("alice"), account("bob"), account("shop").lanes(2));
@@ -130,7 +134,7 @@ fn commands() -> Vec<SmallWorld> {
             .orders(0, &[("c1", "shop", Action::Close)]),
         SmallWorld::new("another limit beside debits", [alice.clone().limit(50), bob.clone()])
             .pays(0, &[("p1", "alice", "bob", 30), ("p2", "alice", "bob", 20), ("p3", "bob", "alice", 10)])
-            .orders(0, &[("c1", "alice", Action::SetOverdraftLimit(OverdraftLimit::Limited(10)))]),
+            .orders(0, &[("c1", "alice", set_limit(10))]),
         SmallWorld::new(
             "lanes are added",
             [alice.clone().holding(30), bob.clone().holding(20), account("shop").holding(5)],
@@ -155,5 +159,26 @@ fn commands() -> Vec<SmallWorld> {
             .pays(0, &[("p1", "alice", "late", 10)])
             .pays(1, &[("p2", "late", "alice", 5)])
             .orders(0, &[("c1", "late", Action::Open(terms))]),
+    ]
+}
+
+/// An account without a limit that pays from lanes, beside commands.
+fn payments_from_lanes() -> Vec<SmallWorld> {
+    let (alice, bank) = (account("alice"), account("bank").paying_from_lanes(2));
+    vec![
+        SmallWorld::new("payments from lanes beside a limit", [bank.clone().holding(5), alice.clone().holding(5)])
+            .pays(0, &[("p1", "bank", "alice", 10), ("p2", "bank", "alice", 5)])
+            .orders(
+                0,
+                &[("c1", "bank", set_limit(5)), ("c2", "bank", Action::SetOverdraftLimit(OverdraftLimit::Unlimited))],
+            ),
+        SmallWorld::new("a lane that owes, a credit and a limit", [bank.clone(), alice.clone().holding(5)])
+            .lane("bank/1", -10)
+            .pays(0, &[("p1", "alice", "bank", 5)])
+            .pays(1, &[("p2", "bank", "alice", 5)])
+            .orders(0, &[("c1", "bank", set_limit(10))]),
+        SmallWorld::new("a freeze beside payments from lanes", [bank, alice])
+            .pays(0, &[("p1", "bank", "alice", 10), ("p2", "alice", "bank", 10)])
+            .orders(0, &[("c1", "bank", Action::Freeze), ("c2", "bank", Action::Close)]),
     ]
 }

@@ -12,7 +12,8 @@ use giro::store::LedgerQueries;
 pub(super) fn account(id: &str, books: &Books) -> Option<Account> {
     let balance = Balance::new(i64::try_from(books.balance).ok()?);
     let account = given::account(id).currency(given::currency(books.currency)).lanes(books.lanes);
-    Some(Account { balance, overdraft_limit: limit(books), ..account.status(status(books.standing)) })
+    let account = Account { balance, overdraft_limit: limit(books), ..account.status(status(books.standing)) };
+    Some(Account { lane_debits: books.commutes(), ..account })
 }
 
 fn status(standing: Standing) -> AccountStatus {

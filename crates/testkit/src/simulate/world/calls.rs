@@ -249,7 +249,7 @@ pub(in crate::simulate) fn happened(answer: &Answer) -> bool {
 fn lanes_made(store: &MemoryStore, call: &Call) -> Option<(&'static str, u64)> {
     let (how, lanes): (_, Vec<LaneId>) = match call {
         Call::Commit(sent) => {
-            ("lanes made by credits", sent.updates.iter().filter_map(AccountUpdate::lane_id).collect())
+            ("lanes made by payments", sent.updates.iter().filter_map(AccountUpdate::lane_id).collect())
         }
         Call::Command(step) => ("lanes made by commands", step.lanes.iter().map(|change| change.id.clone()).collect()),
         Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Park(_) => return None,
@@ -287,7 +287,7 @@ pub(in crate::simulate) fn show(call: &Call) -> String {
             format!("read payments {}", ids.join(" "))
         }
         Call::Commit(sent) => {
-            let entry = |(request, decision, _): &(giro::domain::PaymentRequest, Decision, Option<u16>)| {
+            let entry = |(request, decision, _): &(giro::domain::PaymentRequest, Decision, [Option<u16>; 2])| {
                 format!("{} {}", request.payment.id, answer_of(*decision))
             };
             let entries: Vec<String> = sent.entries.iter().map(entry).collect();

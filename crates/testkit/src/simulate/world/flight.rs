@@ -14,7 +14,6 @@
 
 use crate::sent::{Sent, SentStep};
 use crate::simulate::network::{Answer, Call};
-use giro::domain::account_command::AccountChange;
 use giro::domain::{AccountId, CommandId, LaneId, PaymentId};
 use giro::store::{AccountRead, LaneRead};
 
@@ -129,8 +128,7 @@ pub(in crate::simulate) fn items(call: &Call) -> Vec<Item> {
 
 fn of_command(step: &SentStep) -> Vec<Item> {
     let command = &step.request.command;
-    let changes = step.last && step.decision.as_ref().is_ok_and(|change| *change != AccountChange::Nothing);
-    let main = (changes || step.precondition.is_some()).then(|| Item::Account(command.account.clone()));
+    let main = (step.main.is_some() || step.precondition.is_some()).then(|| Item::Account(command.account.clone()));
     let lanes = step.lanes.iter().map(|change| &change.id);
     let checked = step.precondition.iter().flat_map(|precondition| &precondition.lanes).map(|(id, _)| id);
     let mut items: Vec<Item> = main.into_iter().chain(lanes.chain(checked).cloned().map(Item::Lane)).collect();

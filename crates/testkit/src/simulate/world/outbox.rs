@@ -156,7 +156,7 @@ impl World {
 fn record(stored: &Recorded, at: usize) -> Value {
     let outcome = &stored.outcome;
     let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
-    let entry = Entry { request: &request, decision: outcome.decision, creditor_lane: None };
+    let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: None };
     let mut image = Map::new();
     for (name, value) in items::payment::encode(&entry, outcome.decided_at) {
         let value = match value.as_s() {
