@@ -11,12 +11,15 @@ use tokio::time::Instant;
 
 use super::known::KnownAccount;
 use crate::domain::account_command::{
-    AccountChange, CommandDecision, CommandStep, DecidedCommand, Precondition, decide,
+    AccountChange, CommandDecision, CommandStep, DecidedCommand, Precondition, decide, too_busy,
 };
 use crate::domain::{CommandRequest, CreditLanes, Timestamp};
 use crate::settle::deadline::within;
 use crate::settle::{Backoff, Disposition};
 use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
+
+/// After so many cancelled tries, the account is too busy for a command that rests on what its lanes hold.
+const CANCELLED_MAX: u32 = 3;
 
 /// One account with its commands.
 pub(super) struct AccountWorker {
@@ -26,6 +29,8 @@ pub(super) struct AccountWorker {
     /// The fewest lanes that it is opened with.
     lanes_min: CreditLanes,
     backoff: Backoff,
+    /// How many tries of the current command were cancelled.
+    cancelled: u32,
 }
 
 /// What must be done next with a command that was sent.
@@ -42,7 +47,7 @@ impl AccountWorker {
     /// These requests are left for the account. `lanes_min` are the fewest lanes that it is opened with. `backoff`
     /// paces tries after an error.
     pub(super) fn new(account: KnownAccount, left: Vec<usize>, lanes_min: CreditLanes, backoff: Backoff) -> Self {
-        Self { account, left: left.into(), lanes_min, backoff }
+        Self { account, left: left.into(), lanes_min, backoff, cancelled: 0 }
     }
 
     /// Whether a request waits for a person to mend a stored item.
@@ -89,6 +94,7 @@ impl AccountWorker {
         now: &impl Fn() -> Timestamp,
     ) -> Disposition<CommandDecision> {
         self.backoff.reset();
+        self.cancelled = 0;
         loop {
             let looked = self.account.look(ledger, request.command.action, deadline, &self.backoff).await;
             let Some((account, lanes)) = looked else { return Disposition::Unfinished };
@@ -96,7 +102,11 @@ impl AccountWorker {
                 return Disposition::Unfinished;
             }
             let at = now();
-            let decision = decide(&request.command, account.as_ref(), &lanes, self.lanes_min, at);
+            let mut decision = decide(&request.command, account.as_ref(), &lanes, self.lanes_min, at);
+            if self.cancelled >= CANCELLED_MAX {
+                // A command that never ends would keep a freeze behind it from ever being applied.
+                decision = too_busy(request.command.action, account.as_ref()).map_or(decision, Err);
+            }
             let precondition = Precondition::of(&decision, account.as_ref(), &lanes);
             let decided = DecidedCommand { request, decision, decided_at: at };
             let answer = within(deadline, "committing", commit(ledger, decided.steps_on(precondition))).await;
@@ -133,6 +143,7 @@ impl AccountWorker {
 
     /// None of a command's last step happened, for these reasons.
     fn learn_cancelled(&mut self, request: &CommandRequest, cancelled: CancelledCommand) -> Next {
+        self.cancelled = self.cancelled.saturating_add(1);
         // Whoever wrote first may have changed more than the answer tells.
         self.account.forget();
         match cancelled.duplicate {

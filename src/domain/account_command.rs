@@ -41,7 +41,7 @@ use super::plan::TRANSACTION_ITEMS_MAX;
 use super::{AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Source, Timestamp};
 
 pub use change::{AccountChange, LaneChange};
-pub use decide::{decide, looks_at_lanes, opened};
+pub use decide::{decide, looks_at_lanes, opened, too_busy};
 pub use precondition::{BalanceBound, Precondition};
 
 /// The most lanes that fit one transaction beside the command's record and the main item.
@@ -153,8 +153,8 @@ pub enum Refusal {
     AccountClosed,
     /// The account exists on other terms, or is frozen.
     AccountExists,
-    /// The account has more lanes than fit one transaction, so one may change while another is written. It must be
-    /// frozen before it is closed, and before it gets a limit if it has none.
+    /// The account must be frozen before it is closed, and before it gets a limit if it has none. It has more lanes
+    /// than fit one transaction, so one may change while another is written. Or payments kept changing its lanes.
     NotFrozen,
     /// The account can't be closed, because it holds money or owes some.
     BalanceNotZero,

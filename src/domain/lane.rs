@@ -141,8 +141,8 @@ pub struct Lane {
     pub status: AccountStatus,
     /// What was credited here and not yet swept into the main item, in minor units. Less what was paid from here.
     pub balance: Balance,
-    /// Whether no payment may be taken from it: its account had a limit when the lane was last told. The lanes of an
-    /// account that always had a limit don't say so, because no worker ever takes such an account to have none.
+    /// Whether no payment may be taken from it: its account had a limit when the lane was last told. Lanes that were
+    /// never counted while the account had no limit don't say so, because no worker ever takes them to pay.
     pub is_limited: bool,
     /// Rises by one with every write.
     pub version: u64,

@@ -174,6 +174,10 @@ impl<'b> Knowledge<'b> {
             LaneRead::Found(lane) => (lane.status, lane.is_limited),
             LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => (AccountStatus::Open, false),
         };
+        if is_limited {
+            // The answer before may have made the account forgotten. This is still true then.
+            self.lanes.entry(account).or_default().learn_limited(number);
+        }
         if !self.found_lane(account, number, read) {
             return;
         }

@@ -21,6 +21,15 @@ fn gets_limit(account: &Account, to: OverdraftLimit) -> bool {
     account.overdraft_limit == OverdraftLimit::Unlimited && to != OverdraftLimit::Unlimited
 }
 
+/// Why a command is refused if payments keep changing its account between a read of its lanes and the commit: it rests
+/// on what lanes hold, and an account that may pay from them isn't frozen. `None`: it doesn't rest on that, or nothing
+/// moves.
+#[must_use]
+pub fn too_busy(action: Action, account: Option<&Account>) -> Option<Refusal> {
+    let account = account.filter(|account| account.status == AccountStatus::Open && account.could_pay_from_lanes())?;
+    looks_at_lanes(action, account).then_some(Refusal::NotFrozen)
+}
+
 /// Decides a command on the account as it is. `lanes` are all lanes that the account counts, if the command [needs
 /// them](looks_at_lanes); those that aren't there yet hold zero. `lanes_min` are the fewest lanes that an account is
 /// opened with, whatever the command asks for.

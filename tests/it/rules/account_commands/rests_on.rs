@@ -45,3 +45,24 @@ fn money_that_comes_in_does_not_hold_up_a_refusal() {
         assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 0), "the first try was written");
     }
 }
+
+/// Payments move what lanes hold between each read and each try. After three tries the answer says what helps. So a
+/// freeze behind the command is applied.
+#[test]
+fn a_command_that_rests_on_lanes_which_never_rest_asks_for_a_freeze() {
+    let meddling = |tries: std::ops::RangeInclusive<u32>| -> String {
+        tries.map(|nth| format!("\nbefore command {nth} bank/0 1 bank/1 -1")).collect()
+    };
+    for asked in ["set_overdraft_limit c1 bank 5", "close c1 bank"] {
+        let opened = "account bank EUR 0 unlimited lanes -1,1";
+        check(&format!("{opened}\n{asked} -> applied{}", meddling(1..=2)));
+        check(&format!(
+            "{opened}\n{asked} -> refused not_frozen\nfreeze c2 bank -> applied\n\
+             after bank EUR 0 unlimited frozen v2{}",
+            meddling(1..=3)
+        ));
+        // Nothing moves on a frozen account, so a command that was cancelled for another reason is tried again.
+        let frozen = "account bank EUR 0 unlimited frozen lanes -1,1";
+        check(&format!("{frozen}\n{asked} -> applied{}", meddling(1..=5)));
+    }
+}

@@ -45,6 +45,21 @@ impl Books {
     }
 }
 
+/// Whether a command may be refused because its account isn't frozen: it rests on what lanes hold, and payments keep
+/// changing that.
+pub(in crate::simulate) fn may_be_too_busy(books: Option<&Books>, change: AccountChange) -> bool {
+    books.is_some_and(|books| {
+        let rests_on_lanes = match change {
+            AccountChange::Close => true,
+            AccountChange::Limit(to) => to.is_some(),
+            AccountChange::Open { .. } | AccountChange::Freeze | AccountChange::Unfreeze | AccountChange::Lanes(_) => {
+                false
+            }
+        };
+        rests_on_lanes && books.standing == Standing::Open && books.commutes()
+    })
+}
+
 /// What the rules say about a payment: the balances after it, or the name of the reason.
 pub(in crate::simulate) fn rule(
     asked: (&str, &str, i128, &str),

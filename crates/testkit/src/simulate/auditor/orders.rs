@@ -14,7 +14,7 @@
 //! So each command happens when its record is written, after its delivery. The search for a serial order
 //! ([`super::serial`]) uses that.
 
-use super::books::ordered;
+use super::books::{may_be_too_busy, ordered};
 use super::events::{Event, What};
 use super::{Auditor, Place, Wrong, read};
 use crate::memory_store::MemoryStore;
@@ -96,6 +96,7 @@ impl Auditor {
                 changes
             }
             (Err(reason), Some(refused)) if reason == refused => false,
+            (_, Some("not_frozen")) if may_be_too_busy(books, order.change) => false,
             (right, _) => {
                 let (is, was) = (refused.unwrap_or("applied"), right.err().unwrap_or("applied"));
                 return Err(format!("{id} on {} is {is}, and was {was} at that moment: {books:?}", order.account));

@@ -24,7 +24,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::books::{Books, holds, ordered, rule};
+use super::books::{Books, holds, may_be_too_busy, ordered, rule};
 use super::events::{Event, What, changed_meanwhile, in_offset_order};
 use crate::simulate::topic::Place;
 
@@ -164,7 +164,9 @@ fn apply(
             let main = before.as_ref().map_or(0, |books| books.balance);
             let in_part = refused == &Some("limit_below_balance")
                 && before.as_ref().is_some_and(|books| books.lanes > 0 && books.lowest.is_some());
+            let too_busy = refused == &Some("not_frozen") && may_be_too_busy(before.as_ref(), *change);
             match (ordered(before.as_ref(), *change, main, lanes_min), refused) {
+                _ if too_busy => Some(Vec::new()),
                 (Ok(Some(after)), None) => {
                     state.insert((*account).to_owned(), after);
                     Some(vec![((*account).to_owned(), before)])
