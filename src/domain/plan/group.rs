@@ -9,7 +9,9 @@
 //! that do, on levels ([`levels`](super::levels)). The cells of each level are packed together.
 //!
 //! An account that is changed on a lane costs a group one item, however many requests of the group change it there. So
-//! the components that change it are packed together. Other components fill the groups that have room left.
+//! the components that change it are packed together, those of the most popular account first. Two groups that change
+//! one lane run one after the other, so the fewer groups change a popular account, the sooner all are done. Other
+//! components fill the groups that have room left.
 //!
 //! Components that touch a contended account are packed apart from the rest, by how contended it is, so that nothing
 //! else waits for them.
@@ -59,7 +61,7 @@ pub(super) fn group(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> 
     order.sort_by_key(|component| {
         let fits = components.whole_items(component) <= limits.items(component.rounds);
         let home = components.laned(component).first();
-        let packing = fits.then_some((home.is_none(), home, Reverse(component.items)));
+        let packing = fits.then_some((home.is_none(), Reverse(component.popularity), home, Reverse(component.items)));
         (component.rounds, fits, packing)
     });
     let mut groups = Groups::new(touches, accounts);
@@ -88,6 +90,8 @@ struct Component {
     items: usize,
     /// In how many rounds others held one of its accounts.
     rounds: u32,
+    /// How many requests change the first of those accounts.
+    popularity: usize,
 }
 
 /// All components, in the order of their first members. Each has its members in order.
@@ -115,7 +119,7 @@ impl Components {
         let mut counted = vec![false; accounts];
         for touch in touches {
             let mut begun = || {
-                all.push(Component { members: 0..0, laned: 0..0, items: 0, rounds: 0 });
+                all.push(Component { members: 0..0, laned: 0..0, items: 0, rounds: 0, popularity: 0 });
                 all.len().saturating_sub(1)
             };
             let ix = match touch.ordered_by().next() {
@@ -155,13 +159,17 @@ impl Components {
     }
 }
 
-/// The accounts that each component changes on lanes, each once.
+/// The accounts that each component changes on lanes, each once. The most popular comes first.
 fn place_laned(touches: &[Touch<'_>], accounts: usize, all: &mut [Component], members: &[Position]) -> Vec<AccountIx> {
     let mut laned = Vec::new();
     if touches.iter().all(|touch| touch.on_lanes().next().is_none()) {
         return laned;
     }
     let mut last_seen: Vec<Option<usize>> = vec![None; accounts];
+    let mut popularity: Vec<usize> = vec![0; accounts];
+    for account in touches.iter().flat_map(Touch::on_lanes) {
+        popularity[account] = popularity[account].saturating_add(1);
+    }
     for (ix, component) in all.iter_mut().enumerate() {
         let start = laned.len();
         for &member in &members[component.members.clone()] {
@@ -169,6 +177,8 @@ fn place_laned(touches: &[Touch<'_>], accounts: usize, all: &mut [Component], me
             laned.extend(touches[member].on_lanes().filter(new));
         }
         component.laned = start..laned.len();
+        laned[start..].sort_by_key(|&account| (Reverse(popularity[account]), account));
+        component.popularity = laned.get(start).map(|&account| popularity[account]).unwrap_or_default();
     }
     laned
 }
