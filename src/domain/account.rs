@@ -47,7 +47,7 @@ impl Account {
         !self.lane_debits && self.could_pay_from_lanes()
     }
 
-    /// Whether it needs something to have this number of lanes and to use them.
+    /// Whether it has fewer lanes than this, or could pay from its lanes and doesn't yet.
     #[must_use]
     pub fn lacks(&self, lanes: CreditLanes) -> bool {
         self.credit_lanes < lanes || self.awaits_lane_debits()

@@ -33,8 +33,9 @@ pub struct Snapshot<'s> {
 }
 
 impl Snapshot<'_> {
-    /// The lanes of an account from which this batch pays, in order. None if the account pays from its main item: it
-    /// has a limit, or its lanes are new to statements, or none that the batch owns takes both debits and credits.
+    /// The lanes of an account from which this batch pays, in order. There are none if the account doesn't [pay from
+    /// lanes](Account::pays_from_lanes), or if no lane that the batch owns takes both debits and credits. Then the
+    /// account pays from its main item.
     #[must_use]
     pub fn paying_lanes(&self, batch: &Batch, account: AccountIx) -> Vec<u16> {
         let pays = self.accounts[account].as_ref().filter(|account| account.pays_from_lanes());

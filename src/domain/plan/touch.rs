@@ -118,7 +118,7 @@ impl<'d> Touch<'d> {
         usize::from(self.request.is_some()).saturating_add(self.sweeps.len())
     }
 
-    /// The accounts that it changes on a lane: the creditor first, so that payments to it are packed together.
+    /// The accounts that it changes on a lane.
     pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + use<> {
         let creditor = (self.moves() && self.on_lane).then_some(self.creditor);
         let debtor = (self.moves() && self.from_lane).then_some(self.debtor);
