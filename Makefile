@@ -48,6 +48,7 @@ bench-check: build lean
 # The same for skewed load over many partitions: the median of five seeds each, on the model. It takes long.
 bench-scale: build
 	$(GIRO) bench check --group skew $(ARGS)
+	$(GIRO) bench check --group load $(ARGS)
 
 # Twenty thousand simulated worlds under every fault. A violation is printed with the line that replays it.
 simulate: build

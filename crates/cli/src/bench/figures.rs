@@ -46,6 +46,13 @@ impl<T> FigureOf<T> {
     }
 }
 
+/// The figure in the middle; of an even number, the higher of the two.
+pub(super) fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut found: Vec<f64> = figures.collect();
+    found.sort_by(f64::total_cmp);
+    found.get(found.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// Payments a second.
 pub const RATE: FigureOf<Measured> = FigureOf {
     name: "payments_per_s",

@@ -8,6 +8,7 @@
 //! | [`figures`] | the figures of a run, by name |
 //! | [`goals`] | the figures that are exact, beside their goals |
 //! | [`skew`] | the goals of skewed load over many partitions, which take longer |
+//! | [`load`] | offered load: what is carried, and latency at parts of it, beside their goals |
 //! | [`modelled`] | sets a run on the model, and audits it |
 //! | [`closed`], [`offered`] | run it as fast as it can, or as records arrive |
 //! | [`engine`], [`event`] | run a contender, as a process, on the embedded DynamoDB |
@@ -28,6 +29,7 @@ pub mod event;
 pub mod figures;
 pub mod goals;
 pub mod latency;
+pub mod load;
 pub mod model;
 pub mod modelled;
 pub mod offered;

@@ -27,6 +27,7 @@ use super::contender::Contender;
 use super::engine::{self, OnEngine, Rival};
 use super::figures::percentile_ms;
 use super::goals::{self, Figure, Size};
+use super::load;
 use super::modelled::{Measured, Run};
 use super::plot::{self, Titles};
 use super::skew::{self, Skew, lanes_for};
@@ -57,9 +58,11 @@ pub fn write(docs: &Path) -> anyhow::Result<Vec<Figure>> {
     let skew = Skew::measure(skew::Size::WHOLE, |run| tell!("{run} …"))?;
     page.push_str(&skewed::table(&skew)?);
     tell!("offered load, on the model …");
-    page.push_str(&loaded::table(&plots)?);
+    let loads = load::measure(load::Size::SHORT, |run| tell!("{run} …"))?;
+    page.push_str(&loaded::table(&loads, load::Size::SHORT, &plots)?);
     tell!("the other figures that have goals, on the model …");
     let mut figures = skew.figures();
+    figures.extend(load::figures(&loads, load::Size::SHORT));
     figures.extend(goals::on_the_model(Size::WHOLE)?);
     tell!("workloads on the model …");
     let on_model = workloads(&plots)? + &batches(&plots)? + &partitions(&plots)?;
@@ -269,5 +272,43 @@ impl OnEngine {
             told.cpu_us as f64 / payments,
             told.peak_kb as f64 / 1_024.0,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the only table of a text, by their cells.
+    fn rows(text: &str) -> Vec<Vec<&str>> {
+        let lines = text.lines().filter(|line| line.starts_with('|')).skip(2);
+        lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
+    }
+
+    #[test]
+    fn the_page_begins_with_the_worst_load() {
+        let size = skew::Size { seeds: 1, batches: 1, partitions_max: 4 };
+        let table = skewed::table(&Skew::measure(size, |_| ()).unwrap()).unwrap();
+        let rows = rows(&table);
+        let of_a_partition = |row: &Vec<&str>| -> f64 {
+            let partitions = row[0].split(' ').rev().nth(1).unwrap().parse::<f64>().unwrap();
+            row[1].parse::<f64>().unwrap() / partitions
+        };
+        let rates: Vec<f64> = rows.iter().map(of_a_partition).collect();
+        assert_eq!(rows.len(), 5, "{table}");
+        assert!(rates.is_sorted() && rates[0] > 0.0, "{table}");
+        assert!(rows.iter().all(|row| row.len() == 10), "{table}");
+    }
+
+    #[test]
+    fn every_part_of_a_load_is_a_row() {
+        let size = load::Size { seeds: 1, batches: 2, batch: 20, accounts: 100, partitions_max: 16 };
+        let loads = load::measure(size, |_| ()).unwrap();
+        let plots = tempfile::tempdir().unwrap();
+        let table = loaded::table(&loads, size, plots.path()).unwrap();
+        let parts: Vec<&str> = rows(&table).iter().map(|row| row[2]).collect();
+        assert_eq!(parts, ["100", "90", "50", "10"].repeat(4), "{table}");
+        let plot = std::fs::read_to_string(plots.path().join("offered.svg")).unwrap();
+        assert!(loads.iter().all(|load| plot.contains(&load.name(size))));
     }
 }

@@ -10,7 +10,7 @@
 
 use super::contender::Contender;
 use super::figures::{
-    AGAINST_THE_FLOOR, BATCH_P99, CANCELLED, CONFLICTS, FigureOf, RATE, READ_UNITS, ROUNDS, WRITE_UNITS,
+    AGAINST_THE_FLOOR, BATCH_P99, CANCELLED, CONFLICTS, FigureOf, RATE, READ_UNITS, ROUNDS, WRITE_UNITS, median,
 };
 use super::goals::{Figure, Goal};
 use super::modelled::{Measured, Run};
@@ -245,7 +245,5 @@ fn figure(row: &Row, measured: &[(Setup, Vec<Measured>)]) -> Option<Figure> {
         }
         name.push_str(&format!(", times that of {} p.", against.partitions));
     }
-    found.sort_by(f64::total_cmp);
-    let median = found.get(found.len() / 2).copied()?;
-    Some(Figure { name, found: median, goal: row.goal })
+    Some(Figure { name, found: median(found.into_iter()), goal: row.goal })
 }

@@ -14,7 +14,7 @@ use super::engines::EngineArgs;
 use super::number::number;
 use crate::bench::contender::Contender;
 use crate::bench::goals::{self, Figure, Size};
-use crate::bench::{broker, engine, report, skew};
+use crate::bench::{broker, engine, load, report, skew};
 use crate::local::kafka::{self, NewTopic};
 use crate::local::terminal::tell;
 
@@ -38,7 +38,7 @@ enum What {
     /// Check the exact figures, which are counts, units and the model, against their goals; exits with 1 if one misses
     /// its goal
     Check {
-        /// Only as much as a test does; of skew, a first look: one seed, few batches, at most 16 partitions
+        /// Only as much as a test does; of skew and load, a first look: one seed
         #[arg(long)]
         short: bool,
         /// Which figures
@@ -79,6 +79,8 @@ enum Group {
     Exact,
     /// Skewed load over many partitions, the median of five seeds: much longer
     Skew,
+    /// Offered load: what is carried, and latency at half of it, the median of five seeds
+    Load,
 }
 
 /// The topic that measuring a broker fills.
@@ -117,6 +119,10 @@ fn checked(short: bool, group: Group) -> anyhow::Result<Vec<Figure>> {
         Group::Skew => {
             let size = if short { skew::Size::SHORT } else { skew::Size::WHOLE };
             Ok(skew::Skew::measure(size, |run| tell!("{run} …"))?.figures())
+        }
+        Group::Load => {
+            let size = if short { load::Size::SHORT } else { load::Size::WHOLE };
+            Ok(load::figures(&load::measure(size, |run| tell!("{run} …"))?, size))
         }
     }
 }

@@ -7,9 +7,9 @@ use giro_cli::bench::contender::Contender;
 use giro_cli::bench::figures::{OF_A_RUN, OF_AN_OFFER};
 use giro_cli::bench::modelled::{Ends, Run};
 use giro_cli::bench::offered::{Offer, carries};
-use giro_cli::bench::skew;
 use giro_cli::bench::workload::deliveries::Keys;
 use giro_cli::bench::workload::{Kind, Workload};
+use giro_cli::bench::{load, skew};
 
 use crate::processes::cli;
 
@@ -113,6 +113,31 @@ fn a_rate_that_is_carried_grows_no_backlog_and_a_higher_one_does() {
     let double = run.measure_offered(Offer { records_s: rate * 2, window: WINDOW }).unwrap();
     assert!(double.growing == 1 && double.backlog > offered.backlog);
     assert!(double.latencies.last() > offered.latencies.last());
+}
+
+#[test]
+fn loads_are_offered_in_parts_of_what_each_carries() {
+    let size = load::Size { seeds: 1, batches: 4, batch: 50, accounts: 200, partitions_max: 16 };
+    let mut told = Vec::new();
+    let loads = load::measure(size, |run| told.push(run.to_owned())).unwrap();
+    let names: Vec<String> = loads.iter().map(|load| format!("{}, seed 1", load.name(size))).collect();
+    assert_eq!((told.len(), told), (4, names));
+    for load in &loads {
+        let name = load.name(size);
+        let carried = load.of_the_median().unwrap();
+        let shares: Vec<u64> = carried.parts.iter().map(|part| part.percent).collect();
+        assert_eq!(shares, [100, 90, 50, 10], "{name}");
+        assert_eq!(carried.parts[0].offered.growing, 0, "{name}: what is carried grows no backlog");
+        for part in &carried.parts {
+            let all = (part.offered.latencies.len(), part.offered.measured.records);
+            assert_eq!(all, (16 * 50 * 4, 16 * 50 * 4), "{name}");
+        }
+        // A window is waited for, at a tenth of the rate at least.
+        let at_least = if name.ends_with("window 500 ms") { 500 } else { 0 };
+        assert!(carried.parts[3].offered.latencies.last().unwrap().as_millis() >= at_least, "{name}");
+    }
+    let goals: Vec<String> = load::figures(&loads, size).iter().map(|figure| figure.goal.to_string()).collect();
+    assert_eq!(goals, ["≤ 1000", "≤ 300"]);
 }
 
 #[test]
