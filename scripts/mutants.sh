@@ -1,44 +1,75 @@
 #!/usr/bin/env bash
 # Mutation tests of the rules and the store. cargo-mutants changes one place of src/domain or src/store at a time, and
-# runs the tests of the package `giro`. Arguments go on to cargo mutants, such as --file 'src/domain/plan/**' for a
-# part. Exits non-zero if a mutant survives that .cargo/mutants-explained.txt doesn't explain, or if one is explained
-# there that is caught or that doesn't exist.
+# runs tests. First come quick judges of the part that is changed. What survives them is judged by all tests of the
+# package `giro` that start no process. Exits non-zero if a mutant survives both that .cargo/mutants-explained.txt
+# doesn't explain, or if one is explained there that is caught or that doesn't exist.
 #
-# MUTANTS_OUT is where the results are, so that two parts can run side by side.
+# Arguments go on to cargo mutants: --re 'domain/plan' for a part, --shard 0/4 for a quarter, --in-diff FILE for what a
+# change touched. MUTANTS_OUT is where the results are, so that two shards can run side by side.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CARGO_MUTANTS=27.1.0
-all=(--package giro --file 'src/domain/**' --file 'src/store/**')
-case " $* " in *" --file "*) set -- --package giro "$@" ;; *) set -- "${all[@]}" "$@" ;; esac
 tool="$PWD/.tools/cargo-mutants-$CARGO_MUTANTS/bin/cargo-mutants"
 explained=.cargo/mutants-explained.txt
-out="${MUTANTS_OUT:-target}"
-mkdir -p "$out"
+out="${MUTANTS_OUT:-target/mutation}"
 
 if [ ! -x "$tool" ]; then
     cargo install --quiet --locked --root ".tools/cargo-mutants-$CARGO_MUTANTS" "cargo-mutants@$CARGO_MUTANTS"
 fi
 
-# A mutant that never ends may ask for memory without end. Random worlds are fewer: a mutant is judged in seconds.
-status=0
-(
-    ulimit -v 16777216
-    GIRO_FEW_WORLDS=1 RUST_BACKTRACE=0 nice -n "${MUTANTS_NICE:-10}" "$tool" mutants --output "$out" "$@"
-) || status=$?
-# 2: mutants survived; 3: some timed out, which counts as caught. All else is a failure of the tool.
-case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
+# The tests that take more than half a second where nothing is optimised.
+slow=()
+for test in every_order in_flight _on_dynamodb very_many_lanes a_dead_letter_without of_older_versions side_by_side \
+    beside_payments contract::dead_letters a_thousand faults_delay two_invocations; do
+    slow+=(--skip "$test")
+done
+
+# What cargo needs to build the quick judges, and all of them.
+quick_target=(-p giro-testkit --test judges)
+all_targets=(-p giro --lib --test it)
+all_but=(--skip simulation:: --skip tidy:: --skip in_flight --skip under_faults)
+
+# One pass over the mutants of a part: the part, and arguments for cargo mutants. A mutant that never ends may ask for
+# memory without end. Random worlds are few: a mutant is judged in seconds.
+pass() {
+    local part="$1" status=0
+    shift
+    (
+        ulimit -v 16777216
+        GIRO_FEW_WORLDS=1 RUST_BACKTRACE=0 nice -n "${MUTANTS_NICE:-10}" "$tool" mutants --package giro \
+            --file "src/$part/**" --output "$out/$part" --baseline skip "$@"
+    ) || status=$?
+    # 2: mutants survived; 3: some timed out, which counts as caught. All else is a failure of the tool.
+    case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
+}
+
+for part in domain store; do
+    judges=rules::
+    [ "$part" = domain ] || judges=store::
+    # cargo mutants doesn't try the tests of another package before it begins.
+    cargo test --profile mutants "${quick_target[@]}" -- "$judges" "${slow[@]}"
+    rm -rf "${out:?}/$part"
+    mkdir -p "$out/$part"
+    pass "$part" --test-package giro-testkit --cargo-arg=--test=judges --timeout 60 "$@" -- -- "$judges" "${slow[@]}"
+    if [ -s "$out/$part/mutants.out/missed.txt" ]; then
+        cargo test --profile mutants "${all_targets[@]}" -- "${all_but[@]}"
+        pass "$part" --cargo-arg=--lib --cargo-arg=--test=it --timeout 600 --iterate "$@" -- -- "${all_but[@]}"
+    fi
+done
 
 # Survivors go by what they are, not by where they stand: lines move.
-names() { sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1: /' "$@" | sort -u; }
-found="$out/mutants.out"
-missed="$(names "$found/missed.txt")"
+names() { sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1: /' | sort -u; }
+of() { for name in "$@"; do cat "$out"/*/mutants.out/"$name".txt 2>/dev/null || true; done; }
+missed="$(of missed | names)"
 known="$(grep -v -E '^(#|  |$)' "$explained" | sort -u || true)"
 unexplained="$(comm -23 <(echo "$missed") <(echo "$known") | grep . || true)"
-caught="$(comm -12 <(names "$found/caught.txt" "$found/timeout.txt") <(comm -23 <(echo "$known") <(echo "$missed")) | grep . || true)"
-there="$("$tool" mutants --list "${all[@]}" | names)"
+caught="$(comm -12 <(of caught previously_caught timeout | names) <(comm -23 <(echo "$known") <(echo "$missed")) | grep . || true)"
+there="$("$tool" mutants --list --package giro --file 'src/domain/**' --file 'src/store/**' | names)"
 gone="$(comm -13 <(echo "$there") <(echo "$known") | grep . || true)"
-wc -l "$found"/{caught,missed,timeout,unviable}.txt
+for name in caught previously_caught missed timeout unviable; do
+    echo "$name: $(of "$name" | wc -l)"
+done
 if [ -n "$unexplained$caught$gone" ]; then
     printf 'survived, and not explained in %s:\n%s\n' "$explained" "$unexplained"
     printf 'explained there, and caught:\n%s\n' "$caught"
