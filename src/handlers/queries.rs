@@ -53,9 +53,9 @@ pub(super) async fn statement<S: LedgerQueries + Statements>(
         limit: parameter(query, "limit", limit)?.unwrap_or(PAGE_POSTINGS),
         after: parameter(query, "cursor", resource::position)?,
     };
-    let account = holding(store, id).await?.account;
-    let page = store.statement(&account, &ask).await.map_err(unreadable)?;
-    Ok(json(200, resource::statement(&account.id, account.currency, &page)))
+    let holding = holding(store, id).await?;
+    let page = store.statement(&holding, &ask).await.map_err(unreadable)?;
+    Ok(json(200, resource::statement(&holding.account.id, holding.account.currency, &page)))
 }
 
 /// The id has an outcome, which answers another request.

@@ -28,7 +28,7 @@ use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
 use crate::domain::statement;
 use crate::domain::{
-    Account, AccountId, CommandId, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source,
+    AccountId, CommandId, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source,
 };
 
 /// The names of the tables.
@@ -263,13 +263,13 @@ pub trait LedgerQueries: Sync {
 
 /// Pages of an account's postings, from lists that are a little behind the payments.
 pub trait Statements: Sync {
-    /// One page, of the account as it was read. Its lanes have lists of their own.
+    /// One page, of the account as it was read. Each lane that is there has lists of its own.
     ///
     /// # Errors
     /// [`StoreError`] if the page can't be read.
     fn statement(
         &self,
-        account: &Account,
+        holding: &Holding,
         ask: &statement::StatementQuery,
     ) -> impl Future<Output = Result<statement::StatementPage, StoreError>> + Send;
 }

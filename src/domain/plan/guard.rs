@@ -136,7 +136,9 @@ impl<'a, 's> Guard<'a, 's> {
             }
             let mut statement = |account| lane_of(account).or_else(|| turns.statement(account));
             let debtor_lane = touch.is_from_lane().then(|| statement(touch.debtor)).flatten();
-            let creditor_lane = statement(touch.creditor);
+            // A lane's list is read only if the lane is there. A gathered credit may have made none.
+            let is_gathered = touch.moves() && !touch.is_on_lane();
+            let creditor_lane = if is_gathered { None } else { statement(touch.creditor) };
             entries.push(Entry { request, decision: touch.decision, debtor_lane, creditor_lane });
         }
         for &account in pinned {

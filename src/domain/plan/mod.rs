@@ -64,8 +64,8 @@ pub struct Entry<'a> {
     pub decision: Decision,
     /// The lane of the debtor whose statement lists it, if the debtor pays from lanes.
     pub debtor_lane: Option<u16>,
-    /// The lane of the creditor whose statement lists it, if the creditor has lanes. The credit is on that lane, or on
-    /// the main item if a debit of the same batch spends it.
+    /// The lane of the creditor whose statement lists it, if the creditor has lanes. A settled credit is on that lane.
+    /// `None` if it is on the main item: the creditor has no lanes, or a debit of the same batch spends it.
     pub creditor_lane: Option<u16>,
 }
 

@@ -17,7 +17,7 @@ use super::ledger_queries::read;
 use super::{DynamoDb, store_error};
 use crate::domain::lane::CREDIT_LANES_MAX;
 use crate::domain::statement::{Position, Posting, Side, StatementPage, StatementQuery};
-use crate::domain::{Account, Outcome, Timestamp};
+use crate::domain::{Holding, Outcome, Timestamp};
 use crate::store::items::payment::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
 use crate::store::items::{self, Item, s};
 use crate::store::{Statements, StoreError};
@@ -74,11 +74,11 @@ impl DynamoDb {
 }
 
 impl Statements for DynamoDb {
-    async fn statement(&self, account: &Account, ask: &StatementQuery) -> Result<StatementPage, StoreError> {
+    async fn statement(&self, holding: &Holding, ask: &StatementQuery) -> Result<StatementPage, StoreError> {
         let from = ask.from.unwrap_or(Timestamp::MIN);
         let count = ask.limit.saturating_add(1).max(QUERY_ITEMS_MIN);
         let count = i32::try_from(count).unwrap_or(i32::MAX);
-        let mut lists: Vec<List> = lists(account, ask).into_iter().filter(|list| from <= list.deadline).collect();
+        let mut lists: Vec<List> = lists(holding, ask).into_iter().filter(|list| from <= list.deadline).collect();
         let mut page = StatementPage::default();
         let mut looked_at = 0_usize;
         loop {
@@ -114,23 +114,28 @@ fn newest(lists: &mut [List]) -> Option<(&List, Outcome)> {
     Some((newest, outcome))
 }
 
-/// The number of the list of the first lane's debits. The lists before it are the debits and credits of the account,
-/// and the credits of as many lanes as there can be. So a list keeps its number when lanes are added.
-const LANE_DEBITS_FROM: u16 = 2 + CREDIT_LANES_MAX;
+/// The number of the list of the first lane's credits. The lists before it are the debits and credits of the account.
+const LANE_CREDITS_FROM: u16 = 2;
+/// The number of the list of the first lane's debits. Before it is room for the credits of as many lanes as there can
+/// be. So a list keeps its number when lanes are added, and when they come into being.
+const LANE_DEBITS_FROM: u16 = LANE_CREDITS_FROM + CREDIT_LANES_MAX;
 
-/// The lists of an account, each from where the page begins.
-fn lists(account: &Account, ask: &StatementQuery) -> Vec<List> {
+/// The lists of an account, each from where the page begins. A lane that isn't there has moved nothing, so its lists
+/// are left out.
+fn lists(holding: &Holding, ask: &StatementQuery) -> Vec<List> {
+    let account = &holding.account;
     let before = |at: Timestamp| at.millis().checked_sub(1).and_then(|ms| Timestamp::try_from_millis(ms).ok());
     let last = match ask.to {
         None => Some(Timestamp::MAX),
         Some(to) => before(to),
     };
     let id = || account.id.to_string();
-    let of_account = [(BY_DEBTOR, id(), Side::Debit), (BY_CREDITOR, id(), Side::Credit)];
-    let credits = account.lane_ids().map(|lane| (BY_CREDITOR, lane.to_string(), Side::Credit));
-    let debits = account.lane_ids().filter(|_| account.lane_debits);
-    let debits = debits.map(|lane| (BY_DEBTOR, lane.to_string(), Side::Debit));
-    let list = |(number, (index, key, side)): (u16, (Index, String, Side))| {
+    let of_account = [(0, BY_DEBTOR, id(), Side::Debit), (1, BY_CREDITOR, id(), Side::Credit)];
+    let lanes = || holding.lanes.iter().map(|lane| &lane.id);
+    let credits = lanes().map(|id| (LANE_CREDITS_FROM + id.lane, BY_CREDITOR, id.to_string(), Side::Credit));
+    let debits = lanes().filter(|_| account.lane_debits);
+    let debits = debits.map(|id| (LANE_DEBITS_FROM + id.lane, BY_DEBTOR, id.to_string(), Side::Debit));
+    let list = |(number, index, key, side): (u16, Index, String, Side)| {
         let mut deadline = last?;
         let mut start = None;
         // A position at or after the latest time leaves nothing out.
@@ -140,6 +145,5 @@ fn lists(account: &Account, ask: &StatementQuery) -> Vec<List> {
         }
         Some(List { number, index, key, side, deadline, start, ahead: VecDeque::new(), is_done: false })
     };
-    let first = (0..).zip(of_account.into_iter().chain(credits));
-    first.chain((LANE_DEBITS_FROM..).zip(debits)).filter_map(list).collect()
+    of_account.into_iter().chain(credits).chain(debits).filter_map(list).collect()
 }

@@ -4,6 +4,7 @@
 //! transactions are in flight at once, and that none of them share an item.
 
 mod contention;
+mod costs;
 mod paying;
 mod side_by_side;
 mod waiting;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::statement::{Posting, StatementPage, StatementQuery};
-use giro::domain::{Account, AccountId, Batch, Decline, Payment, PaymentRequest, Timestamp};
+use giro::domain::{AccountId, Batch, Decline, Holding, Payment, PaymentRequest, Timestamp};
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::{Commit, Ledger, LedgerQueries, Statements};
 use giro_testkit::engine::Engine;
@@ -36,10 +36,10 @@ fn ask(limit: usize) -> StatementQuery {
 }
 
 /// All pages of a statement, put together.
-async fn all(store: &impl Store, account: &Account, mut ask: StatementQuery) -> Vec<Posting> {
+async fn all(store: &impl Store, holding: &Holding, mut ask: StatementQuery) -> Vec<Posting> {
     let mut postings = Vec::new();
     loop {
-        let StatementPage { postings: more, next } = store.statement(account, &ask).await.unwrap();
+        let StatementPage { postings: more, next } = store.statement(holding, &ask).await.unwrap();
         // Full, but for the last: what is declined here is far less than a page looks at.
         assert!(more.len() == ask.limit || next.is_none() && more.len() < ask.limit);
         postings.extend(more);
@@ -73,8 +73,8 @@ fn found(postings: &[Posting]) -> BTreeSet<(i64, String)> {
 /// Every account's statement: sums to its balance; newest first; the same in pages of any size.
 async fn adds_up(store: &impl Store) {
     for holding in store.accounts().await.unwrap() {
-        let (account, id) = (&holding.account, &holding.account.id);
-        let whole = all(store, account, ask(500)).await;
+        let id = &holding.account.id;
+        let whole = all(store, &holding, ask(500)).await;
         let sum: i128 = whole.iter().map(|posting| i128::from(posting.signed())).sum();
         assert_eq!(sum, holding.balance(), "the statement of {id} sums to its balance");
         assert_eq!(found(&whole), expected(store, id).await, "{id}");
@@ -83,17 +83,19 @@ async fn adds_up(store: &impl Store) {
             if limit == 1 && whole.len() > 60 {
                 continue;
             }
-            assert_eq!(all(store, account, ask(limit)).await, whole, "{id} in pages of {limit}");
+            assert_eq!(all(store, &holding, ask(limit)).await, whole, "{id} in pages of {limit}");
         }
     }
 }
 
-/// Random payments, settled as batches are, many in one millisecond.
-async fn random_history(store: &impl Store, seed: u64, payments: u64) {
+/// Random payments among accounts with so many lanes, settled as batches of two partitions are, many in one
+/// millisecond.
+async fn random_history(store: &impl Store, seed: u64, payments: u64, lanes: u16) {
     let mut random = fastrand::Rng::with_seed(seed);
     let names = ["bank", "alice", "bob", "shop", "idle"];
     for name in names {
-        let account = if name == "bank" { account(name).unlimited() } else { account(name).limit(300) };
+        let account = account(name).lanes(lanes);
+        let account = if name == "bank" { account.unlimited() } else { account.limit(300) };
         assert_eq!(store.open_account(&account).await, Ok(None));
     }
     let clock = Cell::new(0);
@@ -104,7 +106,7 @@ async fn random_history(store: &impl Store, seed: u64, payments: u64) {
         requests.push(request(offset + seed * 100_000, debtor, creditor, random.u64(1..400)));
     }
     for some in requests.chunks(40) {
-        let batch = Batch::new(some.to_vec());
+        let batch = Batch::new(some.to_vec()).with_partitions(2);
         // Two batches a millisecond, and a clock that once goes back.
         let now = || at(if clock.get() == 5 { 0 } else { clock.get() / 2 });
         let settled = settle(store, &batch, Instant::now() + Duration::from_secs(30), now, Backoff::with_seed(1)).await;
@@ -117,17 +119,18 @@ async fn random_history(store: &impl Store, seed: u64, payments: u64) {
 async fn statements_add_up_in_memory() {
     for seed in seeds(20, 5) {
         let store = MemoryStore::new();
-        random_history(&store, seed, 200).await;
+        random_history(&store, seed, 200, 0).await;
         adds_up(&store).await;
     }
 }
 
 #[tokio::test]
 async fn statements_add_up_on_dynamodb() {
-    for seed in seeds(3, 1) {
+    // With eight lanes, some never come into being.
+    for (seed, lanes) in seeds(3, 1).flat_map(|seed| [(seed, 0), (seed, 2), (seed, 8)]) {
         let engine = Engine::start().await.unwrap();
         let store = engine.ledger();
-        random_history(&store, seed, 200).await;
+        random_history(&store, seed, 200, lanes).await;
         adds_up(&store).await;
     }
 }
@@ -179,7 +182,7 @@ async fn the_last_page_in_memory_says_that_it_is() {
     store.insert_account(account("shop"));
     let batch = Batch::new(vec![request(0, "bank", "shop", 1), request(1, "bank", "shop", 2)]);
     settle(&store, &batch, Instant::now() + Duration::from_secs(9), || at(0), Backoff::with_seed(1)).await;
-    let shop = account("shop");
+    let shop = Holding { account: account("shop"), lanes: vec![] };
     for (limit, is_last) in [(1, false), (2, true), (3, true)] {
         let page = store.statement(&shop, &ask(limit)).await.unwrap();
         assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
@@ -195,7 +198,7 @@ async fn a_statement_has_bounds_in_memory() {
 
 /// From a time on, up to before another; and positions that no page gave.
 async fn bounds_hold(store: &impl Store) {
-    let shop = account("shop").lanes(5);
+    let shop = store.account(&account("shop").id).await.unwrap().unwrap();
     let whole = all(store, &shop, ask(500)).await;
     let later: Vec<Posting> = whole.iter().filter(|posting| posting.decided_at == at(1)).cloned().collect();
     assert!(!later.is_empty() && later.len() < whole.len());

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::plan::{Entry, Transaction};
 use giro::domain::statement::StatementQuery;
-use giro::domain::{Account, Decision, Decline, Lane, LaneId, PaymentRequest, Timestamp};
+use giro::domain::{Account, Decision, Decline, Holding, Lane, LaneId, PaymentRequest, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::{
@@ -277,13 +277,13 @@ async fn a_statement_reads_on_where_a_page_was_empty() {
         (200, body)
     };
     let (store, asks) = answering(answer).await;
-    let page = store.statement(&given::account("alice"), &ask(50)).await.unwrap();
+    let page = store.statement(&alice(&[]), &ask(50)).await.unwrap();
     assert_eq!(page.postings.iter().map(|posting| posting.payment.as_str()).collect::<Vec<_>>(), ["late", "early"]);
     assert_eq!((page.next, asks.of("Query", "/Limit").len()), (None, 4));
 
     // There is more: in the other list, or perhaps behind its page.
     for limit in [1, 2] {
-        let page = store.statement(&given::account("alice"), &ask(limit)).await.unwrap();
+        let page = store.statement(&alice(&[]), &ask(limit)).await.unwrap();
         assert_eq!((page.postings.len(), page.next.is_some()), (limit, true));
     }
 }
@@ -296,8 +296,31 @@ async fn the_last_page_of_a_statement_says_that_it_is() {
     };
     let (store, _) = answering(answer).await;
     for (limit, is_last) in [(1, false), (2, true), (3, true)] {
-        let page = store.statement(&given::account("alice"), &ask(limit)).await.unwrap();
+        let page = store.statement(&alice(&[]), &ask(limit)).await.unwrap();
         assert_eq!((page.postings.len(), page.next.is_none()), (limit.min(2), is_last));
+    }
+}
+
+/// An account with 64 lanes, of which these are there.
+fn alice(lanes: &[u16]) -> Holding {
+    let account = given::account("alice").lanes(64);
+    let lanes = lanes.iter().map(|lane| Lane::new(&account, *lane)).collect();
+    Holding { account, lanes }
+}
+
+/// A lane that isn't there has moved nothing, so nobody asks for its lists.
+#[tokio::test]
+async fn a_page_of_a_statement_takes_two_queries_and_those_of_the_lanes_that_are_there() {
+    let (store, asks) = answering(|_: &str, _: &Value, _: usize| (200, json!({ "Items": [] }))).await;
+    let mut before = 0;
+    for (lanes, pays, queries) in [(&[][..], false, 2), (&[0, 7, 63], false, 5), (&[], true, 2), (&[0, 7, 63], true, 8)]
+    {
+        let mut alice = alice(lanes);
+        alice.account.lane_debits = pays;
+        assert_eq!(store.statement(&alice, &ask(50)).await.unwrap().postings, []);
+        let after = asks.of("Query", "/Limit").len();
+        assert_eq!(after - before, queries, "{lanes:?}, {pays}");
+        before = after;
     }
 }
 
@@ -314,7 +337,7 @@ async fn a_page_of_declined_payments_is_short() {
         (200, json!({ "Items": items }))
     };
     let (store, asks) = answering(answer).await;
-    let page = store.statement(&given::account("alice"), &ask(50)).await.unwrap();
+    let page = store.statement(&alice(&[]), &ask(50)).await.unwrap();
     let next = page.next.unwrap();
     assert_eq!((page.postings.len(), next.payment.as_str(), next.list), (0, "p1999", 0));
     assert_eq!(asks.of("Query", "/Limit"), [51, 51]);

@@ -3,7 +3,7 @@
 
 use super::MemoryStore;
 use giro::domain::statement::{Position, Posting, Side, StatementPage, StatementQuery};
-use giro::domain::{Account, PaymentId, Timestamp};
+use giro::domain::{Holding, PaymentId, Timestamp};
 use giro::store::{Statements, StoreError};
 
 /// Newest first; then by list, then by payment.
@@ -12,7 +12,7 @@ fn rank(decided_at: Timestamp, list: u16, payment: &PaymentId) -> (std::cmp::Rev
 }
 
 impl Statements for MemoryStore {
-    async fn statement(&self, account: &Account, ask: &StatementQuery) -> Result<StatementPage, StoreError> {
+    async fn statement(&self, holding: &Holding, ask: &StatementQuery) -> Result<StatementPage, StoreError> {
         let state = self.call().await?;
         let mut found = Vec::new();
         for recorded in state.payments.values() {
@@ -22,7 +22,7 @@ impl Statements for MemoryStore {
             {
                 let rank = rank(outcome.decided_at, list, &outcome.payment.id);
                 let is_after = |after: &Position| rank > self::rank(after.decided_at, after.list, &after.payment);
-                if *party == account.id
+                if *party == holding.account.id
                     && ask.from.is_none_or(|from| outcome.decided_at >= from)
                     && ask.to.is_none_or(|to| outcome.decided_at < to)
                     && ask.after.as_ref().is_none_or(is_after)

@@ -197,6 +197,17 @@ fn a_declined_payment_stands_in_the_statement_of_a_lane() {
     assert_eq!(lane_of_last(&[(1, 0, 9)], &[], 1), None);
 }
 
+/// A credit that a debit of the batch spends goes to the main item, and stands in the account's own statement. Perhaps
+/// none of its lanes is there.
+#[test]
+fn a_gathered_credit_stands_in_the_statement_of_the_account() {
+    let batch = batch(&[(1, 0, 5), (0, 2, 3)]);
+    let (steps, decisions) = planned(&batch, &Ledger::new(&[0, 5, 0], &[&[0, 0]], 0), 100);
+    assert_eq!((decisions.gathered.len(), decisions.decisions), (1, vec![Ok(()), Ok(())]));
+    let entries = steps.iter().flat_map(|step| &step.transaction.entries);
+    assert_eq!(entries.map(|entry| entry.creditor_lane).collect::<Vec<_>>(), [None, None]);
+}
+
 /// A debit takes what it needs from the fullest lanes, in its own transaction, and leaves the others alone.
 #[test]
 fn a_debit_sweeps_the_lanes_that_it_needs() {
