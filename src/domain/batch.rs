@@ -111,8 +111,9 @@ impl Batch {
         self.partitions.iter().any(|&partition| i64::from(partition).checked_rem_euclid(of) == owner)
     }
 
-    /// The parity of a lane among those that its partition owns: every other one is even. `None` if it takes credits
-    /// in every slice of time, so that it is never free: its partition owns no other one, or there is one partition.
+    /// The parity of a lane among those that its partition owns: every other one is even. `None` if its partition owns
+    /// no other one, or if there is one partition. Such a lane takes credits in every slice of time, so it is never
+    /// free.
     #[must_use]
     pub fn parity(&self, lane: u16, lanes: CreditLanes) -> Option<Parity> {
         let (lane, of) = (u32::from(lane), self.partitions_of);

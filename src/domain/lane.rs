@@ -19,8 +19,8 @@ use super::{Account, AccountId, AccountStatus, Balance, Currency};
 /// declined for insufficient funds. That is eleven reads of a hundred, side by side.
 pub const CREDIT_LANES_MAX: u16 = 1_024;
 
-/// The most lanes that an account gets by itself when it is opened. All of them fit one transaction: a freeze has 98
-/// items beside its record and the main item, and a debit sweeps 97 beside its payment and two main items.
+/// The most lanes that an account gets by itself when it is opened. All of them fit one transaction. A freeze has room
+/// for 98 lanes beside its record and the main item. A debit sweeps 97 beside its payment and two main items.
 pub const OPENED_LANES_MAX: u16 = 97;
 
 /// How many lanes of an account each partition gets, if they fit.

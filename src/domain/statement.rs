@@ -2,10 +2,10 @@
 //!
 //! Data: Takes outcomes that name the account. Gives signed postings, and the position where the next page begins.
 //!
-//! Invariants: Postings are ordered by time of decision, newest first. At equal times they are ordered by the list that
-//! a posting comes from: the debits, the credits, the credits of each lane, then the debits of each lane. Within a list
-//! the order is the store's, which is the same for every query. So all pages together are the whole statement: nothing
-//! is there twice, and nothing is left out.
+//! Invariants: Postings are ordered by time of decision, newest first. At equal times the list that a posting comes
+//! from decides. The debits come first, then the credits, the credits of each lane, and the debits of each lane. Within
+//! a list the order is the store's, which is the same for every query. So all pages together are the whole statement:
+//! nothing is there twice, and nothing is left out.
 //!
 //! Limits: The store's lists are a little behind the payments, and a payment is committed a little after it is decided.
 //! If a posting becomes visible after a reader has passed its place, that reader's pages don't show it.

@@ -12,7 +12,7 @@
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | | `duplicates` | reads a sample of the payment ids at the same time, and all of them if one has its outcome |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
-//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side, within the concurrency limit (`concurrency_limit`); if requests wait for free lanes, the next round begins when these are free |
+//! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side. If requests wait for free lanes, the next round begins when these are free |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
 //! | `Wait` | `look` | somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |

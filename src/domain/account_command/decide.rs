@@ -21,9 +21,9 @@ fn gets_limit(account: &Account, to: OverdraftLimit) -> bool {
     account.overdraft_limit == OverdraftLimit::Unlimited && to != OverdraftLimit::Unlimited
 }
 
-/// Why a command is refused if payments keep changing its account between a read of its lanes and the commit: it rests
-/// on what lanes hold, and an account that may pay from them isn't frozen. `None`: it doesn't rest on that, or nothing
-/// moves.
+/// Why a command is refused if payments keep changing its account between a read of its lanes and the commit. The
+/// command rests on what lanes hold, and the account isn't frozen and may pay from them. `None`: it doesn't rest on
+/// that, or nothing moves.
 #[must_use]
 pub fn too_busy(action: Action, account: Option<&Account>) -> Option<Refusal> {
     let account = account.filter(|account| account.status == AccountStatus::Open && account.could_pay_from_lanes())?;

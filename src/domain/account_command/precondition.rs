@@ -14,7 +14,7 @@
 //! | the account's terms | status, limit and number of lanes are the same |
 //! | a balance below a limit | the same; and the main item's balance is at most what was read |
 //! | a sum below the first limit | the same; and the main item and every lane hold at most what was read (one that isn't there holds zero) |
-//! | a sum above zero | the same; and the main item and enough lanes hold at least what was read; every lane, if lanes may owe because there is no limit |
+//! | a sum above zero | the same; and the main item and enough lanes hold at least what was read. If there is no limit, lanes may owe, and every lane holds at least that |
 //! | a sum below zero | the same; and the main item and every lane hold at most what was read |
 //! | a sum over more lanes than fit one transaction | the same version: the account is frozen, so nothing moves on it |
 

@@ -1,5 +1,5 @@
-//! What: Shares out the lanes that a batch owns. Each group that changes an account on a lane takes the next of them,
-//! so that as many groups run side by side as there are lanes.
+//! What: Shares out the lanes that a batch owns. Each group that changes an account on a lane takes the next of them.
+//! So as many groups run side by side as there are lanes.
 //!
 //! Nobody sweeps the lanes of an account that pays from them. So all of them are used in every slice of time, and a
 //! group uses one lane of the account for debits and credits alike.

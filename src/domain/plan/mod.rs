@@ -10,11 +10,11 @@
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
 //! | turns | `lanes` | each group that changes an account on a lane takes the next lane that the batch owns |
-//! | guard | `guard` | each transaction gets one Put for each payment and one Update or check for each main item or lane, with the conditions that the decisions rest on |
+//! | guard | `guard` | each transaction gets one Put for each payment, and one Update or check for each main item or lane. Each has the conditions that the decisions rest on |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
-//! An account that is changed on a lane doesn't join the requests that change it into one component: a creditor with
-//! lanes, and a debtor that pays from them.
+//! An account that is changed on a lane doesn't join the requests that change it into one component. That is a creditor
+//! with lanes, or a debtor that pays from them.
 //!
 //! Invariants: Every request is in exactly one transaction, or waits. Two transactions that touch one main item or lane
 //! are ordered. For a main item the order is that of their requests, so payments of one debtor stay in order. Those of

@@ -9,7 +9,7 @@ use super::{Item, n, number, optional_number, parsed, s};
 use crate::domain::account_command::{BalanceBound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
 
-/// The condition under which a lane that is there gets another status: it has the account's status, or already the new
+/// The condition under which a lane that is there gets another status. It has the account's status, or already the new
 /// one, and the account's currency.
 const IS_OF_ACCOUNT: &str = "#status IN (:from, :to) AND currency = :currency";
 
