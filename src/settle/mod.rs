@@ -17,8 +17,17 @@
 //! | `Wait` | `look` | somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |
 //!
-//! Two types own the state of a batch. `knowledge` holds what is known of accounts and lanes, and `progress` how far
-//! each request is. Knowledge knows nothing of progress. `dead_letters` stores dead letters.
+//! | beside the loop | where | what |
+//! |---|---|---|
+//! | state | `knowledge` | what is known of accounts and lanes; it knows nothing of `progress` |
+//! | state | `progress` | how far each request is |
+//! | pace | `concurrency_limit` | how many transactions are in flight |
+//! | pace | `backoff` | how long to wait after an error |
+//! | pace | `deadline` | when a batch must stop, and calls that end by then |
+//! | reads | `reads` | main items and lanes, 100 a call |
+//! | result | `disposition` | what became of a request |
+//! | result | `seen_errors` | which error of the store is reported |
+//! | result | `dead_letters` | stores dead letters |
 //!
 //! Account commands are applied one by one elsewhere: [`crate::account_commands`].
 //!

@@ -8,6 +8,7 @@
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`json`] | the same | how both are read, and what can be wrong |
+//! | `base64_text` | a key or value in an event | bytes |
 //! | [`outcome`] | a record's value | an outcome |
 //! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
 //! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |

@@ -9,6 +9,7 @@
 //! | [`given`] | accounts, payments and commands as a test gives them |
 //! | [`scenario`] | a ledger, what is asked of it, and what must come of it, as text |
 //! | [`dynamodb`], [`tables`], [`engine`] | DynamoDB in this process, the tables of the template on it, and both for a test |
+//! | `sent` | what was sent to the store, kept longer than its batch |
 //! | [`open_accounts`] | opens accounts past the account commands |
 //! | [`workload`], [`oracle`] | records of every kind, and whether each has its disposition and the ledger adds up |
 //! | [`virtual_time`] | the time of day on a clock that stands still until it is moved |

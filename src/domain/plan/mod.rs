@@ -11,6 +11,7 @@
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
 //! | turns | `lanes` | each group that changes an account on a lane takes the next lane that the batch owns |
 //! | guard | `guard` | each transaction gets one Put for each payment, and one Update or check for each main item or lane. Each has the conditions that the decisions rest on |
+//! | limits | `limits` | how many items a transaction may write, and how often a batch may wait for free lanes |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
 //! An account that is changed on a lane doesn't join the requests that change it into one component. That is a creditor
