@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Measures from publishing a payment request to its outcome with the release build, on Apache Kafka, and writes the
-# table of docs/latency.md between its two marks. RATE@WINDOW_MS names a run; the usual runs are the two that have
-# goals.
+# Measures from publishing a payment request to its outcome with the release build, on Apache Kafka. It writes the table
+# of docs/latency.md between its two marks. RATE@WINDOW_MS names a run; the usual runs are the two that have goals.
 #
 #   latency.sh [RATE@WINDOW_MS...]
 set -euo pipefail

@@ -2,8 +2,8 @@
 //!
 //! Data: Takes an entry of a transaction. Gives the kilobytes begun, each of which is charged whole.
 //!
-//! Most payments take one. That is seen from the lengths of their texts, without encoding the item: a run on the model
-//! of DynamoDB writes a million payments, and encoding took two fifths of its time.
+//! Most payments take one. The lengths of their texts show that, so the item needn't be encoded. A run on the model of
+//! DynamoDB writes a million payments, and encoding took two fifths of its time.
 
 use giro::domain::Timestamp;
 use giro::domain::plan::Entry;

@@ -213,8 +213,8 @@ async fn an_account_without_lanes_is_frozen_as_before() {
     assert_eq!(store.stray_lanes().await, Ok(vec![]));
 }
 
-/// The older version knows no debits of lanes. An account that it gives no limit pays from its main item, and so lanes
-/// owe nothing if the older version gives it a limit again.
+/// The older version knows no debits of lanes. An account that it gives no limit pays from its main item. So lanes owe
+/// nothing if the older version gives it a limit again.
 #[tokio::test]
 async fn an_account_that_it_gives_no_limit_pays_from_its_main_item() {
     let (engine, store) = opened(&account("shop").limit(5).lanes(2)).await;

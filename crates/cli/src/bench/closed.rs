@@ -1,4 +1,4 @@
-//! What: Runs a contender on the model as fast as it can: each partition delivers its batches one after the other, as
+//! What: Runs a contender on the model as fast as it can. Each partition delivers its batches one after the other, as
 //! Kafka does to one invocation at a time.
 //!
 //! Data: Takes a run. Gives what it took and asked.

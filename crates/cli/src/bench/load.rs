@@ -41,7 +41,7 @@ impl Size {
 /// The parts of the highest rate, in percent. The highest comes first, because it is the worst.
 pub const PARTS: [u64; 3] = [90, 50, 10];
 /// What one debtor takes bounds what a topic carries. The busiest of 100,000 accounts under Zipf 0.99 asks for 7.8 % of
-/// all payments, and its debits are some 1,030 a second: 13,200 payments/s in all.
+/// all payments. Its debits are some 1,030 a second, so all debtors together reach 13,200 payments/s.
 const CEILING: f64 = 13_200.0;
 const CARRIED_MIN: f64 = 0.8 * CEILING;
 

@@ -7,11 +7,11 @@
 //! The mapping batches as Lambda's does. A partition has one invocation at a time. A batch opens with the first record
 //! that waits, once the one before is answered. It leaves when it is full, or when its window is over.
 //!
-//! A backlog grew if a partition had more records open in the last quarter of the time than in the second, on average,
-//! by more than half a batch. So a partition that is given B batches shows that it falls behind if it leaves more than
-//! one record in B.
+//! A backlog is measured by how many records a partition has open on average. It grew if the last quarter of the time
+//! had more than the second, by more than half a batch. So a partition that is given B batches shows that it falls
+//! behind if it leaves more than one record in B.
 //!
-//! Invariants: A record's latency counts from the time at which it was due, so a batch that is late makes what waits
+//! Invariants: A record's latency counts from the time at which it was due. So a batch that is late makes what waits
 //! for it slower too.
 
 use std::time::Duration;

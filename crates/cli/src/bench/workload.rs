@@ -6,7 +6,7 @@
 //! | kind | who pays whom |
 //! |---|---|
 //! | uniform | anyone anyone |
-//! | zipf | both sides skewed: the k-th account takes part k^−exponent as often as the first; with 0.99 and 10,000 accounts the first is in a tenth of all |
+//! | zipf | both sides skewed: the k-th account takes part k^−exponent as often as the first. With 0.99 and 10,000 accounts the first is in a tenth of all |
 //! | merchant | anyone pays one account |
 //! | payer | one account a partition pays anyone |
 //! | settlement | one account without a limit a partition pays anyone |

@@ -43,8 +43,8 @@ pub(super) struct AddLanesArgs {
     /// until it finds none
     #[arg(long, conflicts_with_all = ["id", "lanes", "command_id", "no_wait", "wait", "direct"])]
     all: bool,
-    /// How many lanes each account shall have, 1 to 1024; else as many as a new account gets: two for each partition of
-    /// the topic of payment requests, or one past 48 partitions, at most 97
+    /// How many lanes each account shall have, 1 to 1024. The default is what a new account gets: two for each
+    /// partition of the topic of payment requests. Past 48 partitions it gets one for each, at most 97
     #[arg(
         long = "lanes",
         value_name = "N",

@@ -1,7 +1,7 @@
 //! Waiting for free lanes: a popular debtor, whose money lies on a lane that another partition may credit.
 //!
-//! The shop has two lanes for each of two partitions. Partition 0 settles the batch. Lane 1 is the other partition's,
-//! and free in the slices from 400 ms to 800 ms, from 1,200 ms to 1,600 ms, and so on.
+//! The shop has two lanes for each of two partitions. Partition 0 settles the batch. Lane 1 is the other partition's.
+//! It is free in the slices from 400 ms to 800 ms, from 1,200 ms to 1,600 ms, and so on.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@
 //! | behaviour | here |
 //! |---|---|
 //! | latency | [`latency`]: a call waits for the slowest of its items; a transaction is two phases |
-//! | conflict | a transaction that finds an item held by another in flight is cancelled (`TransactionConflict`); while it prepares, it holds the items that were free, so it can make others conflict |
-//! | throttle | [`throughput`]: a transaction that a partition key of a table *or index* has no units for is cancelled; a read leaves out the keys that have none |
+//! | conflict | a transaction that finds an item held by another in flight is cancelled (`TransactionConflict`). While it prepares, it holds the items that were free, so it can make others conflict |
+//! | throttle | [`throughput`]: a transaction that a partition key of a table *or index* has no units for is cancelled. A read leaves out the keys that have none |
 //! | charge | an applied transaction costs the units of its tables and indexes; a cancelled one those of its tables |
 //! | conditions | those of [`MemoryStore`], judged when all is prepared |
 //!

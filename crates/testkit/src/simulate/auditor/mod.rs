@@ -16,7 +16,8 @@
 //! | every answer | a record that isn't reported has its outcome, its replay or its dead letter; only delivered records are reported |
 //! | every publication | the store holds just that outcome |
 //! | giving up | what is given up was tried |
-//! | at the end | every record has its disposition; what was given up was brought back; every outcome was published; each decline for a balance was right at a moment; one serial order explains every other decision |
+//! | at the end | every record has its disposition; what was given up was brought back; every outcome was published |
+//! | at the end | each decline for a balance was right at a moment; one serial order explains every other decision |
 //!
 //! Each record has a name of its own ([`Place`]), because partition and offset come again when a topic is created
 //! again. What an invocation was given says which record a handler means.

@@ -25,17 +25,18 @@
 //! waits may be next, so all orders of calls are tried. Some histories are left out, because others reach the same
 //! states:
 //!
-//! - **States are merged.** What can still happen depends on the ledger, on what each worker was told, on the calls
-//!   under way, and on what must be known to judge declines. That is what the digest holds. It doesn't hold the order
-//!   in which the state was reached. So two calls that commute lead to one state, and what follows is tried once.
+//! - **States are merged.** What can still happen depends on the ledger, on what each worker was told, and on the calls
+//!   under way. The digest holds these, and what must be known to judge declines. It doesn't hold the order in which
+//!   the state was reached. So two calls that commute lead to one state, and what follows is tried once.
 //! - **Answers are given at once** to a worker that waits for one call alone. Nothing else can happen to that worker,
 //!   and an answer changes nothing that another worker or the store sees. So it makes no difference when it comes. A
 //!   worker that waits for several transactions gets their answers in every order, at every moment.
 //! - **Reads that a worker waits for at once** are answered in the order of its calls. It goes on once it has all of
 //!   them. They still arrive in every order, at every moment.
-//! - **Crashes and lost answers come right after their worker went on.** Between that and the next call of the worker
-//!   the others may do anything, before or after the crash alike: it changes nothing that they see. Its calls stay
-//!   under way, and arrive at any later time, or never. So a crash before, during or after a call is among these.
+//! - **Crashes and lost answers come right after their worker went on.** The others may do anything between that and
+//!   the next call of the worker. The crash may come before or after it, because it changes nothing that they see. Its
+//!   calls stay under way, and arrive at any later time, or never. So a crash before, during or after a call is among
+//!   these.
 //! - **A refusal comes likewise**, because a refused transaction changes nothing.
 //! - **Waits end at once**, for the same reason as answers.
 //! - **A record is delivered when its worker first reads accounts.** An earlier delivery changes nothing that others
@@ -45,12 +46,11 @@
 //!
 //! The space is finite because each worker asks again only if a fault stopped it or somebody else wrote. Faults are
 //! counted, and writers end. A worker that gets sixty answers is wrong. The deadline never comes. The clock stands
-//! still, so no slice of time passes, and no account has two lanes for each partition. A transaction that
-//! would meet one in flight waits for it; that it is refused instead is a fault, and counted. The store carries out a
-//! transaction at one moment; that readers see parts of it late is a fault, and counted too. At most eight steps come
-//! before everybody sees it. Payments are never seen late. Digests may collide. Each decline is judged by itself: that
-//! one serial order explains all decisions of a history is searched for in the random worlds only, because that order
-//! is what states don't keep.
+//! still, so no slice of time passes, and no account has two lanes for each partition. A transaction that would meet
+//! one in flight waits for it; that it is refused instead is a fault, and counted. The store carries out a transaction
+//! at one moment; that readers see parts of it late is a fault, and counted too. At most eight steps come before
+//! everybody sees it. Payments are never seen late. Digests may collide. Each decline is judged by itself. Only the
+//! random worlds search for one serial order that explains all decisions of a history. States don't keep that order.
 //!
 //! Source: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems" (1996), and Holzmann, "An
 //! Analysis of Bitstate Hashing" (1998), for digests instead of states.

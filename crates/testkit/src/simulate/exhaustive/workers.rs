@@ -3,9 +3,9 @@
 //! Data: Takes a worker's history, which is the answers that it got, in their order. Gives the calls that it waits for,
 //! or what it answers.
 //!
-//! A worker can't be copied in the middle of its work, but it can be run again: its clock is paused, its waits have a
-//! fixed seed, and the time in what it writes never changes. So what it asks next depends only on its history. Each
-//! history is run once, from its start, and remembered.
+//! A worker can't be copied in the middle of its work, but it can be run again. Its clock is paused, its waits have a
+//! fixed seed, and the time in what it writes never changes. So its next call depends only on its history. Each history
+//! is run once, from its start, and remembered.
 //!
 //! Limits: A wait ends as soon as the worker waits for nothing else, because nobody else sees when it ends. A worker's
 //! deadline is an hour of its own time, so it never comes. A worker that gets [`ANSWERS_MAX`] answers has no end.
