@@ -42,7 +42,7 @@ impl<S: TableScan> LedgerAuditor<S> {
         Self { ledger }
     }
 
-    /// Audits once. A finding is an answer, not an error: after an error Lambda would only ask again.
+    /// Audits once. A finding is an answer, not an error: after an error Lambda would only invoke it again.
     ///
     /// # Errors
     /// [`Refused`] if the store rejects the requests of the audit.

@@ -37,7 +37,7 @@ use crate::wire::resource;
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A payment request has at most about 2,000 characters, with escapes. The rest is room for fields of the client's own.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
-/// When to ask again, in seconds. A broker's change of leader takes about this long.
+/// When to try again, in seconds. A broker's change of leader takes about this long.
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.

@@ -64,7 +64,7 @@ impl Tally {
         }
     }
 
-    /// Writes the line. `fault` is the error of settling, `unfinished` counts the reported records, and `usage` is the
+    /// Writes the line. `error` is the error of settling, `unfinished` counts the reported records, and `usage` is the
     /// store's usage up to now.
     pub fn finish(
         self,

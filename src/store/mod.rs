@@ -171,7 +171,7 @@ pub struct CancelledCommand {
     pub transient: Option<StoreError>,
 }
 
-/// How often the store was asked since it was made, and what that cost.
+/// How often the store was called since it was made, and what that cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Read calls.
@@ -235,7 +235,7 @@ pub trait Ledger: Sync {
     /// [`StoreError`] if it isn't known to be stored.
     fn write_dead_letter(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// How often the store was asked so far, and what that cost.
+    /// How often the store was called so far, and what that cost.
     fn usage(&self) -> Usage;
 }
 

@@ -32,9 +32,8 @@ pub trait OpenAccounts: Sync {
     /// Gives an account that is not closed lanes up to this number. If it already has as many, it stays as it is.
     /// Returns the account afterwards, or `None` if there is none. If this stops half-way, a second call finishes it.
     ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if the account changed meanwhile. Then ask again. Any [`StoreError`] if the lanes
-    /// aren't known to be written.
+    /// # Errors [`StoreError::Conflict`] if the account changed meanwhile. Then try again. Any [`StoreError`] if the
+    /// lanes aren't known to be written.
     fn add_lanes(
         &self,
         id: &AccountId,

@@ -127,7 +127,7 @@ pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationRe
             },
         }
     }
-    // Cancelled without a reason that this version knows: nothing was learned, so wait and ask again.
+    // Cancelled without a reason that this version knows: nothing was learned, so wait and try again.
     if cancelled == Cancelled::default() {
         cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
     }
@@ -171,7 +171,7 @@ pub(super) fn cancelled_command(
     if let Some(rejected) = rejected.filter(|_| cancelled.duplicate.is_none()) {
         return Err(rejected);
     }
-    // Cancelled without a reason that this version knows: nothing was learned, so wait and ask again.
+    // Cancelled without a reason that this version knows: nothing was learned, so wait and try again.
     if cancelled == CancelledCommand::default() {
         cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
     }

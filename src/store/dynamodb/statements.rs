@@ -1,8 +1,8 @@
 //! What: Reads statements from the indexes `by-debtor` and `by-creditor`.
 //!
-//! Data: Takes an account and what is asked. Gives a page that is merged from several lists. These are the account's
-//! debits, its credits, and the credits of each lane. If it may ever have paid from lanes, the debits of each lane are
-//! among them.
+//! Data: Takes an account and a query. Gives a page that is merged from several lists. These are the account's debits,
+//! its credits, and the credits of each lane. If it may ever have paid from lanes, the debits of each lane are among
+//! them.
 //!
 //! The key of an index is account and time. It is not unique, because many payments are decided in one millisecond.
 //! DynamoDB keeps those in an order of its own, which is the same for every query. A query can begin behind any item,

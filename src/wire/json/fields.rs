@@ -7,7 +7,7 @@
 //! malformed, because two readers would see two requests. Null counts as missing. Error texts never repeat what was
 //! given: it may be an account holder's data.
 //!
-//! Why not serde's derive: Its errors repeat what was given and name types of Rust. It stops at the first fault in the
+//! Why not serde's derive: Its errors repeat what was given and name types of Rust. It stops at the first error in the
 //! order of the text, and this reader at the first in the order of the contract.
 
 use std::fmt;

@@ -1,5 +1,5 @@
 //! What DynamoDB may answer and the embedded engine never does: pages, unread items, items that others hold, throttles,
-//! errors. The answers are in DynamoDB's own JSON, from a server of the test's own; what was asked is kept.
+//! errors. The answers are in DynamoDB's own JSON, from a server of the test's own; it keeps the requests.
 
 use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};

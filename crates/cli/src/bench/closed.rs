@@ -1,7 +1,7 @@
 //! What: Runs a contender on the model as fast as it can. Each partition delivers its batches one after the other, as
 //! Kafka does to one invocation at a time.
 //!
-//! Data: Takes a run. Gives what it took and asked.
+//! Data: Takes a run. Gives its time and its calls.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Run {
         })
     }
 
-    /// Runs it, delivers every batch again, and gives what the second delivery took and asked.
+    /// Runs it, delivers every batch again, and gives the time and the calls of the second delivery.
     ///
     /// # Errors
     /// If a record stays unfinished, or a balance is wrong.

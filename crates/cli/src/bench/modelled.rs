@@ -1,8 +1,8 @@
 //! What: Sets a run on the model, settles its batches, and audits it: exact figures, in virtual time.
 //!
-//! Data: Takes a contender, a workload and its sizes. Gives how long it took on the model's clock, and what it asked of
-//! it. When batches are delivered is said elsewhere: one after the other in [`closed`](super::closed), as records
-//! arrive in [`offered`](super::offered).
+//! Data: Takes a contender, a workload and its sizes. Gives how long it took on the model's clock, and the calls to it.
+//! When batches are delivered is said elsewhere: one after the other in [`closed`](super::closed), as records arrive in
+//! [`offered`](super::offered).
 //!
 //! The partitions run side by side. The clock stands still while a contender computes; the other benchmarks measure
 //! that.
@@ -46,7 +46,7 @@ pub struct Run {
     pub seed: u64,
 }
 
-/// What a run took and asked.
+/// The time and the calls of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// Records delivered.
@@ -64,7 +64,7 @@ pub struct Measured {
     pub paces: Vec<(u64, Duration)>,
     /// Of each batch, ascending.
     pub batch_times: Vec<Duration>,
-    /// What was asked of the store.
+    /// The calls to the store, and what they cost.
     pub usage: Usage,
     /// What was cancelled or throttled.
     pub hindrances: Hindrances,
@@ -163,7 +163,7 @@ impl Stage {
         Ok(Self { run, deliveries, store, model, opened, since: Instant::now() })
     }
 
-    /// What was asked so far.
+    /// The calls so far, and what was cancelled.
     pub(super) fn counted(&self) -> Counted {
         Counted(self.model.usage(), self.model.hindrances())
     }
@@ -183,7 +183,7 @@ impl Stage {
         Ok(Answered { begun, at, offsets, touched, ends, rounds: ended.rounds })
     }
 
-    /// Audits the run, and gives what it took and asked since a moment.
+    /// Audits the run, and gives its time and its calls since a moment.
     pub(super) async fn close<'a>(
         self,
         answered: impl Iterator<Item = &'a Answered>,
@@ -227,7 +227,7 @@ impl Stage {
     }
 }
 
-/// What was asked after a moment at which that much had been asked.
+/// The usage since a moment, at which it was `before`.
 const fn usage_since(now: Usage, before: Usage) -> Usage {
     Usage {
         read_calls: now.read_calls.saturating_sub(before.read_calls),

@@ -1,7 +1,7 @@
 //! What: Runs a contender on the model under offered load: records arrive at a fixed rate, whether or not they are
 //! settled. This is an open loop.
 //!
-//! Data: Takes a run, a rate and a batch window. Gives what it took and asked, how long each record waited for its
+//! Data: Takes a run, a rate and a batch window. Gives its time and its calls, how long each record waited for its
 //! answer, and whether a backlog grew.
 //!
 //! The mapping batches as Lambda's does. A partition has one invocation at a time. A batch opens with the first record
@@ -34,7 +34,7 @@ pub struct Offer {
 /// What became of an offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offered {
-    /// What the run took and asked.
+    /// The time and the calls of the run.
     pub measured: Measured,
     /// From the time at which each record was due until its batch was answered, ascending.
     pub latencies: Vec<Duration>,

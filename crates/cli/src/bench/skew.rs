@@ -179,7 +179,7 @@ pub struct MedianRun<'s> {
     pub name: String,
     /// Over so many.
     pub partitions: usize,
-    /// What it took and asked.
+    /// Its time and its calls.
     pub measured: &'s Measured,
 }
 

@@ -43,8 +43,8 @@ pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Resul
     };
     let recorded = recorded.ok_or_else(|| {
         Failure::no(format!(
-            "the payment '{id}' has no outcome: it is on its way, was set aside, or never came. --wait waits for it; `giro \
-             dead-letters list` and `giro failed list` show what was set aside"
+            "the payment '{id}' has no outcome: it is on its way, became a dead letter, was given up, or never came. \
+             --wait waits for it; `giro dead-letters list` shows dead letters, and `giro failed list` what was given up"
         ))
     })?;
     say!("{}", outcome::encode(&recorded.outcome));

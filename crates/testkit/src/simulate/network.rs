@@ -24,7 +24,7 @@ use giro::store::{
 /// Names an invocation.
 pub(super) type InvocationId = u64;
 
-/// What was asked.
+/// A call of a port.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "one at a time is looked at, in a world of a hundred")]
 pub(super) enum Call {
@@ -68,7 +68,7 @@ pub(super) struct Parcel {
     pub(super) ticket: u64,
     pub(super) invocation: InvocationId,
     pub(super) call: Call,
-    /// What the store said, once it was asked.
+    /// What the store answered, once it was called.
     pub(super) answer: Option<Answer>,
     /// Nobody waits for it any more.
     pub(super) abandoned: bool,
@@ -92,7 +92,7 @@ impl Network {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The calls in flight, oldest first: ticket, whether the store was asked, whether nobody waits.
+    /// The calls in flight, oldest first: ticket, whether the store was called, whether nobody waits.
     pub(super) fn under_way(&self) -> Vec<(u64, bool, bool)> {
         let parcel = |parcel: &Parcel| (parcel.ticket, parcel.answer.is_some(), parcel.abandoned);
         self.inner().parcels.iter().map(parcel).collect()

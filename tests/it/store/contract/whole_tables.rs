@@ -1,4 +1,4 @@
-//! The survey: whoever reads whole tables meets every item once.
+//! The scan: whoever reads whole tables meets every item once.
 
 use giro::domain::{Account, AccountStatus, DeadLetter, Decline};
 use giro::store::{ScannedItem, Segment, Table};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Record, items, records};
 
-/// The header with which a record comes back that was set aside.
+/// The header with which a record comes back that was given up.
 const REDRIVEN_FROM: &str = "giro-redriven-from";
 
 /// The records of a topic that Giro wrote, those apart that it only put back.

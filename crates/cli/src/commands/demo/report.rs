@@ -114,12 +114,12 @@ pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
         checked.dead_letters.values().sum::<usize>(),
     ];
     put(row("settled + declined + replayed + dead", &ends.iter().sum::<usize>()));
-    let verdict = |holds: bool| if holds { "yes" } else { "NO" };
-    put(row("every record has its one end", &verdict(checked.findings.is_empty())));
+    let yes_or_no = |holds: bool| if holds { "yes" } else { "NO" };
+    put(row("every record has its disposition", &yes_or_no(checked.findings.is_empty())));
     if let Some(told) = &measured.told {
-        put(row("every outcome is on its topic", &verdict(told.findings.is_empty())));
+        put(row("every outcome is on its topic", &yes_or_no(told.findings.is_empty())));
     }
-    put(row("every balance equals its payments", &verdict(checked.ledger.is_empty())));
+    put(row("every balance equals its payments", &yes_or_no(checked.ledger.is_empty())));
     let findings = checked.findings.iter().cloned().chain(checked.ledger.iter().map(ToString::to_string));
     for finding in findings.take(SHOWN_MAX) {
         put(format!("  {}", Line(finding)));
@@ -238,7 +238,7 @@ mod tests {
               records on the topic of outcomes            913
             Whether it adds up
               settled + declined + replayed + dead         1020
-              every record has its one end                yes
+              every record has its disposition            yes
               every outcome is on its topic               yes
               every balance equals its payments           yes"#]],
         );
@@ -272,7 +272,7 @@ mod tests {
               publish to outcome, p99 (ms)                 70
             Whether it adds up
               settled + declined + replayed + dead         1020
-              every record has its one end                yes
+              every record has its disposition            yes
               every balance equals its payments           yes"#]],
         );
     }
@@ -310,7 +310,7 @@ mod tests {
               records on the topic of outcomes            913
             Whether it adds up
               settled + declined + replayed + dead         1009
-              every record has its one end                 NO
+              every record has its disposition             NO
               every outcome is on its topic                NO
               every balance equals its payments            NO
               payment-requests/0/0: payment k0 has no outcome

@@ -44,7 +44,7 @@
 //!
 //! # Limits
 //!
-//! The space is finite because each worker asks again only if a fault stopped it or somebody else wrote. Faults are
+//! The space is finite because each worker calls again only if a fault stopped it or somebody else wrote. Faults are
 //! counted, and writers end. A worker that gets sixty answers is wrong. The deadline never comes. The clock stands
 //! still, so no slice of time passes, and no account has two lanes for each partition. A transaction that would meet
 //! one in flight waits for it; that it is refused instead is a fault, and counted. The store carries out a transaction

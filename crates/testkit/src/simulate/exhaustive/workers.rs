@@ -1,4 +1,4 @@
-//! What: What the workers do: the real code, asked again for each new history of answers.
+//! What: What the workers do: the real code, run again for each new history of answers.
 //!
 //! Data: Takes a worker's history, which is the answers that it got, in their order. Gives the calls that it waits for,
 //! or what it answers.
