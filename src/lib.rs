@@ -46,7 +46,7 @@
 //! 2. A settled payment moved its amount exactly once from debtor to creditor. A declined one moved nothing.
 //! 3. No balance goes below its overdraft limit, at any moment.
 //! 4. Per currency, all balances sum to zero. Every balance equals the sum of its settled postings.
-//! 5. Payments of one debtor on one partition are decided in offset order.
+//! 5. Payments of one debtor on one partition are decided in offset order, unless the debtor pays from lanes.
 //! 6. Each record becomes an outcome, a replay, a dead letter with its bytes, or a reported failure, and nothing else.
 //!    It is tried, however old it is and whatever record its place had before.
 
