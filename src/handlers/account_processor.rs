@@ -41,8 +41,9 @@ impl<L: AccountLedger> AccountProcessor<L> {
         Self { ledger, partial_batch_response, lanes_min: CreditLanes::NONE }
     }
 
-    /// Sets how many partitions the topic of payment requests has. An account is opened with a lane for each, so that
-    /// no two partitions credit one item. Without this it is opened with the lanes that its command asks for.
+    /// Sets how many partitions the topic of payment requests has. An account is opened with two lanes for each, or one
+    /// past 48 partitions. So no two of 97 partitions credit one item. Without this it is opened with the lanes that
+    /// its command asks for.
     #[must_use]
     pub fn with_partitions(self, requests_partitions: u32) -> Self {
         Self { lanes_min: CreditLanes::of_partitions(requests_partitions), ..self }

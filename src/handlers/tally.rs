@@ -58,7 +58,8 @@ impl Tally {
                 request_id = self.request_id,
                 %source,
                 rounds,
-                remedy = "if many pay to its creditor, give that account credit lanes (giro accounts add-lanes); if many pay from its debtor, key the records by debtor",
+                remedy = "key the records by debtor; give old accounts lanes (giro accounts add-lanes --all); past 97 \
+                          partitions, partitions share lanes",
                 "an account of this record is held by other transactions again and again"
             );
         }

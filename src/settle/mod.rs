@@ -84,8 +84,8 @@ pub struct Settled {
     pub error: Option<StoreError>,
     /// How many calls conflicted with a transaction in flight.
     pub conflicts: u64,
-    /// Accounts that others held again and again, each as the first record that names it, with the number of rounds. A
-    /// popular creditor among them needs credit lanes.
+    /// Accounts that others held again and again, each as the first record that names it, with the number of rounds.
+    /// Either requests aren't keyed by debtor, or an old account has no lanes, or more than 97 partitions share lanes.
     pub contended: Vec<(Source, u32)>,
 }
 
