@@ -58,11 +58,11 @@ pub fn write(docs: &Path) -> anyhow::Result<Vec<Figure>> {
     let skew = Skew::measure(skew::Size::WHOLE, |run| tell!("{run} …"))?;
     page.push_str(&skewed::table(&skew)?);
     tell!("offered load, on the model …");
-    let loads = load::measure(load::Size::SHORT, |run| tell!("{run} …"))?;
-    page.push_str(&loaded::table(&loads, load::Size::SHORT, &plots)?);
+    let loads = load::measure(load::Size::WHOLE, |run| tell!("{run} …"))?;
+    page.push_str(&loaded::table(&loads, load::Size::WHOLE, &plots)?);
     tell!("the other figures that have goals, on the model …");
     let mut figures = skew.figures();
-    figures.extend(load::figures(&loads, load::Size::SHORT));
+    figures.extend(load::figures(&loads, load::Size::WHOLE));
     figures.extend(goals::on_the_model(Size::WHOLE)?);
     tell!("workloads on the model …");
     let on_model = workloads(&plots)? + &batches(&plots)? + &partitions(&plots)?;

@@ -43,7 +43,7 @@ pub struct Size {
 
 impl Size {
     /// The whole measurement.
-    pub const WHOLE: Self = Self { seeds: 5, batches: 20, partitions_max: 64 };
+    pub const WHOLE: Self = Self { seeds: 5, batches: 20, partitions_max: 128 };
     /// A first look.
     pub const SHORT: Self = Self { seeds: 1, batches: 4, partitions_max: 16 };
 }
@@ -106,6 +106,12 @@ const ROWS: &[Row] = &[
     row(over(64, ZIPF), BATCH_P99, AtMost(1_200.0)),
     row(over(64, ZIPF), CONFLICTS, AtMost(0.02)),
     row(over(64, ZIPF), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(4, ZIPF), CONFLICTS, AtMost(0.02)),
+    row(over(4, ZIPF), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(8, ZIPF), CONFLICTS, AtMost(0.02)),
+    row(over(8, ZIPF), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(32, ZIPF), CONFLICTS, AtMost(0.02)),
+    row(over(32, ZIPF), AGAINST_THE_FLOOR, AtMost(1.12)),
     times(over(8, ZIPF), over(4, ZIPF), 1.75),
     times(over(16, ZIPF), over(8, ZIPF), 1.75),
     times(over(32, ZIPF), over(16, ZIPF), 1.75),
@@ -118,6 +124,14 @@ const ROWS: &[Row] = &[
     row(over(16, UNIFORM), WRITE_UNITS, AtMost(8.3)),
     row(over(16, UNIFORM), CONFLICTS, AtMost(0.02)),
     row(over(16, UNIFORM), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(4, UNIFORM), CONFLICTS, AtMost(0.02)),
+    row(over(4, UNIFORM), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(8, UNIFORM), CONFLICTS, AtMost(0.02)),
+    row(over(8, UNIFORM), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(32, UNIFORM), CONFLICTS, AtMost(0.02)),
+    row(over(32, UNIFORM), AGAINST_THE_FLOOR, AtMost(1.12)),
+    row(over(64, UNIFORM), CONFLICTS, AtMost(0.02)),
+    row(over(64, UNIFORM), AGAINST_THE_FLOOR, AtMost(1.12)),
     times(over(8, UNIFORM), over(4, UNIFORM), 1.85),
     times(over(16, UNIFORM), over(8, UNIFORM), 1.85),
     times(over(32, UNIFORM), over(16, UNIFORM), 1.85),
@@ -135,6 +149,9 @@ const ROWS: &[Row] = &[
     row(Setup { again: true, ..over(1, UNIFORM) }, CANCELLED, AtMost(0.0)),
     row(over(16, DECLINES), READ_UNITS, AtMost(8.0)),
 ];
+
+/// Where scaling ends. They have no goals, and are shown beside the others.
+const PAST_LINEAR: [Setup; 3] = [over(48, ROUND), over(64, ROUND), over(128, ZIPF)];
 
 impl Setup {
     fn name(self) -> String {
@@ -155,10 +172,10 @@ impl Setup {
     }
 }
 
-/// Every setup that the rows need, each once, in their order.
+/// Every setup that the rows need, each once, in their order. Then those past linear scaling.
 fn setups(size: Size) -> Vec<Setup> {
     let mut setups: Vec<Setup> = Vec::new();
-    for setup in ROWS.iter().flat_map(|row| row.against.into_iter().chain([row.setup])) {
+    for setup in ROWS.iter().flat_map(|row| row.against.into_iter().chain([row.setup])).chain(PAST_LINEAR) {
         if setup.partitions <= size.partitions_max && !setups.contains(&setup) {
             setups.push(setup);
         }
