@@ -2,8 +2,9 @@
 //!
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
-//! Reading order: [`id`], [`money`], [`timestamp`], [`account`], [`lane`], [`mod@slice`], [`payment`], [`decline`],
-//! [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
+//! Reading order: [`id`], [`money`], [`timestamp`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
+//! [`payment`], [`decline`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`],
+//! [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -12,6 +13,7 @@ pub mod account;
 pub mod account_command;
 pub mod audit;
 pub mod batch;
+pub mod credit_lanes;
 pub mod dead_letter;
 pub mod decide;
 pub mod decline;
@@ -27,10 +29,11 @@ pub mod timestamp;
 pub use account::{Account, AccountStatus, OverdraftLimit};
 pub use account_command::{AccountCommand, CommandRequest, Refusal};
 pub use batch::{AccountIx, Batch, RequestIx};
+pub use credit_lanes::{CreditLanes, LaneId};
 pub use dead_letter::{DeadLetter, DeadLetterId, Header};
 pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
-pub use lane::{CreditLanes, Holding, Lane, LaneId};
+pub use lane::{Holding, Lane};
 pub use money::{Amount, Balance, Currency};
 pub use payment::{Decision, Fingerprint, Outcome, Payment, PaymentRequest, Recorded, Source};
 pub use slice::Slice;

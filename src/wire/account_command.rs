@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::json::fields::{self, Fields, Malformed};
 use super::kafka_event::Payload;
 use crate::domain::account_command::{Action, Terms};
-use crate::domain::lane::InvalidCreditLanes;
+use crate::domain::credit_lanes::InvalidCreditLanes;
 use crate::domain::money::AMOUNT_MAX;
 use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Timestamp};
 

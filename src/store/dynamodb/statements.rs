@@ -16,7 +16,7 @@ use futures_util::future::try_join_all;
 
 use super::ledger_queries::read;
 use super::{DynamoDb, store_error};
-use crate::domain::lane::CREDIT_LANES_MAX;
+use crate::domain::credit_lanes::CREDIT_LANES_MAX;
 use crate::domain::statement::{Position, Posting, Side, StatementPage, StatementQuery};
 use crate::domain::{Holding, Outcome, Timestamp};
 use crate::store::items::payment::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
