@@ -18,7 +18,7 @@
 
 use std::collections::HashMap;
 
-use super::{Decisions, Snapshot, Sweep};
+use super::snapshot::{Decisions, Snapshot, Sweep};
 use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, Decline};
 
 /// The balances, payment by payment.
