@@ -10,6 +10,7 @@
 //! | [`outcome_publisher`] | publishes outcomes from the stream of payments |
 //! | [`payment_api`] | takes payments over HTTP; shows payments, accounts, statements |
 //! | [`queries`] | the queries of the HTTP API |
+//! | `answers` | the answers that several routes of the HTTP API give |
 //! | [`clock`] | the time now, and the deadlines of an invocation |
 //! | [`tally`] | the one log line of an invocation |
 //! | [`unfinished`] | the error of an invocation that Lambda must repeat |
@@ -17,6 +18,7 @@
 //! Invariants: Handlers know the store's ports, never DynamoDB.
 
 pub mod account_processor;
+mod answers;
 pub mod clock;
 pub mod incoming;
 pub mod ledger_auditor;

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use lambda_runtime::LambdaEvent;
 use tokio::time::timeout_at;
 
+use super::answers::{json, unavailable};
 use super::clock::Deadlines;
 use super::queries;
 use crate::domain::{PaymentId, Source};
@@ -37,8 +38,6 @@ use crate::wire::resource;
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A payment request has at most about 2,000 characters, with escapes. The rest is room for fields of the client's own.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
-/// When to try again, in seconds. A broker's change of leader takes about this long.
-const RETRY_AFTER_SECONDS: &str = "2";
 
 /// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.
 pub const ROUTES: [(&str, &str); 4] = [
@@ -200,12 +199,4 @@ fn is_compressed(content_encoding: Option<&str>, body: &[u8]) -> bool {
 
 fn location(id: &PaymentId) -> String {
     format!("/payments/{id}")
-}
-
-pub(super) fn json(status: u16, body: String) -> Response {
-    Response::new(status, "application/json", body)
-}
-
-pub(super) fn unavailable(detail: &str) -> Response {
-    Problem::Unavailable.response(detail).with("retry-after", RETRY_AFTER_SECONDS)
 }

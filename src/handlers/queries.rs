@@ -3,7 +3,7 @@
 //! Data: Takes ids and parameters, unchecked. Gives a response, which may be a problem. A text that isn't an id names
 //! nothing, so it is not found.
 
-use super::payment_api::{json, unavailable};
+use super::answers::{json, unavailable};
 use crate::domain::statement::StatementQuery;
 use crate::domain::{AccountId, Fingerprint, Holding, PaymentId, Timestamp};
 use crate::store::{LedgerQueries, Statements, StoreError};
