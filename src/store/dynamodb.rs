@@ -16,6 +16,7 @@
 
 mod accounts;
 mod commands;
+mod decode;
 mod error;
 mod ledger_queries;
 mod scan;
@@ -40,10 +41,8 @@ use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, LaneId, PaymentId};
 
+use decode::{Decode, read};
 use error::store_error;
-
-/// Reads an item, or says what was expected.
-type Decode<T> = fn(&Item) -> Result<T, String>;
 
 /// The ledger on DynamoDB.
 #[derive(Debug)]
@@ -219,15 +218,6 @@ impl DynamoDb {
                 _ => Err(store_error("PutItem", table, &error)),
             },
         }
-    }
-}
-
-/// What became of reading one item.
-fn read<T>(decode: Decode<T>, item: Option<&Item>) -> Read<T> {
-    match item.map(decode) {
-        None => Read::Missing,
-        Some(Ok(found)) => Read::Found(found),
-        Some(Err(expected)) => Read::Corrupt(expected),
     }
 }
 

@@ -18,7 +18,7 @@
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::CancellationReason;
 
-use super::read;
+use super::decode::read;
 use crate::aws::in_words;
 use crate::domain::plan::Transaction;
 use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 
-use super::{Decode, DynamoDb, store_error};
+use super::decode::Decode;
+use super::{DynamoDb, store_error};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::{AccountId, DeadLetter, DeadLetterId, Holding, Lane, PaymentId, Recorded, Source};
 use crate::store::items::{self, Item};
