@@ -85,12 +85,12 @@ impl DynamoDb {
 impl Ledger for DynamoDb {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
         let keys = ids.iter().map(|id| items::account::key(id)).collect();
-        self.read_items(&self.tables.accounts, items::account::KEY, keys, items::account::decode).await
+        self.read_items(&self.tables.accounts, items::accounts_table::KEY, keys, items::account::decode).await
     }
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
         let keys = ids.iter().map(|id| items::lane::key(id)).collect();
-        self.read_items(&self.tables.accounts, items::account::KEY, keys, items::lane::decode).await
+        self.read_items(&self.tables.accounts, items::accounts_table::KEY, keys, items::lane::decode).await
     }
 
     async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {

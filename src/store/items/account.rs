@@ -3,23 +3,18 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
+use super::accounts_table::{BALANCE_IS_SAME, IS_NEW, KEY, bounded, status};
 use super::conditional::Conditional;
 use super::{Item, flag, lane, n, number, optional_number, overdraft_limit, parsed, s};
-use crate::domain::account_command::{AccountChange, BalanceBound, Precondition};
+use crate::domain::account_command::{AccountChange, Precondition};
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
-
-/// The key attribute.
-pub const KEY: &str = "account_id";
 
 /// How many lanes the account has. It is left out if there are none.
 pub const CREDIT_LANES: &str = "credit_lanes";
 
 /// Whether payments may be, or may have been, taken from its lanes. It is left out if not.
 pub const LANE_DEBITS: &str = "lane_debits";
-
-/// The condition under which an account may be created.
-pub const IS_NEW: &str = "attribute_not_exists(account_id)";
 
 /// Makes an account count more lanes.
 const COUNT_LANES: &str = "SET version = version + :one, credit_lanes = :lanes";
@@ -42,11 +37,6 @@ const NO_LIMIT: &str = "REMOVE overdraft_limit SET balance = balance + :net, ver
 const STATUS_IS_SAME: &str = "#status = :status";
 const LANES_ARE_SAME: &str = "credit_lanes = :was";
 const LANES_ARE_ABSENT: &str = "attribute_not_exists(credit_lanes)";
-pub(super) const BALANCE_IS_SAME: &str = "balance = :balance";
-/// Preconditions on balances: the item still holds at least, or at most, this much.
-const BALANCE_AT_LEAST: &str = "balance >= :balance";
-/// See [`BALANCE_AT_LEAST`].
-const BALANCE_AT_MOST: &str = "balance <= :balance";
 
 /// An account's key.
 #[must_use]
@@ -96,11 +86,6 @@ pub fn decode(item: &Item) -> Result<Account, String> {
         credit_lanes,
         lane_debits: flag(item, LANE_DEBITS)?,
     })
-}
-
-/// A status, by its name.
-pub(super) fn status(name: &str) -> Result<AccountStatus, &'static str> {
-    AccountStatus::from_name(name).ok_or("expected open, frozen or closed")
 }
 
 /// The update or check of one account or lane in a transaction, with its conditions.
@@ -202,7 +187,7 @@ pub fn check(precondition: &Precondition, id: &AccountId, table: &str) -> Result
     let mut check = same_lanes(same_status(check, account.status), account.credit_lanes);
     check = same_limit(check, account.overdraft_limit);
     if let Some(bound) = precondition.balance {
-        check = within(check, bound);
+        check = bounded(check, bound);
     }
     if precondition.same_version {
         check = same_version(check, account.version);
@@ -230,13 +215,4 @@ fn same_limit(conditional: Conditional<'_>, limit: OverdraftLimit) -> Conditiona
 
 fn same_version(conditional: Conditional<'_>, version: u64) -> Conditional<'_> {
     conditional.and(VERSION_IS_SAME).value(":version", n(version))
-}
-
-/// The condition that the balance of a main item or a lane is within this bound.
-pub(super) fn within(conditional: Conditional<'_>, bound: BalanceBound) -> Conditional<'_> {
-    let (part, balance) = match bound {
-        BalanceBound::AtLeast(least) => (BALANCE_AT_LEAST, least),
-        BalanceBound::AtMost(most) => (BALANCE_AT_MOST, most),
-    };
-    conditional.and(part).value(":balance", n(balance))
 }

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::account::{BALANCE_IS_SAME, IS_NEW, KEY, status, within};
+use super::accounts_table::{BALANCE_IS_SAME, IS_NEW, KEY, bounded, status};
 use super::conditional::Conditional;
 use super::{Item, n, number, optional_number, parsed, s};
 use crate::domain::account_command::{BalanceBound, LaneChange};
@@ -71,7 +71,7 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
 /// # Errors
 /// If the action can't be built.
 pub fn check(id: &LaneId, bound: BalanceBound, table: &str) -> Result<TransactWriteItem, BuildError> {
-    let check = within(Conditional::on(table), bound);
+    let check = bounded(Conditional::on(table), bound);
     match bound.allows(Balance::ZERO) {
         true => check.or_new(IS_NEW).check(key(id)),
         false => check.check(key(id)),

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod account_command;
+pub mod accounts_table;
 pub mod conditional;
 pub mod dead_letter;
 pub mod lane;

@@ -1,14 +1,14 @@
 //! What: Reads items for the audit: what they hold, or that they can't be read.
 
-use super::{Item, account, dead_letter, lane, payment};
+use super::{Item, account, accounts_table, dead_letter, lane, payment};
 use crate::store::{ScannedItem, Table};
 
 /// Reads an item of a table. It is total: an item that can't be read is reported as such.
 #[must_use]
 pub fn surveyed(table: Table, item: &Item) -> ScannedItem {
     let (key, read) = match table {
-        Table::Accounts if lane::is_lane(item) => (account::KEY, lane::decode(item).map(ScannedItem::Lane)),
-        Table::Accounts => (account::KEY, account::decode(item).map(ScannedItem::Account)),
+        Table::Accounts if lane::is_lane(item) => (accounts_table::KEY, lane::decode(item).map(ScannedItem::Lane)),
+        Table::Accounts => (accounts_table::KEY, account::decode(item).map(ScannedItem::Account)),
         Table::Payments => (payment::KEY, payment::decode(item).map(ScannedItem::Payment)),
         Table::DeadLetters => (dead_letter::KEY, letter_part(item)),
     };

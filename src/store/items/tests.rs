@@ -149,7 +149,7 @@ fn a_payment_reads_back() {
 #[test]
 fn what_was_stored_under_dots_is_still_read() {
     for dots in [".", ".."] {
-        let item = with(&account::encode(&account()), account::KEY, Some(s(dots)), account::decode);
+        let item = with(&account::encode(&account()), accounts_table::KEY, Some(s(dots)), account::decode);
         assert_eq!(item.unwrap().id.as_str(), dots);
         let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
