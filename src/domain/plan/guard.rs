@@ -26,7 +26,7 @@
 use std::collections::HashSet;
 
 use super::group::Group;
-use super::lanes::{Lane, LaneIx, Turns};
+use super::lanes::{LaneIx, LanePair, Turns};
 use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, Touch, Transaction};
 use crate::domain::lane::LANE_BALANCE_FULL;
 use crate::domain::{Account, Balance, OverdraftLimit};
@@ -107,7 +107,7 @@ impl<'a, 's> Guard<'a, 's> {
         &mut self,
         members: impl Iterator<Item = &'t Touch<'t>>,
         pinned: &[AccountIx],
-        lanes: &[Lane],
+        lanes: &[LanePair],
         turns: &mut Turns<'_, '_>,
         decided_at: Timestamp,
     ) -> (Transaction<'a>, Vec<AccountIx>) {

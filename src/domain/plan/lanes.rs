@@ -13,15 +13,15 @@ use crate::domain::{AccountIx, Batch};
 /// A lane of an account.
 pub(super) type LaneIx = (AccountIx, u16);
 
-/// The lane that a group changes in a slice of time. If the partition owns two, they take credits by turns.
+/// The two lanes of which a group changes one, by the slice of time. They are one lane if the partition owns no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lane {
+pub(super) struct LanePair {
     pub(super) account: AccountIx,
     even: u16,
     odd: u16,
 }
 
-impl Lane {
+impl LanePair {
     /// The lane in this slice.
     pub(super) fn of(self, slice: Slice) -> u16 {
         match slice.parity() {
@@ -60,12 +60,12 @@ struct Turn {
 }
 
 impl Turn {
-    fn current(&self, account: AccountIx) -> Lane {
+    fn current(&self, account: AccountIx) -> LanePair {
         let nth = |lanes: &[u16]| {
             let place = self.next.checked_rem(lanes.len()).unwrap_or_default();
             lanes.get(place).copied().unwrap_or_default()
         };
-        Lane { account, even: nth(&self.even), odd: nth(&self.odd) }
+        LanePair { account, even: nth(&self.even), odd: nth(&self.odd) }
     }
 }
 
@@ -75,7 +75,7 @@ impl<'b, 's> Turns<'b, 's> {
     }
 
     /// The lane for the next group that changes an account on a lane. `swept` are the lanes that the group sweeps.
-    pub(super) fn next(&mut self, account: AccountIx, swept: impl Iterator<Item = LaneIx> + Clone) -> Lane {
+    pub(super) fn next(&mut self, account: AccountIx, swept: impl Iterator<Item = LaneIx> + Clone) -> LanePair {
         let turn = self.turn(account);
         let lane = turn.current(account);
         turn.next = turn.next.wrapping_add(1);

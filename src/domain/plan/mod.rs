@@ -38,7 +38,7 @@ use super::slice::{Parity, Slice};
 use super::{
     AccountId, AccountIx, Batch, Currency, Decision, LaneId, OverdraftLimit, PaymentRequest, RequestIx, Timestamp,
 };
-use lanes::Lane;
+use lanes::LanePair;
 pub use limits::Limits;
 use touch::Touch;
 
@@ -133,7 +133,7 @@ pub struct Step<'a> {
     /// The accounts behind [`Transaction::updates`], in the same order.
     pub accounts: Vec<AccountIx>,
     /// The lanes on which it moves money of payments.
-    lanes: Vec<Lane>,
+    lanes: Vec<LanePair>,
     /// It sweeps lanes of this parity, and only while they are free.
     sweeps_free: Option<Parity>,
     /// The steps that must be applied first, because they touch an account or a lane of this step. All come before it.
@@ -202,7 +202,7 @@ pub fn plan<'a>(
         let members = group.members.iter().map(|&member| &touches[member]);
         let sweeps = members.clone().flat_map(|touch| touch.sweeps);
         let swept = sweeps.map(|sweep| (sweep.account, sweep.lane));
-        let lanes: Vec<Lane> = group.laned.iter().map(|&account| turns.next(account, swept.clone())).collect();
+        let lanes: Vec<LanePair> = group.laned.iter().map(|&account| turns.next(account, swept.clone())).collect();
         let only_while_free = members.clone().any(Touch::is_only_while_free);
         let sweeps_free = only_while_free.then(|| snapshot.slice.parity().other());
         let after = last_steps.before(
