@@ -33,8 +33,8 @@ pub(super) struct AccountWorker {
     cancelled: u32,
 }
 
-/// What must be done next with a command that was sent.
-enum Next {
+/// What must be done with a command after its steps were sent.
+enum AfterCommit {
     /// It has its disposition, or stays unfinished for now.
     Disposition(Disposition<CommandDecision>),
     /// It is decided again.
@@ -111,15 +111,15 @@ impl AccountWorker {
             let decided = DecidedCommand { request, decision, decided_at: at };
             let answer = within(deadline, "committing", commit(ledger, decided.steps_on(precondition))).await;
             match self.learn(&decided, answer) {
-                Next::Disposition(disposition) => return disposition,
-                Next::Decide => {}
-                Next::Wait => self.backoff.wait(deadline).await,
+                AfterCommit::Disposition(disposition) => return disposition,
+                AfterCommit::Decide => {}
+                AfterCommit::Wait => self.backoff.wait(deadline).await,
             }
         }
     }
 
     /// Learns from what became of a command.
-    fn learn(&mut self, decided: &DecidedCommand<'_>, answer: Result<CommandCommit, StoreError>) -> Next {
+    fn learn(&mut self, decided: &DecidedCommand<'_>, answer: Result<CommandCommit, StoreError>) -> AfterCommit {
         match answer {
             Ok(CommandCommit::Applied) => {
                 // The conditions of a change let payments pass, so the account may hold more or less than was read. The
@@ -127,14 +127,14 @@ impl AccountWorker {
                 if decided.decision.as_ref().is_ok_and(|change| *change != AccountChange::Nothing) {
                     self.account.forget();
                 }
-                Next::Disposition(Disposition::Decided(decided.decision()))
+                AfterCommit::Disposition(Disposition::Decided(decided.decision()))
             }
             Ok(CommandCommit::Cancelled(cancelled)) => self.learn_cancelled(decided.request, cancelled),
             Err(error) if error.passes() => {
                 // The step may have happened.
                 self.account.forget();
                 self.account.note(error);
-                Next::Wait
+                AfterCommit::Wait
             }
             // Another try won't help soon.
             Err(error) => self.stop(error),
@@ -142,15 +142,15 @@ impl AccountWorker {
     }
 
     /// None of a command's last step happened, for these reasons.
-    fn learn_cancelled(&mut self, request: &CommandRequest, cancelled: CancelledCommand) -> Next {
+    fn learn_cancelled(&mut self, request: &CommandRequest, cancelled: CancelledCommand) -> AfterCommit {
         self.cancelled = self.cancelled.saturating_add(1);
         // Whoever wrote first may have changed more than the answer tells.
         self.account.forget();
         match cancelled.duplicate {
             Some(Ok(recorded)) if recorded.fingerprint == request.command.fingerprint() => {
-                return Next::Disposition(Disposition::Replayed);
+                return AfterCommit::Disposition(Disposition::Replayed);
             }
-            Some(Ok(_)) => return Next::Disposition(Disposition::IdReused),
+            Some(Ok(_)) => return AfterCommit::Disposition(Disposition::IdReused),
             Some(Err(expected)) => return self.stop(StoreError::Corrupt(expected)),
             None => {}
         }
@@ -159,17 +159,17 @@ impl AccountWorker {
         }
         // A lane that doesn't fit its account is damaged, or somebody else is still changing it.
         match cancelled.transient.or(cancelled.lanes.then_some(StoreError::Conflict)) {
-            None => Next::Decide,
+            None => AfterCommit::Decide,
             Some(error) => {
                 self.account.note(error);
-                Next::Wait
+                AfterCommit::Wait
             }
         }
     }
 
-    fn stop(&mut self, error: StoreError) -> Next {
+    fn stop(&mut self, error: StoreError) -> AfterCommit {
         self.account.note(error);
-        Next::Disposition(Disposition::Unfinished)
+        AfterCommit::Disposition(Disposition::Unfinished)
     }
 }
 
