@@ -9,7 +9,7 @@
 //! | unknown fields; `requestContext`, `timestamp` missing or of another type | ignored; left out |
 //! | `payload` as a text that holds the JSON | that JSON |
 //! | several records | all of them, in their order |
-//! | no payload, no record in it, a record without a place | [`Unreadable`]: says the field and what was expected |
+//! | no payload, no record in it, a record without a place | [`InvalidFailedRecord`]: a field and what was expected |
 //! | a key, a value or a header whose bytes are not certain | the same: a record must be put back byte for byte |
 //!
 //! Source: AWS Lambda developer guide, "Using a Kafka topic as an on-failure destination", record format.
@@ -56,14 +56,14 @@ pub struct GivenUp {
 /// Why the bytes are not in this format: the field, and what was expected of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(String);
+pub struct InvalidFailedRecord(String);
 
 /// Reads a value of an on-failure topic.
 ///
 /// # Errors
-/// [`Unreadable`] if it gives no record byte for byte.
-pub fn decode(json: &[u8]) -> Result<GivenUp, Unreadable> {
-    let unreadable = |expected: &str| Unreadable(expected.to_owned());
+/// [`InvalidFailedRecord`] if it gives no record byte for byte.
+pub fn decode(json: &[u8]) -> Result<GivenUp, InvalidFailedRecord> {
+    let unreadable = |expected: &str| InvalidFailedRecord(expected.to_owned());
     let text = std::str::from_utf8(json).map_err(|_| unreadable("expected JSON"))?;
     let fields = members(text, &["requestContext", "timestamp", "payload"]);
     let [context, timestamp, payload] = fields.map_err(|_| unreadable("expected an object with each field once"))?;
@@ -76,7 +76,7 @@ pub fn decode(json: &[u8]) -> Result<GivenUp, Unreadable> {
     let event = event.and_then(|event| serde_json::from_str::<KafkaEvent>(&event).ok());
     let event = event.ok_or_else(|| unreadable("payload: expected an event with an object of lists as records"))?;
     if let Some(expected) = event.partitions.iter().find_map(|partition| partition.unplaced.first()) {
-        return Err(Unreadable(format!("payload.{expected}")));
+        return Err(InvalidFailedRecord(format!("payload.{expected}")));
     }
     let records = event.partitions.iter().flat_map(|partition| &partition.records);
     let records = records.map(exactly).collect::<Result<Vec<_>, _>>()?;
@@ -94,11 +94,11 @@ pub fn decode(json: &[u8]) -> Result<GivenUp, Unreadable> {
 }
 
 /// A record, if all of its bytes are certain.
-fn exactly(record: &Record) -> Result<FailedRecord, Unreadable> {
+fn exactly(record: &Record) -> Result<FailedRecord, InvalidFailedRecord> {
     let bytes = |name: &str, payload: &Payload| match payload {
         Payload::Absent => Ok(None),
         Payload::Bytes(bytes) => Ok(Some(bytes.to_vec())),
-        Payload::NotBase64(_) => Err(Unreadable(format!("{}: {name}: expected base64", record.source))),
+        Payload::NotBase64(_) => Err(InvalidFailedRecord(format!("{}: {name}: expected base64", record.source))),
     };
     let headers = record.headers_exactly();
     Ok(FailedRecord {
@@ -106,7 +106,8 @@ fn exactly(record: &Record) -> Result<FailedRecord, Unreadable> {
         timestamp: record.timestamp,
         key: bytes("key", &record.key)?,
         value: bytes("value", &record.value)?,
-        headers: headers.ok_or_else(|| Unreadable(format!("{}: headers: expected lists of bytes", record.source)))?,
+        headers: headers
+            .ok_or_else(|| InvalidFailedRecord(format!("{}: headers: expected lists of bytes", record.source)))?,
     })
 }
 

@@ -9,7 +9,7 @@
 //! | unknown fields | ignored |
 //! | `streamArn`, `shardId` or a sequence number missing | no stretch of the stream |
 //! | an arrival missing or not RFC 3339 | no time |
-//! | neither a stretch nor both times | [`Unreadable`] |
+//! | neither a stretch nor both times | [`InvalidUndelivered`] |
 //!
 //! Source: AWS Lambda developer guide, "Retaining discarded records for a DynamoDB event source".
 
@@ -44,13 +44,13 @@ pub struct Stretch {
 /// Why a text isn't in this format: what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(&'static str);
+pub struct InvalidUndelivered(&'static str);
 
 /// Reads what a stream's mapping sent to its queue.
 ///
 /// # Errors
-/// [`Unreadable`] if it doesn't say where the records are.
-pub fn decode(json: &str) -> Result<Undelivered, Unreadable> {
+/// [`InvalidUndelivered`] if it doesn't say where the records are.
+pub fn decode(json: &str) -> Result<Undelivered, InvalidUndelivered> {
     const INFO: [&str; 7] = [
         "streamArn",
         "shardId",
@@ -60,12 +60,12 @@ pub fn decode(json: &str) -> Result<Undelivered, Unreadable> {
         "approximateArrivalOfFirstRecord",
         "approximateArrivalOfLastRecord",
     ];
-    let [info] =
-        members(json, &["DDBStreamBatchInfo"]).map_err(|_| Unreadable("expected an object with each field once"))?;
-    let info = info.ok_or(Unreadable("DDBStreamBatchInfo: expected an object, got none"))?;
+    let [info] = members(json, &["DDBStreamBatchInfo"])
+        .map_err(|_| InvalidUndelivered("expected an object with each field once"))?;
+    let info = info.ok_or(InvalidUndelivered("DDBStreamBatchInfo: expected an object, got none"))?;
     let fields = members(info.get(), &INFO);
     let [stream_arn, shard_id, first, last, records, first_arrival, last_arrival] =
-        fields.map_err(|_| Unreadable("DDBStreamBatchInfo: expected an object with each field once"))?;
+        fields.map_err(|_| InvalidUndelivered("DDBStreamBatchInfo: expected an object with each field once"))?;
     let text =
         |json: Option<Json<'_>>| json.and_then(Json::text).map(|text| text.into_owned()).filter(|it| !it.is_empty());
     let stretch = (|| {
@@ -76,7 +76,7 @@ pub fn decode(json: &str) -> Result<Undelivered, Unreadable> {
     let time = |json| text(json).and_then(|text| Timestamp::parse(&text).ok());
     let arrivals = time(first_arrival).zip(time(last_arrival));
     match (&stretch, arrivals) {
-        (None, None) => Err(Unreadable(
+        (None, None) => Err(InvalidUndelivered(
             "DDBStreamBatchInfo: expected streamArn, shardId and both sequence numbers, or both approximate arrivals",
         )),
         _ => Ok(Undelivered { stretch, arrivals }),

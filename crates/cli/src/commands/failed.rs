@@ -16,7 +16,7 @@ use super::engines::{EngineArgs, given};
 use crate::local::failed_topic::{Begin, FailedTopic, Given};
 use crate::local::terminal;
 use giro::domain::{Source, Timestamp};
-use giro::wire::failed_record::{self, FailedRecord, GivenUp, Unreadable};
+use giro::wire::failed_record::{self, FailedRecord, GivenUp, InvalidFailedRecord};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FailedCommand {
@@ -84,7 +84,7 @@ struct Entry {
     given: Given,
     /// Its place on the on-failure topic.
     place: Source,
-    content: Result<GivenUp, Unreadable>,
+    content: Result<GivenUp, InvalidFailedRecord>,
 }
 
 impl Entry {
