@@ -29,10 +29,16 @@ struct ReasonJson {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SourceJson {
+pub(super) struct SourceJson {
     topic: String,
     partition: i32,
     offset: i64,
+}
+
+impl From<&Source> for SourceJson {
+    fn from(source: &Source) -> Self {
+        Self { topic: source.topic.to_string(), partition: source.partition, offset: source.offset }
+    }
 }
 
 /// Writes an outcome.
@@ -57,11 +63,7 @@ impl From<&Outcome> for OutcomeJson {
             currency: payment.currency.to_string(),
             reference: payment.reference.as_deref().map(Into::into),
             decided_at: outcome.decided_at.to_string(),
-            source: SourceJson {
-                topic: outcome.source.topic.to_string(),
-                partition: outcome.source.partition,
-                offset: outcome.source.offset,
-            },
+            source: SourceJson::from(&outcome.source),
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::outcome::OutcomeJson;
+use super::outcome::{OutcomeJson, SourceJson};
 use crate::domain::statement::{InvalidPosition, Position, StatementPage};
 use crate::domain::{AccountId, Currency, Fingerprint, Holding, OverdraftLimit, PaymentId, Recorded, Source};
 
@@ -19,19 +19,13 @@ pub fn accepted(id: &PaymentId, fingerprint: &Fingerprint, source: &Source) -> S
         payment_id: &'a str,
         status: &'a str,
         fingerprint: String,
-        source: SourceJson<'a>,
-    }
-    #[derive(Serialize)]
-    struct SourceJson<'a> {
-        topic: &'a str,
-        partition: i32,
-        offset: i64,
+        source: SourceJson,
     }
     json(&Accepted {
         payment_id: id.as_str(),
         status: "accepted",
         fingerprint: fingerprint.to_string(),
-        source: SourceJson { topic: &source.topic, partition: source.partition, offset: source.offset },
+        source: source.into(),
     })
 }
 
