@@ -63,12 +63,18 @@ impl<L: AccountLedger> AccountProcessor<L> {
         let (records, requests) = Records::decode(&event, account_command::decode, request);
         let (until, lanes_min) = (deadlines.settle, self.lanes_min);
         let applied = apply(&self.ledger, &requests, lanes_min, until, clock::now, Backoff::new).await;
-        let aside =
+        let dead_letters =
             records.write_dead_letters(&self.ledger, &applied.dispositions, ID_REUSED, deadlines.dead_letters).await;
 
-        let response = records.report(&applied.dispositions, &aside);
+        let response = records.report(&applied.dispositions, &dead_letters);
         let dispositions = Dispositions::of_commands(&applied);
-        tally.finish(&dispositions, applied.error.as_ref(), &aside, response.failures.len(), self.ledger.usage());
+        tally.finish(
+            &dispositions,
+            applied.error.as_ref(),
+            &dead_letters,
+            response.failures.len(),
+            self.ledger.usage(),
+        );
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

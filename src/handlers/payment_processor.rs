@@ -71,13 +71,19 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let (records, requests) = Records::decode(&event, payment_request::decode, request);
         let batch = Batch::new(requests).with_partitions(self.requests_partitions);
         let settled = settle(&self.ledger, &batch, deadlines.settle, &self.clock, Backoff::new()).await;
-        let aside =
+        let dead_letters =
             records.write_dead_letters(&self.ledger, &settled.dispositions, ID_REUSED, deadlines.dead_letters).await;
 
-        let response = records.report(&settled.dispositions, &aside);
+        let response = records.report(&settled.dispositions, &dead_letters);
         tally.contended(&settled);
         let dispositions = Dispositions::of_payments(&settled);
-        tally.finish(&dispositions, settled.error.as_ref(), &aside, response.failures.len(), self.ledger.usage());
+        tally.finish(
+            &dispositions,
+            settled.error.as_ref(),
+            &dead_letters,
+            response.failures.len(),
+            self.ledger.usage(),
+        );
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

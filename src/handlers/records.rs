@@ -30,7 +30,7 @@ pub struct Records<'e> {
 
 /// What became of the dead letters of a batch.
 #[derive(Debug)]
-pub struct Aside {
+pub struct DeadLettersOfBatch {
     /// How many records had to become dead letters.
     pub count: usize,
     /// Which of them are not known to be stored.
@@ -65,7 +65,7 @@ impl<'e> Records<'e> {
         dispositions: &[Disposition<V>],
         id_reused: (&str, &str),
         deadline: Instant,
-    ) -> Aside {
+    ) -> DeadLettersOfBatch {
         let is_dead_letter = |ix: &usize| match &self.decoded[*ix] {
             Err(_) => true,
             Ok(request) => matches!(dispositions[*request], Disposition::IdReused),
@@ -77,18 +77,18 @@ impl<'e> Records<'e> {
             };
             self.records[ix].dead_letter(reason, detail, clock::now())
         };
-        let aside: Vec<usize> = (0..self.records.len()).filter(is_dead_letter).collect();
-        Aside {
-            count: aside.len(),
-            written: write_dead_letters(ledger, &aside, letter, deadline, Backoff::new()).await,
+        let dead_letters: Vec<usize> = (0..self.records.len()).filter(is_dead_letter).collect();
+        DeadLettersOfBatch {
+            count: dead_letters.len(),
+            written: write_dead_letters(ledger, &dead_letters, letter, deadline, Backoff::new()).await,
         }
     }
 
     /// The response. It names each partition's records from the first unfinished one on.
-    pub fn report<V>(&self, dispositions: &[Disposition<V>], aside: &Aside) -> BatchResponse {
+    pub fn report<V>(&self, dispositions: &[Disposition<V>], dead_letters: &DeadLettersOfBatch) -> BatchResponse {
         let unfinished = |ix: usize| match &self.decoded[ix] {
             Ok(request) if matches!(dispositions[*request], Disposition::Unfinished) => true,
-            Ok(_) | Err(_) => aside.written.left.binary_search(&ix).is_ok(),
+            Ok(_) | Err(_) => dead_letters.written.left.binary_search(&ix).is_ok(),
         };
         let mut response = BatchResponse::default();
         let mut start: usize = 0;

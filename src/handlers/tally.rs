@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::clock;
-use super::records::Aside;
+use super::records::DeadLettersOfBatch;
 use crate::account_commands::Applied;
 use crate::settle::{Disposition, Settled};
 use crate::store::{StoreError, Usage};
@@ -71,12 +71,12 @@ impl Tally {
         self,
         dispositions: &Dispositions,
         error: Option<&StoreError>,
-        aside: &Aside,
+        dead_letters: &DeadLettersOfBatch,
         unfinished: usize,
         usage: Usage,
     ) {
         let since = |now: u64, before: u64| now.saturating_sub(before);
-        let error = error.filter(|error| !error.passes()).or(aside.written.error.as_ref()).or(error);
+        let error = error.filter(|error| !error.passes()).or(dead_letters.written.error.as_ref()).or(error);
         tracing::info!(
             request_id = self.request_id,
             partitions = self.partitions,
@@ -87,7 +87,7 @@ impl Tally {
             applied = dispositions.applied,
             refused = dispositions.refused,
             replayed = dispositions.replayed,
-            dead_letters = aside.count.saturating_sub(aside.written.left.len()),
+            dead_letters = dead_letters.count.saturating_sub(dead_letters.written.left.len()),
             unfinished,
             rounds = dispositions.rounds,
             conflicts = dispositions.conflicts,
