@@ -114,12 +114,12 @@ impl Mutant {
     pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
         let updates = match &call {
             Call::Commit(sent) => sent.updates.len(),
-            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Command(_) | Call::Park(_) => 0,
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Command(_) | Call::DeadLetter(_) => 0,
         };
-        if let Call::Park(letter) = &call
+        if let Call::DeadLetter(letter) = &call
             && self.takes_for_parked(store, letter)
         {
-            return Answer::Park(Ok(()));
+            return Answer::DeadLetter(Ok(()));
         }
         let reopened = self.reopened(store, &call);
         let mut answer = execute(store, &self.call(store, call));
@@ -188,9 +188,9 @@ impl Mutant {
                 Call::Command(step)
             }
             (Self::RefuseWithoutGround, Call::Command(step)) => Call::Command(SentStep { precondition: None, ..step }),
-            (Self::CutLetter, Call::Park(mut letter)) => {
+            (Self::CutLetter, Call::DeadLetter(mut letter)) => {
                 letter.value.as_mut().and_then(Vec::pop);
-                Call::Park(letter)
+                Call::DeadLetter(letter)
             }
             (_, call) => call,
         }
@@ -232,7 +232,9 @@ impl Mutant {
             (Self::AcknowledgeLostCommand, Answer::Command(Err(StoreError::Unavailable(_)))) => {
                 Answer::Command(Ok(CommandCommit::Applied))
             }
-            (Self::AcknowledgeLostLetter, Answer::Park(Err(StoreError::Unavailable(_)))) => Answer::Park(Ok(())),
+            (Self::AcknowledgeLostLetter, Answer::DeadLetter(Err(StoreError::Unavailable(_)))) => {
+                Answer::DeadLetter(Ok(()))
+            }
             (Self::IgnoreLanes, Answer::ReadLanes(Ok(reads))) => {
                 Answer::ReadLanes(Ok(reads.into_iter().map(emptied).collect()))
             }

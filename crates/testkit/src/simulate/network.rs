@@ -33,7 +33,7 @@ pub(super) enum Call {
     ReadPayments(Vec<PaymentId>),
     Commit(Sent),
     Command(SentStep),
-    Park(DeadLetter),
+    DeadLetter(DeadLetter),
 }
 
 /// What the store said, or what the caller is told.
@@ -45,7 +45,7 @@ pub(super) enum Answer {
     ReadPayments(Result<Vec<PaymentRead>, StoreError>),
     Commit(Result<Commit, StoreError>),
     Command(Result<CommandCommit, StoreError>),
-    Park(Result<(), StoreError>),
+    DeadLetter(Result<(), StoreError>),
 }
 
 impl Answer {
@@ -57,7 +57,7 @@ impl Answer {
             Call::ReadPayments(_) => Self::ReadPayments(Err(error)),
             Call::Commit(_) => Self::Commit(Err(error)),
             Call::Command(_) => Self::Command(Err(error)),
-            Call::Park(_) => Self::Park(Err(error)),
+            Call::DeadLetter(_) => Self::DeadLetter(Err(error)),
         }
     }
 }
@@ -220,7 +220,7 @@ impl Ledger for RemoteLedger {
     }
 
     async fn write_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        let Answer::Park(answer) = self.ask(Call::Park(letter.clone())).await else {
+        let Answer::DeadLetter(answer) = self.ask(Call::DeadLetter(letter.clone())).await else {
             return Err(mismatched());
         };
         answer
@@ -275,6 +275,8 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
             let answer = sent.with(|step| at_once(store.commit_command(step)));
             Answer::Command(answer.unwrap_or_else(|| Err(late())))
         }
-        Call::Park(letter) => Answer::Park(at_once(store.write_dead_letter(letter)).unwrap_or_else(|| Err(late()))),
+        Call::DeadLetter(letter) => {
+            Answer::DeadLetter(at_once(store.write_dead_letter(letter)).unwrap_or_else(|| Err(late())))
+        }
     }
 }

@@ -78,7 +78,7 @@ impl History {
 
 /// Whether a call changes nothing.
 pub(super) fn is_read(call: &Call) -> bool {
-    !matches!(call, Call::Commit(_) | Call::Command(_) | Call::Park(_))
+    !matches!(call, Call::Commit(_) | Call::Command(_) | Call::DeadLetter(_))
 }
 
 /// All histories that were run. The first ones are the starts of the batches.

@@ -37,7 +37,7 @@ impl World {
             Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) => "reads",
             Call::Commit(_) => "commits",
             Call::Command(_) => "commits of commands",
-            Call::Park(_) => "parkings",
+            Call::DeadLetter(_) => "writes of dead letters",
         };
         self.counts.add(name, 1);
         if self.mutant == Some(Mutant::PublishBeforeCommit)
@@ -81,7 +81,7 @@ impl World {
                 self.counts.add("reads in two", 1);
                 return Ok(());
             }
-            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Park(_) => {}
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::DeadLetter(_) => {}
         }
         self.arrive(invocation, ticket, call)
     }
@@ -156,8 +156,8 @@ impl World {
                 }
                 answer
             }
-            (Call::Park(_), Some(mutant)) => mutant.execute(&self.store, call),
-            (Call::Park(_), None) | (Call::ReadPayments(_), _) => execute(&self.store, &call),
+            (Call::DeadLetter(_), Some(mutant)) => mutant.execute(&self.store, call),
+            (Call::DeadLetter(_), None) | (Call::ReadPayments(_), _) => execute(&self.store, &call),
         };
         if let Answer::Read(Ok(reads)) = &mut answer {
             for read in reads {
@@ -252,7 +252,7 @@ fn lanes_made(store: &MemoryStore, call: &Call) -> Option<(&'static str, u64)> {
             ("lanes made by payments", sent.updates.iter().filter_map(AccountUpdate::lane_id).collect())
         }
         Call::Command(step) => ("lanes made by commands", step.lanes.iter().map(|change| change.id.clone()).collect()),
-        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Park(_) => return None,
+        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::DeadLetter(_) => return None,
     };
     let Answer::ReadLanes(Ok(reads)) = execute(store, &Call::ReadLanes(lanes)) else { return None };
     let missing = reads.iter().filter(|read| **read == LaneRead::Missing).count();
@@ -303,7 +303,7 @@ pub(in crate::simulate) fn show(call: &Call) -> String {
             let answer = step.decision.as_ref().map_or_else(|refusal| refusal.name(), |_| status_of(Ok(())));
             format!("command {} {} {}: {answer}", command.id, command.action.name(), command.account)
         }
-        Call::Park(letter) => format!("park {} ({})", letter.source, letter.reason),
+        Call::DeadLetter(letter) => format!("write dead letter {} ({})", letter.source, letter.reason),
     }
 }
 

@@ -122,7 +122,7 @@ pub(in crate::simulate) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),
         Call::Command(step) => of_command(step),
-        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Park(_) => Vec::new(),
+        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::DeadLetter(_) => Vec::new(),
     }
 }
 
