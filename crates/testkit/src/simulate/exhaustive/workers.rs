@@ -141,7 +141,7 @@ impl<'w> Histories<'w> {
         let network = Network::default();
         let ledger = RemoteLedger { network: network.clone(), invocation: 0 };
         let told = self.runtime.block_on(async {
-            let mut worker = Worker { network: &network, going: self.start(batch, ledger) };
+            let mut worker = RunningWorker { network: &network, going: self.start(batch, ledger) };
             let mut told = worker.go_on().await?;
             for (ticket, answer) in answers.into_iter().rev() {
                 let parcel = network.take(ticket).ok_or("a worker does not always do the same")?;
@@ -150,7 +150,7 @@ impl<'w> Histories<'w> {
             }
             Ok::<_, Wrong>(told)
         })?;
-        // Read before the worker is dropped, which would give its calls up: see `Worker::go_on`.
+        // Read before the worker is dropped, which would give its calls up: see `RunningWorker::go_on`.
         let (waiting, answer) = told;
         Ok(History { batch, last, length, waiting, answer })
     }
@@ -193,12 +193,12 @@ fn told<V>(end: &Disposition<V>, name: impl Fn(&V) -> &'static str) -> Told {
 type Waiting = (Vec<(Ticket, Rc<Call>)>, Option<Vec<Told>>);
 
 /// A worker that runs.
-struct Worker<'n> {
+struct RunningWorker<'n> {
     network: &'n Network,
     going: Pin<Box<dyn Future<Output = Vec<Told>>>>,
 }
 
-impl Worker<'_> {
+impl RunningWorker<'_> {
     /// Lets it go on until it waits for calls, or is done.
     async fn go_on(&mut self) -> Result<Waiting, Wrong> {
         for _ in 0..WAITS_MAX {
