@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use lambda_runtime::LambdaEvent;
-use tokio::time::timeout_at;
+use tokio::time::{self, timeout_at};
 
 use super::clock::Deadlines;
 use super::unfinished::Unfinished;
@@ -73,6 +73,64 @@ enum Handed {
     Missing(Missing),
 }
 
+/// How far the broker acknowledged a batch.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    published: usize,
+    /// Records that aren't new payments.
+    ignored: usize,
+    /// The first record that is not published, by its place in the batch, and why.
+    missing: Option<(usize, Missing)>,
+}
+
+impl Acknowledged {
+    /// Waits until the broker has acknowledged the records, up to the first that is missing.
+    async fn of(handed: Vec<Handed>, deadline: time::Instant) -> Self {
+        let mut acknowledged = Self::default();
+        for (ix, handed) in handed.into_iter().enumerate() {
+            let end = match handed {
+                Handed::Nothing => {
+                    acknowledged.ignored = acknowledged.ignored.saturating_add(1);
+                    continue;
+                }
+                Handed::Missing(missing) => Err(missing),
+                Handed::Sending(sending) => match timeout_at(deadline, sending.placed()).await {
+                    Ok(placed) => placed.map_err(Missing::Publish),
+                    Err(_) => Err(Missing::Deadline),
+                },
+            };
+            match end {
+                Ok(_) => acknowledged.published = acknowledged.published.saturating_add(1),
+                Err(why) => {
+                    acknowledged.missing = Some((ix, why));
+                    break;
+                }
+            }
+        }
+        acknowledged
+    }
+
+    /// Writes the log line of the invocation, and an error if the shard can't go on.
+    fn log(&self, request_id: &str, records: &[StreamRecord], started: Instant) {
+        let fault = self.missing.as_ref().map(|(_, why)| why);
+        if let Some(Missing::Unreadable(_)) = fault {
+            tracing::error!(request_id, fault = fault.map(tracing::field::display), "shard stopped");
+        }
+        tracing::info!(
+            request_id,
+            first = records.first().map(|record| record.sequence_number.as_str()),
+            last = records.last().map(|record| record.sequence_number.as_str()),
+            records = records.len(),
+            published = self.published,
+            ignored = self.ignored,
+            unfinished = records.len().saturating_sub(self.published).saturating_sub(self.ignored),
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            fault = fault.map(tracing::field::display),
+            "outcomes published"
+        );
+    }
+}
+
 impl<P: Publish> OutcomePublisher<P> {
     /// A publisher to this topic. `read_payment` reads the stream's items.
     pub fn new(producer: P, topic: String, read_payment: ReadPayment) -> Self {
@@ -89,61 +147,28 @@ impl<P: Publish> OutcomePublisher<P> {
         let started = Instant::now();
         let deadline = Deadlines::of(context.deadline).dead_letters;
 
-        // All are handed over before the first answer is awaited, so that the producer can send them together.
-        let mut handed = Vec::with_capacity(event.records.len());
-        for record in &event.records {
+        let handed = self.hand_over_all(&event.records, deadline).await;
+        let acknowledged = Acknowledged::of(handed, deadline).await;
+        acknowledged.log(&context.request_id, &event.records, started);
+        if let Some(first) = event.unplaced.first() {
+            return Err(Unfinished::Unplaced { count: event.unplaced.len(), first: first.clone() });
+        }
+        let missing = acknowledged.missing.and_then(|(ix, _)| event.records.get(ix));
+        Ok(missing.map(StreamResponse::from_record_on).unwrap_or_default())
+    }
+
+    /// Hands over all records before the first answer is awaited, so that the producer can send them together. It stops
+    /// at the first that can't be published.
+    async fn hand_over_all(&self, records: &[StreamRecord], deadline: time::Instant) -> Vec<Handed> {
+        let mut handed = Vec::with_capacity(records.len());
+        for record in records {
             let next = timeout_at(deadline, self.hand_over(record)).await;
             handed.push(next.unwrap_or(Handed::Missing(Missing::Deadline)));
             if matches!(handed.last(), Some(Handed::Missing(_))) {
                 break;
             }
         }
-        let (mut published, mut ignored) = (0_usize, 0_usize);
-        let mut missing = None;
-        for (record, handed) in event.records.iter().zip(handed) {
-            let end = match handed {
-                Handed::Nothing => {
-                    ignored = ignored.saturating_add(1);
-                    continue;
-                }
-                Handed::Missing(missing) => Err(missing),
-                Handed::Sending(sending) => match timeout_at(deadline, sending.placed()).await {
-                    Ok(placed) => placed.map_err(Missing::Publish),
-                    Err(_) => Err(Missing::Deadline),
-                },
-            };
-            match end {
-                Ok(_) => published = published.saturating_add(1),
-                Err(why) => {
-                    missing = Some((record, why));
-                    break;
-                }
-            }
-        }
-        let fault = missing.as_ref().map(|(_, why)| why);
-        if let Some(Missing::Unreadable(_)) = fault {
-            tracing::error!(
-                request_id = context.request_id,
-                fault = fault.map(tracing::field::display),
-                "shard stopped"
-            );
-        }
-        tracing::info!(
-            request_id = context.request_id,
-            first = event.records.first().map(|record| record.sequence_number.as_str()),
-            last = event.records.last().map(|record| record.sequence_number.as_str()),
-            records = event.records.len(),
-            published,
-            ignored,
-            unfinished = event.records.len().saturating_sub(published).saturating_sub(ignored),
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            fault = fault.map(tracing::field::display),
-            "outcomes published"
-        );
-        if let Some(first) = event.unplaced.first() {
-            return Err(Unfinished::Unplaced { count: event.unplaced.len(), first: first.clone() });
-        }
-        Ok(missing.map(|(record, _)| StreamResponse::from_record_on(record)).unwrap_or_default())
+        handed
     }
 
     async fn hand_over(&self, record: &StreamRecord) -> Handed {
