@@ -125,6 +125,26 @@ impl OverdraftLimit {
 }
 
 #[cfg(test)]
+pub(crate) mod given {
+    use super::*;
+
+    /// The plainest account of this name: open, in euros, empty, with neither an overdraft nor lanes.
+    pub(crate) fn account(name: &str) -> Account {
+        Account {
+            id: name.parse().unwrap(),
+            currency: Currency::try_new("EUR").unwrap(),
+            status: AccountStatus::Open,
+            balance: Balance::ZERO,
+            overdraft_limit: OverdraftLimit::Limited(0),
+            version: 1,
+            opened_at: Timestamp::EPOCH,
+            credit_lanes: CreditLanes::NONE,
+            lane_debits: false,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

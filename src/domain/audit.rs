@@ -61,9 +61,10 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use super::super::account::given;
     use super::super::{
-        Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Decline, Lane, Outcome, OverdraftLimit,
-        Payment, PaymentId, Source, Timestamp,
+        Account, AccountId, AccountStatus, Amount, Balance, Decline, Lane, Outcome, OverdraftLimit, Payment, PaymentId,
+        Source, Timestamp,
     };
     use super::*;
 
@@ -86,18 +87,15 @@ mod tests {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["account", id, currency, balance, lanes, limit @ ..] => books.account(Account {
-                    id: AccountId::try_new(id).unwrap(),
                     currency: Currency::try_new(currency).unwrap(),
-                    status: AccountStatus::Open,
                     balance: Balance::new(balance.parse().unwrap()),
                     overdraft_limit: match limit {
                         [limit] => OverdraftLimit::Limited(limit.parse().unwrap()),
                         _ => OverdraftLimit::Unlimited,
                     },
-                    version: 1,
-                    opened_at: Timestamp::EPOCH,
-                    credit_lanes: lanes.parse::<CreditLanes>().unwrap(),
+                    credit_lanes: lanes.parse().unwrap(),
                     lane_debits: limit.is_empty(),
+                    ..given::account(id)
                 }),
                 ["frozen", id] => {
                     let id = AccountId::try_new(id).unwrap();

@@ -130,20 +130,16 @@ impl Precondition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::account::given;
     use crate::domain::account_command::{Action, decide, tests::command};
-    use crate::domain::{AccountId, AccountStatus, CreditLanes, Currency, Timestamp};
+    use crate::domain::{AccountStatus, CreditLanes, Timestamp};
 
     fn account(balance: i64) -> Account {
         Account {
-            id: AccountId::try_new("shop").unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            status: AccountStatus::Open,
             balance: Balance::new(balance),
             overdraft_limit: OverdraftLimit::Limited(9),
-            version: 1,
-            opened_at: Timestamp::EPOCH,
             credit_lanes: CreditLanes::try_new(2).unwrap(),
-            lane_debits: false,
+            ..given::account("shop")
         }
     }
 

@@ -75,7 +75,8 @@ pub(super) fn check_sums(sums: BTreeMap<Currency, i128>, findings: &mut Vec<Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CreditLanes, OverdraftLimit, Timestamp};
+    use crate::domain::OverdraftLimit;
+    use crate::domain::account::given;
 
     #[test]
     fn a_balance_at_its_limit_is_not_below_it() {
@@ -86,17 +87,7 @@ mod tests {
             (-8, OverdraftLimit::Limited(7), Some(-7)),
             (i64::MIN, OverdraftLimit::Unlimited, None),
         ] {
-            let account = Account {
-                id: "alice".parse().unwrap(),
-                currency: Currency::try_new("EUR").unwrap(),
-                status: AccountStatus::Open,
-                balance: Balance::new(balance),
-                overdraft_limit: limit,
-                version: 1,
-                opened_at: Timestamp::EPOCH,
-                credit_lanes: CreditLanes::NONE,
-                lane_debits: false,
-            };
+            let account = Account { balance: Balance::new(balance), overdraft_limit: limit, ..given::account("alice") };
             let expected =
                 lowest.map(|lowest| Finding::BelowLimit { account: account.id.clone(), lowest, found: balance.into() });
             assert_eq!(check_limit(&account), expected, "{balance} {limit:?}");

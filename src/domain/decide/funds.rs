@@ -251,10 +251,11 @@ fn lowest_after(amount: Amount, account: &Account) -> i128 {
 mod tests {
     use super::super::decide_all;
     use super::*;
+    use crate::domain::account::given;
     use crate::domain::lane::KnownLanes;
     use crate::domain::money::AMOUNT_MAX;
     use crate::domain::{
-        AccountStatus, CreditLanes, Currency, OverdraftLimit, Payment, PaymentRequest, Slice, Source, Timestamp,
+        AccountId, CreditLanes, Currency, OverdraftLimit, Payment, PaymentRequest, Slice, Source, Timestamp,
     };
 
     const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
@@ -278,24 +279,16 @@ mod tests {
         let requests: Vec<PaymentRequest> = credits.chain([("shop", "bob", debit)]).enumerate().map(request).collect();
         let all: Vec<usize> = (0..requests.len()).collect();
         let batch = Batch::new(requests);
-        let account = |id: &crate::domain::AccountId| {
-            let (balance, overdraft_limit, lanes) = match id.as_str() {
-                "shop" => (main, limit, lanes.len()),
-                _ => (0, OverdraftLimit::Unlimited, 0),
-            };
-            Some(Account {
-                id: id.clone(),
-                currency: Currency::try_new("EUR").unwrap(),
-                status: AccountStatus::Open,
-                balance: Balance::new(balance),
-                overdraft_limit,
-                version: 1,
-                opened_at: Timestamp::EPOCH,
-                credit_lanes: CreditLanes::try_new(u16::try_from(lanes).unwrap()).unwrap(),
-                lane_debits: false,
-            })
+        let account = |id: &AccountId| match id.as_str() {
+            "shop" => Account {
+                balance: Balance::new(main),
+                overdraft_limit: limit,
+                credit_lanes: CreditLanes::try_new(u16::try_from(lanes.len()).unwrap()).unwrap(),
+                ..given::account("shop")
+            },
+            other => Account { overdraft_limit: OverdraftLimit::Unlimited, ..given::account(other) },
         };
-        let accounts: Vec<Option<Account>> = batch.accounts().iter().map(account).collect();
+        let accounts: Vec<Option<Account>> = batch.accounts().iter().map(account).map(Some).collect();
         let shop = batch.accounts().iter().position(|id| id.as_str() == "shop").unwrap();
         let mut known = KnownLanes::default();
         (0..).zip(lanes).for_each(|(lane, balance)| known.learn(lane, Balance::new(*balance)));

@@ -1,6 +1,7 @@
 //! What: Tests that each item reads back as it was written, and that an error names the attribute.
 
 use super::*;
+use crate::domain::account::given;
 use crate::domain::account_command::{AccountChange, Action, DecidedCommand, RecordedCommand, Terms};
 use crate::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use crate::domain::money::AMOUNT_MAX;
@@ -20,15 +21,10 @@ fn lanes(count: u16) -> CreditLanes {
 
 fn account() -> Account {
     Account {
-        id: "alice".parse().unwrap(),
-        currency: eur(),
-        status: AccountStatus::Open,
         balance: Balance::new(-3),
         overdraft_limit: OverdraftLimit::Limited(AMOUNT_MAX),
         version: 7,
-        opened_at: Timestamp::EPOCH,
-        credit_lanes: CreditLanes::NONE,
-        lane_debits: false,
+        ..given::account("alice")
     }
 }
 

@@ -1,9 +1,8 @@
 //! What: Tests the audit beside payments in flight, scan by scan: what it judges at each scan, and what it doesn't.
 
 use super::*;
-use crate::domain::{
-    Account, AccountStatus, Amount, Balance, CreditLanes, Lane, OverdraftLimit, Payment, Source, Timestamp,
-};
+use crate::domain::account::given;
+use crate::domain::{Account, Amount, Balance, CreditLanes, Lane, OverdraftLimit, Payment, Source, Timestamp};
 
 /// Accounts, by name, balance, version and lanes counted; and lanes, by name, balance and version.
 fn books(items: &[(&str, i64, u64, u16)]) -> Books {
@@ -11,15 +10,11 @@ fn books(items: &[(&str, i64, u64, u16)]) -> Books {
     for &(name, balance, version, lanes) in items {
         let (account, _) = name.split_once('/').unwrap_or((name, ""));
         let account = Account {
-            id: account.parse().unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            status: AccountStatus::Open,
             balance: Balance::new(balance),
             overdraft_limit: OverdraftLimit::Unlimited,
             version,
-            opened_at: Timestamp::EPOCH,
             credit_lanes: CreditLanes::try_new(lanes).unwrap(),
-            lane_debits: false,
+            ..given::account(account)
         };
         match name.parse() {
             Ok(id) => books.lane(Lane { id, balance: account.balance, version, ..Lane::new(&account, 0) }),
