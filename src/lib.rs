@@ -19,23 +19,29 @@
 //! Handlers know ports, never DynamoDB. Only bins, `crates/` and tests name an adapter. Nothing here knows `crates/`.
 //! `tests/it/tidy.rs` holds this.
 //!
-//! This settles a batch on a ledger in memory; `examples/settle_a_batch.rs` does it with accounts:
+//! This settles one payment on a ledger in memory; `examples/settle_a_batch.rs` settles several:
 //!
 //! ```
-//! use giro::domain::{Batch, Decline, PaymentRequest, Source, Timestamp};
+//! use giro::domain::account_command::{Terms, opened};
+//! use giro::domain::{Batch, CreditLanes, OverdraftLimit, PaymentRequest, Source, Timestamp};
 //! use giro::settle::{Backoff, Disposition, settle};
 //! use giro::wire::payment_request;
 //! use giro_testkit::memory_store::MemoryStore;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! let json = br#"{"payment_id":"p1","debtor_account":"nobody","creditor_account":"shop","amount":7,"currency":"EUR"}"#;
+//! let (store, overdraft_limit) = (MemoryStore::new(), OverdraftLimit::Unlimited);
+//! let terms = Terms { currency: "EUR".parse().unwrap(), overdraft_limit, credit_lanes: CreditLanes::NONE };
+//! for name in ["alice", "shop"] {
+//!     store.insert_account(opened(&name.parse().unwrap(), terms, Timestamp::EPOCH));
+//! }
+//! let json = br#"{"payment_id":"p1","debtor_account":"alice","creditor_account":"shop","amount":7,"currency":"EUR"}"#;
 //! let source = Source { topic: "payment-requests".into(), partition: 0, offset: 0 };
 //! let request = PaymentRequest { payment: payment_request::decode_json(json).unwrap(), source };
 //! let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
 //! let batch = Batch::new(vec![request]);
-//! let settled = settle(&MemoryStore::new(), &batch, deadline, || Timestamp::EPOCH, Backoff::new()).await;
-//! assert_eq!(settled.dispositions, [Disposition::Decided(Err(Decline::DebtorNotFound))]);
+//! let settled = settle(&store, &batch, deadline, || Timestamp::EPOCH, Backoff::new()).await;
+//! assert_eq!(settled.dispositions, [Disposition::Decided(Ok(()))]);
 //! # }
 //! ```
 //!
