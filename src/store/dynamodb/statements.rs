@@ -133,9 +133,10 @@ fn lists(holding: &Holding, ask: &StatementQuery) -> Vec<List> {
     let id = || account.id.to_string();
     let of_account = [(0, BY_DEBTOR, id(), Side::Debit), (1, BY_CREDITOR, id(), Side::Credit)];
     let lanes = || holding.lanes.iter().map(|lane| &lane.id);
-    let credits = lanes().map(|id| (LANE_CREDITS_FROM + id.lane, BY_CREDITOR, id.to_string(), Side::Credit));
+    let credits =
+        lanes().map(|id| (LANE_CREDITS_FROM.saturating_add(id.lane), BY_CREDITOR, id.to_string(), Side::Credit));
     let debits = lanes().filter(|_| account.lane_debits);
-    let debits = debits.map(|id| (LANE_DEBITS_FROM + id.lane, BY_DEBTOR, id.to_string(), Side::Debit));
+    let debits = debits.map(|id| (LANE_DEBITS_FROM.saturating_add(id.lane), BY_DEBTOR, id.to_string(), Side::Debit));
     let list = |(number, index, key, side): (u16, Index, String, Side)| {
         let mut deadline = last?;
         let mut start = None;
