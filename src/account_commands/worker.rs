@@ -18,8 +18,14 @@ use crate::settle::deadline::within;
 use crate::settle::{Backoff, Disposition};
 use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
 
+/// After so many cancelled tries, payments that name the account are asked to wait.
+const CANCELLED_BEFORE_PAUSE: u32 = 2;
+
 /// After so many cancelled tries, the account is too busy for a command that rests on what its lanes hold.
-const CANCELLED_MAX: u32 = 3;
+const CANCELLED_MAX: u32 = 12;
+
+/// How long payments are asked to wait, in milliseconds. Batches that read the account before take about a second.
+const PAUSE_MS: i64 = 10_000;
 
 /// One account with its commands.
 pub(super) struct AccountWorker {
@@ -31,6 +37,8 @@ pub(super) struct AccountWorker {
     backoff: Backoff,
     /// How many tries of the current command were cancelled.
     cancelled: u32,
+    /// Until when payments were asked to wait for the current command.
+    paused_until: Option<Timestamp>,
 }
 
 /// What must be done with a command after its steps were sent.
@@ -47,7 +55,7 @@ impl AccountWorker {
     /// These requests are left for the account. `lanes_min` are the fewest lanes that it is opened with. `backoff`
     /// paces tries after an error.
     pub(super) fn new(account: KnownAccount, left: Vec<usize>, lanes_min: CreditLanes, backoff: Backoff) -> Self {
-        Self { account, left: left.into(), lanes_min, backoff, cancelled: 0 }
+        Self { account, left: left.into(), lanes_min, backoff, cancelled: 0, paused_until: None }
     }
 
     /// Whether a request waits for a person to mend a stored item.
@@ -95,6 +103,7 @@ impl AccountWorker {
     ) -> Disposition<CommandDecision> {
         self.backoff.reset();
         self.cancelled = 0;
+        self.paused_until = None;
         loop {
             let looked = self.account.look(ledger, request.command.action, deadline, &self.backoff).await;
             let Some((account, lanes)) = looked else { return Disposition::Unfinished };
@@ -109,12 +118,29 @@ impl AccountWorker {
             }
             let precondition = Precondition::of(&decision, account.as_ref(), &lanes);
             let decided = DecidedCommand { request, decision, decided_at: at };
+            if self.cancelled >= CANCELLED_BEFORE_PAUSE {
+                self.pause(ledger, &decided, deadline).await;
+            }
             let answer = within(deadline, "committing", commit(ledger, decided.steps_on(precondition))).await;
             match self.learn(&decided, answer) {
                 AfterCommit::Disposition(disposition) => return disposition,
                 AfterCommit::Decide => {}
                 AfterCommit::Wait => self.backoff.wait(deadline).await,
             }
+        }
+    }
+
+    /// Asks payments that name the account to wait, unless they were asked and still do. If that fails, the command is
+    /// tried as before.
+    async fn pause<L: AccountLedger>(&mut self, ledger: &L, decided: &DecidedCommand<'_>, deadline: Instant) {
+        let at = decided.decided_at;
+        if self.paused_until.is_some_and(|until| at < until) {
+            return;
+        }
+        let Ok(until) = Timestamp::try_from_millis(at.millis().saturating_add(PAUSE_MS)) else { return };
+        let Some(step) = decided.pause(until) else { return };
+        if within(deadline, "pausing payments", ledger.commit_command(&step)).await == Ok(CommandCommit::Applied) {
+            self.paused_until = Some(until);
         }
     }
 

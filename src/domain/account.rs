@@ -26,12 +26,21 @@ pub struct Account {
     /// Whether its lanes may be, or may have been, debited by payments. Once set, it stays. Accounts of older versions
     /// don't have it, and their statements list no debits of lanes.
     pub lane_debits: bool,
+    /// Until then, payments that name the account wait, because an account command can't be applied beside them. No
+    /// decision rests on it, so whoever doesn't know it is only in the way for longer.
+    pub paused_until: Option<Timestamp>,
 }
 
 impl Account {
     /// The lanes that it counts, in order.
     pub fn lane_ids(&self) -> impl Iterator<Item = LaneId> + '_ {
         self.credit_lanes.numbers().map(|lane| LaneId { account: self.id.clone(), lane })
+    }
+
+    /// Whether payments that name it wait now for an account command.
+    #[must_use]
+    pub fn is_paused(&self, now: Timestamp) -> bool {
+        self.status == AccountStatus::Open && self.paused_until.is_some_and(|until| now < until)
     }
 
     /// Whether its payments may be taken from its lanes. Nothing is conditional on its balance, so its debits commute,
@@ -140,6 +149,7 @@ pub(crate) mod given {
             opened_at: Timestamp::EPOCH,
             credit_lanes: CreditLanes::NONE,
             lane_debits: false,
+            paused_until: None,
         }
     }
 }

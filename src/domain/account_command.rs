@@ -251,6 +251,14 @@ impl DecidedCommand<'_> {
         steps
     }
 
+    /// The step that makes payments wait until this time. `None` if the command changes nothing.
+    #[must_use]
+    pub fn pause(&self, until: Timestamp) -> Option<CommandStep<'_>> {
+        self.decision.as_ref().ok().filter(|change| **change != AccountChange::Nothing)?;
+        let main = Some(AccountChange::Pause(until));
+        Some(CommandStep { decided: self, lanes: Vec::new(), main, last: false, precondition: None })
+    }
+
     /// The same with these preconditions.
     #[must_use]
     pub fn steps_on(&self, precondition: Option<Precondition>) -> Vec<CommandStep<'_>> {

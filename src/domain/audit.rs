@@ -95,6 +95,7 @@ mod tests {
                     },
                     credit_lanes: lanes.parse().unwrap(),
                     lane_debits: limit.is_empty(),
+                    paused_until: None,
                     ..given::account(id)
                 }),
                 ["frozen", id] => {

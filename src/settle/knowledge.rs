@@ -10,13 +10,19 @@
 mod contention;
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::seen_errors::SeenErrors;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step};
-use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId};
+use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, Timestamp};
 use crate::store::{AccountRead, LaneRead, StoreError};
 use contention::Contention;
+
+/// The longest that a batch waits for account commands. It is longer than a command asks for.
+const PAUSED_MAX: Duration = Duration::from_secs(15);
 
 /// What is known so far of the accounts of a batch.
 pub(super) struct Knowledge<'b> {
@@ -27,6 +33,10 @@ pub(super) struct Knowledge<'b> {
     /// Accounts that a replayed payment may have changed since they were read. Another worker settled it, or this
     /// worker did and lost the answer.
     stale: BTreeSet<AccountIx>,
+    /// Accounts whose payments wait for an account command.
+    paused: BTreeSet<AccountIx>,
+    /// When this batch first waited for one.
+    paused_since: Option<Instant>,
     contention: Contention,
     errors: SeenErrors,
 }
@@ -39,6 +49,8 @@ impl<'b> Knowledge<'b> {
             mains: vec![AccountRead::Unread; ids.len()],
             lanes: HashMap::new(),
             stale: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            paused_since: None,
             contention: Contention::new(),
             errors: SeenErrors::default(),
         }
@@ -69,6 +81,37 @@ impl<'b> Knowledge<'b> {
     /// Whether the main item was read: it was found, or it is known to be missing.
     pub(super) fn is_read(&self, account: AccountIx) -> bool {
         matches!(self.mains[account], AccountRead::Found(_) | AccountRead::Missing)
+    }
+
+    /// Whether payments that name the account may be decided: its main item was read, and they needn't wait.
+    pub(super) fn is_ready(&self, account: AccountIx) -> bool {
+        self.is_read(account) && !self.paused.contains(&account)
+    }
+
+    /// Whether payments wait for an account command.
+    pub(super) fn is_anything_paused(&self) -> bool {
+        !self.paused.is_empty()
+    }
+
+    /// Notes which accounts ask payments to wait now. A wrong clock makes a batch wait no longer than
+    /// [`PAUSED_MAX`].
+    pub(super) fn note_paused(&mut self, now: Timestamp) {
+        let is_paused = |account: &AccountIx| self.main(*account).is_some_and(|main| main.is_paused(now));
+        self.paused = (0..self.mains.len()).filter(is_paused).collect();
+        if self.paused.is_empty() {
+            return;
+        }
+        let since = *self.paused_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= PAUSED_MAX {
+            self.paused.clear();
+        }
+    }
+
+    /// Forgets the accounts that asked payments to wait, so that they are read again.
+    pub(super) fn forget_paused(&mut self) {
+        for account in std::mem::take(&mut self.paused) {
+            self.forget(account);
+        }
     }
 
     /// Whether the stored item of an account can't be read.

@@ -14,6 +14,7 @@
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
 //! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side. If requests wait for free lanes, the next round begins when these are free |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
+//! | `Pause` | here | an account asks payments to wait for a command; then it is read again |
 //! | `Wait` | `look` | somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |
 //!
@@ -113,7 +114,9 @@ pub async fn settle<L: Ledger>(
     }
     loop {
         knowledge.forget_stale(|| progress.rested_on());
+        knowledge.forget_paused();
         prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff).await;
+        knowledge.note_paused(now());
         match next(batch, &knowledge, &progress, deadline, &now) {
             Next::ReadLanes(accounts) => {
                 prefetch::lanes(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
@@ -131,6 +134,7 @@ pub async fn settle<L: Ledger>(
                     tokio::time::sleep_until(free_at.min(deadline.done)).await;
                 }
             }
+            Next::Pause => backoff.wait(deadline.done).await,
             Next::Wait => {
                 looks.wait(deadline.mended).await;
                 look::look_again(ledger, &mut knowledge, &mut progress, deadline.done, &mut backoff).await;

@@ -20,6 +20,8 @@ pub(super) enum Next<'b> {
     ReadLanes(Vec<AccountIx>),
     /// A round of transactions.
     Commit(Round<'b>),
+    /// Nothing can be done before accounts let payments go on.
+    Pause,
     /// Nothing can be done before a person mends a stored item that can't be read.
     Wait,
     /// Nothing is left to do, or the deadline has come.
@@ -46,6 +48,9 @@ pub(super) fn next<'b>(
         return Next::Done;
     }
     let pending = progress.pending(knowledge);
+    if pending.is_empty() && knowledge.is_anything_paused() {
+        return Next::Pause;
+    }
     if pending.is_empty() {
         let may_be_mended = progress.is_damaged(knowledge) && Instant::now() < deadline.mended;
         return if may_be_mended { Next::Wait } else { Next::Done };

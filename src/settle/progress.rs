@@ -46,7 +46,7 @@ impl<'b> Progress<'b> {
     ///
     /// If the batch holds a payment id several times, only the first request is sent, and the others follow its
     /// disposition. If an account or a payment of a request is unread or unreadable, its partition stops: it and all
-    /// after it wait.
+    /// after it wait. The same is true if an account asks payments to wait.
     pub(super) fn pending(&self, knowledge: &Knowledge<'_>) -> Vec<RequestIx> {
         let mut stopped: HashSet<(&str, i32)> = HashSet::new();
         let mut pending = Vec::new();
@@ -67,8 +67,8 @@ impl<'b> Progress<'b> {
                 continue;
             }
             let refused = self.unreadable.contains(&ix) || self.rejected.contains(&ix);
-            let is_read = self.parties(ix).into_iter().all(|account| knowledge.is_read(account));
-            if refused || !is_read {
+            let is_ready = self.parties(ix).into_iter().all(|account| knowledge.is_ready(account));
+            if refused || !is_ready {
                 stopped.insert(partition);
             }
             if !stopped.contains(&partition) {

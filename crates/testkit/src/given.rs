@@ -49,6 +49,7 @@ pub fn account(name: &str) -> Account {
         opened_at: Timestamp::EPOCH,
         credit_lanes: CreditLanes::NONE,
         lane_debits: false,
+        paused_until: None,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId, OverdraftLimit};
+use crate::domain::{
+    Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId, OverdraftLimit, Timestamp,
+};
 
 /// The change of an account. The version of each item rises by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,9 @@ pub enum AccountChange {
     /// A new account. Condition: no account has its id. Its lanes come into being with their first credits, unless the
     /// account isn't open.
     Open(Account),
+    /// Payments that name the account wait until then, so that they don't keep a command from being applied. Condition:
+    /// the account is open. It is a step before the command, and any other change of an account ends it.
+    Pause(Timestamp),
     /// Another status, of the main item and of every lane that it counts. Lanes that aren't there yet are made.
     Status {
         /// Condition: the status before.
@@ -53,6 +58,7 @@ impl AccountChange {
     pub fn may_happen(&self, account: Option<&Account>) -> bool {
         match (self, account) {
             (Self::Nothing, _) | (Self::Open(_), None) => true,
+            (Self::Pause(_), Some(account)) => account.status == AccountStatus::Open,
             (Self::Status { from, lanes, balances, .. }, Some(account)) => {
                 let balance = balances.as_ref().and_then(|balances| balances.first());
                 account.status == *from
@@ -69,7 +75,8 @@ impl AccountChange {
             (Self::Lanes { account: read, .. }, Some(account)) => {
                 (account.status, account.credit_lanes) == (read.status, read.credit_lanes)
             }
-            (Self::Open(_), Some(_)) | (Self::Status { .. } | Self::Limit { .. } | Self::Lanes { .. }, None) => false,
+            (Self::Open(_), Some(_))
+            | (Self::Pause(_) | Self::Status { .. } | Self::Limit { .. } | Self::Lanes { .. }, None) => false,
         }
     }
 
@@ -78,6 +85,7 @@ impl AccountChange {
     pub fn applied_to(&self, account: Option<Account>) -> Option<Account> {
         let with = |change: &dyn Fn(&mut Account)| {
             account.clone().map(|mut account| {
+                account.paused_until = None;
                 change(&mut account);
                 account.version = account.version.saturating_add(1);
                 account
@@ -86,6 +94,7 @@ impl AccountChange {
         match self {
             Self::Nothing => account,
             Self::Open(opened) => Some(opened.clone()),
+            Self::Pause(until) => with(&|account| account.paused_until = Some(*until)),
             Self::Status { to, .. } => with(&|account| account.status = *to),
             Self::Limit { to, .. } => with(&|account| {
                 let after = i128::from(account.balance.minor_units()).saturating_add(self.gives());
@@ -128,7 +137,7 @@ impl AccountChange {
                 Account { overdraft_limit: *to, ..account.clone() }.could_pay_from_lanes()
             }
             Self::Lanes { account, to } => Account { credit_lanes: *to, ..account.clone() }.could_pay_from_lanes(),
-            Self::Nothing | Self::Open(_) | Self::Status { .. } => false,
+            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } => false,
         }
     }
 
@@ -142,7 +151,7 @@ impl AccountChange {
     pub(super) fn after_lanes(&self) -> Self {
         match self {
             Self::Limit { account, to, .. } => Self::Limit { account: account.clone(), to: *to, lanes: Vec::new() },
-            Self::Nothing | Self::Open(_) | Self::Status { .. } | Self::Lanes { .. } => self.clone(),
+            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } | Self::Lanes { .. } => self.clone(),
         }
     }
 
@@ -150,7 +159,7 @@ impl AccountChange {
     #[must_use]
     pub fn lanes(&self, id: &AccountId) -> Vec<LaneChange> {
         match self {
-            Self::Nothing => Vec::new(),
+            Self::Nothing | Self::Pause(_) => Vec::new(),
             Self::Limit { lanes, .. } => lanes.clone(),
             Self::Open(account) => beside(account, account.credit_lanes.numbers()),
             Self::Lanes { account, to } => beside(account, account.credit_lanes.count()..to.count()),

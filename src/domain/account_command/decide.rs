@@ -140,6 +140,7 @@ pub fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
         opened_at: now,
         credit_lanes: terms.credit_lanes,
         lane_debits: false,
+        paused_until: None,
     };
     Account { lane_debits: account.could_pay_from_lanes(), ..account }
 }

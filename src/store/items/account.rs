@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::accounts_table::{BALANCE_IS_SAME, IS_NEW, KEY, bounded, status};
 use super::conditional::Conditional;
-use super::{Item, flag, lane, n, number, optional_number, overdraft_limit, parsed, s};
+use super::{Item, flag, lane, n, number, optional_number, optional_parsed, overdraft_limit, parsed, s};
 use crate::domain::account_command::{AccountChange, Precondition};
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
@@ -16,8 +16,11 @@ pub const CREDIT_LANES: &str = "credit_lanes";
 /// Whether payments may be, or may have been, taken from its lanes. It is left out if not.
 pub const LANE_DEBITS: &str = "lane_debits";
 
+/// Until when payments that name the account wait. It is left out if they don't.
+pub const PAUSED_UNTIL: &str = "paused_until";
+
 /// Makes an account count more lanes.
-const COUNT_LANES: &str = "SET version = version + :one, credit_lanes = :lanes";
+const COUNT_LANES: &str = "REMOVE paused_until SET version = version + :one, credit_lanes = :lanes";
 /// Lets payments be taken from its lanes. It goes on one of the expressions that end with a `SET`.
 const BEGIN_LANE_DEBITS: &str = ", lane_debits = :begin";
 const APPLY: &str = "SET balance = balance + :net, version = version + :one";
@@ -31,9 +34,11 @@ const LIMIT_IS_SAME: &str = "overdraft_limit = :overdraft_limit";
 const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
 const VERSION_IS_SAME: &str = "version = :version";
 // What account commands change, and the parts of their conditions.
-const NEW_STATUS: &str = "SET #status = :to, version = version + :one";
-const NEW_LIMIT: &str = "SET balance = balance + :net, version = version + :one, overdraft_limit = :limit";
-const NO_LIMIT: &str = "REMOVE overdraft_limit SET balance = balance + :net, version = version + :one";
+const PAUSE: &str = "SET paused_until = :until, version = version + :one";
+const NEW_STATUS: &str = "REMOVE paused_until SET #status = :to, version = version + :one";
+const NEW_LIMIT: &str =
+    "REMOVE paused_until SET balance = balance + :net, version = version + :one, overdraft_limit = :limit";
+const NO_LIMIT: &str = "REMOVE paused_until, overdraft_limit SET balance = balance + :net, version = version + :one";
 const STATUS_IS_SAME: &str = "#status = :status";
 const LANES_ARE_SAME: &str = "credit_lanes = :was";
 const LANES_ARE_ABSENT: &str = "attribute_not_exists(credit_lanes)";
@@ -62,6 +67,9 @@ pub fn encode(account: &Account) -> Item {
     if account.lane_debits {
         item.insert(LANE_DEBITS.into(), AttributeValue::Bool(true));
     }
+    if let Some(until) = account.paused_until {
+        item.insert(PAUSED_UNTIL.into(), s(until));
+    }
     item
 }
 
@@ -85,6 +93,7 @@ pub fn decode(item: &Item) -> Result<Account, String> {
         opened_at: parsed(item, "opened_at", Timestamp::parse)?,
         credit_lanes,
         lane_debits: flag(item, LANE_DEBITS)?,
+        paused_until: optional_parsed(item, PAUSED_UNTIL, Timestamp::parse)?,
     })
 }
 
@@ -131,6 +140,7 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
     let action = match change {
         AccountChange::Nothing => return Ok(None),
         AccountChange::Open(account) => write.and(IS_NEW).put(encode(account)),
+        AccountChange::Pause(until) => changed(AccountStatus::Open).value(":until", s(until)).update(key(id), PAUSE),
         AccountChange::Status { from, to, lanes, balances, .. } => {
             let mut write = same_lanes(changed(*from), *lanes).value(":to", s(to));
             if let Some(balance) = balances.as_ref().and_then(|balances| balances.first()) {

@@ -50,6 +50,7 @@ fn an_account_reads_back() {
         Account { overdraft_limit: OverdraftLimit::Unlimited, status: AccountStatus::Closed, ..account() },
         Account { overdraft_limit: OverdraftLimit::Limited(0), credit_lanes: lanes(1_024), ..account() },
         Account { credit_lanes: lanes(1), lane_debits: true, ..account() },
+        Account { paused_until: Some(Timestamp::EPOCH), ..account() },
     ] {
         let item = account::encode(&account);
         assert_eq!(account::decode(&item), Ok(account.clone()));

@@ -5,6 +5,7 @@
 
 mod contention;
 mod costs;
+mod pauses;
 mod paying;
 mod side_by_side;
 mod waiting;
@@ -13,11 +14,14 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use giro::domain::account_command::CommandStep;
 use giro::domain::lane::LANE_BALANCE_FULL;
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountStatus, Balance, Batch, CreditLanes, Decline, Lane, PaymentRequest};
 use giro::settle::Disposition;
-use giro::store::{Cancelled, Commit, Ledger, LedgerQueries, StoreError};
+use giro::store::{
+    AccountLedger, Cancelled, CancelledCommand, CommandCommit, Commit, Ledger, LedgerQueries, StoreError,
+};
 use giro_testkit::given::{currency, id, lane};
 use giro_testkit::hooked::{Hooked, Hooks};
 use giro_testkit::memory_store::{Faults, MemoryStore};
@@ -98,6 +102,20 @@ impl Hooks for Watch {
         let answer = store.commit(transaction).await;
         self.in_flight.lock().unwrap().retain(|held| !items.contains(held));
         self.seen.lock().unwrap().now -= 1;
+        answer
+    }
+
+    async fn commit_command(&self, store: &MemoryStore, step: &CommandStep<'_>) -> Result<CommandCommit, StoreError> {
+        let main = step.main.iter().map(|_| step.decided.request.command.account.to_string());
+        let items: Vec<String> = step.lanes.iter().map(|lane| lane.id.to_string()).chain(main).collect();
+        if items.iter().any(|item| self.is_held(item)) {
+            let transient = Some(StoreError::Conflict);
+            return Ok(CommandCommit::Cancelled(CancelledCommand { transient, ..CancelledCommand::default() }));
+        }
+        self.in_flight.lock().unwrap().extend(items.iter().cloned());
+        tokio::time::sleep(self.latency).await;
+        let answer = store.commit_command(step).await;
+        self.in_flight.lock().unwrap().retain(|held| !items.contains(held));
         answer
     }
 }

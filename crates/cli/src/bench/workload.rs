@@ -69,6 +69,7 @@ impl Workload {
                 opened_at: Timestamp::EPOCH,
                 credit_lanes: self.lanes_of(number),
                 lane_debits: is_settlement,
+                paused_until: None,
             })
         };
         (0..self.accounts.saturating_add(beside)).map(account).collect()

@@ -46,8 +46,8 @@ fn money_that_comes_in_does_not_hold_up_a_refusal() {
     }
 }
 
-/// Payments move what lanes hold between each read and each try. After three tries the answer says what helps. So a
-/// freeze behind the command is applied.
+/// Payments move what lanes hold between each read and each try, although they were asked to wait. After twelve tries the
+/// answer says what helps. So a freeze behind the command is applied.
 #[test]
 fn a_command_that_rests_on_lanes_which_never_rest_asks_for_a_freeze() {
     let meddling = |tries: std::ops::RangeInclusive<u32>| -> String {
@@ -55,11 +55,12 @@ fn a_command_that_rests_on_lanes_which_never_rest_asks_for_a_freeze() {
     };
     for asked in ["set_overdraft_limit c1 bank 5", "close c1 bank"] {
         let opened = "account bank EUR 0 unlimited lanes -1,1";
-        check(&format!("{opened}\n{asked} -> applied{}", meddling(1..=2)));
+        check(&format!("{opened}\n{asked} -> applied{}", meddling(1..=12)));
         check(&format!(
             "{opened}\n{asked} -> refused not_frozen\nfreeze c2 bank -> applied\n\
-             after bank EUR 0 unlimited frozen v2{}",
-            meddling(1..=3)
+             after bank EUR 0 unlimited frozen v3{}",
+            // The third step asks payments to wait.
+            meddling(1..=13)
         ));
         // Nothing moves on a frozen account, so a command that was cancelled for another reason is tried again.
         let frozen = "account bank EUR 0 unlimited frozen lanes -1,1";

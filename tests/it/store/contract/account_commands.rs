@@ -86,6 +86,7 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
     let cases = [
         ("exists", is(Open), AccountChange::Open(account("x", 0))),
         ("status", is(Frozen), status(Open, Frozen, None)),
+        ("pause's status", is(Frozen), AccountChange::Pause(Timestamp::EPOCH)),
         ("status and balance", is(Frozen), status(Open, Closed, Some(-10))),
         ("balance above", is(Open), status(Open, Closed, Some(-11))),
         ("balance below", is(Open), status(Open, Closed, Some(0))),
@@ -105,6 +106,7 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
         let change = match change {
             AccountChange::Open(opened) => AccountChange::Open(Account { id: id(&name), ..opened }),
             other @ (AccountChange::Nothing
+            | AccountChange::Pause(_)
             | AccountChange::Status { .. }
             | AccountChange::Limit { .. }
             | AccountChange::Lanes { .. }) => other,

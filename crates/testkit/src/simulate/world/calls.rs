@@ -6,6 +6,7 @@ use crate::memory_store::MemoryStore;
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::{Answer, Call, InvocationId, Parcel, execute};
+use giro::domain::account_command::AccountChange;
 use giro::domain::account_command::status_of;
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{Decision, LaneId};
@@ -36,6 +37,7 @@ impl World {
         let name = match &call {
             Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) => "reads",
             Call::Commit(_) => "commits",
+            Call::Command(sent) if matches!(sent.main, Some(AccountChange::Pause(_))) => "pauses",
             Call::Command(_) => "commits of commands",
             Call::DeadLetter(_) => "writes of dead letters",
         };
