@@ -39,7 +39,6 @@ pub struct Segment {
 
 /// An item of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, as it is read; most items are payments, the large one")]
 pub enum ScannedItem {
     /// An account's main item.
     Account(Account),

@@ -46,8 +46,8 @@ fn money_that_comes_in_does_not_hold_up_a_refusal() {
     }
 }
 
-/// Payments move what lanes hold between each read and each try, although they were asked to wait. After twelve tries the
-/// answer says what helps. So a freeze behind the command is applied.
+/// Payments move what lanes hold between each read and each try, although they were asked to wait. After twelve tries
+/// the answer says what helps. So a freeze behind the command is applied.
 #[test]
 fn a_command_that_rests_on_lanes_which_never_rest_asks_for_a_freeze() {
     let meddling = |tries: std::ops::RangeInclusive<u32>| -> String {
