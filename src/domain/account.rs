@@ -158,6 +158,39 @@ pub(crate) mod given {
 mod tests {
     use super::*;
 
+    /// An account pays from its lanes if it has some, no limit, and was told so.
+    #[test]
+    fn an_account_without_a_limit_pays_from_its_lanes() {
+        let one = CreditLanes::try_new(1).unwrap();
+        for (overdraft_limit, credit_lanes, lane_debits, could, pays) in [
+            (OverdraftLimit::Unlimited, one, true, true, true),
+            (OverdraftLimit::Unlimited, one, false, true, false),
+            (OverdraftLimit::Unlimited, CreditLanes::NONE, true, false, false),
+            (OverdraftLimit::Limited(5), one, true, false, false),
+            (OverdraftLimit::Limited(5), CreditLanes::NONE, false, false, false),
+        ] {
+            let account = Account { overdraft_limit, credit_lanes, lane_debits, ..given::account("a") };
+            assert_eq!((account.could_pay_from_lanes(), account.pays_from_lanes()), (could, pays), "{account:?}");
+            assert_eq!(account.awaits_lane_debits(), could && !pays, "{account:?}");
+            assert_eq!(account.lacks(one), could && !pays || credit_lanes < one, "{account:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_open_account_is_paused_and_only_until_then() {
+        let at = |millis| Timestamp::try_from_millis(millis).unwrap();
+        for (status, until, paused) in [
+            (AccountStatus::Open, Some(11), true),
+            (AccountStatus::Open, Some(10), false),
+            (AccountStatus::Open, None, false),
+            (AccountStatus::Frozen, Some(11), false),
+            (AccountStatus::Closed, Some(11), false),
+        ] {
+            let account = Account { status, paused_until: until.map(at), ..given::account("a") };
+            assert_eq!(account.is_paused(at(10)), paused, "{status} {until:?}");
+        }
+    }
+
     #[test]
     fn a_limit_allows_what_is_not_below_it() {
         for (limit, balance, allowed) in [

@@ -312,6 +312,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_error_has_one_name_and_passes_or_not() {
+        let why = || "why".to_owned();
+        for (error, name, passes) in [
+            (StoreError::Conflict, "conflict", true),
+            (StoreError::Throttled(why()), "throttled", true),
+            (StoreError::Unavailable(why()), "unavailable", true),
+            (StoreError::NoTable(why()), "unavailable", true),
+            (StoreError::Corrupt(why()), "corrupt", false),
+            (StoreError::Rejected(why()), "rejected", false),
+        ] {
+            assert_eq!((error.name(), error.passes()), (name, passes));
+        }
+    }
+
+    #[test]
     fn every_call_counts_once() {
         let usage = Usage {
             read_calls: 1,
