@@ -32,6 +32,7 @@
 mod change;
 mod decide;
 mod precondition;
+mod step;
 
 use std::fmt;
 
@@ -43,6 +44,7 @@ use super::{AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftL
 pub use change::{AccountChange, LaneChange};
 pub use decide::{decide, looks_at_lanes, opened, too_busy};
 pub use precondition::{BalanceBound, Precondition};
+pub use step::{CommandStep, DecidedCommand};
 
 /// The most lanes that fit one transaction beside the command's record and the main item.
 pub const LANES_TOGETHER_MAX: usize = TRANSACTION_ITEMS_MAX - 2;
@@ -214,75 +216,6 @@ pub const fn status_of(decision: CommandDecision) -> &'static str {
         Ok(()) => "applied",
         Err(_) => "refused",
     }
-}
-
-/// A decided command that must be committed: its record, and the change of its account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecidedCommand<'a> {
-    /// The command and its record.
-    pub request: &'a CommandRequest,
-    /// What it does, or why it is refused.
-    pub decision: Result<AccountChange, Refusal>,
-    /// When it was decided.
-    pub decided_at: Timestamp,
-}
-
-impl DecidedCommand<'_> {
-    /// The answer.
-    pub fn decision(&self) -> CommandDecision {
-        self.decision.as_ref().map(|_| ()).map_err(|refusal| *refusal)
-    }
-
-    /// Its transactions, in the order in which they must be committed. Most commands have one.
-    #[must_use]
-    pub fn steps(&self) -> Vec<CommandStep<'_>> {
-        let account = &self.request.command.account;
-        let change = self.decision.as_ref().ok().filter(|change| **change != AccountChange::Nothing);
-        let lanes = change.map(|change| change.lanes(account)).unwrap_or_default();
-        let step = |lanes, main, last| CommandStep { decided: self, lanes, main, last, precondition: None };
-        if lanes.len() <= LANES_TOGETHER_MAX {
-            return vec![step(lanes, change.cloned(), true)];
-        }
-        // Each transaction also checks that the command has no record yet, and may change the main item.
-        let before = lanes.chunks(LANES_TOGETHER_MAX);
-        let mut steps: Vec<CommandStep<'_>> =
-            before.map(|lanes| step(lanes.to_vec(), change.and_then(|change| change.beside(lanes)), false)).collect();
-        steps.push(step(Vec::new(), change.map(AccountChange::after_lanes), true));
-        steps
-    }
-
-    /// The step that makes payments wait until this time. `None` if the command changes nothing.
-    #[must_use]
-    pub fn pause(&self, until: Timestamp) -> Option<CommandStep<'_>> {
-        self.decision.as_ref().ok().filter(|change| **change != AccountChange::Nothing)?;
-        let main = Some(AccountChange::Pause(until));
-        Some(CommandStep { decided: self, lanes: Vec::new(), main, last: false, precondition: None })
-    }
-
-    /// The same with these preconditions.
-    #[must_use]
-    pub fn steps_on(&self, precondition: Option<Precondition>) -> Vec<CommandStep<'_>> {
-        let mut steps = self.steps();
-        if let Some(last) = steps.last_mut() {
-            last.precondition = precondition;
-        }
-        steps
-    }
-}
-
-/// One transaction of a decided command. Each happens only if the command has no record yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandStep<'a> {
-    /// The command.
-    pub decided: &'a DecidedCommand<'a>,
-    /// The lanes that it changes.
-    pub lanes: Vec<LaneChange>,
-    /// What it does to the main item. `None`: nothing.
-    pub main: Option<AccountChange>,
-    /// Whether it is the last, which writes the record.
-    pub last: bool,
-    /// The preconditions of a decision that changes nothing.
-    pub precondition: Option<Precondition>,
 }
 
 /// A command with its one durable answer, as read from the `account-commands` table. It never changes once it is
