@@ -13,13 +13,16 @@ use super::known::KnownAccount;
 use crate::domain::account_command::{
     AccountChange, CommandDecision, CommandStep, DecidedCommand, Precondition, decide, too_busy,
 };
-use crate::domain::{CommandRequest, CreditLanes, Timestamp};
+use crate::domain::{AccountStatus, CommandRequest, CreditLanes, Timestamp};
 use crate::settle::deadline::within;
 use crate::settle::{Backoff, Disposition};
 use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
 
-/// After so many cancelled tries, payments that name the account are asked to wait.
-const CANCELLED_BEFORE_PAUSE: u32 = 2;
+/// After payments were in the way so often, those that name the account are asked to wait.
+const HINDERED_BEFORE_PAUSE: u32 = 2;
+
+/// How often payments are asked to wait for one try of a command. If that doesn't help, something else is in the way.
+const PAUSES_MAX: u32 = 2;
 
 /// After so many cancelled tries, the account is too busy for a command that rests on what its lanes hold.
 const CANCELLED_MAX: u32 = 12;
@@ -37,7 +40,10 @@ pub(super) struct AccountWorker {
     backoff: Backoff,
     /// How many tries of the current command were cancelled.
     cancelled: u32,
-    /// Until when payments were asked to wait for the current command.
+    /// How many of these payments were in the way of.
+    hindered: u32,
+    /// How often payments were asked to wait for the current command, and until when.
+    pauses: u32,
     paused_until: Option<Timestamp>,
 }
 
@@ -55,7 +61,8 @@ impl AccountWorker {
     /// These requests are left for the account. `lanes_min` are the fewest lanes that it is opened with. `backoff`
     /// paces tries after an error.
     pub(super) fn new(account: KnownAccount, left: Vec<usize>, lanes_min: CreditLanes, backoff: Backoff) -> Self {
-        Self { account, left: left.into(), lanes_min, backoff, cancelled: 0, paused_until: None }
+        let (cancelled, hindered, pauses, paused_until) = (0, 0, 0, None);
+        Self { account, left: left.into(), lanes_min, backoff, cancelled, hindered, pauses, paused_until }
     }
 
     /// Whether a request waits for a person to mend a stored item.
@@ -102,8 +109,7 @@ impl AccountWorker {
         now: &impl Fn() -> Timestamp,
     ) -> Disposition<CommandDecision> {
         self.backoff.reset();
-        self.cancelled = 0;
-        self.paused_until = None;
+        (self.cancelled, self.hindered, self.pauses, self.paused_until) = (0, 0, 0, None);
         loop {
             let looked = self.account.look(ledger, request.command.action, deadline, &self.backoff).await;
             let Some((account, lanes)) = looked else { return Disposition::Unfinished };
@@ -118,7 +124,7 @@ impl AccountWorker {
             }
             let precondition = Precondition::of(&decision, account.as_ref(), &lanes);
             let decided = DecidedCommand { request, decision, decided_at: at };
-            if self.cancelled >= CANCELLED_BEFORE_PAUSE {
+            if account.is_some_and(|account| account.status == AccountStatus::Open) {
                 self.pause(ledger, &decided, deadline).await;
             }
             let answer = within(deadline, "committing", commit(ledger, decided.steps_on(precondition))).await;
@@ -130,16 +136,18 @@ impl AccountWorker {
         }
     }
 
-    /// Asks payments that name the account to wait, unless they were asked and still do. If that fails, the command is
-    /// tried as before.
+    /// Asks payments that name the account to wait, if they were in the way and don't wait yet. If that fails, the
+    /// command is tried as before.
     async fn pause<L: AccountLedger>(&mut self, ledger: &L, decided: &DecidedCommand<'_>, deadline: Instant) {
         let at = decided.decided_at;
-        if self.paused_until.is_some_and(|until| at < until) {
+        let waits = self.paused_until.is_some_and(|until| at < until);
+        if waits || self.hindered < HINDERED_BEFORE_PAUSE || self.pauses >= PAUSES_MAX {
             return;
         }
         let Ok(until) = Timestamp::try_from_millis(at.millis().saturating_add(PAUSE_MS)) else { return };
         let Some(step) = decided.pause(until) else { return };
         if within(deadline, "pausing payments", ledger.commit_command(&step)).await == Ok(CommandCommit::Applied) {
+            self.pauses = self.pauses.saturating_add(1);
             self.paused_until = Some(until);
         }
     }
@@ -155,7 +163,7 @@ impl AccountWorker {
                 }
                 AfterCommit::Disposition(Disposition::Decided(decided.decision()))
             }
-            Ok(CommandCommit::Cancelled(cancelled)) => self.learn_cancelled(decided.request, cancelled),
+            Ok(CommandCommit::Cancelled(cancelled)) => self.learn_cancelled(decided, cancelled),
             Err(error) if error.passes() => {
                 // The step may have happened.
                 self.account.forget();
@@ -168,12 +176,16 @@ impl AccountWorker {
     }
 
     /// None of a command's last step happened, for these reasons.
-    fn learn_cancelled(&mut self, request: &CommandRequest, cancelled: CancelledCommand) -> AfterCommit {
+    fn learn_cancelled(&mut self, decided: &DecidedCommand<'_>, cancelled: CancelledCommand) -> AfterCommit {
         self.cancelled = self.cancelled.saturating_add(1);
+        // A lane that doesn't fit its account stays as it is, however long payments wait.
+        let moved = cancelled.lanes && decided.rests_on_lanes();
+        let hindered = moved || cancelled.transient == Some(StoreError::Conflict);
+        self.hindered = self.hindered.saturating_add(hindered.into());
         // Whoever wrote first may have changed more than the answer tells.
         self.account.forget();
         match cancelled.duplicate {
-            Some(Ok(recorded)) if recorded.fingerprint == request.command.fingerprint() => {
+            Some(Ok(recorded)) if recorded.fingerprint == decided.request.command.fingerprint() => {
                 return AfterCommit::Disposition(Disposition::Replayed);
             }
             Some(Ok(_)) => return AfterCommit::Disposition(Disposition::IdReused),

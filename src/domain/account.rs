@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::{AccountId, Balance, CreditLanes, Currency, LaneId, Timestamp};
 
+/// The longest that payments wait for account commands, in milliseconds. It is longer than a command asks for.
+pub const PAUSE_MAX_MS: i64 = 15_000;
+
 /// An account, as its main item in the `accounts` table holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -17,7 +20,7 @@ pub struct Account {
     pub balance: Balance,
     /// How far below zero a debit may take it.
     pub overdraft_limit: OverdraftLimit,
-    /// Rises by one with every write, so that a decision can depend on exactly this state.
+    /// Rises by one with every write but a pause, so that a decision can depend on exactly this state.
     pub version: u64,
     /// When it was opened.
     pub opened_at: Timestamp,
@@ -37,10 +40,13 @@ impl Account {
         self.credit_lanes.numbers().map(|lane| LaneId { account: self.id.clone(), lane })
     }
 
-    /// Whether payments that name it wait now for an account command.
+    /// Whether payments that name it wait now for an account command. A pause that ends later than [`PAUSE_MAX_MS`]
+    /// from now comes from a wrong clock, and nobody waits for it.
     #[must_use]
     pub fn is_paused(&self, now: Timestamp) -> bool {
-        self.status == AccountStatus::Open && self.paused_until.is_some_and(|until| now < until)
+        let left = |until: Timestamp| until.millis().saturating_sub(now.millis());
+        self.status == AccountStatus::Open
+            && self.paused_until.is_some_and(|until| (1..=PAUSE_MAX_MS).contains(&left(until)))
     }
 
     /// Whether its payments may be taken from its lanes. Nothing is conditional on its balance, so its debits commute,
@@ -181,6 +187,8 @@ mod tests {
         let at = |millis| Timestamp::try_from_millis(millis).unwrap();
         for (status, until, paused) in [
             (AccountStatus::Open, Some(11), true),
+            (AccountStatus::Open, Some(10 + PAUSE_MAX_MS), true),
+            (AccountStatus::Open, Some(11 + PAUSE_MAX_MS), false),
             (AccountStatus::Open, Some(10), false),
             (AccountStatus::Open, None, false),
             (AccountStatus::Frozen, Some(11), false),

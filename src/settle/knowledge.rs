@@ -15,14 +15,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::seen_errors::SeenErrors;
+use crate::domain::account::PAUSE_MAX_MS;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Limits, Step};
 use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, Timestamp};
 use crate::store::{AccountRead, LaneRead, StoreError};
 use contention::Contention;
 
-/// The longest that a batch waits for account commands. It is longer than a command asks for.
-const PAUSED_MAX: Duration = Duration::from_secs(15);
+/// The longest that a batch waits for account commands, whatever the clock says.
+const PAUSED_MAX: Duration = Duration::from_millis(PAUSE_MAX_MS.unsigned_abs());
 
 /// What is known so far of the accounts of a batch.
 pub(super) struct Knowledge<'b> {
@@ -88,27 +89,18 @@ impl<'b> Knowledge<'b> {
         self.is_read(account) && !self.paused.contains(&account)
     }
 
-    /// Whether payments wait for an account command.
-    pub(super) fn is_anything_paused(&self) -> bool {
-        !self.paused.is_empty()
-    }
-
-    /// Notes which accounts ask payments to wait now. A wrong clock makes a batch wait no longer than
-    /// [`PAUSED_MAX`].
+    /// Notes which accounts ask payments to wait now: none, once the batch has waited for [`PAUSED_MAX`].
     pub(super) fn note_paused(&mut self, now: Timestamp) {
-        let is_paused = |account: &AccountIx| self.main(*account).is_some_and(|main| main.is_paused(now));
-        self.paused = (0..self.mains.len()).filter(is_paused).collect();
-        if self.paused.is_empty() {
-            return;
-        }
-        let since = *self.paused_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= PAUSED_MAX {
-            self.paused.clear();
+        self.paused.clear();
+        if self.paused_since.is_none_or(|since| since.elapsed() < PAUSED_MAX) {
+            let is_paused = |account: &AccountIx| self.main(*account).is_some_and(|main| main.is_paused(now));
+            self.paused = (0..self.mains.len()).filter(is_paused).collect();
         }
     }
 
-    /// Forgets the accounts that asked payments to wait, so that they are read again.
-    pub(super) fn forget_paused(&mut self) {
+    /// The batch waits for the accounts that asked for it. They are forgotten, so that they are read again.
+    pub(super) fn wait_for_paused(&mut self) {
+        self.paused_since.get_or_insert_with(Instant::now);
         for account in std::mem::take(&mut self.paused) {
             self.forget(account);
         }

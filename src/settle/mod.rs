@@ -14,7 +14,7 @@
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
 //! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side. If requests wait for free lanes, the next round begins when these are free |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
-//! | `Pause` | here | an account asks payments to wait for a command; then it is read again |
+//! | `Pause` | `look` | an account asks payments to wait for a command |
 //! | `Wait` | `look` | somebody may mend a stored item that can't be read |
 //! | `Done` | here | the disposition of every request |
 //!
@@ -105,6 +105,7 @@ pub async fn settle<L: Ledger>(
     let mut progress = Progress::new(batch);
     let mut limit = ConcurrencyLimit::new();
     let mut looks = backoff.patient();
+    let mut pauses = backoff.clone();
     let mut rounds: u32 = 0;
     let accounts = prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff);
     let ((), mut found) = join(accounts, duplicates::sample(ledger, batch, deadline.done)).await;
@@ -114,7 +115,6 @@ pub async fn settle<L: Ledger>(
     }
     loop {
         knowledge.forget_stale(|| progress.rested_on());
-        knowledge.forget_paused();
         prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff).await;
         knowledge.note_paused(now());
         match next(batch, &knowledge, &progress, deadline, &now) {
@@ -134,7 +134,10 @@ pub async fn settle<L: Ledger>(
                     tokio::time::sleep_until(free_at.min(deadline.done)).await;
                 }
             }
-            Next::Pause => backoff.wait(deadline.done).await,
+            Next::Pause => {
+                pauses.wait(deadline.done).await;
+                look::after_pause(ledger, &mut knowledge, &progress, &now, deadline.done, &mut backoff).await;
+            }
             Next::Wait => {
                 looks.wait(deadline.mended).await;
                 look::look_again(ledger, &mut knowledge, &mut progress, deadline.done, &mut backoff).await;

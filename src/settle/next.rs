@@ -48,10 +48,10 @@ pub(super) fn next<'b>(
         return Next::Done;
     }
     let pending = progress.pending(knowledge);
-    if pending.is_empty() && knowledge.is_anything_paused() {
-        return Next::Pause;
-    }
     if pending.is_empty() {
+        if progress.would_go_on(knowledge) {
+            return Next::Pause;
+        }
         let may_be_mended = progress.is_damaged(knowledge) && Instant::now() < deadline.mended;
         return if may_be_mended { Next::Wait } else { Next::Done };
     }

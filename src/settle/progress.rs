@@ -48,6 +48,16 @@ impl<'b> Progress<'b> {
     /// disposition. If an account or a payment of a request is unread or unreadable, its partition stops: it and all
     /// after it wait. The same is true if an account asks payments to wait.
     pub(super) fn pending(&self, knowledge: &Knowledge<'_>) -> Vec<RequestIx> {
+        self.pending_if(|account| knowledge.is_ready(account))
+    }
+
+    /// Whether requests could be committed if no account asked payments to wait.
+    pub(super) fn would_go_on(&self, knowledge: &Knowledge<'_>) -> bool {
+        !self.pending_if(|account| knowledge.is_read(account)).is_empty()
+    }
+
+    /// The requests that must still be committed, if these accounts may be used.
+    fn pending_if(&self, may_be_used: impl Fn(AccountIx) -> bool) -> Vec<RequestIx> {
         let mut stopped: HashSet<(&str, i32)> = HashSet::new();
         let mut pending = Vec::new();
         for (ix, request) in self.batch.requests().iter().enumerate() {
@@ -67,8 +77,7 @@ impl<'b> Progress<'b> {
                 continue;
             }
             let refused = self.unreadable.contains(&ix) || self.rejected.contains(&ix);
-            let is_ready = self.parties(ix).into_iter().all(|account| knowledge.is_ready(account));
-            if refused || !is_ready {
+            if refused || !self.parties(ix).into_iter().all(&may_be_used) {
                 stopped.insert(partition);
             }
             if !stopped.contains(&partition) {

@@ -6,7 +6,7 @@ use crate::domain::{
     Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId, OverdraftLimit, Timestamp,
 };
 
-/// The change of an account. The version of each item rises by one.
+/// The change of an account. The version of each item rises by one, but not by a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountChange {
     /// Nothing: the account is as the command wants it. [`Precondition`](super::Precondition) checks that this is still
@@ -94,7 +94,7 @@ impl AccountChange {
         match self {
             Self::Nothing => account,
             Self::Open(opened) => Some(opened.clone()),
-            Self::Pause(until) => with(&|account| account.paused_until = Some(*until)),
+            Self::Pause(until) => account.map(|account| Account { paused_until: Some(*until), ..account }),
             Self::Status { to, .. } => with(&|account| account.status = *to),
             Self::Limit { to, .. } => with(&|account| {
                 let after = i128::from(account.balance.minor_units()).saturating_add(self.gives());

@@ -23,9 +23,8 @@ impl DecidedCommand<'_> {
     /// Its transactions, in the order in which they must be committed. Most commands have one.
     #[must_use]
     pub fn steps(&self) -> Vec<CommandStep<'_>> {
-        let account = &self.request.command.account;
         let change = self.decision.as_ref().ok().filter(|change| **change != AccountChange::Nothing);
-        let lanes = change.map(|change| change.lanes(account)).unwrap_or_default();
+        let lanes = self.lanes();
         let step = |lanes, main, last| CommandStep { decided: self, lanes, main, last, precondition: None };
         if lanes.len() <= LANES_TOGETHER_MAX {
             return vec![step(lanes, change.cloned(), true)];
@@ -38,12 +37,25 @@ impl DecidedCommand<'_> {
         steps
     }
 
-    /// The step that makes payments wait until this time. `None` if the command changes nothing.
+    /// The step that makes payments wait until this time. `None` if the command changes no lane. Then it is no more in
+    /// the way of payments than one payment is, and needs no pause.
     #[must_use]
     pub fn pause(&self, until: Timestamp) -> Option<CommandStep<'_>> {
-        self.decision.as_ref().ok().filter(|change| **change != AccountChange::Nothing)?;
         let main = Some(AccountChange::Pause(until));
-        Some(CommandStep { decided: self, lanes: Vec::new(), main, last: false, precondition: None })
+        let step = || CommandStep { decided: self, lanes: Vec::new(), main, last: false, precondition: None };
+        (!self.lanes().is_empty()).then(step)
+    }
+
+    /// Whether a payment on a lane can keep the command from being applied.
+    #[must_use]
+    pub fn rests_on_lanes(&self) -> bool {
+        self.lanes().iter().any(|lane| lane.balance.is_some())
+    }
+
+    /// What it does to the lanes of its account.
+    fn lanes(&self) -> Vec<LaneChange> {
+        let change = self.decision.as_ref().ok();
+        change.map(|change| change.lanes(&self.request.command.account)).unwrap_or_default()
     }
 
     /// The same with these preconditions.

@@ -34,7 +34,7 @@ const LIMIT_IS_SAME: &str = "overdraft_limit = :overdraft_limit";
 const LIMIT_IS_ABSENT: &str = "attribute_not_exists(overdraft_limit)";
 const VERSION_IS_SAME: &str = "version = :version";
 // What account commands change, and the parts of their conditions.
-const PAUSE: &str = "SET paused_until = :until, version = version + :one";
+const PAUSE: &str = "SET paused_until = :until";
 const NEW_STATUS: &str = "REMOVE paused_until SET #status = :to, version = version + :one";
 const NEW_LIMIT: &str =
     "REMOVE paused_until SET balance = balance + :net, version = version + :one, overdraft_limit = :limit";
@@ -140,7 +140,9 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
     let action = match change {
         AccountChange::Nothing => return Ok(None),
         AccountChange::Open(account) => write.and(IS_NEW).put(encode(account)),
-        AccountChange::Pause(until) => changed(AccountStatus::Open).value(":until", s(until)).update(key(id), PAUSE),
+        AccountChange::Pause(until) => {
+            same_status(write, AccountStatus::Open).value(":until", s(until)).update(key(id), PAUSE)
+        }
         AccountChange::Status { from, to, lanes, balances, .. } => {
             let mut write = same_lanes(changed(*from), *lanes).value(":to", s(to));
             if let Some(balance) = balances.as_ref().and_then(|balances| balances.first()) {

@@ -58,7 +58,7 @@ fn a_command_that_rests_on_lanes_which_never_rest_asks_for_a_freeze() {
         check(&format!("{opened}\n{asked} -> applied{}", meddling(1..=12)));
         check(&format!(
             "{opened}\n{asked} -> refused not_frozen\nfreeze c2 bank -> applied\n\
-             after bank EUR 0 unlimited frozen v3{}",
+             after bank EUR 0 unlimited frozen v2{}",
             // The third step asks payments to wait.
             meddling(1..=13)
         ));

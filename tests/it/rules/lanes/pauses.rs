@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use giro::account_commands::apply;
 use giro::domain::account_command::Action;
-use giro::domain::{Account, AccountStatus, Batch, CreditLanes, Decline, Timestamp};
+use giro::domain::{Account, AccountStatus, Batch, CreditLanes, Decline, Lane, Timestamp};
 use giro::settle::{Backoff, Disposition, Settled, settle};
-use giro::store::{Ledger, LedgerQueries};
-use giro_testkit::given::{Placed as _, Setters as _, account, command, id};
+use giro::store::{AccountLedger, Ledger, LedgerQueries};
+use giro_testkit::given::{Placed as _, Setters as _, account, command, currency, id, lane};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use giro_testkit::virtual_time::time_of_day;
 use tokio::time::Instant;
 
 use super::{store_of, to_shop, watched};
-use crate::rules::batches::{balances, check_books, request};
+use crate::rules::batches::{balances, check_books, request, settle_within};
 
 const PARTITIONS: i32 = 16;
 
@@ -72,39 +72,112 @@ async fn a_freeze_of_an_account_that_is_never_at_rest_is_applied_soon() {
     check_books(&store, &opened).await;
 }
 
-/// How long a payment to an account like this takes, and its answer.
-async fn paid_to(shop: Account) -> (Duration, Disposition) {
+fn paused(seconds: i64) -> Account {
+    let until = Timestamp::try_from_millis(seconds * 1_000).unwrap();
+    Account { paused_until: Some(until), ..account("shop").lanes(4) }
+}
+
+/// A store with this shop and a customer.
+fn store_with(shop: Account) -> MemoryStore {
     let store = MemoryStore::new();
     store.insert_account(account("alice").holding(9));
     store.insert_account(shop);
-    let began = Instant::now();
-    let settled = settle_at(&store, began, &Batch::new(vec![request(0, 0, "alice", "shop", 1)]), 1).await;
-    (began.elapsed(), settled.dispositions[0].clone())
+    store
+}
+
+fn to_paused() -> Batch {
+    Batch::new(vec![request(0, 0, "alice", "shop", 1)])
 }
 
 #[tokio::test(start_paused = true)]
-async fn payments_wait_until_a_pause_is_over_and_fifteen_seconds_at_most() {
-    let paused = |seconds: i64| Account {
-        paused_until: Some(Timestamp::try_from_millis(seconds * 1_000).unwrap()),
-        ..account("shop")
-    };
-    for (seconds, least, most) in [(0, 0, 0), (5, 5, 7), (10, 10, 12), (86_400, 15, 17)] {
-        let (took, disposition) = paid_to(paused(seconds)).await;
-        assert_eq!(disposition, Disposition::Decided(Ok(())), "{seconds}");
-        assert!((least..=most).contains(&took.as_secs()), "{seconds}: {took:?}");
+async fn payments_wait_until_a_pause_is_over_and_read_seldom() {
+    // A pause of a day comes from a wrong clock.
+    for (seconds, least, most) in [(0, 0, 0), (5, 5, 7), (10, 10, 12), (86_400, 0, 0)] {
+        let (store, began) = (store_with(paused(seconds)), Instant::now());
+        let settled = settle_at(&store, began, &to_paused(), 1).await;
+        assert_eq!(settled.dispositions, [Disposition::Decided(Ok(()))], "{seconds}");
+        assert!((least..=most).contains(&began.elapsed().as_secs()), "{seconds}: {:?}", began.elapsed());
+        assert!(store.usage().read_calls < 50, "{seconds}: {} reads", store.usage().read_calls);
     }
-    let frozen = Account { status: AccountStatus::Frozen, ..paused(10) };
-    let declined = (Duration::ZERO, Disposition::Decided(Err(Decline::CreditorFrozen)));
-    assert_eq!(paid_to(frozen).await, declined, "nothing is in the way of a command any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_stands_still_makes_payments_wait_for_fifteen_seconds() {
+    let (store, began) = (store_with(paused(10)), Instant::now());
+    let settled = settle_within(&store, &to_paused(), 60, 1).await;
+    assert_eq!(settled.dispositions, [Disposition::Decided(Ok(()))]);
+    assert!((15..=17).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_waits_that_has_its_outcome_or_needs_no_money_moved() {
+    let frozen = store_with(Account { status: AccountStatus::Frozen, ..paused(10) });
+    let settled_before = store_with(account("shop").lanes(4));
+    settle_within(&settled_before, &to_paused(), 60, 1).await;
+    settled_before.insert_account(paused(10));
+    for (store, expected) in
+        [(frozen, Disposition::Decided(Err(Decline::CreditorFrozen))), (settled_before, Disposition::Replayed)]
+    {
+        let began = Instant::now();
+        let settled = settle_at(&store, began, &to_paused(), 1).await;
+        assert_eq!((settled.dispositions, began.elapsed()), (vec![expected], Duration::ZERO));
+    }
+}
+
+/// After a pause, nothing is decided on what was read before it.
+#[tokio::test(start_paused = true)]
+async fn money_that_comes_in_during_a_pause_is_there_after_it() {
+    let (store, began) = (store_with(paused(10)), Instant::now());
+    store.insert_account(account("alice"));
+    let (batch, paying) = (to_paused(), Batch::new(vec![request(1, 0, "bank", "alice", 5)]));
+    store.insert_account(account("bank").unlimited());
+    let coming_in = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        settle_at(&store, began, &paying, 2).await
+    };
+    let (settled, _) = tokio::join!(settle_at(&store, began, &batch, 1), coming_in);
+    assert_eq!(settled.dispositions, [Disposition::Decided(Ok(()))]);
+}
+
+/// Applies a command for a minute. Says whether it is applied, and until when payments were last asked to wait.
+async fn tried(ledger: &impl AccountLedger, store: &MemoryStore, action: Action) -> (bool, Option<i64>) {
+    let began = Instant::now();
+    let (requests, clock) = ([command("c1", "shop", action).at(0, 1)], time_of_day(began, Duration::ZERO));
+    let deadline = began + Duration::from_secs(60);
+    let applied = apply(ledger, &requests, CreditLanes::NONE, deadline, clock, || Backoff::with_seed(1)).await;
+    let until = store.account(&id("shop")).await.unwrap().unwrap().account.paused_until;
+    (applied.dispositions == [Disposition::Decided(Ok(()))], until.map(Timestamp::millis))
+}
+
+/// Payments are asked to wait only if that can help, and not for ever.
+#[tokio::test(start_paused = true)]
+async fn a_command_that_something_else_keeps_from_being_applied_does_not_stop_payments() {
+    // A lane of another currency doesn't fit, however long payments wait.
+    let store = store_with(account("shop").lanes(4));
+    store.insert_lane(Lane { currency: currency("USD"), ..lane("shop/1", 0) });
+    assert_eq!(tried(&store, &store, Action::Freeze).await, (false, None));
+
+    // Somebody holds a lane all the time: payments are asked twice.
+    let store = store_with(account("shop").lanes(4));
+    let ledger = watched(&store, Duration::ZERO);
+    ledger.hooks.hold(["shop/1".to_owned()]);
+    let (is_applied, until) = tried(&ledger, &store, Action::Freeze).await;
+    assert!(!is_applied && until.is_some_and(|until| until < 25_000), "{until:?}");
+
+    // More lanes change the main item alone, as a payment does.
+    let more = Action::AddLanes(CreditLanes::try_new(8).unwrap());
+    ledger.hooks.hold(["shop".to_owned()]);
+    store.insert_account(account("shop").lanes(4));
+    assert_eq!(tried(&ledger, &store, more).await, (false, None));
+    ledger.hooks.hold([]);
+    assert_eq!(tried(&ledger, &store, more).await, (true, None));
 }
 
 /// What comes behind the paused payment on its partition waits too; another partition doesn't.
 #[tokio::test(start_paused = true)]
 async fn other_partitions_go_on_beside_a_pause() {
-    let store = MemoryStore::new();
-    let until = Some(Timestamp::try_from_millis(10_000).unwrap());
-    store.insert_account(Account { paused_until: until, ..account("shop") });
-    ["alice", "bob"].into_iter().for_each(|name| store.insert_account(account(name).holding(9)));
+    let store = store_with(paused(10));
+    store.insert_account(account("bob").holding(9));
     let requests =
         vec![request(0, 0, "alice", "shop", 1), request(0, 1, "bob", "alice", 1), request(1, 0, "bob", "alice", 1)];
     let (batch, began) = (Batch::new(requests), Instant::now());
