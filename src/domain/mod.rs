@@ -3,8 +3,8 @@
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
-//! [`payment`], [`decline`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`],
-//! [`audit`].
+//! [`payment`], [`decline`], [`newer_outcome`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`],
+//! [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -20,6 +20,7 @@ pub mod decline;
 pub mod id;
 pub mod lane;
 pub mod money;
+pub mod newer_outcome;
 pub mod payment;
 pub mod plan;
 pub mod slice;
@@ -35,6 +36,7 @@ pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
 pub use lane::{Holding, Lane};
 pub use money::{Amount, Balance, Currency};
+pub use newer_outcome::NewerOutcome;
 pub use payment::{Decision, Fingerprint, Outcome, Payment, PaymentRequest, Recorded, Source};
 pub use slice::Slice;
 pub use timestamp::Timestamp;

@@ -7,8 +7,9 @@
 //! published at least once. The order of a shard is kept, because all records from the first missing one on are
 //! delivered again. No other order matters: an item's changes are in one shard, and a payment never changes.
 //!
-//! An image that can't be read stops its shard, as a corrupt item stops a partition. A newer version wrote it, and the
-//! next deployment will read it. Until then each try logs an error.
+//! What a newer version wrote, of a kind or with a reason that this one doesn't know, is published as it is
+//! ([`NewerOutcome`](crate::domain::NewerOutcome)). Any other image that can't be read stops its shard, as a corrupt
+//! item stops a partition. Until it can be read, each try logs an error.
 //!
 //! Limits: The event source mapping must give up records before the stream's 24 hours are over, and must have a
 //! destination for them. So nothing is lost silently. The payment itself stays in its table.
@@ -21,8 +22,9 @@ use tokio::time::{self, timeout_at};
 
 use super::clock::Deadlines;
 use super::unfinished::Unfinished;
-use crate::domain::{Outcome, Recorded};
+use crate::domain::{Outcome, PaymentId, Recorded};
 use crate::publish::{Publish, PublishError, Sending};
+use crate::store::NotRead;
 use crate::wire::outcome;
 use crate::wire::stream_event::{ItemChange, StreamEvent, StreamRecord, StreamResponse};
 
@@ -32,7 +34,7 @@ use crate::wire::stream_event::{ItemChange, StreamEvent, StreamRecord, StreamRes
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What reads a payment's item from its texts and its numbers, or says what was expected of it.
-pub type ReadPayment = fn(&HashMap<String, String>, &HashMap<String, String>) -> Result<Recorded, String>;
+pub type ReadPayment = fn(&HashMap<String, String>, &HashMap<String, String>) -> Result<Recorded, NotRead>;
 
 /// Publishes outcomes.
 #[derive(Debug)]
@@ -59,8 +61,11 @@ enum Missing {
 /// # Errors
 /// [`PublishError`] if the record was not taken.
 pub async fn hand_over(producer: &impl Publish, topic: &str, outcome: &Outcome) -> Result<Sending, PublishError> {
-    let key = outcome.payment.id.as_str().as_bytes();
-    producer.send(topic, Some(key), Some(outcome::encode(outcome).as_bytes()), &[]).await
+    send(producer, topic, &outcome.payment.id, &outcome::encode(outcome)).await
+}
+
+async fn send(producer: &impl Publish, topic: &str, id: &PaymentId, json: &str) -> Result<Sending, PublishError> {
+    producer.send(topic, Some(id.as_str().as_bytes()), Some(json.as_bytes()), &[]).await
 }
 
 /// What became of a record so far.
@@ -181,11 +186,15 @@ impl<P: Publish> OutcomePublisher<P> {
             }
             ItemChange::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
         };
-        let outcome = match (self.read_payment)(&image.texts, &image.numbers) {
-            Ok(recorded) => recorded.outcome,
-            Err(expected) => return Handed::Missing(Missing::Unreadable(expected)),
+        let sent = match (self.read_payment)(&image.texts, &image.numbers) {
+            Ok(recorded) => hand_over(&self.producer, &self.topic, &recorded.outcome).await,
+            Err(NotRead::Newer(newer)) => {
+                tracing::warn!(sequence_number = record.sequence_number, "a newer version wrote an outcome");
+                send(&self.producer, &self.topic, &newer.id, &outcome::encode_newer(&newer)).await
+            }
+            Err(NotRead::Damaged(expected)) => return Handed::Missing(Missing::Unreadable(expected)),
         };
-        match hand_over(&self.producer, &self.topic, &outcome).await {
+        match sent {
             Ok(sending) => Handed::Sending(sending),
             Err(error) => Handed::Missing(Missing::Publish(error)),
         }

@@ -21,7 +21,7 @@ mod scan;
 
 use std::future::Future;
 
-pub use read::{AccountRead, LaneRead, PaymentRead, Read};
+pub use read::{AccountRead, LaneRead, NotRead, PaymentRead, Read};
 pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 
 use crate::domain::account_command::{CommandStep, RecordedCommand};

@@ -1,6 +1,6 @@
 //! What: What a read finds of an item: found, missing, damaged, or not read this time.
 
-use crate::domain::{Account, Lane, Recorded};
+use crate::domain::{Account, Lane, NewerOutcome, Recorded};
 
 /// What a read found of one account.
 pub type AccountRead = Read<Account>;
@@ -38,4 +38,13 @@ impl LaneRead {
             Self::Corrupt(expected) => Err(expected),
         }
     }
+}
+
+/// Why an item of the stream is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotRead {
+    /// A newer version wrote it: of a kind, or with a reason, that this one doesn't know.
+    Newer(NewerOutcome),
+    /// It can't be read. Says which attribute is wrong, and what was expected.
+    Damaged(String),
 }

@@ -3,10 +3,17 @@
 //! Data: [`Outcome`]. `reason` is null for a settled payment. For a declined one it holds the stable `name`, and as
 //! `code` the ISO 20022 status reason, or null if none fits. `reference` is null if there is none. `requested_at` is
 //! left out, because it is the client's own.
+//!
+//! [`NewerOutcome`] is written with all that its item tells, under the names of the item. So consumers get of it what
+//! they get once this version knows its kind and its reason, but for the reason's code.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountId, Amount, Currency, Decline, Outcome, Payment, PaymentId, Source, Timestamp, payment};
+use crate::domain::{
+    AccountId, Amount, Currency, Decline, NewerOutcome, Outcome, Payment, PaymentId, Source, Timestamp, payment,
+};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct OutcomeJson {
@@ -66,6 +73,27 @@ impl From<&Outcome> for OutcomeJson {
             source: SourceJson::from(&outcome.source),
         }
     }
+}
+
+/// Writes an outcome of an unknown kind or reason.
+#[must_use]
+pub fn encode_newer(newer: &NewerOutcome) -> String {
+    #[derive(Serialize)]
+    struct Json<'a> {
+        #[serde(flatten)]
+        texts: &'a BTreeMap<String, String>,
+        #[serde(flatten)]
+        numbers: &'a BTreeMap<String, i64>,
+        reason: Option<ReasonJson>,
+        source: SourceJson,
+    }
+    let reason = newer.reason.as_ref().map(|name| ReasonJson {
+        code: Decline::from_name(name).and_then(Decline::code).map(Into::into),
+        name: name.clone(),
+    });
+    let json = Json { texts: &newer.texts, numbers: &newer.numbers, reason, source: SourceJson::from(&newer.source) };
+    // Strings and integers always serialise.
+    serde_json::to_string(&json).unwrap_or_default()
 }
 
 /// Why the bytes are not an outcome: the field, and what was expected.

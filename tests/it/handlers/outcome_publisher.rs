@@ -127,6 +127,42 @@ async fn an_item_that_cannot_be_read_stops_its_shard_there() {
     }
 }
 
+/// Kinds and reasons of tomorrow are handed on, so that an old publisher keeps up with a new processor.
+#[tokio::test]
+async fn outcomes_of_a_newer_version_are_published_as_they_are() {
+    let mut kind = image(&outcome(1, Ok(())));
+    let attributes = kind.as_object_mut().unwrap();
+    attributes.extend([("kind".into(), json!({ "S": "void" })), ("left".into(), json!({ "N": "7" }))]);
+    attributes.remove("creditor_account");
+    let mut reason = image(&outcome(2, Err(Decline::InsufficientFunds)));
+    reason["reason_code"]["S"] = "moon_too_full".into();
+    let (topics, records) = (MemoryTopics::new(), [record(7, "INSERT", kind.clone()), record(8, "INSERT", reason)]);
+    assert_eq!(publish(&topics, &records).await, Ok(StreamResponse::default()));
+    assert_eq!(arrived(&topics), ["pay-1", "pay-2"]);
+    let published = topics.records("payment-outcomes");
+    let shown: Vec<Value> =
+        published.iter().map(|record| serde_json::from_slice(record.value.as_deref().unwrap()).unwrap()).collect();
+    let expected = json!({
+        "payment_id": "pay-1", "kind": "void", "left": 7, "status": "settled", "reason": null,
+        "debtor_account": "alice", "amount": 1250, "currency": "EUR",
+        "decided_at": "2025-11-22T10:00:00.123Z", "source": { "topic": "payment-requests", "partition": 3, "offset": 1 }
+    });
+    assert_eq!(shown[0], expected);
+    // What this version knows is written as ever.
+    let mut known: Value =
+        serde_json::from_str(&outcome::encode(&outcome(2, Err(Decline::InsufficientFunds)))).unwrap();
+    known["reason"] = json!({ "code": null, "name": "moon_too_full" });
+    assert_eq!(shown[1], known);
+
+    // Without its place or its time, it is damaged.
+    for name in ["payment_id", "status", "decided_at", "source_offset"] {
+        let mut damaged = kind.clone();
+        damaged.as_object_mut().unwrap().remove(name);
+        let response = publish(&topics, &[record(9, "INSERT", damaged)]).await.unwrap();
+        assert_eq!(named(&response), ["9"], "{name}");
+    }
+}
+
 #[tokio::test]
 async fn attributes_of_tomorrow_are_no_hindrance() {
     let mut more = image(&outcome(1, Ok(())));
