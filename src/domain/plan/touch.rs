@@ -3,8 +3,6 @@
 //! A decline that rests on lanes needs proof that nobody swept them meanwhile: a condition on the version of the
 //! debtor's main item. If no request before it in the plan changes the main item, the decline checks it.
 
-use std::collections::HashSet;
-
 use crate::domain::decide::{Decisions, Snapshot, Sweep};
 use crate::domain::decline::BalanceOf;
 use crate::domain::{AccountIx, Batch, Decision, Decline, RequestIx};
@@ -43,12 +41,11 @@ pub(super) fn touches<'d>(
     items_max: usize,
 ) -> Vec<Touch<'d>> {
     let accounts = snapshot.accounts;
-    let pays = |account: &AccountIx| !snapshot.paying_lanes(batch, *account).is_empty();
-    let payers: HashSet<AccountIx> = (0..accounts.len()).filter(pays).collect();
-    let gathered: HashSet<AccountIx> = decisions.gathered.iter().copied().collect();
+    let pays = |account: AccountIx| !snapshot.paying_lanes(batch, account).is_empty();
+    let pays: Vec<bool> = (0..accounts.len()).map(pays).collect();
     let has_lanes =
         |account: AccountIx| accounts[account].as_ref().is_some_and(|account| !account.credit_lanes.is_none());
-    let mut written: HashSet<AccountIx> = HashSet::new();
+    let mut is_written = vec![false; accounts.len()];
     let mut sweeps = decisions.sweeps.as_slice();
     let mut touches = Vec::with_capacity(requests.len());
     for (position, (&request, &decision)) in requests.iter().zip(&decisions.decisions).enumerate() {
@@ -56,11 +53,11 @@ pub(super) fn touches<'d>(
         let needed = sweeps.iter().take_while(|sweep| sweep.position == position).count();
         let (mut own, rest) = sweeps.split_at(needed);
         sweeps = rest;
-        let on_lane = has_lanes(creditor) && !gathered.contains(&creditor);
-        let from_lane = payers.contains(&debtor);
+        let on_lane = has_lanes(creditor) && decisions.gathered.binary_search(&creditor).is_err();
+        let from_lane = pays[debtor];
         let on_balance = decision.is_err_and(|decline| decline.depends_on_balance().is_some());
         let rests_on_lanes = on_balance && has_lanes(debtor) && !from_lane;
-        let checks = rests_on_lanes && !written.contains(&debtor);
+        let checks = rests_on_lanes && !is_written[debtor];
         let touch = Touch {
             request: Some(request),
             decision,
@@ -73,7 +70,7 @@ pub(super) fn touches<'d>(
             while_free: false,
             sweeps: &[],
         };
-        written.extend(touch.changes());
+        touch.changes().for_each(|account| is_written[account] = true);
         // Lanes that don't fit beside the debit are swept before it.
         while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
