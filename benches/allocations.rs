@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, Plan, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Batch, CreditLanes, PaymentRequest, Slice, Timestamp};
+use giro::domain::{Batch, CreditLanes, Request, Slice, Timestamp};
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::payment_request;
 
@@ -50,8 +50,10 @@ fn main() {
     say("envelope");
     let mut requests = Vec::with_capacity(RECORDS);
     for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-        requests
-            .push(PaymentRequest { payment: payment_request::decode(&record.value).unwrap(), source: record.source });
+        requests.push(Request {
+            instruction: payment_request::decode(&record.value).unwrap().into(),
+            source: record.source,
+        });
     }
     say("payments");
     let batch = Batch::new(requests);

@@ -5,8 +5,8 @@
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use giro::domain::Timestamp;
 use giro::domain::plan::Entry;
-use giro::domain::{PaymentRequest, Timestamp};
 use giro::store::items::{self, Item};
 use giro::store::{ScannedItem, Table};
 use giro::wire::batch_response::BatchResponse;
@@ -100,7 +100,7 @@ pub(crate) fn stored(bytes: &[u8]) {
             ScannedItem::Lane(lane) => items::lane::encode(&lane),
             ScannedItem::Payment(recorded) => {
                 let read = &recorded.outcome;
-                let request = PaymentRequest { payment: read.payment.clone(), source: read.source.clone() };
+                let request = read.request();
                 let entry =
                     Entry { request: &request, decision: read.decision, debtor_lane: None, creditor_lane: None };
                 let written = items::payment::encode(&entry, read.decided_at);

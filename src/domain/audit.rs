@@ -63,8 +63,8 @@ impl Report {
 mod tests {
     use super::super::account::given;
     use super::super::{
-        Account, AccountId, AccountStatus, Amount, Balance, Decline, Lane, Outcome, OverdraftLimit, Payment, PaymentId,
-        Source, Timestamp,
+        Account, AccountId, AccountStatus, Amount, Balance, Decline, Instruction, Lane, Outcome, OverdraftLimit,
+        Payment, PaymentId, Source, Timestamp,
     };
     use super::*;
 
@@ -106,7 +106,7 @@ mod tests {
                 ["lane", id, currency, status, balance] => books.lane(lane(id, currency, status, balance)),
                 [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
                     outcomes.push(Outcome {
-                        payment: Payment {
+                        instruction: Instruction::Payment(Payment {
                             id: PaymentId::try_new(id).unwrap(),
                             debtor: AccountId::try_new(debtor).unwrap(),
                             creditor: AccountId::try_new(creditor).unwrap(),
@@ -114,7 +114,7 @@ mod tests {
                             currency: Currency::try_new(currency).unwrap(),
                             reference: None,
                             requested_at: None,
-                        },
+                        }),
                         decision: if *status == "settled" { Ok(()) } else { Err(Decline::InsufficientFunds) },
                         decided_at: Timestamp::EPOCH,
                         source: Source { topic: "t".into(), partition: 0, offset: 0 },

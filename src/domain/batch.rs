@@ -13,7 +13,7 @@ use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
 use super::slice::{Parity, Slice};
-use super::{AccountId, CreditLanes, PaymentId, PaymentRequest};
+use super::{AccountId, CreditLanes, PaymentId, Request, Transfer};
 
 /// The index of a request in its [`Batch`].
 pub type RequestIx = usize;
@@ -24,7 +24,7 @@ pub type AccountIx = usize;
 /// Requests in deciding order, indexed.
 #[derive(Debug, Default)]
 pub struct Batch {
-    requests: Vec<PaymentRequest>,
+    requests: Vec<Request>,
     accounts: Vec<AccountId>,
     parties: Vec<(AccountIx, AccountIx)>,
     leaders: Vec<RequestIx>,
@@ -46,7 +46,7 @@ fn by_id<K, V>(capacity: usize) -> HashMap<K, V, SeedableRandomState> {
 impl Batch {
     /// Indexes requests. They must be in the order in which they must be decided.
     #[must_use]
-    pub fn new(requests: Vec<PaymentRequest>) -> Self {
+    pub fn new(requests: Vec<Request>) -> Self {
         let mut accounts: Vec<AccountId> = Vec::new();
         let mut parties = Vec::with_capacity(requests.len());
         let mut leaders = Vec::with_capacity(requests.len());
@@ -55,19 +55,19 @@ impl Batch {
             let mut account_ix = by_id::<&AccountId, AccountIx>(requests.len());
             let mut first_of = by_id::<&PaymentId, RequestIx>(requests.len());
             for (ix, request) in requests.iter().enumerate() {
-                let payment = &request.payment;
+                let Transfer { debtor, creditor, .. } = request.instruction.transfer();
                 let mut number = |id| {
                     *account_ix.entry(id).or_insert_with(|| {
                         accounts.push(id.clone());
                         accounts.len().saturating_sub(1)
                     })
                 };
-                parties.push((number(&payment.debtor), number(&payment.creditor)));
+                parties.push((number(debtor), number(creditor)));
                 let partition = request.source.partition;
                 if partitions.last() != Some(&partition) {
                     partitions.push(partition);
                 }
-                leaders.push(*first_of.entry(&payment.id).or_insert(ix));
+                leaders.push(*first_of.entry(request.instruction.id()).or_insert(ix));
             }
         }
         partitions.sort_unstable();
@@ -130,7 +130,7 @@ impl Batch {
 
     /// The requests, in deciding order.
     #[must_use]
-    pub fn requests(&self) -> &[PaymentRequest] {
+    pub fn requests(&self) -> &[Request] {
         &self.requests
     }
 
@@ -156,11 +156,11 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Amount, Currency, Payment, Source};
+    use crate::domain::{Amount, Currency, Instruction, Payment, Source};
 
     fn batch(partitions: &[i32]) -> Batch {
-        let request = |&partition: &i32| PaymentRequest {
-            payment: Payment {
+        let request = |&partition: &i32| Request {
+            instruction: Instruction::Payment(Payment {
                 id: "p".parse().unwrap(),
                 debtor: "alice".parse().unwrap(),
                 creditor: "shop".parse().unwrap(),
@@ -168,7 +168,7 @@ mod tests {
                 currency: Currency::try_new("EUR").unwrap(),
                 reference: None,
                 requested_at: None,
-            },
+            }),
             source: Source { topic: "t".into(), partition, offset: 0 },
         };
         Batch::new(partitions.iter().map(request).collect())

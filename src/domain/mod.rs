@@ -3,8 +3,8 @@
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
-//! [`payment`], [`decline`], [`newer_outcome`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`],
-//! [`dead_letter`], [`audit`].
+//! [`payment`], [`instruction`], [`decline`], [`newer_outcome`], [`batch`], [`decide`], [`plan`], [`account_command`],
+//! [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -18,6 +18,7 @@ pub mod dead_letter;
 pub mod decide;
 pub mod decline;
 pub mod id;
+pub mod instruction;
 pub mod lane;
 pub mod money;
 pub mod newer_outcome;
@@ -34,9 +35,10 @@ pub use credit_lanes::{CreditLanes, LaneId};
 pub use dead_letter::{DeadLetter, DeadLetterId, Header};
 pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
+pub use instruction::{Decision, Instruction, Outcome, Recorded, Request, Source, Transfer};
 pub use lane::{Holding, Lane};
 pub use money::{Amount, Balance, Currency};
 pub use newer_outcome::NewerOutcome;
-pub use payment::{Decision, Fingerprint, Outcome, Payment, PaymentRequest, Recorded, Source};
+pub use payment::{Fingerprint, Payment};
 pub use slice::Slice;
 pub use timestamp::Timestamp;

@@ -1,11 +1,10 @@
-//! What: A payment: the request for it, the record that brought the request, and the outcome.
+//! What: A payment that a client asks for, and its fingerprint.
 
 use std::fmt;
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{AccountId, Amount, Currency, Decline, PaymentId, Timestamp};
+use super::{AccountId, Amount, Currency, PaymentId, Timestamp};
 
 /// The longest reference, in characters. Source: ISO 20022 `Max140Text`, unstructured remittance information.
 pub const REFERENCE_CHARACTERS_MAX: usize = 140;
@@ -99,94 +98,6 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Where a record stands in Kafka. Shown as `topic/partition/offset`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source {
-    /// The name of the topic. It is shared, because a batch is from one topic.
-    pub topic: Arc<str>,
-    /// The partition.
-    pub partition: i32,
-    /// The offset in the partition.
-    pub offset: i64,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
-    }
-}
-
-/// Why a text is not a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected topic/partition/offset, such as payment-requests/3/42")]
-pub struct InvalidSource;
-
-impl std::str::FromStr for Source {
-    type Err = InvalidSource;
-    fn from_str(text: &str) -> Result<Self, InvalidSource> {
-        let mut parts = text.rsplitn(3, '/');
-        let offset = parts.next().and_then(|part| part.parse().ok());
-        let partition = parts.next().and_then(|part| part.parse().ok());
-        match (parts.next(), partition, offset) {
-            (Some(topic), Some(partition), Some(offset)) if !topic.is_empty() => {
-                Ok(Self { topic: topic.into(), partition, offset })
-            }
-            _ => Err(InvalidSource),
-        }
-    }
-}
-
-/// A payment that was asked for, and the record that asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaymentRequest {
-    /// What was asked for.
-    pub payment: Payment,
-    /// The record that asked.
-    pub source: Source,
-}
-
-/// The answer to a payment: settled, or declined with a reason.
-pub type Decision = Result<(), Decline>;
-
-/// A payment with its one durable answer: the journal entry. It never changes once it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// What was asked for.
-    pub payment: Payment,
-    /// The answer.
-    pub decision: Decision,
-    /// When it was decided.
-    pub decided_at: Timestamp,
-    /// The record that it answers.
-    pub source: Source,
-}
-
-impl Outcome {
-    /// `settled` or `declined`, as stored and published.
-    #[must_use]
-    pub const fn status(&self) -> &'static str {
-        status_of(self.decision)
-    }
-}
-
-/// `settled` or `declined`, as stored and published.
-#[must_use]
-pub const fn status_of(decision: Decision) -> &'static str {
-    match decision {
-        Ok(()) => "settled",
-        Err(_) => "declined",
-    }
-}
-
-/// An outcome as read back from the `payments` table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// The outcome.
-    pub outcome: Outcome,
-    /// The fingerprint that was stored with it. It says whether a later request of this id is the same one.
-    pub fingerprint: Fingerprint,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,16 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn fingerprints_and_sources_read_back() {
+    fn fingerprints_read_back() {
         let fingerprint = payment(None).fingerprint();
         assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
         for bad in ["", "00", &"+0".repeat(32), &"zz".repeat(32), &"é".repeat(32)] {
             assert_eq!(Fingerprint::parse(bad), None, "{bad}");
-        }
-        let source = Source { topic: "a-b.c".into(), partition: 3, offset: 42 };
-        assert_eq!(source.to_string().parse(), Ok(source));
-        for bad in ["", "t", "t/1", "/1/2", "t/x/1", "t/1/x"] {
-            assert_eq!(bad.parse::<Source>(), Err(InvalidSource), "{bad}");
         }
     }
 }

@@ -43,18 +43,18 @@ pub struct Posting {
 impl Posting {
     /// That side of an outcome. `None` if it was declined, because then nothing moved.
     #[must_use]
-    pub fn of(outcome: Outcome, side: Side) -> Option<Self> {
+    pub fn of(outcome: &Outcome, side: Side) -> Option<Self> {
         outcome.decision.ok()?;
-        let payment = outcome.payment;
+        let transfer = outcome.transfer();
         Some(Self {
-            payment: payment.id,
+            payment: outcome.instruction.id().clone(),
             side,
-            amount: payment.amount,
+            amount: transfer.amount,
             counterparty: match side {
-                Side::Debit => payment.creditor,
-                Side::Credit => payment.debtor,
+                Side::Debit => transfer.creditor.clone(),
+                Side::Credit => transfer.debtor.clone(),
             },
-            reference: payment.reference,
+            reference: outcome.instruction.reference().map(Into::into),
             decided_at: outcome.decided_at,
         })
     }

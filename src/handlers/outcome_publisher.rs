@@ -61,7 +61,7 @@ enum Missing {
 /// # Errors
 /// [`PublishError`] if the record was not taken.
 pub async fn hand_over(producer: &impl Publish, topic: &str, outcome: &Outcome) -> Result<Sending, PublishError> {
-    send(producer, topic, &outcome.payment.id, &outcome::encode(outcome)).await
+    send(producer, topic, outcome.instruction.id(), &outcome::encode(outcome)).await
 }
 
 async fn send(producer: &impl Publish, topic: &str, id: &PaymentId, json: &str) -> Result<Sending, PublishError> {

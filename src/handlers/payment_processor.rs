@@ -15,7 +15,7 @@ use super::records::Records;
 use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
 use crate::domain::dead_letter::PAYMENT_ID_REUSED;
-use crate::domain::{Batch, PaymentRequest, Timestamp};
+use crate::domain::{Batch, Payment, Request, Timestamp};
 use crate::settle::{Backoff, settle};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
@@ -67,7 +67,7 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let deadlines = Deadlines::of(context.deadline);
         let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
 
-        let request = |payment, source| PaymentRequest { payment, source };
+        let request = |payment: Payment, source| Request { instruction: payment.into(), source };
         let (records, requests) = Records::decode(&event, payment_request::decode, request);
         let batch = Batch::new(requests).with_partitions(self.requests_partitions);
         let settled = settle(&self.ledger, &batch, deadlines.settle, &self.clock, Backoff::new()).await;

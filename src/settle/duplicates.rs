@@ -52,7 +52,7 @@ fn sampled(leaders: &[RequestIx]) -> Vec<RequestIx> {
 /// Reads payments. A call that fails finds nothing.
 async fn read<L: Ledger>(ledger: &L, batch: &Batch, asked: &[RequestIx], deadline: Instant) -> Vec<Found> {
     let calls = asked.chunks(READ_ITEMS_MAX).map(|chunk| async move {
-        let ids: Vec<&PaymentId> = chunk.iter().map(|&ix| &batch.requests()[ix].payment.id).collect();
+        let ids: Vec<&PaymentId> = chunk.iter().map(|&ix| batch.requests()[ix].instruction.id()).collect();
         let reads = within(deadline, "reading payments", ledger.read_payments(&ids)).await.unwrap_or_default();
         chunk.iter().copied().zip(reads).filter(|(_, read)| matches!(read, Read::Found(_) | Read::Corrupt(_)))
     });

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::disposition::Disposition;
 use super::knowledge::Knowledge;
 use crate::domain::plan::Step;
-use crate::domain::{AccountIx, Batch, Fingerprint, PaymentRequest, RequestIx, Source};
+use crate::domain::{AccountIx, Batch, Fingerprint, Request, RequestIx, Source};
 
 /// How far the requests of a batch are.
 pub(super) struct Progress<'b> {
@@ -91,7 +91,7 @@ impl<'b> Progress<'b> {
     /// partition, which is delivered again from the leader on.
     fn chained(&self, leader: RequestIx, copy: RequestIx) -> bool {
         let [first, second] = [leader, copy].map(|ix| &self.batch.requests()[ix]);
-        first.payment.debtor == second.payment.debtor || partition_of(first) == partition_of(second)
+        first.instruction.debtor() == second.instruction.debtor() || partition_of(first) == partition_of(second)
     }
 
     fn parties(&self, request: RequestIx) -> [AccountIx; 2] {
@@ -99,7 +99,7 @@ impl<'b> Progress<'b> {
     }
 
     fn fingerprint(&self, request: RequestIx) -> Fingerprint {
-        self.batch.requests()[request].payment.fingerprint()
+        self.batch.requests()[request].instruction.fingerprint()
     }
 
     /// The accounts that undecided requests name.
@@ -177,6 +177,6 @@ impl<'b> Progress<'b> {
 }
 
 /// The topic and partition of a request, in which its order counts.
-fn partition_of(request: &PaymentRequest) -> (&str, i32) {
+fn partition_of(request: &Request) -> (&str, i32) {
     (&request.source.topic, request.source.partition)
 }

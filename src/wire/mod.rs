@@ -5,6 +5,7 @@
 //! | [`incoming`] | the event of an invocation | an event of the function's kind, or another service's |
 //! | [`kafka_event`] | the event of a Kafka topic | records, each decoded by itself |
 //! | [`failed_record`] | what a mapping on Kafka gives up | records, byte for byte, and why |
+//! | [`instruction`] | a record's value | an instruction of any kind |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`json`] | the same | how both are read, and what can be wrong |
@@ -29,6 +30,7 @@ pub mod batch_response;
 pub mod failed_record;
 pub mod http;
 pub mod incoming;
+pub mod instruction;
 pub mod json;
 pub mod kafka_event;
 pub mod kafka_secret;

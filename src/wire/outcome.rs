@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountId, Amount, Currency, Decline, NewerOutcome, Outcome, Payment, PaymentId, Source, Timestamp, payment,
+    AccountId, Amount, Currency, Decline, Instruction, NewerOutcome, Outcome, Payment, PaymentId, Source, Timestamp,
+    instruction,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -57,18 +58,18 @@ pub fn encode(outcome: &Outcome) -> String {
 
 impl From<&Outcome> for OutcomeJson {
     fn from(outcome: &Outcome) -> Self {
-        let payment = &outcome.payment;
+        let (instruction, transfer) = (&outcome.instruction, outcome.transfer());
         let reason =
             |decline: Decline| ReasonJson { code: decline.code().map(Into::into), name: decline.name().into() };
         Self {
-            payment_id: payment.id.to_string(),
+            payment_id: instruction.id().to_string(),
             status: outcome.status().into(),
             reason: outcome.decision.err().map(reason),
-            debtor_account: payment.debtor.to_string(),
-            creditor_account: payment.creditor.to_string(),
-            amount: payment.amount.minor_units(),
-            currency: payment.currency.to_string(),
-            reference: payment.reference.as_deref().map(Into::into),
+            debtor_account: transfer.debtor.to_string(),
+            creditor_account: transfer.creditor.to_string(),
+            amount: transfer.amount.minor_units(),
+            currency: transfer.currency.to_string(),
+            reference: instruction.reference().map(Into::into),
             decided_at: outcome.decided_at.to_string(),
             source: SourceJson::from(&outcome.source),
         }
@@ -118,11 +119,11 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
         None => Ok(()),
         Some(decline) => Err(decline),
     };
-    if json.status != payment::status_of(decision) {
+    if json.status != instruction::status_of(decision) {
         return Err(InvalidOutcome("status: expected settled without a reason, or declined with one".into()));
     }
     Ok(Outcome {
-        payment: Payment {
+        instruction: Instruction::Payment(Payment {
             id: field("payment_id", PaymentId::try_stored(&json.payment_id))?,
             debtor: field("debtor_account", AccountId::try_stored(&json.debtor_account))?,
             creditor: field("creditor_account", AccountId::try_stored(&json.creditor_account))?,
@@ -130,7 +131,7 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
             currency: field("currency", Currency::try_new(&json.currency))?,
             reference: json.reference.map(Into::into),
             requested_at: None,
-        },
+        }),
         decision,
         decided_at: field("decided_at", Timestamp::parse(&json.decided_at))?,
         source: Source {

@@ -23,15 +23,16 @@ pub fn payment_kilobytes(entry: &Entry<'_>, decided_at: Timestamp) -> u64 {
 
 /// The lengths of the texts that clients choose, as often as the item holds them.
 fn texts(entry: &Entry<'_>) -> usize {
-    let (payment, source) = (&entry.request.payment, &entry.request.source);
+    let (instruction, source) = (&entry.request.instruction, &entry.request.source);
     let account = |id: &giro::domain::AccountId| id.as_str().len().saturating_mul(2);
-    payment
-        .id
+    let transfer = instruction.transfer();
+    instruction
+        .id()
         .as_str()
         .len()
-        .saturating_add(account(&payment.debtor))
-        .saturating_add(account(&payment.creditor))
-        .saturating_add(payment.reference.as_ref().map_or(0, |reference| reference.len()))
+        .saturating_add(account(transfer.debtor))
+        .saturating_add(account(transfer.creditor))
+        .saturating_add(instruction.reference().map_or(0, str::len))
         .saturating_add(source.topic.len())
 }
 
@@ -43,7 +44,7 @@ pub(crate) fn kilobytes(bytes: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::given::{self, Placed as _};
-    use giro::domain::{Decline, PaymentRequest};
+    use giro::domain::{Decline, Request};
 
     #[test]
     fn a_kilobyte_begun_is_charged_whole() {
@@ -52,7 +53,7 @@ mod tests {
     }
 
     /// Everything that an item may hold beside texts is in these.
-    fn request(id: &str, reference: &str) -> PaymentRequest {
+    fn request(id: &str, reference: &str) -> Request {
         let mut payment = given::payment(id, &"d".repeat(64), &"c".repeat(64), giro::domain::money::AMOUNT_MAX);
         payment.reference = Some(reference.into());
         payment.requested_at = Some(Timestamp::EPOCH);

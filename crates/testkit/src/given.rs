@@ -15,7 +15,7 @@ use giro::domain::account_command::Action;
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, Lane, LaneId, OverdraftLimit, Payment, PaymentId, PaymentRequest, Source, Timestamp,
+    Currency, Instruction, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
 };
 
 /// An account's id.
@@ -131,6 +131,13 @@ pub fn update(item: &str, net: i128) -> AccountUpdate {
     }
 }
 
+/// The payment that a request asks for, to be changed.
+pub fn payment_in(request: &mut Request) -> &mut Payment {
+    match &mut request.instruction {
+        Instruction::Payment(payment) => payment,
+    }
+}
+
 /// A payment in euros, without a reference.
 #[must_use]
 pub fn payment(name: &str, debtor: &str, creditor: &str, amount: u64) -> Payment {
@@ -161,23 +168,23 @@ pub fn source(partition: i32, offset: i64) -> Source {
 /// A request on a topic.
 pub trait Placed {
     /// The request at its place.
-    type PaymentRequest;
+    type Request;
 
     /// The request at this partition and offset of its topic.
     #[must_use]
-    fn at(self, partition: i32, offset: i64) -> Self::PaymentRequest;
+    fn at(self, partition: i32, offset: i64) -> Self::Request;
 }
 
 impl Placed for Payment {
-    type PaymentRequest = PaymentRequest;
+    type Request = Request;
 
-    fn at(self, partition: i32, offset: i64) -> PaymentRequest {
-        PaymentRequest { payment: self, source: source(partition, offset) }
+    fn at(self, partition: i32, offset: i64) -> Request {
+        Request { instruction: self.into(), source: source(partition, offset) }
     }
 }
 
 impl Placed for AccountCommand {
-    type PaymentRequest = CommandRequest;
+    type Request = CommandRequest;
 
     fn at(self, partition: i32, offset: i64) -> CommandRequest {
         CommandRequest { command: self, source: Source { topic: "account-commands".into(), partition, offset } }

@@ -229,7 +229,7 @@ impl State {
     fn judge(&self, transaction: &Transaction<'_>) -> Cancelled {
         let mut cancelled = Cancelled::default();
         for (ix, entry) in transaction.entries.iter().enumerate() {
-            if let Some(recorded) = self.payments.get(&entry.request.payment.id) {
+            if let Some(recorded) = self.payments.get(entry.request.instruction.id()) {
                 cancelled.duplicates.push((ix, Ok(recorded.clone())));
             }
         }
@@ -277,10 +277,10 @@ impl State {
 
     fn apply(&mut self, transaction: &Transaction<'_>) {
         for entry in &transaction.entries {
-            let payment = entry.request.payment.clone();
-            let (id, fingerprint) = (payment.id.clone(), payment.fingerprint());
+            let instruction = entry.request.instruction.clone();
+            let (id, fingerprint) = (instruction.id().clone(), instruction.fingerprint());
             let outcome = Outcome {
-                payment,
+                instruction,
                 decision: entry.decision,
                 decided_at: transaction.decided_at,
                 source: entry.request.source.clone(),

@@ -75,7 +75,7 @@ pub fn check_tables(
     // A real ledger may have payments from other topics; the audit looks at all of them.
     let ours = |source: &Source| published.first().is_some_and(|first| first.source.topic == source.topic);
     let by_id: HashMap<&PaymentId, &Recorded> =
-        payments.iter().map(|recorded| (&recorded.outcome.payment.id, recorded)).collect();
+        payments.iter().map(|recorded| (recorded.outcome.instruction.id(), recorded)).collect();
     // If a topic was created again, several records may have had one place.
     let mut at: HashMap<&Source, Vec<&DeadLetter>> = HashMap::new();
     dead_letters.iter().for_each(|letter| at.entry(&letter.source).or_default().push(letter));
@@ -123,13 +123,13 @@ pub fn check_tables(
         }
     }
     for recorded in payments.iter().filter(|recorded| ours(&recorded.outcome.source)) {
-        let outcome = &recorded.outcome;
+        let (outcome, id) = (&recorded.outcome, recorded.outcome.instruction.id());
         match outcome.decision {
             Ok(()) => count(&mut checked.settled),
             Err(decline) => count(checked.declined.entry(decline.name()).or_default()),
         }
-        if !outcomes.contains(&outcome.payment.id) {
-            checked.findings.push(format!("payment {} has an outcome, and was not published", outcome.payment.id));
+        if !outcomes.contains(id) {
+            checked.findings.push(format!("payment {id} has an outcome, and was not published"));
         }
     }
     for letter in dead_letters.iter().filter(|letter| ours(&letter.source)) {

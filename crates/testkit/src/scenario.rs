@@ -38,7 +38,7 @@ use giro::account_commands::apply;
 use giro::domain::account_command::{Action, Terms};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
-    Payment, PaymentRequest, Timestamp,
+    Payment, Request, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::LedgerQueries;
@@ -88,7 +88,7 @@ struct Scenario {
 
 #[derive(Debug, Clone)]
 enum Asked {
-    Payment(PaymentRequest),
+    Payment(Request),
     Command(CommandRequest),
 }
 

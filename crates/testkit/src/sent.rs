@@ -4,13 +4,13 @@
 
 use giro::domain::account_command::{AccountChange, CommandStep, DecidedCommand, LaneChange, Precondition};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{CommandRequest, Decision, PaymentRequest, Refusal, Timestamp};
+use giro::domain::{CommandRequest, Decision, Refusal, Request, Timestamp};
 
 /// A transaction that outlives its batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     /// Each with the lanes of its debtor and its creditor.
-    pub(crate) entries: Vec<(PaymentRequest, Decision, [Option<u16>; 2])>,
+    pub(crate) entries: Vec<(Request, Decision, [Option<u16>; 2])>,
     pub(crate) updates: Vec<AccountUpdate>,
     pub(crate) decided_at: Timestamp,
 }

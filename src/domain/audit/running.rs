@@ -95,15 +95,15 @@ impl Running {
         if outcome.decision.is_err() {
             return;
         }
-        let payment = &outcome.payment;
-        let (first, amount) = (self.is_first_look(), i128::from(payment.amount.minor_units()));
+        let (id, transfer) = (outcome.instruction.id(), outcome.transfer());
+        let (first, amount) = (self.is_first_look(), i128::from(transfer.amount.minor_units()));
         self.settled = self.settled.saturating_add(usize::from(first));
-        for (account, credit, debit) in [(&payment.debtor, 0, amount), (&payment.creditor, amount, 0)] {
+        for (account, credit, debit) in [(transfer.debtor, 0, amount), (transfer.creditor, amount, 0)] {
             if first {
                 match self.before.currency(account) {
-                    None => self.keep_missing(account, &payment.id, payment.currency),
-                    Some(currency) if currency != payment.currency => {
-                        self.find(Finding::Currency { payment: payment.id.clone(), account: account.clone() });
+                    None => self.keep_missing(account, id, transfer.currency),
+                    Some(currency) if currency != transfer.currency => {
+                        self.find(Finding::Currency { payment: id.clone(), account: account.clone() });
                     }
                     Some(_) => {}
                 }

@@ -255,7 +255,7 @@ mod tests {
     use crate::domain::lane::KnownLanes;
     use crate::domain::money::AMOUNT_MAX;
     use crate::domain::{
-        AccountId, CreditLanes, Currency, OverdraftLimit, Payment, PaymentRequest, Slice, Source, Timestamp,
+        AccountId, CreditLanes, Currency, Instruction, OverdraftLimit, Payment, Request, Slice, Source, Timestamp,
     };
 
     const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
@@ -263,8 +263,8 @@ mod tests {
     /// Decides a debit of a shop after the batch has credited it. The shop has this main item and these lanes, all
     /// known or none.
     fn pay(main: i64, limit: OverdraftLimit, lanes: &[i64], read: bool, credits: &[u64], debit: u64) -> Decisions {
-        let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| PaymentRequest {
-            payment: Payment {
+        let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| Request {
+            instruction: Instruction::Payment(Payment {
                 id: format!("p{offset}").parse().unwrap(),
                 debtor: debtor.parse().unwrap(),
                 creditor: creditor.parse().unwrap(),
@@ -272,11 +272,11 @@ mod tests {
                 currency: Currency::try_new("EUR").unwrap(),
                 reference: None,
                 requested_at: None,
-            },
+            }),
             source: Source { topic: "t".into(), partition: 0, offset: 0 },
         };
         let credits = credits.iter().map(|amount| ("bank", "shop", *amount));
-        let requests: Vec<PaymentRequest> = credits.chain([("shop", "bob", debit)]).enumerate().map(request).collect();
+        let requests: Vec<Request> = credits.chain([("shop", "bob", debit)]).enumerate().map(request).collect();
         let all: Vec<usize> = (0..requests.len()).collect();
         let batch = Batch::new(requests);
         let account = |id: &AccountId| match id.as_str() {

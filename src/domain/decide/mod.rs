@@ -17,18 +17,18 @@
 mod funds;
 mod snapshot;
 
-use super::{Account, AccountStatus, Batch, Decline, Payment, RequestIx};
+use super::{Account, AccountStatus, Batch, Decline, RequestIx, Transfer};
 use funds::Funds;
 
 pub use snapshot::{Decisions, Snapshot, Sweep};
 
 /// Checks the reasons that don't look at balances. Returns the two accounts if money may move between them.
 fn between<'a>(
-    payment: &Payment,
+    transfer: Transfer<'_>,
     debtor: Option<&'a Account>,
     creditor: Option<&'a Account>,
 ) -> Result<(&'a Account, &'a Account), Decline> {
-    if payment.debtor == payment.creditor {
+    if transfer.debtor == transfer.creditor {
         return Err(Decline::SameAccount);
     }
     let debtor = debtor.ok_or(Decline::DebtorNotFound)?;
@@ -45,7 +45,7 @@ fn between<'a>(
     if creditor.status == AccountStatus::Frozen {
         return Err(Decline::CreditorFrozen);
     }
-    if debtor.currency != payment.currency || creditor.currency != payment.currency {
+    if debtor.currency != transfer.currency || creditor.currency != transfer.currency {
         return Err(Decline::CurrencyMismatch);
     }
     Ok((debtor, creditor))
@@ -58,10 +58,10 @@ pub fn decide_all(batch: &Batch, requests: &[RequestIx], snapshot: Snapshot<'_>)
     let mut decisions = Vec::with_capacity(requests.len());
     for (position, &request) in requests.iter().enumerate() {
         let (debtor, creditor) = batch.parties(request);
-        let payment = &batch.requests()[request].payment;
+        let transfer = batch.requests()[request].instruction.transfer();
         let (debtor_account, creditor_account) = (&snapshot.accounts[debtor], &snapshot.accounts[creditor]);
-        let decision = between(payment, debtor_account.as_ref(), creditor_account.as_ref())
-            .and_then(|parties| funds.pay(position, payment.amount, (debtor, creditor), parties));
+        let decision = between(transfer, debtor_account.as_ref(), creditor_account.as_ref())
+            .and_then(|parties| funds.pay(position, transfer.amount, (debtor, creditor), parties));
         decisions.push(decision);
     }
     funds.finish(decisions)

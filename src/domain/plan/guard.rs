@@ -126,7 +126,7 @@ impl<'a, 's> Guard<'a, 's> {
             }
             let Some(request) = touch.request.map(|request| &self.batch.requests()[request]) else { continue };
             if touch.moves() {
-                let amount = i128::from(request.payment.amount.minor_units());
+                let amount = i128::from(request.instruction.transfer().amount.minor_units());
                 let lane = lane_of(touch.debtor).filter(|_| touch.is_from_lane());
                 let from = self.movement(&mut movements, touch.debtor, lane);
                 from.debit(amount);

@@ -35,9 +35,7 @@ mod touch;
 
 use super::decide::{Decisions, Snapshot};
 use super::slice::{Parity, Slice};
-use super::{
-    AccountId, AccountIx, Batch, Currency, Decision, LaneId, OverdraftLimit, PaymentRequest, RequestIx, Timestamp,
-};
+use super::{AccountId, AccountIx, Batch, Currency, Decision, LaneId, OverdraftLimit, Request, RequestIx, Timestamp};
 use lanes::LanePair;
 pub use limits::Limits;
 use touch::Touch;
@@ -60,7 +58,7 @@ pub struct Transaction<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// The payment and its record.
-    pub request: &'a PaymentRequest,
+    pub request: &'a Request,
     /// The answer.
     pub decision: Decision,
     /// The lane of the debtor whose statement lists it, if the debtor pays from lanes.

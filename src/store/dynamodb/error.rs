@@ -184,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::domain::plan::{AccountUpdate, Entry};
-    use crate::domain::{Amount, Currency, Payment, PaymentRequest, Source, Timestamp};
+    use crate::domain::{Amount, Currency, Instruction, Payment, Request, Source, Timestamp};
     use crate::store::Rejected;
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn reasons_go_to_the_items_that_they_are_of() {
         let eur = Currency::try_new("EUR").unwrap();
-        let payment = Payment {
+        let instruction = Instruction::Payment(Payment {
             id: "p".parse().unwrap(),
             debtor: "alice".parse().unwrap(),
             creditor: "shop".parse().unwrap(),
@@ -259,8 +259,8 @@ mod tests {
             currency: eur,
             reference: None,
             requested_at: None,
-        };
-        let request = PaymentRequest { payment, source: Source { topic: "t".into(), partition: 0, offset: 0 } };
+        });
+        let request = Request { instruction, source: Source { topic: "t".into(), partition: 0, offset: 0 } };
         let update = |account: &str, lane| AccountUpdate {
             account: account.parse().unwrap(),
             lane,

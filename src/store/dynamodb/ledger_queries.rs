@@ -86,7 +86,7 @@ impl LedgerQueries for DynamoDb {
 
     async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
         let mut payments = self.all(&self.tables.payments, items::payment::decode).await?;
-        payments.sort_by(|a, b| a.outcome.payment.id.cmp(&b.outcome.payment.id));
+        payments.sort_by(|a, b| a.outcome.instruction.id().cmp(b.outcome.instruction.id()));
         Ok(payments)
     }
 

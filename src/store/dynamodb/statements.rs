@@ -94,9 +94,12 @@ impl Statements for DynamoDb {
             }
             let Some((list, outcome)) = newest(&mut lists) else { return Ok(page) };
             looked_at = looked_at.saturating_add(1);
-            let position =
-                Position { decided_at: outcome.decided_at, list: list.number, payment: outcome.payment.id.clone() };
-            page.postings.extend(Posting::of(outcome, list.side));
+            let position = Position {
+                decided_at: outcome.decided_at,
+                list: list.number,
+                payment: outcome.instruction.id().clone(),
+            };
+            page.postings.extend(Posting::of(&outcome, list.side));
             if page.postings.len() >= ask.limit || looked_at >= LOOKED_AT_MAX {
                 page.next = lists.iter().any(|list| !list.ahead.is_empty() || !list.is_done).then_some(position);
                 return Ok(page);

@@ -1,7 +1,7 @@
 //! What: The item of a payment: its request and its outcome. It is written once and never changed.
 
 use super::{Item, fingerprint, insert_source, n, number, optional_parsed, optional_text, parsed, s, source, text};
-use crate::domain::payment::status_of;
+use crate::domain::instruction::status_of;
 use crate::domain::plan::Entry;
 use crate::domain::{AccountId, Amount, Currency, Decline, LaneId, Outcome, Payment, PaymentId, Recorded, Timestamp};
 
@@ -49,32 +49,33 @@ pub fn key(id: &PaymentId) -> Item {
 /// Writes a payment with its outcome.
 #[must_use]
 pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
-    let (payment, source) = (&entry.request.payment, &entry.request.source);
-    let mut item = key(&payment.id);
+    let (instruction, source) = (&entry.request.instruction, &entry.request.source);
+    let transfer = instruction.transfer();
+    let mut item = key(instruction.id());
     item.insert("status".into(), s(status_of(entry.decision)));
     if let Err(decline) = entry.decision {
         item.insert("reason_code".into(), s(decline));
     }
-    item.insert("debtor_account".into(), s(&payment.debtor));
-    item.insert("creditor_account".into(), s(&payment.creditor));
-    item.insert("amount".into(), n(payment.amount));
-    item.insert("currency".into(), s(payment.currency));
-    if let Some(reference) = &payment.reference {
+    item.insert("debtor_account".into(), s(transfer.debtor));
+    item.insert("creditor_account".into(), s(transfer.creditor));
+    item.insert("amount".into(), n(transfer.amount));
+    item.insert("currency".into(), s(transfer.currency));
+    if let Some(reference) = instruction.reference() {
         item.insert("reference".into(), s(reference));
     }
-    if let Some(requested_at) = payment.requested_at {
+    if let Some(requested_at) = instruction.requested_at() {
         item.insert("requested_at".into(), s(requested_at));
     }
     item.insert(DECIDED_AT.into(), s(decided_at));
-    item.insert("fingerprint".into(), s(payment.fingerprint()));
+    item.insert("fingerprint".into(), s(instruction.fingerprint()));
     insert_source(&mut item, source);
     // The index key of a popular account would be as hot as its item. So each lane has a list of its own.
     let statement = |account: &AccountId, lane: Option<u16>| match lane {
         None => s(account),
         Some(lane) => s(LaneId { account: account.clone(), lane }),
     };
-    item.insert(BY_DEBTOR.key.into(), statement(&payment.debtor, entry.debtor_lane));
-    item.insert(BY_CREDITOR.key.into(), statement(&payment.creditor, entry.creditor_lane));
+    item.insert(BY_DEBTOR.key.into(), statement(transfer.debtor, entry.debtor_lane));
+    item.insert(BY_CREDITOR.key.into(), statement(transfer.creditor, entry.creditor_lane));
     item
 }
 
@@ -99,7 +100,11 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         reference: optional_text(item, "reference")?.map(Into::into),
         requested_at: optional_parsed(item, "requested_at", Timestamp::parse)?,
     };
-    let outcome =
-        Outcome { payment, decision, decided_at: parsed(item, "decided_at", Timestamp::parse)?, source: source(item)? };
+    let outcome = Outcome {
+        instruction: payment.into(),
+        decision,
+        decided_at: parsed(item, "decided_at", Timestamp::parse)?,
+        source: source(item)?,
+    };
     Ok(Recorded { outcome, fingerprint: fingerprint(item)? })
 }

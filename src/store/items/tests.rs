@@ -8,7 +8,7 @@ use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::Entry;
 use crate::domain::{
     Account, AccountCommand, AccountStatus, Amount, Balance, CommandRequest, CreditLanes, Currency, DeadLetter,
-    Decline, Header, Lane, LaneId, OverdraftLimit, Payment, PaymentRequest, Recorded, Refusal, Source, Timestamp,
+    Decline, Header, Lane, LaneId, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp, Transfer,
 };
 
 fn eur() -> Currency {
@@ -114,7 +114,7 @@ fn payment() -> Payment {
 fn a_payment_reads_back() {
     let payment = payment();
     let whole = Payment { reference: Some("ü".into()), requested_at: Some(Timestamp::EPOCH), ..payment.clone() };
-    let request = |payment: &Payment| PaymentRequest { payment: payment.clone(), source: source() };
+    let request = |payment: &Payment| Request { instruction: payment.clone().into(), source: source() };
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment);
         let item = payment::encode(
@@ -122,7 +122,7 @@ fn a_payment_reads_back() {
             Timestamp::EPOCH,
         );
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
-        assert_eq!((&outcome.payment, fingerprint), (payment, payment.fingerprint()));
+        assert_eq!((&outcome.instruction, fingerprint), (&payment.clone().into(), payment.fingerprint()));
         assert_eq!((outcome.decision, outcome.decided_at, outcome.source), (decision, Timestamp::EPOCH, source()));
     }
     let request = request(&payment);
@@ -150,7 +150,7 @@ fn what_was_stored_under_dots_is_still_read() {
         assert_eq!(item.unwrap().id.as_str(), dots);
         let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
-        let request = PaymentRequest { payment: payment(), source: source() };
+        let request = Request { instruction: payment().into(), source: source() };
         let mut item = payment::encode(
             &Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
             Timestamp::EPOCH,
@@ -158,8 +158,9 @@ fn what_was_stored_under_dots_is_still_read() {
         for name in [payment::KEY, "debtor_account", "creditor_account"] {
             item.insert(name.into(), s(dots));
         }
-        let read = payment::decode(&item).unwrap().outcome.payment;
-        assert_eq!([read.id.as_str(), read.debtor.as_str(), read.creditor.as_str()], [dots; 3]);
+        let read = payment::decode(&item).unwrap().outcome;
+        let Transfer { debtor, creditor, .. } = read.transfer();
+        assert_eq!([read.instruction.id().as_str(), debtor.as_str(), creditor.as_str()], [dots; 3]);
     }
 }
 

@@ -1,13 +1,13 @@
 //! The publisher, from a stream event to its response: what is published, what comes again, what stops a shard.
 
 use giro::domain::plan::Entry;
-use giro::domain::{Decision, Decline, Outcome, Payment, PaymentRequest, Timestamp};
+use giro::domain::{Decision, Decline, Instruction, Outcome, Payment, Timestamp};
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::items;
 use giro::wire::outcome;
 use giro::wire::stream_event::{StreamEvent, StreamResponse};
-use giro_testkit::given::{payment, source};
+use giro_testkit::given::{payment, payment_in, source};
 use giro_testkit::memory_topics::{Faults, MemoryTopics};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
@@ -16,11 +16,11 @@ use crate::handlers::invoked::context;
 
 fn outcome(ix: i64, decision: Decision) -> Outcome {
     Outcome {
-        payment: Payment {
+        instruction: Instruction::Payment(Payment {
             reference: (ix % 2 == 0).then(|| "Ünïcode \"17\"".into()),
             requested_at: (ix % 3 == 0).then_some(Timestamp::EPOCH),
             ..payment(&format!("pay-{ix}"), "alice", "shop-1", 1250)
-        },
+        }),
         decision,
         decided_at: Timestamp::try_from_millis(1_763_805_600_123).unwrap(),
         source: source(3, ix),
@@ -29,7 +29,7 @@ fn outcome(ix: i64, decision: Decision) -> Outcome {
 
 /// The item that the ledger writes, as a stream shows it.
 fn image(outcome: &Outcome) -> Value {
-    let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
+    let request = outcome.request();
     let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: Some(3) };
     let item = items::payment::encode(&entry, outcome.decided_at);
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
@@ -78,9 +78,11 @@ async fn each_inserted_payment_becomes_one_record_keyed_by_its_id() {
     for (ix, record) in (0..).zip(&records) {
         let decision = if ix % 5 == 4 { Err(Decline::InsufficientFunds) } else { Ok(()) };
         // What is published has no requested_at.
-        let mut expected = outcome(ix, decision);
+        let expected = outcome(ix, decision);
         assert_eq!(record.value.as_deref(), Some(outcome::encode(&expected).as_bytes()));
-        expected.payment.requested_at = None;
+        let mut request = expected.request();
+        payment_in(&mut request).requested_at = None;
+        let expected = Outcome { instruction: request.instruction, ..expected };
         assert_eq!(outcome::decode(record.value.as_deref().unwrap()).unwrap(), expected);
         assert_eq!(record.key.as_deref(), Some(format!("pay-{ix}").as_bytes()));
     }

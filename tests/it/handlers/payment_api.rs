@@ -5,7 +5,7 @@ mod hostile;
 
 use std::time::Duration;
 
-use giro::domain::{Batch, PaymentId, PaymentRequest, Source, Timestamp};
+use giro::domain::{Batch, PaymentId, Request, Source, Timestamp};
 use giro::handlers::payment_api::PaymentApi;
 use giro::settle::{Backoff, settle};
 use giro::store::LedgerQueries;
@@ -34,8 +34,8 @@ pub(crate) fn ledger(faults: memory_store::Faults) -> MemoryStore {
 
 /// Settles what stands on the topic from `first` on, as the processor does.
 pub(crate) async fn process(store: &MemoryStore, topics: &MemoryTopics, first: usize) {
-    let request = |(offset, value): (i64, Vec<u8>)| PaymentRequest {
-        payment: payment_request::decode_json(&value).unwrap(),
+    let request = |(offset, value): (i64, Vec<u8>)| Request {
+        instruction: payment_request::decode_json(&value).unwrap().into(),
         source: Source { topic: TOPIC.into(), partition: 0, offset },
     };
     let records = topics.records(TOPIC).into_iter().map(|record| record.value.unwrap());
@@ -316,5 +316,5 @@ async fn the_sample_events_are_answered() {
         process(&api.store, &api.topics, 0).await;
     }
     let outcome = api.store.payment(&PaymentId::try_new("pay-0002").unwrap()).await.unwrap().unwrap();
-    assert_eq!(outcome.outcome.payment.amount.minor_units(), 1250);
+    assert_eq!(outcome.outcome.transfer().amount.minor_units(), 1250);
 }

@@ -109,7 +109,7 @@ async fn what_is_unfinished_is_reported_from_its_first_offset_to_the_partitions_
     assert_eq!(reported(&response), "t-0:11 t-0:12 t-0:13", "parked or not, 12 comes again with the rest");
     let payments = store.payments().await.unwrap();
     assert_eq!(
-        payments.iter().map(|recorded| recorded.outcome.payment.id.to_string()).collect::<Vec<_>>(),
+        payments.iter().map(|recorded| recorded.outcome.instruction.id().to_string()).collect::<Vec<_>>(),
         ["k1", "k4"]
     );
 }

@@ -67,7 +67,7 @@ impl Hooks for Refusing {
         let named = |names: Vec<&str>| -> Vec<usize> {
             names.iter().enumerate().filter(|(_, name)| **name == self.name).map(|(ix, _)| ix).collect()
         };
-        let entries = named(transaction.entries.iter().map(|entry| entry.request.payment.id.as_str()).collect());
+        let entries = named(transaction.entries.iter().map(|entry| entry.request.instruction.id().as_str()).collect());
         let updates = named(transaction.updates.iter().map(|update| update.account.as_str()).collect());
         if entries.is_empty() && updates.is_empty() {
             return store.commit(transaction).await;
@@ -138,7 +138,7 @@ fn reported(answer: &Result<BatchResponse, Unfinished>) -> String {
 }
 
 async fn settled(store: &MemoryStore) -> Vec<String> {
-    store.payments().await.unwrap().iter().map(|it| it.outcome.payment.id.to_string()).collect()
+    store.payments().await.unwrap().iter().map(|it| it.outcome.instruction.id().to_string()).collect()
 }
 
 /// 499 payments of other partitions beside one that is stopped.

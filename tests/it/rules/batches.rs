@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use giro::domain::{Balance, Batch, Decline, PaymentRequest, Timestamp};
+use giro::domain::{Balance, Batch, Decline, Request, Timestamp};
 use giro::settle::{Backoff, Disposition, Settled, settle};
 use giro::store::{Ledger, LedgerQueries};
 use giro_testkit::given::{Placed as _, Setters as _, account, payment};
@@ -14,7 +14,7 @@ pub(crate) const SETTLED: Disposition = Disposition::Decided(Ok(()));
 pub(crate) const SHORT: Disposition = Disposition::Decided(Err(Decline::InsufficientFunds));
 
 /// A payment of a batch: named after its place.
-pub(crate) fn request(partition: i32, offset: i64, debtor: &str, creditor: &str, amount: u64) -> PaymentRequest {
+pub(crate) fn request(partition: i32, offset: i64, debtor: &str, creditor: &str, amount: u64) -> Request {
     payment(&format!("p{partition}-{offset}"), debtor, creditor, amount).at(partition, offset)
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn store_of(customers: usize, lanes: u16, faults: Faults) -> MemorySt
 }
 
 /// Payments of 1 from these customers to the shop.
-pub(crate) fn to_shop(partition: i32, payments: i64, customers: usize, seed: u64) -> Vec<PaymentRequest> {
+pub(crate) fn to_shop(partition: i32, payments: i64, customers: usize, seed: u64) -> Vec<Request> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut one = |offset| request(partition, offset, &format!("a{}", random.usize(0..customers)), "shop", 1);
     (0..payments).map(&mut one).collect()
@@ -55,9 +55,9 @@ pub(crate) async fn check_books(store: &MemoryStore, opened: &BTreeMap<String, i
     let mut expected = opened.clone();
     for recorded in store.payments().await.unwrap() {
         if recorded.outcome.decision.is_ok() {
-            let payment = &recorded.outcome.payment;
-            *expected.get_mut(payment.debtor.as_str()).unwrap() -= payment.amount.minor_units() as i64;
-            *expected.get_mut(payment.creditor.as_str()).unwrap() += payment.amount.minor_units() as i64;
+            let transfer = recorded.outcome.transfer();
+            *expected.get_mut(transfer.debtor.as_str()).unwrap() -= transfer.amount.minor_units() as i64;
+            *expected.get_mut(transfer.creditor.as_str()).unwrap() += transfer.amount.minor_units() as i64;
         }
     }
     assert_eq!(balances(store).await, expected, "every balance equals its postings");

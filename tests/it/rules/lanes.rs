@@ -17,7 +17,7 @@ use std::time::Duration;
 use giro::domain::account_command::CommandStep;
 use giro::domain::lane::LANE_BALANCE_FULL;
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountStatus, Balance, Batch, CreditLanes, Decline, Lane, PaymentRequest};
+use giro::domain::{AccountStatus, Balance, Batch, CreditLanes, Decline, Lane, Request};
 use giro::settle::Disposition;
 use giro::store::{
     AccountLedger, Cancelled, CancelledCommand, CommandCommit, Commit, Ledger, LedgerQueries, StoreError,
@@ -35,7 +35,7 @@ fn store_of(lanes: u16, faults: Faults) -> MemoryStore {
     batches::store_of(10_000, lanes, faults)
 }
 
-fn to_shop(partition: i32, payments: i64, seed: u64) -> Vec<PaymentRequest> {
+fn to_shop(partition: i32, payments: i64, seed: u64) -> Vec<Request> {
     batches::to_shop(partition, payments, 10_000, seed)
 }
 
@@ -79,7 +79,7 @@ fn items(transaction: &Transaction<'_>) -> Vec<String> {
         Some(lane) => format!("{}/{lane}", update.account),
         None => update.account.to_string(),
     });
-    let entries = transaction.entries.iter().map(|entry| format!("payment {}", entry.request.payment.id));
+    let entries = transaction.entries.iter().map(|entry| format!("payment {}", entry.request.instruction.id()));
     updates.chain(entries).collect()
 }
 
@@ -127,7 +127,7 @@ async fn a_thousand_payments_to_a_shop_with_16_lanes_go_16_side_by_side() {
     for seed in 0..5 {
         let store = store_of(16, Faults::default());
         let requests = to_shop(0, 1_000, seed);
-        let debtors: BTreeSet<_> = requests.iter().map(|request| request.payment.debtor.clone()).collect();
+        let debtors: BTreeSet<_> = requests.iter().map(|request| request.instruction.debtor().clone()).collect();
         let watched = watched(&store, Duration::from_millis(20));
         let batch = Batch::new(requests).with_partitions(1);
         let settled = settle_within(&watched, &batch, 10, seed).await;
@@ -272,7 +272,7 @@ async fn full_lanes_are_passed_over_and_then_declined() {
     let settled = settle_within(&store, &Batch::new(to_shop(0, 200, 1)), 10, 1).await;
     assert_eq!(count(&settled.dispositions, &SETTLED), 200, "{settled:?}");
     store.insert_lane(lane("shop/1", LANE_BALANCE_FULL + 1));
-    let again: Vec<PaymentRequest> = (0..10).map(|offset| request(1, offset, "a1", "shop", 1)).collect();
+    let again: Vec<Request> = (0..10).map(|offset| request(1, offset, "a1", "shop", 1)).collect();
     let settled = settle_within(&store, &Batch::new(again), 10, 1).await;
     assert_eq!(count(&settled.dispositions, &Disposition::Decided(Err(Decline::BalanceOverflow))), 10, "{settled:?}");
 }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use giro::domain::{Batch, PaymentRequest};
+use giro::domain::{Batch, Request};
 use giro::settle::Disposition;
 use giro::store::{Ledger, LedgerQueries, StoreError};
 use giro_testkit::given::{Placed as _, Setters as _, account, id, payment};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::rules::batches::{SETTLED, balances, check_books, count, request, settle_within, store_of, to_shop};
 use crate::rules::worlds::seeds;
 
-fn uniform(payments: i64, accounts: usize, seed: u64) -> Vec<PaymentRequest> {
+fn uniform(payments: i64, accounts: usize, seed: u64) -> Vec<Request> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pick = || {
         let debtor = random.usize(0..accounts);
@@ -105,7 +105,7 @@ async fn two_invocations_at_once_over_the_same_payments_decide_each_once() {
         for (ix, request) in requests.iter().enumerate() {
             let ends = [Some(&one.dispositions[ix]), ix.checked_sub(100).map(|ix| &two.dispositions[ix])];
             let decided = ends.iter().flatten().filter(|end| matches!(end, Disposition::Decided(_))).count();
-            assert_eq!(decided, 1, "{} at seed {seed}: {ends:?}", request.payment.id);
+            assert_eq!(decided, 1, "{} at seed {seed}: {ends:?}", request.instruction.id());
             assert!(
                 ends.iter().flatten().all(|end| matches!(end, Disposition::Decided(_) | Disposition::Replayed)),
                 "{ends:?}"
@@ -229,7 +229,7 @@ async fn payments_of_one_debtor_are_never_decided_out_of_order() {
         let faults = Faults { seed, conflict: 300, unavailable_after: 100, ..Faults::default() };
         let store = store_of(200, 0, faults);
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut requests: Vec<PaymentRequest> = Vec::new();
+        let mut requests: Vec<Request> = Vec::new();
         for offset in 0..300_i64 {
             let id = format!("k{offset}");
             let creditor = format!("a{}", random.usize(100..200));
@@ -243,12 +243,12 @@ async fn payments_of_one_debtor_are_never_decided_out_of_order() {
             .await
             .unwrap()
             .into_iter()
-            .map(|recorded| (recorded.outcome.payment.id.to_string(), recorded.outcome.decision.is_ok()))
+            .map(|recorded| (recorded.outcome.instruction.id().to_string(), recorded.outcome.decision.is_ok()))
             .collect();
         let of_a0: Vec<bool> = requests
             .iter()
-            .filter(|request| request.payment.debtor.as_str() == "a0")
-            .map(|request| outcomes[request.payment.id.as_str()])
+            .filter(|request| request.instruction.debtor().as_str() == "a0")
+            .map(|request| outcomes[request.instruction.id().as_str()])
             .collect();
         let settled = of_a0.iter().take_while(|settled| **settled).count();
         assert_eq!((settled, of_a0[settled..].iter().any(|settled| *settled)), (10, false), "seed {seed}");

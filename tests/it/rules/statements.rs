@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::statement::{Posting, StatementPage, StatementQuery};
-use giro::domain::{AccountId, Batch, Decline, Holding, Payment, PaymentRequest, Timestamp};
+use giro::domain::{AccountId, Batch, Decline, Holding, Payment, Request, Timestamp};
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::{Commit, Ledger, LedgerQueries, Statements};
 use giro_testkit::engine::Engine;
@@ -24,7 +24,7 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::try_from_millis(1_763_805_600_000 + millis).unwrap()
 }
 
-fn request(offset: u64, debtor: &str, creditor: &str, amount: u64) -> PaymentRequest {
+fn request(offset: u64, debtor: &str, creditor: &str, amount: u64) -> Request {
     // Ids in no order of time, as clients choose them.
     let id = format!("p{}", offset.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let reference = amount.is_multiple_of(3).then(|| format!("invoice {amount}").into());
@@ -53,11 +53,11 @@ async fn all(store: &impl Store, holding: &Holding, mut ask: StatementQuery) -> 
 async fn expected(store: &impl Store, account: &AccountId) -> BTreeSet<(i64, String)> {
     let mut expected = BTreeSet::new();
     for recorded in store.payments().await.unwrap() {
-        let payment = &recorded.outcome.payment;
-        let amount = i64::try_from(payment.amount.minor_units()).unwrap();
-        for (party, signed) in [(&payment.debtor, -amount), (&payment.creditor, amount)] {
+        let transfer = recorded.outcome.transfer();
+        let amount = i64::try_from(transfer.amount.minor_units()).unwrap();
+        for (party, signed) in [(transfer.debtor, -amount), (transfer.creditor, amount)] {
             if recorded.outcome.decision.is_ok() && party == account {
-                expected.insert((signed, payment.id.to_string()));
+                expected.insert((signed, recorded.outcome.instruction.id().to_string()));
             }
         }
     }

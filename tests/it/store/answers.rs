@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::types::AttributeValue;
 use giro::domain::plan::{Entry, Transaction};
 use giro::domain::statement::StatementQuery;
-use giro::domain::{Account, Decision, Decline, Holding, Lane, LaneId, PaymentRequest, Timestamp};
+use giro::domain::{Account, Decision, Decline, Holding, Lane, LaneId, Request, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item};
 use giro::store::{
@@ -107,7 +107,7 @@ fn payment(name: &str, decision: Decision, millis: i64) -> Item {
     items::payment::encode(&entry, Timestamp::try_from_millis(millis).unwrap())
 }
 
-fn request(name: &str) -> PaymentRequest {
+fn request(name: &str) -> Request {
     given::payment(name, "alice", "bob", 5).at(0, 0)
 }
 

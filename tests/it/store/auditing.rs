@@ -9,21 +9,21 @@ use giro::audit::{Audited, Pace, audit};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountId, Balance, Batch, DeadLetter, DeadLetterId, Lane, LaneId, PaymentId, PaymentRequest, Timestamp,
+    Account, AccountId, Balance, Batch, DeadLetter, DeadLetterId, Lane, LaneId, PaymentId, Request, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::items::{self, Item};
 use giro::store::{Commit, Ledger, LedgerQueries, TableScan, Tables};
-use giro_testkit::given::{Placed as _, Setters as _, account, currency, eur, id, payment, source, update};
+use giro_testkit::given::{Placed as _, Setters as _, account, currency, eur, id, payment, payment_in, source, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
-fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> PaymentRequest {
+fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
     payment(name, debtor, creditor, amount).at(0, offset)
 }
 
-async fn settle_all(store: &impl Ledger, requests: Vec<PaymentRequest>, seed: u64) -> usize {
+async fn settle_all(store: &impl Ledger, requests: Vec<Request>, seed: u64) -> usize {
     let until = Instant::now() + Duration::from_secs(60);
     let settled = settle(store, &Batch::new(requests), until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await;
     settled.dispositions.iter().filter(|end| **end == Disposition::Decided(Ok(()))).count()
@@ -250,7 +250,7 @@ async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
 
 async fn a_payment_of_another_currency(store: &impl Store, _: &Hand) {
     let mut dollars = request(9, "p9", "bank", "alice", 1);
-    dollars.payment.currency = currency("USD");
+    payment_in(&mut dollars).currency = currency("USD");
     let entries = vec![Entry { request: &dollars, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
     commit(store, entries, vec![update("bank", -1), update("alice", 1)]).await;
     check(store, "currency payment p9, account alice\ncurrency payment p9, account bank").await;

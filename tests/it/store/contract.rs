@@ -4,8 +4,8 @@ use giro::domain::account_command::{AccountChange, Action, DecidedCommand};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
-    Account, AccountCommand, CommandRequest, DeadLetter, Decision, Holding, Lane, Payment, PaymentRequest, Refusal,
-    Source, Timestamp,
+    Account, AccountCommand, CommandRequest, DeadLetter, Decision, Holding, Lane, Payment, Refusal, Request, Source,
+    Timestamp,
 };
 use giro::store::{
     AccountLedger, Cancelled, CommandCommit, CommandQueries, Commit, Ledger, LedgerQueries, Redrive, TableScan,
@@ -56,20 +56,20 @@ fn source(offset: i64) -> Source {
     given::source(3, offset)
 }
 
-fn request(name: &str, amount: u64) -> PaymentRequest {
+fn request(name: &str, amount: u64) -> Request {
     let payment = Payment {
         reference: Some("invoice 17 – ü".into()),
         requested_at: Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap()),
         ..given::payment(name, "alice", "bob", amount)
     };
-    PaymentRequest { payment, source: source(42) }
+    Request { instruction: payment.into(), source: source(42) }
 }
 
 fn decided_at() -> Timestamp {
     Timestamp::try_from_millis(1_763_805_600_123).unwrap()
 }
 
-fn transaction<'a>(requests: &'a [(PaymentRequest, Decision)], updates: &[AccountUpdate]) -> Transaction<'a> {
+fn transaction<'a>(requests: &'a [(Request, Decision)], updates: &[AccountUpdate]) -> Transaction<'a> {
     let entries = requests
         .iter()
         .map(|(request, decision)| Entry { request, decision: *decision, debtor_lane: None, creditor_lane: None })
@@ -77,7 +77,7 @@ fn transaction<'a>(requests: &'a [(PaymentRequest, Decision)], updates: &[Accoun
     Transaction { entries, updates: updates.to_vec(), decided_at: decided_at() }
 }
 
-async fn commit(store: &impl Store, requests: &[(PaymentRequest, Decision)], updates: &[AccountUpdate]) -> Commit {
+async fn commit(store: &impl Store, requests: &[(Request, Decision)], updates: &[AccountUpdate]) -> Commit {
     store.commit(&transaction(requests, updates)).await.unwrap()
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use giro::domain::{Batch, PaymentRequest, Timestamp};
+use giro::domain::{Batch, Request, Timestamp};
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::Ledger;
 
@@ -58,7 +58,7 @@ impl Contender {
     pub async fn settle<L: Ledger>(
         self,
         ledger: &L,
-        requests: Vec<PaymentRequest>,
+        requests: Vec<Request>,
         partitions: usize,
         seed: u64,
         now: impl Fn() -> Timestamp + Copy,
@@ -68,7 +68,7 @@ impl Contender {
             Self::Control => 1,
             Self::Control16 => 16,
         };
-        let one = |(ix, request): (u64, PaymentRequest)| async move {
+        let one = |(ix, request): (u64, Request)| async move {
             group(ledger, vec![request], partitions, seed.wrapping_add(ix), now).await
         };
         let ends: Vec<Ended> = stream::iter((0..).zip(requests)).map(one).buffered(side_by_side).collect().await;
@@ -88,7 +88,7 @@ pub struct Ended {
 
 async fn group<L: Ledger>(
     ledger: &L,
-    requests: Vec<PaymentRequest>,
+    requests: Vec<Request>,
     partitions: usize,
     seed: u64,
     now: impl Fn() -> Timestamp,

@@ -31,7 +31,7 @@ use super::cpu;
 use super::event;
 use super::modelled::audit;
 use super::workload::Workload;
-use giro::domain::{Account, PaymentId, PaymentRequest, Timestamp};
+use giro::domain::{Account, PaymentId, Request, Timestamp};
 use giro::settle::Disposition;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Ledger, LedgerQueries, Tables, items};
@@ -114,7 +114,7 @@ pub fn measure(rival: Rival, workload: Workload, batch: usize, batches: usize, s
         events.push(file);
     }
     let told = contend(rival, engine.endpoint(), &events)?;
-    let ids: HashSet<&PaymentId> = requests.iter().map(|request| &request.payment.id).collect();
+    let ids: HashSet<&PaymentId> = requests.iter().map(|request| request.instruction.id()).collect();
     let payments = u64::try_from(ids.len())?;
     let opened = accounts.iter().map(|account| (account.id.clone(), account.balance.minor_units().into())).collect();
     let store = DynamoDb::new(client, Tables::default());
@@ -182,8 +182,10 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
             let event: KafkaEvent = serde_json::from_str(&json)?;
             let mut requests = Vec::new();
             for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-                requests
-                    .push(PaymentRequest { payment: payment_request::decode(&record.value)?, source: record.source });
+                requests.push(Request {
+                    instruction: payment_request::decode(&record.value)?.into(),
+                    source: record.source,
+                });
             }
             let ended = contender.settle(&ledger, requests, 1, 1, || Timestamp::EPOCH).await;
             batch_us.push(us(started.elapsed()));

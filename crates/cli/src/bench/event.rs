@@ -4,19 +4,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use giro::domain::PaymentRequest;
-use giro::wire::payment_request;
+use giro::domain::Request;
+use giro::wire::instruction;
 
 /// One invocation's event of these requests, which are of one partition.
 #[must_use]
-pub fn encode(requests: &[PaymentRequest]) -> String {
-    let record = |request: &PaymentRequest| {
+pub fn encode(requests: &[Request]) -> String {
+    let record = |request: &Request| {
         let source = &request.source;
         json!({
             "topic": &*source.topic, "partition": source.partition, "offset": source.offset,
             "timestamp": 1_795_341_600_000_u64, "timestampType": "CREATE_TIME",
-            "key": STANDARD.encode(request.payment.debtor.as_str()),
-            "value": STANDARD.encode(payment_request::encode(&request.payment)), "headers": [],
+            "key": STANDARD.encode(request.instruction.debtor().as_str()),
+            "value": STANDARD.encode(instruction::encode(&request.instruction)), "headers": [],
         })
     };
     let identifier = requests.first().map(|first| format!("{}-{}", first.source.topic, first.source.partition));

@@ -26,12 +26,12 @@ use super::workload::Workload;
 use crate::local::kafka;
 use crate::local::stack::Endpoints;
 use crate::local::topic_reader::{Read, TopicReader};
-use giro::domain::{Account, PaymentRequest};
+use giro::domain::{Account, Request};
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{LedgerQueries, Tables};
-use giro::wire::payment_request;
+use giro::wire::instruction;
 use pace::{Arrival, Seen};
 pub use pace::{Latencies, Pace};
 
@@ -93,7 +93,7 @@ pub async fn measure(at: &Endpoints, workload: Workload, pace: Pace, seed: u64) 
 async fn publish(
     producer: &KafkaProducer,
     topic: &str,
-    requests: &[PaymentRequest],
+    requests: &[Request],
     pace: Pace,
     start: Instant,
 ) -> anyhow::Result<()> {
@@ -103,8 +103,8 @@ async fn publish(
         if Instant::now() < due {
             sleep_until(due).await;
         }
-        let payment = &request.payment;
-        let (key, value) = (payment.debtor.as_str().as_bytes(), payment_request::encode(payment));
+        let key = request.instruction.debtor().as_str().as_bytes();
+        let value = instruction::encode(&request.instruction);
         sending.push(producer.send(topic, Some(key), Some(value.as_bytes()), &[]).await?);
     }
     for sending in sending {
@@ -136,7 +136,7 @@ fn number(key: &[u8]) -> Option<usize> {
 }
 
 /// Each payment was recorded once, and the balances are what the payments make of them.
-async fn check(ledger: &DynamoDb, accounts: &[Account], requests: &[PaymentRequest]) -> anyhow::Result<()> {
+async fn check(ledger: &DynamoDb, accounts: &[Account], requests: &[Request]) -> anyhow::Result<()> {
     let opened = accounts.iter().map(|account| (account.id.clone(), account.balance.minor_units().into())).collect();
     let (holdings, recorded) = (ledger.accounts().await?, ledger.payments().await?);
     ensure!(recorded.iter().all(|it| it.outcome.decision.is_ok()), "a payment was declined");
@@ -151,7 +151,7 @@ mod tests {
     fn a_payments_number_stands_at_the_end_of_its_id() {
         let workload = Workload::new(super::super::workload::Kind::Uniform).among(10);
         for (ix, request) in workload.requests(0, 1, 12, 1).unwrap().iter().enumerate() {
-            assert_eq!(number(request.payment.id.as_str().as_bytes()), Some(ix));
+            assert_eq!(number(request.instruction.id().as_str().as_bytes()), Some(ix));
         }
         assert_eq!(number(b"pay"), None);
         assert_eq!(number(b"pay-x"), None);

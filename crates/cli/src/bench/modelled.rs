@@ -21,7 +21,7 @@ use super::contender::Contender;
 use super::model::{Hindrances, Manners, Model};
 use super::workload::Workload;
 use super::workload::deliveries::{Deliveries, Keys};
-use giro::domain::{AccountId, Holding, PaymentRequest, Recorded};
+use giro::domain::{AccountId, Holding, Recorded, Request};
 use giro::settle::Disposition;
 use giro::store::{Ledger, LedgerQueries, Usage};
 use giro_testkit::memory_store::MemoryStore;
@@ -256,8 +256,9 @@ where
 }
 
 /// The accounts that a batch touches.
-fn touched(batch: &[PaymentRequest]) -> usize {
-    let parties = batch.iter().flat_map(|request| [&request.payment.debtor, &request.payment.creditor]);
+fn touched(batch: &[Request]) -> usize {
+    let transfers = batch.iter().map(|request| request.instruction.transfer());
+    let parties = transfers.flat_map(|transfer| [transfer.debtor, transfer.creditor]);
     parties.collect::<HashSet<_>>().len()
 }
 
@@ -270,9 +271,9 @@ pub(super) fn audit(
 ) -> anyhow::Result<()> {
     ensure!(u64::try_from(recorded.len())? == payments, "{} payments recorded, not {payments}", recorded.len());
     for recorded in recorded.iter().filter(|recorded| recorded.outcome.decision.is_ok()) {
-        let payment = &recorded.outcome.payment;
-        let amount = i128::from(payment.amount.minor_units());
-        for (account, net) in [(&payment.debtor, amount.saturating_neg()), (&payment.creditor, amount)] {
+        let transfer = recorded.outcome.transfer();
+        let amount = i128::from(transfer.amount.minor_units());
+        for (account, net) in [(transfer.debtor, amount.saturating_neg()), (transfer.creditor, amount)] {
             let balance = expected.get_mut(account).context("a payment of an unknown account settled")?;
             *balance = balance.saturating_add(net);
         }

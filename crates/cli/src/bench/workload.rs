@@ -36,7 +36,7 @@ use std::sync::Arc;
 use giro::domain::id::InvalidId;
 use giro::domain::{
     Account, AccountId, AccountStatus, Amount, Balance, CreditLanes, Currency, OverdraftLimit, Payment, PaymentId,
-    PaymentRequest, Source, Timestamp,
+    Request, Source, Timestamp,
 };
 
 use draw::{Drawn, Weights};
@@ -89,7 +89,7 @@ impl Workload {
         partitions: usize,
         records: usize,
         seed: u64,
-    ) -> Result<Vec<PaymentRequest>, InvalidId> {
+    ) -> Result<Vec<Request>, InvalidId> {
         let creditors = Weights::new(self, 0..self.accounts);
         let payments = deliveries::of_partition(self, &creditors, partition, partitions, records, seed);
         let topic: Arc<str> = TOPIC.into();
@@ -97,13 +97,7 @@ impl Workload {
         payments.into_iter().enumerate().map(request).collect()
     }
 
-    fn request(
-        self,
-        topic: &Arc<str>,
-        partition: usize,
-        offset: usize,
-        drawn: Drawn,
-    ) -> Result<PaymentRequest, InvalidId> {
+    fn request(self, topic: &Arc<str>, partition: usize, offset: usize, drawn: Drawn) -> Result<Request, InvalidId> {
         let Drawn { number, debtor, creditor, minor_units } = drawn;
         let payment = Payment {
             id: PaymentId::try_new(&format!("pay-{partition:03}-{number:08}"))?,
@@ -119,7 +113,7 @@ impl Workload {
             partition: i32::try_from(partition).unwrap_or(i32::MAX),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
         };
-        Ok(PaymentRequest { payment, source })
+        Ok(Request { instruction: payment.into(), source })
     }
 
     /// The id of an account, by its number. The merchant and the settlement accounts come after all others.
@@ -142,6 +136,8 @@ fn currency() -> Currency {
 mod tests {
     use std::collections::{HashMap, HashSet};
 
+    use giro::domain::Transfer;
+
     use super::deliveries::{Deliveries, Keys};
     use super::exponent::Exponent;
     use super::*;
@@ -158,14 +154,15 @@ mod tests {
         Workload::new(Kind::Zipf).starting_with(5_000),
     ];
 
-    fn requests(workload: Workload, partition: usize, partitions: usize) -> Vec<PaymentRequest> {
+    fn requests(workload: Workload, partition: usize, partitions: usize) -> Vec<Request> {
         workload.requests(partition, partitions, 10_000, 7).unwrap()
     }
 
     /// How often the busiest creditor is paid.
     fn busiest(workload: Workload) -> usize {
         let mut by_creditor: HashMap<AccountId, usize> = HashMap::new();
-        let creditors = requests(workload, 0, 1).into_iter().map(|request| request.payment.creditor);
+        let creditors =
+            requests(workload, 0, 1).into_iter().map(|request| request.instruction.transfer().creditor.clone());
         for creditor in creditors {
             let count = by_creditor.entry(creditor).or_default();
             *count = count.saturating_add(1);
@@ -187,7 +184,7 @@ mod tests {
             let deliveries = Deliveries::new(Workload::new(Kind::Zipf), keys, 3, 2_000, 7).unwrap();
             let of = |partition| -> (HashSet<AccountId>, HashSet<PaymentId>) {
                 let requests = deliveries.requests(partition, 0..6_000).unwrap();
-                requests.into_iter().map(|r| (r.payment.debtor, r.payment.id)).unzip()
+                requests.into_iter().map(|r| (r.instruction.debtor().clone(), r.instruction.id().clone())).unzip()
             };
             let (first, second) = (of(0), of(1));
             assert!(first.0.is_disjoint(&second.0) && first.1.is_disjoint(&second.1), "{keys:?}");
@@ -202,14 +199,16 @@ mod tests {
         let steep = busiest(Workload::new(Kind::Zipf).skewed(Exponent::of_thousandths(1_500)));
         assert!((2_300..=2_700).contains(&steep), "{steep}");
         assert!(busiest(Workload::new(Kind::Zipf).skewed(Exponent::of_thousandths(0))) < 10);
-        let all = |kind, is: fn(&Payment) -> bool| requests(Workload::new(kind), 0, 1).iter().all(|r| is(&r.payment));
-        assert!(all(Kind::Merchant, |payment| payment.creditor.as_str() == "merchant-1"));
-        assert!(all(Kind::Payer, |payment| payment.debtor.as_str() == "customer-000000"));
-        assert!(all(Kind::Settlement, |payment| payment.debtor.as_str() == "settlement-1"));
+        let all = |kind, is: fn(Transfer<'_>) -> bool| {
+            requests(Workload::new(kind), 0, 1).iter().all(|r| is(r.instruction.transfer()))
+        };
+        assert!(all(Kind::Merchant, |transfer| transfer.creditor.as_str() == "merchant-1"));
+        assert!(all(Kind::Payer, |transfer| transfer.debtor.as_str() == "customer-000000"));
+        assert!(all(Kind::Settlement, |transfer| transfer.debtor.as_str() == "settlement-1"));
         let repeating = requests(Workload::new(Kind::Uniform).repeating(20), 0, 1);
-        let ids: HashSet<PaymentId> = repeating.into_iter().map(|r| r.payment.id).collect();
+        let ids: HashSet<PaymentId> = repeating.into_iter().map(|r| r.instruction.id().clone()).collect();
         assert!((7_800..=8_200).contains(&ids.len()), "{}", ids.len());
-        let much = |r: &&PaymentRequest| r.payment.amount.minor_units() > draw::AMOUNT_MAX;
+        let much = |r: &&Request| r.instruction.transfer().amount.minor_units() > draw::AMOUNT_MAX;
         let declined = requests(Workload::new(Kind::Uniform).declining(5), 0, 1).iter().filter(much).count();
         assert!((400..=600).contains(&declined), "{declined}");
     }
@@ -257,7 +256,7 @@ mod tests {
             nths.sort_unstable();
             assert_eq!(nths, (0..300).collect::<Vec<_>>(), "{keys:?}");
             let requests = (0..3).flat_map(|partition| deliveries.requests(partition, 0..300).unwrap());
-            let ids: HashSet<PaymentId> = requests.map(|request| request.payment.id).collect();
+            let ids: HashSet<PaymentId> = requests.map(|request| request.instruction.id().clone()).collect();
             assert_eq!(ids.len(), deliveries.payments(), "{keys:?}");
         }
     }

@@ -9,6 +9,7 @@ use super::Failure;
 use super::engines::{EngineArgs, given};
 use crate::local::escaped::json_line;
 use crate::local::topic_reader::{Polled, Read};
+use giro::domain::Transfer;
 use giro::wire::outcome;
 
 /// Print the outcomes on the topic, oldest first of each partition
@@ -60,12 +61,13 @@ fn line(record: &Polled, json: bool) -> String {
     }
     match outcome::decode(value) {
         Ok(outcome) => {
-            let payment = &outcome.payment;
+            let Transfer { debtor, creditor, amount, currency } = outcome.transfer();
             let decision =
                 outcome.decision.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
             format!(
-                "{} {} {} -> {} {} {} {decision}",
-                outcome.decided_at, payment.id, payment.debtor, payment.creditor, payment.amount, payment.currency
+                "{} {} {debtor} -> {creditor} {amount} {currency} {decision}",
+                outcome.decided_at,
+                outcome.instruction.id()
             )
         }
         Err(error) => format!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),

@@ -38,7 +38,7 @@ pub(super) fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
             "a transaction takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
         )));
     }
-    let payments: HashSet<_> = transaction.entries.iter().map(|entry| &entry.request.payment.id).collect();
+    let payments: HashSet<_> = transaction.entries.iter().map(|entry| entry.request.instruction.id()).collect();
     let accounts: HashSet<_> = transaction.updates.iter().map(|update| (&update.account, update.lane)).collect();
     let twice = payments.len() < transaction.entries.len() || accounts.len() < transaction.updates.len();
     twice.then(|| StoreError::Rejected("a transaction can't write one item twice".into()))

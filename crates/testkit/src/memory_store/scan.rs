@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{MemoryStore, State, kilobytes};
 use giro::domain::plan::Entry;
-use giro::domain::{DeadLetterId, LaneId, PaymentId, PaymentRequest};
+use giro::domain::{DeadLetterId, LaneId, PaymentId};
 use giro::store::items::{self, Item};
 use giro::store::{ScanPage, ScannedItem, Segment, StoreError, Table, TableScan};
 
@@ -64,7 +64,7 @@ impl State {
                         return (id.to_string(), unreadable(id.as_str(), "status: expected a string (S), got none"), 0);
                     }
                     let outcome = &recorded.outcome;
-                    let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
+                    let request = outcome.request();
                     let entry =
                         Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: None };
                     let size = sized(&items::payment::encode(&entry, outcome.decided_at));

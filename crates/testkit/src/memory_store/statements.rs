@@ -18,15 +18,15 @@ impl Statements for MemoryStore {
         for recorded in state.payments.values() {
             let outcome = &recorded.outcome;
             for (list, side, party) in
-                [(0, Side::Debit, &outcome.payment.debtor), (1, Side::Credit, &outcome.payment.creditor)]
+                [(0, Side::Debit, outcome.instruction.debtor()), (1, Side::Credit, outcome.transfer().creditor)]
             {
-                let rank = rank(outcome.decided_at, list, &outcome.payment.id);
+                let rank = rank(outcome.decided_at, list, outcome.instruction.id());
                 let is_after = |after: &Position| rank > self::rank(after.decided_at, after.list, &after.payment);
                 if *party == holding.account.id
                     && ask.from.is_none_or(|from| outcome.decided_at >= from)
                     && ask.to.is_none_or(|to| outcome.decided_at < to)
                     && ask.after.as_ref().is_none_or(is_after)
-                    && let Some(posting) = Posting::of(outcome.clone(), side)
+                    && let Some(posting) = Posting::of(outcome, side)
                 {
                     found.push((rank, posting));
                 }

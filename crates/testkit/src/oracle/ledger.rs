@@ -7,19 +7,18 @@
 use std::collections::BTreeMap;
 
 use giro::domain::audit::Finding;
-use giro::domain::{AccountId, AccountStatus, Currency, Holding, OverdraftLimit, Payment, Recorded};
+use giro::domain::{AccountId, AccountStatus, Currency, Holding, Outcome, OverdraftLimit, Recorded};
 
 /// What doesn't add up.
 pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Finding> {
     let held: BTreeMap<&AccountId, &Holding> = accounts.iter().map(|holding| (&holding.account.id, holding)).collect();
     let outcomes = payments.iter().map(|recorded| &recorded.outcome);
-    let settled: Vec<&Payment> =
-        outcomes.filter(|outcome| outcome.decision.is_ok()).map(|outcome| &outcome.payment).collect();
+    let settled: Vec<&Outcome> = outcomes.filter(|outcome| outcome.decision.is_ok()).collect();
     let mut postings: BTreeMap<&AccountId, i128> = BTreeMap::new();
-    for payment in &settled {
-        let amount = i128::from(payment.amount.minor_units());
-        add(postings.entry(&payment.debtor).or_default(), amount.saturating_neg());
-        add(postings.entry(&payment.creditor).or_default(), amount);
+    for transfer in settled.iter().map(|outcome| outcome.transfer()) {
+        let amount = i128::from(transfer.amount.minor_units());
+        add(postings.entry(transfer.debtor).or_default(), amount.saturating_neg());
+        add(postings.entry(transfer.creditor).or_default(), amount);
     }
     let mut findings: Vec<Finding> = accounts.iter().flat_map(of_lanes).collect();
     let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
@@ -35,9 +34,10 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
             findings.push(Finding::BelowLimit { account: id.clone(), lowest, found: main });
         }
     }
-    for payment in settled {
-        for account in [&payment.debtor, &payment.creditor] {
-            let (payment, account, currency) = (payment.id.clone(), account.clone(), payment.currency);
+    for outcome in settled {
+        let transfer = outcome.transfer();
+        for account in [transfer.debtor, transfer.creditor] {
+            let (payment, account, currency) = (outcome.instruction.id().clone(), account.clone(), transfer.currency);
             match held.get(&account) {
                 None => findings.push(Finding::NoAccount { payment, account }),
                 Some(holding) if holding.account.currency != currency => {
@@ -99,7 +99,11 @@ mod tests {
         let payment = given::payment(&format!("to-{creditor}"), "bank", creditor, amount);
         let fingerprint = payment.fingerprint();
         let source = given::source(0, 0);
-        Recorded { outcome: Outcome { payment, decision: Ok(()), decided_at: Timestamp::EPOCH, source }, fingerprint }
+        let instruction = payment.into();
+        Recorded {
+            outcome: Outcome { instruction, decision: Ok(()), decided_at: Timestamp::EPOCH, source },
+            fingerprint,
+        }
     }
 
     fn found(accounts: &[Holding], payments: &[Recorded]) -> Vec<String> {

@@ -270,7 +270,7 @@ fn emptied(read: LaneRead) -> LaneRead {
 
 /// The transaction without those payments whose Put would overwrite an item. That leaves the same items.
 fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
-    sent.entries.retain(|(request, ..)| !matches!(at_once(store.payment(&request.payment.id)), Some(Ok(Some(_)))));
+    sent.entries.retain(|(request, ..)| !matches!(at_once(store.payment(request.instruction.id())), Some(Ok(Some(_)))));
     sent
 }
 
@@ -282,9 +282,9 @@ fn netted(store: &MemoryStore, sent: Sent) -> Sent {
         if *decision != Err(Decline::InsufficientFunds) {
             continue;
         }
-        let payment = &request.payment;
-        let amount = i128::from(payment.amount.minor_units());
-        for (account, net) in [(&payment.debtor, amount.saturating_neg()), (&payment.creditor, amount)] {
+        let transfer = request.instruction.transfer();
+        let amount = i128::from(transfer.amount.minor_units());
+        for (account, net) in [(transfer.debtor, amount.saturating_neg()), (transfer.creditor, amount)] {
             if add(store, &mut netted.updates, account, net).is_none() {
                 return sent;
             }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::domain::account::given;
-use crate::domain::{Account, Amount, Balance, CreditLanes, Lane, OverdraftLimit, Payment, Source, Timestamp};
+use crate::domain::{
+    Account, Amount, Balance, CreditLanes, Instruction, Lane, OverdraftLimit, Payment, Source, Timestamp,
+};
 
 /// Accounts, by name, balance, version and lanes counted; and lanes, by name, balance and version.
 fn books(items: &[(&str, i64, u64, u16)]) -> Books {
@@ -28,7 +30,7 @@ fn books(items: &[(&str, i64, u64, u16)]) -> Books {
 fn look(running: &mut Running, payments: &[(&str, &str, u64)], after: Books) -> usize {
     for (ix, (debtor, creditor, amount)) in payments.iter().enumerate() {
         running.payment(&Outcome {
-            payment: Payment {
+            instruction: Instruction::Payment(Payment {
                 id: format!("p{ix}").parse().unwrap(),
                 debtor: debtor.parse().unwrap(),
                 creditor: creditor.parse().unwrap(),
@@ -36,7 +38,7 @@ fn look(running: &mut Running, payments: &[(&str, &str, u64)], after: Books) -> 
                 currency: Currency::try_new("EUR").unwrap(),
                 reference: None,
                 requested_at: None,
-            },
+            }),
             decision: Ok(()),
             decided_at: Timestamp::EPOCH,
             source: Source { topic: "t".into(), partition: 0, offset: 0 },

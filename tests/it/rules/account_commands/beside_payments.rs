@@ -8,7 +8,7 @@ use giro::domain::account_command::{Action, RecordedCommand, Terms};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
-    PaymentRequest, Refusal, Timestamp,
+    Refusal, Request, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::{CommandQueries, Ledger, LedgerQueries};
@@ -21,7 +21,7 @@ use crate::rules::worlds::{is_whole, seeds};
 
 const ACCOUNTS: usize = 4;
 
-fn any_payment(number: usize, random: &mut fastrand::Rng) -> PaymentRequest {
+fn any_payment(number: usize, random: &mut fastrand::Rng) -> Request {
     let debtor = random.usize(0..=ACCOUNTS);
     let creditor = (debtor + random.usize(1..=ACCOUNTS)) % (ACCOUNTS + 1);
     let name = |ix: usize| if ix == ACCOUNTS { "bank".into() } else { format!("a{ix}") };
@@ -45,7 +45,7 @@ fn any_command(number: usize, random: &mut fastrand::Rng) -> CommandRequest {
 }
 
 /// Settles batches until each has its end, as Kafka does by delivering again.
-async fn settle_all(store: &MemoryStore, requests: Vec<PaymentRequest>, seed: u64) {
+async fn settle_all(store: &MemoryStore, requests: Vec<Request>, seed: u64) {
     for chunk in requests.chunks(7) {
         let batch = Batch::new(chunk.to_vec());
         loop {
@@ -88,7 +88,7 @@ async fn payments_beside_commands_never_move_money_wrongly() {
         store.insert_account(account("bank").unlimited());
         let mut random = fastrand::Rng::with_seed(seed);
         let mut next = 0..;
-        let mut payments = |random: &mut fastrand::Rng| -> Vec<PaymentRequest> {
+        let mut payments = |random: &mut fastrand::Rng| -> Vec<Request> {
             (0..60).map(|_| any_payment(next.next().unwrap(), random)).collect()
         };
         let (one, other) = (payments(&mut random), payments(&mut random));
@@ -148,10 +148,10 @@ fn stood_still(accounts: &[Account], frozen: &[Account], seed: u64) -> usize {
 async fn balances_equal_their_postings(store: &MemoryStore, accounts: &[Account], seed: u64) {
     let mut expected: BTreeMap<AccountId, i64> = accounts.iter().map(|account| (account.id.clone(), 0)).collect();
     for recorded in store.payments().await.unwrap() {
-        let payment = recorded.outcome.payment;
+        let transfer = recorded.outcome.transfer();
         if recorded.outcome.decision.is_ok() {
-            *expected.get_mut(&payment.debtor).unwrap() -= payment.amount.minor_units() as i64;
-            *expected.get_mut(&payment.creditor).unwrap() += payment.amount.minor_units() as i64;
+            *expected.get_mut(transfer.debtor).unwrap() -= transfer.amount.minor_units() as i64;
+            *expected.get_mut(transfer.creditor).unwrap() += transfer.amount.minor_units() as i64;
         }
     }
     for account in accounts {
@@ -191,7 +191,7 @@ fn told(status: AccountStatus, action: Action, decision: Result<(), Refusal>) ->
 }
 
 /// Commits a payment's money, if it may be moved: what stands in the way is no matter, but it moves whole.
-async fn move_by(store: &MemoryStore, request: &PaymentRequest, updates: Vec<AccountUpdate>) {
+async fn move_by(store: &MemoryStore, request: &Request, updates: Vec<AccountUpdate>) {
     let entries = vec![Entry { request, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
     let _ = store.commit(&Transaction { entries, updates, decided_at: Timestamp::EPOCH }).await;
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use giro::domain::{Batch, Decline, PaymentId, PaymentRequest};
+use giro::domain::{Batch, Decline, PaymentId, Request};
 use giro::settle::Disposition;
 use giro::store::StoreError;
-use giro_testkit::given::{Setters as _, account};
+use giro_testkit::given::{Setters as _, account, payment_in};
 use giro_testkit::memory_store::Faults;
 
 use super::{store_of, to_shop, watched};
@@ -83,8 +83,8 @@ async fn an_id_that_another_partition_may_take_is_waited_for() {
     let store = store_of(0, Faults::default());
     let watched = watched(&store, Duration::from_millis(20));
     watched.hooks.hold(["payment twice".into()]);
-    let twice = |mut request: PaymentRequest| {
-        request.payment.id = PaymentId::try_new("twice").unwrap();
+    let twice = |mut request: Request| {
+        payment_in(&mut request).id = PaymentId::try_new("twice").unwrap();
         request
     };
     let batch = || {

@@ -8,7 +8,7 @@ use giro::domain::account_command::Action;
 use giro::domain::{Account, AccountStatus, Batch, CreditLanes, Decline, Lane, Timestamp};
 use giro::settle::{Backoff, Disposition, Settled, settle};
 use giro::store::{AccountLedger, Ledger, LedgerQueries};
-use giro_testkit::given::{Placed as _, Setters as _, account, command, currency, id, lane};
+use giro_testkit::given::{Placed as _, Setters as _, account, command, currency, id, lane, payment_in};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use giro_testkit::virtual_time::time_of_day;
 use tokio::time::Instant;
@@ -40,7 +40,8 @@ async fn a_freeze_of_an_account_that_is_never_at_rest_is_applied_soon() {
             let seed = nth * 100 + u64::try_from(partition).unwrap();
             let mut requests = to_shop(partition, 30, seed);
             for request in &mut requests {
-                request.payment.id = format!("{}-{nth}", request.payment.id).parse().unwrap();
+                let id = format!("{}-{nth}", request.instruction.id());
+                payment_in(request).id = id.parse().unwrap();
             }
             let batch = Batch::new(requests).with_partitions(16);
             settled.extend(settle_at(&ledger, began, &batch, seed).await.dispositions);
@@ -186,7 +187,8 @@ async fn other_partitions_go_on_beside_a_pause() {
     };
     let looking = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        let ids = store.payments().await.unwrap().into_iter().map(|recorded| recorded.outcome.payment.id.to_string());
+        let ids =
+            store.payments().await.unwrap().into_iter().map(|recorded| recorded.outcome.instruction.id().to_string());
         assert_eq!(ids.collect::<Vec<_>>(), ["p1-0"]);
     };
     tokio::join!(settling, looking);

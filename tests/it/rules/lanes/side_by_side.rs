@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use giro::domain::{Batch, PaymentId, PaymentRequest};
+use giro::domain::{Batch, PaymentId, Request};
 use giro::settle::Disposition;
 use giro::store::{Ledger, LedgerQueries};
 use giro_testkit::given::{Setters as _, account, lane};
@@ -14,7 +14,7 @@ use crate::rules::worlds::seeds;
 
 /// A batch over a few accounts, some with lanes, in which everything happens: credits to lanes, debits that sweep,
 /// debits of what the batch credits.
-fn mixed(partition: i32, payments: i64, seed: u64) -> Vec<PaymentRequest> {
+fn mixed(partition: i32, payments: i64, seed: u64) -> Vec<Request> {
     let mut random = fastrand::Rng::with_seed(seed ^ 0x9e37_79b9);
     let names = ["shop", "mall", "a", "b", "c"];
     let mut one = |offset| {
@@ -110,7 +110,7 @@ async fn payments_of_a_debtor_with_lanes_are_never_decided_out_of_order() {
         let store = store_of(4, faults);
         (0..4).for_each(|number| store.insert_lane(lane(&format!("shop/{number}"), 250)));
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut requests: Vec<PaymentRequest> = Vec::new();
+        let mut requests: Vec<Request> = Vec::new();
         for offset in 0..200_i64 {
             let debtor = if random.bool() { "shop".to_owned() } else { format!("a{}", random.usize(1..100)) };
             requests.push(request(0, offset, &debtor, &format!("a{}", random.usize(100..200)), 100));
@@ -118,10 +118,10 @@ async fn payments_of_a_debtor_with_lanes_are_never_decided_out_of_order() {
         settle_within(&store, &Batch::new(requests.clone()), 3_600, seed).await;
         let payments = store.payments().await.unwrap();
         let decision = |id: &PaymentId| {
-            payments.iter().find(|recorded| recorded.outcome.payment.id == *id).unwrap().outcome.decision.is_ok()
+            payments.iter().find(|recorded| recorded.outcome.instruction.id() == id).unwrap().outcome.decision.is_ok()
         };
-        let of_shop = requests.iter().filter(|request| request.payment.debtor.as_str() == "shop");
-        let decisions: Vec<bool> = of_shop.map(|request| decision(&request.payment.id)).collect();
+        let of_shop = requests.iter().filter(|request| request.instruction.debtor().as_str() == "shop");
+        let decisions: Vec<bool> = of_shop.map(|request| decision(request.instruction.id())).collect();
         let settled = decisions.iter().take_while(|settled| **settled).count();
         assert_eq!((settled, decisions[settled..].contains(&true)), (10, false), "seed {seed}");
     }

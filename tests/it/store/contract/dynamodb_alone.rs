@@ -102,7 +102,7 @@ async fn a_payment_stands_in_the_statement_of_its_lane() {
             Entry { request: &request, decision: Err(Decline::CreditorNotFound), debtor_lane: None, creditor_lane };
         let transaction = Transaction { entries: vec![entry], updates: vec![], decided_at: decided_at() };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
-        let key = giro::store::items::payment::key(&request.payment.id);
+        let key = giro::store::items::payment::key(request.instruction.id());
         let item =
             client.get_item().table_name(&tables.payments).set_key(Some(key)).send().await.unwrap().item.unwrap();
         let statement = |name: &str| item.get(name).and_then(|text: &AttributeValue| text.as_s().ok()).cloned();

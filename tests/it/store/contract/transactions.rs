@@ -2,8 +2,8 @@
 
 use giro::domain::plan::{AccountUpdate, Entry};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Decision, Decline, OverdraftLimit, Payment, PaymentRequest, Source,
-    Timestamp,
+    Account, AccountId, AccountStatus, Balance, Decision, Decline, Instruction, OverdraftLimit, Payment, Request,
+    Source, Timestamp,
 };
 use giro::store::{AccountRead, Cancelled, Commit, StoreError};
 use giro_testkit::given::{Setters as _, currency, id, payment, update};
@@ -66,7 +66,7 @@ async fn a_check_changes_nothing_and_stops_all(store: &impl Store) {
     let short = [(request("k2", 5), Err(Decline::InsufficientFunds))];
     let answer = cancelled(commit(store, &short, &[update("alice", 1), check(version + 1)]).await);
     assert_eq!(answer.accounts, [(1, AccountRead::Found(laned("shop", 2)))], "as it is now");
-    assert_eq!(store.payment(&short[0].0.payment.id).await, Ok(None));
+    assert_eq!(store.payment(short[0].0.instruction.id()).await, Ok(None));
     let missing = AccountUpdate { version: Some(1), ..update("nobody", 0) };
     let answer = cancelled(commit(store, &short, &[missing]).await);
     assert_eq!(answer.accounts, [(0, AccountRead::Missing)]);
@@ -86,9 +86,9 @@ async fn a_transaction_happens_whole(store: &impl Store) {
     assert_eq!((alice.balance.minor_units(), alice.version), (600, 4));
     let bob = store.account(&id("bob")).await.unwrap().unwrap().account;
     assert_eq!((bob.balance.minor_units(), bob.version), (405, 4));
-    let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
-    assert_eq!(recorded.outcome.payment, requests[0].0.payment);
-    assert_eq!(recorded.fingerprint, requests[0].0.payment.fingerprint());
+    let recorded = store.payment(requests[0].0.instruction.id()).await.unwrap().unwrap();
+    assert_eq!(recorded.outcome.instruction, requests[0].0.instruction);
+    assert_eq!(recorded.fingerprint, requests[0].0.instruction.fingerprint());
     assert_eq!((recorded.outcome.decision, recorded.outcome.decided_at), (Ok(()), decided_at()));
     assert_eq!(recorded.outcome.source, source(42));
 }
@@ -125,7 +125,7 @@ async fn each_condition_alone_stops_the_whole_transaction(store: &impl Store) {
         let now = if what == "missing" { AccountRead::Missing } else { AccountRead::Found(account.clone()) };
         let expected = Cancelled { accounts: vec![(1, now)], ..Cancelled::default() };
         assert_eq!(answer, expected, "{what}");
-        assert_eq!(store.payment(&requests[0].0.payment.id).await, Ok(None), "{what}: no payment");
+        assert_eq!(store.payment(requests[0].0.instruction.id()).await, Ok(None), "{what}: no payment");
         assert_eq!(store.account(&account.id).await, Ok(Some(plain(account))), "{what}: no change");
     }
     let alice = store.account(&id("alice")).await.unwrap().unwrap().account;
@@ -156,10 +156,10 @@ async fn a_payment_that_is_there_comes_back(store: &impl Store) {
     let updates = [update("alice", -1), update("bob", 1)];
     let first = [(request("k1", 1), Ok(()))];
     assert_eq!(commit(store, &first, &updates).await, Commit::Applied);
-    let other = PaymentRequest { source: source(43), ..request("k1", 7) };
+    let other = Request { source: source(43), ..request("k1", 7) };
     let answer = cancelled(commit(store, &[(request("k2", 1), Ok(())), (other, Ok(()))], &updates).await);
     let [(1, Ok(recorded))] = answer.duplicates.as_slice() else { panic!("{answer:?}") };
-    assert_eq!((&recorded.outcome.payment, &recorded.outcome.source), (&first[0].0.payment, &source(42)));
+    assert_eq!((&recorded.outcome.instruction, &recorded.outcome.source), (&first[0].0.instruction, &source(42)));
     assert_eq!((answer.accounts, answer.transient), (vec![], None));
     assert_eq!(store.payments().await.unwrap().len(), 1, "k2 was not written either");
 }
@@ -179,7 +179,7 @@ async fn every_reason_comes_back_at_once(store: &impl Store) {
 
 async fn a_transaction_of_a_hundred_items(store: &impl Store) {
     open(store, &[account("alice", 100), account("bob", 0)]).await;
-    let requests: Vec<(PaymentRequest, Decision)> = (0..98).map(|ix| (request(&format!("k{ix}"), 1), Ok(()))).collect();
+    let requests: Vec<(Request, Decision)> = (0..98).map(|ix| (request(&format!("k{ix}"), 1), Ok(()))).collect();
     assert_eq!(commit(store, &requests, &[update("alice", -98), update("bob", 98)]).await, Commit::Applied);
     assert_eq!(store.payments().await.unwrap().len(), 98);
     // And again: every one of them comes back.
@@ -191,10 +191,10 @@ async fn a_transaction_of_a_hundred_items(store: &impl Store) {
 /// Not cancelled: no item was looked at, and asking again won't help.
 async fn what_is_too_large_or_writes_an_item_twice_is_refused(store: &impl Store) {
     open(store, &[account("alice", 100), laned("shop", 2)]).await;
-    let payments = |count: usize| -> Vec<(PaymentRequest, Decision)> {
+    let payments = |count: usize| -> Vec<(Request, Decision)> {
         (0..count).map(|ix| (request(&format!("k{ix}"), 1), Err(Decline::SameAccount))).collect()
     };
-    let twice = |request: &(PaymentRequest, Decision)| vec![request.clone(), request.clone()];
+    let twice = |request: &(Request, Decision)| vec![request.clone(), request.clone()];
     let lane = |number: u16| update(&format!("shop/{number}"), 1);
     let cases = [
         ("nothing", payments(0), vec![]),
@@ -225,7 +225,7 @@ async fn a_declined_payment_moves_nothing(store: &impl Store) {
     for (ix, (decline, _, _)) in Decline::ALL.into_iter().enumerate() {
         let requests = [(request(&format!("k{ix}"), 5), Err(decline))];
         assert_eq!(commit(store, &requests, &[]).await, Commit::Applied);
-        let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
+        let recorded = store.payment(requests[0].0.instruction.id()).await.unwrap().unwrap();
         assert_eq!(recorded.outcome.decision, Err(decline));
     }
 }
@@ -245,7 +245,7 @@ async fn lists_come_in_order(store: &impl Store) {
         store.accounts().await.unwrap().iter().map(|held| held.account.id.to_string()).collect();
     assert_eq!(accounts, ["a", "b", "c"]);
     let payments = store.payments().await.unwrap();
-    assert!(payments.is_sorted_by_key(|recorded| recorded.outcome.payment.id.clone()));
+    assert!(payments.is_sorted_by_key(|recorded| recorded.outcome.instruction.id().clone()));
     for offset in [10, 9, 100] {
         store.write_dead_letter(&letter(offset)).await.unwrap();
     }
@@ -256,18 +256,18 @@ async fn lists_come_in_order(store: &impl Store) {
 async fn the_longest_values_are_kept(store: &impl Store) {
     let long = "x".repeat(64);
     let topic = "t".repeat(249);
-    let longest = PaymentRequest {
-        payment: Payment {
+    let longest = Request {
+        instruction: Instruction::Payment(Payment {
             reference: Some("💶".repeat(140).into()),
             requested_at: Some(Timestamp::EPOCH),
             ..payment(&long, &long, &"y".repeat(64), 9_007_199_254_740_991)
-        },
+        }),
         source: Source { topic: topic.as_str().into(), partition: i32::MAX, offset: i64::MAX },
     };
     let requests = [(longest, Err(Decline::InsufficientFunds))];
     assert_eq!(commit(store, &requests, &[]).await, Commit::Applied);
-    let recorded = store.payment(&requests[0].0.payment.id).await.unwrap().unwrap();
-    assert_eq!(recorded.outcome.payment, requests[0].0.payment);
+    let recorded = store.payment(requests[0].0.instruction.id()).await.unwrap().unwrap();
+    assert_eq!(recorded.outcome.instruction, requests[0].0.instruction);
     assert_eq!(recorded.outcome.source, requests[0].0.source);
     // A hundred of the largest items stay far below a transaction's 4 MB, so that limit needs no counting.
     let entry =

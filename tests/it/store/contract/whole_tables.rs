@@ -36,7 +36,7 @@ async fn a_survey_meets_every_item_once(store: &impl Store) {
     let name = |item: &ScannedItem| match item {
         ScannedItem::Account(account) => account.id.to_string(),
         ScannedItem::Lane(lane) => lane.id.to_string(),
-        ScannedItem::Payment(recorded) => recorded.outcome.payment.id.to_string(),
+        ScannedItem::Payment(recorded) => recorded.outcome.instruction.id().to_string(),
         ScannedItem::DeadLetterPart { letter, part, .. } => format!("{letter} {part}"),
         ScannedItem::Unreadable { key, expected } => panic!("{key}: {expected}"),
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use giro::domain::account_command::{AccountChange, DecidedCommand};
 use giro::domain::plan::Entry;
-use giro::domain::{CommandRequest, LaneId, PaymentRequest};
+use giro::domain::{CommandRequest, LaneId};
 use giro::store::items::{Item, account, account_command, dead_letter, lane, payment};
 
 use super::items;
@@ -24,11 +24,11 @@ fn accounts_and_lanes_are_written_as_they_were() {
 fn payments_are_written_as_they_were() {
     for item in items("payments") {
         let recorded = payment::decode(&item).unwrap();
-        assert_eq!(recorded.outcome.payment.fingerprint(), recorded.fingerprint, "{item:?}");
+        assert_eq!(recorded.outcome.instruction.fingerprint(), recorded.fingerprint, "{item:?}");
         let statement = item[payment::BY_CREDITOR.key].as_s().unwrap();
         let creditor_lane = statement.contains('/').then(|| statement.parse::<LaneId>().unwrap().lane);
         let outcome = recorded.outcome;
-        let request = PaymentRequest { payment: outcome.payment, source: outcome.source };
+        let request = outcome.request();
         let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane };
         assert_eq!(payment::encode(&entry, outcome.decided_at), item);
     }

@@ -173,7 +173,8 @@ impl Model {
         for (key, milliunits) in &need.keys {
             state.writes.take(key, *milliunits);
         }
-        let entries = transaction.entries.iter().map(|entry| PartitionKey::Payment(entry.request.payment.id.clone()));
+        let entries =
+            transaction.entries.iter().map(|entry| PartitionKey::Payment(entry.request.instruction.id().clone()));
         let updates =
             transaction.updates.iter().map(|update| PartitionKey::Account(update.account.clone(), update.lane));
         let mut items = Vec::new();

@@ -74,11 +74,12 @@ impl Need {
         };
         for entry in &transaction.entries {
             let kilobytes = payment_kilobytes(entry, transaction.decided_at);
-            let payment = &entry.request.payment;
-            add(PartitionKey::Payment(payment.id.clone()), kilobytes.saturating_mul(2_000), true);
+            let instruction = &entry.request.instruction;
+            let transfer = instruction.transfer();
+            add(PartitionKey::Payment(instruction.id().clone()), kilobytes.saturating_mul(2_000), true);
             let index = kilobytes.saturating_mul(1_000);
-            add(PartitionKey::DebtorStatement(payment.debtor.clone(), entry.debtor_lane), index, false);
-            add(PartitionKey::CreditorStatement(payment.creditor.clone(), entry.creditor_lane), index, false);
+            add(PartitionKey::DebtorStatement(transfer.debtor.clone(), entry.debtor_lane), index, false);
+            add(PartitionKey::CreditorStatement(transfer.creditor.clone(), entry.creditor_lane), index, false);
         }
         for update in &transaction.updates {
             add(PartitionKey::Account(update.account.clone(), update.lane), 2_000, true);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::draw::{Draw, Drawn, Weights};
 use super::kafka_partition::partition_of;
 use super::load::{Kind, TOPIC, Workload};
-use giro::domain::PaymentRequest;
+use giro::domain::Request;
 use giro::domain::id::InvalidId;
 
 /// How keys reach partitions.
@@ -74,11 +74,7 @@ impl Deliveries {
     ///
     /// # Errors
     /// Never: the ids are valid.
-    pub fn requests(
-        &self,
-        partition: usize,
-        offsets: std::ops::Range<usize>,
-    ) -> Result<Vec<PaymentRequest>, InvalidId> {
+    pub fn requests(&self, partition: usize, offsets: std::ops::Range<usize>) -> Result<Vec<Request>, InvalidId> {
         let records = self.by_partition.get(partition).map_or(&[][..], Vec::as_slice);
         let records = records.iter().enumerate().skip(offsets.start).take(offsets.len());
         let request =

@@ -34,7 +34,7 @@ pub(super) async fn read(
     payments: &[Recorded],
     sent_ms: &HashMap<Source, i64>,
 ) -> Result<OnTopic, LocalError> {
-    let mut missing: BTreeSet<&str> = payments.iter().map(|it| it.outcome.payment.id.as_str()).collect();
+    let mut missing: BTreeSet<&str> = payments.iter().map(|it| it.outcome.instruction.id().as_str()).collect();
     let mut reader = TopicReader::from_start(bootstrap_servers, topic).await?;
     let mut records = Vec::new();
     while !missing.is_empty() {
@@ -66,10 +66,10 @@ pub fn check_topic(payments: &[Recorded], records: &[Polled]) -> Vec<String> {
     let mut findings = Vec::new();
     let mut told: HashMap<&PaymentId, usize> = HashMap::new();
     let known: HashMap<&[u8], &Recorded> =
-        payments.iter().map(|recorded| (recorded.outcome.payment.id.as_str().as_bytes(), recorded)).collect();
+        payments.iter().map(|recorded| (recorded.outcome.instruction.id().as_str().as_bytes(), recorded)).collect();
     for record in records {
         let Some(recorded) = record.key.as_deref().and_then(|key| known.get(key)) else { continue };
-        let id = &recorded.outcome.payment.id;
+        let id = recorded.outcome.instruction.id();
         match outcome::decode(record.value.as_deref().unwrap_or_default()) {
             Ok(outcome) if outcome == recorded.outcome => {
                 let count = told.entry(id).or_default();
@@ -80,7 +80,7 @@ pub fn check_topic(payments: &[Recorded], records: &[Polled]) -> Vec<String> {
         }
     }
     for recorded in payments {
-        let id = &recorded.outcome.payment.id;
+        let id = recorded.outcome.instruction.id();
         if !told.contains_key(id) {
             findings.push(format!("payment {id}: its outcome is not on the topic"));
         }

@@ -152,8 +152,8 @@ impl Republisher {
 
     /// Publishes outcomes in the order of their decisions. Returns how many, once the broker has acknowledged all.
     pub(super) async fn publish(&self, mut outcomes: Vec<Outcome>) -> Result<usize, Failure> {
-        outcomes.sort_by(|a, b| (a.decided_at, &a.payment.id).cmp(&(b.decided_at, &b.payment.id)));
-        outcomes.dedup_by(|a, b| a.payment.id == b.payment.id);
+        outcomes.sort_by(|a, b| (a.decided_at, a.instruction.id()).cmp(&(b.decided_at, b.instruction.id())));
+        outcomes.dedup_by(|a, b| a.instruction.id() == b.instruction.id());
         for window in outcomes.chunks(WINDOW) {
             let mut sending = Vec::with_capacity(window.len());
             for outcome in window {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{Account, AccountId, CreditLanes, PaymentRequest, Timestamp};
+use giro::domain::{Account, AccountId, CreditLanes, Request, Timestamp};
 use giro::store::{Cancelled, Commit, Ledger, Read, StoreError};
 use giro_cli::bench::contender::Contender;
 use giro_cli::bench::model::throughput::{Need, Rate};
@@ -29,14 +29,14 @@ fn model(manners: Manners) -> (Model, MemoryStore) {
     (Model::new(store.clone(), manners), store)
 }
 
-fn request(name: &str, debtor: &str, creditor: &str) -> PaymentRequest {
+fn request(name: &str, debtor: &str, creditor: &str) -> Request {
     payment(name, debtor, creditor, 1).at(0, 0)
 }
 
-fn transaction(requests: &[PaymentRequest]) -> Transaction<'_> {
+fn transaction(requests: &[Request]) -> Transaction<'_> {
     let mut updates: Vec<AccountUpdate> = Vec::new();
     for request in requests {
-        for (account, net) in [(&request.payment.debtor, -1), (&request.payment.creditor, 1)] {
+        for (account, net) in [(request.instruction.debtor(), -1), (request.instruction.transfer().creditor, 1)] {
             match updates.iter_mut().find(|update| update.account == *account) {
                 Some(update) => update.net += net,
                 None => updates.push(update(account.as_str(), net)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
-use giro::domain::{DeadLetter, Outcome, Recorded, Source, Timestamp};
+use giro::domain::{DeadLetter, Outcome, Payment, Recorded, Source, Timestamp};
 use giro::wire::payment_request;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::oracle::{Published, check_tables};
@@ -350,7 +350,12 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     let payment = payment_request::decode_json(json("k0").as_bytes()).unwrap();
     let fingerprint = payment.fingerprint();
     let declined = Err(giro::domain::Decline::SameAccount);
-    let outcome = Outcome { payment, decision: declined, decided_at: Timestamp::EPOCH, source: source(0) };
+    let outcome = Outcome {
+        instruction: payment.clone().into(),
+        decision: declined,
+        decided_at: Timestamp::EPOCH,
+        source: source(0),
+    };
     let recorded = Recorded { outcome, fingerprint };
     let letter = DeadLetter {
         source: source(1),
@@ -385,6 +390,6 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
         "payment-requests/0/1/0123456789abcdef: a dead letter that should not be",
     );
     let mut extra = recorded.clone();
-    extra.outcome.payment.id = "k9".parse().unwrap();
+    extra.outcome.instruction = Payment { id: "k9".parse().unwrap(), ..payment }.into();
     found(&[recorded.clone(), extra], &[letter], "was not published");
 }

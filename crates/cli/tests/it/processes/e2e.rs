@@ -234,7 +234,7 @@ async fn nothing_is_missing(engine: KafkaEngine) {
 
     let told = outcomes(&stack, ids.clone()).await;
     let recorded = ledger.payments().await.unwrap();
-    let have: BTreeSet<String> = recorded.iter().map(|it| it.outcome.payment.id.as_str().to_owned()).collect();
+    let have: BTreeSet<String> = recorded.iter().map(|it| it.outcome.instruction.id().as_str().to_owned()).collect();
     assert_eq!((recorded.len(), &have), (ids.len(), &ids), "one item a payment, and no other");
     assert_eq!(giro_cli::commands::check_topic(&recorded, &told), Vec::<String>::new());
     assert!(recorded.iter().all(|it| it.outcome.decision.is_ok()));

@@ -219,7 +219,7 @@ impl Auditor {
         let mut new = Vec::new();
         let mut kept: usize = 0;
         for recorded in payments {
-            let id = recorded.outcome.payment.id.as_str();
+            let id = recorded.outcome.instruction.id().as_str();
             match self.outcomes.get(id) {
                 Some(seen) if *seen == recorded => kept = kept.saturating_add(1),
                 Some(_) => return Err(format!("the outcome of {id} changed")),
@@ -230,17 +230,18 @@ impl Auditor {
             return Err("an outcome went".into());
         }
         for recorded in &new {
-            self.outcomes.insert(recorded.outcome.payment.id.to_string(), recorded.clone());
+            self.outcomes.insert(recorded.outcome.instruction.id().to_string(), recorded.clone());
         }
         for recorded in &new {
             self.new_outcome(recorded, by, now)?;
         }
-        Ok(new.iter().map(|recorded| recorded.outcome.payment.id.to_string()).collect())
+        Ok(new.iter().map(|recorded| recorded.outcome.instruction.id().to_string()).collect())
     }
 
     fn new_outcome(&mut self, recorded: &Recorded, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
-        let (payment, source) = (&recorded.outcome.payment, &recorded.outcome.source);
-        let id = payment.id.as_str();
+        let (instruction, source) = (&recorded.outcome.instruction, &recorded.outcome.source);
+        let transfer = instruction.transfer();
+        let id = instruction.id().as_str();
         let given = self.given(by, Topic::Requests, source);
         let known = given.and_then(|(place, since)| Some((place, since, self.requests.at(place)?)));
         let asks = known.and_then(|(place, since, known)| Some((place, since, known.given_up, known.asks.clone()?)));
@@ -248,11 +249,11 @@ impl Auditor {
             return Err(format!("{id} has an outcome, and no record {source} that was delivered asked for it"));
         };
         let same = asked.id == id
-            && asked.debtor == payment.debtor.as_str()
-            && asked.creditor == payment.creditor.as_str()
-            && asked.amount == payment.amount.minor_units()
-            && asked.currency == payment.currency.as_str()
-            && asked.reference.as_deref() == payment.reference.as_deref();
+            && asked.debtor == transfer.debtor.as_str()
+            && asked.creditor == transfer.creditor.as_str()
+            && asked.amount == transfer.amount.minor_units()
+            && asked.currency == transfer.currency.as_str()
+            && asked.reference.as_deref() == instruction.reference();
         if !same {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }

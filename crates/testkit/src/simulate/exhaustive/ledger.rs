@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 
 use giro::domain::account_command::{Action, RecordedCommand};
-use giro::domain::{Account, AccountStatus, Lane, OverdraftLimit, PaymentId, Recorded};
+use giro::domain::{Account, AccountStatus, Instruction, Lane, OverdraftLimit, PaymentId, Recorded};
 use giro::store::{CommandQueries, LedgerQueries, StoreError};
 
 use super::digest::{Digest, Digester};
@@ -61,7 +61,8 @@ impl AuditedLedger {
     /// The ledger after a call that a worker with this batch had sent. Checks all that must hold.
     pub(super) fn after(&self, world: &SmallWorld, store: MemoryStore, batch: usize) -> Result<Self, Wrong> {
         let payments = read(at_once(store.payments()))?;
-        let payments = payments.into_iter().map(|recorded| (recorded.outcome.payment.id.clone(), recorded)).collect();
+        let payments =
+            payments.into_iter().map(|recorded| (recorded.outcome.instruction.id().clone(), recorded)).collect();
         let commands = read(at_once(store.commands()))?;
         let mut ledger = Self { store, books: self.books.clone(), payments, commands, digest: (0, 0) };
         if let Some((id, _)) = self.payments.iter().find(|(id, known)| ledger.payments.get(*id) != Some(known)) {
@@ -81,7 +82,7 @@ impl AuditedLedger {
     pub(super) fn newly(&self, before: &Self, world: &SmallWorld, batch: usize) -> Vec<usize> {
         let new = |id: &PaymentId| self.payments.contains_key(id) && !before.payments.contains_key(id);
         let payments = world.batches[batch].payments().iter().enumerate();
-        payments.filter(|(_, request)| new(&request.payment.id)).map(|(ix, _)| ix).collect()
+        payments.filter(|(_, request)| new(request.instruction.id())).map(|(ix, _)| ix).collect()
     }
 
     /// Books the new outcomes, in the order of their batch.
@@ -92,26 +93,26 @@ impl AuditedLedger {
         }
         for ix in new {
             let request = &world.batches[batch].payments()[ix];
-            let (payment, source) = (&request.payment, &request.source);
-            let Some(Recorded { outcome, .. }) = self.payments.get(&payment.id) else { continue };
-            if (&outcome.payment, &outcome.source) != (payment, source) {
-                return Err(format!("the outcome of {} says something else than its record", payment.id));
+            let (instruction, source) = (&request.instruction, &request.source);
+            let Some(Recorded { outcome, .. }) = self.payments.get(instruction.id()) else { continue };
+            if (&outcome.instruction, &outcome.source) != (instruction, source) {
+                return Err(format!("the outcome of {} says something else than its record", instruction.id()));
             }
             // A decline may have been decided before a command changed its debtor.
-            let commutes = self.books.get(payment.debtor.as_str()).is_some_and(Books::commutes)
+            let commutes = self.books.get(instruction.debtor().as_str()).is_some_and(Books::commutes)
                 || outcome.decision.is_err() && !self.commands.is_empty();
             let mut undecided =
-                world.before(payment, source).filter(|earlier| !self.payments.contains_key(&earlier.id));
+                world.before(instruction, source).filter(|earlier| !self.payments.contains_key(earlier.id()));
             if let Some(earlier) = undecided.next().filter(|_| !commutes) {
-                return Err(format!("{} was decided before {} of the same debtor", payment.id, earlier.id));
+                return Err(format!("{} was decided before {} of the same debtor", instruction.id(), earlier.id()));
             }
             if outcome.decision.is_err() {
                 continue;
             }
-            let asked = asked(payment);
-            let (debtor, creditor) = (payment.debtor.as_str(), payment.creditor.as_str());
+            let asked = asked(instruction);
+            let (debtor, creditor) = (asked.0, asked.1);
             match rule(asked, self.books.get(debtor), self.books.get(creditor)) {
-                Err(reason) => return Err(format!("{} is settled, and must not be: {reason}", payment.id)),
+                Err(reason) => return Err(format!("{} is settled, and must not be: {reason}", instruction.id())),
                 Ok(balances) => {
                     for (account, balance) in [(debtor, balances.0), (creditor, balances.1)] {
                         self.books.entry(account.to_owned()).and_modify(|books| books.balance = balance);
@@ -188,8 +189,9 @@ impl AuditedLedger {
     }
 }
 
-/// What a payment asks, in plain words.
-pub(super) fn asked(payment: &giro::domain::Payment) -> (&str, &str, i128, &str) {
+/// What an instruction asks, in plain words.
+pub(super) fn asked(instruction: &Instruction) -> (&str, &str, i128, &str) {
+    let Instruction::Payment(payment) = instruction;
     let amount = i128::from(payment.amount.minor_units());
     (payment.debtor.as_str(), payment.creditor.as_str(), amount, payment.currency.as_str())
 }

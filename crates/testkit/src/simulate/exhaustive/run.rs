@@ -273,7 +273,7 @@ impl<'w> Run<'w> {
         };
         let stored: Vec<(String, Option<&str>)> = match &self.world.batches[batch] {
             Batch::Payments(all) => {
-                all.iter().map(|one| (one.payment.id.to_string(), payment(&one.payment.id))).collect()
+                all.iter().map(|one| (one.instruction.id().to_string(), payment(one.instruction.id()))).collect()
             }
             Batch::Commands(all) => {
                 all.iter().map(|one| (one.command.id.to_string(), command(&one.command.id))).collect()

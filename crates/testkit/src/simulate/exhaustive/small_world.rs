@@ -1,7 +1,7 @@
 //! What: A small world: accounts, and workers that are given a few payments or commands.
 
 use giro::domain::account_command::Action;
-use giro::domain::{Account, AccountCommand, CommandRequest, Lane, Payment, PaymentRequest, Source};
+use giro::domain::{Account, AccountCommand, CommandRequest, Instruction, Lane, Request, Source};
 
 use crate::given::{self, Placed as _};
 
@@ -28,13 +28,13 @@ pub(super) struct SmallWorld {
 /// What one worker is given, in the order of its records.
 #[derive(Debug, Clone)]
 pub(super) enum Batch {
-    Payments(Vec<PaymentRequest>),
+    Payments(Vec<Request>),
     Commands(Vec<CommandRequest>),
 }
 
 impl Batch {
     /// The payments of this batch. It has none if it has commands.
-    pub(super) fn payments(&self) -> &[PaymentRequest] {
+    pub(super) fn payments(&self) -> &[Request] {
         match self {
             Self::Payments(requests) => requests,
             Self::Commands(_) => &[],
@@ -101,21 +101,25 @@ impl SmallWorld {
         last.saturating_add(1).max(PARTITIONS_MIN)
     }
 
-    /// The payments that must have their outcome before the one at this place: of its debtor, before it on its
+    /// The instructions that must have their outcome before the one at this place: of its debtor, before it on its
     /// partition.
-    pub(super) fn before<'w>(&'w self, payment: &'w Payment, source: &'w Source) -> impl Iterator<Item = &'w Payment> {
-        let before = |other: &&PaymentRequest| {
-            other.payment.debtor == payment.debtor
+    pub(super) fn before<'w>(
+        &'w self,
+        instruction: &'w Instruction,
+        source: &'w Source,
+    ) -> impl Iterator<Item = &'w Instruction> {
+        let before = |other: &&Request| {
+            other.instruction.debtor() == instruction.debtor()
                 && other.source.partition == source.partition
                 && other.source.offset < source.offset
         };
-        self.batches.iter().flat_map(Batch::payments).filter(before).map(|other| &other.payment)
+        self.batches.iter().flat_map(Batch::payments).filter(before).map(|other| &other.instruction)
     }
 }
 
 /// Payments in the order of a partition.
-fn requests(partition: i32, payments: &[(&str, &str, &str, u64)]) -> Vec<PaymentRequest> {
-    let payment = |(offset, &(id, debtor, creditor, amount)): (i64, _)| -> PaymentRequest {
+fn requests(partition: i32, payments: &[(&str, &str, &str, u64)]) -> Vec<Request> {
+    let payment = |(offset, &(id, debtor, creditor, amount)): (i64, _)| -> Request {
         given::payment(id, debtor, creditor, amount).at(partition, offset)
     };
     (0..).zip(payments).map(payment).collect()

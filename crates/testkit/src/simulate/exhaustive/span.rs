@@ -25,7 +25,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use giro::domain::{Decline, Payment, PaymentRequest, Recorded};
+use giro::domain::{Decline, Instruction, PaymentId, Recorded, Request};
 
 use super::ledger::{AllBooks, AuditedLedger, asked};
 use super::small_world::SmallWorld;
@@ -48,8 +48,8 @@ struct Seen {
 
 impl Span {
     /// The payments are delivered now.
-    pub(super) fn begin(requests: &[PaymentRequest], ledger: &AuditedLedger, without: Option<&Without>) -> Self {
-        let open = |request: &PaymentRequest| !ledger.payments.contains_key(&request.payment.id);
+    pub(super) fn begin(requests: &[Request], ledger: &AuditedLedger, without: Option<&Without>) -> Self {
+        let open = |request: &Request| !ledger.payments.contains_key(request.instruction.id());
         let new = || Seen { headroom: i128::MAX, reasons: BTreeSet::new() };
         let mut span = Self(requests.iter().map(|request| open(request).then(new)).collect());
         span.look(requests, &ledger.books, without);
@@ -69,22 +69,23 @@ impl Span {
         let (_, after) = change;
         for (ix, (request, seen)) in requests.iter().zip(&mut self.0).enumerate() {
             let Some(was) = seen else { continue };
-            let outcome = after.payments.get(&request.payment.id);
+            let outcome = after.payments.get(request.instruction.id());
             // Of its own transaction, what comes before it in the batch.
             let first_ones = if outcome.is_some() { &requests[..ix] } else { requests };
-            let in_batch = |payment: &Payment| own && first_ones.iter().any(|first| first.payment.id == payment.id);
+            let in_batch = |id: &PaymentId| own && first_ones.iter().any(|first| first.instruction.id() == id);
             let before = settled_by(change).filter(|settled| {
-                let payment = &settled.outcome.payment;
-                payment.debtor == request.payment.debtor && (in_offset_order(settled, request) || in_batch(payment))
+                let instruction = &settled.outcome.instruction;
+                instruction.debtor() == request.instruction.debtor()
+                    && (in_offset_order(settled, request) || in_batch(instruction.id()))
             });
-            let debits: i128 = before.map(|settled| i128::from(settled.outcome.payment.amount.minor_units())).sum();
+            let debits: i128 = before.map(|settled| i128::from(settled.outcome.transfer().amount.minor_units())).sum();
             was.headroom = was.headroom.saturating_sub(debits);
             let Some(recorded) = outcome else { continue };
             if let Err(decline) = recorded.outcome.decision
                 && own
-                && !was.explains(&request.payment, decline)
+                && !was.explains(&request.instruction, decline)
             {
-                let (id, reason) = (&request.payment.id, decline.name());
+                let (id, reason) = (request.instruction.id(), decline.name());
                 return Err(format!("{id} is declined ({reason}), and was not to be since it was delivered"));
             }
             *seen = None;
@@ -94,7 +95,7 @@ impl Span {
     }
 
     /// Notes what is true at this moment.
-    fn look(&mut self, requests: &[PaymentRequest], books: &AllBooks, without: Option<&Without>) {
+    fn look(&mut self, requests: &[Request], books: &AllBooks, without: Option<&Without>) {
         for (request, seen) in requests.iter().zip(&mut self.0) {
             let Some(seen) = seen else { continue };
             seen.look(request, books, without);
@@ -113,7 +114,7 @@ fn settled_by(change: Change<'_>) -> impl Iterator<Item = &Recorded> {
 }
 
 /// Whether a payment comes before this record on its partition.
-fn in_offset_order(settled: &Recorded, request: &PaymentRequest) -> bool {
+fn in_offset_order(settled: &Recorded, request: &Request) -> bool {
     let source = &settled.outcome.source;
     source.partition == request.source.partition && source.offset < request.source.offset
 }
@@ -132,9 +133,9 @@ impl Without {
         let (before, _) = change;
         let mut credits = BTreeMap::new();
         for settled in settled_by(change) {
-            let payment = &settled.outcome.payment;
-            let credit: &mut i128 = credits.entry(payment.creditor.to_string()).or_default();
-            *credit = credit.saturating_add(payment.amount.minor_units().into());
+            let transfer = settled.outcome.transfer();
+            let credit: &mut i128 = credits.entry(transfer.creditor.to_string()).or_default();
+            *credit = credit.saturating_add(transfer.amount.minor_units().into());
         }
         Self { books: before.books.clone(), credits }
     }
@@ -159,8 +160,8 @@ impl Without {
 
 impl Seen {
     /// Notes what is true at this moment.
-    fn look(&mut self, request: &PaymentRequest, books: &AllBooks, without: Option<&Without>) {
-        let asked = asked(&request.payment);
+    fn look(&mut self, request: &Request, books: &AllBooks, without: Option<&Without>) {
+        let asked = asked(&request.instruction);
         let with_and_without = || [Some(books), without.map(|without| &without.books)].into_iter().flatten();
         if let Some(debtor) = books.get(asked.0) {
             let balance = debtor.balance.saturating_sub(without.map_or(0, |without| without.credit(asked.0)));
@@ -175,9 +176,9 @@ impl Seen {
         }
     }
 
-    fn explains(&self, payment: &Payment, decline: Decline) -> bool {
+    fn explains(&self, instruction: &Instruction, decline: Decline) -> bool {
         match decline.name() {
-            INSUFFICIENT_FUNDS => self.headroom < i128::from(payment.amount.minor_units()),
+            INSUFFICIENT_FUNDS => self.headroom < i128::from(instruction.transfer().amount.minor_units()),
             other => self.reasons.contains(other),
         }
     }

@@ -46,7 +46,7 @@ impl World {
             && let Call::Commit(sent) = &call
         {
             for (request, decision, _) in &sent.entries {
-                self.auditor.published(request.payment.id.as_str(), answer_of(*decision))?;
+                self.auditor.published(request.instruction.id().as_str(), answer_of(*decision))?;
             }
         }
         let fate = self.fate(&call);
@@ -289,8 +289,8 @@ pub(in crate::simulate) fn show(call: &Call) -> String {
             format!("read payments {}", ids.join(" "))
         }
         Call::Commit(sent) => {
-            let entry = |(request, decision, _): &(giro::domain::PaymentRequest, Decision, [Option<u16>; 2])| {
-                format!("{} {}", request.payment.id, answer_of(*decision))
+            let entry = |(request, decision, _): &(giro::domain::Request, Decision, [Option<u16>; 2])| {
+                format!("{} {}", request.instruction.id(), answer_of(*decision))
             };
             let entries: Vec<String> = sent.entries.iter().map(entry).collect();
             let update = |update: &AccountUpdate| match update.lane {

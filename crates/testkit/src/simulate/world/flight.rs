@@ -141,5 +141,5 @@ fn of_payments(sent: &Sent) -> Vec<Item> {
         None => Item::Account(update.account.clone()),
         Some(lane) => Item::Lane(lane),
     });
-    updates.chain(sent.entries.iter().map(|(request, ..)| Item::Payment(request.payment.id.clone()))).collect()
+    updates.chain(sent.entries.iter().map(|(request, ..)| Item::Payment(request.instruction.id().clone()))).collect()
 }

@@ -18,7 +18,7 @@ use crate::simulate::auditor::Wrong;
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::at_once;
 use giro::domain::plan::Entry;
-use giro::domain::{Header, PaymentRequest, Recorded};
+use giro::domain::{Header, Recorded};
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::publish::{Placed, Publish, PublishError, Sending};
 use giro::store::items;
@@ -155,7 +155,7 @@ impl World {
 /// A payment's item as the table's stream tells of it.
 fn record(stored: &Recorded, at: usize) -> Value {
     let outcome = &stored.outcome;
-    let request = PaymentRequest { payment: outcome.payment.clone(), source: outcome.source.clone() };
+    let request = outcome.request();
     let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: None };
     let mut image = Map::new();
     for (name, value) in items::payment::encode(&entry, outcome.decided_at) {
