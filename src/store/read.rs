@@ -44,7 +44,7 @@ impl LaneRead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotRead {
     /// A newer version wrote it: of a kind, or with a reason, that this one doesn't know.
-    Newer(NewerOutcome),
+    Newer(Box<NewerOutcome>),
     /// It can't be read. Says which attribute is wrong, and what was expected.
     Damaged(String),
 }

@@ -32,7 +32,7 @@ pub fn payment(texts: &HashMap<String, String>, numbers: &HashMap<String, String
     let item = texts.iter().map(|(name, text)| (name.clone(), s(text)));
     let item: Item = item.chain(numbers.iter().map(|(name, digits)| (name.clone(), n(digits)))).collect();
     let read = if is_newer(&item) {
-        newer(&item, texts, numbers).map(|newer| Err(NotRead::Newer(newer)))
+        newer(&item, texts, numbers).map(|newer| Err(NotRead::Newer(Box::new(newer))))
     } else {
         payment::decode(&item).map(Ok)
     };
