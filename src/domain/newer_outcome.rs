@@ -1,22 +1,35 @@
 //! What: An outcome that a newer version wrote. Its kind, or the reason of its decline, is not known here.
 //!
-//! Data: The attributes of its item, as they are. They are handed on, so that consumers needn't wait for a deployment.
+//! Data: What consumers see of an outcome, as its item tells it. It is handed on, so that they needn't wait for a
+//! deployment.
 
-use std::collections::BTreeMap;
-
-use super::{PaymentId, Source};
+use super::{AccountId, Amount, Currency, PaymentId, Source, Timestamp};
 
 /// An outcome of an unknown kind, or declined for an unknown reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewerOutcome {
     /// The idempotency key of what was asked for.
     pub id: PaymentId,
+    /// What was asked for, by its name. `None`: a payment.
+    pub kind: Option<String>,
+    /// The payment that it gives back, if it is a refund.
+    pub refund_of: Option<PaymentId>,
+    /// What became of it.
+    pub status: String,
     /// Why it was declined, if it was.
     pub reason: Option<String>,
+    /// The account that pays.
+    pub debtor: AccountId,
+    /// The account that is paid, if its item tells one.
+    pub creditor: Option<AccountId>,
+    /// How much, if its item tells it.
+    pub amount: Option<Amount>,
+    /// Its currency, if its item tells one.
+    pub currency: Option<Currency>,
+    /// What the client wants both sides to read.
+    pub reference: Option<Box<str>>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
     /// The record that it answers.
     pub source: Source,
-    /// What else people may see, by its name: text.
-    pub texts: BTreeMap<String, String>,
-    /// The same for numbers.
-    pub numbers: BTreeMap<String, i64>,
 }

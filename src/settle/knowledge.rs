@@ -187,7 +187,7 @@ impl<'b> Knowledge<'b> {
         let Some(main) = self.main(account) else { return false };
         let expected = match read.counted(main, number) {
             Ok(None) => return true,
-            Ok(Some(lane)) if lane.currency == main.currency => {
+            Ok(Some(lane)) => {
                 let known = self.lanes.entry(account).or_default();
                 known.learn(number, lane.balance);
                 if lane.is_limited {
@@ -195,7 +195,6 @@ impl<'b> Knowledge<'b> {
                 }
                 return true;
             }
-            Ok(Some(_)) => "currency: expected a lane to be of its account's".to_owned(),
             Err(expected) => expected,
         };
         self.learn_account(account, AccountRead::Corrupt(expected));

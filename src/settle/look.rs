@@ -1,7 +1,8 @@
 //! What: Looks again at requests that wait. A person may have mended the item that could not be read. An account
 //! command, for which payments wait, may have been applied.
 //!
-//! Invariants: After the look, nothing is decided on what was read before it.
+//! Invariants: After the look, nothing is decided on what was read before it. If a pause ends while a batch has other
+//! things to do, nobody looks: what was read stays, as it does for any other payment.
 
 use tokio::time::Instant;
 

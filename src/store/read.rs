@@ -32,7 +32,8 @@ impl LaneRead {
     /// What was expected, if the lane can't be read. Then the stored account is damaged.
     pub fn counted(self, account: &Account, number: u16) -> Result<Option<Lane>, String> {
         match self {
-            Self::Found(lane) => Ok(Some(lane)),
+            Self::Found(lane) if lane.currency == account.currency => Ok(Some(lane)),
+            Self::Found(_) => Err("currency: expected a lane to be of its account's".to_owned()),
             Self::Unread => Ok(None),
             Self::Missing => Ok(Some(Lane::unborn(account, number))),
             Self::Corrupt(expected) => Err(expected),

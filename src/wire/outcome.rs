@@ -4,10 +4,8 @@
 //! `code` the ISO 20022 status reason, or null if none fits. `reference` is null if there is none. `requested_at` is
 //! left out, because it is the client's own.
 //!
-//! [`NewerOutcome`] is written with all that its item tells, under the names of the item. So consumers get of it what
-//! they get once this version knows its kind and its reason, but for the reason's code.
-
-use std::collections::BTreeMap;
+//! [`NewerOutcome`] is written in the same form. It begins with its `kind` if it has one, what its item doesn't tell is
+//! left out, and a reason that is not known here has no code.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +17,8 @@ use crate::domain::{
 #[derive(Serialize, Deserialize)]
 pub(super) struct OutcomeJson {
     payment_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     status: String,
     reason: Option<ReasonJson>,
     debtor_account: String,
@@ -63,6 +63,7 @@ impl From<&Outcome> for OutcomeJson {
             |decline: Decline| ReasonJson { code: decline.code().map(Into::into), name: decline.name().into() };
         Self {
             payment_id: instruction.id().to_string(),
+            kind: None,
             status: outcome.status().into(),
             reason: outcome.decision.err().map(reason),
             debtor_account: transfer.debtor.to_string(),
@@ -81,18 +82,42 @@ impl From<&Outcome> for OutcomeJson {
 pub fn encode_newer(newer: &NewerOutcome) -> String {
     #[derive(Serialize)]
     struct Json<'a> {
-        #[serde(flatten)]
-        texts: &'a BTreeMap<String, String>,
-        #[serde(flatten)]
-        numbers: &'a BTreeMap<String, i64>,
+        payment_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refund_of: Option<&'a str>,
+        status: &'a str,
         reason: Option<ReasonJson>,
+        debtor_account: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        creditor_account: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        amount: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        currency: Option<String>,
+        reference: Option<&'a str>,
+        decided_at: String,
         source: SourceJson,
     }
-    let reason = newer.reason.as_ref().map(|name| ReasonJson {
+    let reason = |name: &String| ReasonJson {
         code: Decline::from_name(name).and_then(Decline::code).map(Into::into),
         name: name.clone(),
-    });
-    let json = Json { texts: &newer.texts, numbers: &newer.numbers, reason, source: SourceJson::from(&newer.source) };
+    };
+    let json = Json {
+        payment_id: newer.id.as_str(),
+        kind: newer.kind.as_deref(),
+        refund_of: newer.refund_of.as_ref().map(PaymentId::as_str),
+        status: &newer.status,
+        reason: newer.reason.as_ref().map(reason),
+        debtor_account: newer.debtor.as_str(),
+        creditor_account: newer.creditor.as_ref().map(AccountId::as_str),
+        amount: newer.amount.map(Amount::minor_units),
+        currency: newer.currency.map(|currency| currency.to_string()),
+        reference: newer.reference.as_deref(),
+        decided_at: newer.decided_at.to_string(),
+        source: SourceJson::from(&newer.source),
+    };
     // Strings and integers always serialise.
     serde_json::to_string(&json).unwrap_or_default()
 }
@@ -111,6 +136,9 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
         read.map_err(|expected| InvalidOutcome(format!("{name}: {expected}")))
     }
     let json: OutcomeJson = serde_json::from_slice(json).map_err(|error| InvalidOutcome(error.to_string()))?;
+    if json.kind.is_some() {
+        return Err(InvalidOutcome("kind: expected none, because this version knows payments only".into()));
+    }
     let decline = match &json.reason {
         None => Ok(None),
         Some(reason) => Decline::from_name(&reason.name).map(Some).ok_or("expected the name of a decline reason"),

@@ -8,6 +8,9 @@ use crate::domain::{AccountId, Amount, Currency, Decline, LaneId, Outcome, Payme
 /// The key attribute.
 pub const KEY: &str = "payment_id";
 
+/// The attribute that tells the kind of an instruction. A payment has none.
+pub const KIND: &str = "kind";
+
 /// The sort key of the statement indexes.
 pub const DECIDED_AT: &str = "decided_at";
 
@@ -84,6 +87,9 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
 /// # Errors
 /// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<Recorded, String> {
+    if item.contains_key(KIND) {
+        return Err(format!("{KIND}: expected none, because this version knows payments only"));
+    }
     let reason = optional_text(item, "reason_code")?;
     let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");
     let decision = match (text(item, "status")?, reason) {

@@ -3,26 +3,17 @@
 //! Data: Takes texts and numbers by name, without DynamoDB's types, so that neither the event's reader nor the handler
 //! needs them. Gives what the codec of the item reads.
 //!
-//! A newer version may write items that this one doesn't know: of a kind, or with a reason, of tomorrow. They are read
-//! as [`NewerOutcome`], so that they don't stop their shard.
+//! A newer version may write items that this one doesn't know: of a kind, or with a reason, of tomorrow. Of
+//! these it gives a [`NewerOutcome`], so that they don't stop their shard.
 
 use std::collections::HashMap;
 
-use super::{Item, n, optional_text, parsed, payment, s, source};
-use crate::domain::{Decline, NewerOutcome, PaymentId, Recorded};
+use super::{Item, n, optional_number, optional_parsed, optional_text, parsed, payment, s, source, text};
+use crate::domain::{AccountId, Amount, Currency, Decline, NewerOutcome, PaymentId, Recorded, Timestamp};
 use crate::store::NotRead;
 
-/// What no consumer sees, or sees in another form.
-const NOT_SHOWN: [&str; 8] = [
-    "fingerprint",
-    "requested_at",
-    "reason_code",
-    "source_topic",
-    "source_partition",
-    "source_offset",
-    payment::BY_DEBTOR.key,
-    payment::BY_CREDITOR.key,
-];
+/// The attribute of the reason.
+const REASON: &str = "reason_code";
 
 /// Reads a payment with its outcome.
 ///
@@ -32,7 +23,7 @@ pub fn payment(texts: &HashMap<String, String>, numbers: &HashMap<String, String
     let item = texts.iter().map(|(name, text)| (name.clone(), s(text)));
     let item: Item = item.chain(numbers.iter().map(|(name, digits)| (name.clone(), n(digits)))).collect();
     let read = if is_newer(&item) {
-        newer(&item, texts, numbers).map(|newer| Err(NotRead::Newer(Box::new(newer))))
+        newer(&item).map(|newer| Err(NotRead::Newer(Box::new(newer))))
     } else {
         payment::decode(&item).map(Ok)
     };
@@ -42,28 +33,30 @@ pub fn payment(texts: &HashMap<String, String>, numbers: &HashMap<String, String
 /// Whether the item has a kind, or a reason, that this version doesn't know.
 fn is_newer(item: &Item) -> bool {
     let is_known = |name: &str| Decline::from_name(name).is_some();
-    item.contains_key("kind") || optional_text(item, "reason_code").is_ok_and(|name| !name.is_none_or(is_known))
+    item.contains_key(payment::KIND) || optional_text(item, REASON).is_ok_and(|name| !name.is_none_or(is_known))
 }
 
-fn newer(
-    item: &Item,
-    texts: &HashMap<String, String>,
-    numbers: &HashMap<String, String>,
-) -> Result<NewerOutcome, String> {
-    for always in ["status", payment::DECIDED_AT] {
-        super::text(item, always)?;
+/// Reads what consumers see. All of it must be whole, and a payment must be one but for its reason.
+fn newer(item: &Item) -> Result<NewerOutcome, String> {
+    let kind = optional_text(item, payment::KIND)?.map(Into::into);
+    if kind.is_none() {
+        let mut known = item.clone();
+        known.insert(REASON.into(), s(Decline::InsufficientFunds));
+        payment::decode(&known)?;
     }
-    let is_shown = |name: &&String| !NOT_SHOWN.contains(&name.as_str());
-    let number = |(name, digits): (&String, &String)| {
-        let number = digits.parse().map_err(|_| format!("{name}: expected a whole number (N) in range"));
-        number.map(|number| (name.clone(), number))
-    };
-    let texts = texts.iter().filter(|(name, _)| is_shown(name));
+    let amount = |amount| Amount::try_new(amount).map_err(|expected| format!("amount: {expected}"));
     Ok(NewerOutcome {
         id: parsed(item, payment::KEY, PaymentId::try_stored)?,
-        reason: optional_text(item, "reason_code")?.map(Into::into),
+        kind,
+        refund_of: optional_parsed(item, "refund_of", PaymentId::try_stored)?,
+        status: text(item, "status")?.into(),
+        reason: optional_text(item, REASON)?.map(Into::into),
+        debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
+        creditor: optional_parsed(item, "creditor_account", AccountId::try_stored)?,
+        amount: optional_number(item, "amount")?.map(amount).transpose()?,
+        currency: optional_parsed(item, "currency", Currency::try_new)?,
+        reference: optional_text(item, "reference")?.map(Into::into),
+        decided_at: parsed(item, payment::DECIDED_AT, Timestamp::parse)?,
         source: source(item)?,
-        texts: texts.map(|(name, text)| (name.clone(), text.clone())).collect(),
-        numbers: numbers.iter().filter(|(name, _)| is_shown(name)).map(number).collect::<Result<_, String>>()?,
     })
 }

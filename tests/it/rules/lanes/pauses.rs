@@ -157,6 +157,7 @@ async fn a_command_that_something_else_keeps_from_being_applied_does_not_stop_pa
     let store = store_with(account("shop").lanes(4));
     store.insert_lane(Lane { currency: currency("USD"), ..lane("shop/1", 0) });
     assert_eq!(tried(&store, &store, Action::Freeze).await, (false, None));
+    assert_eq!(tried(&store, &store, Action::Close).await, (false, None));
 
     // Somebody holds a lane all the time: payments are asked twice.
     let store = store_with(account("shop").lanes(4));

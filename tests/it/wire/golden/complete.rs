@@ -50,11 +50,11 @@ fn every_kind_of_item_is_held() {
         assert!(stored.contains(&format!("{codec}::encode(")), "no golden item of {codec}");
     }
     let (lanes, accounts): (Vec<Item>, Vec<Item>) = items("accounts").into_iter().partition(lane::is_lane);
-    assert!(!lanes.is_empty());
-    for name in ["credit_lanes", "overdraft_limit"] {
-        let with = accounts.iter().filter(|account| account.contains_key(name)).count();
-        assert!(with > 0 && with < accounts.len(), "accounts with and without {name}");
+    let both = |items: &[Item], name| items.iter().any(|item| item.contains_key(name) != items[0].contains_key(name));
+    for name in ["credit_lanes", "overdraft_limit", "lane_debits", "paused_until"] {
+        assert!(both(&accounts, name), "accounts with and without {name}");
     }
+    assert!(both(&lanes, "overdraft_limit"), "lanes with and without overdraft_limit");
     assert_eq!(texts(&accounts, "status"), owned(AccountStatus::ALL.map(AccountStatus::name)));
 }
 
