@@ -21,7 +21,8 @@ use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
 /// After payments were in the way so often, those that name the account are asked to wait.
 const HINDERED_BEFORE_PAUSE: u32 = 2;
 
-/// How often payments are asked to wait for one try of a command. If that doesn't help, something else is in the way.
+/// How often payments are asked to wait for a command in one delivery. If that doesn't help, something else is in the
+/// way.
 const PAUSES_MAX: u32 = 2;
 
 /// After so many cancelled tries, the account is too busy for a command that rests on what its lanes hold.
@@ -40,7 +41,7 @@ pub(super) struct AccountWorker {
     backoff: Backoff,
     /// How many tries of the current command were cancelled.
     cancelled: u32,
-    /// How many of these payments were in the way of.
+    /// In how many of these tries payments were in the way.
     hindered: u32,
     /// How often payments were asked to wait for the current command, and until when.
     pauses: u32,

@@ -41,7 +41,7 @@ impl Account {
     }
 
     /// Whether payments that name it wait now for an account command. A pause that ends later than [`PAUSE_MAX_MS`]
-    /// from now comes from a wrong clock, and nobody waits for it.
+    /// from now comes from a wrong clock. It counts only once it is that near.
     #[must_use]
     pub fn is_paused(&self, now: Timestamp) -> bool {
         let left = |until: Timestamp| until.millis().saturating_sub(now.millis());

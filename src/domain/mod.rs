@@ -3,8 +3,8 @@
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
-//! [`payment`], [`instruction`], [`decline`], [`newer_outcome`], [`batch`], [`decide`], [`plan`], [`account_command`],
-//! [`statement`], [`dead_letter`], [`audit`].
+//! [`source`], [`payment`], [`instruction`], [`decline`], [`newer_outcome`], [`batch`], [`decide`], [`plan`],
+//! [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -25,6 +25,7 @@ pub mod newer_outcome;
 pub mod payment;
 pub mod plan;
 pub mod slice;
+pub mod source;
 pub mod statement;
 pub mod timestamp;
 
@@ -35,10 +36,11 @@ pub use credit_lanes::{CreditLanes, LaneId};
 pub use dead_letter::{DeadLetter, DeadLetterId, Header};
 pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
-pub use instruction::{Decision, Instruction, Outcome, Recorded, Request, Source, Transfer};
+pub use instruction::{Decision, Instruction, Outcome, Recorded, Request, Transfer};
 pub use lane::{Holding, Lane};
 pub use money::{Amount, Balance, Currency};
 pub use newer_outcome::NewerOutcome;
 pub use payment::{Fingerprint, Payment};
 pub use slice::Slice;
+pub use source::Source;
 pub use timestamp::Timestamp;

@@ -7,9 +7,9 @@
 //! published at least once. The order of a shard is kept, because all records from the first missing one on are
 //! delivered again. No other order matters: an item's changes are in one shard, and a payment never changes.
 //!
-//! What a newer version wrote, of a kind or with a reason that this one doesn't know, is published as it is
-//! ([`NewerOutcome`](crate::domain::NewerOutcome)). Any other image that can't be read stops its shard, as a corrupt
-//! item stops a partition. Until it can be read, each try logs an error.
+//! What a newer version wrote, of a kind or with a reason that this one doesn't know, is published in the
+//! form of other outcomes ([`NewerOutcome`](crate::domain::NewerOutcome)). Any other image that can't be read stops its
+//! shard, as a corrupt item stops a partition. Until it can be read, each try logs an error.
 //!
 //! Limits: The event source mapping must give up records before the stream's 24 hours are over, and must have a
 //! destination for them. So nothing is lost silently. The payment itself stays in its table.
@@ -33,7 +33,8 @@ use crate::wire::stream_event::{ItemChange, StreamEvent, StreamRecord, StreamRes
 /// leader.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What reads a payment's item from its texts and its numbers, or says what was expected of it.
+/// What reads a payment's item from its texts and its numbers. Or it says that a newer version wrote the item, or what
+/// was expected of it.
 pub type ReadPayment = fn(&HashMap<String, String>, &HashMap<String, String>) -> Result<Recorded, NotRead>;
 
 /// Publishes outcomes.
@@ -56,7 +57,7 @@ enum Missing {
 }
 
 /// Hands over an outcome to its topic. The key is the payment's id, the value is its JSON, and there are no headers.
-/// Every way to publish an outcome uses this function, so that consumers get the same bytes.
+/// Every way to publish an outcome of this version uses this function, so that consumers get the same bytes.
 ///
 /// # Errors
 /// [`PublishError`] if the record was not taken.
@@ -64,6 +65,7 @@ pub async fn hand_over(producer: &impl Publish, topic: &str, outcome: &Outcome) 
     send(producer, topic, outcome.instruction.id(), &outcome::encode(outcome)).await
 }
 
+/// The record that every outcome becomes: its key is the payment's id, its value is this JSON.
 async fn send(producer: &impl Publish, topic: &str, id: &PaymentId, json: &str) -> Result<Sending, PublishError> {
     producer.send(topic, Some(id.as_str().as_bytes()), Some(json.as_bytes()), &[]).await
 }

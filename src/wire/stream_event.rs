@@ -15,7 +15,7 @@
 //! | unknown fields; an unknown `eventSource`, or none | ignored |
 //! | `Records` empty | no records |
 //! | `Records` missing, null or no list; the `eventSource` of another service | not an event of a stream: [`Foreign`] |
-//! | an attribute that is neither text nor number | left out: a payment has no such attribute |
+//! | an attribute that is neither text nor number | left out: no outcome is told by such an attribute |
 //! | `MODIFY`, `REMOVE` | [`ItemChange::Other`] |
 //! | no image, or any other `eventName` | [`ItemChange::Unreadable`]: says what was expected |
 //! | no `SequenceNumber` | [`StreamEvent::unplaced`]: can't be named in an answer |

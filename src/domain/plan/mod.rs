@@ -54,10 +54,10 @@ pub struct Transaction<'a> {
     pub decided_at: Timestamp,
 }
 
-/// A payment and the outcome that a transaction gives it.
+/// An instruction and the outcome that a transaction gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// The payment and its record.
+    /// The instruction and its record.
     pub request: &'a Request,
     /// The answer.
     pub decision: Decision,

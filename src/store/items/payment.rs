@@ -11,6 +11,9 @@ pub const KEY: &str = "payment_id";
 /// The attribute that tells the kind of an instruction. A payment has none.
 pub const KIND: &str = "kind";
 
+/// The attribute that tells why an instruction was declined.
+pub const REASON: &str = "reason_code";
+
 /// The sort key of the statement indexes.
 pub const DECIDED_AT: &str = "decided_at";
 
@@ -57,7 +60,7 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     let mut item = key(instruction.id());
     item.insert("status".into(), s(status_of(entry.decision)));
     if let Err(decline) = entry.decision {
-        item.insert("reason_code".into(), s(decline));
+        item.insert(REASON.into(), s(decline));
     }
     item.insert("debtor_account".into(), s(transfer.debtor));
     item.insert("creditor_account".into(), s(transfer.creditor));
@@ -90,11 +93,11 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
     if item.contains_key(KIND) {
         return Err(format!("{KIND}: expected none, because this version knows payments only"));
     }
-    let reason = optional_text(item, "reason_code")?;
+    let reason = optional_text(item, REASON)?;
     let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");
     let decision = match (text(item, "status")?, reason) {
         ("settled", None) => Ok(()),
-        ("declined", Some(_)) => Err(parsed(item, "reason_code", decline)?),
+        ("declined", Some(_)) => Err(parsed(item, REASON, decline)?),
         _ => return Err("status: expected settled without a reason_code, or declined with one".into()),
     };
     let payment = Payment {

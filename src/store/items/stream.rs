@@ -12,9 +12,6 @@ use super::{Item, n, optional_number, optional_parsed, optional_text, parsed, pa
 use crate::domain::{AccountId, Amount, Currency, Decline, NewerOutcome, PaymentId, Recorded, Timestamp};
 use crate::store::NotRead;
 
-/// The attribute of the reason.
-const REASON: &str = "reason_code";
-
 /// Reads a payment with its outcome.
 ///
 /// # Errors
@@ -33,7 +30,8 @@ pub fn payment(texts: &HashMap<String, String>, numbers: &HashMap<String, String
 /// Whether the item has a kind, or a reason, that this version doesn't know.
 fn is_newer(item: &Item) -> bool {
     let is_known = |name: &str| Decline::from_name(name).is_some();
-    item.contains_key(payment::KIND) || optional_text(item, REASON).is_ok_and(|name| !name.is_none_or(is_known))
+    item.contains_key(payment::KIND)
+        || optional_text(item, payment::REASON).is_ok_and(|name| !name.is_none_or(is_known))
 }
 
 /// Reads what consumers see. All of it must be whole, and a payment must be one but for its reason.
@@ -41,7 +39,7 @@ fn newer(item: &Item) -> Result<NewerOutcome, String> {
     let kind = optional_text(item, payment::KIND)?.map(Into::into);
     if kind.is_none() {
         let mut known = item.clone();
-        known.insert(REASON.into(), s(Decline::InsufficientFunds));
+        known.insert(payment::REASON.into(), s(Decline::InsufficientFunds));
         payment::decode(&known)?;
     }
     let amount = |amount| Amount::try_new(amount).map_err(|expected| format!("amount: {expected}"));
@@ -50,7 +48,7 @@ fn newer(item: &Item) -> Result<NewerOutcome, String> {
         kind,
         refund_of: optional_parsed(item, "refund_of", PaymentId::try_stored)?,
         status: text(item, "status")?.into(),
-        reason: optional_text(item, REASON)?.map(Into::into),
+        reason: optional_text(item, payment::REASON)?.map(Into::into),
         debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
         creditor: optional_parsed(item, "creditor_account", AccountId::try_stored)?,
         amount: optional_number(item, "amount")?.map(amount).transpose()?,
