@@ -61,7 +61,12 @@ fn main() {
     let accounts: Vec<_> = batch.accounts().iter().map(|id| Some(steps::account(id, CreditLanes::NONE))).collect();
     let (all, lanes): (Vec<usize>, _) = ((0..RECORDS).collect(), HashMap::new());
     say("(accounts)");
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes, slice: Slice::at(Timestamp::EPOCH) };
+    let snapshot = Snapshot {
+        refund_totals: &HashMap::new(),
+        accounts: &accounts,
+        lanes: &lanes,
+        slice: Slice::at(Timestamp::EPOCH),
+    };
     let decisions = decide_all(&batch, &all, snapshot);
     say("decide");
     let Plan { steps, .. } =

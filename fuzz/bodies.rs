@@ -101,8 +101,13 @@ pub(crate) fn stored(bytes: &[u8]) {
             ScannedItem::Payment(recorded) => {
                 let read = &recorded.outcome;
                 let request = read.request();
-                let entry =
-                    Entry { request: &request, decision: read.decision, debtor_lane: None, creditor_lane: None };
+                let entry = Entry {
+                    repayment: None,
+                    request: &request,
+                    decision: read.decision,
+                    debtor_lane: None,
+                    creditor_lane: None,
+                };
                 let written = items::payment::encode(&entry, read.decided_at);
                 let again = items::payment::decode(&written).expect("what was written is read");
                 // The stored fingerprint says what was asked for then, whatever this item has become.

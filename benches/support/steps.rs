@@ -30,7 +30,8 @@ pub(super) fn account(id: &AccountId, credit_lanes: CreditLanes) -> Account {
 /// The decisions on a batch, as transactions.
 pub(super) fn decide_and_plan<'a>(batch: &'a Batch, all: &[usize], accounts: &[Option<Account>]) -> Vec<Step<'a>> {
     let lanes = HashMap::new();
-    let snapshot = Snapshot { accounts, lanes: &lanes, slice: Slice::at(Timestamp::EPOCH) };
+    let snapshot =
+        Snapshot { refund_totals: &HashMap::new(), accounts, lanes: &lanes, slice: Slice::at(Timestamp::EPOCH) };
     let decisions = decide_all(batch, all, snapshot);
     plan(batch, all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX)).steps
 }

@@ -206,7 +206,7 @@ def deploys(it):
     partial = [m for m in mappings if m.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]]
     check("every event source asks for partial responses", len(mappings) == len(partial) == 3, f"{len(partial)} of {len(mappings)}")
     tables = it.client("dynamodb").list_tables()["TableNames"]
-    check("every table is there", {"accounts", "payments", "dead-letters", "account-commands"} <= set(tables), str(tables))
+    check("every table is there", {"accounts", "payments", "refunds", "dead-letters", "account-commands"} <= set(tables), str(tables))
 
 
 def takes_a_payment_over_http(it):
@@ -304,7 +304,7 @@ def deletes(it):
     roles = [role["RoleName"] for role in it.client("iam").list_roles()["Roles"] if role["RoleName"].startswith(STACK)]
     check("no function and no role of it is left", not functions and not roles, f"{functions} {roles}")
     tables = dynamodb.list_tables()["TableNames"]
-    kept = {"accounts", "payments", "dead-letters", "account-commands"} <= set(tables)
+    kept = {"accounts", "payments", "refunds", "dead-letters", "account-commands"} <= set(tables)
     check("the tables stay, with all they hold", kept and dynamodb.scan(TableName="payments", Select="COUNT")["Count"] == count,
           str(tables))
 

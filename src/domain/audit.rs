@@ -106,6 +106,7 @@ mod tests {
                 ["lane", id, currency, status, balance] => books.lane(lane(id, currency, status, balance)),
                 [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
                     outcomes.push(Outcome {
+                        repayment: None,
                         instruction: Instruction::Payment(Payment {
                             id: PaymentId::try_new(id).unwrap(),
                             debtor: AccountId::try_new(debtor).unwrap(),

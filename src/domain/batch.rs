@@ -1,8 +1,8 @@
-//! What: The payments of one batch. Every account that they name has a number, so that all later steps work on indices.
+//! What: The requests of one batch. Every account that they name has a number, so that all later steps work on indices.
 //!
-//! Data: Takes requests in the order in which they must be decided, and the number of partitions of their topic. Gives
-//! the same requests and the accounts to read. If a payment id is there more than once, it says which request leads and
-//! which ones follow.
+//! Data: Takes requests in the order in which they must be decided, the outcomes of the originals of refunds, and the
+//! number of partitions of their topic. Gives the same requests and the accounts to read. If an id is there more than
+//! once, it says which request leads and which ones follow.
 //!
 //! Invariants: The order of the requests is never changed.
 
@@ -12,14 +12,24 @@ use std::hash::{BuildHasher, RandomState};
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
+use super::originals::{Originals, refundable};
 use super::slice::{Parity, Slice};
-use super::{AccountId, CreditLanes, PaymentId, Request, Transfer};
+use super::{AccountId, CreditLanes, Decline, Instruction, PaymentId, Repayment, Request, Transfer};
 
 /// The index of a request in its [`Batch`].
 pub type RequestIx = usize;
 
 /// The index of an account in its [`Batch`].
 pub type AccountIx = usize;
+
+/// What a refund of the batch may give back.
+#[derive(Debug)]
+struct Refundable {
+    /// All that was paid, or why it can't be refunded.
+    all: Result<Repayment, Decline>,
+    /// Another request of the batch refunds the same original.
+    shares_original: bool,
+}
 
 /// Requests in deciding order, indexed.
 #[derive(Debug, Default)]
@@ -28,6 +38,8 @@ pub struct Batch {
     accounts: Vec<AccountId>,
     parties: Vec<(AccountIx, AccountIx)>,
     leaders: Vec<RequestIx>,
+    /// By request: what it may give back, if it is a refund.
+    refundable: HashMap<RequestIx, Refundable>,
     /// The partitions that the requests come from, each once, in order.
     partitions: Vec<i32>,
     /// How many partitions the topic has.
@@ -44,9 +56,18 @@ fn by_id<K, V>(capacity: usize) -> HashMap<K, V, SeedableRandomState> {
 }
 
 impl Batch {
-    /// Indexes requests. They must be in the order in which they must be decided.
+    /// Indexes requests. They must be in the order in which they must be decided. No original of a refund has an
+    /// outcome.
     #[must_use]
     pub fn new(requests: Vec<Request>) -> Self {
+        Self::with_originals(requests, &Originals::new())
+    }
+
+    /// Indexes requests. They must be in the order in which they must be decided. The outcomes of all originals must
+    /// have been read after the outcomes of all requests before them.
+    #[must_use]
+    pub fn with_originals(requests: Vec<Request>, originals: &Originals) -> Self {
+        let refundable = each_refundable(&requests, originals);
         let mut accounts: Vec<AccountId> = Vec::new();
         let mut parties = Vec::with_capacity(requests.len());
         let mut leaders = Vec::with_capacity(requests.len());
@@ -55,7 +76,15 @@ impl Batch {
             let mut account_ix = by_id::<&AccountId, AccountIx>(requests.len());
             let mut first_of = by_id::<&PaymentId, RequestIx>(requests.len());
             for (ix, request) in requests.iter().enumerate() {
-                let Transfer { debtor, creditor, .. } = request.instruction.transfer();
+                let debtor = request.instruction.debtor();
+                let creditor = match &request.instruction {
+                    Instruction::Payment(payment) => &payment.creditor,
+                    // A refund without one is declined, and moves nothing.
+                    Instruction::Refund(_) => match refundable.get(&ix).map(|refundable| &refundable.all) {
+                        Some(Ok(all)) => &all.creditor,
+                        Some(Err(_)) | None => debtor,
+                    },
+                };
                 let mut number = |id| {
                     *account_ix.entry(id).or_insert_with(|| {
                         accounts.push(id.clone());
@@ -72,7 +101,7 @@ impl Batch {
         }
         partitions.sort_unstable();
         partitions.dedup();
-        Self { requests, accounts, parties, leaders, partitions, partitions_of: 1 }
+        Self { requests, accounts, parties, leaders, refundable, partitions, partitions_of: 1 }
     }
 
     /// Sets how many partitions the topic of the requests has. Without this it is 1.
@@ -146,11 +175,48 @@ impl Batch {
         self.parties[request]
     }
 
-    /// The first request of the batch with the same payment id. It may be the request itself.
+    /// The money that a request moves. A refund moves as much as is asked for, and at most all that was paid.
+    ///
+    /// # Errors
+    /// Why the original can't be refunded.
+    pub fn transfer(&self, request: RequestIx) -> Result<Transfer<'_>, Decline> {
+        let instruction = &self.requests[request].instruction;
+        if let Some(transfer) = instruction.transfer() {
+            return Ok(transfer);
+        }
+        match self.refundable.get(&request).map(|refundable| &refundable.all) {
+            Some(Ok(all)) => Ok(all.from(instruction.debtor())),
+            Some(Err(decline)) => Err(*decline),
+            None => Err(Decline::OriginalNotFound),
+        }
+    }
+
+    /// Whether another request of the batch refunds the same original, so that both must stay in order.
+    #[must_use]
+    pub fn shares_original(&self, request: RequestIx) -> bool {
+        self.refundable.get(&request).is_some_and(|refundable| refundable.shares_original)
+    }
+
+    /// The first request of the batch with the same id. It may be the request itself.
     #[must_use]
     pub fn leader(&self, request: RequestIx) -> RequestIx {
         self.leaders[request]
     }
+}
+
+/// What each refund may give back.
+fn each_refundable(requests: &[Request], originals: &Originals) -> HashMap<RequestIx, Refundable> {
+    let mut found: HashMap<RequestIx, Refundable> = HashMap::new();
+    let mut first_of: HashMap<&PaymentId, RequestIx> = HashMap::new();
+    for (ix, request) in requests.iter().enumerate() {
+        let Instruction::Refund(refund) = &request.instruction else { continue };
+        let first = *first_of.entry(&refund.original).or_insert(ix);
+        if let Some(first) = found.get_mut(&first) {
+            first.shares_original = true;
+        }
+        found.insert(ix, Refundable { all: refundable(refund, originals), shares_original: first != ix });
+    }
+    found
 }
 
 #[cfg(test)]

@@ -1,15 +1,23 @@
-//! What: The reasons why a payment is declined, in the order in which they are checked.
+//! What: The reasons why a payment or a refund is declined, in the order in which they are checked.
 //!
-//! A decline is a business answer: it is stored as the payment's outcome and acknowledged, never retried.
+//! A decline is a business answer: it is stored as the outcome and acknowledged, never retried.
 //!
 //! Invariants: [`Decline::ALL`] is in precedence order: the first reason that holds is the answer. A name is never
 //! reused and never renamed, because clients and stored payments hold it.
 
 use std::fmt;
 
-/// Why a payment was declined. The order of the variants is the order of the checks.
+/// Why an instruction was declined. The order of the variants is the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Decline {
+    /// The original of a refund has no outcome.
+    OriginalNotFound,
+    /// The original of a refund is not a payment.
+    NotRefundable,
+    /// The original of a refund was declined.
+    OriginalNotSettled,
+    /// The refund's debtor is not the creditor of its original.
+    RefundMismatch,
     /// Debtor and creditor are the same account.
     SameAccount,
     /// No account has the debtor's id.
@@ -26,6 +34,8 @@ pub enum Decline {
     CreditorFrozen,
     /// The payment, the debtor account and the creditor account are not all of one currency.
     CurrencyMismatch,
+    /// The refunds of the original would sum to more than its amount, or nothing is left of it.
+    ExceedsRefundable,
     /// A balance would be larger than a balance can be.
     BalanceOverflow,
     /// The debtor's balance would fall below its overdraft limit.
@@ -47,7 +57,11 @@ impl Decline {
     ///
     /// Source of the codes: ISO 20022 external code set `ExternalStatusReason1Code`. If no code fits a reason, it has
     /// none.
-    pub const ALL: [(Self, &'static str, Option<&'static str>); 10] = [
+    pub const ALL: [(Self, &'static str, Option<&'static str>); 15] = [
+        (Self::OriginalNotFound, "original_not_found", None),
+        (Self::NotRefundable, "not_refundable", Some("AG13")),
+        (Self::OriginalNotSettled, "original_not_settled", None),
+        (Self::RefundMismatch, "refund_mismatch", None),
         (Self::SameAccount, "same_account", None),
         (Self::DebtorNotFound, "debtor_not_found", Some("AC02")),
         (Self::CreditorNotFound, "creditor_not_found", Some("AC03")),
@@ -56,12 +70,13 @@ impl Decline {
         (Self::DebtorFrozen, "debtor_frozen", Some("AC06")),
         (Self::CreditorFrozen, "creditor_frozen", Some("AC06")),
         (Self::CurrencyMismatch, "currency_mismatch", Some("AM03")),
+        (Self::ExceedsRefundable, "exceeds_refundable", Some("AM02")),
         (Self::BalanceOverflow, "balance_overflow", None),
         (Self::InsufficientFunds, "insufficient_funds", Some("AM04")),
     ];
 
     fn row(self) -> &'static (Self, &'static str, Option<&'static str>) {
-        const ROWS: &[(Decline, &str, Option<&str>); 10] = &Decline::ALL;
+        const ROWS: &[(Decline, &str, Option<&str>); 15] = &Decline::ALL;
         // Every variant has its row (a test holds it), so the fall-back is never used.
         ROWS.iter().find(|row| row.0 == self).unwrap_or(&ROWS[0])
     }
@@ -85,14 +100,19 @@ impl Decline {
         match self {
             Self::InsufficientFunds => Some(BalanceOf::Debtor),
             Self::BalanceOverflow => Some(BalanceOf::Both),
-            Self::SameAccount
+            Self::OriginalNotFound
+            | Self::NotRefundable
+            | Self::OriginalNotSettled
+            | Self::RefundMismatch
+            | Self::SameAccount
             | Self::DebtorNotFound
             | Self::CreditorNotFound
             | Self::DebtorClosed
             | Self::CreditorClosed
             | Self::DebtorFrozen
             | Self::CreditorFrozen
-            | Self::CurrencyMismatch => None,
+            | Self::CurrencyMismatch
+            | Self::ExceedsRefundable => None,
         }
     }
 
@@ -118,6 +138,10 @@ mod tests {
         let table: Vec<String> =
             Decline::ALL.iter().map(|(_, name, code)| format!("{name} {}", code.unwrap_or("-"))).collect();
         expect_test::expect![[r#"
+            original_not_found -
+            not_refundable AG13
+            original_not_settled -
+            refund_mismatch -
             same_account -
             debtor_not_found AC02
             creditor_not_found AC03
@@ -126,6 +150,7 @@ mod tests {
             debtor_frozen AC06
             creditor_frozen AC06
             currency_mismatch AM03
+            exceeds_refundable AM02
             balance_overflow -
             insufficient_funds AM04"#]]
         .assert_eq(&table.join("\n"));
@@ -139,7 +164,7 @@ mod tests {
     #[test]
     fn reasons_that_depend_on_a_balance_are_checked_last() {
         let depends: Vec<_> = Decline::ALL.into_iter().map(|(decline, ..)| decline.depends_on_balance()).collect();
-        assert_eq!(depends[..8], [None; 8]);
-        assert_eq!(depends[8..], [Some(BalanceOf::Both), Some(BalanceOf::Debtor)]);
+        assert_eq!(depends[..13], [None; 13]);
+        assert_eq!(depends[13..], [Some(BalanceOf::Both), Some(BalanceOf::Debtor)]);
     }
 }

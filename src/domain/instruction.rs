@@ -4,34 +4,33 @@
 //! | kind | where | what it asks for |
 //! |---|---|---|
 //! | payment | [`payment`](super::payment) | money from one account to another |
+//! | refund | [`refund`](super::refund) | money of a settled payment back to its debtor |
 //!
 //! Invariants: The ids of all kinds share one key space.
 
-use super::{AccountId, Amount, Currency, Decline, Fingerprint, Payment, PaymentId, Source, Timestamp};
+use super::{
+    AccountId, Amount, Decline, Fingerprint, OverdraftLimit, Payment, PaymentId, Refund, Repayment, Source, Timestamp,
+    Transfer,
+};
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instruction {
     /// A payment.
     Payment(Payment),
-}
-
-/// Money that goes from one account to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transfer<'a> {
-    /// The account that pays.
-    pub debtor: &'a AccountId,
-    /// The account that is paid.
-    pub creditor: &'a AccountId,
-    /// How much.
-    pub amount: Amount,
-    /// Its currency.
-    pub currency: Currency,
+    /// A refund of a payment.
+    Refund(Refund),
 }
 
 impl From<Payment> for Instruction {
     fn from(payment: Payment) -> Self {
         Self::Payment(payment)
+    }
+}
+
+impl From<Refund> for Instruction {
+    fn from(refund: Refund) -> Self {
+        Self::Refund(refund)
     }
 }
 
@@ -41,6 +40,15 @@ impl Instruction {
     pub const fn id(&self) -> &PaymentId {
         match self {
             Self::Payment(payment) => &payment.id,
+            Self::Refund(refund) => &refund.id,
+        }
+    }
+
+    /// Gives it another id.
+    pub fn set_id(&mut self, id: PaymentId) {
+        match self {
+            Self::Payment(payment) => payment.id = id,
+            Self::Refund(refund) => refund.id = id,
         }
     }
 
@@ -49,6 +57,7 @@ impl Instruction {
     pub const fn debtor(&self) -> &AccountId {
         match self {
             Self::Payment(payment) => &payment.debtor,
+            Self::Refund(refund) => &refund.debtor,
         }
     }
 
@@ -57,6 +66,7 @@ impl Instruction {
     pub fn reference(&self) -> Option<&str> {
         match self {
             Self::Payment(payment) => payment.reference.as_deref(),
+            Self::Refund(refund) => refund.reference.as_deref(),
         }
     }
 
@@ -65,6 +75,7 @@ impl Instruction {
     pub const fn requested_at(&self) -> Option<Timestamp> {
         match self {
             Self::Payment(payment) => payment.requested_at,
+            Self::Refund(refund) => refund.requested_at,
         }
     }
 
@@ -73,16 +84,55 @@ impl Instruction {
     pub fn fingerprint(&self) -> Fingerprint {
         match self {
             Self::Payment(payment) => payment.fingerprint(),
+            Self::Refund(refund) => refund.fingerprint(),
         }
     }
 
-    /// The money that it moves, if it is settled.
+    /// The name of its kind, as stored and published. A payment has none.
     #[must_use]
-    pub const fn transfer(&self) -> Transfer<'_> {
+    pub const fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Payment(_) => None,
+            Self::Refund(_) => Some("refund"),
+        }
+    }
+
+    /// How much was asked for. `None`: all that is left of the original.
+    #[must_use]
+    pub const fn amount(&self) -> Option<Amount> {
+        match self {
+            Self::Payment(payment) => Some(payment.amount),
+            Self::Refund(refund) => refund.amount,
+        }
+    }
+
+    /// The payment that it rests on, if it is a refund.
+    #[must_use]
+    pub const fn original(&self) -> Option<&PaymentId> {
+        match self {
+            Self::Payment(_) => None,
+            Self::Refund(refund) => Some(&refund.original),
+        }
+    }
+
+    /// The lowest balance that it may leave to a debtor with this limit, in minor units. `None` if there is no limit. A
+    /// refund takes free money only, so no overdraft pays for it.
+    #[must_use]
+    pub fn lowest_balance(&self, limit: OverdraftLimit) -> Option<i128> {
+        match self {
+            Self::Payment(_) => limit.lowest_balance(),
+            Self::Refund(_) => limit.lowest_balance().map(|lowest| lowest.max(0)),
+        }
+    }
+
+    /// The money that it moves, if it is settled. Of a refund, only its original tells.
+    #[must_use]
+    pub const fn transfer(&self) -> Option<Transfer<'_>> {
         match self {
             Self::Payment(Payment { debtor, creditor, amount, currency, .. }) => {
-                Transfer { debtor, creditor, amount: *amount, currency: *currency }
+                Some(Transfer { debtor, creditor, amount: *amount, currency: *currency })
             }
+            Self::Refund(_) => None,
         }
     }
 }
@@ -104,6 +154,8 @@ pub type Decision = Result<(), Decline>;
 pub struct Outcome {
     /// What was asked for.
     pub instruction: Instruction,
+    /// What a refund gave back, or would have. `None` for a payment, and if a refund's original or amount is not known.
+    pub repayment: Option<Repayment>,
     /// The answer.
     pub decision: Decision,
     /// When it was decided.
@@ -113,10 +165,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The money that it moved, or would have.
+    /// The money that it moved, or would have. `None` for a declined refund whose original or amount is not known.
     #[must_use]
-    pub const fn transfer(&self) -> Transfer<'_> {
-        self.instruction.transfer()
+    pub fn transfer(&self) -> Option<Transfer<'_>> {
+        let repaid = self.repayment.as_ref().map(|repayment| repayment.from(self.instruction.debtor()));
+        self.instruction.transfer().or(repaid)
     }
 
     /// The request that it answers.

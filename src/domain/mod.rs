@@ -3,7 +3,8 @@
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
-//! [`source`], [`payment`], [`instruction`], [`decline`], [`newer_outcome`], [`batch`], [`decide`], [`plan`],
+//! [`source`], [`transfer`], [`payment`], [`refund`], [`instruction`], [`decline`], [`newer_outcome`], [`originals`],
+//! [`batch`], [`decide`], [`plan`],
 //! [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
@@ -22,12 +23,15 @@ pub mod instruction;
 pub mod lane;
 pub mod money;
 pub mod newer_outcome;
+pub mod originals;
 pub mod payment;
 pub mod plan;
+pub mod refund;
 pub mod slice;
 pub mod source;
 pub mod statement;
 pub mod timestamp;
+pub mod transfer;
 
 pub use account::{Account, AccountStatus, OverdraftLimit};
 pub use account_command::{AccountCommand, CommandRequest, Refusal};
@@ -36,11 +40,13 @@ pub use credit_lanes::{CreditLanes, LaneId};
 pub use dead_letter::{DeadLetter, DeadLetterId, Header};
 pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
-pub use instruction::{Decision, Instruction, Outcome, Recorded, Request, Transfer};
+pub use instruction::{Decision, Instruction, Outcome, Recorded, Request};
 pub use lane::{Holding, Lane};
 pub use money::{Amount, Balance, Currency};
 pub use newer_outcome::NewerOutcome;
 pub use payment::{Fingerprint, Payment};
+pub use refund::{Refund, Repayment};
 pub use slice::Slice;
 pub use source::Source;
 pub use timestamp::Timestamp;
+pub use transfer::Transfer;

@@ -44,28 +44,36 @@ impl Payment {
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         hash.update([1]);
-        for account in [&self.debtor, &self.creditor] {
-            let text = account.as_str().as_bytes();
-            // An id has at most 64 bytes.
-            hash.update([u8::try_from(text.len()).unwrap_or(u8::MAX)]);
-            hash.update(text);
-        }
+        hash_id(&mut hash, self.debtor.as_str());
+        hash_id(&mut hash, self.creditor.as_str());
         hash.update(self.amount.minor_units().to_be_bytes());
         hash.update(self.currency.as_str().as_bytes());
-        match &self.reference {
-            None => hash.update([0]),
-            Some(reference) => {
-                hash.update([1]);
-                // A reference has at most 140 characters of at most four bytes.
-                hash.update(u16::try_from(reference.len()).unwrap_or(u16::MAX).to_be_bytes());
-                hash.update(reference.as_bytes());
-            }
-        }
+        hash_reference(&mut hash, self.reference.as_deref());
         Fingerprint(hash.finalize().into())
     }
 }
 
-/// What [`Payment::fingerprint`] gives. Shown as 64 lower-case hexadecimal digits.
+/// Adds one byte of length, and the id's ASCII.
+pub(super) fn hash_id(hash: &mut Sha256, id: &str) {
+    // An id has at most 64 bytes.
+    hash.update([u8::try_from(id.len()).unwrap_or(u8::MAX)]);
+    hash.update(id);
+}
+
+/// Adds 0 for no reference, or 1, two bytes of length, big-endian, and the reference's UTF-8.
+pub(super) fn hash_reference(hash: &mut Sha256, reference: Option<&str>) {
+    match reference {
+        None => hash.update([0]),
+        Some(reference) => {
+            hash.update([1]);
+            // A reference has at most 140 characters of at most four bytes.
+            hash.update(u16::try_from(reference.len()).unwrap_or(u16::MAX).to_be_bytes());
+            hash.update(reference);
+        }
+    }
+}
+
+/// The fingerprint of an instruction. Shown as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 

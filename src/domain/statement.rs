@@ -23,11 +23,13 @@ pub enum Side {
     Credit,
 }
 
-/// One side of a settled payment.
+/// One side of a settled payment or refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// The payment.
+    /// The payment or refund.
     pub payment: PaymentId,
+    /// The payment whose money goes back, if it is a refund.
+    pub refund_of: Option<PaymentId>,
     /// Which side of it.
     pub side: Side,
     /// How much.
@@ -45,9 +47,10 @@ impl Posting {
     #[must_use]
     pub fn of(outcome: &Outcome, side: Side) -> Option<Self> {
         outcome.decision.ok()?;
-        let transfer = outcome.transfer();
+        let transfer = outcome.transfer()?;
         Some(Self {
             payment: outcome.instruction.id().clone(),
+            refund_of: outcome.instruction.original().cloned(),
             side,
             amount: transfer.amount,
             counterparty: match side {
@@ -138,6 +141,7 @@ mod tests {
         for (side, signed) in [(Side::Debit, -5), (Side::Credit, 5)] {
             let posting = Posting {
                 payment: "p".parse().unwrap(),
+                refund_of: None,
                 side,
                 amount: Amount::try_new(5).unwrap(),
                 counterparty: "bob".parse().unwrap(),

@@ -1,14 +1,17 @@
-//! What: The HTTP API. It hands over payments to Kafka, and shows payments, accounts and statements.
+//! What: The HTTP API. It hands over payments and refunds to Kafka, and shows them, accounts and statements.
 //!
 //! Data: Takes an HTTP event. Gives a response. `docs/openapi.yaml` is the contract, and `docs/api.md` explains it.
 //!
 //! | route | answers |
 //! |---|---|
 //! | `POST /payments` | 202 once the broker has acknowledged the request; 200 with the outcome if there is one already |
+//! | `POST /refunds` | the same |
+//! | `POST …?dry_run=true` | 200 with what would be decided now |
 //! | `GET /payments/{payment_id}` | 200 with the outcome; 404 while none is known |
+//! | `GET /refunds/{refund_id}` | the same of a refund |
 //! | `GET /accounts/{account_id}` | 200 with the balance |
 //! | `GET /accounts/{account_id}/statement` | 200 with a page of postings |
-//! | `HEAD` of these three | the same without a body |
+//! | `HEAD` of these four | the same without a body |
 //!
 //! Invariants: Nothing is decided here, so nothing can be half-done: a request is on the topic or it is not. If that
 //! isn't known, handing it over again is safe, because its payment id is decided once. An error says what was expected,
@@ -23,15 +26,16 @@ use lambda_runtime::LambdaEvent;
 use tokio::time::timeout_at;
 
 use super::answers::{json, unavailable};
-use super::clock::Deadlines;
+use super::clock::{self, Deadlines};
 use super::queries;
-use crate::domain::{PaymentId, Source};
+use crate::domain::{Instruction, PaymentId, Source};
 use crate::publish::{Publish, PublishError};
-use crate::store::{LedgerQueries, Statements};
+use crate::settle::{Deadline, dry_run, dry_run_id};
+use crate::store::{Ledger, LedgerQueries, Statements};
 use crate::wire::http::{HttpRequest, Response};
-use crate::wire::payment_request;
+use crate::wire::payment_request::{self, Malformed};
 use crate::wire::problem::Problem;
-use crate::wire::resource;
+use crate::wire::{instruction, refund_request, resource};
 
 /// How long a request may take before its producer gives it up. It is well under the function's time-out (29 seconds in
 /// the template), so that the client gets an answer.
@@ -40,12 +44,36 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.
-pub const ROUTES: [(&str, &str); 4] = [
+pub const ROUTES: [(&str, &str); 6] = [
     ("/payments", "POST"),
     ("/payments/{payment_id}", "GET, HEAD"),
+    ("/refunds", "POST"),
+    ("/refunds/{refund_id}", "GET, HEAD"),
     ("/accounts/{account_id}", "GET, HEAD"),
     ("/accounts/{account_id}/statement", "GET, HEAD"),
 ];
+
+/// A kind of instructions that clients hand over.
+struct Kind {
+    /// The first part of its path.
+    path: &'static str,
+    /// Reads a body. The id may be given beside it.
+    decode: fn(&[u8], Option<PaymentId>) -> Result<Instruction, Malformed>,
+    /// What is wrong if a body can't be read.
+    malformed: Problem,
+}
+
+const PAYMENTS: Kind = Kind {
+    path: "payments",
+    decode: |body, id| payment_request::decode_json_of(body, id).map(Into::into),
+    malformed: Problem::MalformedPayment,
+};
+
+const REFUNDS: Kind = Kind {
+    path: "refunds",
+    decode: |body, id| refund_request::decode_json_of(body, id).map(Into::into),
+    malformed: Problem::MalformedRefund,
+};
 
 /// Answers requests.
 #[derive(Debug)]
@@ -55,7 +83,7 @@ pub struct PaymentApi<S, P> {
     topic: Arc<str>,
 }
 
-impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
+impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
     /// An API that reads this store, and hands payments over to this topic.
     pub fn new(store: S, producer: P, topic: &str) -> Self {
         Self { store, producer, topic: topic.into() }
@@ -72,8 +100,10 @@ impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         let (route, answer) = match path.as_slice() {
             ["payments"] => (0, None),
             ["payments", _] => (1, None),
-            ["accounts", _] => (2, None),
-            ["accounts", _, "statement"] => (3, None),
+            ["refunds"] => (2, None),
+            ["refunds", _] => (3, None),
+            ["accounts", _] => (4, None),
+            ["accounts", _, "statement"] => (5, None),
             _ => (ROUTES.len(), Some(Problem::NotFound.response("See the API's description for what there is."))),
         };
         let (name, allow) = ROUTES.get(route).copied().unwrap_or_default();
@@ -84,9 +114,12 @@ impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         });
         let mut response = match answer {
             Some(refusal) => refusal,
-            None => timeout_at(Deadlines::of(context.deadline).dead_letters, self.answer(&path, &request))
-                .await
-                .unwrap_or_else(|_| unavailable("There was no time left for an answer.")),
+            None => {
+                let deadlines = Deadlines::of(context.deadline);
+                timeout_at(deadlines.dead_letters, self.answer(&path, &request, deadlines.settle))
+                    .await
+                    .unwrap_or_else(|_| unavailable("There was no time left for an answer."))
+            }
         };
         if request.method == "HEAD" {
             response.body.clear();
@@ -102,10 +135,12 @@ impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         Ok(response)
     }
 
-    async fn answer(&self, path: &[&str], request: &HttpRequest) -> Response {
+    async fn answer(&self, path: &[&str], request: &HttpRequest, deadline: Deadline) -> Response {
         match path {
-            ["payments"] => self.hand_over(request).await,
+            ["payments"] => self.hand_over(request, &PAYMENTS, deadline).await,
             ["payments", id] => queries::payment(&self.store, id, &request.query).await,
+            ["refunds"] => self.hand_over(request, &REFUNDS, deadline).await,
+            ["refunds", id] => queries::refund(&self.store, id, &request.query).await,
             ["accounts", id] => queries::account(&self.store, id).await,
             ["accounts", id, ..] => queries::statement(&self.store, id, &request.query).await,
             _ => Err(Problem::NotFound.response("")),
@@ -113,13 +148,19 @@ impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         .unwrap_or_else(|refusal| refusal)
     }
 
-    /// Hands a payment over.
-    async fn hand_over(&self, request: &HttpRequest) -> Result<Response, Response> {
+    /// Says what would be decided on an instruction now.
+    async fn dry_run(&self, mut instruction: Instruction, deadline: Deadline) -> Result<Response, Response> {
+        instruction.set_id(dry_run_id());
+        let outcome = dry_run(&self.store, instruction, deadline, clock::now).await.map_err(queries::unreadable)?;
+        Ok(json(200, resource::dry_run(&outcome)))
+    }
+
+    /// Hands an instruction over, or says what would be decided on it.
+    async fn hand_over(&self, request: &HttpRequest, kind: &Kind, deadline: Deadline) -> Result<Response, Response> {
         if !is_json(request.header("content-type")) {
             return Err(Problem::UnsupportedMediaType.response("Content-Type: expected application/json, in UTF-8."));
         }
-        let body =
-            request.body.as_deref().ok_or_else(|| Problem::MalformedPayment.response("body: expected base64"))?;
+        let body = request.body.as_deref().ok_or_else(|| kind.malformed.response("body: expected base64"))?;
         if is_compressed(request.header("content-encoding"), body) {
             let detail = "Content-Encoding: expected none. Send the JSON as it is.";
             return Err(Problem::UnsupportedMediaType.response(detail).with("accept-encoding", "identity"));
@@ -128,20 +169,26 @@ impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             return Err(Problem::BodyTooLarge.response(&format!("The limit is {BODY_BYTES_MAX} bytes.")));
         }
         let key = request.header("idempotency-key").map(idempotency_key).transpose()?;
-        let payment = payment_request::decode_json_of(body, key)
-            .map_err(|malformed| Problem::MalformedPayment.response(&malformed.to_string()))?;
-        let fingerprint = payment.fingerprint();
-        match self.store.payment(&payment.id).await {
+        let malformed = |malformed: Malformed| kind.malformed.response(&malformed.to_string());
+        if queries::parameter(&request.query, "dry_run", is_true)?.unwrap_or_default() {
+            let instruction = (kind.decode)(body, key).or_else(|_| (kind.decode)(body, Some(dry_run_id())));
+            return self.dry_run(instruction.map_err(malformed)?, deadline).await;
+        }
+        let instruction = (kind.decode)(body, key).map_err(malformed)?;
+        let (id, fingerprint) = (instruction.id(), instruction.fingerprint());
+        let location = format!("/{}/{id}", kind.path);
+        match self.store.payment(id).await {
             Ok(Some(recorded)) if recorded.fingerprint == fingerprint => {
-                return Ok(json(200, resource::payment(&recorded)).with("location", location(&payment.id)));
+                let shown = queries::shown(&self.store, &recorded).await.map_err(queries::unreadable)?;
+                return Ok(json(200, shown).with("location", location));
             }
             Ok(Some(_)) => return Err(queries::reused()),
             Ok(None) => {}
             // This query only saves time: the processor will find the outcome anyway.
             Err(error) => tracing::warn!(fault = %error, "whether the payment has its outcome is not known"),
         }
-        let key = payment.debtor.as_str().as_bytes();
-        let value = payment_request::encode(&payment);
+        let key = instruction.debtor().as_str().as_bytes();
+        let value = instruction::encode(&instruction);
         let sending = self.producer.send(&self.topic, Some(key), Some(value.as_bytes()), &[]).await;
         let placed = match sending {
             Ok(sending) => sending.placed().await,
@@ -151,13 +198,13 @@ impl<S: LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             Ok(placed) => {
                 let topic = Arc::clone(&self.topic);
                 let source = Source { topic, partition: placed.partition, offset: placed.offset };
-                let body = resource::accepted(&payment.id, &fingerprint, &source);
-                Ok(json(202, body).with("location", location(&payment.id)))
+                let body = resource::accepted(id, &fingerprint, &source);
+                Ok(json(202, body).with("location", location))
             }
             Err(PublishError::TooLarge) => Err(Problem::BodyTooLarge.response("The broker takes no record so large.")),
             Err(error @ PublishError::Unacknowledged(_)) => {
-                tracing::warn!(fault = %error, "a payment could not be handed over");
-                Err(unavailable("The payment is not known to be handed over. Hand it over again with the same id."))
+                tracing::warn!(fault = %error, "an instruction could not be handed over");
+                Err(unavailable("The request is not known to be handed over. Hand it over again with the same id."))
             }
         }
     }
@@ -197,6 +244,6 @@ fn is_compressed(content_encoding: Option<&str>, body: &[u8]) -> bool {
     !is_plain || COMPRESSED.iter().any(|begin| body.starts_with(begin))
 }
 
-fn location(id: &PaymentId) -> String {
-    format!("/payments/{id}")
+fn is_true(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "expected true or false")
 }

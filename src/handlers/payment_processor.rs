@@ -15,12 +15,12 @@ use super::records::Records;
 use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
 use crate::domain::dead_letter::PAYMENT_ID_REUSED;
-use crate::domain::{Batch, Payment, Request, Timestamp};
-use crate::settle::{Backoff, settle};
+use crate::domain::{Request, Timestamp};
+use crate::settle::{Backoff, settle_requests};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
+use crate::wire::instruction;
 use crate::wire::kafka_event::KafkaEvent;
-use crate::wire::payment_request;
 
 /// Why a well-formed payment becomes a dead letter: the reason, and what was expected.
 const ID_REUSED: (&str, &str) = (PAYMENT_ID_REUSED, "payment_id: expected an id that names no other payment");
@@ -67,10 +67,11 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let deadlines = Deadlines::of(context.deadline);
         let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
 
-        let request = |payment: Payment, source| Request { instruction: payment.into(), source };
-        let (records, requests) = Records::decode(&event, payment_request::decode, request);
-        let batch = Batch::new(requests).with_partitions(self.requests_partitions);
-        let settled = settle(&self.ledger, &batch, deadlines.settle, &self.clock, Backoff::new()).await;
+        let request = |instruction, source| Request { instruction, source };
+        let (records, requests) = Records::decode(&event, instruction::decode, request);
+        let (ledger, partitions) = (&self.ledger, self.requests_partitions);
+        let settled =
+            settle_requests(ledger, requests, partitions, deadlines.settle, &self.clock, Backoff::new()).await;
         let dead_letters =
             records.write_dead_letters(&self.ledger, &settled.dispositions, ID_REUSED, deadlines.dead_letters).await;
 

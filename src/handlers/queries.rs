@@ -1,11 +1,11 @@
-//! What: Answers the queries of the HTTP API: payments, accounts, statements.
+//! What: Answers the queries of the HTTP API: payments, refunds, accounts, statements.
 //!
 //! Data: Takes ids and parameters, unchecked. Gives a response, which may be a problem. A text that isn't an id names
 //! nothing, so it is not found.
 
 use super::answers::{json, unavailable};
 use crate::domain::statement::StatementQuery;
-use crate::domain::{AccountId, Fingerprint, Holding, PaymentId, Timestamp};
+use crate::domain::{AccountId, Fingerprint, Holding, Instruction, PaymentId, Recorded, Timestamp};
 use crate::store::{LedgerQueries, Statements, StoreError};
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
@@ -17,19 +17,58 @@ pub const PAGE_POSTINGS_MAX: usize = 500;
 pub const PAGE_POSTINGS: usize = 50;
 
 /// The parameters of a query, decoded.
-type Query = [(String, String)];
+pub(super) type Query = [(String, String)];
 
-/// A payment's outcome. If the query has `fingerprint`, only an outcome that answers the request of that fingerprint.
+/// The outcome of an instruction of any kind. If the query has `fingerprint`, only an outcome that answers the request
+/// of that fingerprint.
 pub(super) async fn payment<S: LedgerQueries>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
-    let digits = |text: &str| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits");
-    let fingerprint = parameter(query, "fingerprint", digits)?;
-    let not_found = || Problem::PaymentNotFound.response("It may still be on its way.");
-    let id = PaymentId::try_new(id).map_err(|_| not_found())?;
-    let recorded = store.payment(&id).await.map_err(unreadable)?.ok_or_else(not_found)?;
-    if fingerprint.is_some_and(|asked| asked != recorded.fingerprint) {
+    let asked = fingerprint(query)?;
+    let recorded = find(store, id).await?.ok_or_else(|| Problem::PaymentNotFound.response(ON_ITS_WAY))?;
+    outcome(store, &recorded, asked).await
+}
+
+/// The outcome of a refund. The rest is as for [`payment`].
+pub(super) async fn refund<S: LedgerQueries>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
+    let asked = fingerprint(query)?;
+    let found = find(store, id).await?.filter(|found| found.outcome.instruction.original().is_some());
+    let recorded = found.ok_or_else(|| Problem::RefundNotFound.response(ON_ITS_WAY))?;
+    outcome(store, &recorded, asked).await
+}
+
+/// What an outcome that is not found may still be.
+const ON_ITS_WAY: &str = "It may still be on its way.";
+
+/// The fingerprint that the query asks for.
+fn fingerprint(query: &Query) -> Result<Option<Fingerprint>, Response> {
+    parameter(query, "fingerprint", |text| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits"))
+}
+
+/// What is recorded under an id.
+async fn find<S: LedgerQueries>(store: &S, id: &str) -> Result<Option<Recorded>, Response> {
+    let Ok(id) = PaymentId::try_new(id) else { return Ok(None) };
+    store.payment(&id).await.map_err(unreadable)
+}
+
+/// An outcome, if it answers the request that was asked for.
+async fn outcome<S: LedgerQueries>(
+    store: &S,
+    recorded: &Recorded,
+    asked: Option<Fingerprint>,
+) -> Result<Response, Response> {
+    if asked.is_some_and(|asked| asked != recorded.fingerprint) {
         return Err(reused());
     }
-    Ok(json(200, resource::payment(&recorded)))
+    Ok(json(200, shown(store, recorded).await.map_err(unreadable)?))
+}
+
+/// An outcome as people see it. That of a payment tells how much was refunded.
+pub(super) async fn shown<S: LedgerQueries>(store: &S, recorded: &Recorded) -> Result<String, StoreError> {
+    let refunded = match (&recorded.outcome.instruction, recorded.outcome.decision) {
+        (Instruction::Payment(payment), Ok(())) => Some(store.refunded(&payment.id).await?),
+        (Instruction::Payment(_), Err(_)) => Some(0),
+        (Instruction::Refund(_), _) => None,
+    };
+    Ok(resource::payment(recorded, refunded))
 }
 
 /// An account with its balance.
@@ -70,7 +109,7 @@ async fn holding<S: LedgerQueries>(store: &S, id: &str) -> Result<Holding, Respo
 }
 
 /// Reads a parameter that may be given once.
-fn parameter<T, E: std::fmt::Display>(
+pub(super) fn parameter<T, E: std::fmt::Display>(
     query: &Query,
     name: &str,
     read: impl Fn(&str) -> Result<T, E>,
@@ -84,7 +123,7 @@ fn parameter<T, E: std::fmt::Display>(
     read(value).map(Some).map_err(|expected| invalid(&expected))
 }
 
-fn unreadable(error: StoreError) -> Response {
+pub(super) fn unreadable(error: StoreError) -> Response {
     if error.passes() {
         tracing::warn!(fault = %error, "the store can't be read");
         return unavailable("Nothing was changed.");

@@ -92,7 +92,7 @@ pub(super) async fn commit<L: Ledger>(
 
 /// Whether a cancelled transaction told something new, so that the next round differs from this one.
 fn says_more(cancelled: &Cancelled) -> bool {
-    [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len()] != [0; 3]
+    [cancelled.duplicates.len(), cancelled.accounts.len(), cancelled.lanes.len(), cancelled.totals.len()] != [0; 4]
         || cancelled.rejected.is_some()
 }
 

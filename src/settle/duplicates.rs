@@ -10,11 +10,9 @@
 //!
 //! Limits: A tenth of the ids is read, at most a hundred. So duplicates that are rarer than that may be missed.
 
-use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use super::deadline::within;
-use super::reads::READS_IN_FLIGHT_MAX;
+use super::reads;
 use crate::domain::{Batch, PaymentId, RequestIx};
 use crate::store::{Ledger, PaymentRead, READ_ITEMS_MAX, Read};
 
@@ -51,13 +49,11 @@ fn sampled(leaders: &[RequestIx]) -> Vec<RequestIx> {
 
 /// Reads payments. A call that fails finds nothing.
 async fn read<L: Ledger>(ledger: &L, batch: &Batch, asked: &[RequestIx], deadline: Instant) -> Vec<Found> {
-    let calls = asked.chunks(READ_ITEMS_MAX).map(|chunk| async move {
-        let ids: Vec<&PaymentId> = chunk.iter().map(|&ix| batch.requests()[ix].instruction.id()).collect();
-        let reads = within(deadline, "reading payments", ledger.read_payments(&ids)).await.unwrap_or_default();
-        chunk.iter().copied().zip(reads).filter(|(_, read)| matches!(read, Read::Found(_) | Read::Corrupt(_)))
-    });
-    let answers = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX);
-    answers.flat_map(stream::iter).collect().await
+    let id = |&ix: &RequestIx| (ix, batch.requests()[ix].instruction.id());
+    let asked: Vec<(RequestIx, &PaymentId)> = asked.iter().map(id).collect();
+    let (mut found, _) = reads::payments(ledger, &asked, deadline).await;
+    found.retain(|(_, read)| matches!(read, Read::Found(_) | Read::Corrupt(_)));
+    found
 }
 
 #[cfg(test)]

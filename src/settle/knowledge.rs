@@ -17,9 +17,10 @@ use tokio::time::Instant;
 use super::seen_errors::SeenErrors;
 use crate::domain::account::PAUSE_MAX_MS;
 use crate::domain::lane::KnownLanes;
-use crate::domain::plan::{AccountUpdate, Limits, Step};
-use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, Timestamp};
-use crate::store::{AccountRead, LaneRead, StoreError};
+use crate::domain::plan::{AccountUpdate, Limits, Step, TotalUpdate};
+use crate::domain::refund::RefundTotal;
+use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, PaymentId, Timestamp};
+use crate::store::{AccountRead, LaneRead, StoreError, TotalRead};
 use contention::Contention;
 
 /// The longest that a batch waits for account commands, whatever the clock says.
@@ -31,6 +32,8 @@ pub(super) struct Knowledge<'b> {
     /// By account: the main item.
     mains: Vec<AccountRead>,
     lanes: HashMap<AccountIx, KnownLanes>,
+    /// What is known of the refunds of originals.
+    totals: HashMap<PaymentId, RefundTotal>,
     /// Accounts that a replayed payment may have changed since they were read. Another worker settled it, or this
     /// worker did and lost the answer.
     stale: BTreeSet<AccountIx>,
@@ -49,6 +52,7 @@ impl<'b> Knowledge<'b> {
             ids,
             mains: vec![AccountRead::Unread; ids.len()],
             lanes: HashMap::new(),
+            totals: HashMap::new(),
             stale: BTreeSet::new(),
             paused: BTreeSet::new(),
             paused_since: None,
@@ -70,6 +74,11 @@ impl<'b> Knowledge<'b> {
     /// What is known of lanes, by account.
     pub(super) fn lanes(&self) -> &HashMap<AccountIx, KnownLanes> {
         &self.lanes
+    }
+
+    /// What is known of the refunds of originals.
+    pub(super) fn totals(&self) -> &HashMap<PaymentId, RefundTotal> {
+        &self.totals
     }
 
     fn main(&self, account: AccountIx) -> Option<&Account> {
@@ -150,8 +159,12 @@ impl<'b> Knowledge<'b> {
         self.contention.end_round(holds);
     }
 
-    /// All of a step happened: its accounts changed as planned.
+    /// All of a step happened: its accounts changed as planned, and the sums of refunds have grown.
     pub(super) fn applied(&mut self, step: &Step<'_>) {
+        for TotalUpdate { original, net, .. } in &step.transaction.totals {
+            let total = self.totals.entry(original.clone()).or_default();
+            total.at_least = total.at_least.saturating_add(*net);
+        }
         for (&account, update) in step.accounts.iter().zip(&step.transaction.updates) {
             match update.lane {
                 None => {
@@ -179,6 +192,23 @@ impl<'b> Knowledge<'b> {
             self.errors.note(StoreError::Corrupt(expected.clone()));
         }
         self.mains[account] = read;
+        self.doubt_totals();
+    }
+
+    /// Notes what a read found of the sum of an original's refunds.
+    pub(super) fn learn_total(&mut self, original: &PaymentId, read: TotalRead) {
+        let at_least = match read {
+            TotalRead::Found(sum) => sum,
+            TotalRead::Missing => 0,
+            TotalRead::Corrupt(expected) => return self.errors.note(StoreError::Corrupt(expected)),
+            TotalRead::Unread => return,
+        };
+        self.totals.insert(original.clone(), RefundTotal { at_least, is_read: true });
+    }
+
+    /// An account was read, or will be. A decline for want of money needs sums of refunds that are read after it.
+    fn doubt_totals(&mut self) {
+        self.totals.values_mut().for_each(|total| total.is_read = false);
     }
 
     /// Notes what a read found of a lane that an account counts. Gives `false` if the account can't be used, or must be
@@ -233,6 +263,7 @@ impl<'b> Knowledge<'b> {
     pub(super) fn forget(&mut self, account: AccountIx) {
         self.mains[account] = AccountRead::Unread;
         self.forget_lanes(account);
+        self.doubt_totals();
     }
 
     /// Forgets what an account's lanes hold. They are read again once they are needed.

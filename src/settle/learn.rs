@@ -7,7 +7,7 @@ use super::knowledge::Knowledge;
 use super::progress::Progress;
 use crate::domain::plan::Step;
 use crate::domain::{AccountIx, RequestIx};
-use crate::store::{Cancelled, PaymentRead, Rejected, StoreError};
+use crate::store::{Cancelled, PaymentRead, Rejected, StoreError, TotalRead};
 
 /// All of a step happened.
 pub(super) fn applied(step: &Step<'_>, knowledge: &mut Knowledge<'_>, progress: &mut Progress<'_>) {
@@ -52,10 +52,19 @@ pub(super) fn cancelled(
     for (update, read) in cancelled.lanes {
         knowledge.learn_lane(step.accounts[update], &step.transaction.updates[update], read);
     }
-    if let Some(Rejected { entries, updates, why }) = cancelled.rejected {
+    for (total, read) in cancelled.totals {
+        let original = &step.transaction.totals[total].original;
+        if let TotalRead::Corrupt(_) = read {
+            progress.cannot_read(step.refunds_of(original));
+        }
+        knowledge.learn_total(original, read);
+    }
+    if let Some(Rejected { entries, updates, totals, why }) = cancelled.rejected {
         let accounts: BTreeSet<AccountIx> = updates.into_iter().map(|update| step.accounts[update]).collect();
         progress.rejects_accounts(step, &accounts);
         progress.rejects(entries.into_iter().map(|entry| step.requests[entry]));
+        let originals = totals.into_iter().map(|total| &step.transaction.totals[total].original);
+        progress.rejects(originals.flat_map(|original| step.refunds_of(original)));
         knowledge.note(StoreError::Rejected(why));
     }
     if cancelled.transient == Some(StoreError::Conflict) {

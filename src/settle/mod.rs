@@ -12,6 +12,7 @@
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | | `duplicates` | reads a sample of the payment ids at the same time, and all of them if one has its outcome |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
+//! | `ReadTotals` | `prefetch` | reads how much of an original is refunded, only where a decline rests on it |
 //! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side. If requests wait for free lanes, the next round begins when these are free |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
 //! | `Pause` | `look` | an account asks payments to wait for a command |
@@ -20,6 +21,7 @@
 //!
 //! | beside the loop | where | what |
 //! |---|---|---|
+//! | before it | `stages` | reads the originals of refunds, and makes batches of requests |
 //! | state | `knowledge` | what is known of accounts and lanes; it knows nothing of `progress` |
 //! | state | `progress` | how far each request is |
 //! | pace | `concurrency_limit` | how many transactions are in flight |
@@ -29,6 +31,7 @@
 //! | result | `disposition` | what became of a request |
 //! | result | `seen_errors` | which error of the store is reported |
 //! | result | `dead_letters` | stores dead letters |
+//! | instead | `dry_run` | says what would be decided, and changes nothing |
 //!
 //! Account commands are applied one by one elsewhere: [`crate::account_commands`].
 //!
@@ -46,6 +49,7 @@ mod concurrency_limit;
 pub mod dead_letters;
 pub(crate) mod deadline;
 mod disposition;
+mod dry_run;
 mod duplicates;
 mod knowledge;
 mod learn;
@@ -55,8 +59,10 @@ mod prefetch;
 mod progress;
 pub(crate) mod reads;
 pub(crate) mod seen_errors;
+mod stages;
 
 use futures_util::future::join;
+use tokio::time::Instant;
 
 use crate::domain::{Batch, Source, Timestamp};
 use crate::store::{Ledger, StoreError};
@@ -66,9 +72,11 @@ use commit::Way;
 use concurrency_limit::ConcurrencyLimit;
 pub use deadline::Deadline;
 pub use disposition::Disposition;
+pub use dry_run::{dry_run, dry_run_id};
 use knowledge::Knowledge;
 use next::{Next, Round, next};
 use progress::Progress;
+pub use stages::settle_requests;
 
 /// An account that others held in this many rounds of one batch is reported. Fewer are bad luck.
 const CONTENDED_ROUNDS_TOLD: u32 = 3;
@@ -107,12 +115,7 @@ pub async fn settle<L: Ledger>(
     let mut looks = backoff.patient();
     let mut pauses = backoff.clone();
     let mut rounds: u32 = 0;
-    let accounts = prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff);
-    let ((), mut found) = join(accounts, duplicates::sample(ledger, batch, deadline.done)).await;
-    if !found.is_empty() {
-        found.extend(duplicates::rest(ledger, batch, deadline.done).await);
-        found.into_iter().for_each(|(ix, read)| learn::payment(ix, read, &mut knowledge, &mut progress));
-    }
+    first_reads(ledger, deadline.done, &mut knowledge, &mut progress, &mut backoff).await;
     loop {
         knowledge.forget_stale(|| progress.rested_on());
         prefetch::accounts(ledger, &mut knowledge, deadline.done, &mut backoff).await;
@@ -120,6 +123,10 @@ pub async fn settle<L: Ledger>(
         match next(batch, &knowledge, &progress, deadline, &now) {
             Next::ReadLanes(accounts) => {
                 prefetch::lanes(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
+            }
+            Next::ReadTotals(originals) => {
+                let damaged = prefetch::totals(ledger, &mut knowledge, originals, deadline.done, &mut backoff).await;
+                progress.cannot_read_totals(&damaged);
             }
             Next::Commit(Round { steps, free_at }) => {
                 rounds = rounds.saturating_add(1);
@@ -151,6 +158,23 @@ pub async fn settle<L: Ledger>(
         conflicts: knowledge.conflicts(),
         contended: contended(&knowledge, &progress),
         error: knowledge.error(),
+    }
+}
+
+/// Reads accounts, and whether requests have their outcomes already.
+async fn first_reads<L: Ledger>(
+    ledger: &L,
+    deadline: Instant,
+    knowledge: &mut Knowledge<'_>,
+    progress: &mut Progress<'_>,
+    backoff: &mut Backoff,
+) {
+    let batch = progress.batch();
+    let accounts = prefetch::accounts(ledger, knowledge, deadline, backoff);
+    let ((), mut found) = join(accounts, duplicates::sample(ledger, batch, deadline)).await;
+    if !found.is_empty() {
+        found.extend(duplicates::rest(ledger, batch, deadline).await);
+        found.into_iter().for_each(|(ix, read)| learn::payment(ix, read, knowledge, progress));
     }
 }
 

@@ -12,12 +12,14 @@ use super::knowledge::Knowledge;
 use super::progress::Progress;
 use crate::domain::decide::{Snapshot, decide_all};
 use crate::domain::plan::{Plan, Step, plan};
-use crate::domain::{AccountIx, Batch, Slice, Timestamp};
+use crate::domain::{AccountIx, Batch, PaymentId, Slice, Timestamp};
 
 /// What a batch needs next.
 pub(super) enum Next<'b> {
     /// A debit needs what the lanes of these accounts hold.
     ReadLanes(Vec<AccountIx>),
+    /// A decline needs the sums of the refunds of these originals.
+    ReadTotals(Vec<PaymentId>),
     /// A round of transactions.
     Commit(Round<'b>),
     /// Nothing can be done before accounts let payments go on.
@@ -58,10 +60,13 @@ pub(super) fn next<'b>(
     let accounts = knowledge.mains();
     let now = now();
     let slice = Slice::at(now);
-    let snapshot = Snapshot { accounts: &accounts, lanes: knowledge.lanes(), slice };
+    let snapshot = Snapshot { accounts: &accounts, lanes: knowledge.lanes(), refund_totals: knowledge.totals(), slice };
     let decisions = decide_all(batch, &pending, snapshot);
     if !decisions.unread.is_empty() {
         return Next::ReadLanes(decisions.unread);
+    }
+    if !decisions.unread_totals.is_empty() {
+        return Next::ReadTotals(decisions.unread_totals);
     }
     let Plan { steps, holds } = plan(batch, &pending, &decisions, snapshot, now, knowledge.limits());
     let wait = Duration::from_millis(slice.until_others_are_free_ms().unsigned_abs());

@@ -1,4 +1,4 @@
-//! What: Reads the accounts that a batch names, each once, and lanes where their balances are needed.
+//! What: Reads the accounts that a batch names, each once. It reads lanes, and sums of refunds, where they are needed.
 //!
 //! Data: Takes what is not known yet. Notes what each read found in [`Knowledge`]. What could not be read before the
 //! deadline stays unread.
@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::knowledge::Knowledge;
 use super::reads::{self, done};
-use crate::domain::{AccountIx, LaneId};
-use crate::store::{LaneRead, Ledger};
+use crate::domain::{AccountIx, LaneId, PaymentId};
+use crate::store::{LaneRead, Ledger, Read, TotalRead};
 
 /// Reads every unread account of a batch, until all are read or the deadline has come.
 pub(super) async fn accounts<L: Ledger>(
@@ -48,6 +48,37 @@ pub(super) async fn lanes<L: Ledger>(
         error.into_iter().for_each(|error| knowledge.note(error));
         if done(whole, deadline, backoff).await {
             return;
+        }
+    }
+}
+
+/// Reads the sums of the refunds of these originals, until all are read or the deadline has come. Gives those whose
+/// item is damaged.
+pub(super) async fn totals<L: Ledger>(
+    ledger: &L,
+    knowledge: &mut Knowledge<'_>,
+    mut originals: Vec<PaymentId>,
+    deadline: Instant,
+    backoff: &mut Backoff,
+) -> Vec<PaymentId> {
+    let mut damaged = Vec::new();
+    loop {
+        let asked: Vec<(&PaymentId, &PaymentId)> = originals.iter().map(|id| (id, id)).collect();
+        let (found, error) = reads::totals(ledger, &asked, deadline).await;
+        error.into_iter().for_each(|error| knowledge.note(error));
+        let mut read: Vec<PaymentId> = Vec::new();
+        for (original, total) in found {
+            match &total {
+                TotalRead::Unread => continue,
+                TotalRead::Corrupt(_) => damaged.push(original.clone()),
+                TotalRead::Found(_) | Read::Missing => {}
+            }
+            knowledge.learn_total(original, total);
+            read.push(original.clone());
+        }
+        originals.retain(|id| !read.contains(id));
+        if done(originals.is_empty(), deadline, backoff).await {
+            return damaged;
         }
     }
 }

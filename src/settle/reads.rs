@@ -1,4 +1,4 @@
-//! What: Reads main items and lanes, up to 100 a call, with the calls side by side.
+//! What: Reads main items, lanes, outcomes and sums of refunds, up to 100 a call, with the calls side by side.
 //!
 //! Data: Takes ids. Gives what each read found, and nothing for a call that failed. What could not be read before the
 //! deadline stays [`AccountRead::Unread`].
@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::deadline::within;
 use super::seen_errors::SeenErrors;
-use crate::domain::{AccountId, AccountIx, LaneId};
-use crate::store::{AccountRead, LaneRead, Ledger, READ_ITEMS_MAX, Read, StoreError};
+use crate::domain::{AccountId, AccountIx, LaneId, PaymentId};
+use crate::store::{AccountRead, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError, TotalRead};
 
 /// Read calls in flight. They read a batch of 1,600 accounts in one round trip, and stay within a fresh connection
 /// pool.
-pub(super) const READS_IN_FLIGHT_MAX: usize = 16;
+const READS_IN_FLIGHT_MAX: usize = 16;
 
 /// Reads the main item of every unread account, until all are read or the deadline has come. `reads` are in the order
 /// of `ids`.
@@ -61,6 +61,27 @@ pub(crate) async fn lanes<L: Ledger, K: Copy>(
     once(asked, what, call, deadline).await
 }
 
+/// Reads outcomes, each once. Returns what each read found, by its key, and the last error, if any.
+pub(crate) async fn payments<L: Ledger, K: Copy>(
+    ledger: &L,
+    asked: &[(K, &PaymentId)],
+    deadline: Instant,
+) -> (Vec<(K, PaymentRead)>, Option<StoreError>) {
+    let call = |ids: Vec<_>| async move { ledger.read_payments(&ids).await };
+    once(asked, "reading payments", call, deadline).await
+}
+
+/// Reads the sums of the refunds of originals, each once. Returns what each read found, by its key, and the last error,
+/// if any.
+pub(super) async fn totals<L: Ledger, K: Copy>(
+    ledger: &L,
+    asked: &[(K, &PaymentId)],
+    deadline: Instant,
+) -> (Vec<(K, TotalRead)>, Option<StoreError>) {
+    let call = |ids: Vec<_>| async move { ledger.read_totals(&ids).await };
+    once(asked, "reading refunds", call, deadline).await
+}
+
 /// Reads all that is asked for, once. Returns what each read found, by its key, and the last error, if any.
 async fn once<'i, K: Copy, I, T, F>(
     asked: &[(K, &'i I)],
@@ -72,9 +93,12 @@ where
     F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
 {
     let call = &call;
-    let calls = asked.chunks(READ_ITEMS_MAX).map(|chunk| async move {
-        (chunk, within(deadline, what, call(chunk.iter().map(|&(_, id)| id).collect())).await)
-    });
+    // A closure over a chunk of any lifetime would make the future of a batch one that no thread can take over.
+    let mut calls = Vec::new();
+    for chunk in asked.chunks(READ_ITEMS_MAX) {
+        let ids = chunk.iter().map(|&(_, id)| id).collect();
+        calls.push(async move { (chunk, within(deadline, what, call(ids)).await) });
+    }
     let mut answers = stream::iter(calls).buffer_unordered(READS_IN_FLIGHT_MAX);
     let (mut found, mut last_error) = (Vec::with_capacity(asked.len()), None);
     while let Some((chunk, answer)) = answers.next().await {

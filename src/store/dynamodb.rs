@@ -5,8 +5,8 @@
 //!
 //! | the port | the request |
 //! |---|---|
-//! | read accounts, lanes, payments | `BatchGetItem`, strongly consistent |
-//! | commit | `TransactWriteItems`: Puts of payments first, then Updates and ConditionChecks of accounts; an item whose condition fails comes back |
+//! | read accounts, lanes, payments, sums of refunds | `BatchGetItem`, strongly consistent |
+//! | commit | `TransactWriteItems`: Puts of payments first, then Updates and ConditionChecks of accounts, then Updates of sums of refunds; an item whose condition fails comes back |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
 //! | store a dead letter | a conditional `PutItem` for each part, the first part last; it also replaces a dead letter that was redriven |
 //!
@@ -36,7 +36,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::items::conditional::Conditional;
 use super::items::{self, Item};
-use super::{AccountRead, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, Tables, Usage};
+use super::{AccountRead, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, Tables, TotalRead, Usage};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, LaneId, PaymentId};
@@ -98,9 +98,17 @@ impl Ledger for DynamoDb {
         self.read_items(&self.tables.payments, items::payment::KEY, keys, items::payment::decode).await
     }
 
+    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+        let keys = ids.iter().map(|id| items::refund_total::key(id)).collect();
+        self.read_items(&self.tables.refunds, items::refund_total::KEY, keys, items::refund_total::decode).await
+    }
+
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         let actions = self.actions(transaction).map_err(|error| StoreError::Rejected(error.to_string()))?;
-        let tables = [&*self.tables.payments, &*self.tables.accounts];
+        let mut tables = vec![&*self.tables.payments, &*self.tables.accounts];
+        if !transaction.totals.is_empty() {
+            tables.push(&self.tables.refunds);
+        }
         Ok(match self.transact(actions, &tables).await? {
             None => Commit::Applied,
             Some(reasons) => Commit::Cancelled(error::cancelled(transaction, &reasons)),
@@ -188,7 +196,8 @@ impl DynamoDb {
         Ok(asked.iter().map(one).collect())
     }
 
-    /// The actions of a transaction: its entries first, then its updates. Cancellation reasons come in this order.
+    /// The actions of a transaction: its entries first, then its updates and totals. Cancellation reasons come in this
+    /// order.
     fn actions(
         &self,
         transaction: &Transaction<'_>,
@@ -198,7 +207,9 @@ impl DynamoDb {
             put.put(items::payment::encode(entry, transaction.decided_at))
         };
         let update = |update| items::account::update(update, &self.tables.accounts);
-        transaction.entries.iter().map(put).chain(transaction.updates.iter().map(update)).collect()
+        let total = |total| items::refund_total::update(total, &self.tables.refunds);
+        let (entries, updates) = (transaction.entries.iter().map(put), transaction.updates.iter().map(update));
+        entries.chain(updates).chain(transaction.totals.iter().map(total)).collect()
     }
 
     /// Writes an item if the condition of this put holds. Otherwise the stored item stays.

@@ -21,7 +21,7 @@ mod scan;
 
 use std::future::Future;
 
-pub use read::{AccountRead, LaneRead, NotRead, PaymentRead, Read};
+pub use read::{AccountRead, LaneRead, NotRead, PaymentRead, Read, TotalRead};
 pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 
 use crate::domain::account_command::{CommandStep, RecordedCommand};
@@ -36,8 +36,10 @@ use crate::domain::{
 pub struct Tables {
     /// Accounts and their lanes, by `account_id`.
     pub accounts: String,
-    /// Payments, by `payment_id`.
+    /// Payments and refunds, by `payment_id`.
     pub payments: String,
+    /// The sums of refunds, by the `payment_id` of the original.
+    pub refunds: String,
     /// Dead letters, by `source` (the dead letter's name) and `part`.
     pub dead_letters: String,
     /// Account commands, by `command_id`.
@@ -49,13 +51,15 @@ impl Default for Tables {
         Self {
             accounts: "accounts".into(),
             payments: "payments".into(),
+            refunds: "refunds".into(),
             dead_letters: "dead-letters".into(),
             account_commands: "account-commands".into(),
         }
     }
 }
 
-/// The most accounts, lanes or payments that one read takes. Source: DynamoDB `BatchGetItem`, 100 keys.
+/// The most accounts, lanes, payments or sums of refunds that one read takes. Source: DynamoDB `BatchGetItem`, 100
+/// keys.
 pub const READ_ITEMS_MAX: usize = 100;
 
 /// Why the store could not read or write. It isn't a business answer: the caller tries again within its deadline, then
@@ -129,6 +133,9 @@ pub struct Cancelled {
     pub accounts: Vec<(usize, AccountRead)>,
     /// The same for updates of lanes.
     pub lanes: Vec<(usize, LaneRead)>,
+    /// Originals (by index in [`Transaction::totals`]) whose refunds would exceed them, and the sum of their refunds
+    /// now. Never [`TotalRead::Unread`].
+    pub totals: Vec<(usize, TotalRead)>,
     /// Updates (by index in [`Transaction::updates`]) whose item another transaction in flight holds.
     pub busy: Vec<usize>,
     /// The writes that the store rejects, if any.
@@ -144,6 +151,8 @@ pub struct Rejected {
     pub entries: Vec<usize>,
     /// Updates, by index in [`Transaction::updates`].
     pub updates: Vec<usize>,
+    /// Originals, by index in [`Transaction::totals`].
+    pub totals: Vec<usize>,
     /// Why, without any value.
     pub why: String,
 }
@@ -220,6 +229,13 @@ pub trait Ledger: Sync {
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_payments(&self, ids: &[&PaymentId]) -> impl Future<Output = Result<Vec<PaymentRead>, StoreError>> + Send;
 
+    /// Reads the sums of the refunds of at most [`READ_ITEMS_MAX`] different originals in one call, strongly
+    /// consistent. The answer is in the order of `ids`. A sum that is missing is zero.
+    ///
+    /// # Errors
+    /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
+    fn read_totals(&self, ids: &[&PaymentId]) -> impl Future<Output = Result<Vec<TotalRead>, StoreError>> + Send;
+
     /// Commits all of a transaction, or nothing, and then gives the reasons.
     ///
     /// # Errors
@@ -250,6 +266,10 @@ pub trait LedgerQueries: Sync {
     fn stray_lanes(&self) -> impl Future<Output = Result<Vec<Lane>, StoreError>> + Send;
     /// One payment.
     fn payment(&self, id: &PaymentId) -> impl Future<Output = Result<Option<Recorded>, StoreError>> + Send;
+    /// The sum of the refunds of a payment, in minor units.
+    fn refunded(&self, original: &PaymentId) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// The sums of all refunds, by original.
+    fn refunds(&self) -> impl Future<Output = Result<Vec<(PaymentId, u64)>, StoreError>> + Send;
     /// Every payment.
     fn payments(&self) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
     /// One dead letter, its parts joined.

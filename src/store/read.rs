@@ -11,6 +11,9 @@ pub type LaneRead = Read<Lane>;
 /// What a read found of one payment.
 pub type PaymentRead = Read<Recorded>;
 
+/// What a read found of the sum of an original's refunds, in minor units.
+pub type TotalRead = Read<u64>;
+
 /// What a read found of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read<T> {

@@ -7,8 +7,9 @@
 //! | [`failed_record`] | what a mapping on Kafka gives up | records, byte for byte, and why |
 //! | [`instruction`] | a record's value | an instruction of any kind |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
+//! | [`refund_request`] | a record's value | a refund, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
-//! | [`json`] | the same | how both are read, and what can be wrong |
+//! | [`json`] | the same | how all are read, and what can be wrong |
 //! | `base64_text` | a key or value in an event | bytes |
 //! | [`outcome`] | a record's value | an outcome |
 //! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
@@ -37,6 +38,7 @@ pub mod kafka_secret;
 pub mod outcome;
 pub mod payment_request;
 pub mod problem;
+pub mod refund_request;
 pub mod resource;
 pub mod stream_event;
 pub mod undelivered;

@@ -1,8 +1,9 @@
 //! What: An outcome as JSON: the value of a record on `payment-outcomes`, and what people see.
 //!
-//! Data: [`Outcome`]. `reason` is null for a settled payment. For a declined one it holds the stable `name`, and as
-//! `code` the ISO 20022 status reason, or null if none fits. `reference` is null if there is none. `requested_at` is
-//! left out, because it is the client's own.
+//! Data: [`Outcome`]. `payment_id` is the id of the instruction. A refund has `kind` and `refund_of`. If its original
+//! or its amount is not known, it has no `creditor_account` and no `currency`. `reason` is null for a settled
+//! instruction. For a declined one it holds the stable `name`, and as `code` the ISO 20022 status reason, or null if
+//! none fits. `reference` is null if there is none. `requested_at` is left out, because it is the client's own.
 //!
 //! [`NewerOutcome`] is written in the same form. It begins with its `kind` if it has one, what its item doesn't tell is
 //! left out, and a reason that is not known here has no code.
@@ -10,24 +11,36 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountId, Amount, Currency, Decline, Instruction, NewerOutcome, Outcome, Payment, PaymentId, Source, Timestamp,
-    instruction,
+    AccountId, Amount, Currency, Decision, Decline, Instruction, NewerOutcome, Outcome, Payment, PaymentId, Refund,
+    Repayment, Source, Timestamp, instruction,
 };
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct OutcomeJson {
     payment_id: String,
+    #[serde(flatten)]
+    decided: DecidedJson,
+    source: SourceJson,
+}
+
+/// What was decided, or would be.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DecidedJson {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refund_of: Option<String>,
     status: String,
     reason: Option<ReasonJson>,
     debtor_account: String,
-    creditor_account: String,
-    amount: u64,
-    currency: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    creditor_account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amount: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
     reference: Option<String>,
     decided_at: String,
-    source: SourceJson,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,21 +71,28 @@ pub fn encode(outcome: &Outcome) -> String {
 
 impl From<&Outcome> for OutcomeJson {
     fn from(outcome: &Outcome) -> Self {
+        let payment_id = outcome.instruction.id().to_string();
+        Self { payment_id, decided: outcome.into(), source: SourceJson::from(&outcome.source) }
+    }
+}
+
+impl From<&Outcome> for DecidedJson {
+    fn from(outcome: &Outcome) -> Self {
         let (instruction, transfer) = (&outcome.instruction, outcome.transfer());
         let reason =
             |decline: Decline| ReasonJson { code: decline.code().map(Into::into), name: decline.name().into() };
+        let amount = transfer.map(|transfer| transfer.amount).or(instruction.amount());
         Self {
-            payment_id: instruction.id().to_string(),
-            kind: None,
+            kind: instruction.kind().map(Into::into),
+            refund_of: instruction.original().map(PaymentId::to_string),
             status: outcome.status().into(),
             reason: outcome.decision.err().map(reason),
-            debtor_account: transfer.debtor.to_string(),
-            creditor_account: transfer.creditor.to_string(),
-            amount: transfer.amount.minor_units(),
-            currency: transfer.currency.to_string(),
+            debtor_account: instruction.debtor().to_string(),
+            creditor_account: transfer.map(|transfer| transfer.creditor.to_string()),
+            amount: amount.map(Amount::minor_units),
+            currency: transfer.map(|transfer| transfer.currency.to_string()),
             reference: instruction.reference().map(Into::into),
             decided_at: outcome.decided_at.to_string(),
-            source: SourceJson::from(&outcome.source),
         }
     }
 }
@@ -80,44 +100,23 @@ impl From<&Outcome> for OutcomeJson {
 /// Writes an outcome of an unknown kind or reason.
 #[must_use]
 pub fn encode_newer(newer: &NewerOutcome) -> String {
-    #[derive(Serialize)]
-    struct Json<'a> {
-        payment_id: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        kind: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        refund_of: Option<&'a str>,
-        status: &'a str,
-        reason: Option<ReasonJson>,
-        debtor_account: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        creditor_account: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        amount: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        currency: Option<String>,
-        reference: Option<&'a str>,
-        decided_at: String,
-        source: SourceJson,
-    }
     let reason = |name: &String| ReasonJson {
         code: Decline::from_name(name).and_then(Decline::code).map(Into::into),
         name: name.clone(),
     };
-    let json = Json {
-        payment_id: newer.id.as_str(),
-        kind: newer.kind.as_deref(),
-        refund_of: newer.refund_of.as_ref().map(PaymentId::as_str),
-        status: &newer.status,
+    let decided = DecidedJson {
+        kind: newer.kind.clone(),
+        refund_of: newer.refund_of.as_ref().map(PaymentId::to_string),
+        status: newer.status.clone(),
         reason: newer.reason.as_ref().map(reason),
-        debtor_account: newer.debtor.as_str(),
-        creditor_account: newer.creditor.as_ref().map(AccountId::as_str),
+        debtor_account: newer.debtor.to_string(),
+        creditor_account: newer.creditor.as_ref().map(AccountId::to_string),
         amount: newer.amount.map(Amount::minor_units),
         currency: newer.currency.map(|currency| currency.to_string()),
-        reference: newer.reference.as_deref(),
+        reference: newer.reference.as_deref().map(Into::into),
         decided_at: newer.decided_at.to_string(),
-        source: SourceJson::from(&newer.source),
     };
+    let json = OutcomeJson { payment_id: newer.id.to_string(), decided, source: SourceJson::from(&newer.source) };
     // Strings and integers always serialise.
     serde_json::to_string(&json).unwrap_or_default()
 }
@@ -127,45 +126,90 @@ pub fn encode_newer(newer: &NewerOutcome) -> String {
 #[error("not an outcome: {0}")]
 pub struct InvalidOutcome(String);
 
-/// Reads an outcome. Its payment has no `requested_at`.
+/// Reads an outcome. Its instruction has no `requested_at`. A refund asked for the amount that its outcome tells.
 ///
 /// # Errors
 /// [`InvalidOutcome`] with the field and what was expected of it.
 pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
-    fn field<T, E: std::fmt::Display>(name: &str, read: Result<T, E>) -> Result<T, InvalidOutcome> {
-        read.map_err(|expected| InvalidOutcome(format!("{name}: {expected}")))
-    }
     let json: OutcomeJson = serde_json::from_slice(json).map_err(|error| InvalidOutcome(error.to_string()))?;
-    if json.kind.is_some() {
-        return Err(InvalidOutcome("kind: expected none, because this version knows payments only".into()));
-    }
-    let decline = match &json.reason {
-        None => Ok(None),
-        Some(reason) => Decline::from_name(&reason.name).map(Some).ok_or("expected the name of a decline reason"),
+    let (id, decided) = (field("payment_id", PaymentId::try_stored(&json.payment_id))?, &json.decided);
+    let decision = decision(decided)?;
+    let (instruction, repayment) = match decided.kind.as_deref() {
+        None => (payment(id, decided)?.into(), None),
+        Some("refund") => refund(id, decided, decision)?,
+        Some(_) => return Err(InvalidOutcome("kind: expected none or refund, the kinds of this version".into())),
     };
-    let decision = match field("reason.name", decline)? {
-        None => Ok(()),
-        Some(decline) => Err(decline),
-    };
-    if json.status != instruction::status_of(decision) {
-        return Err(InvalidOutcome("status: expected settled without a reason, or declined with one".into()));
-    }
     Ok(Outcome {
-        instruction: Instruction::Payment(Payment {
-            id: field("payment_id", PaymentId::try_stored(&json.payment_id))?,
-            debtor: field("debtor_account", AccountId::try_stored(&json.debtor_account))?,
-            creditor: field("creditor_account", AccountId::try_stored(&json.creditor_account))?,
-            amount: field("amount", Amount::try_new(json.amount))?,
-            currency: field("currency", Currency::try_new(&json.currency))?,
-            reference: json.reference.map(Into::into),
-            requested_at: None,
-        }),
+        instruction,
+        repayment,
         decision,
-        decided_at: field("decided_at", Timestamp::parse(&json.decided_at))?,
+        decided_at: field("decided_at", Timestamp::parse(&decided.decided_at))?,
         source: Source {
             topic: json.source.topic.into(),
             partition: json.source.partition,
             offset: json.source.offset,
         },
     })
+}
+
+fn field<T, E: std::fmt::Display>(name: &str, read: Result<T, E>) -> Result<T, InvalidOutcome> {
+    read.map_err(|expected| InvalidOutcome(format!("{name}: {expected}")))
+}
+
+fn decision(json: &DecidedJson) -> Result<Decision, InvalidOutcome> {
+    let decline = match &json.reason {
+        None => Ok(None),
+        Some(reason) => Decline::from_name(&reason.name).map(Some).ok_or("expected the name of a decline reason"),
+    };
+    let decision = field("reason.name", decline)?.map_or(Ok(()), Err);
+    if json.status != instruction::status_of(decision) {
+        return Err(InvalidOutcome("status: expected settled without a reason, or declined with one".into()));
+    }
+    Ok(decision)
+}
+
+fn payment(id: PaymentId, json: &DecidedJson) -> Result<Payment, InvalidOutcome> {
+    let Repayment { creditor, amount, currency } = paid(json)?;
+    Ok(Payment {
+        id,
+        debtor: field("debtor_account", AccountId::try_stored(&json.debtor_account))?,
+        creditor,
+        amount,
+        currency,
+        reference: json.reference.as_deref().map(Into::into),
+        requested_at: None,
+    })
+}
+
+/// A refund, and what it gave back. A settled refund must say what.
+fn refund(
+    id: PaymentId,
+    json: &DecidedJson,
+    decision: Decision,
+) -> Result<(Instruction, Option<Repayment>), InvalidOutcome> {
+    let is_known = decision.is_ok() || json.creditor_account.is_some() || json.currency.is_some();
+    let repayment = is_known.then(|| paid(json)).transpose()?;
+    let refund = Refund {
+        id,
+        original: field("refund_of", PaymentId::try_stored(given("refund_of", json.refund_of.as_ref())?))?,
+        debtor: field("debtor_account", AccountId::try_stored(&json.debtor_account))?,
+        amount: json.amount.map(|amount| field("amount", Amount::try_new(amount))).transpose()?,
+        reference: json.reference.as_deref().map(Into::into),
+        requested_at: None,
+    };
+    Ok((refund.into(), repayment))
+}
+
+/// Who is paid, and how much.
+fn paid(json: &DecidedJson) -> Result<Repayment, InvalidOutcome> {
+    let creditor = given("creditor_account", json.creditor_account.as_ref())?;
+    Ok(Repayment {
+        creditor: field("creditor_account", AccountId::try_stored(creditor))?,
+        amount: field("amount", Amount::try_new(*given("amount", json.amount.as_ref())?))?,
+        currency: field("currency", Currency::try_new(given("currency", json.currency.as_ref())?))?,
+    })
+}
+
+fn given<'j, T>(name: &str, value: Option<&'j T>) -> Result<&'j T, InvalidOutcome> {
+    field(name, value.ok_or("expected to be given"))
 }

@@ -38,42 +38,48 @@ pub fn decode_json(json: &[u8]) -> Result<Payment, Malformed> {
 /// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another.
 pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Malformed> {
     let fields = Fields::read(json, &NAMES)?;
-    let id = match (fields.optional(PAYMENT_ID, PaymentId::try_new)?, id) {
-        (None, None) => return Err(Malformed::MissingField(NAMES[PAYMENT_ID])),
-        (Some(own), Some(id)) if own != id => {
-            let expected = "expected the id that is given beside the body".into();
-            return Err(Malformed::InvalidField { field: NAMES[PAYMENT_ID], expected });
-        }
-        (Some(id), _) | (None, Some(id)) => id,
-    };
     Ok(Payment {
-        id,
+        id: one_id(&fields, PAYMENT_ID, id)?,
         debtor: fields.required(DEBTOR_ACCOUNT, AccountId::try_new)?,
         creditor: fields.required(CREDITOR_ACCOUNT, AccountId::try_new)?,
-        amount: amount(&fields)?,
+        amount: fields.given(AMOUNT, amount(&fields, AMOUNT)?)?,
         currency: fields.required(CURRENCY, Currency::try_new)?,
         reference: fields.optional(REFERENCE, reference)?,
         requested_at: fields.optional(REQUESTED_AT, Timestamp::parse)?,
     })
 }
 
-/// The amount, in plain digits. Its JSON must be an integer without a sign.
-fn amount(fields: &Fields<'_, { NAMES.len() }>) -> Result<Amount, Malformed> {
-    let amount =
-        fields.optional_json(AMOUNT, |json| json.get().parse().map_err(|_| InvalidAmount).and_then(Amount::try_new))?;
-    fields.given(AMOUNT, amount)
+/// The id, which may be given in the body, beside it, or both.
+pub(super) fn one_id<const N: usize>(
+    fields: &Fields<'_, N>,
+    ix: usize,
+    beside: Option<PaymentId>,
+) -> Result<PaymentId, Malformed> {
+    let own = fields.optional(ix, PaymentId::try_new)?;
+    if own.is_some() && beside.is_some() && own != beside {
+        return Err(fields.invalid(ix, "expected the id that is given beside the body"));
+    }
+    fields.given(ix, own.or(beside))
 }
 
-fn reference(text: &str) -> Result<Box<str>, String> {
+/// An amount, in plain digits. Its JSON must be an integer without a sign.
+pub(super) fn amount<const N: usize>(fields: &Fields<'_, N>, ix: usize) -> Result<Option<Amount>, Malformed> {
+    fields.optional_json(ix, |json| json.get().parse().map_err(|_| InvalidAmount).and_then(Amount::try_new))
+}
+
+/// A reference, which is not too long.
+pub(super) fn reference(text: &str) -> Result<Box<str>, String> {
     if text.chars().nth(REFERENCE_CHARACTERS_MAX).is_some() {
         return Err(format!("expected at most {REFERENCE_CHARACTERS_MAX} characters"));
     }
     Ok(text.into())
 }
 
+/// The field of the id.
+pub(super) const ID: &str = "payment_id";
+
 /// The fields, by their index in [`NAMES`].
-const NAMES: [&str; 7] =
-    ["payment_id", "debtor_account", "creditor_account", "amount", "currency", "reference", "requested_at"];
+const NAMES: [&str; 7] = [ID, "debtor_account", "creditor_account", "amount", "currency", "reference", "requested_at"];
 const PAYMENT_ID: usize = 0;
 const DEBTOR_ACCOUNT: usize = 1;
 const CREDITOR_ACCOUNT: usize = 2;

@@ -16,6 +16,8 @@ use super::http::Response;
 pub enum Problem {
     /// The body isn't a payment request.
     MalformedPayment,
+    /// The body isn't a request for a refund.
+    MalformedRefund,
     /// The header `Idempotency-Key` isn't a payment id, or the body holds another.
     InvalidIdempotencyKey,
     /// A parameter of the query has a value that isn't allowed.
@@ -24,13 +26,15 @@ pub enum Problem {
     NotFound,
     /// No outcome is known for this payment id.
     PaymentNotFound,
+    /// No outcome is known for this refund id.
+    RefundNotFound,
     /// No account has this id.
     AccountNotFound,
     /// The resource has no such method.
     MethodNotAllowed,
     /// The payment id has an outcome, which answers another request.
     PaymentIdReused,
-    /// The body is longer than a payment request may be.
+    /// The body is longer than a request may be.
     BodyTooLarge,
     /// The body is not said to be JSON, or is compressed.
     UnsupportedMediaType,
@@ -42,12 +46,14 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem with its status, the last part of its type, and its title.
-    pub const ALL: [(Self, u16, &'static str, &'static str); 12] = [
+    pub const ALL: [(Self, u16, &'static str, &'static str); 14] = [
         (Self::MalformedPayment, 400, "malformed-payment", "The body is not a payment request"),
+        (Self::MalformedRefund, 400, "malformed-refund", "The body is not a request for a refund"),
         (Self::InvalidIdempotencyKey, 400, "invalid-idempotency-key", "The idempotency key can't be used"),
         (Self::InvalidParameter, 400, "invalid-parameter", "A parameter can't be used"),
         (Self::NotFound, 404, "not-found", "There is no such resource"),
         (Self::PaymentNotFound, 404, "payment-not-found", "No outcome is known for this payment"),
+        (Self::RefundNotFound, 404, "refund-not-found", "No outcome is known for this refund"),
         (Self::AccountNotFound, 404, "account-not-found", "There is no such account"),
         (Self::MethodNotAllowed, 405, "method-not-allowed", "The resource has no such method"),
         (Self::PaymentIdReused, 409, "payment-id-reused", "The payment id belongs to another request"),

@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::outcome::{OutcomeJson, SourceJson};
+use super::outcome::{DecidedJson, OutcomeJson, SourceJson};
 use crate::domain::statement::{InvalidPosition, Position, StatementPage};
-use crate::domain::{AccountId, Currency, Fingerprint, Holding, OverdraftLimit, PaymentId, Recorded, Source};
+use crate::domain::{AccountId, Currency, Fingerprint, Holding, Outcome, OverdraftLimit, PaymentId, Recorded, Source};
 
 /// A payment that was handed over: its id, its fingerprint, and the record that asks.
 #[must_use]
@@ -29,16 +29,32 @@ pub fn accepted(id: &PaymentId, fingerprint: &Fingerprint, source: &Source) -> S
     })
 }
 
-/// A payment's outcome as it is published, and the fingerprint of the request that it answers.
+/// An outcome as it is published, and the fingerprint of the request that it answers. Of a payment also how much of it
+/// was refunded, in minor units.
 #[must_use]
-pub fn payment(recorded: &Recorded) -> String {
+pub fn payment(recorded: &Recorded, refunded: Option<u64>) -> String {
     #[derive(Serialize)]
     struct PaymentJson {
         #[serde(flatten)]
         outcome: OutcomeJson,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refunded: Option<u64>,
         fingerprint: String,
     }
-    json(&PaymentJson { outcome: (&recorded.outcome).into(), fingerprint: recorded.fingerprint.to_string() })
+    let fingerprint = recorded.fingerprint.to_string();
+    json(&PaymentJson { outcome: (&recorded.outcome).into(), refunded, fingerprint })
+}
+
+/// What would be decided now. It has no id, and no record that it answers.
+#[must_use]
+pub fn dry_run(outcome: &Outcome) -> String {
+    #[derive(Serialize)]
+    struct DryRunJson {
+        dry_run: bool,
+        #[serde(flatten)]
+        outcome: DecidedJson,
+    }
+    json(&DryRunJson { dry_run: true, outcome: outcome.into() })
 }
 
 /// An account. Its balance includes all lanes.
@@ -82,6 +98,7 @@ pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) 
     #[derive(Serialize)]
     struct PostingJson<'a> {
         payment_id: &'a str,
+        refund_of: Option<&'a str>,
         amount: i64,
         counterparty: &'a str,
         reference: Option<&'a str>,
@@ -89,6 +106,7 @@ pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) 
     }
     let postings = page.postings.iter().map(|posting| PostingJson {
         payment_id: posting.payment.as_str(),
+        refund_of: posting.refund_of.as_ref().map(PaymentId::as_str),
         amount: posting.signed(),
         counterparty: posting.counterparty.as_str(),
         reference: posting.reference.as_deref(),

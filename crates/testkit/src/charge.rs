@@ -25,13 +25,14 @@ pub fn payment_kilobytes(entry: &Entry<'_>, decided_at: Timestamp) -> u64 {
 fn texts(entry: &Entry<'_>) -> usize {
     let (instruction, source) = (&entry.request.instruction, &entry.request.source);
     let account = |id: &giro::domain::AccountId| id.as_str().len().saturating_mul(2);
-    let transfer = instruction.transfer();
+    let creditor = entry.transfer().map_or(0, |transfer| account(transfer.creditor));
     instruction
         .id()
         .as_str()
         .len()
-        .saturating_add(account(transfer.debtor))
-        .saturating_add(account(transfer.creditor))
+        .saturating_add(account(instruction.debtor()))
+        .saturating_add(creditor)
+        .saturating_add(instruction.original().map_or(0, |original| original.as_str().len()))
         .saturating_add(instruction.reference().map_or(0, str::len))
         .saturating_add(source.topic.len())
 }
@@ -66,6 +67,7 @@ mod tests {
             let request = request(&"p".repeat(64), &"é".repeat(length));
             let entry = Entry {
                 request: &request,
+                repayment: None,
                 decision: Err(Decline::InsufficientFunds),
                 debtor_lane: None,
                 creditor_lane: Some(1_023),
@@ -75,7 +77,8 @@ mod tests {
             assert_eq!(payment_kilobytes(&entry, Timestamp::EPOCH), kilobytes(size), "{length}");
         }
         let request = request("p", &"€".repeat(140));
-        let entry = Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
+        let entry =
+            Entry { request: &request, repayment: None, decision: Ok(()), debtor_lane: None, creditor_lane: None };
         let size = items::size(&items::payment::encode(&entry, Timestamp::EPOCH));
         assert_eq!(payment_kilobytes(&entry, Timestamp::EPOCH), kilobytes(size));
     }

@@ -15,7 +15,7 @@ use giro::domain::account_command::Action;
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, Instruction, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Request, Source, Timestamp,
+    Currency, Instruction, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refund, Request, Source, Timestamp,
 };
 
 /// An account's id.
@@ -135,6 +135,20 @@ pub fn update(item: &str, net: i128) -> AccountUpdate {
 pub fn payment_in(request: &mut Request) -> &mut Payment {
     match &mut request.instruction {
         Instruction::Payment(payment) => payment,
+        Instruction::Refund(_) => panic!("expected a payment"),
+    }
+}
+
+/// A refund of this much, or of all that is left, without a reference.
+#[must_use]
+pub fn refund(name: &str, original: &str, debtor: &str, amount: Option<u64>) -> Refund {
+    Refund {
+        id: PaymentId::try_new(name).unwrap(),
+        original: PaymentId::try_new(original).unwrap(),
+        debtor: id(debtor),
+        amount: amount.map(|amount| Amount::try_new(amount).unwrap()),
+        reference: None,
+        requested_at: None,
     }
 }
 
@@ -176,6 +190,14 @@ pub trait Placed {
 }
 
 impl Placed for Payment {
+    type Request = Request;
+
+    fn at(self, partition: i32, offset: i64) -> Request {
+        Request { instruction: self.into(), source: source(partition, offset) }
+    }
+}
+
+impl Placed for Refund {
     type Request = Request;
 
     fn at(self, partition: i32, offset: i64) -> Request {

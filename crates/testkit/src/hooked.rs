@@ -4,7 +4,7 @@ use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId};
 use giro::store::{
-    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, Usage,
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, TotalRead, Usage,
 };
 
 use crate::memory_store::MemoryStore;
@@ -36,6 +36,15 @@ pub trait Hooks: Sync {
         ids: &[&PaymentId],
     ) -> impl Future<Output = Result<Vec<PaymentRead>, StoreError>> + Send {
         store.read_payments(ids)
+    }
+
+    /// A plain read of sums of refunds.
+    fn read_totals(
+        &self,
+        store: &MemoryStore,
+        ids: &[&PaymentId],
+    ) -> impl Future<Output = Result<Vec<TotalRead>, StoreError>> + Send {
+        store.read_totals(ids)
     }
 
     /// A transaction of payments.
@@ -77,6 +86,10 @@ impl<H: Hooks> Ledger for Hooked<H> {
 
     async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
         self.hooks.read_payments(&self.store, ids).await
+    }
+
+    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+        self.hooks.read_totals(&self.store, ids).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

@@ -8,6 +8,7 @@ use giro::domain::plan::Transaction;
 use giro::domain::{Account, AccountId, Balance, Lane, LaneId, PaymentId};
 use giro::store::{
     AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, PaymentRead, StoreError,
+    TotalRead,
 };
 
 use crate::hooked::{Hooked, Hooks};
@@ -22,6 +23,8 @@ pub enum Call {
     Lanes,
     /// A plain read of payments.
     Payments,
+    /// A plain read of sums of refunds.
+    Totals,
     /// A transaction of payments.
     Commit,
     /// A step of an account command.
@@ -30,10 +33,11 @@ pub enum Call {
 
 impl Call {
     /// Every call, and its word.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::Accounts, "accounts"),
         (Self::Lanes, "lanes"),
         (Self::Payments, "payments"),
+        (Self::Totals, "totals"),
         (Self::Commit, "commit"),
         (Self::Command, "command"),
     ];
@@ -171,6 +175,11 @@ impl Hooks for Meddled {
     async fn read_payments(&self, store: &MemoryStore, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
         self.before(store, Call::Payments).await?;
         store.read_payments(ids).await
+    }
+
+    async fn read_totals(&self, store: &MemoryStore, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+        self.before(store, Call::Totals).await?;
+        store.read_totals(ids).await
     }
 
     async fn commit(&self, store: &MemoryStore, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

@@ -19,12 +19,12 @@ use giro::domain::account_command::{AccountChange, LaneChange, RecordedCommand};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::Transaction;
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, CommandId, Currency, DeadLetter, DeadLetterId, Lane, LaneId, Outcome,
-    PaymentId, Recorded,
+    Account, AccountId, AccountStatus, Balance, CommandId, Currency, DeadLetter, DeadLetterId, Lane, LaneId, PaymentId,
+    Recorded,
 };
 use giro::store::{
     AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError,
-    Usage, items,
+    TotalRead, Usage, items,
 };
 
 use crate::charge::{kilobytes, payment_kilobytes};
@@ -79,6 +79,7 @@ struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
     lanes: BTreeMap<LaneId, Lane>,
     payments: BTreeMap<PaymentId, Recorded>,
+    totals: BTreeMap<PaymentId, u64>,
     letters: BTreeMap<DeadLetterId, DeadLetter>,
     commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
@@ -117,6 +118,7 @@ impl MemoryStore {
             accounts: BTreeMap::new(),
             lanes: BTreeMap::new(),
             payments: BTreeMap::new(),
+            totals: BTreeMap::new(),
             letters: BTreeMap::new(),
             commands: BTreeMap::new(),
             usage: Usage::default(),
@@ -233,6 +235,11 @@ impl State {
                 cancelled.duplicates.push((ix, Ok(recorded.clone())));
             }
         }
+        for (ix, total) in transaction.totals.iter().enumerate() {
+            if self.totals.get(&total.original).is_some_and(|&sum| sum > total.total_max) {
+                cancelled.totals.push((ix, self.read_total(&total.original)));
+            }
+        }
         for (ix, update) in transaction.updates.iter().enumerate() {
             match update.lane_id() {
                 None => {
@@ -267,6 +274,10 @@ impl State {
         self.payments.get(id).map_or(PaymentRead::Missing, |recorded| PaymentRead::Found(recorded.clone()))
     }
 
+    fn read_total(&self, original: &PaymentId) -> TotalRead {
+        self.totals.get(original).map_or(TotalRead::Missing, |&sum| TotalRead::Found(sum))
+    }
+
     /// Changes lanes, and makes those that don't exist yet.
     fn change_lanes(&mut self, changes: &[LaneChange]) {
         for change in changes {
@@ -277,18 +288,17 @@ impl State {
 
     fn apply(&mut self, transaction: &Transaction<'_>) {
         for entry in &transaction.entries {
-            let instruction = entry.request.instruction.clone();
-            let (id, fingerprint) = (instruction.id().clone(), instruction.fingerprint());
-            let outcome = Outcome {
-                instruction,
-                decision: entry.decision,
-                decided_at: transaction.decided_at,
-                source: entry.request.source.clone(),
-            };
+            let outcome = entry.outcome(transaction.decided_at);
+            let (id, fingerprint) = (outcome.instruction.id().clone(), outcome.instruction.fingerprint());
             // Two units a KB in a transaction, and one a KB in each of the two statement indexes.
             let kilobytes = payment_kilobytes(entry, transaction.decided_at);
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(4_000));
             self.payments.insert(id, Recorded { outcome, fingerprint });
+        }
+        for total in &transaction.totals {
+            self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
+            let sum = self.totals.entry(total.original.clone()).or_default();
+            *sum = sum.saturating_add(total.net);
         }
         for update in &transaction.updates {
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
@@ -331,6 +341,10 @@ impl Ledger for MemoryStore {
 
     async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
         self.read_all(ids, State::read_payment).await
+    }
+
+    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+        self.read_all(ids, State::read_total).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {

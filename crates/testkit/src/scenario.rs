@@ -7,6 +7,7 @@
 //!
 //! pay                  PAYMENT_ID DEBTOR CREDITOR CURRENCY AMOUNT   -> settled | declined REASON | replayed
 //!                                                                      | dead-letter payment_id_reused
+//! refund               REFUND_ID ORIGINAL DEBTOR AMOUNT | all           the same
 //! open                 COMMAND_ID ACCOUNT CURRENCY LIMIT [LANES]    -> applied | refused REASON | replayed
 //! freeze               COMMAND_ID ACCOUNT                              | dead-letter command_id_reused
 //! unfreeze             COMMAND_ID ACCOUNT
@@ -19,6 +20,7 @@
 //! balances ID BALANCE ID BALANCE …             main item and lanes together
 //! after    ID CURRENCY BALANCE LIMIT STATUS vVERSION | ID missing
 //! lanes    ID STATUS BALANCE vVERSION …
+//! refunded ORIGINAL UNITS ORIGINAL UNITS …     the sums of refunds
 //! calls    CALL CALL …                         every call of the port, if all is asked for in one batch
 //! ```
 //!
@@ -37,10 +39,10 @@ use std::time::Duration;
 use giro::account_commands::apply;
 use giro::domain::account_command::{Action, Terms};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
-    Payment, Request, Timestamp,
+    Account, AccountId, AccountStatus, Balance, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit, Payment,
+    Request, Timestamp,
 };
-use giro::settle::{Backoff, Disposition, settle};
+use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::LedgerQueries;
 use tokio::time::Instant;
 
@@ -84,6 +86,8 @@ struct Scenario {
     /// What must be true of an account afterwards, as text.
     after: Vec<(AccountId, Told, String)>,
     calls: Option<Vec<Call>>,
+    /// The sums of refunds afterwards, by original.
+    refunded: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -125,6 +129,12 @@ impl Scenario {
                 let payment = Payment { currency: given::currency(currency), ..payment };
                 self.ask(|offset| Asked::Payment(payment.at(0, offset)), end);
             }
+            ["refunded", sums @ ..] => self.refunded = pairs(sums).map(|(id, sum)| format!("{id} {sum}")).collect(),
+            ["refund", id, original, debtor, amount] => {
+                let amount = (*amount != "all").then(|| amount.parse().unwrap());
+                let refund = given::refund(id, original, debtor, amount);
+                self.ask(|offset| Asked::Payment(refund.at(0, offset)), end);
+            }
             [word, id, account, parameters @ ..] => {
                 let command = given::command(id, account, action(word, parameters));
                 self.ask(|offset| Asked::Command(command.at(0, offset)), end);
@@ -163,6 +173,10 @@ impl Scenario {
         for (id, shown, expected) in &self.after {
             assert_eq!(shown(store.account(id).await.unwrap().as_ref()), *expected, "{id} {how}");
         }
+        if !self.refunded.is_empty() {
+            let sums = store.refunds().await.unwrap().into_iter().map(|(id, sum)| format!("{id} {sum}"));
+            assert_eq!(sums.collect::<Vec<_>>(), self.refunded, "refunds, {how}");
+        }
         let nets = self.meddling.iter().flat_map(|meddling| &meddling.writes).map(|write| i128::from(write.net));
         let before: i128 = self.holdings.iter().map(Holding::balance).chain(nets).sum();
         let now: i128 = store.accounts().await.unwrap().iter().map(Holding::balance).sum();
@@ -189,7 +203,7 @@ async fn ask(ledger: &Hooked<Meddled>, asked: &[Asked]) -> Vec<String> {
     let until = Instant::now().checked_add(Duration::from_secs(10)).unwrap();
     let (now, backoff) = (|| Timestamp::EPOCH, || Backoff::with_seed(1));
     if commands.is_empty() {
-        let settled = settle(ledger, &Batch::new(payments), until, now, backoff()).await;
+        let settled = settle_requests(ledger, payments, 1, until, now, backoff()).await;
         settled.dispositions.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
     } else {
         let applied = apply(ledger, &commands, CreditLanes::NONE, until, now, backoff).await;

@@ -3,42 +3,59 @@
 //! Data: Takes transactions and steps of account commands, which borrow their requests. Gives the same again, later.
 
 use giro::domain::account_command::{AccountChange, CommandStep, DecidedCommand, LaneChange, Precondition};
-use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{CommandRequest, Decision, Refusal, Request, Timestamp};
+use giro::domain::plan::{AccountUpdate, Entry, TotalUpdate, Transaction};
+use giro::domain::{CommandRequest, Decision, Refusal, Repayment, Request, Timestamp};
 
 /// A transaction that outlives its batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    /// Each with the lanes of its debtor and its creditor.
-    pub(crate) entries: Vec<(Request, Decision, [Option<u16>; 2])>,
+    pub(crate) entries: Vec<SentEntry>,
     pub(crate) updates: Vec<AccountUpdate>,
+    pub(crate) totals: Vec<TotalUpdate>,
     pub(crate) decided_at: Timestamp,
+}
+
+/// An entry of a transaction that outlives its batch.
+#[derive(Debug, Clone)]
+pub(crate) struct SentEntry {
+    pub(crate) request: Request,
+    pub(crate) repayment: Option<Repayment>,
+    pub(crate) decision: Decision,
+    pub(crate) debtor_lane: Option<u16>,
+    pub(crate) creditor_lane: Option<u16>,
+}
+
+impl SentEntry {
+    fn of(entry: &Entry<'_>) -> Self {
+        let &Entry { request, decision, debtor_lane, creditor_lane, .. } = entry;
+        let repayment = entry.outcome(Timestamp::EPOCH).repayment;
+        Self { request: request.clone(), repayment, decision, debtor_lane, creditor_lane }
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        let &Self { ref request, decision, debtor_lane, creditor_lane, .. } = self;
+        let debtor = request.instruction.debtor();
+        let repayment = self.repayment.as_ref().map(|repayment| repayment.from(debtor));
+        Entry { request, repayment, decision, debtor_lane, creditor_lane }
+    }
 }
 
 impl Sent {
     pub(crate) fn of(transaction: &Transaction<'_>) -> Self {
-        let entry =
-            |entry: &Entry<'_>| (entry.request.clone(), entry.decision, [entry.debtor_lane, entry.creditor_lane]);
         Self {
-            entries: transaction.entries.iter().map(entry).collect(),
+            entries: transaction.entries.iter().map(SentEntry::of).collect(),
             updates: transaction.updates.clone(),
+            totals: transaction.totals.clone(),
             decided_at: transaction.decided_at,
         }
     }
 
     /// The transaction again.
     pub(crate) fn transaction(&self) -> Transaction<'_> {
-        let entries = self.entries.iter();
         Transaction {
-            entries: entries
-                .map(|(request, decision, [debtor_lane, creditor_lane])| Entry {
-                    request,
-                    decision: *decision,
-                    debtor_lane: *debtor_lane,
-                    creditor_lane: *creditor_lane,
-                })
-                .collect(),
+            entries: self.entries.iter().map(SentEntry::entry).collect(),
             updates: self.updates.clone(),
+            totals: self.totals.clone(),
             decided_at: self.decided_at,
         }
     }

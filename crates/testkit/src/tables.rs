@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use giro::aws::in_words;
-use giro::config::{ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, PAYMENTS_TABLE};
+use giro::config::{ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, PAYMENTS_TABLE, REFUNDS_TABLE};
 use giro::store::Tables;
 use giro_template::{Index, Key, Table, Templates};
 
@@ -123,12 +123,13 @@ fn stream(view: &str) -> anyhow::Result<StreamSpecification> {
 
 /// Each table's name, by the variable that tells it to functions.
 #[must_use]
-pub fn by_variable(tables: &Tables) -> [(&'static str, &str); 4] {
+pub fn by_variable(tables: &Tables) -> [(&'static str, &str); 5] {
     // Every field by its name: one that is added is missed here by the compiler.
-    let Tables { accounts, payments, dead_letters, account_commands } = tables;
+    let Tables { accounts, payments, refunds, dead_letters, account_commands } = tables;
     [
         (ACCOUNTS_TABLE, accounts),
         (PAYMENTS_TABLE, payments),
+        (REFUNDS_TABLE, refunds),
         (DEAD_LETTERS_TABLE, dead_letters),
         (ACCOUNT_COMMANDS_TABLE, account_commands),
     ]

@@ -95,7 +95,8 @@ impl Running {
         if outcome.decision.is_err() {
             return;
         }
-        let (id, transfer) = (outcome.instruction.id(), outcome.transfer());
+        // Whatever is settled says what it moved.
+        let (id, Some(transfer)) = (outcome.instruction.id(), outcome.transfer()) else { return };
         let (first, amount) = (self.is_first_look(), i128::from(transfer.amount.minor_units()));
         self.settled = self.settled.saturating_add(usize::from(first));
         for (account, credit, debit) in [(transfer.debtor, 0, amount), (transfer.creditor, amount, 0)] {

@@ -88,6 +88,27 @@ impl Pool {
     }
 }
 
+/// What an instruction takes from its debtor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Debit {
+    /// How much.
+    pub(super) amount: Amount,
+    /// The lowest balance that it may leave. `None` if there is no limit.
+    pub(super) lowest: Option<i128>,
+}
+
+impl Debit {
+    /// Whether it may leave this balance.
+    fn may_leave(self, balance: i128) -> bool {
+        self.lowest.is_none_or(|lowest| balance >= lowest)
+    }
+
+    /// What the main item must hold before it.
+    fn needs(self) -> i128 {
+        self.lowest.unwrap_or(i64::MIN.into()).saturating_add(self.amount.minor_units().into())
+    }
+}
+
 /// What pays a debit.
 enum Cover {
     /// The main item, and what is left of it.
@@ -112,18 +133,19 @@ impl<'b, 's> Funds<'b, 's> {
     pub(super) fn pay(
         &mut self,
         position: usize,
-        amount: Amount,
+        debit: Debit,
         (debtor, creditor): (AccountIx, AccountIx),
         (debtor_account, creditor_account): (&Account, &Account),
     ) -> Decision {
-        let cover = self.cover(amount, debtor, debtor_account);
+        let amount = debit.amount;
+        let cover = self.cover(debit, debtor, debtor_account);
         let credited = self.credited(amount, creditor, creditor_account);
         if matches!(cover, Err(Decline::BalanceOverflow)) || credited.is_err() {
             return Err(Decline::BalanceOverflow);
         }
         match cover? {
             Cover::Main(left) => self.mains[debtor] = left,
-            Cover::Pool => self.draw(position, amount, debtor, debtor_account),
+            Cover::Pool => self.draw(position, debit, debtor, debtor_account),
             Cover::Lane => {}
         }
         match credited? {
@@ -144,17 +166,17 @@ impl<'b, 's> Funds<'b, 's> {
         let (gathered, unread) = (which(|pool| pool.gathered), which(|pool| pool.asked));
         let mut sweeps: Vec<Sweep> = self.pools.iter().flat_map(|(&account, pool)| pool.sweeps(account)).collect();
         sweeps.sort_by_key(|sweep| sweep.position);
-        Decisions { decisions, sweeps, gathered, unread }
+        Decisions { decisions, sweeps, gathered, unread, ..Decisions::default() }
     }
 
     /// What would pay a debit.
-    fn cover(&mut self, amount: Amount, debtor: AccountIx, account: &Account) -> Result<Cover, Decline> {
+    fn cover(&mut self, debit: Debit, debtor: AccountIx, account: &Account) -> Result<Cover, Decline> {
         if account.pays_from_lanes() && self.pool(debtor, account).pays {
             return Ok(Cover::Lane);
         }
-        let left = self.mains[debtor].debited(amount);
+        let left = self.mains[debtor].debited(debit.amount);
         match left {
-            Some(left) if account.overdraft_limit.allows(left) => return Ok(Cover::Main(left)),
+            Some(left) if debit.may_leave(left.minor_units().into()) => return Ok(Cover::Main(left)),
             None if account.credit_lanes.is_none() => return Err(Decline::BalanceOverflow),
             Some(_) if account.credit_lanes.is_none() => return Err(Decline::InsufficientFunds),
             Some(_) | None => {}
@@ -166,16 +188,16 @@ impl<'b, 's> Funds<'b, 's> {
             return Err(Decline::InsufficientFunds);
         }
         let all = main.saturating_add(pool.lanes_sum).saturating_add(pool.credited);
-        let left = all.saturating_sub(amount.minor_units().into());
+        let left = all.saturating_sub(debit.amount.minor_units().into());
         if left < i128::from(i64::MIN) {
             return Err(Decline::BalanceOverflow);
         }
-        if account.overdraft_limit.lowest_balance().is_some_and(|lowest| left < lowest) {
+        if !debit.may_leave(left) {
             return Err(Decline::InsufficientFunds);
         }
         // If the credits are gathered, the main item must be able to hold all of the money at once.
         let held = i128::from(Balance::MAX.minor_units());
-        if main.saturating_add(pool.lanes_sum) < lowest_after(amount, account) && all > held {
+        if main.saturating_add(pool.lanes_sum) < debit.needs() && all > held {
             return Err(Decline::BalanceOverflow);
         }
         Ok(Cover::Pool)
@@ -183,9 +205,9 @@ impl<'b, 's> Funds<'b, 's> {
 
     /// Takes a debit from the main item. Before that it sweeps lanes and gathers credits, as far as the debit needs
     /// them.
-    fn draw(&mut self, position: usize, amount: Amount, debtor: AccountIx, account: &Account) {
+    fn draw(&mut self, position: usize, debit: Debit, debtor: AccountIx, account: &Account) {
         let mut main = i128::from(self.mains[debtor].minor_units());
-        let needed = lowest_after(amount, account);
+        let needed = debit.needs();
         let pool = self.pool(debtor, account);
         while main < needed
             && let Some(full) = pool.lanes.pop()
@@ -198,7 +220,7 @@ impl<'b, 's> Funds<'b, 's> {
             pool.gathered = true;
             main = main.saturating_add(std::mem::take(&mut pool.credited));
         }
-        let left = main.saturating_sub(amount.minor_units().into());
+        let left = main.saturating_sub(debit.amount.minor_units().into());
         // This is in range: only lanes that are needed are swept, and `cover` has checked what is gathered.
         self.mains[debtor] = Balance::new(i64::try_from(left).unwrap_or(i64::MAX));
     }
@@ -239,12 +261,6 @@ impl<'b, 's> Funds<'b, 's> {
             pool
         })
     }
-}
-
-/// What the main item must hold before a debit.
-fn lowest_after(amount: Amount, account: &Account) -> i128 {
-    let lowest = account.overdraft_limit.lowest_balance().unwrap_or(i64::MIN.into());
-    lowest.saturating_add(amount.minor_units().into())
 }
 
 #[cfg(test)]
@@ -294,7 +310,7 @@ mod tests {
         (0..).zip(lanes).for_each(|(lane, balance)| known.learn(lane, Balance::new(*balance)));
         let known = if read { HashMap::from([(shop, known)]) } else { HashMap::new() };
         let slice = Slice::at(Timestamp::EPOCH);
-        decide_all(&batch, &all, Snapshot { accounts: &accounts, lanes: &known, slice })
+        decide_all(&batch, &all, Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &known, slice })
     }
 
     #[test]

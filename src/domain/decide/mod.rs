@@ -1,24 +1,28 @@
-//! What: Decides payments: all the rules, for one payment and the state of its two accounts.
+//! What: Decides instructions: all the rules, for one instruction and the state of its two accounts.
 //!
-//! Data: Takes a payment and a snapshot of accounts and lanes. Gives a decision, and the snapshot after it.
+//! Data: Takes an instruction and a snapshot of accounts, lanes and refunds. Gives a decision, and the snapshot after
+//! it.
 //!
 //! | phase | where | what |
 //! |---|---|---|
 //! | rules | here | the reasons, in their order |
 //! | snapshot | `snapshot` | what is decided on, and what is decided |
+//! | refunds | `refunds` | how much is left of an original, while the batch is decided |
 //! | funds | `funds` | what each account holds while the batch is decided, with its lanes and the credits of the batch |
 //!
 //! Invariants: The reasons are checked in the order of [`Decline::ALL`], and the first that holds is the answer. After
-//! the last check the payment must succeed. A batch is decided serially, as if each payment were alone. So an overdraft
-//! in the middle counts, and netting never hides one. No payment is declined for insufficient funds before all lanes of
-//! its debtor are known. Nothing is conditional on the balance of an account that pays from lanes. Nothing here can
-//! panic or overflow.
+//! the last check the instruction must succeed. A batch is decided serially, as if each instruction were alone. So an
+//! overdraft in the middle counts, and netting never hides one. No payment is declined for insufficient funds before
+//! all lanes of its debtor are known. Nothing is conditional on the balance of an account that pays from lanes. Nothing
+//! here can panic or overflow.
 
 mod funds;
+mod refunds;
 mod snapshot;
 
-use super::{Account, AccountStatus, Batch, Decline, RequestIx, Transfer};
-use funds::Funds;
+use super::{Account, AccountStatus, Batch, Decision, Decline, Instruction, RequestIx, Transfer};
+use funds::{Debit, Funds};
+use refunds::Refunds;
 
 pub use snapshot::{Decisions, Snapshot, Sweep};
 
@@ -54,15 +58,41 @@ fn between<'a>(
 /// Decides requests of a batch, in the given order. Each finds the accounts as the requests before it left them.
 #[must_use]
 pub fn decide_all(batch: &Batch, requests: &[RequestIx], snapshot: Snapshot<'_>) -> Decisions {
-    let mut funds = Funds::new(batch, snapshot);
+    let mut state = State { batch, snapshot, funds: Funds::new(batch, snapshot), refunds: Refunds::new(snapshot) };
     let mut decisions = Vec::with_capacity(requests.len());
     for (position, &request) in requests.iter().enumerate() {
-        let (debtor, creditor) = batch.parties(request);
-        let transfer = batch.requests()[request].instruction.transfer();
-        let (debtor_account, creditor_account) = (&snapshot.accounts[debtor], &snapshot.accounts[creditor]);
-        let decision = between(transfer, debtor_account.as_ref(), creditor_account.as_ref())
-            .and_then(|parties| funds.pay(position, transfer.amount, (debtor, creditor), parties));
-        decisions.push(decision);
+        decisions.push(state.decide(position, request));
     }
-    funds.finish(decisions)
+    state.refunds.finish(state.funds.finish(decisions))
+}
+
+/// What the requests before have left.
+struct State<'b, 's> {
+    batch: &'b Batch,
+    snapshot: Snapshot<'s>,
+    funds: Funds<'b, 's>,
+    refunds: Refunds<'b, 's>,
+}
+
+impl State<'_, '_> {
+    fn decide(&mut self, position: usize, request: RequestIx) -> Decision {
+        let (debtor, creditor) = self.batch.parties(request);
+        let transfer = self.batch.transfer(request)?;
+        let instruction = &self.batch.requests()[request].instruction;
+        if let Instruction::Refund(refund) = instruction {
+            self.refunds.asked(position, refund);
+        }
+        let accounts = self.snapshot.accounts;
+        let parties = between(transfer, accounts[debtor].as_ref(), accounts[creditor].as_ref())?;
+        let amount = match instruction {
+            Instruction::Payment(payment) => payment.amount,
+            Instruction::Refund(refund) => self.refunds.amount(position, refund, transfer.amount)?,
+        };
+        let lowest = instruction.lowest_balance(parties.0.overdraft_limit);
+        let decision = self.funds.pay(position, Debit { amount, lowest }, (debtor, creditor), parties);
+        if let Instruction::Refund(refund) = instruction {
+            self.refunds.decided(refund, amount, decision);
+        }
+        decision
+    }
 }

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use crate::domain::lane::KnownLanes;
-use crate::domain::{Account, AccountIx, Balance, Batch, Decision, Slice};
+use crate::domain::refund::RefundTotal;
+use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, PaymentId, Slice};
 
 /// What is known of the accounts that a batch names.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +15,8 @@ pub struct Snapshot<'s> {
     pub accounts: &'s [Option<Account>],
     /// What is known of lanes, by account.
     pub lanes: &'s HashMap<AccountIx, KnownLanes>,
+    /// What is known of the refunds of originals. Nothing is known of those that are not here.
+    pub refund_totals: &'s HashMap<PaymentId, RefundTotal>,
     /// The slice of time in which it is decided.
     pub slice: Slice,
 }
@@ -44,8 +47,21 @@ pub struct Decisions {
     /// Accounts with lanes whose credits must go to the main item, because debits of this batch spend them. In order,
     /// each once.
     pub gathered: Vec<AccountIx>,
+    /// The amounts of refunds, as far as they are known, each with the position of its refund. In order.
+    pub repaid: Vec<(usize, Amount)>,
     /// Accounts whose lanes must be read first. If there are any, nothing else here counts.
     pub unread: Vec<AccountIx>,
+    /// Originals whose refunds must be summed up first. If there are any, nothing else here counts.
+    pub unread_totals: Vec<PaymentId>,
+}
+
+impl Decisions {
+    /// The amount of the refund at this position. `None` if it is not known, and for a payment.
+    #[must_use]
+    pub fn repaid(&self, position: usize) -> Option<Amount> {
+        let found = self.repaid.binary_search_by_key(&position, |&(position, _)| position).ok()?;
+        self.repaid.get(found).map(|&(_, amount)| amount)
+    }
 }
 
 /// A lane that is swept into its main item for a debit.

@@ -8,7 +8,7 @@
 //! | the decisions | condition on the main item |
 //! |---|---|
 //! | money moves | open, and of the payment's currency |
-//! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs |
+//! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs; a refund needs free money |
 //! | it is credited | balance low enough that the highest prefix fits a balance |
 //! | a decline rests on its lanes, in this transaction or in a later one before the next change | exactly the version decided on |
 //!
@@ -17,6 +17,8 @@
 //! | it is credited | it isn't there yet; or it is open, of the payment's currency, not full (the lane is not read first) |
 //! | a payment is taken from it | it isn't there yet; or it is open, of the payment's currency, doesn't owe too much, and isn't limited |
 //! | it is swept | it is there, open, and holds at least what was known of it (what was credited since stays there) |
+//!
+//! The sum of the refunds of an original is changed on the condition that it stays within what was paid.
 //!
 //! A decline is right at the time when its debtor's main item was read, which was after the record's delivery. If the
 //! debtor has lanes, they were read after the main item. Lanes are only credited, or swept into the main item. So if
@@ -27,9 +29,9 @@ use std::collections::HashSet;
 
 use super::group::Group;
 use super::lanes::{LaneIx, LanePair, Turns};
-use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, Touch, Transaction};
+use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, TotalUpdate, Touch, Transaction};
 use crate::domain::lane::LANE_BALANCE_FULL;
-use crate::domain::{Account, Balance, OverdraftLimit};
+use crate::domain::{Account, Amount, Balance, Instruction, OverdraftLimit, RequestIx, Transfer};
 
 /// By group: the accounts that need the version as a condition. The group changes or checks the account, and a decline
 /// rests on its lanes. The decline is in this group, or in a later one before the next change of the account. The
@@ -65,8 +67,8 @@ struct Movement {
     account: AccountIx,
     lane: Option<u16>,
     net: i128,
-    /// The lowest net after a debit, and the highest after a credit.
-    lowest: Option<i128>,
+    /// What the balance before must be at least for the debits, and the highest net after a credit.
+    needed: Option<i128>,
     highest: Option<i128>,
     exact: bool,
     /// A payment is taken from a lane.
@@ -76,12 +78,14 @@ struct Movement {
 impl Movement {
     /// Whether money moves. Otherwise the item is only checked.
     fn moves(&self) -> bool {
-        self.lowest.is_some() || self.highest.is_some()
+        self.needed.is_some() || self.highest.is_some()
     }
 
-    fn debit(&mut self, amount: i128) {
+    /// Takes a debit that may leave this balance at the lowest.
+    fn debit(&mut self, amount: i128, lowest: i128) {
         self.net = self.net.saturating_sub(amount);
-        self.lowest = Some(self.lowest.map_or(self.net, |lowest| lowest.min(self.net)));
+        let needed = lowest.saturating_sub(self.net);
+        self.needed = Some(self.needed.map_or(needed, |others| others.max(needed)));
     }
 
     fn credit(&mut self, amount: i128) {
@@ -115,31 +119,36 @@ impl<'a, 's> Guard<'a, 's> {
         let lane_of = |account: AccountIx| lanes.iter().find(|lane| lane.account == account).map(|lane| lane.of(slice));
         let mut movements: Vec<Movement> = Vec::new();
         let mut entries = Vec::new();
+        let mut totals = Vec::new();
         for touch in members {
             for sweep in touch.sweeps {
                 let amount = i128::from(sweep.amount.minor_units());
-                self.movement(&mut movements, sweep.account, Some(sweep.lane)).debit(amount);
+                self.movement(&mut movements, sweep.account, Some(sweep.lane)).debit(amount, 0);
                 self.movement(&mut movements, sweep.account, None).credit(amount);
             }
             if let Some(account) = touch.checks() {
                 self.movement(&mut movements, account, None);
             }
-            let Some(request) = touch.request.map(|request| &self.batch.requests()[request]) else { continue };
-            if touch.moves() {
-                let amount = i128::from(request.instruction.transfer().amount.minor_units());
+            let Some(ix) = touch.request else { continue };
+            let request = &self.batch.requests()[ix];
+            let repayment = self.repayment(touch, ix);
+            if let Some(transfer) = repayment.or(request.instruction.transfer()).filter(|_| touch.moves()) {
+                let amount = i128::from(transfer.amount.minor_units());
                 let lane = lane_of(touch.debtor).filter(|_| touch.is_from_lane());
+                let lowest = self.lowest_after(touch.debtor, &request.instruction);
                 let from = self.movement(&mut movements, touch.debtor, lane);
-                from.debit(amount);
+                from.debit(amount, lowest);
                 from.pays |= lane.is_some();
                 let lane = lane_of(touch.creditor).filter(|_| touch.is_on_lane());
                 self.movement(&mut movements, touch.creditor, lane).credit(amount);
+                self.add_to_total(&mut totals, ix, transfer.amount);
             }
             let mut statement = |account| lane_of(account).or_else(|| turns.statement(account));
             let debtor_lane = touch.is_from_lane().then(|| statement(touch.debtor)).flatten();
             // A lane's list is read only if the lane is there. A gathered credit may have made none.
             let is_gathered = touch.moves() && !touch.is_on_lane();
             let creditor_lane = if is_gathered { None } else { statement(touch.creditor) };
-            entries.push(Entry { request, decision: touch.decision, debtor_lane, creditor_lane });
+            entries.push(Entry { request, repayment, decision: touch.decision, debtor_lane, creditor_lane });
         }
         for &account in pinned {
             if let Some(slot) = self.slots[account] {
@@ -154,7 +163,32 @@ impl<'a, 's> Guard<'a, 's> {
             self.changes[movement.account] = self.changes[movement.account].saturating_add(movement.moves().into());
         }
         self.lane_slots.clear();
-        (Transaction { entries, updates, decided_at }, accounts)
+        (Transaction { entries, updates, totals, decided_at }, accounts)
+    }
+
+    /// What a refund gives back, or would have given back. `None` for a payment, and if that is not known.
+    fn repayment(&self, touch: &Touch<'_>, request: RequestIx) -> Option<Transfer<'a>> {
+        let amount = touch.repaid?;
+        Some(Transfer { amount, ..self.batch.transfer(request).ok()? })
+    }
+
+    /// The lowest balance that a debit of this instruction may leave.
+    fn lowest_after(&self, debtor: AccountIx, instruction: &Instruction) -> i128 {
+        let lowest = |account: &Account| instruction.lowest_balance(account.overdraft_limit);
+        self.accounts[debtor].as_ref().and_then(lowest).unwrap_or(i64::MIN.into())
+    }
+
+    /// Adds a refund to the sum of its original. Other instructions add to none.
+    fn add_to_total(&self, totals: &mut Vec<TotalUpdate>, request: RequestIx, amount: Amount) {
+        let Some(original) = self.batch.requests()[request].instruction.original() else { return };
+        let all = self.batch.transfer(request).map_or(0, |all| all.amount.minor_units());
+        let at = totals.iter().position(|total| total.original == *original).unwrap_or(totals.len());
+        if at == totals.len() {
+            totals.push(TotalUpdate { original: original.clone(), net: 0, total_max: all });
+        }
+        let total = &mut totals[at];
+        total.net = total.net.saturating_add(amount.minor_units());
+        total.total_max = all.saturating_sub(total.net);
     }
 
     fn movement<'m>(
@@ -175,7 +209,7 @@ impl<'a, 's> Guard<'a, 's> {
             },
         };
         if slot == next {
-            movements.push(Movement { account, lane, net: 0, lowest: None, highest: None, exact: false, pays: false });
+            movements.push(Movement { account, lane, net: 0, needed: None, highest: None, exact: false, pays: false });
         }
         &mut movements[slot]
     }
@@ -186,7 +220,7 @@ impl<'a, 's> Guard<'a, 's> {
             // Without this update, money would move on one side only.
             unreachable!("money moves only on accounts that exist: the decisions were made on another snapshot");
         };
-        let Movement { lane, net, lowest, highest, pays, .. } = *movement;
+        let Movement { lane, net, needed, highest, pays, .. } = *movement;
         let update = AccountUpdate {
             account: account.id.clone(),
             lane,
@@ -205,15 +239,13 @@ impl<'a, 's> Guard<'a, 's> {
                 return AccountUpdate { overdraft_limit, balance_min, balance_max, ..update };
             }
             // A lane that is swept is never below zero.
-            let balance_min = lowest.map(|lowest| 0_i128.saturating_sub(lowest).max(0));
+            let balance_min = needed.map(|needed| needed.max(0));
             return AccountUpdate { balance_min, balance_max, ..update };
         }
-        // The lowest balance that a debit may leave: the overdraft limit, or without one the lowest possible balance.
-        let floor = account.overdraft_limit.lowest_balance().unwrap_or(i128::from(i64::MIN));
         let ceiling = i128::from(Balance::MAX.minor_units());
         AccountUpdate {
-            overdraft_limit: lowest.map(|_| account.overdraft_limit),
-            balance_min: lowest.map(|lowest| floor.saturating_sub(lowest)),
+            overdraft_limit: needed.map(|_| account.overdraft_limit),
+            balance_min: needed,
             balance_max: highest.map(|highest| ceiling.saturating_sub(highest)),
             version: movement.exact.then(|| account.version.saturating_add(self.changes[movement.account])),
             ..update

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::domain::AccountIx;
 
-/// A payment and its two accounts: a transaction must hold at least these.
+/// A payment and its two accounts: a transaction must hold at least these. A refund and its sum are one item more.
 const ITEMS_MIN: usize = 3;
 
 /// How often a transaction is halved for a contended account, so at most to a quarter. Smaller ones only conflict more

@@ -10,7 +10,7 @@
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
 //! | turns | `lanes` | each group that changes an account on a lane takes the next lane that the batch owns |
-//! | guard | `guard` | each transaction gets one Put for each payment, and one Update or check for each main item or lane. Each has the conditions that the decisions rest on |
+//! | guard | `guard` | each transaction gets one Put for each payment, and one Update or check for each main item, lane or sum of refunds. Each has the conditions that the decisions rest on |
 //! | limits | `limits` | how many items a transaction may write, and how often a batch may wait for free lanes |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
@@ -35,7 +35,10 @@ mod touch;
 
 use super::decide::{Decisions, Snapshot};
 use super::slice::{Parity, Slice};
-use super::{AccountId, AccountIx, Batch, Currency, Decision, LaneId, OverdraftLimit, Request, RequestIx, Timestamp};
+use super::{
+    AccountId, AccountIx, Batch, Currency, Decision, LaneId, Outcome, OverdraftLimit, PaymentId, Repayment, Request,
+    RequestIx, Timestamp, Transfer,
+};
 use lanes::LanePair;
 pub use limits::Limits;
 use touch::Touch;
@@ -43,13 +46,16 @@ use touch::Touch;
 /// The most items one transaction may write. Source: DynamoDB `TransactWriteItems`, 100 actions.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
 
-/// Writes that happen together or not at all: one Put for each payment, one Update for each account.
+/// Writes that happen together or not at all: one Put for each payment, one Update for each account, and one for the
+/// refunds of each original.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction<'a> {
     /// The payments that it gives an outcome. Each is written only if no payment of that id exists.
     pub entries: Vec<Entry<'a>>,
     /// The accounts and lanes that it changes, each once.
     pub updates: Vec<AccountUpdate>,
+    /// The originals that it refunds, each once.
+    pub totals: Vec<TotalUpdate>,
     /// When the entries were decided.
     pub decided_at: Timestamp,
 }
@@ -59,6 +65,8 @@ pub struct Transaction<'a> {
 pub struct Entry<'a> {
     /// The instruction and its record.
     pub request: &'a Request,
+    /// What a refund gives back, or would have given back. `None` for a payment, and if that is not known.
+    pub repayment: Option<Transfer<'a>>,
     /// The answer.
     pub decision: Decision,
     /// The lane of the debtor whose statement lists it, if the debtor pays from lanes.
@@ -66,6 +74,49 @@ pub struct Entry<'a> {
     /// The lane of the creditor whose statement lists it, if the creditor has lanes. A settled credit is on that lane.
     /// `None` if it is on the main item: the creditor has no lanes, or a debit of the same batch spends it.
     pub creditor_lane: Option<u16>,
+}
+
+impl Entry<'_> {
+    /// The money that it moves, or would have moved. `None` for a declined refund whose original or amount is not
+    /// known.
+    #[must_use]
+    pub fn transfer(&self) -> Option<Transfer<'_>> {
+        self.request.instruction.transfer().or(self.repayment)
+    }
+
+    /// The entry behind an outcome, as far as its accounts have no lanes. `request` is the outcome's.
+    #[must_use]
+    pub fn of<'a>(request: &'a Request, outcome: &'a Outcome) -> Entry<'a> {
+        let debtor = outcome.instruction.debtor();
+        let repayment = outcome.repayment.as_ref().map(|repayment| repayment.from(debtor));
+        Entry { request, repayment, decision: outcome.decision, debtor_lane: None, creditor_lane: None }
+    }
+
+    /// The outcome that it gives its request.
+    #[must_use]
+    pub fn outcome(&self, decided_at: Timestamp) -> Outcome {
+        let repayment =
+            |to: Transfer<'_>| Repayment { creditor: to.creditor.clone(), amount: to.amount, currency: to.currency };
+        Outcome {
+            instruction: self.request.instruction.clone(),
+            repayment: self.repayment.map(repayment),
+            decision: self.decision,
+            decided_at,
+            source: self.request.source.clone(),
+        }
+    }
+}
+
+/// The change of the sum of an original's refunds, and the condition under which it happens. A sum that isn't there is
+/// zero. It only grows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TotalUpdate {
+    /// The payment that is refunded.
+    pub original: PaymentId,
+    /// What is added, in minor units.
+    pub net: u64,
+    /// Condition: the sum before is at most this. So all refunds of the original stay within what was paid.
+    pub total_max: u64,
 }
 
 /// The change of an account's main item or of one of its lanes in a transaction, and the conditions under which it
@@ -143,6 +194,12 @@ impl Step<'_> {
     #[must_use]
     pub fn is_late(&self, slice: Slice) -> bool {
         self.sweeps_free.is_some_and(|parity| !slice.frees(parity))
+    }
+
+    /// Its requests that refund this original.
+    pub fn refunds_of(&self, original: &PaymentId) -> impl Iterator<Item = RequestIx> {
+        let named = self.transaction.entries.iter().zip(&self.requests);
+        named.filter(|(entry, _)| entry.request.instruction.original() == Some(original)).map(|(_, &request)| request)
     }
 
     /// Credits the lanes of this slice of time. A step may be sent in a later slice than it was planned in. An account

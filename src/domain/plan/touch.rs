@@ -5,10 +5,10 @@
 
 use crate::domain::decide::{Decisions, Snapshot, Sweep};
 use crate::domain::decline::BalanceOf;
-use crate::domain::{AccountIx, Batch, Decision, Decline, RequestIx};
+use crate::domain::{AccountIx, Amount, Batch, Decision, Decline, RequestIx};
 
-/// A payment, the debtor's main item and the creditor's: what a transaction holds beside the lanes that it sweeps.
-const ITEMS_OF_DEBIT: usize = 3;
+/// The debtor's main item and the creditor's: what a transaction may hold beside the request's own items.
+const ACCOUNTS: usize = 2;
 
 /// What a decided request does to its accounts. Or a sweep of lanes that don't fit beside the debit that needs them.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,10 @@ pub(super) struct Touch<'d> {
     pub(super) decision: Decision,
     pub(super) debtor: AccountIx,
     pub(super) creditor: AccountIx,
+    /// It is a refund, and gives back this much.
+    pub(super) repaid: Option<Amount>,
+    /// Others of the batch refund the same original, so it stays in order with them.
+    shares_original: bool,
     /// The debtor pays from a lane.
     from_lane: bool,
     /// The creditor takes this credit on a lane.
@@ -63,6 +67,8 @@ pub(super) fn touches<'d>(
             decision,
             debtor,
             creditor,
+            repaid: decisions.repaid(position),
+            shares_original: batch.shares_original(request),
             from_lane,
             on_lane,
             rests_on_lanes,
@@ -72,7 +78,7 @@ pub(super) fn touches<'d>(
         };
         touch.changes().for_each(|account| is_written[account] = true);
         // Lanes that don't fit beside the debit are swept before it.
-        while own.len() > items_max.saturating_sub(ITEMS_OF_DEBIT) {
+        while own.len() > items_max.saturating_sub(touch.own_items()).saturating_sub(ACCOUNTS) {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
             touches.push(touch.sweeping(first));
             own = rest;
@@ -110,9 +116,11 @@ impl<'d> Touch<'d> {
         debtor.then_some(self.debtor).into_iter().chain(creditor.then_some(self.creditor))
     }
 
-    /// The number of items that no other request touches: its payment, and the lanes that it sweeps.
+    /// The number of items that no other request touches: its payment, and the lanes that it sweeps. The sum of refunds
+    /// of an original is counted as one of each refund.
     pub(super) fn own_items(&self) -> usize {
-        usize::from(self.request.is_some()).saturating_add(self.sweeps.len())
+        let total = usize::from(self.moves() && self.repaid.is_some());
+        usize::from(self.request.is_some()).saturating_add(total).saturating_add(self.sweeps.len())
     }
 
     /// The accounts that it changes on a lane.
@@ -133,14 +141,15 @@ impl<'d> Touch<'d> {
     }
 
     /// The main items whose requests must stay in order around this one. The debtor's is one, because payments of one
-    /// debtor are decided in order. It isn't one if the debtor pays from lanes, because then they commute. The
+    /// debtor are decided in order. It isn't one if the debtor pays from lanes, because then they commute. Only refunds
+    /// of one original don't. The
     /// creditor's is one if money moves or a decline rests on its balance. It isn't one if the creditor takes its
     /// credits on lanes.
     pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
         let both = matches!(self.decision.map_err(Decline::depends_on_balance), Ok(()) | Err(Some(BalanceOf::Both)));
         let rests = self.request.is_some() && both;
         let creditor = (rests && !self.on_lane).then_some(self.creditor);
-        (!self.from_lane).then_some(self.debtor).into_iter().chain(creditor)
+        (!self.from_lane || self.shares_original).then_some(self.debtor).into_iter().chain(creditor)
     }
 
     /// The account on whose lanes the decline rests.

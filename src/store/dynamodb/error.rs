@@ -21,6 +21,7 @@ use aws_sdk_dynamodb::types::CancellationReason;
 use super::decode::read;
 use crate::aws::in_words;
 use crate::domain::plan::Transaction;
+use crate::store::items::Item;
 use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};
 
 /// The operation whose cancellation reasons are read item by item.
@@ -87,44 +88,33 @@ fn of_reason(operation: &str, code: &str, reason: &CancellationReason) -> StoreE
     of_code(code, format!("{operation}: {code}"), reason.message().filter(|message| is_of_the_item(message)))
 }
 
+/// What an action of a transaction writes, by its index there.
+#[derive(Debug, Clone, Copy)]
+enum Action {
+    Entry(usize),
+    Account(usize),
+    Lane(usize),
+    Total(usize),
+}
+
+/// The actions of a transaction, in their order.
+fn actions(transaction: &Transaction<'_>) -> impl Iterator<Item = Action> {
+    let entries = (0..transaction.entries.len()).map(Action::Entry);
+    let updates = transaction.updates.iter().enumerate().map(|(ix, update)| match update.lane {
+        None => Action::Account(ix),
+        Some(_) => Action::Lane(ix),
+    });
+    entries.chain(updates).chain((0..transaction.totals.len()).map(Action::Total))
+}
+
 /// Why a transaction was cancelled. `reasons` are in the order of its actions, its entries first.
 pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationReason]) -> Cancelled {
     let mut cancelled = Cancelled::default();
-    for (ix, reason) in reasons.iter().enumerate() {
-        let update = ix.checked_sub(transaction.entries.len());
-        match (reason.code().unwrap_or("None"), update) {
-            ("None", _) => {}
-            ("ConditionalCheckFailed", None) => {
-                let stored = reason.item.as_ref().ok_or_else(|| "payment: expected the item that is there".to_owned());
-                cancelled.duplicates.push((ix, stored.and_then(items::payment::decode)));
-            }
-            ("ConditionalCheckFailed", Some(update)) => {
-                let item = reason.item.as_ref();
-                if is_lane(transaction, update) {
-                    cancelled.lanes.push((update, read(items::lane::decode, item)));
-                } else {
-                    cancelled.accounts.push((update, read(items::account::decode, item)));
-                }
-            }
-            (code, update) => match (of_reason(WRITE, code, reason), update) {
-                (StoreError::Rejected(why), update) => {
-                    let rejected = cancelled.rejected.get_or_insert_default();
-                    rejected.why = why;
-                    match update {
-                        None => rejected.entries.push(ix),
-                        Some(update) => rejected.updates.push(update),
-                    }
-                }
-                (StoreError::Corrupt(text), None) => cancelled.duplicates.push((ix, Err(text))),
-                (StoreError::Corrupt(text), Some(update)) if is_lane(transaction, update) => {
-                    cancelled.lanes.push((update, Read::Corrupt(text)));
-                }
-                (StoreError::Corrupt(text), Some(update)) => cancelled.accounts.push((update, Read::Corrupt(text))),
-                (transient, update) => {
-                    cancelled.busy.extend(update.filter(|_| transient == StoreError::Conflict));
-                    cancelled.transient = Some(transient);
-                }
-            },
+    for (action, reason) in actions(transaction).zip(reasons) {
+        match reason.code().unwrap_or("None") {
+            "None" => {}
+            "ConditionalCheckFailed" => condition_failed(&mut cancelled, action, reason.item.as_ref()),
+            code => failed(&mut cancelled, action, of_reason(WRITE, code, reason)),
         }
     }
     // Cancelled without a reason that this version knows: nothing was learned, so wait and try again.
@@ -134,8 +124,42 @@ pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationRe
     cancelled
 }
 
-fn is_lane(transaction: &Transaction<'_>, update: usize) -> bool {
-    transaction.updates.get(update).is_some_and(|update| update.lane.is_some())
+/// The condition of an action failed on this item.
+fn condition_failed(cancelled: &mut Cancelled, action: Action, item: Option<&Item>) {
+    match action {
+        Action::Entry(ix) => {
+            let stored = item.ok_or_else(|| "payment: expected the item that is there".to_owned());
+            cancelled.duplicates.push((ix, stored.and_then(items::payment::decode)));
+        }
+        Action::Account(ix) => cancelled.accounts.push((ix, read(items::account::decode, item))),
+        Action::Lane(ix) => cancelled.lanes.push((ix, read(items::lane::decode, item))),
+        Action::Total(ix) => cancelled.totals.push((ix, read(items::refund_total::decode, item))),
+    }
+}
+
+/// An action failed for another reason than its condition.
+fn failed(cancelled: &mut Cancelled, action: Action, error: StoreError) {
+    match (error, action) {
+        (StoreError::Rejected(why), action) => {
+            let rejected = cancelled.rejected.get_or_insert_default();
+            rejected.why = why;
+            match action {
+                Action::Entry(ix) => rejected.entries.push(ix),
+                Action::Account(ix) | Action::Lane(ix) => rejected.updates.push(ix),
+                Action::Total(ix) => rejected.totals.push(ix),
+            }
+        }
+        (StoreError::Corrupt(text), Action::Entry(ix)) => cancelled.duplicates.push((ix, Err(text))),
+        (StoreError::Corrupt(text), Action::Account(ix)) => cancelled.accounts.push((ix, Read::Corrupt(text))),
+        (StoreError::Corrupt(text), Action::Lane(ix)) => cancelled.lanes.push((ix, Read::Corrupt(text))),
+        (StoreError::Corrupt(text), Action::Total(ix)) => cancelled.totals.push((ix, Read::Corrupt(text))),
+        (transient, action) => {
+            if let (StoreError::Conflict, Action::Account(ix) | Action::Lane(ix)) = (&transient, action) {
+                cancelled.busy.push(ix);
+            }
+            cancelled.transient = Some(transient);
+        }
+    }
 }
 
 /// Why a step of a command was cancelled. `reasons` are about its record, then about the main item if the step is
@@ -179,176 +203,4 @@ pub(super) fn cancelled_command(
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_sdk_dynamodb::types::builders::CancellationReasonBuilder;
-
-    use super::*;
-    use crate::domain::plan::{AccountUpdate, Entry};
-    use crate::domain::{Amount, Currency, Instruction, Payment, Request, Source, Timestamp};
-    use crate::store::Rejected;
-
-    #[test]
-    fn each_code_has_its_word() {
-        type Word = fn(String) -> StoreError;
-        let conflict = |_: String| StoreError::Conflict;
-        let words: [(&[&str], Word); 4] = [
-            (&["TransactionConflict", "TransactionConflictException", "TransactionInProgressException"], conflict),
-            (
-                &[
-                    "ProvisionedThroughputExceeded",
-                    "ProvisionedThroughputExceededException",
-                    "RequestLimitExceeded",
-                    "ThrottlingError",
-                    "ThrottlingException",
-                    "Throttling",
-                ],
-                StoreError::Throttled,
-            ),
-            (
-                &[
-                    "ValidationError",
-                    "ValidationException",
-                    "ItemCollectionSizeLimitExceeded",
-                    "ItemCollectionSizeLimitExceededException",
-                    "SerializationException",
-                ],
-                StoreError::Rejected,
-            ),
-            (
-                &["InternalServerError", "AccessDeniedException", "ExpiredTokenException", "NewInThisYear"],
-                StoreError::Unavailable,
-            ),
-        ];
-        for (codes, word) in words {
-            for code in codes {
-                assert_eq!(of_code(code, "PutItem".into(), None), word("PutItem".into()), "{code}");
-            }
-        }
-        // DynamoDB's text about a validation may hold values.
-        assert_eq!(of_code("ValidationError", "a".into(), Some("balance 7")), StoreError::Rejected("a".into()));
-        // The stored item is wrong, not the request.
-        for message in OF_THE_ITEM {
-            assert_eq!(of_code("ValidationException", "a".into(), Some(message)), StoreError::Corrupt("a".into()));
-        }
-        assert_eq!(of_code("Other", "a".into(), Some("b")), StoreError::Unavailable("a: b".into()));
-    }
-
-    fn reasons(codes: &[&str]) -> Vec<CancellationReason> {
-        codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect()
-    }
-
-    fn text(code: &str) -> String {
-        format!("TransactWriteItems: {code}")
-    }
-
-    const NONE: &str = "None";
-    const FAILED: &str = "ConditionalCheckFailed";
-    const CONFLICT: &str = "TransactionConflict";
-    const THROTTLED: &str = "ThrottlingError";
-    const INVALID: &str = "ValidationError";
-
-    /// A payment, a main item and a lane: every reason goes to its item.
-    #[test]
-    fn reasons_go_to_the_items_that_they_are_of() {
-        let eur = Currency::try_new("EUR").unwrap();
-        let instruction = Instruction::Payment(Payment {
-            id: "p".parse().unwrap(),
-            debtor: "alice".parse().unwrap(),
-            creditor: "shop".parse().unwrap(),
-            amount: Amount::try_new(1).unwrap(),
-            currency: eur,
-            reference: None,
-            requested_at: None,
-        });
-        let request = Request { instruction, source: Source { topic: "t".into(), partition: 0, offset: 0 } };
-        let update = |account: &str, lane| AccountUpdate {
-            account: account.parse().unwrap(),
-            lane,
-            net: 0,
-            currency: eur,
-            overdraft_limit: None,
-            balance_min: None,
-            balance_max: None,
-            version: None,
-        };
-        let transaction = Transaction {
-            entries: vec![Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: Some(0) }],
-            updates: vec![update("alice", None), update("shop", Some(0))],
-            decided_at: Timestamp::EPOCH,
-        };
-        let check = |codes: [&str; 3], expected: Cancelled| {
-            assert_eq!(cancelled(&transaction, &reasons(&codes)), expected, "{codes:?}");
-        };
-        let nothing = Cancelled::default;
-        let conflict = |busy| Cancelled { busy, transient: Some(StoreError::Conflict), ..Cancelled::default() };
-        let unavailable = |text: &str| Some(StoreError::Unavailable(text.into()));
-
-        let gone = vec![(0, Err("payment: expected the item that is there".into()))];
-        check([FAILED, NONE, NONE], Cancelled { duplicates: gone, ..nothing() });
-        check([NONE, FAILED, NONE], Cancelled { accounts: vec![(0, Read::Missing)], ..nothing() });
-        check([NONE, NONE, FAILED], Cancelled { lanes: vec![(1, Read::Missing)], ..nothing() });
-
-        check([CONFLICT, NONE, NONE], conflict(vec![]));
-        check([NONE, CONFLICT, NONE], conflict(vec![0]));
-        check([NONE, CONFLICT, CONFLICT], conflict(vec![0, 1]));
-        // Only a conflict says that somebody holds the item.
-        let throttled = Some(StoreError::Throttled(text(THROTTLED)));
-        check([NONE, THROTTLED, NONE], Cancelled { transient: throttled, ..nothing() });
-
-        let rejected = |entries: &[usize], updates: &[usize]| Cancelled {
-            rejected: Some(Rejected { entries: entries.into(), updates: updates.into(), why: text(INVALID) }),
-            ..Cancelled::default()
-        };
-        check([INVALID, NONE, NONE], rejected(&[0], &[]));
-        check([NONE, INVALID, NONE], rejected(&[], &[0]));
-        check([INVALID, NONE, INVALID], rejected(&[0], &[1]));
-        check([CONFLICT, INVALID, NONE], Cancelled { transient: Some(StoreError::Conflict), ..rejected(&[], &[0]) });
-        // The stored item doesn't fit the expression: the data is wrong, not the request.
-        let misfit = |place: usize| {
-            let one = |ix| CancellationReason::builder().code(if ix == place { INVALID } else { NONE });
-            let message = |ix, reason: CancellationReasonBuilder| match ix == place {
-                true => reason.message(OF_THE_ITEM[0]).build(),
-                false => reason.build(),
-            };
-            cancelled(&transaction, &(0..3).map(|ix| message(ix, one(ix))).collect::<Vec<_>>())
-        };
-        let corrupt = || Read::Corrupt(text(INVALID));
-        assert_eq!(misfit(1), Cancelled { accounts: vec![(0, corrupt())], ..nothing() });
-        assert_eq!(misfit(2), Cancelled { lanes: vec![(1, Read::Corrupt(text(INVALID)))], ..nothing() });
-
-        check([NONE, NONE, "New"], Cancelled { transient: unavailable("TransactWriteItems: New"), ..nothing() });
-        let silent = unavailable("TransactWriteItems: cancelled without a reason");
-        check([NONE, NONE, NONE], Cancelled { transient: silent, ..nothing() });
-    }
-
-    /// The record comes first, then the main item if the step changes it, then lanes.
-    #[test]
-    fn reasons_of_a_command_go_to_record_account_and_lanes() {
-        let check = |on_account, codes: &[&str], expected: CancelledCommand| {
-            assert_eq!(cancelled_command(&reasons(codes), on_account), Ok(expected), "{on_account} {codes:?}");
-        };
-        let nothing = CancelledCommand::default;
-        let transient = |error| CancelledCommand { transient: Some(error), ..CancelledCommand::default() };
-        let gone = Some(Err("command: expected the item that is there".into()));
-        check(true, &[FAILED, NONE, NONE], CancelledCommand { duplicate: gone, ..nothing() });
-        check(true, &[NONE, FAILED, NONE], CancelledCommand { account: Some(Read::Missing), ..nothing() });
-        check(true, &[NONE, NONE, FAILED], CancelledCommand { lanes: true, ..nothing() });
-        check(false, &[NONE, FAILED], CancelledCommand { lanes: true, ..nothing() });
-        check(true, &[NONE, CONFLICT], transient(StoreError::Conflict));
-        check(false, &[THROTTLED, NONE], transient(StoreError::Throttled(text(THROTTLED))));
-        for codes in [[INVALID, NONE, NONE], [NONE, INVALID, NONE], [NONE, FAILED, INVALID], [INVALID, CONFLICT, NONE]]
-        {
-            let answer = cancelled_command(&reasons(&codes), true);
-            assert_eq!(answer, Err(StoreError::Rejected(text(INVALID))), "{codes:?}");
-        }
-        // If a command has its record, the other writes don't matter.
-        let gone = Some(Err("command: expected the item that is there".into()));
-        check(true, &[FAILED, INVALID], CancelledCommand { duplicate: gone, ..nothing() });
-        let misfit = CancellationReason::builder().code(INVALID).message(OF_THE_ITEM[1]).build();
-        let account = Some(Read::Corrupt(text(INVALID)));
-        let answer = cancelled_command(&[reasons(&[NONE])[0].clone(), misfit], true);
-        assert_eq!(answer, Ok(CancelledCommand { account, ..nothing() }));
-        let silent = StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into());
-        check(true, &[NONE, NONE], transient(silent));
-    }
-}
+mod tests;

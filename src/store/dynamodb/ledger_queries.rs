@@ -84,6 +84,17 @@ impl LedgerQueries for DynamoDb {
         self.find(&self.tables.payments, items::payment::key(id), items::payment::decode).await
     }
 
+    async fn refunded(&self, original: &PaymentId) -> Result<u64, StoreError> {
+        let key = items::refund_total::key(original);
+        Ok(self.find(&self.tables.refunds, key, items::refund_total::decode).await?.unwrap_or_default())
+    }
+
+    async fn refunds(&self) -> Result<Vec<(PaymentId, u64)>, StoreError> {
+        let mut refunds = self.all(&self.tables.refunds, items::refund_total::decode_with_key).await?;
+        refunds.sort();
+        Ok(refunds)
+    }
+
     async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
         let mut payments = self.all(&self.tables.payments, items::payment::decode).await?;
         payments.sort_by(|a, b| a.outcome.instruction.id().cmp(b.outcome.instruction.id()));

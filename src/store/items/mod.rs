@@ -14,6 +14,8 @@ pub mod conditional;
 pub mod dead_letter;
 pub mod lane;
 pub mod payment;
+pub mod refund;
+pub mod refund_total;
 pub mod scan;
 pub mod stream;
 
@@ -23,7 +25,7 @@ use std::fmt::Display;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::money::AMOUNT_MAX;
-use crate::domain::{Fingerprint, OverdraftLimit, Source};
+use crate::domain::{AccountId, Amount, Currency, Fingerprint, OverdraftLimit, Repayment, Source};
 
 /// An item: its attributes by name.
 pub type Item = HashMap<String, AttributeValue>;
@@ -91,6 +93,15 @@ fn source(item: &Item) -> Result<Source, String> {
         topic: text(item, "source_topic")?.into(),
         partition: number(item, "source_partition")?,
         offset: number(item, "source_offset")?,
+    })
+}
+
+/// Who is paid, and how much.
+fn paid(item: &Item) -> Result<Repayment, String> {
+    Ok(Repayment {
+        creditor: parsed(item, "creditor_account", AccountId::try_stored)?,
+        amount: Amount::try_new(number(item, "amount")?).map_err(|expected| format!("amount: {expected}"))?,
+        currency: parsed(item, "currency", Currency::try_new)?,
     })
 }
 

@@ -1,9 +1,18 @@
-//! What: The item of a payment: its request and its outcome. It is written once and never changed.
+//! What: The item of the table `payments`: an instruction and its outcome. It is written once and never changed.
+//!
+//! | kind | where |
+//! |---|---|
+//! | payment | here |
+//! | refund | [`refund`] |
 
-use super::{Item, fingerprint, insert_source, n, number, optional_parsed, optional_text, parsed, s, source, text};
+use super::{
+    Item, fingerprint, insert_source, n, optional_parsed, optional_text, paid, parsed, refund, s, source, text,
+};
 use crate::domain::instruction::status_of;
 use crate::domain::plan::Entry;
-use crate::domain::{AccountId, Amount, Currency, Decline, LaneId, Outcome, Payment, PaymentId, Recorded, Timestamp};
+use crate::domain::{
+    AccountId, Decision, Decline, Instruction, LaneId, Outcome, Payment, PaymentId, Recorded, Repayment, Timestamp,
+};
 
 /// The key attribute.
 pub const KEY: &str = "payment_id";
@@ -52,20 +61,30 @@ pub fn key(id: &PaymentId) -> Item {
     Item::from([(KEY.into(), s(id))])
 }
 
-/// Writes a payment with its outcome.
+/// Writes an instruction with its outcome.
 #[must_use]
 pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     let (instruction, source) = (&entry.request.instruction, &entry.request.source);
-    let transfer = instruction.transfer();
+    let transfer = entry.transfer();
     let mut item = key(instruction.id());
+    if let Some(kind) = instruction.kind() {
+        item.insert(KIND.into(), s(kind));
+    }
     item.insert("status".into(), s(status_of(entry.decision)));
     if let Err(decline) = entry.decision {
         item.insert(REASON.into(), s(decline));
     }
-    item.insert("debtor_account".into(), s(transfer.debtor));
-    item.insert("creditor_account".into(), s(transfer.creditor));
-    item.insert("amount".into(), n(transfer.amount));
-    item.insert("currency".into(), s(transfer.currency));
+    item.insert("debtor_account".into(), s(instruction.debtor()));
+    if let Some(transfer) = transfer {
+        item.insert("creditor_account".into(), s(transfer.creditor));
+        item.insert("currency".into(), s(transfer.currency));
+    }
+    if let Some(amount) = transfer.map(|transfer| transfer.amount).or(instruction.amount()) {
+        item.insert("amount".into(), n(amount));
+    }
+    if let Instruction::Refund(asked) = instruction {
+        refund::insert(&mut item, asked);
+    }
     if let Some(reference) = instruction.reference() {
         item.insert("reference".into(), s(reference));
     }
@@ -80,40 +99,56 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
         None => s(account),
         Some(lane) => s(LaneId { account: account.clone(), lane }),
     };
-    item.insert(BY_DEBTOR.key.into(), statement(transfer.debtor, entry.debtor_lane));
-    item.insert(BY_CREDITOR.key.into(), statement(transfer.creditor, entry.creditor_lane));
+    item.insert(BY_DEBTOR.key.into(), statement(instruction.debtor(), entry.debtor_lane));
+    if let Some(transfer) = transfer {
+        item.insert(BY_CREDITOR.key.into(), statement(transfer.creditor, entry.creditor_lane));
+    }
     item
 }
 
-/// Reads a payment with its outcome.
+/// Reads an instruction with its outcome.
 ///
 /// # Errors
 /// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<Recorded, String> {
-    if item.contains_key(KIND) {
-        return Err(format!("{KIND}: expected none, because this version knows payments only"));
-    }
-    let reason = optional_text(item, REASON)?;
-    let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");
-    let decision = match (text(item, "status")?, reason) {
-        ("settled", None) => Ok(()),
-        ("declined", Some(_)) => Err(parsed(item, REASON, decline)?),
-        _ => return Err("status: expected settled without a reason_code, or declined with one".into()),
-    };
-    let payment = Payment {
-        id: parsed(item, KEY, PaymentId::try_stored)?,
-        debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
-        creditor: parsed(item, "creditor_account", AccountId::try_stored)?,
-        amount: Amount::try_new(number(item, "amount")?).map_err(|expected| format!("amount: {expected}"))?,
-        currency: parsed(item, "currency", Currency::try_new)?,
-        reference: optional_text(item, "reference")?.map(Into::into),
-        requested_at: optional_parsed(item, "requested_at", Timestamp::parse)?,
+    let decision = decision(item)?;
+    let (instruction, repayment) = match optional_text(item, KIND)? {
+        None => (payment(item)?.into(), None),
+        Some(refund::KIND) => refund::decode(item, id(item)?, decision)?,
+        Some(_) => return Err(format!("{KIND}: expected none or refund, because this version knows no other")),
     };
     let outcome = Outcome {
-        instruction: payment.into(),
+        instruction,
+        repayment,
         decision,
-        decided_at: parsed(item, "decided_at", Timestamp::parse)?,
+        decided_at: parsed(item, DECIDED_AT, Timestamp::parse)?,
         source: source(item)?,
     };
     Ok(Recorded { outcome, fingerprint: fingerprint(item)? })
+}
+
+fn decision(item: &Item) -> Result<Decision, String> {
+    let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");
+    match (text(item, "status")?, optional_text(item, REASON)?) {
+        ("settled", None) => Ok(Ok(())),
+        ("declined", Some(_)) => Ok(Err(parsed(item, REASON, decline)?)),
+        _ => Err("status: expected settled without a reason_code, or declined with one".into()),
+    }
+}
+
+fn id(item: &Item) -> Result<PaymentId, String> {
+    parsed(item, KEY, PaymentId::try_stored)
+}
+
+fn payment(item: &Item) -> Result<Payment, String> {
+    let Repayment { creditor, amount, currency } = paid(item)?;
+    Ok(Payment {
+        id: id(item)?,
+        debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
+        creditor,
+        amount,
+        currency,
+        reference: optional_text(item, "reference")?.map(Into::into),
+        requested_at: optional_parsed(item, "requested_at", Timestamp::parse)?,
+    })
 }

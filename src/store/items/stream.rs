@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::{Item, n, optional_number, optional_parsed, optional_text, parsed, payment, s, source, text};
+use super::{Item, n, optional_number, optional_parsed, optional_text, parsed, payment, refund, s, source, text};
 use crate::domain::{AccountId, Amount, Currency, Decline, NewerOutcome, PaymentId, Recorded, Timestamp};
 use crate::store::NotRead;
 
@@ -30,14 +30,15 @@ pub fn payment(texts: &HashMap<String, String>, numbers: &HashMap<String, String
 /// Whether the item has a kind, or a reason, that this version doesn't know.
 fn is_newer(item: &Item) -> bool {
     let is_known = |name: &str| Decline::from_name(name).is_some();
-    item.contains_key(payment::KIND)
+    let kind = optional_text(item, payment::KIND);
+    kind.is_ok_and(|kind| kind.is_some_and(|kind| kind != refund::KIND))
         || optional_text(item, payment::REASON).is_ok_and(|name| !name.is_none_or(is_known))
 }
 
 /// Reads what consumers see. All of it must be whole, and a payment must be one but for its reason.
 fn newer(item: &Item) -> Result<NewerOutcome, String> {
-    let kind = optional_text(item, payment::KIND)?.map(Into::into);
-    if kind.is_none() {
+    let kind: Option<String> = optional_text(item, payment::KIND)?.map(Into::into);
+    if kind.as_deref().is_none_or(|kind| kind == refund::KIND) {
         let mut known = item.clone();
         known.insert(payment::REASON.into(), s(Decline::InsufficientFunds));
         payment::decode(&known)?;
@@ -46,7 +47,7 @@ fn newer(item: &Item) -> Result<NewerOutcome, String> {
     Ok(NewerOutcome {
         id: parsed(item, payment::KEY, PaymentId::try_stored)?,
         kind,
-        refund_of: optional_parsed(item, "refund_of", PaymentId::try_stored)?,
+        refund_of: optional_parsed(item, refund::REFUND_OF, PaymentId::try_stored)?,
         status: text(item, "status")?.into(),
         reason: optional_text(item, payment::REASON)?.map(Into::into),
         debtor: parsed(item, "debtor_account", AccountId::try_stored)?,

@@ -118,7 +118,7 @@ fn a_payment_reads_back() {
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment);
         let item = payment::encode(
-            &Entry { request: &request, decision, debtor_lane: None, creditor_lane: None },
+            &Entry { repayment: None, request: &request, decision, debtor_lane: None, creditor_lane: None },
             Timestamp::EPOCH,
         );
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
@@ -127,7 +127,7 @@ fn a_payment_reads_back() {
     }
     let request = request(&payment);
     let item = payment::encode(
-        &Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
+        &Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
         Timestamp::EPOCH,
     );
     let no_verdict = "status: expected settled without a reason_code, or declined with one";
@@ -152,14 +152,14 @@ fn what_was_stored_under_dots_is_still_read() {
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
         let request = Request { instruction: payment().into(), source: source() };
         let mut item = payment::encode(
-            &Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
+            &Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
             Timestamp::EPOCH,
         );
         for name in [payment::KEY, "debtor_account", "creditor_account"] {
             item.insert(name.into(), s(dots));
         }
         let read = payment::decode(&item).unwrap().outcome;
-        let Transfer { debtor, creditor, .. } = read.transfer();
+        let Transfer { debtor, creditor, .. } = read.transfer().unwrap();
         assert_eq!([read.instruction.id().as_str(), debtor.as_str(), creditor.as_str()], [dots; 3]);
     }
 }

@@ -112,8 +112,12 @@ impl<'a, const N: usize> Fields<'a, N> {
         read: impl Fn(Json<'a>) -> Result<T, E>,
     ) -> Result<Option<T>, Malformed> {
         let Some(json) = self.members[ix].filter(|json| !json.is_null()) else { return Ok(None) };
-        let invalid = |expected: E| Malformed::InvalidField { field: self.names[ix], expected: expected.to_string() };
-        read(json).map(Some).map_err(invalid)
+        read(json).map(Some).map_err(|expected| self.invalid(ix, expected))
+    }
+
+    /// A field is not what was expected.
+    pub(in crate::wire) fn invalid(&self, ix: usize, expected: impl fmt::Display) -> Malformed {
+        Malformed::InvalidField { field: self.names[ix], expected: expected.to_string() }
     }
 
     /// A string, which `read` reads further. `None` if it is missing or null.

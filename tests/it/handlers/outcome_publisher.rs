@@ -16,6 +16,7 @@ use crate::handlers::invoked::context;
 
 fn outcome(ix: i64, decision: Decision) -> Outcome {
     Outcome {
+        repayment: None,
         instruction: Instruction::Payment(Payment {
             reference: (ix % 2 == 0).then(|| "Ünïcode \"17\"".into()),
             requested_at: (ix % 3 == 0).then_some(Timestamp::EPOCH),
@@ -30,7 +31,13 @@ fn outcome(ix: i64, decision: Decision) -> Outcome {
 /// The item that the ledger writes, as a stream shows it.
 fn image(outcome: &Outcome) -> Value {
     let request = outcome.request();
-    let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: Some(3) };
+    let entry = Entry {
+        repayment: None,
+        request: &request,
+        decision: outcome.decision,
+        debtor_lane: None,
+        creditor_lane: Some(3),
+    };
     let item = items::payment::encode(&entry, outcome.decided_at);
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
         Ok(text) => json!({ "S": text }),

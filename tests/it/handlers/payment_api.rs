@@ -1,16 +1,17 @@
 //! The HTTP API, from an event to its response: what is answered, what is handed over, what an error tells.
 
 mod description;
+mod dry_run;
 mod hostile;
 
 use std::time::Duration;
 
-use giro::domain::{Batch, PaymentId, Request, Source, Timestamp};
+use giro::domain::{PaymentId, Request, Source, Timestamp};
 use giro::handlers::payment_api::PaymentApi;
-use giro::settle::{Backoff, settle};
+use giro::settle::{Backoff, settle_requests};
 use giro::store::LedgerQueries;
 use giro::wire::http::Response;
-use giro::wire::payment_request;
+use giro::wire::{instruction, payment_request};
 use giro_testkit::given::{Setters as _, account, id};
 use giro_testkit::memory_store::{self, MemoryStore};
 use giro_testkit::memory_topics::{Faults, MemoryTopics};
@@ -35,14 +36,14 @@ pub(crate) fn ledger(faults: memory_store::Faults) -> MemoryStore {
 /// Settles what stands on the topic from `first` on, as the processor does.
 pub(crate) async fn process(store: &MemoryStore, topics: &MemoryTopics, first: usize) {
     let request = |(offset, value): (i64, Vec<u8>)| Request {
-        instruction: payment_request::decode_json(&value).unwrap().into(),
+        instruction: instruction::decode_json(&value).unwrap(),
         source: Source { topic: TOPIC.into(), partition: 0, offset },
     };
     let records = topics.records(TOPIC).into_iter().map(|record| record.value.unwrap());
-    let batch = Batch::new((0..).zip(records).skip(first).map(request).collect());
+    let requests = (0..).zip(records).skip(first).map(request).collect();
     let until = Instant::now() + Duration::from_secs(20);
     let now = || Timestamp::try_from_millis(1_763_805_600_123).unwrap();
-    settle(store, &batch, until, now, Backoff::with_seed(1)).await;
+    settle_requests(store, requests, 1, until, now, Backoff::with_seed(1)).await;
 }
 
 struct Api {
@@ -74,7 +75,12 @@ impl Api {
     }
 
     async fn post(&self, headers: &[(&str, &str)], body: &str) -> Response {
-        let mut event = event("POST", "/payments", "");
+        self.post_to("/payments", headers, body).await
+    }
+
+    async fn post_to(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut event = event("POST", path, query);
         event["body"] = body.into();
         event["headers"]["Content-Type"] = "application/json".into();
         for (name, value) in headers {
@@ -306,7 +312,10 @@ async fn the_sample_events_are_answered() {
         ("post-payment", 202),
         ("post-payment-base64", 202),
         ("post-malformed", 400),
+        ("post-refund-dry-run", 200),
+        ("post-refund", 202),
         ("get-payment", 200),
+        ("get-refund", 200),
         ("get-account", 200),
         ("get-statement", 200),
     ] {
@@ -315,6 +324,7 @@ async fn the_sample_events_are_answered() {
         assert_eq!(api.event(event).await.status_code, status, "{name}");
         process(&api.store, &api.topics, 0).await;
     }
+    assert_eq!(api.store.refunded(&PaymentId::try_new("pay-0001").unwrap()).await, Ok(250));
     let outcome = api.store.payment(&PaymentId::try_new("pay-0002").unwrap()).await.unwrap().unwrap();
-    assert_eq!(outcome.outcome.transfer().amount.minor_units(), 1250);
+    assert_eq!(outcome.outcome.transfer().unwrap().amount.minor_units(), 1250);
 }

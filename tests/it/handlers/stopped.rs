@@ -75,7 +75,10 @@ impl Hooks for Refusing {
         let why = "TransactWriteItems: ValidationError".to_owned();
         let cancelled = match self.fate {
             Fate::AllRejected => return Err(StoreError::Rejected(why)),
-            Fate::Rejected => Cancelled { rejected: Some(Rejected { entries, updates, why }), ..Cancelled::default() },
+            Fate::Rejected => Cancelled {
+                rejected: Some(Rejected { entries, updates, totals: Vec::new(), why }),
+                ..Cancelled::default()
+            },
             Fate::Unreadable => {
                 let expected = || Err("status: expected a string (S), got none".to_owned());
                 Cancelled {

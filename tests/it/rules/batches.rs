@@ -55,7 +55,7 @@ pub(crate) async fn check_books(store: &MemoryStore, opened: &BTreeMap<String, i
     let mut expected = opened.clone();
     for recorded in store.payments().await.unwrap() {
         if recorded.outcome.decision.is_ok() {
-            let transfer = recorded.outcome.transfer();
+            let transfer = recorded.outcome.transfer().unwrap();
             *expected.get_mut(transfer.debtor.as_str()).unwrap() -= transfer.amount.minor_units() as i64;
             *expected.get_mut(transfer.creditor.as_str()).unwrap() += transfer.amount.minor_units() as i64;
         }

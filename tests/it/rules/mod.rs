@@ -6,6 +6,7 @@ mod command_preconditions;
 mod declines;
 mod lanes;
 mod plan;
+mod refunds;
 mod scenarios;
 mod settling;
 mod statements;

@@ -154,7 +154,11 @@ fn decide_in(
     let mut asked: Vec<usize> = Vec::new();
     loop {
         let lanes = ledger.known(batch, &asked);
-        let decisions = decide_all(batch, requests, Snapshot { accounts: &accounts, lanes: &lanes, slice });
+        let decisions = decide_all(
+            batch,
+            requests,
+            Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, slice },
+        );
         if decisions.unread.is_empty() {
             return (accounts, lanes, decisions);
         }
@@ -167,7 +171,7 @@ fn decide_in(
 fn planned<'b>(batch: &'b Batch, opened: &Ledger, items_max: usize) -> (Vec<Step<'b>>, Decisions) {
     let (accounts, lanes, decisions) = decide(batch, opened);
     let all: Vec<usize> = (0..batch.requests().len()).collect();
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes, slice: slice() };
+    let snapshot = Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, slice: slice() };
     (plan(batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(items_max)).steps, decisions)
 }
 
@@ -368,7 +372,7 @@ fn contended_accounts_are_planned_apart_and_smaller() {
         batch.accounts().iter().map(|id| Some(given::account(id.as_str()).holding(9))).collect();
     let shop = batch.accounts().iter().position(|account| account.as_str() == "shop").unwrap();
     let lanes = HashMap::new();
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes, slice: slice() };
+    let snapshot = Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, slice: slice() };
     let all: Vec<usize> = (0..60).collect();
     let decisions = decide_all(&batch, &all, snapshot);
     let mut limits = Limits::of(100);

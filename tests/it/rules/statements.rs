@@ -53,7 +53,7 @@ async fn all(store: &impl Store, holding: &Holding, mut ask: StatementQuery) -> 
 async fn expected(store: &impl Store, account: &AccountId) -> BTreeSet<(i64, String)> {
     let mut expected = BTreeSet::new();
     for recorded in store.payments().await.unwrap() {
-        let transfer = recorded.outcome.transfer();
+        let transfer = recorded.outcome.transfer().unwrap();
         let amount = i64::try_from(transfer.amount.minor_units()).unwrap();
         for (party, signed) in [(transfer.debtor, -amount), (transfer.creditor, amount)] {
             if recorded.outcome.decision.is_ok() && party == account {
@@ -145,7 +145,8 @@ async fn payments_on_lanes(store: &impl Store) {
         let lane = (offset >= 10).then_some(u16::try_from(offset % 5).unwrap());
         let from = (offset >= 10).then_some(u16::try_from(offset % 3).unwrap());
         let decision = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
-        let entries = vec![Entry { request: &request, decision, debtor_lane: from, creditor_lane: lane }];
+        let entries =
+            vec![Entry { repayment: None, request: &request, decision, debtor_lane: from, creditor_lane: lane }];
         let amount = i128::from(1 + offset);
         let updates = match decision {
             Ok(()) => {
@@ -154,7 +155,8 @@ async fn payments_on_lanes(store: &impl Store) {
             }
             Err(_) => Vec::new(),
         };
-        let transaction = Transaction { entries, updates, decided_at: at(i64::from(offset.is_multiple_of(3))) };
+        let transaction =
+            Transaction { totals: Vec::new(), entries, updates, decided_at: at(i64::from(offset.is_multiple_of(3))) };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
     }
 }

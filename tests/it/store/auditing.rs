@@ -169,7 +169,8 @@ async fn clean(store: &impl Store, hand: &Hand) {
     assert_eq!(settle_all(store, requests, 1).await, 2);
     // The shop's credit in two halves, as two payments on main item and lane would leave it.
     let credit = request(4, "p4", "alice", "shop", 5);
-    let entries = vec![Entry { request: &credit, decision: Ok(()), debtor_lane: None, creditor_lane: Some(1) }];
+    let entries =
+        vec![Entry { repayment: None, request: &credit, decision: Ok(()), debtor_lane: None, creditor_lane: Some(1) }];
     let updates = vec![update("alice", -5), update("shop", 3), update("shop/1", 2)];
     commit(store, entries, updates).await;
     for (offset, length) in [(7, 3), (8, 700_000)] {
@@ -196,7 +197,7 @@ fn letter(offset: i64, length: usize) -> DeadLetter {
 }
 
 async fn commit(store: &impl Store, entries: Vec<Entry<'_>>, updates: Vec<AccountUpdate>) {
-    let transaction = Transaction { entries, updates, decided_at: Timestamp::EPOCH };
+    let transaction = Transaction { totals: Vec::new(), entries, updates, decided_at: Timestamp::EPOCH };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
 }
 
@@ -230,7 +231,8 @@ async fn a_missing_payment(store: &impl Store, hand: &Hand) {
 
 async fn a_payment_to_a_missing_account(store: &impl Store, _: &Hand) {
     let lost = request(9, "p9", "bank", "ghost", 1);
-    let entries = vec![Entry { request: &lost, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
+    let entries =
+        vec![Entry { repayment: None, request: &lost, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
     commit(store, entries, vec![update("bank", -1)]).await;
     check(store, "no_account payment p9, account ghost\nnot_zero currency EUR").await;
 }
@@ -242,7 +244,8 @@ async fn a_payment_doubled_in_effect(store: &impl Store, _: &Hand) {
 
 async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
     let overdrawn = request(9, "p9", "alice", "bank", 13);
-    let entries = vec![Entry { request: &overdrawn, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
+    let entries =
+        vec![Entry { repayment: None, request: &overdrawn, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
     commit(store, entries, vec![update("alice", -13), update("bank", 13)]).await;
     check(store, "below_limit account alice").await;
     let _ = hand;
@@ -251,7 +254,8 @@ async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
 async fn a_payment_of_another_currency(store: &impl Store, _: &Hand) {
     let mut dollars = request(9, "p9", "bank", "alice", 1);
     payment_in(&mut dollars).currency = currency("USD");
-    let entries = vec![Entry { request: &dollars, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
+    let entries =
+        vec![Entry { repayment: None, request: &dollars, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
     commit(store, entries, vec![update("bank", -1), update("alice", 1)]).await;
     check(store, "currency payment p9, account alice\ncurrency payment p9, account bank").await;
 }

@@ -131,10 +131,10 @@ async fn pay(store: &DynamoDb, partition: u16, offset: i64, to: &str) -> Disposi
 /// The credit that a payment-processor of this version sends on an item, whatever it read before. Whether it happened.
 async fn credit_late(store: &DynamoDb, item: &str, ix: usize) -> bool {
     let request = payment(&format!("late-{item}-{ix}").replace('/', "-"), "bank", "shop", 1).at(0, 9);
-    let entry = Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
+    let entry = Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
     let credit = AccountUpdate { balance_max: Some(LANE_BALANCE_FULL.into()), ..update(item, 1) };
     let updates = vec![credit, update("bank", -1)];
-    let transaction = Transaction { entries: vec![entry], updates, decided_at: Timestamp::EPOCH };
+    let transaction = Transaction { totals: Vec::new(), entries: vec![entry], updates, decided_at: Timestamp::EPOCH };
     matches!(store.commit(&transaction).await.unwrap(), Commit::Applied)
 }
 

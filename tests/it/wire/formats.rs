@@ -137,7 +137,13 @@ fn an_outcome_is_written_as_the_contract_says() {
     let source = Source { topic: "payment-requests".into(), partition: 3, offset: 42 };
     let decided_at = Timestamp::parse("2026-11-22T10:00:00.123Z").unwrap();
     let shown = |decision: Decision| {
-        let outcome = Outcome { instruction: payment.clone().into(), decision, decided_at, source: source.clone() };
+        let outcome = Outcome {
+            repayment: None,
+            instruction: payment.clone().into(),
+            decision,
+            decided_at,
+            source: source.clone(),
+        };
         outcome::encode(&outcome)
     };
     expect_test::expect![[r#"{"payment_id":"pay-0001","status":"settled","reason":null,"debtor_account":"alice","creditor_account":"shop-1","amount":1250,"currency":"EUR","reference":"invoice 17","decided_at":"2026-11-22T10:00:00.123Z","source":{"topic":"payment-requests","partition":3,"offset":42}}"#]].assert_eq(&shown(Ok(())));
@@ -217,7 +223,13 @@ proptest! {
         let payment = Payment { requested_at: None, ..payment };
         let decision = Decline::ALL.get(decline).map_or(Ok(()), |row| Err(row.0));
         let source = Source { topic: "t".into(), partition: 0, offset };
-        let outcome = Outcome { instruction: payment.into(), decision, decided_at: Timestamp::EPOCH, source };
+        let outcome = Outcome {
+            repayment: None,
+            instruction: payment.into(),
+            decision,
+            decided_at: Timestamp::EPOCH,
+            source,
+        };
         prop_assert_eq!(outcome::decode(outcome::encode(&outcome).as_bytes()), Ok(outcome));
     }
 

@@ -257,7 +257,7 @@ where
 
 /// The accounts that a batch touches.
 fn touched(batch: &[Request]) -> usize {
-    let transfers = batch.iter().map(|request| request.instruction.transfer());
+    let transfers = batch.iter().filter_map(|request| request.instruction.transfer());
     let parties = transfers.flat_map(|transfer| [transfer.debtor, transfer.creditor]);
     parties.collect::<HashSet<_>>().len()
 }
@@ -271,7 +271,7 @@ pub(super) fn audit(
 ) -> anyhow::Result<()> {
     ensure!(u64::try_from(recorded.len())? == payments, "{} payments recorded, not {payments}", recorded.len());
     for recorded in recorded.iter().filter(|recorded| recorded.outcome.decision.is_ok()) {
-        let transfer = recorded.outcome.transfer();
+        let transfer = recorded.outcome.transfer().context("a settled request moved nothing")?;
         let amount = i128::from(transfer.amount.minor_units());
         for (account, net) in [(transfer.debtor, amount.saturating_neg()), (transfer.creditor, amount)] {
             let balance = expected.get_mut(account).context("a payment of an unknown account settled")?;

@@ -161,8 +161,9 @@ mod tests {
     /// How often the busiest creditor is paid.
     fn busiest(workload: Workload) -> usize {
         let mut by_creditor: HashMap<AccountId, usize> = HashMap::new();
-        let creditors =
-            requests(workload, 0, 1).into_iter().map(|request| request.instruction.transfer().creditor.clone());
+        let creditors = requests(workload, 0, 1)
+            .into_iter()
+            .map(|request| request.instruction.transfer().unwrap().creditor.clone());
         for creditor in creditors {
             let count = by_creditor.entry(creditor).or_default();
             *count = count.saturating_add(1);
@@ -200,7 +201,7 @@ mod tests {
         assert!((2_300..=2_700).contains(&steep), "{steep}");
         assert!(busiest(Workload::new(Kind::Zipf).skewed(Exponent::of_thousandths(0))) < 10);
         let all = |kind, is: fn(Transfer<'_>) -> bool| {
-            requests(Workload::new(kind), 0, 1).iter().all(|r| is(r.instruction.transfer()))
+            requests(Workload::new(kind), 0, 1).iter().all(|r| is(r.instruction.transfer().unwrap()))
         };
         assert!(all(Kind::Merchant, |transfer| transfer.creditor.as_str() == "merchant-1"));
         assert!(all(Kind::Payer, |transfer| transfer.debtor.as_str() == "customer-000000"));
@@ -208,7 +209,7 @@ mod tests {
         let repeating = requests(Workload::new(Kind::Uniform).repeating(20), 0, 1);
         let ids: HashSet<PaymentId> = repeating.into_iter().map(|r| r.instruction.id().clone()).collect();
         assert!((7_800..=8_200).contains(&ids.len()), "{}", ids.len());
-        let much = |r: &&Request| r.instruction.transfer().amount.minor_units() > draw::AMOUNT_MAX;
+        let much = |r: &&Request| r.instruction.transfer().unwrap().amount.minor_units() > draw::AMOUNT_MAX;
         let declined = requests(Workload::new(Kind::Uniform).declining(5), 0, 1).iter().filter(much).count();
         assert!((400..=600).contains(&declined), "{declined}");
     }

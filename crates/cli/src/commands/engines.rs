@@ -51,6 +51,9 @@ pub(super) struct EngineArgs {
     /// The payments table
     #[arg(long, global = true, env = "PAYMENTS_TABLE", value_parser = table, value_name = "NAME")]
     payments_table: Option<String>,
+    /// The refunds table
+    #[arg(long, global = true, env = "REFUNDS_TABLE", value_parser = table, value_name = "NAME")]
+    refunds_table: Option<String>,
     /// The dead letters table
     #[arg(long, global = true, env = "DEAD_LETTERS_TABLE", value_parser = table, value_name = "NAME")]
     dead_letters_table: Option<String>,
@@ -163,6 +166,7 @@ impl EngineArgs {
         Tables {
             accounts: or(&self.accounts_table, usual.accounts),
             payments: or(&self.payments_table, usual.payments),
+            refunds: or(&self.refunds_table, usual.refunds),
             dead_letters: or(&self.dead_letters_table, usual.dead_letters),
             account_commands: or(&self.account_commands_table, usual.account_commands),
         }

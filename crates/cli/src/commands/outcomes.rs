@@ -61,14 +61,17 @@ fn line(record: &Polled, json: bool) -> String {
     }
     match outcome::decode(value) {
         Ok(outcome) => {
-            let Transfer { debtor, creditor, amount, currency } = outcome.transfer();
+            let instruction = &outcome.instruction;
+            let moved = match outcome.transfer() {
+                Some(Transfer { debtor, creditor, amount, currency }) => {
+                    format!("{debtor} -> {creditor} {amount} {currency}")
+                }
+                None => format!("{} -> ?", instruction.debtor()),
+            };
+            let refund = instruction.original().map(|original| format!(" refund of {original}")).unwrap_or_default();
             let decision =
                 outcome.decision.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
-            format!(
-                "{} {} {debtor} -> {creditor} {amount} {currency} {decision}",
-                outcome.decided_at,
-                outcome.instruction.id()
-            )
+            format!("{} {}{refund} {moved} {decision}", outcome.decided_at, instruction.id())
         }
         Err(error) => format!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),
     }

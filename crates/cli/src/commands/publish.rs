@@ -1,20 +1,27 @@
-//! What: `giro publish` publishes payment requests.
+//! What: `giro publish` publishes requests for payments and refunds, or says what would be decided on them.
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use tokio::time::Instant;
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
-use giro::domain::AccountId;
+use giro::domain::Instruction;
+use giro::handlers::clock;
 use giro::publish::{Placed, Publish};
-use giro::wire::payment_request;
+use giro::settle::{dry_run, dry_run_id};
+use giro::wire::{instruction, resource};
 
-/// Publish payment requests, one JSON object a line
+/// How long to wait for what would be decided on a request.
+const DRY_RUN_MAX: Duration = Duration::from_secs(10);
+
+/// Publish requests for payments and refunds, one JSON object a line
 ///
-/// Each is keyed by its debtor account. Every line is checked first: if one isn't a payment, nothing is published.
+/// Each is keyed by its debtor account. Every line is checked first: if one isn't a request, nothing is published.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '{\"payment_id\":\"p1\",\"debtor_account\":\"alice\",\"creditor_account\":\"bob\",\"amount\":5,\"currency\":\"EUR\"}' | giro publish -"
@@ -25,22 +32,28 @@ pub(super) struct PublishArgs {
     /// The topic; else that of payment requests
     #[arg(long, env = "REQUESTS_TOPIC", value_parser = given, value_name = "NAME")]
     topic: Option<String>,
-    /// Also publish lines that aren't payments, without a key
+    /// Also publish lines that aren't requests, without a key
     #[arg(long)]
     unchecked: bool,
     /// Print where each record was put, one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Publish nothing: say what would be decided on each line now, one JSON object a line
+    #[arg(long, conflicts_with_all = ["unchecked", "json", "topic"])]
+    dry_run: bool,
 }
 
 pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let input = read(&args.file)?;
     let records = records(&input, args.unchecked).map_err(Failure::input)?;
+    if args.dry_run {
+        return say_decisions(records, engines).await;
+    }
     let topic = engines.topic(args.topic, |topics| topics.requests)?;
     let producer = engines.producer_to(&topic).await?;
     let mut sending = Vec::with_capacity(records.len());
-    for (key, line) in &records {
-        let key = key.as_ref().map(|key| key.as_str().as_bytes());
+    for (asked, line) in &records {
+        let key = asked.as_ref().map(|asked| asked.debtor().as_str().as_bytes());
         sending.push(producer.send(&topic, key, Some(line), &[]).await?);
     }
     // All are in flight. A missing reader of the first result must not change what becomes of the others.
@@ -61,6 +74,18 @@ pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), F
     Ok(())
 }
 
+/// Says what would be decided on each request, if it were alone.
+async fn say_decisions(records: Vec<Line<'_>>, engines: &EngineArgs) -> Result<(), Failure> {
+    let ledger = engines.ledger().await?;
+    for mut instruction in records.into_iter().filter_map(|(asked, _)| asked) {
+        instruction.set_id(dry_run_id());
+        let deadline = Instant::now().checked_add(DRY_RUN_MAX).unwrap_or_else(Instant::now);
+        let outcome = dry_run(&ledger, instruction, deadline, clock::now).await?;
+        say!("{}", resource::dry_run(&outcome));
+    }
+    Ok(())
+}
+
 fn read(file: &PathBuf) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = if file.as_os_str() == "-" {
@@ -77,8 +102,8 @@ pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// A record's key, if its line is a payment, and its value.
-type Line<'a> = (Option<AccountId>, &'a [u8]);
+/// What a record asks for, if its line is a request, and its value.
+type Line<'a> = (Option<Instruction>, &'a [u8]);
 
 /// The lines that aren't empty.
 fn records(bytes: &[u8], unchecked: bool) -> Result<Vec<Line<'_>>, String> {
@@ -89,8 +114,8 @@ fn records(bytes: &[u8], unchecked: bool) -> Result<Vec<Line<'_>>, String> {
         if line.is_empty() {
             continue;
         }
-        match payment_request::decode_json(line) {
-            Ok(payment) => records.push((Some(payment.debtor), line)),
+        match instruction::decode_json(line) {
+            Ok(asked) => records.push((Some(asked), line)),
             Err(_) if unchecked => records.push((None, line)),
             Err(malformed) => {
                 let malformed = malformed.to_string();

@@ -32,14 +32,16 @@ fn allows(status: AccountStatus, currency: Currency, balance: Balance, version: 
 
 /// What DynamoDB refuses before looking at any item.
 pub(super) fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
-    let items = transaction.entries.len().saturating_add(transaction.updates.len());
+    let Transaction { entries, updates, totals, .. } = transaction;
+    let items = entries.len().saturating_add(updates.len()).saturating_add(totals.len());
     if items == 0 || items > TRANSACTION_ITEMS_MAX {
         return Some(StoreError::Rejected(format!(
             "a transaction takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"
         )));
     }
-    let payments: HashSet<_> = transaction.entries.iter().map(|entry| entry.request.instruction.id()).collect();
-    let accounts: HashSet<_> = transaction.updates.iter().map(|update| (&update.account, update.lane)).collect();
-    let twice = payments.len() < transaction.entries.len() || accounts.len() < transaction.updates.len();
+    let payments: HashSet<_> = entries.iter().map(|entry| entry.request.instruction.id()).collect();
+    let accounts: HashSet<_> = updates.iter().map(|update| (&update.account, update.lane)).collect();
+    let originals: HashSet<_> = totals.iter().map(|total| &total.original).collect();
+    let twice = payments.len() < entries.len() || accounts.len() < updates.len() || originals.len() < totals.len();
     twice.then(|| StoreError::Rejected("a transaction can't write one item twice".into()))
 }

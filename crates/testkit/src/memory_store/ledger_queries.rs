@@ -50,6 +50,14 @@ impl LedgerQueries for MemoryStore {
         Ok(self.state().payments.get(id).cloned())
     }
 
+    async fn refunded(&self, original: &PaymentId) -> Result<u64, StoreError> {
+        Ok(self.state().totals.get(original).copied().unwrap_or_default())
+    }
+
+    async fn refunds(&self) -> Result<Vec<(PaymentId, u64)>, StoreError> {
+        Ok(self.state().totals.iter().map(|(id, total)| (id.clone(), *total)).collect())
+    }
+
     async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
         Ok(self.state().payments.values().cloned().collect())
     }

@@ -65,8 +65,7 @@ impl State {
                     }
                     let outcome = &recorded.outcome;
                     let request = outcome.request();
-                    let entry =
-                        Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: None };
+                    let entry = Entry::of(&request, outcome);
                     let size = sized(&items::payment::encode(&entry, outcome.decided_at));
                     (id.to_string(), ScannedItem::Payment(recorded.clone()), size)
                 };

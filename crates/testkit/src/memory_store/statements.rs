@@ -17,9 +17,8 @@ impl Statements for MemoryStore {
         let mut found = Vec::new();
         for recorded in state.payments.values() {
             let outcome = &recorded.outcome;
-            for (list, side, party) in
-                [(0, Side::Debit, outcome.instruction.debtor()), (1, Side::Credit, outcome.transfer().creditor)]
-            {
+            let Some(transfer) = outcome.transfer() else { continue };
+            for (list, side, party) in [(0, Side::Debit, transfer.debtor), (1, Side::Credit, transfer.creditor)] {
                 let rank = rank(outcome.decided_at, list, outcome.instruction.id());
                 let is_after = |after: &Position| rank > self::rank(after.decided_at, after.list, &after.payment);
                 if *party == holding.account.id

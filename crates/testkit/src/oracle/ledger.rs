@@ -14,8 +14,9 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
     let held: BTreeMap<&AccountId, &Holding> = accounts.iter().map(|holding| (&holding.account.id, holding)).collect();
     let outcomes = payments.iter().map(|recorded| &recorded.outcome);
     let settled: Vec<&Outcome> = outcomes.filter(|outcome| outcome.decision.is_ok()).collect();
+    let transfers = || settled.iter().filter_map(|outcome| Some((outcome, outcome.transfer()?)));
     let mut postings: BTreeMap<&AccountId, i128> = BTreeMap::new();
-    for transfer in settled.iter().map(|outcome| outcome.transfer()) {
+    for (_, transfer) in transfers() {
         let amount = i128::from(transfer.amount.minor_units());
         add(postings.entry(transfer.debtor).or_default(), amount.saturating_neg());
         add(postings.entry(transfer.creditor).or_default(), amount);
@@ -34,8 +35,7 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
             findings.push(Finding::BelowLimit { account: id.clone(), lowest, found: main });
         }
     }
-    for outcome in settled {
-        let transfer = outcome.transfer();
+    for (outcome, transfer) in transfers() {
         for account in [transfer.debtor, transfer.creditor] {
             let (payment, account, currency) = (outcome.instruction.id().clone(), account.clone(), transfer.currency);
             match held.get(&account) {
@@ -101,7 +101,7 @@ mod tests {
         let source = given::source(0, 0);
         let instruction = payment.into();
         Recorded {
-            outcome: Outcome { instruction, decision: Ok(()), decided_at: Timestamp::EPOCH, source },
+            outcome: Outcome { instruction, repayment: None, decision: Ok(()), decided_at: Timestamp::EPOCH, source },
             fingerprint,
         }
     }

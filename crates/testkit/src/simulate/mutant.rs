@@ -8,7 +8,7 @@
 use super::network::{Answer, Call, at_once, execute};
 use super::policy::Policies;
 use crate::memory_store::MemoryStore;
-use crate::sent::{Sent, SentStep};
+use crate::sent::{Sent, SentEntry, SentStep};
 use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::AccountUpdate;
@@ -114,7 +114,12 @@ impl Mutant {
     pub(super) fn execute(self, store: &MemoryStore, call: Call) -> Answer {
         let updates = match &call {
             Call::Commit(sent) => sent.updates.len(),
-            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::Command(_) | Call::DeadLetter(_) => 0,
+            Call::Read(_)
+            | Call::ReadLanes(_)
+            | Call::ReadPayments(_)
+            | Call::ReadTotals(_)
+            | Call::Command(_)
+            | Call::DeadLetter(_) => 0,
         };
         if let Call::DeadLetter(letter) = &call
             && self.takes_for_parked(store, letter)
@@ -270,7 +275,7 @@ fn emptied(read: LaneRead) -> LaneRead {
 
 /// The transaction without those payments whose Put would overwrite an item. That leaves the same items.
 fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
-    sent.entries.retain(|(request, ..)| !matches!(at_once(store.payment(request.instruction.id())), Some(Ok(Some(_)))));
+    sent.entries.retain(|entry| !matches!(at_once(store.payment(entry.request.instruction.id())), Some(Ok(Some(_)))));
     sent
 }
 
@@ -278,11 +283,11 @@ fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
 /// helps no debit.
 fn netted(store: &MemoryStore, sent: Sent) -> Sent {
     let mut netted = sent.clone();
-    for (request, decision, _) in &mut netted.entries {
+    for SentEntry { request, decision, .. } in &mut netted.entries {
         if *decision != Err(Decline::InsufficientFunds) {
             continue;
         }
-        let transfer = request.instruction.transfer();
+        let Some(transfer) = request.instruction.transfer() else { return sent };
         let amount = i128::from(transfer.amount.minor_units());
         for (account, net) in [(transfer.debtor, amount.saturating_neg()), (transfer.creditor, amount)] {
             if add(store, &mut netted.updates, account, net).is_none() {

@@ -18,7 +18,7 @@ use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId};
 use giro::store::{
-    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, Usage,
+    AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, TotalRead, Usage,
 };
 
 /// Names an invocation.
@@ -31,6 +31,7 @@ pub(super) enum Call {
     Read(Vec<AccountId>),
     ReadLanes(Vec<LaneId>),
     ReadPayments(Vec<PaymentId>),
+    ReadTotals(Vec<PaymentId>),
     Commit(Sent),
     Command(SentStep),
     DeadLetter(DeadLetter),
@@ -43,6 +44,7 @@ pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),
     ReadPayments(Result<Vec<PaymentRead>, StoreError>),
+    ReadTotals(Result<Vec<TotalRead>, StoreError>),
     Commit(Result<Commit, StoreError>),
     Command(Result<CommandCommit, StoreError>),
     DeadLetter(Result<(), StoreError>),
@@ -55,6 +57,7 @@ impl Answer {
             Call::Read(_) => Self::Read(Err(error)),
             Call::ReadLanes(_) => Self::ReadLanes(Err(error)),
             Call::ReadPayments(_) => Self::ReadPayments(Err(error)),
+            Call::ReadTotals(_) => Self::ReadTotals(Err(error)),
             Call::Commit(_) => Self::Commit(Err(error)),
             Call::Command(_) => Self::Command(Err(error)),
             Call::DeadLetter(_) => Self::DeadLetter(Err(error)),
@@ -212,6 +215,14 @@ impl Ledger for RemoteLedger {
         answer
     }
 
+    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+        let call = Call::ReadTotals(ids.iter().copied().cloned().collect());
+        let Answer::ReadTotals(answer) = self.ask(call).await else {
+            return Err(mismatched());
+        };
+        answer
+    }
+
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         let Answer::Commit(answer) = self.ask(Call::Commit(Sent::of(transaction))).await else {
             return Err(mismatched());
@@ -267,6 +278,10 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
         Call::ReadPayments(ids) => {
             let ids: Vec<&PaymentId> = ids.iter().collect();
             Answer::ReadPayments(at_once(store.read_payments(&ids)).unwrap_or_else(|| Err(late())))
+        }
+        Call::ReadTotals(ids) => {
+            let ids: Vec<&PaymentId> = ids.iter().collect();
+            Answer::ReadTotals(at_once(store.read_totals(&ids)).unwrap_or_else(|| Err(late())))
         }
         // A transaction that a mutant has emptied has nothing to do.
         Call::Commit(sent) if sent.entries.is_empty() && sent.updates.is_empty() => Answer::Commit(Ok(Commit::Applied)),

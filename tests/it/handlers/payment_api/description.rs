@@ -40,8 +40,10 @@ pub(super) fn documented(event: &Value, response: &Response) {
     let route = match path.split('/').skip(1).collect::<Vec<_>>().as_slice() {
         ["payments"] => 0,
         ["payments", _] => 1,
-        ["accounts", _] => 2,
-        ["accounts", _, "statement"] => 3,
+        ["refunds"] => 2,
+        ["refunds", _] => 3,
+        ["accounts", _] => 4,
+        ["accounts", _, "statement"] => 5,
         _ => return assert_eq!(problem(response), "404 not-found"),
     };
     let method = event["requestContext"]["http"]["method"].as_str().unwrap();

@@ -148,8 +148,8 @@ fn stood_still(accounts: &[Account], frozen: &[Account], seed: u64) -> usize {
 async fn balances_equal_their_postings(store: &MemoryStore, accounts: &[Account], seed: u64) {
     let mut expected: BTreeMap<AccountId, i64> = accounts.iter().map(|account| (account.id.clone(), 0)).collect();
     for recorded in store.payments().await.unwrap() {
-        let transfer = recorded.outcome.transfer();
         if recorded.outcome.decision.is_ok() {
+            let transfer = recorded.outcome.transfer().unwrap();
             *expected.get_mut(transfer.debtor).unwrap() -= transfer.amount.minor_units() as i64;
             *expected.get_mut(transfer.creditor).unwrap() += transfer.amount.minor_units() as i64;
         }
@@ -192,8 +192,8 @@ fn told(status: AccountStatus, action: Action, decision: Result<(), Refusal>) ->
 
 /// Commits a payment's money, if it may be moved: what stands in the way is no matter, but it moves whole.
 async fn move_by(store: &MemoryStore, request: &Request, updates: Vec<AccountUpdate>) {
-    let entries = vec![Entry { request, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
-    let _ = store.commit(&Transaction { entries, updates, decided_at: Timestamp::EPOCH }).await;
+    let entries = vec![Entry { repayment: None, request, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
+    let _ = store.commit(&Transaction { totals: Vec::new(), entries, updates, decided_at: Timestamp::EPOCH }).await;
 }
 
 /// Moves money on an account's lanes as settling does: credits on a lane alone, sweeps and debits on versions.

@@ -106,7 +106,12 @@ fn lanes_that_owe_too_much_pay_nothing() {
         let accounts: Vec<Option<Account>> =
             batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
         let known = ledger.known(&batch, &[0]);
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known, slice: super::slice() };
+        let snapshot = Snapshot {
+            refund_totals: &std::collections::HashMap::new(),
+            accounts: &accounts,
+            lanes: &known,
+            slice: super::slice(),
+        };
         let decisions = decide_all(&batch, &[0, 1], snapshot);
         let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
         let entries = steps.iter().flat_map(|step| &step.transaction.entries);
@@ -242,7 +247,12 @@ fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
         let accounts: Vec<Option<Account>> =
             batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
         let known = ledger.known(&batch, &[1]);
-        let snapshot = Snapshot { accounts: &accounts, lanes: &known, slice: super::slice() };
+        let snapshot = Snapshot {
+            refund_totals: &std::collections::HashMap::new(),
+            accounts: &accounts,
+            lanes: &known,
+            slice: super::slice(),
+        };
         let decisions = decide_all(&batch, &[0, 1], snapshot);
         let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
         let lanes: Vec<Option<u16>> = steps

@@ -33,7 +33,12 @@ fn planned<'b>(
     limits: &Limits,
 ) -> (Plan<'b>, Vec<Decision>) {
     let (accounts, lanes, decisions) = decide_in(batch, pending, ledger, slice(at_ms));
-    let snapshot = Snapshot { accounts: &accounts, lanes: &lanes, slice: slice(at_ms) };
+    let snapshot = Snapshot {
+        refund_totals: &std::collections::HashMap::new(),
+        accounts: &accounts,
+        lanes: &lanes,
+        slice: slice(at_ms),
+    };
     (plan(batch, pending, &decisions, snapshot, Timestamp::EPOCH, limits), decisions.decisions)
 }
 

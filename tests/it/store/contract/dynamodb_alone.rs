@@ -98,9 +98,15 @@ async fn a_payment_stands_in_the_statement_of_its_lane() {
     let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
     for (ix, (creditor_lane, expected)) in [(None, "bob"), (Some(3), "bob/3")].into_iter().enumerate() {
         let request = request(&format!("k{ix}"), 1);
-        let entry =
-            Entry { request: &request, decision: Err(Decline::CreditorNotFound), debtor_lane: None, creditor_lane };
-        let transaction = Transaction { entries: vec![entry], updates: vec![], decided_at: decided_at() };
+        let entry = Entry {
+            repayment: None,
+            request: &request,
+            decision: Err(Decline::CreditorNotFound),
+            debtor_lane: None,
+            creditor_lane,
+        };
+        let transaction =
+            Transaction { totals: Vec::new(), entries: vec![entry], updates: vec![], decided_at: decided_at() };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
         let key = giro::store::items::payment::key(request.instruction.id());
         let item =

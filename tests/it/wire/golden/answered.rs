@@ -4,7 +4,7 @@ use giro::domain::Timestamp;
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::payment_api::PaymentApi;
 use giro::store::items;
-use giro::store::{LedgerQueries, Statements};
+use giro::store::{Ledger, LedgerQueries, Statements};
 use giro::wire::audit_result::AuditResult;
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
@@ -77,7 +77,12 @@ async fn batches_of_a_stream_are_read_and_answered_as_they_were() {
     assert!(published > 0 && reported > 0, "{published} outcomes published, {reported} responses name a record");
 }
 
-async fn answer<S: LedgerQueries + Statements>(api: &PaymentApi<S, MemoryTopics>, event: &str) -> String {
+/// An answer without the members that answers have gained since. Clients that don't know them pass them over.
+fn as_before(answer: String) -> String {
+    [r#"\"refunded\":0,"#, r#"\"refund_of\":null,"#].iter().fold(answer, |answer, gained| answer.replace(gained, ""))
+}
+
+async fn answer<S: Ledger + LedgerQueries + Statements>(api: &PaymentApi<S, MemoryTopics>, event: &str) -> String {
     written(&api.handle(given(event)).await.unwrap())
 }
 
@@ -99,7 +104,7 @@ async fn requests_over_http_are_answered_as_they_were() {
         let told: Value = serde_json::from_str(&response).unwrap();
         statuses.insert(told["statusCode"].as_u64().unwrap());
         if told["statusCode"] != 202 {
-            assert_eq!(answer(&later, &event).await, response, "{event}");
+            assert_eq!(as_before(answer(&later, &event).await), response, "{event}");
             continue;
         }
         // Where the record was put is the broker's to say.

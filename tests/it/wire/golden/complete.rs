@@ -31,8 +31,8 @@ fn source(below: &str) -> PathBuf {
 
 #[test]
 fn every_table_has_golden_items() {
-    let Tables { accounts, payments, dead_letters, account_commands } = Tables::default();
-    let tables: BTreeSet<String> = [accounts, payments, dead_letters, account_commands].into();
+    let Tables { accounts, payments, refunds, dead_letters, account_commands } = Tables::default();
+    let tables: BTreeSet<String> = [accounts, payments, refunds, dead_letters, account_commands].into();
     assert_eq!(files(folder().join("tables"), ".json"), tables);
 }
 
@@ -63,7 +63,7 @@ fn every_answer_to_a_payment_is_held() {
     let payments = items("payments");
     assert_eq!(texts(&payments, "status"), owned(["declined", "settled"]));
     assert_eq!(texts(&payments, "reason_code"), owned(Decline::ALL.map(|row| row.1)));
-    for name in ["reference", "requested_at"] {
+    for name in ["reference", "requested_at", "kind", "asked_for", "amount", "creditor_account"] {
         let with = payments.iter().filter(|payment| payment.contains_key(name)).count();
         assert!(with > 0 && with < payments.len(), "payments with and without {name}");
     }
@@ -117,6 +117,7 @@ fn everything_that_the_wire_writes_is_held() {
         ("outcome", "topics/payment-outcomes"),
         ("payment_request", "topics/payment-requests"),
         ("problem", "invocations/payment-api"),
+        ("refund_request", "topics/payment-requests"),
         ("resource", "invocations/payment-api"),
         ("stream_event", "invocations/outcome-publisher"),
     ];

@@ -4,7 +4,7 @@ use giro::domain::Timestamp;
 use giro::handlers::outcome_publisher::hand_over;
 use giro::store::items::dead_letter;
 use giro::wire::failed_record::{self, Failure};
-use giro::wire::{account_command, outcome, payment_request};
+use giro::wire::{account_command, instruction, outcome};
 use giro_testkit::memory_topics::MemoryTopics;
 use serde_json::Value;
 
@@ -39,9 +39,9 @@ async fn outcomes_are_published_as_they_were() {
 fn payment_requests_are_handed_over_as_they_were() {
     for record in ours("payment-requests") {
         let value = record.value.unwrap();
-        let payment = payment_request::decode_json(&value).unwrap();
-        assert_eq!(Some(payment.debtor.as_str().as_bytes()), record.key.as_deref());
-        assert_eq!(payment_request::encode(&payment), String::from_utf8(value).unwrap());
+        let asked = instruction::decode_json(&value).unwrap();
+        assert_eq!(Some(asked.debtor().as_str().as_bytes()), record.key.as_deref());
+        assert_eq!(instruction::encode(&asked), String::from_utf8(value).unwrap());
         assert_eq!(record.headers, []);
     }
 }

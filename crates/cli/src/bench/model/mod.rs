@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use giro::domain::plan::Transaction;
 use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId};
-use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, Usage};
+use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
 use giro_testkit::memory_store::MemoryStore;
 
 use latency::Latencies;
@@ -177,15 +177,17 @@ impl Model {
             transaction.entries.iter().map(|entry| PartitionKey::Payment(entry.request.instruction.id().clone()));
         let updates =
             transaction.updates.iter().map(|update| PartitionKey::Account(update.account.clone(), update.lane));
+        let totals = transaction.totals.iter().map(|total| PartitionKey::RefundTotal(total.original.clone()));
         let mut items = Vec::new();
         let mut busy = Vec::new();
         let mut conflict = false;
-        for (ix, item) in entries.chain(updates).enumerate() {
+        for (ix, item) in entries.chain(updates).chain(totals).enumerate() {
             if state.held.insert(item.clone()) {
                 items.push(item);
             } else {
                 conflict = true;
-                busy.extend(ix.checked_sub(transaction.entries.len()));
+                let update = ix.checked_sub(transaction.entries.len());
+                busy.extend(update.filter(|&update| update < transaction.updates.len()));
             }
         }
         let hold = Hold { model: self, items };
@@ -215,9 +217,15 @@ impl Ledger for Model {
         Ok(leave_out(self.store.read_payments(&admitted(ids, &throttled)).await?, &throttled))
     }
 
+    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+        let throttled = self.admit_read(ids.iter().map(|id| PartitionKey::RefundTotal((*id).clone()))).await?;
+        Ok(leave_out(self.store.read_totals(&admitted(ids, &throttled)).await?, &throttled))
+    }
+
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         let need = Need::of(transaction);
-        let items = transaction.entries.len().saturating_add(transaction.updates.len());
+        let Transaction { entries, updates, totals, .. } = transaction;
+        let items = entries.len().saturating_add(updates.len()).saturating_add(totals.len());
         let phases = self.manners.latencies.transaction(items, &mut self.state().random);
         let (hold, refused) = self.admit(transaction, &need);
         tokio::time::sleep(phases.prepare).await;

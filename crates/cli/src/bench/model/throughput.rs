@@ -25,6 +25,8 @@ pub enum PartitionKey {
     Account(AccountId, Option<u16>),
     /// A payment in the payments table.
     Payment(PaymentId),
+    /// The sum of a payment's refunds in the refunds table.
+    RefundTotal(PaymentId),
     /// A debtor's statement, or that of one of its lanes, in the index `by-debtor`.
     DebtorStatement(AccountId, Option<u16>),
     /// A creditor's statement, or that of one of its lanes, in the index `by-creditor`.
@@ -38,6 +40,7 @@ impl PartitionKey {
         match self {
             Self::Account(..) => "accounts",
             Self::Payment(_) => "payments",
+            Self::RefundTotal(_) => "refunds",
             Self::DebtorStatement(..) => "payments/by-debtor",
             Self::CreditorStatement(..) => "payments/by-creditor",
         }
@@ -75,11 +78,15 @@ impl Need {
         for entry in &transaction.entries {
             let kilobytes = payment_kilobytes(entry, transaction.decided_at);
             let instruction = &entry.request.instruction;
-            let transfer = instruction.transfer();
             add(PartitionKey::Payment(instruction.id().clone()), kilobytes.saturating_mul(2_000), true);
             let index = kilobytes.saturating_mul(1_000);
-            add(PartitionKey::DebtorStatement(transfer.debtor.clone(), entry.debtor_lane), index, false);
-            add(PartitionKey::CreditorStatement(transfer.creditor.clone(), entry.creditor_lane), index, false);
+            add(PartitionKey::DebtorStatement(instruction.debtor().clone(), entry.debtor_lane), index, false);
+            if let Some(transfer) = entry.transfer() {
+                add(PartitionKey::CreditorStatement(transfer.creditor.clone(), entry.creditor_lane), index, false);
+            }
+        }
+        for total in &transaction.totals {
+            add(PartitionKey::RefundTotal(total.original.clone()), 2_000, true);
         }
         for update in &transaction.updates {
             add(PartitionKey::Account(update.account.clone(), update.lane), 2_000, true);

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use giro::config::{ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, OUTCOMES_TOPIC, PAYMENTS_TABLE};
+use giro::config::{
+    ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, OUTCOMES_TOPIC, PAYMENTS_TABLE, REFUNDS_TABLE,
+};
 use giro::store::Tables;
 use giro_template::{Blueprint, Mapping, Source, TemplateError, Templates};
 
@@ -72,6 +74,7 @@ pub(crate) fn is_table(name: &str) -> bool {
 struct TableNames {
     accounts: String,
     payments: String,
+    refunds: String,
     dead_letters: String,
     account_commands: String,
 }
@@ -121,6 +124,7 @@ fn named(name: impl Fn(&'static str) -> Option<String>) -> Tables {
     Tables {
         accounts: name(ACCOUNTS_TABLE).unwrap_or(usual.accounts),
         payments: name(PAYMENTS_TABLE).unwrap_or(usual.payments),
+        refunds: name(REFUNDS_TABLE).unwrap_or(usual.refunds),
         dead_letters: name(DEAD_LETTERS_TABLE).unwrap_or(usual.dead_letters),
         account_commands: name(ACCOUNT_COMMANDS_TABLE).unwrap_or(usual.account_commands),
     }

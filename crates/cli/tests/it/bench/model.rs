@@ -36,15 +36,22 @@ fn request(name: &str, debtor: &str, creditor: &str) -> Request {
 fn transaction(requests: &[Request]) -> Transaction<'_> {
     let mut updates: Vec<AccountUpdate> = Vec::new();
     for request in requests {
-        for (account, net) in [(request.instruction.debtor(), -1), (request.instruction.transfer().creditor, 1)] {
+        for (account, net) in
+            [(request.instruction.debtor(), -1), (request.instruction.transfer().unwrap().creditor, 1)]
+        {
             match updates.iter_mut().find(|update| update.account == *account) {
                 Some(update) => update.net += net,
                 None => updates.push(update(account.as_str(), net)),
             }
         }
     }
-    let entry = |request| Entry { request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
-    Transaction { entries: requests.iter().map(entry).collect(), updates, decided_at: Timestamp::EPOCH }
+    let entry = |request| Entry { repayment: None, request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
+    Transaction {
+        totals: Vec::new(),
+        entries: requests.iter().map(entry).collect(),
+        updates,
+        decided_at: Timestamp::EPOCH,
+    }
 }
 
 fn transient(answer: Commit) -> Option<StoreError> {

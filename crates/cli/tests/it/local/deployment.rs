@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use giro::store::StoreError;
-use giro::store::items::{accounts_table, dead_letter, payment};
+use giro::store::items::{accounts_table, dead_letter, payment, refund_total};
 use giro_cli::local::kafka::REQUESTS_TOPIC;
 use giro_template::{Blueprint, Mapping, Source, Templates, read_yaml};
 use serde_json::Value;
@@ -279,6 +279,7 @@ fn tables(blueprint: &Blueprint) -> Vec<String> {
     let expected = [
         ("ACCOUNTS_TABLE", (accounts_table::KEY, None), none, None),
         ("PAYMENTS_TABLE", (payment::KEY, None), &statements, Some("NEW_IMAGE")),
+        ("REFUNDS_TABLE", (refund_total::KEY, None), none, None),
         ("DEAD_LETTERS_TABLE", (dead_letter::KEY, Some(dead_letter::PART)), none, None),
         ("ACCOUNT_COMMANDS_TABLE", ("command_id", None), none, None),
     ];

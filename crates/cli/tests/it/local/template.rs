@@ -253,7 +253,10 @@ fn what_means_nothing_here_may_be_written() {
 fn the_projects_template_asks_for_what_the_design_says() {
     let blueprint = Templates::Embedded.blueprint(&BTreeMap::new()).unwrap();
     let tables: Vec<&str> = blueprint.tables.iter().map(|table| table.name.as_str()).collect();
-    assert_eq!(tables, ["account-commands", "accounts", "dead-letters", "payments"].map(|name| name).to_vec());
+    assert_eq!(
+        tables,
+        ["account-commands", "accounts", "dead-letters", "payments", "refunds"].map(|name| name).to_vec()
+    );
     let payments = blueprint.tables.iter().find(|table| table.name == "payments").unwrap();
     assert_eq!((payments.key.partition.as_str(), payments.stream.as_deref()), ("payment_id", Some("NEW_IMAGE")));
     let indexes: Vec<&str> = payments.indexes.iter().map(|index| index.name.as_str()).collect();
@@ -315,13 +318,14 @@ fn every_table_takes_the_name_that_it_is_given() {
     let mine = Tables {
         accounts: "my-a".into(),
         payments: "my-p".into(),
+        refunds: "my-r".into(),
         dead_letters: "my-d".into(),
         account_commands: "my-c".into(),
     };
     let (names, blueprint) = renamed(mine.clone()).unwrap();
     assert_eq!(names, mine);
     let made: Vec<&str> = blueprint.tables.iter().map(|table| table.name.as_str()).collect();
-    assert_eq!(made, ["my-c", "my-a", "my-d", "my-p"]);
+    assert_eq!(made, ["my-c", "my-a", "my-d", "my-p", "my-r"]);
     assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "my-p".into() }));
 
     let usual = Tables::default();

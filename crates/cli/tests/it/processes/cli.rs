@@ -351,6 +351,7 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     let fingerprint = payment.fingerprint();
     let declined = Err(giro::domain::Decline::SameAccount);
     let outcome = Outcome {
+        repayment: None,
         instruction: payment.clone().into(),
         decision: declined,
         decided_at: Timestamp::EPOCH,

@@ -48,6 +48,7 @@ pages! {
     failed_runs_as_pasted: "docs/failed.md",
     local_stack_runs_as_pasted: "docs/local-stack.md",
     outcomes_run_as_pasted: "docs/outcomes.md",
+    payments_run_as_pasted: "docs/payments.md",
     events_run_as_pasted: "events/README.md",
 }
 

@@ -240,7 +240,7 @@ impl Auditor {
 
     fn new_outcome(&mut self, recorded: &Recorded, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
         let (instruction, source) = (&recorded.outcome.instruction, &recorded.outcome.source);
-        let transfer = instruction.transfer();
+        let Some(transfer) = recorded.outcome.transfer() else { return Err("an outcome says nothing".into()) };
         let id = instruction.id().as_str();
         let given = self.given(by, Topic::Requests, source);
         let known = given.and_then(|(place, since)| Some((place, since, self.requests.at(place)?)));

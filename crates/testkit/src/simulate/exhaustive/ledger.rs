@@ -191,7 +191,7 @@ impl AuditedLedger {
 
 /// What an instruction asks, in plain words.
 pub(super) fn asked(instruction: &Instruction) -> (&str, &str, i128, &str) {
-    let Instruction::Payment(payment) = instruction;
+    let Instruction::Payment(payment) = instruction else { return ("", "", 0, "") };
     let amount = i128::from(payment.amount.minor_units());
     (payment.debtor.as_str(), payment.creditor.as_str(), amount, payment.currency.as_str())
 }

@@ -78,7 +78,8 @@ impl Span {
                 instruction.debtor() == request.instruction.debtor()
                     && (in_offset_order(settled, request) || in_batch(instruction.id()))
             });
-            let debits: i128 = before.map(|settled| i128::from(settled.outcome.transfer().amount.minor_units())).sum();
+            let debits: i128 =
+                before.filter_map(|settled| Some(i128::from(settled.outcome.transfer()?.amount.minor_units()))).sum();
             was.headroom = was.headroom.saturating_sub(debits);
             let Some(recorded) = outcome else { continue };
             if let Err(decline) = recorded.outcome.decision
@@ -133,7 +134,7 @@ impl Without {
         let (before, _) = change;
         let mut credits = BTreeMap::new();
         for settled in settled_by(change) {
-            let transfer = settled.outcome.transfer();
+            let Some(transfer) = settled.outcome.transfer() else { continue };
             let credit: &mut i128 = credits.entry(transfer.creditor.to_string()).or_default();
             *credit = credit.saturating_add(transfer.amount.minor_units().into());
         }
@@ -178,7 +179,7 @@ impl Seen {
 
     fn explains(&self, instruction: &Instruction, decline: Decline) -> bool {
         match decline.name() {
-            INSUFFICIENT_FUNDS => self.headroom < i128::from(instruction.transfer().amount.minor_units()),
+            INSUFFICIENT_FUNDS => self.headroom < asked(instruction).2,
             other => self.reasons.contains(other),
         }
     }

@@ -3,13 +3,14 @@
 use super::World;
 use super::flight::{Before, Item, items};
 use crate::memory_store::MemoryStore;
+use crate::sent::SentEntry;
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::{Answer, Call, InvocationId, Parcel, execute};
+use giro::domain::LaneId;
 use giro::domain::account_command::AccountChange;
 use giro::domain::account_command::status_of;
 use giro::domain::plan::AccountUpdate;
-use giro::domain::{Decision, LaneId};
 use giro::store::{AccountRead, Cancelled, CancelledCommand, CommandCommit, Commit, LaneRead, StoreError};
 
 /// What a call meets on its way.
@@ -35,7 +36,7 @@ impl World {
         }
         self.steps = self.steps.saturating_add(1);
         let name = match &call {
-            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) => "reads",
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::ReadTotals(_) => "reads",
             Call::Commit(_) => "commits",
             Call::Command(sent) if matches!(sent.main, Some(AccountChange::Pause(_))) => "pauses",
             Call::Command(_) => "commits of commands",
@@ -45,7 +46,7 @@ impl World {
         if self.mutant == Some(Mutant::PublishBeforeCommit)
             && let Call::Commit(sent) = &call
         {
-            for (request, decision, _) in &sent.entries {
+            for SentEntry { request, decision, .. } in &sent.entries {
                 self.auditor.published(request.instruction.id().as_str(), answer_of(*decision))?;
             }
         }
@@ -83,7 +84,7 @@ impl World {
                 self.counts.add("reads in two", 1);
                 return Ok(());
             }
-            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::DeadLetter(_) => {}
+            Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::ReadTotals(_) | Call::DeadLetter(_) => {}
         }
         self.arrive(invocation, ticket, call)
     }
@@ -159,7 +160,9 @@ impl World {
                 answer
             }
             (Call::DeadLetter(_), Some(mutant)) => mutant.execute(&self.store, call),
-            (Call::DeadLetter(_), None) | (Call::ReadPayments(_), _) => execute(&self.store, &call),
+            (Call::DeadLetter(_), None) | (Call::ReadPayments(_) | Call::ReadTotals(_), _) => {
+                execute(&self.store, &call)
+            }
         };
         if let Answer::Read(Ok(reads)) = &mut answer {
             for read in reads {
@@ -254,7 +257,9 @@ fn lanes_made(store: &MemoryStore, call: &Call) -> Option<(&'static str, u64)> {
             ("lanes made by payments", sent.updates.iter().filter_map(AccountUpdate::lane_id).collect())
         }
         Call::Command(step) => ("lanes made by commands", step.lanes.iter().map(|change| change.id.clone()).collect()),
-        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::DeadLetter(_) => return None,
+        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::ReadTotals(_) | Call::DeadLetter(_) => {
+            return None;
+        }
     };
     let Answer::ReadLanes(Ok(reads)) = execute(store, &Call::ReadLanes(lanes)) else { return None };
     let missing = reads.iter().filter(|read| **read == LaneRead::Missing).count();
@@ -288,8 +293,12 @@ pub(in crate::simulate) fn show(call: &Call) -> String {
             let ids: Vec<&str> = ids.iter().map(giro::domain::PaymentId::as_str).collect();
             format!("read payments {}", ids.join(" "))
         }
+        Call::ReadTotals(ids) => {
+            let ids: Vec<&str> = ids.iter().map(giro::domain::PaymentId::as_str).collect();
+            format!("read refunds {}", ids.join(" "))
+        }
         Call::Commit(sent) => {
-            let entry = |(request, decision, _): &(giro::domain::Request, Decision, [Option<u16>; 2])| {
+            let entry = |SentEntry { request, decision, .. }: &SentEntry| {
                 format!("{} {}", request.instruction.id(), answer_of(*decision))
             };
             let entries: Vec<String> = sent.entries.iter().map(entry).collect();

@@ -122,7 +122,9 @@ pub(in crate::simulate) fn items(call: &Call) -> Vec<Item> {
     match call {
         Call::Commit(sent) => of_payments(sent),
         Call::Command(step) => of_command(step),
-        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::DeadLetter(_) => Vec::new(),
+        Call::Read(_) | Call::ReadLanes(_) | Call::ReadPayments(_) | Call::ReadTotals(_) | Call::DeadLetter(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -141,5 +143,5 @@ fn of_payments(sent: &Sent) -> Vec<Item> {
         None => Item::Account(update.account.clone()),
         Some(lane) => Item::Lane(lane),
     });
-    updates.chain(sent.entries.iter().map(|(request, ..)| Item::Payment(request.instruction.id().clone()))).collect()
+    updates.chain(sent.entries.iter().map(|entry| Item::Payment(entry.request.instruction.id().clone()))).collect()
 }

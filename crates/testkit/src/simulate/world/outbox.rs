@@ -156,7 +156,7 @@ impl World {
 fn record(stored: &Recorded, at: usize) -> Value {
     let outcome = &stored.outcome;
     let request = outcome.request();
-    let entry = Entry { request: &request, decision: outcome.decision, debtor_lane: None, creditor_lane: None };
+    let entry = Entry::of(&request, outcome);
     let mut image = Map::new();
     for (name, value) in items::payment::encode(&entry, outcome.decided_at) {
         let value = match value.as_s() {

@@ -16,9 +16,11 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
             // A decline that rests on lanes.
             ("dynamodb:ConditionCheckItem", "AccountsTableArn"),
             ("dynamodb:UpdateItem", "AccountsTableArn"),
-            // A sample of the batch's ids.
+            // A sample of the batch's ids, and the originals of refunds.
             ("dynamodb:BatchGetItem", "PaymentsTableArn"),
             ("dynamodb:PutItem", "PaymentsTableArn"),
+            ("dynamodb:BatchGetItem", "RefundsTableArn"),
+            ("dynamodb:UpdateItem", "RefundsTableArn"),
             ("dynamodb:PutItem", "DeadLettersTableArn"),
         ],
     ),
@@ -51,7 +53,11 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
         &[
             ("dynamodb:BatchGetItem", "AccountsTableArn"),
             ("dynamodb:GetItem", "AccountsTableArn"),
+            // A dry run reads originals, and sums of refunds.
+            ("dynamodb:BatchGetItem", "PaymentsTableArn"),
             ("dynamodb:GetItem", "PaymentsTableArn"),
+            ("dynamodb:BatchGetItem", "RefundsTableArn"),
+            ("dynamodb:GetItem", "RefundsTableArn"),
             ("dynamodb:Query", "PaymentsTableArn/index/*"),
         ],
     ),
@@ -60,6 +66,7 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
         &[
             ("dynamodb:Scan", "AccountsTableArn"),
             ("dynamodb:Scan", "PaymentsTableArn"),
+            ("dynamodb:Scan", "RefundsTableArn"),
             ("dynamodb:Scan", "DeadLettersTableArn"),
         ],
     ),
@@ -113,10 +120,11 @@ fn table(resource: &Value) -> String {
 /// The table of permissions in docs/deploy.md says for each function what the template gives it.
 #[test]
 fn the_document_tells_every_permission_on_tables() {
-    const WORDS: [(&str, &str); 5] = [
+    const WORDS: [(&str, &str); 6] = [
         ("accounts", "AccountsTableArn"),
         ("account-commands", "AccountCommandsTableArn"),
         ("payments", "PaymentsTableArn"),
+        ("refunds", "RefundsTableArn"),
         ("indexes", "PaymentsTableArn/index/*"),
         ("dead-letters", "DeadLettersTableArn"),
     ];

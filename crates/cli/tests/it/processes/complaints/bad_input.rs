@@ -169,7 +169,7 @@ async fn what_is_stored_under_dots_is_found() {
         ..given::payment("p", "a", "b", 1)
     };
     let request = payment.at(0, 0);
-    let entry = Entry { request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
+    let entry = Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
     let id = CommandId::try_stored("..").unwrap();
     let command = AccountCommand { id, account: dot, ..given::command("c", "a", Action::Freeze) };
     let command = command.at(0, 0);

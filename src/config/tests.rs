@@ -1,0 +1,100 @@
+//! What: Tests of what the functions read of their environment.
+
+use super::*;
+
+fn read<C: FromEnv>(given: &[(&str, &str)]) -> Result<C, ConfigError> {
+    C::from_lookup(&|name| given.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+}
+
+const TABLES: [(&str, &str); 3] = [("ACCOUNTS_TABLE", "a"), ("PAYMENTS_TABLE", "p"), ("DEAD_LETTERS_TABLE", "d")];
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let error = read::<PaymentProcessorConfig>(&[
+        ("ACCOUNTS_TABLE", "accounts"),
+        ("PAYMENTS_TABLE", ""),
+        ("PARTIAL_BATCH_RESPONSE", "yes"),
+        ("REQUESTS_PARTITIONS", "0"),
+    ]);
+    expect_test::expect![[r#"
+        the environment is not complete:
+          PAYMENTS_TABLE is not set: expected the name of the payments table
+          DEAD_LETTERS_TABLE is not set: expected the name of the dead letters table
+          PARTIAL_BATCH_RESPONSE is not understood: expected true or false
+          REQUESTS_PARTITIONS is not understood: expected a whole number from 1 on"#]]
+    .assert_eq(&error.unwrap_err().to_string());
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    fn check<C: FromEnv + PartialEq + std::fmt::Debug>() {
+        assert_eq!(C::from_lookup(&|_| Some(String::new())), C::from_lookup(&|_| None));
+    }
+    check::<PaymentProcessorConfig>();
+    check::<AccountProcessorConfig>();
+    check::<OutcomePublisherConfig>();
+    check::<PaymentApiConfig>();
+    check::<LedgerAuditorConfig>();
+    check::<AuthConfig>();
+}
+
+#[test]
+fn partial_responses_are_off_unless_asked_for() {
+    assert!(!read::<PaymentProcessorConfig>(&TABLES).unwrap().partial_batch_response);
+    let with =
+        |value| read::<PaymentProcessorConfig>(&[TABLES[0], TABLES[1], TABLES[2], ("PARTIAL_BATCH_RESPONSE", value)]);
+    assert!(!with("false").unwrap().partial_batch_response);
+    assert!(with("true").unwrap().partial_batch_response);
+}
+
+#[test]
+fn partitions_are_a_number_from_1_on() {
+    let with =
+        |value| read::<PaymentProcessorConfig>(&[TABLES[0], TABLES[1], TABLES[2], ("REQUESTS_PARTITIONS", value)]);
+    assert_eq!(with("").unwrap().requests_partitions, 1);
+    assert_eq!(with("16").unwrap().requests_partitions, 16);
+    assert!(with("many").is_err());
+    let tables = [TABLES[0], ("ACCOUNT_COMMANDS_TABLE", "c"), TABLES[2]];
+    let with =
+        |value| read::<AccountProcessorConfig>(&[tables[0], tables[1], tables[2], ("REQUESTS_PARTITIONS", value)]);
+    assert_eq!(with("").unwrap().requests_partitions, 0, "accounts are opened with the lanes that are asked for");
+    assert_eq!(with("16").unwrap().requests_partitions, 16);
+    assert!(with("0").is_err());
+}
+
+#[test]
+fn a_login_is_whole_or_a_fault() {
+    let auth = |variables: &[(&str, &str)]| read::<AuthConfig>(variables).map(|config| config.0);
+    assert_eq!(auth(&[]), Ok(Auth::None));
+    assert_eq!(auth(&[("KAFKA_AUTH", "iam")]), Ok(Auth::Iam));
+    let (scram, arn) = (("KAFKA_AUTH", "scram"), ("KAFKA_SCRAM_SECRET_ARN", "arn:aws:secretsmanager:…"));
+    let (name, password) = (("KAFKA_USERNAME", "giro"), ("KAFKA_PASSWORD", "hush"));
+    let secret = Auth::Scram(ScramUser::Secret { arn: arn.1.into() });
+    assert_eq!(auth(&[scram, arn]), Ok(secret.clone()));
+    assert_eq!(auth(&[scram, arn, name, password]), Ok(secret), "the secret is what production has");
+    let given = auth(&[scram, name, password]).unwrap();
+    assert!(matches!(given, Auth::Scram(ScramUser::Given { .. })));
+    assert!(!format!("{given:?}").contains("hush"), "{given:?}");
+    assert!(auth(&[scram, name]).is_err(), "a user without a password");
+    assert!(auth(&[("KAFKA_AUTH", "plain")]).is_err());
+}
+
+/// The variables that a configuration asks for.
+fn asked<C: FromEnv>() -> Vec<String> {
+    let asked = std::cell::RefCell::new(Vec::new());
+    let _ = C::from_lookup(&|name| {
+        asked.borrow_mut().push(name.to_owned());
+        None
+    });
+    asked.into_inner()
+}
+
+#[test]
+fn the_list_of_variables_is_what_is_read() {
+    let listed = |function| VARIABLES.iter().find(|(name, _)| *name == function).unwrap().1;
+    assert_eq!(asked::<PaymentProcessorConfig>(), listed("payment-processor"));
+    assert_eq!(asked::<AccountProcessorConfig>(), listed("account-processor"));
+    assert_eq!(asked::<OutcomePublisherConfig>(), listed("outcome-publisher"));
+    assert_eq!(asked::<PaymentApiConfig>(), listed("payment-api"));
+    assert_eq!(asked::<LedgerAuditorConfig>(), listed("ledger-auditor"));
+}

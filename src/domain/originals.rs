@@ -1,0 +1,31 @@
+//! What: The originals of refunds: what the payments that are refunded say of their refunds.
+//!
+//! Data: Takes a refund and the outcome of its original. Gives all that may go back, or why nothing may.
+//!
+//! Invariants: An outcome never changes, so what an original says is right for ever.
+
+use std::collections::HashMap;
+
+use super::{Decline, Instruction, Outcome, PaymentId, Refund, Repayment};
+
+/// The outcomes of originals, by id. An original that is not here has no outcome.
+pub type Originals = HashMap<PaymentId, Outcome>;
+
+/// The most that all refunds of the original may give back together.
+///
+/// # Errors
+/// The reasons that look only at the original, in their order.
+pub fn refundable(refund: &Refund, originals: &Originals) -> Result<Repayment, Decline> {
+    let original = originals.get(&refund.original).ok_or(Decline::OriginalNotFound)?;
+    let payment = match &original.instruction {
+        Instruction::Payment(payment) => payment,
+        Instruction::Refund(_) => return Err(Decline::NotRefundable),
+    };
+    if original.decision.is_err() {
+        return Err(Decline::OriginalNotSettled);
+    }
+    if payment.creditor != refund.debtor {
+        return Err(Decline::RefundMismatch);
+    }
+    Ok(Repayment { creditor: payment.debtor.clone(), amount: payment.amount, currency: payment.currency })
+}

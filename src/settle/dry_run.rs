@@ -1,0 +1,86 @@
+//! What: Says what would be decided on an instruction now, by the very rules, and changes nothing.
+//!
+//! Data: Takes an instruction. Gives the outcome that it would get. Only reads are sent to the ledger. A transaction
+//! counts as applied, and is not sent.
+//!
+//! Limits: It promises nothing: the next payment may change the answer.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{Backoff, Deadline, settle_requests};
+use crate::domain::plan::Transaction;
+use crate::domain::{AccountId, DeadLetter, Instruction, LaneId, Outcome, PaymentId, Request, Source, Timestamp};
+use crate::store::{AccountRead, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
+
+/// The id of what is not asked for in earnest. Nobody reads whether it has an outcome.
+const DRY_RUN_ID: &str = "dry-run-3f0c1c9e-6a52-4f0e-9d4b-0b5f4a6f8e21";
+
+/// The id that stands for an instruction's own in a dry run.
+///
+/// # Errors
+/// None: the text is an id.
+pub fn dry_run_id() -> PaymentId {
+    PaymentId::try_stored(DRY_RUN_ID).unwrap_or_else(|_| unreachable!("the text is an id"))
+}
+
+/// What would be decided on an instruction now. Its id should be [`dry_run_id`], so that its own outcome doesn't count.
+///
+/// # Errors
+/// The error of the store that kept it from being decided before the deadline.
+pub async fn dry_run<L: Ledger>(
+    ledger: &L,
+    instruction: Instruction,
+    deadline: impl Into<Deadline>,
+    now: impl Fn() -> Timestamp,
+) -> Result<Outcome, StoreError> {
+    let ledger = DryRun { ledger, outcome: Mutex::default() };
+    let request = Request { instruction, source: Source { topic: "dry-run".into(), partition: 0, offset: 0 } };
+    let settled = settle_requests(&ledger, vec![request], 1, deadline, now, Backoff::new()).await;
+    let outcome = ledger.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let no_answer = || StoreError::Unavailable("nothing was decided before the deadline".into());
+    outcome.ok_or_else(|| settled.error.unwrap_or_else(no_answer))
+}
+
+/// A ledger that is only read.
+struct DryRun<'l, L> {
+    ledger: &'l L,
+    /// What would be written.
+    outcome: Mutex<Option<Outcome>>,
+}
+
+impl<L: Ledger> Ledger for DryRun<'_, L> {
+    async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
+        self.ledger.read_accounts(ids).await
+    }
+
+    async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {
+        self.ledger.read_lanes(ids).await
+    }
+
+    async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
+        match ids {
+            [own] if own.as_str() == DRY_RUN_ID => Ok(vec![Read::Missing]),
+            ids => self.ledger.read_payments(ids).await,
+        }
+    }
+
+    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+        self.ledger.read_totals(ids).await
+    }
+
+    async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        if let Some(entry) = transaction.entries.first() {
+            let outcome = entry.outcome(transaction.decided_at);
+            *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        }
+        Ok(Commit::Applied)
+    }
+
+    async fn write_dead_letter(&self, _: &DeadLetter) -> Result<(), StoreError> {
+        Err(StoreError::Rejected("a dry run writes no dead letter".into()))
+    }
+
+    fn usage(&self) -> Usage {
+        self.ledger.usage()
+    }
+}

@@ -1,0 +1,196 @@
+//! What: Settles requests among which are refunds. A refund rests on the outcome of its original, so originals are read
+//! before a batch is made of its requests.
+//!
+//! Data: Takes requests in deciding order. Gives what became of them.
+//!
+//! If the original of a refund stands before it in the same requests, the refund is settled in a later stage. So its
+//! original is read after it has its outcome. Each stage is a batch. Requests without refunds are one batch, and
+//! nothing more is read.
+//!
+//! Invariants: Requests of one debtor keep their order from stage to stage. A decline for want of money is right at a
+//! moment, as any other: what a later stage credits is not there yet. What stands behind an unfinished request of
+//! its partition is in no later stage. That an original has no outcome was read after every request before the refund
+//! on its partition had its own. If the original can't be read, the refund is unfinished.
+
+use std::collections::{HashMap, HashSet};
+
+use tokio::time::Instant;
+
+use super::reads::{self, done};
+use super::seen_errors::SeenErrors;
+use super::{Backoff, Deadline, Disposition, Settled, settle};
+use crate::domain::originals::Originals;
+use crate::domain::{AccountId, Batch, PaymentId, Request, Timestamp};
+use crate::store::{Ledger, PaymentRead, StoreError};
+
+/// Settles requests of a topic with this many partitions, until all are done or the deadline has come.
+///
+/// `now` gives the time that is written into outcomes; `backoff` paces tries after an error.
+pub async fn settle_requests<L: Ledger>(
+    ledger: &L,
+    requests: Vec<Request>,
+    partitions: u32,
+    deadline: impl Into<Deadline>,
+    now: impl Fn() -> Timestamp,
+    backoff: Backoff,
+) -> Settled {
+    let deadline = deadline.into();
+    if requests.iter().all(|request| request.instruction.original().is_none()) {
+        let batch = Batch::new(requests).with_partitions(partitions);
+        return settle(ledger, &batch, deadline, now, backoff).await;
+    }
+    let mut all = Stages::new(&requests);
+    let stage_of = stages(&requests);
+    for stage in 0..=stage_of.iter().copied().max().unwrap_or_default() {
+        let of_stage = stage_of.iter().enumerate().filter(|&(_, of)| *of == stage).map(|(ix, _)| ix);
+        let of_stage: Vec<usize> = of_stage.collect();
+        let originals = all.originals(ledger, &of_stage, deadline.done, backoff.clone()).await;
+        let members = all.without_stopped(of_stage);
+        let part = members.iter().map(|&ix| requests[ix].clone()).collect();
+        let batch = Batch::with_originals(part, &originals).with_partitions(partitions);
+        let settled = settle(ledger, &batch, deadline, &now, backoff.clone()).await;
+        all.settled(&members, settled);
+    }
+    all.finish()
+}
+
+/// By request: its stage. A refund is in a later stage than its original, and nobody overtakes its debtor.
+fn stages(requests: &[Request]) -> Vec<usize> {
+    let mut of_debtor: HashMap<&AccountId, usize> = HashMap::new();
+    let mut of_id: HashMap<&PaymentId, usize> = HashMap::new();
+    let stage = |request| {
+        let Request { instruction, .. }: &Request = request;
+        let after_original =
+            instruction.original().and_then(|original| of_id.get(original)).map(|of| of.saturating_add(1));
+        let others = [of_debtor.get(instruction.debtor()), of_id.get(instruction.id())];
+        let stage = others.into_iter().flatten().copied().chain(after_original).max().unwrap_or_default();
+        of_debtor.insert(instruction.debtor(), stage);
+        of_id.insert(instruction.id(), stage);
+        stage
+    };
+    requests.iter().map(stage).collect()
+}
+
+/// What became of the requests so far.
+struct Stages<'r> {
+    requests: &'r [Request],
+    /// The first unfinished request of each partition.
+    stopped: HashMap<(&'r str, i32), usize>,
+    /// The ids of unfinished requests. Whether they will have an outcome is not known.
+    open: HashSet<&'r PaymentId>,
+    errors: SeenErrors,
+    settled: Settled,
+}
+
+impl<'r> Stages<'r> {
+    fn new(requests: &'r [Request]) -> Self {
+        let settled = Settled {
+            dispositions: vec![Disposition::Unfinished; requests.len()],
+            rounds: 0,
+            error: None,
+            conflicts: 0,
+            contended: Vec::new(),
+        };
+        Self { requests, stopped: HashMap::new(), open: HashSet::new(), errors: SeenErrors::default(), settled }
+    }
+
+    /// Reads the originals of the refunds among these requests. A refund whose original is not known is unfinished.
+    async fn originals<L: Ledger>(
+        &mut self,
+        ledger: &L,
+        members: &[usize],
+        deadline: Instant,
+        backoff: Backoff,
+    ) -> Originals {
+        let refunds = self.refunds(members);
+        let known = self.read(ledger, self.unread(&refunds), deadline, backoff).await;
+        for (ix, original) in refunds {
+            match known.get(original) {
+                Some(PaymentRead::Found(_) | PaymentRead::Missing) => {}
+                Some(PaymentRead::Corrupt(expected)) => {
+                    self.errors.note(StoreError::Corrupt(expected.clone()));
+                    self.stop(ix);
+                }
+                Some(PaymentRead::Unread) | None => self.stop(ix),
+            }
+        }
+        let outcome = |(id, read): (&PaymentId, PaymentRead)| match read {
+            PaymentRead::Found(recorded) => Some((id.clone(), recorded.outcome)),
+            PaymentRead::Missing | PaymentRead::Corrupt(_) | PaymentRead::Unread => None,
+        };
+        known.into_iter().filter_map(outcome).collect()
+    }
+
+    /// The refunds among these requests, each with its original.
+    fn refunds(&self, members: &[usize]) -> Vec<(usize, &'r PaymentId)> {
+        let original = |&ix: &usize| Some((ix, self.requests[ix].instruction.original()?));
+        members.iter().filter_map(original).collect()
+    }
+
+    /// The originals to read, each once. Those that are unfinished themselves are left out.
+    fn unread(&self, refunds: &[(usize, &'r PaymentId)]) -> HashSet<&'r PaymentId> {
+        refunds.iter().map(|&(_, original)| original).filter(|original| !self.open.contains(original)).collect()
+    }
+
+    /// Reads outcomes, until all are read or the deadline has come.
+    async fn read<L: Ledger>(
+        &mut self,
+        ledger: &L,
+        mut unread: HashSet<&'r PaymentId>,
+        deadline: Instant,
+        mut backoff: Backoff,
+    ) -> HashMap<&'r PaymentId, PaymentRead> {
+        let mut known: HashMap<&PaymentId, PaymentRead> = HashMap::new();
+        while !unread.is_empty() {
+            let asked: Vec<(&PaymentId, &PaymentId)> = unread.iter().map(|&id| (id, id)).collect();
+            let (found, error) = reads::payments(ledger, &asked, deadline).await;
+            error.into_iter().for_each(|error| self.errors.note(error));
+            known.extend(found.into_iter().filter(|(_, read)| *read != PaymentRead::Unread));
+            unread.retain(|id| !known.contains_key(id));
+            if done(unread.is_empty(), deadline, &mut backoff).await {
+                break;
+            }
+        }
+        known
+    }
+
+    /// The requests of a stage that stand behind no unfinished one of their partition. The others are unfinished too.
+    fn without_stopped(&mut self, members: Vec<usize>) -> Vec<usize> {
+        let (go_on, wait): (Vec<usize>, Vec<usize>) = members
+            .into_iter()
+            .partition(|&ix| self.stopped.get(&partition_of(&self.requests[ix])).is_none_or(|&first| ix < first));
+        wait.into_iter().for_each(|ix| self.stop(ix));
+        go_on
+    }
+
+    /// A request is unfinished.
+    fn stop(&mut self, ix: usize) {
+        let request = &self.requests[ix];
+        let first = self.stopped.entry(partition_of(request)).or_insert(ix);
+        *first = ix.min(*first);
+        self.open.insert(request.instruction.id());
+    }
+
+    /// Takes what became of these requests.
+    fn settled(&mut self, members: &[usize], part: Settled) {
+        for (&ix, disposition) in members.iter().zip(part.dispositions) {
+            if disposition == Disposition::Unfinished {
+                self.stop(ix);
+            }
+            self.settled.dispositions[ix] = disposition;
+        }
+        part.error.into_iter().for_each(|error| self.errors.note(error));
+        self.settled.rounds = self.settled.rounds.saturating_add(part.rounds);
+        self.settled.conflicts = self.settled.conflicts.saturating_add(part.conflicts);
+        self.settled.contended.extend(part.contended);
+    }
+
+    fn finish(self) -> Settled {
+        Settled { error: self.errors.told(), ..self.settled }
+    }
+}
+
+/// The topic and partition of a request, in which its order counts.
+fn partition_of(request: &Request) -> (&str, i32) {
+    (&request.source.topic, request.source.partition)
+}
