@@ -12,7 +12,7 @@
 //! its partition is in no later stage. That an original has no outcome was read after every request before the refund
 //! on its partition had its own. If the original can't be read, the refund is unfinished.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tokio::time::Instant;
 
@@ -127,8 +127,8 @@ impl<'r> Stages<'r> {
         members.iter().filter_map(original).collect()
     }
 
-    /// The originals to read, each once. Those that are unfinished themselves are left out.
-    fn unread(&self, refunds: &[(usize, &'r PaymentId)]) -> HashSet<&'r PaymentId> {
+    /// The originals to read, each once, in order. Those that are unfinished themselves are left out.
+    fn unread(&self, refunds: &[(usize, &'r PaymentId)]) -> BTreeSet<&'r PaymentId> {
         refunds.iter().map(|&(_, original)| original).filter(|original| !self.open.contains(original)).collect()
     }
 
@@ -136,7 +136,7 @@ impl<'r> Stages<'r> {
     async fn read<L: Ledger>(
         &mut self,
         ledger: &L,
-        mut unread: HashSet<&'r PaymentId>,
+        mut unread: BTreeSet<&'r PaymentId>,
         deadline: Instant,
         mut backoff: Backoff,
     ) -> HashMap<&'r PaymentId, PaymentRead> {

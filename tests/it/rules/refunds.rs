@@ -215,6 +215,92 @@ fn a_decline_for_want_of_money_knows_what_is_left() {
     );
 }
 
+/// What may be asked for: a refund of all that is left, or of this much; or a payment of the shop.
+#[derive(Debug, Clone, Copy)]
+enum Ask {
+    Refund(Option<u64>),
+    Pay(u64),
+}
+
+/// The naive model: one request after the other, in plain numbers. `lowest` is the shop's lowest balance.
+fn naive(asks: &[Ask], lowest: Option<i128>) -> (Vec<&'static str>, i128) {
+    let (mut left, mut shop) = (30_u64, 30_i128);
+    let mut answer = |ask: &Ask| {
+        let (amount, lowest) = match *ask {
+            Ask::Pay(amount) => (amount, lowest),
+            Ask::Refund(asked) => {
+                let amount = asked.unwrap_or(left);
+                if amount > left || amount == 0 {
+                    return "exceeds_refundable";
+                }
+                (amount, lowest.map(|_| 0))
+            }
+        };
+        if lowest.is_some_and(|lowest| shop - i128::from(amount) < lowest) {
+            return "insufficient_funds";
+        }
+        shop -= i128::from(amount);
+        if let Ask::Refund(_) = ask {
+            left -= amount;
+        }
+        "settled"
+    };
+    (asks.iter().map(&mut answer).collect(), shop)
+}
+
+/// Every order of up to three requests, in every grouping, with their original before them or in their batch, and for
+/// every kind of debtor: the answers are those of the naive model.
+#[tokio::test(start_paused = true)]
+async fn every_order_and_grouping_of_up_to_three_refunds() {
+    let choices =
+        [Ask::Refund(None), Ask::Refund(Some(10)), Ask::Refund(Some(30)), Ask::Refund(Some(31)), Ask::Pay(25)];
+    let shops: [(giro::domain::Account, Option<i128>); 4] = [
+        (given::account("shop"), Some(0)),
+        (given::account("shop").limit(50), Some(-50)),
+        (given::account("shop").lanes(2), Some(0)),
+        (giro::domain::Account { lane_debits: true, ..given::account("shop").unlimited().lanes(2) }, None),
+    ];
+    let mut runs = 0;
+    for orders in 0..5_usize.pow(3) {
+        let asks = [orders / 25, orders / 5 % 5, orders % 5].map(|choice| choices[choice]);
+        for (shop, lowest) in &shops {
+            let (expected, balance) = naive(&asks, *lowest);
+            // Each bit cuts the requests before one of them, the first before the first refund.
+            for cuts in 0..8_u32 {
+                let store = MemoryStore::new();
+                store.insert_account(given::account("alice").holding(30));
+                store.insert_account(given::account("bank").unlimited());
+                store.insert_account(shop.clone());
+                let mut requests = vec![given::payment("p1", "alice", "shop", 30).at(0, 0)];
+                requests.extend(asks.iter().enumerate().map(|(ix, ask)| match *ask {
+                    Ask::Refund(amount) => given::refund(&format!("r{ix}"), "p1", "shop", amount).at(0, ix as i64 + 1),
+                    Ask::Pay(amount) => given::payment(&format!("r{ix}"), "shop", "bank", amount).at(0, ix as i64 + 1),
+                }));
+                let mut answers = Vec::new();
+                let mut batch = Vec::new();
+                for (ix, request) in requests.into_iter().enumerate() {
+                    if ix > 0 && cuts >> (ix - 1) & 1 == 1 {
+                        answers.extend(settle(&store, std::mem::take(&mut batch)).await);
+                    }
+                    batch.push(request);
+                }
+                answers.extend(settle(&store, batch).await);
+                let told = answers.iter().skip(1).map(|answer| match answer {
+                    Disposition::Decided(Ok(())) => "settled",
+                    Disposition::Decided(Err(decline)) => decline.name(),
+                    other => panic!("{other:?}"),
+                });
+                let how = format!("{asks:?}, cuts {cuts:03b}, {shop:?}");
+                assert_eq!(told.collect::<Vec<_>>(), expected, "{how}");
+                let held = store.account(&given::id("shop")).await.unwrap().unwrap().balance();
+                assert_eq!(held, balance, "{how}");
+                runs += 1;
+            }
+        }
+    }
+    assert_eq!(runs, 125 * 4 * 8);
+}
+
 /// Settles requests by a worker of its own, which knows nothing.
 async fn settle(store: &MemoryStore, requests: Vec<giro::domain::Request>) -> Vec<Disposition> {
     let until = Instant::now() + Duration::from_secs(10);

@@ -13,7 +13,7 @@ use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{AccountId, AccountStatus, Balance, DeadLetter, Decline, Lane, LaneId};
-use giro::store::{CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError};
+use giro::store::{CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, PaymentRead, StoreError};
 use giro::wire::batch_response::BatchResponse;
 
 /// What a mapping with a limit on the age of records allows.
@@ -54,6 +54,12 @@ pub enum Mutant {
     AcknowledgeLostCommand,
     /// A credit doesn't look at its lane, whatever status that has.
     CreditAnyLane,
+    /// A refund doesn't look at the sum of the refunds of its original.
+    DropRefundCondition,
+    /// A refund leaves the sum of the refunds of its original as it is.
+    LeaveOutRefundSum,
+    /// A read of outcomes finds none, as if originals were read before the payments that come before.
+    IgnoreOriginals,
     /// Freezing and closing leave out lanes that aren't there yet.
     FreezeOnlyLanesThatExist,
     /// Closing doesn't check the balances when it is committed.
@@ -76,7 +82,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 25] = [
+    pub const ALL: [(Self, &'static str); 28] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -93,6 +99,9 @@ impl Mutant {
         (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
         (Self::AcknowledgeLostCommand, "acknowledge-lost-command"),
         (Self::CreditAnyLane, "credit-any-lane"),
+        (Self::DropRefundCondition, "drop-refund-condition"),
+        (Self::LeaveOutRefundSum, "leave-out-refund-sum"),
+        (Self::IgnoreOriginals, "ignore-originals"),
         (Self::FreezeOnlyLanesThatExist, "freeze-only-lanes-that-exist"),
         (Self::CloseWithoutCondition, "close-without-condition"),
         (Self::FreezeMainItemOnly, "freeze-main-item-only"),
@@ -152,6 +161,14 @@ impl Mutant {
             (Self::SkipSweepCondition, Call::Commit(mut sent)) => {
                 let sweeps = sent.updates.iter_mut().filter(|update| update.is_sweep());
                 sweeps.for_each(|update| update.balance_min = None);
+                Call::Commit(sent)
+            }
+            (Self::DropRefundCondition, Call::Commit(mut sent)) => {
+                sent.totals.iter_mut().for_each(|total| total.total_max = u64::MAX);
+                Call::Commit(sent)
+            }
+            (Self::LeaveOutRefundSum, Call::Commit(mut sent)) => {
+                sent.totals.clear();
                 Call::Commit(sent)
             }
             (Self::SkipDeclineCheck, Call::Commit(mut sent)) => {
@@ -242,6 +259,9 @@ impl Mutant {
             }
             (Self::IgnoreLanes, Answer::ReadLanes(Ok(reads))) => {
                 Answer::ReadLanes(Ok(reads.into_iter().map(emptied).collect()))
+            }
+            (Self::IgnoreOriginals, Answer::ReadPayments(Ok(reads))) => {
+                Answer::ReadPayments(Ok(reads.iter().map(|_| PaymentRead::Missing).collect()))
             }
             (_, answer) => answer,
         }

@@ -20,7 +20,7 @@ pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
 /// What the fresh debtor has, which is also what the fresh payment moves.
 pub(super) const FRESH_AMOUNT: u64 = 7;
 
-/// What a payment request says.
+/// What a request says. A refund names no creditor and no currency, and no amount (0) if it asks for all that is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) id: String,
@@ -29,10 +29,20 @@ pub(super) struct Asked {
     pub(super) amount: u64,
     pub(super) currency: &'static str,
     pub(super) reference: Option<String>,
+    /// The original, if it is a refund.
+    pub(super) refunds: Option<String>,
 }
 
 impl Asked {
     fn json(&self) -> String {
+        if let Some(original) = &self.refunds {
+            let amount = if self.amount == 0 { String::new() } else { format!(r#","amount":{}"#, self.amount) };
+            let reference = self.reference.as_ref().map(|text| format!(r#","reference":"{text}""#)).unwrap_or_default();
+            return format!(
+                r#"{{"refund_id":"{}","original_payment_id":"{original}","debtor_account":"{}"{amount}{reference}}}"#,
+                self.id, self.debtor
+            );
+        }
         let mut json = format!(
             r#"{{"payment_id":"{}","debtor_account":"{}","creditor_account":"{}","amount":{},"currency":"{}""#,
             self.id, self.debtor, self.creditor, self.amount, self.currency
@@ -79,12 +89,21 @@ impl Record {
 pub(super) struct Clients {
     asked: Vec<Asked>,
     payments: u32,
+    /// A quarter of what they ask for are refunds.
+    refund: bool,
 }
 
 impl Clients {
+    /// Clients of a world that begins with these accounts. They refund where dan begins with most. That is a quarter of
+    /// all worlds, so there are many of either kind.
+    pub(super) fn new(opening: &BTreeMap<String, Books>) -> Self {
+        Self { refund: opening.get("dan").is_some_and(|books| books.balance == 300), ..Self::default() }
+    }
+
     /// The next record, what it asks, if its bytes are a payment, and the partition that it goes to.
     pub(super) fn produce(&mut self, tape: &mut Tape, partitions: usize) -> (usize, Record, Option<Asked>) {
         let (record, asks) = match tape.below(100) {
+            0..24 if self.refund => self.new_refund(tape),
             0..78 => asking(self.new_payment(tape)),
             78..88 => self.again(tape),
             88..94 => self.id_reused(tape),
@@ -114,6 +133,7 @@ impl Clients {
             amount: FRESH_AMOUNT,
             currency: "EUR",
             reference: None,
+            refunds: None,
         })
     }
 
@@ -147,9 +167,39 @@ impl Clients {
             amount,
             currency: if tape.chance(20) { "USD" } else { "EUR" },
             reference: tape.chance(50).then(|| "invoice 17".to_owned()),
+            refunds: None,
         };
         self.asked.push(asked.clone());
         asked
+    }
+
+    /// A refund of one of the last requests, or of one that is still to come. Often several are of the same.
+    fn new_refund(&mut self, tape: &mut Tape) -> (Record, Option<Asked>) {
+        let Some(last) = self.asked.len().checked_sub(1) else { return not_a_payment(tape) };
+        let back = tape.index(self.asked.len().min(12));
+        let original = self.asked[last.saturating_sub(back)].clone();
+        self.payments = self.payments.saturating_add(1);
+        let parties = [&original.creditor, &original.debtor].map(|party| party.as_str());
+        let debtor = if tape.chance(50) { parties[1] } else { parties[0] };
+        let asked = Asked {
+            id: format!("k{}", self.payments),
+            debtor: if debtor.is_empty() { original.debtor.clone() } else { debtor.into() },
+            creditor: String::new(),
+            amount: match tape.below(10) {
+                0..4 => 0,
+                4..6 => original.amount,
+                6..9 => (original.amount / 2).max(1),
+                _ => original.amount.saturating_add(1).min(giro::domain::money::AMOUNT_MAX).max(1),
+            },
+            currency: "",
+            reference: tape.chance(50).then(|| "returned".to_owned()),
+            refunds: Some(match tape.below(20) {
+                0 => format!("k{}", self.payments.saturating_add(1)),
+                _ => original.id,
+            }),
+        };
+        self.asked.push(asked.clone());
+        asking(asked)
     }
 
     /// A client that asks again, because it got no answer.
@@ -166,6 +216,7 @@ impl Clients {
         let mut asked = self.asked[last.saturating_sub(tape.index(self.asked.len()))].clone();
         match tape.below(4) {
             0 => asked.amount = asked.amount.saturating_sub(1).max(1),
+            _ if asked.refunds.is_some() => asked.reference = Some("another".into()),
             1 => std::mem::swap(&mut asked.debtor, &mut asked.creditor),
             2 => asked.creditor = SETTLEMENT.into(),
             _ => asked.reference = Some("another".into()),

@@ -39,6 +39,11 @@ impl Books {
         self.lowest.is_none() && self.lanes > 0
     }
 
+    /// The same account as a refund sees it: an overdraft pays for none.
+    pub(in crate::simulate) fn free_money(&self) -> Self {
+        Self { lowest: self.lowest.map(|lowest| lowest.max(0)), ..self.clone() }
+    }
+
     /// Whether a lane may owe.
     pub(in super::super) fn lets_lanes_owe(&self) -> bool {
         self.lowest.is_none()

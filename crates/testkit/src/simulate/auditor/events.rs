@@ -15,9 +15,11 @@ pub(super) struct Event {
 
 #[derive(Debug, Clone)]
 pub(super) enum What {
-    /// A payment got an outcome: none, or the name of a reason.
+    /// A payment or a refund got an outcome: none, or the name of a reason.
     Decided {
         id: String,
+        /// It is a refund, which takes free money only.
+        refund: bool,
         debtor: String,
         creditor: String,
         amount: i128,

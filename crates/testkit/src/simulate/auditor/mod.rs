@@ -11,6 +11,7 @@
 //! | every step | a new outcome comes after those of all earlier records of its debtor on its partition, unless the debtor pays from lanes |
 //! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
 //! | every step | no balance is below its limit |
+//! | every step | refunds are right, and never exceed their originals: see `refunds` |
 //! | every step | a dead letter holds its record's bytes, and its record isn't a valid payment or command; see `letters` |
 //! | every step | a command's answer is right when it is recorded: see `orders` |
 //! | every answer | a record that isn't reported has its outcome, its replay or its dead letter; only delivered records are reported |
@@ -31,6 +32,7 @@ mod letters;
 mod moments;
 mod orders;
 mod records;
+mod refunds;
 mod serial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::books::Books;
 use self::events::{Event, What};
 use self::records::Records;
+use self::refunds::{Moves, Original, Span, Sums};
 use self::serial::Search;
 use super::network::{InvocationId, at_once};
 use super::orders::Order;
@@ -45,7 +48,7 @@ use super::topic::{Place, Topic};
 use super::workload::{Asked, Record};
 use crate::memory_store::MemoryStore;
 use giro::domain::account_command::RecordedCommand;
-use giro::domain::{DeadLetter, Decision, PaymentId, Recorded, Source};
+use giro::domain::{DeadLetter, Decision, Outcome, PaymentId, Recorded, Source};
 use giro::store::LedgerQueries;
 
 /// What is wrong, for a person.
@@ -73,8 +76,10 @@ pub(super) struct Auditor {
     /// It also has invocations that are over, because their calls may still be in flight.
     given: BTreeMap<InvocationId, Given>,
     outcomes: BTreeMap<String, Recorded>,
-    /// By payment id: what the record asked.
-    answered: BTreeMap<String, Asked>,
+    /// By id: what the record asked, and how it ended.
+    answered: BTreeMap<String, Original>,
+    /// How much of each payment was refunded.
+    refunded: Sums,
     /// Answers to commands.
     commands: BTreeMap<String, RecordedCommand>,
     published: BTreeSet<String>,
@@ -94,6 +99,7 @@ impl Auditor {
             given: BTreeMap::new(),
             outcomes: BTreeMap::new(),
             answered: BTreeMap::new(),
+            refunded: Sums::default(),
             commands: BTreeMap::new(),
             published: BTreeSet::new(),
             events: Vec::new(),
@@ -203,6 +209,7 @@ impl Auditor {
         now: u64,
     ) -> Result<Vec<String>, Wrong> {
         let new = self.observe_payments(store, by, now)?;
+        self.refunded.observe(store)?;
         self.observe_commands(store, by, now)?;
         self.observe_accounts(store)?;
         self.observe_letters(store, by, now)?;
@@ -229,6 +236,8 @@ impl Auditor {
         if kept != self.outcomes.len() {
             return Err("an outcome went".into());
         }
+        // A transaction decides in the order of its records.
+        new.sort_by(|one, other| one.outcome.source.cmp(&other.outcome.source));
         for recorded in &new {
             self.outcomes.insert(recorded.outcome.instruction.id().to_string(), recorded.clone());
         }
@@ -239,22 +248,15 @@ impl Auditor {
     }
 
     fn new_outcome(&mut self, recorded: &Recorded, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
-        let (instruction, source) = (&recorded.outcome.instruction, &recorded.outcome.source);
-        let Some(transfer) = recorded.outcome.transfer() else { return Err("an outcome says nothing".into()) };
-        let id = instruction.id().as_str();
+        let (outcome, source) = (&recorded.outcome, &recorded.outcome.source);
+        let id = outcome.instruction.id().as_str();
         let given = self.given(by, Topic::Requests, source);
         let known = given.and_then(|(place, since)| Some((place, since, self.requests.at(place)?)));
         let asks = known.and_then(|(place, since, known)| Some((place, since, known.given_up, known.asks.clone()?)));
         let Some((place, since, given_up, asked)) = asks else {
             return Err(format!("{id} has an outcome, and no record {source} that was delivered asked for it"));
         };
-        let same = asked.id == id
-            && asked.debtor == transfer.debtor.as_str()
-            && asked.creditor == transfer.creditor.as_str()
-            && asked.amount == transfer.amount.minor_units()
-            && asked.currency == transfer.currency.as_str()
-            && asked.reference.as_deref() == instruction.reference();
-        if !same {
+        if !says_what_was_asked(outcome, &asked) {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }
         // If an id names another payment, or will name one, it is never decided again. So its dead letter may come
@@ -264,24 +266,45 @@ impl Auditor {
                 && !self.outcomes.contains_key(&before.id)
                 && !self.requests.asked_before(at, |other| other.id == before.id && other != before)
         };
-        let in_order = !self.commutes(&asked.debtor, recorded.outcome.decision.is_err(), since);
+        let in_order = !self.commutes(&asked.debtor, outcome.decision.is_err(), since);
         if let Some(before) = self.requests.undecided_before(place, undecided).filter(|_| in_order) {
             return Err(format!("{id} at {place:?} was decided before {before:?} of the same debtor"));
         }
-        let amount = i128::from(asked.amount);
-        if recorded.outcome.decision.is_ok() {
-            for (account, net) in [(&asked.debtor, amount.saturating_neg()), (&asked.creditor, amount)] {
-                let Some(books) = self.books.get_mut(account) else {
-                    return Err(format!("{id} is settled, and there is no account {account}"));
-                };
-                books.balance = books.balance.saturating_add(net);
+        let moves = match &asked.refunds {
+            None => {
+                Some(Moves { creditor: asked.creditor.clone(), amount: asked.amount.into(), currency: asked.currency })
             }
+            Some(original) => {
+                let span = Span { began: since, place };
+                self.refunded.judge(&asked, outcome, self.answered.get(original), span)?
+            }
+        };
+        let answered =
+            Original { asked: asked.clone(), settled: outcome.decision.is_ok(), place, given_up, happened: now };
+        self.answered.insert(asked.id.clone(), answered);
+        let Some(moves) = moves else { return Ok(()) };
+        if outcome.decision.is_ok() {
+            self.move_money(&asked, &moves, now)?;
         }
-        let declined = recorded.outcome.decision.err().map(giro::domain::Decline::name);
-        self.answered.insert(asked.id.clone(), asked.clone());
-        let Asked { id, debtor, creditor, currency, .. } = asked;
-        let what = What::Decided { id, debtor, creditor, amount, currency, declined, place, by, given_up };
+        let declined = outcome.decision.err().map(giro::domain::Decline::name);
+        let (Asked { id, debtor, refunds, .. }, Moves { creditor, amount, currency }) = (asked, moves);
+        let refund = refunds.is_some();
+        let what = What::Decided { id, refund, debtor, creditor, amount, currency, declined, place, by, given_up };
         self.events.push(Event { began: since, happened: now, seen: now, what });
+        Ok(())
+    }
+
+    /// A request is settled.
+    fn move_money(&mut self, asked: &Asked, moves: &Moves, now: u64) -> Result<(), Wrong> {
+        for (account, net) in [(&asked.debtor, moves.amount.saturating_neg()), (&moves.creditor, moves.amount)] {
+            let Some(books) = self.books.get_mut(account) else {
+                return Err(format!("{} is settled, and there is no account {account}", asked.id));
+            };
+            books.balance = books.balance.saturating_add(net);
+        }
+        if let Some(original) = &asked.refunds {
+            self.refunded.add(original, moves.amount, now);
+        }
         Ok(())
     }
 
@@ -323,7 +346,7 @@ impl Auditor {
 
     /// Whether this very payment has its outcome.
     fn has_outcome(&self, asked: &Asked) -> bool {
-        self.answered.get(&asked.id) == Some(asked)
+        self.answered.get(&asked.id).is_some_and(|answered| answered.asked == *asked)
     }
 
     /// Whether a record has its outcome, its replay, or its dead letter, which was `parked` at some time since.
@@ -350,6 +373,26 @@ impl Auditor {
             Search::Unexplained(ids) => Err(format!("no serial order explains the decisions on {}", ids.join(" "))),
         }
     }
+}
+
+/// Whether an outcome repeats what its record asked.
+fn says_what_was_asked(outcome: &Outcome, asked: &Asked) -> bool {
+    let instruction = &outcome.instruction;
+    let same = match (&asked.refunds, outcome.transfer()) {
+        (None, Some(transfer)) => {
+            asked.creditor == transfer.creditor.as_str()
+                && asked.amount == transfer.amount.minor_units()
+                && asked.currency == transfer.currency.as_str()
+        }
+        (None, None) => false,
+        (Some(original), _) => {
+            let amount = instruction.amount().map_or(0, |amount| amount.minor_units());
+            instruction.original().is_some_and(|id| id.as_str() == original) && asked.amount == amount
+        }
+    };
+    same && asked.id == instruction.id().as_str()
+        && asked.debtor == instruction.debtor().as_str()
+        && asked.reference.as_deref() == instruction.reference()
 }
 
 /// What is published of a decision: `settled`, or the reason's name.

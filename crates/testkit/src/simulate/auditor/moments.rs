@@ -27,6 +27,7 @@ const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
 struct Decline<'e> {
     event: &'e Event,
     reason: &'static str,
+    refund: bool,
     debtor: &'e str,
     creditor: &'e str,
     asked: (&'e str, &'e str, i128, &'e str),
@@ -39,12 +40,13 @@ pub(super) fn wrong_decline(opening: &BTreeMap<String, Books>, events: &[Event])
     let mut events = events.to_vec();
     events.sort_by_key(|event| event.happened);
     events.iter().filter(|event| event.rests_on_balance()).find_map(|event| {
-        let What::Decided { id, debtor, creditor, amount, currency, declined: Some(reason), .. } = &event.what else {
+        let What::Decided { id, refund, debtor, creditor, amount, currency, declined: Some(reason), .. } = &event.what
+        else {
             return None;
         };
         let asked = (debtor.as_str(), creditor.as_str(), *amount, *currency);
         let loose = changed_meanwhile(event, &events);
-        let decline = Decline { event, reason, debtor, creditor, asked, loose };
+        let decline = Decline { event, reason, refund: *refund, debtor, creditor, asked, loose };
         let times = events.iter().map(|event| event.happened).filter(|at| (event.began..=event.happened).contains(at));
         let times: BTreeSet<u64> = times.chain([event.began]).collect();
         let held = times.into_iter().any(|at| [true, false].iter().any(|&all| decline.held(opening, &events, at, all)));
@@ -80,6 +82,7 @@ impl Decline<'_> {
             books
         };
         let (debtor, creditor) = (of(self.debtor), of(self.creditor));
+        let debtor = if self.refund { debtor.map(|books| books.free_money()) } else { debtor };
         match rule(self.asked, debtor.as_ref(), creditor.as_ref()) {
             Err(reason) if reason == self.reason => true,
             Err(reason) if self.loose || (reason, self.reason) == TWO_BALANCES => {

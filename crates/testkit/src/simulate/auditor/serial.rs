@@ -177,9 +177,14 @@ fn apply(
                 (Ok(_) | Err(_), _) => None,
             }
         }
-        What::Decided { debtor, creditor, amount, currency, declined, .. } => {
+        What::Decided { refund, debtor, creditor, amount, currency, declined, .. } => {
             let asked = (debtor.as_str(), creditor.as_str(), *amount, *currency);
-            match (rule(asked, state.get(debtor), state.get(creditor)), declined) {
+            let free = state.get(debtor).filter(|_| *refund).map(Books::free_money);
+            match (rule(asked, free.as_ref().or(state.get(debtor)), state.get(creditor)), declined) {
+                // The sums of refunds are looked at when it is recorded. No reason that comes before holds.
+                (Ok(_) | Err("balance_overflow" | "insufficient_funds"), Some("exceeds_refundable")) => {
+                    Some(Vec::new())
+                }
                 (Ok((debited, credited)), None) => {
                     let mut undo = Vec::with_capacity(2);
                     for (account, balance) in [(debtor, debited), (creditor, credited)] {

@@ -121,7 +121,7 @@ impl World {
             weather,
             calm: false,
             mappings,
-            clients: Clients::default(),
+            clients: Clients::new(&opening),
             administrators: Administrators::default(),
             network: Network::default(),
             flights: Flights::default(),
