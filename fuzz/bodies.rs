@@ -94,26 +94,20 @@ pub(crate) fn stored(bytes: &[u8]) {
     let Ok(Value::Object(attributes)) = serde_json::from_slice::<Value>(bytes) else { return };
     let item: Item = attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
     let _ = items::size(&item);
-    for table in [Table::Accounts, Table::Payments, Table::DeadLetters] {
+    for table in [Table::Accounts, Table::Payments, Table::Refunds, Table::DeadLetters] {
         let again = match items::scan::surveyed(table, &item) {
             ScannedItem::Account(account) => items::account::encode(&account),
             ScannedItem::Lane(lane) => items::lane::encode(&lane),
             ScannedItem::Payment(recorded) => {
                 let read = &recorded.outcome;
                 let request = read.request();
-                let entry = Entry {
-                    repayment: None,
-                    request: &request,
-                    decision: read.decision,
-                    debtor_lane: None,
-                    creditor_lane: None,
-                };
-                let written = items::payment::encode(&entry, read.decided_at);
+                let written = items::payment::encode(&Entry::of(&request, read), read.decided_at);
                 let again = items::payment::decode(&written).expect("what was written is read");
                 // The stored fingerprint says what was asked for then, whatever this item has become.
                 assert_eq!(again.outcome, *read);
                 continue;
             }
+            ScannedItem::RefundSum(original, sum) => items::refund_total::encode(&original, sum),
             ScannedItem::DeadLetterPart { .. } | ScannedItem::Unreadable { .. } => {
                 let _ = items::dead_letter::decode(std::slice::from_ref(&item));
                 continue;

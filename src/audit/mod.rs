@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | 1 | dead letters | [`Letters`]: which are not whole |
 //! | 2 | accounts and lanes | [`Running::new`] |
+//! | 3 | sums of refunds, before the payments of the first look and after them | [`RefundSums`] |
 //! | 3 | payments, then accounts and lanes | [`Running::end_look`]; again while accounts are undecided, up to [`LOOKS_MAX`] times |
 //! | 4 | dead letters, if some were not whole | those that are still not whole |
 //!
@@ -17,11 +18,12 @@
 mod pace;
 mod scan;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::audit::{Books, Finding, Letters, Report, Running};
+use crate::domain::audit::{Books, Finding, Letters, RefundSums, Report, Running};
 use crate::store::{ScannedItem, StoreError, Table, TableScan};
 
 pub use pace::{Pace, READ_UNITS_PER_SECOND};
@@ -93,7 +95,15 @@ impl<S: TableScan> UnderWay<'_, S> {
     async fn looks(&mut self) -> Result<(), Stopped> {
         for _ in 0..LOOKS_MAX {
             let began = Instant::now();
+            if self.running.is_first_look() {
+                let (sums, _) = self.refund_sums().await?;
+                self.running.refund_sums_before(sums);
+            }
             self.payments().await?;
+            if self.running.is_first_look() {
+                let (sums, unreadable) = self.refund_sums().await?;
+                self.running.refund_sums_after(&sums, unreadable);
+            }
             let after = self.books().await?;
             if self.running.end_look(after) == 0 {
                 return Ok(());
@@ -116,9 +126,25 @@ impl<S: TableScan> UnderWay<'_, S> {
             ScannedItem::Unreadable { .. }
             | ScannedItem::Account(_)
             | ScannedItem::Lane(_)
+            | ScannedItem::RefundSum(..)
             | ScannedItem::DeadLetterPart { .. } => {}
         };
         scan(self.ledger, Table::Payments, self.pace, self.deadline, take).await
+    }
+
+    /// The sums, and by key what was expected of those that can't be read.
+    async fn refund_sums(&mut self) -> Result<(RefundSums, BTreeMap<String, String>), Stopped> {
+        let (mut sums, mut unreadable) = (RefundSums::new(), BTreeMap::new());
+        let take = |item| match item {
+            ScannedItem::RefundSum(original, sum) => drop(sums.insert(original, sum)),
+            ScannedItem::Unreadable { key, expected } => drop(unreadable.insert(key, expected)),
+            ScannedItem::Account(_)
+            | ScannedItem::Lane(_)
+            | ScannedItem::Payment(_)
+            | ScannedItem::DeadLetterPart { .. } => {}
+        };
+        scan(self.ledger, Table::Refunds, self.pace, self.deadline, take).await?;
+        Ok((sums, unreadable))
     }
 
     async fn books(&mut self) -> Result<Books, Stopped> {
@@ -127,7 +153,7 @@ impl<S: TableScan> UnderWay<'_, S> {
             ScannedItem::Account(account) => books.account(account),
             ScannedItem::Lane(lane) => books.lane(lane),
             ScannedItem::Unreadable { key, expected } => books.unread(key, expected),
-            ScannedItem::Payment(_) | ScannedItem::DeadLetterPart { .. } => {}
+            ScannedItem::Payment(_) | ScannedItem::RefundSum(..) | ScannedItem::DeadLetterPart { .. } => {}
         };
         scan(self.ledger, Table::Accounts, self.pace, self.deadline, take).await?;
         Ok(books)
@@ -140,7 +166,7 @@ impl<S: TableScan> UnderWay<'_, S> {
             ScannedItem::Unreadable { key, expected } => {
                 unreadable.push(Finding::Unreadable { table: Table::DeadLetters.name(), key, expected });
             }
-            ScannedItem::Account(_) | ScannedItem::Lane(_) | ScannedItem::Payment(_) => {}
+            ScannedItem::Account(_) | ScannedItem::Lane(_) | ScannedItem::Payment(_) | ScannedItem::RefundSum(..) => {}
         };
         scan(self.ledger, Table::DeadLetters, self.pace, self.deadline, take).await?;
         Ok((letters, unreadable))

@@ -13,6 +13,7 @@
 //! | every lane that a frozen or closed account counts is there, so that no payment makes it | [`Finding::NoLane`] |
 //! | no lane is there that no account counts | [`Finding::StrayLane`] |
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |
+//! | the sum of a payment's refunds is that of its settled refunds, and not more than was paid | [`Finding::Refunded`], [`Finding::OverRefunded`] |
 //! | every item can be read, and every dead letter is whole | [`Finding::Unreadable`], [`Finding::Letter`] |
 //!
 //! Invariants: Sums have 128 bits, so no number of balances overflows them.
@@ -21,6 +22,7 @@ mod books;
 mod checks;
 mod dead_letters;
 mod finding;
+mod refunds;
 mod running;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,7 @@ use super::Currency;
 pub use books::Books;
 pub use dead_letters::Letters;
 pub use finding::Finding;
+pub use refunds::RefundSums;
 pub use running::{FINDINGS_MAX, Running};
 
 /// The result of an audit.

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::domain::{Account, DeadLetterId, Lane, Recorded};
+use crate::domain::{Account, DeadLetterId, Lane, PaymentId, Recorded};
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,8 @@ pub enum Table {
     Accounts,
     /// Payments.
     Payments,
+    /// Sums of refunds.
+    Refunds,
     /// Dead letters.
     DeadLetters,
 }
@@ -23,6 +25,7 @@ impl Table {
         match self {
             Self::Accounts => "accounts",
             Self::Payments => "payments",
+            Self::Refunds => "refunds",
             Self::DeadLetters => "dead-letters",
         }
     }
@@ -46,6 +49,8 @@ pub enum ScannedItem {
     Lane(Lane),
     /// A payment.
     Payment(Recorded),
+    /// The sum of the refunds of a payment.
+    RefundSum(PaymentId, u64),
     /// A part of a dead letter.
     DeadLetterPart {
         /// Of which dead letter.

@@ -77,6 +77,24 @@ pub enum Finding {
         /// The account.
         account: AccountId,
     },
+    /// The sum of a payment's refunds isn't that of its settled refunds.
+    Refunded {
+        /// The payment.
+        payment: PaymentId,
+        /// What its settled refunds make.
+        expected: u64,
+        /// The sum.
+        found: u64,
+    },
+    /// More of a payment was refunded than was paid.
+    OverRefunded {
+        /// The payment.
+        payment: PaymentId,
+        /// What was paid.
+        paid: u64,
+        /// The sum of its refunds.
+        found: u64,
+    },
     /// An item is not one that this version can read.
     Unreadable {
         /// Of which table.
@@ -111,6 +129,8 @@ impl Finding {
             Self::StrayLane { .. } => "stray_lane",
             Self::NoAccount { .. } => "no_account",
             Self::Currency { .. } => "currency",
+            Self::Refunded { .. } => "refunded",
+            Self::OverRefunded { .. } => "over_refunded",
             Self::Unreadable { .. } => "unreadable",
             Self::Letter { .. } => "dead_letter",
         }
@@ -128,6 +148,7 @@ impl Finding {
             Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
                 format!("payment {payment}, account {account}")
             }
+            Self::Refunded { payment, .. } | Self::OverRefunded { payment, .. } => format!("payment {payment}"),
             Self::Unreadable { table, key, .. } => format!("table {table}, key {key:?}"),
             Self::Letter { letter, .. } => format!("dead letter {letter}"),
         }
@@ -157,6 +178,12 @@ impl fmt::Display for Finding {
             }
             Self::Currency { payment, account } => {
                 write!(f, "payment {payment} is settled, and its account {account} is of another currency")
+            }
+            Self::Refunded { payment, expected, found } => {
+                write!(f, "payment {payment}: its settled refunds make {expected}, the sum of its refunds is {found}")
+            }
+            Self::OverRefunded { payment, paid, found } => {
+                write!(f, "payment {payment}: {paid} was paid, and {found} was refunded")
             }
             Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key}: {expected}"),
             Self::Letter { letter, found, expected: Some(expected) } => {

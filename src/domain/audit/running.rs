@@ -34,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::books::Books;
 use super::checks::{Postings, check_balance, check_lanes, check_limit, check_sums};
+use super::refunds::{RefundSums, Refunds};
 use super::{Finding, Report};
 use crate::domain::{AccountId, Currency, Outcome, PaymentId};
 
@@ -52,6 +53,7 @@ pub struct Running {
     earlier: BTreeMap<AccountId, Postings>,
     undecided: BTreeSet<AccountId>,
     missing: BTreeMap<AccountId, (PaymentId, Currency)>,
+    refunds: Refunds,
     settled: usize,
     report: Report,
 }
@@ -66,6 +68,7 @@ impl Running {
             earlier: BTreeMap::new(),
             undecided: BTreeSet::new(),
             missing: BTreeMap::new(),
+            refunds: Refunds::default(),
             settled: 0,
             report: Report::default(),
         };
@@ -90,6 +93,21 @@ impl Running {
         self.report.looks == 0
     }
 
+    /// Takes the sums of refunds, as a scan before the payments of the first look showed them.
+    pub fn refund_sums_before(&mut self, sums: RefundSums) {
+        self.refunds = Refunds::new(sums);
+    }
+
+    /// Takes the sums of refunds, as a scan after the payments of the first look showed them. Of the sums that can't be
+    /// read it takes what was expected, by key.
+    pub fn refund_sums_after(&mut self, sums: &RefundSums, unreadable: BTreeMap<String, String>) {
+        let refunds = std::mem::take(&mut self.refunds);
+        refunds.findings(sums, &unreadable).into_iter().for_each(|finding| self.find(finding));
+        for (key, expected) in unreadable {
+            self.find(Finding::Unreadable { table: "refunds", key, expected });
+        }
+    }
+
     /// Takes a payment of this look. A declined one moved nothing.
     pub fn payment(&mut self, outcome: &Outcome) {
         if outcome.decision.is_err() {
@@ -99,6 +117,9 @@ impl Running {
         let (id, Some(transfer)) = (outcome.instruction.id(), outcome.transfer()) else { return };
         let (first, amount) = (self.is_first_look(), i128::from(transfer.amount.minor_units()));
         self.settled = self.settled.saturating_add(usize::from(first));
+        if first {
+            self.refunds.settled(outcome);
+        }
         for (account, credit, debit) in [(transfer.debtor, 0, amount), (transfer.creditor, amount, 0)] {
             if first {
                 match self.before.currency(account) {

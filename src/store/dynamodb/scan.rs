@@ -13,6 +13,7 @@ impl TableScan for DynamoDb {
         let name = match table {
             Table::Accounts => &self.tables.accounts,
             Table::Payments => &self.tables.payments,
+            Table::Refunds => &self.tables.refunds,
             Table::DeadLetters => &self.tables.dead_letters,
         };
         count(&self.usage.read_calls);

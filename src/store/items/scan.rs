@@ -1,6 +1,6 @@
 //! What: Reads items for the audit: what they hold, or that they can't be read.
 
-use super::{Item, account, accounts_table, dead_letter, lane, payment};
+use super::{Item, account, accounts_table, dead_letter, lane, payment, refund_total};
 use crate::store::{ScannedItem, Table};
 
 /// Reads an item of a table. It is total: an item that can't be read is reported as such.
@@ -10,6 +10,10 @@ pub fn surveyed(table: Table, item: &Item) -> ScannedItem {
         Table::Accounts if lane::is_lane(item) => (accounts_table::KEY, lane::decode(item).map(ScannedItem::Lane)),
         Table::Accounts => (accounts_table::KEY, account::decode(item).map(ScannedItem::Account)),
         Table::Payments => (payment::KEY, payment::decode(item).map(ScannedItem::Payment)),
+        Table::Refunds => {
+            let read = refund_total::decode_with_key(item);
+            (refund_total::KEY, read.map(|(original, sum)| ScannedItem::RefundSum(original, sum)))
+        }
         Table::DeadLetters => (dead_letter::KEY, letter_part(item)),
     };
     read.unwrap_or_else(|expected| {

@@ -1,6 +1,7 @@
 //! The audit: each planted corruption is found on both stores, and no clean ledger is accused while payments run.
 
 mod in_flight;
+mod refunds;
 
 use std::time::Duration;
 

@@ -35,6 +35,7 @@ mod dead_letters;
 mod dynamodb_alone;
 mod lanes;
 mod memory_alone;
+mod refunds;
 mod transactions;
 mod whole_tables;
 

@@ -112,7 +112,10 @@ async fn add_to_all(lanes: Option<CreditLanes>, topic: Option<String>, engines: 
                 }
                 ScannedItem::Account(_) => enough = enough.saturating_add(1),
                 ScannedItem::Unreadable { .. } => unreadable = unreadable.saturating_add(1),
-                ScannedItem::Lane(_) | ScannedItem::Payment(_) | ScannedItem::DeadLetterPart { .. } => {}
+                ScannedItem::Lane(_)
+                | ScannedItem::Payment(_)
+                | ScannedItem::RefundSum(..)
+                | ScannedItem::DeadLetterPart { .. } => {}
             }
         }
         for sending in sending {

@@ -29,6 +29,11 @@ impl MemoryStore {
         self.state().damage.payments.insert(id.clone());
     }
 
+    /// Changes the sum of a payment's refunds.
+    pub fn plant_refund_sum(&self, original: &PaymentId, sum: u64) {
+        self.state().totals.insert(original.clone(), sum);
+    }
+
     /// Loses a lane with what it holds.
     pub fn lose_lane(&self, id: &LaneId) {
         self.state().lanes.remove(id);
@@ -70,6 +75,13 @@ impl State {
                     (id.to_string(), ScannedItem::Payment(recorded.clone()), size)
                 };
                 self.payments.iter().map(payment).collect()
+            }
+            Table::Refunds => {
+                let sum = |(original, &sum): (&PaymentId, &u64)| {
+                    let size = sized(&items::refund_total::encode(original, sum));
+                    (original.to_string(), ScannedItem::RefundSum(original.clone(), sum), size)
+                };
+                self.totals.iter().map(sum).collect()
             }
             Table::DeadLetters => {
                 let parts = self.letters.iter().flat_map(|(id, letter)| {

@@ -151,40 +151,7 @@ impl Mutant {
 
     fn call(self, store: &MemoryStore, call: Call) -> Call {
         match (self, call) {
-            (Self::DropPutCondition, Call::Commit(sent)) => Call::Commit(without_duplicates(store, sent)),
-            (Self::NetOverdraft, Call::Commit(sent)) => Call::Commit(netted(store, sent)),
-            (Self::DropBalanceCondition, Call::Commit(mut sent)) => {
-                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
-                mains.for_each(|update| update.balance_min = None);
-                Call::Commit(sent)
-            }
-            (Self::SkipSweepCondition, Call::Commit(mut sent)) => {
-                let sweeps = sent.updates.iter_mut().filter(|update| update.is_sweep());
-                sweeps.for_each(|update| update.balance_min = None);
-                Call::Commit(sent)
-            }
-            (Self::DropRefundCondition, Call::Commit(mut sent)) => {
-                sent.totals.iter_mut().for_each(|total| total.total_max = u64::MAX);
-                Call::Commit(sent)
-            }
-            (Self::LeaveOutRefundSum, Call::Commit(mut sent)) => {
-                sent.totals.clear();
-                Call::Commit(sent)
-            }
-            (Self::SkipDeclineCheck, Call::Commit(mut sent)) => {
-                sent.updates.iter_mut().for_each(|update| update.version = None);
-                Call::Commit(sent)
-            }
-            (Self::DropLimitCondition, Call::Commit(mut sent)) => {
-                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
-                mains.for_each(|update| update.overdraft_limit = None);
-                Call::Commit(sent)
-            }
-            (Self::DebitLimitedLanes, Call::Commit(mut sent)) => {
-                let debits = sent.updates.iter_mut().filter(|update| update.lane.is_some() && !update.is_sweep());
-                debits.for_each(|update| (update.overdraft_limit, update.balance_min) = (None, None));
-                Call::Commit(sent)
-            }
+            (_, Call::Commit(sent)) => Call::Commit(self.sent(store, sent)),
             (Self::LimitMainItemOnly, Call::Command(mut step)) => {
                 if let Some(AccountChange::Limit { lanes, .. }) = &mut step.main {
                     lanes.clear();
@@ -216,6 +183,41 @@ impl Mutant {
             }
             (_, call) => call,
         }
+    }
+
+    /// The transaction that a handler with this mistake would have sent.
+    fn sent(self, store: &MemoryStore, mut sent: Sent) -> Sent {
+        match self {
+            Self::DropPutCondition => return without_duplicates(store, sent),
+            Self::NetOverdraft => return netted(store, sent),
+            Self::DropBalanceCondition => {
+                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
+                mains.for_each(|update| update.balance_min = None);
+            }
+            Self::SkipSweepCondition => {
+                let sweeps = sent.updates.iter_mut().filter(|update| update.is_sweep());
+                sweeps.for_each(|update| update.balance_min = None);
+            }
+            Self::DropRefundCondition => {
+                sent.totals.iter_mut().for_each(|total| total.total_max = u64::MAX);
+            }
+            Self::LeaveOutRefundSum => {
+                sent.totals.clear();
+            }
+            Self::SkipDeclineCheck => {
+                sent.updates.iter_mut().for_each(|update| update.version = None);
+            }
+            Self::DropLimitCondition => {
+                let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
+                mains.for_each(|update| update.overdraft_limit = None);
+            }
+            Self::DebitLimitedLanes => {
+                let debits = sent.updates.iter_mut().filter(|update| update.lane.is_some() && !update.is_sweep());
+                debits.for_each(|update| (update.overdraft_limit, update.balance_min) = (None, None));
+            }
+            _ => {}
+        }
+        sent
     }
 
     /// Opens the lanes that a transaction credits, as if that had no condition. Returns them as they were.

@@ -1,10 +1,11 @@
 //! The scan: whoever reads whole tables meets every item once.
 
+use giro::domain::plan::{TotalUpdate, Transaction};
 use giro::domain::{Account, AccountStatus, DeadLetter, Decline};
 use giro::store::{ScannedItem, Segment, Table};
 use giro_testkit::given::Setters as _;
 
-use super::{Store, commit, laned, letter, open, request};
+use super::{Store, commit, laned, letter, open, request, transaction};
 
 contract! {
     a_survey_meets_every_item_once
@@ -33,14 +34,21 @@ async fn a_survey_meets_every_item_once(store: &impl Store) {
     }
     store.write_dead_letter(&DeadLetter { value: Some(vec![7; 700_000]), ..letter(1) }).await.unwrap();
     store.write_dead_letter(&letter(2)).await.unwrap();
+    for ix in 0..30 {
+        let total = TotalUpdate { original: format!("k{ix}").parse().unwrap(), net: ix + 1, total_max: 0 };
+        let refund = [(request(&format!("r{ix}"), 1), Err(Decline::SameAccount))];
+        store.commit(&Transaction { totals: vec![total], ..transaction(&refund, &[]) }).await.unwrap();
+    }
     let name = |item: &ScannedItem| match item {
         ScannedItem::Account(account) => account.id.to_string(),
         ScannedItem::Lane(lane) => lane.id.to_string(),
         ScannedItem::Payment(recorded) => recorded.outcome.instruction.id().to_string(),
+        ScannedItem::RefundSum(original, sum) => format!("{original} {sum}"),
         ScannedItem::DeadLetterPart { letter, part, .. } => format!("{letter} {part}"),
         ScannedItem::Unreadable { key, expected } => panic!("{key}: {expected}"),
     };
-    for (table, count) in [(Table::Accounts, 60), (Table::Payments, 20), (Table::DeadLetters, 4)] {
+    for (table, count) in [(Table::Accounts, 60), (Table::Payments, 50), (Table::Refunds, 30), (Table::DeadLetters, 4)]
+    {
         for of in [1, 3] {
             let (mut names, mut largest) = (Vec::new(), 0);
             for number in 0..of {

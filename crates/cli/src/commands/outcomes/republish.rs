@@ -131,7 +131,10 @@ impl Republisher {
             ScannedItem::Unreadable { key, expected } => {
                 unreadable.get_or_insert(format!("the payment {key} can't be read: {expected}"));
             }
-            ScannedItem::Account(_) | ScannedItem::Lane(_) | ScannedItem::DeadLetterPart { .. } => {}
+            ScannedItem::Account(_)
+            | ScannedItem::Lane(_)
+            | ScannedItem::RefundSum(..)
+            | ScannedItem::DeadLetterPart { .. } => {}
         };
         let mut pace = Pace::per_second(self.read_units);
         match scan(&self.ledger, Table::Payments, &mut pace, until, take).await {

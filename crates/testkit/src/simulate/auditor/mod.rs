@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::books::Books;
 use self::events::{Event, What};
-use self::records::Records;
+use self::records::{Records, says_what_was_asked};
 use self::refunds::{Moves, Original, Span, Sums};
 use self::serial::Search;
 use super::network::{InvocationId, at_once};
@@ -48,7 +48,7 @@ use super::topic::{Place, Topic};
 use super::workload::{Asked, Record};
 use crate::memory_store::MemoryStore;
 use giro::domain::account_command::RecordedCommand;
-use giro::domain::{DeadLetter, Decision, Outcome, PaymentId, Recorded, Source};
+use giro::domain::{DeadLetter, Decision, PaymentId, Recorded, Source};
 use giro::store::LedgerQueries;
 
 /// What is wrong, for a person.
@@ -209,7 +209,7 @@ impl Auditor {
         now: u64,
     ) -> Result<Vec<String>, Wrong> {
         let new = self.observe_payments(store, by, now)?;
-        self.refunded.observe(store)?;
+        self.refunded.compare(&read(at_once(store.refunds()))?)?;
         self.observe_commands(store, by, now)?;
         self.observe_accounts(store)?;
         self.observe_letters(store, by, now)?;
@@ -373,26 +373,6 @@ impl Auditor {
             Search::Unexplained(ids) => Err(format!("no serial order explains the decisions on {}", ids.join(" "))),
         }
     }
-}
-
-/// Whether an outcome repeats what its record asked.
-fn says_what_was_asked(outcome: &Outcome, asked: &Asked) -> bool {
-    let instruction = &outcome.instruction;
-    let same = match (&asked.refunds, outcome.transfer()) {
-        (None, Some(transfer)) => {
-            asked.creditor == transfer.creditor.as_str()
-                && asked.amount == transfer.amount.minor_units()
-                && asked.currency == transfer.currency.as_str()
-        }
-        (None, None) => false,
-        (Some(original), _) => {
-            let amount = instruction.amount().map_or(0, |amount| amount.minor_units());
-            instruction.original().is_some_and(|id| id.as_str() == original) && asked.amount == amount
-        }
-    };
-    same && asked.id == instruction.id().as_str()
-        && asked.debtor == instruction.debtor().as_str()
-        && asked.reference.as_deref() == instruction.reference()
 }
 
 /// What is published of a decision: `settled`, or the reason's name.

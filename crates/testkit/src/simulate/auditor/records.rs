@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::letters::Letters;
 use super::{Place, Wrong};
-use crate::simulate::workload::Record;
-use giro::domain::DeadLetter;
+use crate::simulate::workload::{Asked, Record};
+use giro::domain::{DeadLetter, Outcome};
 
 /// A record, and what the auditor knows of it.
 #[derive(Debug)]
@@ -146,4 +146,24 @@ impl<A: PartialEq + Clone> Records<A> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether an outcome repeats what its record asked.
+pub(super) fn says_what_was_asked(outcome: &Outcome, asked: &Asked) -> bool {
+    let instruction = &outcome.instruction;
+    let same = match (&asked.refunds, outcome.transfer()) {
+        (None, Some(transfer)) => {
+            asked.creditor == transfer.creditor.as_str()
+                && asked.amount == transfer.amount.minor_units()
+                && asked.currency == transfer.currency.as_str()
+        }
+        (None, None) => false,
+        (Some(original), _) => {
+            let amount = instruction.amount().map_or(0, |amount| amount.minor_units());
+            instruction.original().is_some_and(|id| id.as_str() == original) && asked.amount == amount
+        }
+    };
+    same && asked.id == instruction.id().as_str()
+        && asked.debtor == instruction.debtor().as_str()
+        && asked.reference.as_deref() == instruction.reference()
 }

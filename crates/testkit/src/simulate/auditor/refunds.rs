@@ -12,12 +12,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Asked, Wrong, read};
-use crate::memory_store::MemoryStore;
-use crate::simulate::network::at_once;
 use crate::simulate::topic::Place;
-use giro::domain::Outcome;
-use giro::store::LedgerQueries;
+use crate::simulate::workload::Asked;
+use giro::domain::{Outcome, PaymentId};
+
+/// What is wrong, for a person.
+type Wrong = String;
 
 /// An answered request, as the auditor knows it.
 #[derive(Debug)]
@@ -66,15 +66,13 @@ impl Sums {
     }
 
     /// Whether the store says the same sums.
-    pub(super) fn observe(&self, store: &MemoryStore) -> Result<(), Wrong> {
-        let stored = read(at_once(store.refunds()))?;
+    pub(super) fn compare(&self, stored: &[(PaymentId, u64)]) -> Result<(), Wrong> {
         let stored: Vec<(String, i128)> = stored.iter().map(|(id, sum)| (id.to_string(), (*sum).into())).collect();
         let known: Vec<(String, i128)> = self.0.keys().map(|id| (id.clone(), self.now(id))).collect();
         if stored == known {
-            Ok(())
-        } else {
-            Err(format!("the sums of refunds are {stored:?}, and were to be {known:?}"))
+            return Ok(());
         }
+        Err(format!("the sums of refunds are {stored:?}, and were to be {known:?}"))
     }
 
     /// What a refund moves. `None` if its original alone says why it is declined.
