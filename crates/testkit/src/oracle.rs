@@ -15,7 +15,7 @@ use giro::domain::audit::Finding;
 use giro::domain::dead_letter::PAYMENT_ID_REUSED;
 use giro::domain::{DeadLetter, Holding, PaymentId, Recorded, Source};
 use giro::store::{LedgerQueries, StoreError};
-use giro::wire::payment_request;
+use giro::wire::{instruction, payment_request};
 
 /// A record, and where it was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +31,10 @@ pub struct Published {
 pub struct Checked {
     /// Records published.
     pub records: usize,
-    /// Payments settled.
+    /// Payments and refunds settled.
     pub settled: usize,
+    /// Refunds among them.
+    pub refunds: usize,
     /// Payments declined, by reason.
     pub declined: BTreeMap<&'static str, usize>,
     /// Records that repeat a payment which already has its outcome.
@@ -60,7 +62,10 @@ impl Checked {
 /// # Errors
 /// If a table can't be read.
 pub async fn check(ledger: &impl LedgerQueries, published: &[Published]) -> Result<Checked, StoreError> {
-    Ok(check_tables(published, &ledger.accounts().await?, &ledger.payments().await?, &ledger.dead_letters().await?))
+    let (accounts, payments) = (ledger.accounts().await?, ledger.payments().await?);
+    let mut checked = check_tables(published, &accounts, &payments, &ledger.dead_letters().await?);
+    checked.ledger.extend(ledger::of_refunds(&payments, &ledger.refunds().await?));
+    Ok(checked)
 }
 
 /// Checks tables against what was published. Pure.
@@ -85,19 +90,19 @@ pub fn check_tables(
     let mut outcomes: HashSet<PaymentId> = HashSet::new();
     let mut aside: HashMap<&Source, Vec<&Record>> = HashMap::new();
     for Published { source, record } in published {
-        let payment = match &record.value {
+        let asked = match &record.value {
             None => Err(payment_request::Malformed::Tombstone),
-            Some(value) => payment_request::decode_json(value),
+            Some(value) => instruction::decode_json(value),
         };
-        let reason = match payment {
+        let reason = match asked {
             Err(malformed) => malformed.name(),
-            Ok(payment) => match by_id.get(&payment.id) {
+            Ok(asked) => match by_id.get(asked.id()) {
                 None => {
-                    checked.findings.push(format!("{source}: payment {} has no outcome", payment.id));
+                    checked.findings.push(format!("{source}: payment {} has no outcome", asked.id()));
                     continue;
                 }
-                Some(recorded) if recorded.fingerprint == payment.fingerprint() => {
-                    if !outcomes.insert(payment.id.clone()) {
+                Some(recorded) if recorded.fingerprint == asked.fingerprint() => {
+                    if !outcomes.insert(asked.id().clone()) {
                         count(&mut checked.replayed);
                     }
                     if at(source).iter().any(|letter| holds(letter, record)) {
@@ -125,7 +130,10 @@ pub fn check_tables(
     for recorded in payments.iter().filter(|recorded| ours(&recorded.outcome.source)) {
         let (outcome, id) = (&recorded.outcome, recorded.outcome.instruction.id());
         match outcome.decision {
-            Ok(()) => count(&mut checked.settled),
+            Ok(()) => {
+                count(&mut checked.settled);
+                checked.refunds = checked.refunds.saturating_add(outcome.instruction.original().iter().count());
+            }
             Err(decline) => count(checked.declined.entry(decline.name()).or_default()),
         }
         if !outcomes.contains(id) {

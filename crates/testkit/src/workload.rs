@@ -1,10 +1,13 @@
 //! What: Generates the demo's accounts and records from a seed. It is pure.
 //!
 //! Data: Takes a seed and a number of records. Gives accounts, the payments that fund them, and records of every kind.
-//! Records settle, decline for each reason that a client can cause, repeat others, reuse an id, or are malformed.
+//! Records settle, decline for each reason that a client can cause, repeat others, reuse an id, or are malformed. Some
+//! refund what funded an account, others an earlier payment, whether or not that has its outcome by then.
 
-use giro::domain::{Account, AccountId, AccountStatus, Amount, CreditLanes, Currency, Payment, PaymentId};
-use giro::wire::payment_request::encode;
+use giro::domain::{
+    Account, AccountId, AccountStatus, Amount, CreditLanes, Currency, Instruction, Payment, PaymentId, Refund,
+};
+use giro::wire::instruction::encode;
 
 use crate::given::{self, Setters as _};
 
@@ -29,9 +32,12 @@ pub struct Workload {
 }
 
 /// The kinds of records, and how many of a hundred are of each.
-const KINDS: [(u32, Kind); 15] = [
-    (42, Kind::Settling),
-    (25, Kind::ToMerchant),
+const KINDS: [(u32, Kind); 18] = [
+    (38, Kind::Settling),
+    (23, Kind::ToMerchant),
+    (3, Kind::Refund),
+    (1, Kind::RefundTooMuch),
+    (2, Kind::RefundEarlier),
     (6, Kind::Duplicate),
     (3, Kind::ReusedId),
     (6, Kind::Malformed),
@@ -68,6 +74,12 @@ enum Kind {
     Malformed,
     /// More than the customer has.
     InsufficientFunds,
+    /// A part of what funded a customer goes back.
+    Refund,
+    /// More of it than there was.
+    RefundTooMuch,
+    /// All that is left of an earlier payment goes back.
+    RefundEarlier,
     /// Between these two.
     Between(&'static str, &'static str),
 }
@@ -99,7 +111,7 @@ impl Workload {
         let accounts = special.into_iter().chain(ordinary).collect();
 
         let names = Names { run, seed };
-        let fund = |ix| Some(record(&names.payment(&format!("fund-{ix}"), SETTLEMENT, &customer(ix), FUNDS)?));
+        let fund = |ix| Some(record(names.payment(&format!("fund-{ix}"), SETTLEMENT, &customer(ix), FUNDS)?));
         let funding = (0..customers).filter_map(fund).collect();
         let records = (0..records).filter_map(|number| generator.record(number)).collect();
         Self { accounts, funding, records }
@@ -137,15 +149,29 @@ impl Generator<'_> {
         // There is nothing to repeat at first.
         let earlier = self.random.usize(0..self.payments.len().max(1));
         let payment = match (kind, self.payments.get(earlier)) {
-            (Kind::Duplicate, Some(earlier)) => return Some(record(earlier)),
+            (Kind::Duplicate, Some(earlier)) => return Some(record(earlier.clone())),
+            (Kind::RefundEarlier, Some(earlier)) => {
+                let (original, debtor) = (earlier.id.clone(), earlier.creditor.clone());
+                return Some(record(self.names.refund(number, original, debtor, None)?));
+            }
+            (Kind::Refund | Kind::RefundTooMuch, _) => return self.refund(kind, number),
             (Kind::ReusedId, Some(earlier)) => {
                 let amount = Amount::try_new(earlier.amount.minor_units().saturating_add(1)).ok()?;
-                return Some(record(&Payment { amount, ..earlier.clone() }));
+                return Some(record(Payment { amount, ..earlier.clone() }));
             }
             _ => self.payment(kind, number)?,
         };
         self.payments.push(payment.clone());
-        Some(record(&payment))
+        Some(record(payment))
+    }
+
+    /// A refund of what funded a customer.
+    fn refund(&mut self, kind: Kind, number: usize) -> Option<Record> {
+        let customer = self.random.usize(0..self.customers);
+        let original = self.names.payment_id(&format!("fund-{customer}"))?;
+        let debtor = self.names.account(&format!("customer-{customer}"))?;
+        let amount = self.random.u64(1..=2_000).saturating_add(if kind == Kind::Refund { 0 } else { FUNDS });
+        Some(record(self.names.refund(number, original, debtor, Some(amount))?))
     }
 
     fn kind(&mut self) -> Kind {
@@ -171,9 +197,13 @@ impl Generator<'_> {
             Kind::ToMerchant => payment(&id, &debtor, MERCHANT, amount),
             Kind::InsufficientFunds => payment(&id, &debtor, &creditor, FUNDS.saturating_mul(1_000)),
             Kind::Between(debtor, creditor) => payment(&id, debtor, creditor, amount),
-            Kind::Settling | Kind::Duplicate | Kind::ReusedId | Kind::Malformed => {
-                payment(&id, &debtor, &creditor, amount)
-            }
+            Kind::Settling
+            | Kind::Duplicate
+            | Kind::ReusedId
+            | Kind::Malformed
+            | Kind::Refund
+            | Kind::RefundTooMuch
+            | Kind::RefundEarlier => payment(&id, &debtor, &creditor, amount),
         }
     }
 
@@ -191,12 +221,31 @@ impl Generator<'_> {
 }
 
 impl Names<'_> {
-    fn payment(self, id: &str, debtor: &str, creditor: &str, amount: u64) -> Option<Payment> {
+    fn payment_id(self, id: &str) -> Option<PaymentId> {
         let Self { run, seed } = self;
+        PaymentId::try_new(&format!("{run}{seed}-{id}")).ok()
+    }
+
+    fn account(self, id: &str) -> Option<AccountId> {
+        AccountId::try_new(&format!("{}{id}", self.run)).ok()
+    }
+
+    fn refund(self, number: usize, original: PaymentId, debtor: AccountId, amount: Option<u64>) -> Option<Refund> {
+        Some(Refund {
+            id: self.payment_id(&format!("refund-{number}"))?,
+            original,
+            debtor,
+            amount: amount.and_then(|amount| Amount::try_new(amount).ok()),
+            reference: Some(format!("return {number}").into()),
+            requested_at: None,
+        })
+    }
+
+    fn payment(self, id: &str, debtor: &str, creditor: &str, amount: u64) -> Option<Payment> {
         Some(Payment {
-            id: PaymentId::try_new(&format!("{run}{seed}-{id}")).ok()?,
-            debtor: AccountId::try_new(&format!("{run}{debtor}")).ok()?,
-            creditor: AccountId::try_new(&format!("{run}{creditor}")).ok()?,
+            id: self.payment_id(id)?,
+            debtor: self.account(debtor)?,
+            creditor: self.account(creditor)?,
             amount: Amount::try_new(amount).ok()?,
             currency: Currency::try_new("EUR").ok()?,
             reference: Some(format!("order {id}").into()),
@@ -205,6 +254,7 @@ impl Names<'_> {
     }
 }
 
-fn record(payment: &Payment) -> Record {
-    Record { key: Some(payment.debtor.as_str().into()), value: Some(encode(payment).into_bytes()) }
+fn record(asked: impl Into<Instruction>) -> Record {
+    let asked = asked.into();
+    Record { key: Some(asked.debtor().as_str().into()), value: Some(encode(&asked).into_bytes()) }
 }

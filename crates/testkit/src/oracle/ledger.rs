@@ -4,10 +4,10 @@
 //!
 //! The sums are computed here again, without the audit that deploys, so that neither hides a mistake of the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use giro::domain::audit::Finding;
-use giro::domain::{AccountId, AccountStatus, Currency, Holding, Outcome, OverdraftLimit, Recorded};
+use giro::domain::{AccountId, AccountStatus, Currency, Holding, Outcome, OverdraftLimit, PaymentId, Recorded};
 
 /// What doesn't add up.
 pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Finding> {
@@ -49,6 +49,36 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
     }
     let not_zero = sums.into_iter().filter(|(_, sum)| *sum != 0);
     findings.extend(not_zero.map(|(currency, sum)| Finding::NotZero { currency, sum }));
+    findings
+}
+
+/// What doesn't add up of refunds: each sum is that of its settled refunds, and not more than was paid.
+pub(super) fn of_refunds(payments: &[Recorded], sums: &[(PaymentId, u64)]) -> Vec<Finding> {
+    let mut given_back: BTreeMap<&PaymentId, u64> = BTreeMap::new();
+    let mut paid: BTreeMap<&PaymentId, u64> = BTreeMap::new();
+    for outcome in payments.iter().map(|recorded| &recorded.outcome).filter(|outcome| outcome.decision.is_ok()) {
+        let amount = outcome.transfer().map_or(0, |transfer| transfer.amount.minor_units());
+        match outcome.instruction.original() {
+            Some(original) => {
+                let sum = given_back.entry(original).or_default();
+                *sum = sum.saturating_add(amount);
+            }
+            None => drop(paid.insert(outcome.instruction.id(), amount)),
+        }
+    }
+    let stored: BTreeMap<&PaymentId, u64> = sums.iter().map(|(original, sum)| (original, *sum)).collect();
+    let originals: BTreeSet<&PaymentId> = given_back.keys().chain(stored.keys()).copied().collect();
+    let mut findings = Vec::new();
+    for original in originals {
+        let of = |sums: &BTreeMap<&PaymentId, u64>| sums.get(original).copied().unwrap_or_default();
+        let (expected, found, paid) = (of(&given_back), of(&stored), of(&paid));
+        if expected != found {
+            findings.push(Finding::Refunded { payment: original.clone(), expected, found });
+        }
+        if found > paid {
+            findings.push(Finding::OverRefunded { payment: original.clone(), paid, found });
+        }
+    }
     findings
 }
 

@@ -82,6 +82,7 @@ pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
     put("What came in, and what became of it".into());
     put(row("records", &checked.records));
     put(row("settled", &checked.settled));
+    put(row("  refunds", &checked.refunds));
     put(row("declined", &checked.declined.values().sum::<usize>()));
     for (reason, count) in &checked.declined {
         put(row(&format!("    {reason}"), count));
@@ -133,6 +134,7 @@ pub(super) fn as_json(checked: &Checked, measured: &Measured) -> Value {
     json!({
         "records": checked.records,
         "settled": checked.settled,
+        "refunds": checked.refunds,
         "declined": checked.declined,
         "replayed": checked.replayed,
         "dead_letters": checked.dead_letters,
@@ -198,6 +200,7 @@ mod tests {
         Checked {
             records: 1_020,
             settled: 900,
+            refunds: 30,
             declined: [("insufficient_funds", 7), ("same_account", 5)].into(),
             replayed: 100,
             dead_letters: [("not_json".to_owned(), 6), ("invalid_field".to_owned(), 2)].into(),
@@ -216,31 +219,32 @@ mod tests {
             &checked(),
             &measured(Some(told(&[]))),
             &expect![[r#"
-            What came in, and what became of it
-              records                                    1020
-              settled                                     900
-              declined                                     12
-                  insufficient_funds                        7
-                  same_account                              5
-              replayed                                    100
-              dead letters                                  8
-                  invalid_field                             2
-                  not_json                                  6
-            What it took, without the funding of the 20 accounts
-              records                                    1000
-              batches                                       5
-              transactions                                 35
-              DynamoDB calls a payment                  0.050
-              write units a payment                     2.250
-              payments/s                                 4000
-              publish to outcome, p50 (ms)                 12
-              publish to outcome, p99 (ms)                 12
-              records on the topic of outcomes            913
-            Whether it adds up
-              settled + declined + replayed + dead         1020
-              every record has its disposition            yes
-              every outcome is on its topic               yes
-              every balance equals its payments           yes"#]],
+                What came in, and what became of it
+                  records                                    1020
+                  settled                                     900
+                    refunds                                    30
+                  declined                                     12
+                      insufficient_funds                        7
+                      same_account                              5
+                  replayed                                    100
+                  dead letters                                  8
+                      invalid_field                             2
+                      not_json                                  6
+                What it took, without the funding of the 20 accounts
+                  records                                    1000
+                  batches                                       5
+                  transactions                                 35
+                  DynamoDB calls a payment                  0.050
+                  write units a payment                     2.250
+                  payments/s                                 4000
+                  publish to outcome, p50 (ms)                 12
+                  publish to outcome, p99 (ms)                 12
+                  records on the topic of outcomes            913
+                Whether it adds up
+                  settled + declined + replayed + dead         1020
+                  every record has its disposition            yes
+                  every outcome is on its topic               yes
+                  every balance equals its payments           yes"#]],
         );
     }
 
@@ -254,26 +258,27 @@ mod tests {
             &checked(),
             &measured,
             &expect![[r#"
-            What came in, and what became of it
-              records                                    1020
-              settled                                     900
-              declined                                     12
-                  insufficient_funds                        7
-                  same_account                              5
-              replayed                                    100
-              dead letters                                  8
-                  invalid_field                             2
-                  not_json                                  6
-            What it took, without the funding of the 20 accounts
-              records                                    1000
-              batches                                       5
-              payments/s                                 4000
-              publish to outcome, p50 (ms)                  5
-              publish to outcome, p99 (ms)                 70
-            Whether it adds up
-              settled + declined + replayed + dead         1020
-              every record has its disposition            yes
-              every balance equals its payments           yes"#]],
+                What came in, and what became of it
+                  records                                    1020
+                  settled                                     900
+                    refunds                                    30
+                  declined                                     12
+                      insufficient_funds                        7
+                      same_account                              5
+                  replayed                                    100
+                  dead letters                                  8
+                      invalid_field                             2
+                      not_json                                  6
+                What it took, without the funding of the 20 accounts
+                  records                                    1000
+                  batches                                       5
+                  payments/s                                 4000
+                  publish to outcome, p50 (ms)                  5
+                  publish to outcome, p99 (ms)                 70
+                Whether it adds up
+                  settled + declined + replayed + dead         1020
+                  every record has its disposition            yes
+                  every balance equals its payments           yes"#]],
         );
     }
 
@@ -288,41 +293,42 @@ mod tests {
             &checked,
             &measured(Some(told(&[missing]))),
             &expect![[r#"
-            What came in, and what became of it
-              records                                    1020
-              settled                                     889
-              declined                                     12
-                  insufficient_funds                        7
-                  same_account                              5
-              replayed                                    100
-              dead letters                                  8
-                  invalid_field                             2
-                  not_json                                  6
-            What it took, without the funding of the 20 accounts
-              records                                    1000
-              batches                                       5
-              transactions                                 35
-              DynamoDB calls a payment                  0.050
-              write units a payment                     2.250
-              payments/s                                 4000
-              publish to outcome, p50 (ms)                 12
-              publish to outcome, p99 (ms)                 12
-              records on the topic of outcomes            913
-            Whether it adds up
-              settled + declined + replayed + dead         1009
-              every record has its disposition             NO
-              every outcome is on its topic                NO
-              every balance equals its payments            NO
-              payment-requests/0/0: payment k0 has no outcome
-              payment-requests/0/1: payment k1 has no outcome
-              payment-requests/0/2: payment k2 has no outcome
-              payment-requests/0/3: payment k3 has no outcome
-              payment-requests/0/4: payment k4 has no outcome
-              payment-requests/0/5: payment k5 has no outcome
-              payment-requests/0/6: payment k6 has no outcome
-              payment-requests/0/7: payment k7 has no outcome
-              payment-requests/0/8: payment k8 has no outcome
-              payment-requests/0/9: payment k9 has no outcome"#]],
+                What came in, and what became of it
+                  records                                    1020
+                  settled                                     889
+                    refunds                                    30
+                  declined                                     12
+                      insufficient_funds                        7
+                      same_account                              5
+                  replayed                                    100
+                  dead letters                                  8
+                      invalid_field                             2
+                      not_json                                  6
+                What it took, without the funding of the 20 accounts
+                  records                                    1000
+                  batches                                       5
+                  transactions                                 35
+                  DynamoDB calls a payment                  0.050
+                  write units a payment                     2.250
+                  payments/s                                 4000
+                  publish to outcome, p50 (ms)                 12
+                  publish to outcome, p99 (ms)                 12
+                  records on the topic of outcomes            913
+                Whether it adds up
+                  settled + declined + replayed + dead         1009
+                  every record has its disposition             NO
+                  every outcome is on its topic                NO
+                  every balance equals its payments            NO
+                  payment-requests/0/0: payment k0 has no outcome
+                  payment-requests/0/1: payment k1 has no outcome
+                  payment-requests/0/2: payment k2 has no outcome
+                  payment-requests/0/3: payment k3 has no outcome
+                  payment-requests/0/4: payment k4 has no outcome
+                  payment-requests/0/5: payment k5 has no outcome
+                  payment-requests/0/6: payment k6 has no outcome
+                  payment-requests/0/7: payment k7 has no outcome
+                  payment-requests/0/8: payment k8 has no outcome
+                  payment-requests/0/9: payment k9 has no outcome"#]],
         );
     }
 }

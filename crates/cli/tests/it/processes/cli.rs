@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::{DeadLetter, Outcome, Payment, Recorded, Source, Timestamp};
-use giro::wire::payment_request;
+use giro::wire::{instruction, payment_request};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::oracle::{Published, check_tables};
 use giro_testkit::workload::{Record, Workload};
@@ -323,13 +323,16 @@ fn a_workload_is_always_the_same_for_a_seed_and_holds_every_kind() {
     assert_eq!(one, Workload::generate(7, 2_000, ""));
     assert_ne!(one, Workload::generate(8, 2_000, ""));
     assert_eq!(one.records.len(), 2_000);
-    let read = |record: &Record| record.value.as_deref().map(payment_request::decode_json);
+    let read = |record: &Record| record.value.as_deref().map(instruction::decode_json);
     let malformed = one.records.iter().filter(|record| !matches!(read(record), Some(Ok(_)))).count();
     assert!((60..200).contains(&malformed), "{malformed}");
+    let mut refunds = 0;
     let mut ids = std::collections::HashMap::<_, Vec<_>>::new();
-    for payment in one.records.iter().filter_map(|record| read(record)?.ok()) {
-        ids.entry(payment.id.clone()).or_default().push(payment.fingerprint());
+    for asked in one.records.iter().filter_map(|record| read(record)?.ok()) {
+        refunds += asked.original().iter().count();
+        ids.entry(asked.id().clone()).or_default().push(asked.fingerprint());
     }
+    assert!((60..200).contains(&refunds), "{refunds} refunds");
     let again = ids.values().filter(|prints| prints.len() > 1);
     assert!(again.clone().any(|prints| prints[0] == prints[1]), "duplicates");
     assert!(again.clone().any(|prints| prints.iter().any(|print| *print != prints[0])), "reused ids");
