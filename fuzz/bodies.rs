@@ -11,7 +11,7 @@ use giro::store::items::{self, Item};
 use giro::store::{ScannedItem, Table};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::{KafkaEvent, Payload};
-use giro::wire::{account_command, outcome, payment_request};
+use giro::wire::{account_command, instruction, outcome};
 use giro_template::read_yaml;
 use serde_json::Value;
 
@@ -39,8 +39,8 @@ pub(crate) fn envelope(bytes: &[u8]) {
             let names_fit = letter.headers.iter().all(|header| header.name.len() <= 1024);
             let kept = items::dead_letter::decode(&items::dead_letter::encode(&letter));
             assert!(!names_fit || kept == Ok(Some(letter)));
-            if let Ok(payment) = payment_request::decode(&record.value) {
-                let _ = payment.fingerprint();
+            if let Ok(instruction) = instruction::decode(&record.value) {
+                let _ = instruction.fingerprint();
             }
             assert!(record.source.partition >= 0 && record.source.offset >= 0);
         }
@@ -53,13 +53,13 @@ pub(crate) fn envelope(bytes: &[u8]) {
     assert_eq!(serde_json::from_slice::<BatchResponse>(&json).expect("and read"), response);
 }
 
-/// A payment request: what is accepted is written and read as the same; what isn't says why without repeating it.
+/// A request of any kind: what is accepted is written and read as the same; what isn't says why without repeating it.
 pub(crate) fn payment(bytes: &[u8]) {
-    match payment_request::decode_json(bytes) {
-        Ok(payment) => {
-            let again = payment_request::decode_json(payment_request::encode(&payment).as_bytes());
-            assert_eq!(again.as_ref(), Ok(&payment));
-            assert!(payment.reference.is_none_or(|reference| reference.chars().count() <= 140));
+    match instruction::decode_json(bytes) {
+        Ok(asked) => {
+            let again = instruction::decode_json(instruction::encode(&asked).as_bytes());
+            assert_eq!(again.as_ref(), Ok(&asked));
+            assert!(asked.reference().is_none_or(|reference| reference.chars().count() <= 140));
         }
         Err(malformed) => assert!(!malformed.name().is_empty() && malformed.to_string().len() < 300),
     }

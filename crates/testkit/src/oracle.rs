@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::workload::Record;
 use giro::domain::audit::Finding;
 use giro::domain::dead_letter::PAYMENT_ID_REUSED;
-use giro::domain::{DeadLetter, Holding, PaymentId, Recorded, Source};
+use giro::domain::{DeadLetter, Holding, Outcome, PaymentId, Recorded, Source};
 use giro::store::{LedgerQueries, StoreError};
 use giro::wire::{instruction, payment_request};
 
@@ -50,6 +50,11 @@ pub struct Checked {
 }
 
 impl Checked {
+    fn settles(&mut self, outcome: &Outcome) {
+        count(&mut self.settled);
+        self.refunds = self.refunds.saturating_add(outcome.instruction.original().iter().count());
+    }
+
     /// How many things are missing, too much or wrong.
     #[must_use]
     pub fn failed(&self) -> usize {
@@ -130,10 +135,7 @@ pub fn check_tables(
     for recorded in payments.iter().filter(|recorded| ours(&recorded.outcome.source)) {
         let (outcome, id) = (&recorded.outcome, recorded.outcome.instruction.id());
         match outcome.decision {
-            Ok(()) => {
-                count(&mut checked.settled);
-                checked.refunds = checked.refunds.saturating_add(outcome.instruction.original().iter().count());
-            }
+            Ok(()) => checked.settles(outcome),
             Err(decline) => count(checked.declined.entry(decline.name()).or_default()),
         }
         if !outcomes.contains(id) {

@@ -7,3 +7,4 @@ mod golden;
 mod http;
 mod kafka_event;
 mod oracle;
+mod refund_request;
