@@ -23,14 +23,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lambda_runtime::LambdaEvent;
-use tokio::time::timeout_at;
+use tokio::time::{self, timeout_at};
 
 use super::answers::{json, unavailable};
 use super::clock::{self, Deadlines};
 use super::queries;
 use crate::domain::{Instruction, PaymentId, Source};
 use crate::publish::{Publish, PublishError};
-use crate::settle::{Deadline, dry_run, dry_run_id};
+use crate::settle::{dry_run, dry_run_id};
 use crate::store::{Ledger, LedgerQueries, Statements};
 use crate::wire::http::{HttpRequest, Response};
 use crate::wire::payment_request::{self, Malformed};
@@ -116,7 +116,7 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             Some(refusal) => refusal,
             None => {
                 let deadlines = Deadlines::of(context.deadline);
-                timeout_at(deadlines.dead_letters, self.answer(&path, &request, deadlines.settle))
+                timeout_at(deadlines.dead_letters, self.answer(&path, &request, deadlines.settle.done))
                     .await
                     .unwrap_or_else(|_| unavailable("There was no time left for an answer."))
             }
@@ -135,7 +135,7 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         Ok(response)
     }
 
-    async fn answer(&self, path: &[&str], request: &HttpRequest, deadline: Deadline) -> Response {
+    async fn answer(&self, path: &[&str], request: &HttpRequest, deadline: time::Instant) -> Response {
         match path {
             ["payments"] => self.hand_over(request, &PAYMENTS, deadline).await,
             ["payments", id] => queries::payment(&self.store, id, &request.query).await,
@@ -149,14 +149,19 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
     }
 
     /// Says what would be decided on an instruction now.
-    async fn dry_run(&self, mut instruction: Instruction, deadline: Deadline) -> Result<Response, Response> {
+    async fn dry_run(&self, mut instruction: Instruction, deadline: time::Instant) -> Result<Response, Response> {
         instruction.set_id(dry_run_id());
         let outcome = dry_run(&self.store, instruction, deadline, clock::now).await.map_err(queries::unreadable)?;
         Ok(json(200, resource::dry_run(&outcome)))
     }
 
     /// Hands an instruction over, or says what would be decided on it.
-    async fn hand_over(&self, request: &HttpRequest, kind: &Kind, deadline: Deadline) -> Result<Response, Response> {
+    async fn hand_over(
+        &self,
+        request: &HttpRequest,
+        kind: &Kind,
+        deadline: time::Instant,
+    ) -> Result<Response, Response> {
         if !is_json(request.header("content-type")) {
             return Err(Problem::UnsupportedMediaType.response("Content-Type: expected application/json, in UTF-8."));
         }

@@ -1,16 +1,18 @@
 //! What: Says what would be decided on an instruction now, by the very rules, and changes nothing.
 //!
-//! Data: Takes an instruction. Gives the outcome that it would get. Only reads are sent to the ledger. A transaction
-//! counts as applied, and is not sent.
+//! Data: Takes an instruction. Gives the outcome that it would get. Only reads are sent to the ledger. A transaction is
+//! not sent. It counts as applied, once the sums of refunds that it would change were read.
 //!
 //! Limits: It promises nothing: the next payment may change the answer.
 
 use std::sync::{Mutex, PoisonError};
 
+use tokio::time::Instant;
+
 use super::{Backoff, Deadline, settle_requests};
 use crate::domain::plan::Transaction;
 use crate::domain::{AccountId, DeadLetter, Instruction, LaneId, Outcome, PaymentId, Request, Source, Timestamp};
-use crate::store::{AccountRead, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
+use crate::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
 
 /// The id of what is not asked for in earnest. Nobody reads whether it has an outcome.
 const DRY_RUN_ID: &str = "dry-run-3f0c1c9e-6a52-4f0e-9d4b-0b5f4a6f8e21";
@@ -30,9 +32,11 @@ pub fn dry_run_id() -> PaymentId {
 pub async fn dry_run<L: Ledger>(
     ledger: &L,
     instruction: Instruction,
-    deadline: impl Into<Deadline>,
+    deadline: Instant,
     now: impl Fn() -> Timestamp,
 ) -> Result<Outcome, StoreError> {
+    // Whoever asks doesn't wait for damaged items to be mended.
+    let deadline = Deadline { done: deadline, mended: Instant::now() };
     let ledger = DryRun { ledger, outcome: Mutex::default() };
     let request = Request { instruction, source: Source { topic: "dry-run".into(), partition: 0, offset: 0 } };
     let settled = settle_requests(&ledger, vec![request], 1, deadline, now, Backoff::new()).await;
@@ -69,6 +73,17 @@ impl<L: Ledger> Ledger for DryRun<'_, L> {
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
+        // Nothing but its condition tells the sum of refunds that a refund would exceed.
+        for (ix, total) in transaction.totals.iter().enumerate() {
+            match self.ledger.read_totals(&[&total.original]).await?.pop() {
+                Some(Read::Found(sum)) if sum <= total.total_max => {}
+                Some(Read::Missing) => {}
+                Some(Read::Unread) | None => return Err(StoreError::Unavailable("a sum was not read".into())),
+                Some(read) => {
+                    return Ok(Commit::Cancelled(Cancelled { totals: vec![(ix, read)], ..Cancelled::default() }));
+                }
+            }
+        }
         if let Some(entry) = transaction.entries.first() {
             let outcome = entry.outcome(transaction.decided_at);
             *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);

@@ -63,6 +63,9 @@ impl<'b> Knowledge<'b> {
 
     /// The ids, the main items that a read fills in, and where it notes errors.
     pub(super) fn reading(&mut self) -> (&'b [AccountId], &mut [AccountRead], &mut SeenErrors) {
+        if self.mains.contains(&AccountRead::Unread) {
+            self.doubt_totals();
+        }
         (self.ids, &mut self.mains, &mut self.errors)
     }
 

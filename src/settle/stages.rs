@@ -7,10 +7,12 @@
 //! original is read after it has its outcome. Each stage is a batch. Requests without refunds are one batch, and
 //! nothing more is read.
 //!
-//! Invariants: Requests of one debtor keep their order from stage to stage. A decline for want of money is right at a
-//! moment, as any other: what a later stage credits is not there yet. What stands behind an unfinished request of
-//! its partition is in no later stage. That an original has no outcome was read after every request before the refund
-//! on its partition had its own. If the original can't be read, the refund is unfinished.
+//! Invariants: Requests of one partition keep their order from stage to stage. What stands behind an unfinished request
+//! of its partition is in no later stage. That an original has no outcome is read after every request of that id which
+//! comes before the refund. If the original can't be read, the refund is unfinished.
+//!
+//! Limits: Stages run one after the other. A topic on which payments and their refunds come by turns makes many of
+//! them. So clients send a refund after the outcome of its original.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,7 +22,7 @@ use super::reads::{self, done};
 use super::seen_errors::SeenErrors;
 use super::{Backoff, Deadline, Disposition, Settled, settle};
 use crate::domain::originals::Originals;
-use crate::domain::{AccountId, Batch, PaymentId, Request, Timestamp};
+use crate::domain::{Batch, PaymentId, Request, Timestamp};
 use crate::store::{Ledger, PaymentRead, StoreError};
 
 /// Settles requests of a topic with this many partitions, until all are done or the deadline has come.
@@ -41,7 +43,11 @@ pub async fn settle_requests<L: Ledger>(
     }
     let mut all = Stages::new(&requests);
     let stage_of = stages(&requests);
-    for stage in 0..=stage_of.iter().copied().max().unwrap_or_default() {
+    let last = stage_of.iter().copied().max().unwrap_or_default();
+    for stage in 0..=last {
+        // Only the last stage waits for damaged items to be mended: nothing else is left to do then.
+        let mended = if stage == last { deadline.mended } else { Instant::now() };
+        let deadline = Deadline { mended, ..deadline };
         let of_stage = stage_of.iter().enumerate().filter(|&(_, of)| *of == stage).map(|(ix, _)| ix);
         let of_stage: Vec<usize> = of_stage.collect();
         let originals = all.originals(ledger, &of_stage, deadline.done, backoff.clone()).await;
@@ -54,21 +60,22 @@ pub async fn settle_requests<L: Ledger>(
     all.finish()
 }
 
-/// By request: its stage. A refund is in a later stage than its original, and nobody overtakes its debtor.
+/// By request: its stage. A refund is in a later stage than its original. Nobody overtakes what stands before it on its
+/// partition, and no copy of an id its first.
 fn stages(requests: &[Request]) -> Vec<usize> {
-    let mut of_debtor: HashMap<&AccountId, usize> = HashMap::new();
+    let mut of_partition: HashMap<(&str, i32), usize> = HashMap::new();
     let mut of_id: HashMap<&PaymentId, usize> = HashMap::new();
-    let stage = |request| {
-        let Request { instruction, .. }: &Request = request;
-        let after_original =
-            instruction.original().and_then(|original| of_id.get(original)).map(|of| of.saturating_add(1));
-        let others = [of_debtor.get(instruction.debtor()), of_id.get(instruction.id())];
-        let stage = others.into_iter().flatten().copied().chain(after_original).max().unwrap_or_default();
-        of_debtor.insert(instruction.debtor(), stage);
+    let mut stages = Vec::with_capacity(requests.len());
+    for request in requests {
+        let (instruction, partition) = (&request.instruction, partition_of(request));
+        let original = instruction.original().and_then(|original| of_id.get(original));
+        let others = [of_partition.get(&partition), of_id.get(instruction.id())].into_iter().flatten().copied();
+        let stage = others.chain(original.map(|of| of.saturating_add(1))).max().unwrap_or_default();
+        of_partition.insert(partition, stage);
         of_id.insert(instruction.id(), stage);
-        stage
-    };
-    requests.iter().map(stage).collect()
+        stages.push(stage);
+    }
+    stages
 }
 
 /// What became of the requests so far.
@@ -103,9 +110,11 @@ impl<'r> Stages<'r> {
         backoff: Backoff,
     ) -> Originals {
         let refunds = self.refunds(members);
-        let known = self.read(ledger, self.unread(&refunds), deadline, backoff).await;
+        let known = self.read(ledger, Self::unread(&refunds), deadline, backoff).await;
         for (ix, original) in refunds {
             match known.get(original) {
+                // It is unfinished on another partition, and may soon have its outcome.
+                Some(PaymentRead::Missing) if self.open.contains(original) => self.stop(ix),
                 Some(PaymentRead::Found(_) | PaymentRead::Missing) => {}
                 Some(PaymentRead::Corrupt(expected)) => {
                     self.errors.note(StoreError::Corrupt(expected.clone()));
@@ -127,9 +136,9 @@ impl<'r> Stages<'r> {
         members.iter().filter_map(original).collect()
     }
 
-    /// The originals to read, each once, in order. Those that are unfinished themselves are left out.
-    fn unread(&self, refunds: &[(usize, &'r PaymentId)]) -> BTreeSet<&'r PaymentId> {
-        refunds.iter().map(|&(_, original)| original).filter(|original| !self.open.contains(original)).collect()
+    /// The originals to read, each once, in order.
+    fn unread(refunds: &[(usize, &'r PaymentId)]) -> BTreeSet<&'r PaymentId> {
+        refunds.iter().map(|&(_, original)| original).collect()
     }
 
     /// Reads outcomes, until all are read or the deadline has come.

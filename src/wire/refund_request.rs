@@ -38,10 +38,10 @@ pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Refund, Malf
     Ok(refund)
 }
 
-/// Whether the JSON has a `refund_id`.
+/// Whether the JSON has a `refund_id`, or a field of a refund more than once.
 pub(super) fn is_refund(json: &[u8]) -> bool {
     let has_id = |fields: Fields<'_, { NAMES.len() }>| fields.optional_json(REFUND_ID, |_| Ok::<_, String>(()));
-    matches!(Fields::read(json, &NAMES).and_then(has_id), Ok(Some(())))
+    matches!(Fields::read(json, &NAMES).and_then(has_id), Ok(Some(())) | Err(Malformed::DuplicateField(_)))
 }
 
 /// The fields, by their index in [`NAMES`].

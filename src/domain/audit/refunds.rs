@@ -66,7 +66,9 @@ impl Refunds {
                     found: if settled < before { before } else { after },
                 });
             }
-            if let Some(&paid) = self.paid.get(original).filter(|paid| before > **paid) {
+            // An original was settled before the first of its refunds. Without one, nothing was paid.
+            let paid = self.paid.get(original).copied().unwrap_or_default();
+            if before > paid {
                 findings.push(Finding::OverRefunded { payment: original.clone(), paid, found: before });
             }
         }

@@ -158,8 +158,22 @@ fn a_payment_and_its_refund_may_come_in_one_batch() {
          pay    p3 shop alice EUR 10 -> settled
          refund r2 p1 shop all       -> declined insufficient_funds
          refund r3 p3 alice 10       -> settled
-         balances alice 90 shop 10
-         refunded p1 50 p3 10",
+         refund r4 p1 shop all       -> settled
+         balances alice 100 shop 0
+         refunded p1 60 p3 10",
+    );
+    // What stands behind a refund on its partition finds what stands before it, whoever pays.
+    check(
+        "account bob   EUR 60 limit 0
+         account alice EUR 0 limit 0
+         account shop  EUR 0 limit 0
+         account bank  EUR 0 unlimited
+         pay    p0 bob alice EUR 60  -> settled
+         refund r0 p0 alice 10       -> settled
+         pay    p2 alice shop EUR 50 -> settled
+         pay    p3 shop bank EUR 50  -> settled
+         balances bob 10 alice 0 shop 0 bank 50
+         refunded p0 10",
     );
     // A refund before its original is declined for ever.
     check(

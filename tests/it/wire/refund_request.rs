@@ -54,7 +54,7 @@ fn refunds_are_read_strictly() {
     }
     check("{}", "missing_field: payment_id");
     check(r#"{"refund_id":null}"#, "missing_field: payment_id");
-    check(r#"{"refund_id":"r1","refund_id":"r1"}"#, "missing_field: payment_id");
+    check(r#"{"refund_id":"r1","refund_id":"r1"}"#, "duplicate_field: refund_id");
     check(r#"{"refund_id":"r1","amount":1,"amount":2}"#, "duplicate_field: amount");
 }
 

@@ -39,7 +39,7 @@ pub(super) struct PublishArgs {
     #[arg(long)]
     json: bool,
     /// Publish nothing: say what would be decided on each line now, one JSON object a line
-    #[arg(long, conflicts_with_all = ["unchecked", "json", "topic"])]
+    #[arg(long, conflicts_with_all = ["unchecked", "json"])]
     dry_run: bool,
 }
 

@@ -5,20 +5,27 @@ use serde_json::{Value, json};
 
 use super::{Api, problem, process};
 
-/// A dry run tells what would be decided, by the rules themselves. It writes nothing, and hands nothing over.
-#[tokio::test]
-async fn a_dry_run_tells_what_would_be_decided() {
+/// A payment of 70 from alice to shop-1, settled.
+async fn paid() -> Api {
     let api = Api::sound();
     let payment =
         r#"{"payment_id":"p1","debtor_account":"alice","creditor_account":"shop-1","amount":70,"currency":"EUR"}"#;
     api.post(&[], payment).await;
     process(&api.store, &api.topics, 0).await;
+    api
+}
+
+fn told(body: &str) -> Value {
+    let mut told: Value = serde_json::from_str(body).unwrap();
+    told.as_object_mut().unwrap().remove("decided_at").unwrap();
+    told
+}
+
+/// A dry run tells what would be decided, by the rules themselves. It writes nothing, and hands nothing over.
+#[tokio::test]
+async fn a_dry_run_tells_what_would_be_decided() {
+    let api = paid().await;
     let before = (api.topics.records("payment-requests").len(), api.store.accounts().await.unwrap());
-    let told = |body: &str| -> Value {
-        let mut told: Value = serde_json::from_str(body).unwrap();
-        told.as_object_mut().unwrap().remove("decided_at").unwrap();
-        told
-    };
     for (path, body, expected) in [
         (
             "/payments?dry_run=true",
@@ -55,4 +62,26 @@ async fn a_dry_run_tells_what_would_be_decided() {
     assert_eq!(problem(&api.post_to("/refunds?dry_run=true", &[], "{}").await), "400 malformed-refund");
     let after = (api.topics.records("payment-requests").len(), api.store.accounts().await.unwrap());
     assert_eq!(after, before, "nothing is written, and nothing is handed over");
+}
+
+/// What was refunded before counts, though nothing tells it but the sum.
+#[tokio::test]
+async fn a_dry_run_knows_what_is_left() {
+    let api = paid().await;
+    api.post_to(
+        "/refunds",
+        &[],
+        r#"{"refund_id":"r1","original_payment_id":"p1","debtor_account":"shop-1","amount":50}"#,
+    )
+    .await;
+    process(&api.store, &api.topics, 1).await;
+    for (amount, expected, reason) in [
+        ("", json!(20), Value::Null),
+        (r#","amount":20"#, json!(20), Value::Null),
+        (r#","amount":21"#, json!(21), json!({"code":"AM02","name":"exceeds_refundable"})),
+    ] {
+        let body = format!(r#"{{"original_payment_id":"p1","debtor_account":"shop-1"{amount}}}"#);
+        let answer = told(&api.post_to("/refunds?dry_run=true", &[], &body).await.body);
+        assert_eq!((&answer["amount"], &answer["reason"]), (&expected, &reason), "{body}");
+    }
 }
