@@ -17,8 +17,8 @@ use std::collections::HashMap;
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, Plan, TRANSACTION_ITEMS_MAX, plan};
 use giro::domain::{Batch, CreditLanes, Request, Slice, Timestamp};
+use giro::wire::instruction;
 use giro::wire::kafka_event::KafkaEvent;
-use giro::wire::payment_request;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -50,10 +50,7 @@ fn main() {
     say("envelope");
     let mut requests = Vec::with_capacity(RECORDS);
     for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-        requests.push(Request {
-            instruction: payment_request::decode(&record.value).unwrap().into(),
-            source: record.source,
-        });
+        requests.push(Request { instruction: instruction::decode(&record.value).unwrap(), source: record.source });
     }
     say("payments");
     let batch = Batch::new(requests);

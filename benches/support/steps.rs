@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use giro::domain::decide::{Snapshot, decide_all};
 use giro::domain::plan::{Limits, Step, TRANSACTION_ITEMS_MAX, plan};
 use giro::domain::{Account, AccountId, Batch, CreditLanes, Request, Slice, Timestamp};
+use giro::wire::instruction;
 use giro::wire::kafka_event::KafkaEvent;
-use giro::wire::payment_request;
 use giro_testkit::given::{self, Setters as _};
 
 /// The payments that an event's JSON asks for.
@@ -14,10 +14,7 @@ pub(super) fn decode(json: &str) -> Batch {
     let event: KafkaEvent = serde_json::from_str(json).unwrap();
     let mut requests = Vec::with_capacity(event.partitions.iter().map(|partition| partition.records.len()).sum());
     for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-        requests.push(Request {
-            instruction: payment_request::decode(&record.value).unwrap().into(),
-            source: record.source,
-        });
+        requests.push(Request { instruction: instruction::decode(&record.value).unwrap(), source: record.source });
     }
     Batch::new(requests)
 }

@@ -115,6 +115,7 @@ impl StoreError {
 
 /// What became of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for a transaction, and it is looked at once")]
 pub enum Commit {
     /// All of it happened.
     Applied,

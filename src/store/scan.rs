@@ -42,6 +42,7 @@ pub struct Segment {
 
 /// An item of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is a page of them, and most are payments, the largest")]
 pub enum ScannedItem {
     /// An account's main item.
     Account(Account),

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An account is open, in euros, holds nothing, and has neither an overdraft nor lanes. A wrong text stops the test.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::sync::{Arc, LazyLock};
 

@@ -302,7 +302,7 @@ async fn every_order_and_grouping_of_up_to_three_refunds() {
                 let told = answers.iter().skip(1).map(|answer| match answer {
                     Disposition::Decided(Ok(())) => "settled",
                     Disposition::Decided(Err(decline)) => decline.name(),
-                    other => panic!("{other:?}"),
+                    Disposition::Replayed | Disposition::IdReused | Disposition::Unfinished => panic!("{answer:?}"),
                 });
                 let how = format!("{asks:?}, cuts {cuts:03b}, {shop:?}");
                 assert_eq!(told.collect::<Vec<_>>(), expected, "{how}");

@@ -186,38 +186,44 @@ impl Mutant {
     }
 
     /// The transaction that a handler with this mistake would have sent.
-    fn sent(self, store: &MemoryStore, mut sent: Sent) -> Sent {
-        match self {
-            Self::DropPutCondition => return without_duplicates(store, sent),
-            Self::NetOverdraft => return netted(store, sent),
-            Self::DropBalanceCondition => {
+    fn sent(self, store: &MemoryStore, sent: Sent) -> Sent {
+        match (self, sent) {
+            (Self::DropPutCondition, sent) => without_duplicates(store, sent),
+            (Self::NetOverdraft, sent) => netted(store, sent),
+            (Self::DropBalanceCondition, mut sent) => {
                 let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
                 mains.for_each(|update| update.balance_min = None);
+                sent
             }
-            Self::SkipSweepCondition => {
+            (Self::SkipSweepCondition, mut sent) => {
                 let sweeps = sent.updates.iter_mut().filter(|update| update.is_sweep());
                 sweeps.for_each(|update| update.balance_min = None);
+                sent
             }
-            Self::DropRefundCondition => {
+            (Self::DropRefundCondition, mut sent) => {
                 sent.totals.iter_mut().for_each(|total| total.total_max = u64::MAX);
+                sent
             }
-            Self::LeaveOutRefundSum => {
+            (Self::LeaveOutRefundSum, mut sent) => {
                 sent.totals.clear();
+                sent
             }
-            Self::SkipDeclineCheck => {
+            (Self::SkipDeclineCheck, mut sent) => {
                 sent.updates.iter_mut().for_each(|update| update.version = None);
+                sent
             }
-            Self::DropLimitCondition => {
+            (Self::DropLimitCondition, mut sent) => {
                 let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
                 mains.for_each(|update| update.overdraft_limit = None);
+                sent
             }
-            Self::DebitLimitedLanes => {
+            (Self::DebitLimitedLanes, mut sent) => {
                 let debits = sent.updates.iter_mut().filter(|update| update.lane.is_some() && !update.is_sweep());
                 debits.for_each(|update| (update.overdraft_limit, update.balance_min) = (None, None));
+                sent
             }
-            _ => {}
+            (_, sent) => sent,
         }
-        sent
     }
 
     /// Opens the lanes that a transaction credits, as if that had no condition. Returns them as they were.

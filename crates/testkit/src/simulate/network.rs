@@ -39,7 +39,6 @@ pub(super) enum Call {
 
 /// What the store said, or what the caller is told.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "one at a time is looked at, in a world of a hundred")]
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),

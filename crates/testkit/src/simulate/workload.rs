@@ -189,7 +189,7 @@ impl Clients {
                 0..4 => 0,
                 4..6 => original.amount,
                 6..9 => (original.amount / 2).max(1),
-                _ => original.amount.saturating_add(1).min(giro::domain::money::AMOUNT_MAX).max(1),
+                _ => original.amount.saturating_add(1).clamp(1, giro::domain::money::AMOUNT_MAX),
             },
             currency: "",
             reference: tape.chance(50).then(|| "returned".to_owned()),
