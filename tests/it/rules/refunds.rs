@@ -1,5 +1,7 @@
 //! What a refund gives back, and when it is declined.
 
+mod interleavings;
+
 use giro::domain::Timestamp;
 use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::{Ledger, LedgerQueries};
