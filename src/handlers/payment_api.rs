@@ -149,8 +149,7 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
     }
 
     /// Says what would be decided on an instruction now.
-    async fn dry_run(&self, mut instruction: Instruction, deadline: time::Instant) -> Result<Response, Response> {
-        instruction.set_id(dry_run_id());
+    async fn dry_run(&self, instruction: Instruction, deadline: time::Instant) -> Result<Response, Response> {
         let outcome = dry_run(&self.store, instruction, deadline, clock::now).await.map_err(queries::unreadable)?;
         Ok(json(200, resource::dry_run(&outcome)))
     }

@@ -18,23 +18,22 @@ use crate::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead
 const DRY_RUN_ID: &str = "dry-run-3f0c1c9e-6a52-4f0e-9d4b-0b5f4a6f8e21";
 
 /// The id that stands for an instruction's own in a dry run.
-///
-/// # Errors
-/// None: the text is an id.
+#[must_use]
 pub fn dry_run_id() -> PaymentId {
     PaymentId::try_stored(DRY_RUN_ID).unwrap_or_else(|_| unreachable!("the text is an id"))
 }
 
-/// What would be decided on an instruction now. Its id should be [`dry_run_id`], so that its own outcome doesn't count.
+/// What would be decided on an instruction now, as if its id were new.
 ///
 /// # Errors
 /// The error of the store that kept it from being decided before the deadline.
 pub async fn dry_run<L: Ledger>(
     ledger: &L,
-    instruction: Instruction,
+    mut instruction: Instruction,
     deadline: Instant,
     now: impl Fn() -> Timestamp,
 ) -> Result<Outcome, StoreError> {
+    instruction.set_id(dry_run_id());
     // Whoever asks doesn't wait for damaged items to be mended.
     let deadline = Deadline { done: deadline, mended: Instant::now() };
     let ledger = DryRun { ledger, outcome: Mutex::default() };

@@ -185,6 +185,6 @@ impl<'b> Progress<'b> {
 }
 
 /// The topic and partition of a request, in which its order counts.
-fn partition_of(request: &Request) -> (&str, i32) {
+pub(super) fn partition_of(request: &Request) -> (&str, i32) {
     (&request.source.topic, request.source.partition)
 }

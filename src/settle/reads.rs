@@ -93,7 +93,7 @@ where
     F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
 {
     let call = &call;
-    // A closure over a chunk of any lifetime would make the future of a batch one that no thread can take over.
+    // No closure makes the calls: with one, the future of a batch could not move to another thread.
     let mut calls = Vec::new();
     for chunk in asked.chunks(READ_ITEMS_MAX) {
         let ids = chunk.iter().map(|&(_, id)| id).collect();

@@ -18,6 +18,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tokio::time::Instant;
 
+use super::progress::partition_of;
 use super::reads::{self, done};
 use super::seen_errors::SeenErrors;
 use super::{Backoff, Deadline, Disposition, Settled, settle};
@@ -197,9 +198,4 @@ impl<'r> Stages<'r> {
     fn finish(self) -> Settled {
         Settled { error: self.errors.told(), ..self.settled }
     }
-}
-
-/// The topic and partition of a request, in which its order counts.
-fn partition_of(request: &Request) -> (&str, i32) {
-    (&request.source.topic, request.source.partition)
 }

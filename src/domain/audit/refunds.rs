@@ -151,5 +151,10 @@ mod tests {
         let found = refunds.findings(&sums(&[("p1", 11)]), &BTreeMap::new());
         assert_eq!(found.iter().map(Finding::name).collect::<Vec<_>>(), ["over_refunded"]);
         assert_eq!(found[0].to_string(), "payment p1: 10 was paid, and 11 was refunded");
+        // A payment that was never settled has nothing to refund.
+        let mut refunds = Refunds::new(sums(&[("p9", 1)]));
+        refunds.settled(&refund("r1", "p9", 1));
+        let found = refunds.findings(&sums(&[("p9", 1)]), &BTreeMap::new());
+        assert_eq!(found[0].to_string(), "payment p9: 0 was paid, and 1 was refunded");
     }
 }

@@ -13,7 +13,7 @@ use super::engines::{EngineArgs, given};
 use giro::domain::Instruction;
 use giro::handlers::clock;
 use giro::publish::{Placed, Publish};
-use giro::settle::{dry_run, dry_run_id};
+use giro::settle::dry_run;
 use giro::wire::{instruction, resource};
 
 /// How long to wait for what would be decided on a request.
@@ -77,8 +77,7 @@ pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), F
 /// Says what would be decided on each request, if it were alone.
 async fn say_decisions(records: Vec<Line<'_>>, engines: &EngineArgs) -> Result<(), Failure> {
     let ledger = engines.ledger().await?;
-    for mut instruction in records.into_iter().filter_map(|(asked, _)| asked) {
-        instruction.set_id(dry_run_id());
+    for instruction in records.into_iter().filter_map(|(asked, _)| asked) {
         let deadline = Instant::now().checked_add(DRY_RUN_MAX).unwrap_or_else(Instant::now);
         let outcome = dry_run(&ledger, instruction, deadline, clock::now).await?;
         say!("{}", resource::dry_run(&outcome));

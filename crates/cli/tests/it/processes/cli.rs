@@ -317,6 +317,16 @@ async fn accounts_are_opened_shown_and_listed() {
     check(&["dead-letters", "show", "payment-requests-sample/0/20", "--value"], engine, "", 0, "");
 }
 
+/// A name of a topic in the environment, as a deployment has it, does not stop a dry run. It gets as far as its engine.
+#[test]
+fn a_dry_run_takes_no_offence_at_a_topic_in_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--dynamodb-endpoint", "http://127.0.0.1:9", "publish", "--dry-run", "-"];
+    let refund = br#"{"refund_id":"r1","original_payment_id":"p1","debtor_account":"shop"}"#;
+    let output = run(command(&arguments, folder.path()).env("REQUESTS_TOPIC", "x-payment-requests"), refund);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn a_workload_is_always_the_same_for_a_seed_and_holds_every_kind() {
     let one = Workload::generate(7, 2_000, "");
