@@ -8,8 +8,8 @@
 //! nothing more is read.
 //!
 //! Invariants: Requests of one partition keep their order from stage to stage. What stands behind an unfinished request
-//! of its partition is in no later stage. That an original has no outcome is read after every request of that id which
-//! comes before the refund. If the original can't be read, the refund is unfinished.
+//! of its partition is in no later stage. Before an original is read, every request of its id that stands before the
+//! refund has ended. If the original can't be read, the refund is unfinished.
 //!
 //! Limits: Stages run one after the other. A topic on which payments and their refunds come by turns makes many of
 //! them. So clients send a refund after the outcome of its original.

@@ -3,8 +3,8 @@
 //! Data: Takes what is known of refunds, then refunds one by one, in order. Says how much each gives back.
 //!
 //! Invariants: The sum of refunds only grows. So a refund that exceeds what is known to be left is declined for ever. A
-//! decline for want of money is different: less may be left than is known, and then the reason is another. So it
-//! needs a sum that was read.
+//! decline for want of money is different. If less is left than is known, another reason comes first. So it needs a
+//! sum that was read.
 
 use std::collections::HashMap;
 
