@@ -15,8 +15,8 @@
 use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
-use giro::domain::plan::{Limits, Plan, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Batch, CreditLanes, Request, Slice, Timestamp};
+use giro::domain::plan::{Capacity, Plan, TRANSACTION_ITEMS_MAX, plan};
+use giro::domain::{Batch, CreditLanes, Request, Timestamp};
 use giro::wire::instruction;
 use giro::wire::kafka_event::KafkaEvent;
 
@@ -58,16 +58,11 @@ fn main() {
     let accounts: Vec<_> = batch.accounts().iter().map(|id| Some(steps::account(id, CreditLanes::NONE))).collect();
     let (all, lanes): (Vec<usize>, _) = ((0..RECORDS).collect(), HashMap::new());
     say("(accounts)");
-    let snapshot = Snapshot {
-        refund_totals: &HashMap::new(),
-        accounts: &accounts,
-        lanes: &lanes,
-        slice: Slice::at(Timestamp::EPOCH),
-    };
+    let snapshot =
+        Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, now: Timestamp::EPOCH };
     let decisions = decide_all(&batch, &all, snapshot);
     say("decide");
-    let Plan { steps, .. } =
-        plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX));
+    let Plan { steps, .. } = plan(&batch, &all, &decisions, snapshot, &Capacity::of(TRANSACTION_ITEMS_MAX));
     say("plan");
     println!("{} transactions", steps.len());
 }

@@ -101,7 +101,7 @@ pub(crate) fn stored(bytes: &[u8]) {
             ScannedItem::Payment(recorded) => {
                 let read = &recorded.outcome;
                 let request = read.request();
-                let written = items::payment::encode(&Entry::of(&request, read), read.decided_at);
+                let written = items::payment::encode(&Entry::of(&request, read));
                 let again = items::payment::decode(&written).expect("what was written is read");
                 // The stored fingerprint says what was asked for then, whatever this item has become.
                 assert_eq!(again.outcome, *read);

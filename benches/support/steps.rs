@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use giro::domain::decide::{Snapshot, decide_all};
-use giro::domain::plan::{Limits, Step, TRANSACTION_ITEMS_MAX, plan};
-use giro::domain::{Account, AccountId, Batch, CreditLanes, Request, Slice, Timestamp};
+use giro::domain::plan::{Capacity, Step, TRANSACTION_ITEMS_MAX, plan};
+use giro::domain::{Account, AccountId, Batch, CreditLanes, Request, Timestamp};
 use giro::wire::instruction;
 use giro::wire::kafka_event::KafkaEvent;
 use giro_testkit::given::{self, Setters as _};
@@ -27,8 +27,7 @@ pub(super) fn account(id: &AccountId, credit_lanes: CreditLanes) -> Account {
 /// The decisions on a batch, as transactions.
 pub(super) fn decide_and_plan<'a>(batch: &'a Batch, all: &[usize], accounts: &[Option<Account>]) -> Vec<Step<'a>> {
     let lanes = HashMap::new();
-    let snapshot =
-        Snapshot { refund_totals: &HashMap::new(), accounts, lanes: &lanes, slice: Slice::at(Timestamp::EPOCH) };
+    let snapshot = Snapshot { refund_totals: &HashMap::new(), accounts, lanes: &lanes, now: Timestamp::EPOCH };
     let decisions = decide_all(batch, all, snapshot);
-    plan(batch, all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(TRANSACTION_ITEMS_MAX)).steps
+    plan(batch, all, &decisions, snapshot, &Capacity::of(TRANSACTION_ITEMS_MAX)).steps
 }

@@ -84,7 +84,7 @@ impl<L: Ledger> Ledger for DryRun<'_, L> {
             }
         }
         if let Some(entry) = transaction.entries.first() {
-            let outcome = entry.outcome(transaction.decided_at);
+            let outcome = entry.outcome();
             *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         }
         Ok(Commit::Applied)

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::seen_errors::SeenErrors;
 use crate::domain::account::PAUSE_MAX_MS;
 use crate::domain::lane::KnownLanes;
-use crate::domain::plan::{AccountUpdate, Limits, Step, TotalUpdate};
+use crate::domain::plan::{AccountUpdate, Capacity, Step, TotalUpdate};
 use crate::domain::refund::RefundTotal;
 use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, PaymentId, Timestamp};
 use crate::store::{AccountRead, LaneRead, StoreError, TotalRead};
@@ -132,8 +132,8 @@ impl<'b> Knowledge<'b> {
     }
 
     /// How large transactions may be, and in how many rounds others held each account.
-    pub(super) fn limits(&self) -> &Limits {
-        self.contention.limits()
+    pub(super) fn capacity(&self) -> &Capacity {
+        self.contention.capacity()
     }
 
     /// How many calls conflicted with a transaction in flight.

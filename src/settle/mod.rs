@@ -180,7 +180,7 @@ async fn first_reads<L: Ledger>(
 
 /// The accounts that others held again and again, each as the first record that names it.
 fn contended(knowledge: &Knowledge<'_>, progress: &Progress<'_>) -> Vec<(Source, u32)> {
-    let often = knowledge.limits().contended().filter(|&(_, rounds)| rounds >= CONTENDED_ROUNDS_TOLD);
+    let often = knowledge.capacity().contended().filter(|&(_, rounds)| rounds >= CONTENDED_ROUNDS_TOLD);
     let mut contended: Vec<(Source, u32)> =
         often.filter_map(|(account, rounds)| Some((progress.first_to_name(account)?, rounds))).collect();
     contended.sort();

@@ -12,7 +12,7 @@ use super::knowledge::Knowledge;
 use super::progress::Progress;
 use crate::domain::decide::{Snapshot, decide_all};
 use crate::domain::plan::{Plan, Step, plan};
-use crate::domain::{AccountIx, Batch, PaymentId, Slice, Timestamp};
+use crate::domain::{AccountIx, Batch, PaymentId, Timestamp};
 
 /// What a batch needs next.
 pub(super) enum Next<'b> {
@@ -59,8 +59,7 @@ pub(super) fn next<'b>(
     }
     let accounts = knowledge.mains();
     let now = now();
-    let slice = Slice::at(now);
-    let snapshot = Snapshot { accounts: &accounts, lanes: knowledge.lanes(), refund_totals: knowledge.totals(), slice };
+    let snapshot = Snapshot { accounts: &accounts, lanes: knowledge.lanes(), refund_totals: knowledge.totals(), now };
     let decisions = decide_all(batch, &pending, snapshot);
     if !decisions.unread.is_empty() {
         return Next::ReadLanes(decisions.unread);
@@ -68,8 +67,8 @@ pub(super) fn next<'b>(
     if !decisions.unread_totals.is_empty() {
         return Next::ReadTotals(decisions.unread_totals);
     }
-    let Plan { steps, holds } = plan(batch, &pending, &decisions, snapshot, now, knowledge.limits());
-    let wait = Duration::from_millis(slice.until_others_are_free_ms().unsigned_abs());
+    let Plan { steps, holds } = plan(batch, &pending, &decisions, snapshot, knowledge.capacity());
+    let wait = Duration::from_millis(snapshot.slice().until_others_are_free_ms().unsigned_abs());
     let free_at = Instant::now().checked_add(wait).unwrap_or(deadline.done);
     Next::Commit(Round { steps, free_at: holds.then_some(free_at) })
 }

@@ -204,7 +204,7 @@ impl DynamoDb {
     ) -> Result<Vec<TransactWriteItem>, aws_sdk_dynamodb::error::BuildError> {
         let put = |entry| {
             let put = Conditional::on(&self.tables.payments).returning().and(items::payment::IS_NEW);
-            put.put(items::payment::encode(entry, transaction.decided_at))
+            put.put(items::payment::encode(entry))
         };
         let update = |update| items::account::update(update, &self.tables.accounts);
         let total = |total| items::refund_total::update(total, &self.tables.refunds);

@@ -14,11 +14,11 @@ const BESIDE_TEXTS_MAX: usize = 480;
 
 /// The kilobytes of a payment's item.
 #[must_use]
-pub fn payment_kilobytes(entry: &Entry<'_>, decided_at: Timestamp) -> u64 {
+pub fn payment_kilobytes(entry: &Entry<'_>) -> u64 {
     if texts(entry).saturating_add(BESIDE_TEXTS_MAX) <= 1_024 {
         return 1;
     }
-    kilobytes(items::size(&items::payment::encode(entry, decided_at)))
+    kilobytes(items::size(&items::payment::encode(entry)))
 }
 
 /// The lengths of the texts that clients choose, as often as the item holds them.
@@ -65,21 +65,14 @@ mod tests {
     fn what_is_told_from_lengths_is_what_the_item_takes() {
         for length in 0..=64 {
             let request = request(&"p".repeat(64), &"é".repeat(length));
-            let entry = Entry {
-                request: &request,
-                repayment: None,
-                decision: Err(Decline::InsufficientFunds),
-                debtor_lane: None,
-                creditor_lane: Some(1_023),
-            };
-            let size = items::size(&items::payment::encode(&entry, Timestamp::EPOCH));
+            let entry = Entry { creditor_lane: Some(1_023), ..given::entry(&request, Err(Decline::InsufficientFunds)) };
+            let size = items::size(&items::payment::encode(&entry));
             assert!(size <= texts(&entry) + BESIDE_TEXTS_MAX, "{size}: there is more beside the texts than is known");
-            assert_eq!(payment_kilobytes(&entry, Timestamp::EPOCH), kilobytes(size), "{length}");
+            assert_eq!(payment_kilobytes(&entry), kilobytes(size), "{length}");
         }
         let request = request("p", &"€".repeat(140));
-        let entry =
-            Entry { request: &request, repayment: None, decision: Ok(()), debtor_lane: None, creditor_lane: None };
-        let size = items::size(&items::payment::encode(&entry, Timestamp::EPOCH));
-        assert_eq!(payment_kilobytes(&entry, Timestamp::EPOCH), kilobytes(size));
+        let entry = given::entry(&request, Ok(()));
+        let size = items::size(&items::payment::encode(&entry));
+        assert_eq!(payment_kilobytes(&entry), kilobytes(size));
     }
 }

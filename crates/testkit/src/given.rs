@@ -12,10 +12,11 @@
 use std::sync::{Arc, LazyLock};
 
 use giro::domain::account_command::Action;
-use giro::domain::plan::AccountUpdate;
+use giro::domain::plan::{AccountUpdate, Entry};
 use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, Instruction, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refund, Request, Source, Timestamp,
+    Currency, Decision, Instruction, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refund, Request, Source,
+    Timestamp,
 };
 
 /// An account's id.
@@ -51,6 +52,13 @@ pub fn account(name: &str) -> Account {
         lane_debits: false,
         paused_until: None,
     }
+}
+
+/// The plainest entry of a request: on main items, and decided at the epoch.
+#[must_use]
+pub const fn entry(request: &Request, decision: Decision) -> Entry<'_> {
+    let decided_at = Timestamp::EPOCH;
+    Entry { request, repayment: None, decision, debtor_lane: None, creditor_lane: None, decided_at }
 }
 
 /// What else a test says of an account.

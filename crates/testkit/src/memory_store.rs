@@ -288,10 +288,10 @@ impl State {
 
     fn apply(&mut self, transaction: &Transaction<'_>) {
         for entry in &transaction.entries {
-            let outcome = entry.outcome(transaction.decided_at);
+            let outcome = entry.outcome();
             let (id, fingerprint) = (outcome.instruction.id().clone(), outcome.instruction.fingerprint());
             // Two units a KB in a transaction, and one a KB in each of the two statement indexes.
-            let kilobytes = payment_kilobytes(entry, transaction.decided_at);
+            let kilobytes = payment_kilobytes(entry);
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(4_000));
             self.payments.insert(id, Recorded { outcome, fingerprint });
         }

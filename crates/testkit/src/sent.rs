@@ -12,7 +12,6 @@ pub(crate) struct Sent {
     pub(crate) entries: Vec<SentEntry>,
     pub(crate) updates: Vec<AccountUpdate>,
     pub(crate) totals: Vec<TotalUpdate>,
-    pub(crate) decided_at: Timestamp,
 }
 
 /// An entry of a transaction that outlives its batch.
@@ -23,20 +22,21 @@ pub(crate) struct SentEntry {
     pub(crate) decision: Decision,
     pub(crate) debtor_lane: Option<u16>,
     pub(crate) creditor_lane: Option<u16>,
+    pub(crate) decided_at: Timestamp,
 }
 
 impl SentEntry {
     fn of(entry: &Entry<'_>) -> Self {
-        let &Entry { request, decision, debtor_lane, creditor_lane, .. } = entry;
-        let repayment = entry.outcome(Timestamp::EPOCH).repayment;
-        Self { request: request.clone(), repayment, decision, debtor_lane, creditor_lane }
+        let &Entry { request, decision, debtor_lane, creditor_lane, decided_at, .. } = entry;
+        let repayment = entry.outcome().repayment;
+        Self { request: request.clone(), repayment, decision, debtor_lane, creditor_lane, decided_at }
     }
 
     fn entry(&self) -> Entry<'_> {
-        let &Self { ref request, decision, debtor_lane, creditor_lane, .. } = self;
+        let &Self { ref request, decision, debtor_lane, creditor_lane, decided_at, .. } = self;
         let debtor = request.instruction.debtor();
         let repayment = self.repayment.as_ref().map(|repayment| repayment.from(debtor));
-        Entry { request, repayment, decision, debtor_lane, creditor_lane }
+        Entry { request, repayment, decision, debtor_lane, creditor_lane, decided_at }
     }
 }
 
@@ -46,7 +46,6 @@ impl Sent {
             entries: transaction.entries.iter().map(SentEntry::of).collect(),
             updates: transaction.updates.clone(),
             totals: transaction.totals.clone(),
-            decided_at: transaction.decided_at,
         }
     }
 
@@ -56,7 +55,6 @@ impl Sent {
             entries: self.entries.iter().map(SentEntry::entry).collect(),
             updates: self.updates.clone(),
             totals: self.totals.clone(),
-            decided_at: self.decided_at,
         }
     }
 }

@@ -242,7 +242,7 @@ impl<'b, 's> Funds<'b, 's> {
             let known = snapshot.lanes.get(&ix);
             let full = |lane: u16| {
                 let balance = known.and_then(|known| known.balance(lane))?;
-                Some(Full { is_free: batch.is_free(lane, account.credit_lanes, snapshot.slice), balance, lane })
+                Some(Full { is_free: batch.is_free(lane, account.credit_lanes, snapshot.slice()), balance, lane })
             };
             let all: Option<Vec<Full>> = account.credit_lanes.numbers().map(full).collect();
             let takes_credit = |&lane: &u16| known.is_none_or(|known| known.takes_credit(lane));
@@ -271,7 +271,7 @@ mod tests {
     use crate::domain::lane::KnownLanes;
     use crate::domain::money::AMOUNT_MAX;
     use crate::domain::{
-        AccountId, CreditLanes, Currency, Instruction, OverdraftLimit, Payment, Request, Slice, Source, Timestamp,
+        AccountId, CreditLanes, Currency, Instruction, OverdraftLimit, Payment, Request, Source, Timestamp,
     };
 
     const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
@@ -309,8 +309,8 @@ mod tests {
         let mut known = KnownLanes::default();
         (0..).zip(lanes).for_each(|(lane, balance)| known.learn(lane, Balance::new(*balance)));
         let known = if read { HashMap::from([(shop, known)]) } else { HashMap::new() };
-        let slice = Slice::at(Timestamp::EPOCH);
-        decide_all(&batch, &all, Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &known, slice })
+        let now = Timestamp::EPOCH;
+        decide_all(&batch, &all, Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &known, now })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::domain::lane::KnownLanes;
 use crate::domain::refund::RefundTotal;
-use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, PaymentId, Slice};
+use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, PaymentId, Slice, Timestamp};
 
 /// What is known of the accounts that a batch names.
 #[derive(Debug, Clone, Copy)]
@@ -17,11 +17,17 @@ pub struct Snapshot<'s> {
     pub lanes: &'s HashMap<AccountIx, KnownLanes>,
     /// What is known of the refunds of originals. Nothing is known of those that are not here.
     pub refund_totals: &'s HashMap<PaymentId, RefundTotal>,
-    /// The slice of time in which it is decided.
-    pub slice: Slice,
+    /// When it is decided.
+    pub now: Timestamp,
 }
 
 impl Snapshot<'_> {
+    /// The slice of time in which it is decided.
+    #[must_use]
+    pub fn slice(&self) -> Slice {
+        Slice::at(self.now)
+    }
+
     /// The lanes of an account from which this batch pays, in order. There are none if the account doesn't [pay from
     /// lanes](Account::pays_from_lanes), or if no lane that the batch owns takes both debits and credits. Then the
     /// account pays from its main item.

@@ -22,7 +22,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::levels::Levels;
-use super::{Limits, Touch};
+use super::{Capacity, Touch};
 use crate::domain::AccountIx;
 
 /// A position in the slice of touches.
@@ -53,20 +53,20 @@ impl Group {
 }
 
 /// Groups the requests at these touches into transactions.
-pub(super) fn group(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> Vec<Group> {
-    let components = Components::of(touches, accounts, limits);
+pub(super) fn group(touches: &[Touch<'_>], accounts: usize, capacity: &Capacity) -> Vec<Group> {
+    let components = Components::of(touches, accounts, capacity);
     let mut order: Vec<&Component> = components.all.iter().collect();
     // The largest come first, so that small ones fill the gaps at the end. The sort is stable, so the same batch always
     // gives the same plan.
     order.sort_by_key(|component| {
-        let fits = components.whole_items(component) <= limits.items(component.rounds);
+        let fits = components.whole_items(component) <= capacity.items(component.rounds);
         let home = components.laned(component).first();
         let packing = fits.then_some((home.is_none(), Reverse(component.popularity), home, Reverse(component.items)));
         (component.rounds, fits, packing)
     });
     let mut groups = Groups::new(touches, accounts);
     for class in order.chunk_by(|a, b| a.rounds == b.rounds) {
-        let items_max = class.first().map_or(0, |component| limits.items(component.rounds));
+        let items_max = class.first().map_or(0, |component| capacity.items(component.rounds));
         groups.begin_class();
         for &component in class {
             let members = &components.members[component.members.clone()];
@@ -102,7 +102,7 @@ struct Components {
 }
 
 impl Components {
-    fn of(touches: &[Touch<'_>], accounts: usize, limits: &Limits) -> Self {
+    fn of(touches: &[Touch<'_>], accounts: usize, capacity: &Capacity) -> Self {
         let mut parents: Vec<AccountIx> = (0..accounts).collect();
         for touch in touches {
             let mut mains = touch.ordered_by();
@@ -130,7 +130,7 @@ impl Components {
             let component = &mut all[ix];
             let new = touch.changes().filter(|&account| !std::mem::replace(&mut counted[account], true)).count();
             component.items = component.items.saturating_add(touch.own_items()).saturating_add(new);
-            component.rounds = component.rounds.max(limits.rounds(touch.debtor, touch.creditor));
+            component.rounds = component.rounds.max(capacity.rounds(touch.debtor, touch.creditor));
             component.members.end = component.members.end.saturating_add(1);
         }
         let mut start: usize = 0;

@@ -148,7 +148,8 @@ impl<'a, 's> Guard<'a, 's> {
             // A lane's list is read only if the lane is there. A gathered credit may have made none.
             let is_gathered = touch.moves() && !touch.is_on_lane();
             let creditor_lane = if is_gathered { None } else { statement(touch.creditor) };
-            entries.push(Entry { request, repayment, decision: touch.decision, debtor_lane, creditor_lane });
+            let decision = touch.decision;
+            entries.push(Entry { request, repayment, decision, debtor_lane, creditor_lane, decided_at });
         }
         for &account in pinned {
             if let Some(slot) = self.slots[account] {
@@ -163,7 +164,7 @@ impl<'a, 's> Guard<'a, 's> {
             self.changes[movement.account] = self.changes[movement.account].saturating_add(movement.moves().into());
         }
         self.lane_slots.clear();
-        (Transaction { entries, updates, totals, decided_at }, accounts)
+        (Transaction { entries, updates, totals }, accounts)
     }
 
     /// What a refund gives back, or would have given back. `None` for a payment, and if that is not known.

@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 
-use super::{Limits, Touch};
+use super::{Capacity, Touch};
 use crate::domain::decide::{Snapshot, Sweep};
 use crate::domain::{AccountIx, Batch};
 
@@ -20,9 +20,9 @@ pub(super) fn hold<'d>(
     touches: Vec<Touch<'d>>,
     batch: &Batch,
     snapshot: Snapshot<'_>,
-    limits: &Limits,
+    capacity: &Capacity,
 ) -> (Vec<Touch<'d>>, bool) {
-    if !limits.may_hold() || touches.iter().all(|touch| touch.sweeps.is_empty()) {
+    if !capacity.may_hold() || touches.iter().all(|touch| touch.sweeps.is_empty()) {
         return (touches, false);
     }
     let moves = touches.iter().filter(|touch| touch.moves());
@@ -30,14 +30,14 @@ pub(super) fn hold<'d>(
     let lanes = |account: AccountIx| {
         snapshot.accounts[account].as_ref().map(|account| account.credit_lanes).unwrap_or_default()
     };
-    let is_free = |sweep: &Sweep| batch.is_free(sweep.lane, lanes(sweep.account), snapshot.slice);
+    let is_free = |sweep: &Sweep| batch.is_free(sweep.lane, lanes(sweep.account), snapshot.slice());
     let takes_turns =
         |sweep: &Sweep| !batch.owns(sweep.lane) && batch.parity(sweep.lane, lanes(sweep.account)).is_some();
     let mut held: HashSet<AccountIx> = HashSet::new();
     let mut now = Vec::with_capacity(touches.len());
     for touch in touches {
         let waits = touch.ordered_by().any(|account| held.contains(&account));
-        let popular = credited.contains(&touch.debtor) || limits.rounds(touch.debtor, touch.debtor) > 0;
+        let popular = credited.contains(&touch.debtor) || capacity.rounds(touch.debtor, touch.debtor) > 0;
         let free = touch.sweeps.iter().take_while(|sweep| is_free(sweep)).count();
         let (free, busy) = touch.sweeps.split_at(free);
         if waits || (popular && busy.iter().any(takes_turns)) {

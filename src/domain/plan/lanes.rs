@@ -91,7 +91,7 @@ impl<'b, 's> Turns<'b, 's> {
 
     /// The slice of time for which it is planned.
     pub(super) fn slice(&self) -> Slice {
-        self.snapshot.slice
+        self.snapshot.slice()
     }
 
     /// Lanes that are known to be full are left out: `decide` has found one that isn't.

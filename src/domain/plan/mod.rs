@@ -11,7 +11,7 @@
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
 //! | turns | `lanes` | each group that changes an account on a lane takes the next lane that the batch owns |
 //! | guard | `guard` | each transaction gets one Put for each payment, and one Update or check for each main item, lane or sum of refunds. Each has the conditions that the decisions rest on |
-//! | limits | `limits` | how many items a transaction may write, and how often a batch may wait for free lanes |
+//! | capacity | `capacity` | how many items a transaction may write, and how often a batch may wait for free lanes |
 //! | chain | `chain` | a transaction waits for the last one before it that touches one of its main items or lanes |
 //!
 //! An account that is changed on a lane doesn't join the requests that change it into one component. That is a creditor
@@ -24,13 +24,13 @@
 //!
 //! Limits: 100 items of this size are never as large as the 4 MB of a transaction (the store's tests hold it).
 
+mod capacity;
 mod chain;
 mod group;
 mod guard;
 mod hold;
 mod lanes;
 mod levels;
-mod limits;
 mod touch;
 
 use super::decide::{Decisions, Snapshot};
@@ -39,8 +39,8 @@ use super::{
     AccountId, AccountIx, Batch, Currency, Decision, LaneId, Outcome, OverdraftLimit, PaymentId, Repayment, Request,
     RequestIx, Timestamp, Transfer,
 };
+pub use capacity::Capacity;
 use lanes::LanePair;
-pub use limits::Limits;
 use touch::Touch;
 
 /// The most items one transaction may write. Source: DynamoDB `TransactWriteItems`, 100 actions.
@@ -56,8 +56,6 @@ pub struct Transaction<'a> {
     pub updates: Vec<AccountUpdate>,
     /// The originals that it refunds, each once.
     pub totals: Vec<TotalUpdate>,
-    /// When the entries were decided.
-    pub decided_at: Timestamp,
 }
 
 /// An instruction and the outcome that a transaction gives it.
@@ -74,6 +72,8 @@ pub struct Entry<'a> {
     /// The lane of the creditor whose statement lists it, if the creditor has lanes. A settled credit is on that lane.
     /// `None` if it is on the main item: the creditor has no lanes, or a debit of the same batch spends it.
     pub creditor_lane: Option<u16>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
 }
 
 impl Entry<'_> {
@@ -89,21 +89,29 @@ impl Entry<'_> {
     pub fn of<'a>(request: &'a Request, outcome: &'a Outcome) -> Entry<'a> {
         let debtor = outcome.instruction.debtor();
         let repayment = outcome.repayment.as_ref().map(|repayment| repayment.from(debtor));
-        Entry { request, repayment, decision: outcome.decision, debtor_lane: None, creditor_lane: None }
+        let (decision, decided_at) = (outcome.decision, outcome.decided_at);
+        Entry { request, repayment, decision, debtor_lane: None, creditor_lane: None, decided_at }
     }
 
     /// The outcome that it gives its request.
     #[must_use]
-    pub fn outcome(&self, decided_at: Timestamp) -> Outcome {
+    pub fn outcome(&self) -> Outcome {
         let repayment =
             |to: Transfer<'_>| Repayment { creditor: to.creditor.clone(), amount: to.amount, currency: to.currency };
         Outcome {
             instruction: self.request.instruction.clone(),
             repayment: self.repayment.map(repayment),
             decision: self.decision,
-            decided_at,
+            decided_at: self.decided_at,
             source: self.request.source.clone(),
         }
+    }
+
+    /// The plainest entry of a request: on main items, and decided at the epoch.
+    #[cfg(test)]
+    pub(crate) fn plain(request: &Request, decision: Decision) -> Entry<'_> {
+        let decided_at = Timestamp::EPOCH;
+        Entry { request, repayment: None, decision, debtor_lane: None, creditor_lane: None, decided_at }
     }
 }
 
@@ -241,12 +249,11 @@ pub fn plan<'a>(
     requests: &[RequestIx],
     decisions: &Decisions,
     snapshot: Snapshot<'_>,
-    decided_at: Timestamp,
-    limits: &Limits,
+    capacity: &Capacity,
 ) -> Plan<'a> {
-    let touches = touch::touches(batch, requests, decisions, snapshot, limits.items_max());
-    let (touches, holds) = hold::hold(touches, batch, snapshot, limits);
-    let groups = group::group(&touches, snapshot.accounts.len(), limits);
+    let touches = touch::touches(batch, requests, decisions, snapshot, capacity.items_max());
+    let (touches, holds) = hold::hold(touches, batch, snapshot, capacity);
+    let groups = group::group(&touches, snapshot.accounts.len(), capacity);
     let pinned = guard::pinned(&groups, &touches);
 
     let mut turns = lanes::Turns::new(batch, snapshot);
@@ -259,14 +266,14 @@ pub fn plan<'a>(
         let swept = sweeps.map(|sweep| (sweep.account, sweep.lane));
         let lanes: Vec<LanePair> = group.laned.iter().map(|&account| turns.next(account, swept.clone())).collect();
         let only_while_free = members.clone().any(Touch::is_only_while_free);
-        let sweeps_free = only_while_free.then(|| snapshot.slice.parity().other());
+        let sweeps_free = only_while_free.then(|| snapshot.slice().parity().other());
         let after = last_steps.before(
             step,
             members.clone().flat_map(Touch::ordered_by),
             lanes.iter().flat_map(|lane| lane.both()).chain(swept),
         );
         let requests = members.clone().filter_map(|touch| touch.request).collect();
-        let (transaction, accounts) = guard.transaction(members, &pinned, &lanes, &mut turns, decided_at);
+        let (transaction, accounts) = guard.transaction(members, &pinned, &lanes, &mut turns, snapshot.now);
         steps.push(Step { transaction, requests, accounts, lanes, sweeps_free, after });
     }
     Plan { steps, holds }

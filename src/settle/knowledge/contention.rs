@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::domain::AccountIx;
-use crate::domain::plan::{Limits, TRANSACTION_ITEMS_MAX};
+use crate::domain::plan::{Capacity, TRANSACTION_ITEMS_MAX};
 
 /// The conflicts with others so far.
 #[derive(Debug)]
 pub(super) struct Contention {
-    limits: Limits,
+    capacity: Capacity,
     /// The accounts that others held in this round.
     held: BTreeSet<AccountIx>,
     conflicts: u64,
@@ -16,7 +16,7 @@ pub(super) struct Contention {
 
 impl Contention {
     pub(super) fn new() -> Self {
-        Self { limits: Limits::of(TRANSACTION_ITEMS_MAX), held: BTreeSet::new(), conflicts: 0 }
+        Self { capacity: Capacity::of(TRANSACTION_ITEMS_MAX), held: BTreeSet::new(), conflicts: 0 }
     }
 
     /// A transaction in flight holds these accounts.
@@ -29,16 +29,16 @@ impl Contention {
     /// for free lanes.
     pub(super) fn end_round(&mut self, holds: bool) {
         if holds {
-            self.limits.hold();
+            self.capacity.hold();
         }
         for account in std::mem::take(&mut self.held) {
-            self.limits.contend(account);
+            self.capacity.contend(account);
         }
     }
 
     /// How large transactions may be, and in how many rounds others held each account.
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(super) fn capacity(&self) -> &Capacity {
+        &self.capacity
     }
 
     /// How many calls conflicted with a transaction in flight.

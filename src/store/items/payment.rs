@@ -63,7 +63,7 @@ pub fn key(id: &PaymentId) -> Item {
 
 /// Writes an instruction with its outcome.
 #[must_use]
-pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
+pub fn encode(entry: &Entry<'_>) -> Item {
     let (instruction, source) = (&entry.request.instruction, &entry.request.source);
     let transfer = entry.transfer();
     let mut item = key(instruction.id());
@@ -91,7 +91,7 @@ pub fn encode(entry: &Entry<'_>, decided_at: Timestamp) -> Item {
     if let Some(requested_at) = instruction.requested_at() {
         item.insert("requested_at".into(), s(requested_at));
     }
-    item.insert(DECIDED_AT.into(), s(decided_at));
+    item.insert(DECIDED_AT.into(), s(entry.decided_at));
     item.insert("fingerprint".into(), s(instruction.fingerprint()));
     insert_source(&mut item, source);
     // The index key of a popular account would be as hot as its item. So each lane has a list of its own.

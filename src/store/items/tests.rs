@@ -117,19 +117,13 @@ fn a_payment_reads_back() {
     let request = |payment: &Payment| Request { instruction: payment.clone().into(), source: source() };
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment);
-        let item = payment::encode(
-            &Entry { repayment: None, request: &request, decision, debtor_lane: None, creditor_lane: None },
-            Timestamp::EPOCH,
-        );
+        let item = payment::encode(&Entry::plain(&request, decision));
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
         assert_eq!((&outcome.instruction, fingerprint), (&payment.clone().into(), payment.fingerprint()));
         assert_eq!((outcome.decision, outcome.decided_at, outcome.source), (decision, Timestamp::EPOCH, source()));
     }
     let request = request(&payment);
-    let item = payment::encode(
-        &Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
-        Timestamp::EPOCH,
-    );
+    let item = payment::encode(&Entry::plain(&request, Ok(())));
     let no_verdict = "status: expected settled without a reason_code, or declined with one";
     for (name, value, expected) in [
         ("status", s("declined"), no_verdict),
@@ -151,10 +145,7 @@ fn what_was_stored_under_dots_is_still_read() {
         let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
         let request = Request { instruction: payment().into(), source: source() };
-        let mut item = payment::encode(
-            &Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None },
-            Timestamp::EPOCH,
-        );
+        let mut item = payment::encode(&Entry::plain(&request, Ok(())));
         for name in [payment::KEY, "debtor_account", "creditor_account"] {
             item.insert(name.into(), s(dots));
         }

@@ -31,14 +31,8 @@ fn outcome(ix: i64, decision: Decision) -> Outcome {
 /// The item that the ledger writes, as a stream shows it.
 fn image(outcome: &Outcome) -> Value {
     let request = outcome.request();
-    let entry = Entry {
-        repayment: None,
-        request: &request,
-        decision: outcome.decision,
-        debtor_lane: None,
-        creditor_lane: Some(3),
-    };
-    let item = items::payment::encode(&entry, outcome.decided_at);
+    let entry = Entry { creditor_lane: Some(3), ..Entry::of(&request, outcome) };
+    let item = items::payment::encode(&entry);
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
         Ok(text) => json!({ "S": text }),
         Err(_) => json!({ "N": value.as_n().unwrap() }),

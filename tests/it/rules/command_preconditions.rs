@@ -70,8 +70,7 @@ async fn each_ground_stops_the_answer_unless_it_holds(
         assert_eq!(store.open_account(account).await, Ok(None));
     }
     let credit = update("shop/1", 7);
-    let transaction =
-        Transaction { totals: Vec::new(), entries: Vec::new(), updates: vec![credit], decided_at: Timestamp::EPOCH };
+    let transaction = Transaction { totals: Vec::new(), entries: Vec::new(), updates: vec![credit] };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
 
     let mut holding = 0;

@@ -12,10 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 use giro::domain::decide::{Decisions, Snapshot, decide_all};
 use giro::domain::lane::KnownLanes;
-use giro::domain::plan::{Limits, Plan, Step, plan};
-use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Batch, Decision, Decline, OverdraftLimit, Slice, Timestamp,
-};
+use giro::domain::plan::{Capacity, Plan, Step, plan};
+use giro::domain::{Account, AccountId, AccountStatus, Balance, Batch, Decision, Decline, OverdraftLimit, Timestamp};
 use giro_testkit::given::{self, Placed as _, Setters as _, payment};
 
 use crate::rules::worlds::is_whole;
@@ -134,20 +132,20 @@ fn ix_of(name: &AccountId) -> usize {
 /// Decides all of a batch, after asking for lanes as settling does.
 fn decide(batch: &Batch, ledger: &Ledger) -> (Vec<Option<Account>>, HashMap<usize, KnownLanes>, Decisions) {
     let all: Vec<usize> = (0..batch.requests().len()).collect();
-    decide_in(batch, &all, ledger, slice())
+    decide_in(batch, &all, ledger, now())
 }
 
-/// The slice of tests in which time stands still.
-fn slice() -> Slice {
-    Slice::at(Timestamp::EPOCH)
+/// The time of tests in which it stands still.
+fn now() -> Timestamp {
+    Timestamp::EPOCH
 }
 
-/// Decides some requests of a batch in a slice of time, after asking for lanes as settling does.
+/// Decides some requests of a batch at a time, after asking for lanes as settling does.
 fn decide_in(
     batch: &Batch,
     requests: &[usize],
     ledger: &Ledger,
-    slice: Slice,
+    now: Timestamp,
 ) -> (Vec<Option<Account>>, HashMap<usize, KnownLanes>, Decisions) {
     let accounts: Vec<Option<Account>> =
         batch.accounts().iter().map(|id| Some(ledger.mains[ix_of(id)].clone())).collect();
@@ -157,7 +155,7 @@ fn decide_in(
         let decisions = decide_all(
             batch,
             requests,
-            Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, slice },
+            Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, now },
         );
         if decisions.unread.is_empty() {
             return (accounts, lanes, decisions);
@@ -171,8 +169,8 @@ fn decide_in(
 fn planned<'b>(batch: &'b Batch, opened: &Ledger, items_max: usize) -> (Vec<Step<'b>>, Decisions) {
     let (accounts, lanes, decisions) = decide(batch, opened);
     let all: Vec<usize> = (0..batch.requests().len()).collect();
-    let snapshot = Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, slice: slice() };
-    (plan(batch, &all, &decisions, snapshot, Timestamp::EPOCH, &Limits::of(items_max)).steps, decisions)
+    let snapshot = Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, now: now() };
+    (plan(batch, &all, &decisions, snapshot, &Capacity::of(items_max)).steps, decisions)
 }
 
 fn check_shape(steps: &[Step<'_>], items_max: usize) {
@@ -372,16 +370,16 @@ fn contended_accounts_are_planned_apart_and_smaller() {
         batch.accounts().iter().map(|id| Some(given::account(id.as_str()).holding(9))).collect();
     let shop = batch.accounts().iter().position(|account| account.as_str() == "shop").unwrap();
     let lanes = HashMap::new();
-    let snapshot = Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, slice: slice() };
+    let snapshot = Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &lanes, now: now() };
     let all: Vec<usize> = (0..60).collect();
     let decisions = decide_all(&batch, &all, snapshot);
-    let mut limits = Limits::of(100);
+    let mut capacity = Capacity::of(100);
     let mut shapes = Vec::new();
     for _ in 0..6 {
-        let Plan { steps, .. } = plan(&batch, &all, &decisions, snapshot, Timestamp::EPOCH, &limits);
+        let Plan { steps, .. } = plan(&batch, &all, &decisions, snapshot, &capacity);
         let to_shop = |step: &Step<'_>| step.requests.iter().filter(|&&request| request < 40).count();
         shapes.push(steps.iter().map(|step| (to_shop(step), step.requests.len())).collect::<Vec<_>>());
-        limits.contend(shop);
+        capacity.contend(shop);
     }
     assert_eq!(shapes[0], [(40, 46), (0, 14)], "packed together");
     assert_eq!(shapes[1], [(0, 20), (40, 40)], "kept apart");
@@ -392,9 +390,9 @@ fn contended_accounts_are_planned_apart_and_smaller() {
     // Apart also where there would be room: of ten to the shop, and the others.
     let some: Vec<usize> = (0..10).chain(40..60).collect();
     let decisions = decide_all(&batch, &some, snapshot);
-    let mut limits = Limits::of(100);
-    limits.contend(shop);
-    let Plan { steps, .. } = plan(&batch, &some, &decisions, snapshot, Timestamp::EPOCH, &limits);
+    let mut capacity = Capacity::of(100);
+    capacity.contend(shop);
+    let Plan { steps, .. } = plan(&batch, &some, &decisions, snapshot, &capacity);
     let members: Vec<Vec<usize>> = steps.iter().map(|step| step.requests.clone()).collect();
     assert_eq!(members, [(40..60).collect::<Vec<_>>(), (0..10).collect()]);
 }

@@ -10,7 +10,7 @@ use giro::domain::{AccountId, Batch, Decline, Holding, Payment, Request, Timesta
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::{Commit, Ledger, LedgerQueries, Statements};
 use giro_testkit::engine::Engine;
-use giro_testkit::given::{Placed as _, Setters as _, account, payment, update};
+use giro_testkit::given::{self, Placed as _, Setters as _, account, payment, update};
 use giro_testkit::memory_store::MemoryStore;
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
@@ -145,8 +145,12 @@ async fn payments_on_lanes(store: &impl Store) {
         let lane = (offset >= 10).then_some(u16::try_from(offset % 5).unwrap());
         let from = (offset >= 10).then_some(u16::try_from(offset % 3).unwrap());
         let decision = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
-        let entries =
-            vec![Entry { repayment: None, request: &request, decision, debtor_lane: from, creditor_lane: lane }];
+        let entries = vec![Entry {
+            debtor_lane: from,
+            creditor_lane: lane,
+            decided_at: at(i64::from(offset.is_multiple_of(3))),
+            ..given::entry(&request, decision)
+        }];
         let amount = i128::from(1 + offset);
         let updates = match decision {
             Ok(()) => {
@@ -155,8 +159,7 @@ async fn payments_on_lanes(store: &impl Store) {
             }
             Err(_) => Vec::new(),
         };
-        let transaction =
-            Transaction { totals: Vec::new(), entries, updates, decided_at: at(i64::from(offset.is_multiple_of(3))) };
+        let transaction = Transaction { totals: Vec::new(), entries, updates };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
     }
 }

@@ -103,8 +103,9 @@ fn account(name: &str, lanes: u16) -> Account {
 
 fn payment(name: &str, decision: Decision, millis: i64) -> Item {
     let request = request(name);
-    let entry = Entry { repayment: None, request: &request, decision, debtor_lane: None, creditor_lane: None };
-    items::payment::encode(&entry, Timestamp::try_from_millis(millis).unwrap())
+    let decided_at = Timestamp::try_from_millis(millis).unwrap();
+    let entry = Entry { decided_at, ..given::entry(&request, decision) };
+    items::payment::encode(&entry)
 }
 
 fn request(name: &str) -> Request {
@@ -238,9 +239,8 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
     ] {
         let (store, _) = answering(move |_, _, _| error(name)).await;
         let (request, decision) = &requests[0];
-        let entries =
-            vec![Entry { repayment: None, request, decision: *decision, debtor_lane: None, creditor_lane: None }];
-        let transaction = Transaction { totals: Vec::new(), entries, updates: vec![], decided_at: Timestamp::EPOCH };
+        let entries = vec![given::entry(request, *decision)];
+        let transaction = Transaction { totals: Vec::new(), entries, updates: vec![] };
         assert_eq!(store.commit(&transaction).await, Err(expected), "{name}");
         assert_eq!((store.usage().transactions, store.usage().cancelled), (1, 0));
     }
@@ -253,8 +253,8 @@ async fn faults_of_a_whole_call_are_told_by_their_code() {
     })
     .await;
     let (request, decision) = &requests[0];
-    let entries = vec![Entry { repayment: None, request, decision: *decision, debtor_lane: None, creditor_lane: None }];
-    let transaction = Transaction { totals: Vec::new(), entries, updates: vec![], decided_at: Timestamp::EPOCH };
+    let entries = vec![given::entry(request, *decision)];
+    let transaction = Transaction { totals: Vec::new(), entries, updates: vec![] };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
     assert_eq!(store.usage().write_milliunits, 2_500);
 }

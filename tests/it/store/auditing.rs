@@ -15,7 +15,9 @@ use giro::domain::{
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::items::{self, Item};
 use giro::store::{Commit, Ledger, LedgerQueries, TableScan, Tables};
-use giro_testkit::given::{Placed as _, Setters as _, account, currency, eur, id, payment, payment_in, source, update};
+use giro_testkit::given::{
+    self, Placed as _, Setters as _, account, currency, eur, id, payment, payment_in, source, update,
+};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
@@ -170,8 +172,7 @@ async fn clean(store: &impl Store, hand: &Hand) {
     assert_eq!(settle_all(store, requests, 1).await, 2);
     // The shop's credit in two halves, as two payments on main item and lane would leave it.
     let credit = request(4, "p4", "alice", "shop", 5);
-    let entries =
-        vec![Entry { repayment: None, request: &credit, decision: Ok(()), debtor_lane: None, creditor_lane: Some(1) }];
+    let entries = vec![Entry { creditor_lane: Some(1), ..given::entry(&credit, Ok(())) }];
     let updates = vec![update("alice", -5), update("shop", 3), update("shop/1", 2)];
     commit(store, entries, updates).await;
     for (offset, length) in [(7, 3), (8, 700_000)] {
@@ -198,7 +199,7 @@ fn letter(offset: i64, length: usize) -> DeadLetter {
 }
 
 async fn commit(store: &impl Store, entries: Vec<Entry<'_>>, updates: Vec<AccountUpdate>) {
-    let transaction = Transaction { totals: Vec::new(), entries, updates, decided_at: Timestamp::EPOCH };
+    let transaction = Transaction { totals: Vec::new(), entries, updates };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
 }
 
@@ -232,8 +233,7 @@ async fn a_missing_payment(store: &impl Store, hand: &Hand) {
 
 async fn a_payment_to_a_missing_account(store: &impl Store, _: &Hand) {
     let lost = request(9, "p9", "bank", "ghost", 1);
-    let entries =
-        vec![Entry { repayment: None, request: &lost, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
+    let entries = vec![given::entry(&lost, Ok(()))];
     commit(store, entries, vec![update("bank", -1)]).await;
     check(store, "no_account payment p9, account ghost\nnot_zero currency EUR").await;
 }
@@ -245,8 +245,7 @@ async fn a_payment_doubled_in_effect(store: &impl Store, _: &Hand) {
 
 async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
     let overdrawn = request(9, "p9", "alice", "bank", 13);
-    let entries =
-        vec![Entry { repayment: None, request: &overdrawn, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
+    let entries = vec![given::entry(&overdrawn, Ok(()))];
     commit(store, entries, vec![update("alice", -13), update("bank", 13)]).await;
     check(store, "below_limit account alice").await;
     let _ = hand;
@@ -255,8 +254,7 @@ async fn an_account_below_its_limit(store: &impl Store, hand: &Hand) {
 async fn a_payment_of_another_currency(store: &impl Store, _: &Hand) {
     let mut dollars = request(9, "p9", "bank", "alice", 1);
     payment_in(&mut dollars).currency = currency("USD");
-    let entries =
-        vec![Entry { repayment: None, request: &dollars, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
+    let entries = vec![given::entry(&dollars, Ok(()))];
     commit(store, entries, vec![update("bank", -1), update("alice", 1)]).await;
     check(store, "currency payment p9, account alice\ncurrency payment p9, account bank").await;
 }

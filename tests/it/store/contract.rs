@@ -73,15 +73,9 @@ fn decided_at() -> Timestamp {
 fn transaction<'a>(requests: &'a [(Request, Decision)], updates: &[AccountUpdate]) -> Transaction<'a> {
     let entries = requests
         .iter()
-        .map(|(request, decision)| Entry {
-            repayment: None,
-            request,
-            decision: *decision,
-            debtor_lane: None,
-            creditor_lane: None,
-        })
+        .map(|(request, decision)| Entry { decided_at: decided_at(), ..given::entry(request, *decision) })
         .collect();
-    Transaction { totals: Vec::new(), entries, updates: updates.to_vec(), decided_at: decided_at() }
+    Transaction { totals: Vec::new(), entries, updates: updates.to_vec() }
 }
 
 async fn commit(store: &impl Store, requests: &[(Request, Decision)], updates: &[AccountUpdate]) -> Commit {

@@ -12,14 +12,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use giro::account_commands::apply;
 use giro::domain::account_command::Action;
 use giro::domain::lane::LANE_BALANCE_FULL;
-use giro::domain::plan::{AccountUpdate, Entry, Transaction};
+use giro::domain::plan::{AccountUpdate, Transaction};
 use giro::domain::{Account, AccountStatus, Batch, CommandRequest, CreditLanes, Lane, Timestamp};
 use giro::settle::{Backoff, Disposition};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::items::{self, Item, n, s};
 use giro::store::{Commit, Ledger, LedgerQueries};
 use giro_testkit::engine::Engine;
-use giro_testkit::given::{Placed as _, Setters as _, account, command, id, payment, update};
+use giro_testkit::given::{self, Placed as _, Setters as _, account, command, id, payment, update};
 use giro_testkit::open_accounts::OpenAccounts;
 use tokio::time::Instant;
 
@@ -131,10 +131,10 @@ async fn pay(store: &DynamoDb, partition: u16, offset: i64, to: &str) -> Disposi
 /// The credit that a payment-processor of this version sends on an item, whatever it read before. Whether it happened.
 async fn credit_late(store: &DynamoDb, item: &str, ix: usize) -> bool {
     let request = payment(&format!("late-{item}-{ix}").replace('/', "-"), "bank", "shop", 1).at(0, 9);
-    let entry = Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
+    let entry = given::entry(&request, Ok(()));
     let credit = AccountUpdate { balance_max: Some(LANE_BALANCE_FULL.into()), ..update(item, 1) };
     let updates = vec![credit, update("bank", -1)];
-    let transaction = Transaction { totals: Vec::new(), entries: vec![entry], updates, decided_at: Timestamp::EPOCH };
+    let transaction = Transaction { totals: Vec::new(), entries: vec![entry], updates };
     matches!(store.commit(&transaction).await.unwrap(), Commit::Applied)
 }
 

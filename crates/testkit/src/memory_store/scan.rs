@@ -71,7 +71,7 @@ impl State {
                     let outcome = &recorded.outcome;
                     let request = outcome.request();
                     let entry = Entry::of(&request, outcome);
-                    let size = sized(&items::payment::encode(&entry, outcome.decided_at));
+                    let size = sized(&items::payment::encode(&entry));
                     (id.to_string(), ScannedItem::Payment(recorded.clone()), size)
                 };
                 self.payments.iter().map(payment).collect()

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::builders::CancellationReasonBuilder;
 
 use super::*;
 use crate::domain::plan::{AccountUpdate, Entry, TotalUpdate};
-use crate::domain::{Currency, Refund, Request, Source, Timestamp};
+use crate::domain::{Currency, Refund, Request, Source};
 use crate::store::Rejected;
 
 #[test]
@@ -91,12 +91,11 @@ fn transaction(request: &Request) -> Transaction<'_> {
         balance_max: None,
         version: None,
     };
-    let entry = Entry { request, repayment: None, decision: Ok(()), debtor_lane: None, creditor_lane: Some(0) };
+    let entry = Entry { creditor_lane: Some(0), ..Entry::plain(request, Ok(())) };
     Transaction {
         entries: vec![entry],
         updates: vec![update("alice", None), update("shop", Some(0))],
         totals: vec![TotalUpdate { original: "o".parse().unwrap(), net: 1, total_max: 0 }],
-        decided_at: Timestamp::EPOCH,
     }
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use giro::account_commands::apply;
 use giro::domain::account_command::{Action, RecordedCommand, Terms};
-use giro::domain::plan::{AccountUpdate, Entry, Transaction};
+use giro::domain::plan::{AccountUpdate, Transaction};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
     Refusal, Request, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle};
 use giro::store::{CommandQueries, Ledger, LedgerQueries};
-use giro_testkit::given::{Placed as _, Setters as _, account, command, eur, id, lane, payment, update};
+use giro_testkit::given::{self, Placed as _, Setters as _, account, command, eur, id, lane, payment, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 
@@ -192,8 +192,8 @@ fn told(status: AccountStatus, action: Action, decision: Result<(), Refusal>) ->
 
 /// Commits a payment's money, if it may be moved: what stands in the way is no matter, but it moves whole.
 async fn move_by(store: &MemoryStore, request: &Request, updates: Vec<AccountUpdate>) {
-    let entries = vec![Entry { repayment: None, request, decision: Ok(()), debtor_lane: None, creditor_lane: None }];
-    let _ = store.commit(&Transaction { totals: Vec::new(), entries, updates, decided_at: Timestamp::EPOCH }).await;
+    let entries = vec![given::entry(request, Ok(()))];
+    let _ = store.commit(&Transaction { totals: Vec::new(), entries, updates }).await;
 }
 
 /// Moves money on an account's lanes as settling does: credits on a lane alone, sweeps and debits on versions.

@@ -1,8 +1,8 @@
 //! Plans for accounts with lanes: which lane a credit takes, which a debit sweeps, and what fits a transaction.
 
 use giro::domain::decide::{Snapshot, decide_all};
-use giro::domain::plan::{Limits, Plan, Step, plan};
-use giro::domain::{Account, Decline, OverdraftLimit, Timestamp};
+use giro::domain::plan::{Capacity, Plan, Step, plan};
+use giro::domain::{Account, Decline, OverdraftLimit};
 
 use super::{Ledger, Order, batch, check_laned, check_shape, ix_of, planned, sequences};
 use crate::rules::worlds::is_whole;
@@ -110,10 +110,10 @@ fn lanes_that_owe_too_much_pay_nothing() {
             refund_totals: &std::collections::HashMap::new(),
             accounts: &accounts,
             lanes: &known,
-            slice: super::slice(),
+            now: super::now(),
         };
         let decisions = decide_all(&batch, &[0, 1], snapshot);
-        let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
+        let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, &Capacity::of(3));
         let entries = steps.iter().flat_map(|step| &step.transaction.entries);
         assert_eq!(entries.map(|entry| entry.debtor_lane).collect::<Vec<_>>(), expected);
     }
@@ -251,10 +251,10 @@ fn a_full_lane_takes_no_credit_and_an_account_of_full_lanes_declines() {
             refund_totals: &std::collections::HashMap::new(),
             accounts: &accounts,
             lanes: &known,
-            slice: super::slice(),
+            now: super::now(),
         };
         let decisions = decide_all(&batch, &[0, 1], snapshot);
-        let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, Timestamp::EPOCH, &Limits::of(3));
+        let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, &Capacity::of(3));
         let lanes: Vec<Option<u16>> = steps
             .iter()
             .flat_map(|step| &step.transaction.updates)

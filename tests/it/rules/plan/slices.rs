@@ -4,7 +4,7 @@
 //! partition's, 1 and 3 the other one's. Lanes 0 and 1 are even, 2 and 3 odd.
 
 use giro::domain::decide::Snapshot;
-use giro::domain::plan::{Limits, Plan, Step, plan};
+use giro::domain::plan::{Capacity, Plan, Step, plan};
 use giro::domain::{Batch, Decision, Slice, Timestamp};
 
 use super::{Ledger, Order, check_shape, decide_in, naive, sequences};
@@ -16,8 +16,12 @@ const ODD_MS: i64 = 600;
 /// A time at which no lane of the other partition is free: an even slice begins.
 const BUSY_MS: i64 = 800;
 
+fn at(ms: i64) -> Timestamp {
+    Timestamp::try_from_millis(ms).unwrap()
+}
+
 fn slice(at_ms: i64) -> Slice {
-    Slice::at(Timestamp::try_from_millis(at_ms).unwrap())
+    Slice::at(at(at_ms))
 }
 
 fn batch(orders: &[Order]) -> Batch {
@@ -30,16 +34,16 @@ fn planned<'b>(
     pending: &[usize],
     ledger: &Ledger,
     at_ms: i64,
-    limits: &Limits,
+    capacity: &Capacity,
 ) -> (Plan<'b>, Vec<Decision>) {
-    let (accounts, lanes, decisions) = decide_in(batch, pending, ledger, slice(at_ms));
+    let (accounts, lanes, decisions) = decide_in(batch, pending, ledger, at(at_ms));
     let snapshot = Snapshot {
         refund_totals: &std::collections::HashMap::new(),
         accounts: &accounts,
         lanes: &lanes,
-        slice: slice(at_ms),
+        now: at(at_ms),
     };
-    (plan(batch, pending, &decisions, snapshot, Timestamp::EPOCH, limits), decisions.decisions)
+    (plan(batch, pending, &decisions, snapshot, capacity), decisions.decisions)
 }
 
 /// The lanes of account a that a step changes, each with what is added.
@@ -57,11 +61,11 @@ fn orders(text: &str) -> Vec<Order> {
 
 /// What a plan does, in words: of each step its requests, and the lanes of account a that it changes. Then whether
 /// something waits. Account b has lanes that hold nothing.
-fn told(text: &str, lanes: &[i64], at_ms: i64, limits: &Limits) -> String {
+fn told(text: &str, lanes: &[i64], at_ms: i64, capacity: &Capacity) -> String {
     let batch = batch(&orders(text));
     let all: Vec<usize> = (0..batch.requests().len()).collect();
     let ledger = Ledger::new(&[0, 9, 0], &[lanes, &[0; 4]], 0);
-    let (Plan { steps, holds }, _) = planned(&batch, &all, &ledger, at_ms, limits);
+    let (Plan { steps, holds }, _) = planned(&batch, &all, &ledger, at_ms, capacity);
     let step = |step: &Step<'_>| {
         let lanes = lanes_of(step).into_iter().map(|(lane, net)| format!(" {lane}:{net:+}"));
         format!("{:?}{}", step.requests, lanes.collect::<String>())
@@ -85,11 +89,11 @@ fn popular_debtors_wait_for_lanes_that_are_free() {
         ("its next debit waits behind it", "a>b3 b>a1 a>c1", [0, 5, 0, 0], EVEN_MS, "[1] 0:+1, waits"),
         ("the first debit sweeps for all", "a>b3 a>b3", [5, 0, 4, 0], EVEN_MS, "[0, 1] 0:-5 2:-4"),
     ] {
-        assert_eq!(told(orders, &lanes, at_ms, &Limits::of(100)), expected, "{what}");
+        assert_eq!(told(orders, &lanes, at_ms, &Capacity::of(100)), expected, "{what}");
     }
     // As many lanes as partitions: none will be free, so waiting would be in vain.
-    assert_eq!(told("a>b3 b>a1", &[0, 5], EVEN_MS, &Limits::of(100)), "[0, 1] 1:-5 0:+1");
-    let mut contended = Limits::of(100);
+    assert_eq!(told("a>b3 b>a1", &[0, 5], EVEN_MS, &Capacity::of(100)), "[0, 1] 1:-5 0:+1");
+    let mut contended = Capacity::of(100);
     contended.contend(0);
     assert_eq!(told("a>b3", &[0, 5, 0, 0], EVEN_MS, &contended), "waits", "others held it before");
 }
@@ -97,10 +101,10 @@ fn popular_debtors_wait_for_lanes_that_are_free() {
 /// With a clock that stands still, nothing becomes free. So nothing waits for ever.
 #[test]
 fn debits_wait_in_a_few_rounds_only() {
-    let mut limits = Limits::of(100);
+    let mut capacity = Capacity::of(100);
     let rounds = (0..).take_while(|_| {
-        let waits = told("a>b3 b>a1", &[0, 5, 0, 0], EVEN_MS, &limits).ends_with("waits");
-        limits.hold();
+        let waits = told("a>b3 b>a1", &[0, 5, 0, 0], EVEN_MS, &capacity).ends_with("waits");
+        capacity.hold();
         waits
     });
     assert_eq!(rounds.count(), 8);
@@ -110,7 +114,7 @@ fn debits_wait_in_a_few_rounds_only() {
 fn a_step_credits_the_lane_of_the_slice_in_which_it_is_sent() {
     let orders = [(1, 0, 1), (1, 0, 2)];
     let batch = batch(&orders);
-    let (plan, _) = planned(&batch, &[0, 1], &Ledger::new(&[0, 9], &[&[0; 4]], 0), EVEN_MS, &Limits::of(100));
+    let (plan, _) = planned(&batch, &[0, 1], &Ledger::new(&[0, 9], &[&[0; 4]], 0), EVEN_MS, &Capacity::of(100));
     let [step] = plan.steps.as_slice() else { panic!("one transaction, not {plan:?}") };
     for (at_ms, lane) in [(EVEN_MS, 0), (ODD_MS, 2), (BUSY_MS, 0)] {
         let mut sent = step.clone();
@@ -123,10 +127,10 @@ fn a_step_credits_the_lane_of_the_slice_in_which_it_is_sent() {
 
 #[test]
 fn a_step_that_sweeps_lanes_of_others_is_late_when_they_are_no_longer_free() {
-    let limits = Limits::of(100);
+    let capacity = Capacity::of(100);
     for (lanes, late) in [([0, 0, 0, 5], true), ([5, 0, 0, 0], false), ([0, 0, 5, 0], false)] {
         let batch = batch(&[(0, 1, 3), (1, 0, 1)]);
-        let (plan, _) = planned(&batch, &[0, 1], &Ledger::new(&[0, 9], &[&lanes], 0), EVEN_MS, &limits);
+        let (plan, _) = planned(&batch, &[0, 1], &Ledger::new(&[0, 9], &[&lanes], 0), EVEN_MS, &capacity);
         let [step] = plan.steps.as_slice() else { panic!("one transaction, not {plan:?}") };
         let found = [EVEN_MS, ODD_MS, BUSY_MS].map(|at_ms| step.is_late(slice(at_ms)));
         assert_eq!(found, [false, late, late], "{lanes:?}");
@@ -139,7 +143,7 @@ fn check(orders: &[Order], opened: &Ledger, items_max: usize, from_ms: i64, sent
     let batch = batch(orders);
     let mut ledger = opened.clone();
     let mut found: Vec<Option<Decision>> = vec![None; orders.len()];
-    let mut limits = Limits::of(items_max);
+    let mut capacity = Capacity::of(items_max);
     let mut at_ms = from_ms;
     for round in 0.. {
         assert!(round < 12, "{orders:?} on {opened:?} from {from_ms} doesn't end");
@@ -147,7 +151,7 @@ fn check(orders: &[Order], opened: &Ledger, items_max: usize, from_ms: i64, sent
         if pending.is_empty() {
             break;
         }
-        let (Plan { steps, holds }, decisions) = planned(&batch, &pending, &ledger, at_ms, &limits);
+        let (Plan { steps, holds }, decisions) = planned(&batch, &pending, &ledger, at_ms, &capacity);
         check_shape(&steps, items_max);
         let left: Vec<Order> = pending.iter().map(|&ix| orders[ix]).collect();
         assert_eq!(decisions, naive(&left, &mut ledger.balances(), |_| Some(0)), "{left:?} on {ledger:?} at {at_ms}");
@@ -167,7 +171,7 @@ fn check(orders: &[Order], opened: &Ledger, items_max: usize, from_ms: i64, sent
             }
         }
         if holds {
-            limits.hold();
+            capacity.hold();
         }
         at_ms += if holds { slice(at_ms).until_others_are_free_ms() } else { 50 };
     }

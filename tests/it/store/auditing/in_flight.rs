@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use giro::audit::Audited;
-use giro::domain::Timestamp;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::store::{Ledger, TableScan};
 use giro_testkit::engine::Engine;
-use giro_testkit::given::{Setters as _, account, update};
+use giro_testkit::given::{self, Setters as _, account, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use giro_testkit::open_accounts::OpenAccounts;
 
@@ -58,20 +57,13 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
         let sweeps = async {
             for ix in 0..60 {
                 let credit = request(ix, &format!("s{ix}"), "bank", "shop", 10);
-                let entries = vec![Entry {
-                    repayment: None,
-                    request: &credit,
-                    decision: Ok(()),
-                    debtor_lane: None,
-                    creditor_lane: Some(0),
-                }];
+                let entries = vec![Entry { creditor_lane: Some(0), ..given::entry(&credit, Ok(())) }];
                 let credited = vec![update("bank", -10), update("shop/0", 10)];
                 let taken = AccountUpdate { balance_min: Some(10), ..update("shop/0", -10) };
                 let sweep = vec![taken, update("shop", 10)];
                 for (entries, updates) in [(entries, credited), (vec![], sweep)] {
                     // A transaction that is lost or late is no matter: it happens whole or not at all.
-                    let transaction =
-                        Transaction { totals: Vec::new(), entries, updates, decided_at: Timestamp::EPOCH };
+                    let transaction = Transaction { totals: Vec::new(), entries, updates };
                     let _ = store.commit(&transaction).await;
                 }
                 let _ = store.open_account(&account(&format!("new{ix}")).lanes(2)).await;

@@ -8,10 +8,10 @@ use giro::store::{
     AccountRead, CancelledCommand, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError, Tables,
 };
 use giro_testkit::engine::Engine;
-use giro_testkit::given::{id, update};
+use giro_testkit::given::{self, id, update};
 use giro_testkit::open_accounts::OpenAccounts;
 
-use super::{account, cancelled, command, commit, decided_at, laned, request, rule, transaction};
+use super::{account, cancelled, command, commit, laned, request, rule, transaction};
 
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_unavailable() {
@@ -98,15 +98,8 @@ async fn a_payment_stands_in_the_statement_of_its_lane() {
     let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
     for (ix, (creditor_lane, expected)) in [(None, "bob"), (Some(3), "bob/3")].into_iter().enumerate() {
         let request = request(&format!("k{ix}"), 1);
-        let entry = Entry {
-            repayment: None,
-            request: &request,
-            decision: Err(Decline::CreditorNotFound),
-            debtor_lane: None,
-            creditor_lane,
-        };
-        let transaction =
-            Transaction { totals: Vec::new(), entries: vec![entry], updates: vec![], decided_at: decided_at() };
+        let entry = Entry { creditor_lane, ..given::entry(&request, Err(Decline::CreditorNotFound)) };
+        let transaction = Transaction { totals: Vec::new(), entries: vec![entry], updates: vec![] };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
         let key = giro::store::items::payment::key(request.instruction.id());
         let item =

@@ -34,13 +34,12 @@ async fn add(store: &impl Store, name: &str, net: u64, total_max: u64) -> Commit
         currency: given::eur(),
     };
     let repayment = Some(repayment);
-    let entry = Entry { request: &request, repayment, decision: Ok(()), debtor_lane: None, creditor_lane: None };
+    let entry = Entry { repayment, decided_at: decided_at(), ..given::entry(&request, Ok(())) };
     let amount = i128::from(net);
     let transaction = Transaction {
         entries: vec![entry],
         updates: vec![update("shop", -amount), update("alice", amount)],
         totals: vec![TotalUpdate { original: id("p1"), net, total_max }],
-        decided_at: decided_at(),
     };
     store.commit(&transaction).await.unwrap()
 }
@@ -72,15 +71,9 @@ async fn a_refund_reads_back_as_it_was_asked_for_and_decided(store: &impl Store)
     assert_eq!(settled.outcome.request(), refund("r1", Some(40)));
     assert_eq!(settled.outcome.transfer().unwrap().amount.minor_units(), 40);
     let requests = [refund("r2", None), refund("r3", Some(7))];
-    let entry = |request| Entry {
-        request,
-        repayment: None,
-        decision: Err(Decline::OriginalNotFound),
-        debtor_lane: None,
-        creditor_lane: None,
-    };
+    let entry = |request| Entry { decided_at: decided_at(), ..given::entry(request, Err(Decline::OriginalNotFound)) };
     let entries = requests.iter().map(entry).collect();
-    let transaction = Transaction { entries, updates: vec![], totals: vec![], decided_at: decided_at() };
+    let transaction = Transaction { entries, updates: vec![], totals: vec![] };
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
     for request in &requests {
         let declined = store.payment(request.instruction.id()).await.unwrap().unwrap();

@@ -31,7 +31,7 @@ fn payments_are_written_as_they_were() {
         let outcome = recorded.outcome;
         let request = outcome.request();
         let entry = Entry { creditor_lane, ..Entry::of(&request, &outcome) };
-        assert_eq!(payment::encode(&entry, outcome.decided_at), item);
+        assert_eq!(payment::encode(&entry), item);
     }
 }
 

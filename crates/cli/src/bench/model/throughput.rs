@@ -76,7 +76,7 @@ impl Need {
             need.keys[ix].1 = need.keys[ix].1.saturating_add(milliunits);
         };
         for entry in &transaction.entries {
-            let kilobytes = payment_kilobytes(entry, transaction.decided_at);
+            let kilobytes = payment_kilobytes(entry);
             let instruction = &entry.request.instruction;
             add(PartitionKey::Payment(instruction.id().clone()), kilobytes.saturating_mul(2_000), true);
             let index = kilobytes.saturating_mul(1_000);

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{Account, AccountId, CreditLanes, Request, Timestamp};
+use giro::domain::plan::{AccountUpdate, Transaction};
+use giro::domain::{Account, AccountId, CreditLanes, Request};
 use giro::store::{Cancelled, Commit, Ledger, Read, StoreError};
 use giro_cli::bench::contender::Contender;
 use giro_cli::bench::model::throughput::{Need, Rate};
@@ -45,13 +45,8 @@ fn transaction(requests: &[Request]) -> Transaction<'_> {
             }
         }
     }
-    let entry = |request| Entry { repayment: None, request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
-    Transaction {
-        totals: Vec::new(),
-        entries: requests.iter().map(entry).collect(),
-        updates,
-        decided_at: Timestamp::EPOCH,
-    }
+    let entry = |request| given::entry(request, Ok(()));
+    Transaction { totals: Vec::new(), entries: requests.iter().map(entry).collect(), updates }
 }
 
 fn transient(answer: Commit) -> Option<StoreError> {

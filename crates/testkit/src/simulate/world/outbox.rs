@@ -158,7 +158,7 @@ fn record(stored: &Recorded, at: usize) -> Value {
     let request = outcome.request();
     let entry = Entry::of(&request, outcome);
     let mut image = Map::new();
-    for (name, value) in items::payment::encode(&entry, outcome.decided_at) {
+    for (name, value) in items::payment::encode(&entry) {
         let value = match value.as_s() {
             Ok(text) => json!({ "S": text }),
             Err(_) => json!({ "N": value.as_n().ok() }),

@@ -3,7 +3,6 @@
 use std::net::TcpListener;
 
 use giro::domain::account_command::{Action, DecidedCommand, Refusal};
-use giro::domain::plan::Entry;
 use giro::domain::{Account, AccountCommand, AccountId, CommandId, Payment, PaymentId, Timestamp};
 use giro::store::items;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
@@ -169,7 +168,7 @@ async fn what_is_stored_under_dots_is_found() {
         ..given::payment("p", "a", "b", 1)
     };
     let request = payment.at(0, 0);
-    let entry = Entry { repayment: None, request: &request, decision: Ok(()), debtor_lane: None, creditor_lane: None };
+    let entry = given::entry(&request, Ok(()));
     let id = CommandId::try_stored("..").unwrap();
     let command = AccountCommand { id, account: dot, ..given::command("c", "a", Action::Freeze) };
     let command = command.at(0, 0);
@@ -177,7 +176,7 @@ async fn what_is_stored_under_dots_is_found() {
         DecidedCommand { request: &command, decision: Err(Refusal::AccountNotFound), decided_at: Timestamp::EPOCH };
     for (table, item) in [
         ("accounts", items::account::encode(&account)),
-        ("payments", items::payment::encode(&entry, Timestamp::EPOCH)),
+        ("payments", items::payment::encode(&entry)),
         ("account-commands", items::account_command::encode(&decided)),
     ] {
         client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();

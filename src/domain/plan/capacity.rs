@@ -20,7 +20,7 @@ const HOLDS_MAX: u32 = 8;
 
 /// How many items a transaction may write, and which accounts are contended.
 #[derive(Debug, Clone, Default)]
-pub struct Limits {
+pub struct Capacity {
     items_max: usize,
     /// By account: in how many rounds others held it.
     contended: HashMap<AccountIx, u32>,
@@ -28,7 +28,7 @@ pub struct Limits {
     holds: u32,
 }
 
-impl Limits {
+impl Capacity {
     /// Transactions of at most `items_max` items. That is [`TRANSACTION_ITEMS_MAX`](super::TRANSACTION_ITEMS_MAX);
     /// tests plan with less. It is at least 3: a payment and its two accounts.
     #[must_use]
