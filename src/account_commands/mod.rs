@@ -26,8 +26,8 @@ mod worker;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use crate::domain::account_command::CommandDecision;
-use crate::domain::{AccountId, CommandRequest, CreditLanes, Timestamp};
+use crate::domain::account_command::{CommandDecision, Policy};
+use crate::domain::{AccountId, CommandRequest, Timestamp};
 use crate::settle::reads::mains;
 use crate::settle::seen_errors::SeenErrors;
 use crate::settle::{Backoff, Deadline, Disposition};
@@ -50,12 +50,12 @@ pub struct Applied {
 
 /// Applies commands, until all have their disposition or the deadline has come.
 ///
-/// `lanes_min` are the fewest lanes that an account is opened with. `now` gives the time that is written into records;
+/// `policy` is what the operator has chosen. `now` gives the time that is written into records;
 /// `backoff` paces tries after an error.
 pub async fn apply<L: AccountLedger>(
     ledger: &L,
     requests: &[CommandRequest],
-    lanes_min: CreditLanes,
+    policy: Policy,
     deadline: impl Into<Deadline>,
     now: impl Fn() -> Timestamp,
     backoff: impl Fn() -> Backoff,
@@ -66,7 +66,7 @@ pub async fn apply<L: AccountLedger>(
     let mut errors = SeenErrors::default();
     mains(ledger, &ids, &mut reads, &mut errors, deadline, &mut backoff()).await;
 
-    let worker = |((id, main), left)| AccountWorker::new(KnownAccount::new(id, main), left, lanes_min, backoff());
+    let worker = |((id, main), left)| AccountWorker::new(KnownAccount::new(id, main), left, policy, backoff());
     let mut workers: Vec<AccountWorker> = ids.into_iter().zip(reads).zip(members).map(worker).collect();
     let mut dispositions = vec![Disposition::Unfinished; requests.len()];
     let mut looks: Option<Backoff> = None;

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use super::known::KnownAccount;
 use crate::domain::account_command::{
-    AccountChange, CommandDecision, CommandStep, DecidedCommand, Precondition, decide, too_busy,
+    AccountChange, CommandDecision, CommandStep, DecidedCommand, Policy, Precondition, decide, too_busy,
 };
-use crate::domain::{AccountStatus, CommandRequest, CreditLanes, Timestamp};
+use crate::domain::{AccountStatus, CommandRequest, Timestamp};
 use crate::settle::deadline::within;
 use crate::settle::{Backoff, Disposition};
 use crate::store::{AccountLedger, CancelledCommand, CommandCommit, StoreError};
@@ -36,8 +36,7 @@ pub(super) struct AccountWorker {
     account: KnownAccount,
     /// Its requests that have no disposition yet.
     left: VecDeque<usize>,
-    /// The fewest lanes that it is opened with.
-    lanes_min: CreditLanes,
+    policy: Policy,
     backoff: Backoff,
     /// How many tries of the current command were cancelled.
     cancelled: u32,
@@ -59,11 +58,10 @@ enum AfterCommit {
 }
 
 impl AccountWorker {
-    /// These requests are left for the account. `lanes_min` are the fewest lanes that it is opened with. `backoff`
-    /// paces tries after an error.
-    pub(super) fn new(account: KnownAccount, left: Vec<usize>, lanes_min: CreditLanes, backoff: Backoff) -> Self {
+    /// These requests are left for the account. `backoff` paces tries after an error.
+    pub(super) fn new(account: KnownAccount, left: Vec<usize>, policy: Policy, backoff: Backoff) -> Self {
         let (cancelled, hindered, pauses, paused_until) = (0, 0, 0, None);
-        Self { account, left: left.into(), lanes_min, backoff, cancelled, hindered, pauses, paused_until }
+        Self { account, left: left.into(), policy, backoff, cancelled, hindered, pauses, paused_until }
     }
 
     /// Whether a request waits for a person to mend a stored item.
@@ -118,7 +116,7 @@ impl AccountWorker {
                 return Disposition::Unfinished;
             }
             let at = now();
-            let mut decision = decide(&request.command, account.as_ref(), &lanes, self.lanes_min, at);
+            let mut decision = decide(&request.command, account.as_ref(), &lanes, self.policy, at);
             if self.cancelled >= CANCELLED_MAX {
                 // A command that never ends would keep a freeze behind it from ever being applied.
                 decision = too_busy(request.command.action, account.as_ref()).map_or(decision, Err);

@@ -49,6 +49,13 @@ pub use step::{CommandStep, DecidedCommand};
 /// The most lanes that fit one transaction beside the command's record and the main item.
 pub const LANES_TOGETHER_MAX: usize = TRANSACTION_ITEMS_MAX - 2;
 
+/// What an operator has chosen for all accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// The fewest lanes that an account is opened with, whatever a command asks for.
+    pub lanes_min: CreditLanes,
+}
+
 /// A command that someone sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountCommand {

@@ -15,6 +15,7 @@ use super::records::Records;
 use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
 use crate::account_commands::apply;
+use crate::domain::account_command::Policy;
 use crate::domain::dead_letter::COMMAND_ID_REUSED;
 use crate::domain::{CommandRequest, CreditLanes};
 use crate::settle::Backoff;
@@ -31,14 +32,14 @@ const ID_REUSED: (&str, &str) = (COMMAND_ID_REUSED, "command_id: expected an id 
 pub struct AccountProcessor<L> {
     ledger: L,
     partial_batch_response: bool,
-    lanes_min: CreditLanes,
+    policy: Policy,
 }
 
 impl<L: AccountLedger> AccountProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response, lanes_min: CreditLanes::NONE }
+        Self { ledger, partial_batch_response, policy: Policy::default() }
     }
 
     /// Sets how many partitions the topic of payment requests has. An account is opened with two lanes for each, or one
@@ -46,7 +47,7 @@ impl<L: AccountLedger> AccountProcessor<L> {
     /// its command asks for.
     #[must_use]
     pub fn with_partitions(self, requests_partitions: u32) -> Self {
-        Self { lanes_min: CreditLanes::of_partitions(requests_partitions), ..self }
+        Self { policy: Policy { lanes_min: CreditLanes::of_partitions(requests_partitions) }, ..self }
     }
 
     /// Applies the commands of one batch.
@@ -61,8 +62,8 @@ impl<L: AccountLedger> AccountProcessor<L> {
 
         let request = |command, source| CommandRequest { command, source };
         let (records, requests) = Records::decode(&event, account_command::decode, request);
-        let (until, lanes_min) = (deadlines.settle, self.lanes_min);
-        let applied = apply(&self.ledger, &requests, lanes_min, until, clock::now, Backoff::new).await;
+        let (until, policy) = (deadlines.settle, self.policy);
+        let applied = apply(&self.ledger, &requests, policy, until, clock::now, Backoff::new).await;
         let dead_letters =
             records.write_dead_letters(&self.ledger, &applied.dispositions, ID_REUSED, deadlines.dead_letters).await;
 

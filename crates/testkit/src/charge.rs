@@ -5,7 +5,6 @@
 //! Most payments take one. The lengths of their texts show that, so the item needn't be encoded. A run on the model of
 //! DynamoDB writes a million payments, and encoding took two fifths of its time.
 
-use giro::domain::Timestamp;
 use giro::domain::plan::Entry;
 use giro::store::items;
 

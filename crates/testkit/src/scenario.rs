@@ -37,7 +37,7 @@
 use std::time::Duration;
 
 use giro::account_commands::apply;
-use giro::domain::account_command::{Action, Terms};
+use giro::domain::account_command::{Action, Policy, Terms};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit, Payment,
     Request, Timestamp,
@@ -206,7 +206,7 @@ async fn ask(ledger: &Hooked<Meddled>, asked: &[Asked]) -> Vec<String> {
         let settled = settle_requests(ledger, payments, 1, until, now, backoff()).await;
         settled.dispositions.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
     } else {
-        let applied = apply(ledger, &commands, CreditLanes::NONE, until, now, backoff).await;
+        let applied = apply(ledger, &commands, Policy::default(), until, now, backoff).await;
         applied.dispositions.iter().map(|end| told(end, "applied", "refused", "command_id_reused")).collect()
     }
 }

@@ -1,8 +1,8 @@
 //! What: The rules: what a command does to an account, or why it is refused.
 
 use super::change::{limited, unlimited};
-use super::{AccountChange, AccountCommand, Action, LANES_TOGETHER_MAX, Refusal, Terms};
-use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Lane, OverdraftLimit, Timestamp};
+use super::{AccountChange, AccountCommand, Action, LANES_TOGETHER_MAX, Policy, Refusal, Terms};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, OverdraftLimit, Timestamp};
 
 /// Whether a command needs the lanes of its account, and not only the main item.
 #[must_use]
@@ -31,8 +31,7 @@ pub fn too_busy(action: Action, account: Option<&Account>) -> Option<Refusal> {
 }
 
 /// Decides a command on the account as it is. `lanes` are all lanes that the account counts, if the command [needs
-/// them](looks_at_lanes); those that aren't there yet hold zero. `lanes_min` are the fewest lanes that an account is
-/// opened with, whatever the command asks for.
+/// them](looks_at_lanes); those that aren't there yet hold zero.
 ///
 /// # Errors
 /// The first [`Refusal`] that holds.
@@ -40,13 +39,13 @@ pub fn decide(
     command: &AccountCommand,
     account: Option<&Account>,
     lanes: &[Lane],
-    lanes_min: CreditLanes,
+    policy: Policy,
     now: Timestamp,
 ) -> Result<AccountChange, Refusal> {
     let Some(account) = account else {
         return match command.action {
             Action::Open(terms) => {
-                let terms = Terms { credit_lanes: terms.credit_lanes.max(lanes_min), ..terms };
+                let terms = Terms { credit_lanes: terms.credit_lanes.max(policy.lanes_min), ..terms };
                 Ok(AccountChange::Open(opened(&command.account, terms, now)))
             }
             Action::SetOverdraftLimit(_) | Action::Freeze | Action::Unfreeze | Action::Close | Action::AddLanes(_) => {
@@ -180,8 +179,8 @@ mod tests {
     #[test]
     fn a_change_may_happen_and_leaves_nothing_to_do() {
         let now = Timestamp::EPOCH;
-        let least = CreditLanes::NONE;
-        let decide = |command: &AccountCommand, account: Option<&Account>| decide(command, account, &[], least, now);
+        let decide =
+            |command: &AccountCommand, account: Option<&Account>| decide(command, account, &[], Policy::default(), now);
         for status in AccountStatus::ALL {
             for balance in [-2, -1, 0, 1] {
                 for overdraft_limit in

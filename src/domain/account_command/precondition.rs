@@ -131,7 +131,7 @@ impl Precondition {
 mod tests {
     use super::*;
     use crate::domain::account::given;
-    use crate::domain::account_command::{Action, decide, tests::command};
+    use crate::domain::account_command::{Action, Policy, decide, tests::command};
     use crate::domain::{AccountStatus, CreditLanes, Timestamp};
 
     fn account(balance: i64) -> Account {
@@ -166,7 +166,7 @@ mod tests {
         let (mut held, mut failed): (u32, u32) = (0, 0);
         for &(main, one, two) in &worlds {
             let (read, of_read) = (account(main), lanes(one, two));
-            let decision = decide(&command, Some(&read), &of_read, CreditLanes::NONE, Timestamp::EPOCH);
+            let decision = decide(&command, Some(&read), &of_read, Policy::default(), Timestamp::EPOCH);
             let Some(precondition) = Precondition::of(&decision, Some(&read), &of_read) else {
                 assert!(!is_refused([main, one, two].iter().sum()));
                 continue;

@@ -6,7 +6,7 @@ mod rests_on;
 use std::time::Duration;
 
 use giro::account_commands::{Applied, apply};
-use giro::domain::account_command::{AccountChange, Action, decide};
+use giro::domain::account_command::{AccountChange, Action, Policy, decide};
 use giro::domain::{CommandRequest, CreditLanes, Timestamp};
 use giro::settle::{Backoff, Disposition};
 use giro::store::{AccountLedger, StoreError};
@@ -187,8 +187,8 @@ fn an_id_is_obeyed_once_and_never_means_something_else() {
 /// Applies commands as an invocation does that has so many seconds.
 async fn apply_within(ledger: &impl AccountLedger, commands: &[CommandRequest], seconds: u64, seed: u64) -> Applied {
     let until = Instant::now() + Duration::from_secs(seconds);
-    let lanes_min = CreditLanes::NONE;
-    apply(ledger, commands, lanes_min, until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await
+    let policy = Policy::default();
+    apply(ledger, commands, policy, until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +222,7 @@ proptest! {
     fn no_command_leaves_a_balance_below_its_limit(command in any_account_command(), balance in -30_i64..30, had in 0_u64..30) {
         let before = account("a").holding(balance).limit(had);
         prop_assume!(before.overdraft_limit.allows(before.balance));
-        if let Ok(change) = decide(&command, Some(&before), &[], CreditLanes::NONE, Timestamp::EPOCH) {
+        if let Ok(change) = decide(&command, Some(&before), &[], Policy::default(), Timestamp::EPOCH) {
             prop_assert!(!matches!(change, AccountChange::Open(_)));
             let after = change.applied_to(Some(before)).unwrap();
             prop_assert!(after.overdraft_limit.allows(after.balance));

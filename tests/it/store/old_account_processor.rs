@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use giro::account_commands::apply;
-use giro::domain::account_command::Action;
+use giro::domain::account_command::{Action, Policy};
 use giro::domain::lane::LANE_BALANCE_FULL;
 use giro::domain::plan::{AccountUpdate, Transaction};
 use giro::domain::{Account, AccountStatus, Batch, CommandRequest, CreditLanes, Lane, Timestamp};
@@ -193,7 +193,7 @@ async fn a_close_is_refused_while_a_lane_is_not_there() {
     let commands: Vec<CommandRequest> = freeze_and_back.into_iter().map(|command| command.at(0, 1)).collect();
     let until = Instant::now() + Duration::from_secs(10);
     let applied =
-        apply(&store, &commands, CreditLanes::NONE, until, || Timestamp::EPOCH, || Backoff::with_seed(1)).await;
+        apply(&store, &commands, Policy::default(), until, || Timestamp::EPOCH, || Backoff::with_seed(1)).await;
     assert_eq!(applied.dispositions, [Disposition::Decided(Ok(())), Disposition::Decided(Ok(()))]);
     assert!(old.turn(&read, AccountStatus::Closed, Some(&[0, 0, 0])).await);
     assert_eq!(whole(&store).await, AccountStatus::Closed);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use giro::account_commands::apply;
-use giro::domain::account_command::{Action, RecordedCommand, Terms};
+use giro::domain::account_command::{Action, Policy, RecordedCommand, Terms};
 use giro::domain::plan::{AccountUpdate, Transaction};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Batch, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit,
@@ -65,7 +65,7 @@ async fn apply_all(store: &MemoryStore, requests: &[CommandRequest], seed: u64) 
         loop {
             let until = Instant::now() + Duration::from_millis(300);
             let applied =
-                apply(store, batch, CreditLanes::NONE, until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await;
+                apply(store, batch, Policy::default(), until, || Timestamp::EPOCH, || Backoff::with_seed(seed)).await;
             assert!(!applied.dispositions.contains(&Disposition::IdReused));
             if !applied.dispositions.contains(&Disposition::Unfinished) {
                 break;

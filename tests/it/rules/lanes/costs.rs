@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use giro::account_commands::apply;
-use giro::domain::account_command::Action;
+use giro::domain::account_command::{Action, Policy};
 use giro::domain::{Batch, CreditLanes, Decline, Timestamp};
 use giro::settle::{Backoff, Disposition};
 use giro::store::{Ledger, LedgerQueries};
@@ -31,7 +31,7 @@ async fn transactions_of(store: &MemoryStore, action: Action) -> u64 {
     let requests = [command(action.name(), "alice", action).at(0, 1)];
     let deadline = Instant::now() + Duration::from_secs(10);
     let backoff = || Backoff::with_seed(1);
-    let applied = apply(store, &requests, CreditLanes::NONE, deadline, || Timestamp::EPOCH, backoff).await;
+    let applied = apply(store, &requests, Policy::default(), deadline, || Timestamp::EPOCH, backoff).await;
     assert_eq!(applied.dispositions, [Disposition::Decided(Ok(()))], "{}", action.name());
     store.usage().transactions - before
 }

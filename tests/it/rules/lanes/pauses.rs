@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use giro::account_commands::apply;
-use giro::domain::account_command::Action;
+use giro::domain::account_command::{Action, Policy};
 use giro::domain::{Account, AccountStatus, Batch, CreditLanes, Decline, Lane, Timestamp};
 use giro::settle::{Backoff, Disposition, Settled, settle};
 use giro::store::{AccountLedger, Ledger, LedgerQueries};
@@ -54,7 +54,7 @@ async fn a_freeze_of_an_account_that_is_never_at_rest_is_applied_soon() {
         let requests = [command("c1", "shop", Action::Freeze).at(0, 1)];
         let clock = time_of_day(began, Duration::ZERO);
         let deadline = since + Duration::from_secs(60);
-        let applied = apply(&ledger, &requests, CreditLanes::NONE, deadline, clock, || Backoff::with_seed(1)).await;
+        let applied = apply(&ledger, &requests, Policy::default(), deadline, clock, || Backoff::with_seed(1)).await;
         assert_eq!(applied.dispositions, [Disposition::Decided(Ok(()))]);
         since.elapsed()
     };
@@ -145,7 +145,7 @@ async fn tried(ledger: &impl AccountLedger, store: &MemoryStore, action: Action)
     let began = Instant::now();
     let (requests, clock) = ([command("c1", "shop", action).at(0, 1)], time_of_day(began, Duration::ZERO));
     let deadline = began + Duration::from_secs(60);
-    let applied = apply(ledger, &requests, CreditLanes::NONE, deadline, clock, || Backoff::with_seed(1)).await;
+    let applied = apply(ledger, &requests, Policy::default(), deadline, clock, || Backoff::with_seed(1)).await;
     let until = store.account(&id("shop")).await.unwrap().unwrap().account.paused_until;
     (applied.dispositions == [Disposition::Decided(Ok(()))], until.map(Timestamp::millis))
 }

@@ -1,6 +1,6 @@
 //! Account commands: the record and the change happen together, under the command's own conditions.
 
-use giro::domain::account_command::{AccountChange, Action, DecidedCommand, RecordedCommand, Terms, decide};
+use giro::domain::account_command::{AccountChange, Action, DecidedCommand, Policy, RecordedCommand, Terms, decide};
 use giro::domain::plan::AccountUpdate;
 use giro::domain::{
     Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit, Refusal,
@@ -280,7 +280,7 @@ fn limiting(held: &Holding, to: OverdraftLimit) -> Result<AccountChange, Refusal
     let lanes: Vec<Lane> =
         numbers.map(|number| lane(number).unwrap_or_else(|| Lane::unborn(&held.account, number))).collect();
     let request = command("c", held.account.id.as_str(), Action::SetOverdraftLimit(to));
-    decide(&request.command, Some(&held.account), &lanes, CreditLanes::NONE, Timestamp::EPOCH)
+    decide(&request.command, Some(&held.account), &lanes, Policy::default(), Timestamp::EPOCH)
 }
 
 /// Whether a payment may be taken from a lane whose account has no limit.

@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use giro::account_commands::apply;
+use giro::domain::account_command::Policy;
 use giro::domain::{Batch as Requests, CreditLanes, Timestamp};
 use giro::settle::{Backoff, Disposition, settle};
 use tokio::runtime::Runtime;
@@ -159,7 +160,7 @@ impl<'w> Histories<'w> {
     fn start(&self, batch: usize, ledger: RemoteLedger) -> Pin<Box<dyn Future<Output = Vec<Told>>>> {
         let deadline = Instant::now().checked_add(DEADLINE).unwrap_or_else(Instant::now);
         let (now, backoff) = (|| Timestamp::EPOCH, || Backoff::with_seed(1));
-        let lanes_min = CreditLanes::try_new(LANES_MIN).unwrap_or_default();
+        let policy = Policy { lanes_min: CreditLanes::try_new(LANES_MIN).unwrap_or_default() };
         match self.world.batches[batch].clone() {
             Batch::Payments(requests) => {
                 let requests = Requests::new(requests).with_partitions(self.world.partitions());
@@ -169,7 +170,7 @@ impl<'w> Histories<'w> {
                 })
             }
             Batch::Commands(requests) => Box::pin(async move {
-                let applied = apply(&ledger, &requests, lanes_min, deadline, now, backoff).await;
+                let applied = apply(&ledger, &requests, policy, deadline, now, backoff).await;
                 let name = |decision: &giro::domain::account_command::CommandDecision| answer_of_command(*decision);
                 applied.dispositions.iter().map(|end| told(end, name)).collect()
             }),
