@@ -25,7 +25,14 @@ pub const VARIABLES: [(&str, &[&str]); 5] = [
     ),
     (
         "account-processor",
-        &[ACCOUNTS_TABLE, ACCOUNT_COMMANDS_TABLE, DEAD_LETTERS_TABLE, PARTIAL_BATCH_RESPONSE, REQUESTS_PARTITIONS],
+        &[
+            ACCOUNTS_TABLE,
+            ACCOUNT_COMMANDS_TABLE,
+            DEAD_LETTERS_TABLE,
+            PARTIAL_BATCH_RESPONSE,
+            REQUESTS_PARTITIONS,
+            ACCEPT_LIMITS,
+        ],
     ),
     (
         "outcome-publisher",
@@ -61,6 +68,7 @@ pub const REFUNDS_TABLE: &str = "REFUNDS_TABLE";
 pub const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
 const REQUESTS_PARTITIONS: &str = "REQUESTS_PARTITIONS";
+const ACCEPT_LIMITS: &str = "ACCEPT_LIMITS";
 /// Names the topic of payment requests.
 pub const REQUESTS_TOPIC: &str = "REQUESTS_TOPIC";
 /// Names the topic of outcomes.
@@ -146,6 +154,8 @@ pub struct AccountProcessorConfig {
     /// How many partitions the topic of requests has, or 0 if that isn't set. An account is opened with a credit lane
     /// for each. A wrong number makes settling slower, never wrong.
     pub requests_partitions: u32,
+    /// Whether accounts may get limits. An older payment-processor ignores them, so all must know them first.
+    pub accept_limits: bool,
 }
 
 impl FromEnv for AccountProcessorConfig {
@@ -158,7 +168,8 @@ impl FromEnv for AccountProcessorConfig {
             ..Tables::default()
         };
         let partial_batch_response = reader.flag(PARTIAL_BATCH_RESPONSE);
-        Self { tables, partial_batch_response, requests_partitions: reader.count(REQUESTS_PARTITIONS, 0) }
+        let requests_partitions = reader.count(REQUESTS_PARTITIONS, 0);
+        Self { tables, partial_batch_response, requests_partitions, accept_limits: reader.flag(ACCEPT_LIMITS) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Balance, CreditLanes, Currency, LaneId, Timestamp};
+use super::{AccountId, AccountLimits, Balance, CreditLanes, Currency, LaneId, Timestamp};
 
 /// The longest that payments wait for account commands, in milliseconds. It is longer than a command asks for.
 pub const PAUSE_MAX_MS: i64 = 15_000;
@@ -32,9 +32,47 @@ pub struct Account {
     /// Until then, payments that name the account wait, because an account command can't be applied beside them. No
     /// decision rests on it, so whoever doesn't know it is only in the way for longer.
     pub paused_until: Option<Timestamp>,
+    /// Its limits, and what was used of them. `None`: none were ever set.
+    pub limits: Option<Box<AccountLimits>>,
 }
 
 impl Account {
+    /// The version of its limits: 0 if none were ever set.
+    #[must_use]
+    pub fn limits_version(&self) -> u64 {
+        self.limits.as_ref().map_or(0, |limits| limits.version)
+    }
+
+    /// All that a command may rest on beside what it holds.
+    pub(super) fn terms(&self) -> (AccountStatus, OverdraftLimit, CreditLanes, u64) {
+        (self.status, self.overdraft_limit, self.credit_lanes, self.limits_version())
+    }
+
+    /// Whether it has limits now.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.limits.as_ref().is_some_and(|limits| !limits.limits().is_none())
+    }
+
+    /// The most that it may hold after a credit, in minor units.
+    #[must_use]
+    pub fn max_balance(&self) -> Option<u64> {
+        self.limits.as_ref().and_then(|limits| limits.max_balance)
+    }
+
+    /// The lanes on which payments may be: none if it has a maximum balance. Then its main item must know all that it
+    /// holds.
+    #[must_use]
+    pub fn payment_lanes(&self) -> CreditLanes {
+        if self.max_balance().is_some() { CreditLanes::NONE } else { self.credit_lanes }
+    }
+
+    /// When payments from it are decided: by the clock, but no earlier than its windows began.
+    #[must_use]
+    pub fn decided_at(&self, clock: Timestamp) -> Timestamp {
+        self.limits.as_ref().map_or(clock, |limits| limits.decided_at(clock))
+    }
+
     /// The lanes that it counts, in order.
     pub fn lane_ids(&self) -> impl Iterator<Item = LaneId> + '_ {
         self.credit_lanes.numbers().map(|lane| LaneId { account: self.id.clone(), lane })
@@ -156,6 +194,7 @@ pub(crate) mod given {
             credit_lanes: CreditLanes::NONE,
             lane_debits: false,
             paused_until: None,
+            limits: None,
         }
     }
 }

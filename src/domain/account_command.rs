@@ -9,6 +9,7 @@
 //! | `unfreeze` | frozen | open, and all lanes that it counts |
 //! | `close` | open or frozen, at balance zero with its lanes | closed for ever, and all lanes that it counts |
 //! | `set_overdraft_limit` | open or frozen, its main item's balance within the new limit; with its lanes, if it had none | the new limit |
+//! | `set_limits` | open or frozen, with an overdraft limit, and holding no more than the new maximum | the new limits, in place of all others |
 //! | `add_lanes` | open or frozen, with fewer lanes | as many lanes |
 //!
 //! If the account already is as the command wants it, the command is applied and changes nothing. Every other command
@@ -39,7 +40,9 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::plan::TRANSACTION_ITEMS_MAX;
-use super::{AccountId, CommandId, CreditLanes, Currency, Fingerprint, OverdraftLimit, Source, Timestamp};
+use super::{
+    AccountId, Amount, CommandId, CreditLanes, Currency, Fingerprint, Limits, OverdraftLimit, Source, Timestamp,
+};
 
 pub use change::{AccountChange, LaneChange};
 pub use decide::{decide, looks_at_lanes, opened, too_busy};
@@ -54,6 +57,8 @@ pub const LANES_TOGETHER_MAX: usize = TRANSACTION_ITEMS_MAX - 2;
 pub struct Policy {
     /// The fewest lanes that an account is opened with, whatever a command asks for.
     pub lanes_min: CreditLanes,
+    /// Whether accounts may get limits: every version that decides payments knows them.
+    pub accepts_limits: bool,
 }
 
 /// A command that someone sent.
@@ -84,6 +89,8 @@ pub enum Action {
     Close,
     /// This number of credit lanes in all. Lanes are never taken away.
     AddLanes(CreditLanes),
+    /// These limits instead of all that it has.
+    SetLimits(Limits),
 }
 
 /// The terms of a new account.
@@ -99,7 +106,8 @@ pub struct Terms {
 
 impl Action {
     /// The name of every command, in the order of the variants.
-    pub const NAMES: [&'static str; 6] = ["open", "set_overdraft_limit", "freeze", "unfreeze", "close", "add_lanes"];
+    pub const NAMES: [&'static str; 7] =
+        ["open", "set_overdraft_limit", "freeze", "unfreeze", "close", "add_lanes", "set_limits"];
 
     /// The stable name, as sent and stored.
     #[must_use]
@@ -111,6 +119,7 @@ impl Action {
             Self::Unfreeze => "unfreeze",
             Self::Close => "close",
             Self::AddLanes(_) => "add_lanes",
+            Self::SetLimits(_) => "set_limits",
         }
     }
 }
@@ -122,7 +131,9 @@ impl AccountCommand {
     /// The encoding is fixed for ever, because stored commands hold it. First comes a version byte 1. Then come the
     /// account and the command's name, each as one byte of length and its ASCII. For `open` the currency's three
     /// letters follow. For `open` and `set_overdraft_limit` the limit follows: 0 for none, or 1 and eight bytes,
-    /// big-endian. For `open` and `add_lanes` the number of lanes follows as two bytes, big-endian.
+    /// big-endian. For `open` and `add_lanes` the number of lanes follows as two bytes, big-endian. For `set_limits`
+    /// eight numbers follow, each as a limit: the largest payment, the largest balance, and for an hour, a day and a
+    /// month the amount and the number of payments.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
@@ -147,6 +158,14 @@ impl AccountCommand {
             }
             Action::SetOverdraftLimit(to) => limit(&mut hash, to),
             Action::AddLanes(lanes) => hash.update(lanes.count().to_be_bytes()),
+            Action::SetLimits(limits) => {
+                let windows = limits.windows.map(|window| window.map(|limit| [limit.amount, limit.count]));
+                let windows = windows.into_iter().flat_map(Option::unwrap_or_default);
+                let first = [limits.max_payment.map(Amount::minor_units), limits.max_balance];
+                for most in first.into_iter().chain(windows) {
+                    limit(&mut hash, most.map_or(OverdraftLimit::Unlimited, OverdraftLimit::Limited));
+                }
+            }
             Action::Freeze | Action::Unfreeze | Action::Close => {}
         }
         Fingerprint(hash.finalize().into())
@@ -162,26 +181,37 @@ pub enum Refusal {
     AccountClosed,
     /// The account exists on other terms, or is frozen.
     AccountExists,
-    /// The account must be frozen before it is closed, and before it gets a limit if it has none. It has more lanes
-    /// than fit one transaction, so one may change while another is written. Or payments kept changing its lanes.
+    /// The operator doesn't accept limits yet, because payments may still be decided by a version that ignores them.
+    LimitsNotAccepted,
+    /// Limits need an overdraft limit, because an account without one pays from its lanes. So an account that has
+    /// limits can't lose its overdraft limit either.
+    LimitsNeedOverdraftLimit,
+    /// The account must be frozen first, to be closed, or to get its first overdraft limit or maximum balance. It has
+    /// more lanes than fit one transaction, so one may change while another is written. Or payments kept changing its
+    /// lanes.
     NotFrozen,
     /// The account can't be closed, because it holds money or owes some.
     BalanceNotZero,
     /// The account's main item owes more than the new overdraft limit allows. If it had no limit, the account with its
     /// lanes does.
     LimitBelowBalance,
+    /// The account with its lanes holds more than the new maximum balance.
+    BalanceAboveLimit,
 }
 
 impl Refusal {
     /// Every reason with its stable name. A name is never reused and never renamed, because senders and stored commands
     /// hold it.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::AccountNotFound, "account_not_found"),
         (Self::AccountClosed, "account_closed"),
         (Self::AccountExists, "account_exists"),
+        (Self::LimitsNotAccepted, "limits_not_accepted"),
+        (Self::LimitsNeedOverdraftLimit, "limits_need_overdraft_limit"),
         (Self::NotFrozen, "not_frozen"),
         (Self::BalanceNotZero, "balance_not_zero"),
         (Self::LimitBelowBalance, "limit_below_balance"),
+        (Self::BalanceAboveLimit, "balance_above_limit"),
     ];
 
     /// The stable name, as stored and shown.
@@ -244,6 +274,7 @@ pub struct RecordedCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::limits::WindowLimit;
 
     #[test]
     fn names_and_order_are_the_contract() {
@@ -252,9 +283,12 @@ mod tests {
             account_not_found
             account_closed
             account_exists
+            limits_not_accepted
+            limits_need_overdraft_limit
             not_frozen
             balance_not_zero
-            limit_below_balance"#]]
+            limit_below_balance
+            balance_above_limit"#]]
         .assert_eq(&table.join("\n"));
         assert!(Refusal::ALL.is_sorted_by(|a, b| a.0 < b.0), "the table is in the order of the variants");
         for (refusal, name) in Refusal::ALL {
@@ -277,6 +311,7 @@ mod tests {
             let (currency, credit_lanes) = (Currency::try_new(currency).unwrap(), lanes(count));
             Action::Open(Terms { currency, overdraft_limit, credit_lanes })
         };
+        let window = Some(WindowLimit { amount: Some(1), count: None });
         let open = |currency, overdraft_limit| laned(currency, overdraft_limit, 0);
         vec![
             open("EUR", OverdraftLimit::Limited(0)),
@@ -292,20 +327,26 @@ mod tests {
             Action::Close,
             Action::AddLanes(lanes(1)),
             Action::AddLanes(lanes(500)),
+            Action::SetLimits(Limits::NONE),
+            Action::SetLimits(Limits { max_balance: Some(1), ..Limits::NONE }),
+            Action::SetLimits(Limits { max_payment: Amount::try_new(1).ok(), ..Limits::NONE }),
+            Action::SetLimits(Limits { windows: [window, None, None], ..Limits::NONE }),
+            Action::SetLimits(Limits { windows: [None, window, None], ..Limits::NONE }),
         ]
     }
 
     /// The encoding is part of the stored data. If this test fails, every stored command looks like another one.
     #[test]
     fn the_fingerprint_never_changes() {
-        let shown: Vec<String> = [actions()[4], actions()[7], Action::Freeze, actions()[12]]
+        let shown: Vec<String> = [actions()[4], actions()[7], Action::Freeze, actions()[12], actions()[17]]
             .map(|action| command("alice", action).fingerprint().to_string())
             .into();
         expect_test::expect![[r#"
             4341e12b4ba7969ee5c653d6c0c6e9f315daae5fc887d25608b4a8c01b94baa3
             a64fab1e862646d04af48d17107821bb3a78d45d2cb410250e449174dc3e18e3
             ccfc7a85cfcc451cc83fd87ee78fde260325b8de9d7d59ec95ce2b368edb10f0
-            99372594b4af5a0d9421c885fa535f64c6357e3d465202ba0445f0087e6b4da9"#]]
+            99372594b4af5a0d9421c885fa535f64c6357e3d465202ba0445f0087e6b4da9
+            a9483c2907e38d89f7b3600cc9319beeded3e18d07afa3ff901ffde6f83ccf21"#]]
         .assert_eq(&shown.join("\n"));
     }
 

@@ -9,11 +9,12 @@
 //! | per currency all balances sum to zero | [`Finding::NotZero`] |
 //! | a balance (main item and lanes) equals the sum of its settled postings | [`Finding::Balance`] |
 //! | no balance is below its overdraft limit | [`Finding::BelowLimit`] |
-//! | a lane is of its account's currency and status, and not below zero unless the account pays from lanes | [`Finding::Lane`] |
-//! | every lane that a frozen or closed account counts is there, so that no payment makes it | [`Finding::NoLane`] |
+//! | a lane is of its account's currency and status, not below zero unless the account pays from lanes, and shut and empty if the account has a maximum balance | [`Finding::Lane`] |
+//! | every lane is there that an account counts which isn't open or has a maximum balance, so that no payment makes it | [`Finding::NoLane`] |
 //! | no lane is there that no account counts | [`Finding::StrayLane`] |
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |
 //! | the sum of a payment's refunds is that of its settled refunds, and not more than was paid | [`Finding::Refunded`], [`Finding::OverRefunded`] |
+//! | what is used of a window is what the payments of its period and limits make | [`Finding::Window`] |
 //! | every item can be read, and every dead letter is whole | [`Finding::Unreadable`], [`Finding::Letter`] |
 //!
 //! Invariants: Sums have 128 bits, so no number of balances overflows them.
@@ -24,6 +25,7 @@ mod dead_letters;
 mod finding;
 mod refunds;
 mod running;
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -73,6 +75,7 @@ mod tests {
 
     fn lane(id: &str, currency: &str, status: &str, balance: &str) -> Lane {
         Lane {
+            is_shut: false,
             id: id.parse().unwrap(),
             currency: Currency::try_new(currency).unwrap(),
             status: AccountStatus::from_name(status).unwrap(),
@@ -109,6 +112,7 @@ mod tests {
                 ["lane", id, currency, status, balance] => books.lane(lane(id, currency, status, balance)),
                 [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
                     outcomes.push(Outcome {
+                        limits_version: None,
                         repayment: None,
                         instruction: Instruction::Payment(Payment {
                             id: PaymentId::try_new(id).unwrap(),
@@ -229,8 +233,8 @@ mod tests {
              lane shop/1 EUR frozen 7
              settled k1 settlement shop EUR 10",
             &expect_test::expect![[r#"
-                lane shop/0 does not exist, and its account is not open
-                lane shop/2 does not exist, and its account is not open"#]],
+                lane shop/0 does not exist, and its account is not open or has a maximum balance
+                lane shop/2 does not exist, and its account is not open or has a maximum balance"#]],
         );
     }
 

@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use super::Period;
+
 /// Why an instruction was declined. The order of the variants is the order of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Decline {
@@ -34,8 +36,14 @@ pub enum Decline {
     CreditorFrozen,
     /// The payment, the debtor account and the creditor account are not all of one currency.
     CurrencyMismatch,
+    /// The payment is larger than the debtor allows a payment to be.
+    PaymentLimit,
+    /// With this payment, the payments of the debtor would take more in this period than it allows, or would be more.
+    VelocityLimit(Period),
     /// The refunds of the original would sum to more than its amount, or nothing is left of it.
     ExceedsRefundable,
+    /// The creditor would hold more than its maximum.
+    BalanceLimit,
     /// A balance would be larger than a balance can be.
     BalanceOverflow,
     /// The debtor's balance would fall below its overdraft limit.
@@ -47,17 +55,20 @@ pub enum Decline {
 pub enum BalanceOf {
     /// The debtor's alone.
     Debtor,
+    /// The creditor's alone.
+    Creditor,
     /// The debtor's and the creditor's.
     Both,
 }
 
 impl Decline {
     /// Every reason with its name and code. [`name`](Self::name), [`code`](Self::code) and
-    /// [`from_name`](Self::from_name) all use this table.
+    /// [`from_name`](Self::from_name) all use this table. The reason of a window has a row for each period, because its
+    /// name and its [`period`](Self::period) are told apart.
     ///
     /// Source of the codes: ISO 20022 external code set `ExternalStatusReason1Code`. If no code fits a reason, it has
     /// none.
-    pub const ALL: [(Self, &'static str, Option<&'static str>); 15] = [
+    pub const ALL: [(Self, &'static str, Option<&'static str>); 20] = [
         (Self::OriginalNotFound, "original_not_found", None),
         (Self::NotRefundable, "not_refundable", Some("AG13")),
         (Self::OriginalNotSettled, "original_not_settled", None),
@@ -70,13 +81,18 @@ impl Decline {
         (Self::DebtorFrozen, "debtor_frozen", Some("AC06")),
         (Self::CreditorFrozen, "creditor_frozen", Some("AC06")),
         (Self::CurrencyMismatch, "currency_mismatch", Some("AM03")),
+        (Self::PaymentLimit, "payment_limit", Some("AM14")),
+        (Self::VelocityLimit(Period::Hour), "velocity_limit", Some("AM21")),
+        (Self::VelocityLimit(Period::Day), "velocity_limit", Some("AM21")),
+        (Self::VelocityLimit(Period::Month), "velocity_limit", Some("AM21")),
         (Self::ExceedsRefundable, "exceeds_refundable", Some("AM02")),
+        (Self::BalanceLimit, "balance_limit", None),
         (Self::BalanceOverflow, "balance_overflow", None),
         (Self::InsufficientFunds, "insufficient_funds", Some("AM04")),
     ];
 
     fn row(self) -> &'static (Self, &'static str, Option<&'static str>) {
-        const ROWS: &[(Decline, &str, Option<&str>); 15] = &Decline::ALL;
+        const ROWS: &[(Decline, &str, Option<&str>); 20] = &Decline::ALL;
         // Every variant has its row (a test holds it), so the fall-back is never used.
         ROWS.iter().find(|row| row.0 == self).unwrap_or(&ROWS[0])
     }
@@ -99,6 +115,7 @@ impl Decline {
     pub const fn depends_on_balance(self) -> Option<BalanceOf> {
         match self {
             Self::InsufficientFunds => Some(BalanceOf::Debtor),
+            Self::BalanceLimit => Some(BalanceOf::Creditor),
             Self::BalanceOverflow => Some(BalanceOf::Both),
             Self::OriginalNotFound
             | Self::NotRefundable
@@ -112,14 +129,34 @@ impl Decline {
             | Self::DebtorFrozen
             | Self::CreditorFrozen
             | Self::CurrencyMismatch
+            | Self::PaymentLimit
+            | Self::VelocityLimit(_)
             | Self::ExceedsRefundable => None,
         }
     }
 
-    /// The reason of that name.
+    /// The period whose window is used up. `None` for every other reason.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|row| row.1 == name).map(|row| row.0)
+    pub const fn period(self) -> Option<Period> {
+        if let Self::VelocityLimit(period) = self { Some(period) } else { None }
+    }
+
+    /// The reason of that name and period.
+    #[must_use]
+    pub fn from_name(name: &str, period: Option<Period>) -> Option<Self> {
+        Self::ALL.into_iter().map(|row| row.0).find(|it| it.name() == name && it.period() == period)
+    }
+
+    /// The code of the reason of that name, whatever its period. `None` if it has none, or if no reason has this name.
+    #[must_use]
+    pub fn code_of(name: &str) -> Option<&'static str> {
+        Self::ALL.into_iter().find(|row| row.1 == name)?.2
+    }
+
+    /// Whether a reason has this name.
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        Self::ALL.iter().any(|row| row.1 == name)
     }
 }
 
@@ -150,13 +187,23 @@ mod tests {
             debtor_frozen AC06
             creditor_frozen AC06
             currency_mismatch AM03
+            payment_limit AM14
+            velocity_limit AM21
+            velocity_limit AM21
+            velocity_limit AM21
             exceeds_refundable AM02
+            balance_limit -
             balance_overflow -
             insufficient_funds AM04"#]]
         .assert_eq(&table.join("\n"));
         assert!(Decline::ALL.is_sorted_by(|a, b| a.0 < b.0), "the table is in the order of the variants");
         for (decline, name, code) in Decline::ALL {
-            assert_eq!((decline.name(), decline.code(), Decline::from_name(name)), (name, code, Some(decline)));
+            assert_eq!((decline.name(), decline.code(), Decline::code_of(name)), (name, code, code));
+            assert_eq!(Decline::from_name(name, decline.period()), Some(decline));
+            assert!(Decline::is_name(name));
+        }
+        for (name, period) in [("velocity_limit", None), ("payment_limit", Some(Period::Day)), ("gone", None)] {
+            assert_eq!(Decline::from_name(name, period), None, "{name}");
         }
     }
 
@@ -164,7 +211,7 @@ mod tests {
     #[test]
     fn reasons_that_depend_on_a_balance_are_checked_last() {
         let depends: Vec<_> = Decline::ALL.into_iter().map(|(decline, ..)| decline.depends_on_balance()).collect();
-        assert_eq!(depends[..13], [None; 13]);
-        assert_eq!(depends[13..], [Some(BalanceOf::Both), Some(BalanceOf::Debtor)]);
+        assert_eq!(depends[..17], [None; 17]);
+        assert_eq!(depends[17..], [Some(BalanceOf::Creditor), Some(BalanceOf::Both), Some(BalanceOf::Debtor)]);
     }
 }

@@ -160,6 +160,8 @@ pub struct Outcome {
     pub decision: Decision,
     /// When it was decided.
     pub decided_at: Timestamp,
+    /// The version of its debtor's limits, if it is a settled payment that counts in their windows.
+    pub limits_version: Option<u64>,
     /// The record that it answers.
     pub source: Source,
 }

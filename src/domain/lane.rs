@@ -32,6 +32,9 @@ pub struct Lane {
     /// Whether no payment may be taken from it: its account had a limit when the lane was last told. Lanes that were
     /// never counted while the account had no limit don't say so, because no worker ever takes them to pay.
     pub is_limited: bool,
+    /// Whether it takes no payment: its account had a maximum balance when the lane was last told. Then it holds
+    /// nothing.
+    pub is_shut: bool,
     /// Rises by one with every write.
     pub version: u64,
 }
@@ -46,6 +49,7 @@ impl Lane {
             status: account.status,
             balance: Balance::ZERO,
             is_limited: false,
+            is_shut: account.max_balance().is_some(),
             version: 1,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
-//! Reading order: [`id`], [`money`], [`timestamp`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
+//! Reading order: [`id`], [`money`], [`timestamp`], [`limits`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
 //! [`source`], [`transfer`], [`payment`], [`refund`], [`instruction`], [`decline`], [`newer_outcome`], [`originals`],
 //! [`batch`], [`decide`], [`plan`],
 //! [`account_command`], [`statement`], [`dead_letter`], [`audit`].
@@ -21,6 +21,7 @@ pub mod decline;
 pub mod id;
 pub mod instruction;
 pub mod lane;
+pub mod limits;
 pub mod money;
 pub mod newer_outcome;
 pub mod originals;
@@ -42,6 +43,7 @@ pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
 pub use instruction::{Decision, Instruction, Outcome, Recorded, Request};
 pub use lane::{Holding, Lane};
+pub use limits::{AccountLimits, Limits, Period};
 pub use money::{Amount, Balance, Currency};
 pub use newer_outcome::NewerOutcome;
 pub use payment::{Fingerprint, Payment};

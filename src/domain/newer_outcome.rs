@@ -18,6 +18,8 @@ pub struct NewerOutcome {
     pub status: String,
     /// Why it was declined, if it was.
     pub reason: Option<String>,
+    /// The period that its reason names, if it names one.
+    pub period: Option<String>,
     /// The account that pays.
     pub debtor: AccountId,
     /// The account that is paid, if its item tells one.

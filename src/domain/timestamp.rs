@@ -8,7 +8,7 @@
 use std::fmt;
 
 use time::format_description::well_known::Rfc3339;
-use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
+use time::{Date, Month, OffsetDateTime, Time};
 
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z, in the years 0001 ..= 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,8 @@ pub struct Timestamp(i64);
 #[error("expected an RFC 3339 time of the years 0001 to 9999, such as 2026-11-22T10:00:00Z")]
 pub struct InvalidTimestamp;
 
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 const YEAR_1_MS: i64 = -62_135_596_800_000;
 const YEAR_9999_END_MS: i64 = 253_402_300_799_999;
 
@@ -59,6 +61,31 @@ impl Timestamp {
     pub const fn millis(self) -> i64 {
         self.0
     }
+
+    /// The full hour at or before it, in UTC.
+    #[must_use]
+    pub const fn start_of_hour(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(HOUR_MS)))
+    }
+
+    /// The midnight at or before it, in UTC.
+    #[must_use]
+    pub const fn start_of_day(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(DAY_MS)))
+    }
+
+    /// The midnight at or before it with which a month began, in UTC.
+    #[must_use]
+    pub fn start_of_month(self) -> Self {
+        let days_before = i64::from(self.date_time().day()).saturating_sub(1);
+        Self(self.start_of_day().0.saturating_sub(days_before.saturating_mul(DAY_MS)))
+    }
+
+    /// The same to the second, with its calendar.
+    fn date_time(self) -> OffsetDateTime {
+        // The limits above are inside those of the time crate, so the fall-back is never used.
+        OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000)).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
 }
 
 /// Reads `2026-11-22T10:00:00Z` and `2026-11-22T10:00:00.123Z`, the usual forms, faster than the full reader. `None` if
@@ -91,11 +118,8 @@ fn digits(text: &[u8]) -> Option<u16> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1000);
         let millis = self.0.rem_euclid(1000);
-        // The limits above are inside those of the time crate, so the fall-back is never used.
-        let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let at = at.to_offset(UtcOffset::UTC);
+        let at = self.date_time();
         let (date, time) = (at.date(), at.time());
         write!(
             f,

@@ -47,7 +47,14 @@ impl<L: AccountLedger> AccountProcessor<L> {
     /// its command asks for.
     #[must_use]
     pub fn with_partitions(self, requests_partitions: u32) -> Self {
-        Self { policy: Policy { lanes_min: CreditLanes::of_partitions(requests_partitions) }, ..self }
+        let lanes_min = CreditLanes::of_partitions(requests_partitions);
+        Self { policy: Policy { lanes_min, ..self.policy }, ..self }
+    }
+
+    /// Accepts limits of accounts, or refuses them. It refuses them unless told otherwise.
+    #[must_use]
+    pub fn accepting_limits(self, accepts_limits: bool) -> Self {
+        Self { policy: Policy { accepts_limits, ..self.policy }, ..self }
     }
 
     /// Applies the commands of one batch.

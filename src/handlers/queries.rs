@@ -4,6 +4,7 @@
 //! nothing, so it is not found.
 
 use super::answers::{json, unavailable};
+use super::clock;
 use crate::domain::statement::StatementQuery;
 use crate::domain::{AccountId, Fingerprint, Holding, Instruction, PaymentId, Recorded, Timestamp};
 use crate::store::{LedgerQueries, Statements, StoreError};
@@ -73,7 +74,7 @@ pub(super) async fn shown<S: LedgerQueries>(store: &S, recorded: &Recorded) -> R
 
 /// An account with its balance.
 pub(super) async fn account<S: LedgerQueries>(store: &S, id: &str) -> Result<Response, Response> {
-    Ok(json(200, resource::account(&holding(store, id).await?)))
+    Ok(json(200, resource::account(&holding(store, id).await?, clock::now())))
 }
 
 /// A page of an account's statement.

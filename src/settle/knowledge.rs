@@ -175,6 +175,7 @@ impl<'b> Knowledge<'b> {
                         && !update.is_check()
                     {
                         known.balance = moved(known.balance, update.net);
+                        update.count_in(known);
                         known.version = known.version.saturating_add(1);
                     }
                 }
@@ -237,9 +238,9 @@ impl<'b> Knowledge<'b> {
     /// Notes a lane whose update was refused.
     pub(super) fn learn_lane(&mut self, account: AccountIx, update: &AccountUpdate, read: LaneRead) {
         let Some(number) = update.lane else { return };
-        let (status, is_limited) = match &read {
-            LaneRead::Found(lane) => (lane.status, lane.is_limited),
-            LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => (AccountStatus::Open, false),
+        let (status, is_limited, is_shut) = match &read {
+            LaneRead::Found(lane) => (lane.status, lane.is_limited, lane.is_shut),
+            LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => (AccountStatus::Open, false, false),
         };
         if is_limited {
             // The answer before may have made the account forgotten. This is still true then.
@@ -252,6 +253,8 @@ impl<'b> Knowledge<'b> {
             // Freezing and closing change every lane and the main item, perhaps in several transactions. So the status
             // of one lane is taken for the whole account.
             (AccountStatus::Frozen | AccountStatus::Closed, AccountRead::Found(known)) => known.status = status,
+            // The account has got a maximum balance, as its main item says.
+            _ if is_shut => self.forget(account),
             // The lane holds less than was to be swept: somebody else swept it into the main item.
             _ if update.is_sweep() => self.forget(account),
             // The account has got a limit, as its main item will say. If a command stopped half-way, the main item says

@@ -8,11 +8,15 @@
 use serde::Serialize;
 
 use super::json::fields::{self, Fields, Malformed};
+use super::json::raw::Json;
 use super::kafka_event::Payload;
+use super::limits::{self, WindowJson};
 use crate::domain::account_command::{Action, Terms};
 use crate::domain::credit_lanes::InvalidCreditLanes;
-use crate::domain::money::AMOUNT_MAX;
-use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use crate::domain::money::{AMOUNT_MAX, InvalidAmount};
+use crate::domain::{
+    AccountCommand, AccountId, Amount, CommandId, CreditLanes, Currency, Limits, OverdraftLimit, Timestamp,
+};
 
 /// Means no limit.
 const UNLIMITED: &str = "unlimited";
@@ -58,6 +62,7 @@ const COMMANDS: [(&str, Rest); Action::NAMES.len()] = [
     ("unfreeze", |_| Ok(Action::Unfreeze)),
     ("close", |_| Ok(Action::Close)),
     ("add_lanes", |fields| fields.given(CREDIT_LANES, lanes(fields)?).map(Action::AddLanes)),
+    ("set_limits", |fields| set_limits(fields).map(Action::SetLimits)),
 ];
 
 fn open(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
@@ -70,6 +75,16 @@ fn open(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
 
 fn set_overdraft_limit(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
     fields.given(OVERDRAFT_LIMIT, limit(fields)?).map(Action::SetOverdraftLimit)
+}
+
+/// Limits that are missing are none.
+fn set_limits(fields: &CommandFields<'_>) -> Result<Limits, Malformed> {
+    let amount = |json: Json<'_>| json.get().parse().map_err(|_| InvalidAmount).and_then(Amount::try_new);
+    Ok(Limits {
+        max_payment: fields.optional_json(MAX_PAYMENT, amount)?,
+        max_balance: fields.optional_json(MAX_BALANCE, limits::max_balance)?,
+        windows: fields.optional_json(WINDOWS, limits::read_windows)?.unwrap_or_default(),
+    })
 }
 
 /// The limit: an integer of minor units in plain digits, or `"unlimited"`.
@@ -92,15 +107,28 @@ fn lanes(fields: &CommandFields<'_>) -> Result<Option<CreditLanes>, Malformed> {
 }
 
 /// The fields, by their index in [`NAMES`].
-const NAMES: [&str; 7] =
-    ["command_id", "command", "account_id", "currency", "overdraft_limit", "credit_lanes", "requested_at"];
+const NAMES: [&str; 10] = [
+    "command_id",
+    "command",
+    "account_id",
+    "currency",
+    "overdraft_limit",
+    "credit_lanes",
+    "max_payment",
+    "max_balance",
+    "windows",
+    "requested_at",
+];
 const COMMAND_ID: usize = 0;
 const COMMAND: usize = 1;
 const ACCOUNT_ID: usize = 2;
 const CURRENCY: usize = 3;
 const OVERDRAFT_LIMIT: usize = 4;
 const CREDIT_LANES: usize = 5;
-const REQUESTED_AT: usize = 6;
+const MAX_PAYMENT: usize = 6;
+const MAX_BALANCE: usize = 7;
+const WINDOWS: usize = 8;
+const REQUESTED_AT: usize = 9;
 
 /// Writes a command, as a client does.
 #[must_use]
@@ -123,6 +151,12 @@ pub fn encode(command: &AccountCommand) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         credit_lanes: Option<u16>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        max_payment: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_balance: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        windows: Option<Vec<WindowJson>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         requested_at: Option<String>,
     }
     let (currency, limit, lanes) = match command.action {
@@ -132,8 +166,9 @@ pub fn encode(command: &AccountCommand) -> String {
         }
         Action::SetOverdraftLimit(limit) => (None, Some(limit), None),
         Action::AddLanes(lanes) => (None, None, Some(lanes)),
-        Action::Freeze | Action::Unfreeze | Action::Close => (None, None, None),
+        Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) => (None, None, None),
     };
+    let limits = if let Action::SetLimits(limits) = command.action { limits } else { Limits::NONE };
     let command = Command {
         command_id: command.id.as_str(),
         command: command.action.name(),
@@ -144,6 +179,9 @@ pub fn encode(command: &AccountCommand) -> String {
             OverdraftLimit::Unlimited => Limit::Unlimited(UNLIMITED),
         }),
         credit_lanes: lanes.map(CreditLanes::count),
+        max_payment: limits.max_payment.map(Amount::minor_units),
+        max_balance: limits.max_balance,
+        windows: limits::windows(&limits),
         requested_at: command.requested_at.map(|at| at.to_string()),
     };
     // Strings and integers always serialise.

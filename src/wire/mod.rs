@@ -10,6 +10,7 @@
 //! | [`refund_request`] | a record's value | a refund, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`json`] | the same | how all are read, and what can be wrong |
+//! | `limits` | in commands and answers | the limits of an account |
 //! | `base64_text` | a key or value in an event | bytes |
 //! | [`outcome`] | a record's value | an outcome |
 //! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
@@ -35,6 +36,7 @@ pub mod instruction;
 pub mod json;
 pub mod kafka_event;
 pub mod kafka_secret;
+mod limits;
 pub mod outcome;
 pub mod payment_request;
 pub mod problem;

@@ -3,7 +3,8 @@
 //! Data: [`Outcome`]. `payment_id` is the id of the instruction. A refund has `kind` and `refund_of`. If its original
 //! or its amount is not known, it has no `creditor_account` and no `currency`. `reason` is null for a settled
 //! instruction. For a declined one it holds the stable `name`, and as `code` the ISO 20022 status reason, or null if
-//! none fits. `reference` is null if there is none. `requested_at` is left out, because it is the client's own.
+//! none fits. If a window is used up, it holds its `period` too. `reference` is null if there is none. `requested_at`
+//! is left out, because it is the client's own.
 //!
 //! [`NewerOutcome`] is written in the same form. It begins with its `kind` if it has one, what its item doesn't tell is
 //! left out, and a reason that is not known here has no code.
@@ -11,8 +12,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountId, Amount, Currency, Decision, Decline, Instruction, NewerOutcome, Outcome, Payment, PaymentId, Refund,
-    Repayment, Source, Timestamp, instruction,
+    AccountId, Amount, Currency, Decision, Decline, Instruction, NewerOutcome, Outcome, Payment, PaymentId, Period,
+    Refund, Repayment, Source, Timestamp, instruction,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub(super) struct DecidedJson {
 struct ReasonJson {
     code: Option<String>,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    period: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,8 +82,11 @@ impl From<&Outcome> for OutcomeJson {
 impl From<&Outcome> for DecidedJson {
     fn from(outcome: &Outcome) -> Self {
         let (instruction, transfer) = (&outcome.instruction, outcome.transfer());
-        let reason =
-            |decline: Decline| ReasonJson { code: decline.code().map(Into::into), name: decline.name().into() };
+        let reason = |decline: Decline| ReasonJson {
+            code: decline.code().map(Into::into),
+            name: decline.name().into(),
+            period: decline.period().map(|period| period.name().into()),
+        };
         let amount = transfer.map(|transfer| transfer.amount).or(instruction.amount());
         Self {
             kind: instruction.kind().map(Into::into),
@@ -101,8 +107,9 @@ impl From<&Outcome> for DecidedJson {
 #[must_use]
 pub fn encode_newer(newer: &NewerOutcome) -> String {
     let reason = |name: &String| ReasonJson {
-        code: Decline::from_name(name).and_then(Decline::code).map(Into::into),
+        code: Decline::code_of(name).map(Into::into),
         name: name.clone(),
+        period: newer.period.clone(),
     };
     let decided = DecidedJson {
         kind: newer.kind.clone(),
@@ -144,6 +151,7 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
         repayment,
         decision,
         decided_at: field("decided_at", Timestamp::parse(&decided.decided_at))?,
+        limits_version: None,
         source: Source {
             topic: json.source.topic.into(),
             partition: json.source.partition,
@@ -157,11 +165,13 @@ fn field<T, E: std::fmt::Display>(name: &str, read: Result<T, E>) -> Result<T, I
 }
 
 fn decision(json: &DecidedJson) -> Result<Decision, InvalidOutcome> {
-    let decline = match &json.reason {
-        None => Ok(None),
-        Some(reason) => Decline::from_name(&reason.name).map(Some).ok_or("expected the name of a decline reason"),
+    let decline = |reason: &ReasonJson| {
+        let period = |name: &String| Period::from_name(name).ok_or("expected hour, day or month");
+        let period = field("reason.period", reason.period.as_ref().map(period).transpose())?;
+        let decline = Decline::from_name(&reason.name, period);
+        field("reason.name", decline.ok_or("expected the name of a decline reason"))
     };
-    let decision = field("reason.name", decline)?.map_or(Ok(()), Err);
+    let decision = json.reason.as_ref().map(decline).transpose()?.map_or(Ok(()), Err);
     if json.status != instruction::status_of(decision) {
         return Err(InvalidOutcome("status: expected settled without a reason, or declined with one".into()));
     }

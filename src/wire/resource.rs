@@ -7,9 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
+use super::limits::LimitsJson;
 use super::outcome::{DecidedJson, OutcomeJson, SourceJson};
 use crate::domain::statement::{InvalidPosition, Position, StatementPage};
-use crate::domain::{AccountId, Currency, Fingerprint, Holding, Outcome, OverdraftLimit, PaymentId, Recorded, Source};
+use crate::domain::{
+    AccountId, Currency, Fingerprint, Holding, Outcome, OverdraftLimit, PaymentId, Recorded, Source, Timestamp,
+};
 
 /// A payment that was handed over: its id, its fingerprint, and the record that asks.
 #[must_use]
@@ -57,9 +60,9 @@ pub fn dry_run(outcome: &Outcome) -> String {
     json(&DryRunJson { dry_run: true, outcome: outcome.into() })
 }
 
-/// An account. Its balance includes all lanes.
+/// An account. Its balance includes all lanes, and its limits tell what is used of them now.
 #[must_use]
-pub fn account(holding: &Holding) -> String {
+pub fn account(holding: &Holding, now: Timestamp) -> String {
     #[derive(Serialize)]
     struct AccountJson<'a> {
         account_id: &'a str,
@@ -68,6 +71,7 @@ pub fn account(holding: &Holding) -> String {
         balance: i128,
         overdraft_limit: Option<u64>,
         credit_lanes: u16,
+        limits: Option<LimitsJson>,
         opened_at: String,
     }
     let account = &holding.account;
@@ -81,6 +85,7 @@ pub fn account(holding: &Holding) -> String {
             OverdraftLimit::Unlimited => None,
         },
         credit_lanes: account.credit_lanes.count(),
+        limits: account.limits.as_ref().map(|limits| LimitsJson::of(limits, now)),
         opened_at: account.opened_at.to_string(),
     })
 }

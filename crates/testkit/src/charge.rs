@@ -44,7 +44,7 @@ pub(crate) fn kilobytes(bytes: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::given::{self, Placed as _};
-    use giro::domain::{Decline, Request};
+    use giro::domain::{Decline, Request, Timestamp};
 
     #[test]
     fn a_kilobyte_begun_is_charged_whole() {

@@ -41,6 +41,7 @@ pub fn eur() -> Currency {
 #[must_use]
 pub fn account(name: &str) -> Account {
     Account {
+        limits: None,
         id: id(name),
         currency: eur(),
         status: AccountStatus::Open,
@@ -57,8 +58,9 @@ pub fn account(name: &str) -> Account {
 /// The plainest entry of a request: on main items, and decided at the epoch.
 #[must_use]
 pub const fn entry(request: &Request, decision: Decision) -> Entry<'_> {
+    let (debtor_lane, creditor_lane, limits_version) = (None, None, None);
     let decided_at = Timestamp::EPOCH;
-    Entry { request, repayment: None, decision, debtor_lane: None, creditor_lane: None, decided_at }
+    Entry { request, repayment: None, decision, debtor_lane, creditor_lane, decided_at, limits_version }
 }
 
 /// What else a test says of an account.
@@ -128,6 +130,8 @@ pub fn lane(name: &str, balance: i64) -> Lane {
 pub fn update(item: &str, net: i128) -> AccountUpdate {
     let (account, lane) = item.split_once('/').map_or((item, None), |(account, lane)| (account, Some(lane)));
     AccountUpdate {
+        limits_version: None,
+        windows: Vec::new(),
         account: id(account),
         lane: lane.map(|lane| lane.parse().unwrap()),
         net,

@@ -307,7 +307,10 @@ impl State {
             }
             let changed = match update.lane_id() {
                 None => match self.accounts.get_mut(&update.account) {
-                    Some(Ok(account)) => Some((&mut account.balance, &mut account.version)),
+                    Some(Ok(account)) => {
+                        update.count_in(account);
+                        Some((&mut account.balance, &mut account.version))
+                    }
                     Some(Err(_)) | None => None,
                 },
                 Some(id) => {
@@ -327,7 +330,8 @@ impl State {
 
 /// A lane that a payment makes, before it holds the payment.
 fn made_by(id: LaneId, currency: Currency) -> Lane {
-    Lane { id, currency, status: AccountStatus::Open, balance: Balance::ZERO, is_limited: false, version: 0 }
+    let (status, balance) = (AccountStatus::Open, Balance::ZERO);
+    Lane { id, currency, status, balance, is_limited: false, is_shut: false, version: 0 }
 }
 
 impl Ledger for MemoryStore {

@@ -14,12 +14,16 @@
 //! close                COMMAND_ID ACCOUNT
 //! set_overdraft_limit  COMMAND_ID ACCOUNT LIMIT
 //! add_lanes            COMMAND_ID ACCOUNT LANES
+//! set_limits           COMMAND_ID ACCOUNT [payment N] [balance N] [PERIOD N|- N|-]…
+//!
+//! clock    TIME                                what the clock says from here on
 //!
 //! before   CALL NTH ITEM UNITS ITEM UNITS …    what somebody else adds meanwhile
 //!
 //! balances ID BALANCE ID BALANCE …             main item and lanes together
 //! after    ID CURRENCY BALANCE LIMIT STATUS vVERSION | ID missing
 //! lanes    ID STATUS BALANCE vVERSION …
+//! limits   ID vVERSION [payment N] [balance N] [PERIOD N|- N|- (TIME N N | unused)]…
 //! refunded ORIGINAL UNITS ORIGINAL UNITS …     the sums of refunds
 //! calls    CALL CALL …                         every call of the port, if all is asked for in one batch
 //! ```
@@ -34,13 +38,15 @@
 //! calls are counted.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod limits;
+
 use std::time::Duration;
 
 use giro::account_commands::apply;
 use giro::domain::account_command::{Action, Policy, Terms};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, CommandRequest, CreditLanes, Holding, Lane, OverdraftLimit, Payment,
-    Request, Timestamp,
+    Account, AccountId, AccountStatus, Balance, CommandRequest, CreditLanes, Decline, Holding, Lane, OverdraftLimit,
+    Payment, Refusal, Request, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::LedgerQueries;
@@ -80,6 +86,9 @@ type Told = fn(Option<&Holding>) -> String;
 struct Scenario {
     holdings: Vec<Holding>,
     asked: Vec<Asked>,
+    /// By request: what the clock says when it is asked for.
+    clocks: Vec<Timestamp>,
+    clock: Option<Timestamp>,
     /// How each of them must end.
     expected: Vec<String>,
     meddling: Vec<Meddling>,
@@ -123,6 +132,8 @@ impl Scenario {
             }
             ["after", id, rest @ ..] => self.after.push((given::id(id), main_item, rest.join(" "))),
             ["lanes", id, rest @ ..] => self.after.push((given::id(id), lanes, rest.join(" "))),
+            ["limits", id, rest @ ..] => self.after.push((given::id(id), limits::told, rest.join(" "))),
+            ["clock", time] => self.clock = Some(Timestamp::parse(time).unwrap()),
             ["calls", calls @ ..] => self.calls = Some(calls.iter().map(|word| call(word)).collect()),
             ["pay", id, debtor, creditor, currency, amount] => {
                 let payment = given::payment(id, debtor, creditor, amount.parse().unwrap());
@@ -146,6 +157,7 @@ impl Scenario {
     fn ask(&mut self, at: impl FnOnce(i64) -> Asked, end: String) {
         self.asked.push(at(self.asked.len().try_into().unwrap()));
         self.expected.push(end);
+        self.clocks.push(self.clock.unwrap_or(Timestamp::EPOCH));
     }
 
     fn ledger(&self) -> MemoryStore {
@@ -162,7 +174,9 @@ impl Scenario {
         let store = self.ledger();
         let ledger = Meddled::ledger(&store, &self.meddling);
         let mut ends = Vec::new();
-        for batch in self.asked.chunk_by(Asked::is_like).flat_map(|alike| alike.chunks(a_batch)) {
+        let asked: Vec<(&Asked, Timestamp)> = self.asked.iter().zip(self.clocks.iter().copied()).collect();
+        let alike = |one: &(&Asked, Timestamp), other: &(&Asked, Timestamp)| one.0.is_like(other.0) && one.1 == other.1;
+        for batch in asked.chunk_by(alike).flat_map(|alike| alike.chunks(a_batch)) {
             ends.extend(ask(&ledger, batch).await);
         }
         assert_eq!(ends, self.expected, "{how}\ncalls: {:?}", ledger.hooks.calls());
@@ -192,29 +206,48 @@ impl Asked {
 }
 
 /// Asks for a batch, all of one kind. Gives the disposition of each.
-async fn ask(ledger: &Hooked<Meddled>, asked: &[Asked]) -> Vec<String> {
+async fn ask(ledger: &Hooked<Meddled>, asked: &[(&Asked, Timestamp)]) -> Vec<String> {
     let (mut payments, mut commands) = (Vec::new(), Vec::new());
-    for one in asked.iter().cloned() {
-        match one {
+    let clock = asked.first().map_or(Timestamp::EPOCH, |(_, clock)| *clock);
+    for (one, _) in asked {
+        match (*one).clone() {
             Asked::Payment(request) => payments.push(request),
             Asked::Command(request) => commands.push(request),
         }
     }
     let until = Instant::now().checked_add(Duration::from_secs(10)).unwrap();
-    let (now, backoff) = (|| Timestamp::EPOCH, || Backoff::with_seed(1));
+    let (now, backoff) = (|| clock, || Backoff::with_seed(1));
     if commands.is_empty() {
         let settled = settle_requests(ledger, payments, 1, until, now, backoff()).await;
         settled.dispositions.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
     } else {
-        let applied = apply(ledger, &commands, Policy::default(), until, now, backoff).await;
+        let applied =
+            apply(ledger, &commands, Policy { accepts_limits: true, ..Policy::default() }, until, now, backoff).await;
         applied.dispositions.iter().map(|end| told(end, "applied", "refused", "command_id_reused")).collect()
     }
 }
 
-fn told<E: std::fmt::Display>(end: &Disposition<Result<(), E>>, yes: &str, no: &str, reused: &str) -> String {
+/// A reason, and the period that it names.
+trait Reason {
+    fn period(&self) -> String;
+}
+
+impl Reason for Decline {
+    fn period(&self) -> String {
+        Self::period(*self).map_or(String::new(), |period| format!(" {period}"))
+    }
+}
+
+impl Reason for Refusal {
+    fn period(&self) -> String {
+        String::new()
+    }
+}
+
+fn told<E: std::fmt::Display + Reason>(end: &Disposition<Result<(), E>>, yes: &str, no: &str, reused: &str) -> String {
     match end {
         Disposition::Decided(Ok(())) => yes.into(),
-        Disposition::Decided(Err(reason)) => format!("{no} {reason}"),
+        Disposition::Decided(Err(reason)) => format!("{no} {reason}{}", reason.period()),
         Disposition::Replayed => "replayed".into(),
         Disposition::IdReused => format!("dead-letter {reused}"),
         Disposition::Unfinished => "unfinished".into(),
@@ -275,6 +308,7 @@ fn action(word: &str, parameters: &[&str]) -> Action {
         }),
         ("add_lanes", [lanes]) => Action::AddLanes(lanes.parse().unwrap()),
         ("set_overdraft_limit", [limit]) => Action::SetOverdraftLimit(self::limit(limit)),
+        ("set_limits", words) => Action::SetLimits(limits::asked(words)),
         ("freeze", []) => Action::Freeze,
         ("unfreeze", []) => Action::Unfreeze,
         ("close", []) => Action::Close,
@@ -309,7 +343,9 @@ fn main_item(held: Option<&Holding>) -> String {
 
 fn lanes(held: Option<&Holding>) -> String {
     let lanes = held.map_or(&[][..], |held| &held.lanes);
-    let limited = |lane: &Lane| if lane.is_limited { "limited " } else { "" };
+    let limited = |lane: &Lane| [("limited ", lane.is_limited), ("shut ", lane.is_shut)];
+    let limited =
+        |lane: &Lane| limited(lane).into_iter().filter_map(|(word, is)| is.then_some(word)).collect::<String>();
     let shown = |lane: &Lane| format!("{}{} {} v{}", limited(lane), lane.status, lane.balance, lane.version);
     lanes.iter().map(shown).collect::<Vec<_>>().join(" ")
 }

@@ -23,20 +23,21 @@ pub(crate) struct SentEntry {
     pub(crate) debtor_lane: Option<u16>,
     pub(crate) creditor_lane: Option<u16>,
     pub(crate) decided_at: Timestamp,
+    pub(crate) limits_version: Option<u64>,
 }
 
 impl SentEntry {
     fn of(entry: &Entry<'_>) -> Self {
-        let &Entry { request, decision, debtor_lane, creditor_lane, decided_at, .. } = entry;
+        let &Entry { request, decision, debtor_lane, creditor_lane, decided_at, limits_version, .. } = entry;
         let repayment = entry.outcome().repayment;
-        Self { request: request.clone(), repayment, decision, debtor_lane, creditor_lane, decided_at }
+        Self { request: request.clone(), repayment, decision, debtor_lane, creditor_lane, decided_at, limits_version }
     }
 
     fn entry(&self) -> Entry<'_> {
-        let &Self { ref request, decision, debtor_lane, creditor_lane, decided_at, .. } = self;
+        let &Self { ref request, decision, debtor_lane, creditor_lane, decided_at, limits_version, .. } = self;
         let debtor = request.instruction.debtor();
         let repayment = self.repayment.as_ref().map(|repayment| repayment.from(debtor));
-        Entry { request, repayment, decision, debtor_lane, creditor_lane, decided_at }
+        Entry { request, repayment, decision, debtor_lane, creditor_lane, decided_at, limits_version }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::domain::{
-    Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId, OverdraftLimit, Timestamp,
+    Account, AccountId, AccountLimits, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId, Limits,
+    OverdraftLimit, Timestamp,
 };
 
 /// The change of an account. The version of each item rises by one, but not by a pause.
@@ -42,6 +43,18 @@ pub enum AccountChange {
         /// What it does to lanes.
         lanes: Vec<LaneChange>,
     },
+    /// Other limits. If it gets a maximum balance, its lanes give all that they hold, and take no payment from now on.
+    /// If it has none any more, they do again. Condition: the main item's balance is within the maximum, after what its
+    /// lanes give.
+    Limits {
+        /// Condition: status, overdraft limit, number of lanes and version of limits are those of the account as it was
+        /// read.
+        account: Account,
+        /// The limits after.
+        to: Limits,
+        /// What it does to lanes.
+        lanes: Vec<LaneChange>,
+    },
     /// More lanes. If the account isn't open, they are made, so that no credit makes one that is. If it has no limit,
     /// it may pay from its lanes from now on.
     Lanes {
@@ -65,18 +78,21 @@ impl AccountChange {
                     && account.credit_lanes == *lanes
                     && balance.is_none_or(|balance| account.balance == *balance)
             }
-            (Self::Limit { account: read, .. }, Some(account)) => {
-                let terms = |account: &Account| (account.status, account.overdraft_limit, account.credit_lanes);
+            (Self::Limit { account: read, .. } | Self::Limits { account: read, .. }, Some(account)) => {
                 let (balance, (least, most)) = (i128::from(account.balance.minor_units()), self.balance_bounds());
-                terms(account) == terms(read)
+                account.terms() == read.terms()
                     && least.is_none_or(|least| balance >= least)
                     && most.is_none_or(|most| balance <= most)
             }
             (Self::Lanes { account: read, .. }, Some(account)) => {
-                (account.status, account.credit_lanes) == (read.status, read.credit_lanes)
+                let terms = |account: &Account| (account.status, account.credit_lanes, account.limits_version());
+                terms(account) == terms(read)
             }
             (Self::Open(_), Some(_))
-            | (Self::Pause(_) | Self::Status { .. } | Self::Limit { .. } | Self::Lanes { .. }, None) => false,
+            | (
+                Self::Pause(_) | Self::Status { .. } | Self::Limit { .. } | Self::Limits { .. } | Self::Lanes { .. },
+                None,
+            ) => false,
         }
     }
 
@@ -96,10 +112,12 @@ impl AccountChange {
             Self::Open(opened) => Some(opened.clone()),
             Self::Pause(until) => account.map(|account| Account { paused_until: Some(*until), ..account }),
             Self::Status { to, .. } => with(&|account| account.status = *to),
+            Self::Limits { to, .. } => with(&|account| {
+                account.balance = self.given_to(account.balance);
+                account.limits = Some(Box::new(AccountLimits::replaced(account.limits.as_deref(), *to)));
+            }),
             Self::Limit { to, .. } => with(&|account| {
-                let after = i128::from(account.balance.minor_units()).saturating_add(self.gives());
-                // The bounds keep it in range.
-                account.balance = i64::try_from(after).map_or(account.balance, Balance::new);
+                account.balance = self.given_to(account.balance);
                 account.overdraft_limit = *to;
                 account.lane_debits |= self.begins_lane_debits();
             }),
@@ -110,21 +128,31 @@ impl AccountChange {
         }
     }
 
+    /// The main item's balance after what lanes give.
+    fn given_to(&self, balance: Balance) -> Balance {
+        let after = i128::from(balance.minor_units()).saturating_add(self.gives());
+        // The bounds keep it in range.
+        i64::try_from(after).map_or(balance, Balance::new)
+    }
+
     /// What lanes give to the main item, in minor units.
     #[must_use]
     pub fn gives(&self) -> i128 {
-        let Self::Limit { lanes, .. } = self else { return 0 };
+        let (Self::Limit { lanes, .. } | Self::Limits { lanes, .. }) = self else { return 0 };
         lanes.iter().fold(0, |sum, lane| sum.saturating_add(lane.gives.minor_units().into()))
     }
 
     /// Conditions of another limit: the least and the most that the main item holds before its lanes give. So the
-    /// balance afterwards is within the limit, and fits.
+    /// balance afterwards is within the limits, and fits.
     #[must_use]
     pub fn balance_bounds(&self) -> (Option<i128>, Option<i128>) {
-        let Self::Limit { to, .. } = self else { return (None, None) };
         let gives = self.gives();
-        let lowest = to.lowest_balance().or_else(|| (gives < 0).then(|| i64::MIN.into()));
-        let highest = (gives > 0).then(|| i128::from(i64::MAX));
+        let fits = (gives > 0).then(|| i128::from(i64::MAX));
+        let (lowest, highest) = match self {
+            Self::Limit { to, .. } => (to.lowest_balance().or_else(|| (gives < 0).then(|| i64::MIN.into())), fits),
+            Self::Limits { to, .. } => (None, to.max_balance.map(i128::from).or(fits)),
+            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } | Self::Lanes { .. } => (None, None),
+        };
         let before = |after: i128| after.saturating_sub(gives);
         (lowest.map(before), highest.map(before))
     }
@@ -137,13 +165,14 @@ impl AccountChange {
                 Account { overdraft_limit: *to, ..account.clone() }.could_pay_from_lanes()
             }
             Self::Lanes { account, to } => Account { credit_lanes: *to, ..account.clone() }.could_pay_from_lanes(),
-            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } => false,
+            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } | Self::Limits { .. } => false,
         }
     }
 
     /// What it does to the main item in the step before the last that changes these lanes. `None`: nothing.
     pub(super) fn beside(&self, lanes: &[LaneChange]) -> Option<Self> {
-        let Self::Limit { account, .. } = self else { return None };
+        let (Self::Limit { account, .. } | Self::Limits { account, .. }) = self else { return None };
+        // The main item takes what lanes give, and keeps its limits until the last step.
         Some(Self::Limit { account: account.clone(), to: account.overdraft_limit, lanes: lanes.to_vec() })
     }
 
@@ -151,6 +180,7 @@ impl AccountChange {
     pub(super) fn after_lanes(&self) -> Self {
         match self {
             Self::Limit { account, to, .. } => Self::Limit { account: account.clone(), to: *to, lanes: Vec::new() },
+            Self::Limits { account, to, .. } => Self::Limits { account: account.clone(), to: *to, lanes: Vec::new() },
             Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } | Self::Lanes { .. } => self.clone(),
         }
     }
@@ -160,7 +190,7 @@ impl AccountChange {
     pub fn lanes(&self, id: &AccountId) -> Vec<LaneChange> {
         match self {
             Self::Nothing | Self::Pause(_) => Vec::new(),
-            Self::Limit { lanes, .. } => lanes.clone(),
+            Self::Limit { lanes, .. } | Self::Limits { lanes, .. } => lanes.clone(),
             Self::Open(account) => beside(account, account.credit_lanes.numbers()),
             Self::Lanes { account, to } => beside(account, account.credit_lanes.count()..to.count()),
             Self::Status { from, to, lanes, currency, balances } => {
@@ -173,6 +203,7 @@ impl AccountChange {
                     balance: balances.next(),
                     gives: Balance::ZERO,
                     limited: None,
+                    shut: None,
                 };
                 lanes.numbers().map(turn).collect()
             }
@@ -180,8 +211,8 @@ impl AccountChange {
     }
 }
 
-/// The lanes that must be there beside this account from now on: none if it is open. A lane that is there already was
-/// left over when an older version stopped half-way. It is open, or of the account's status.
+/// The lanes that must be there beside this account from now on: none if it is open and has no maximum balance. A lane
+/// that is there already was left over when an older version stopped half-way. It is open, or of the account's status.
 fn beside(account: &Account, lanes: Range<u16>) -> Vec<LaneChange> {
     let made = |lane| LaneChange {
         id: LaneId { account: account.id.clone(), lane },
@@ -191,9 +222,10 @@ fn beside(account: &Account, lanes: Range<u16>) -> Vec<LaneChange> {
         balance: Some(Balance::ZERO),
         gives: Balance::ZERO,
         limited: None,
+        shut: account.max_balance().map(|_| true),
     };
-    let is_open = account.status == AccountStatus::Open;
-    lanes.filter(|_| !is_open).map(made).collect()
+    let needs_none = account.status == AccountStatus::Open && account.max_balance().is_none();
+    lanes.filter(|_| !needs_none).map(made).collect()
 }
 
 /// The lanes of an account that gets a limit. `balances` are what they hold. No lane may owe anything afterwards, and
@@ -231,6 +263,26 @@ pub(super) fn unlimited(account: &Account) -> Vec<LaneChange> {
     account.credit_lanes.numbers().map(change).collect()
 }
 
+/// The lanes of an account that gets these limits. `balances` are what they hold, if it gets a maximum balance.
+pub(super) fn shut(account: &Account, to: Limits, balances: &[Balance]) -> Vec<LaneChange> {
+    match (account.max_balance(), to.max_balance) {
+        (None, Some(_)) => {
+            let change = |(lane, &balance)| LaneChange {
+                balance: Some(balance),
+                gives: balance,
+                shut: Some(true),
+                ..told(account, lane)
+            };
+            (0..).zip(balances).map(change).collect()
+        }
+        (Some(_), None) => {
+            let change = |lane| LaneChange { shut: Some(false), ..told(account, lane) };
+            account.credit_lanes.numbers().map(change).collect()
+        }
+        (None, None) | (Some(_), Some(_)) => Vec::new(),
+    }
+}
+
 /// A lane that keeps its account's status.
 fn told(account: &Account, lane: u16) -> LaneChange {
     LaneChange {
@@ -241,6 +293,7 @@ fn told(account: &Account, lane: u16) -> LaneChange {
         balance: None,
         gives: Balance::ZERO,
         limited: None,
+        shut: None,
     }
 }
 
@@ -262,6 +315,8 @@ pub struct LaneChange {
     pub gives: Balance,
     /// Whether payments may not take it below zero afterwards. `None`: that stays as it is.
     pub limited: Option<bool>,
+    /// Whether it takes no payment afterwards. `None`: that stays as it is.
+    pub shut: Option<bool>,
 }
 
 impl LaneChange {
@@ -284,6 +339,7 @@ impl LaneChange {
     #[must_use]
     pub fn applied_to(&self, lane: Option<&Lane>) -> Lane {
         let (balance, version) = lane.map_or((Balance::ZERO, 0), |lane| (lane.balance, lane.version));
+        let was_shut = lane.is_some_and(|lane| lane.is_shut);
         let was_limited = lane.is_some_and(|lane| lane.is_limited);
         Lane {
             id: self.id.clone(),
@@ -291,6 +347,7 @@ impl LaneChange {
             status: self.to,
             balance: Balance::new(balance.minor_units().saturating_sub(self.gives.minor_units())),
             is_limited: self.limited.unwrap_or(was_limited),
+            is_shut: self.shut.unwrap_or(was_shut),
             version: version.saturating_add(1),
         }
     }

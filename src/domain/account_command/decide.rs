@@ -1,8 +1,8 @@
 //! What: The rules: what a command does to an account, or why it is refused.
 
-use super::change::{limited, unlimited};
+use super::change::{limited, shut, unlimited};
 use super::{AccountChange, AccountCommand, Action, LANES_TOGETHER_MAX, Policy, Refusal, Terms};
-use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, OverdraftLimit, Timestamp};
+use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, Limits, OverdraftLimit, Timestamp};
 
 /// Whether a command needs the lanes of its account, and not only the main item.
 #[must_use]
@@ -11,6 +11,8 @@ pub fn looks_at_lanes(action: Action, account: &Account) -> bool {
         Action::Close => true,
         // Its lanes may owe.
         Action::SetOverdraftLimit(to) => gets_limit(account, to),
+        // They give all that they hold.
+        Action::SetLimits(to) => to.max_balance.is_some() && account.max_balance().is_none(),
         Action::Open(_) | Action::Freeze | Action::Unfreeze | Action::AddLanes(_) => false,
     };
     depends && account.status != AccountStatus::Closed && !account.credit_lanes.is_none()
@@ -22,11 +24,14 @@ fn gets_limit(account: &Account, to: OverdraftLimit) -> bool {
 }
 
 /// Why a command is refused if payments keep changing its account between a read of its lanes and the commit. The
-/// command rests on what lanes hold, and the account isn't frozen and may pay from them. `None`: it doesn't rest on
+/// command rests on what lanes hold, and the account isn't frozen. Either it may pay from them, or all of them must be
+/// emptied. `None`: it doesn't rest on
 /// that, or nothing moves.
 #[must_use]
 pub fn too_busy(action: Action, account: Option<&Account>) -> Option<Refusal> {
-    let account = account.filter(|account| account.status == AccountStatus::Open && account.could_pay_from_lanes())?;
+    let empties = matches!(action, Action::SetLimits(_));
+    let moves = |account: &&Account| empties || account.could_pay_from_lanes();
+    let account = account.filter(|account| account.status == AccountStatus::Open).filter(moves)?;
     looks_at_lanes(action, account).then_some(Refusal::NotFrozen)
 }
 
@@ -48,9 +53,12 @@ pub fn decide(
                 let terms = Terms { credit_lanes: terms.credit_lanes.max(policy.lanes_min), ..terms };
                 Ok(AccountChange::Open(opened(&command.account, terms, now)))
             }
-            Action::SetOverdraftLimit(_) | Action::Freeze | Action::Unfreeze | Action::Close | Action::AddLanes(_) => {
-                Err(Refusal::AccountNotFound)
-            }
+            Action::SetOverdraftLimit(_)
+            | Action::Freeze
+            | Action::Unfreeze
+            | Action::Close
+            | Action::AddLanes(_)
+            | Action::SetLimits(_) => Err(Refusal::AccountNotFound),
         };
     };
     let status = account.status;
@@ -84,6 +92,7 @@ pub fn decide(
             Ok(status_of(AccountStatus::Closed, Some(balances)))
         }
         Action::SetOverdraftLimit(to) => set_limit(account, lanes, to),
+        Action::SetLimits(to) => set_limits(account, lanes, to, policy),
         Action::AddLanes(to) => {
             let more = || AccountChange::Lanes { account: account.clone(), to: to.max(account.credit_lanes) };
             Ok(if account.lacks(to) { more() } else { AccountChange::Nothing })
@@ -108,6 +117,9 @@ fn set_limit(account: &Account, lanes: &[Lane], to: OverdraftLimit) -> Result<Ac
     if to == account.overdraft_limit && !account.awaits_lane_debits() {
         return Ok(AccountChange::Nothing);
     }
+    if to == OverdraftLimit::Unlimited && account.is_limited() {
+        return Err(Refusal::LimitsNeedOverdraftLimit);
+    }
     let gets_limit = gets_limit(account, to) && !account.credit_lanes.is_none();
     if gets_limit && takes_steps(account) && account.status != AccountStatus::Frozen {
         return Err(Refusal::NotFrozen);
@@ -126,6 +138,30 @@ fn set_limit(account: &Account, lanes: &[Lane], to: OverdraftLimit) -> Result<Ac
     Ok(AccountChange::Limit { account: account.clone(), to, lanes })
 }
 
+/// Other limits. An account with a maximum balance has all of its money on its main item, so its lanes give what they
+/// hold, and take no payment.
+fn set_limits(account: &Account, lanes: &[Lane], to: Limits, policy: Policy) -> Result<AccountChange, Refusal> {
+    if to == account.limits.as_ref().map_or(Limits::NONE, |limits| limits.limits()) {
+        return Ok(AccountChange::Nothing);
+    }
+    if !to.is_none() && !policy.accepts_limits {
+        return Err(Refusal::LimitsNotAccepted);
+    }
+    if !to.is_none() && account.overdraft_limit == OverdraftLimit::Unlimited {
+        return Err(Refusal::LimitsNeedOverdraftLimit);
+    }
+    let turns_lanes = account.max_balance().is_some() != to.max_balance.is_some();
+    if turns_lanes && takes_steps(account) && account.status != AccountStatus::Frozen {
+        return Err(Refusal::NotFrozen);
+    }
+    // Its lanes hold nothing if it has a maximum already.
+    if to.max_balance.is_some_and(|most| sum(account, lanes) > most.into()) {
+        return Err(Refusal::BalanceAboveLimit);
+    }
+    let balances: Vec<Balance> = lanes.iter().map(|lane| lane.balance).collect();
+    Ok(AccountChange::Limits { account: account.clone(), to, lanes: shut(account, to, &balances) })
+}
+
 /// A new account on these terms.
 #[must_use]
 pub fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
@@ -140,6 +176,7 @@ pub fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
         credit_lanes: terms.credit_lanes,
         lane_debits: false,
         paused_until: None,
+        limits: None,
     };
     Account { lane_debits: account.could_pay_from_lanes(), ..account }
 }
@@ -152,7 +189,7 @@ mod tests {
 
     /// Lanes are read only for a command that depends on them, since there may be a thousand.
     #[test]
-    fn only_closing_and_the_first_limit_look_at_lanes() {
+    fn only_closing_the_first_limit_and_a_maximum_look_at_lanes() {
         let currency = Currency::try_new("EUR").unwrap();
         for (status, lanes, looks) in [
             (AccountStatus::Open, 1, true),
@@ -167,10 +204,12 @@ mod tests {
             let account = Account { status, ..opened(&id, terms, Timestamp::EPOCH) };
             for action in actions() {
                 let first_limit = matches!(action, Action::SetOverdraftLimit(OverdraftLimit::Limited(_)));
-                let expected = looks && (first_limit || action == Action::Close);
+                let empties = matches!(action, Action::SetLimits(limits) if limits.max_balance.is_some());
+                let expected = looks && (first_limit || empties || action == Action::Close);
                 assert_eq!(looks_at_lanes(action, &account), expected, "{action:?} {status} {lanes}");
                 let limited = Account { overdraft_limit: OverdraftLimit::Limited(3), ..account.clone() };
-                assert_eq!(looks_at_lanes(action, &limited), looks && action == Action::Close, "{action:?}");
+                let expected = looks && (empties || action == Action::Close);
+                assert_eq!(looks_at_lanes(action, &limited), expected, "{action:?}");
             }
         }
     }
@@ -179,8 +218,8 @@ mod tests {
     #[test]
     fn a_change_may_happen_and_leaves_nothing_to_do() {
         let now = Timestamp::EPOCH;
-        let decide =
-            |command: &AccountCommand, account: Option<&Account>| decide(command, account, &[], Policy::default(), now);
+        let policy = Policy { accepts_limits: true, ..Policy::default() };
+        let decide = |command: &AccountCommand, account: Option<&Account>| decide(command, account, &[], policy, now);
         for status in AccountStatus::ALL {
             for balance in [-2, -1, 0, 1] {
                 for overdraft_limit in

@@ -11,9 +11,10 @@
 //! | the decision rests on | condition |
 //! |---|---|
 //! | no account | there is no account |
-//! | the account's terms | status, limit and number of lanes are the same |
+//! | the account's terms | status, limit, number of lanes and version of limits are the same |
 //! | a balance below a limit | the same; and the main item's balance is at most what was read |
 //! | a sum below the first limit | the same; and the main item and every lane hold at most what was read (one that isn't there holds zero) |
+//! | a sum above the new maximum | the same; and the main item and every lane hold at least what was read |
 //! | a sum above zero | the same; and the main item and enough lanes hold at least what was read. If there is no limit, lanes may owe, and every lane holds at least that |
 //! | a sum below zero | the same; and the main item and every lane hold at most what was read |
 //! | a sum over more lanes than fit one transaction | the same version: the account is frozen, so nothing moves on it |
@@ -44,7 +45,8 @@ impl BalanceBound {
 /// The preconditions of a decision that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Precondition {
-    /// Condition: status, limit and number of lanes are those of this account. `None`: there is no account.
+    /// Condition: status, limit, number of lanes and version of limits are those of this account. `None`: there is no
+    /// account.
     pub main: Option<Account>,
     /// Condition, if the rule depends on it: the balance bound of the main item.
     pub balance: Option<BalanceBound>,
@@ -64,13 +66,16 @@ impl Precondition {
         }
         let mut precondition = Self { main: account.cloned(), balance: None, same_version: false, lanes: Vec::new() };
         match (decision, account) {
-            (Err(Refusal::BalanceNotZero | Refusal::LimitBelowBalance), Some(_))
+            (Err(Refusal::BalanceNotZero | Refusal::LimitBelowBalance | Refusal::BalanceAboveLimit), Some(_))
                 if lanes.len() > LANES_TOGETHER_MAX =>
             {
                 precondition.same_version = true
             }
             (Err(Refusal::LimitBelowBalance), Some(account)) => {
                 precondition.bound_all(BalanceBound::AtMost, account, lanes)
+            }
+            (Err(Refusal::BalanceAboveLimit), Some(account)) => {
+                precondition.bound_all(BalanceBound::AtLeast, account, lanes)
             }
             (Err(Refusal::BalanceNotZero), Some(account)) => precondition.bound_sum(account, lanes),
             (Ok(_) | Err(_), _) => {}
@@ -108,11 +113,10 @@ impl Precondition {
     /// Whether the account's main item, as it is, fulfils the preconditions.
     #[must_use]
     pub fn holds(&self, account: Option<&Account>) -> bool {
-        let terms = |account: &Account| (account.status, account.overdraft_limit, account.credit_lanes);
         match (&self.main, account) {
             (None, None) => true,
             (Some(read), Some(account)) => {
-                terms(read) == terms(account)
+                read.terms() == account.terms()
                     && self.balance.is_none_or(|bound| bound.allows(account.balance))
                     && (!self.same_version || read.version == account.version)
             }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::domain::{Account, AccountId, Currency, Holding, Lane, LaneId};
+use crate::domain::{Account, AccountId, AccountLimits, Currency, Holding, Lane, LaneId};
 
 /// The accounts table as one scan showed it.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,10 @@ impl Books {
 
     pub(super) fn currency(&self, id: &AccountId) -> Option<Currency> {
         self.accounts.get(id).map(|account| account.currency)
+    }
+
+    pub(super) fn limits(&self, id: &AccountId) -> Option<&AccountLimits> {
+        self.accounts.get(id)?.limits.as_deref()
     }
 
     /// An account with its lanes: those that it counts and that are there.

@@ -49,10 +49,12 @@ pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Ve
 pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
     let account = &holding.account;
     let may_owe = |lane: &Lane| account.pays_from_lanes() && !lane.is_limited;
+    let has_maximum = account.max_balance().is_some();
     for lane in &holding.lanes {
         for (holds, expected) in [
             (lane.currency == account.currency, "the currency of its account"),
             (lane.status == account.status, "the status of its account"),
+            (!has_maximum || lane.is_shut && lane.balance == Balance::ZERO, "to be shut and empty, beside a maximum"),
             (lane.balance >= Balance::ZERO || may_owe(lane), "a balance not below zero"),
         ] {
             if !holds {
@@ -60,8 +62,8 @@ pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
             }
         }
     }
-    let is_open = account.status == AccountStatus::Open;
-    let is_missing = |lane: &LaneId| !is_open && holding.lanes.iter().all(|held| held.id != *lane);
+    let needs_none = account.status == AccountStatus::Open && !has_maximum;
+    let is_missing = |lane: &LaneId| !needs_none && holding.lanes.iter().all(|held| held.id != *lane);
     let missing = account.lane_ids().filter(is_missing);
     findings.extend(missing.map(|lane| Finding::NoLane { lane }));
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::domain::{AccountId, Currency, DeadLetterId, LaneId, PaymentId};
+use crate::domain::limits::Used;
+use crate::domain::{AccountId, Currency, DeadLetterId, LaneId, PaymentId, Period};
 
 /// Something that doesn't add up. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +45,14 @@ pub enum Finding {
         found: i128,
     },
     /// A lane is of another currency or status than its account, or below zero though its account doesn't pay from
-    /// lanes.
+    /// lanes. Or it takes payments though its account has a maximum balance.
     Lane {
         /// The lane.
         lane: LaneId,
         /// What it isn't.
         expected: &'static str,
     },
-    /// An account that isn't open counts a lane that isn't there. A credit could make it.
+    /// An account that isn't open, or has a maximum balance, counts a lane that isn't there. A credit could make it.
     NoLane {
         /// The lane.
         lane: LaneId,
@@ -95,6 +96,17 @@ pub enum Finding {
         /// The sum of its refunds.
         found: u64,
     },
+    /// What is used of a window isn't what the payments of its period make.
+    Window {
+        /// The account.
+        account: AccountId,
+        /// The period of the window.
+        period: Period,
+        /// What its settled payments make.
+        expected: Used,
+        /// What is used.
+        found: Used,
+    },
     /// An item is not one that this version can read.
     Unreadable {
         /// Of which table.
@@ -131,6 +143,7 @@ impl Finding {
             Self::Currency { .. } => "currency",
             Self::Refunded { .. } => "refunded",
             Self::OverRefunded { .. } => "over_refunded",
+            Self::Window { .. } => "window",
             Self::Unreadable { .. } => "unreadable",
             Self::Letter { .. } => "dead_letter",
         }
@@ -141,9 +154,10 @@ impl Finding {
     pub fn at_fault(&self) -> String {
         match self {
             Self::NotZero { currency, .. } => format!("currency {currency}"),
-            Self::Balance { account, .. } | Self::Range { account, .. } | Self::BelowLimit { account, .. } => {
-                format!("account {account}")
-            }
+            Self::Balance { account, .. }
+            | Self::Range { account, .. }
+            | Self::BelowLimit { account, .. }
+            | Self::Window { account, .. } => format!("account {account}"),
             Self::Lane { lane, .. } | Self::NoLane { lane } | Self::StrayLane { lane, .. } => format!("lane {lane}"),
             Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
                 format!("payment {payment}, account {account}")
@@ -169,7 +183,9 @@ impl fmt::Display for Finding {
                 write!(f, "account {account}: its balance is {found}, and may not be below {lowest}")
             }
             Self::Lane { lane, expected } => write!(f, "lane {lane}: expected {expected}"),
-            Self::NoLane { lane } => write!(f, "lane {lane} does not exist, and its account is not open"),
+            Self::NoLane { lane } => {
+                write!(f, "lane {lane} does not exist, and its account is not open or has a maximum balance")
+            }
             Self::StrayLane { lane, found } => {
                 write!(f, "lane {lane} holds {found}, and no account counts it")
             }
@@ -184,6 +200,11 @@ impl fmt::Display for Finding {
             }
             Self::OverRefunded { payment, paid, found } => {
                 write!(f, "payment {payment}: {paid} was paid, and {found} was refunded")
+            }
+            Self::Window { account, period, expected, found } => {
+                let (amount, count) = (expected.amount, expected.count);
+                write!(f, "account {account}: the payments of the {period} from {} on make {amount}", found.start)?;
+                write!(f, " in {count}, and {} in {} is used", found.amount, found.count)
             }
             Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key}: {expected}"),
             Self::Letter { letter, found, expected: Some(expected) } => {

@@ -83,7 +83,7 @@ mod tests {
 
     fn settled(instruction: Instruction, repayment: Option<Repayment>) -> Outcome {
         let source = Source { topic: "t".into(), partition: 0, offset: 0 };
-        Outcome { instruction, repayment, decision: Ok(()), decided_at: Timestamp::EPOCH, source }
+        Outcome { limits_version: None, instruction, repayment, decision: Ok(()), decided_at: Timestamp::EPOCH, source }
     }
 
     fn payment(id: &str, amount: u64) -> Outcome {

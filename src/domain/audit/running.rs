@@ -35,6 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::books::Books;
 use super::checks::{Postings, check_balance, check_lanes, check_limit, check_sums};
 use super::refunds::{RefundSums, Refunds};
+use super::windows::Windows;
 use super::{Finding, Report};
 use crate::domain::{AccountId, Currency, Outcome, PaymentId};
 
@@ -51,6 +52,8 @@ pub struct Running {
     postings: BTreeMap<AccountId, Postings>,
     /// The postings in the look before, of accounts that it left undecided.
     earlier: BTreeMap<AccountId, Postings>,
+    /// What payments of this look count in windows.
+    windows: Windows,
     undecided: BTreeSet<AccountId>,
     missing: BTreeMap<AccountId, (PaymentId, Currency)>,
     refunds: Refunds,
@@ -66,6 +69,7 @@ impl Running {
             before,
             postings: BTreeMap::new(),
             earlier: BTreeMap::new(),
+            windows: Windows::default(),
             undecided: BTreeSet::new(),
             missing: BTreeMap::new(),
             refunds: Refunds::default(),
@@ -120,6 +124,9 @@ impl Running {
         if first {
             self.refunds.settled(outcome);
         }
+        if let Some(limits) = self.before.limits(transfer.debtor) {
+            self.windows.settled(outcome, limits);
+        }
         for (account, credit, debit) in [(transfer.debtor, 0, amount), (transfer.creditor, amount, 0)] {
             if first {
                 match self.before.currency(account) {
@@ -158,6 +165,7 @@ impl Running {
                 (Some(was), Some(is)) if was == is => {
                     check_lanes(&is, &mut found);
                     check_balance(&is, postings.net(), &mut found);
+                    self.windows.check(&is.account, &mut found);
                 }
                 (Some(was), Some(_)) if !first && was.lanes.is_empty() && was.account.credit_lanes.is_none() => {
                     let earlier = self.earlier.get(id).copied().unwrap_or_default();
@@ -194,6 +202,7 @@ impl Running {
         }
         found.into_iter().for_each(|finding| self.find(finding));
         self.earlier = std::mem::take(&mut self.postings);
+        self.windows = Windows::default();
         self.earlier.retain(|id, _| undecided.contains(id));
         self.before = after;
         self.report.looks = self.report.looks.saturating_add(1);

@@ -129,7 +129,7 @@ impl<'b, 's> Funds<'b, 's> {
     /// Moves money between two accounts that allow it.
     ///
     /// # Errors
-    /// [`Decline::BalanceOverflow`], then [`Decline::InsufficientFunds`].
+    /// [`Decline::BalanceLimit`], [`Decline::BalanceOverflow`], then [`Decline::InsufficientFunds`].
     pub(super) fn pay(
         &mut self,
         position: usize,
@@ -138,6 +138,9 @@ impl<'b, 's> Funds<'b, 's> {
         (debtor_account, creditor_account): (&Account, &Account),
     ) -> Decision {
         let amount = debit.amount;
+        if creditor_account.max_balance().is_some_and(|most| self.exceeds(most, amount, creditor)) {
+            return Err(Decline::BalanceLimit);
+        }
         let cover = self.cover(debit, debtor, debtor_account);
         let credited = self.credited(amount, creditor, creditor_account);
         if matches!(cover, Err(Decline::BalanceOverflow)) || credited.is_err() {
@@ -169,6 +172,13 @@ impl<'b, 's> Funds<'b, 's> {
         Decisions { decisions, sweeps, gathered, unread, ..Decisions::default() }
     }
 
+    /// Whether a credit would take the main item past this balance. An account with a maximum has all of its money
+    /// there.
+    fn exceeds(&self, most: u64, amount: Amount, creditor: AccountIx) -> bool {
+        let after = i128::from(self.mains[creditor].minor_units()).saturating_add(amount.minor_units().into());
+        after > i128::from(most)
+    }
+
     /// What would pay a debit.
     fn cover(&mut self, debit: Debit, debtor: AccountIx, account: &Account) -> Result<Cover, Decline> {
         if account.pays_from_lanes() && self.pool(debtor, account).pays {
@@ -177,8 +187,8 @@ impl<'b, 's> Funds<'b, 's> {
         let left = self.mains[debtor].debited(debit.amount);
         match left {
             Some(left) if debit.may_leave(left.minor_units().into()) => return Ok(Cover::Main(left)),
-            None if account.credit_lanes.is_none() => return Err(Decline::BalanceOverflow),
-            Some(_) if account.credit_lanes.is_none() => return Err(Decline::InsufficientFunds),
+            None if account.payment_lanes().is_none() => return Err(Decline::BalanceOverflow),
+            Some(_) if account.payment_lanes().is_none() => return Err(Decline::InsufficientFunds),
             Some(_) | None => {}
         }
         let main = i128::from(self.mains[debtor].minor_units());
@@ -227,7 +237,7 @@ impl<'b, 's> Funds<'b, 's> {
 
     /// The main item after a credit; `None` if the credit goes to a lane.
     fn credited(&mut self, amount: Amount, creditor: AccountIx, account: &Account) -> Result<Option<Balance>, Decline> {
-        if !account.credit_lanes.is_none() {
+        if !account.payment_lanes().is_none() {
             let pool = self.pool(creditor, account);
             if !pool.gathered {
                 return if pool.has_room { Ok(None) } else { Err(Decline::BalanceOverflow) };
@@ -242,13 +252,13 @@ impl<'b, 's> Funds<'b, 's> {
             let known = snapshot.lanes.get(&ix);
             let full = |lane: u16| {
                 let balance = known.and_then(|known| known.balance(lane))?;
-                Some(Full { is_free: batch.is_free(lane, account.credit_lanes, snapshot.slice()), balance, lane })
+                Some(Full { is_free: batch.is_free(lane, account.payment_lanes(), snapshot.slice()), balance, lane })
             };
-            let all: Option<Vec<Full>> = account.credit_lanes.numbers().map(full).collect();
+            let all: Option<Vec<Full>> = account.payment_lanes().numbers().map(full).collect();
             let takes_credit = |&lane: &u16| known.is_none_or(|known| known.takes_credit(lane));
             let mut pool = Pool {
                 known: all.is_some(),
-                has_room: batch.owned_lanes(account.credit_lanes).iter().any(takes_credit),
+                has_room: batch.owned_lanes(account.payment_lanes()).iter().any(takes_credit),
                 pays: !snapshot.paying_lanes(batch, ix).is_empty(),
                 ..Pool::default()
             };

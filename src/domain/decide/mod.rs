@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | rules | here | the reasons, in their order |
 //! | snapshot | `snapshot` | what is decided on, and what is decided |
+//! | limits | `limits` | how much the payments of the batch use of their debtors' limits |
 //! | refunds | `refunds` | how much is left of an original, while the batch is decided |
 //! | funds | `funds` | what each account holds while the batch is decided, with its lanes and the credits of the batch |
 //!
@@ -17,11 +18,13 @@
 //! here can panic or overflow.
 
 mod funds;
+mod limits;
 mod refunds;
 mod snapshot;
 
 use super::{Account, AccountStatus, Batch, Decision, Decline, Instruction, RequestIx, Transfer};
 use funds::{Debit, Funds};
+use limits::Spent;
 use refunds::Refunds;
 
 pub use snapshot::{Decisions, Snapshot, Sweep};
@@ -58,7 +61,8 @@ fn between<'a>(
 /// Decides requests of a batch, in the given order. Each finds the accounts as the requests before it left them.
 #[must_use]
 pub fn decide_all(batch: &Batch, requests: &[RequestIx], snapshot: Snapshot<'_>) -> Decisions {
-    let mut state = State { batch, snapshot, funds: Funds::new(batch, snapshot), refunds: Refunds::new(snapshot) };
+    let (funds, refunds, spent) = (Funds::new(batch, snapshot), Refunds::new(snapshot), Spent::new(snapshot));
+    let mut state = State { batch, snapshot, funds, refunds, spent };
     let mut decisions = Vec::with_capacity(requests.len());
     for (position, &request) in requests.iter().enumerate() {
         decisions.push(state.decide(position, request));
@@ -72,6 +76,7 @@ struct State<'b, 's> {
     snapshot: Snapshot<'s>,
     funds: Funds<'b, 's>,
     refunds: Refunds<'b, 's>,
+    spent: Spent<'s>,
 }
 
 impl State<'_, '_> {
@@ -85,13 +90,18 @@ impl State<'_, '_> {
         let accounts = self.snapshot.accounts;
         let parties = between(transfer, accounts[debtor].as_ref(), accounts[creditor].as_ref())?;
         let amount = match instruction {
-            Instruction::Payment(payment) => payment.amount,
+            Instruction::Payment(payment) => {
+                self.spent.check(payment.amount, debtor, parties.0)?;
+                payment.amount
+            }
             Instruction::Refund(refund) => self.refunds.amount(position, refund, transfer.amount)?,
         };
         let lowest = instruction.lowest_balance(parties.0.overdraft_limit);
         let decision = self.funds.pay(position, Debit { amount, lowest }, (debtor, creditor), parties);
-        if let Instruction::Refund(refund) = instruction {
-            self.refunds.decided(refund, amount, decision);
+        match instruction {
+            Instruction::Payment(_) if decision.is_ok() => self.spent.settled(amount, debtor, parties.0),
+            Instruction::Payment(_) => {}
+            Instruction::Refund(refund) => self.refunds.decided(refund, amount, decision),
         }
         decision
     }

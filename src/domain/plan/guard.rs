@@ -8,8 +8,10 @@
 //! | the decisions | condition on the main item |
 //! |---|---|
 //! | money moves | open, and of the payment's currency |
+//! | money moves, and there are limits | limits of the same version |
+//! | a payment counts in a window | the period of the window is the same, and what is used stays within the limit; or it is an older one |
 //! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs; a refund needs free money |
-//! | it is credited | balance low enough that the highest prefix fits a balance |
+//! | it is credited | balance low enough that the highest prefix fits a balance, and the account's maximum |
 //! | a decline rests on its lanes, in this transaction or in a later one before the next change | exactly the version decided on |
 //!
 //! | the decisions | condition on the lane |
@@ -29,8 +31,9 @@ use std::collections::HashSet;
 
 use super::group::Group;
 use super::lanes::{LaneIx, LanePair, Turns};
-use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, TotalUpdate, Touch, Transaction};
+use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, TotalUpdate, Touch, Transaction, WindowUpdate};
 use crate::domain::lane::LANE_BALANCE_FULL;
+use crate::domain::limits::{Period, Used, Window};
 use crate::domain::{Account, Amount, Balance, Instruction, OverdraftLimit, RequestIx, Transfer};
 
 /// By group: the accounts that need the version as a condition. The group changes or checks the account, and a decline
@@ -58,6 +61,8 @@ pub(super) struct Guard<'a, 's> {
     changes: Vec<u64>,
     /// By account: the place of its main item's update in the current transaction.
     slots: Vec<Option<usize>>,
+    /// By account: a transaction of this plan counts payments in its windows.
+    counted: Vec<bool>,
     /// The same by lane.
     lane_slots: Vec<(LaneIx, usize)>,
 }
@@ -73,6 +78,8 @@ struct Movement {
     exact: bool,
     /// A payment is taken from a lane.
     pays: bool,
+    /// What payments take, and how many they are. Refunds don't count.
+    counted: (u64, u64),
 }
 
 impl Movement {
@@ -88,6 +95,14 @@ impl Movement {
         self.needed = Some(self.needed.map_or(needed, |others| others.max(needed)));
     }
 
+    /// Counts what is taken in the windows of its debtor, if it is a payment.
+    fn count(&mut self, amount: Amount, is_payment: bool) {
+        let (amounts, payments) = self.counted;
+        if is_payment {
+            self.counted = (amounts.saturating_add(amount.minor_units()), payments.saturating_add(1));
+        }
+    }
+
     fn credit(&mut self, amount: i128) {
         self.net = self.net.saturating_add(amount);
         self.highest = Some(self.highest.map_or(self.net, |highest| highest.max(self.net)));
@@ -101,6 +116,7 @@ impl<'a, 's> Guard<'a, 's> {
             accounts,
             changes: vec![0; accounts.len()],
             slots: vec![None; accounts.len()],
+            counted: vec![false; accounts.len()],
             lane_slots: vec![],
         }
     }
@@ -113,7 +129,7 @@ impl<'a, 's> Guard<'a, 's> {
         pinned: &[AccountIx],
         lanes: &[LanePair],
         turns: &mut Turns<'_, '_>,
-        decided_at: Timestamp,
+        clock: Timestamp,
     ) -> (Transaction<'a>, Vec<AccountIx>) {
         let slice = turns.slice();
         let lane_of = |account: AccountIx| lanes.iter().find(|lane| lane.account == account).map(|lane| lane.of(slice));
@@ -139,6 +155,7 @@ impl<'a, 's> Guard<'a, 's> {
                 let from = self.movement(&mut movements, touch.debtor, lane);
                 from.debit(amount, lowest);
                 from.pays |= lane.is_some();
+                from.count(transfer.amount, repayment.is_none());
                 let lane = lane_of(touch.creditor).filter(|_| touch.is_on_lane());
                 self.movement(&mut movements, touch.creditor, lane).credit(amount);
                 self.add_to_total(&mut totals, ix, transfer.amount);
@@ -148,8 +165,7 @@ impl<'a, 's> Guard<'a, 's> {
             // A lane's list is read only if the lane is there. A gathered credit may have made none.
             let is_gathered = touch.moves() && !touch.is_on_lane();
             let creditor_lane = if is_gathered { None } else { statement(touch.creditor) };
-            let decision = touch.decision;
-            entries.push(Entry { request, repayment, decision, debtor_lane, creditor_lane, decided_at });
+            entries.push(Entry { debtor_lane, creditor_lane, ..self.entry(touch, ix, clock) });
         }
         for &account in pinned {
             if let Some(slot) = self.slots[account] {
@@ -157,14 +173,25 @@ impl<'a, 's> Guard<'a, 's> {
             }
         }
 
-        let updates = movements.iter().map(|movement| self.update(movement)).collect();
+        let updates = movements.iter().map(|movement| self.update(movement, clock)).collect();
         let accounts: Vec<AccountIx> = movements.iter().map(|movement| movement.account).collect();
         for movement in movements.iter().filter(|movement| movement.lane.is_none()) {
             self.slots[movement.account] = None;
+            self.counted[movement.account] |= movement.counted.1 > 0;
             self.changes[movement.account] = self.changes[movement.account].saturating_add(movement.moves().into());
         }
         self.lane_slots.clear();
         (Transaction { entries, updates, totals }, accounts)
+    }
+
+    /// The outcome of a request, as if it were on main items.
+    fn entry(&self, touch: &Touch<'_>, ix: RequestIx, clock: Timestamp) -> Entry<'a> {
+        let (request, repayment, decision) = (&self.batch.requests()[ix], self.repayment(touch, ix), touch.decision);
+        let debtor = self.accounts[touch.debtor].as_ref();
+        let decided_at = debtor.map_or(clock, |debtor| debtor.decided_at(clock));
+        let counts = touch.moves() && repayment.is_none();
+        let limits_version = debtor.map(Account::limits_version).filter(|&version| counts && version > 0);
+        Entry { request, repayment, decision, debtor_lane: None, creditor_lane: None, decided_at, limits_version }
     }
 
     /// What a refund gives back, or would have given back. `None` for a payment, and if that is not known.
@@ -210,13 +237,22 @@ impl<'a, 's> Guard<'a, 's> {
             },
         };
         if slot == next {
-            movements.push(Movement { account, lane, net: 0, needed: None, highest: None, exact: false, pays: false });
+            movements.push(Movement {
+                account,
+                lane,
+                net: 0,
+                needed: None,
+                highest: None,
+                exact: false,
+                pays: false,
+                counted: (0, 0),
+            });
         }
         &mut movements[slot]
     }
 
     /// The update of one main item or lane, with its conditions.
-    fn update(&self, movement: &Movement) -> AccountUpdate {
+    fn update(&self, movement: &Movement, clock: Timestamp) -> AccountUpdate {
         let Some(account) = &self.accounts[movement.account] else {
             // Without this update, money would move on one side only.
             unreachable!("money moves only on accounts that exist: the decisions were made on another snapshot");
@@ -231,6 +267,8 @@ impl<'a, 's> Guard<'a, 's> {
             balance_min: None,
             balance_max: None,
             version: None,
+            limits_version: None,
+            windows: Vec::new(),
         };
         if lane.is_some() {
             let balance_max = highest.map(|_| LANE_BALANCE_FULL.into());
@@ -243,13 +281,31 @@ impl<'a, 's> Guard<'a, 's> {
             let balance_min = needed.map(|needed| needed.max(0));
             return AccountUpdate { balance_min, balance_max, ..update };
         }
-        let ceiling = i128::from(Balance::MAX.minor_units());
+        let max_balance = account.max_balance().and_then(|most| i64::try_from(most).ok()).unwrap_or(i64::MAX);
+        let ceiling = i128::from(Balance::MAX.minor_units().min(max_balance));
         AccountUpdate {
             overdraft_limit: needed.map(|_| account.overdraft_limit),
             balance_min: needed,
             balance_max: highest.map(|highest| ceiling.saturating_sub(highest)),
+            limits_version: movement.moves().then(|| account.limits_version()),
+            windows: self.windows(movement, account, clock),
             version: movement.exact.then(|| account.version.saturating_add(self.changes[movement.account])),
             ..update
         }
+    }
+
+    /// What the payments of a transaction use of the windows of their debtor. The first transaction of a period begins
+    /// it, and those of the same plan that follow find it begun.
+    fn windows(&self, movement: &Movement, account: &Account, clock: Timestamp) -> Vec<WindowUpdate> {
+        let (amount, count) = movement.counted;
+        let Some(limits) = account.limits.as_ref().filter(|_| count > 0) else { return Vec::new() };
+        let decided_at = limits.decided_at(clock);
+        let update = |(period, window): (Period, Window)| {
+            let start = period.start_of(decided_at);
+            let is_older = window.used.is_none_or(|used| used.start < start);
+            let begins = is_older && !self.counted[movement.account];
+            WindowUpdate { period, begins, used: Used { start, amount, count }, limit: window.limit }
+        };
+        limits.windows().map(update).collect()
     }
 }

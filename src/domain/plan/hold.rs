@@ -28,7 +28,7 @@ pub(super) fn hold<'d>(
     let moves = touches.iter().filter(|touch| touch.moves());
     let credited: HashSet<AccountIx> = moves.map(|touch| touch.creditor).collect();
     let lanes = |account: AccountIx| {
-        snapshot.accounts[account].as_ref().map(|account| account.credit_lanes).unwrap_or_default()
+        snapshot.accounts[account].as_ref().map(|account| account.payment_lanes()).unwrap_or_default()
     };
     let is_free = |sweep: &Sweep| batch.is_free(sweep.lane, lanes(sweep.account), snapshot.slice());
     let takes_turns =

@@ -84,7 +84,7 @@ impl<'b, 's> Turns<'b, 's> {
 
     /// The lane whose statement lists a payment that changes the account on no lane. `None` if it has no lanes.
     pub(super) fn statement(&mut self, account: AccountIx) -> Option<u16> {
-        self.snapshot.accounts[account].as_ref().filter(|account| !account.credit_lanes.is_none())?;
+        self.snapshot.accounts[account].as_ref().filter(|account| !account.payment_lanes().is_none())?;
         let slice = self.slice();
         Some(self.turn(account).current(account).of(slice))
     }
@@ -102,7 +102,7 @@ impl<'b, 's> Turns<'b, 's> {
             if !paying.is_empty() {
                 return Turn { even: paying.clone(), odd: paying, next: 0 };
             }
-            let count = snapshot.accounts[account].as_ref().map(|account| account.credit_lanes).unwrap_or_default();
+            let count = snapshot.accounts[account].as_ref().map(|account| account.payment_lanes()).unwrap_or_default();
             let known = snapshot.lanes.get(&account);
             let owned = batch.owned_lanes(count);
             let those = |lanes: &[u16], are: &dyn Fn(u16) -> bool| {

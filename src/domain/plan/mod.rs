@@ -34,10 +34,11 @@ mod levels;
 mod touch;
 
 use super::decide::{Decisions, Snapshot};
+use super::limits::{Period, Used, Window, WindowLimit};
 use super::slice::{Parity, Slice};
 use super::{
-    AccountId, AccountIx, Batch, Currency, Decision, LaneId, Outcome, OverdraftLimit, PaymentId, Repayment, Request,
-    RequestIx, Timestamp, Transfer,
+    Account, AccountId, AccountIx, Batch, Currency, Decision, LaneId, Outcome, OverdraftLimit, PaymentId, Repayment,
+    Request, RequestIx, Timestamp, Transfer,
 };
 pub use capacity::Capacity;
 use lanes::LanePair;
@@ -74,6 +75,9 @@ pub struct Entry<'a> {
     pub creditor_lane: Option<u16>,
     /// When it was decided.
     pub decided_at: Timestamp,
+    /// The version of its debtor's limits, if it is a settled payment of an account that has or had some. It counts in
+    /// the windows of those limits.
+    pub limits_version: Option<u64>,
 }
 
 impl Entry<'_> {
@@ -89,8 +93,8 @@ impl Entry<'_> {
     pub fn of<'a>(request: &'a Request, outcome: &'a Outcome) -> Entry<'a> {
         let debtor = outcome.instruction.debtor();
         let repayment = outcome.repayment.as_ref().map(|repayment| repayment.from(debtor));
-        let (decision, decided_at) = (outcome.decision, outcome.decided_at);
-        Entry { request, repayment, decision, debtor_lane: None, creditor_lane: None, decided_at }
+        let &Outcome { decision, decided_at, limits_version, .. } = outcome;
+        Entry { request, repayment, decision, debtor_lane: None, creditor_lane: None, decided_at, limits_version }
     }
 
     /// The outcome that it gives its request.
@@ -103,6 +107,7 @@ impl Entry<'_> {
             repayment: self.repayment.map(repayment),
             decision: self.decision,
             decided_at: self.decided_at,
+            limits_version: self.limits_version,
             source: self.request.source.clone(),
         }
     }
@@ -110,8 +115,9 @@ impl Entry<'_> {
     /// The plainest entry of a request: on main items, and decided at the epoch.
     #[cfg(test)]
     pub(crate) fn plain(request: &Request, decision: Decision) -> Entry<'_> {
+        let (debtor_lane, creditor_lane, limits_version) = (None, None, None);
         let decided_at = Timestamp::EPOCH;
-        Entry { request, repayment: None, decision, debtor_lane: None, creditor_lane: None, decided_at }
+        Entry { request, repayment: None, decision, debtor_lane, creditor_lane, decided_at, limits_version }
     }
 }
 
@@ -151,9 +157,72 @@ pub struct AccountUpdate {
     /// Condition: the version is exactly this. It is there if a decline rests on the account's lanes, in this
     /// transaction or in one that waits for it.
     pub version: Option<u64>,
+    /// Condition, if money moves on the main item: the version of its limits, 0 if none were ever set. So whoever read
+    /// older limits is refused.
+    pub limits_version: Option<u64>,
+    /// What payments use of the account's windows, each once.
+    pub windows: Vec<WindowUpdate>,
+}
+
+/// What the payments of a transaction use of one window of their debtor, and the conditions under which they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowUpdate {
+    /// Whose window it is.
+    pub period: Period,
+    /// They are the first of their period. Condition: the window has no period yet, or an older one. Otherwise the
+    /// condition is that it has this one, and that what is used stays within the limit.
+    pub begins: bool,
+    /// When the period began, how much they take, and how many they are.
+    pub used: Used,
+    /// The limit of the window. The account's limits may not have changed, so it is the stored one.
+    pub limit: WindowLimit,
+}
+
+impl WindowUpdate {
+    /// Whether the window, as it is, fulfils the conditions.
+    #[must_use]
+    pub fn may_happen(&self, window: &Window) -> bool {
+        match window.used {
+            Some(used) if !self.begins => used.start == self.used.start && self.limit.allows(self.after(used)),
+            Some(used) => used.start < self.used.start,
+            None => self.begins,
+        }
+    }
+
+    /// The window as the update leaves it.
+    pub fn apply_to(&self, window: &mut Window) {
+        let used = window.used.filter(|_| !self.begins);
+        window.used = Some(used.map_or(self.used, |used| self.after(used)));
+    }
+
+    fn after(&self, used: Used) -> Used {
+        let (amount, count) =
+            (used.amount.saturating_add(self.used.amount), used.count.saturating_add(self.used.count));
+        Used { amount, count, ..used }
+    }
 }
 
 impl AccountUpdate {
+    /// Whether the account's limits, as they are, fulfil the conditions.
+    #[must_use]
+    pub fn limits_allow(&self, account: &Account) -> bool {
+        let mut limits = account.limits.clone();
+        self.limits_version.is_none_or(|version| account.limits_version() == version)
+            && self.windows.iter().all(|update| {
+                let window = limits.as_mut().and_then(|limits| limits.window_mut(update.period));
+                window.is_some_and(|window| update.may_happen(window))
+            })
+    }
+
+    /// Counts its payments in the account's windows.
+    pub fn count_in(&self, account: &mut Account) {
+        for update in &self.windows {
+            if let Some(window) = account.limits.as_mut().and_then(|limits| limits.window_mut(update.period)) {
+                update.apply_to(window);
+            }
+        }
+    }
+
     /// Whether the item is only checked, and nothing of it changes. Then a decline rests on the account's lanes.
     #[must_use]
     pub const fn is_check(&self) -> bool {

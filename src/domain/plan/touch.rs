@@ -48,7 +48,7 @@ pub(super) fn touches<'d>(
     let pays = |account: AccountIx| !snapshot.paying_lanes(batch, account).is_empty();
     let pays: Vec<bool> = (0..accounts.len()).map(pays).collect();
     let has_lanes =
-        |account: AccountIx| accounts[account].as_ref().is_some_and(|account| !account.credit_lanes.is_none());
+        |account: AccountIx| accounts[account].as_ref().is_some_and(|account| !account.payment_lanes().is_none());
     let mut is_written = vec![false; accounts.len()];
     let mut sweeps = decisions.sweeps.as_slice();
     let mut touches = Vec::with_capacity(requests.len());
@@ -59,8 +59,9 @@ pub(super) fn touches<'d>(
         sweeps = rest;
         let on_lane = has_lanes(creditor) && decisions.gathered.binary_search(&creditor).is_err();
         let from_lane = pays[debtor];
-        let on_balance = decision.is_err_and(|decline| decline.depends_on_balance().is_some());
-        let rests_on_lanes = on_balance && has_lanes(debtor) && !from_lane;
+        let rests_on = decision.err().and_then(Decline::depends_on_balance);
+        let rests_on_lanes =
+            matches!(rests_on, Some(BalanceOf::Debtor | BalanceOf::Both)) && has_lanes(debtor) && !from_lane;
         let checks = rests_on_lanes && !is_written[debtor];
         let touch = Touch {
             request: Some(request),
@@ -146,7 +147,10 @@ impl<'d> Touch<'d> {
     /// creditor's is one if money moves or a decline rests on its balance. It isn't one if the creditor takes its
     /// credits on lanes.
     pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let both = matches!(self.decision.map_err(Decline::depends_on_balance), Ok(()) | Err(Some(BalanceOf::Both)));
+        let both = matches!(
+            self.decision.map_err(Decline::depends_on_balance),
+            Ok(()) | Err(Some(BalanceOf::Creditor | BalanceOf::Both))
+        );
         let rests = self.request.is_some() && both;
         let creditor = (rests && !self.on_lane).then_some(self.creditor);
         (!self.from_lane || self.shares_original).then_some(self.debtor).into_iter().chain(creditor)

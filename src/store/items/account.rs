@@ -5,10 +5,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::accounts_table::{BALANCE_IS_SAME, IS_NEW, KEY, bounded, status};
 use super::conditional::Conditional;
-use super::{Item, flag, lane, n, number, optional_number, optional_parsed, overdraft_limit, parsed, s};
+use super::{Item, flag, lane, limits, n, number, optional_number, optional_parsed, overdraft_limit, parsed, s};
 use crate::domain::account_command::{AccountChange, Precondition};
 use crate::domain::plan::AccountUpdate;
-use crate::domain::{Account, AccountId, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use crate::domain::{
+    Account, AccountId, AccountLimits, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp,
+};
 
 /// How many lanes the account has. It is left out if there are none.
 pub const CREDIT_LANES: &str = "credit_lanes";
@@ -70,6 +72,9 @@ pub fn encode(account: &Account) -> Item {
     if let Some(until) = account.paused_until {
         item.insert(PAUSED_UNTIL.into(), s(until));
     }
+    if let Some(limits) = &account.limits {
+        limits::insert_account(&mut item, limits);
+    }
     item
 }
 
@@ -94,6 +99,7 @@ pub fn decode(item: &Item) -> Result<Account, String> {
         credit_lanes,
         lane_debits: flag(item, LANE_DEBITS)?,
         paused_until: optional_parsed(item, PAUSED_UNTIL, Timestamp::parse)?,
+        limits: limits::decode_account(item)?,
     })
 }
 
@@ -120,14 +126,21 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
     if let Some(version) = update.version {
         write = same_version(write, version);
     }
+    if let Some(version) = update.limits_version {
+        write = limits::same_version(write, version);
+    }
     if update.is_check() {
         return write.check(key);
     }
     let write = write.value(":net", n(update.net)).value(":one", n(1));
-    match update.makes_lane() {
-        true => write.or_new(IS_NEW).update(key, APPLY_OR_MAKE),
-        false => write.update(key, APPLY),
+    if update.makes_lane() {
+        return write.and(lane::IS_NOT_SHUT).or_new(IS_NEW).update(key, APPLY_OR_MAKE);
     }
+    if update.windows.is_empty() {
+        return write.update(key, APPLY);
+    }
+    let (write, counts) = limits::count(write, &update.windows);
+    write.update(key, &format!("{APPLY}{counts}"))
 }
 
 /// What an account command does to the account, in its transaction. `None` if it changes nothing.
@@ -152,18 +165,16 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
         }
         AccountChange::Lanes { account, to } => {
             let write = same_lanes(changed(account.status), account.credit_lanes).value(":lanes", n(to));
-            updated(write, change, COUNT_LANES, id)
+            updated(limits::same_version(write, account.limits_version()), change, COUNT_LANES, id)
+        }
+        AccountChange::Limits { account, to, .. } => {
+            let write = on_terms(changed(account.status), account, change);
+            let after = AccountLimits::replaced(account.limits.as_deref(), *to);
+            let (write, set, remove) = limits::replace(write, &after);
+            write.update(key(id), &format!("REMOVE paused_until{remove} {APPLY}{set}"))
         }
         AccountChange::Limit { account, to, .. } => {
-            let mut write = same_lanes(changed(account.status), account.credit_lanes);
-            write = same_limit(write, account.overdraft_limit).value(":net", n(change.gives()));
-            let (least, most) = change.balance_bounds();
-            if let Some(least) = least {
-                write = write.and(BALANCE_IS_ENOUGH).value(":balance_min", n(least));
-            }
-            if let Some(most) = most {
-                write = write.and(BALANCE_HOLDS_CREDITS).value(":balance_max", n(most));
-            }
+            let write = on_terms(changed(account.status), account, change);
             match to {
                 OverdraftLimit::Unlimited => updated(write, change, NO_LIMIT, id),
                 OverdraftLimit::Limited(limit) => updated(write.value(":limit", n(limit)), change, NEW_LIMIT, id),
@@ -171,6 +182,21 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
         }
     };
     action.map(Some)
+}
+
+/// The conditions of a change that rests on what the account is, and on what it holds.
+fn on_terms<'t>(write: Conditional<'t>, account: &Account, change: &AccountChange) -> Conditional<'t> {
+    let mut write = same_lanes(write, account.credit_lanes);
+    write = same_limit(write, account.overdraft_limit).value(":net", n(change.gives()));
+    write = limits::same_version(write, account.limits_version());
+    let (least, most) = change.balance_bounds();
+    if let Some(least) = least {
+        write = write.and(BALANCE_IS_ENOUGH).value(":balance_min", n(least));
+    }
+    if let Some(most) = most {
+        write = write.and(BALANCE_HOLDS_CREDITS).value(":balance_max", n(most));
+    }
+    write
 }
 
 /// The update of a change that may let payments be taken from the account's lanes.
@@ -198,6 +224,7 @@ pub fn check(precondition: &Precondition, id: &AccountId, table: &str) -> Result
     let Some(account) = &precondition.main else { return check.and(IS_NEW).check(key(id)) };
     let mut check = same_lanes(same_status(check, account.status), account.credit_lanes);
     check = same_limit(check, account.overdraft_limit);
+    check = limits::same_version(check, account.limits_version());
     if let Some(bound) = precondition.balance {
         check = bounded(check, bound);
     }

@@ -2,8 +2,8 @@
 
 use super::account::CREDIT_LANES;
 use super::{
-    Item, fingerprint, insert_source, n, optional_number, optional_parsed, optional_text, overdraft_limit, parsed, s,
-    source, text,
+    Item, fingerprint, insert_source, limits, n, optional_number, optional_parsed, optional_text, overdraft_limit,
+    parsed, s, source, text,
 };
 use crate::domain::account_command::{Action, DecidedCommand, RecordedCommand, Terms, status_of};
 use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Refusal, Timestamp};
@@ -36,6 +36,10 @@ pub fn encode(decided: &DecidedCommand<'_>) -> Item {
         }
         Action::SetOverdraftLimit(limit) => (Some(limit), CreditLanes::NONE),
         Action::AddLanes(lanes) => (None, lanes),
+        Action::SetLimits(to) => {
+            limits::insert(&mut item, &to);
+            (None, CreditLanes::NONE)
+        }
         Action::Freeze | Action::Unfreeze | Action::Close => (None, CreditLanes::NONE),
     };
     if !lanes.is_none() {
@@ -82,6 +86,7 @@ pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
         "unfreeze" => Action::Unfreeze,
         "close" => Action::Close,
         "add_lanes" => Action::AddLanes(lanes),
+        "set_limits" => Action::SetLimits(limits::decode(item)?),
         _ => return Err(format!("command: expected one of {}", Action::NAMES.join(", "))),
     };
     Ok(RecordedCommand {

@@ -1,11 +1,11 @@
 //! What: The item of a credit lane. It is in the accounts table, under the key `account/lane`.
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::accounts_table::{BALANCE_IS_SAME, IS_NEW, KEY, bounded, status};
 use super::conditional::Conditional;
-use super::{Item, n, number, optional_number, parsed, s};
+use super::{Item, flag, n, number, optional_number, parsed, s};
 use crate::domain::account_command::{BalanceBound, LaneChange};
 use crate::domain::{Balance, Currency, Lane, LaneId};
 
@@ -18,8 +18,16 @@ const IS_OF_ACCOUNT: &str = "#status IN (:from, :to) AND currency = :currency";
 const NEW_STATUS: &str = "ADD balance :net, version :one SET #status = :to, currency = :currency";
 /// From now on, payments may not take the lane below zero. It goes on [`NEW_STATUS`].
 const NEW_LIMIT: &str = ", overdraft_limit = :zero";
-/// From now on, they may. It goes on [`NEW_STATUS`].
-const NO_LIMIT: &str = " REMOVE overdraft_limit";
+/// From now on, it takes no payment. It goes on [`NEW_STATUS`].
+const SHUT: &str = ", shut = :yes";
+/// From now on, payments may take it below zero, or it takes payments again. They go on all of the above.
+const NO_LIMIT: &str = "overdraft_limit";
+/// See [`NO_LIMIT`].
+const NOT_SHUT: &str = "shut";
+
+/// The condition under which a payment may be on a lane that is there: its account had no maximum balance when the lane
+/// was last told.
+pub(super) const IS_NOT_SHUT: &str = "attribute_not_exists(shut)";
 
 /// A lane's key.
 #[must_use]
@@ -43,6 +51,9 @@ pub fn encode(lane: &Lane) -> Item {
     if lane.is_limited {
         item.insert("overdraft_limit".into(), n(0));
     }
+    if lane.is_shut {
+        item.insert(NOT_SHUT.into(), AttributeValue::Bool(true));
+    }
     item.insert("version".into(), n(lane.version));
     item
 }
@@ -62,6 +73,7 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
             Some(0) => true,
             Some(_) => return Err("overdraft_limit: expected 0, or none".into()),
         },
+        is_shut: flag(item, NOT_SHUT)?,
         version: number(item, "version")?,
     })
 }
@@ -83,7 +95,7 @@ pub fn check(id: &LaneId, bound: BalanceBound, table: &str) -> Result<TransactWr
 /// # Errors
 /// If the action can't be built.
 pub fn change(change: &LaneChange, table: &str) -> Result<TransactWriteItem, BuildError> {
-    let LaneChange { id, currency, from, to, balance, gives, limited } = change;
+    let LaneChange { id, currency, from, to, balance, gives, limited, shut } = change;
     let mut write = Conditional::on(table)
         .and(IS_OF_ACCOUNT)
         .value(":from", s(from))
@@ -97,9 +109,25 @@ pub fn change(change: &LaneChange, table: &str) -> Result<TransactWriteItem, Bui
     if change.makes_lane() {
         write = write.or_new(IS_NEW);
     }
+    let (mut expression, mut removed) = (NEW_STATUS.to_owned(), Vec::new());
     match limited {
-        None => write.update(key(id), NEW_STATUS),
-        Some(true) => write.value(":zero", n(0)).update(key(id), &format!("{NEW_STATUS}{NEW_LIMIT}")),
-        Some(false) => write.update(key(id), &format!("{NEW_STATUS}{NO_LIMIT}")),
+        Some(true) => {
+            write = write.value(":zero", n(0));
+            expression.push_str(NEW_LIMIT);
+        }
+        Some(false) => removed.push(NO_LIMIT),
+        None => {}
     }
+    match shut {
+        Some(true) => {
+            write = write.value(":yes", AttributeValue::Bool(true));
+            expression.push_str(SHUT);
+        }
+        Some(false) => removed.push(NOT_SHUT),
+        None => {}
+    }
+    if !removed.is_empty() {
+        expression = format!("{expression} REMOVE {}", removed.join(", "));
+    }
+    write.update(key(id), &expression)
 }

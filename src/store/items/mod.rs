@@ -13,6 +13,7 @@ pub mod accounts_table;
 pub mod conditional;
 pub mod dead_letter;
 pub mod lane;
+mod limits;
 pub mod payment;
 pub mod refund;
 pub mod refund_total;

@@ -6,12 +6,14 @@
 //! | refund | [`refund`] |
 
 use super::{
-    Item, fingerprint, insert_source, n, optional_parsed, optional_text, paid, parsed, refund, s, source, text,
+    Item, fingerprint, insert_source, n, optional_number, optional_parsed, optional_text, paid, parsed, refund, s,
+    source, text,
 };
 use crate::domain::instruction::status_of;
 use crate::domain::plan::Entry;
 use crate::domain::{
-    AccountId, Decision, Decline, Instruction, LaneId, Outcome, Payment, PaymentId, Recorded, Repayment, Timestamp,
+    AccountId, Decision, Decline, Instruction, LaneId, Outcome, Payment, PaymentId, Period, Recorded, Repayment,
+    Timestamp,
 };
 
 /// The key attribute.
@@ -22,6 +24,12 @@ pub const KIND: &str = "kind";
 
 /// The attribute that tells why an instruction was declined.
 pub const REASON: &str = "reason_code";
+
+/// The attribute of the period whose window was used up, beside its reason.
+pub const PERIOD: &str = "period";
+
+/// The attribute of the version of limits in whose windows a settled payment counts.
+const LIMITS_VERSION: &str = "limits_version";
 
 /// The sort key of the statement indexes.
 pub const DECIDED_AT: &str = "decided_at";
@@ -73,6 +81,7 @@ pub fn encode(entry: &Entry<'_>) -> Item {
     item.insert("status".into(), s(status_of(entry.decision)));
     if let Err(decline) = entry.decision {
         item.insert(REASON.into(), s(decline));
+        item.extend(decline.period().map(|period| (PERIOD.into(), s(period))));
     }
     item.insert("debtor_account".into(), s(instruction.debtor()));
     if let Some(transfer) = transfer {
@@ -92,6 +101,7 @@ pub fn encode(entry: &Entry<'_>) -> Item {
         item.insert("requested_at".into(), s(requested_at));
     }
     item.insert(DECIDED_AT.into(), s(entry.decided_at));
+    item.extend(entry.limits_version.map(|version| (LIMITS_VERSION.into(), n(version))));
     item.insert("fingerprint".into(), s(instruction.fingerprint()));
     insert_source(&mut item, source);
     // The index key of a popular account would be as hot as its item. So each lane has a list of its own.
@@ -122,13 +132,15 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         repayment,
         decision,
         decided_at: parsed(item, DECIDED_AT, Timestamp::parse)?,
+        limits_version: optional_number(item, LIMITS_VERSION)?,
         source: source(item)?,
     };
     Ok(Recorded { outcome, fingerprint: fingerprint(item)? })
 }
 
 fn decision(item: &Item) -> Result<Decision, String> {
-    let decline = |name: &str| Decline::from_name(name).ok_or("expected the name of a decline reason");
+    let period = optional_parsed(item, PERIOD, |name| Period::from_name(name).ok_or("expected hour, day or month"))?;
+    let decline = |name: &str| Decline::from_name(name, period).ok_or("expected the name of a decline reason");
     match (text(item, "status")?, optional_text(item, REASON)?) {
         ("settled", None) => Ok(Ok(())),
         ("declined", Some(_)) => Ok(Err(parsed(item, REASON, decline)?)),

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use super::{Item, n, optional_number, optional_parsed, optional_text, parsed, payment, refund, s, source, text};
-use crate::domain::{AccountId, Amount, Currency, Decline, NewerOutcome, PaymentId, Recorded, Timestamp};
+use crate::domain::{AccountId, Amount, Currency, Decline, NewerOutcome, PaymentId, Period, Recorded, Timestamp};
 use crate::store::NotRead;
 
 /// Reads a payment with its outcome.
@@ -29,7 +29,9 @@ pub fn payment(texts: &HashMap<String, String>, numbers: &HashMap<String, String
 
 /// Whether the item has a kind, or a reason, that this version doesn't know.
 fn is_newer(item: &Item) -> bool {
-    let is_known = |name: &str| Decline::from_name(name).is_some();
+    let period = optional_text(item, payment::PERIOD).ok().flatten();
+    let is_known =
+        |name: &str| Decline::is_name(name) && period.is_none_or(|period| Period::from_name(period).is_some());
     let kind = optional_text(item, payment::KIND);
     kind.is_ok_and(|kind| kind.is_some_and(|kind| kind != refund::KIND))
         || optional_text(item, payment::REASON).is_ok_and(|name| !name.is_none_or(is_known))
@@ -41,6 +43,7 @@ fn newer(item: &Item) -> Result<NewerOutcome, String> {
     if kind.as_deref().is_none_or(|kind| kind == refund::KIND) {
         let mut known = item.clone();
         known.insert(payment::REASON.into(), s(Decline::InsufficientFunds));
+        known.remove(payment::PERIOD);
         payment::decode(&known)?;
     }
     let amount = |amount| Amount::try_new(amount).map_err(|expected| format!("amount: {expected}"));
@@ -50,6 +53,7 @@ fn newer(item: &Item) -> Result<NewerOutcome, String> {
         refund_of: optional_parsed(item, refund::REFUND_OF, PaymentId::try_stored)?,
         status: text(item, "status")?.into(),
         reason: optional_text(item, payment::REASON)?.map(Into::into),
+        period: optional_text(item, payment::PERIOD)?.map(Into::into),
         debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
         creditor: optional_parsed(item, "creditor_account", AccountId::try_stored)?,
         amount: optional_number(item, "amount")?.map(amount).transpose()?,

@@ -8,7 +8,8 @@ use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::Entry;
 use crate::domain::{
     Account, AccountCommand, AccountStatus, Amount, Balance, CommandRequest, CreditLanes, Currency, DeadLetter,
-    Decline, Header, Lane, LaneId, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp, Transfer,
+    Decline, Header, Lane, LaneId, Limits, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp,
+    Transfer,
 };
 
 fn eur() -> Currency {
@@ -188,6 +189,8 @@ fn a_command_reads_back() {
         Action::Unfreeze,
         Action::Close,
         Action::AddLanes(lanes(1_024)),
+        Action::SetLimits(Limits::NONE),
+        Action::SetLimits(Limits { max_balance: Some(0), ..Limits::NONE }),
     ] {
         let request = request(action);
         for decision in [Ok(AccountChange::Nothing), Err(Refusal::AccountExists)] {
@@ -218,7 +221,8 @@ fn a_command_reads_back() {
         (
             "command",
             s("melt"),
-            "command: expected one of open, set_overdraft_limit, freeze, unfreeze, close, add_lanes",
+            "command: expected one of open, set_overdraft_limit, freeze, unfreeze, close, add_lanes, \
+             set_limits",
         ),
     ] {
         assert_eq!(with(&item, name, Some(value), account_command::decode), Err(expected.into()), "{name}");

@@ -16,6 +16,7 @@ use crate::handlers::invoked::context;
 
 fn outcome(ix: i64, decision: Decision) -> Outcome {
     Outcome {
+        limits_version: None,
         repayment: None,
         instruction: Instruction::Payment(Payment {
             reference: (ix % 2 == 0).then(|| "Ünïcode \"17\"".into()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use giro::account_commands::{Applied, apply};
 use giro::domain::account_command::{AccountChange, Action, Policy, decide};
-use giro::domain::{CommandRequest, CreditLanes, Timestamp};
+use giro::domain::{CommandRequest, Timestamp};
 use giro::settle::{Backoff, Disposition};
 use giro::store::{AccountLedger, StoreError};
 use giro_testkit::given::{Placed as _, Setters as _, account, command, id};

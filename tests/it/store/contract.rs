@@ -34,6 +34,7 @@ mod account_commands;
 mod dead_letters;
 mod dynamodb_alone;
 mod lanes;
+mod limits;
 mod memory_alone;
 mod refunds;
 mod transactions;

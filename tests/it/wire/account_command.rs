@@ -1,7 +1,10 @@
 //! Account commands as bytes: read strictly, written and read again as the same.
 
 use giro::domain::account_command::{Action, Terms};
-use giro::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Timestamp};
+use giro::domain::limits::WindowLimit;
+use giro::domain::{
+    AccountCommand, AccountId, Amount, CommandId, CreditLanes, Currency, Limits, OverdraftLimit, Timestamp,
+};
 use giro::wire::account_command;
 use giro::wire::kafka_event::KafkaEvent;
 use proptest::prelude::*;
@@ -56,7 +59,8 @@ fn commands_are_read_strictly() {
     check(r#""command":"freeze","currency":7,"overdraft_limit":{}"#, "c1 alice Freeze");
     check(r#""command":"unfreeze""#, "c1 alice Unfreeze");
     check(r#""command":"close","requested_at":"2026-11-22T10:00:00Z""#, "c1 alice Close");
-    let name = "invalid_field: command: expected one of open, set_overdraft_limit, freeze, unfreeze, close, add_lanes";
+    let name = "invalid_field: command: expected one of open, set_overdraft_limit, freeze, unfreeze, close, add_lanes, \
+                set_limits";
     check(r#""command":"delete""#, name);
     check(r#""command":"Close""#, name);
     check(r#""command":7"#, "invalid_field: command: expected a string");
@@ -71,6 +75,34 @@ fn commands_are_read_strictly() {
         "invalid_field: account_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ : -, and neither . nor ..",
     );
     check_wire("[]", "not_an_object: value: expected a JSON object");
+}
+
+#[test]
+fn limits_are_read_strictly() {
+    let limits = |rest: &str, expected: &str| {
+        check_wire(&format!(r#"{{"command_id":"c1","account_id":"alice","command":"set_limits"{rest}}}"#), expected);
+    };
+    let none = "Limits { max_payment: None, max_balance: None, windows: [None, None, None] }";
+    limits("", &format!("c1 alice SetLimits({none})"));
+    limits(r#","max_payment":null,"max_balance":null,"windows":[]"#, &format!("c1 alice SetLimits({none})"));
+    limits(
+        r#","max_balance":0"#,
+        &format!("c1 alice SetLimits({})", none.replace("balance: None", "balance: Some(0)")),
+    );
+    let window = none.replace("[None", "[Some(WindowLimit { amount: None, count: Some(2) })");
+    limits(r#","windows":[{"period":"hour","count":2}]"#, &format!("c1 alice SetLimits({window})"));
+    let amount = "invalid_field: max_payment: expected an integer of minor units, 1 to 9007199254740991";
+    for bad in ["0", "-1", "1.0", r#""7""#, "9007199254740992"] {
+        limits(&format!(r#","max_payment":{bad}"#), amount);
+    }
+    limits(
+        r#","max_balance":-1"#,
+        "invalid_field: max_balance: expected an integer of minor units, 0 to 9007199254740991",
+    );
+    limits(
+        r#","windows":[{"period":"week","count":2}]"#,
+        "invalid_field: windows: expected the period hour, day or month",
+    );
 }
 
 #[test]
@@ -93,9 +125,23 @@ fn the_sample_events_read_as_their_table_says() {
     expect_test::expect_file!["fixtures/account_commands.txt"].assert_eq(&all);
 }
 
+/// Limits of every shape: each bit of a number says whether there is one of them.
+fn limits(most: Option<u64>, bits: u64) -> Limits {
+    let bit = |nth: u32| bits.checked_shr(nth).is_some_and(|bits| bits & 1 == 1);
+    let window = |nth: u32| {
+        let limit = WindowLimit { amount: most.filter(|_| bit(nth)), count: Some(bits).filter(|_| bit(nth + 1)) };
+        (limit.amount.is_some() || limit.count.is_some()).then_some(limit)
+    };
+    Limits {
+        max_payment: most.filter(|_| bit(0)).and_then(|most| Amount::try_new(most).ok()),
+        max_balance: most.filter(|_| bit(1)),
+        windows: [window(2), window(4), window(6)],
+    }
+}
+
 prop_compose! {
     pub(crate) fn any_account_command()(
-        id in any_id(), account in any_id(), kind in 0..6, currency in "[A-Z]{3}",
+        id in any_id(), account in any_id(), kind in 0..7, currency in "[A-Z]{3}",
         lanes in 0_u16..=1024,
         limit in proptest::option::of(0_u64..=9_007_199_254_740_991),
         at in proptest::option::of(-62_135_596_800_000_i64..=253_402_300_799_999),
@@ -108,6 +154,7 @@ prop_compose! {
             2 => Action::Freeze,
             3 => Action::Unfreeze,
             4 => Action::AddLanes(credit_lanes),
+            5 => Action::SetLimits(limits(limit, u64::from(lanes))),
             _ => Action::Close,
         };
         AccountCommand {

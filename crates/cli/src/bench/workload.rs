@@ -60,6 +60,7 @@ impl Workload {
                 false => (Balance::new(self.balance), OverdraftLimit::Limited(0)),
             };
             Ok(Account {
+                limits: None,
                 id: self.account(number)?,
                 currency: currency(),
                 status: AccountStatus::Open,

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
+use super::limits;
 use super::number::number;
 use giro::domain::account_command::{Action, RecordedCommand, status_of};
 use giro::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit};
@@ -134,8 +135,9 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         }
         Action::SetOverdraftLimit(to) => (None, limit(to), None),
         Action::AddLanes(lanes) => (None, Value::Null, Some(lanes.count())),
-        Action::Freeze | Action::Unfreeze | Action::Close => (None, Value::Null, None),
+        Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) => (None, Value::Null, None),
     };
+    let limits = if let Action::SetLimits(asked) = command.action { limits::asked(&asked) } else { Value::Null };
     json!({
         "command_id": command.id.as_str(),
         "command": command.action.name(),
@@ -143,6 +145,7 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         "currency": currency,
         "overdraft_limit": overdraft_limit,
         "credit_lanes": lanes,
+        "limits": limits,
         "requested_at": command.requested_at.map(|at| at.to_string()),
         "status": status_of(recorded.decision),
         "reason": recorded.decision.err().map(|refusal| refusal.name()),

@@ -7,6 +7,7 @@ use super::Failure;
 use super::account_commands::{self, SendArgs};
 use super::engines::EngineArgs;
 use super::lanes::{self, AddLanesArgs};
+use super::limits::{self, LimitArgs};
 use super::number::number;
 use super::stored_id::stored_id;
 use giro::domain::account_command::{self, Action, Terms};
@@ -28,6 +29,9 @@ pub(super) enum AccountsCommand {
     Close(CommandArgs),
     /// Set how far below zero payments may take an account. Its balance must be within the new limit.
     SetLimit(SetLimitArgs),
+    /// Replace the limits of an account: the largest payment, the largest balance, and what payments may take in an
+    /// hour, a day or a month. The account needs an overdraft limit.
+    SetLimits(SetLimitsArgs),
     /// Show every command that has its answer, in the order of the answers.
     Commands {
         /// Only those about this account
@@ -133,6 +137,19 @@ pub(super) struct SetLimitArgs {
     send: SendArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What is not named is not limited any more.\n\nExamples:\n  giro accounts set-limits alice --max-payment 50000 --window day:amount=200000,count=20\n  giro accounts set-limits alice --no-limits"
+)]
+pub(super) struct SetLimitsArgs {
+    /// The account
+    id: AccountId,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    send: SendArgs,
+}
+
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         AccountsCommand::Open(args) => {
@@ -149,6 +166,10 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
         AccountsCommand::SetLimit(args) => {
             let action = Action::SetOverdraftLimit(args.limit.limit());
             account_commands::send(args.id, action, args.send, engines).await
+        }
+        AccountsCommand::SetLimits(args) => {
+            let limits = args.limits.limits().map_err(Failure::input)?;
+            account_commands::send(args.id, Action::SetLimits(limits), args.send, engines).await
         }
         AccountsCommand::Commands { account, json } => account_commands::list(account.as_ref(), json, engines).await,
         AccountsCommand::AddLanes(args) => lanes::add(args, engines).await,
@@ -222,6 +243,7 @@ fn show(held: &[Holding], as_json: bool) -> Result<(), Failure> {
                 "version": account.version,
                 "opened_at": account.opened_at.to_string(),
                 "credit_lanes": account.credit_lanes.count(),
+                "limits": account.limits.as_deref().map(limits::of_account),
                 "lanes": holding.lanes.iter().map(|lane| json!({
                     "lane": lane.id.lane, "balance": lane.balance.minor_units(), "version": lane.version,
                 })).collect::<Vec<_>>(),

@@ -31,6 +31,7 @@ mod failed;
 mod failure;
 mod invoke;
 mod lanes;
+mod limits;
 mod number;
 mod outcomes;
 mod own_fault;

@@ -11,13 +11,15 @@ use giro::store::StoreError;
 pub(super) fn account_allows(account: &Account, update: &AccountUpdate) -> bool {
     allows(account.status, account.currency, account.balance, account.version, update)
         && update.overdraft_limit.is_none_or(|limit| account.overdraft_limit == limit)
+        && update.limits_allow(account)
 }
 
 /// The same of [`giro::store::items::lane`]. `None`: there is no such lane.
 pub(super) fn lane_allows(lane: Option<&Lane>, update: &AccountUpdate) -> bool {
     let Some(lane) = lane else { return update.makes_lane() };
     let is_unlimited = |limit| limit == OverdraftLimit::Unlimited && !lane.is_limited;
-    update.overdraft_limit.is_none_or(is_unlimited)
+    !(lane.is_shut && update.makes_lane())
+        && update.overdraft_limit.is_none_or(is_unlimited)
         && allows(lane.status, lane.currency, lane.balance, lane.version, update)
 }
 

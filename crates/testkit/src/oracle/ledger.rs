@@ -131,7 +131,14 @@ mod tests {
         let source = given::source(0, 0);
         let instruction = payment.into();
         Recorded {
-            outcome: Outcome { instruction, repayment: None, decision: Ok(()), decided_at: Timestamp::EPOCH, source },
+            outcome: Outcome {
+                limits_version: None,
+                instruction,
+                repayment: None,
+                decision: Ok(()),
+                decided_at: Timestamp::EPOCH,
+                source,
+            },
             fingerprint,
         }
     }
@@ -178,7 +185,7 @@ mod tests {
         let wrong = [
             "lane shop/0: expected a balance not below zero",
             "lane shop/1: expected the status of its account",
-            "lane shop/2 does not exist, and its account is not open",
+            "lane shop/2 does not exist, and its account is not open or has a maximum balance",
         ];
         assert_eq!(found(&[held("bank", -10, 0), shop], &payments), wrong);
     }

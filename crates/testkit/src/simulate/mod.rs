@@ -30,6 +30,7 @@
 
 mod auditor;
 pub mod exhaustive;
+mod limits;
 mod mapping;
 mod mutant;
 mod network;

@@ -5,14 +5,16 @@
 //! handler, store or template with that mistake would have asked, answered and said. The mistakes act outside the code
 //! that deploys.
 
+mod transactions;
+
 use super::network::{Answer, Call, at_once, execute};
 use super::policy::Policies;
 use crate::memory_store::MemoryStore;
-use crate::sent::{Sent, SentEntry, SentStep};
+use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::AccountUpdate;
-use giro::domain::{AccountId, AccountStatus, Balance, DeadLetter, Decline, Lane, LaneId};
+use giro::domain::{Account, AccountStatus, Balance, DeadLetter, Holding, Lane, LaneId};
 use giro::store::{CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, PaymentRead, StoreError};
 use giro::wire::batch_response::BatchResponse;
 
@@ -54,6 +56,12 @@ pub enum Mutant {
     AcknowledgeLostCommand,
     /// A credit doesn't look at its lane, whatever status that has.
     CreditAnyLane,
+    /// A payment doesn't look at the version of the limits that it was decided on.
+    DropLimitsVersion,
+    /// The first payment of a period begins its window, whatever period that has now.
+    RestartWindow,
+    /// A payment is checked against what was used before its batch, and not against the payments before it.
+    CheckLimitBeforeBatch,
     /// A refund doesn't look at the sum of the refunds of its original.
     DropRefundCondition,
     /// A refund leaves the sum of the refunds of its original as it is.
@@ -82,7 +90,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 28] = [
+    pub const ALL: [(Self, &'static str); 31] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -99,6 +107,9 @@ impl Mutant {
         (Self::AcknowledgeLostPublication, "acknowledge-lost-publication"),
         (Self::AcknowledgeLostCommand, "acknowledge-lost-command"),
         (Self::CreditAnyLane, "credit-any-lane"),
+        (Self::DropLimitsVersion, "drop-limits-version"),
+        (Self::RestartWindow, "restart-window"),
+        (Self::CheckLimitBeforeBatch, "check-limit-before-batch"),
         (Self::DropRefundCondition, "drop-refund-condition"),
         (Self::LeaveOutRefundSum, "leave-out-refund-sum"),
         (Self::IgnoreOriginals, "ignore-originals"),
@@ -136,8 +147,10 @@ impl Mutant {
             return Answer::DeadLetter(Ok(()));
         }
         let reopened = self.reopened(store, &call);
+        let emptied = self.emptied_windows(store, &call);
         let mut answer = execute(store, &self.call(store, call));
         if !matches!(answer, Answer::Commit(Ok(Commit::Applied))) {
+            emptied.into_iter().for_each(|was| store.insert_account(was));
             reopened.into_iter().for_each(|was| store.insert_lane(was));
         }
         if let Answer::Commit(Ok(Commit::Cancelled(cancelled))) = &mut answer {
@@ -188,8 +201,8 @@ impl Mutant {
     /// The transaction that a handler with this mistake would have sent.
     fn sent(self, store: &MemoryStore, sent: Sent) -> Sent {
         match (self, sent) {
-            (Self::DropPutCondition, sent) => without_duplicates(store, sent),
-            (Self::NetOverdraft, sent) => netted(store, sent),
+            (Self::DropPutCondition, sent) => transactions::without_duplicates(store, sent),
+            (Self::NetOverdraft, sent) => transactions::netted(store, sent),
             (Self::DropBalanceCondition, mut sent) => {
                 let mains = sent.updates.iter_mut().filter(|update| update.lane.is_none());
                 mains.for_each(|update| update.balance_min = None);
@@ -200,6 +213,11 @@ impl Mutant {
                 sweeps.for_each(|update| update.balance_min = None);
                 sent
             }
+            (Self::DropLimitsVersion, mut sent) => {
+                sent.updates.iter_mut().for_each(|update| update.limits_version = None);
+                sent
+            }
+            (Self::CheckLimitBeforeBatch, sent) => transactions::each_alone(store, sent),
             (Self::DropRefundCondition, mut sent) => {
                 sent.totals.iter_mut().for_each(|total| total.total_max = u64::MAX);
                 sent
@@ -236,6 +254,26 @@ impl Mutant {
         let shut: Vec<Lane> = credited.filter_map(|id| lane(store, &id)).collect();
         shut.iter().for_each(|was| store.insert_lane(Lane { status: AccountStatus::Open, ..was.clone() }));
         shut
+    }
+
+    /// Empties the windows that a transaction begins, as if that had no condition. Returns the accounts as they were.
+    fn emptied_windows(self, store: &MemoryStore, call: &Call) -> Vec<Account> {
+        let Call::Commit(sent) = call else { return Vec::new() };
+        let begun = sent.updates.iter().filter(|update| update.windows.iter().any(|window| window.begins));
+        let mut emptied = Vec::new();
+        for update in begun.filter(|_| self == Self::RestartWindow) {
+            let Some(Ok(Some(Holding { account: was, .. }))) = at_once(store.account(&update.account)) else {
+                continue;
+            };
+            let mut account = was.clone();
+            for begins in update.windows.iter().filter(|window| window.begins) {
+                let window = account.limits.as_mut().and_then(|limits| limits.window_mut(begins.period));
+                window.into_iter().for_each(|window| window.used = None);
+            }
+            store.insert_account(account);
+            emptied.push(was);
+        }
+        emptied
     }
 
     /// Whether a store with this mistake takes a dead letter as stored already.
@@ -299,57 +337,4 @@ fn emptied(read: LaneRead) -> LaneRead {
         LaneRead::Found(lane) => LaneRead::Found(Lane { balance: Balance::ZERO, ..lane }),
         LaneRead::Missing | LaneRead::Corrupt(_) | LaneRead::Unread => read,
     }
-}
-
-/// The transaction without those payments whose Put would overwrite an item. That leaves the same items.
-fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
-    sent.entries.retain(|entry| !matches!(at_once(store.payment(entry.request.instruction.id())), Some(Ok(Some(_)))));
-    sent
-}
-
-/// The transaction in which a debit counts as covered if the balance at its end is enough. It is unchanged if that
-/// helps no debit.
-fn netted(store: &MemoryStore, sent: Sent) -> Sent {
-    let mut netted = sent.clone();
-    for SentEntry { request, decision, .. } in &mut netted.entries {
-        if *decision != Err(Decline::InsufficientFunds) {
-            continue;
-        }
-        let Some(transfer) = request.instruction.transfer() else { return sent };
-        let amount = i128::from(transfer.amount.minor_units());
-        for (account, net) in [(transfer.debtor, amount.saturating_neg()), (transfer.creditor, amount)] {
-            if add(store, &mut netted.updates, account, net).is_none() {
-                return sent;
-            }
-        }
-        *decision = Ok(());
-    }
-    let covered = netted.updates.iter().all(|update| {
-        let Some(Ok(Some(holding))) = at_once(store.account(&update.account)) else { return false };
-        let account = holding.account;
-        let left = i128::from(account.balance.minor_units()).saturating_add(update.net);
-        account.overdraft_limit.lowest_balance().is_none_or(|lowest| left >= lowest)
-    });
-    if covered { netted } else { sent }
-}
-
-fn add(store: &MemoryStore, updates: &mut Vec<AccountUpdate>, id: &AccountId, net: i128) -> Option<()> {
-    if let Some(update) = updates.iter_mut().find(|update| update.account == *id && update.lane.is_none()) {
-        update.net = update.net.saturating_add(net);
-        update.balance_min = None;
-        update.version = None;
-        return Some(());
-    }
-    let account = at_once(store.account(id))?.ok()??.account;
-    updates.push(AccountUpdate {
-        account: id.clone(),
-        lane: None,
-        net,
-        currency: account.currency,
-        overdraft_limit: None,
-        balance_min: None,
-        balance_max: None,
-        version: None,
-    });
-    Some(())
 }

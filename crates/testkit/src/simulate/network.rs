@@ -39,6 +39,7 @@ pub(super) enum Call {
 
 /// What the store said, or what the caller is told.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "each answer is looked at once")]
 pub(super) enum Answer {
     Read(Result<Vec<AccountRead>, StoreError>),
     ReadLanes(Result<Vec<LaneRead>, StoreError>),

@@ -3,6 +3,7 @@
 //! Data: Takes the tape. Gives records with what each of them orders. This is kept beside the bytes, so that the
 //! auditor never reads them with the code under test.
 
+use super::limits::Limits;
 use super::tape::Tape;
 use super::workload::{BUSY, Record, bucket};
 
@@ -20,6 +21,7 @@ pub(super) enum AccountChange {
     Unfreeze,
     Close,
     Lanes(u16),
+    Limits(Limits),
 }
 
 /// What an account command says.
@@ -43,6 +45,7 @@ impl Order {
             AccountChange::Freeze => ("freeze", String::new()),
             AccountChange::Unfreeze => ("unfreeze", String::new()),
             AccountChange::Close => ("close", String::new()),
+            AccountChange::Limits(limits) => ("set_limits", limits.json()),
             AccountChange::Lanes(lanes) => ("add_lanes", format!(r#","credit_lanes":{lanes}"#)),
         };
         format!(r#"{{"command_id":"{}","command":"{name}","account_id":"{}"{rest}}}"#, self.id, self.account)
@@ -54,9 +57,16 @@ impl Order {
 pub(super) struct Administrators {
     ordered: Vec<Order>,
     commands: u32,
+    /// Some of what they order are limits.
+    limit: bool,
 }
 
 impl Administrators {
+    /// Administrators of a world. If `limit` is set, they set limits too.
+    pub(super) fn new(limit: bool) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     /// The next record, what it orders, if anything, and the partition that it goes to. `paying` is an account that is
     /// about to pay.
     pub(super) fn produce(
@@ -68,7 +78,7 @@ impl Administrators {
         let order = match tape.below(100) {
             0..80 => Some(self.new_order(tape, paying)),
             80..88 => self.before(tape),
-            88..94 => self.before(tape).map(|order| Order { change: change(tape), ..order }),
+            88..94 => self.before(tape).map(|order| Order { change: self.change(tape), ..order }),
             _ => None,
         };
         let partition = match &order {
@@ -89,7 +99,7 @@ impl Administrators {
         let any = BUSY[tape.index(BUSY.len())];
         let busy = paying.filter(|_| tape.below(3) > 0).unwrap_or(any);
         let (account, change) = match tape.below(20) {
-            0..14 => (busy, change(tape)),
+            0..14 => (busy, self.change(tape)),
             14..16 => ("late", AccountChange::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]) }),
             16..18 => ("late", AccountChange::Close),
             18 => (
@@ -107,6 +117,23 @@ impl Administrators {
     fn before(&self, tape: &mut Tape) -> Option<Order> {
         let last = self.ordered.len().checked_sub(1)?;
         Some(self.ordered[last.saturating_sub(tape.index(self.ordered.len()))].clone())
+    }
+
+    fn change(&self, tape: &mut Tape) -> AccountChange {
+        if self.limit && tape.below(8) == 0 { AccountChange::Limits(limits(tape)) } else { change(tape) }
+    }
+}
+
+fn limits(tape: &mut Tape) -> Limits {
+    let window = |tape: &mut Tape| {
+        let most = (tape.pick([Some(200), None, Some(100), Some(400)]), tape.pick([Some(3), Some(6), Some(2)]));
+        tape.chance(500).then_some(most)
+    };
+    Limits {
+        max_payment: tape.pick([None, Some(100), Some(50)]),
+        max_balance: tape.pick([None, None, Some(500), Some(250)]),
+        hour: window(tape),
+        day: window(tape),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::auditor::books::{Books, Standing};
+use super::limits::Limits;
 use super::tape::Tape;
 
 /// The account through which money entered before the world began, and enters. It pays from its lanes.
@@ -257,7 +258,10 @@ pub(super) fn opening(tape: &mut Tape, partitions: u16) -> BTreeMap<String, Book
     let mut open = |id: &str, currency, balance: i128, lowest| {
         let each = WITH_LANES.iter().find(|(known, _)| *known == id).map_or(0, |&(_, each)| each);
         let lanes = partitions.saturating_mul(each);
-        accounts.insert(id.to_owned(), Books { currency, balance, lowest, standing: Standing::Open, lanes });
+        accounts.insert(
+            id.to_owned(),
+            Books { currency, balance, lowest, standing: Standing::Open, lanes, limits: Limits::default() },
+        );
     };
     let mut sum: i128 = 0;
     for id in BUSY {
@@ -282,4 +286,20 @@ pub(super) fn opening(tape: &mut Tape, partitions: u16) -> BTreeMap<String, Book
     open("dollars", "USD", 50, Some(0));
     open("settlement-usd", "USD", -50, None);
     accounts
+}
+
+/// Gives the busy accounts of a world limits to begin with: some that are soon used up, and some that hardly ever are.
+pub(super) fn limit(opening: &mut BTreeMap<String, Books>) {
+    let none = Limits::default();
+    for (id, limits) in [
+        ("hot", Limits { hour: Some((None, Some(2))), ..none }),
+        ("ann", Limits { hour: Some((Some(120), None)), ..none }),
+        ("bob", Limits { day: Some((Some(900), None)), ..none }),
+        ("cid", Limits { max_payment: Some(100), max_balance: Some(400), day: Some((None, Some(3))), ..none }),
+        ("dan", Limits { hour: Some((Some(150), None)), day: Some((Some(400), Some(9))), ..none }),
+    ] {
+        if let Some(books) = opening.get_mut(id) {
+            books.limits = limits;
+        }
+    }
 }

@@ -82,6 +82,8 @@ fn refund() -> Request {
 /// A refund, a main item, a lane and a sum of refunds.
 fn transaction(request: &Request) -> Transaction<'_> {
     let update = |account: &str, lane| AccountUpdate {
+        limits_version: None,
+        windows: Vec::new(),
         account: account.parse().unwrap(),
         lane,
         net: 0,

@@ -77,7 +77,9 @@ fn the_description_is_in_step_with_the_code() {
     let schemas = at(&openapi, &["components", "schemas"]);
     let types: Vec<String> = Problem::ALL.iter().map(|row| row.0.type_uri()).collect();
     assert_eq!(texts(at(schemas, &["Problem", "properties", "type", "enum"])), types);
-    let declines: Vec<String> = Decline::ALL.iter().map(|row| row.1.to_owned()).collect();
+    // A reason that names a period has a row for each.
+    let mut declines: Vec<String> = Decline::ALL.iter().map(|row| row.1.to_owned()).collect();
+    declines.dedup();
     assert_eq!(texts(at(schemas, &["Reason", "properties", "name", "enum"])), declines);
     let statuses: Vec<String> = AccountStatus::ALL.iter().map(|status| status.name().to_owned()).collect();
     assert_eq!(texts(at(schemas, &["Account", "properties", "status", "enum"])), statuses);

@@ -180,7 +180,10 @@ fn told(status: AccountStatus, action: Action, decision: Result<(), Refusal>) ->
         (AccountStatus::Closed, Action::Close) => assert_eq!(decision, Ok(())),
         (AccountStatus::Closed, _) => assert_eq!(decision, Err(Refusal::AccountClosed)),
         (_, Action::Freeze | Action::Unfreeze) => assert_eq!(decision, Ok(())),
-        (_, Action::Open(_) | Action::SetOverdraftLimit(_) | Action::Close | Action::AddLanes(_)) => {}
+        (
+            _,
+            Action::Open(_) | Action::SetOverdraftLimit(_) | Action::Close | Action::AddLanes(_) | Action::SetLimits(_),
+        ) => {}
     }
     match (status, action, decision) {
         (AccountStatus::Open | AccountStatus::Frozen, Action::Freeze, Ok(())) => AccountStatus::Frozen,

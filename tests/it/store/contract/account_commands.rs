@@ -109,6 +109,7 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
             | AccountChange::Pause(_)
             | AccountChange::Status { .. }
             | AccountChange::Limit { .. }
+            | AccountChange::Limits { .. }
             | AccountChange::Lanes { .. }) => other,
         };
         let request = command(&format!("c{ix}"), &name, Action::Close);

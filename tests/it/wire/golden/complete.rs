@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use giro::domain::account_command::{Action, Refusal};
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{AccountStatus, Decline};
+use giro::domain::{AccountStatus, Decline, Period};
 use giro::store::Tables;
 use giro::store::items::{Item, lane};
 
@@ -51,10 +51,21 @@ fn every_kind_of_item_is_held() {
     }
     let (lanes, accounts): (Vec<Item>, Vec<Item>) = items("accounts").into_iter().partition(lane::is_lane);
     let both = |items: &[Item], name| items.iter().any(|item| item.contains_key(name) != items[0].contains_key(name));
-    for name in ["credit_lanes", "overdraft_limit", "lane_debits", "paused_until"] {
+    for name in [
+        "credit_lanes",
+        "overdraft_limit",
+        "lane_debits",
+        "paused_until",
+        "limits_version",
+        "max_payment",
+        "max_balance",
+        "hour_since",
+        "day_start",
+    ] {
         assert!(both(&accounts, name), "accounts with and without {name}");
     }
     assert!(both(&lanes, "overdraft_limit"), "lanes with and without overdraft_limit");
+    assert!(both(&lanes, "shut"), "lanes with and without shut");
     assert_eq!(texts(&accounts, "status"), owned(AccountStatus::ALL.map(AccountStatus::name)));
 }
 
@@ -63,7 +74,8 @@ fn every_answer_to_a_payment_is_held() {
     let payments = items("payments");
     assert_eq!(texts(&payments, "status"), owned(["declined", "settled"]));
     assert_eq!(texts(&payments, "reason_code"), owned(Decline::ALL.map(|row| row.1)));
-    for name in ["reference", "requested_at", "kind", "asked_for", "amount", "creditor_account"] {
+    assert_eq!(texts(&payments, "period"), owned(Period::ALL.map(Period::name)));
+    for name in ["reference", "requested_at", "kind", "asked_for", "amount", "creditor_account", "limits_version"] {
         let with = payments.iter().filter(|payment| payment.contains_key(name)).count();
         assert!(with > 0 && with < payments.len(), "payments with and without {name}");
     }
@@ -114,6 +126,7 @@ fn everything_that_the_wire_writes_is_held() {
         ("batch_response", "invocations/payment-processor"),
         ("failed_record", "topics/payment-requests-failed"),
         ("http", "invocations/payment-api"),
+        ("limits", "topics/account-commands"),
         ("outcome", "topics/payment-outcomes"),
         ("payment_request", "topics/payment-requests"),
         ("problem", "invocations/payment-api"),

@@ -26,7 +26,10 @@ impl Auditor {
             let key = AccountId::try_new(id).map_err(|error| error.to_string())?;
             match read(at_once(store.account(&key)))? {
                 None => return Err(format!("the account {id} went")),
-                Some(holding) => compare(id, books, &holding)?,
+                Some(holding) => {
+                    compare(id, books, &holding)?;
+                    self.windows.compare(id, &holding.account)?;
+                }
             }
         }
         if self.unreadable.is_empty() {
@@ -55,6 +58,11 @@ fn compare(id: &str, books: &Books, holding: &Holding) -> Result<(), Wrong> {
     let unlike = |lane: &&Lane| (lane.status, lane.currency) != (account.status, account.currency);
     if let Some(lane) = holding.lanes.iter().find(unlike) {
         return Err(format!("the lane {} is {}, and its account {}", lane.id, lane.status, account.status));
+    }
+    let has_maximum = account.max_balance().is_some();
+    let open = |lane: &&Lane| lane.is_shut != has_maximum || has_maximum && lane.balance != Balance::ZERO;
+    if let Some(lane) = holding.lanes.iter().find(open) {
+        return Err(format!("the lane {} is shut: {}, and holds {}", lane.id, lane.is_shut, lane.balance));
     }
     let limit = match account.overdraft_limit {
         OverdraftLimit::Limited(limit) => Some(i128::from(limit).saturating_neg()),

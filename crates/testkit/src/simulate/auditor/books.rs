@@ -1,6 +1,7 @@
 //! What: The auditor's own accounts and its own rules. They are written again, in plain integers, and share nothing
 //! with the code under test.
 
+use super::super::limits::Limits;
 use super::super::orders::AccountChange;
 
 /// Whether an account may be used.
@@ -31,6 +32,7 @@ pub(in crate::simulate) struct Books {
     pub(in crate::simulate) standing: Standing,
     /// How many lanes it takes its credits on.
     pub(in crate::simulate) lanes: u16,
+    pub(in crate::simulate) limits: Limits,
 }
 
 impl Books {
@@ -54,7 +56,9 @@ impl Books {
 /// changing that.
 pub(in crate::simulate) fn may_be_too_busy(books: Option<&Books>, change: AccountChange) -> bool {
     books.is_some_and(|books| {
+        let empties_lanes = matches!(change, AccountChange::Limits(to) if to.max_balance.is_some() && books.lanes > 0);
         let rests_on_lanes = match change {
+            AccountChange::Limits(_) => return empties_lanes && books.standing == Standing::Open,
             AccountChange::Close => true,
             AccountChange::Limit(to) => to.is_some(),
             AccountChange::Open { .. } | AccountChange::Freeze | AccountChange::Unfreeze | AccountChange::Lanes(_) => {
@@ -90,6 +94,10 @@ pub(in crate::simulate) fn rule(
     if debtor.currency != currency || creditor.currency != currency {
         return Err("currency_mismatch");
     }
+    let credited = creditor.balance.saturating_add(amount);
+    if creditor.limits.max_balance.is_some_and(|most| credited > most.into()) {
+        return Err("balance_limit");
+    }
     let (debited, credited) = (debtor.balance.saturating_sub(amount), creditor.balance.saturating_add(amount));
     if debited < i128::from(i64::MIN) || credited > i128::from(i64::MAX) {
         return Err("balance_overflow");
@@ -119,6 +127,9 @@ pub(in crate::simulate) fn holds(
         "debtor_frozen" => is(debtor, Standing::Frozen),
         "creditor_frozen" => is(creditor, Standing::Frozen),
         "currency_mismatch" => [debtor, creditor].into_iter().flatten().any(|books| books.currency != currency),
+        "balance_limit" => creditor
+            .and_then(|books| books.limits.max_balance)
+            .is_some_and(|most| balance(creditor, amount) > most.into()),
         "balance_overflow" => {
             balance(debtor, amount.saturating_neg()) < i128::from(i64::MIN)
                 || balance(creditor, amount) > i128::from(i64::MAX)
@@ -142,7 +153,14 @@ pub(in crate::simulate) fn ordered(
     let Some(books) = books else {
         let AccountChange::Open { currency, limit, lanes } = change else { return Err("account_not_found") };
         let (standing, lanes) = (Standing::Open, lanes.max(lanes_min));
-        return Ok(Some(Books { currency, balance: 0, lowest: lowest(limit), standing, lanes }));
+        return Ok(Some(Books {
+            currency,
+            balance: 0,
+            lowest: lowest(limit),
+            standing,
+            lanes,
+            limits: Limits::default(),
+        }));
     };
     let stands = books.standing;
     if stands == Standing::Closed {
@@ -164,6 +182,13 @@ pub(in crate::simulate) fn ordered(
         AccountChange::Close if books.balance != 0 => Err("balance_not_zero"),
         AccountChange::Close => Ok(turned(Standing::Closed)),
         AccountChange::Limit(to) if lowest(to) == books.lowest => Ok(None),
+        AccountChange::Limit(None) if !books.limits.is_none() => Err("limits_need_overdraft_limit"),
+        AccountChange::Limits(to) if to == books.limits => Ok(None),
+        AccountChange::Limits(to) if !to.is_none() && books.lowest.is_none() => Err("limits_need_overdraft_limit"),
+        AccountChange::Limits(to) if to.max_balance.is_some_and(|most| books.balance > most.into()) => {
+            Err("balance_above_limit")
+        }
+        AccountChange::Limits(to) => Ok(Some(Books { limits: to, ..books.clone() })),
         AccountChange::Limit(to) if lowest(to).is_some_and(|lowest| held < lowest) => Err("limit_below_balance"),
         AccountChange::Limit(to) => Ok(Some(Books { lowest: lowest(to), ..books.clone() })),
         AccountChange::Lanes(lanes) => Ok((lanes > books.lanes).then(|| Books { lanes, ..books.clone() })),

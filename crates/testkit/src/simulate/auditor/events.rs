@@ -47,7 +47,9 @@ impl Event {
     /// Whether it is a decline that rests on a balance.
     pub(super) fn rests_on_balance(&self) -> bool {
         match &self.what {
-            What::Decided { declined, .. } => matches!(declined, Some("insufficient_funds" | "balance_overflow")),
+            What::Decided { declined, .. } => {
+                matches!(declined, Some("insufficient_funds" | "balance_overflow" | "balance_limit"))
+            }
             What::Ordered { .. } => false,
         }
     }

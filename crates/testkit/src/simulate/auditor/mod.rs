@@ -12,6 +12,7 @@
 //! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
 //! | every step | no balance is below its limit |
 //! | every step | refunds are right, and never exceed their originals: see `refunds` |
+//! | every step | payments are within the limits of their debtors, and what is used is what they say: see `limits` |
 //! | every step | a dead letter holds its record's bytes, and its record isn't a valid payment or command; see `letters` |
 //! | every step | a command's answer is right when it is recorded: see `orders` |
 //! | every answer | a record that isn't reported has its outcome, its replay or its dead letter; only delivered records are reported |
@@ -29,6 +30,7 @@ mod accounts;
 pub(super) mod books;
 mod events;
 mod letters;
+mod limits;
 mod moments;
 mod orders;
 mod records;
@@ -39,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::books::Books;
 use self::events::{Event, What};
+use self::limits::Windows;
 use self::records::{Records, says_what_was_asked};
 use self::refunds::{Moves, Original, Span, Sums};
 use self::serial::Search;
@@ -80,18 +83,18 @@ pub(super) struct Auditor {
     answered: BTreeMap<String, Original>,
     /// How much of each payment was refunded.
     refunded: Sums,
-    /// Answers to commands.
+    /// What payments used of limits.
+    windows: Windows,
     commands: BTreeMap<String, RecordedCommand>,
     published: BTreeSet<String>,
     events: Vec<Event>,
 }
 
 impl Auditor {
-    /// An auditor of a world that begins with these accounts, and opens others with at least so many lanes.
+    /// An auditor of a world that begins with these accounts, and opens others with so many lanes.
     pub(super) fn new(opening: BTreeMap<String, Books>, lanes_min: u16) -> Self {
         Self {
             books: opening.clone(),
-            opening,
             lanes_min,
             unreadable: BTreeSet::new(),
             requests: Records::default(),
@@ -100,9 +103,11 @@ impl Auditor {
             outcomes: BTreeMap::new(),
             answered: BTreeMap::new(),
             refunded: Sums::default(),
+            windows: Windows::of(&opening),
             commands: BTreeMap::new(),
             published: BTreeSet::new(),
             events: Vec::new(),
+            opening,
         }
     }
 
@@ -283,6 +288,9 @@ impl Auditor {
             Original { asked: asked.clone(), settled: outcome.decision.is_ok(), place, given_up, happened: now };
         self.answered.insert(asked.id.clone(), answered);
         let Some(moves) = moves else { return Ok(()) };
+        if asked.refunds.is_none() {
+            self.windows.judge(outcome, &asked.debtor, asked.amount, (since, now))?;
+        }
         if outcome.decision.is_ok() {
             self.move_money(&asked, &moves, now)?;
         }

@@ -21,7 +21,11 @@ use super::events::{Event, What, changed_meanwhile, in_batch_order, in_offset_or
 
 /// The first reason that holds, and the one that a decline may name instead. Each rests on another account's balance.
 /// The two balances were read at two times.
-const TWO_BALANCES: (&str, &str) = ("balance_overflow", "insufficient_funds");
+const TWO_BALANCES: [(&str, &str); 3] = [
+    ("balance_overflow", "insufficient_funds"),
+    ("balance_limit", "insufficient_funds"),
+    ("balance_limit", "balance_overflow"),
+];
 
 /// A payment that was declined for a balance.
 struct Decline<'e> {
@@ -85,7 +89,7 @@ impl Decline<'_> {
         let debtor = if self.refund { debtor.map(|books| books.free_money()) } else { debtor };
         match rule(self.asked, debtor.as_ref(), creditor.as_ref()) {
             Err(reason) if reason == self.reason => true,
-            Err(reason) if self.loose || (reason, self.reason) == TWO_BALANCES => {
+            Err(reason) if self.loose || TWO_BALANCES.contains(&(reason, self.reason)) => {
                 holds(self.reason, self.asked, debtor.as_ref(), creditor.as_ref())
             }
             Ok(_) | Err(_) => false,

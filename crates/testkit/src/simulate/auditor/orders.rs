@@ -91,6 +91,9 @@ impl Auditor {
             (Ok(changed), None) => {
                 let changes = changed.is_some();
                 if let Some(after) = changed {
+                    if let AccountChange::Limits(limits) = order.change {
+                        self.windows.replace(order.account, limits, now);
+                    }
                     self.books.insert(order.account.to_owned(), after);
                 }
                 changes
@@ -153,6 +156,15 @@ fn says(recorded: &RecordedCommand, order: &Order) -> bool {
         }
         (Action::SetOverdraftLimit(told), AccountChange::Limit(to)) => limit(told) == to.map(u64::from),
         (Action::AddLanes(told), AccountChange::Lanes(to)) => told.count() == to,
+        (Action::SetLimits(told), AccountChange::Limits(to)) => {
+            let window = |place: usize| told.windows[place].map(|limit| (limit.amount, limit.count));
+            let same = |to: Option<(Option<u32>, Option<u32>)>| {
+                to.map(|(amount, count)| (amount.map(u64::from), count.map(u64::from)))
+            };
+            told.max_payment.map(giro::domain::Amount::minor_units) == to.max_payment.map(u64::from)
+                && told.max_balance == to.max_balance.map(u64::from)
+                && [window(0), window(1), window(2)] == [same(to.hour), same(to.day), None]
+        }
         (Action::Freeze, AccountChange::Freeze)
         | (Action::Unfreeze, AccountChange::Unfreeze)
         | (Action::Close, AccountChange::Close) => true,

@@ -182,9 +182,11 @@ fn apply(
             let free = state.get(debtor).filter(|_| *refund).map(Books::free_money);
             match (rule(asked, free.as_ref().or(state.get(debtor)), state.get(creditor)), declined) {
                 // The sums of refunds are looked at when it is recorded. No reason that comes before holds.
-                (Ok(_) | Err("balance_overflow" | "insufficient_funds"), Some("exceeds_refundable")) => {
-                    Some(Vec::new())
-                }
+                // So is what is used of limits.
+                (
+                    Ok(_) | Err("balance_limit" | "balance_overflow" | "insufficient_funds"),
+                    Some("exceeds_refundable" | "payment_limit" | "velocity_limit"),
+                ) => Some(Vec::new()),
                 (Ok((debited, credited)), None) => {
                     let mut undo = Vec::with_capacity(2);
                     for (account, balance) in [(debtor, debited), (creditor, credited)] {

@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 
 use giro::domain::account_command::{Action, RecordedCommand};
-use giro::domain::{Account, AccountStatus, Instruction, Lane, OverdraftLimit, PaymentId, Recorded};
+use giro::domain::{Account, AccountStatus, Amount, Instruction, Lane, Limits, OverdraftLimit, PaymentId, Recorded};
 use giro::store::{CommandQueries, LedgerQueries, StoreError};
 
 use super::digest::{Digest, Digester};
@@ -26,6 +26,7 @@ use super::workers::answer_of_command;
 use crate::memory_store::MemoryStore;
 use crate::simulate::auditor::books::{Books, Standing, may_be_too_busy, ordered, rule};
 use crate::simulate::auditor::{Wrong, answer_of};
+use crate::simulate::limits::Limits as SmallLimits;
 use crate::simulate::network::at_once;
 use crate::simulate::orders::AccountChange;
 
@@ -208,6 +209,19 @@ fn books_of(account: &Account) -> Books {
             AccountStatus::Closed => Standing::Closed,
         },
         lanes: account.credit_lanes.count(),
+        limits: account.limits.as_ref().map_or(SmallLimits::default(), |stored| limits(stored.limits())),
+    }
+}
+
+/// Limits as small worlds know them: no months.
+fn limits(of: Limits) -> SmallLimits {
+    let small = |most: Option<u64>| most.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let window = |place: usize| of.windows[place].map(|limit| (small(limit.amount), small(limit.count)));
+    SmallLimits {
+        max_payment: small(of.max_payment.map(Amount::minor_units)),
+        max_balance: small(of.max_balance),
+        hour: window(0),
+        day: window(1),
     }
 }
 
@@ -232,6 +246,7 @@ fn change(action: Action) -> AccountChange {
         Action::Unfreeze => AccountChange::Unfreeze,
         Action::Close => AccountChange::Close,
         Action::AddLanes(lanes) => AccountChange::Lanes(lanes.count()),
+        Action::SetLimits(to) => AccountChange::Limits(limits(to)),
     }
 }
 

@@ -160,7 +160,7 @@ impl<'w> Histories<'w> {
     fn start(&self, batch: usize, ledger: RemoteLedger) -> Pin<Box<dyn Future<Output = Vec<Told>>>> {
         let deadline = Instant::now().checked_add(DEADLINE).unwrap_or_else(Instant::now);
         let (now, backoff) = (|| Timestamp::EPOCH, || Backoff::with_seed(1));
-        let policy = Policy { lanes_min: CreditLanes::try_new(LANES_MIN).unwrap_or_default() };
+        let policy = Policy { accepts_limits: true, lanes_min: CreditLanes::try_new(LANES_MIN).unwrap_or_default() };
         match self.world.batches[batch].clone() {
             Batch::Payments(requests) => {
                 let requests = Requests::new(requests).with_partitions(self.world.partitions());

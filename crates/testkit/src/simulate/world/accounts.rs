@@ -5,7 +5,7 @@ use crate::given::{self, Setters as _};
 use crate::simulate::auditor::books::{Books, Standing};
 use crate::simulate::network::at_once;
 use crate::simulate::workload::BUSY;
-use giro::domain::{Account, AccountId, AccountStatus, Balance, OverdraftLimit};
+use giro::domain::{Account, AccountId, AccountLimits, AccountStatus, Balance, OverdraftLimit};
 use giro::store::LedgerQueries;
 
 /// An account as the store holds it; none if no store can hold the balance of its books.
@@ -13,7 +13,8 @@ pub(super) fn account(id: &str, books: &Books) -> Option<Account> {
     let balance = Balance::new(i64::try_from(books.balance).ok()?);
     let account = given::account(id).currency(given::currency(books.currency)).lanes(books.lanes);
     let account = Account { balance, overdraft_limit: limit(books), ..account.status(status(books.standing)) };
-    Some(Account { lane_debits: books.commutes(), ..account })
+    let limits = (!books.limits.is_none()).then(|| Box::new(AccountLimits::replaced(None, books.limits.told())));
+    Some(Account { lane_debits: books.commutes(), limits, ..account })
 }
 
 fn status(standing: Standing) -> AccountStatus {

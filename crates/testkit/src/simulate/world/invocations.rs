@@ -78,12 +78,13 @@ impl World {
             Topic::Requests => {
                 let partitions = u32::try_from(mapping.partitions()).unwrap_or(1);
                 let processor = PaymentProcessor::new(ledger, report_failures).with_partitions(partitions);
-                let processor = processor.with_clock(clock(self.began, id));
+                let processor = processor.with_clock(clock(self.began, id, self.has_limits));
                 Box::pin(async move { processor.handle(event).await })
             }
             Topic::Commands => {
                 let partitions = u32::from(self.partitions_told);
                 let processor = AccountProcessor::new(ledger, report_failures).with_partitions(partitions);
+                let processor = processor.accepting_limits(true);
                 Box::pin(async move { processor.handle(event).await })
             }
         };
@@ -231,10 +232,14 @@ fn record_json(topic: &str, place: Place, record: &Record) -> String {
     )
 }
 
+/// Three seconds before midnight.
+const BEFORE_MIDNIGHT: Duration = Duration::from_secs(24 * 3_600 - 3);
+
 /// The clock of an invocation's machine. Clocks differ, and some by more than a slice of time.
-fn clock(began: Instant, id: InvocationId) -> impl Fn() -> Timestamp + Send + Sync + 'static {
+fn clock(began: Instant, id: InvocationId, near_midnight: bool) -> impl Fn() -> Timestamp + Send + Sync + 'static {
     const AHEAD_MS: [u64; 4] = [0, 0, 30, 500];
     let nth = usize::try_from(id).unwrap_or_default().checked_rem(AHEAD_MS.len());
     let ahead = nth.and_then(|nth| AHEAD_MS.get(nth)).copied().unwrap_or_default();
-    time_of_day(began, Duration::from_millis(ahead))
+    let since_midnight = if near_midnight { BEFORE_MIDNIGHT } else { Duration::ZERO };
+    time_of_day(began, since_midnight.saturating_add(Duration::from_millis(ahead)))
 }

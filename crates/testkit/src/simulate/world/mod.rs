@@ -95,6 +95,8 @@ pub(super) struct World {
     /// Accounts whose item can't be read, as they were.
     spoilt: BTreeMap<String, Account>,
     mutant: Option<Mutant>,
+    /// Accounts get limits, and the world begins shortly before midnight, so that windows begin anew.
+    has_limits: bool,
     began: Instant,
     steps: u64,
     now: u64,
@@ -109,7 +111,12 @@ impl World {
         let mappings = Mappings::draw(&mut tape, policies);
         let operator = Operator::draw(&mut tape);
         let partitions = u16::try_from(mappings.of(Topic::Requests).partitions()).unwrap_or(1);
-        let opening = workload::opening(&mut tape, partitions);
+        let mut opening = workload::opening(&mut tape, partitions);
+        // Where dan begins with little, which is a quarter of all worlds, accounts get limits.
+        let has_limits = opening.get("dan").is_some_and(|books| books.balance == 100);
+        if has_limits {
+            workload::limit(&mut opening);
+        }
         let store = MemoryStore::new();
         for (id, books) in &opening {
             if let Some(account) = accounts::account(id, books) {
@@ -122,7 +129,7 @@ impl World {
             calm: false,
             mappings,
             clients: Clients::new(&opening),
-            administrators: Administrators::default(),
+            administrators: Administrators::new(has_limits),
             network: Network::default(),
             flights: Flights::default(),
             torn: BTreeMap::new(),
@@ -136,6 +143,7 @@ impl World {
             invocations_made: 0,
             spoilt: BTreeMap::new(),
             mutant,
+            has_limits,
             began: Instant::now(),
             steps: 0,
             now: 0,
