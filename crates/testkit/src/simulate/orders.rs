@@ -120,7 +120,14 @@ impl Administrators {
     }
 
     fn change(&self, tape: &mut Tape) -> AccountChange {
-        if self.limit && tape.below(8) == 0 { AccountChange::Limits(limits(tape)) } else { change(tape) }
+        if !self.limit {
+            return change(tape);
+        }
+        match tape.below(16) {
+            0..4 => AccountChange::Limits(limits(tape)),
+            4..6 => AccountChange::Close,
+            _ => change(tape),
+        }
     }
 }
 
