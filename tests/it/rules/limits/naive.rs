@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use giro::domain::limits::{Limits, WindowLimit};
-use giro::domain::{Account, AccountLimits, Amount, Request, Timestamp};
+use giro::domain::{Account, AccountLimits, Amount, Decline, Request, Timestamp};
 use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::LedgerQueries;
 use giro_testkit::given::{Placed as _, Setters as _, account, payment};
@@ -106,13 +106,13 @@ async fn settle(history: &[(usize, usize)], cuts: u32) -> (Vec<String>, Vec<i128
         let deadline = Instant::now() + Duration::from_secs(10);
         let batch = std::mem::take(&mut batch);
         let settled = settle_requests(&store, batch, 1, deadline, now, Backoff::with_seed(1)).await;
-        told.extend(settled.dispositions.into_iter().map(|disposition| match disposition {
-            Disposition::Decided(Ok(())) => "settled".to_owned(),
-            Disposition::Decided(Err(decline)) => match decline.period() {
-                Some(period) => format!("{decline} {period}"),
-                None => decline.to_string(),
-            },
-            other => format!("{other:?}"),
+        let shown = |decline: Decline| match decline.period() {
+            Some(period) => format!("{decline} {period}"),
+            None => decline.to_string(),
+        };
+        told.extend(settled.dispositions.into_iter().map(|disposition| {
+            let Disposition::Decided(decision) = disposition else { panic!("{disposition:?}") };
+            decision.err().map_or("settled".to_owned(), shown)
         }));
     }
     let accounts = store.accounts().await.unwrap();
