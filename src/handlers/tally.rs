@@ -3,11 +3,13 @@
 //! Invariants: The line holds no data of an account holder. It holds counts, partitions, offsets, and the store's error
 //! without items.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::clock;
 use super::records::DeadLettersOfBatch;
 use crate::account_commands::Applied;
+use crate::domain::{Decline, Refusal};
 use crate::settle::{Disposition, Settled};
 use crate::store::{StoreError, Usage};
 use crate::wire::kafka_event::KafkaEvent;
@@ -84,6 +86,7 @@ impl Tally {
             oldest_age_seconds = self.oldest_age_seconds,
             settled = dispositions.settled,
             declined = dispositions.declined,
+            reasons = dispositions.reasons,
             applied = dispositions.applied,
             refused = dispositions.refused,
             replayed = dispositions.replayed,
@@ -110,6 +113,8 @@ impl Tally {
 pub struct Dispositions {
     settled: Option<usize>,
     declined: Option<usize>,
+    /// Why, with how often, such as `insufficient_funds=3 velocity_limit=1`.
+    reasons: Option<String>,
     applied: Option<usize>,
     refused: Option<usize>,
     replayed: usize,
@@ -125,6 +130,7 @@ impl Dispositions {
         Self {
             settled: Some(yes),
             declined: Some(no),
+            reasons: Some(reasons(&settled.dispositions, Decline::name)).filter(|reasons| !reasons.is_empty()),
             replayed,
             rounds: Some(settled.rounds),
             conflicts: Some(settled.conflicts),
@@ -136,8 +142,21 @@ impl Dispositions {
     #[must_use]
     pub fn of_commands(applied: &Applied) -> Self {
         let [yes, no, replayed] = counts(&applied.dispositions);
-        Self { applied: Some(yes), refused: Some(no), replayed, ..Self::default() }
+        let reasons = Some(reasons(&applied.dispositions, Refusal::name)).filter(|reasons| !reasons.is_empty());
+        Self { applied: Some(yes), refused: Some(no), reasons, replayed, ..Self::default() }
     }
+}
+
+/// How often each reason was given, in the order of their names.
+fn reasons<E: Copy>(dispositions: &[Disposition<Result<(), E>>], name: fn(E) -> &'static str) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for disposition in dispositions {
+        if let Disposition::Decided(Err(reason)) = disposition {
+            let count = counts.entry(name(*reason)).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    counts.into_iter().map(|(name, count)| format!("{name}={count}")).collect::<Vec<_>>().join(" ")
 }
 
 /// How many were answered with yes, how many with no, and how many were replays.
