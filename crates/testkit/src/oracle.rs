@@ -69,6 +69,7 @@ impl Checked {
 pub async fn check(ledger: &impl LedgerQueries, published: &[Published]) -> Result<Checked, StoreError> {
     let (accounts, payments) = (ledger.accounts().await?, ledger.payments().await?);
     let mut checked = check_tables(published, &accounts, &payments, &ledger.dead_letters().await?);
+    checked.findings.extend(ledger::of_limits(&accounts, &payments));
     checked.ledger.extend(ledger::of_refunds(&payments, &ledger.refunds().await?));
     Ok(checked)
 }

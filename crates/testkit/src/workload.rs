@@ -4,8 +4,10 @@
 //! Records settle, decline for each reason that a client can cause, repeat others, reuse an id, or are malformed. Some
 //! refund what funded an account, others an earlier payment, whether or not that has its outcome by then.
 
+use giro::domain::limits::WindowLimit;
 use giro::domain::{
-    Account, AccountId, AccountStatus, Amount, CreditLanes, Currency, Instruction, Payment, PaymentId, Refund,
+    Account, AccountId, AccountLimits, AccountStatus, Amount, CreditLanes, Currency, Instruction, Limits, Payment,
+    PaymentId, Refund,
 };
 use giro::wire::instruction::encode;
 
@@ -32,8 +34,8 @@ pub struct Workload {
 }
 
 /// The kinds of records, and how many of a hundred are of each.
-const KINDS: [(u32, Kind); 18] = [
-    (38, Kind::Settling),
+const KINDS: [(u32, Kind); 20] = [
+    (35, Kind::Settling),
     (23, Kind::ToMerchant),
     (3, Kind::Refund),
     (1, Kind::RefundTooMuch),
@@ -45,6 +47,8 @@ const KINDS: [(u32, Kind); 18] = [
     (2, Kind::Between("same-account", "same-account")),
     (2, Kind::Between("nobody", MERCHANT)),
     (2, Kind::Between(RICH, "nobody")),
+    (2, Kind::Between(LIMITED, MERCHANT)),
+    (1, Kind::Between(RICH, FULL)),
     (1, Kind::Between("closed", MERCHANT)),
     (1, Kind::Between(RICH, "closed")),
     (1, Kind::Between("frozen", MERCHANT)),
@@ -56,6 +60,10 @@ const KINDS: [(u32, Kind); 18] = [
 const SETTLEMENT: &str = "settlement-eur";
 const MERCHANT: &str = "merchant";
 const RICH: &str = "customer-0";
+/// An account that may pay so much at once, and in a month.
+const LIMITED: &str = "limited";
+/// An account that may hold so much.
+const FULL: &str = "full";
 /// What each customer is funded with, in minor units.
 const FUNDS: u64 = 100_000;
 const CUSTOMERS_MAX: usize = 2_000;
@@ -106,23 +114,38 @@ impl Workload {
             account("dollars").currency(given::currency("USD")),
             account("frozen").status(AccountStatus::Frozen),
             account("closed").status(AccountStatus::Closed),
+            limited(account(LIMITED), Limits { max_payment: Amount::try_new(1_500).ok(), ..LIMITS }),
+            limited(account(FULL), Limits { max_balance: Some(10_000), ..Limits::NONE }),
         ];
         let ordinary = (0..customers).map(|ix| account(&customer(ix)));
         let accounts = special.into_iter().chain(ordinary).collect();
 
         let names = Names { run, seed };
         let fund = |ix| Some(record(names.payment(&format!("fund-{ix}"), SETTLEMENT, &customer(ix), FUNDS)?));
-        let funding = (0..customers).filter_map(fund).collect();
+        let of_limited = names.payment("fund-limited", SETTLEMENT, LIMITED, FUNDS).map(record);
+        let funding = (0..customers).filter_map(fund).chain(of_limited).collect();
         let records = (0..records).filter_map(|number| generator.record(number)).collect();
         Self { accounts, funding, records }
     }
 
-    /// The same, with so many lanes of each account.
+    /// The same, with so many lanes of each account. One with a maximum balance uses none.
     #[must_use]
     pub fn with_lanes(mut self, lanes: CreditLanes) -> Self {
-        self.accounts.iter_mut().for_each(|account| account.credit_lanes = lanes);
+        let accounts = self.accounts.iter_mut().filter(|account| account.max_balance().is_none());
+        accounts.for_each(|account| account.credit_lanes = lanes);
         self
     }
+}
+
+/// What the limited account may pay: at most 1,500 at once, and 20,000 in 30 payments of a month.
+const LIMITS: Limits = Limits {
+    max_payment: None,
+    max_balance: None,
+    windows: [None, None, Some(WindowLimit { amount: Some(20_000), count: Some(30) })],
+};
+
+fn limited(account: Account, limits: Limits) -> Account {
+    Account { limits: Some(Box::new(AccountLimits::replaced(None, limits))), ..account }
 }
 
 /// Names of a run.

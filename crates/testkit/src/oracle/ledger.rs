@@ -82,6 +82,37 @@ pub(super) fn of_refunds(payments: &[Recorded], sums: &[(PaymentId, u64)]) -> Ve
     findings
 }
 
+/// What doesn't add up of limits: what is used of a window is what the payments of its period make, and within its
+/// limit, and no account holds more than its maximum. Limits are those that accounts were opened with.
+pub(super) fn of_limits(accounts: &[Holding], payments: &[Recorded]) -> Vec<String> {
+    let outcomes = payments.iter().map(|recorded| &recorded.outcome).filter(|outcome| outcome.limits_version.is_some());
+    let mut findings = Vec::new();
+    for holding in accounts {
+        let (id, Some(limits)) = (&holding.account.id, &holding.account.limits) else { continue };
+        if limits.max_balance.is_some_and(|most| holding.balance() > most.into()) {
+            findings.push(format!(
+                "account {id} holds {}, and its maximum is {:?}",
+                holding.balance(),
+                limits.max_balance
+            ));
+        }
+        for (period, window) in limits.windows() {
+            let Some(used) = window.used else { continue };
+            let mine = outcomes.clone().filter(|outcome| outcome.instruction.debtor() == id);
+            let amounts =
+                mine.filter(|outcome| outcome.decided_at >= used.start).filter_map(|outcome| outcome.transfer());
+            let (sum, count) = amounts.fold((0_u64, 0_u64), |(sum, count), transfer| {
+                (sum.saturating_add(transfer.amount.minor_units()), count.saturating_add(1))
+            });
+            if (sum, count) != (used.amount, used.count) || !window.limit.allows(used) {
+                findings
+                    .push(format!("account {id}: {count} payments make {sum}, and {used:?} of its {period} is used"));
+            }
+        }
+    }
+    findings
+}
+
 /// The errors of an account's lanes.
 fn of_lanes(holding: &Holding) -> Vec<Finding> {
     let account = &holding.account;
