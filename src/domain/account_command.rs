@@ -17,8 +17,8 @@
 //!
 //! Invariants: A refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
 //! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen. No
-//! condition of a change is on the version. Only closing has conditions on exact balances, and the first limit of an
-//! account whose lanes may owe. If a command changes nothing, its record is written only if its preconditions hold
+//! condition of a change is on the version. Only three have conditions on exact balances: closing, the first overdraft
+//! limit of an account whose lanes may owe, and a maximum balance that begins. If a command changes nothing, its record is written only if its preconditions hold
 //! ([`Precondition`]).
 //!
 //! A lane comes into being with its first payment. Freezing and closing make those that aren't there yet, so that no

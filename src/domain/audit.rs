@@ -8,8 +8,8 @@
 //! |---|---|
 //! | per currency all balances sum to zero | [`Finding::NotZero`] |
 //! | a balance (main item and lanes) equals the sum of its settled postings | [`Finding::Balance`] |
-//! | no balance is below its overdraft limit | [`Finding::BelowLimit`] |
-//! | a lane is of its account's currency and status, not below zero unless the account pays from lanes, and shut and empty if the account has a maximum balance | [`Finding::Lane`] |
+//! | no balance is below its overdraft limit, or above its maximum | [`Finding::BelowLimit`], [`Finding::AboveMaximum`] |
+//! | a lane is of its account's currency and status, not below zero unless the account pays from lanes, and shut just if the account has a maximum balance, and then empty | [`Finding::Lane`] |
 //! | every lane is there that an account counts which isn't open or has a maximum balance, so that no payment makes it | [`Finding::NoLane`] |
 //! | no lane is there that no account counts | [`Finding::StrayLane`] |
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |

@@ -29,6 +29,11 @@ pub enum AccountChange {
         lanes: CreditLanes,
         /// The account's currency, which is that of its lanes.
         currency: Currency,
+        /// Condition: the version of its limits, 0 if none were ever set.
+        limits_version: u64,
+        /// Whether its lanes take no payment, because it has a maximum balance. A command that stopped half-way may have
+        /// told some of them otherwise.
+        shut: bool,
         /// Condition, if the rule depends on balances: exactly these, of the main item and then of each lane. A lane
         /// that isn't there holds zero.
         balances: Option<Vec<Balance>>,
@@ -72,10 +77,11 @@ impl AccountChange {
         match (self, account) {
             (Self::Nothing, _) | (Self::Open(_), None) => true,
             (Self::Pause(_), Some(account)) => account.status == AccountStatus::Open,
-            (Self::Status { from, lanes, balances, .. }, Some(account)) => {
+            (Self::Status { from, lanes, balances, limits_version, .. }, Some(account)) => {
                 let balance = balances.as_ref().and_then(|balances| balances.first());
                 account.status == *from
                     && account.credit_lanes == *lanes
+                    && account.limits_version() == *limits_version
                     && balance.is_none_or(|balance| account.balance == *balance)
             }
             (Self::Limit { account: read, .. } | Self::Limits { account: read, .. }, Some(account)) => {
@@ -193,7 +199,7 @@ impl AccountChange {
             Self::Limit { lanes, .. } | Self::Limits { lanes, .. } => lanes.clone(),
             Self::Open(account) => beside(account, account.credit_lanes.numbers()),
             Self::Lanes { account, to } => beside(account, account.credit_lanes.count()..to.count()),
-            Self::Status { from, to, lanes, currency, balances } => {
+            Self::Status { from, to, lanes, currency, shut, balances, .. } => {
                 let mut balances = balances.iter().flatten().skip(1).copied();
                 let turn = |lane| LaneChange {
                     id: LaneId { account: id.clone(), lane },
@@ -203,7 +209,7 @@ impl AccountChange {
                     balance: balances.next(),
                     gives: Balance::ZERO,
                     limited: None,
-                    shut: None,
+                    shut: Some(*shut),
                 };
                 lanes.numbers().map(turn).collect()
             }

@@ -67,7 +67,8 @@ pub fn decide(
     }
     let status_of = |to, balances| {
         let (lanes, currency) = (account.credit_lanes, account.currency);
-        AccountChange::Status { from: status, to, lanes, currency, balances }
+        let (limits_version, shut) = (account.limits_version(), account.max_balance().is_some());
+        AccountChange::Status { from: status, to, lanes, currency, limits_version, shut, balances }
     };
     let turn = |to| if to == status { AccountChange::Nothing } else { status_of(to, None) };
     match command.action {

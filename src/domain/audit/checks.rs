@@ -37,11 +37,14 @@ pub(super) fn check_limit(account: &Account) -> Option<Finding> {
     Some(Finding::BelowLimit { account: account.id.clone(), lowest, found })
 }
 
-/// Checks an account's balance against the sum of its postings.
+/// Checks an account's balance against the sum of its postings, and against its maximum.
 pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Vec<Finding>) {
     let (account, found) = (holding.account.id.clone(), holding.balance());
     if expected != found {
-        findings.push(Finding::Balance { account, expected, found });
+        findings.push(Finding::Balance { account: account.clone(), expected, found });
+    }
+    if let Some(highest) = holding.account.max_balance().map(i128::from).filter(|highest| found > *highest) {
+        findings.push(Finding::AboveMaximum { account, highest, found });
     }
 }
 
@@ -49,12 +52,14 @@ pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Ve
 pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
     let account = &holding.account;
     let may_owe = |lane: &Lane| account.pays_from_lanes() && !lane.is_limited;
-    let has_maximum = account.max_balance().is_some();
+    let (has_maximum, is_open) = (account.max_balance().is_some(), account.status == AccountStatus::Open);
     for lane in &holding.lanes {
         for (holds, expected) in [
             (lane.currency == account.currency, "the currency of its account"),
             (lane.status == account.status, "the status of its account"),
             (!has_maximum || lane.is_shut && lane.balance == Balance::ZERO, "to be shut and empty, beside a maximum"),
+            // While the account is frozen, a command may have shut some of its lanes.
+            (has_maximum || !is_open || !lane.is_shut, "to take payments, as its account has no maximum balance"),
             (lane.balance >= Balance::ZERO || may_owe(lane), "a balance not below zero"),
         ] {
             if !holds {
@@ -62,7 +67,7 @@ pub(super) fn check_lanes(holding: &Holding, findings: &mut Vec<Finding>) {
             }
         }
     }
-    let needs_none = account.status == AccountStatus::Open && !has_maximum;
+    let needs_none = is_open && !has_maximum;
     let is_missing = |lane: &LaneId| !needs_none && holding.lanes.iter().all(|held| held.id != *lane);
     let missing = account.lane_ids().filter(is_missing);
     findings.extend(missing.map(|lane| Finding::NoLane { lane }));

@@ -44,8 +44,17 @@ pub enum Finding {
         /// Its balance.
         found: i128,
     },
+    /// An account holds more than its maximum balance.
+    AboveMaximum {
+        /// The account.
+        account: AccountId,
+        /// The most that it may hold.
+        highest: i128,
+        /// Its balance.
+        found: i128,
+    },
     /// A lane is of another currency or status than its account, or below zero though its account doesn't pay from
-    /// lanes. Or it takes payments though its account has a maximum balance.
+    /// lanes. Or it takes payments though its account has a maximum balance, or takes none though it has none.
     Lane {
         /// The lane.
         lane: LaneId,
@@ -136,6 +145,7 @@ impl Finding {
             Self::Balance { .. } => "balance",
             Self::Range { .. } => "balance_range",
             Self::BelowLimit { .. } => "below_limit",
+            Self::AboveMaximum { .. } => "above_maximum",
             Self::Lane { .. } => "lane",
             Self::NoLane { .. } => "no_lane",
             Self::StrayLane { .. } => "stray_lane",
@@ -157,6 +167,7 @@ impl Finding {
             Self::Balance { account, .. }
             | Self::Range { account, .. }
             | Self::BelowLimit { account, .. }
+            | Self::AboveMaximum { account, .. }
             | Self::Window { account, .. } => format!("account {account}"),
             Self::Lane { lane, .. } | Self::NoLane { lane } | Self::StrayLane { lane, .. } => format!("lane {lane}"),
             Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
@@ -182,6 +193,9 @@ impl fmt::Display for Finding {
             Self::BelowLimit { account, lowest, found } => {
                 write!(f, "account {account}: its balance is {found}, and may not be below {lowest}")
             }
+            Self::AboveMaximum { account, highest, found } => {
+                write!(f, "account {account}: its balance is {found}, and may not be above {highest}")
+            }
             Self::Lane { lane, expected } => write!(f, "lane {lane}: expected {expected}"),
             Self::NoLane { lane } => {
                 write!(f, "lane {lane} does not exist, and its account is not open or has a maximum balance")
@@ -203,8 +217,9 @@ impl fmt::Display for Finding {
             }
             Self::Window { account, period, expected, found } => {
                 let (amount, count) = (expected.amount, expected.count);
-                write!(f, "account {account}: the payments of the {period} from {} on make {amount}", found.start)?;
-                write!(f, " in {count}, and {} in {} is used", found.amount, found.count)
+                write!(f, "account {account}: the payments of the {period} from {} on make {amount}", expected.start)?;
+                write!(f, " in {count}, and {} in {} is used", found.amount, found.count)?;
+                if found.start == expected.start { Ok(()) } else { write!(f, ", of the one from {} on", found.start) }
             }
             Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key}: {expected}"),
             Self::Letter { letter, found, expected: Some(expected) } => {

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::domain::limits::{Used, Window};
+use crate::domain::limits::Used;
 use crate::domain::{Account, AccountId, AccountLimits, Instruction, Outcome, Period};
 
 /// What settled payments count in the newest periods of windows.
@@ -19,31 +19,34 @@ use crate::domain::{Account, AccountId, AccountLimits, Instruction, Outcome, Per
 pub(super) struct Windows(BTreeMap<(AccountId, Period), Used>);
 
 impl Windows {
-    /// Takes a settled payment. `limits` are those of its debtor.
+    /// Takes a settled payment. `limits` are those of its debtor. Only the newest period is kept.
     pub(super) fn settled(&mut self, outcome: &Outcome, limits: &AccountLimits) {
         let Instruction::Payment(payment) = &outcome.instruction else { return };
         let Some(version) = outcome.limits_version else { return };
-        let counts = |&(period, window): &(Period, Window)| {
+        for (period, _) in limits.windows().filter(|(_, window)| version >= window.since) {
             let start = period.start_of(outcome.decided_at);
-            version >= window.since && window.used.is_some_and(|used| used.start == start)
-        };
-        for (period, window) in limits.windows().filter(counts) {
-            let start = window.used.map_or(outcome.decided_at, |used| used.start);
-            let key = (payment.debtor.clone(), period);
-            let counted = self.0.entry(key).or_insert(Used { start, amount: 0, count: 0 });
-            *counted = counted.and(payment.amount.minor_units());
+            let counted = self.0.entry((payment.debtor.clone(), period)).or_insert(Used { start, amount: 0, count: 0 });
+            if start > counted.start {
+                *counted = Used { start, amount: 0, count: 0 };
+            }
+            if start == counted.start {
+                *counted = counted.and(payment.amount.minor_units());
+            }
         }
     }
 
     /// Checks the windows of an account at rest.
     pub(super) fn check(&self, account: &Account, findings: &mut Vec<Finding>) {
-        let windows = account.limits.iter().flat_map(|limits| limits.windows());
-        for (period, found) in windows.filter_map(|(period, window)| Some((period, window.used?))) {
+        for (period, window) in account.limits.iter().flat_map(|limits| limits.windows()) {
             let counted = self.0.get(&(account.id.clone(), period)).copied();
-            let expected = Used::of(counted, found.start);
-            if expected != found {
-                findings.push(Finding::Window { account: account.id.clone(), period, expected, found });
+            if counted == window.used {
+                continue;
             }
+            let none = |of: Option<Used>| of.map(|used| Used { amount: 0, count: 0, ..used });
+            let (Some(expected), Some(found)) = (counted.or(none(window.used)), window.used.or(none(counted))) else {
+                continue;
+            };
+            findings.push(Finding::Window { account: account.id.clone(), period, expected, found });
         }
     }
 }
@@ -82,7 +85,7 @@ mod tests {
     fn account(amount: u64, count: u64) -> Account {
         let limit = Some(WindowLimit { amount: None, count: Some(9) });
         let none = AccountLimits::replaced(None, Limits { max_balance: Some(5), ..Limits::NONE });
-        let mut limits = AccountLimits::replaced(Some(&none), Limits { windows: [limit, limit, None], ..Limits::NONE });
+        let mut limits = AccountLimits::replaced(Some(&none), Limits { windows: [limit, None, None], ..Limits::NONE });
         let start = Timestamp::try_from_millis(HOUR_MS).unwrap();
         limits.window_mut(Period::Hour).unwrap().used = Some(Used { start, amount, count });
         Account { limits: Some(Box::new(limits)), ..given::account("alice") }
@@ -115,5 +118,26 @@ mod tests {
         Windows::default().check(&account(1, 1), &mut findings);
         assert_eq!(findings.iter().map(Finding::name).collect::<Vec<_>>(), ["window"]);
         assert_eq!(findings[0].at_fault(), "account alice");
+    }
+
+    /// What is used was lost, or stayed at an older period.
+    #[test]
+    fn a_window_that_lost_its_newest_period_is_found() {
+        let mut unused = account(7, 2);
+        unused.limits.as_mut().unwrap().window_mut(Period::Hour).unwrap().used = None;
+        let lost =
+            "account alice: the payments of the hour from 1970-01-01T01:00:00.000Z on make 7 in 1, and 0 in 0 is used";
+        let older = "account alice: the payments of the hour from 1970-01-01T02:00:00.000Z on make 5 in 1, and 7 in 2 is \
+                     used, of the one from 1970-01-01T01:00:00.000Z on";
+        for (account, payment, expected) in
+            [(unused, payment(7, HOUR_MS, Some(2)), lost), (account(7, 2), payment(5, 2 * HOUR_MS, Some(2)), older)]
+        {
+            let mut windows = Windows::default();
+            windows.settled(&payment, account.limits.as_ref().unwrap());
+            let mut findings = Vec::new();
+            windows.check(&account, &mut findings);
+            let found: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            assert_eq!(found.join("; "), expected);
+        }
     }
 }

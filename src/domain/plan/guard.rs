@@ -8,7 +8,7 @@
 //! | the decisions | condition on the main item |
 //! |---|---|
 //! | money moves | open, and of the payment's currency |
-//! | money moves, and there are limits | limits of the same version |
+//! | money moves | limits of the same version, or none if there were never any |
 //! | a payment counts in a window | the period of the window is the same, and what is used stays within the limit; or it is an older one |
 //! | it is debited | same overdraft limit; balance at least what the worst prefix of its debits needs; a refund needs free money |
 //! | it is credited | balance low enough that the highest prefix fits a balance, and the account's maximum |

@@ -156,8 +156,9 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
         AccountChange::Pause(until) => {
             same_status(write, AccountStatus::Open).value(":until", s(until)).update(key(id), PAUSE)
         }
-        AccountChange::Status { from, to, lanes, balances, .. } => {
+        AccountChange::Status { from, to, lanes, limits_version, balances, .. } => {
             let mut write = same_lanes(changed(*from), *lanes).value(":to", s(to));
+            write = limits::same_version(write, *limits_version);
             if let Some(balance) = balances.as_ref().and_then(|balances| balances.first()) {
                 write = write.and(BALANCE_IS_SAME).value(":balance", n(balance));
             }

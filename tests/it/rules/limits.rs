@@ -1,6 +1,7 @@
 //! What an account's limits allow, what counts in its windows, and which commands set them.
 
 mod counted;
+mod half_way;
 mod naive;
 
 use giro_testkit::scenario::check;

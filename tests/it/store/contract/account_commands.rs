@@ -34,7 +34,15 @@ fn recorded(request: &CommandRequest, decision: Result<(), Refusal>) -> Recorded
 
 fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> AccountChange {
     let balances = balance.map(|balance| vec![Balance::new(balance)]);
-    AccountChange::Status { from, to, lanes: CreditLanes::NONE, currency: eur(), balances }
+    AccountChange::Status {
+        limits_version: 0,
+        shut: false,
+        from,
+        to,
+        lanes: CreditLanes::NONE,
+        currency: eur(),
+        balances,
+    }
 }
 
 async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
@@ -153,6 +161,8 @@ async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
     let lanes_of = |count| CreditLanes::try_new(count).unwrap();
     let turn = |from, to, count, balances: Option<&[i64]>| AccountChange::Status {
+        limits_version: 0,
+        shut: false,
         from,
         to,
         lanes: lanes_of(count),
@@ -217,7 +227,7 @@ async fn a_command_of_very_many_lanes_takes_steps(store: &impl Store) {
     let freeze = command("c2", "shop", Action::Freeze);
     let turn = |from, to| {
         let (lanes, currency) = (shop.credit_lanes, shop.currency);
-        Ok(AccountChange::Status { from, to, lanes, currency, balances: None })
+        Ok(AccountChange::Status { limits_version: 0, shut: false, from, to, lanes, currency, balances: None })
     };
     let decision = turn(Open, Frozen);
     let decided = DecidedCommand { request: &freeze, decision, decided_at: decided_at() };
@@ -264,7 +274,15 @@ async fn paying(store: &impl Store, name: &str, main: i64, balances: &[i64], sta
     }
     if status == AccountStatus::Frozen {
         let (from, currency) = (bank.status, bank.currency);
-        let change = AccountChange::Status { from, to: status, lanes: bank.credit_lanes, currency, balances: None };
+        let change = AccountChange::Status {
+            limits_version: 0,
+            shut: false,
+            from,
+            to: status,
+            lanes: bank.credit_lanes,
+            currency,
+            balances: None,
+        };
         let freeze = command(&format!("{name}-frozen"), name, Action::Freeze);
         let decided = DecidedCommand { request: &freeze, decision: Ok(change), decided_at: decided_at() };
         for step in decided.steps() {
@@ -323,7 +341,7 @@ async fn a_first_limit_takes_what_lanes_owe(store: &impl Store) {
     // Freezing and thawing say nothing about the limit; another limit changes the main item alone.
     let turn = |from, to| {
         let (lanes, currency) = (held.account.credit_lanes, eur());
-        Ok(AccountChange::Status { from, to, lanes, currency, balances: None })
+        Ok(AccountChange::Status { limits_version: 0, shut: false, from, to, lanes, currency, balances: None })
     };
     let (is_open, frozen) = (AccountStatus::Open, AccountStatus::Frozen);
     for (name, from, to) in [("c2", is_open, frozen), ("c3", frozen, is_open)] {
