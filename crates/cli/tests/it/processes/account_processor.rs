@@ -21,7 +21,7 @@ const ACCOUNT_PROCESSOR: &str = "account-processor";
 fn environment(dynamodb: &str) -> Vec<(String, String)> {
     let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == ACCOUNT_PROCESSOR).unwrap().1;
     let value = |name: &str| match name {
-        "PARTIAL_BATCH_RESPONSE" => "true".to_owned(),
+        "PARTIAL_BATCH_RESPONSE" | "ACCEPT_LIMITS" => "true".to_owned(),
         "REQUESTS_PARTITIONS" => "3".to_owned(),
         table => table.trim_end_matches("_TABLE").to_lowercase().replace('_', "-"),
     };
@@ -48,7 +48,7 @@ async fn the_sample_events_through_the_real_function() {
     let log = Arc::clone(&lines);
     let sink = Arc::new(move |_: &str, line: &str| log.lock().unwrap().push(line.to_owned()));
     let lambda = LocalLambda::start(vec![function], sink).await.unwrap();
-    for event in ["open", "lifecycle", "malformed", "open"] {
+    for event in ["open", "limits", "lifecycle", "malformed", "open"] {
         let path = Path::new(crate::ROOT).join(format!("events/account-commands/{event}.json"));
         let output = tokio::task::spawn_blocking({
             let endpoint = lambda.endpoint().to_owned();
@@ -80,7 +80,7 @@ async fn the_sample_events_through_the_real_function() {
     expect_test::expect_file!["fixtures/account_processor.txt"].assert_eq(&shown);
     let lines = lines.lock().unwrap();
     let told = lines.iter().filter(|line| line.contains(r#""message":"batch finished""#));
-    assert_eq!(told.clone().count(), 4);
+    assert_eq!(told.clone().count(), 5);
     assert!(told.clone().all(|line| line.contains(r#""applied":"#) && !line.contains(r#""settled""#)), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("ines") || line.contains("jules")), "no account holder's data");
 }
@@ -122,6 +122,11 @@ async fn accounts_live_by_commands_from_the_command_line() {
         check(&["accounts", "unfreeze", "alice", "--command-id", "f1"], 1, "f1 is the id of another command");
         check(&["accounts", "unfreeze", "alice"], 0, "applied unfreeze alice");
         check(&["accounts", "add-lanes", "alice", "3"], 0, "applied add_lanes alice");
+        let limits = ["accounts", "set-limits", "alice", "--max-payment", "500", "--window", "day:amount=900,count=3"];
+        check(&limits, 1, "refused set_limits alice: limits_not_accepted");
+        check(&["accounts", "set-limits", "alice", "--no-limits"], 0, "applied set_limits alice");
+        check(&["accounts", "set-limits", "alice"], 2, "--no-limits");
+        check(&["accounts", "set-limits", "alice", "--window", "week:count=3"], 2, "PERIOD is hour, day or month");
         check(&["accounts", "set-limit", "alice", "--unlimited"], 0, "applied set_overdraft_limit alice");
         check(&["accounts", "show", "alice"], 0, "unlimited");
         check(&["accounts", "close", "alice", "--no-wait", "--command-id", "last"], 0, "sent last");
@@ -148,7 +153,7 @@ async fn accounts_live_by_commands_from_the_command_line() {
         let listed = giro(&["accounts", "commands", "--account", "old"], &endpoints);
         assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 2);
         let listed = giro(&["accounts", "commands", "--account", "alice"], &endpoints);
-        assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 10);
+        assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 12);
     });
     let asked = asked.await;
     stack.stop().await.unwrap();
