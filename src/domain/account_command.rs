@@ -17,9 +17,9 @@
 //!
 //! Invariants: A refusal is a business answer: it is recorded and acknowledged, never retried. A change carries the
 //! weakest conditions that its rule allows, so that payments to a busy account don't keep it from being frozen. No
-//! condition of a change is on the version. Only three have conditions on exact balances: closing, the first overdraft
-//! limit of an account whose lanes may owe, and a maximum balance that begins. If a command changes nothing, its record is written only if its preconditions hold
-//! ([`Precondition`]).
+//! condition of a change is on the version. Only three have conditions on exact balances: closing, the first
+//! overdraft limit of an account whose lanes may owe, and a maximum balance that begins. If a command changes nothing,
+//! its record is written only if its preconditions hold ([`Precondition`]).
 //!
 //! A lane comes into being with its first payment. Freezing and closing make those that aren't there yet, so that no
 //! payment makes an open one beside an account that isn't open. The first limit makes them too, so that no payment

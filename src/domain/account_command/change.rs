@@ -31,8 +31,8 @@ pub enum AccountChange {
         currency: Currency,
         /// Condition: the version of its limits, 0 if none were ever set.
         limits_version: u64,
-        /// Whether its lanes take no payment, because it has a maximum balance. A command that stopped half-way may have
-        /// told some of them otherwise.
+        /// Whether its lanes take no payment, because it has a maximum balance. A command that stopped half-way may
+        /// have told some of them otherwise.
         shut: bool,
         /// Condition, if the rule depends on balances: exactly these, of the main item and then of each lane. A lane
         /// that isn't there holds zero.

@@ -1,5 +1,5 @@
-//! A command that shuts or opens very many lanes stops half-way, and is never finished. Then unfreezing the account puts
-//! its lanes right.
+//! A command that shuts or opens very many lanes stops half-way, and is never finished. Then unfreezing the account
+//! puts its lanes right.
 
 use std::time::Duration;
 

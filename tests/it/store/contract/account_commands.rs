@@ -157,18 +157,16 @@ async fn a_command_that_is_there_comes_back(store: &impl Store) {
     assert_eq!(store.account(&id("alice")).await, Ok(Some(plain(alice))));
 }
 
+/// Another status of an account that never had limits.
+fn turned(from: AccountStatus, to: AccountStatus, lanes: CreditLanes, balances: Option<&[i64]>) -> AccountChange {
+    let balances = balances.map(|balances| balances.iter().copied().map(Balance::new).collect());
+    AccountChange::Status { limits_version: 0, shut: false, from, to, lanes, currency: eur(), balances }
+}
+
 async fn a_command_changes_all_lanes_or_nothing(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
     let lanes_of = |count| CreditLanes::try_new(count).unwrap();
-    let turn = |from, to, count, balances: Option<&[i64]>| AccountChange::Status {
-        limits_version: 0,
-        shut: false,
-        from,
-        to,
-        lanes: lanes_of(count),
-        currency: eur(),
-        balances: balances.map(|balances| balances.iter().copied().map(Balance::new).collect()),
-    };
+    let turn = |from, to, count, balances: Option<&[i64]>| turned(from, to, lanes_of(count), balances);
     let shop = laned("shop", 2).holding(0);
     let more = |account: &Account, count| AccountChange::Lanes { account: account.clone(), to: lanes_of(count) };
     let close = |name: &str| command(name, "shop", Action::Close);
