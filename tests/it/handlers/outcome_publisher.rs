@@ -131,6 +131,22 @@ async fn an_item_that_cannot_be_read_stops_its_shard_there() {
     }
 }
 
+/// A period that this version doesn't know is handed on with its reason.
+#[tokio::test]
+async fn a_window_of_a_newer_version_is_published_as_it_is() {
+    let day = Decline::VelocityLimit(giro::domain::Period::Day);
+    let mut item = image(&outcome(1, Err(day)));
+    item["period"]["S"] = "week".into();
+    let topics = MemoryTopics::new();
+    let records = [record(7, "INSERT", item), record(8, "INSERT", image(&outcome(2, Err(day))))];
+    assert_eq!(publish(&topics, &records).await, Ok(StreamResponse::default()));
+    let shown = |ix: usize| String::from_utf8(topics.records("payment-outcomes")[ix].value.clone().unwrap()).unwrap();
+    let known = outcome::encode(&outcome(2, Err(day)));
+    assert!(known.contains(r#""reason":{"code":"AM21","name":"velocity_limit","period":"day"}"#), "{known}");
+    assert_eq!(shown(1), known);
+    assert_eq!(shown(0), outcome::encode(&outcome(1, Err(day))).replace(r#""period":"day""#, r#""period":"week""#));
+}
+
 /// Kinds and reasons of tomorrow are handed on, so that an old publisher keeps up with a new processor.
 #[tokio::test]
 async fn outcomes_of_a_newer_version_are_published_as_they_are() {
