@@ -50,7 +50,7 @@ impl Account {
 
     /// Whether it has limits now.
     #[must_use]
-    pub fn is_limited(&self) -> bool {
+    pub fn has_limits(&self) -> bool {
         self.limits.as_ref().is_some_and(|limits| !limits.limits().is_none())
     }
 

@@ -118,7 +118,7 @@ fn set_limit(account: &Account, lanes: &[Lane], to: OverdraftLimit) -> Result<Ac
     if to == account.overdraft_limit && !account.awaits_lane_debits() {
         return Ok(AccountChange::Nothing);
     }
-    if to == OverdraftLimit::Unlimited && account.is_limited() {
+    if to == OverdraftLimit::Unlimited && account.has_limits() {
         return Err(Refusal::LimitsNeedOverdraftLimit);
     }
     let gets_limit = gets_limit(account, to) && !account.credit_lanes.is_none();
