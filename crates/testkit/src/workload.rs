@@ -114,7 +114,7 @@ impl Workload {
             account("dollars").currency(given::currency("USD")),
             account("frozen").status(AccountStatus::Frozen),
             account("closed").status(AccountStatus::Closed),
-            limited(account(LIMITED), Limits { max_payment: Amount::try_new(1_500).ok(), ..LIMITS }),
+            limited(account(LIMITED), limits()),
             limited(account(FULL), Limits { max_balance: Some(10_000), ..Limits::NONE }),
         ];
         let ordinary = (0..customers).map(|ix| account(&customer(ix)));
@@ -138,11 +138,10 @@ impl Workload {
 }
 
 /// What the limited account may pay: at most 1,500 at once, and 20,000 in 30 payments of a month.
-const LIMITS: Limits = Limits {
-    max_payment: None,
-    max_balance: None,
-    windows: [None, None, Some(WindowLimit { amount: Some(20_000), count: Some(30) })],
-};
+fn limits() -> Limits {
+    let month = Some(WindowLimit { amount: Some(20_000), count: Some(30) });
+    Limits { max_payment: Amount::try_new(1_500).ok(), max_balance: None, windows: [None, None, month] }
+}
 
 fn limited(account: Account, limits: Limits) -> Account {
     Account { limits: Some(Box::new(AccountLimits::replaced(None, limits))), ..account }

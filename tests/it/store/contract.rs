@@ -1,6 +1,6 @@
 //! One contract for every store: each case runs on the memory store and on DynamoDB (the embedded engine).
 
-use giro::domain::account_command::{AccountChange, Action, DecidedCommand};
+use giro::domain::account_command::{AccountChange, Action, DecidedCommand, RecordedCommand};
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{
@@ -31,6 +31,7 @@ macro_rules! contract {
 }
 
 mod account_commands;
+mod command_lanes;
 mod dead_letters;
 mod dynamodb_alone;
 mod lanes;
@@ -127,6 +128,16 @@ fn command(name: &str, account: &str, action: Action) -> CommandRequest {
     CommandRequest {
         command: AccountCommand { requested_at, ..given::command(name, account, action) },
         source: source(42),
+    }
+}
+
+fn recorded(request: &CommandRequest, decision: Result<(), Refusal>) -> RecordedCommand {
+    RecordedCommand {
+        command: request.command.clone(),
+        decision,
+        decided_at: decided_at(),
+        source: request.source.clone(),
+        fingerprint: request.command.fingerprint(),
     }
 }
 

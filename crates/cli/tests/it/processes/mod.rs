@@ -4,6 +4,7 @@ mod account_processor;
 pub(crate) mod cli;
 mod complaints;
 mod crash;
+mod demo_checks;
 pub(crate) mod e2e;
 mod failed;
 mod foreign_event;
