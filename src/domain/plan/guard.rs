@@ -61,8 +61,8 @@ pub(super) struct Guard<'a, 's> {
     changes: Vec<u64>,
     /// By account: the place of its main item's update in the current transaction.
     slots: Vec<Option<usize>>,
-    /// By account: a transaction of this plan counts payments in its windows.
-    counted: Vec<bool>,
+    /// By account: a transaction of this plan has begun its windows, or goes on with them.
+    begun: Vec<bool>,
     /// The same by lane.
     lane_slots: Vec<(LaneIx, usize)>,
 }
@@ -116,7 +116,7 @@ impl<'a, 's> Guard<'a, 's> {
             accounts,
             changes: vec![0; accounts.len()],
             slots: vec![None; accounts.len()],
-            counted: vec![false; accounts.len()],
+            begun: vec![false; accounts.len()],
             lane_slots: vec![],
         }
     }
@@ -177,7 +177,7 @@ impl<'a, 's> Guard<'a, 's> {
         let accounts: Vec<AccountIx> = movements.iter().map(|movement| movement.account).collect();
         for movement in movements.iter().filter(|movement| movement.lane.is_none()) {
             self.slots[movement.account] = None;
-            self.counted[movement.account] |= movement.counted.1 > 0;
+            self.begun[movement.account] |= movement.counted.1 > 0;
             self.changes[movement.account] = self.changes[movement.account].saturating_add(movement.moves().into());
         }
         self.lane_slots.clear();
@@ -303,7 +303,7 @@ impl<'a, 's> Guard<'a, 's> {
         let update = |(period, window): (Period, Window)| {
             let start = period.start_of(decided_at);
             let is_older = window.used.is_none_or(|used| used.start < start);
-            let begins = is_older && !self.counted[movement.account];
+            let begins = is_older && !self.begun[movement.account];
             WindowUpdate { period, begins, used: Used { start, amount, count }, limit: window.limit }
         };
         limits.windows().map(update).collect()
