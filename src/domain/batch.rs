@@ -22,6 +22,15 @@ pub type RequestIx = usize;
 /// The index of an account in its [`Batch`].
 pub type AccountIx = usize;
 
+/// Who pays and who is paid in one leg of a request. A request without legs is one leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegParties {
+    /// The account that pays.
+    pub debtor: AccountIx,
+    /// The account that is paid.
+    pub creditor: AccountIx,
+}
+
 /// What a refund of the batch may give back.
 #[derive(Debug)]
 struct Refundable {
@@ -36,7 +45,12 @@ struct Refundable {
 pub struct Batch {
     requests: Vec<Request>,
     accounts: Vec<AccountId>,
-    parties: Vec<(AccountIx, AccountIx)>,
+    /// By request: the account whose order it keeps.
+    debtors: Vec<AccountIx>,
+    /// The legs of all requests, one request after the other.
+    legs: Vec<LegParties>,
+    /// By request: where its legs end.
+    leg_ends: Vec<usize>,
     leaders: Vec<RequestIx>,
     /// By request: what it may give back, if it is a refund.
     refundable: HashMap<RequestIx, Refundable>,
@@ -69,7 +83,9 @@ impl Batch {
     pub fn with_originals(requests: Vec<Request>, originals: &Originals) -> Self {
         let refundable = each_refundable(&requests, originals);
         let mut accounts: Vec<AccountId> = Vec::new();
-        let mut parties = Vec::with_capacity(requests.len());
+        let mut debtors = Vec::with_capacity(requests.len());
+        let mut legs = Vec::with_capacity(requests.len());
+        let mut leg_ends = Vec::with_capacity(requests.len());
         let mut leaders = Vec::with_capacity(requests.len());
         let mut partitions: Vec<i32> = Vec::new();
         {
@@ -91,7 +107,10 @@ impl Batch {
                         accounts.len().saturating_sub(1)
                     })
                 };
-                parties.push((number(debtor), number(creditor)));
+                let debtor = number(debtor);
+                debtors.push(debtor);
+                legs.push(LegParties { debtor, creditor: number(creditor) });
+                leg_ends.push(legs.len());
                 let partition = request.source.partition;
                 if partitions.last() != Some(&partition) {
                     partitions.push(partition);
@@ -101,7 +120,7 @@ impl Batch {
         }
         partitions.sort_unstable();
         partitions.dedup();
-        Self { requests, accounts, parties, leaders, refundable, partitions, partitions_of: 1 }
+        Self { requests, accounts, debtors, legs, leg_ends, leaders, refundable, partitions, partitions_of: 1 }
     }
 
     /// Sets how many partitions the topic of the requests has. Without this it is 1.
@@ -169,10 +188,23 @@ impl Batch {
         &self.accounts
     }
 
-    /// Debtor and creditor of a request.
+    /// The account whose order a request keeps: its debtor.
     #[must_use]
-    pub fn parties(&self, request: RequestIx) -> (AccountIx, AccountIx) {
-        self.parties[request]
+    pub fn debtor(&self, request: RequestIx) -> AccountIx {
+        self.debtors[request]
+    }
+
+    /// The legs of a request, in order. There is at least one.
+    #[must_use]
+    pub fn legs(&self, request: RequestIx) -> &[LegParties] {
+        let start = request.checked_sub(1).map_or(0, |before| self.leg_ends[before]);
+        &self.legs[start..self.leg_ends[request]]
+    }
+
+    /// The accounts that a request names. Some may be there more than once.
+    pub fn named(&self, request: RequestIx) -> impl Iterator<Item = AccountIx> + '_ {
+        let parties = self.legs(request).iter().flat_map(|leg| [leg.debtor, leg.creditor]);
+        std::iter::once(self.debtor(request)).chain(parties)
     }
 
     /// The money that a request moves. A refund moves as much as is asked for, and at most all that was paid.
@@ -296,7 +328,9 @@ mod tests {
     fn accounts_are_numbered_once_and_ids_lead() {
         let batch = batch(&[0, 1]);
         assert_eq!(batch.accounts().iter().map(AccountId::as_str).collect::<Vec<_>>(), ["alice", "shop"]);
-        assert_eq!((batch.parties(0), batch.parties(1)), ((0, 1), (0, 1)));
+        let leg = LegParties { debtor: 0, creditor: 1 };
+        assert_eq!((batch.legs(0), batch.legs(1)), (&[leg][..], &[leg][..]));
+        assert_eq!((batch.debtor(1), batch.named(1).collect::<Vec<_>>()), (0, vec![0, 0, 1]));
         assert_eq!((batch.requests().len(), batch.leader(0), batch.leader(1)), (2, 0, 0));
     }
 }

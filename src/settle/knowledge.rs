@@ -281,7 +281,7 @@ impl<'b> Knowledge<'b> {
 
     /// These accounts may have changed since they were read: by another worker, or by a call of this one whose answer
     /// was lost.
-    pub(super) fn doubt(&mut self, accounts: [AccountIx; 2]) {
+    pub(super) fn doubt(&mut self, accounts: impl IntoIterator<Item = AccountIx>) {
         self.stale.extend(accounts);
     }
 

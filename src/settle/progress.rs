@@ -77,7 +77,7 @@ impl<'b> Progress<'b> {
                 continue;
             }
             let refused = self.unreadable.contains(&ix) || self.rejected.contains(&ix);
-            if refused || !self.parties(ix).into_iter().all(&may_be_used) {
+            if refused || !self.batch.named(ix).all(&may_be_used) {
                 stopped.insert(partition);
             }
             if !stopped.contains(&partition) {
@@ -94,10 +94,6 @@ impl<'b> Progress<'b> {
         first.instruction.debtor() == second.instruction.debtor() || partition_of(first) == partition_of(second)
     }
 
-    fn parties(&self, request: RequestIx) -> [AccountIx; 2] {
-        self.batch.parties(request).into()
-    }
-
     fn fingerprint(&self, request: RequestIx) -> Fingerprint {
         self.batch.requests()[request].instruction.fingerprint()
     }
@@ -105,7 +101,7 @@ impl<'b> Progress<'b> {
     /// The accounts that undecided requests name.
     pub(super) fn rested_on(&self) -> BTreeSet<AccountIx> {
         let left = |ix: &RequestIx| self.found[*ix].is_none() && self.batch.leader(*ix) == *ix;
-        (0..self.found.len()).filter(left).flat_map(|ix| self.parties(ix)).collect()
+        (0..self.found.len()).filter(left).flat_map(|ix| self.batch.named(ix)).collect()
     }
 
     /// Whether a stored item that can't be read stops a request. What the store rejects doesn't count: this code can't
@@ -123,11 +119,15 @@ impl<'b> Progress<'b> {
 
     /// The id of a request already has an outcome, of a payment with this fingerprint. Returns the accounts that the
     /// payment may have changed.
-    pub(super) fn has_outcome(&mut self, request: RequestIx, recorded: Fingerprint) -> [AccountIx; 2] {
+    pub(super) fn has_outcome(
+        &mut self,
+        request: RequestIx,
+        recorded: Fingerprint,
+    ) -> impl Iterator<Item = AccountIx> + use<'b> {
         let same = self.fingerprint(request) == recorded;
         self.found[request] = Some(if same { Disposition::Replayed } else { Disposition::IdReused });
         self.recorded.insert(request, recorded);
-        self.parties(request)
+        self.batch.named(request)
     }
 
     /// The stored payments of these requests can't be read.
@@ -150,7 +150,7 @@ impl<'b> Progress<'b> {
 
     /// The store rejects a write of one of these accounts, and so the requests of the step that name it.
     pub(super) fn rejects_accounts(&mut self, step: &Step<'_>, accounts: &BTreeSet<AccountIx>) {
-        let named = |ix: &RequestIx| self.parties(*ix).iter().any(|party| accounts.contains(party));
+        let named = |ix: &RequestIx| self.batch.named(*ix).any(|party| accounts.contains(&party));
         let requests: Vec<RequestIx> = step.requests.iter().copied().filter(named).collect();
         self.rejects(requests);
     }
@@ -162,7 +162,7 @@ impl<'b> Progress<'b> {
 
     /// The record of the first request that names an account.
     pub(super) fn first_to_name(&self, account: AccountIx) -> Option<Source> {
-        let first = (0..self.found.len()).find(|&request| self.parties(request).contains(&account))?;
+        let first = (0..self.found.len()).find(|&request| self.batch.named(request).any(|party| party == account))?;
         Some(self.batch.requests()[first].source.clone())
     }
 

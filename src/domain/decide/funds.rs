@@ -168,7 +168,7 @@ impl<'b, 's> Funds<'b, 's> {
         };
         let (gathered, unread) = (which(|pool| pool.gathered), which(|pool| pool.asked));
         let mut sweeps: Vec<Sweep> = self.pools.iter().flat_map(|(&account, pool)| pool.sweeps(account)).collect();
-        sweeps.sort_by_key(|sweep| sweep.position);
+        sweeps.sort_by_key(|sweep| (sweep.position, sweep.account));
         Decisions { decisions, sweeps, gathered, unread, ..Decisions::default() }
     }
 

@@ -22,6 +22,7 @@ mod limits;
 mod refunds;
 mod snapshot;
 
+use super::batch::LegParties;
 use super::{Account, AccountStatus, Batch, Decision, Decline, Instruction, RequestIx, Transfer};
 use funds::{Debit, Funds};
 use limits::Spent;
@@ -81,7 +82,7 @@ struct State<'b, 's> {
 
 impl State<'_, '_> {
     fn decide(&mut self, position: usize, request: RequestIx) -> Decision {
-        let (debtor, creditor) = self.batch.parties(request);
+        let LegParties { debtor, creditor } = self.batch.legs(request)[0];
         let transfer = self.batch.transfer(request)?;
         let instruction = &self.batch.requests()[request].instruction;
         if let Instruction::Refund(refund) = instruction {

@@ -64,12 +64,12 @@ impl Capacity {
     }
 
     /// In how many rounds others held one of these accounts.
-    pub(super) fn rounds(&self, debtor: AccountIx, creditor: AccountIx) -> u32 {
+    pub(super) fn rounds(&self, accounts: impl IntoIterator<Item = AccountIx>) -> u32 {
         if self.contended.is_empty() {
             return 0;
         }
         let rounds = |account| self.contended.get(&account).copied().unwrap_or_default();
-        rounds(debtor).max(rounds(creditor))
+        accounts.into_iter().map(rounds).max().unwrap_or_default()
     }
 
     /// The most items of a transaction that touches an account which others held in this many rounds. After the first

@@ -130,7 +130,7 @@ impl Components {
             let component = &mut all[ix];
             let new = touch.changes().filter(|&account| !std::mem::replace(&mut counted[account], true)).count();
             component.items = component.items.saturating_add(touch.own_items()).saturating_add(new);
-            component.rounds = component.rounds.max(capacity.rounds(touch.debtor, touch.creditor));
+            component.rounds = component.rounds.max(capacity.rounds(touch.named()));
             component.members.end = component.members.end.saturating_add(1);
         }
         let mut start: usize = 0;

@@ -31,6 +31,7 @@ use std::collections::HashSet;
 
 use super::group::Group;
 use super::lanes::{LaneIx, LanePair, Turns};
+use super::touch::Leg;
 use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, TotalUpdate, Touch, Transaction, WindowUpdate};
 use crate::domain::lane::LANE_BALANCE_FULL;
 use crate::domain::limits::{Period, Used, Window};
@@ -147,24 +148,19 @@ impl<'a, 's> Guard<'a, 's> {
             }
             let Some(ix) = touch.request else { continue };
             let request = &self.batch.requests()[ix];
-            let repayment = self.repayment(touch, ix);
-            if let Some(transfer) = repayment.or(request.instruction.transfer()).filter(|_| touch.moves()) {
-                let amount = i128::from(transfer.amount.minor_units());
-                let lane = lane_of(touch.debtor).filter(|_| touch.is_from_lane());
-                let lowest = self.lowest_after(touch.debtor, &request.instruction);
-                let from = self.movement(&mut movements, touch.debtor, lane);
-                from.debit(amount, lowest);
-                from.pays |= lane.is_some();
-                from.count(transfer.amount, repayment.is_none());
-                let lane = lane_of(touch.creditor).filter(|_| touch.is_on_lane());
-                self.movement(&mut movements, touch.creditor, lane).credit(amount);
+            if let Some(transfer) =
+                self.repayment(touch, ix).or(request.instruction.transfer()).filter(|_| touch.moves())
+            {
+                for leg in touch.legs {
+                    self.pay(&mut movements, leg, transfer.amount, &request.instruction, lane_of);
+                }
                 self.add_to_total(&mut totals, ix, transfer.amount);
             }
             let mut statement = |account| lane_of(account).or_else(|| turns.statement(account));
             let debtor_lane = touch.is_from_lane().then(|| statement(touch.debtor)).flatten();
             // A lane's list is read only if the lane is there. A gathered credit may have made none.
-            let is_gathered = touch.moves() && !touch.is_on_lane();
-            let creditor_lane = if is_gathered { None } else { statement(touch.creditor) };
+            let creditor = touch.legs.first().filter(|leg| leg.on_lane || !touch.moves()).map(|leg| leg.creditor);
+            let creditor_lane = creditor.and_then(statement);
             entries.push(Entry { debtor_lane, creditor_lane, ..self.entry(touch, ix, clock) });
         }
         for &account in pinned {
@@ -182,6 +178,26 @@ impl<'a, 's> Guard<'a, 's> {
         }
         self.lane_slots.clear();
         (Transaction { entries, updates, totals }, accounts)
+    }
+
+    /// Moves the money of one leg.
+    fn pay(
+        &mut self,
+        movements: &mut Vec<Movement>,
+        leg: &Leg,
+        amount: Amount,
+        instruction: &Instruction,
+        lane_of: impl Fn(AccountIx) -> Option<u16>,
+    ) {
+        let moved = i128::from(amount.minor_units());
+        let lane = lane_of(leg.debtor).filter(|_| leg.from_lane);
+        let lowest = self.lowest_after(leg.debtor, instruction);
+        let from = self.movement(movements, leg.debtor, lane);
+        from.debit(moved, lowest);
+        from.pays |= lane.is_some();
+        from.count(amount, instruction.original().is_none());
+        let lane = lane_of(leg.creditor).filter(|_| leg.on_lane);
+        self.movement(movements, leg.creditor, lane).credit(moved);
     }
 
     /// The outcome of a request, as if it were on main items.

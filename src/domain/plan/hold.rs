@@ -26,7 +26,7 @@ pub(super) fn hold<'d>(
         return (touches, false);
     }
     let moves = touches.iter().filter(|touch| touch.moves());
-    let credited: HashSet<AccountIx> = moves.map(|touch| touch.creditor).collect();
+    let credited: HashSet<AccountIx> = moves.flat_map(|touch| touch.legs).map(|leg| leg.creditor).collect();
     let lanes = |account: AccountIx| {
         snapshot.accounts[account].as_ref().map(|account| account.payment_lanes()).unwrap_or_default()
     };
@@ -37,7 +37,7 @@ pub(super) fn hold<'d>(
     let mut now = Vec::with_capacity(touches.len());
     for touch in touches {
         let waits = touch.ordered_by().any(|account| held.contains(&account));
-        let popular = credited.contains(&touch.debtor) || capacity.rounds(touch.debtor, touch.debtor) > 0;
+        let popular = credited.contains(&touch.debtor) || capacity.rounds([touch.debtor]) > 0;
         let free = touch.sweeps.iter().take_while(|sweep| is_free(sweep)).count();
         let (free, busy) = touch.sweeps.split_at(free);
         if waits || (popular && busy.iter().any(takes_turns)) {

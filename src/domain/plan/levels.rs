@@ -38,12 +38,14 @@ pub(super) struct Levels<'t> {
     cells: Vec<Cell>,
     /// By cell: the cell that it was joined to, or itself.
     parents: Vec<usize>,
+    /// Room for the cells that hold a request's main items.
+    holding: Vec<usize>,
 }
 
 impl<'t> Levels<'t> {
     pub(super) fn new(touches: &'t [Touch<'t>], accounts: usize) -> Self {
         let (holders, changed) = (vec![None; accounts], vec![None; accounts]);
-        Self { touches, holders, changed, cells: Vec::new(), parents: Vec::new() }
+        Self { touches, holders, changed, cells: Vec::new(), parents: Vec::new(), holding: Vec::new() }
     }
 
     /// The cells of one component. The lowest level comes first, and in a level the largest cell.
@@ -60,23 +62,21 @@ impl<'t> Levels<'t> {
 
     fn place(&mut self, position: usize, items_max: usize) {
         let touch = &self.touches[position];
-        let mut holders = touch.ordered_by().filter_map(|account| self.holders[account]).map(|cell| self.find(cell));
-        let holders = [holders.next(), holders.next()];
-        let level = holders.into_iter().flatten().map(|cell| self.cells[cell].level).max().unwrap_or(0);
-        // Of two holders, one on a lower level doesn't matter: its main items are free on this level.
-        let [one, other] = holders.map(|holder| holder.filter(|&cell| self.cells[cell].level == level));
-        let (one, other) = (one.or(other), other.filter(|_| one.is_some() && one != other));
+        let mut holders = std::mem::take(&mut self.holding);
+        let held = touch.ordered_by().filter_map(|account| self.holders[account]);
+        holders.extend(held.map(|cell| self.find(cell)));
+        let level = holders.iter().map(|&cell| self.cells[cell].level).max().unwrap_or(0);
+        // A holder on a lower level doesn't matter: its main items are free on this level.
+        holders.retain(|&cell| self.cells[cell].level == level);
+        holders.sort_unstable();
+        holders.dedup();
         let mains = touch.changes().filter(|&account| self.changed[account] != Some(level)).count();
         let more = touch.own_items().saturating_add(mains);
-        let cell = match one {
-            None => None,
-            Some(one) => self.join(one, other, touch.on_lanes(), more, items_max),
-        };
+        let cell = self.join(&holders, touch.on_lanes(), more, items_max);
         let cell = cell.unwrap_or_else(|| {
             let laned: Vec<AccountIx> = touch.on_lanes().collect();
-            let items = touch.own_items().saturating_add(touch.changes().count()).saturating_add(laned.len());
-            let level = if one.is_some() { level.saturating_add(1) } else { level };
-            self.cells.push(Cell { level, items, laned, members: Vec::new() });
+            let level = if holders.is_empty() { level } else { level.saturating_add(1) };
+            self.cells.push(Cell { level, items: touch.items(), laned, members: Vec::new() });
             self.parents.push(self.parents.len());
             self.parents.len().saturating_sub(1)
         });
@@ -84,6 +84,8 @@ impl<'t> Levels<'t> {
         let level = self.cells[cell].level;
         touch.ordered_by().for_each(|account| self.holders[account] = Some(cell));
         touch.changes().for_each(|account| self.changed[account] = Some(level));
+        holders.clear();
+        self.holding = holders;
     }
 
     fn find(&self, mut cell: usize) -> usize {
@@ -93,36 +95,41 @@ impl<'t> Levels<'t> {
         cell
     }
 
-    /// Joins one or two cells into one, with this many more items and a lane of each of these accounts. `None` if that
-    /// doesn't fit.
+    /// Joins cells into the first of them, with this many more items and a lane of each of these accounts. `None` if
+    /// there are none, or if that doesn't fit.
     fn join(
         &mut self,
-        one: usize,
-        other: Option<usize>,
+        cells: &[usize],
         on_lanes: impl Iterator<Item = AccountIx>,
         more: usize,
         items_max: usize,
     ) -> Option<usize> {
-        let (items, laned) = other.map_or((0, &[][..]), |cell| (self.cells[cell].items, &self.cells[cell].laned));
-        let own = &self.cells[one];
-        let shared = laned.iter().filter(|account| own.laned.contains(account)).count();
-        let is_new = |account: &AccountIx| !own.laned.contains(account) && !laned.contains(account);
-        let new: Vec<AccountIx> = on_lanes.filter(is_new).collect();
-        let items = own.items.saturating_add(items).saturating_sub(shared);
-        let items = items.saturating_add(more).saturating_add(new.len());
+        let (&one, others) = cells.split_first()?;
+        let is_known =
+            |before: &[usize], account: &AccountIx| before.iter().any(|&cell| self.cells[cell].laned.contains(account));
+        let mut items = self.cells[one].items.saturating_add(more);
+        for (at, &other) in others.iter().enumerate() {
+            let before = &cells[..=at];
+            let shared = self.cells[other].laned.iter().filter(|account| is_known(before, account)).count();
+            items = items.saturating_add(self.cells[other].items).saturating_sub(shared);
+        }
+        let new: Vec<AccountIx> = on_lanes.filter(|account| !is_known(cells, account)).collect();
+        items = items.saturating_add(new.len());
         if items > items_max {
             return None;
         }
-        if let Some(other) = other {
+        for &other in others {
             self.parents[other] = one;
             let joined = std::mem::take(&mut self.cells[other]);
             let own = &mut self.cells[one];
             own.members.extend(joined.members);
             own.laned.extend(joined.laned);
+        }
+        let own = &mut self.cells[one];
+        if !others.is_empty() {
             own.laned.sort_unstable();
             own.laned.dedup();
         }
-        let own = &mut self.cells[one];
         own.laned.extend(new);
         own.items = items;
         Some(one)

@@ -291,7 +291,7 @@ impl Step<'_> {
                 continue;
             }
             for (entry, &request) in entries.iter_mut().zip(&self.requests) {
-                if batch.parties(request).1 == lane.account {
+                if batch.legs(request).iter().any(|leg| leg.creditor == lane.account) {
                     entry.creditor_lane = Some(current);
                 }
             }
@@ -320,7 +320,8 @@ pub fn plan<'a>(
     snapshot: Snapshot<'_>,
     capacity: &Capacity,
 ) -> Plan<'a> {
-    let touches = touch::touches(batch, requests, decisions, snapshot, capacity.items_max());
+    let legs = touch::Legs::of(batch, requests, decisions, snapshot);
+    let touches = touch::touches(batch, requests, decisions, &legs, snapshot, capacity.items_max());
     let (touches, holds) = hold::hold(touches, batch, snapshot, capacity);
     let groups = group::group(&touches, snapshot.accounts.len(), capacity);
     let pinned = guard::pinned(&groups, &touches);

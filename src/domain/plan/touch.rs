@@ -7,8 +7,16 @@ use crate::domain::decide::{Decisions, Snapshot, Sweep};
 use crate::domain::decline::BalanceOf;
 use crate::domain::{AccountIx, Amount, Batch, Decision, Decline, RequestIx};
 
-/// The debtor's main item and the creditor's: what a transaction may hold beside the request's own items.
-const ACCOUNTS: usize = 2;
+/// One leg of a decided request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leg {
+    pub(super) debtor: AccountIx,
+    pub(super) creditor: AccountIx,
+    /// The debtor pays from a lane.
+    pub(super) from_lane: bool,
+    /// The creditor takes this credit on a lane.
+    pub(super) on_lane: bool,
+}
 
 /// What a decided request does to its accounts. Or a sweep of lanes that don't fit beside the debit that needs them.
 #[derive(Debug, Clone, Copy)]
@@ -16,24 +24,50 @@ pub(super) struct Touch<'d> {
     /// `None`: it only sweeps lanes.
     pub(super) request: Option<RequestIx>,
     pub(super) decision: Decision,
+    /// The account whose order it keeps.
     pub(super) debtor: AccountIx,
-    pub(super) creditor: AccountIx,
+    pub(super) legs: &'d [Leg],
     /// It is a refund, and gives back this much.
     pub(super) repaid: Option<Amount>,
     /// Others of the batch refund the same original, so it stays in order with them.
     shares_original: bool,
-    /// The debtor pays from a lane.
+    /// The debtor pays from lanes, so its payments commute.
     from_lane: bool,
-    /// The creditor takes this credit on a lane.
-    on_lane: bool,
-    /// The decline rests on the debtor's lanes.
-    rests_on_lanes: bool,
-    /// The decline checks the debtor's main item, because no request before it changes or checks that.
+    /// The account on whose lanes the decline rests.
+    rests_on: Option<AccountIx>,
+    /// The decline checks that account's main item, because no request before it changes or checks that.
     checks: bool,
     /// The lanes are only swept while they are free.
     while_free: bool,
-    /// The debtor's lanes to sweep before the debit.
+    /// The lanes to sweep before its debits. Those of one account stand together.
     pub(super) sweeps: &'d [Sweep],
+}
+
+/// The legs of all requests of a plan.
+pub(super) struct Legs {
+    all: Vec<Leg>,
+    /// By account: whether it pays from lanes.
+    pays: Vec<bool>,
+}
+
+impl Legs {
+    /// The legs of these requests, in their order.
+    pub(super) fn of(batch: &Batch, requests: &[RequestIx], decisions: &Decisions, snapshot: Snapshot<'_>) -> Self {
+        let accounts = snapshot.accounts.len();
+        let pays: Vec<bool> = (0..accounts).map(|account| !snapshot.paying_lanes(batch, account).is_empty()).collect();
+        let mut all = Vec::with_capacity(requests.len());
+        for leg in requests.iter().flat_map(|&request| batch.legs(request)) {
+            let (debtor, creditor) = (leg.debtor, leg.creditor);
+            let on_lane = has_lanes(snapshot, creditor) && decisions.gathered.binary_search(&creditor).is_err();
+            all.push(Leg { debtor, creditor, from_lane: pays[debtor], on_lane });
+        }
+        Self { all, pays }
+    }
+}
+
+/// Whether the account takes credits on lanes.
+fn has_lanes(snapshot: Snapshot<'_>, account: AccountIx) -> bool {
+    snapshot.accounts[account].as_ref().is_some_and(|account| !account.payment_lanes().is_none())
 }
 
 /// The touches of requests, in their order.
@@ -41,45 +75,39 @@ pub(super) fn touches<'d>(
     batch: &Batch,
     requests: &[RequestIx],
     decisions: &'d Decisions,
+    legs: &'d Legs,
     snapshot: Snapshot<'_>,
     items_max: usize,
 ) -> Vec<Touch<'d>> {
-    let accounts = snapshot.accounts;
-    let pays = |account: AccountIx| !snapshot.paying_lanes(batch, account).is_empty();
-    let pays: Vec<bool> = (0..accounts.len()).map(pays).collect();
-    let has_lanes =
-        |account: AccountIx| accounts[account].as_ref().is_some_and(|account| !account.payment_lanes().is_none());
-    let mut is_written = vec![false; accounts.len()];
+    let mut is_written = vec![false; snapshot.accounts.len()];
     let mut sweeps = decisions.sweeps.as_slice();
+    let mut legs_left = legs.all.as_slice();
     let mut touches = Vec::with_capacity(requests.len());
     for (position, (&request, &decision)) in requests.iter().zip(&decisions.decisions).enumerate() {
-        let (debtor, creditor) = batch.parties(request);
+        let (legs_of, rest) = legs_left.split_at(batch.legs(request).len());
+        legs_left = rest;
         let needed = sweeps.iter().take_while(|sweep| sweep.position == position).count();
         let (mut own, rest) = sweeps.split_at(needed);
         sweeps = rest;
-        let on_lane = has_lanes(creditor) && decisions.gathered.binary_search(&creditor).is_err();
-        let from_lane = pays[debtor];
-        let rests_on = decision.err().and_then(Decline::depends_on_balance);
-        let rests_on_lanes =
-            matches!(rests_on, Some(BalanceOf::Debtor | BalanceOf::Both)) && has_lanes(debtor) && !from_lane;
-        let checks = rests_on_lanes && !is_written[debtor];
+        let debtor = batch.debtor(request);
         let touch = Touch {
             request: Some(request),
             decision,
             debtor,
-            creditor,
+            legs: legs_of,
             repaid: decisions.repaid(position),
             shares_original: batch.shares_original(request),
-            from_lane,
-            on_lane,
-            rests_on_lanes,
-            checks,
+            from_lane: legs.pays[debtor],
+            rests_on: None,
+            checks: false,
             while_free: false,
             sweeps: &[],
         };
+        let touch = touch.resting(snapshot, &is_written);
         touch.changes().for_each(|account| is_written[account] = true);
         // Lanes that don't fit beside the debit are swept before it.
-        while own.len() > items_max.saturating_sub(touch.own_items()).saturating_sub(ACCOUNTS) {
+        let room = if own.is_empty() { 0 } else { items_max.saturating_sub(touch.items()) };
+        while own.len() > room {
             let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
             touches.push(touch.sweeping(first));
             own = rest;
@@ -89,7 +117,26 @@ pub(super) fn touches<'d>(
     touches
 }
 
+/// Each of these accounts once. They are few.
+fn unique(accounts: impl Iterator<Item = AccountIx> + Clone) -> impl Iterator<Item = AccountIx> + Clone {
+    let is_first = {
+        let accounts = accounts.clone();
+        move |&(at, account): &(usize, AccountIx)| !accounts.clone().take(at).any(|before| before == account)
+    };
+    accounts.enumerate().filter(is_first).map(|(_, account)| account)
+}
+
 impl<'d> Touch<'d> {
+    /// The same, and whether it rests on lanes. `is_written` says which main items the requests before change or check.
+    fn resting(self, snapshot: Snapshot<'_>, is_written: &[bool]) -> Self {
+        let balance = self.decision.err().and_then(Decline::depends_on_balance);
+        let is_debtors = matches!(balance, Some(BalanceOf::Debtor | BalanceOf::Both));
+        if !is_debtors || !has_lanes(snapshot, self.debtor) || self.from_lane {
+            return self;
+        }
+        Self { rests_on: Some(self.debtor), checks: !is_written[self.debtor], ..self }
+    }
+
     /// A sweep of some of its debtor's lanes, without the debit that needs them.
     pub(super) fn sweeping(self, sweeps: &'d [Sweep]) -> Self {
         Self { request: None, sweeps, ..self }
@@ -110,11 +157,27 @@ impl<'d> Touch<'d> {
         self.request.is_some() && self.decision.is_ok()
     }
 
-    /// The main items that it writes or checks.
-    pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let debtor = self.moves() && !self.from_lane || self.checks || !self.sweeps.is_empty();
-        let creditor = self.moves() && !self.on_lane;
-        debtor.then_some(self.debtor).into_iter().chain(creditor.then_some(self.creditor))
+    /// The legs whose money moves.
+    fn moved(&self) -> &'d [Leg] {
+        if self.moves() { self.legs } else { &[] }
+    }
+
+    /// The main items that it writes or checks, each once.
+    pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + Clone + use<'d> {
+        let swept = self.sweeps.chunk_by(|one, next| one.account == next.account).filter_map(<[Sweep]>::first);
+        let moved = self.moved().iter().flat_map(|leg| {
+            let debtor = (!leg.from_lane).then_some(leg.debtor);
+            debtor.into_iter().chain((!leg.on_lane).then_some(leg.creditor))
+        });
+        unique(self.checks().into_iter().chain(swept.map(|sweep| sweep.account)).chain(moved))
+    }
+
+    /// The accounts that it changes on a lane, each once.
+    pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + Clone + use<'d> {
+        unique(self.moved().iter().flat_map(|leg| {
+            let creditor = leg.on_lane.then_some(leg.creditor);
+            creditor.into_iter().chain(leg.from_lane.then_some(leg.debtor))
+        }))
     }
 
     /// The number of items that no other request touches: its payment, and the lanes that it sweeps. The sum of refunds
@@ -124,11 +187,9 @@ impl<'d> Touch<'d> {
         usize::from(self.request.is_some()).saturating_add(total).saturating_add(self.sweeps.len())
     }
 
-    /// The accounts that it changes on a lane.
-    pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + use<> {
-        let creditor = (self.moves() && self.on_lane).then_some(self.creditor);
-        let debtor = (self.moves() && self.from_lane).then_some(self.debtor);
-        creditor.into_iter().chain(debtor)
+    /// The items of a transaction of this request alone.
+    pub(super) fn items(&self) -> usize {
+        self.own_items().saturating_add(self.changes().count()).saturating_add(self.on_lanes().count())
     }
 
     /// Whether its debtor pays from lanes. Then a lane's statement lists it.
@@ -136,33 +197,36 @@ impl<'d> Touch<'d> {
         self.from_lane
     }
 
-    /// Whether it credits a lane.
-    pub(super) fn is_on_lane(&self) -> bool {
-        self.on_lane
-    }
-
-    /// The main items whose requests must stay in order around this one. The debtor's is one, because payments of one
-    /// debtor are decided in order. It isn't one if the debtor pays from lanes, because then they commute. Only refunds
-    /// of one original don't. The
-    /// creditor's is one if money moves or a decline rests on its balance. It isn't one if the creditor takes its
-    /// credits on lanes.
-    pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + use<> {
+    /// The main items whose requests must stay in order around this one, each once. The debtor's is one, because
+    /// payments of one debtor are decided in order. It isn't one if the debtor pays from lanes, because then they
+    /// commute. Only refunds of one original don't. Those of the legs are too, if money moves or a decline rests on a
+    /// creditor's balance. They aren't if the debtor pays from lanes, or the creditor takes its credits on lanes.
+    pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + Clone + use<'d> {
         let both = matches!(
             self.decision.map_err(Decline::depends_on_balance),
             Ok(()) | Err(Some(BalanceOf::Creditor | BalanceOf::Both))
         );
-        let rests = self.request.is_some() && both;
-        let creditor = (rests && !self.on_lane).then_some(self.creditor);
-        (!self.from_lane || self.shares_original).then_some(self.debtor).into_iter().chain(creditor)
+        let rests: &[Leg] = if self.request.is_some() && both { self.legs } else { &[] };
+        let of_legs = rests.iter().flat_map(|leg| {
+            let debtor = (!leg.from_lane).then_some(leg.debtor);
+            debtor.into_iter().chain((!leg.on_lane).then_some(leg.creditor))
+        });
+        let own = (!self.from_lane || self.shares_original).then_some(self.debtor);
+        unique(own.into_iter().chain(of_legs))
     }
 
     /// The account on whose lanes the decline rests.
     pub(super) fn rests_on(&self) -> Option<AccountIx> {
-        self.rests_on_lanes.then_some(self.debtor)
+        self.rests_on
     }
 
     /// The main item that it checks.
     pub(super) fn checks(&self) -> Option<AccountIx> {
-        self.checks.then_some(self.debtor)
+        self.rests_on.filter(|_| self.checks)
+    }
+
+    /// The accounts that it names. Some may be there more than once.
+    pub(super) fn named(&self) -> impl Iterator<Item = AccountIx> + use<'d> {
+        std::iter::once(self.debtor).chain(self.legs.iter().flat_map(|leg| [leg.debtor, leg.creditor]))
     }
 }
