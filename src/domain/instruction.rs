@@ -10,7 +10,7 @@
 
 use super::{
     AccountId, Amount, Decline, Fingerprint, OverdraftLimit, Payment, PaymentId, Refund, Repayment, Source, Timestamp,
-    Transfer,
+    TotalId, Transfer,
 };
 
 /// What a client asks for.
@@ -112,6 +112,15 @@ impl Instruction {
         match self {
             Self::Payment(_) => None,
             Self::Refund(refund) => Some(&refund.original),
+        }
+    }
+
+    /// The sum of refunds that it adds to, if it is a refund.
+    #[must_use]
+    pub fn total(&self) -> Option<TotalId> {
+        match self {
+            Self::Payment(_) => None,
+            Self::Refund(refund) => Some(refund.total()),
         }
     }
 

@@ -3,9 +3,8 @@
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`limits`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
-//! [`source`], [`transfer`], [`payment`], [`refund`], [`instruction`], [`decline`], [`newer_outcome`], [`originals`],
-//! [`batch`], [`decide`], [`plan`],
-//! [`account_command`], [`statement`], [`dead_letter`], [`audit`].
+//! [`source`], [`transfer`], [`payment`], [`legs`], [`refund`], [`instruction`], [`decline`], [`newer_outcome`],
+//! [`originals`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -21,6 +20,7 @@ pub mod decline;
 pub mod id;
 pub mod instruction;
 pub mod lane;
+pub mod legs;
 pub mod limits;
 pub mod money;
 pub mod newer_outcome;
@@ -43,11 +43,12 @@ pub use decline::Decline;
 pub use id::{AccountId, CommandId, PaymentId};
 pub use instruction::{Decision, Instruction, Outcome, Recorded, Request};
 pub use lane::{Holding, Lane};
+pub use legs::{Leg, LegNumber, LeggedPayment, Legs};
 pub use limits::{AccountLimits, Limits, Period};
 pub use money::{Amount, Balance, Currency};
 pub use newer_outcome::NewerOutcome;
 pub use payment::{Fingerprint, Payment};
-pub use refund::{Refund, Repayment};
+pub use refund::{Refund, Repayment, TotalId};
 pub use slice::Slice;
 pub use source::Source;
 pub use timestamp::Timestamp;

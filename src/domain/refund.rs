@@ -2,12 +2,15 @@
 //!
 //! Data: A refund as it is asked for. What it gives back, which its original tells.
 //!
-//! Invariants: The refunds of an original never sum to more than its amount.
+//! Invariants: The refunds of an original never sum to more than its amount. Of a payment with legs, those of a leg
+//! never sum to more than the leg.
+
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 
 use super::payment::{Fingerprint, hash_id, hash_reference};
-use super::{AccountId, Amount, Currency, PaymentId, Timestamp, Transfer};
+use super::{AccountId, Amount, Currency, LegNumber, PaymentId, Timestamp, Transfer};
 
 /// A refund that a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct Refund {
     pub id: PaymentId,
     /// The payment whose money goes back.
     pub original: PaymentId,
+    /// The leg of the original whose money goes back. Only a payment with legs has any, and then one must be named.
+    pub leg: Option<LegNumber>,
     /// The account that pays: the creditor of the original.
     pub debtor: AccountId,
     /// How much. `None`: all that is left of the original.
@@ -38,13 +43,54 @@ pub struct Repayment {
     pub currency: Currency,
 }
 
-/// What is known of the refunds of an original.
+/// What is known of a sum of refunds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RefundTotal {
     /// They sum to at least this, in minor units.
     pub at_least: u64,
     /// The sum was read, or learned, after the accounts were. So a decline for want of money may rest on it.
     pub is_read: bool,
+}
+
+/// Names a sum of refunds: those of a payment, or those of one of its legs. Shown as `payment` or `payment/leg`, which is
+/// its key. The id of a payment holds no `/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TotalId {
+    /// The payment.
+    pub original: PaymentId,
+    /// Its leg, if it has legs.
+    pub leg: Option<LegNumber>,
+}
+
+/// Why a text names no sum of refunds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected the id of a payment, or payment/leg, such as pay-1/2")]
+pub struct InvalidTotalId;
+
+impl TotalId {
+    /// The sum of the refunds of a payment without legs.
+    #[must_use]
+    pub const fn of(original: PaymentId) -> Self {
+        Self { original, leg: None }
+    }
+}
+
+impl std::str::FromStr for TotalId {
+    type Err = InvalidTotalId;
+    fn from_str(text: &str) -> Result<Self, InvalidTotalId> {
+        let (original, leg) = text.split_once('/').map_or((text, None), |(original, leg)| (original, Some(leg)));
+        Ok(Self {
+            original: PaymentId::try_stored(original).map_err(|_| InvalidTotalId)?,
+            leg: leg.map(str::parse).transpose().map_err(|_| InvalidTotalId)?,
+        })
+    }
+}
+
+impl fmt::Display for TotalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.original.fmt(f)?;
+        self.leg.map_or(Ok(()), |leg| write!(f, "/{leg}"))
+    }
 }
 
 impl Repayment {
@@ -56,18 +102,28 @@ impl Repayment {
 }
 
 impl Refund {
+    /// The sum that it adds to.
+    #[must_use]
+    pub fn total(&self) -> TotalId {
+        TotalId { original: self.original.clone(), leg: self.leg }
+    }
+
     /// Two refunds of one id are the same request if their fingerprints are equal. It is SHA-256 over debtor, original,
-    /// amount and reference.
+    /// leg, amount and reference.
     ///
-    /// The encoding is fixed for ever. First comes a version byte 2, which no payment has. Then come debtor and
-    /// original, each as one byte of length and its ASCII. Then comes 0 for all that is left, or 1 and the amount as
+    /// The encoding is fixed for ever. First comes a version byte 2, which no payment has, or 4 if it names a leg. Then
+    /// come debtor and original, each as one byte of length and its ASCII, and the leg as one byte, if it names one.
+    /// Then comes 0 for all that is left, or 1 and the amount as
     /// eight bytes, big-endian. Last comes the reference, as in [`Payment::fingerprint`](super::Payment::fingerprint).
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
-        hash.update([2]);
+        hash.update([if self.leg.is_none() { 2 } else { 4 }]);
         hash_id(&mut hash, self.debtor.as_str());
         hash_id(&mut hash, self.original.as_str());
+        if let Some(leg) = self.leg {
+            hash.update([leg.get()]);
+        }
         match self.amount {
             None => hash.update([0]),
             Some(amount) => {

@@ -6,7 +6,7 @@
 use super::answers::{json, unavailable};
 use super::clock;
 use crate::domain::statement::StatementQuery;
-use crate::domain::{AccountId, Fingerprint, Holding, Instruction, PaymentId, Recorded, Timestamp};
+use crate::domain::{AccountId, Fingerprint, Holding, Instruction, PaymentId, Recorded, Timestamp, TotalId};
 use crate::store::{LedgerQueries, Statements, StoreError};
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
@@ -65,7 +65,7 @@ async fn outcome<S: LedgerQueries>(
 /// An outcome as people see it. That of a payment tells how much was refunded.
 pub(super) async fn shown<S: LedgerQueries>(store: &S, recorded: &Recorded) -> Result<String, StoreError> {
     let refunded = match (&recorded.outcome.instruction, recorded.outcome.decision) {
-        (Instruction::Payment(payment), Ok(())) => Some(store.refunded(&payment.id).await?),
+        (Instruction::Payment(payment), Ok(())) => Some(store.refunded(&TotalId::of(payment.id.clone())).await?),
         (Instruction::Payment(_), Err(_)) => Some(0),
         (Instruction::Refund(_), _) => None,
     };

@@ -11,7 +11,9 @@ use tokio::time::Instant;
 
 use super::{Backoff, Deadline, settle_requests};
 use crate::domain::plan::Transaction;
-use crate::domain::{AccountId, DeadLetter, Instruction, LaneId, Outcome, PaymentId, Request, Source, Timestamp};
+use crate::domain::{
+    AccountId, DeadLetter, Instruction, LaneId, Outcome, PaymentId, Request, Source, Timestamp, TotalId,
+};
 use crate::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
 
 /// The id of what is not asked for in earnest. Nobody reads whether it has an outcome.
@@ -67,14 +69,14 @@ impl<L: Ledger> Ledger for DryRun<'_, L> {
         }
     }
 
-    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
         self.ledger.read_totals(ids).await
     }
 
     async fn commit(&self, transaction: &Transaction<'_>) -> Result<Commit, StoreError> {
         // Nothing but its condition tells the sum of refunds that a refund would exceed.
         for (ix, total) in transaction.totals.iter().enumerate() {
-            match self.ledger.read_totals(&[&total.original]).await?.pop() {
+            match self.ledger.read_totals(&[&total.id]).await?.pop() {
                 Some(Read::Found(sum)) if sum <= total.total_max => {}
                 Some(Read::Missing) => {}
                 Some(Read::Unread) | None => return Err(StoreError::Unavailable("a sum was not read".into())),

@@ -19,7 +19,7 @@ use crate::domain::account::PAUSE_MAX_MS;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Capacity, Step, TotalUpdate};
 use crate::domain::refund::RefundTotal;
-use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, PaymentId, Timestamp};
+use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, Timestamp, TotalId};
 use crate::store::{AccountRead, LaneRead, StoreError, TotalRead};
 use contention::Contention;
 
@@ -32,8 +32,8 @@ pub(super) struct Knowledge<'b> {
     /// By account: the main item.
     mains: Vec<AccountRead>,
     lanes: HashMap<AccountIx, KnownLanes>,
-    /// What is known of the refunds of originals.
-    totals: HashMap<PaymentId, RefundTotal>,
+    /// What is known of sums of refunds.
+    totals: HashMap<TotalId, RefundTotal>,
     /// Accounts that a replayed payment may have changed since they were read. Another worker settled it, or this
     /// worker did and lost the answer.
     stale: BTreeSet<AccountIx>,
@@ -79,8 +79,8 @@ impl<'b> Knowledge<'b> {
         &self.lanes
     }
 
-    /// What is known of the refunds of originals.
-    pub(super) fn totals(&self) -> &HashMap<PaymentId, RefundTotal> {
+    /// What is known of sums of refunds.
+    pub(super) fn totals(&self) -> &HashMap<TotalId, RefundTotal> {
         &self.totals
     }
 
@@ -164,8 +164,8 @@ impl<'b> Knowledge<'b> {
 
     /// All of a step happened: its accounts changed as planned, and the sums of refunds have grown.
     pub(super) fn applied(&mut self, step: &Step<'_>) {
-        for TotalUpdate { original, net, .. } in &step.transaction.totals {
-            let total = self.totals.entry(original.clone()).or_default();
+        for TotalUpdate { id, net, .. } in &step.transaction.totals {
+            let total = self.totals.entry(id.clone()).or_default();
             total.at_least = total.at_least.saturating_add(*net);
         }
         for (&account, update) in step.accounts.iter().zip(&step.transaction.updates) {
@@ -199,15 +199,15 @@ impl<'b> Knowledge<'b> {
         self.doubt_totals();
     }
 
-    /// Notes what a read found of the sum of an original's refunds.
-    pub(super) fn learn_total(&mut self, original: &PaymentId, read: TotalRead) {
+    /// Notes what a read found of a sum of refunds.
+    pub(super) fn learn_total(&mut self, id: &TotalId, read: TotalRead) {
         let at_least = match read {
             TotalRead::Found(sum) => sum,
             TotalRead::Missing => 0,
             TotalRead::Corrupt(expected) => return self.errors.note(StoreError::Corrupt(expected)),
             TotalRead::Unread => return,
         };
-        self.totals.insert(original.clone(), RefundTotal { at_least, is_read: true });
+        self.totals.insert(id.clone(), RefundTotal { at_least, is_read: true });
     }
 
     /// An account was read, or will be. A decline for want of money needs sums of refunds that are read after it.

@@ -53,18 +53,18 @@ pub(super) fn cancelled(
         knowledge.learn_lane(step.accounts[update], &step.transaction.updates[update], read);
     }
     for (total, read) in cancelled.totals {
-        let original = &step.transaction.totals[total].original;
+        let id = &step.transaction.totals[total].id;
         if let TotalRead::Corrupt(_) = read {
-            progress.cannot_read(step.refunds_of(original));
+            progress.cannot_read(step.adding_to(id));
         }
-        knowledge.learn_total(original, read);
+        knowledge.learn_total(id, read);
     }
     if let Some(Rejected { entries, updates, totals, why }) = cancelled.rejected {
         let accounts: BTreeSet<AccountIx> = updates.into_iter().map(|update| step.accounts[update]).collect();
         progress.rejects_accounts(step, &accounts);
         progress.rejects(entries.into_iter().map(|entry| step.requests[entry]));
-        let originals = totals.into_iter().map(|total| &step.transaction.totals[total].original);
-        progress.rejects(originals.flat_map(|original| step.refunds_of(original)));
+        let ids = totals.into_iter().map(|total| &step.transaction.totals[total].id);
+        progress.rejects(ids.flat_map(|id| step.adding_to(id)));
         knowledge.note(StoreError::Rejected(why));
     }
     if cancelled.transient == Some(StoreError::Conflict) {

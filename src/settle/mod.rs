@@ -12,7 +12,7 @@
 //! | | `prefetch` | reads each account that the batch names, once |
 //! | | `duplicates` | reads a sample of the payment ids at the same time, and all of them if one has its outcome |
 //! | `ReadLanes` | `prefetch` | reads lanes, only where a debit needs what they hold |
-//! | `ReadTotals` | `prefetch` | reads how much of an original is refunded, only where a decline rests on it |
+//! | `ReadTotals` | `prefetch` | reads sums of refunds, only where a decline rests on them |
 //! | `Commit` | `commit` | sends the transactions; those with no account in common run side by side. If requests wait for free lanes, the next round begins when these are free |
 //! | | `learn` | notes why a transaction was cancelled; its requests are decided and planned again |
 //! | `Pause` | `look` | an account asks payments to wait for a command |
@@ -124,8 +124,8 @@ pub async fn settle<L: Ledger>(
             Next::ReadLanes(accounts) => {
                 prefetch::lanes(ledger, &mut knowledge, &accounts, deadline.done, &mut backoff).await;
             }
-            Next::ReadTotals(originals) => {
-                let damaged = prefetch::totals(ledger, &mut knowledge, originals, deadline.done, &mut backoff).await;
+            Next::ReadTotals(totals) => {
+                let damaged = prefetch::totals(ledger, &mut knowledge, totals, deadline.done, &mut backoff).await;
                 progress.cannot_read_totals(&damaged);
             }
             Next::Commit(Round { steps, free_at }) => {

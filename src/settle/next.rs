@@ -12,14 +12,14 @@ use super::knowledge::Knowledge;
 use super::progress::Progress;
 use crate::domain::decide::{Snapshot, decide_all};
 use crate::domain::plan::{Plan, Step, plan};
-use crate::domain::{AccountIx, Batch, PaymentId, Timestamp};
+use crate::domain::{AccountIx, Batch, Timestamp, TotalId};
 
 /// What a batch needs next.
 pub(super) enum Next<'b> {
     /// A debit needs what the lanes of these accounts hold.
     ReadLanes(Vec<AccountIx>),
-    /// A decline needs the sums of the refunds of these originals.
-    ReadTotals(Vec<PaymentId>),
+    /// A decline needs these sums of refunds.
+    ReadTotals(Vec<TotalId>),
     /// A round of transactions.
     Commit(Round<'b>),
     /// Nothing can be done before accounts let payments go on.

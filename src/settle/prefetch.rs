@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::knowledge::Knowledge;
 use super::reads::{self, done};
-use crate::domain::{AccountIx, LaneId, PaymentId};
+use crate::domain::{AccountIx, LaneId, TotalId};
 use crate::store::{LaneRead, Ledger, Read, TotalRead};
 
 /// Reads every unread account of a batch, until all are read or the deadline has come.
@@ -52,32 +52,32 @@ pub(super) async fn lanes<L: Ledger>(
     }
 }
 
-/// Reads the sums of the refunds of these originals, until all are read or the deadline has come. Gives those whose
+/// Reads these sums of refunds, until all are read or the deadline has come. Gives those whose
 /// item is damaged.
 pub(super) async fn totals<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
-    mut originals: Vec<PaymentId>,
+    mut totals: Vec<TotalId>,
     deadline: Instant,
     backoff: &mut Backoff,
-) -> Vec<PaymentId> {
+) -> Vec<TotalId> {
     let mut damaged = Vec::new();
     loop {
-        let asked: Vec<(&PaymentId, &PaymentId)> = originals.iter().map(|id| (id, id)).collect();
+        let asked: Vec<(&TotalId, &TotalId)> = totals.iter().map(|id| (id, id)).collect();
         let (found, error) = reads::totals(ledger, &asked, deadline).await;
         error.into_iter().for_each(|error| knowledge.note(error));
-        let mut read: Vec<PaymentId> = Vec::new();
-        for (original, total) in found {
+        let mut read: Vec<TotalId> = Vec::new();
+        for (id, total) in found {
             match &total {
                 TotalRead::Unread => continue,
-                TotalRead::Corrupt(_) => damaged.push(original.clone()),
+                TotalRead::Corrupt(_) => damaged.push(id.clone()),
                 TotalRead::Found(_) | Read::Missing => {}
             }
-            knowledge.learn_total(original, total);
-            read.push(original.clone());
+            knowledge.learn_total(id, total);
+            read.push(id.clone());
         }
-        originals.retain(|id| !read.contains(id));
-        if done(originals.is_empty(), deadline, backoff).await {
+        totals.retain(|id| !read.contains(id));
+        if done(totals.is_empty(), deadline, backoff).await {
             return damaged;
         }
     }

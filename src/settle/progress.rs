@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::disposition::Disposition;
 use super::knowledge::Knowledge;
 use crate::domain::plan::Step;
-use crate::domain::{AccountIx, Batch, Fingerprint, PaymentId, Request, RequestIx, Source};
+use crate::domain::{AccountIx, Batch, Fingerprint, Request, RequestIx, Source, TotalId};
 
 /// How far the requests of a batch are.
 pub(super) struct Progress<'b> {
@@ -135,10 +135,10 @@ impl<'b> Progress<'b> {
         self.unreadable.extend(requests);
     }
 
-    /// The sums of the refunds of these originals can't be read, so no request that refunds one can be decided.
-    pub(super) fn cannot_read_totals(&mut self, originals: &[PaymentId]) {
+    /// These sums of refunds can't be read, so no request that adds to one can be decided.
+    pub(super) fn cannot_read_totals(&mut self, totals: &[TotalId]) {
         let requests = self.batch.requests().iter().enumerate();
-        let is_of = |request: &Request| request.instruction.original().is_some_and(|id| originals.contains(id));
+        let is_of = |request: &Request| request.instruction.total().is_some_and(|id| totals.contains(&id));
         let refunds = requests.filter(|(_, request)| is_of(request));
         self.unreadable.extend(refunds.map(|(ix, _)| ix));
     }

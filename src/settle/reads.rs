@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::deadline::within;
 use super::seen_errors::SeenErrors;
-use crate::domain::{AccountId, AccountIx, LaneId, PaymentId};
+use crate::domain::{AccountId, AccountIx, LaneId, PaymentId, TotalId};
 use crate::store::{AccountRead, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError, TotalRead};
 
 /// Read calls in flight. They read a batch of 1,600 accounts in one round trip, and stay within a fresh connection
@@ -71,11 +71,11 @@ pub(crate) async fn payments<L: Ledger, K: Copy>(
     once(asked, "reading payments", call, deadline).await
 }
 
-/// Reads the sums of the refunds of originals, each once. Returns what each read found, by its key, and the last error,
+/// Reads sums of refunds, each once. Returns what each read found, by its key, and the last error,
 /// if any.
 pub(super) async fn totals<L: Ledger, K: Copy>(
     ledger: &L,
-    asked: &[(K, &PaymentId)],
+    asked: &[(K, &TotalId)],
     deadline: Instant,
 ) -> (Vec<(K, TotalRead)>, Option<StoreError>) {
     let call = |ids: Vec<_>| async move { ledger.read_totals(&ids).await };

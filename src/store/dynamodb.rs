@@ -39,7 +39,7 @@ use super::items::{self, Item};
 use super::{AccountRead, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, Tables, TotalRead, Usage};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
-use crate::domain::{AccountId, DeadLetter, LaneId, PaymentId};
+use crate::domain::{AccountId, DeadLetter, LaneId, PaymentId, TotalId};
 
 use decode::{Decode, read};
 use error::store_error;
@@ -98,7 +98,7 @@ impl Ledger for DynamoDb {
         self.read_items(&self.tables.payments, items::payment::KEY, keys, items::payment::decode).await
     }
 
-    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
         let keys = ids.iter().map(|id| items::refund_total::key(id)).collect();
         self.read_items(&self.tables.refunds, items::refund_total::KEY, keys, items::refund_total::decode).await
     }

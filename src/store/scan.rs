@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::domain::{Account, DeadLetterId, Lane, PaymentId, Recorded};
+use crate::domain::{Account, DeadLetterId, Lane, Recorded, TotalId};
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,8 +50,8 @@ pub enum ScannedItem {
     Lane(Lane),
     /// A payment.
     Payment(Recorded),
-    /// The sum of the refunds of a payment.
-    RefundSum(PaymentId, u64),
+    /// A sum of refunds.
+    RefundSum(TotalId, u64),
     /// A part of a dead letter.
     DeadLetterPart {
         /// Of which dead letter.

@@ -202,6 +202,7 @@ fn refund(
     let refund = Refund {
         id,
         original: field("refund_of", PaymentId::try_stored(given("refund_of", json.refund_of.as_ref())?))?,
+        leg: None,
         debtor: field("debtor_account", AccountId::try_stored(&json.debtor_account))?,
         amount: json.amount.map(|amount| field("amount", Amount::try_new(amount))).transpose()?,
         reference: json.reference.as_deref().map(Into::into),

@@ -28,6 +28,7 @@ pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Refund, Malf
     let refund = Refund {
         id: one_id(&fields, REFUND_ID, id)?,
         original: fields.required(ORIGINAL, PaymentId::try_new)?,
+        leg: None,
         debtor: fields.required(DEBTOR_ACCOUNT, AccountId::try_new)?,
         amount: amount(&fields, AMOUNT)?,
         reference: fields.optional(REFERENCE, reference)?,

@@ -157,6 +157,7 @@ pub fn refund(name: &str, original: &str, debtor: &str, amount: Option<u64>) -> 
     Refund {
         id: PaymentId::try_new(name).unwrap(),
         original: PaymentId::try_new(original).unwrap(),
+        leg: None,
         debtor: id(debtor),
         amount: amount.map(|amount| Amount::try_new(amount).unwrap()),
         reference: None,

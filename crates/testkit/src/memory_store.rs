@@ -20,7 +20,7 @@ use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::Transaction;
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, CommandId, Currency, DeadLetter, DeadLetterId, Lane, LaneId, PaymentId,
-    Recorded,
+    Recorded, TotalId,
 };
 use giro::store::{
     AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError,
@@ -79,7 +79,7 @@ struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
     lanes: BTreeMap<LaneId, Lane>,
     payments: BTreeMap<PaymentId, Recorded>,
-    totals: BTreeMap<PaymentId, u64>,
+    totals: BTreeMap<TotalId, u64>,
     letters: BTreeMap<DeadLetterId, DeadLetter>,
     commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
@@ -236,8 +236,8 @@ impl State {
             }
         }
         for (ix, total) in transaction.totals.iter().enumerate() {
-            if self.totals.get(&total.original).is_some_and(|&sum| sum > total.total_max) {
-                cancelled.totals.push((ix, self.read_total(&total.original)));
+            if self.totals.get(&total.id).is_some_and(|&sum| sum > total.total_max) {
+                cancelled.totals.push((ix, self.read_total(&total.id)));
             }
         }
         for (ix, update) in transaction.updates.iter().enumerate() {
@@ -274,8 +274,8 @@ impl State {
         self.payments.get(id).map_or(PaymentRead::Missing, |recorded| PaymentRead::Found(recorded.clone()))
     }
 
-    fn read_total(&self, original: &PaymentId) -> TotalRead {
-        self.totals.get(original).map_or(TotalRead::Missing, |&sum| TotalRead::Found(sum))
+    fn read_total(&self, id: &TotalId) -> TotalRead {
+        self.totals.get(id).map_or(TotalRead::Missing, |&sum| TotalRead::Found(sum))
     }
 
     /// Changes lanes, and makes those that don't exist yet.
@@ -297,7 +297,7 @@ impl State {
         }
         for total in &transaction.totals {
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
-            let sum = self.totals.entry(total.original.clone()).or_default();
+            let sum = self.totals.entry(total.id.clone()).or_default();
             *sum = sum.saturating_add(total.net);
         }
         for update in &transaction.updates {
@@ -347,7 +347,7 @@ impl Ledger for MemoryStore {
         self.read_all(ids, State::read_payment).await
     }
 
-    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
         self.read_all(ids, State::read_total).await
     }
 

@@ -256,6 +256,7 @@ impl Names<'_> {
         Some(Refund {
             id: self.payment_id(&format!("refund-{number}"))?,
             original,
+            leg: None,
             debtor,
             amount: amount.and_then(|amount| Amount::try_new(amount).ok()),
             reference: Some(format!("return {number}").into()),

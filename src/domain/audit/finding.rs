@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::limits::Used;
-use crate::domain::{AccountId, Currency, DeadLetterId, LaneId, PaymentId, Period};
+use crate::domain::{AccountId, Currency, DeadLetterId, LaneId, PaymentId, Period, TotalId};
 
 /// Something that doesn't add up. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +87,10 @@ pub enum Finding {
         /// The account.
         account: AccountId,
     },
-    /// The sum of a payment's refunds isn't that of its settled refunds.
+    /// A sum of refunds isn't that of the settled refunds.
     Refunded {
-        /// The payment.
-        payment: PaymentId,
+        /// Of which payment, or of which of its legs.
+        total: TotalId,
         /// What its settled refunds make.
         expected: u64,
         /// The sum.
@@ -98,8 +98,8 @@ pub enum Finding {
     },
     /// More of a payment was refunded than was paid.
     OverRefunded {
-        /// The payment.
-        payment: PaymentId,
+        /// Of which payment, or of which of its legs.
+        total: TotalId,
         /// What was paid.
         paid: u64,
         /// The sum of its refunds.
@@ -173,7 +173,7 @@ impl Finding {
             Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
                 format!("payment {payment}, account {account}")
             }
-            Self::Refunded { payment, .. } | Self::OverRefunded { payment, .. } => format!("payment {payment}"),
+            Self::Refunded { total, .. } | Self::OverRefunded { total, .. } => format!("payment {total}"),
             Self::Unreadable { table, key, .. } => format!("table {table}, key {key:?}"),
             Self::Letter { letter, .. } => format!("dead letter {letter}"),
         }
@@ -209,11 +209,11 @@ impl fmt::Display for Finding {
             Self::Currency { payment, account } => {
                 write!(f, "payment {payment} is settled, and its account {account} is of another currency")
             }
-            Self::Refunded { payment, expected, found } => {
-                write!(f, "payment {payment}: its settled refunds make {expected}, the sum of its refunds is {found}")
+            Self::Refunded { total, expected, found } => {
+                write!(f, "payment {total}: its settled refunds make {expected}, the sum of its refunds is {found}")
             }
-            Self::OverRefunded { payment, paid, found } => {
-                write!(f, "payment {payment}: {paid} was paid, and {found} was refunded")
+            Self::OverRefunded { total, paid, found } => {
+                write!(f, "payment {total}: {paid} was paid, and {found} was refunded")
             }
             Self::Window { account, period, expected, found } => {
                 let (amount, count) = (expected.amount, expected.count);

@@ -12,19 +12,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use crate::domain::{Instruction, Outcome, PaymentId};
+use crate::domain::{Outcome, TotalId};
 
-/// The sums of refunds as one scan showed them, by original.
-pub type RefundSums = BTreeMap<PaymentId, u64>;
+/// The sums of refunds as one scan showed them.
+pub type RefundSums = BTreeMap<TotalId, u64>;
 
 /// The refunds of one look at the payments.
 #[derive(Debug, Default)]
 pub(super) struct Refunds {
     before: RefundSums,
-    /// By original: what settled refunds gave back.
-    settled: BTreeMap<PaymentId, u64>,
-    /// What was paid, of originals with a sum.
-    paid: BTreeMap<PaymentId, u64>,
+    /// What settled refunds gave back, by the sum that they add to.
+    settled: RefundSums,
+    /// What was paid, of payments whose refunds have a sum.
+    paid: RefundSums,
 }
 
 impl Refunds {
@@ -37,39 +37,33 @@ impl Refunds {
     pub(super) fn settled(&mut self, outcome: &Outcome) {
         let Some(transfer) = outcome.transfer() else { return };
         let amount = transfer.amount.minor_units();
-        match &outcome.instruction {
-            Instruction::Payment(payment) => {
-                if self.before.contains_key(&payment.id) {
-                    self.paid.insert(payment.id.clone(), amount);
-                }
-            }
-            Instruction::Refund(refund) => {
-                let sum = self.settled.entry(refund.original.clone()).or_default();
-                *sum = sum.saturating_add(amount);
-            }
+        if let Some(id) = outcome.instruction.total() {
+            let sum = self.settled.entry(id).or_default();
+            *sum = sum.saturating_add(amount);
+            return;
+        }
+        let id = TotalId::of(outcome.instruction.id().clone());
+        if self.before.contains_key(&id) {
+            self.paid.insert(id, amount);
         }
     }
 
     /// What doesn't add up, with the sums as a scan after the payments showed them. Those that can't be read are left
     /// out.
     pub(super) fn findings(&self, after: &RefundSums, unreadable: &BTreeMap<String, String>) -> Vec<Finding> {
-        let originals: BTreeSet<&PaymentId> = self.before.keys().chain(self.settled.keys()).collect();
+        let ids: BTreeSet<&TotalId> = self.before.keys().chain(self.settled.keys()).collect();
         let mut findings = Vec::new();
-        for original in originals.into_iter().filter(|original| !unreadable.contains_key(original.as_str())) {
-            let of = |sums: &RefundSums| sums.get(original).copied().unwrap_or_default();
+        for id in ids.into_iter().filter(|id| !unreadable.contains_key(&id.to_string())) {
+            let of = |sums: &RefundSums| sums.get(id).copied().unwrap_or_default();
             let (before, settled, after) = (of(&self.before), of(&self.settled), of(after));
             if settled < before || settled > after {
-                let (payment, expected) = (original.clone(), settled);
-                findings.push(Finding::Refunded {
-                    payment,
-                    expected,
-                    found: if settled < before { before } else { after },
-                });
+                let found = if settled < before { before } else { after };
+                findings.push(Finding::Refunded { total: id.clone(), expected: settled, found });
             }
             // An original was settled before the first of its refunds. Without one, nothing was paid.
-            let paid = self.paid.get(original).copied().unwrap_or_default();
+            let paid = of(&self.paid);
             if before > paid {
-                findings.push(Finding::OverRefunded { payment: original.clone(), paid, found: before });
+                findings.push(Finding::OverRefunded { total: id.clone(), paid, found: before });
             }
         }
         findings
@@ -79,7 +73,7 @@ impl Refunds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AccountId, Amount, Currency, Payment, Refund, Repayment, Source, Timestamp};
+    use crate::domain::{AccountId, Amount, Currency, Instruction, Payment, Refund, Repayment, Source, Timestamp};
 
     fn settled(instruction: Instruction, repayment: Option<Repayment>) -> Outcome {
         let source = Source { topic: "t".into(), partition: 0, offset: 0 };
@@ -106,6 +100,7 @@ mod tests {
         let refund = Refund {
             id: id.parse().unwrap(),
             original: original.parse().unwrap(),
+            leg: None,
             debtor: "shop".parse().unwrap(),
             amount: None,
             reference: None,

@@ -76,7 +76,7 @@ struct State<'b, 's> {
     batch: &'b Batch,
     snapshot: Snapshot<'s>,
     funds: Funds<'b, 's>,
-    refunds: Refunds<'b, 's>,
+    refunds: Refunds<'s>,
     spent: Spent<'s>,
 }
 

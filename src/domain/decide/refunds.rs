@@ -9,19 +9,19 @@
 use std::collections::HashMap;
 
 use super::snapshot::{Decisions, Snapshot};
-use crate::domain::{Amount, Decision, Decline, PaymentId, Refund};
+use crate::domain::{Amount, Decision, Decline, Refund, TotalId};
 
 /// The refunds of originals, request by request.
-pub(super) struct Refunds<'b, 's> {
+pub(super) struct Refunds<'s> {
     snapshot: Snapshot<'s>,
-    /// What the requests before give back, by original.
-    settled: HashMap<&'b PaymentId, u64>,
+    /// What the requests before give back.
+    settled: HashMap<TotalId, u64>,
     /// The amounts that are known, by position.
     amounts: Vec<(usize, Amount)>,
-    unread: Vec<PaymentId>,
+    unread: Vec<TotalId>,
 }
 
-impl<'b, 's> Refunds<'b, 's> {
+impl<'s> Refunds<'s> {
     pub(super) fn new(snapshot: Snapshot<'s>) -> Self {
         Self { snapshot, settled: HashMap::new(), amounts: Vec::new(), unread: Vec::new() }
     }
@@ -36,8 +36,9 @@ impl<'b, 's> Refunds<'b, 's> {
     /// # Errors
     /// [`Decline::ExceedsRefundable`].
     pub(super) fn amount(&mut self, position: usize, refund: &Refund, all: Amount) -> Result<Amount, Decline> {
-        let known = self.snapshot.refund_totals.get(&refund.original).copied().unwrap_or_default().at_least;
-        let settled = self.settled.get(&refund.original).copied().unwrap_or_default();
+        let total = refund.total();
+        let known = self.snapshot.refund_totals.get(&total).copied().unwrap_or_default().at_least;
+        let settled = self.settled.get(&total).copied().unwrap_or_default();
         let left = all.minor_units().checked_sub(known).and_then(|left| left.checked_sub(settled)).unwrap_or_default();
         if let Some(asked) = refund.amount {
             return if asked.minor_units() <= left { Ok(asked) } else { Err(Decline::ExceedsRefundable) };
@@ -48,19 +49,19 @@ impl<'b, 's> Refunds<'b, 's> {
     }
 
     /// A refund is settled, or declined because of balances.
-    pub(super) fn decided(&mut self, refund: &'b Refund, amount: Amount, decision: Decision) {
-        let original = &refund.original;
+    pub(super) fn decided(&mut self, refund: &Refund, amount: Amount, decision: Decision) {
+        let total = refund.total();
         if decision.is_ok() {
-            let settled = self.settled.entry(original).or_default();
+            let settled = self.settled.entry(total).or_default();
             *settled = settled.saturating_add(amount.minor_units());
-        } else if !self.snapshot.refund_totals.get(original).is_some_and(|total| total.is_read)
-            && !self.unread.contains(original)
+        } else if !self.snapshot.refund_totals.get(&total).is_some_and(|total| total.is_read)
+            && !self.unread.contains(&total)
         {
-            self.unread.push(original.clone());
+            self.unread.push(total);
         }
     }
 
-    /// Adds the amounts, and the originals whose refunds must be summed up first.
+    /// Adds the amounts, and the sums of refunds that must be read first.
     pub(super) fn finish(self, decisions: Decisions) -> Decisions {
         Decisions { repaid: self.amounts, unread_totals: self.unread, ..decisions }
     }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::domain::lane::KnownLanes;
 use crate::domain::refund::RefundTotal;
-use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, PaymentId, Slice, Timestamp};
+use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, Slice, Timestamp, TotalId};
 
 /// What is known of the accounts that a batch names.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +15,8 @@ pub struct Snapshot<'s> {
     pub accounts: &'s [Option<Account>],
     /// What is known of lanes, by account.
     pub lanes: &'s HashMap<AccountIx, KnownLanes>,
-    /// What is known of the refunds of originals. Nothing is known of those that are not here.
-    pub refund_totals: &'s HashMap<PaymentId, RefundTotal>,
+    /// What is known of sums of refunds. Nothing is known of those that are not here.
+    pub refund_totals: &'s HashMap<TotalId, RefundTotal>,
     /// When it is decided.
     pub now: Timestamp,
 }
@@ -57,8 +57,8 @@ pub struct Decisions {
     pub repaid: Vec<(usize, Amount)>,
     /// Accounts whose lanes must be read first. If there are any, nothing else here counts.
     pub unread: Vec<AccountIx>,
-    /// Originals whose refunds must be summed up first. If there are any, nothing else here counts.
-    pub unread_totals: Vec<PaymentId>,
+    /// Sums of refunds that must be read first. If there are any, nothing else here counts.
+    pub unread_totals: Vec<TotalId>,
 }
 
 impl Decisions {

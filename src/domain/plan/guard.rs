@@ -224,11 +224,11 @@ impl<'a, 's> Guard<'a, 's> {
 
     /// Adds a refund to the sum of its original. Other instructions add to none.
     fn add_to_total(&self, totals: &mut Vec<TotalUpdate>, request: RequestIx, amount: Amount) {
-        let Some(original) = self.batch.requests()[request].instruction.original() else { return };
+        let Some(id) = self.batch.requests()[request].instruction.total() else { return };
         let all = self.batch.transfer(request).map_or(0, |all| all.amount.minor_units());
-        let at = totals.iter().position(|total| total.original == *original).unwrap_or(totals.len());
+        let at = totals.iter().position(|total| total.id == id).unwrap_or(totals.len());
         if at == totals.len() {
-            totals.push(TotalUpdate { original: original.clone(), net: 0, total_max: all });
+            totals.push(TotalUpdate { id, net: 0, total_max: all });
         }
         let total = &mut totals[at];
         total.net = total.net.saturating_add(amount.minor_units());

@@ -37,8 +37,8 @@ use super::decide::{Decisions, Snapshot};
 use super::limits::{Period, Used, Window, WindowLimit};
 use super::slice::{Parity, Slice};
 use super::{
-    Account, AccountId, AccountIx, Batch, Currency, Decision, LaneId, Outcome, OverdraftLimit, PaymentId, Repayment,
-    Request, RequestIx, Timestamp, Transfer,
+    Account, AccountId, AccountIx, Batch, Currency, Decision, LaneId, Outcome, OverdraftLimit, Repayment, Request,
+    RequestIx, Timestamp, TotalId, Transfer,
 };
 pub use capacity::Capacity;
 use lanes::LanePair;
@@ -125,8 +125,8 @@ impl Entry<'_> {
 /// zero. It only grows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TotalUpdate {
-    /// The payment that is refunded.
-    pub original: PaymentId,
+    /// Which sum it is.
+    pub id: TotalId,
     /// What is added, in minor units.
     pub net: u64,
     /// Condition: the sum before is at most this. So all refunds of the original stay within what was paid.
@@ -273,10 +273,12 @@ impl Step<'_> {
         self.sweeps_free.is_some_and(|parity| !slice.frees(parity))
     }
 
-    /// Its requests that refund this original.
-    pub fn refunds_of(&self, original: &PaymentId) -> impl Iterator<Item = RequestIx> {
+    /// Its requests that add to this sum of refunds.
+    pub fn adding_to(&self, total: &TotalId) -> impl Iterator<Item = RequestIx> {
         let named = self.transaction.entries.iter().zip(&self.requests);
-        named.filter(|(entry, _)| entry.request.instruction.original() == Some(original)).map(|(_, &request)| request)
+        named
+            .filter(|(entry, _)| entry.request.instruction.total().as_ref() == Some(total))
+            .map(|(_, &request)| request)
     }
 
     /// Credits the lanes of this slice of time. A step may be sent in a later slice than it was planned in. An account

@@ -44,6 +44,7 @@ pub(super) fn decode(
     let refund = Refund {
         id,
         original: parsed(item, REFUND_OF, PaymentId::try_stored)?,
+        leg: None,
         debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
         amount: asked,
         reference: optional_text(item, "reference")?.map(Into::into),

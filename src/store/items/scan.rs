@@ -12,7 +12,7 @@ pub fn surveyed(table: Table, item: &Item) -> ScannedItem {
         Table::Payments => (payment::KEY, payment::decode(item).map(ScannedItem::Payment)),
         Table::Refunds => {
             let read = refund_total::decode_with_key(item);
-            (refund_total::KEY, read.map(|(original, sum)| ScannedItem::RefundSum(original, sum)))
+            (refund_total::KEY, read.map(|(id, sum)| ScannedItem::RefundSum(id, sum)))
         }
         Table::DeadLetters => (dead_letter::KEY, letter_part(item)),
     };

@@ -324,7 +324,7 @@ async fn the_sample_events_are_answered() {
         assert_eq!(api.event(event).await.status_code, status, "{name}");
         process(&api.store, &api.topics, 0).await;
     }
-    assert_eq!(api.store.refunded(&PaymentId::try_new("pay-0001").unwrap()).await, Ok(250));
+    assert_eq!(api.store.refunded(&"pay-0001".parse().unwrap()).await, Ok(250));
     let outcome = api.store.payment(&PaymentId::try_new("pay-0002").unwrap()).await.unwrap().unwrap();
     assert_eq!(outcome.outcome.transfer().unwrap().amount.minor_units(), 1250);
 }

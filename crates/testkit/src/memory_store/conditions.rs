@@ -43,7 +43,7 @@ pub(super) fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
     }
     let payments: HashSet<_> = entries.iter().map(|entry| entry.request.instruction.id()).collect();
     let accounts: HashSet<_> = updates.iter().map(|update| (&update.account, update.lane)).collect();
-    let originals: HashSet<_> = totals.iter().map(|total| &total.original).collect();
+    let originals: HashSet<_> = totals.iter().map(|total| &total.id).collect();
     let twice = payments.len() < entries.len() || accounts.len() < updates.len() || originals.len() < totals.len();
     twice.then(|| StoreError::Rejected("a transaction can't write one item twice".into()))
 }

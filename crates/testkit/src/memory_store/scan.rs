@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{MemoryStore, State, kilobytes};
 use giro::domain::plan::Entry;
-use giro::domain::{DeadLetterId, LaneId, PaymentId};
+use giro::domain::{DeadLetterId, LaneId, PaymentId, TotalId};
 use giro::store::items::{self, Item};
 use giro::store::{ScanPage, ScannedItem, Segment, StoreError, Table, TableScan};
 
@@ -29,9 +29,9 @@ impl MemoryStore {
         self.state().damage.payments.insert(id.clone());
     }
 
-    /// Changes the sum of a payment's refunds.
-    pub fn plant_refund_sum(&self, original: &PaymentId, sum: u64) {
-        self.state().totals.insert(original.clone(), sum);
+    /// Changes a sum of refunds.
+    pub fn plant_refund_sum(&self, id: &TotalId, sum: u64) {
+        self.state().totals.insert(id.clone(), sum);
     }
 
     /// Loses a lane with what it holds.
@@ -77,9 +77,9 @@ impl State {
                 self.payments.iter().map(payment).collect()
             }
             Table::Refunds => {
-                let sum = |(original, &sum): (&PaymentId, &u64)| {
-                    let size = sized(&items::refund_total::encode(original, sum));
-                    (original.to_string(), ScannedItem::RefundSum(original.clone(), sum), size)
+                let sum = |(id, &sum): (&TotalId, &u64)| {
+                    let size = sized(&items::refund_total::encode(id, sum));
+                    (id.to_string(), ScannedItem::RefundSum(id.clone(), sum), size)
                 };
                 self.totals.iter().map(sum).collect()
             }

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use giro::domain::audit::Finding;
-use giro::domain::{AccountId, AccountStatus, Currency, Holding, Outcome, OverdraftLimit, PaymentId, Recorded};
+use giro::domain::{
+    AccountId, AccountStatus, Currency, Holding, Instruction, Outcome, OverdraftLimit, Recorded, TotalId,
+};
 
 /// What doesn't add up.
 pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Finding> {
@@ -53,30 +55,31 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
 }
 
 /// What doesn't add up of refunds: each sum is that of its settled refunds, and not more than was paid.
-pub(super) fn of_refunds(payments: &[Recorded], sums: &[(PaymentId, u64)]) -> Vec<Finding> {
-    let mut given_back: BTreeMap<&PaymentId, u64> = BTreeMap::new();
-    let mut paid: BTreeMap<&PaymentId, u64> = BTreeMap::new();
+pub(super) fn of_refunds(payments: &[Recorded], sums: &[(TotalId, u64)]) -> Vec<Finding> {
+    let mut given_back: BTreeMap<TotalId, u64> = BTreeMap::new();
+    let mut paid: BTreeMap<TotalId, u64> = BTreeMap::new();
     for outcome in payments.iter().map(|recorded| &recorded.outcome).filter(|outcome| outcome.decision.is_ok()) {
         let amount = outcome.transfer().map_or(0, |transfer| transfer.amount.minor_units());
-        match outcome.instruction.original() {
-            Some(original) => {
-                let sum = given_back.entry(original).or_default();
+        match &outcome.instruction {
+            Instruction::Refund(refund) => {
+                let id = TotalId { original: refund.original.clone(), leg: refund.leg };
+                let sum = given_back.entry(id).or_default();
                 *sum = sum.saturating_add(amount);
             }
-            None => drop(paid.insert(outcome.instruction.id(), amount)),
+            Instruction::Payment(payment) => drop(paid.insert(TotalId::of(payment.id.clone()), amount)),
         }
     }
-    let stored: BTreeMap<&PaymentId, u64> = sums.iter().map(|(original, sum)| (original, *sum)).collect();
-    let originals: BTreeSet<&PaymentId> = given_back.keys().chain(stored.keys()).copied().collect();
+    let stored: BTreeMap<TotalId, u64> = sums.iter().cloned().collect();
+    let totals: BTreeSet<&TotalId> = given_back.keys().chain(stored.keys()).collect();
     let mut findings = Vec::new();
-    for original in originals {
-        let of = |sums: &BTreeMap<&PaymentId, u64>| sums.get(original).copied().unwrap_or_default();
+    for total in totals {
+        let of = |sums: &BTreeMap<TotalId, u64>| sums.get(total).copied().unwrap_or_default();
         let (expected, found, paid) = (of(&given_back), of(&stored), of(&paid));
         if expected != found {
-            findings.push(Finding::Refunded { payment: original.clone(), expected, found });
+            findings.push(Finding::Refunded { total: total.clone(), expected, found });
         }
         if found > paid {
-            findings.push(Finding::OverRefunded { payment: original.clone(), paid, found });
+            findings.push(Finding::OverRefunded { total: total.clone(), paid, found });
         }
     }
     findings

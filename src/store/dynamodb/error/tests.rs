@@ -71,6 +71,7 @@ fn refund() -> Request {
     let refund = Refund {
         id: "p".parse().unwrap(),
         original: "o".parse().unwrap(),
+        leg: None,
         debtor: "alice".parse().unwrap(),
         amount: None,
         reference: None,
@@ -97,7 +98,7 @@ fn transaction(request: &Request) -> Transaction<'_> {
     Transaction {
         entries: vec![entry],
         updates: vec![update("alice", None), update("shop", Some(0))],
-        totals: vec![TotalUpdate { original: "o".parse().unwrap(), net: 1, total_max: 0 }],
+        totals: vec![TotalUpdate { id: "o".parse().unwrap(), net: 1, total_max: 0 }],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sums of refunds: they grow within what was paid, in the transaction of their refund, or tell why they don't.
 
+use giro::domain::TotalId;
 use giro::domain::plan::{Entry, TotalUpdate, Transaction};
 use giro::domain::{Decline, PaymentId, Request};
 use giro::store::{Cancelled, Commit, TotalRead};
@@ -23,6 +24,10 @@ fn refund(name: &str, amount: Option<u64>) -> Request {
     refund.at(0, 42)
 }
 
+fn total(text: &str) -> TotalId {
+    text.parse().unwrap()
+}
+
 /// Adds to the sum of `p1`, with a refund that moves this much from `shop` to `alice`.
 async fn add(store: &impl Store, name: &str, net: u64, total_max: u64) -> Commit {
     let request = refund(name, Some(net));
@@ -39,14 +44,14 @@ async fn add(store: &impl Store, name: &str, net: u64, total_max: u64) -> Commit
     let transaction = Transaction {
         entries: vec![entry],
         updates: vec![update("shop", -amount), update("alice", amount)],
-        totals: vec![TotalUpdate { original: id("p1"), net, total_max }],
+        totals: vec![TotalUpdate { id: total("p1"), net, total_max }],
     };
     store.commit(&transaction).await.unwrap()
 }
 
 async fn a_sum_grows_within_what_was_paid(store: &impl Store) {
     open(store, &[account("alice", 0), account("shop", 100)]).await;
-    assert_eq!(store.refunded(&id("p1")).await, Ok(0));
+    assert_eq!(store.refunded(&total("p1")).await, Ok(0));
     // The first refund makes the item; it is within what was paid, whatever is told.
     assert_eq!(add(store, "r1", 40, 20).await, Commit::Applied);
     assert_eq!(add(store, "r2", 10, 40).await, Commit::Applied);
@@ -55,13 +60,13 @@ async fn a_sum_grows_within_what_was_paid(store: &impl Store) {
     assert_eq!(refused, Cancelled { totals: vec![(0, TotalRead::Found(50))], ..Cancelled::default() });
     assert_eq!(store.payment(&id("r3")).await, Ok(None), "nothing of it happened");
     assert_eq!(add(store, "r3", 10, 50).await, Commit::Applied);
-    assert_eq!(store.refunds().await, Ok(vec![(id("p1"), 60)]));
+    assert_eq!(store.refunds().await, Ok(vec![(total("p1"), 60)]));
     let held = store.account(&"alice".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(held.balance(), 60);
     // The same refund again adds nothing.
     let again = cancelled(add(store, "r3", 10, 1_000).await);
     assert_eq!((again.duplicates.len(), again.totals.len()), (1, 0));
-    assert_eq!(store.refunded(&id("p1")).await, Ok(60));
+    assert_eq!(store.refunded(&total("p1")).await, Ok(60));
 }
 
 async fn a_refund_reads_back_as_it_was_asked_for_and_decided(store: &impl Store) {
@@ -85,7 +90,7 @@ async fn a_refund_reads_back_as_it_was_asked_for_and_decided(store: &impl Store)
 async fn sums_are_read_in_the_order_of_the_question(store: &impl Store) {
     open(store, &[account("alice", 0), account("shop", 100)]).await;
     add(store, "r1", 40, 60).await;
-    let (missing, there) = (id("p0"), id("p1"));
+    let (missing, there) = (total("p0"), total("p1"));
     let before = store.usage().read_calls;
     let reads = store.read_totals(&[&missing, &there]).await.unwrap();
     assert_eq!(reads, [TotalRead::Missing, TotalRead::Found(40)]);

@@ -35,7 +35,7 @@ async fn a_survey_meets_every_item_once(store: &impl Store) {
     store.write_dead_letter(&DeadLetter { value: Some(vec![7; 700_000]), ..letter(1) }).await.unwrap();
     store.write_dead_letter(&letter(2)).await.unwrap();
     for ix in 0..30 {
-        let total = TotalUpdate { original: format!("k{ix}").parse().unwrap(), net: ix + 1, total_max: 0 };
+        let total = TotalUpdate { id: format!("k{ix}").parse().unwrap(), net: ix + 1, total_max: 0 };
         let refund = [(request(&format!("r{ix}"), 1), Err(Decline::SameAccount))];
         store.commit(&Transaction { totals: vec![total], ..transaction(&refund, &[]) }).await.unwrap();
     }

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId};
+use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId, TotalId};
 use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
 use giro_testkit::memory_store::MemoryStore;
 
@@ -177,7 +177,7 @@ impl Model {
             transaction.entries.iter().map(|entry| PartitionKey::Payment(entry.request.instruction.id().clone()));
         let updates =
             transaction.updates.iter().map(|update| PartitionKey::Account(update.account.clone(), update.lane));
-        let totals = transaction.totals.iter().map(|total| PartitionKey::RefundTotal(total.original.clone()));
+        let totals = transaction.totals.iter().map(|total| PartitionKey::RefundTotal(total.id.clone()));
         let mut items = Vec::new();
         let mut busy = Vec::new();
         let mut conflict = false;
@@ -217,7 +217,7 @@ impl Ledger for Model {
         Ok(leave_out(self.store.read_payments(&admitted(ids, &throttled)).await?, &throttled))
     }
 
-    async fn read_totals(&self, ids: &[&PaymentId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
         let throttled = self.admit_read(ids.iter().map(|id| PartitionKey::RefundTotal((*id).clone()))).await?;
         Ok(leave_out(self.store.read_totals(&admitted(ids, &throttled)).await?, &throttled))
     }

@@ -15,7 +15,7 @@ use std::hash::Hash;
 use tokio::time::Instant;
 
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, PaymentId};
+use giro::domain::{AccountId, PaymentId, TotalId};
 use giro_testkit::charge::payment_kilobytes;
 
 /// A partition key, and the table or index that it is of.
@@ -26,7 +26,7 @@ pub enum PartitionKey {
     /// A payment in the payments table.
     Payment(PaymentId),
     /// The sum of a payment's refunds in the refunds table.
-    RefundTotal(PaymentId),
+    RefundTotal(TotalId),
     /// A debtor's statement, or that of one of its lanes, in the index `by-debtor`.
     DebtorStatement(AccountId, Option<u16>),
     /// A creditor's statement, or that of one of its lanes, in the index `by-creditor`.
@@ -86,7 +86,7 @@ impl Need {
             }
         }
         for total in &transaction.totals {
-            add(PartitionKey::RefundTotal(total.original.clone()), 2_000, true);
+            add(PartitionKey::RefundTotal(total.id.clone()), 2_000, true);
         }
         for update in &transaction.updates {
             add(PartitionKey::Account(update.account.clone(), update.lane), 2_000, true);

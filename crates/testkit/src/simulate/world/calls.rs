@@ -294,7 +294,7 @@ pub(in crate::simulate) fn show(call: &Call) -> String {
             format!("read payments {}", ids.join(" "))
         }
         Call::ReadTotals(ids) => {
-            let ids: Vec<&str> = ids.iter().map(giro::domain::PaymentId::as_str).collect();
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             format!("read refunds {}", ids.join(" "))
         }
         Call::Commit(sent) => {
