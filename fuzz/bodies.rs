@@ -98,6 +98,7 @@ pub(crate) fn stored(bytes: &[u8]) {
         let again = match items::scan::surveyed(table, &item) {
             ScannedItem::Account(account) => items::account::encode(&account),
             ScannedItem::Lane(lane) => items::lane::encode(&lane),
+            ScannedItem::Leg(leg) => items::legs::encode_leg(&leg, None, None),
             ScannedItem::Payment(recorded) => {
                 let read = &recorded.outcome;
                 let request = read.request();

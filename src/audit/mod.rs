@@ -120,6 +120,7 @@ impl<S: TableScan> UnderWay<'_, S> {
         let running = &mut self.running;
         let take = |item| match item {
             ScannedItem::Payment(recorded) => running.payment(&recorded.outcome),
+            ScannedItem::Leg(leg) => running.leg(leg),
             ScannedItem::Unreadable { key, expected } if running.is_first_look() => {
                 running.find(Finding::Unreadable { table: Table::Payments.name(), key, expected });
             }
@@ -141,6 +142,7 @@ impl<S: TableScan> UnderWay<'_, S> {
             ScannedItem::Account(_)
             | ScannedItem::Lane(_)
             | ScannedItem::Payment(_)
+            | ScannedItem::Leg(_)
             | ScannedItem::DeadLetterPart { .. } => {}
         };
         scan(self.ledger, Table::Refunds, self.pace, self.deadline, take).await?;
@@ -153,7 +155,10 @@ impl<S: TableScan> UnderWay<'_, S> {
             ScannedItem::Account(account) => books.account(account),
             ScannedItem::Lane(lane) => books.lane(lane),
             ScannedItem::Unreadable { key, expected } => books.unread(key, expected),
-            ScannedItem::Payment(_) | ScannedItem::RefundSum(..) | ScannedItem::DeadLetterPart { .. } => {}
+            ScannedItem::Payment(_)
+            | ScannedItem::Leg(_)
+            | ScannedItem::RefundSum(..)
+            | ScannedItem::DeadLetterPart { .. } => {}
         };
         scan(self.ledger, Table::Accounts, self.pace, self.deadline, take).await?;
         Ok(books)
@@ -166,7 +171,11 @@ impl<S: TableScan> UnderWay<'_, S> {
             ScannedItem::Unreadable { key, expected } => {
                 unreadable.push(Finding::Unreadable { table: Table::DeadLetters.name(), key, expected });
             }
-            ScannedItem::Account(_) | ScannedItem::Lane(_) | ScannedItem::Payment(_) | ScannedItem::RefundSum(..) => {}
+            ScannedItem::Account(_)
+            | ScannedItem::Lane(_)
+            | ScannedItem::Payment(_)
+            | ScannedItem::Leg(_)
+            | ScannedItem::RefundSum(..) => {}
         };
         scan(self.ledger, Table::DeadLetters, self.pace, self.deadline, take).await?;
         Ok((letters, unreadable))

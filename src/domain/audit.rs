@@ -13,7 +13,8 @@
 //! | every lane is there that an account counts which isn't open or has a maximum balance, so that no payment makes it | [`Finding::NoLane`] |
 //! | no lane is there that no account counts | [`Finding::StrayLane`] |
 //! | a settled payment is between two accounts of its currency | [`Finding::NoAccount`], [`Finding::Currency`] |
-//! | the sum of a payment's refunds is that of its settled refunds, and not more than was paid | [`Finding::Refunded`], [`Finding::OverRefunded`] |
+//! | each further leg of a settled payment has its item, which says the same | [`Finding::Leg`] |
+//! | the sum of a payment's refunds, or of a leg's, is that of its settled refunds, and not more than was paid | [`Finding::Refunded`], [`Finding::OverRefunded`] |
 //! | what is used of a window is what the payments of its period and limits make | [`Finding::Window`] |
 //! | every item can be read, and every dead letter is whole | [`Finding::Unreadable`], [`Finding::Letter`] |
 //!
@@ -23,6 +24,7 @@ mod books;
 mod checks;
 mod dead_letters;
 mod finding;
+mod legs;
 mod refunds;
 mod running;
 mod windows;
@@ -76,6 +78,7 @@ mod tests {
     fn lane(id: &str, currency: &str, status: &str, balance: &str) -> Lane {
         Lane {
             is_shut: false,
+            is_debited: false,
             id: id.parse().unwrap(),
             currency: Currency::try_new(currency).unwrap(),
             status: AccountStatus::from_name(status).unwrap(),
@@ -112,6 +115,7 @@ mod tests {
                 ["lane", id, currency, status, balance] => books.lane(lane(id, currency, status, balance)),
                 [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
                     outcomes.push(Outcome {
+                        declined_leg: None,
                         limits_version: None,
                         repayment: None,
                         instruction: Instruction::Payment(Payment {

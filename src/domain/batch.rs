@@ -14,7 +14,7 @@ use foldhash::quality::SeedableRandomState;
 
 use super::originals::{Originals, refundable};
 use super::slice::{Parity, Slice};
-use super::{AccountId, CreditLanes, Decline, Instruction, PaymentId, Repayment, Request, Transfer};
+use super::{AccountId, CreditLanes, Decline, Instruction, Leg, LegId, PaymentId, Repayment, Request, Transfer};
 
 /// The index of a request in its [`Batch`].
 pub type RequestIx = usize;
@@ -36,7 +36,7 @@ pub struct LegParties {
 struct Refundable {
     /// All that was paid, or why it can't be refunded.
     all: Result<Repayment, Decline>,
-    /// Another request of the batch refunds the same original.
+    /// Another request of the batch adds to the same sum of refunds.
     shares_original: bool,
 }
 
@@ -93,23 +93,25 @@ impl Batch {
             let mut first_of = by_id::<&PaymentId, RequestIx>(requests.len());
             for (ix, request) in requests.iter().enumerate() {
                 let debtor = request.instruction.debtor();
-                let creditor = match &request.instruction {
-                    Instruction::Payment(payment) => &payment.creditor,
-                    // A refund without one is declined, and moves nothing.
-                    Instruction::Refund(_) => match refundable.get(&ix).map(|refundable| &refundable.all) {
-                        Some(Ok(all)) => &all.creditor,
-                        Some(Err(_)) | None => debtor,
-                    },
-                };
                 let mut number = |id| {
                     *account_ix.entry(id).or_insert_with(|| {
                         accounts.push(id.clone());
                         accounts.len().saturating_sub(1)
                     })
                 };
-                let debtor = number(debtor);
-                debtors.push(debtor);
-                legs.push(LegParties { debtor, creditor: number(creditor) });
+                debtors.push(number(debtor));
+                let mut leg = |debtor, creditor| {
+                    legs.push(LegParties { debtor: number(debtor), creditor: number(creditor) });
+                };
+                match &request.instruction {
+                    Instruction::Payment(payment) => leg(debtor, &payment.creditor),
+                    Instruction::Legged(payment) => payment.legs.iter().for_each(|of| leg(&of.debtor, &of.creditor)),
+                    // A refund without a creditor is declined, and moves nothing.
+                    Instruction::Refund(_) => match refundable.get(&ix).map(|refundable| &refundable.all) {
+                        Some(Ok(all)) => leg(debtor, &all.creditor),
+                        Some(Err(_)) | None => leg(debtor, debtor),
+                    },
+                }
                 leg_ends.push(legs.len());
                 let partition = request.source.partition;
                 if partitions.last() != Some(&partition) {
@@ -207,13 +209,14 @@ impl Batch {
         std::iter::once(self.debtor(request)).chain(parties)
     }
 
-    /// The money that a request moves. A refund moves as much as is asked for, and at most all that was paid.
+    /// The money that the leg of a request at this place moves. A refund moves as much as is asked for, and at most all
+    /// that was paid.
     ///
     /// # Errors
     /// Why the original can't be refunded.
-    pub fn transfer(&self, request: RequestIx) -> Result<Transfer<'_>, Decline> {
+    pub fn transfer(&self, request: RequestIx, place: usize) -> Result<Transfer<'_>, Decline> {
         let instruction = &self.requests[request].instruction;
-        if let Some(transfer) = instruction.transfer() {
+        if let Some(transfer) = instruction.transfer().or(instruction.legs().get(place).map(Leg::transfer)) {
             return Ok(transfer);
         }
         match self.refundable.get(&request).map(|refundable| &refundable.all) {
@@ -239,10 +242,10 @@ impl Batch {
 /// What each refund may give back.
 fn each_refundable(requests: &[Request], originals: &Originals) -> HashMap<RequestIx, Refundable> {
     let mut found: HashMap<RequestIx, Refundable> = HashMap::new();
-    let mut first_of: HashMap<&PaymentId, RequestIx> = HashMap::new();
+    let mut first_of: HashMap<LegId, RequestIx> = HashMap::new();
     for (ix, request) in requests.iter().enumerate() {
         let Instruction::Refund(refund) = &request.instruction else { continue };
-        let first = *first_of.entry(&refund.original).or_insert(ix);
+        let first = *first_of.entry(refund.total()).or_insert(ix);
         if let Some(first) = found.get_mut(&first) {
             first.shares_original = true;
         }

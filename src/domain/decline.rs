@@ -36,6 +36,9 @@ pub enum Decline {
     CreditorFrozen,
     /// The payment, the debtor account and the creditor account are not all of one currency.
     CurrencyMismatch,
+    /// A leg takes from an account that has a limit, is not the payment's debtor, and was not paid enough by the legs
+    /// before.
+    LegDebtorNotAllowed,
     /// The payment is larger than the debtor allows a payment to be.
     PaymentLimit,
     /// With this payment, the payments of the debtor would take more in this period than it allows, or would be more.
@@ -68,7 +71,7 @@ impl Decline {
     ///
     /// Source of the codes: ISO 20022 external code set `ExternalStatusReason1Code`. If no code fits a reason, it has
     /// none.
-    pub const ALL: [(Self, &'static str, Option<&'static str>); 20] = [
+    pub const ALL: [(Self, &'static str, Option<&'static str>); 21] = [
         (Self::OriginalNotFound, "original_not_found", None),
         (Self::NotRefundable, "not_refundable", Some("AG13")),
         (Self::OriginalNotSettled, "original_not_settled", None),
@@ -81,6 +84,7 @@ impl Decline {
         (Self::DebtorFrozen, "debtor_frozen", Some("AC06")),
         (Self::CreditorFrozen, "creditor_frozen", Some("AC06")),
         (Self::CurrencyMismatch, "currency_mismatch", Some("AM03")),
+        (Self::LegDebtorNotAllowed, "leg_debtor_not_allowed", Some("AG01")),
         (Self::PaymentLimit, "payment_limit", Some("AM14")),
         (Self::VelocityLimit(Period::Hour), "velocity_limit", Some("AM21")),
         (Self::VelocityLimit(Period::Day), "velocity_limit", Some("AM21")),
@@ -92,7 +96,7 @@ impl Decline {
     ];
 
     fn row(self) -> &'static (Self, &'static str, Option<&'static str>) {
-        const ROWS: &[(Decline, &str, Option<&str>); 20] = &Decline::ALL;
+        const ROWS: &[(Decline, &str, Option<&str>); 21] = &Decline::ALL;
         // Every variant has its row (a test holds it), so the fall-back is never used.
         ROWS.iter().find(|row| row.0 == self).unwrap_or(&ROWS[0])
     }
@@ -129,6 +133,7 @@ impl Decline {
             | Self::DebtorFrozen
             | Self::CreditorFrozen
             | Self::CurrencyMismatch
+            | Self::LegDebtorNotAllowed
             | Self::PaymentLimit
             | Self::VelocityLimit(_)
             | Self::ExceedsRefundable => None,
@@ -187,6 +192,7 @@ mod tests {
             debtor_frozen AC06
             creditor_frozen AC06
             currency_mismatch AM03
+            leg_debtor_not_allowed AG01
             payment_limit AM14
             velocity_limit AM21
             velocity_limit AM21
@@ -211,7 +217,7 @@ mod tests {
     #[test]
     fn reasons_that_depend_on_a_balance_are_checked_last() {
         let depends: Vec<_> = Decline::ALL.into_iter().map(|(decline, ..)| decline.depends_on_balance()).collect();
-        assert_eq!(depends[..17], [None; 17]);
-        assert_eq!(depends[17..], [Some(BalanceOf::Creditor), Some(BalanceOf::Both), Some(BalanceOf::Debtor)]);
+        assert_eq!(depends[..18], [None; 18]);
+        assert_eq!(depends[18..], [Some(BalanceOf::Creditor), Some(BalanceOf::Both), Some(BalanceOf::Debtor)]);
     }
 }

@@ -4,13 +4,14 @@
 //! | kind | where | what it asks for |
 //! |---|---|---|
 //! | payment | [`payment`](super::payment) | money from one account to another |
+//! | payment with legs | [`legs`](super::legs) | several movements of money, all or none |
 //! | refund | [`refund`](super::refund) | money of a settled payment back to its debtor |
 //!
 //! Invariants: The ids of all kinds share one key space.
 
 use super::{
-    AccountId, Amount, Decline, Fingerprint, OverdraftLimit, Payment, PaymentId, Refund, Repayment, Source, Timestamp,
-    TotalId, Transfer,
+    AccountId, Amount, Decline, Fingerprint, Leg, LegId, LegNumber, LeggedPayment, OverdraftLimit, Payment, PaymentId,
+    Refund, Repayment, Source, Timestamp, Transfer,
 };
 
 /// What a client asks for.
@@ -18,6 +19,8 @@ use super::{
 pub enum Instruction {
     /// A payment.
     Payment(Payment),
+    /// A payment with legs.
+    Legged(LeggedPayment),
     /// A refund of a payment.
     Refund(Refund),
 }
@@ -25,6 +28,12 @@ pub enum Instruction {
 impl From<Payment> for Instruction {
     fn from(payment: Payment) -> Self {
         Self::Payment(payment)
+    }
+}
+
+impl From<LeggedPayment> for Instruction {
+    fn from(payment: LeggedPayment) -> Self {
+        Self::Legged(payment)
     }
 }
 
@@ -40,6 +49,7 @@ impl Instruction {
     pub const fn id(&self) -> &PaymentId {
         match self {
             Self::Payment(payment) => &payment.id,
+            Self::Legged(payment) => &payment.id,
             Self::Refund(refund) => &refund.id,
         }
     }
@@ -48,6 +58,7 @@ impl Instruction {
     pub fn set_id(&mut self, id: PaymentId) {
         match self {
             Self::Payment(payment) => payment.id = id,
+            Self::Legged(payment) => payment.id = id,
             Self::Refund(refund) => refund.id = id,
         }
     }
@@ -57,6 +68,7 @@ impl Instruction {
     pub const fn debtor(&self) -> &AccountId {
         match self {
             Self::Payment(payment) => &payment.debtor,
+            Self::Legged(payment) => &payment.debtor,
             Self::Refund(refund) => &refund.debtor,
         }
     }
@@ -66,6 +78,7 @@ impl Instruction {
     pub fn reference(&self) -> Option<&str> {
         match self {
             Self::Payment(payment) => payment.reference.as_deref(),
+            Self::Legged(payment) => payment.reference.as_deref(),
             Self::Refund(refund) => refund.reference.as_deref(),
         }
     }
@@ -75,6 +88,7 @@ impl Instruction {
     pub const fn requested_at(&self) -> Option<Timestamp> {
         match self {
             Self::Payment(payment) => payment.requested_at,
+            Self::Legged(payment) => payment.requested_at,
             Self::Refund(refund) => refund.requested_at,
         }
     }
@@ -84,6 +98,7 @@ impl Instruction {
     pub fn fingerprint(&self) -> Fingerprint {
         match self {
             Self::Payment(payment) => payment.fingerprint(),
+            Self::Legged(payment) => payment.fingerprint(),
             Self::Refund(refund) => refund.fingerprint(),
         }
     }
@@ -92,16 +107,17 @@ impl Instruction {
     #[must_use]
     pub const fn kind(&self) -> Option<&'static str> {
         match self {
-            Self::Payment(_) => None,
+            Self::Payment(_) | Self::Legged(_) => None,
             Self::Refund(_) => Some("refund"),
         }
     }
 
-    /// How much was asked for. `None`: all that is left of the original.
+    /// How much was asked for, as one amount. `None`: all that is left of the original, or the legs tell.
     #[must_use]
     pub const fn amount(&self) -> Option<Amount> {
         match self {
             Self::Payment(payment) => Some(payment.amount),
+            Self::Legged(_) => None,
             Self::Refund(refund) => refund.amount,
         }
     }
@@ -110,16 +126,25 @@ impl Instruction {
     #[must_use]
     pub const fn original(&self) -> Option<&PaymentId> {
         match self {
-            Self::Payment(_) => None,
+            Self::Payment(_) | Self::Legged(_) => None,
             Self::Refund(refund) => Some(&refund.original),
+        }
+    }
+
+    /// The leg of the original that it gives back, if it is a refund of one.
+    #[must_use]
+    pub const fn leg(&self) -> Option<LegNumber> {
+        match self {
+            Self::Payment(_) | Self::Legged(_) => None,
+            Self::Refund(refund) => refund.leg,
         }
     }
 
     /// The sum of refunds that it adds to, if it is a refund.
     #[must_use]
-    pub fn total(&self) -> Option<TotalId> {
+    pub fn total(&self) -> Option<LegId> {
         match self {
-            Self::Payment(_) => None,
+            Self::Payment(_) | Self::Legged(_) => None,
             Self::Refund(refund) => Some(refund.total()),
         }
     }
@@ -129,19 +154,29 @@ impl Instruction {
     #[must_use]
     pub fn lowest_balance(&self, limit: OverdraftLimit) -> Option<i128> {
         match self {
-            Self::Payment(_) => limit.lowest_balance(),
+            Self::Payment(_) | Self::Legged(_) => limit.lowest_balance(),
             Self::Refund(_) => limit.lowest_balance().map(|lowest| lowest.max(0)),
         }
     }
 
-    /// The money that it moves, if it is settled. Of a refund, only its original tells.
+    /// Its legs. Only a payment with legs has any.
+    #[must_use]
+    pub fn legs(&self) -> &[Leg] {
+        match self {
+            Self::Legged(payment) => &payment.legs,
+            Self::Payment(_) | Self::Refund(_) => &[],
+        }
+    }
+
+    /// The money that it moves, if it is settled. Of a refund, only its original tells, and of a payment with legs, its
+    /// legs do.
     #[must_use]
     pub const fn transfer(&self) -> Option<Transfer<'_>> {
         match self {
             Self::Payment(Payment { debtor, creditor, amount, currency, .. }) => {
                 Some(Transfer { debtor, creditor, amount: *amount, currency: *currency })
             }
-            Self::Refund(_) => None,
+            Self::Legged(_) | Self::Refund(_) => None,
         }
     }
 }
@@ -167,6 +202,8 @@ pub struct Outcome {
     pub repayment: Option<Repayment>,
     /// The answer.
     pub decision: Decision,
+    /// The leg that it was declined for, if it has legs.
+    pub declined_leg: Option<LegNumber>,
     /// When it was decided.
     pub decided_at: Timestamp,
     /// The version of its debtor's limits, if it is a settled payment that counts in their windows.
@@ -176,7 +213,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The money that it moved, or would have. `None` for a declined refund whose original or amount is not known.
+    /// The money that it moved, or would have, leg by leg. None for a declined refund whose original or amount is not
+    /// known.
+    pub fn transfers(&self) -> impl Iterator<Item = Transfer<'_>> {
+        self.instruction.legs().iter().map(Leg::transfer).chain(self.transfer())
+    }
+
+    /// The money that it moved, or would have, if it has no legs. `None` for a declined refund whose original or amount
+    /// is not known.
     #[must_use]
     pub fn transfer(&self) -> Option<Transfer<'_>> {
         let repaid = self.repayment.as_ref().map(|repayment| repayment.from(self.instruction.debtor()));

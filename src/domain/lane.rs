@@ -35,6 +35,9 @@ pub struct Lane {
     /// Whether it takes no payment: its account had a maximum balance when the lane was last told. Then it holds
     /// nothing.
     pub is_shut: bool,
+    /// Whether a leg has ever taken back from it what an earlier leg of the same payment had paid. Then a statement
+    /// lists its debits too.
+    pub is_debited: bool,
     /// Rises by one with every write.
     pub version: u64,
 }
@@ -50,6 +53,7 @@ impl Lane {
             balance: Balance::ZERO,
             is_limited: false,
             is_shut: account.max_balance().is_some(),
+            is_debited: false,
             version: 1,
         }
     }

@@ -76,6 +76,47 @@ impl fmt::Display for LegNumber {
     }
 }
 
+/// Names money of a payment that moves together: all of it, or one leg. Shown as `payment` or `payment/leg`, which is
+/// the key of its items. The id of a payment holds no `/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Its leg, if it has legs.
+    pub leg: Option<LegNumber>,
+}
+
+/// Why a text names neither a payment nor a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected the id of a payment, or payment/leg, such as pay-1/2")]
+pub struct InvalidLegId;
+
+impl LegId {
+    /// All of a payment.
+    #[must_use]
+    pub const fn of(payment: PaymentId) -> Self {
+        Self { payment, leg: None }
+    }
+}
+
+impl std::str::FromStr for LegId {
+    type Err = InvalidLegId;
+    fn from_str(text: &str) -> Result<Self, InvalidLegId> {
+        let (payment, leg) = text.split_once('/').map_or((text, None), |(payment, leg)| (payment, Some(leg)));
+        Ok(Self {
+            payment: PaymentId::try_stored(payment).map_err(|_| InvalidLegId)?,
+            leg: leg.map(str::parse).transpose().map_err(|_| InvalidLegId)?,
+        })
+    }
+}
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.payment.fmt(f)?;
+        self.leg.map_or(Ok(()), |leg| write!(f, "/{leg}"))
+    }
+}
+
 /// One movement of money of a payment with legs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leg {
@@ -164,7 +205,27 @@ impl std::ops::Deref for Legs {
     }
 }
 
+/// A settled leg as its own item tells it: what a statement lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledLeg {
+    /// The payment, and the number of the leg.
+    pub id: LegId,
+    /// What it moved. Its reference is what both sides read.
+    pub leg: Leg,
+    /// When the payment was decided.
+    pub decided_at: Timestamp,
+}
+
 impl LeggedPayment {
+    /// The legs behind the first as their own items tell them, once the payment is settled.
+    pub fn further(&self, decided_at: Timestamp) -> impl Iterator<Item = SettledLeg> {
+        self.legs.numbered().skip(1).map(move |(number, leg)| SettledLeg {
+            id: LegId { payment: self.id.clone(), leg: Some(number) },
+            leg: Leg { reference: self.reference_of(leg).map(Into::into), ..leg.clone() },
+            decided_at,
+        })
+    }
+
     /// What both sides of a leg read: the leg's own reference, else the payment's.
     #[must_use]
     pub fn reference_of<'a>(&'a self, leg: &'a Leg) -> Option<&'a str> {

@@ -3,7 +3,7 @@
 //! Data: What consumers see of an outcome, as its item tells it. It is handed on, so that they needn't wait for a
 //! deployment.
 
-use super::{AccountId, Amount, Currency, PaymentId, Source, Timestamp};
+use super::{AccountId, Amount, Currency, Leg, LegNumber, PaymentId, Source, Timestamp};
 
 /// An outcome of an unknown kind, or declined for an unknown reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,12 @@ pub struct NewerOutcome {
     pub reason: Option<String>,
     /// The period that its reason names, if it names one.
     pub period: Option<String>,
+    /// The leg that it was declined for, or gives back, if its item tells one.
+    pub leg: Option<LegNumber>,
     /// The account that pays.
     pub debtor: AccountId,
+    /// Its legs, if it has any.
+    pub legs: Vec<Leg>,
     /// The account that is paid, if its item tells one.
     pub creditor: Option<AccountId>,
     /// How much, if its item tells it.

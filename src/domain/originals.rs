@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Decline, Instruction, Outcome, PaymentId, Refund, Repayment};
+use super::{Decline, Instruction, Leg, Outcome, PaymentId, Refund, Repayment};
 
 /// The outcomes of originals, by id. An original that is not here has no outcome.
 pub type Originals = HashMap<PaymentId, Outcome>;
@@ -17,15 +17,16 @@ pub type Originals = HashMap<PaymentId, Outcome>;
 /// The reasons that look only at the original, in their order.
 pub fn refundable(refund: &Refund, originals: &Originals) -> Result<Repayment, Decline> {
     let original = originals.get(&refund.original).ok_or(Decline::OriginalNotFound)?;
-    let payment = match &original.instruction {
-        Instruction::Payment(payment) => payment,
-        Instruction::Refund(_) => return Err(Decline::NotRefundable),
+    let paid = match (&original.instruction, refund.leg) {
+        (Instruction::Payment(_), None) => original.transfer(),
+        (Instruction::Legged(payment), Some(leg)) => payment.legs.get(leg).map(Leg::transfer),
+        // The leg of a payment with legs must be named, and no other has one.
+        (Instruction::Payment(_), Some(_)) | (Instruction::Legged(_), None) => None,
+        (Instruction::Refund(_), _) => return Err(Decline::NotRefundable),
     };
     if original.decision.is_err() {
         return Err(Decline::OriginalNotSettled);
     }
-    if payment.creditor != refund.debtor {
-        return Err(Decline::RefundMismatch);
-    }
-    Ok(Repayment { creditor: payment.debtor.clone(), amount: payment.amount, currency: payment.currency })
+    let paid = paid.filter(|paid| *paid.creditor == refund.debtor).ok_or(Decline::RefundMismatch)?;
+    Ok(Repayment { creditor: paid.debtor.clone(), amount: paid.amount, currency: paid.currency })
 }

@@ -5,12 +5,10 @@
 //! Invariants: The refunds of an original never sum to more than its amount. Of a payment with legs, those of a leg
 //! never sum to more than the leg.
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
 use super::payment::{Fingerprint, hash_id, hash_reference};
-use super::{AccountId, Amount, Currency, LegNumber, PaymentId, Timestamp, Transfer};
+use super::{AccountId, Amount, Currency, LegId, LegNumber, PaymentId, Timestamp, Transfer};
 
 /// A refund that a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,47 +50,6 @@ pub struct RefundTotal {
     pub is_read: bool,
 }
 
-/// Names a sum of refunds: those of a payment, or those of one of its legs. Shown as `payment` or `payment/leg`, which is
-/// its key. The id of a payment holds no `/`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TotalId {
-    /// The payment.
-    pub original: PaymentId,
-    /// Its leg, if it has legs.
-    pub leg: Option<LegNumber>,
-}
-
-/// Why a text names no sum of refunds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected the id of a payment, or payment/leg, such as pay-1/2")]
-pub struct InvalidTotalId;
-
-impl TotalId {
-    /// The sum of the refunds of a payment without legs.
-    #[must_use]
-    pub const fn of(original: PaymentId) -> Self {
-        Self { original, leg: None }
-    }
-}
-
-impl std::str::FromStr for TotalId {
-    type Err = InvalidTotalId;
-    fn from_str(text: &str) -> Result<Self, InvalidTotalId> {
-        let (original, leg) = text.split_once('/').map_or((text, None), |(original, leg)| (original, Some(leg)));
-        Ok(Self {
-            original: PaymentId::try_stored(original).map_err(|_| InvalidTotalId)?,
-            leg: leg.map(str::parse).transpose().map_err(|_| InvalidTotalId)?,
-        })
-    }
-}
-
-impl fmt::Display for TotalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.original.fmt(f)?;
-        self.leg.map_or(Ok(()), |leg| write!(f, "/{leg}"))
-    }
-}
-
 impl Repayment {
     /// The same as a transfer from the account that pays.
     #[must_use]
@@ -104,8 +61,8 @@ impl Repayment {
 impl Refund {
     /// The sum that it adds to.
     #[must_use]
-    pub fn total(&self) -> TotalId {
-        TotalId { original: self.original.clone(), leg: self.leg }
+    pub fn total(&self) -> LegId {
+        LegId { payment: self.original.clone(), leg: self.leg }
     }
 
     /// Two refunds of one id are the same request if their fingerprints are equal. It is SHA-256 over debtor, original,

@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Amount, Outcome, PaymentId, Timestamp};
+use super::{AccountId, Amount, Instruction, LegId, LegNumber, Outcome, PaymentId, SettledLeg, Timestamp, Transfer};
 
 /// Whether a posting takes from the account or gives to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,11 +23,11 @@ pub enum Side {
     Credit,
 }
 
-/// One side of a settled payment or refund.
+/// One side of a settled payment, refund or leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// The payment or refund.
-    pub payment: PaymentId,
+    /// The payment or refund, and the leg of a payment with legs.
+    pub id: LegId,
     /// The payment whose money goes back, if it is a refund.
     pub refund_of: Option<PaymentId>,
     /// Which side of it.
@@ -43,23 +43,39 @@ pub struct Posting {
 }
 
 impl Posting {
-    /// That side of an outcome. `None` if it was declined, because then nothing moved.
+    /// That side of an outcome, or of its first leg. `None` if it was declined, because then nothing moved.
     #[must_use]
     pub fn of(outcome: &Outcome, side: Side) -> Option<Self> {
         outcome.decision.ok()?;
-        let transfer = outcome.transfer()?;
+        let instruction = &outcome.instruction;
+        let (leg, reference) = match instruction {
+            Instruction::Legged(payment) => (Some(LegNumber::FIRST), payment.reference_of(payment.legs.first()?)),
+            Instruction::Payment(_) | Instruction::Refund(_) => (None, instruction.reference()),
+        };
+        let transfer = outcome.transfers().next()?;
         Some(Self {
-            payment: outcome.instruction.id().clone(),
-            refund_of: outcome.instruction.original().cloned(),
+            id: LegId { payment: instruction.id().clone(), leg },
+            refund_of: instruction.original().cloned(),
             side,
             amount: transfer.amount,
-            counterparty: match side {
-                Side::Debit => transfer.creditor.clone(),
-                Side::Credit => transfer.debtor.clone(),
-            },
-            reference: outcome.instruction.reference().map(Into::into),
+            counterparty: other_side(transfer, side).clone(),
+            reference: reference.map(Into::into),
             decided_at: outcome.decided_at,
         })
+    }
+
+    /// That side of a further leg.
+    #[must_use]
+    pub fn of_leg(settled: &SettledLeg, side: Side) -> Self {
+        Self {
+            id: settled.id.clone(),
+            refund_of: None,
+            side,
+            amount: settled.leg.amount,
+            counterparty: other_side(settled.leg.transfer(), side).clone(),
+            reference: settled.leg.reference.clone(),
+            decided_at: settled.decided_at,
+        }
     }
 
     /// What it adds to the balance, in minor units.
@@ -74,15 +90,23 @@ impl Posting {
     }
 }
 
-/// A place in a statement, directly behind one of its outcomes. Shown as `milliseconds/list/payment`.
+/// The account on the other side.
+const fn other_side(transfer: Transfer<'_>, side: Side) -> &AccountId {
+    match side {
+        Side::Debit => transfer.creditor,
+        Side::Credit => transfer.debtor,
+    }
+}
+
+/// A place in a statement, directly behind one of its outcomes. Shown as `milliseconds/list/key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// When that outcome was decided.
     pub decided_at: Timestamp,
     /// The list that it comes from.
     pub list: u16,
-    /// Its payment.
-    pub payment: PaymentId,
+    /// The key of its item: a payment has its id, and a further leg `payment/leg`.
+    pub key: LegId,
 }
 
 /// Why a text is not a position.
@@ -92,7 +116,7 @@ pub struct InvalidPosition;
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.decided_at.millis(), self.list, self.payment)
+        write!(f, "{}/{}/{}", self.decided_at.millis(), self.list, self.key)
     }
 }
 
@@ -102,9 +126,9 @@ impl std::str::FromStr for Position {
         let mut parts = text.splitn(3, '/');
         let decided_at = parts.next().and_then(|millis| Timestamp::try_from_millis(millis.parse().ok()?).ok());
         let list = parts.next().and_then(|list| list.parse().ok());
-        let payment = parts.next().and_then(|id| PaymentId::try_stored(id).ok());
-        match (decided_at, list, payment) {
-            (Some(decided_at), Some(list), Some(payment)) => Ok(Self { decided_at, list, payment }),
+        let key = parts.next().and_then(|key| key.parse().ok());
+        match (decided_at, list, key) {
+            (Some(decided_at), Some(list), Some(key)) => Ok(Self { decided_at, list, key }),
             _ => Err(InvalidPosition),
         }
     }
@@ -140,7 +164,7 @@ mod tests {
     fn a_debit_is_below_zero() {
         for (side, signed) in [(Side::Debit, -5), (Side::Credit, 5)] {
             let posting = Posting {
-                payment: "p".parse().unwrap(),
+                id: "p".parse().unwrap(),
                 refund_of: None,
                 side,
                 amount: Amount::try_new(5).unwrap(),
@@ -154,10 +178,22 @@ mod tests {
 
     #[test]
     fn positions_read_back() {
-        for text in ["1763805600123/0/pay-1", "-62135596800000/1025/a:b.c_D-9"] {
+        for text in ["1763805600123/0/pay-1", "1763805600123/0/pay-1/2", "-62135596800000/1025/a:b.c_D-9"] {
             assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
         }
-        for bad in ["", "1/2", "1/x/p", "x/0/p", "1/0/", "1/0/a b", "1/-1/p", "1/70000/p", "9223372036854775807/0/p"] {
+        for bad in [
+            "",
+            "1/2",
+            "1/x/p",
+            "x/0/p",
+            "1/0/",
+            "1/0/a b",
+            "1/0/a/17",
+            "1/0/a/02",
+            "1/-1/p",
+            "1/70000/p",
+            "9223372036854775807/0/p",
+        ] {
             assert_eq!(bad.parse::<Position>(), Err(InvalidPosition), "{bad}");
         }
     }

@@ -26,16 +26,16 @@ use crate::domain::{Outcome, PaymentId, Recorded};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::store::NotRead;
 use crate::wire::outcome;
-use crate::wire::stream_event::{ItemChange, StreamEvent, StreamRecord, StreamResponse};
+use crate::wire::stream_event::{ItemChange, Plain, StreamEvent, StreamRecord, StreamResponse};
 
 /// How long a record may take before its producer gives it up. It is shorter than the function's time-out (60 seconds
 /// in the template), so that an invocation can always say what is missing. It is longer than a broker's change of
 /// leader.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What reads a payment's item from its texts and its numbers. Or it says that a newer version wrote the item, or what
-/// was expected of it.
-pub type ReadPayment = fn(&HashMap<String, String>, &HashMap<String, String>) -> Result<Recorded, NotRead>;
+/// What reads a payment's item from its texts and numbers, and from its lists of maps. Or it says that the item tells
+/// no outcome, that a newer version wrote it, or what was expected of it.
+pub type ReadPayment = fn(&Plain, &HashMap<String, Vec<Plain>>) -> Result<Recorded, NotRead>;
 
 /// Publishes outcomes.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ async fn send(producer: &impl Publish, topic: &str, id: &PaymentId, json: &str) 
 
 /// What became of a record so far.
 enum Handed {
-    /// It isn't a new payment.
+    /// It isn't the item of a new payment.
     Nothing,
     /// Its outcome is on its way.
     Sending(Sending),
@@ -188,8 +188,10 @@ impl<P: Publish> OutcomePublisher<P> {
             }
             ItemChange::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
         };
-        let sent = match (self.read_payment)(&image.texts, &image.numbers) {
+        let sent = match (self.read_payment)(&image.plain, &image.lists) {
             Ok(recorded) => hand_over(&self.producer, &self.topic, &recorded.outcome).await,
+            // The item of its payment tells the whole outcome.
+            Err(NotRead::Leg) => return Handed::Nothing,
             Err(NotRead::Newer(newer)) => {
                 tracing::warn!(sequence_number = record.sequence_number, "a newer version wrote an outcome");
                 send(&self.producer, &self.topic, &newer.id, &outcome::encode_newer(&newer)).await

@@ -33,7 +33,7 @@ use crate::publish::{Publish, PublishError};
 use crate::settle::{dry_run, dry_run_id};
 use crate::store::{Ledger, LedgerQueries, Statements};
 use crate::wire::http::{HttpRequest, Response};
-use crate::wire::payment_request::{self, Malformed};
+use crate::wire::payment_request::Malformed;
 use crate::wire::problem::Problem;
 use crate::wire::{instruction, refund_request, resource};
 
@@ -63,11 +63,8 @@ struct Kind {
     malformed: Problem,
 }
 
-const PAYMENTS: Kind = Kind {
-    path: "payments",
-    decode: |body, id| payment_request::decode_json_of(body, id).map(Into::into),
-    malformed: Problem::MalformedPayment,
-};
+const PAYMENTS: Kind =
+    Kind { path: "payments", decode: |body, id| instruction::payment(body, id), malformed: Problem::MalformedPayment };
 
 const REFUNDS: Kind = Kind {
     path: "refunds",

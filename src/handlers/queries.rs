@@ -3,14 +3,16 @@
 //! Data: Takes ids and parameters, unchecked. Gives a response, which may be a problem. A text that isn't an id names
 //! nothing, so it is not found.
 
+use futures_util::future::try_join_all;
+
 use super::answers::{json, unavailable};
 use super::clock;
 use crate::domain::statement::StatementQuery;
-use crate::domain::{AccountId, Fingerprint, Holding, Instruction, PaymentId, Recorded, Timestamp, TotalId};
+use crate::domain::{AccountId, Fingerprint, Holding, Instruction, LegId, Outcome, PaymentId, Recorded, Timestamp};
 use crate::store::{LedgerQueries, Statements, StoreError};
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
-use crate::wire::resource;
+use crate::wire::resource::{self, Refunded};
 
 /// The most postings of a page, and how many it has by default. A posting takes up to 1 KB of JSON.
 pub const PAGE_POSTINGS_MAX: usize = 500;
@@ -64,12 +66,20 @@ async fn outcome<S: LedgerQueries>(
 
 /// An outcome as people see it. That of a payment tells how much was refunded.
 pub(super) async fn shown<S: LedgerQueries>(store: &S, recorded: &Recorded) -> Result<String, StoreError> {
-    let refunded = match (&recorded.outcome.instruction, recorded.outcome.decision) {
-        (Instruction::Payment(payment), Ok(())) => Some(store.refunded(&TotalId::of(payment.id.clone())).await?),
-        (Instruction::Payment(_), Err(_)) => Some(0),
-        (Instruction::Refund(_), _) => None,
+    let Recorded { outcome: Outcome { instruction, decision, .. }, .. } = recorded;
+    let refunded = match (instruction, decision) {
+        (Instruction::Payment(payment), Ok(())) => Refunded::All(store.refunded(&LegId::of(payment.id.clone())).await?),
+        (Instruction::Payment(_), Err(_)) => Refunded::All(0),
+        (Instruction::Legged(payment), Ok(())) => {
+            let legs = payment.legs.numbered();
+            let ids = legs.map(|(number, _)| LegId { payment: payment.id.clone(), leg: Some(number) });
+            let ids: Vec<LegId> = ids.collect();
+            Refunded::Legs(try_join_all(ids.iter().map(|id| store.refunded(id))).await?)
+        }
+        (Instruction::Legged(payment), Err(_)) => Refunded::Legs(vec![0; payment.legs.len()]),
+        (Instruction::Refund(_), _) => Refunded::Nothing,
     };
-    Ok(resource::payment(recorded, refunded))
+    Ok(resource::payment(recorded, &refunded))
 }
 
 /// An account with its balance.

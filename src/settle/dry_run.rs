@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{Backoff, Deadline, settle_requests};
 use crate::domain::plan::Transaction;
 use crate::domain::{
-    AccountId, DeadLetter, Instruction, LaneId, Outcome, PaymentId, Request, Source, Timestamp, TotalId,
+    AccountId, DeadLetter, Instruction, LaneId, LegId, Outcome, PaymentId, Request, Source, Timestamp,
 };
 use crate::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
 
@@ -69,7 +69,7 @@ impl<L: Ledger> Ledger for DryRun<'_, L> {
         }
     }
 
-    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&LegId]) -> Result<Vec<TotalRead>, StoreError> {
         self.ledger.read_totals(ids).await
     }
 

@@ -19,7 +19,7 @@ use crate::domain::account::PAUSE_MAX_MS;
 use crate::domain::lane::KnownLanes;
 use crate::domain::plan::{AccountUpdate, Capacity, Step, TotalUpdate};
 use crate::domain::refund::RefundTotal;
-use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, Timestamp, TotalId};
+use crate::domain::{Account, AccountId, AccountIx, AccountStatus, Balance, LaneId, LegId, Timestamp};
 use crate::store::{AccountRead, LaneRead, StoreError, TotalRead};
 use contention::Contention;
 
@@ -33,7 +33,7 @@ pub(super) struct Knowledge<'b> {
     mains: Vec<AccountRead>,
     lanes: HashMap<AccountIx, KnownLanes>,
     /// What is known of sums of refunds.
-    totals: HashMap<TotalId, RefundTotal>,
+    totals: HashMap<LegId, RefundTotal>,
     /// Accounts that a replayed payment may have changed since they were read. Another worker settled it, or this
     /// worker did and lost the answer.
     stale: BTreeSet<AccountIx>,
@@ -80,7 +80,7 @@ impl<'b> Knowledge<'b> {
     }
 
     /// What is known of sums of refunds.
-    pub(super) fn totals(&self) -> &HashMap<TotalId, RefundTotal> {
+    pub(super) fn totals(&self) -> &HashMap<LegId, RefundTotal> {
         &self.totals
     }
 
@@ -200,7 +200,7 @@ impl<'b> Knowledge<'b> {
     }
 
     /// Notes what a read found of a sum of refunds.
-    pub(super) fn learn_total(&mut self, id: &TotalId, read: TotalRead) {
+    pub(super) fn learn_total(&mut self, id: &LegId, read: TotalRead) {
         let at_least = match read {
             TotalRead::Found(sum) => sum,
             TotalRead::Missing => 0,

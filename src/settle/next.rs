@@ -12,14 +12,14 @@ use super::knowledge::Knowledge;
 use super::progress::Progress;
 use crate::domain::decide::{Snapshot, decide_all};
 use crate::domain::plan::{Plan, Step, plan};
-use crate::domain::{AccountIx, Batch, Timestamp, TotalId};
+use crate::domain::{AccountIx, Batch, LegId, Timestamp};
 
 /// What a batch needs next.
 pub(super) enum Next<'b> {
     /// A debit needs what the lanes of these accounts hold.
     ReadLanes(Vec<AccountIx>),
     /// A decline needs these sums of refunds.
-    ReadTotals(Vec<TotalId>),
+    ReadTotals(Vec<LegId>),
     /// A round of transactions.
     Commit(Round<'b>),
     /// Nothing can be done before accounts let payments go on.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::knowledge::Knowledge;
 use super::reads::{self, done};
-use crate::domain::{AccountIx, LaneId, TotalId};
+use crate::domain::{AccountIx, LaneId, LegId};
 use crate::store::{LaneRead, Ledger, Read, TotalRead};
 
 /// Reads every unread account of a batch, until all are read or the deadline has come.
@@ -57,16 +57,16 @@ pub(super) async fn lanes<L: Ledger>(
 pub(super) async fn totals<L: Ledger>(
     ledger: &L,
     knowledge: &mut Knowledge<'_>,
-    mut totals: Vec<TotalId>,
+    mut totals: Vec<LegId>,
     deadline: Instant,
     backoff: &mut Backoff,
-) -> Vec<TotalId> {
+) -> Vec<LegId> {
     let mut damaged = Vec::new();
     loop {
-        let asked: Vec<(&TotalId, &TotalId)> = totals.iter().map(|id| (id, id)).collect();
+        let asked: Vec<(&LegId, &LegId)> = totals.iter().map(|id| (id, id)).collect();
         let (found, error) = reads::totals(ledger, &asked, deadline).await;
         error.into_iter().for_each(|error| knowledge.note(error));
-        let mut read: Vec<TotalId> = Vec::new();
+        let mut read: Vec<LegId> = Vec::new();
         for (id, total) in found {
             match &total {
                 TotalRead::Unread => continue,

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::disposition::Disposition;
 use super::knowledge::Knowledge;
 use crate::domain::plan::Step;
-use crate::domain::{AccountIx, Batch, Fingerprint, Request, RequestIx, Source, TotalId};
+use crate::domain::{AccountIx, Batch, Fingerprint, LegId, Request, RequestIx, Source};
 
 /// How far the requests of a batch are.
 pub(super) struct Progress<'b> {
@@ -136,7 +136,7 @@ impl<'b> Progress<'b> {
     }
 
     /// These sums of refunds can't be read, so no request that adds to one can be decided.
-    pub(super) fn cannot_read_totals(&mut self, totals: &[TotalId]) {
+    pub(super) fn cannot_read_totals(&mut self, totals: &[LegId]) {
         let requests = self.batch.requests().iter().enumerate();
         let is_of = |request: &Request| request.instruction.total().is_some_and(|id| totals.contains(&id));
         let refunds = requests.filter(|(_, request)| is_of(request));

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::deadline::within;
 use super::seen_errors::SeenErrors;
-use crate::domain::{AccountId, AccountIx, LaneId, PaymentId, TotalId};
+use crate::domain::{AccountId, AccountIx, LaneId, LegId, PaymentId};
 use crate::store::{AccountRead, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError, TotalRead};
 
 /// Read calls in flight. They read a batch of 1,600 accounts in one round trip, and stay within a fresh connection
@@ -75,7 +75,7 @@ pub(crate) async fn payments<L: Ledger, K: Copy>(
 /// if any.
 pub(super) async fn totals<L: Ledger, K: Copy>(
     ledger: &L,
-    asked: &[(K, &TotalId)],
+    asked: &[(K, &LegId)],
     deadline: Instant,
 ) -> (Vec<(K, TotalRead)>, Option<StoreError>) {
     let call = |ids: Vec<_>| async move { ledger.read_totals(&ids).await };

@@ -39,7 +39,7 @@ use super::items::{self, Item};
 use super::{AccountRead, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, Tables, TotalRead, Usage};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::plan::Transaction;
-use crate::domain::{AccountId, DeadLetter, LaneId, PaymentId, TotalId};
+use crate::domain::{AccountId, DeadLetter, LaneId, LegId, PaymentId};
 
 use decode::{Decode, read};
 use error::store_error;
@@ -95,10 +95,10 @@ impl Ledger for DynamoDb {
 
     async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
         let keys = ids.iter().map(|id| items::payment::key(id)).collect();
-        self.read_items(&self.tables.payments, items::payment::KEY, keys, items::payment::decode).await
+        self.read_items(&self.tables.payments, items::payments_table::KEY, keys, items::payment::decode).await
     }
 
-    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&LegId]) -> Result<Vec<TotalRead>, StoreError> {
         let keys = ids.iter().map(|id| items::refund_total::key(id)).collect();
         self.read_items(&self.tables.refunds, items::refund_total::KEY, keys, items::refund_total::decode).await
     }
@@ -196,8 +196,8 @@ impl DynamoDb {
         Ok(asked.iter().map(one).collect())
     }
 
-    /// The actions of a transaction: its entries first, then its updates and totals. Cancellation reasons come in this
-    /// order.
+    /// The actions of a transaction: its entries first, then their further legs, then its updates and totals.
+    /// Cancellation reasons come in this order.
     fn actions(
         &self,
         transaction: &Transaction<'_>,
@@ -206,10 +206,12 @@ impl DynamoDb {
             let put = Conditional::on(&self.tables.payments).returning().and(items::payment::IS_NEW);
             put.put(items::payment::encode(entry))
         };
+        let leg = |leg| Conditional::on(&self.tables.payments).and(items::payment::IS_NEW).put(leg);
         let update = |update| items::account::update(update, &self.tables.accounts);
         let total = |total| items::refund_total::update(total, &self.tables.refunds);
         let (entries, updates) = (transaction.entries.iter().map(put), transaction.updates.iter().map(update));
-        entries.chain(updates).chain(transaction.totals.iter().map(total)).collect()
+        let legs = transaction.entries.iter().flat_map(items::legs::further).map(leg);
+        entries.chain(legs).chain(updates).chain(transaction.totals.iter().map(total)).collect()
     }
 
     /// Writes an item if the condition of this put holds. Otherwise the stored item stays.

@@ -28,7 +28,7 @@ use crate::domain::account_command::{CommandStep, RecordedCommand};
 use crate::domain::plan::Transaction;
 use crate::domain::statement;
 use crate::domain::{
-    AccountId, CommandId, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source, TotalId,
+    AccountId, CommandId, DeadLetter, DeadLetterId, Holding, Lane, LaneId, LegId, PaymentId, Recorded, Source,
 };
 
 /// The names of the tables.
@@ -230,12 +230,12 @@ pub trait Ledger: Sync {
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
     fn read_payments(&self, ids: &[&PaymentId]) -> impl Future<Output = Result<Vec<PaymentRead>, StoreError>> + Send;
 
-    /// Reads at most [`READ_ITEMS_MAX`] different sums of refunds in one call, strongly consistent. The answer is in the
-    /// order of `ids`. A sum that is missing is zero.
+    /// Reads at most [`READ_ITEMS_MAX`] different sums of refunds in one call, strongly consistent. The answer is in
+    /// the order of `ids`. A sum that is missing is zero.
     ///
     /// # Errors
     /// [`StoreError::Throttled`] or [`StoreError::Unavailable`] if nothing was read.
-    fn read_totals(&self, ids: &[&TotalId]) -> impl Future<Output = Result<Vec<TotalRead>, StoreError>> + Send;
+    fn read_totals(&self, ids: &[&LegId]) -> impl Future<Output = Result<Vec<TotalRead>, StoreError>> + Send;
 
     /// Commits all of a transaction, or nothing, and then gives the reasons.
     ///
@@ -268,9 +268,9 @@ pub trait LedgerQueries: Sync {
     /// One payment.
     fn payment(&self, id: &PaymentId) -> impl Future<Output = Result<Option<Recorded>, StoreError>> + Send;
     /// A sum of refunds, in minor units.
-    fn refunded(&self, id: &TotalId) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn refunded(&self, id: &LegId) -> impl Future<Output = Result<u64, StoreError>> + Send;
     /// All sums of refunds, by their ids.
-    fn refunds(&self) -> impl Future<Output = Result<Vec<(TotalId, u64)>, StoreError>> + Send;
+    fn refunds(&self) -> impl Future<Output = Result<Vec<(LegId, u64)>, StoreError>> + Send;
     /// Every payment.
     fn payments(&self) -> impl Future<Output = Result<Vec<Recorded>, StoreError>> + Send;
     /// One dead letter, its parts joined.

@@ -47,6 +47,8 @@ impl LaneRead {
 /// Why an item of the stream is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotRead {
+    /// It is the item of a further leg, and the item of its payment tells the outcome.
+    Leg,
     /// A newer version wrote it: of a kind, or with a reason, that this one doesn't know.
     Newer(Box<NewerOutcome>),
     /// It can't be read. Says which attribute is wrong, and what was expected.

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::StoreError;
-use crate::domain::{Account, DeadLetterId, Lane, Recorded, TotalId};
+use crate::domain::{Account, DeadLetterId, Lane, LegId, Recorded, SettledLeg};
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,6 @@ pub struct Segment {
 
 /// An item of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is a page of them, and most are payments, the largest")]
 pub enum ScannedItem {
     /// An account's main item.
     Account(Account),
@@ -50,8 +49,10 @@ pub enum ScannedItem {
     Lane(Lane),
     /// A payment.
     Payment(Recorded),
+    /// A further leg of a payment.
+    Leg(SettledLeg),
     /// A sum of refunds.
-    RefundSum(TotalId, u64),
+    RefundSum(LegId, u64),
     /// A part of a dead letter.
     DeadLetterPart {
         /// Of which dead letter.

@@ -6,13 +6,15 @@
 //! | kind | the field of its id | where |
 //! |---|---|---|
 //! | payment | `payment_id` | [`payment_request`] |
+//! | payment with legs | `payment_id`, and it has `legs` | [`legged_request`] |
 //! | refund | `refund_id` | [`refund_request`] |
 
 use super::json::fields;
 use super::kafka_event::Payload;
+use super::legged_request;
 use super::payment_request::{self, Malformed};
 use super::refund_request;
-use crate::domain::Instruction;
+use crate::domain::{Instruction, PaymentId};
 
 /// Reads a record's value as an instruction.
 ///
@@ -28,10 +30,21 @@ pub fn decode(value: &Payload) -> Result<Instruction, Malformed> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_json(json: &[u8]) -> Result<Instruction, Malformed> {
-    match payment_request::decode_json(json) {
+    match payment(json, None) {
         Err(Malformed::MissingField(payment_request::ID)) if refund_request::is_refund(json) => {
             refund_request::decode_json(json).map(Into::into)
         }
+        payment => payment,
+    }
+}
+
+/// Reads the JSON of a payment, with legs or without. Its id may be given beside it.
+///
+/// # Errors
+/// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another.
+pub fn payment(json: &[u8], id: Option<PaymentId>) -> Result<Instruction, Malformed> {
+    match payment_request::decode_json_of(json, id.clone()) {
+        Err(_) if legged_request::is_legged(json) => legged_request::decode_json_of(json, id).map(Into::into),
         payment => payment.map(Into::into),
     }
 }
@@ -41,6 +54,7 @@ pub fn decode_json(json: &[u8]) -> Result<Instruction, Malformed> {
 pub fn encode(instruction: &Instruction) -> String {
     match instruction {
         Instruction::Payment(payment) => payment_request::encode(payment),
+        Instruction::Legged(payment) => legged_request::encode(payment),
         Instruction::Refund(refund) => refund_request::encode(refund),
     }
 }

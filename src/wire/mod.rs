@@ -7,6 +7,7 @@
 //! | [`failed_record`] | what a mapping on Kafka gives up | records, byte for byte, and why |
 //! | [`instruction`] | a record's value | an instruction of any kind |
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
+//! | [`legged_request`] | a record's value | a payment with legs, or why it is none |
 //! | [`refund_request`] | a record's value | a refund, or why it is none |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`json`] | the same | how all are read, and what can be wrong |
@@ -36,6 +37,7 @@ pub mod instruction;
 pub mod json;
 pub mod kafka_event;
 pub mod kafka_secret;
+pub mod legged_request;
 mod limits;
 pub mod outcome;
 pub mod payment_request;

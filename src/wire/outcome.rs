@@ -12,8 +12,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountId, Amount, Currency, Decision, Decline, Instruction, NewerOutcome, Outcome, Payment, PaymentId, Period,
-    Refund, Repayment, Source, Timestamp, instruction,
+    AccountId, Amount, Currency, Decision, Decline, Instruction, Leg, LegNumber, LeggedPayment, Legs, NewerOutcome,
+    Outcome, Payment, PaymentId, Period, Refund, Repayment, Source, Timestamp, instruction,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -33,7 +33,11 @@ pub(super) struct DecidedJson {
     refund_of: Option<String>,
     status: String,
     reason: Option<ReasonJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leg: Option<u8>,
     debtor_account: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    legs: Vec<LegJson>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     creditor_account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +46,32 @@ pub(super) struct DecidedJson {
     currency: Option<String>,
     reference: Option<String>,
     decided_at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LegJson {
+    debtor_account: String,
+    creditor_account: String,
+    amount: u64,
+    currency: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    /// How much of the leg was refunded. Only the answer to a question tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refunded: Option<u64>,
+}
+
+impl From<&Leg> for LegJson {
+    fn from(leg: &Leg) -> Self {
+        Self {
+            debtor_account: leg.debtor.to_string(),
+            creditor_account: leg.creditor.to_string(),
+            amount: leg.amount.minor_units(),
+            currency: leg.currency.to_string(),
+            reference: leg.reference.as_deref().map(Into::into),
+            refunded: None,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +102,16 @@ pub fn encode(outcome: &Outcome) -> String {
     serde_json::to_string(&OutcomeJson::from(outcome)).unwrap_or_default()
 }
 
+impl OutcomeJson {
+    /// Tells how much of each leg was refunded.
+    pub(super) fn with_refunded(mut self, refunded: &[u64]) -> Self {
+        for (leg, refunded) in self.decided.legs.iter_mut().zip(refunded) {
+            leg.refunded = Some(*refunded);
+        }
+        self
+    }
+}
+
 impl From<&Outcome> for OutcomeJson {
     fn from(outcome: &Outcome) -> Self {
         let payment_id = outcome.instruction.id().to_string();
@@ -93,7 +133,9 @@ impl From<&Outcome> for DecidedJson {
             refund_of: instruction.original().map(PaymentId::to_string),
             status: outcome.status().into(),
             reason: outcome.decision.err().map(reason),
+            leg: outcome.declined_leg.or(instruction.leg()).map(LegNumber::get),
             debtor_account: instruction.debtor().to_string(),
+            legs: instruction.legs().iter().map(LegJson::from).collect(),
             creditor_account: transfer.map(|transfer| transfer.creditor.to_string()),
             amount: amount.map(Amount::minor_units),
             currency: transfer.map(|transfer| transfer.currency.to_string()),
@@ -116,7 +158,9 @@ pub fn encode_newer(newer: &NewerOutcome) -> String {
         refund_of: newer.refund_of.as_ref().map(PaymentId::to_string),
         status: newer.status.clone(),
         reason: newer.reason.as_ref().map(reason),
+        leg: newer.leg.map(LegNumber::get),
         debtor_account: newer.debtor.to_string(),
+        legs: newer.legs.iter().map(LegJson::from).collect(),
         creditor_account: newer.creditor.as_ref().map(AccountId::to_string),
         amount: newer.amount.map(Amount::minor_units),
         currency: newer.currency.map(|currency| currency.to_string()),
@@ -142,14 +186,18 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
     let (id, decided) = (field("payment_id", PaymentId::try_stored(&json.payment_id))?, &json.decided);
     let decision = decision(decided)?;
     let (instruction, repayment) = match decided.kind.as_deref() {
+        None if !decided.legs.is_empty() => (legged(id, decided)?.into(), None),
         None => (payment(id, decided)?.into(), None),
         Some("refund") => refund(id, decided, decision)?,
         Some(_) => return Err(InvalidOutcome("kind: expected none or refund, the kinds of this version".into())),
     };
+    let leg = leg(decided)?;
+    let declined_leg = if instruction.legs().is_empty() { None } else { leg };
     Ok(Outcome {
         instruction,
         repayment,
         decision,
+        declined_leg,
         decided_at: field("decided_at", Timestamp::parse(&decided.decided_at))?,
         limits_version: None,
         source: Source {
@@ -178,6 +226,31 @@ fn decision(json: &DecidedJson) -> Result<Decision, InvalidOutcome> {
     Ok(decision)
 }
 
+fn leg(json: &DecidedJson) -> Result<Option<LegNumber>, InvalidOutcome> {
+    field("leg", json.leg.map(|leg| LegNumber::try_new(leg.into())).transpose())
+}
+
+fn legged(id: PaymentId, json: &DecidedJson) -> Result<LeggedPayment, InvalidOutcome> {
+    let debtor = field("debtor_account", AccountId::try_stored(&json.debtor_account))?;
+    let leg = |leg: &LegJson| {
+        Ok(Leg {
+            debtor: field("legs.debtor_account", AccountId::try_stored(&leg.debtor_account))?,
+            creditor: field("legs.creditor_account", AccountId::try_stored(&leg.creditor_account))?,
+            amount: field("legs.amount", Amount::try_new(leg.amount))?,
+            currency: field("legs.currency", Currency::try_new(&leg.currency))?,
+            reference: leg.reference.as_deref().map(Into::into),
+        })
+    };
+    let legs = json.legs.iter().map(leg).collect::<Result<Vec<Leg>, InvalidOutcome>>()?;
+    Ok(LeggedPayment {
+        id,
+        legs: field("legs", Legs::try_new(&debtor, legs))?,
+        debtor,
+        reference: json.reference.as_deref().map(Into::into),
+        requested_at: None,
+    })
+}
+
 fn payment(id: PaymentId, json: &DecidedJson) -> Result<Payment, InvalidOutcome> {
     let Repayment { creditor, amount, currency } = paid(json)?;
     Ok(Payment {
@@ -202,7 +275,7 @@ fn refund(
     let refund = Refund {
         id,
         original: field("refund_of", PaymentId::try_stored(given("refund_of", json.refund_of.as_ref())?))?,
-        leg: None,
+        leg: leg(json)?,
         debtor: field("debtor_account", AccountId::try_stored(&json.debtor_account))?,
         amount: json.amount.map(|amount| field("amount", Amount::try_new(amount))).transpose()?,
         reference: json.reference.as_deref().map(Into::into),

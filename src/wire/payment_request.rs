@@ -35,9 +35,10 @@ pub fn decode_json(json: &[u8]) -> Result<Payment, Malformed> {
 /// Reads the JSON of a payment request. Its id may be given beside it. If the body has one too, both must be the same.
 ///
 /// # Errors
-/// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another.
+/// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another, or if it has `legs`.
 pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Malformed> {
     let fields = Fields::read(json, &NAMES)?;
+    fields.optional_json::<(), _>(LEGS, |_| Err("expected none in a payment without legs"))?;
     Ok(Payment {
         id: one_id(&fields, PAYMENT_ID, id)?,
         debtor: fields.required(DEBTOR_ACCOUNT, AccountId::try_new)?,
@@ -79,7 +80,8 @@ pub(super) fn reference(text: &str) -> Result<Box<str>, String> {
 pub(super) const ID: &str = "payment_id";
 
 /// The fields, by their index in [`NAMES`].
-const NAMES: [&str; 7] = [ID, "debtor_account", "creditor_account", "amount", "currency", "reference", "requested_at"];
+const NAMES: [&str; 8] =
+    [ID, "debtor_account", "creditor_account", "amount", "currency", "reference", "requested_at", "legs"];
 const PAYMENT_ID: usize = 0;
 const DEBTOR_ACCOUNT: usize = 1;
 const CREDITOR_ACCOUNT: usize = 2;
@@ -87,6 +89,7 @@ const AMOUNT: usize = 3;
 const CURRENCY: usize = 4;
 const REFERENCE: usize = 5;
 const REQUESTED_AT: usize = 6;
+const LEGS: usize = 7;
 
 /// Writes a payment request, as a client does.
 #[must_use]

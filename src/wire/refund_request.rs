@@ -1,13 +1,16 @@
 //! What: Reads a request for a refund strictly: the value of a record on `payment-requests` that has a `refund_id`.
 //!
 //! Data: Takes a record's value. Gives a refund, or [`Malformed`] with the field and what was expected of it. Creditor
-//! and currency are those of the original, so a refund names neither. Without an amount, all that is left is refunded.
+//! and currency are those of the original, so a refund names neither. If the original has legs, `leg` names one.
+//! Without an amount, all that is left is refunded.
 
 use serde::Serialize;
 
 use super::json::fields::Fields;
+use super::json::raw::Json;
 use super::payment_request::{Malformed, amount, one_id, reference};
-use crate::domain::{AccountId, Amount, PaymentId, Refund, Timestamp};
+use crate::domain::legs::InvalidLegNumber;
+use crate::domain::{AccountId, Amount, LegNumber, PaymentId, Refund, Timestamp};
 
 /// Reads the JSON of a request for a refund.
 ///
@@ -25,18 +28,20 @@ pub fn decode_json(json: &[u8]) -> Result<Refund, Malformed> {
 /// As [`decode_json`]. Also [`Malformed::InvalidField`] if the body's `refund_id` is another.
 pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Refund, Malformed> {
     let fields = Fields::read(json, &NAMES)?;
-    let refund = Refund {
+    Ok(Refund {
         id: one_id(&fields, REFUND_ID, id)?,
         original: fields.required(ORIGINAL, PaymentId::try_new)?,
-        leg: None,
+        leg: fields.optional_json(LEG, leg)?,
         debtor: fields.required(DEBTOR_ACCOUNT, AccountId::try_new)?,
         amount: amount(&fields, AMOUNT)?,
         reference: fields.optional(REFERENCE, reference)?,
         requested_at: fields.optional(REQUESTED_AT, Timestamp::parse)?,
-    };
-    // A later version knows legs. So that it can settle this refund, it becomes a dead letter here.
-    fields.optional_json::<(), _>(LEG, |_| Err("expected none, because no payment of this version has legs"))?;
-    Ok(refund)
+    })
+}
+
+/// The number of a leg, in plain digits.
+fn leg(json: Json<'_>) -> Result<LegNumber, InvalidLegNumber> {
+    json.get().parse()
 }
 
 /// Whether the JSON has a `refund_id`, or a field of a refund more than once.
@@ -47,14 +52,14 @@ pub(super) fn is_refund(json: &[u8]) -> bool {
 
 /// The fields, by their index in [`NAMES`].
 const NAMES: [&str; 7] =
-    ["refund_id", "original_payment_id", "debtor_account", "amount", "reference", "requested_at", "leg"];
+    ["refund_id", "original_payment_id", "leg", "debtor_account", "amount", "reference", "requested_at"];
 const REFUND_ID: usize = 0;
 const ORIGINAL: usize = 1;
-const DEBTOR_ACCOUNT: usize = 2;
-const AMOUNT: usize = 3;
-const REFERENCE: usize = 4;
-const REQUESTED_AT: usize = 5;
-const LEG: usize = 6;
+const LEG: usize = 2;
+const DEBTOR_ACCOUNT: usize = 3;
+const AMOUNT: usize = 4;
+const REFERENCE: usize = 5;
+const REQUESTED_AT: usize = 6;
 
 /// Writes a request for a refund, as a client does.
 #[must_use]
@@ -63,6 +68,8 @@ pub fn encode(refund: &Refund) -> String {
     struct Request<'a> {
         refund_id: &'a str,
         original_payment_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        leg: Option<u8>,
         debtor_account: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         amount: Option<u64>,
@@ -74,6 +81,7 @@ pub fn encode(refund: &Refund) -> String {
     let request = Request {
         refund_id: refund.id.as_str(),
         original_payment_id: refund.original.as_str(),
+        leg: refund.leg.map(LegNumber::get),
         debtor_account: refund.debtor.as_str(),
         amount: refund.amount.map(Amount::minor_units),
         reference: refund.reference.as_deref(),

@@ -11,7 +11,8 @@ use super::limits::LimitsJson;
 use super::outcome::{DecidedJson, OutcomeJson, SourceJson};
 use crate::domain::statement::{InvalidPosition, Position, StatementPage};
 use crate::domain::{
-    AccountId, Currency, Fingerprint, Holding, Outcome, OverdraftLimit, PaymentId, Recorded, Source, Timestamp,
+    AccountId, Currency, Fingerprint, Holding, LegNumber, Outcome, OverdraftLimit, PaymentId, Recorded, Source,
+    Timestamp,
 };
 
 /// A payment that was handed over: its id, its fingerprint, and the record that asks.
@@ -32,10 +33,21 @@ pub fn accepted(id: &PaymentId, fingerprint: &Fingerprint, source: &Source) -> S
     })
 }
 
+/// How much of a payment was refunded, in minor units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refunded {
+    /// It is a refund, and nothing of it can be.
+    Nothing,
+    /// So much of all of it.
+    All(u64),
+    /// So much of each leg, in order.
+    Legs(Vec<u64>),
+}
+
 /// An outcome as it is published, and the fingerprint of the request that it answers. Of a payment also how much of it
-/// was refunded, in minor units.
+/// was refunded.
 #[must_use]
-pub fn payment(recorded: &Recorded, refunded: Option<u64>) -> String {
+pub fn payment(recorded: &Recorded, refunded: &Refunded) -> String {
     #[derive(Serialize)]
     struct PaymentJson {
         #[serde(flatten)]
@@ -45,7 +57,12 @@ pub fn payment(recorded: &Recorded, refunded: Option<u64>) -> String {
         fingerprint: String,
     }
     let fingerprint = recorded.fingerprint.to_string();
-    json(&PaymentJson { outcome: (&recorded.outcome).into(), refunded, fingerprint })
+    let outcome = OutcomeJson::from(&recorded.outcome);
+    json(&match refunded {
+        Refunded::Nothing => PaymentJson { outcome, refunded: None, fingerprint },
+        Refunded::All(refunded) => PaymentJson { outcome, refunded: Some(*refunded), fingerprint },
+        Refunded::Legs(of) => PaymentJson { outcome: outcome.with_refunded(of), refunded: None, fingerprint },
+    })
 }
 
 /// What would be decided now. It has no id, and no record that it answers.
@@ -103,6 +120,7 @@ pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) 
     #[derive(Serialize)]
     struct PostingJson<'a> {
         payment_id: &'a str,
+        leg: Option<u8>,
         refund_of: Option<&'a str>,
         amount: i64,
         counterparty: &'a str,
@@ -110,7 +128,8 @@ pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) 
         decided_at: String,
     }
     let postings = page.postings.iter().map(|posting| PostingJson {
-        payment_id: posting.payment.as_str(),
+        payment_id: posting.id.payment.as_str(),
+        leg: posting.id.leg.map(LegNumber::get),
         refund_of: posting.refund_of.as_ref().map(PaymentId::as_str),
         amount: posting.signed(),
         counterparty: posting.counterparty.as_str(),

@@ -15,7 +15,7 @@
 //! | unknown fields; an unknown `eventSource`, or none | ignored |
 //! | `Records` empty | no records |
 //! | `Records` missing, null or no list; the `eventSource` of another service | not an event of a stream: [`Foreign`] |
-//! | an attribute that is neither text nor number | left out: no outcome is told by such an attribute |
+//! | an attribute that is neither text, nor a number, nor a list of maps of these | left out: no outcome is told by such an attribute |
 //! | `MODIFY`, `REMOVE` | [`ItemChange::Other`] |
 //! | no image, or any other `eventName` | [`ItemChange::Unreadable`]: says what was expected |
 //! | no `SequenceNumber` | [`StreamEvent::unplaced`]: can't be named in an answer |
@@ -32,13 +32,16 @@ use serde_json::value::RawValue;
 use super::incoming::{self, Event, Fields, Foreign, Service};
 use super::json::raw::Json;
 
-/// An item: those of its attributes that are text or numbers.
+/// Texts (`S`), then numbers (`N`), by the attribute's name. Of a number it has the digits.
+pub type Plain = (HashMap<String, String>, HashMap<String, String>);
+
+/// An item: those of its attributes that are text, numbers, or lists of maps of these.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// Text (`S`), by the attribute's name.
-    pub texts: HashMap<String, String>,
-    /// Numbers (`N`), by the attribute's name: each its digits.
-    pub numbers: HashMap<String, String>,
+    /// Text and numbers.
+    pub plain: Plain,
+    /// Lists (`L`) of maps (`M`), by the attribute's name. Another list is left out whole.
+    pub lists: HashMap<String, Vec<Plain>>,
 }
 
 /// One invocation's changes.
@@ -154,18 +157,37 @@ fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     Json::from(raw).text()
 }
 
-fn image(raw: &RawValue) -> Option<Image> {
-    let attributes: HashMap<String, HashMap<String, &RawValue>> = serde_json::from_str(raw.get()).ok()?;
-    let mut image = Image::default();
+/// An attribute: its value, by the name of its type.
+type Typed<'a> = HashMap<String, &'a RawValue>;
+type Attributes<'a> = HashMap<String, Typed<'a>>;
+
+fn plain(attributes: &Attributes<'_>) -> Plain {
+    let mut plain = Plain::default();
     for (name, typed) in attributes {
         let of = |kind| typed.get(kind).copied().and_then(text).map(Cow::into_owned);
         if let Some(text) = of("S") {
-            image.texts.insert(name, text);
+            plain.0.insert(name.clone(), text);
         } else if let Some(digits) = of("N") {
-            image.numbers.insert(name, digits);
+            plain.1.insert(name.clone(), digits);
         }
     }
-    Some(image)
+    plain
+}
+
+/// The maps of a list. `None` if it holds anything else.
+fn list(raw: &RawValue) -> Option<Vec<Plain>> {
+    let elements: Vec<Typed<'_>> = serde_json::from_str(raw.get()).ok()?;
+    let map = |typed: Typed<'_>| {
+        let attributes: Attributes<'_> = serde_json::from_str(typed.get("M")?.get()).ok()?;
+        Some(plain(&attributes))
+    };
+    elements.into_iter().map(map).collect()
+}
+
+fn image(raw: &RawValue) -> Option<Image> {
+    let attributes: Attributes<'_> = serde_json::from_str(raw.get()).ok()?;
+    let list = |(name, typed): (&String, &Typed<'_>)| Some((name.clone(), list(typed.get("L")?)?));
+    Some(Image { plain: plain(&attributes), lists: attributes.iter().filter_map(list).collect() })
 }
 
 /// The answer. If it is empty, Lambda goes on. Otherwise it delivers again from the named record on.

@@ -14,10 +14,16 @@ const BESIDE_TEXTS_MAX: usize = 480;
 /// The kilobytes of a payment's item.
 #[must_use]
 pub fn payment_kilobytes(entry: &Entry<'_>) -> u64 {
-    if texts(entry).saturating_add(BESIDE_TEXTS_MAX) <= 1_024 {
+    let is_legged = !entry.request.instruction.legs().is_empty();
+    if !is_legged && texts(entry).saturating_add(BESIDE_TEXTS_MAX) <= 1_024 {
         return 1;
     }
     kilobytes(items::size(&items::payment::encode(entry)))
+}
+
+/// The kilobytes of the items of its further legs.
+pub fn leg_kilobytes(entry: &Entry<'_>) -> impl Iterator<Item = u64> {
+    items::legs::further(entry).into_iter().map(|item| kilobytes(items::size(&item)))
 }
 
 /// The lengths of the texts that clients choose, as often as the item holds them.
@@ -44,6 +50,7 @@ pub(crate) fn kilobytes(bytes: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::given::{self, Placed as _};
+    use giro::domain::plan::StatementLanes;
     use giro::domain::{Decline, Request, Timestamp};
 
     #[test]
@@ -64,7 +71,10 @@ mod tests {
     fn what_is_told_from_lengths_is_what_the_item_takes() {
         for length in 0..=64 {
             let request = request(&"p".repeat(64), &"é".repeat(length));
-            let entry = Entry { creditor_lane: Some(1_023), ..given::entry(&request, Err(Decline::InsufficientFunds)) };
+            let entry = Entry {
+                lanes: StatementLanes { debtor: None, creditor: Some(1_023) },
+                ..given::entry(&request, Err(Decline::InsufficientFunds))
+            };
             let size = items::size(&items::payment::encode(&entry));
             assert!(size <= texts(&entry) + BESIDE_TEXTS_MAX, "{size}: there is more beside the texts than is known");
             assert_eq!(payment_kilobytes(&entry), kilobytes(size), "{length}");

@@ -12,11 +12,11 @@
 use std::sync::{Arc, LazyLock};
 
 use giro::domain::account_command::Action;
-use giro::domain::plan::{AccountUpdate, Entry};
+use giro::domain::plan::{AccountUpdate, Entry, StatementLanes};
 use giro::domain::{
     Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, Decision, Instruction, Lane, LaneId, OverdraftLimit, Payment, PaymentId, Refund, Request, Source,
-    Timestamp,
+    Currency, Decision, Instruction, Lane, LaneId, Leg, LeggedPayment, Legs, OverdraftLimit, Payment, PaymentId,
+    Refund, Request, Source, Timestamp,
 };
 
 /// An account's id.
@@ -57,10 +57,14 @@ pub fn account(name: &str) -> Account {
 
 /// The plainest entry of a request: on main items, and decided at the epoch.
 #[must_use]
-pub const fn entry(request: &Request, decision: Decision) -> Entry<'_> {
-    let (debtor_lane, creditor_lane, limits_version) = (None, None, None);
-    let decided_at = Timestamp::EPOCH;
-    Entry { request, repayment: None, decision, debtor_lane, creditor_lane, decided_at, limits_version }
+pub fn entry(request: &Request, decision: Decision) -> Entry<'_> {
+    Entry::new(request, decision, Timestamp::EPOCH)
+}
+
+/// Lists an entry in the statement of a lane of its creditor.
+#[must_use]
+pub const fn on_lane(creditor: Option<u16>) -> StatementLanes {
+    StatementLanes { debtor: None, creditor }
 }
 
 /// What else a test says of an account.
@@ -132,6 +136,7 @@ pub fn update(item: &str, net: i128) -> AccountUpdate {
     AccountUpdate {
         limits_version: None,
         windows: Vec::new(),
+        takes_back: false,
         account: id(account),
         lane: lane.map(|lane| lane.parse().unwrap()),
         net,
@@ -147,7 +152,7 @@ pub fn update(item: &str, net: i128) -> AccountUpdate {
 pub fn payment_in(request: &mut Request) -> &mut Payment {
     match &mut request.instruction {
         Instruction::Payment(payment) => payment,
-        Instruction::Refund(_) => panic!("expected a payment"),
+        Instruction::Legged(_) | Instruction::Refund(_) => panic!("expected a payment without legs"),
     }
 }
 
@@ -160,6 +165,26 @@ pub fn refund(name: &str, original: &str, debtor: &str, amount: Option<u64>) -> 
         leg: None,
         debtor: id(debtor),
         amount: amount.map(|amount| Amount::try_new(amount).unwrap()),
+        reference: None,
+        requested_at: None,
+    }
+}
+
+/// A payment with legs of this debtor. Each leg says who pays whom, in which currency, and how much.
+#[must_use]
+pub fn legged(name: &str, debtor: &str, legs: &[(&str, &str, &str, u64)]) -> LeggedPayment {
+    let leg = |&(debtor, creditor, of, amount): &(&str, &str, &str, u64)| Leg {
+        debtor: id(debtor),
+        creditor: id(creditor),
+        amount: Amount::try_new(amount).unwrap(),
+        currency: currency(of),
+        reference: None,
+    };
+    let legs = Legs::try_new(&id(debtor), legs.iter().map(leg).collect()).unwrap();
+    LeggedPayment {
+        id: PaymentId::try_new(name).unwrap(),
+        debtor: id(debtor),
+        legs,
         reference: None,
         requested_at: None,
     }
@@ -203,6 +228,14 @@ pub trait Placed {
 }
 
 impl Placed for Payment {
+    type Request = Request;
+
+    fn at(self, partition: i32, offset: i64) -> Request {
+        Request { instruction: self.into(), source: source(partition, offset) }
+    }
+}
+
+impl Placed for LeggedPayment {
     type Request = Request;
 
     fn at(self, partition: i32, offset: i64) -> Request {

@@ -2,7 +2,7 @@
 
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId, TotalId};
+use giro::domain::{AccountId, DeadLetter, LaneId, LegId, PaymentId};
 use giro::store::{
     AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, TotalRead, Usage,
 };
@@ -42,7 +42,7 @@ pub trait Hooks: Sync {
     fn read_totals(
         &self,
         store: &MemoryStore,
-        ids: &[&TotalId],
+        ids: &[&LegId],
     ) -> impl Future<Output = Result<Vec<TotalRead>, StoreError>> + Send {
         store.read_totals(ids)
     }
@@ -88,7 +88,7 @@ impl<H: Hooks> Ledger for Hooked<H> {
         self.hooks.read_payments(&self.store, ids).await
     }
 
-    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&LegId]) -> Result<Vec<TotalRead>, StoreError> {
         self.hooks.read_totals(&self.store, ids).await
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
-use giro::domain::{Account, AccountId, Balance, Lane, LaneId, PaymentId, TotalId};
+use giro::domain::{Account, AccountId, Balance, Lane, LaneId, LegId, PaymentId};
 use giro::store::{
     AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, PaymentRead, StoreError,
     TotalRead,
@@ -177,7 +177,7 @@ impl Hooks for Meddled {
         store.read_payments(ids).await
     }
 
-    async fn read_totals(&self, store: &MemoryStore, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, store: &MemoryStore, ids: &[&LegId]) -> Result<Vec<TotalRead>, StoreError> {
         self.before(store, Call::Totals).await?;
         store.read_totals(ids).await
     }

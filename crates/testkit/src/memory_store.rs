@@ -11,6 +11,7 @@ mod conditions;
 mod ledger_queries;
 mod scan;
 mod statements;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,17 +20,16 @@ use giro::domain::account_command::{AccountChange, LaneChange, RecordedCommand};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::plan::Transaction;
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, CommandId, Currency, DeadLetter, DeadLetterId, Lane, LaneId, PaymentId,
-    Recorded, TotalId,
+    Account, AccountId, CommandId, DeadLetter, DeadLetterId, Lane, LaneId, LegId, PaymentId, Recorded, SettledLeg,
 };
 use giro::store::{
     AccountRead, Cancelled, CancelledCommand, Commit, LaneRead, Ledger, PaymentRead, READ_ITEMS_MAX, Read, StoreError,
     TotalRead, Usage, items,
 };
 
-use crate::charge::{kilobytes, payment_kilobytes};
+use crate::charge::kilobytes;
 use crate::sent::{Sent, SentStep};
-use conditions::{account_allows, lane_allows, malformed};
+use conditions::malformed;
 
 /// How often each fault strikes, in thousandths of the calls that it can strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,7 +79,9 @@ struct State {
     accounts: BTreeMap<AccountId, Result<Account, String>>,
     lanes: BTreeMap<LaneId, Lane>,
     payments: BTreeMap<PaymentId, Recorded>,
-    totals: BTreeMap<TotalId, u64>,
+    /// The items of further legs.
+    legs: BTreeMap<LegId, SettledLeg>,
+    totals: BTreeMap<LegId, u64>,
     letters: BTreeMap<DeadLetterId, DeadLetter>,
     commands: BTreeMap<CommandId, RecordedCommand>,
     usage: Usage,
@@ -118,6 +120,7 @@ impl MemoryStore {
             accounts: BTreeMap::new(),
             lanes: BTreeMap::new(),
             payments: BTreeMap::new(),
+            legs: BTreeMap::new(),
             totals: BTreeMap::new(),
             letters: BTreeMap::new(),
             commands: BTreeMap::new(),
@@ -227,37 +230,6 @@ impl State {
         }
     }
 
-    /// Everything that cancels a transaction. `None` if it may happen.
-    fn judge(&self, transaction: &Transaction<'_>) -> Cancelled {
-        let mut cancelled = Cancelled::default();
-        for (ix, entry) in transaction.entries.iter().enumerate() {
-            if let Some(recorded) = self.payments.get(entry.request.instruction.id()) {
-                cancelled.duplicates.push((ix, Ok(recorded.clone())));
-            }
-        }
-        for (ix, total) in transaction.totals.iter().enumerate() {
-            if self.totals.get(&total.id).is_some_and(|&sum| sum > total.total_max) {
-                cancelled.totals.push((ix, self.read_total(&total.id)));
-            }
-        }
-        for (ix, update) in transaction.updates.iter().enumerate() {
-            match update.lane_id() {
-                None => {
-                    let read = self.read(&update.account);
-                    if !matches!(&read, Read::Found(account) if account_allows(account, update)) {
-                        cancelled.accounts.push((ix, read));
-                    }
-                }
-                Some(lane) => {
-                    if !lane_allows(self.lanes.get(&lane), update) {
-                        cancelled.lanes.push((ix, self.read_lane(&lane)));
-                    }
-                }
-            }
-        }
-        cancelled
-    }
-
     fn read(&self, id: &AccountId) -> AccountRead {
         match self.accounts.get(id) {
             None => AccountRead::Missing,
@@ -274,7 +246,7 @@ impl State {
         self.payments.get(id).map_or(PaymentRead::Missing, |recorded| PaymentRead::Found(recorded.clone()))
     }
 
-    fn read_total(&self, id: &TotalId) -> TotalRead {
+    fn read_total(&self, id: &LegId) -> TotalRead {
         self.totals.get(id).map_or(TotalRead::Missing, |&sum| TotalRead::Found(sum))
     }
 
@@ -285,53 +257,6 @@ impl State {
             self.lanes.insert(lane.id.clone(), lane);
         }
     }
-
-    fn apply(&mut self, transaction: &Transaction<'_>) {
-        for entry in &transaction.entries {
-            let outcome = entry.outcome();
-            let (id, fingerprint) = (outcome.instruction.id().clone(), outcome.instruction.fingerprint());
-            // Two units a KB in a transaction, and one a KB in each of the two statement indexes.
-            let kilobytes = payment_kilobytes(entry);
-            self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(4_000));
-            self.payments.insert(id, Recorded { outcome, fingerprint });
-        }
-        for total in &transaction.totals {
-            self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
-            let sum = self.totals.entry(total.id.clone()).or_default();
-            *sum = sum.saturating_add(total.net);
-        }
-        for update in &transaction.updates {
-            self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(2_000);
-            if update.is_check() {
-                continue;
-            }
-            let changed = match update.lane_id() {
-                None => match self.accounts.get_mut(&update.account) {
-                    Some(Ok(account)) => {
-                        update.count_in(account);
-                        Some((&mut account.balance, &mut account.version))
-                    }
-                    Some(Err(_)) | None => None,
-                },
-                Some(id) => {
-                    let lane = self.lanes.entry(id.clone()).or_insert_with(|| made_by(id, update.currency));
-                    Some((&mut lane.balance, &mut lane.version))
-                }
-            };
-            if let Some((balance, version)) = changed {
-                // The conditions keep it in range.
-                let after = i128::from(balance.minor_units()).saturating_add(update.net);
-                *balance = Balance::new(i64::try_from(after).unwrap_or(i64::MAX));
-                *version = version.saturating_add(1);
-            }
-        }
-    }
-}
-
-/// A lane that a payment makes, before it holds the payment.
-fn made_by(id: LaneId, currency: Currency) -> Lane {
-    let (status, balance) = (AccountStatus::Open, Balance::ZERO);
-    Lane { id, currency, status, balance, is_limited: false, is_shut: false, version: 0 }
 }
 
 impl Ledger for MemoryStore {
@@ -347,7 +272,7 @@ impl Ledger for MemoryStore {
         self.read_all(ids, State::read_payment).await
     }
 
-    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&LegId]) -> Result<Vec<TotalRead>, StoreError> {
         self.read_all(ids, State::read_total).await
     }
 

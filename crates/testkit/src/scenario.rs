@@ -7,7 +7,8 @@
 //!
 //! pay                  PAYMENT_ID DEBTOR CREDITOR CURRENCY AMOUNT   -> settled | declined REASON | replayed
 //!                                                                      | dead-letter payment_id_reused
-//! refund               REFUND_ID ORIGINAL DEBTOR AMOUNT | all           the same
+//! refund               REFUND_ID ORIGINAL DEBTOR AMOUNT | all           the same; an ORIGINAL may be PAYMENT_ID/LEG
+//! legs                 PAYMENT_ID DEBTOR LEG LEG …                      the same; a decline also tells its leg: leg N
 //! open                 COMMAND_ID ACCOUNT CURRENCY LIMIT [LANES]    -> applied | refused REASON | replayed
 //! freeze               COMMAND_ID ACCOUNT                              | dead-letter command_id_reused
 //! unfreeze             COMMAND_ID ACCOUNT
@@ -29,6 +30,7 @@
 //! ```
 //!
 //! - A `LANE` is what it holds; `frozen:7` is of another status than its account, `98x0` is 98 of them.
+//! - A `LEG` is `DEBTOR CREDITOR CURRENCY AMOUNT`.
 //! - A `LIMIT` is a number or `unlimited`; `LANES` is how many.
 //! - A `CALL` is a word of [`Call`]. An `ITEM` is a main item (`shop`) or a lane (`shop/0`), and marked by `~` if its
 //!   transaction is still in flight ([`Write::in_flight`]).
@@ -45,8 +47,8 @@ use std::time::Duration;
 use giro::account_commands::apply;
 use giro::domain::account_command::{Action, Policy, Terms};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, CommandRequest, CreditLanes, Decline, Holding, Lane, OverdraftLimit,
-    Payment, Refusal, Request, Timestamp,
+    Account, AccountId, AccountStatus, Balance, CommandRequest, CreditLanes, Decline, Holding, Lane, LegId,
+    OverdraftLimit, Payment, PaymentId, Refund, Refusal, Request, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::LedgerQueries;
@@ -141,9 +143,15 @@ impl Scenario {
                 self.ask(|offset| Asked::Payment(payment.at(0, offset)), end);
             }
             ["refunded", sums @ ..] => self.refunded = pairs(sums).map(|(id, sum)| format!("{id} {sum}")).collect(),
+            ["legs", id, debtor, legs @ ..] => {
+                let payment = given::legged(id, debtor, &legs.chunks(4).map(leg).collect::<Vec<_>>());
+                self.ask(|offset| Asked::Payment(payment.at(0, offset)), end);
+            }
             ["refund", id, original, debtor, amount] => {
                 let amount = (*amount != "all").then(|| amount.parse().unwrap());
-                let refund = given::refund(id, original, debtor, amount);
+                let original: LegId = original.parse().unwrap();
+                let refund = given::refund(id, original.payment.as_str(), debtor, amount);
+                let refund = Refund { leg: original.leg, ..refund };
                 self.ask(|offset| Asked::Payment(refund.at(0, offset)), end);
             }
             [word, id, account, parameters @ ..] => {
@@ -177,7 +185,7 @@ impl Scenario {
         let asked: Vec<(&Asked, Timestamp)> = self.asked.iter().zip(self.clocks.iter().copied()).collect();
         let alike = |one: &(&Asked, Timestamp), other: &(&Asked, Timestamp)| one.0.is_like(other.0) && one.1 == other.1;
         for batch in asked.chunk_by(alike).flat_map(|alike| alike.chunks(a_batch)) {
-            ends.extend(ask(&ledger, batch).await);
+            ends.extend(ask(&ledger, &store, batch).await);
         }
         assert_eq!(ends, self.expected, "{how}\ncalls: {:?}", ledger.hooks.calls());
         assert_eq!(ledger.hooks.left(), 0, "not every moment came, {how}\ncalls: {:?}", ledger.hooks.calls());
@@ -206,7 +214,7 @@ impl Asked {
 }
 
 /// Asks for a batch, all of one kind. Gives the disposition of each.
-async fn ask(ledger: &Hooked<Meddled>, asked: &[(&Asked, Timestamp)]) -> Vec<String> {
+async fn ask(ledger: &Hooked<Meddled>, store: &MemoryStore, asked: &[(&Asked, Timestamp)]) -> Vec<String> {
     let (mut payments, mut commands) = (Vec::new(), Vec::new());
     let clock = asked.first().map_or(Timestamp::EPOCH, |(_, clock)| *clock);
     for (one, _) in asked {
@@ -218,8 +226,16 @@ async fn ask(ledger: &Hooked<Meddled>, asked: &[(&Asked, Timestamp)]) -> Vec<Str
     let until = Instant::now().checked_add(Duration::from_secs(10)).unwrap();
     let (now, backoff) = (|| clock, || Backoff::with_seed(1));
     if commands.is_empty() {
+        let ids: Vec<PaymentId> = payments.iter().map(|request| request.instruction.id().clone()).collect();
         let settled = settle_requests(ledger, payments, 1, until, now, backoff()).await;
-        settled.dispositions.iter().map(|end| told(end, "settled", "declined", "payment_id_reused")).collect()
+        let mut ends = Vec::new();
+        for (id, end) in ids.iter().zip(&settled.dispositions) {
+            let recorded = store.payment(id).await.unwrap().filter(|_| matches!(end, Disposition::Decided(_)));
+            let leg = recorded.and_then(|recorded| recorded.outcome.declined_leg);
+            let leg = leg.map(|leg| format!(" leg {leg}")).unwrap_or_default();
+            ends.push(told(end, "settled", "declined", "payment_id_reused") + &leg);
+        }
+        ends
     } else {
         let applied =
             apply(ledger, &commands, Policy { accepts_limits: true, ..Policy::default() }, until, now, backoff).await;
@@ -290,6 +306,14 @@ fn several(word: &str) -> Vec<(Option<AccountStatus>, i64)> {
     let (status, balance) = one.split_once(':').map_or((None, one), |(status, balance)| (Some(status), balance));
     let status = status.map(|status| AccountStatus::from_name(status).unwrap());
     vec![(status, balance.parse().unwrap()); count]
+}
+
+/// Reads a leg: `debtor creditor EUR 5`.
+fn leg<'w>(words: &'w [&'w str]) -> (&'w str, &'w str, &'w str, u64) {
+    match words {
+        [debtor, creditor, currency, amount] => (debtor, creditor, currency, amount.parse().unwrap()),
+        _ => panic!("expected a leg: {words:?}"),
+    }
 }
 
 fn limit(word: &str) -> OverdraftLimit {

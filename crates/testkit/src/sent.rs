@@ -3,8 +3,8 @@
 //! Data: Takes transactions and steps of account commands, which borrow their requests. Gives the same again, later.
 
 use giro::domain::account_command::{AccountChange, CommandStep, DecidedCommand, LaneChange, Precondition};
-use giro::domain::plan::{AccountUpdate, Entry, TotalUpdate, Transaction};
-use giro::domain::{CommandRequest, Decision, Refusal, Repayment, Request, Timestamp};
+use giro::domain::plan::{AccountUpdate, Entry, StatementLanes, TotalUpdate, Transaction};
+use giro::domain::{CommandRequest, Decision, LegNumber, Refusal, Repayment, Request, Timestamp};
 
 /// A transaction that outlives its batch.
 #[derive(Debug, Clone)]
@@ -20,24 +20,27 @@ pub(crate) struct SentEntry {
     pub(crate) request: Request,
     pub(crate) repayment: Option<Repayment>,
     pub(crate) decision: Decision,
-    pub(crate) debtor_lane: Option<u16>,
-    pub(crate) creditor_lane: Option<u16>,
+    pub(crate) declined_leg: Option<LegNumber>,
+    pub(crate) lanes: StatementLanes,
+    pub(crate) further: Vec<StatementLanes>,
     pub(crate) decided_at: Timestamp,
     pub(crate) limits_version: Option<u64>,
 }
 
 impl SentEntry {
     fn of(entry: &Entry<'_>) -> Self {
-        let &Entry { request, decision, debtor_lane, creditor_lane, decided_at, limits_version, .. } = entry;
+        let &Entry { decision, declined_leg, lanes, decided_at, limits_version, .. } = entry;
+        let (request, further) = (entry.request.clone(), entry.further.clone());
         let repayment = entry.outcome().repayment;
-        Self { request: request.clone(), repayment, decision, debtor_lane, creditor_lane, decided_at, limits_version }
+        Self { request, repayment, decision, declined_leg, lanes, further, decided_at, limits_version }
     }
 
     fn entry(&self) -> Entry<'_> {
-        let &Self { ref request, decision, debtor_lane, creditor_lane, decided_at, limits_version, .. } = self;
+        let &Self { ref request, decision, declined_leg, lanes, decided_at, limits_version, .. } = self;
+        let further = self.further.clone();
         let debtor = request.instruction.debtor();
         let repayment = self.repayment.as_ref().map(|repayment| repayment.from(debtor));
-        Entry { request, repayment, decision, debtor_lane, creditor_lane, decided_at, limits_version }
+        Entry { request, repayment, decision, declined_leg, lanes, further, decided_at, limits_version }
     }
 }
 

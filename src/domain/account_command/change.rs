@@ -354,6 +354,7 @@ impl LaneChange {
             balance: Balance::new(balance.minor_units().saturating_sub(self.gives.minor_units())),
             is_limited: self.limited.unwrap_or(was_limited),
             is_shut: self.shut.unwrap_or(was_shut),
+            is_debited: lane.is_some_and(|lane| lane.is_debited),
             version: version.saturating_add(1),
         }
     }

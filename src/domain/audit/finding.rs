@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::limits::Used;
-use crate::domain::{AccountId, Currency, DeadLetterId, LaneId, PaymentId, Period, TotalId};
+use crate::domain::{AccountId, Currency, DeadLetterId, LaneId, LegId, PaymentId, Period};
 
 /// Something that doesn't add up. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +87,17 @@ pub enum Finding {
         /// The account.
         account: AccountId,
     },
+    /// The item of a further leg is missing, is not that of a settled payment, or says something else than it.
+    Leg {
+        /// The leg.
+        leg: LegId,
+        /// What it isn't.
+        expected: &'static str,
+    },
     /// A sum of refunds isn't that of the settled refunds.
     Refunded {
         /// Of which payment, or of which of its legs.
-        total: TotalId,
+        total: LegId,
         /// What its settled refunds make.
         expected: u64,
         /// The sum.
@@ -99,7 +106,7 @@ pub enum Finding {
     /// More of a payment was refunded than was paid.
     OverRefunded {
         /// Of which payment, or of which of its legs.
-        total: TotalId,
+        total: LegId,
         /// What was paid.
         paid: u64,
         /// The sum of its refunds.
@@ -151,6 +158,7 @@ impl Finding {
             Self::StrayLane { .. } => "stray_lane",
             Self::NoAccount { .. } => "no_account",
             Self::Currency { .. } => "currency",
+            Self::Leg { .. } => "leg",
             Self::Refunded { .. } => "refunded",
             Self::OverRefunded { .. } => "over_refunded",
             Self::Window { .. } => "window",
@@ -173,6 +181,7 @@ impl Finding {
             Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
                 format!("payment {payment}, account {account}")
             }
+            Self::Leg { leg, .. } => format!("leg {leg}"),
             Self::Refunded { total, .. } | Self::OverRefunded { total, .. } => format!("payment {total}"),
             Self::Unreadable { table, key, .. } => format!("table {table}, key {key:?}"),
             Self::Letter { letter, .. } => format!("dead letter {letter}"),
@@ -209,6 +218,7 @@ impl fmt::Display for Finding {
             Self::Currency { payment, account } => {
                 write!(f, "payment {payment} is settled, and its account {account} is of another currency")
             }
+            Self::Leg { leg, expected } => write!(f, "leg {leg}: expected {expected}"),
             Self::Refunded { total, expected, found } => {
                 write!(f, "payment {total}: its settled refunds make {expected}, the sum of its refunds is {found}")
             }

@@ -12,10 +12,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Finding;
-use crate::domain::{Outcome, TotalId};
+use crate::domain::{LegId, LegNumber, Outcome};
 
 /// The sums of refunds as one scan showed them.
-pub type RefundSums = BTreeMap<TotalId, u64>;
+pub type RefundSums = BTreeMap<LegId, u64>;
 
 /// The refunds of one look at the payments.
 #[derive(Debug, Default)]
@@ -35,23 +35,26 @@ impl Refunds {
 
     /// Takes a settled payment or refund.
     pub(super) fn settled(&mut self, outcome: &Outcome) {
-        let Some(transfer) = outcome.transfer() else { return };
-        let amount = transfer.amount.minor_units();
-        if let Some(id) = outcome.instruction.total() {
-            let sum = self.settled.entry(id).or_default();
-            *sum = sum.saturating_add(amount);
-            return;
-        }
-        let id = TotalId::of(outcome.instruction.id().clone());
-        if self.before.contains_key(&id) {
-            self.paid.insert(id, amount);
+        let is_legged = !outcome.instruction.legs().is_empty();
+        for (place, transfer) in outcome.transfers().enumerate() {
+            let amount = transfer.amount.minor_units();
+            if let Some(id) = outcome.instruction.total() {
+                let sum = self.settled.entry(id).or_default();
+                *sum = sum.saturating_add(amount);
+                continue;
+            }
+            let payment = outcome.instruction.id().clone();
+            let id = LegId { payment, leg: is_legged.then(|| LegNumber::at(place)) };
+            if self.before.contains_key(&id) {
+                self.paid.insert(id, amount);
+            }
         }
     }
 
     /// What doesn't add up, with the sums as a scan after the payments showed them. Those that can't be read are left
     /// out.
     pub(super) fn findings(&self, after: &RefundSums, unreadable: &BTreeMap<String, String>) -> Vec<Finding> {
-        let ids: BTreeSet<&TotalId> = self.before.keys().chain(self.settled.keys()).collect();
+        let ids: BTreeSet<&LegId> = self.before.keys().chain(self.settled.keys()).collect();
         let mut findings = Vec::new();
         for id in ids.into_iter().filter(|id| !unreadable.contains_key(&id.to_string())) {
             let of = |sums: &RefundSums| sums.get(id).copied().unwrap_or_default();
@@ -77,7 +80,15 @@ mod tests {
 
     fn settled(instruction: Instruction, repayment: Option<Repayment>) -> Outcome {
         let source = Source { topic: "t".into(), partition: 0, offset: 0 };
-        Outcome { limits_version: None, instruction, repayment, decision: Ok(()), decided_at: Timestamp::EPOCH, source }
+        Outcome {
+            declined_leg: None,
+            limits_version: None,
+            instruction,
+            repayment,
+            decision: Ok(()),
+            decided_at: Timestamp::EPOCH,
+            source,
+        }
     }
 
     fn payment(id: &str, amount: u64) -> Outcome {

@@ -34,10 +34,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::books::Books;
 use super::checks::{Postings, check_balance, check_lanes, check_limit, check_sums};
+use super::legs::FurtherLegs;
 use super::refunds::{RefundSums, Refunds};
 use super::windows::Windows;
 use super::{Finding, Report};
-use crate::domain::{AccountId, Currency, Outcome, PaymentId};
+use crate::domain::{AccountId, Currency, Outcome, PaymentId, SettledLeg, Transfer};
 
 /// How many findings are kept. It is more than a person reads, and few enough for a log.
 pub const FINDINGS_MAX: usize = 1_000;
@@ -57,6 +58,7 @@ pub struct Running {
     undecided: BTreeSet<AccountId>,
     missing: BTreeMap<AccountId, (PaymentId, Currency)>,
     refunds: Refunds,
+    legs: FurtherLegs,
     settled: usize,
     report: Report,
 }
@@ -73,6 +75,7 @@ impl Running {
             undecided: BTreeSet::new(),
             missing: BTreeMap::new(),
             refunds: Refunds::default(),
+            legs: FurtherLegs::default(),
             settled: 0,
             report: Report::default(),
         };
@@ -117,16 +120,29 @@ impl Running {
         if outcome.decision.is_err() {
             return;
         }
-        // Whatever is settled says what it moved.
-        let (id, Some(transfer)) = (outcome.instruction.id(), outcome.transfer()) else { return };
-        let (first, amount) = (self.is_first_look(), i128::from(transfer.amount.minor_units()));
+        let first = self.is_first_look();
         self.settled = self.settled.saturating_add(usize::from(first));
         if first {
             self.refunds.settled(outcome);
         }
-        if let Some(limits) = self.before.limits(transfer.debtor) {
+        self.legs.settled(outcome).into_iter().for_each(|finding| self.find(finding));
+        if let Some(limits) = self.before.limits(outcome.instruction.debtor()) {
             self.windows.settled(outcome, limits);
         }
+        // Whatever is settled says what it moved.
+        for transfer in outcome.transfers() {
+            self.moved(outcome.instruction.id(), transfer);
+        }
+    }
+
+    /// Takes the item of a further leg.
+    pub fn leg(&mut self, leg: SettledLeg) {
+        self.legs.item(leg).into_iter().for_each(|finding| self.find(finding));
+    }
+
+    /// Takes money that a settled payment of this look moved.
+    fn moved(&mut self, id: &PaymentId, transfer: Transfer<'_>) {
+        let (first, amount) = (self.is_first_look(), i128::from(transfer.amount.minor_units()));
         for (account, credit, debit) in [(transfer.debtor, 0, amount), (transfer.creditor, amount, 0)] {
             if first {
                 match self.before.currency(account) {
@@ -149,7 +165,7 @@ impl Running {
         }
     }
 
-    /// Ends a look, with the accounts as a scan after its payments showed them. Returns how many accounts are
+    /// Ends a look, with the accounts as a scan after its payments showed them. Returns how many accounts and legs are
     /// undecided.
     pub fn end_look(&mut self, after: Books) -> usize {
         let (mut undecided, mut found) = (BTreeSet::new(), Vec::new());
@@ -200,14 +216,15 @@ impl Running {
                 check_sums(after.sums(), &mut found);
             }
         }
-        found.into_iter().for_each(|finding| self.find(finding));
+        let (of_legs, open_legs) = self.legs.end_look();
+        found.into_iter().chain(of_legs).for_each(|finding| self.find(finding));
         self.earlier = std::mem::take(&mut self.postings);
         self.windows = Windows::default();
         self.earlier.retain(|id, _| undecided.contains(id));
         self.before = after;
         self.report.looks = self.report.looks.saturating_add(1);
         self.undecided = undecided;
-        self.undecided.len()
+        self.undecided.len().saturating_add(open_legs)
     }
 
     /// The result. If no look ended, no account is decided.

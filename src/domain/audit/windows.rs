@@ -21,16 +21,21 @@ pub(super) struct Windows(BTreeMap<(AccountId, Period), Used>);
 impl Windows {
     /// Takes a settled payment. `limits` are those of its debtor. Only the newest period is kept.
     pub(super) fn settled(&mut self, outcome: &Outcome, limits: &AccountLimits) {
-        let Instruction::Payment(payment) = &outcome.instruction else { return };
+        let debtor = outcome.instruction.debtor();
+        if let Instruction::Refund(_) = outcome.instruction {
+            return;
+        }
+        let taken = outcome.transfers().filter(|transfer| transfer.debtor == debtor);
+        let taken = taken.map(|transfer| transfer.amount.minor_units()).fold(0, u64::saturating_add);
         let Some(version) = outcome.limits_version else { return };
         for (period, _) in limits.windows().filter(|(_, window)| version >= window.since) {
             let start = period.start_of(outcome.decided_at);
-            let counted = self.0.entry((payment.debtor.clone(), period)).or_insert(Used { start, amount: 0, count: 0 });
+            let counted = self.0.entry((debtor.clone(), period)).or_insert(Used { start, amount: 0, count: 0 });
             if start > counted.start {
                 *counted = Used { start, amount: 0, count: 0 };
             }
             if start == counted.start {
-                *counted = counted.and(payment.amount.minor_units());
+                *counted = counted.and(taken);
             }
         }
     }
@@ -72,6 +77,7 @@ mod tests {
             requested_at: None,
         };
         Outcome {
+            declined_leg: None,
             instruction: payment.into(),
             repayment: None,
             decision: Ok(()),

@@ -40,7 +40,7 @@ struct Full {
 }
 
 /// What an account with lanes holds beside its main item.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Pool {
     /// The lanes that are not swept yet. The free ones come last, and the fullest of them last of all.
     lanes: Vec<Full>,
@@ -92,12 +92,24 @@ impl Pool {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Debit {
     /// How much.
-    pub(super) amount: Amount,
+    amount: Amount,
     /// The lowest balance that it may leave. `None` if there is no limit.
-    pub(super) lowest: Option<i128>,
+    lowest: Option<i128>,
+    /// Earlier legs of the same payment credited at least as much.
+    is_covered: bool,
 }
 
 impl Debit {
+    /// It takes this much, and may leave this balance at the lowest.
+    pub(super) fn from_balance(amount: Amount, lowest: Option<i128>) -> Self {
+        Self { amount, lowest, is_covered: false }
+    }
+
+    /// It takes back what earlier legs of the same payment credited, or less.
+    pub(super) fn from_credits(amount: Amount) -> Self {
+        Self { amount, lowest: None, is_covered: true }
+    }
+
     /// Whether it may leave this balance.
     fn may_leave(self, balance: i128) -> bool {
         self.lowest.is_none_or(|lowest| balance >= lowest)
@@ -109,6 +121,13 @@ impl Debit {
     }
 }
 
+/// What an account held before a payment with legs.
+pub(super) struct Kept {
+    account: AccountIx,
+    main: Balance,
+    pool: Option<Pool>,
+}
+
 /// What pays a debit.
 enum Cover {
     /// The main item, and what is left of it.
@@ -117,6 +136,8 @@ enum Cover {
     Pool,
     /// A lane, whatever it holds.
     Lane,
+    /// Credits of the same payment.
+    Credits,
 }
 
 impl<'b, 's> Funds<'b, 's> {
@@ -150,12 +171,33 @@ impl<'b, 's> Funds<'b, 's> {
             Cover::Main(left) => self.mains[debtor] = left,
             Cover::Pool => self.draw(position, debit, debtor, debtor_account),
             Cover::Lane => {}
+            Cover::Credits => self.take_back(amount, debtor, debtor_account),
         }
         match credited? {
             Some(balance) => self.mains[creditor] = balance,
             None => self.pool(creditor, creditor_account).credit(amount),
         }
         Ok(())
+    }
+
+    /// What these accounts hold now.
+    pub(super) fn keep(&self, accounts: impl Iterator<Item = AccountIx>) -> Vec<Kept> {
+        let kept = |account| Kept { account, main: self.mains[account], pool: self.pools.get(&account).cloned() };
+        accounts.map(kept).collect()
+    }
+
+    /// Everything is as it was kept. Only lanes that a debit has asked for stay asked for.
+    pub(super) fn restore(&mut self, kept: Vec<Kept>) {
+        for Kept { account, main, pool } in kept {
+            self.mains[account] = main;
+            if self.pools.get(&account).is_some_and(|pool| pool.asked) {
+                continue;
+            }
+            match pool {
+                Some(pool) => drop(self.pools.insert(account, pool)),
+                None => drop(self.pools.remove(&account)),
+            }
+        }
     }
 
     /// The decisions on the requests, and what they rest on.
@@ -181,6 +223,9 @@ impl<'b, 's> Funds<'b, 's> {
 
     /// What would pay a debit.
     fn cover(&mut self, debit: Debit, debtor: AccountIx, account: &Account) -> Result<Cover, Decline> {
+        if debit.is_covered {
+            return Ok(Cover::Credits);
+        }
         if account.pays_from_lanes() && self.pool(debtor, account).pays {
             return Ok(Cover::Lane);
         }
@@ -235,6 +280,19 @@ impl<'b, 's> Funds<'b, 's> {
         self.mains[debtor] = Balance::new(i64::try_from(left).unwrap_or(i64::MAX));
     }
 
+    /// Takes back what was credited, where it was credited.
+    fn take_back(&mut self, amount: Amount, debtor: AccountIx, account: &Account) {
+        if !account.payment_lanes().is_none() {
+            let pool = self.pool(debtor, account);
+            if !pool.gathered {
+                pool.credited = pool.credited.saturating_sub(amount.minor_units().into());
+                return;
+            }
+        }
+        // It held this much more than before the payment, so this never falls back.
+        self.mains[debtor] = self.mains[debtor].debited(amount).unwrap_or(self.mains[debtor]);
+    }
+
     /// The main item after a credit; `None` if the credit goes to a lane.
     fn credited(&mut self, amount: Amount, creditor: AccountIx, account: &Account) -> Result<Option<Balance>, Decline> {
         if !account.payment_lanes().is_none() {
@@ -274,108 +332,4 @@ impl<'b, 's> Funds<'b, 's> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::decide_all;
-    use super::*;
-    use crate::domain::account::given;
-    use crate::domain::lane::KnownLanes;
-    use crate::domain::money::AMOUNT_MAX;
-    use crate::domain::{
-        AccountId, CreditLanes, Currency, Instruction, OverdraftLimit, Payment, Request, Source, Timestamp,
-    };
-
-    const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
-
-    /// Decides a debit of a shop after the batch has credited it. The shop has this main item and these lanes, all
-    /// known or none.
-    fn pay(main: i64, limit: OverdraftLimit, lanes: &[i64], read: bool, credits: &[u64], debit: u64) -> Decisions {
-        let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| Request {
-            instruction: Instruction::Payment(Payment {
-                id: format!("p{offset}").parse().unwrap(),
-                debtor: debtor.parse().unwrap(),
-                creditor: creditor.parse().unwrap(),
-                amount: Amount::try_new(amount).unwrap(),
-                currency: Currency::try_new("EUR").unwrap(),
-                reference: None,
-                requested_at: None,
-            }),
-            source: Source { topic: "t".into(), partition: 0, offset: 0 },
-        };
-        let credits = credits.iter().map(|amount| ("bank", "shop", *amount));
-        let requests: Vec<Request> = credits.chain([("shop", "bob", debit)]).enumerate().map(request).collect();
-        let all: Vec<usize> = (0..requests.len()).collect();
-        let batch = Batch::new(requests);
-        let account = |id: &AccountId| match id.as_str() {
-            "shop" => Account {
-                balance: Balance::new(main),
-                overdraft_limit: limit,
-                credit_lanes: CreditLanes::try_new(u16::try_from(lanes.len()).unwrap()).unwrap(),
-                ..given::account("shop")
-            },
-            other => Account { overdraft_limit: OverdraftLimit::Unlimited, ..given::account(other) },
-        };
-        let accounts: Vec<Option<Account>> = batch.accounts().iter().map(account).map(Some).collect();
-        let shop = batch.accounts().iter().position(|id| id.as_str() == "shop").unwrap();
-        let mut known = KnownLanes::default();
-        (0..).zip(lanes).for_each(|(lane, balance)| known.learn(lane, Balance::new(*balance)));
-        let known = if read { HashMap::from([(shop, known)]) } else { HashMap::new() };
-        let now = Timestamp::EPOCH;
-        decide_all(&batch, &all, Snapshot { refund_totals: &HashMap::new(), accounts: &accounts, lanes: &known, now })
-    }
-
-    #[test]
-    fn a_debit_takes_the_main_item_then_the_fullest_lanes_then_what_the_batch_credits() {
-        use Decline::{BalanceOverflow, InsufficientFunds};
-        let none = OverdraftLimit::Unlimited;
-        // 1,024 payments of the largest amount sum to 1,024 less than 2^63.
-        let most = [AMOUNT_MAX; 1_024];
-        type Case<'c> = (i64, OverdraftLimit, &'c [i64], &'c [u64], u64, Decision, &'c [u16], bool);
-        let cases: [Case<'_>; 24] = [
-            (3, NO_OVERDRAFT, &[], &[], 3, Ok(()), &[], false),
-            (3, NO_OVERDRAFT, &[], &[], 4, Err(InsufficientFunds), &[], false),
-            (3, NO_OVERDRAFT, &[5], &[], 3, Ok(()), &[], false),
-            (1, NO_OVERDRAFT, &[2], &[], 3, Ok(()), &[0], false),
-            (1, NO_OVERDRAFT, &[2], &[], 4, Err(InsufficientFunds), &[], false),
-            (1, NO_OVERDRAFT, &[2, 5, 0, 3], &[], 8, Ok(()), &[1, 3], false),
-            (1, NO_OVERDRAFT, &[2, 5], &[], 6, Ok(()), &[1], false),
-            (1, NO_OVERDRAFT, &[2, 5], &[], 7, Ok(()), &[1, 0], false),
-            (0, OverdraftLimit::Limited(2), &[1], &[], 3, Ok(()), &[0], false),
-            (0, OverdraftLimit::Limited(2), &[1], &[], 4, Err(InsufficientFunds), &[], false),
-            // Credits of the batch are spent last. Then all of them go to the main item, and empty lanes stay as they
-            // are.
-            (1, NO_OVERDRAFT, &[2], &[4], 3, Ok(()), &[0], false),
-            (1, NO_OVERDRAFT, &[0, 2], &[4], 7, Ok(()), &[1], true),
-            (1, NO_OVERDRAFT, &[0, 2], &[4], 8, Err(InsufficientFunds), &[], false),
-            (1, NO_OVERDRAFT, &[], &[4], 5, Ok(()), &[], false),
-            // The lowest possible balance.
-            (i64::MIN + 1, none, &[], &[], 1, Ok(()), &[], false),
-            (i64::MIN + 1, none, &[], &[], 2, Err(BalanceOverflow), &[], false),
-            (i64::MIN, none, &[5], &[], 4, Ok(()), &[0], false),
-            (i64::MIN, none, &[5], &[], 5, Ok(()), &[0], false),
-            (i64::MIN, none, &[5], &[], 6, Err(BalanceOverflow), &[], false),
-            // The highest balance. Gathered credits must fit on the main item at once; others need not.
-            (1_023, NO_OVERDRAFT, &[0], &most, 1_023, Ok(()), &[], false),
-            (1_023, NO_OVERDRAFT, &[0], &most, 1_024, Ok(()), &[], true),
-            (1_024, NO_OVERDRAFT, &[0], &most, 1_025, Err(BalanceOverflow), &[], false),
-            (1_000, NO_OVERDRAFT, &[24], &most, 1_024, Ok(()), &[0], false),
-            (1_000, NO_OVERDRAFT, &[24], &most, 1_025, Err(BalanceOverflow), &[], false),
-        ];
-        for (main, limit, lanes, credits, debit, decision, swept, gathered) in cases {
-            let decisions = pay(main, limit, lanes, true, credits, debit);
-            let what = format!("{debit} from {main} {limit:?} {lanes:?} and {} credits", credits.len());
-            assert_eq!(decisions.decisions.last(), Some(&decision), "{what}");
-            assert_eq!(decisions.sweeps.iter().map(|sweep| sweep.lane).collect::<Vec<_>>(), swept, "{what}");
-            assert!(decisions.sweeps.iter().all(|sweep| sweep.amount.minor_units() == lanes[usize::from(sweep.lane)]));
-            assert_eq!((decisions.gathered.len(), decisions.unread), (usize::from(gathered), vec![]), "{what}");
-        }
-    }
-
-    /// Lanes are asked for only if a debit needs them.
-    #[test]
-    fn lanes_that_were_not_read_are_asked_for() {
-        for (debit, decision, unread) in [(3, Ok(()), 0), (4, Err(Decline::InsufficientFunds), 1)] {
-            let decisions = pay(3, NO_OVERDRAFT, &[9], false, &[], debit);
-            assert_eq!((decisions.decisions, decisions.unread.len()), (vec![decision], unread), "{debit}");
-        }
-    }
-}
+mod tests;

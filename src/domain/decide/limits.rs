@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::snapshot::Snapshot;
 use crate::domain::limits::{Period, Used, Window};
-use crate::domain::{Account, AccountIx, AccountLimits, Amount, Decline};
+use crate::domain::{Account, AccountIx, AccountLimits, Decline};
 
 /// What is used, payment by payment.
 pub(super) struct Spent<'s> {
@@ -23,17 +23,17 @@ impl<'s> Spent<'s> {
         Self { snapshot, settled: HashMap::new() }
     }
 
-    /// Checks a payment of this amount against the limits of its debtor.
+    /// Checks a payment of this amount, in minor units, against the limits of its debtor.
     ///
     /// # Errors
     /// [`Decline::PaymentLimit`], then [`Decline::VelocityLimit`] with the first window that doesn't allow it.
-    pub(super) fn check(&self, amount: Amount, debtor: AccountIx, account: &Account) -> Result<(), Decline> {
+    pub(super) fn check(&self, amount: u64, debtor: AccountIx, account: &Account) -> Result<(), Decline> {
         let Some(limits) = &account.limits else { return Ok(()) };
-        if limits.max_payment.is_some_and(|most| amount > most) {
+        if limits.max_payment.is_some_and(|most| amount > most.minor_units()) {
             return Err(Decline::PaymentLimit);
         }
         let allows = |(period, window): &(Period, Window)| {
-            let used = self.used(limits, *period, window, debtor).and(amount.minor_units());
+            let used = self.used(limits, *period, window, debtor).and(amount);
             window.limit.allows(used)
         };
         match limits.windows().find(|window| !allows(window)) {
@@ -43,11 +43,11 @@ impl<'s> Spent<'s> {
     }
 
     /// A payment of this amount is settled.
-    pub(super) fn settled(&mut self, amount: Amount, debtor: AccountIx, account: &Account) {
+    pub(super) fn settled(&mut self, amount: u64, debtor: AccountIx, account: &Account) {
         if account.limits.is_some() {
             let used = Used { start: self.snapshot.now, amount: 0, count: 0 };
             let settled = self.settled.entry(debtor).or_insert(used);
-            *settled = settled.and(amount.minor_units());
+            *settled = settled.and(amount);
         }
     }
 

@@ -8,6 +8,7 @@
 //! | rules | here | the reasons, in their order |
 //! | snapshot | `snapshot` | what is decided on, and what is decided |
 //! | limits | `limits` | how much the payments of the batch use of their debtors' limits |
+//! | legs | `legs` | several movements of money, all or none |
 //! | refunds | `refunds` | how much is left of an original, while the batch is decided |
 //! | funds | `funds` | what each account holds while the batch is decided, with its lanes and the credits of the batch |
 //!
@@ -18,12 +19,13 @@
 //! here can panic or overflow.
 
 mod funds;
+mod legs;
 mod limits;
 mod refunds;
 mod snapshot;
 
 use super::batch::LegParties;
-use super::{Account, AccountStatus, Batch, Decision, Decline, Instruction, RequestIx, Transfer};
+use super::{Account, AccountStatus, Batch, Decision, Decline, Instruction, LegNumber, Refund, RequestIx, Transfer};
 use funds::{Debit, Funds};
 use limits::Spent;
 use refunds::Refunds;
@@ -63,12 +65,14 @@ fn between<'a>(
 #[must_use]
 pub fn decide_all(batch: &Batch, requests: &[RequestIx], snapshot: Snapshot<'_>) -> Decisions {
     let (funds, refunds, spent) = (Funds::new(batch, snapshot), Refunds::new(snapshot), Spent::new(snapshot));
-    let mut state = State { batch, snapshot, funds, refunds, spent };
+    let (covered, declined_legs) = (Vec::new(), Vec::new());
+    let mut state = State { batch, snapshot, funds, refunds, spent, covered, declined_legs };
     let mut decisions = Vec::with_capacity(requests.len());
     for (position, &request) in requests.iter().enumerate() {
         decisions.push(state.decide(position, request));
     }
-    state.refunds.finish(state.funds.finish(decisions))
+    let State { funds, refunds, covered, declined_legs, .. } = state;
+    Decisions { covered, declined_legs, ..refunds.finish(funds.finish(decisions)) }
 }
 
 /// What the requests before have left.
@@ -78,32 +82,43 @@ struct State<'b, 's> {
     funds: Funds<'b, 's>,
     refunds: Refunds<'s>,
     spent: Spent<'s>,
+    /// Legs that credits of their own payment cover: each the position of its payment, and its place there.
+    covered: Vec<(usize, usize)>,
+    /// The legs that payments are declined for, each with the position of its payment.
+    declined_legs: Vec<(usize, LegNumber)>,
 }
 
 impl State<'_, '_> {
     fn decide(&mut self, position: usize, request: RequestIx) -> Decision {
+        let batch = self.batch;
+        match &batch.requests()[request].instruction {
+            Instruction::Payment(_) => self.decide_payment(position, request),
+            Instruction::Legged(payment) => self.decide_legs(position, request, payment),
+            Instruction::Refund(refund) => self.decide_refund(position, request, refund),
+        }
+    }
+
+    fn decide_payment(&mut self, position: usize, request: RequestIx) -> Decision {
         let LegParties { debtor, creditor } = self.batch.legs(request)[0];
-        let transfer = self.batch.transfer(request)?;
-        let instruction = &self.batch.requests()[request].instruction;
-        if let Instruction::Refund(refund) = instruction {
-            self.refunds.asked(position, refund);
-        }
-        let accounts = self.snapshot.accounts;
+        let (transfer, accounts) = (self.batch.transfer(request, 0)?, self.snapshot.accounts);
         let parties = between(transfer, accounts[debtor].as_ref(), accounts[creditor].as_ref())?;
-        let amount = match instruction {
-            Instruction::Payment(payment) => {
-                self.spent.check(payment.amount, debtor, parties.0)?;
-                payment.amount
-            }
-            Instruction::Refund(refund) => self.refunds.amount(position, refund, transfer.amount)?,
-        };
-        let lowest = instruction.lowest_balance(parties.0.overdraft_limit);
-        let decision = self.funds.pay(position, Debit { amount, lowest }, (debtor, creditor), parties);
-        match instruction {
-            Instruction::Payment(_) if decision.is_ok() => self.spent.settled(amount, debtor, parties.0),
-            Instruction::Payment(_) => {}
-            Instruction::Refund(refund) => self.refunds.decided(refund, amount, decision),
-        }
+        self.spent.check(transfer.amount.minor_units(), debtor, parties.0)?;
+        let debit = Debit::from_balance(transfer.amount, parties.0.overdraft_limit.lowest_balance());
+        self.funds.pay(position, debit, (debtor, creditor), parties)?;
+        self.spent.settled(transfer.amount.minor_units(), debtor, parties.0);
+        Ok(())
+    }
+
+    fn decide_refund(&mut self, position: usize, request: RequestIx, refund: &Refund) -> Decision {
+        let LegParties { debtor, creditor } = self.batch.legs(request)[0];
+        let (transfer, accounts) = (self.batch.transfer(request, 0)?, self.snapshot.accounts);
+        self.refunds.asked(position, refund);
+        let parties = between(transfer, accounts[debtor].as_ref(), accounts[creditor].as_ref())?;
+        let amount = self.refunds.amount(position, refund, transfer.amount)?;
+        let lowest = self.batch.requests()[request].instruction.lowest_balance(parties.0.overdraft_limit);
+        let debit = Debit::from_balance(amount, lowest);
+        let decision = self.funds.pay(position, debit, (debtor, creditor), parties);
+        self.refunds.decided(refund, amount, decision);
         decision
     }
 }

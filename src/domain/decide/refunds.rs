@@ -9,16 +9,16 @@
 use std::collections::HashMap;
 
 use super::snapshot::{Decisions, Snapshot};
-use crate::domain::{Amount, Decision, Decline, Refund, TotalId};
+use crate::domain::{Amount, Decision, Decline, LegId, Refund};
 
 /// The refunds of originals, request by request.
 pub(super) struct Refunds<'s> {
     snapshot: Snapshot<'s>,
     /// What the requests before give back.
-    settled: HashMap<TotalId, u64>,
+    settled: HashMap<LegId, u64>,
     /// The amounts that are known, by position.
     amounts: Vec<(usize, Amount)>,
-    unread: Vec<TotalId>,
+    unread: Vec<LegId>,
 }
 
 impl<'s> Refunds<'s> {

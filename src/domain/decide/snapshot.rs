@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::domain::lane::KnownLanes;
 use crate::domain::refund::RefundTotal;
-use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, Slice, Timestamp, TotalId};
+use crate::domain::{Account, AccountIx, Amount, Balance, Batch, Decision, LegId, LegNumber, Slice, Timestamp};
 
 /// What is known of the accounts that a batch names.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub struct Snapshot<'s> {
     /// What is known of lanes, by account.
     pub lanes: &'s HashMap<AccountIx, KnownLanes>,
     /// What is known of sums of refunds. Nothing is known of those that are not here.
-    pub refund_totals: &'s HashMap<TotalId, RefundTotal>,
+    pub refund_totals: &'s HashMap<LegId, RefundTotal>,
     /// When it is decided.
     pub now: Timestamp,
 }
@@ -55,10 +55,14 @@ pub struct Decisions {
     pub gathered: Vec<AccountIx>,
     /// The amounts of refunds, as far as they are known, each with the position of its refund. In order.
     pub repaid: Vec<(usize, Amount)>,
+    /// Legs that credits of their own payment cover, each the position of its payment and its place there. In order.
+    pub covered: Vec<(usize, usize)>,
+    /// The legs that payments are declined for, each with the position of its payment. In order.
+    pub declined_legs: Vec<(usize, LegNumber)>,
     /// Accounts whose lanes must be read first. If there are any, nothing else here counts.
     pub unread: Vec<AccountIx>,
     /// Sums of refunds that must be read first. If there are any, nothing else here counts.
-    pub unread_totals: Vec<TotalId>,
+    pub unread_totals: Vec<LegId>,
 }
 
 impl Decisions {
@@ -67,6 +71,19 @@ impl Decisions {
     pub fn repaid(&self, position: usize) -> Option<Amount> {
         let found = self.repaid.binary_search_by_key(&position, |&(position, _)| position).ok()?;
         self.repaid.get(found).map(|&(_, amount)| amount)
+    }
+
+    /// The leg that the payment at this position is declined for. `None` if it isn't declined, or has no legs.
+    #[must_use]
+    pub fn declined_leg(&self, position: usize) -> Option<LegNumber> {
+        let found = self.declined_legs.binary_search_by_key(&position, |&(position, _)| position).ok()?;
+        self.declined_legs.get(found).map(|&(_, leg)| leg)
+    }
+
+    /// Whether credits of its own payment cover the leg at this place.
+    #[must_use]
+    pub fn is_covered(&self, position: usize, place: usize) -> bool {
+        self.covered.binary_search(&(position, place)).is_ok()
     }
 }
 

@@ -31,8 +31,9 @@ use std::collections::HashSet;
 
 use super::group::Group;
 use super::lanes::{LaneIx, LanePair, Turns};
-use super::touch::Leg;
-use super::{AccountIx, AccountUpdate, Batch, Entry, Timestamp, TotalUpdate, Touch, Transaction, WindowUpdate};
+use super::{
+    AccountIx, AccountUpdate, Batch, Entry, StatementLanes, Timestamp, TotalUpdate, Touch, Transaction, WindowUpdate,
+};
 use crate::domain::lane::LANE_BALANCE_FULL;
 use crate::domain::limits::{Period, Used, Window};
 use crate::domain::{Account, Amount, Balance, Instruction, OverdraftLimit, RequestIx, Transfer};
@@ -79,6 +80,8 @@ struct Movement {
     exact: bool,
     /// A payment is taken from a lane.
     pays: bool,
+    /// A leg takes back what an earlier leg of its payment credits.
+    takes_back: bool,
     /// What payments take, and how many they are. Refunds don't count.
     counted: (u64, u64),
 }
@@ -96,12 +99,16 @@ impl Movement {
         self.needed = Some(self.needed.map_or(needed, |others| others.max(needed)));
     }
 
-    /// Counts what is taken in the windows of its debtor, if it is a payment.
-    fn count(&mut self, amount: Amount, is_payment: bool) {
+    /// Takes back what the same payment credited, or less. So the balance is never below what it was.
+    fn take_back(&mut self, amount: i128) {
+        self.takes_back = true;
+        self.net = self.net.saturating_sub(amount);
+    }
+
+    /// Counts a payment that takes this much in the windows of its debtor.
+    fn count(&mut self, amount: u64) {
         let (amounts, payments) = self.counted;
-        if is_payment {
-            self.counted = (amounts.saturating_add(amount.minor_units()), payments.saturating_add(1));
-        }
+        self.counted = (amounts.saturating_add(amount), payments.saturating_add(1));
     }
 
     fn credit(&mut self, amount: i128) {
@@ -147,21 +154,19 @@ impl<'a, 's> Guard<'a, 's> {
                 self.movement(&mut movements, account, None);
             }
             let Some(ix) = touch.request else { continue };
-            let request = &self.batch.requests()[ix];
-            if let Some(transfer) =
-                self.repayment(touch, ix).or(request.instruction.transfer()).filter(|_| touch.moves())
-            {
-                for leg in touch.legs {
-                    self.pay(&mut movements, leg, transfer.amount, &request.instruction, lane_of);
-                }
-                self.add_to_total(&mut totals, ix, transfer.amount);
+            if touch.moves() {
+                self.pay(&mut movements, touch, ix, lane_of);
+                self.add_to_total(&mut totals, touch, ix);
             }
             let mut statement = |account| lane_of(account).or_else(|| turns.statement(account));
-            let debtor_lane = touch.is_from_lane().then(|| statement(touch.debtor)).flatten();
-            // A lane's list is read only if the lane is there. A gathered credit may have made none.
-            let creditor = touch.legs.first().filter(|leg| leg.on_lane || !touch.moves()).map(|leg| leg.creditor);
-            let creditor_lane = creditor.and_then(statement);
-            entries.push(Entry { debtor_lane, creditor_lane, ..self.entry(touch, ix, clock) });
+            let mut listed = touch.legs.iter().map(|leg| StatementLanes {
+                debtor: if leg.from_lane { statement(leg.debtor) } else { None },
+                // A lane's list is read only if the lane is there. A gathered credit may have made none.
+                creditor: if leg.on_lane || !touch.moves() { statement(leg.creditor) } else { None },
+            });
+            let lanes = listed.next().unwrap_or_default();
+            let further = if touch.moves() { listed.collect() } else { Vec::new() };
+            entries.push(Entry { lanes, further, ..self.entry(touch, ix, clock) });
         }
         for &account in pinned {
             if let Some(slot) = self.slots[account] {
@@ -180,24 +185,44 @@ impl<'a, 's> Guard<'a, 's> {
         (Transaction { entries, updates, totals }, accounts)
     }
 
-    /// Moves the money of one leg.
+    /// Moves the money of a request, leg by leg.
     fn pay(
         &mut self,
         movements: &mut Vec<Movement>,
-        leg: &Leg,
-        amount: Amount,
-        instruction: &Instruction,
+        touch: &Touch<'_>,
+        request: RequestIx,
         lane_of: impl Fn(AccountIx) -> Option<u16>,
     ) {
-        let moved = i128::from(amount.minor_units());
-        let lane = lane_of(leg.debtor).filter(|_| leg.from_lane);
-        let lowest = self.lowest_after(leg.debtor, instruction);
-        let from = self.movement(movements, leg.debtor, lane);
-        from.debit(moved, lowest);
-        from.pays |= lane.is_some();
-        from.count(amount, instruction.original().is_none());
-        let lane = lane_of(leg.creditor).filter(|_| leg.on_lane);
-        self.movement(movements, leg.creditor, lane).credit(moved);
+        let instruction = &self.batch.requests()[request].instruction;
+        let mut taken: u64 = 0;
+        for (place, leg) in touch.legs.iter().enumerate() {
+            let Some(amount) = self.amount(touch, request, place) else { continue };
+            let moved = i128::from(amount.minor_units());
+            let lane = lane_of(leg.debtor).filter(|_| leg.from_lane);
+            let lowest = self.lowest_after(leg.debtor, instruction);
+            let from = self.movement(movements, leg.debtor, lane);
+            if leg.is_covered {
+                from.take_back(moved);
+            } else {
+                from.debit(moved, lowest);
+                from.pays |= lane.is_some();
+            }
+            if leg.debtor == touch.debtor {
+                taken = taken.saturating_add(amount.minor_units());
+            }
+            let lane = lane_of(leg.creditor).filter(|_| leg.on_lane);
+            self.movement(movements, leg.creditor, lane).credit(moved);
+        }
+        // An account with limits pays from its main item.
+        let has_limits = self.accounts[touch.debtor].as_ref().is_some_and(Account::has_limits);
+        if has_limits && touch.repaid.is_none() {
+            self.movement(movements, touch.debtor, None).count(taken);
+        }
+    }
+
+    /// What the leg of a request at this place moves.
+    fn amount(&self, touch: &Touch<'_>, request: RequestIx, place: usize) -> Option<Amount> {
+        touch.repaid.or_else(|| Some(self.batch.transfer(request, place).ok()?.amount))
     }
 
     /// The outcome of a request, as if it were on main items.
@@ -207,13 +232,14 @@ impl<'a, 's> Guard<'a, 's> {
         let decided_at = debtor.map_or(clock, |debtor| debtor.decided_at(clock));
         let counts = touch.moves() && repayment.is_none();
         let limits_version = debtor.map(Account::limits_version).filter(|&version| counts && version > 0);
-        Entry { request, repayment, decision, debtor_lane: None, creditor_lane: None, decided_at, limits_version }
+        let (declined_leg, lanes, further) = (touch.declined_leg, StatementLanes::default(), Vec::new());
+        Entry { request, repayment, decision, declined_leg, lanes, further, decided_at, limits_version }
     }
 
     /// What a refund gives back, or would have given back. `None` for a payment, and if that is not known.
     fn repayment(&self, touch: &Touch<'_>, request: RequestIx) -> Option<Transfer<'a>> {
         let amount = touch.repaid?;
-        Some(Transfer { amount, ..self.batch.transfer(request).ok()? })
+        Some(Transfer { amount, ..self.batch.transfer(request, 0).ok()? })
     }
 
     /// The lowest balance that a debit of this instruction may leave.
@@ -222,10 +248,12 @@ impl<'a, 's> Guard<'a, 's> {
         self.accounts[debtor].as_ref().and_then(lowest).unwrap_or(i64::MIN.into())
     }
 
-    /// Adds a refund to the sum of its original. Other instructions add to none.
-    fn add_to_total(&self, totals: &mut Vec<TotalUpdate>, request: RequestIx, amount: Amount) {
-        let Some(id) = self.batch.requests()[request].instruction.total() else { return };
-        let all = self.batch.transfer(request).map_or(0, |all| all.amount.minor_units());
+    /// Adds a refund to its sum. Other instructions add to none.
+    fn add_to_total(&self, totals: &mut Vec<TotalUpdate>, touch: &Touch<'_>, request: RequestIx) {
+        let (Some(id), Some(amount)) = (self.batch.requests()[request].instruction.total(), touch.repaid) else {
+            return;
+        };
+        let all = self.batch.transfer(request, 0).map_or(0, |all| all.amount.minor_units());
         let at = totals.iter().position(|total| total.id == id).unwrap_or(totals.len());
         if at == totals.len() {
             totals.push(TotalUpdate { id, net: 0, total_max: all });
@@ -261,6 +289,7 @@ impl<'a, 's> Guard<'a, 's> {
                 highest: None,
                 exact: false,
                 pays: false,
+                takes_back: false,
                 counted: (0, 0),
             });
         }
@@ -285,6 +314,7 @@ impl<'a, 's> Guard<'a, 's> {
             version: None,
             limits_version: None,
             windows: Vec::new(),
+            takes_back: movement.takes_back && lane.is_some(),
         };
         if lane.is_some() {
             let balance_max = highest.map(|_| LANE_BALANCE_FULL.into());

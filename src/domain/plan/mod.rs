@@ -37,8 +37,8 @@ use super::decide::{Decisions, Snapshot};
 use super::limits::{Period, Used, Window, WindowLimit};
 use super::slice::{Parity, Slice};
 use super::{
-    Account, AccountId, AccountIx, Batch, Currency, Decision, LaneId, Outcome, OverdraftLimit, Repayment, Request,
-    RequestIx, Timestamp, TotalId, Transfer,
+    Account, AccountId, AccountIx, Batch, Currency, Decision, LaneId, LegId, LegNumber, Outcome, OverdraftLimit,
+    Repayment, Request, RequestIx, Timestamp, Transfer,
 };
 pub use capacity::Capacity;
 use lanes::LanePair;
@@ -60,7 +60,7 @@ pub struct Transaction<'a> {
 }
 
 /// An instruction and the outcome that a transaction gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// The instruction and its record.
     pub request: &'a Request,
@@ -68,11 +68,12 @@ pub struct Entry<'a> {
     pub repayment: Option<Transfer<'a>>,
     /// The answer.
     pub decision: Decision,
-    /// The lane of the debtor whose statement lists it, if the debtor pays from lanes.
-    pub debtor_lane: Option<u16>,
-    /// The lane of the creditor whose statement lists it, if the creditor has lanes. A settled credit is on that lane.
-    /// `None` if it is on the main item: the creditor has no lanes, or a debit of the same batch spends it.
-    pub creditor_lane: Option<u16>,
+    /// The leg that it is declined for, if it has legs.
+    pub declined_leg: Option<LegNumber>,
+    /// The lanes whose statements list it, or its first leg.
+    pub lanes: StatementLanes,
+    /// The same of the further legs, if it is settled and has legs. Each of them gets an item of its own.
+    pub further: Vec<StatementLanes>,
     /// When it was decided.
     pub decided_at: Timestamp,
     /// The version of its debtor's limits, if it is a settled payment of an account that has or had some. It counts in
@@ -80,9 +81,25 @@ pub struct Entry<'a> {
     pub limits_version: Option<u64>,
 }
 
+/// The lanes whose statements list a movement of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatementLanes {
+    /// The lane of the debtor, if the debit is on a lane.
+    pub debtor: Option<u16>,
+    /// The lane of the creditor, if the creditor has lanes. A settled credit is on that lane. `None` if it is on the
+    /// main item: the creditor has no lanes, or a debit of the same batch spends it.
+    pub creditor: Option<u16>,
+}
+
 impl Entry<'_> {
-    /// The money that it moves, or would have moved. `None` for a declined refund whose original or amount is not
-    /// known.
+    /// The items that it writes: one, and one for each further leg.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.further.len().saturating_add(1)
+    }
+
+    /// The money that it moves, or would have moved, if it has no legs. `None` for a declined refund whose original or
+    /// amount is not known.
     #[must_use]
     pub fn transfer(&self) -> Option<Transfer<'_>> {
         self.request.instruction.transfer().or(self.repayment)
@@ -93,8 +110,24 @@ impl Entry<'_> {
     pub fn of<'a>(request: &'a Request, outcome: &'a Outcome) -> Entry<'a> {
         let debtor = outcome.instruction.debtor();
         let repayment = outcome.repayment.as_ref().map(|repayment| repayment.from(debtor));
-        let &Outcome { decision, decided_at, limits_version, .. } = outcome;
-        Entry { request, repayment, decision, debtor_lane: None, creditor_lane: None, decided_at, limits_version }
+        let &Outcome { decision, declined_leg, decided_at, limits_version, .. } = outcome;
+        Entry { repayment, declined_leg, limits_version, ..Entry::new(request, decision, decided_at) }
+    }
+
+    /// The plainest entry of a request: as if its accounts had no lanes and no limits.
+    #[must_use]
+    pub fn new(request: &Request, decision: Decision, decided_at: Timestamp) -> Entry<'_> {
+        let further = request.instruction.legs().iter().skip(1).filter(|_| decision.is_ok());
+        Entry {
+            request,
+            repayment: None,
+            decision,
+            declined_leg: None,
+            lanes: StatementLanes::default(),
+            further: further.map(|_| StatementLanes::default()).collect(),
+            decided_at,
+            limits_version: None,
+        }
     }
 
     /// The outcome that it gives its request.
@@ -106,18 +139,11 @@ impl Entry<'_> {
             instruction: self.request.instruction.clone(),
             repayment: self.repayment.map(repayment),
             decision: self.decision,
+            declined_leg: self.declined_leg,
             decided_at: self.decided_at,
             limits_version: self.limits_version,
             source: self.request.source.clone(),
         }
-    }
-
-    /// The plainest entry of a request: on main items, and decided at the epoch.
-    #[cfg(test)]
-    pub(crate) fn plain(request: &Request, decision: Decision) -> Entry<'_> {
-        let (debtor_lane, creditor_lane, limits_version) = (None, None, None);
-        let decided_at = Timestamp::EPOCH;
-        Entry { request, repayment: None, decision, debtor_lane, creditor_lane, decided_at, limits_version }
     }
 }
 
@@ -126,7 +152,7 @@ impl Entry<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TotalUpdate {
     /// Which sum it is.
-    pub id: TotalId,
+    pub id: LegId,
     /// What is added, in minor units.
     pub net: u64,
     /// Condition: the sum before is at most this. So all refunds of the original stay within what was paid.
@@ -162,6 +188,8 @@ pub struct AccountUpdate {
     pub limits_version: Option<u64>,
     /// What payments use of the account's windows, each once.
     pub windows: Vec<WindowUpdate>,
+    /// A leg takes back what an earlier leg of its payment credits to this lane.
+    pub takes_back: bool,
 }
 
 /// What the payments of a transaction use of one window of their debtor, and the conditions under which they do.
@@ -274,7 +302,7 @@ impl Step<'_> {
     }
 
     /// Its requests that add to this sum of refunds.
-    pub fn adding_to(&self, total: &TotalId) -> impl Iterator<Item = RequestIx> {
+    pub fn adding_to(&self, total: &LegId) -> impl Iterator<Item = RequestIx> {
         let named = self.transaction.entries.iter().zip(&self.requests);
         named
             .filter(|(entry, _)| entry.request.instruction.total().as_ref() == Some(total))
@@ -293,8 +321,14 @@ impl Step<'_> {
                 continue;
             }
             for (entry, &request) in entries.iter_mut().zip(&self.requests) {
-                if batch.legs(request).iter().any(|leg| leg.creditor == lane.account) {
-                    entry.creditor_lane = Some(current);
+                let lanes = std::iter::once(&mut entry.lanes).chain(&mut entry.further);
+                for (leg, lanes) in batch.legs(request).iter().zip(lanes) {
+                    let is_of = |account, of: &Option<u16>| account == lane.account && of.is_some();
+                    for of in [(leg.debtor, &mut lanes.debtor), (leg.creditor, &mut lanes.creditor)] {
+                        if is_of(of.0, of.1) {
+                            *of.1 = Some(current);
+                        }
+                    }
                 }
             }
         }

@@ -3,17 +3,20 @@
 //! A decline that rests on lanes needs proof that nobody swept them meanwhile: a condition on the version of the
 //! debtor's main item. If no request before it in the plan changes the main item, the decline checks it.
 
+use crate::domain::batch::LegParties;
 use crate::domain::decide::{Decisions, Snapshot, Sweep};
 use crate::domain::decline::BalanceOf;
-use crate::domain::{AccountIx, Amount, Batch, Decision, Decline, RequestIx};
+use crate::domain::{AccountIx, Amount, Batch, Decision, Decline, LegNumber, RequestIx};
 
 /// One leg of a decided request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Leg {
     pub(super) debtor: AccountIx,
     pub(super) creditor: AccountIx,
-    /// The debtor pays from a lane.
+    /// The debit is on a lane.
     pub(super) from_lane: bool,
+    /// Credits of the same payment cover the debit. So it takes back from where they went.
+    pub(super) is_covered: bool,
     /// The creditor takes this credit on a lane.
     pub(super) on_lane: bool,
 }
@@ -27,6 +30,8 @@ pub(super) struct Touch<'d> {
     /// The account whose order it keeps.
     pub(super) debtor: AccountIx,
     pub(super) legs: &'d [Leg],
+    /// The leg that it is declined for.
+    pub(super) declined_leg: Option<LegNumber>,
     /// It is a refund, and gives back this much.
     pub(super) repaid: Option<Amount>,
     /// Others of the batch refund the same original, so it stays in order with them.
@@ -55,11 +60,15 @@ impl Legs {
     pub(super) fn of(batch: &Batch, requests: &[RequestIx], decisions: &Decisions, snapshot: Snapshot<'_>) -> Self {
         let accounts = snapshot.accounts.len();
         let pays: Vec<bool> = (0..accounts).map(|account| !snapshot.paying_lanes(batch, account).is_empty()).collect();
+        let takes_on_lane =
+            |account| has_lanes(snapshot, account) && decisions.gathered.binary_search(&account).is_err();
         let mut all = Vec::with_capacity(requests.len());
-        for leg in requests.iter().flat_map(|&request| batch.legs(request)) {
-            let (debtor, creditor) = (leg.debtor, leg.creditor);
-            let on_lane = has_lanes(snapshot, creditor) && decisions.gathered.binary_search(&creditor).is_err();
-            all.push(Leg { debtor, creditor, from_lane: pays[debtor], on_lane });
+        for (position, &request) in requests.iter().enumerate() {
+            for (place, &LegParties { debtor, creditor }) in batch.legs(request).iter().enumerate() {
+                let is_covered = place > 0 && decisions.is_covered(position, place);
+                let from_lane = if is_covered { takes_on_lane(debtor) } else { pays[debtor] };
+                all.push(Leg { debtor, creditor, from_lane, is_covered, on_lane: takes_on_lane(creditor) });
+            }
         }
         Self { all, pays }
     }
@@ -95,6 +104,7 @@ pub(super) fn touches<'d>(
             decision,
             debtor,
             legs: legs_of,
+            declined_leg: decisions.declined_leg(position),
             repaid: decisions.repaid(position),
             shares_original: batch.shares_original(request),
             from_lane: legs.pays[debtor],
@@ -131,10 +141,12 @@ impl<'d> Touch<'d> {
     fn resting(self, snapshot: Snapshot<'_>, is_written: &[bool]) -> Self {
         let balance = self.decision.err().and_then(Decline::depends_on_balance);
         let is_debtors = matches!(balance, Some(BalanceOf::Debtor | BalanceOf::Both));
-        if !is_debtors || !has_lanes(snapshot, self.debtor) || self.from_lane {
+        let declined = self.declined_leg.map_or(0, LegNumber::place);
+        let Some(leg) = self.legs.get(declined).filter(|_| is_debtors) else { return self };
+        if !has_lanes(snapshot, leg.debtor) || leg.from_lane {
             return self;
         }
-        Self { rests_on: Some(self.debtor), checks: !is_written[self.debtor], ..self }
+        Self { rests_on: Some(leg.debtor), checks: !is_written[leg.debtor], ..self }
     }
 
     /// A sweep of some of its debtor's lanes, without the debit that needs them.
@@ -180,21 +192,17 @@ impl<'d> Touch<'d> {
         }))
     }
 
-    /// The number of items that no other request touches: its payment, and the lanes that it sweeps. The sum of refunds
-    /// of an original is counted as one of each refund.
+    /// The number of items that no other request touches: its payment with an item for each further leg, and the lanes
+    /// that it sweeps. The sum of refunds of an original is counted as one of each refund.
     pub(super) fn own_items(&self) -> usize {
         let total = usize::from(self.moves() && self.repaid.is_some());
-        usize::from(self.request.is_some()).saturating_add(total).saturating_add(self.sweeps.len())
+        let payment = usize::from(self.request.is_some()).max(self.moved().len());
+        payment.saturating_add(total).saturating_add(self.sweeps.len())
     }
 
     /// The items of a transaction of this request alone.
     pub(super) fn items(&self) -> usize {
         self.own_items().saturating_add(self.changes().count()).saturating_add(self.on_lanes().count())
-    }
-
-    /// Whether its debtor pays from lanes. Then a lane's statement lists it.
-    pub(super) fn is_from_lane(&self) -> bool {
-        self.from_lane
     }
 
     /// The main items whose requests must stay in order around this one, each once. The debtor's is one, because

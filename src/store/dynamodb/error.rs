@@ -92,6 +92,8 @@ fn of_reason(operation: &str, code: &str, reason: &CancellationReason) -> StoreE
 #[derive(Debug, Clone, Copy)]
 enum Action {
     Entry(usize),
+    /// A further leg of an entry, by the index of the entry.
+    Leg(usize),
     Account(usize),
     Lane(usize),
     Total(usize),
@@ -104,7 +106,9 @@ fn actions(transaction: &Transaction<'_>) -> impl Iterator<Item = Action> {
         None => Action::Account(ix),
         Some(_) => Action::Lane(ix),
     });
-    entries.chain(updates).chain((0..transaction.totals.len()).map(Action::Total))
+    let legs = transaction.entries.iter().enumerate();
+    let legs = legs.flat_map(|(ix, entry)| std::iter::repeat_n(Action::Leg(ix), entry.further.len()));
+    entries.chain(legs).chain(updates).chain((0..transaction.totals.len()).map(Action::Total))
 }
 
 /// Why a transaction was cancelled. `reasons` are in the order of its actions, its entries first.
@@ -131,6 +135,12 @@ fn condition_failed(cancelled: &mut Cancelled, action: Action, item: Option<&Ite
             let stored = item.ok_or_else(|| "payment: expected the item that is there".to_owned());
             cancelled.duplicates.push((ix, stored.and_then(items::payment::decode)));
         }
+        // Beside its payment it is there too. Without it, somebody else wrote it.
+        Action::Leg(ix) => {
+            if cancelled.duplicates.iter().all(|(entry, _)| *entry != ix) {
+                cancelled.duplicates.push((ix, Err("payment: expected no item of a leg without it".to_owned())));
+            }
+        }
         Action::Account(ix) => cancelled.accounts.push((ix, read(items::account::decode, item))),
         Action::Lane(ix) => cancelled.lanes.push((ix, read(items::lane::decode, item))),
         Action::Total(ix) => cancelled.totals.push((ix, read(items::refund_total::decode, item))),
@@ -144,12 +154,12 @@ fn failed(cancelled: &mut Cancelled, action: Action, error: StoreError) {
             let rejected = cancelled.rejected.get_or_insert_default();
             rejected.why = why;
             match action {
-                Action::Entry(ix) => rejected.entries.push(ix),
+                Action::Entry(ix) | Action::Leg(ix) => rejected.entries.push(ix),
                 Action::Account(ix) | Action::Lane(ix) => rejected.updates.push(ix),
                 Action::Total(ix) => rejected.totals.push(ix),
             }
         }
-        (StoreError::Corrupt(text), Action::Entry(ix)) => cancelled.duplicates.push((ix, Err(text))),
+        (StoreError::Corrupt(text), Action::Entry(ix) | Action::Leg(ix)) => cancelled.duplicates.push((ix, Err(text))),
         (StoreError::Corrupt(text), Action::Account(ix)) => cancelled.accounts.push((ix, Read::Corrupt(text))),
         (StoreError::Corrupt(text), Action::Lane(ix)) => cancelled.lanes.push((ix, Read::Corrupt(text))),
         (StoreError::Corrupt(text), Action::Total(ix)) => cancelled.totals.push((ix, Read::Corrupt(text))),

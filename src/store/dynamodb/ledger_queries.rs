@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use super::decode::Decode;
 use super::{DynamoDb, store_error};
 use crate::domain::dead_letter::DeadLetterStatus;
-use crate::domain::{AccountId, DeadLetter, DeadLetterId, Holding, Lane, PaymentId, Recorded, Source, TotalId};
+use crate::domain::{AccountId, DeadLetter, DeadLetterId, Holding, Lane, LegId, PaymentId, Recorded, Source};
 use crate::store::items::{self, Item};
 use crate::store::{LedgerQueries, Redrive, StoreError};
 
@@ -84,19 +84,23 @@ impl LedgerQueries for DynamoDb {
         self.find(&self.tables.payments, items::payment::key(id), items::payment::decode).await
     }
 
-    async fn refunded(&self, id: &TotalId) -> Result<u64, StoreError> {
+    async fn refunded(&self, id: &LegId) -> Result<u64, StoreError> {
         let key = items::refund_total::key(id);
         Ok(self.find(&self.tables.refunds, key, items::refund_total::decode).await?.unwrap_or_default())
     }
 
-    async fn refunds(&self) -> Result<Vec<(TotalId, u64)>, StoreError> {
+    async fn refunds(&self) -> Result<Vec<(LegId, u64)>, StoreError> {
         let mut refunds = self.all(&self.tables.refunds, items::refund_total::decode_with_key).await?;
         refunds.sort();
         Ok(refunds)
     }
 
     async fn payments(&self) -> Result<Vec<Recorded>, StoreError> {
-        let mut payments = self.all(&self.tables.payments, items::payment::decode).await?;
+        let table = &self.tables.payments;
+        let items = self.scan(table).await?;
+        let payments = items.iter().filter(|item| !items::legs::is_leg(item));
+        let mut payments: Vec<Recorded> =
+            payments.map(|item| read(table, items::payment::decode, item)).collect::<Result<_, StoreError>>()?;
         payments.sort_by(|a, b| a.outcome.instruction.id().cmp(b.outcome.instruction.id()));
         Ok(payments)
     }

@@ -2,7 +2,7 @@
 //!
 //! Data: Takes an account and a query. Gives a page that is merged from several lists. These are the account's debits,
 //! its credits, and the credits of each lane. If it may ever have paid from lanes, the debits of each lane are among
-//! them.
+//! them. So are those of a lane from which a leg took back what an earlier leg of its payment had paid.
 //!
 //! The key of an index is account and time. It is not unique, because many payments are decided in one millisecond.
 //! DynamoDB keeps those in an order of its own, which is the same for every query. A query can begin behind any item,
@@ -14,12 +14,11 @@ use std::collections::VecDeque;
 use aws_sdk_dynamodb::types::Select;
 use futures_util::future::try_join_all;
 
-use super::ledger_queries::read;
 use super::{DynamoDb, store_error};
 use crate::domain::credit_lanes::CREDIT_LANES_MAX;
 use crate::domain::statement::{Position, Posting, Side, StatementPage, StatementQuery};
-use crate::domain::{Holding, Outcome, Timestamp};
-use crate::store::items::payment::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
+use crate::domain::{Holding, LegId, Timestamp};
+use crate::store::items::payments_table::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, Index};
 use crate::store::items::{self, Item, s};
 use crate::store::{Statements, StoreError};
 
@@ -41,8 +40,29 @@ struct List {
     deadline: Timestamp,
     /// Where to begin: behind this item.
     start: Option<Item>,
-    ahead: VecDeque<Outcome>,
+    ahead: VecDeque<Listed>,
     is_done: bool,
+}
+
+/// An item of a list.
+struct Listed {
+    key: LegId,
+    decided_at: Timestamp,
+    /// `None` if it was declined.
+    posting: Option<Posting>,
+}
+
+impl Listed {
+    fn read(item: &Item, side: Side) -> Result<Self, String> {
+        if items::legs::is_leg(item) {
+            let leg = items::legs::decode_leg(item)?;
+            let posting = Some(Posting::of_leg(&leg, side));
+            return Ok(Self { key: leg.id, decided_at: leg.decided_at, posting });
+        }
+        let outcome = items::payment::decode(item)?.outcome;
+        let posting = Posting::of(&outcome, side);
+        Ok(Self { key: LegId::of(outcome.instruction.id().clone()), decided_at: outcome.decided_at, posting })
+    }
 }
 
 impl DynamoDb {
@@ -66,7 +86,9 @@ impl DynamoDb {
             .set_exclusive_start_key(list.start.take());
         let page = call.send().await.map_err(|error| store_error("Query", table, &error))?;
         for item in page.items.unwrap_or_default() {
-            list.ahead.push_back(read(table, items::payment::decode, &item)?.outcome);
+            let side = list.side;
+            let listed = Listed::read(&item, side);
+            list.ahead.push_back(listed.map_err(|expected| StoreError::Corrupt(format!("{table}: {expected}")))?);
         }
         list.start = page.last_evaluated_key.filter(|key| !key.is_empty());
         list.is_done = list.start.is_none();
@@ -92,14 +114,10 @@ impl Statements for DynamoDb {
                 // A query may come back empty and still have more.
                 continue;
             }
-            let Some((list, outcome)) = newest(&mut lists) else { return Ok(page) };
+            let Some((list, listed)) = newest(&mut lists) else { return Ok(page) };
             looked_at = looked_at.saturating_add(1);
-            let position = Position {
-                decided_at: outcome.decided_at,
-                list: list.number,
-                payment: outcome.instruction.id().clone(),
-            };
-            page.postings.extend(Posting::of(&outcome, list.side));
+            let position = Position { decided_at: listed.decided_at, list: list.number, key: listed.key };
+            page.postings.extend(listed.posting);
             if page.postings.len() >= ask.limit || looked_at >= LOOKED_AT_MAX {
                 page.next = lists.iter().any(|list| !list.ahead.is_empty() || !list.is_done).then_some(position);
                 return Ok(page);
@@ -108,14 +126,14 @@ impl Statements for DynamoDb {
     }
 }
 
-/// Takes the newest outcome of all lists. At equal times it takes the one of the first list.
-fn newest(lists: &mut [List]) -> Option<(&List, Outcome)> {
+/// Takes the newest item of all lists. At equal times it takes the one of the first list.
+fn newest(lists: &mut [List]) -> Option<(&List, Listed)> {
     let newest = lists
         .iter_mut()
         .filter(|list| !list.ahead.is_empty())
-        .max_by_key(|list| (list.ahead.front().map(|outcome| outcome.decided_at), std::cmp::Reverse(list.number)))?;
-    let outcome = newest.ahead.pop_front()?;
-    Some((newest, outcome))
+        .max_by_key(|list| (list.ahead.front().map(|listed| listed.decided_at), std::cmp::Reverse(list.number)))?;
+    let listed = newest.ahead.pop_front()?;
+    Some((newest, listed))
 }
 
 /// The number of the list of the first lane's credits. The lists before it are the debits and credits of the account.
@@ -138,7 +156,7 @@ fn lists(holding: &Holding, ask: &StatementQuery) -> Vec<List> {
     let lanes = || holding.lanes.iter().map(|lane| &lane.id);
     let credits =
         lanes().map(|id| (LANE_CREDITS_FROM.saturating_add(id.lane), BY_CREDITOR, id.to_string(), Side::Credit));
-    let debits = lanes().filter(|_| account.lane_debits);
+    let debits = holding.lanes.iter().filter(|lane| account.lane_debits || lane.is_debited).map(|lane| &lane.id);
     let debits = debits.map(|id| (LANE_DEBITS_FROM.saturating_add(id.lane), BY_DEBTOR, id.to_string(), Side::Debit));
     let list = |(number, index, key, side): (u16, Index, String, Side)| {
         let mut deadline = last?;
@@ -146,7 +164,7 @@ fn lists(holding: &Holding, ask: &StatementQuery) -> Vec<List> {
         // A position at or after the latest time leaves nothing out.
         if let Some(after) = ask.after.as_ref().filter(|after| after.decided_at <= deadline) {
             deadline = if number < after.list { before(after.decided_at)? } else { after.decided_at };
-            start = (number == after.list).then(|| index.start(&key, after.decided_at, &after.payment));
+            start = (number == after.list).then(|| index.start(&key, after.decided_at, &after.key));
         }
         Some(List { number, index, key, side, deadline, start, ahead: VecDeque::new(), is_done: false })
     };

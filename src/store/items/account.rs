@@ -134,7 +134,12 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
     }
     let write = write.value(":net", n(update.net)).value(":one", n(1));
     if update.makes_lane() {
-        return write.and(lane::IS_NOT_SHUT).or_new(IS_NEW).update(key, APPLY_OR_MAKE);
+        let write = write.and(lane::IS_NOT_SHUT).or_new(IS_NEW);
+        if update.takes_back {
+            let write = write.value(":yes", AttributeValue::Bool(true));
+            return write.update(key, &format!("{APPLY_OR_MAKE}{}", lane::TAKE_BACK));
+        }
+        return write.update(key, APPLY_OR_MAKE);
     }
     if update.windows.is_empty() {
         return write.update(key, APPLY);

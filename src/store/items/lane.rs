@@ -29,6 +29,11 @@ const NOT_SHUT: &str = "shut";
 /// was last told.
 pub(super) const IS_NOT_SHUT: &str = "attribute_not_exists(shut)";
 
+/// From now on, a statement lists its debits. It goes on the expression of a payment.
+pub(super) const TAKE_BACK: &str = ", debited = :yes";
+
+const DEBITED: &str = "debited";
+
 /// A lane's key.
 #[must_use]
 pub fn key(id: &LaneId) -> Item {
@@ -54,6 +59,9 @@ pub fn encode(lane: &Lane) -> Item {
     if lane.is_shut {
         item.insert(NOT_SHUT.into(), AttributeValue::Bool(true));
     }
+    if lane.is_debited {
+        item.insert(DEBITED.into(), AttributeValue::Bool(true));
+    }
     item.insert("version".into(), n(lane.version));
     item
 }
@@ -74,6 +82,7 @@ pub fn decode(item: &Item) -> Result<Lane, String> {
             Some(_) => return Err("overdraft_limit: expected 0, or none".into()),
         },
         is_shut: flag(item, NOT_SHUT)?,
+        is_debited: flag(item, DEBITED)?,
         version: number(item, "version")?,
     })
 }

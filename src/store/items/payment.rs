@@ -3,24 +3,19 @@
 //! | kind | where |
 //! |---|---|
 //! | payment | here |
+//! | payment with legs | [`legs`] |
 //! | refund | [`refund`] |
 
+use super::payments_table::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT, KEY, KIND, statement};
 use super::{
-    Item, fingerprint, insert_source, n, optional_number, optional_parsed, optional_text, paid, parsed, refund, s,
-    source, text,
+    Item, fingerprint, insert_source, legs, n, optional_number, optional_parsed, optional_text, paid, parsed, refund,
+    s, source, text,
 };
 use crate::domain::instruction::status_of;
 use crate::domain::plan::Entry;
 use crate::domain::{
-    AccountId, Decision, Decline, Instruction, LaneId, Outcome, Payment, PaymentId, Period, Recorded, Repayment,
-    Timestamp,
+    AccountId, Decision, Decline, Instruction, Leg, Outcome, Payment, PaymentId, Period, Recorded, Repayment, Timestamp,
 };
-
-/// The key attribute.
-pub const KEY: &str = "payment_id";
-
-/// The attribute that tells the kind of an instruction. A payment has none.
-pub const KIND: &str = "kind";
 
 /// The attribute that tells why an instruction was declined.
 pub const REASON: &str = "reason_code";
@@ -30,34 +25,6 @@ pub const PERIOD: &str = "period";
 
 /// The attribute of the version of limits in whose windows a settled payment counts.
 const LIMITS_VERSION: &str = "limits_version";
-
-/// The sort key of the statement indexes.
-pub const DECIDED_AT: &str = "decided_at";
-
-/// A statement index. For each account or lane it lists the payments that name it, by the time of decision.
-#[derive(Debug, Clone, Copy)]
-pub struct Index {
-    /// Its name.
-    pub name: &'static str,
-    /// Its partition key.
-    pub key: &'static str,
-}
-
-/// The payments of a debtor, or of one of its lanes.
-pub const BY_DEBTOR: Index = Index { name: "by-debtor", key: "debtor_statement" };
-/// The payments of a creditor, or of one of its lanes.
-pub const BY_CREDITOR: Index = Index { name: "by-creditor", key: "creditor_statement" };
-
-impl Index {
-    /// The key of one entry. A query may begin behind it.
-    #[must_use]
-    pub fn start(self, key_value: &str, decided_at: Timestamp, id: &PaymentId) -> Item {
-        let mut start = key(id);
-        start.insert(self.key.into(), s(key_value));
-        start.insert(DECIDED_AT.into(), s(decided_at));
-        start
-    }
-}
 
 /// The condition under which a payment may be written: no payment of its id exists. It alone guards idempotency, and
 /// never expires.
@@ -91,8 +58,16 @@ pub fn encode(entry: &Entry<'_>) -> Item {
     if let Some(amount) = transfer.map(|transfer| transfer.amount).or(instruction.amount()) {
         item.insert("amount".into(), n(amount));
     }
-    if let Instruction::Refund(asked) = instruction {
-        refund::insert(&mut item, asked);
+    match instruction {
+        Instruction::Payment(_) => {}
+        Instruction::Legged(payment) => {
+            legs::insert(&mut item, payment);
+            legs::insert_number(&mut item, entry.declined_leg);
+        }
+        Instruction::Refund(asked) => {
+            refund::insert(&mut item, asked);
+            legs::insert_number(&mut item, asked.leg);
+        }
     }
     if let Some(reference) = instruction.reference() {
         item.insert("reference".into(), s(reference));
@@ -104,14 +79,11 @@ pub fn encode(entry: &Entry<'_>) -> Item {
     item.extend(entry.limits_version.map(|version| (LIMITS_VERSION.into(), n(version))));
     item.insert("fingerprint".into(), s(instruction.fingerprint()));
     insert_source(&mut item, source);
-    // The index key of a popular account would be as hot as its item. So each lane has a list of its own.
-    let statement = |account: &AccountId, lane: Option<u16>| match lane {
-        None => s(account),
-        Some(lane) => s(LaneId { account: account.clone(), lane }),
-    };
-    item.insert(BY_DEBTOR.key.into(), statement(instruction.debtor(), entry.debtor_lane));
-    if let Some(transfer) = transfer {
-        item.insert(BY_CREDITOR.key.into(), statement(transfer.creditor, entry.creditor_lane));
+    let listed = transfer.or(instruction.legs().first().map(Leg::transfer));
+    let debtor = listed.map_or(instruction.debtor(), |listed| listed.debtor);
+    item.insert(BY_DEBTOR.key.into(), statement(debtor, entry.lanes.debtor));
+    if let Some(listed) = listed {
+        item.insert(BY_CREDITOR.key.into(), statement(listed.creditor, entry.lanes.creditor));
     }
     item
 }
@@ -123,14 +95,20 @@ pub fn encode(entry: &Entry<'_>) -> Item {
 pub fn decode(item: &Item) -> Result<Recorded, String> {
     let decision = decision(item)?;
     let (instruction, repayment) = match optional_text(item, KIND)? {
+        None if legs::is_legged(item) => (legs::decode(item, id(item)?)?.into(), None),
         None => (payment(item)?.into(), None),
         Some(refund::KIND) => refund::decode(item, id(item)?, decision)?,
         Some(_) => return Err(format!("{KIND}: expected none or refund, because this version knows no other")),
     };
+    let declined_leg = if instruction.legs().is_empty() { None } else { legs::number(item)? };
+    if declined_leg.is_some() != (decision.is_err() && !instruction.legs().is_empty()) {
+        return Err("leg: expected one just if a payment with legs is declined, or a refund gives back a leg".into());
+    }
     let outcome = Outcome {
         instruction,
         repayment,
         decision,
+        declined_leg,
         decided_at: parsed(item, DECIDED_AT, Timestamp::parse)?,
         limits_version: optional_number(item, LIMITS_VERSION)?,
         source: source(item)?,

@@ -4,7 +4,7 @@
 //! `asked_for` is `all_left` if no amount was. A declined refund has no `creditor_account` and no `currency`, unless
 //! its original and its amount are known.
 
-use super::{Item, optional_number, optional_parsed, optional_text, paid, parsed, s};
+use super::{Item, legs, optional_number, optional_parsed, optional_text, paid, parsed, s};
 use crate::domain::{AccountId, Amount, Decision, Instruction, PaymentId, Refund, Repayment, Timestamp};
 
 /// The attribute `kind` of a refund.
@@ -44,7 +44,7 @@ pub(super) fn decode(
     let refund = Refund {
         id,
         original: parsed(item, REFUND_OF, PaymentId::try_stored)?,
-        leg: None,
+        leg: legs::number(item)?,
         debtor: parsed(item, "debtor_account", AccountId::try_stored)?,
         amount: asked,
         reference: optional_text(item, "reference")?.map(Into::into),

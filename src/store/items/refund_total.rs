@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::conditional::Conditional;
 use super::{Item, n, number, parsed, s};
-use crate::domain::TotalId;
+use crate::domain::LegId;
 use crate::domain::plan::TotalUpdate;
 
 /// The key attribute. It holds the id of the original, or `payment/leg` if the original has legs.
@@ -26,13 +26,13 @@ const IS_NEW: &str = "attribute_not_exists(refunded)";
 
 /// The key of a sum.
 #[must_use]
-pub fn key(id: &TotalId) -> Item {
+pub fn key(id: &LegId) -> Item {
     Item::from([(KEY.into(), s(id))])
 }
 
 /// The item of a sum of refunds.
 #[must_use]
-pub fn encode(id: &TotalId, sum: u64) -> Item {
+pub fn encode(id: &LegId, sum: u64) -> Item {
     let mut item = key(id);
     item.insert("refunded".into(), n(sum));
     item
@@ -59,6 +59,6 @@ pub fn decode(item: &Item) -> Result<u64, String> {
 ///
 /// # Errors
 /// The attribute that is wrong, and what was expected.
-pub fn decode_with_key(item: &Item) -> Result<(TotalId, u64), String> {
-    Ok((parsed(item, KEY, TotalId::from_str)?, decode(item)?))
+pub fn decode_with_key(item: &Item) -> Result<(LegId, u64), String> {
+    Ok((parsed(item, KEY, LegId::from_str)?, decode(item)?))
 }

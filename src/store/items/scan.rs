@@ -1,6 +1,6 @@
 //! What: Reads items for the audit: what they hold, or that they can't be read.
 
-use super::{Item, account, accounts_table, dead_letter, lane, payment, refund_total};
+use super::{Item, account, accounts_table, dead_letter, lane, legs, payment, payments_table, refund_total};
 use crate::store::{ScannedItem, Table};
 
 /// Reads an item of a table. It is total: an item that can't be read is reported as such.
@@ -9,7 +9,8 @@ pub fn surveyed(table: Table, item: &Item) -> ScannedItem {
     let (key, read) = match table {
         Table::Accounts if lane::is_lane(item) => (accounts_table::KEY, lane::decode(item).map(ScannedItem::Lane)),
         Table::Accounts => (accounts_table::KEY, account::decode(item).map(ScannedItem::Account)),
-        Table::Payments => (payment::KEY, payment::decode(item).map(ScannedItem::Payment)),
+        Table::Payments if legs::is_leg(item) => (payments_table::KEY, legs::decode_leg(item).map(ScannedItem::Leg)),
+        Table::Payments => (payments_table::KEY, payment::decode(item).map(ScannedItem::Payment)),
         Table::Refunds => {
             let read = refund_total::decode_with_key(item);
             (refund_total::KEY, read.map(|(id, sum)| ScannedItem::RefundSum(id, sum)))

@@ -118,13 +118,13 @@ fn a_payment_reads_back() {
     let request = |payment: &Payment| Request { instruction: payment.clone().into(), source: source() };
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment);
-        let item = payment::encode(&Entry::plain(&request, decision));
+        let item = payment::encode(&Entry::new(&request, decision, Timestamp::EPOCH));
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
         assert_eq!((&outcome.instruction, fingerprint), (&payment.clone().into(), payment.fingerprint()));
         assert_eq!((outcome.decision, outcome.decided_at, outcome.source), (decision, Timestamp::EPOCH, source()));
     }
     let request = request(&payment);
-    let item = payment::encode(&Entry::plain(&request, Ok(())));
+    let item = payment::encode(&Entry::new(&request, Ok(()), Timestamp::EPOCH));
     let no_verdict = "status: expected settled without a reason_code, or declined with one";
     for (name, value, expected) in [
         ("status", s("declined"), no_verdict),
@@ -146,8 +146,8 @@ fn what_was_stored_under_dots_is_still_read() {
         let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
         let request = Request { instruction: payment().into(), source: source() };
-        let mut item = payment::encode(&Entry::plain(&request, Ok(())));
-        for name in [payment::KEY, "debtor_account", "creditor_account"] {
+        let mut item = payment::encode(&Entry::new(&request, Ok(()), Timestamp::EPOCH));
+        for name in [payments_table::KEY, "debtor_account", "creditor_account"] {
             item.insert(name.into(), s(dots));
         }
         let read = payment::decode(&item).unwrap().outcome;
@@ -159,7 +159,7 @@ fn what_was_stored_under_dots_is_still_read() {
 /// A query goes on behind an entry of its index, and needs the whole key of the entry.
 #[test]
 fn an_entry_of_an_index_is_named_by_both_keys() {
-    let start = payment::BY_CREDITOR.start("shop/3", Timestamp::EPOCH, &"p".parse().unwrap());
+    let start = payments_table::BY_CREDITOR.start("shop/3", Timestamp::EPOCH, &"p".parse().unwrap());
     let expected = [("payment_id", "p"), ("creditor_statement", "shop/3"), ("decided_at", "1970-01-01T00:00:00.000Z")];
     assert_eq!(start, expected.into_iter().map(|(name, value)| (name.to_owned(), s(value))).collect());
 }

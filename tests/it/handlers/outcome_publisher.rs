@@ -16,6 +16,7 @@ use crate::handlers::invoked::context;
 
 fn outcome(ix: i64, decision: Decision) -> Outcome {
     Outcome {
+        declined_leg: None,
         limits_version: None,
         repayment: None,
         instruction: Instruction::Payment(Payment {
@@ -32,7 +33,7 @@ fn outcome(ix: i64, decision: Decision) -> Outcome {
 /// The item that the ledger writes, as a stream shows it.
 fn image(outcome: &Outcome) -> Value {
     let request = outcome.request();
-    let entry = Entry { creditor_lane: Some(3), ..Entry::of(&request, outcome) };
+    let entry = Entry { lanes: giro_testkit::given::on_lane(Some(3)), ..Entry::of(&request, outcome) };
     let item = items::payment::encode(&entry);
     let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
         Ok(text) => json!({ "S": text }),

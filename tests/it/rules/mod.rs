@@ -5,6 +5,7 @@ pub(crate) mod batches;
 mod command_preconditions;
 mod declines;
 mod lanes;
+mod legs;
 mod limits;
 mod plan;
 mod refunds;

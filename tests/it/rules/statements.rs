@@ -65,7 +65,7 @@ async fn expected(store: &impl Store, account: &AccountId) -> BTreeSet<(i64, Str
 }
 
 fn found(postings: &[Posting]) -> BTreeSet<(i64, String)> {
-    let found: BTreeSet<_> = postings.iter().map(|posting| (posting.signed(), posting.payment.to_string())).collect();
+    let found: BTreeSet<_> = postings.iter().map(|posting| (posting.signed(), posting.id.to_string())).collect();
     assert_eq!(found.len(), postings.len(), "a posting stands once");
     found
 }
@@ -146,8 +146,7 @@ async fn payments_on_lanes(store: &impl Store) {
         let from = (offset >= 10).then_some(u16::try_from(offset % 3).unwrap());
         let decision = if offset % 7 == 3 { Err(Decline::InsufficientFunds) } else { Ok(()) };
         let entries = vec![Entry {
-            debtor_lane: from,
-            creditor_lane: lane,
+            lanes: giro::domain::plan::StatementLanes { debtor: from, creditor: lane },
             decided_at: at(i64::from(offset.is_multiple_of(3))),
             ..given::entry(&request, decision)
         }];

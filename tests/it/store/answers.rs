@@ -279,7 +279,7 @@ async fn a_statement_reads_on_where_a_page_was_empty() {
     };
     let (store, asks) = answering(answer).await;
     let page = store.statement(&alice(&[]), &ask(50)).await.unwrap();
-    assert_eq!(page.postings.iter().map(|posting| posting.payment.as_str()).collect::<Vec<_>>(), ["late", "early"]);
+    assert_eq!(page.postings.iter().map(|posting| posting.id.payment.as_str()).collect::<Vec<_>>(), ["late", "early"]);
     assert_eq!((page.next, asks.of("Query", "/Limit").len()), (None, 4));
 
     // There is more: in the other list, or perhaps behind its page.
@@ -340,6 +340,6 @@ async fn a_page_of_declined_payments_is_short() {
     let (store, asks) = answering(answer).await;
     let page = store.statement(&alice(&[]), &ask(50)).await.unwrap();
     let next = page.next.unwrap();
-    assert_eq!((page.postings.len(), next.payment.as_str(), next.list), (0, "p1999", 0));
+    assert_eq!((page.postings.len(), next.key.payment.as_str(), next.list), (0, "p1999", 0));
     assert_eq!(asks.of("Query", "/Limit"), [51, 51]);
 }

@@ -1,6 +1,7 @@
 //! The audit: each planted corruption is found on both stores, and no clean ledger is accused while payments run.
 
 mod in_flight;
+mod legs;
 mod refunds;
 
 use std::time::Duration;
@@ -172,7 +173,7 @@ async fn clean(store: &impl Store, hand: &Hand) {
     assert_eq!(settle_all(store, requests, 1).await, 2);
     // The shop's credit in two halves, as two payments on main item and lane would leave it.
     let credit = request(4, "p4", "alice", "shop", 5);
-    let entries = vec![Entry { creditor_lane: Some(1), ..given::entry(&credit, Ok(())) }];
+    let entries = vec![Entry { lanes: given::on_lane(Some(1)), ..given::entry(&credit, Ok(())) }];
     let updates = vec![update("alice", -5), update("shop", 3), update("shop/1", 2)];
     commit(store, entries, updates).await;
     for (offset, length) in [(7, 3), (8, 700_000)] {

@@ -35,6 +35,7 @@ mod command_lanes;
 mod dead_letters;
 mod dynamodb_alone;
 mod lanes;
+mod legs;
 mod limits;
 mod memory_alone;
 mod refunds;

@@ -138,6 +138,7 @@ fn an_outcome_is_written_as_the_contract_says() {
     let decided_at = Timestamp::parse("2026-11-22T10:00:00.123Z").unwrap();
     let shown = |decision: Decision| {
         let outcome = Outcome {
+            declined_leg: None,
             limits_version: None,
             repayment: None,
             instruction: payment.clone().into(),
@@ -224,7 +225,7 @@ proptest! {
         let payment = Payment { requested_at: None, ..payment };
         let decision = Decline::ALL.get(decline).map_or(Ok(()), |row| Err(row.0));
         let source = Source { topic: "t".into(), partition: 0, offset };
-        let outcome = Outcome { limits_version: None,
+        let outcome = Outcome { declined_leg: None, limits_version: None,
             repayment: None,
             instruction: payment.into(),
             decision,

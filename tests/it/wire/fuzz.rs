@@ -101,12 +101,15 @@ fn mutations_of_the_corpora_are_survived() {
 fn the_seeds_are_what_their_targets_accept() {
     let accepted = |target: &str, reads: fn(&[u8]) -> bool| corpus(target).iter().filter(|input| reads(input)).count();
     let payments = accepted("payment", |input| giro::wire::instruction::decode_json(input).is_ok());
-    assert_eq!(payments, 7, "full, least, most, escaped, unknown, and refunds: full and least");
+    assert_eq!(
+        payments, 10,
+        "full, least, most, escaped, unknown, refunds: full, least, of a leg, legs: full and least"
+    );
     let command = |input: &[u8]| {
         giro::wire::account_command::decode(&giro::wire::kafka_event::Payload::Bytes(input.to_vec().into())).is_ok()
     };
     assert_eq!(accepted("command", command), 5, "all but the unknown command");
-    assert_eq!(accepted("outcome", |input| giro::wire::outcome::decode(input).is_ok()), 5);
+    assert_eq!(accepted("outcome", |input| giro::wire::outcome::decode(input).is_ok()), 7);
     let event = |input: &[u8]| serde_json::from_slice::<giro::wire::kafka_event::KafkaEvent>(input).is_ok();
     assert!(accepted("envelope", event) > 15);
 }

@@ -6,5 +6,6 @@ mod fuzz;
 mod golden;
 mod http;
 mod kafka_event;
+mod legged_request;
 mod oracle;
 mod refund_request;

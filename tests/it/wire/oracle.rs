@@ -13,7 +13,7 @@ use giro::domain::Header;
 use giro::wire::audit_result::AnyEvent;
 use giro::wire::incoming::Incoming;
 use giro::wire::kafka_event::{KafkaEvent, Payload, Record};
-use giro::wire::stream_event::{ItemChange, StreamEvent, StreamRecord, StreamResponse};
+use giro::wire::stream_event::{ItemChange, Plain, StreamEvent, StreamRecord, StreamResponse};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -67,6 +67,12 @@ fn same_bytes(theirs: Option<&str>, ours: &Payload) {
     }
 }
 
+/// Texts and numbers in the JSON of DynamoDB.
+fn plain((texts, numbers): &Plain) -> serde_json::Map<String, Value> {
+    let typed = |kind: &'static str| move |(name, text): (&String, &String)| (name.clone(), json!({ kind: text }));
+    texts.iter().map(typed("S")).chain(numbers.iter().map(typed("N"))).collect()
+}
+
 /// Holds that ours says of a stream's event what the oracle says.
 fn same_stream(theirs: &dynamodb::Event, ours: &StreamEvent) {
     assert_eq!(ours.unplaced, Vec::<String>::new());
@@ -76,14 +82,18 @@ fn same_stream(theirs: &dynamodb::Event, ours: &StreamEvent) {
         assert_eq!(Some(number), theirs.change.sequence_number.as_ref());
         let told = match &ours.change {
             ItemChange::Inserted(image) => {
-                let typed =
-                    |kind: &'static str| move |(name, text): (&String, &String)| (name.clone(), json!({ kind: text }));
-                let image = image.texts.iter().map(typed("S")).chain(image.numbers.iter().map(typed("N")));
-                let image = Value::Object(image.collect());
-                // No attribute of a payment is anything else than text or a number.
+                let lists = image.lists.iter().map(|(name, maps)| {
+                    let maps = maps.iter().map(|map| json!({ "M": plain(map) }));
+                    (name.clone(), json!({ "L": maps.collect::<Vec<_>>() }))
+                });
+                let mut ours = plain(&image.plain);
+                ours.extend(lists);
+                // No attribute of a payment is anything else than text, a number, or a list of maps of these.
                 let mut told = serde_json::to_value(&theirs.change.new_image).unwrap();
-                told.as_object_mut().unwrap().retain(|_, typed| typed.get("S").or(typed.get("N")).is_some());
-                assert_eq!(image, told, "{number}");
+                told.as_object_mut().unwrap().retain(|name, typed| {
+                    typed.get("S").or(typed.get("N")).is_some() || image.lists.contains_key(name)
+                });
+                assert_eq!(Value::Object(ours), told, "{number}");
                 "INSERT"
             }
             ItemChange::Other(name) => name.as_str(),

@@ -17,6 +17,7 @@ fn check(json: &str, expected: &str) {
 fn refunds_are_read_strictly() {
     let id = "expected 1 to 64 characters of A-Z a-z 0-9 . _ : -";
     let amount = "invalid_field: amount: expected an integer of minor units, 1 to 9007199254740991";
+    let leg = "invalid_field: leg: expected the number of a leg, from 1 to 16";
     for (field, value, expected) in [
         ("amount", "5", "Refund"),
         ("amount", "null", "Refund"),
@@ -30,7 +31,12 @@ fn refunds_are_read_strictly() {
         ("debtor_account", "null", "missing_field: debtor_account"),
         ("reference", "7", "invalid_field: reference: expected a string"),
         ("requested_at", r#""yesterday""#, "invalid_field: requested_at"),
-        ("leg", "1", "invalid_field: leg: expected none"),
+        ("leg", "1", "Refund"),
+        ("leg", "16", "Refund"),
+        ("leg", "0", leg),
+        ("leg", "17", leg),
+        ("leg", "1.0", leg),
+        ("leg", r#""1""#, leg),
         ("leg", "null", "Refund"),
         // Unknown fields are ignored, also those that the original tells.
         ("creditor_account", r#""bob""#, "Refund"),

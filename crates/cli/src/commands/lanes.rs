@@ -114,6 +114,7 @@ async fn add_to_all(lanes: Option<CreditLanes>, topic: Option<String>, engines: 
                 ScannedItem::Unreadable { .. } => unreadable = unreadable.saturating_add(1),
                 ScannedItem::Lane(_)
                 | ScannedItem::Payment(_)
+                | ScannedItem::Leg(_)
                 | ScannedItem::RefundSum(..)
                 | ScannedItem::DeadLetterPart { .. } => {}
             }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use giro::domain::plan::{AccountUpdate, TRANSACTION_ITEMS_MAX, Transaction};
+use giro::domain::plan::{AccountUpdate, Entry, TRANSACTION_ITEMS_MAX, Transaction};
 use giro::domain::{Account, AccountStatus, Balance, Currency, Lane, OverdraftLimit};
 use giro::store::StoreError;
 
@@ -35,7 +35,12 @@ fn allows(status: AccountStatus, currency: Currency, balance: Balance, version: 
 /// What DynamoDB refuses before looking at any item.
 pub(super) fn malformed(transaction: &Transaction<'_>) -> Option<StoreError> {
     let Transaction { entries, updates, totals, .. } = transaction;
-    let items = entries.len().saturating_add(updates.len()).saturating_add(totals.len());
+    let items = entries
+        .iter()
+        .map(Entry::items)
+        .fold(0, usize::saturating_add)
+        .saturating_add(updates.len())
+        .saturating_add(totals.len());
     if items == 0 || items > TRANSACTION_ITEMS_MAX {
         return Some(StoreError::Rejected(format!(
             "a transaction takes 1 to {TRANSACTION_ITEMS_MAX} items, not {items}"

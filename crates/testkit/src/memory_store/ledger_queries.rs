@@ -5,8 +5,8 @@ use crate::open_accounts::OpenAccounts;
 use giro::domain::account_command::AccountChange;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{
-    Account, AccountId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, LaneId, PaymentId, Recorded, Source,
-    TotalId,
+    Account, AccountId, CreditLanes, DeadLetter, DeadLetterId, Holding, Lane, LaneId, LegId, PaymentId, Recorded,
+    Source,
 };
 use giro::store::{LedgerQueries, Redrive, StoreError};
 
@@ -51,11 +51,11 @@ impl LedgerQueries for MemoryStore {
         Ok(self.state().payments.get(id).cloned())
     }
 
-    async fn refunded(&self, id: &TotalId) -> Result<u64, StoreError> {
+    async fn refunded(&self, id: &LegId) -> Result<u64, StoreError> {
         Ok(self.state().totals.get(id).copied().unwrap_or_default())
     }
 
-    async fn refunds(&self) -> Result<Vec<(TotalId, u64)>, StoreError> {
+    async fn refunds(&self) -> Result<Vec<(LegId, u64)>, StoreError> {
         Ok(self.state().totals.iter().map(|(id, total)| (id.clone(), *total)).collect())
     }
 

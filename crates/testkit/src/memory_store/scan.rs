@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{MemoryStore, State, kilobytes};
 use giro::domain::plan::Entry;
-use giro::domain::{DeadLetterId, LaneId, PaymentId, TotalId};
+use giro::domain::{DeadLetterId, LaneId, LegId, PaymentId, SettledLeg};
 use giro::store::items::{self, Item};
 use giro::store::{ScanPage, ScannedItem, Segment, StoreError, Table, TableScan};
 
@@ -24,13 +24,18 @@ impl MemoryStore {
         self.state().payments.remove(id);
     }
 
+    /// Loses the item of a further leg; its postings stay.
+    pub fn lose_leg(&self, id: &LegId) {
+        self.state().legs.remove(id);
+    }
+
     /// Makes a payment's item one that can't be read.
     pub fn plant_corrupt_payment(&self, id: &PaymentId) {
         self.state().damage.payments.insert(id.clone());
     }
 
     /// Changes a sum of refunds.
-    pub fn plant_refund_sum(&self, id: &TotalId, sum: u64) {
+    pub fn plant_refund_sum(&self, id: &LegId, sum: u64) {
         self.state().totals.insert(id.clone(), sum);
     }
 
@@ -74,10 +79,14 @@ impl State {
                     let size = sized(&items::payment::encode(&entry));
                     (id.to_string(), ScannedItem::Payment(recorded.clone()), size)
                 };
-                self.payments.iter().map(payment).collect()
+                let leg = |(id, leg): (&LegId, &SettledLeg)| {
+                    let size = sized(&items::legs::encode_leg(leg, None, None));
+                    (id.to_string(), ScannedItem::Leg(leg.clone()), size)
+                };
+                self.payments.iter().map(payment).chain(self.legs.iter().map(leg)).collect()
             }
             Table::Refunds => {
-                let sum = |(id, &sum): (&TotalId, &u64)| {
+                let sum = |(id, &sum): (&LegId, &u64)| {
                     let size = sized(&items::refund_total::encode(id, sum));
                     (id.to_string(), ScannedItem::RefundSum(id.clone(), sum), size)
                 };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use giro::domain::audit::Finding;
 use giro::domain::{
-    AccountId, AccountStatus, Currency, Holding, Instruction, Outcome, OverdraftLimit, Recorded, TotalId,
+    AccountId, AccountStatus, Currency, Holding, Instruction, LegId, Outcome, OverdraftLimit, Recorded,
 };
 
 /// What doesn't add up.
@@ -16,7 +16,7 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
     let held: BTreeMap<&AccountId, &Holding> = accounts.iter().map(|holding| (&holding.account.id, holding)).collect();
     let outcomes = payments.iter().map(|recorded| &recorded.outcome);
     let settled: Vec<&Outcome> = outcomes.filter(|outcome| outcome.decision.is_ok()).collect();
-    let transfers = || settled.iter().filter_map(|outcome| Some((outcome, outcome.transfer()?)));
+    let transfers = || settled.iter().flat_map(|outcome| outcome.transfers().map(move |transfer| (outcome, transfer)));
     let mut postings: BTreeMap<&AccountId, i128> = BTreeMap::new();
     for (_, transfer) in transfers() {
         let amount = i128::from(transfer.amount.minor_units());
@@ -55,25 +55,29 @@ pub(super) fn findings(accounts: &[Holding], payments: &[Recorded]) -> Vec<Findi
 }
 
 /// What doesn't add up of refunds: each sum is that of its settled refunds, and not more than was paid.
-pub(super) fn of_refunds(payments: &[Recorded], sums: &[(TotalId, u64)]) -> Vec<Finding> {
-    let mut given_back: BTreeMap<TotalId, u64> = BTreeMap::new();
-    let mut paid: BTreeMap<TotalId, u64> = BTreeMap::new();
+pub(super) fn of_refunds(payments: &[Recorded], sums: &[(LegId, u64)]) -> Vec<Finding> {
+    let mut given_back: BTreeMap<LegId, u64> = BTreeMap::new();
+    let mut paid: BTreeMap<LegId, u64> = BTreeMap::new();
     for outcome in payments.iter().map(|recorded| &recorded.outcome).filter(|outcome| outcome.decision.is_ok()) {
         let amount = outcome.transfer().map_or(0, |transfer| transfer.amount.minor_units());
         match &outcome.instruction {
             Instruction::Refund(refund) => {
-                let id = TotalId { original: refund.original.clone(), leg: refund.leg };
+                let id = LegId { payment: refund.original.clone(), leg: refund.leg };
                 let sum = given_back.entry(id).or_default();
                 *sum = sum.saturating_add(amount);
             }
-            Instruction::Payment(payment) => drop(paid.insert(TotalId::of(payment.id.clone()), amount)),
+            Instruction::Payment(payment) => drop(paid.insert(LegId::of(payment.id.clone()), amount)),
+            Instruction::Legged(payment) => paid.extend(payment.legs.numbered().map(|(number, leg)| {
+                let id = LegId { payment: payment.id.clone(), leg: Some(number) };
+                (id, leg.amount.minor_units())
+            })),
         }
     }
-    let stored: BTreeMap<TotalId, u64> = sums.iter().cloned().collect();
-    let totals: BTreeSet<&TotalId> = given_back.keys().chain(stored.keys()).collect();
+    let stored: BTreeMap<LegId, u64> = sums.iter().cloned().collect();
+    let totals: BTreeSet<&LegId> = given_back.keys().chain(stored.keys()).collect();
     let mut findings = Vec::new();
     for total in totals {
-        let of = |sums: &BTreeMap<TotalId, u64>| sums.get(total).copied().unwrap_or_default();
+        let of = |sums: &BTreeMap<LegId, u64>| sums.get(total).copied().unwrap_or_default();
         let (expected, found, paid) = (of(&given_back), of(&stored), of(&paid));
         if expected != found {
             findings.push(Finding::Refunded { total: total.clone(), expected, found });
@@ -102,10 +106,11 @@ pub(super) fn of_limits(accounts: &[Holding], payments: &[Recorded]) -> Vec<Stri
         for (period, window) in limits.windows() {
             let Some(used) = window.used else { continue };
             let mine = outcomes.clone().filter(|outcome| outcome.instruction.debtor() == id);
-            let amounts =
-                mine.filter(|outcome| outcome.decided_at >= used.start).filter_map(|outcome| outcome.transfer());
-            let (sum, count) = amounts.fold((0_u64, 0_u64), |(sum, count), transfer| {
-                (sum.saturating_add(transfer.amount.minor_units()), count.saturating_add(1))
+            let of_period = mine.filter(|outcome| outcome.decided_at >= used.start);
+            let (sum, count) = of_period.fold((0_u64, 0_u64), |(sum, count), outcome| {
+                let own = outcome.transfers().filter(|transfer| transfer.debtor == id);
+                let taken = own.map(|transfer| transfer.amount.minor_units()).fold(sum, u64::saturating_add);
+                (taken, count.saturating_add(1))
             });
             if (sum, count) != (used.amount, used.count) || !window.limit.allows(used) {
                 findings
@@ -167,6 +172,7 @@ mod tests {
         Recorded {
             outcome: Outcome {
                 limits_version: None,
+                declined_leg: None,
                 instruction,
                 repayment: None,
                 decision: Ok(()),

@@ -16,7 +16,7 @@ use crate::memory_store::MemoryStore;
 use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::CommandStep;
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId, TotalId};
+use giro::domain::{AccountId, DeadLetter, LaneId, LegId, PaymentId};
 use giro::store::{
     AccountLedger, AccountRead, CommandCommit, Commit, LaneRead, Ledger, PaymentRead, StoreError, TotalRead, Usage,
 };
@@ -31,7 +31,7 @@ pub(super) enum Call {
     Read(Vec<AccountId>),
     ReadLanes(Vec<LaneId>),
     ReadPayments(Vec<PaymentId>),
-    ReadTotals(Vec<TotalId>),
+    ReadTotals(Vec<LegId>),
     Commit(Sent),
     Command(SentStep),
     DeadLetter(DeadLetter),
@@ -215,7 +215,7 @@ impl Ledger for RemoteLedger {
         answer
     }
 
-    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&LegId]) -> Result<Vec<TotalRead>, StoreError> {
         let call = Call::ReadTotals(ids.iter().copied().cloned().collect());
         let Answer::ReadTotals(answer) = self.ask(call).await else {
             return Err(mismatched());
@@ -280,7 +280,7 @@ pub(super) fn execute(store: &MemoryStore, call: &Call) -> Answer {
             Answer::ReadPayments(at_once(store.read_payments(&ids)).unwrap_or_else(|| Err(late())))
         }
         Call::ReadTotals(ids) => {
-            let ids: Vec<&TotalId> = ids.iter().collect();
+            let ids: Vec<&LegId> = ids.iter().collect();
             Answer::ReadTotals(at_once(store.read_totals(&ids)).unwrap_or_else(|| Err(late())))
         }
         // A transaction that a mutant has emptied has nothing to do.

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::builders::CancellationReasonBuilder;
 
 use super::*;
-use crate::domain::plan::{AccountUpdate, Entry, TotalUpdate};
+use crate::domain::plan::{AccountUpdate, Entry, StatementLanes, TotalUpdate};
 use crate::domain::{Currency, Refund, Request, Source};
 use crate::store::Rejected;
 
@@ -85,6 +85,7 @@ fn transaction(request: &Request) -> Transaction<'_> {
     let update = |account: &str, lane| AccountUpdate {
         limits_version: None,
         windows: Vec::new(),
+        takes_back: false,
         account: account.parse().unwrap(),
         lane,
         net: 0,
@@ -94,7 +95,10 @@ fn transaction(request: &Request) -> Transaction<'_> {
         balance_max: None,
         version: None,
     };
-    let entry = Entry { creditor_lane: Some(0), ..Entry::plain(request, Ok(())) };
+    let entry = Entry {
+        lanes: StatementLanes { debtor: None, creditor: Some(0) },
+        ..Entry::new(request, Ok(()), crate::domain::Timestamp::EPOCH)
+    };
     Transaction {
         entries: vec![entry],
         updates: vec![update("alice", None), update("shop", Some(0))],

@@ -80,7 +80,7 @@ fn groups_that_pay_from_lanes_run_side_by_side() {
     assert_eq!(shape, [(vec![0, 2], vec![]), (vec![1, 3], vec![])]);
     for (step, lane) in steps.iter().zip(0..) {
         let entries = &step.transaction.entries;
-        assert!(entries.iter().all(|entry| (entry.debtor_lane, entry.creditor_lane) == (Some(lane), None)));
+        assert!(entries.iter().all(|entry| (entry.lanes.debtor, entry.lanes.creditor) == (Some(lane), None)));
         let [debit, _] = step.transaction.updates.as_slice() else { panic!("{step:?}") };
         assert_eq!((debit.lane, debit.net, debit.version), (Some(lane), -10, None));
         assert_eq!((debit.overdraft_limit, debit.balance_max), (Some(OverdraftLimit::Unlimited), None));
@@ -115,7 +115,7 @@ fn lanes_that_owe_too_much_pay_nothing() {
         let decisions = decide_all(&batch, &[0, 1], snapshot);
         let Plan { steps, .. } = plan(&batch, &[0, 1], &decisions, snapshot, &Capacity::of(3));
         let entries = steps.iter().flat_map(|step| &step.transaction.entries);
-        assert_eq!(entries.map(|entry| entry.debtor_lane).collect::<Vec<_>>(), expected);
+        assert_eq!(entries.map(|entry| entry.lanes.debtor).collect::<Vec<_>>(), expected);
     }
 }
 
@@ -129,7 +129,7 @@ fn groups_that_credit_one_account_take_its_lanes_in_turn() {
     let shape: Vec<_> = steps.iter().map(|step| (step.requests.clone(), lane_of(step), step.after.clone())).collect();
     assert_eq!(shape, [(vec![0, 2], Some(0), vec![]), (vec![1, 3], Some(1), vec![])]);
     for (step, lane) in steps.iter().zip(0..) {
-        assert!(step.transaction.entries.iter().all(|entry| entry.creditor_lane == Some(lane)));
+        assert!(step.transaction.entries.iter().all(|entry| entry.lanes.creditor == Some(lane)));
         let [_, credit] = step.transaction.updates.as_slice() else { panic!("{step:?}") };
         assert_eq!(
             (credit.net, credit.balance_min, credit.balance_max, credit.version),
@@ -195,7 +195,7 @@ fn a_declined_payment_stands_in_the_statement_of_a_lane() {
         let batch = batch(orders).with_partitions(partitions);
         let (steps, decisions) = planned(&batch, &Ledger::new(&[0, 5, 0], lanes, 0), 3);
         assert_eq!(decisions.decisions.last(), Some(&Err(Decline::InsufficientFunds)));
-        steps.iter().flat_map(|step| &step.transaction.entries).last().unwrap().creditor_lane
+        steps.iter().flat_map(|step| &step.transaction.entries).last().unwrap().lanes.creditor
     };
     assert_eq!(lane_of_last(&[(1, 0, 9)], &[&[0, 0]], 1), Some(0));
     assert_eq!(lane_of_last(&[(1, 0, 1), (2, 0, 9)], &[&[0, 0]], 1), Some(1), "the next one's turn");
@@ -210,7 +210,7 @@ fn a_gathered_credit_stands_in_the_statement_of_the_account() {
     let (steps, decisions) = planned(&batch, &Ledger::new(&[0, 5, 0], &[&[0, 0]], 0), 100);
     assert_eq!((decisions.gathered.len(), decisions.decisions), (1, vec![Ok(()), Ok(())]));
     let entries = steps.iter().flat_map(|step| &step.transaction.entries);
-    assert_eq!(entries.map(|entry| entry.creditor_lane).collect::<Vec<_>>(), [None, None]);
+    assert_eq!(entries.map(|entry| entry.lanes.creditor).collect::<Vec<_>>(), [None, None]);
 }
 
 /// A debit takes what it needs from the fullest lanes, in its own transaction, and leaves the others alone.

@@ -121,7 +121,7 @@ fn a_step_credits_the_lane_of_the_slice_in_which_it_is_sent() {
         assert!(!sent.is_late(slice(at_ms)), "it sweeps nothing");
         sent.credit_in(&batch, slice(at_ms));
         assert_eq!(lanes_of(&sent), [(lane, 3)], "at {at_ms}");
-        assert!(sent.transaction.entries.iter().all(|entry| entry.creditor_lane == Some(lane)), "at {at_ms}");
+        assert!(sent.transaction.entries.iter().all(|entry| entry.lanes.creditor == Some(lane)), "at {at_ms}");
     }
 }
 

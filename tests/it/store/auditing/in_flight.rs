@@ -57,7 +57,7 @@ async fn no_clean_ledger_is_accused_while_payments_run() {
         let sweeps = async {
             for ix in 0..60 {
                 let credit = request(ix, &format!("s{ix}"), "bank", "shop", 10);
-                let entries = vec![Entry { creditor_lane: Some(0), ..given::entry(&credit, Ok(())) }];
+                let entries = vec![Entry { lanes: given::on_lane(Some(0)), ..given::entry(&credit, Ok(())) }];
                 let credited = vec![update("bank", -10), update("shop/0", 10)];
                 let taken = AccountUpdate { balance_min: Some(10), ..update("shop/0", -10) };
                 let sweep = vec![taken, update("shop", 10)];

@@ -98,7 +98,8 @@ async fn a_payment_stands_in_the_statement_of_its_lane() {
     let (store, client, tables) = (engine.ledger(), engine.client(), engine.tables());
     for (ix, (creditor_lane, expected)) in [(None, "bob"), (Some(3), "bob/3")].into_iter().enumerate() {
         let request = request(&format!("k{ix}"), 1);
-        let entry = Entry { creditor_lane, ..given::entry(&request, Err(Decline::CreditorNotFound)) };
+        let entry =
+            Entry { lanes: given::on_lane(creditor_lane), ..given::entry(&request, Err(Decline::CreditorNotFound)) };
         let transaction = Transaction { totals: Vec::new(), entries: vec![entry], updates: vec![] };
         assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
         let key = giro::store::items::payment::key(request.instruction.id());

@@ -1,6 +1,6 @@
 //! Sums of refunds: they grow within what was paid, in the transaction of their refund, or tell why they don't.
 
-use giro::domain::TotalId;
+use giro::domain::LegId;
 use giro::domain::plan::{Entry, TotalUpdate, Transaction};
 use giro::domain::{Decline, PaymentId, Request};
 use giro::store::{Cancelled, Commit, TotalRead};
@@ -24,7 +24,7 @@ fn refund(name: &str, amount: Option<u64>) -> Request {
     refund.at(0, 42)
 }
 
-fn total(text: &str) -> TotalId {
+fn total(text: &str) -> LegId {
     text.parse().unwrap()
 }
 

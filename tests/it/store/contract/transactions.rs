@@ -270,7 +270,7 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     assert_eq!(recorded.outcome.instruction, requests[0].0.instruction);
     assert_eq!(recorded.outcome.source, requests[0].0.source);
     // A hundred of the largest items stay far below a transaction's 4 MB, so that limit needs no counting.
-    let entry = Entry { creditor_lane: Some(1_023), ..given::entry(&requests[0].0, requests[0].1) };
+    let entry = Entry { lanes: given::on_lane(Some(1_023)), ..given::entry(&requests[0].0, requests[0].1) };
     let size = giro::store::items::size(&giro::store::items::payment::encode(&entry));
     assert!((1_025..=2_048).contains(&size), "{size}: at most two write units");
 }

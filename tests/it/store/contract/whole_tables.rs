@@ -43,6 +43,7 @@ async fn a_survey_meets_every_item_once(store: &impl Store) {
         ScannedItem::Account(account) => account.id.to_string(),
         ScannedItem::Lane(lane) => lane.id.to_string(),
         ScannedItem::Payment(recorded) => recorded.outcome.instruction.id().to_string(),
+        ScannedItem::Leg(leg) => leg.id.to_string(),
         ScannedItem::RefundSum(original, sum) => format!("{original} {sum}"),
         ScannedItem::DeadLetterPart { letter, part, .. } => format!("{letter} {part}"),
         ScannedItem::Unreadable { key, expected } => panic!("{key}: {expected}"),

@@ -7,7 +7,7 @@ use giro::domain::account_command::{Action, Refusal};
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{AccountStatus, Decline, Period};
 use giro::store::Tables;
-use giro::store::items::{Item, lane};
+use giro::store::items::{Item, lane, legs};
 
 use super::{folder, invocations, items, records};
 
@@ -66,16 +66,28 @@ fn every_kind_of_item_is_held() {
     }
     assert!(both(&lanes, "overdraft_limit"), "lanes with and without overdraft_limit");
     assert!(both(&lanes, "shut"), "lanes with and without shut");
+    assert!(both(&lanes, "debited"), "lanes with and without debited");
     assert_eq!(texts(&accounts, "status"), owned(AccountStatus::ALL.map(AccountStatus::name)));
 }
 
 #[test]
 fn every_answer_to_a_payment_is_held() {
-    let payments = items("payments");
+    let (legs, payments): (Vec<Item>, Vec<Item>) = items("payments").into_iter().partition(legs::is_leg);
+    assert!(legs.len() > 1, "items of further legs");
     assert_eq!(texts(&payments, "status"), owned(["declined", "settled"]));
     assert_eq!(texts(&payments, "reason_code"), owned(Decline::ALL.map(|row| row.1)));
     assert_eq!(texts(&payments, "period"), owned(Period::ALL.map(Period::name)));
-    for name in ["reference", "requested_at", "kind", "asked_for", "amount", "creditor_account", "limits_version"] {
+    for name in [
+        "reference",
+        "requested_at",
+        "kind",
+        "asked_for",
+        "amount",
+        "creditor_account",
+        "limits_version",
+        "legs",
+        "leg",
+    ] {
         let with = payments.iter().filter(|payment| payment.contains_key(name)).count();
         assert!(with > 0 && with < payments.len(), "payments with and without {name}");
     }
@@ -126,6 +138,7 @@ fn everything_that_the_wire_writes_is_held() {
         ("batch_response", "invocations/payment-processor"),
         ("failed_record", "topics/payment-requests-failed"),
         ("http", "invocations/payment-api"),
+        ("legged_request", "topics/payment-requests"),
         ("limits", "topics/account-commands"),
         ("outcome", "topics/payment-outcomes"),
         ("payment_request", "topics/payment-requests"),

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use giro::domain::account_command::{AccountChange, DecidedCommand};
-use giro::domain::plan::Entry;
-use giro::domain::{CommandRequest, LaneId};
-use giro::store::items::{Item, account, account_command, dead_letter, lane, payment, refund_total};
+use giro::domain::plan::{Entry, StatementLanes};
+use giro::domain::{CommandRequest, Instruction, LaneId};
+use giro::store::items::{
+    Item, account, account_command, dead_letter, lane, legs, payment, payments_table, refund_total,
+};
 
 use super::items;
 
@@ -22,17 +24,41 @@ fn accounts_and_lanes_are_written_as_they_were() {
 
 #[test]
 fn payments_are_written_as_they_were() {
-    for item in items("payments") {
+    for item in items("payments").into_iter().filter(|item| !legs::is_leg(item)) {
         let recorded = payment::decode(&item).unwrap();
         assert_eq!(recorded.outcome.instruction.fingerprint(), recorded.fingerprint, "{item:?}");
         // A refund whose original is not known stands in no creditor's statement.
-        let statement = item.get(payment::BY_CREDITOR.key).map(|key| key.as_s().unwrap());
-        let creditor_lane = statement.filter(|key| key.contains('/')).map(|key| key.parse::<LaneId>().unwrap().lane);
         let outcome = recorded.outcome;
         let request = outcome.request();
-        let entry = Entry { creditor_lane, ..Entry::of(&request, &outcome) };
+        let entry = Entry { lanes: lanes_of(&item), ..Entry::of(&request, &outcome) };
         assert_eq!(payment::encode(&entry), item);
     }
+}
+
+/// The lanes in whose statements an item stands.
+fn lanes_of(item: &Item) -> StatementLanes {
+    let lane = |index: payments_table::Index| {
+        let statement = item.get(index.key).map(|key| key.as_s().unwrap());
+        statement.filter(|key| key.contains('/')).map(|key| key.parse::<LaneId>().unwrap().lane)
+    };
+    StatementLanes { debtor: lane(payments_table::BY_DEBTOR), creditor: lane(payments_table::BY_CREDITOR) }
+}
+
+/// Those of the further legs are the items that their payment makes.
+#[test]
+fn legs_are_written_as_they_were() {
+    let mut count = 0;
+    for item in items("payments").into_iter().filter(legs::is_leg) {
+        let (lanes, leg) = (lanes_of(&item), legs::decode_leg(&item).unwrap());
+        assert_eq!(legs::encode_leg(&leg, lanes.debtor, lanes.creditor), item);
+        let of =
+            |other: &Item| payment::decode(other).is_ok_and(|read| *read.outcome.instruction.id() == leg.id.payment);
+        let outcome = payment::decode(items("payments").iter().find(|other| of(other)).unwrap()).unwrap().outcome;
+        let Instruction::Legged(payment) = &outcome.instruction else { panic!("{item:?}") };
+        assert!(payment.further(outcome.decided_at).any(|further| further == leg), "{item:?}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }
 
 #[test]

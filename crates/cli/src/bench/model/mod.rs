@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, DeadLetter, LaneId, PaymentId, TotalId};
+use giro::domain::{AccountId, DeadLetter, LaneId, LegId, PaymentId};
 use giro::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
 use giro_testkit::memory_store::MemoryStore;
 
@@ -217,7 +217,7 @@ impl Ledger for Model {
         Ok(leave_out(self.store.read_payments(&admitted(ids, &throttled)).await?, &throttled))
     }
 
-    async fn read_totals(&self, ids: &[&TotalId]) -> Result<Vec<TotalRead>, StoreError> {
+    async fn read_totals(&self, ids: &[&LegId]) -> Result<Vec<TotalRead>, StoreError> {
         let throttled = self.admit_read(ids.iter().map(|id| PartitionKey::RefundTotal((*id).clone()))).await?;
         Ok(leave_out(self.store.read_totals(&admitted(ids, &throttled)).await?, &throttled))
     }

@@ -15,7 +15,7 @@ use std::hash::Hash;
 use tokio::time::Instant;
 
 use giro::domain::plan::Transaction;
-use giro::domain::{AccountId, PaymentId, TotalId};
+use giro::domain::{AccountId, LegId, PaymentId};
 use giro_testkit::charge::payment_kilobytes;
 
 /// A partition key, and the table or index that it is of.
@@ -26,7 +26,7 @@ pub enum PartitionKey {
     /// A payment in the payments table.
     Payment(PaymentId),
     /// The sum of a payment's refunds in the refunds table.
-    RefundTotal(TotalId),
+    RefundTotal(LegId),
     /// A debtor's statement, or that of one of its lanes, in the index `by-debtor`.
     DebtorStatement(AccountId, Option<u16>),
     /// A creditor's statement, or that of one of its lanes, in the index `by-creditor`.
@@ -80,9 +80,9 @@ impl Need {
             let instruction = &entry.request.instruction;
             add(PartitionKey::Payment(instruction.id().clone()), kilobytes.saturating_mul(2_000), true);
             let index = kilobytes.saturating_mul(1_000);
-            add(PartitionKey::DebtorStatement(instruction.debtor().clone(), entry.debtor_lane), index, false);
+            add(PartitionKey::DebtorStatement(instruction.debtor().clone(), entry.lanes.debtor), index, false);
             if let Some(transfer) = entry.transfer() {
-                add(PartitionKey::CreditorStatement(transfer.creditor.clone(), entry.creditor_lane), index, false);
+                add(PartitionKey::CreditorStatement(transfer.creditor.clone(), entry.lanes.creditor), index, false);
             }
         }
         for total in &transaction.totals {

@@ -133,6 +133,7 @@ impl Republisher {
             }
             ScannedItem::Account(_)
             | ScannedItem::Lane(_)
+            | ScannedItem::Leg(_)
             | ScannedItem::RefundSum(..)
             | ScannedItem::DeadLetterPart { .. } => {}
         };

@@ -17,8 +17,8 @@ use super::super::engines::EngineArgs;
 use super::republish::Republisher;
 use crate::local::escaped::Line;
 use giro::aws::in_words;
-use giro::domain::{PaymentId, Timestamp};
-use giro::store::items::payment;
+use giro::domain::{LegId, PaymentId, Timestamp};
+use giro::store::items::payments_table;
 use giro::wire::undelivered::{self, Stretch, Undelivered};
 
 /// How long before or after its stream record a payment may have been decided, in milliseconds. An invocation may
@@ -167,11 +167,10 @@ async fn in_the_stream(
     }
     // A payment's item never changes, so the publisher publishes only inserts.
     let inserted = records.iter().filter(|record| record.event_name() == Some(&OperationType::Insert));
-    let id = |record: &Record| {
-        let id = record.dynamodb()?.keys()?.get(payment::KEY)?.as_s().ok()?;
-        PaymentId::try_new(id).ok()
-    };
-    Ok(inserted.map(id).collect())
+    let key = |record: &Record| record.dynamodb()?.keys()?.get(payments_table::KEY)?.as_s().ok()?.parse::<LegId>().ok();
+    // The item of a further leg tells no outcome.
+    let payments = |keys: Vec<LegId>| keys.into_iter().filter(|key| key.leg.is_none()).map(|key| key.payment).collect();
+    Ok(inserted.map(key).collect::<Option<Vec<LegId>>>().map(payments))
 }
 
 /// The records of a stretch, all of them.

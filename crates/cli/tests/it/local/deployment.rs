@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use giro::store::StoreError;
-use giro::store::items::{accounts_table, dead_letter, payment, refund_total};
+use giro::store::items::{accounts_table, dead_letter, payments_table, refund_total};
 use giro_cli::local::kafka::REQUESTS_TOPIC;
 use giro_template::{Blueprint, Mapping, Source, Templates, read_yaml};
 use serde_json::Value;
@@ -273,12 +273,12 @@ fn access(root: &Value, blueprint: &Blueprint) -> Vec<String> {
 
 /// The tables, keys, indexes and the stream that the code names are there.
 fn tables(blueprint: &Blueprint) -> Vec<String> {
-    let index = |index: payment::Index| (index.name, index.key, Some(payment::DECIDED_AT));
-    let statements = [index(payment::BY_DEBTOR), index(payment::BY_CREDITOR)];
+    let index = |index: payments_table::Index| (index.name, index.key, Some(payments_table::DECIDED_AT));
+    let statements = [index(payments_table::BY_DEBTOR), index(payments_table::BY_CREDITOR)];
     let none: &[_] = &[];
     let expected = [
         ("ACCOUNTS_TABLE", (accounts_table::KEY, None), none, None),
-        ("PAYMENTS_TABLE", (payment::KEY, None), &statements, Some("NEW_IMAGE")),
+        ("PAYMENTS_TABLE", (payments_table::KEY, None), &statements, Some("NEW_IMAGE")),
         ("REFUNDS_TABLE", (refund_total::KEY, None), none, None),
         ("DEAD_LETTERS_TABLE", (dead_letter::KEY, Some(dead_letter::PART)), none, None),
         ("ACCOUNT_COMMANDS_TABLE", ("command_id", None), none, None),

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::simulate::topic::Place;
 use crate::simulate::workload::Asked;
-use giro::domain::{Outcome, TotalId};
+use giro::domain::{LegId, Outcome};
 
 /// What is wrong, for a person.
 type Wrong = String;
@@ -66,7 +66,7 @@ impl Sums {
     }
 
     /// Whether the store says the same sums.
-    pub(super) fn compare(&self, stored: &[(TotalId, u64)]) -> Result<(), Wrong> {
+    pub(super) fn compare(&self, stored: &[(LegId, u64)]) -> Result<(), Wrong> {
         let stored: Vec<(String, i128)> = stored.iter().map(|(id, sum)| (id.to_string(), (*sum).into())).collect();
         let known: Vec<(String, i128)> = self.0.keys().map(|id| (id.clone(), self.now(id))).collect();
         if stored == known {

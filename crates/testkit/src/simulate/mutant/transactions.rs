@@ -58,6 +58,7 @@ fn add(store: &MemoryStore, updates: &mut Vec<AccountUpdate>, id: &AccountId, ne
     updates.push(AccountUpdate {
         limits_version: None,
         windows: Vec::new(),
+        takes_back: false,
         account: id.clone(),
         lane: None,
         net,
