@@ -9,6 +9,7 @@
 //! | [`given`] | accounts, payments and commands as a test gives them |
 //! | [`scenario`] | a ledger, what is asked of it, and what must come of it, as text |
 //! | [`dynamodb`], [`tables`], [`engine`] | DynamoDB in this process, the tables of the template on it, and both for a test |
+//! | [`stream_image`](mod@stream_image) | an item as a table's stream shows it |
 //! | `sent` | what was sent to the store, kept longer than its batch |
 //! | [`open_accounts`] | opens accounts past the account commands |
 //! | [`workload`], [`oracle`] | records of every kind, and whether each has its disposition and the ledger adds up |
@@ -28,6 +29,7 @@ pub mod oracle;
 pub mod scenario;
 mod sent;
 pub mod simulate;
+pub mod stream_image;
 pub mod tables;
 pub mod virtual_time;
 pub mod workload;

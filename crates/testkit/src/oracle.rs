@@ -35,6 +35,8 @@ pub struct Checked {
     pub settled: usize,
     /// Refunds among them.
     pub refunds: usize,
+    /// Payments with legs among them.
+    pub with_legs: usize,
     /// Payments declined, by reason.
     pub declined: BTreeMap<&'static str, usize>,
     /// Records that repeat a payment which already has its outcome.
@@ -53,6 +55,7 @@ impl Checked {
     fn settles(&mut self, outcome: &Outcome) {
         count(&mut self.settled);
         self.refunds = self.refunds.saturating_add(outcome.instruction.original().iter().count());
+        self.with_legs = self.with_legs.saturating_add(usize::from(!outcome.instruction.legs().is_empty()));
     }
 
     /// How many things are missing, too much or wrong.

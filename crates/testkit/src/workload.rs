@@ -2,12 +2,13 @@
 //!
 //! Data: Takes a seed and a number of records. Gives accounts, the payments that fund them, and records of every kind.
 //! Records settle, decline for each reason that a client can cause, repeat others, reuse an id, or are malformed. Some
-//! refund what funded an account, others an earlier payment, whether or not that has its outcome by then.
+//! refund what funded an account, others an earlier payment, whether or not that has its outcome by then. Payments with
+//! legs pay a fee, change money into another currency, or take what isn't theirs.
 
 use giro::domain::limits::WindowLimit;
 use giro::domain::{
-    Account, AccountId, AccountLimits, AccountStatus, Amount, CreditLanes, Currency, Instruction, Limits, Payment,
-    PaymentId, Refund,
+    Account, AccountId, AccountLimits, AccountStatus, Amount, CreditLanes, Currency, Instruction, Leg, LeggedPayment,
+    Legs, Limits, Payment, PaymentId, Refund,
 };
 use giro::wire::instruction::encode;
 
@@ -34,8 +35,11 @@ pub struct Workload {
 }
 
 /// The kinds of records, and how many of a hundred are of each.
-const KINDS: [(u32, Kind); 20] = [
-    (35, Kind::Settling),
+const KINDS: [(u32, Kind); 23] = [
+    (28, Kind::Settling),
+    (5, Kind::WithFee),
+    (1, Kind::Exchange),
+    (1, Kind::OthersMoney),
     (23, Kind::ToMerchant),
     (3, Kind::Refund),
     (1, Kind::RefundTooMuch),
@@ -60,6 +64,10 @@ const KINDS: [(u32, Kind); 20] = [
 const SETTLEMENT: &str = "settlement-eur";
 const MERCHANT: &str = "merchant";
 const RICH: &str = "customer-0";
+/// The account that is paid a fee of what the merchant receives.
+const FEES: &str = "fees";
+/// Two accounts without a limit, through which money changes its currency.
+const EXCHANGE: [&str; 2] = ["exchange-eur", "exchange-usd"];
 /// An account that may pay so much at once, and in a month.
 const LIMITED: &str = "limited";
 /// An account that may hold so much.
@@ -74,6 +82,12 @@ enum Kind {
     Settling,
     /// From a customer to the merchant that many pay.
     ToMerchant,
+    /// From a customer to the merchant, which pays a fee of it. Both happen or none.
+    WithFee,
+    /// From a customer's euros to another's dollars.
+    Exchange,
+    /// A leg would take what another customer has.
+    OthersMoney,
     /// An earlier record again.
     Duplicate,
     /// An earlier payment's id, with another amount.
@@ -110,6 +124,9 @@ impl Workload {
         let special = [
             account(SETTLEMENT).unlimited(),
             account(MERCHANT),
+            account(FEES),
+            account(EXCHANGE[0]).unlimited(),
+            account(EXCHANGE[1]).currency(given::currency("USD")).unlimited(),
             account("same-account"),
             account("dollars").currency(given::currency("USD")),
             account("frozen").status(AccountStatus::Frozen),
@@ -177,6 +194,7 @@ impl Generator<'_> {
                 return Some(record(self.names.refund(number, original, debtor, None)?));
             }
             (Kind::Refund | Kind::RefundTooMuch, _) => return self.refund(kind, number),
+            (Kind::WithFee | Kind::Exchange | Kind::OthersMoney, _) => return self.legged(kind, number),
             (Kind::ReusedId, Some(earlier)) => {
                 let amount = Amount::try_new(earlier.amount.minor_units().saturating_add(1)).ok()?;
                 return Some(record(Payment { amount, ..earlier.clone() }));
@@ -185,6 +203,33 @@ impl Generator<'_> {
         };
         self.payments.push(payment.clone());
         Some(record(payment))
+    }
+
+    /// A payment with legs.
+    fn legged(&mut self, kind: Kind, number: usize) -> Option<Record> {
+        let debtor = format!("customer-{}", self.random.usize(0..self.customers));
+        let amount = self.random.u64(100..=2_000);
+        let legs = match kind {
+            Kind::Exchange => [
+                self.names.leg(&debtor, EXCHANGE[0], amount, "EUR")?,
+                self.names.leg(EXCHANGE[1], "dollars", amount.saturating_add(amount / 10), "USD")?,
+            ],
+            Kind::OthersMoney => {
+                [self.names.leg(&debtor, MERCHANT, amount, "EUR")?, self.names.leg(RICH, &debtor, amount, "EUR")?]
+            }
+            _ => [
+                self.names.leg(&debtor, MERCHANT, amount, "EUR")?,
+                self.names.leg(MERCHANT, FEES, amount / 100, "EUR")?,
+            ],
+        };
+        let debtor = self.names.account(&debtor)?;
+        Some(record(LeggedPayment {
+            id: self.names.payment_id(&format!("legs-{number}"))?,
+            legs: Legs::try_new(&debtor, legs.into()).ok()?,
+            debtor,
+            reference: Some(format!("order {number}").into()),
+            requested_at: None,
+        }))
     }
 
     /// A refund of what funded a customer.
@@ -225,6 +270,9 @@ impl Generator<'_> {
             | Kind::Malformed
             | Kind::Refund
             | Kind::RefundTooMuch
+            | Kind::WithFee
+            | Kind::Exchange
+            | Kind::OthersMoney
             | Kind::RefundEarlier => payment(&id, &debtor, &creditor, amount),
         }
     }
@@ -261,6 +309,16 @@ impl Names<'_> {
             amount: amount.and_then(|amount| Amount::try_new(amount).ok()),
             reference: Some(format!("return {number}").into()),
             requested_at: None,
+        })
+    }
+
+    fn leg(self, debtor: &str, creditor: &str, amount: u64, currency: &str) -> Option<Leg> {
+        Some(Leg {
+            debtor: self.account(debtor)?,
+            creditor: self.account(creditor)?,
+            amount: Amount::try_new(amount).ok()?,
+            currency: Currency::try_new(currency).ok()?,
+            reference: None,
         })
     }
 

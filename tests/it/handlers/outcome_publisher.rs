@@ -1,14 +1,15 @@
 //! The publisher, from a stream event to its response: what is published, what comes again, what stops a shard.
 
 use giro::domain::plan::Entry;
-use giro::domain::{Decision, Decline, Instruction, Outcome, Payment, Timestamp};
+use giro::domain::{Decision, Decline, Instruction, LegNumber, Outcome, Payment, Timestamp};
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::items;
 use giro::wire::outcome;
 use giro::wire::stream_event::{StreamEvent, StreamResponse};
-use giro_testkit::given::{payment, payment_in, source};
+use giro_testkit::given::{self, Placed as _, payment, payment_in, source};
 use giro_testkit::memory_topics::{Faults, MemoryTopics};
+use giro_testkit::stream_image::stream_image;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 
@@ -34,12 +35,7 @@ fn outcome(ix: i64, decision: Decision) -> Outcome {
 fn image(outcome: &Outcome) -> Value {
     let request = outcome.request();
     let entry = Entry { lanes: giro_testkit::given::on_lane(Some(3)), ..Entry::of(&request, outcome) };
-    let item = items::payment::encode(&entry);
-    let attribute = |value: &aws_sdk_dynamodb::types::AttributeValue| match value.as_s() {
-        Ok(text) => json!({ "S": text }),
-        Err(_) => json!({ "N": value.as_n().unwrap() }),
-    };
-    item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect::<serde_json::Map<_, _>>().into()
+    stream_image(&items::payment::encode(&entry))
 }
 
 fn record(sequence_number: i64, name: &str, image: Value) -> Value {
@@ -149,6 +145,38 @@ async fn a_window_of_a_newer_version_is_published_as_it_is() {
 }
 
 /// Kinds and reasons of tomorrow are handed on, so that an old publisher keeps up with a new processor.
+#[tokio::test]
+async fn a_payment_with_legs_has_one_outcome_with_all_of_them() {
+    let legs = [("alice", "shop", "EUR", 60), ("shop", "fees", "EUR", 2), ("alice", "bob", "EUR", 1)];
+    let request = given::legged("pay-1", "alice", &legs).at(3, 1);
+    let entry = given::entry(&request, Ok(()));
+    let declined_leg = Some(LegNumber::try_new(2).unwrap());
+    let declined = Entry { declined_leg, ..given::entry(&request, Err(Decline::LegDebtorNotAllowed)) };
+    let mut images = vec![stream_image(&items::payment::encode(&entry))];
+    images.extend(items::legs::further(&entry).iter().map(stream_image));
+    images.push(stream_image(&items::payment::encode(&declined)));
+    let records: Vec<Value> =
+        images.into_iter().zip(100..).map(|(image, number)| record(number, "INSERT", image)).collect();
+    assert_eq!(records.len(), 4, "the payment, its further legs, and the declined one");
+    let topics = MemoryTopics::new();
+    assert_eq!(publish(&topics, &records).await, Ok(StreamResponse::default()));
+    let published: Vec<Outcome> = topics
+        .records("payment-outcomes")
+        .into_iter()
+        .map(|record| outcome::decode(&record.value.unwrap()).unwrap())
+        .collect();
+    assert_eq!(published, [entry.outcome(), declined.outcome()]);
+    // But for its reason, it is written as ever.
+    let mut newer = stream_image(&items::payment::encode(&declined));
+    newer["reason_code"]["S"] = "moon_too_full".into();
+    let topics = MemoryTopics::new();
+    publish(&topics, &[record(7, "INSERT", newer)]).await.unwrap();
+    let shown = String::from_utf8(topics.records("payment-outcomes").remove(0).value.unwrap()).unwrap();
+    let reason = r#""reason":{"code":null,"name":"moon_too_full"}"#;
+    let known = r#""reason":{"code":"AG01","name":"leg_debtor_not_allowed"}"#;
+    assert_eq!(shown, outcome::encode(&declined.outcome()).replace(known, reason));
+}
+
 #[tokio::test]
 async fn outcomes_of_a_newer_version_are_published_as_they_are() {
     let mut kind = image(&outcome(1, Ok(())));

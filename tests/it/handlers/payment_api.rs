@@ -314,6 +314,7 @@ async fn the_sample_events_are_answered() {
         ("post-malformed", 400),
         ("post-refund-dry-run", 200),
         ("post-refund", 202),
+        ("post-payment-with-legs", 202),
         ("get-payment", 200),
         ("get-refund", 200),
         ("get-account", 200),

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use giro::domain::Instruction;
 use giro::domain::{DeadLetterId, Timestamp};
 use giro::wire::incoming::Incoming;
+use giro::wire::instruction;
 use giro::wire::kafka_event::KafkaEvent;
-use giro::wire::payment_request;
 use giro_template::Templates;
 
 pub(super) fn event(json: &str) -> KafkaEvent {
@@ -17,8 +18,10 @@ fn shown(event: &KafkaEvent) -> String {
     let mut lines = Vec::new();
     for partition in &event.partitions {
         for record in &partition.records {
-            let is = match payment_request::decode(&record.value) {
-                Ok(payment) => format!("payment {}", payment.id),
+            let is = match instruction::decode(&record.value) {
+                Ok(Instruction::Payment(payment)) => format!("payment {}", payment.id),
+                Ok(Instruction::Legged(payment)) => format!("payment with {} legs {}", payment.legs.len(), payment.id),
+                Ok(Instruction::Refund(refund)) => format!("refund {}", refund.id),
                 Err(malformed) => format!("{} ({malformed})", malformed.name()),
             };
             let headers: Vec<String> = record

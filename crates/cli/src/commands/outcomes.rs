@@ -62,15 +62,16 @@ fn line(record: &Polled, json: bool) -> String {
     match outcome::decode(value) {
         Ok(outcome) => {
             let instruction = &outcome.instruction;
-            let moved = match outcome.transfer() {
-                Some(Transfer { debtor, creditor, amount, currency }) => {
-                    format!("{debtor} -> {creditor} {amount} {currency}")
-                }
-                None => format!("{} -> ?", instruction.debtor()),
+            let moved = |Transfer { debtor, creditor, amount, currency }: Transfer<'_>| {
+                format!("{debtor} -> {creditor} {amount} {currency}")
             };
+            let moved: Vec<String> = outcome.transfers().map(moved).collect();
+            let moved = if moved.is_empty() { format!("{} -> ?", instruction.debtor()) } else { moved.join(", ") };
             let refund = instruction.original().map(|original| format!(" refund of {original}")).unwrap_or_default();
-            let decision =
-                outcome.decision.map_or_else(|decline| format!("declined {}", decline.name()), |()| "settled".into());
+            let leg = outcome.declined_leg.map(|leg| format!(", leg {leg}")).unwrap_or_default();
+            let decision = outcome
+                .decision
+                .map_or_else(|decline| format!("declined {}{leg}", decline.name()), |()| "settled".into());
             format!("{} {}{refund} {moved} {decision}", outcome.decided_at, instruction.id())
         }
         Err(error) => format!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),

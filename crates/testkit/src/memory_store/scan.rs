@@ -24,6 +24,12 @@ impl MemoryStore {
         self.state().payments.remove(id);
     }
 
+    /// The items of further legs, in their order.
+    #[must_use]
+    pub fn settled_legs(&self) -> Vec<SettledLeg> {
+        self.state().legs.values().cloned().collect()
+    }
+
     /// Loses the item of a further leg; its postings stay.
     pub fn lose_leg(&self, id: &LegId) {
         self.state().legs.remove(id);

@@ -30,6 +30,7 @@
 
 mod auditor;
 pub mod exhaustive;
+mod legs;
 mod limits;
 mod mapping;
 mod mutant;

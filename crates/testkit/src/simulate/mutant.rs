@@ -66,6 +66,10 @@ pub enum Mutant {
     DropRefundCondition,
     /// A refund leaves the sum of the refunds of its original as it is.
     LeaveOutRefundSum,
+    /// The money of the last leg of a payment isn't moved.
+    LeaveOutLeg,
+    /// The last leg of a payment gets no item.
+    LeaveOutLegItem,
     /// A read of outcomes finds none, as if originals were read before the payments that come before.
     IgnoreOriginals,
     /// Freezing and closing leave out lanes that aren't there yet.
@@ -90,7 +94,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mistake, by name.
-    pub const ALL: [(Self, &'static str); 31] = [
+    pub const ALL: [(Self, &'static str); 33] = [
         (Self::DropPutCondition, "drop-put-condition"),
         (Self::NetOverdraft, "net-overdraft"),
         (Self::AcknowledgeLostCommit, "acknowledge-lost-commit"),
@@ -112,6 +116,8 @@ impl Mutant {
         (Self::CheckLimitBeforeBatch, "check-limit-before-batch"),
         (Self::DropRefundCondition, "drop-refund-condition"),
         (Self::LeaveOutRefundSum, "leave-out-refund-sum"),
+        (Self::LeaveOutLeg, "leave-out-leg"),
+        (Self::LeaveOutLegItem, "leave-out-leg-item"),
         (Self::IgnoreOriginals, "ignore-originals"),
         (Self::FreezeOnlyLanesThatExist, "freeze-only-lanes-that-exist"),
         (Self::CloseWithoutCondition, "close-without-condition"),
@@ -224,6 +230,13 @@ impl Mutant {
             }
             (Self::LeaveOutRefundSum, mut sent) => {
                 sent.totals.clear();
+                sent
+            }
+            (Self::LeaveOutLeg, sent) => transactions::without_last_leg(sent),
+            (Self::LeaveOutLegItem, mut sent) => {
+                for entry in &mut sent.entries {
+                    entry.further.pop();
+                }
                 sent
             }
             (Self::SkipDeclineCheck, mut sent) => {

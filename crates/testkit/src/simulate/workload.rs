@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::auditor::books::{Books, Standing};
+use super::legs::{self, Leg};
 use super::limits::Limits;
 use super::tape::Tape;
 
@@ -22,6 +23,7 @@ pub(super) const FRESH: (&str, &str) = ("fresh-debtor", "fresh-creditor");
 pub(super) const FRESH_AMOUNT: u64 = 7;
 
 /// What a request says. A refund names no creditor and no currency, and no amount (0) if it asks for all that is left.
+/// A payment with legs names none of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) id: String,
@@ -32,15 +34,38 @@ pub(super) struct Asked {
     pub(super) reference: Option<String>,
     /// The original, if it is a refund.
     pub(super) refunds: Option<String>,
+    /// The leg of the original, if the refund names one.
+    pub(super) leg: Option<usize>,
+    /// The legs of a payment with legs.
+    pub(super) legs: Vec<Leg>,
 }
 
 impl Asked {
+    /// What a payment moves, leg by leg. A refund says nothing of it.
+    pub(super) fn moves(&self) -> Vec<Leg> {
+        if self.refunds.is_some() || !self.legs.is_empty() {
+            return self.legs.clone();
+        }
+        let Self { debtor, creditor, amount, currency, .. } = self.clone();
+        vec![Leg { debtor, creditor, amount, currency }]
+    }
+
     fn json(&self) -> String {
         if let Some(original) = &self.refunds {
             let amount = if self.amount == 0 { String::new() } else { format!(r#","amount":{}"#, self.amount) };
             let reference = self.reference.as_ref().map(|text| format!(r#","reference":"{text}""#)).unwrap_or_default();
+            let leg = self.leg.map(|leg| format!(r#","leg":{leg}"#)).unwrap_or_default();
+            let rest = format!(r#"{leg}{amount}{reference}"#);
             return format!(
-                r#"{{"refund_id":"{}","original_payment_id":"{original}","debtor_account":"{}"{amount}{reference}}}"#,
+                r#"{{"refund_id":"{}","original_payment_id":"{original}","debtor_account":"{}"{rest}}}"#,
+                self.id, self.debtor
+            );
+        }
+        if !self.legs.is_empty() {
+            let legs = legs::json(&self.legs, &self.debtor);
+            let reference = self.reference.as_ref().map(|text| format!(r#","reference":"{text}""#)).unwrap_or_default();
+            return format!(
+                r#"{{"payment_id":"{}","debtor_account":"{}","legs":[{legs}]{reference}}}"#,
                 self.id, self.debtor
             );
         }
@@ -92,19 +117,24 @@ pub(super) struct Clients {
     payments: u32,
     /// A quarter of what they ask for are refunds.
     refund: bool,
+    /// A third of what they ask for are payments with legs, and some are refunds of legs.
+    legs: bool,
 }
 
 impl Clients {
-    /// Clients of a world that begins with these accounts. They refund where dan begins with most. That is a quarter of
-    /// all worlds, so there are many of either kind.
+    /// Clients of a world that begins with these accounts. They refund where dan begins with most, and ask for legs
+    /// where he begins with nothing. Each is a quarter of all worlds, so there are many of every kind.
     pub(super) fn new(opening: &BTreeMap<String, Books>) -> Self {
-        Self { refund: opening.get("dan").is_some_and(|books| books.balance == 300), ..Self::default() }
+        let begins_with = |balance| opening.get("dan").is_some_and(|books| books.balance == balance);
+        Self { refund: begins_with(300), legs: begins_with(0), ..Self::default() }
     }
 
     /// The next record, what it asks, if its bytes are a payment, and the partition that it goes to.
     pub(super) fn produce(&mut self, tape: &mut Tape, partitions: usize) -> (usize, Record, Option<Asked>) {
         let (record, asks) = match tape.below(100) {
             0..24 if self.refund => self.new_refund(tape),
+            0..26 if self.legs => asking(self.new_legs(tape)),
+            26..34 if self.legs => self.new_refund(tape),
             0..78 => asking(self.new_payment(tape)),
             78..88 => self.again(tape),
             88..94 => self.id_reused(tape),
@@ -135,6 +165,8 @@ impl Clients {
             currency: "EUR",
             reference: None,
             refunds: None,
+            leg: None,
+            legs: Vec::new(),
         })
     }
 
@@ -169,6 +201,32 @@ impl Clients {
             currency: if tape.chance(20) { "USD" } else { "EUR" },
             reference: tape.chance(50).then(|| "invoice 17".to_owned()),
             refunds: None,
+            leg: None,
+            legs: Vec::new(),
+        };
+        self.asked.push(asked.clone());
+        asked
+    }
+
+    fn new_legs(&mut self, tape: &mut Tape) -> Asked {
+        self.payments = self.payments.saturating_add(1);
+        let at = tape.index(BUSY.len());
+        let other = |step: usize| BUSY[at.saturating_add(step).checked_rem(BUSY.len()).unwrap_or(0)];
+        let (debtor, others) = match tape.below(3) {
+            // The hot account is paid, and pays the fees.
+            0 => (other(1), ["hot", other(2), other(3)]),
+            _ => (BUSY[at], [other(1), other(2), other(3)]),
+        };
+        let asked = Asked {
+            id: format!("k{}", self.payments),
+            debtor: debtor.into(),
+            creditor: String::new(),
+            amount: 0,
+            currency: "",
+            reference: tape.chance(50).then(|| "order".to_owned()),
+            refunds: None,
+            leg: None,
+            legs: legs::legs(tape, debtor, others, SETTLEMENT),
         };
         self.asked.push(asked.clone());
         asked
@@ -178,8 +236,15 @@ impl Clients {
     fn new_refund(&mut self, tape: &mut Tape) -> (Record, Option<Asked>) {
         let Some(last) = self.asked.len().checked_sub(1) else { return not_a_payment(tape) };
         let back = tape.index(self.asked.len().min(12));
-        let original = self.asked[last.saturating_sub(back)].clone();
+        let mut original = self.asked[last.saturating_sub(back)].clone();
         self.payments = self.payments.saturating_add(1);
+        let mut leg = None;
+        if !original.legs.is_empty() {
+            let place = tape.index(original.legs.len());
+            leg = (!tape.chance(100)).then(|| place.saturating_add(1));
+            let Leg { debtor, creditor, amount, .. } = original.legs[place].clone();
+            (original.debtor, original.creditor, original.amount) = (debtor, creditor, amount);
+        }
         let parties = [&original.creditor, &original.debtor].map(|party| party.as_str());
         let debtor = if tape.chance(50) { parties[1] } else { parties[0] };
         let asked = Asked {
@@ -198,6 +263,8 @@ impl Clients {
                 0 => format!("k{}", self.payments.saturating_add(1)),
                 _ => original.id,
             }),
+            leg,
+            legs: Vec::new(),
         };
         self.asked.push(asked.clone());
         asking(asked)
@@ -216,6 +283,7 @@ impl Clients {
         let Some(last) = self.asked.len().checked_sub(1) else { return not_a_payment(tape) };
         let mut asked = self.asked[last.saturating_sub(tape.index(self.asked.len()))].clone();
         match tape.below(4) {
+            _ if !asked.legs.is_empty() => asked.reference = Some("another".into()),
             0 => asked.amount = asked.amount.saturating_sub(1).max(1),
             _ if asked.refunds.is_some() => asked.reference = Some("another".into()),
             1 => std::mem::swap(&mut asked.debtor, &mut asked.creditor),

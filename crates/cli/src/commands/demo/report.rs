@@ -83,6 +83,7 @@ pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
     put(row("records", &checked.records));
     put(row("settled", &checked.settled));
     put(row("  refunds", &checked.refunds));
+    put(row("  payments with legs", &checked.with_legs));
     put(row("declined", &checked.declined.values().sum::<usize>()));
     for (reason, count) in &checked.declined {
         put(row(&format!("    {reason}"), count));
@@ -135,6 +136,7 @@ pub(super) fn as_json(checked: &Checked, measured: &Measured) -> Value {
         "records": checked.records,
         "settled": checked.settled,
         "refunds": checked.refunds,
+        "with_legs": checked.with_legs,
         "declined": checked.declined,
         "replayed": checked.replayed,
         "dead_letters": checked.dead_letters,
@@ -201,6 +203,7 @@ mod tests {
             records: 1_020,
             settled: 900,
             refunds: 30,
+            with_legs: 50,
             declined: [("insufficient_funds", 7), ("same_account", 5)].into(),
             replayed: 100,
             dead_letters: [("not_json".to_owned(), 6), ("invalid_field".to_owned(), 2)].into(),
@@ -223,6 +226,7 @@ mod tests {
                   records                                    1020
                   settled                                     900
                     refunds                                    30
+                    payments with legs                         50
                   declined                                     12
                       insufficient_funds                        7
                       same_account                              5
@@ -262,6 +266,7 @@ mod tests {
                   records                                    1020
                   settled                                     900
                     refunds                                    30
+                    payments with legs                         50
                   declined                                     12
                       insufficient_funds                        7
                       same_account                              5
@@ -297,6 +302,7 @@ mod tests {
                   records                                    1020
                   settled                                     889
                     refunds                                    30
+                    payments with legs                         50
                   declined                                     12
                       insufficient_funds                        7
                       same_account                              5

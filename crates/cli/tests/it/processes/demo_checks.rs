@@ -15,13 +15,15 @@ fn a_workload_is_always_the_same_for_a_seed_and_holds_every_kind() {
     let read = |record: &Record| record.value.as_deref().map(instruction::decode_json);
     let malformed = one.records.iter().filter(|record| !matches!(read(record), Some(Ok(_)))).count();
     assert!((60..200).contains(&malformed), "{malformed}");
-    let mut refunds = 0;
+    let (mut refunds, mut with_legs) = (0, 0);
     let mut ids = std::collections::HashMap::<_, Vec<_>>::new();
     for asked in one.records.iter().filter_map(|record| read(record)?.ok()) {
         refunds += asked.original().iter().count();
+        with_legs += usize::from(!asked.legs().is_empty());
         ids.entry(asked.id().clone()).or_default().push(asked.fingerprint());
     }
     assert!((60..200).contains(&refunds), "{refunds} refunds");
+    assert!((80..220).contains(&with_legs), "{with_legs} payments with legs");
     let again = ids.values().filter(|prints| prints.len() > 1);
     assert!(again.clone().any(|prints| prints[0] == prints[1]), "duplicates");
     assert!(again.clone().any(|prints| prints.iter().any(|print| *print != prints[0])), "reused ids");

@@ -1,5 +1,6 @@
 //! What: What happened in a world, as the auditor remembers it, and what says the order of two events.
 
+use crate::simulate::legs::Leg;
 use crate::simulate::network::InvocationId;
 use crate::simulate::orders::AccountChange;
 use crate::simulate::topic::Place;
@@ -20,11 +21,13 @@ pub(super) enum What {
         id: String,
         /// It is a refund, which takes free money only.
         refund: bool,
+        /// The account whose order it keeps.
         debtor: String,
-        creditor: String,
-        amount: i128,
-        currency: &'static str,
+        /// What it moves, or would have moved.
+        legs: Vec<Leg>,
         declined: Option<&'static str>,
+        /// The place of the leg that it was declined for.
+        declined_leg: usize,
         place: Place,
         /// Who decided it.
         by: Option<InvocationId>,
@@ -84,13 +87,12 @@ pub(super) fn in_offset_order(first: &Event, second: &Event) -> bool {
 
 /// Whether this is a decline with an account that was changed while it was being decided.
 pub(super) fn changed_meanwhile(event: &Event, events: &[Event]) -> bool {
-    let What::Decided { debtor, creditor, declined: Some(_), .. } = &event.what else { return false };
+    let What::Decided { debtor, legs, declined: Some(_), .. } = &event.what else { return false };
+    let names =
+        |account: &str| account == debtor || legs.iter().any(|leg| account == leg.debtor || account == leg.creditor);
     let changed = |other: &Event| match &other.what {
         What::Ordered { account, changes, .. } => {
-            *changes
-                && (account == debtor || account == creditor)
-                && other.seen >= event.began
-                && other.happened <= event.seen
+            *changes && names(account) && other.seen >= event.began && other.happened <= event.seen
         }
         What::Decided { .. } => false,
     };

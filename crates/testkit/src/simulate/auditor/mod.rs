@@ -11,6 +11,7 @@
 //! | every step | a new outcome comes after those of all earlier records of its debtor on its partition, unless the debtor pays from lanes |
 //! | every step | every balance is the opening balance and all settled payments since; per currency they sum to zero |
 //! | every step | no balance is below its limit |
+//! | every step | payments with legs are settled whole: see `legs` |
 //! | every step | refunds are right, and never exceed their originals: see `refunds` |
 //! | every step | payments are within the limits of their debtors, and what is used is what they say: see `limits` |
 //! | every step | a dead letter holds its record's bytes, and its record isn't a valid payment or command; see `letters` |
@@ -29,6 +30,7 @@
 mod accounts;
 pub(super) mod books;
 mod events;
+mod legs;
 mod letters;
 mod limits;
 mod moments;
@@ -216,6 +218,7 @@ impl Auditor {
     ) -> Result<Vec<String>, Wrong> {
         let new = self.observe_payments(store, by, now)?;
         self.refunded.compare(&read(at_once(store.refunds()))?)?;
+        self.observe_legs(store)?;
         self.observe_commands(store, by, now)?;
         self.observe_accounts(store)?;
         self.observe_letters(store, by, now)?;

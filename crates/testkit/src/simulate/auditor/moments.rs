@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::legs::Leg;
 use super::books::{Books, holds, ordered, rule};
 use super::events::{Event, What, changed_meanwhile, in_batch_order, in_offset_order};
 
@@ -35,8 +36,21 @@ struct Decline<'e> {
     debtor: &'e str,
     creditor: &'e str,
     asked: (&'e str, &'e str, i128, &'e str),
+    /// The legs before the declined one.
+    before: &'e [Leg],
     /// An account changed while it was decided, so it may name any reason that holds.
     loose: bool,
+}
+
+/// What the legs of a payment take from an account, and give to it. What an account in the middle receives and passes
+/// on is one credit of the difference.
+fn postings(legs: &[Leg], debtor: &str, account: &str) -> (i128, i128) {
+    let sum = |of: fn(&Leg) -> &str| {
+        let own = legs.iter().filter(|leg| of(leg) == account).map(|leg| i128::from(leg.amount));
+        own.fold(0, i128::saturating_add)
+    };
+    let (taken, given) = (sum(|leg| &leg.debtor), sum(|leg| &leg.creditor));
+    if account != debtor && taken <= given { (0, given.saturating_sub(taken)) } else { (taken, given) }
 }
 
 /// The id of the first payment that was declined for a balance that its account never had.
@@ -44,13 +58,14 @@ pub(super) fn wrong_decline(opening: &BTreeMap<String, Books>, events: &[Event])
     let mut events = events.to_vec();
     events.sort_by_key(|event| event.happened);
     events.iter().filter(|event| event.rests_on_balance()).find_map(|event| {
-        let What::Decided { id, refund, debtor, creditor, amount, currency, declined: Some(reason), .. } = &event.what
-        else {
+        let What::Decided { id, refund, legs, declined: Some(reason), declined_leg, .. } = &event.what else {
             return None;
         };
-        let asked = (debtor.as_str(), creditor.as_str(), *amount, *currency);
+        let (before, leg) = (legs.get(..*declined_leg)?, legs.get(*declined_leg)?);
+        let asked = (leg.debtor.as_str(), leg.creditor.as_str(), i128::from(leg.amount), leg.currency);
         let loose = changed_meanwhile(event, &events);
-        let decline = Decline { event, reason, refund: *refund, debtor, creditor, asked, loose };
+        let (debtor, creditor) = (&leg.debtor, &leg.creditor);
+        let decline = Decline { event, reason, refund: *refund, debtor, creditor, asked, before, loose };
         let times = events.iter().map(|event| event.happened).filter(|at| (event.began..=event.happened).contains(at));
         let times: BTreeSet<u64> = times.chain([event.began]).collect();
         let held = times.into_iter().any(|at| [true, false].iter().any(|&all| decline.held(opening, &events, at, all)));
@@ -71,19 +86,27 @@ impl Decline<'_> {
                         // How many lanes there are says nothing of the balance.
                         books = ordered(books.as_ref(), *change, main, 0).ok().flatten().or(books);
                     }
-                    What::Decided { debtor, creditor, amount, declined: None, .. } => {
+                    What::Decided { debtor, legs, declined: None, .. } => {
                         let Some(books) = &mut books else { continue };
-                        if debtor == account && self.counts_debit(event, account, at) {
-                            books.balance = books.balance.saturating_sub(*amount);
+                        let (taken, given) = postings(legs, debtor, account);
+                        if taken > 0 && self.counts_debit(event, account, at) {
+                            books.balance = books.balance.saturating_sub(taken);
                         }
-                        if creditor == account && self.counts_credit(event, account, at) {
-                            books.balance = books.balance.saturating_add(*amount);
+                        if given > 0 && self.counts_credit(event, account, at) {
+                            books.balance = books.balance.saturating_add(given);
                         }
                     }
                     What::Ordered { .. } | What::Decided { .. } => {}
                 }
             }
-            books
+            // The legs before count, whenever they were looked at.
+            let (mut taken, mut given) = (0_i128, 0_i128);
+            for leg in self.before {
+                let amount = i128::from(leg.amount);
+                taken = taken.saturating_add(if leg.debtor == account { amount } else { 0 });
+                given = given.saturating_add(if leg.creditor == account { amount } else { 0 });
+            }
+            books.map(|books| Books { balance: books.balance.saturating_add(given).saturating_sub(taken), ..books })
         };
         let (debtor, creditor) = (of(self.debtor), of(self.creditor));
         let debtor = if self.refund { debtor.map(|books| books.free_money()) } else { debtor };

@@ -1,18 +1,20 @@
-//! What: Checks outcomes: each answers its record, says what that asked, and comes in order.
+//! What: Checks outcomes: each answers its record, says what that asked, comes in order, and has all its legs.
 //!
 //! Data: Takes the store after every step. Gives the new payments, or what is wrong.
 
 use super::events::{Event, What};
 use super::records::says_what_was_asked;
-use super::refunds::{Moves, Original, Span};
-use super::{Auditor, Place, Wrong, read};
+use super::refunds::{Original, Span, sum_of};
+use super::{Auditor, Place, Wrong, legs, read};
 use crate::memory_store::MemoryStore;
 use crate::simulate::auditor::books::Books;
+use crate::simulate::legs::Leg;
 use crate::simulate::network::{InvocationId, at_once};
 use crate::simulate::topic::Topic;
 use crate::simulate::workload::Asked;
 use giro::domain::Recorded;
 use giro::store::LedgerQueries;
+use std::collections::BTreeMap;
 
 impl Auditor {
     pub(super) fn observe_payments(
@@ -70,42 +72,47 @@ impl Auditor {
             return Err(format!("{id} at {place:?} was decided before {before:?} of the same debtor"));
         }
         let moves = match &asked.refunds {
-            None => {
-                Some(Moves { creditor: asked.creditor.clone(), amount: asked.amount.into(), currency: asked.currency })
-            }
+            None => Some(asked.moves()),
             Some(original) => {
                 let span = Span { began: since, place };
-                self.refunded.judge(&asked, outcome, self.answered.get(original), span)?
+                let moves = self.refunded.judge(&asked, outcome, self.answered.get(original), span)?;
+                moves.map(|moves| vec![moves])
             }
         };
+        let declined_leg = legs::declined(outcome, &asked)?;
         let answered =
             Original { asked: asked.clone(), settled: outcome.decision.is_ok(), place, given_up, happened: now };
         self.answered.insert(asked.id.clone(), answered);
         let Some(moves) = moves else { return Ok(()) };
         if asked.refunds.is_none() {
-            self.windows.judge(outcome, &asked.debtor, asked.amount, (since, now))?;
+            let own = moves.iter().take(declined_leg.saturating_add(1)).filter(|leg| leg.debtor == asked.debtor);
+            let taken = own.map(|leg| leg.amount).fold(0, u64::saturating_add);
+            self.windows.judge(outcome, &asked.debtor, taken, (since, now))?;
         }
         if outcome.decision.is_ok() {
             self.move_money(&asked, &moves, now)?;
         }
         let declined = outcome.decision.err().map(giro::domain::Decline::name);
-        let (Asked { id, debtor, refunds, .. }, Moves { creditor, amount, currency }) = (asked, moves);
-        let refund = refunds.is_some();
-        let what = What::Decided { id, refund, debtor, creditor, amount, currency, declined, place, by, given_up };
+        let Asked { id, debtor, refunds, .. } = asked;
+        let (refund, legs) = (refunds.is_some(), moves);
+        let what = What::Decided { id, refund, debtor, legs, declined, declined_leg, place, by, given_up };
         self.events.push(Event { began: since, happened: now, seen: now, what });
         Ok(())
     }
 
     /// A request is settled.
-    fn move_money(&mut self, asked: &Asked, moves: &Moves, now: u64) -> Result<(), Wrong> {
-        for (account, net) in [(&asked.debtor, moves.amount.saturating_neg()), (&moves.creditor, moves.amount)] {
-            let Some(books) = self.books.get_mut(account) else {
-                return Err(format!("{} is settled, and there is no account {account}", asked.id));
-            };
-            books.balance = books.balance.saturating_add(net);
+    fn move_money(&mut self, asked: &Asked, moves: &[Leg], now: u64) -> Result<(), Wrong> {
+        for leg in moves {
+            let amount = i128::from(leg.amount);
+            for (account, net) in [(&leg.debtor, amount.saturating_neg()), (&leg.creditor, amount)] {
+                let Some(books) = self.books.get_mut(account) else {
+                    return Err(format!("{} is settled, and there is no account {account}", asked.id));
+                };
+                books.balance = books.balance.saturating_add(net);
+            }
         }
-        if let Some(original) = &asked.refunds {
-            self.refunded.add(original, moves.amount, now);
+        if let (Some(original), Some(moved)) = (&asked.refunds, moves.first()) {
+            self.refunded.add(&sum_of(original, asked.leg), moved.amount.into(), now);
         }
         Ok(())
     }
@@ -118,5 +125,25 @@ impl Auditor {
             What::Decided { .. } => false,
         };
         self.books.get(debtor).is_some_and(Books::commutes) || declined && self.events.iter().any(changed)
+    }
+
+    /// Looks at the items of legs: each further leg of a settled payment has one, which says what its record asked.
+    pub(super) fn observe_legs(&self, store: &MemoryStore) -> Result<(), Wrong> {
+        let settled = self.answered.values().filter(|answered| answered.settled).map(|answered| &answered.asked);
+        let further = settled.flat_map(|asked| {
+            let legs = asked.legs.iter().enumerate().skip(1);
+            legs.map(|(place, leg)| (format!("{}/{}", asked.id, place.saturating_add(1)), leg))
+        });
+        let expected: BTreeMap<String, &Leg> = further.collect();
+        let stored = store.settled_legs();
+        let same = stored.len() == expected.len()
+            && stored.iter().all(|settled| {
+                expected.get(&settled.id.to_string()).is_some_and(|leg| {
+                    let told = settled.leg.transfer();
+                    (told.debtor.as_str(), told.creditor.as_str()) == (leg.debtor.as_str(), leg.creditor.as_str())
+                        && (told.amount.minor_units(), told.currency.as_str()) == (leg.amount, leg.currency)
+                })
+            });
+        if same { Ok(()) } else { Err(format!("the items of legs are {stored:?}, and were to be {expected:?}")) }
     }
 }

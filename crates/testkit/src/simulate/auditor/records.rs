@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::letters::Letters;
 use super::{Place, Wrong};
+use crate::simulate::legs::Leg;
 use crate::simulate::workload::{Asked, Record};
 use giro::domain::{DeadLetter, Outcome};
 
@@ -151,6 +152,23 @@ impl<A: PartialEq + Clone> Records<A> {
 /// Whether an outcome repeats what its record asked.
 pub(super) fn says_what_was_asked(outcome: &Outcome, asked: &Asked) -> bool {
     let instruction = &outcome.instruction;
+    if !asked.legs.is_empty() {
+        let told = outcome.transfers().map(|transfer| Leg {
+            debtor: transfer.debtor.to_string(),
+            creditor: transfer.creditor.to_string(),
+            amount: transfer.amount.minor_units(),
+            currency: asked
+                .legs
+                .iter()
+                .map(|leg| leg.currency)
+                .find(|known| *known == transfer.currency.as_str())
+                .unwrap_or(""),
+        });
+        return told.eq(asked.legs.iter().cloned())
+            && asked.id == instruction.id().as_str()
+            && asked.debtor == instruction.debtor().as_str()
+            && asked.reference.as_deref() == instruction.reference();
+    }
     let same = match (&asked.refunds, outcome.transfer()) {
         (None, Some(transfer)) => {
             asked.creditor == transfer.creditor.as_str()
@@ -160,7 +178,10 @@ pub(super) fn says_what_was_asked(outcome: &Outcome, asked: &Asked) -> bool {
         (None, None) => false,
         (Some(original), _) => {
             let amount = instruction.amount().map_or(0, |amount| amount.minor_units());
-            instruction.original().is_some_and(|id| id.as_str() == original) && asked.amount == amount
+            let leg = instruction.leg().map(|leg| usize::from(leg.get()));
+            instruction.original().is_some_and(|id| id.as_str() == original)
+                && asked.amount == amount
+                && asked.leg == leg
         }
     };
     same && asked.id == instruction.id().as_str()

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::simulate::legs::Leg;
 use crate::simulate::topic::Place;
 use crate::simulate::workload::Asked;
 use giro::domain::{LegId, Outcome};
@@ -37,15 +38,23 @@ pub(super) struct Span {
     pub(super) place: Place,
 }
 
-/// What a refund moves, or would have moved.
-#[derive(Debug)]
-pub(super) struct Moves {
-    pub(super) creditor: String,
-    pub(super) amount: i128,
-    pub(super) currency: &'static str,
+/// The name of a sum: that of the original, or of its leg.
+pub(super) fn sum_of(original: &str, leg: Option<usize>) -> String {
+    leg.map_or(original.to_owned(), |leg| format!("{original}/{leg}"))
 }
 
-/// The sums of refunds, by original: each sum with the time from which it held.
+/// What an original paid. `None`: it has legs and the refund names none of them, or it has none and the refund names
+/// one.
+fn paid(original: &Asked, leg: Option<usize>) -> Option<Leg> {
+    let moves = original.moves();
+    match (original.legs.is_empty(), leg) {
+        (true, None) => moves.into_iter().next(),
+        (false, Some(leg)) => moves.into_iter().nth(leg.checked_sub(1)?),
+        (true, Some(_)) | (false, None) => None,
+    }
+}
+
+/// The sums of refunds, by their names: each sum with the time from which it held.
 #[derive(Debug, Default)]
 pub(super) struct Sums(BTreeMap<String, Vec<(u64, i128)>>);
 
@@ -82,7 +91,7 @@ impl Sums {
         outcome: &Outcome,
         original: Option<&Original>,
         span: Span,
-    ) -> Result<Option<Moves>, Wrong> {
+    ) -> Result<Option<Leg>, Wrong> {
         let declined = outcome.decision.err().map(giro::domain::Decline::name);
         let wrong = |what: &str| Err(format!("the refund {} {what}: {declined:?}", asked.id));
         let Some(original) = original else {
@@ -100,7 +109,7 @@ impl Sums {
             Some("not_refundable")
         } else if !original.settled {
             Some("original_not_settled")
-        } else if original.asked.creditor != asked.debtor {
+        } else if paid(&original.asked, asked.leg).is_none_or(|paid| paid.creditor != asked.debtor) {
             Some("refund_mismatch")
         } else {
             None
@@ -109,15 +118,17 @@ impl Sums {
         if reason.is_some() || declined.is_some_and(|declined| of_originals.contains(&declined)) {
             return if declined == reason { Ok(None) } else { wrong(&format!("was to be declined {reason:?}")) };
         }
-        self.amount(asked, outcome, &original.asked, span).map(Some)
+        let Some(paid) = paid(&original.asked, asked.leg) else { return wrong("has no original") };
+        self.amount(asked, outcome, &paid, span).map(Some)
     }
 
     /// What a refund moves that its original allows.
-    fn amount(&self, asked: &Asked, outcome: &Outcome, original: &Asked, span: Span) -> Result<Moves, Wrong> {
+    fn amount(&self, asked: &Asked, outcome: &Outcome, original: &Leg, span: Span) -> Result<Leg, Wrong> {
         let wrong = |what: &str| Err(format!("the refund {} {what}", asked.id));
         let all = i128::from(original.amount);
         let left = |sum: i128| all.saturating_sub(sum);
-        let (before, now) = (left(self.at(&original.id, span.began)), left(self.now(&original.id)));
+        let sum = sum_of(asked.refunds.as_deref().unwrap_or_default(), asked.leg);
+        let (before, now) = (left(self.at(&sum, span.began)), left(self.now(&sum)));
         let told = outcome.transfer().map(|transfer| i128::from(transfer.amount.minor_units()));
         let takes_all = asked.amount == 0;
         let amount = if takes_all { told.unwrap_or_default() } else { asked.amount.into() };
@@ -137,6 +148,8 @@ impl Sums {
             }
             _ => {}
         }
-        Ok(Moves { creditor: original.debtor.clone(), amount, currency: original.currency })
+        let (debtor, creditor) = (asked.debtor.clone(), original.debtor.clone());
+        let amount = u64::try_from(amount).unwrap_or_default();
+        Ok(Leg { debtor, creditor, amount, currency: original.currency })
     }
 }

@@ -24,8 +24,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::books::{Books, holds, may_be_too_busy, ordered, rule};
+use super::books::{Books, holds, may_be_too_busy, ordered};
 use super::events::{Event, What, changed_meanwhile, in_offset_order};
+use super::legs::{self, NOT_ALLOWED};
 use crate::simulate::topic::Place;
 
 /// The most sets of events tried before the search gives up on a part.
@@ -177,32 +178,42 @@ fn apply(
                 (Ok(_) | Err(_), _) => None,
             }
         }
-        What::Decided { refund, debtor, creditor, amount, currency, declined, .. } => {
-            let asked = (debtor.as_str(), creditor.as_str(), *amount, *currency);
-            let free = state.get(debtor).filter(|_| *refund).map(Books::free_money);
-            match (rule(asked, free.as_ref().or(state.get(debtor)), state.get(creditor)), declined) {
-                // The sums of refunds are looked at when it is recorded. No reason that comes before holds.
-                // So is what is used of limits.
-                (
-                    Ok(_) | Err("balance_limit" | "balance_overflow" | "insufficient_funds"),
-                    Some("exceeds_refundable" | "payment_limit" | "velocity_limit"),
-                ) => Some(Vec::new()),
-                (Ok((debited, credited)), None) => {
-                    let mut undo = Vec::with_capacity(2);
-                    for (account, balance) in [(debtor, debited), (creditor, credited)] {
-                        if let Some(books) = state.get_mut(account) {
-                            undo.push((account.clone(), Some(books.clone())));
-                            books.balance = balance;
-                        }
-                    }
-                    Some(undo)
+        What::Decided { .. } => decided(what, loose, state),
+    }
+}
+
+/// Lets a payment or a refund happen, if the rules allow it now.
+fn decided(what: &What, loose: bool, state: &mut BTreeMap<String, Books>) -> Option<Vec<(String, Option<Books>)>> {
+    let What::Decided { refund, debtor, legs, declined, declined_leg, .. } = what else { return None };
+    // The reasons of the legs behind the declined one don't count.
+    let asked = if declined.is_some() { &legs[..legs.len().min(declined_leg.saturating_add(1))] } else { legs };
+    match (legs::decide(asked, debtor, *refund, |account| state.get(account).cloned()), declined) {
+        // The sums of refunds are looked at when it is recorded. No reason that comes before holds.
+        // So is what is used of limits.
+        (Ok(_), Some("exceeds_refundable" | "payment_limit" | "velocity_limit")) => Some(Vec::new()),
+        (
+            Err((place, "balance_limit" | "balance_overflow" | "insufficient_funds")),
+            Some("exceeds_refundable" | "payment_limit" | "velocity_limit"),
+        ) if place == *declined_leg => Some(Vec::new()),
+        (Ok(balances), None) => {
+            let mut undo = Vec::with_capacity(balances.len());
+            for (account, balance) in balances {
+                if let Some(books) = state.get_mut(&account) {
+                    undo.push((account, Some(books.clone())));
+                    books.balance = balance;
                 }
-                (Err(reason), Some(declined)) if reason == *declined => Some(Vec::new()),
-                (Err(_), Some(declined)) if loose => {
-                    holds(declined, asked, state.get(debtor), state.get(creditor)).then(Vec::new)
-                }
-                (Ok(_) | Err(_), _) => None,
             }
+            Some(undo)
         }
+        (Err((place, reason)), Some(declined)) if (place, reason) == (*declined_leg, *declined) => Some(Vec::new()),
+        (Err(_), Some(declined)) if loose => {
+            let leg = legs.get(*declined_leg)?;
+            let asked = (leg.debtor.as_str(), leg.creditor.as_str(), i128::from(leg.amount), leg.currency);
+            let is_limited = |books: &Books| books.lowest.is_some();
+            let not_allowed = *declined == NOT_ALLOWED && state.get(&leg.debtor).is_some_and(is_limited);
+            let holds = || holds(declined, asked, state.get(&leg.debtor), state.get(&leg.creditor));
+            (not_allowed || holds()).then(Vec::new)
+        }
+        (Ok(_) | Err(_), _) => None,
     }
 }

@@ -17,6 +17,20 @@ pub(super) fn without_duplicates(store: &MemoryStore, mut sent: Sent) -> Sent {
     sent
 }
 
+/// The transaction in which the last leg of its payments moves nothing.
+pub(super) fn without_last_leg(mut sent: Sent) -> Sent {
+    for entry in sent.entries.iter().filter(|entry| entry.decision.is_ok()) {
+        let Some(last) = entry.request.instruction.legs().last() else { continue };
+        let amount = i128::from(last.amount.minor_units());
+        for (account, net) in [(&last.debtor, amount), (&last.creditor, amount.saturating_neg())] {
+            if let Some(update) = sent.updates.iter_mut().find(|update| update.account == *account) {
+                update.net = update.net.saturating_add(net);
+            }
+        }
+    }
+    sent
+}
+
 /// The transaction in which a debit counts as covered if the balance at its end is enough. It is unchanged if that
 /// helps no debit.
 pub(super) fn netted(store: &MemoryStore, sent: Sent) -> Sent {

@@ -11,12 +11,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lambda_runtime::LambdaEvent;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{World, published_answer};
 use crate::simulate::auditor::Wrong;
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::at_once;
+use crate::stream_image::stream_image;
 use giro::domain::plan::Entry;
 use giro::domain::{Header, Recorded};
 use giro::handlers::outcome_publisher::OutcomePublisher;
@@ -157,13 +158,6 @@ fn record(stored: &Recorded, at: usize) -> Value {
     let outcome = &stored.outcome;
     let request = outcome.request();
     let entry = Entry::of(&request, outcome);
-    let mut image = Map::new();
-    for (name, value) in items::payment::encode(&entry) {
-        let value = match value.as_s() {
-            Ok(text) => json!({ "S": text }),
-            Err(_) => json!({ "N": value.as_n().ok() }),
-        };
-        image.insert(name, value);
-    }
+    let image = stream_image(&items::payment::encode(&entry));
     json!({ "eventName": "INSERT", "dynamodb": { "SequenceNumber": at.to_string(), "NewImage": image } })
 }
