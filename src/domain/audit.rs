@@ -48,7 +48,8 @@ pub struct Report {
     pub settled: usize,
     /// Per currency, the sum of its positive balances, in minor units: the money in circulation.
     pub circulation: BTreeMap<Currency, i128>,
-    /// Accounts that never came to rest during the audit. Nothing was found against them, and nothing is proved.
+    /// Accounts that never came to rest during the audit, and legs that no second look could judge. Nothing was found
+    /// against them, and nothing is proved.
     pub undecided: usize,
     /// How often payments were read beside payments in flight.
     pub looks: u32,

@@ -40,8 +40,9 @@ use crate::wire::{instruction, refund_request, resource};
 /// How long a request may take before its producer gives it up. It is well under the function's time-out (29 seconds in
 /// the template), so that the client gets an answer.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// A payment request has at most about 2,000 characters, with escapes. The rest is room for fields of the client's own.
-pub const BODY_BYTES_MAX: usize = 16 * 1024;
+/// The largest request is a payment with 16 legs, each with a reference of its own that is all escapes: 34,000 bytes.
+/// The rest is room for fields of the client's own.
+pub const BODY_BYTES_MAX: usize = 48 * 1024;
 
 /// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.
 pub const ROUTES: [(&str, &str); 6] = [

@@ -209,19 +209,16 @@ impl Generator<'_> {
     fn legged(&mut self, kind: Kind, number: usize) -> Option<Record> {
         let debtor = format!("customer-{}", self.random.usize(0..self.customers));
         let amount = self.random.u64(100..=2_000);
-        let legs = match kind {
-            Kind::Exchange => [
-                self.names.leg(&debtor, EXCHANGE[0], amount, "EUR")?,
-                self.names.leg(EXCHANGE[1], "dollars", amount.saturating_add(amount / 10), "USD")?,
-            ],
-            Kind::OthersMoney => {
-                [self.names.leg(&debtor, MERCHANT, amount, "EUR")?, self.names.leg(RICH, &debtor, amount, "EUR")?]
-            }
-            _ => [
-                self.names.leg(&debtor, MERCHANT, amount, "EUR")?,
-                self.names.leg(MERCHANT, FEES, amount / 100, "EUR")?,
-            ],
+        let leg = |debtor: &str, creditor: &str, amount, currency| self.names.leg(debtor, creditor, amount, currency);
+        let second = if kind == Kind::Exchange {
+            leg(EXCHANGE[1], "dollars", amount.saturating_add(amount / 10), "USD")?
+        } else if kind == Kind::OthersMoney {
+            leg(RICH, &debtor, amount, "EUR")?
+        } else {
+            leg(MERCHANT, FEES, amount / 100, "EUR")?
         };
+        let first = leg(&debtor, if kind == Kind::Exchange { EXCHANGE[0] } else { MERCHANT }, amount, "EUR")?;
+        let legs = [first, second];
         let debtor = self.names.account(&debtor)?;
         Some(record(LeggedPayment {
             id: self.names.payment_id(&format!("legs-{number}"))?,

@@ -26,7 +26,8 @@
 //! Conservation per currency follows: every payment takes from one account what it gives to another of the same
 //! currency. The sum itself is checked if all accounts were at rest in the first look.
 //!
-//! Limits: Memory grows with accounts (two copies of each and its sums), never with payments. For each missing account
+//! Limits: Memory grows with accounts (two copies of each and its sums), and with further legs that only their payment
+//! or only their own item has told so far. It never grows with other payments. For each missing account
 //! one payment is kept, for at most 10,000 accounts. [`FINDINGS_MAX`] findings are kept, and the rest counted. A busy
 //! account stays undecided if its error is smaller than what moves on it between two looks.
 
@@ -59,6 +60,8 @@ pub struct Running {
     missing: BTreeMap<AccountId, (PaymentId, Currency)>,
     refunds: Refunds,
     legs: FurtherLegs,
+    /// Legs that the next look must judge.
+    open_legs: usize,
     settled: usize,
     report: Report,
 }
@@ -76,6 +79,7 @@ impl Running {
             missing: BTreeMap::new(),
             refunds: Refunds::default(),
             legs: FurtherLegs::default(),
+            open_legs: 0,
             settled: 0,
             report: Report::default(),
         };
@@ -217,6 +221,7 @@ impl Running {
             }
         }
         let (of_legs, open_legs) = self.legs.end_look();
+        self.open_legs = open_legs;
         found.into_iter().chain(of_legs).for_each(|finding| self.find(finding));
         self.earlier = std::mem::take(&mut self.postings);
         self.windows = Windows::default();
@@ -232,7 +237,8 @@ impl Running {
     pub fn finish(mut self) -> Report {
         self.report.accounts = self.before.accounts().count();
         self.report.settled = self.settled;
-        self.report.undecided = if self.is_first_look() { self.report.accounts } else { self.undecided.len() };
+        let undecided = if self.is_first_look() { self.report.accounts } else { self.undecided.len() };
+        self.report.undecided = undecided.saturating_add(self.open_legs);
         self.report.circulation = self.before.circulation();
         self.report
     }

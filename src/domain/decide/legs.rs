@@ -53,7 +53,10 @@ impl State<'_, '_> {
             let amount = payment.legs[place].amount;
             if let Err(decline) = self.decide_leg(position, request, place, parties, &mut moved) {
                 self.funds.restore(before);
+                // Of a declined payment, only the leg that it is declined for matters.
+                let is_covered = self.covered.last() == Some(&(position, place));
                 self.covered.truncate(covered);
+                self.covered.extend(is_covered.then_some((position, place)));
                 self.declined_legs.push((position, LegNumber::at(place)));
                 return Err(decline);
             }

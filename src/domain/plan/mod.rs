@@ -5,7 +5,7 @@
 //!
 //! | phase | where | what |
 //! |---|---|---|
-//! | touch | `touch` | which main items and lanes each request touches, and what a debit must sweep first |
+//! | touch | `touch`, `accounts` | which main items and lanes each request touches, and what a debit must sweep first |
 //! | hold | `hold` | debits of popular accounts wait for lanes that are free |
 //! | group | `group` | requests that share an account, directly or through others, form a component; components are packed into transactions |
 //! | levels | `levels` | a component that doesn't fit one transaction is cut into cells that do; cells without a common main item run side by side |
@@ -24,6 +24,7 @@
 //!
 //! Limits: 100 items of this size are never as large as the 4 MB of a transaction (the store's tests hold it).
 
+mod accounts;
 mod capacity;
 mod chain;
 mod group;

@@ -3,6 +3,7 @@
 //! A decline that rests on lanes needs proof that nobody swept them meanwhile: a condition on the version of the
 //! debtor's main item. If no request before it in the plan changes the main item, the decline checks it.
 
+use super::accounts::Accounts;
 use crate::domain::batch::LegParties;
 use crate::domain::decide::{Decisions, Snapshot, Sweep};
 use crate::domain::decline::BalanceOf;
@@ -22,7 +23,7 @@ pub(super) struct Leg {
 }
 
 /// What a decided request does to its accounts. Or a sweep of lanes that don't fit beside the debit that needs them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Touch<'d> {
     /// `None`: it only sweeps lanes.
     pub(super) request: Option<RequestIx>,
@@ -46,6 +47,9 @@ pub(super) struct Touch<'d> {
     while_free: bool,
     /// The lanes to sweep before its debits. Those of one account stand together.
     pub(super) sweeps: &'d [Sweep],
+    changes: Accounts,
+    on_lanes: Accounts,
+    ordered_by: Accounts,
 }
 
 /// The legs of all requests of a plan.
@@ -112,28 +116,23 @@ pub(super) fn touches<'d>(
             checks: false,
             while_free: false,
             sweeps: &[],
+            changes: Accounts::NONE,
+            on_lanes: Accounts::NONE,
+            ordered_by: Accounts::NONE,
         };
-        let touch = touch.resting(snapshot, &is_written);
+        let touch = touch.resting(snapshot, &is_written).listed();
         touch.changes().for_each(|account| is_written[account] = true);
         // Lanes that don't fit beside the debit are swept before it.
         let room = if own.is_empty() { 0 } else { items_max.saturating_sub(touch.items()) };
         while own.len() > room {
-            let (first, rest) = own.split_at(own.len().min(items_max.saturating_sub(1)));
-            touches.push(touch.sweeping(first));
+            let same = own.chunk_by(|one, next| one.account == next.account).next().map_or(0, <[Sweep]>::len);
+            let (first, rest) = own.split_at(same.min(items_max.saturating_sub(1)));
+            touches.push(touch.clone().sweeping(first));
             own = rest;
         }
-        touches.push(Touch { sweeps: own, ..touch });
+        touches.push(if own.is_empty() { touch } else { Touch { sweeps: own, ..touch }.listed() });
     }
     touches
-}
-
-/// Each of these accounts once. They are few.
-fn unique(accounts: impl Iterator<Item = AccountIx> + Clone) -> impl Iterator<Item = AccountIx> + Clone {
-    let is_first = {
-        let accounts = accounts.clone();
-        move |&(at, account): &(usize, AccountIx)| !accounts.clone().take(at).any(|before| before == account)
-    };
-    accounts.enumerate().filter(is_first).map(|(_, account)| account)
 }
 
 impl<'d> Touch<'d> {
@@ -143,7 +142,7 @@ impl<'d> Touch<'d> {
         let is_debtors = matches!(balance, Some(BalanceOf::Debtor | BalanceOf::Both));
         let declined = self.declined_leg.map_or(0, LegNumber::place);
         let Some(leg) = self.legs.get(declined).filter(|_| is_debtors) else { return self };
-        if !has_lanes(snapshot, leg.debtor) || leg.from_lane {
+        if !has_lanes(snapshot, leg.debtor) || leg.from_lane || leg.is_covered {
             return self;
         }
         Self { rests_on: Some(leg.debtor), checks: !is_written[leg.debtor], ..self }
@@ -151,7 +150,7 @@ impl<'d> Touch<'d> {
 
     /// A sweep of some of its debtor's lanes, without the debit that needs them.
     pub(super) fn sweeping(self, sweeps: &'d [Sweep]) -> Self {
-        Self { request: None, sweeps, ..self }
+        Self { request: None, sweeps, ..self }.listed()
     }
 
     /// The same, but its lanes are only swept while they are free.
@@ -174,22 +173,41 @@ impl<'d> Touch<'d> {
         if self.moves() { self.legs } else { &[] }
     }
 
+    /// The same, with the accounts that it touches.
+    fn listed(self) -> Self {
+        let (mut changes, mut on_lanes, mut ordered_by) = (Accounts::NONE, Accounts::NONE, Accounts::NONE);
+        if !self.from_lane || self.shares_original {
+            ordered_by.add(self.debtor);
+        }
+        self.checks().into_iter().for_each(|account| changes.add(account));
+        for sweep in self.sweeps.chunk_by(|one, next| one.account == next.account).filter_map(<[Sweep]>::first) {
+            changes.add(sweep.account);
+            ordered_by.add(sweep.account);
+        }
+        for leg in self.moved() {
+            if leg.from_lane { &mut on_lanes } else { &mut changes }.add(leg.debtor);
+            if leg.on_lane { &mut on_lanes } else { &mut changes }.add(leg.creditor);
+        }
+        let both = matches!(
+            self.decision.map_err(Decline::depends_on_balance),
+            Ok(()) | Err(Some(BalanceOf::Creditor | BalanceOf::Both))
+        );
+        let rests: &[Leg] = if self.request.is_some() && both { self.legs } else { &[] };
+        for leg in rests {
+            let mains = [(leg.debtor, leg.from_lane), (leg.creditor, leg.on_lane)];
+            mains.into_iter().filter(|(_, on_lane)| !on_lane).for_each(|(account, _)| ordered_by.add(account));
+        }
+        Self { changes, on_lanes, ordered_by, ..self }
+    }
+
     /// The main items that it writes or checks, each once.
-    pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + Clone + use<'d> {
-        let swept = self.sweeps.chunk_by(|one, next| one.account == next.account).filter_map(<[Sweep]>::first);
-        let moved = self.moved().iter().flat_map(|leg| {
-            let debtor = (!leg.from_lane).then_some(leg.debtor);
-            debtor.into_iter().chain((!leg.on_lane).then_some(leg.creditor))
-        });
-        unique(self.checks().into_iter().chain(swept.map(|sweep| sweep.account)).chain(moved))
+    pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + '_ {
+        self.changes.iter().copied()
     }
 
     /// The accounts that it changes on a lane, each once.
-    pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + Clone + use<'d> {
-        unique(self.moved().iter().flat_map(|leg| {
-            let creditor = leg.on_lane.then_some(leg.creditor);
-            creditor.into_iter().chain(leg.from_lane.then_some(leg.debtor))
-        }))
+    pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + '_ {
+        self.on_lanes.iter().copied()
     }
 
     /// The number of items that no other request touches: its payment with an item for each further leg, and the lanes
@@ -202,25 +220,15 @@ impl<'d> Touch<'d> {
 
     /// The items of a transaction of this request alone.
     pub(super) fn items(&self) -> usize {
-        self.own_items().saturating_add(self.changes().count()).saturating_add(self.on_lanes().count())
+        self.own_items().saturating_add(self.changes.len()).saturating_add(self.on_lanes.len())
     }
 
     /// The main items whose requests must stay in order around this one, each once. The debtor's is one, because
     /// payments of one debtor are decided in order. It isn't one if the debtor pays from lanes, because then they
     /// commute. Only refunds of one original don't. Those of the legs are too, if money moves or a decline rests on a
     /// creditor's balance. They aren't if the debtor pays from lanes, or the creditor takes its credits on lanes.
-    pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + Clone + use<'d> {
-        let both = matches!(
-            self.decision.map_err(Decline::depends_on_balance),
-            Ok(()) | Err(Some(BalanceOf::Creditor | BalanceOf::Both))
-        );
-        let rests: &[Leg] = if self.request.is_some() && both { self.legs } else { &[] };
-        let of_legs = rests.iter().flat_map(|leg| {
-            let debtor = (!leg.from_lane).then_some(leg.debtor);
-            debtor.into_iter().chain((!leg.on_lane).then_some(leg.creditor))
-        });
-        let own = (!self.from_lane || self.shares_original).then_some(self.debtor);
-        unique(own.into_iter().chain(of_legs))
+    pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + '_ {
+        self.ordered_by.iter().copied()
     }
 
     /// The account on whose lanes the decline rests.

@@ -135,9 +135,11 @@ fn condition_failed(cancelled: &mut Cancelled, action: Action, item: Option<&Ite
             let stored = item.ok_or_else(|| "payment: expected the item that is there".to_owned());
             cancelled.duplicates.push((ix, stored.and_then(items::payment::decode)));
         }
-        // Beside its payment it is there too. Without it, somebody else wrote it.
+        // Beside its payment it is there too. Without it, somebody else wrote it. If its payment was busy, that isn't
+        // told.
         Action::Leg(ix) => {
-            if cancelled.duplicates.iter().all(|(entry, _)| *entry != ix) {
+            let is_told = cancelled.transient.is_none() && cancelled.rejected.is_none();
+            if is_told && cancelled.duplicates.iter().all(|(entry, _)| *entry != ix) {
                 cancelled.duplicates.push((ix, Err("payment: expected no item of a leg without it".to_owned())));
             }
         }

@@ -132,20 +132,21 @@ pub fn update(update: &AccountUpdate, table: &str) -> Result<TransactWriteItem, 
     if update.is_check() {
         return write.check(key);
     }
-    let write = write.value(":net", n(update.net)).value(":one", n(1));
+    let mut write = write.value(":net", n(update.net)).value(":one", n(1));
+    let mut expression = if update.makes_lane() { APPLY_OR_MAKE } else { APPLY }.to_owned();
     if update.makes_lane() {
-        let write = write.and(lane::IS_NOT_SHUT).or_new(IS_NEW);
-        if update.takes_back {
-            let write = write.value(":yes", AttributeValue::Bool(true));
-            return write.update(key, &format!("{APPLY_OR_MAKE}{}", lane::TAKE_BACK));
-        }
-        return write.update(key, APPLY_OR_MAKE);
+        write = write.and(lane::IS_NOT_SHUT).or_new(IS_NEW);
     }
-    if update.windows.is_empty() {
-        return write.update(key, APPLY);
+    if update.takes_back {
+        write = write.value(":yes", AttributeValue::Bool(true));
+        expression.push_str(lane::TAKE_BACK);
     }
-    let (write, counts) = limits::count(write, &update.windows);
-    write.update(key, &format!("{APPLY}{counts}"))
+    if !update.windows.is_empty() {
+        let (counting, counts) = limits::count(write, &update.windows);
+        write = counting;
+        expression.push_str(&counts);
+    }
+    write.update(key, &expression)
 }
 
 /// What an account command does to the account, in its transaction. `None` if it changes nothing.

@@ -29,7 +29,7 @@ const NOT_SHUT: &str = "shut";
 /// was last told.
 pub(super) const IS_NOT_SHUT: &str = "attribute_not_exists(shut)";
 
-/// From now on, a statement lists its debits. It goes on the expression of a payment.
+/// From now on, a statement lists its debits. It goes on the expression of a payment, or of a sweep beside one.
 pub(super) const TAKE_BACK: &str = ", debited = :yes";
 
 const DEBITED: &str = "debited";

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::builders::CancellationReasonBuilder;
 
 use super::*;
 use crate::domain::plan::{AccountUpdate, Entry, StatementLanes, TotalUpdate};
-use crate::domain::{Currency, Refund, Request, Source};
+use crate::domain::{Amount, Currency, Leg, LeggedPayment, Legs, Refund, Request, Source};
 use crate::store::Rejected;
 
 #[test]
@@ -212,4 +212,31 @@ fn reasons_of_a_command_go_to_record_account_and_lanes() {
     assert_eq!(answer, Ok(CancelledCommand { account, ..nothing() }));
     let silent = StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into());
     check(true, &[NONE, NONE], transient(silent));
+}
+
+/// The item of a leg is there beside that of its payment. If only the payment was busy, nothing is damaged.
+#[test]
+fn an_item_of_a_leg_without_its_payment_is_told_as_damage() {
+    let leg = |debtor: &str, creditor: &str| Leg {
+        debtor: debtor.parse().unwrap(),
+        creditor: creditor.parse().unwrap(),
+        amount: Amount::try_new(1).unwrap(),
+        currency: Currency::try_new("EUR").unwrap(),
+        reference: None,
+    };
+    let debtor = "alice".parse().unwrap();
+    let legs = Legs::try_new(&debtor, vec![leg("alice", "shop"), leg("shop", "fees")]).unwrap();
+    let payment = LeggedPayment { id: "p".parse().unwrap(), debtor, legs, reference: None, requested_at: None };
+    let request = Request { instruction: payment.into(), ..refund() };
+    let entry = Entry::new(&request, Ok(()), crate::domain::Timestamp::EPOCH);
+    let transaction = Transaction { entries: vec![entry], ..self::transaction(&request) };
+    let check = |codes: [&str; 5], expected: Cancelled| {
+        assert_eq!(cancelled(&transaction, &reasons(&codes)), expected, "{codes:?}");
+    };
+    let told = |text: &str| Cancelled { duplicates: vec![(0, Err(text.into()))], ..Cancelled::default() };
+    check([FAILED, FAILED, NONE, NONE, NONE], told("payment: expected the item that is there"));
+    check([NONE, FAILED, NONE, NONE, NONE], told("payment: expected no item of a leg without it"));
+    let busy = Cancelled { transient: Some(StoreError::Conflict), ..Cancelled::default() };
+    check([CONFLICT, FAILED, NONE, NONE, NONE], busy.clone());
+    check([NONE, CONFLICT, NONE, NONE, NONE], busy);
 }

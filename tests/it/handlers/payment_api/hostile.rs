@@ -24,6 +24,17 @@ async fn bodies_that_are_no_payment_are_refused_without_repeating_them() {
     not_base64["body"] = "…".into();
     assert_eq!(problem(&api.event(not_base64).await), "400 malformed-payment");
 
+    // The largest request, all escapes.
+    let escaped = r"\ud83d\ude00".repeat(140);
+    let id = "a".repeat(64);
+    let leg = format!(
+        r#"{{"debtor_account":"{id}","creditor_account":"{id}","amount":9007199254740991,"currency":"EUR","reference":"{escaped}"}}"#
+    );
+    let largest = format!(
+        r#"{{"payment_id":"pay-1","debtor_account":"{id}","legs":[{}],"reference":"{escaped}","requested_at":"2026-11-22T10:00:00.000Z"}}"#,
+        vec![leg; 16].join(",")
+    );
+    assert_eq!(api.post(&[key], &largest).await.status_code, 202, "{} bytes", largest.len());
     let padded = |length: usize| format!("{}{}", PAYMENT, " ".repeat(length - PAYMENT.len()));
     assert_eq!(api.post(&[key], &padded(BODY_BYTES_MAX)).await.status_code, 202);
     assert_eq!(problem(&api.post(&[key], &padded(BODY_BYTES_MAX + 1)).await), "413 body-too-large");

@@ -96,10 +96,16 @@ async fn a_lane_remembers_that_legs_took_back(store: &impl Store) {
     }
     let debited = |lanes: Vec<giro::domain::Lane>| lanes.iter().map(|lane| lane.is_debited).collect::<Vec<_>>();
     assert_eq!(debited(lanes(store, "shop").await), [false, true]);
+    // A transaction may sweep a lane and take back from it at once.
+    let mut other = request.clone();
+    other.instruction.set_id(id("d"));
+    let swept = AccountUpdate { balance_min: Some(5), takes_back: true, ..update("shop/0", -1) };
+    store.commit(&Transaction { updates: vec![swept], ..transaction(settled(&other)) }).await.unwrap();
+    assert_eq!(debited(lanes(store, "shop").await), [true, true]);
     // It stays so, whatever else the lane takes.
     let mut other = request.clone();
     other.instruction.set_id(id("c"));
     let updates = vec![credit("shop/1", false)];
     store.commit(&Transaction { updates, ..transaction(settled(&other)) }).await.unwrap();
-    assert_eq!(debited(lanes(store, "shop").await), [false, true]);
+    assert_eq!(debited(lanes(store, "shop").await), [true, true]);
 }
