@@ -99,17 +99,22 @@ impl Batch {
                         accounts.len().saturating_sub(1)
                     })
                 };
-                debtors.push(number(debtor));
-                let mut leg = |debtor, creditor| {
-                    legs.push(LegParties { debtor: number(debtor), creditor: number(creditor) });
-                };
+                let own = number(debtor);
+                debtors.push(own);
                 match &request.instruction {
-                    Instruction::Payment(payment) => leg(debtor, &payment.creditor),
-                    Instruction::Legged(payment) => payment.legs.iter().for_each(|of| leg(&of.debtor, &of.creditor)),
+                    Instruction::Payment(payment) => {
+                        legs.push(LegParties { debtor: own, creditor: number(&payment.creditor) });
+                    }
+                    Instruction::Legged(payment) => legs.extend(
+                        payment
+                            .legs
+                            .iter()
+                            .map(|leg| LegParties { debtor: number(&leg.debtor), creditor: number(&leg.creditor) }),
+                    ),
                     // A refund without a creditor is declined, and moves nothing.
                     Instruction::Refund(_) => match refundable.get(&ix).map(|refundable| &refundable.all) {
-                        Some(Ok(all)) => leg(debtor, &all.creditor),
-                        Some(Err(_)) | None => leg(debtor, debtor),
+                        Some(Ok(all)) => legs.push(LegParties { debtor: own, creditor: number(&all.creditor) }),
+                        Some(Err(_)) | None => legs.push(LegParties { debtor: own, creditor: own }),
                     },
                 }
                 leg_ends.push(legs.len());

@@ -103,7 +103,7 @@ pub(super) fn touches<'d>(
         let (mut own, rest) = sweeps.split_at(needed);
         sweeps = rest;
         let debtor = batch.debtor(request);
-        let touch = Touch {
+        let mut touch = Touch {
             request: Some(request),
             decision,
             debtor,
@@ -120,7 +120,8 @@ pub(super) fn touches<'d>(
             on_lanes: Accounts::NONE,
             ordered_by: Accounts::NONE,
         };
-        let touch = touch.resting(snapshot, &is_written).listed();
+        touch.rest(snapshot, &is_written);
+        touch.list();
         touch.changes().for_each(|account| is_written[account] = true);
         // Lanes that don't fit beside the debit are swept before it.
         let room = if own.is_empty() { 0 } else { items_max.saturating_sub(touch.items()) };
@@ -130,27 +131,32 @@ pub(super) fn touches<'d>(
             touches.push(touch.clone().sweeping(first));
             own = rest;
         }
-        touches.push(if own.is_empty() { touch } else { Touch { sweeps: own, ..touch }.listed() });
+        if !own.is_empty() {
+            touch.sweeps = own;
+            touch.list();
+        }
+        touches.push(touch);
     }
     touches
 }
 
 impl<'d> Touch<'d> {
-    /// The same, and whether it rests on lanes. `is_written` says which main items the requests before change or check.
-    fn resting(self, snapshot: Snapshot<'_>, is_written: &[bool]) -> Self {
+    /// Notes whether it rests on lanes. `is_written` says which main items the requests before change or check.
+    fn rest(&mut self, snapshot: Snapshot<'_>, is_written: &[bool]) {
         let balance = self.decision.err().and_then(Decline::depends_on_balance);
         let is_debtors = matches!(balance, Some(BalanceOf::Debtor | BalanceOf::Both));
         let declined = self.declined_leg.map_or(0, LegNumber::place);
-        let Some(leg) = self.legs.get(declined).filter(|_| is_debtors) else { return self };
-        if !has_lanes(snapshot, leg.debtor) || leg.from_lane || leg.is_covered {
-            return self;
+        let Some(leg) = self.legs.get(declined).filter(|_| is_debtors) else { return };
+        if has_lanes(snapshot, leg.debtor) && !leg.from_lane && !leg.is_covered {
+            (self.rests_on, self.checks) = (Some(leg.debtor), !is_written[leg.debtor]);
         }
-        Self { rests_on: Some(leg.debtor), checks: !is_written[leg.debtor], ..self }
     }
 
     /// A sweep of some of its debtor's lanes, without the debit that needs them.
     pub(super) fn sweeping(self, sweeps: &'d [Sweep]) -> Self {
-        Self { request: None, sweeps, ..self }.listed()
+        let mut sweeping = Self { request: None, sweeps, ..self };
+        sweeping.list();
+        sweeping
     }
 
     /// The same, but its lanes are only swept while they are free.
@@ -173,8 +179,8 @@ impl<'d> Touch<'d> {
         if self.moves() { self.legs } else { &[] }
     }
 
-    /// The same, with the accounts that it touches.
-    fn listed(self) -> Self {
+    /// Lists the accounts that it touches.
+    fn list(&mut self) {
         let (mut changes, mut on_lanes, mut ordered_by) = (Accounts::NONE, Accounts::NONE, Accounts::NONE);
         if !self.from_lane || self.shares_original {
             ordered_by.add(self.debtor);
@@ -197,7 +203,7 @@ impl<'d> Touch<'d> {
             let mains = [(leg.debtor, leg.from_lane), (leg.creditor, leg.on_lane)];
             mains.into_iter().filter(|(_, on_lane)| !on_lane).for_each(|(account, _)| ordered_by.add(account));
         }
-        Self { changes, on_lanes, ordered_by, ..self }
+        (self.changes, self.on_lanes, self.ordered_by) = (changes, on_lanes, ordered_by);
     }
 
     /// The main items that it writes or checks, each once.
