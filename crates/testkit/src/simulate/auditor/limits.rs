@@ -55,7 +55,16 @@ impl State {
 
 /// The windows of all accounts: each state with the time from which it held.
 #[derive(Debug, Default)]
-pub(super) struct Windows(BTreeMap<String, Vec<(u64, State)>>);
+pub(super) struct Windows(BTreeMap<String, Vec<(u64, State)>>, Vec<Replaced>);
+
+/// Limits that were replaced. Until everybody sees that, a read may tell the older ones.
+#[derive(Debug)]
+struct Replaced {
+    command: String,
+    account: String,
+    happened: u64,
+    seen: Option<u64>,
+}
 
 impl Windows {
     /// The windows of the accounts that a world begins with.
@@ -75,8 +84,28 @@ impl Windows {
         self.0.entry(account.to_owned()).or_default().push((now, state));
     }
 
+    /// A command gives an account other limits. It isn't seen by everybody yet.
+    pub(super) fn ordered(&mut self, command: &str, account: &str, limits: Limits, now: u64) {
+        self.replace(account, limits, now);
+        let (command, account) = (command.to_owned(), account.to_owned());
+        self.1.push(Replaced { command, account, happened: now, seen: None });
+    }
+
+    /// From now on everybody sees what this command replaced.
+    pub(super) fn all_see(&mut self, command: &str, now: u64) {
+        let replaced = self.1.iter_mut().filter(|replaced| replaced.command == command);
+        replaced.for_each(|replaced| replaced.seen = Some(now));
+    }
+
+    /// From when on the limits of an account count for who reads it from this time on.
+    fn readable_since(&self, account: &str, began: u64) -> u64 {
+        let of_account = self.1.iter().filter(|replaced| replaced.account == account && replaced.happened < began);
+        let unseen = of_account.filter(|replaced| replaced.seen.is_none_or(|seen| seen >= began));
+        unseen.map(|replaced| replaced.happened).min().unwrap_or(began)
+    }
+
     /// An account has got other limits. Windows that there were keep what was used.
-    pub(super) fn replace(&mut self, account: &str, limits: Limits, now: u64) {
+    fn replace(&mut self, account: &str, limits: Limits, now: u64) {
         let before = self.now(account);
         let keep = |had: bool, has: bool, used| if had && has { used } else { None };
         let used = [
@@ -118,6 +147,7 @@ impl Windows {
             "balance_limit" | "balance_overflow" | "insufficient_funds" => None,
             _ => return Ok(()),
         };
+        let began = self.readable_since(debtor, began);
         let states = self.0.get(debtor).map(Vec::as_slice).unwrap_or_default();
         let first = states.iter().rposition(|(from, _)| *from < began).map_or(0, |first| first);
         let was_none = states.first().is_none_or(|(from, _)| *from >= began) && told.is_none();

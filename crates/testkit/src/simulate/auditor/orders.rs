@@ -92,7 +92,7 @@ impl Auditor {
                 let changes = changed.is_some();
                 if let Some(after) = changed {
                     if let AccountChange::Limits(limits) = order.change {
-                        self.windows.replace(order.account, limits, now);
+                        self.windows.ordered(&order.id, order.account, limits, now);
                     }
                     self.books.insert(order.account.to_owned(), after);
                 }
@@ -113,6 +113,7 @@ impl Auditor {
 
     /// From now on everybody sees the answer to this command, and its effects.
     pub(in crate::simulate) fn all_see_command(&mut self, seen: &CommandId, now: u64) {
+        self.windows.all_see(seen.as_str(), now);
         for event in &mut self.events {
             if matches!(&event.what, What::Ordered { id, .. } if id == seen.as_str()) {
                 event.seen = now;
