@@ -324,10 +324,9 @@ impl Step<'_> {
             for (entry, &request) in entries.iter_mut().zip(&self.requests) {
                 let lanes = std::iter::once(&mut entry.lanes).chain(&mut entry.further);
                 for (leg, lanes) in batch.legs(request).iter().zip(lanes) {
-                    let is_of = |account, of: &Option<u16>| account == lane.account && of.is_some();
-                    for of in [(leg.debtor, &mut lanes.debtor), (leg.creditor, &mut lanes.creditor)] {
-                        if is_of(of.0, of.1) {
-                            *of.1 = Some(current);
+                    for (account, listed) in [(leg.debtor, &mut lanes.debtor), (leg.creditor, &mut lanes.creditor)] {
+                        if account == lane.account && listed.is_some() {
+                            *listed = Some(current);
                         }
                     }
                 }
@@ -357,7 +356,7 @@ pub fn plan<'a>(
     snapshot: Snapshot<'_>,
     capacity: &Capacity,
 ) -> Plan<'a> {
-    let legs = touch::Legs::of(batch, requests, decisions, snapshot);
+    let legs = touch::LegTouches::of(batch, requests, decisions, snapshot);
     let touches = touch::touches(batch, requests, decisions, &legs, snapshot, capacity.items_max());
     let (touches, holds) = hold::hold(touches, batch, snapshot, capacity);
     let groups = group::group(&touches, snapshot.accounts.len(), capacity);

@@ -11,7 +11,7 @@ use crate::domain::{AccountIx, Amount, Batch, Decision, Decline, LegNumber, Requ
 
 /// One leg of a decided request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Leg {
+pub(super) struct LegTouch {
     pub(super) debtor: AccountIx,
     pub(super) creditor: AccountIx,
     /// The debit is on a lane.
@@ -30,7 +30,7 @@ pub(super) struct Touch<'d> {
     pub(super) decision: Decision,
     /// The account whose order it keeps.
     pub(super) debtor: AccountIx,
-    pub(super) legs: &'d [Leg],
+    pub(super) legs: &'d [LegTouch],
     /// The leg that it is declined for.
     pub(super) declined_leg: Option<LegNumber>,
     /// It is a refund, and gives back this much.
@@ -53,13 +53,13 @@ pub(super) struct Touch<'d> {
 }
 
 /// The legs of all requests of a plan.
-pub(super) struct Legs {
-    all: Vec<Leg>,
+pub(super) struct LegTouches {
+    all: Vec<LegTouch>,
     /// By account: whether it pays from lanes.
     pays: Vec<bool>,
 }
 
-impl Legs {
+impl LegTouches {
     /// The legs of these requests, in their order.
     pub(super) fn of(batch: &Batch, requests: &[RequestIx], decisions: &Decisions, snapshot: Snapshot<'_>) -> Self {
         let accounts = snapshot.accounts.len();
@@ -71,7 +71,7 @@ impl Legs {
             for (place, &LegParties { debtor, creditor }) in batch.legs(request).iter().enumerate() {
                 let is_covered = place > 0 && decisions.is_covered(position, place);
                 let from_lane = if is_covered { takes_on_lane(debtor) } else { pays[debtor] };
-                all.push(Leg { debtor, creditor, from_lane, is_covered, on_lane: takes_on_lane(creditor) });
+                all.push(LegTouch { debtor, creditor, from_lane, is_covered, on_lane: takes_on_lane(creditor) });
             }
         }
         Self { all, pays }
@@ -88,7 +88,7 @@ pub(super) fn touches<'d>(
     batch: &Batch,
     requests: &[RequestIx],
     decisions: &'d Decisions,
-    legs: &'d Legs,
+    legs: &'d LegTouches,
     snapshot: Snapshot<'_>,
     items_max: usize,
 ) -> Vec<Touch<'d>> {
@@ -175,7 +175,7 @@ impl<'d> Touch<'d> {
     }
 
     /// The legs whose money moves.
-    fn moved(&self) -> &'d [Leg] {
+    fn moved(&self) -> &'d [LegTouch] {
         if self.moves() { self.legs } else { &[] }
     }
 
@@ -198,7 +198,7 @@ impl<'d> Touch<'d> {
             self.decision.map_err(Decline::depends_on_balance),
             Ok(()) | Err(Some(BalanceOf::Creditor | BalanceOf::Both))
         );
-        let rests: &[Leg] = if self.request.is_some() && both { self.legs } else { &[] };
+        let rests: &[LegTouch] = if self.request.is_some() && both { self.legs } else { &[] };
         for leg in rests {
             let mains = [(leg.debtor, leg.from_lane), (leg.creditor, leg.on_lane)];
             mains.into_iter().filter(|(_, on_lane)| !on_lane).for_each(|(account, _)| ordered_by.add(account));
