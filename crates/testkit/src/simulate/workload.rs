@@ -117,7 +117,7 @@ pub(super) struct Clients {
     payments: u32,
     /// A quarter of what they ask for are refunds.
     refund: bool,
-    /// A third of what they ask for are payments with legs, and some are refunds of legs.
+    /// A quarter of what they ask for are payments with legs, and some are refunds of legs.
     legs: bool,
 }
 

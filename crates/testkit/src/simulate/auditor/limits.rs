@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::books::Books;
+use super::seen::Seen;
 use crate::simulate::limits::Limits;
 use giro::domain::{Account, Outcome, Period};
 
@@ -53,17 +54,12 @@ impl State {
     }
 }
 
-/// The windows of all accounts: each state with the time from which it held.
+/// The windows of all accounts.
 #[derive(Debug, Default)]
-pub(super) struct Windows(BTreeMap<String, Vec<(u64, State)>>, Vec<Replaced>);
-
-/// Limits that were replaced. Until everybody sees that, a read may tell the older ones.
-#[derive(Debug)]
-struct Replaced {
-    command: String,
-    account: String,
-    happened: u64,
-    seen: Option<u64>,
+pub(super) struct Windows {
+    /// By account: each state with the time from which it held.
+    states: BTreeMap<String, Vec<(u64, State)>>,
+    seen: Seen,
 }
 
 impl Windows {
@@ -77,31 +73,22 @@ impl Windows {
     }
 
     fn now(&self, account: &str) -> State {
-        self.0.get(account).and_then(|states| states.last()).map_or(State::default(), |&(_, state)| state)
+        self.states.get(account).and_then(|states| states.last()).map_or(State::default(), |&(_, state)| state)
     }
 
     fn push(&mut self, account: &str, now: u64, state: State) {
-        self.0.entry(account.to_owned()).or_default().push((now, state));
+        self.states.entry(account.to_owned()).or_default().push((now, state));
     }
 
-    /// A command gives an account other limits. It isn't seen by everybody yet.
+    /// A command gives an account other limits.
     pub(super) fn ordered(&mut self, command: &str, account: &str, limits: Limits, now: u64) {
         self.replace(account, limits, now);
-        let (command, account) = (command.to_owned(), account.to_owned());
-        self.1.push(Replaced { command, account, happened: now, seen: None });
+        self.seen.happened(command, account, now);
     }
 
-    /// From now on everybody sees what this command replaced.
-    pub(super) fn all_see(&mut self, command: &str, now: u64) {
-        let replaced = self.1.iter_mut().filter(|replaced| replaced.command == command);
-        replaced.for_each(|replaced| replaced.seen = Some(now));
-    }
-
-    /// From when on the limits of an account count for who reads it from this time on.
-    fn readable_since(&self, account: &str, began: u64) -> u64 {
-        let of_account = self.1.iter().filter(|replaced| replaced.account == account && replaced.happened < began);
-        let unseen = of_account.filter(|replaced| replaced.seen.is_none_or(|seen| seen >= began));
-        unseen.map(|replaced| replaced.happened).min().unwrap_or(began)
+    /// From now on everybody sees what this payment or command changed.
+    pub(super) fn all_see(&mut self, by: &str, now: u64) {
+        self.seen.by_all(by, now);
     }
 
     /// An account has got other limits. Windows that there were keep what was used.
@@ -133,7 +120,10 @@ impl Windows {
             let goes_back = state.used.iter().flatten().any(|(start, ..)| at < *start);
             match state.after(amount, at) {
                 _ if goes_back => return Err(format!("{id} was decided before a window of {debtor} began")),
-                Ok(after) if state.version > 0 => self.push(debtor, now, after),
+                Ok(after) if state.version > 0 => {
+                    self.push(debtor, now, after);
+                    self.seen.happened(id.as_str(), debtor, now);
+                }
                 Ok(_) => {}
                 Err(reason) => return Err(format!("{id} is settled, and {debtor} forbids it: {reason}")),
             }
@@ -147,8 +137,8 @@ impl Windows {
             "balance_limit" | "balance_overflow" | "insufficient_funds" => None,
             _ => return Ok(()),
         };
-        let began = self.readable_since(debtor, began);
-        let states = self.0.get(debtor).map(Vec::as_slice).unwrap_or_default();
+        let began = self.seen.readable_since(debtor, began);
+        let states = self.states.get(debtor).map(Vec::as_slice).unwrap_or_default();
         let first = states.iter().rposition(|(from, _)| *from < began).map_or(0, |first| first);
         let was_none = states.first().is_none_or(|(from, _)| *from >= began) && told.is_none();
         let was_so = was_none || states.iter().skip(first).any(|(_, state)| said(state) == told);

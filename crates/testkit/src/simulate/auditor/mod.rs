@@ -38,6 +38,7 @@ mod orders;
 mod outcomes;
 mod records;
 mod refunds;
+mod seen;
 mod serial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -227,6 +228,7 @@ impl Auditor {
 
     /// From now on everybody sees the outcome of this payment, and its effects.
     pub(super) fn all_see(&mut self, seen: &PaymentId, now: u64) {
+        self.windows.all_see(seen.as_str(), now);
         for event in &mut self.events {
             match &event.what {
                 What::Decided { id, .. } if seen.as_str() == id => event.seen = now,
