@@ -70,8 +70,8 @@ impl Refund {
     ///
     /// The encoding is fixed for ever. First comes a version byte 2, which no payment has, or 4 if it names a leg. Then
     /// come debtor and original, each as one byte of length and its ASCII, and the leg as one byte, if it names one.
-    /// Then comes 0 for all that is left, or 1 and the amount as
-    /// eight bytes, big-endian. Last comes the reference, as in [`Payment::fingerprint`](super::Payment::fingerprint).
+    /// Then comes 0 for all that is left, or 1 and the amount as eight bytes, big-endian. Last comes the reference, as
+    /// in [`Payment::fingerprint`](super::Payment::fingerprint).
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();

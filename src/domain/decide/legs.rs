@@ -16,7 +16,7 @@
 use super::funds::Debit;
 use super::{Decision, State, between};
 use crate::domain::batch::LegParties;
-use crate::domain::{AccountIx, Amount, Decline, LegNumber, LeggedPayment, OverdraftLimit, RequestIx};
+use crate::domain::{AccountIx, Decline, LegNumber, OverdraftLimit, RequestIx};
 
 /// What the legs of a payment have moved so far.
 struct Moved {
@@ -24,18 +24,20 @@ struct Moved {
     debtor: AccountIx,
     /// What legs took from it, in minor units.
     taken: u64,
-    /// What other accounts were paid, less what was taken from them.
+    /// What each account was paid, less what was taken from it.
     received: Vec<(AccountIx, i128)>,
 }
 
 impl Moved {
-    fn received(&mut self, account: AccountIx) -> &mut i128 {
-        let known = self.received.iter().position(|&(known, _)| known == account);
-        let at = known.unwrap_or_else(|| {
-            self.received.push((account, 0));
-            self.received.len().saturating_sub(1)
-        });
-        &mut self.received[at].1
+    fn received(&self, account: AccountIx) -> i128 {
+        self.received.iter().find(|(known, _)| *known == account).map_or(0, |&(_, received)| received)
+    }
+
+    fn receives(&mut self, account: AccountIx, net: i128) {
+        match self.received.iter_mut().find(|(known, _)| *known == account) {
+            Some((_, received)) => *received = received.saturating_add(net),
+            None => self.received.push((account, net)),
+        }
     }
 }
 
@@ -44,13 +46,12 @@ impl State<'_, '_> {
     ///
     /// # Errors
     /// The first reason that holds, of the first leg that has any.
-    pub(super) fn decide_legs(&mut self, position: usize, request: RequestIx, payment: &LeggedPayment) -> Decision {
+    pub(super) fn decide_legs(&mut self, position: usize, request: RequestIx) -> Decision {
         let before = self.funds.keep(self.batch.named(request));
         let debtor = self.batch.debtor(request);
         let mut moved = Moved { debtor, taken: 0, received: Vec::new() };
         let covered = self.covered.len();
         for (place, &parties) in self.batch.legs(request).iter().enumerate() {
-            let amount = payment.legs[place].amount;
             if let Err(decline) = self.decide_leg(position, request, place, parties, &mut moved) {
                 self.funds.restore(before);
                 // Of a declined payment, only the leg that it is declined for matters.
@@ -59,11 +60,6 @@ impl State<'_, '_> {
                 self.covered.extend(is_covered.then_some((position, place)));
                 self.declined_legs.push((position, LegNumber::at(place)));
                 return Err(decline);
-            }
-            let amount = i128::from(amount.minor_units());
-            for (account, change) in [(parties.debtor, amount.saturating_neg()), (parties.creditor, amount)] {
-                let received = moved.received(account);
-                *received = received.saturating_add(change);
             }
         }
         if let Some(account) = &self.snapshot.accounts[debtor] {
@@ -83,13 +79,13 @@ impl State<'_, '_> {
         let accounts = self.snapshot.accounts;
         let transfer = self.batch.transfer(request, place)?;
         let parties = between(transfer, accounts[debtor].as_ref(), accounts[creditor].as_ref())?;
-        let amount: Amount = transfer.amount;
+        let (amount, units) = (transfer.amount, i128::from(transfer.amount.minor_units()));
         let lowest = parties.0.overdraft_limit.lowest_balance();
         let debit = if debtor == moved.debtor {
             moved.taken = moved.taken.saturating_add(amount.minor_units());
             self.spent.check(moved.taken, debtor, parties.0)?;
             Debit::from_balance(amount, lowest)
-        } else if *moved.received(debtor) >= i128::from(amount.minor_units()) {
+        } else if moved.received(debtor) >= units {
             self.covered.push((position, place));
             Debit::from_credits(amount)
         } else if parties.0.overdraft_limit == OverdraftLimit::Unlimited {
@@ -97,6 +93,9 @@ impl State<'_, '_> {
         } else {
             return Err(Decline::LegDebtorNotAllowed);
         };
-        self.funds.pay(position, debit, (debtor, creditor), parties)
+        self.funds.pay(position, debit, (debtor, creditor), parties)?;
+        moved.receives(debtor, units.saturating_neg());
+        moved.receives(creditor, units);
+        Ok(())
     }
 }

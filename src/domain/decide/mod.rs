@@ -93,7 +93,7 @@ impl State<'_, '_> {
         let batch = self.batch;
         match &batch.requests()[request].instruction {
             Instruction::Payment(_) => self.decide_payment(position, request),
-            Instruction::Legged(payment) => self.decide_legs(position, request, payment),
+            Instruction::Legged(_) => self.decide_legs(position, request),
             Instruction::Refund(refund) => self.decide_refund(position, request, refund),
         }
     }

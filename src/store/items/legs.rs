@@ -26,7 +26,7 @@ pub const OF_LEG: &str = "leg";
 /// The attribute that holds all legs of a payment.
 const LEGS: &str = "legs";
 
-/// The attribute of the number of a leg: of which leg an item is, or for which leg a payment was declined.
+/// The attribute of a leg's number: a payment was declined for that leg, or a refund gives it back.
 const LEG: &str = "leg";
 
 /// Whether the item is that of a further leg.
