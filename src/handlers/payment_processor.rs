@@ -12,7 +12,7 @@ use lambda_runtime::LambdaEvent;
 
 use super::clock::{self, Deadlines};
 use super::records::Records;
-use super::tally::{Dispositions, Tally};
+use super::tally::{Dispositions, Kinds, Tally};
 use super::unfinished::Unfinished;
 use crate::domain::dead_letter::PAYMENT_ID_REUSED;
 use crate::domain::{Request, Timestamp};
@@ -69,6 +69,7 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
 
         let request = |instruction, source| Request { instruction, source };
         let (records, requests) = Records::decode(&event, instruction::decode, request);
+        let kinds = Kinds::of(&requests);
         let (ledger, partitions) = (&self.ledger, self.requests_partitions);
         let settled =
             settle_requests(ledger, requests, partitions, deadlines.settle, &self.clock, Backoff::new()).await;
@@ -77,7 +78,7 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
 
         let response = records.report(&settled.dispositions, &dead_letters);
         tally.contended(&settled);
-        let dispositions = Dispositions::of_payments(&settled);
+        let dispositions = Dispositions::of_payments(&settled, &kinds);
         tally.finish(
             &dispositions,
             settled.error.as_ref(),

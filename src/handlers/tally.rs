@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::clock;
 use super::records::DeadLettersOfBatch;
 use crate::account_commands::Applied;
-use crate::domain::{Decline, Refusal};
+use crate::domain::{Decline, Instruction, Refusal, Request};
 use crate::settle::{Disposition, Settled};
 use crate::store::{StoreError, Usage};
 use crate::wire::kafka_event::KafkaEvent;
@@ -87,6 +87,10 @@ impl Tally {
             settled = dispositions.settled,
             declined = dispositions.declined,
             reasons = dispositions.reasons,
+            settled_with_legs = dispositions.with_legs.settled,
+            declined_with_legs = dispositions.with_legs.declined,
+            settled_refunds = dispositions.refunds.settled,
+            declined_refunds = dispositions.refunds.declined,
             applied = dispositions.applied,
             refused = dispositions.refused,
             replayed = dispositions.replayed,
@@ -115,6 +119,9 @@ pub struct Dispositions {
     declined: Option<usize>,
     /// Why, with how often, such as `insufficient_funds=3 velocity_limit=1`.
     reasons: Option<String>,
+    /// Those of `settled` and `declined` that are payments with legs, and those that are refunds.
+    with_legs: OfKind,
+    refunds: OfKind,
     applied: Option<usize>,
     refused: Option<usize>,
     replayed: usize,
@@ -122,15 +129,56 @@ pub struct Dispositions {
     conflicts: Option<u64>,
 }
 
-impl Dispositions {
-    /// Of payments: settled or declined.
+/// How many instructions of one kind were settled and declined. `None` if there was none.
+#[derive(Debug, Default)]
+struct OfKind {
+    settled: Option<usize>,
+    declined: Option<usize>,
+}
+
+/// The kinds of a batch's instructions, in the order of their requests.
+#[derive(Debug)]
+pub struct Kinds(Vec<Kind>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Payment,
+    WithLegs,
+    Refund,
+}
+
+impl Kinds {
+    /// The kinds of these requests.
     #[must_use]
-    pub fn of_payments(settled: &Settled) -> Self {
+    pub fn of(requests: &[Request]) -> Self {
+        let kind = |request: &Request| match request.instruction {
+            Instruction::Payment(_) => Kind::Payment,
+            Instruction::Legged(_) => Kind::WithLegs,
+            Instruction::Refund(_) => Kind::Refund,
+        };
+        Self(requests.iter().map(kind).collect())
+    }
+
+    /// How many of this kind were settled and declined.
+    fn count(&self, kind: Kind, dispositions: &[Disposition<Result<(), Decline>>]) -> OfKind {
+        let of_kind =
+            self.0.iter().zip(dispositions).filter(|(of, _)| **of == kind).map(|(_, disposition)| disposition);
+        let [settled, declined, _] = counts(of_kind).map(|count| Some(count).filter(|&count| count > 0));
+        OfKind { settled, declined }
+    }
+}
+
+impl Dispositions {
+    /// Of payments: settled or declined. `kinds` are those of the same requests.
+    #[must_use]
+    pub fn of_payments(settled: &Settled, kinds: &Kinds) -> Self {
         let [yes, no, replayed] = counts(&settled.dispositions);
         Self {
             settled: Some(yes),
             declined: Some(no),
             reasons: Some(reasons(&settled.dispositions, Decline::name)).filter(|reasons| !reasons.is_empty()),
+            with_legs: kinds.count(Kind::WithLegs, &settled.dispositions),
+            refunds: kinds.count(Kind::Refund, &settled.dispositions),
             replayed,
             rounds: Some(settled.rounds),
             conflicts: Some(settled.conflicts),
@@ -160,12 +208,41 @@ fn reasons<E: Copy>(dispositions: &[Disposition<Result<(), E>>], name: fn(E) -> 
 }
 
 /// How many were answered with yes, how many with no, and how many were replays.
-fn counts<E>(dispositions: &[Disposition<Result<(), E>>]) -> [usize; 3] {
-    let count =
-        |is: fn(&Disposition<Result<(), E>>) -> bool| dispositions.iter().filter(|disposition| is(disposition)).count();
-    [
-        count(|disposition| matches!(disposition, Disposition::Decided(Ok(())))),
-        count(|disposition| matches!(disposition, Disposition::Decided(Err(_)))),
-        count(|disposition| matches!(disposition, Disposition::Replayed)),
-    ]
+fn counts<'d, E: 'd>(dispositions: impl IntoIterator<Item = &'d Disposition<Result<(), E>>>) -> [usize; 3] {
+    let [mut yes, mut no, mut replayed] = [0_usize; 3];
+    for disposition in dispositions {
+        let count = match disposition {
+            Disposition::Decided(Ok(())) => &mut yes,
+            Disposition::Decided(Err(_)) => &mut no,
+            Disposition::Replayed => &mut replayed,
+            Disposition::IdReused | Disposition::Unfinished => continue,
+        };
+        *count = count.saturating_add(1);
+    }
+    [yes, no, replayed]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Replays and reused ids are no decisions, so they count in no kind.
+    #[test]
+    fn decisions_are_counted_by_kind() {
+        let kinds = Kinds(vec![Kind::Refund, Kind::WithLegs, Kind::Refund, Kind::Payment, Kind::Refund, Kind::Refund]);
+        let dispositions = [
+            Disposition::Decided(Ok(())),
+            Disposition::Decided(Err(Decline::InsufficientFunds)),
+            Disposition::Replayed,
+            Disposition::Decided(Ok(())),
+            Disposition::IdReused,
+            Disposition::Decided(Ok(())),
+        ];
+        let counted = |kind| {
+            let OfKind { settled, declined } = kinds.count(kind, &dispositions);
+            (settled, declined)
+        };
+        assert_eq!(counted(Kind::Refund), (Some(2), None));
+        assert_eq!(counted(Kind::WithLegs), (None, Some(1)));
+    }
 }
