@@ -59,7 +59,7 @@ struct Kind {
     /// The first part of its path.
     path: &'static str,
     /// Reads a body. The id may be given beside it.
-    decode: fn(&[u8], Option<PaymentId>) -> Result<Instruction, Malformed>,
+    decode: fn(&[u8], Option<&PaymentId>) -> Result<Instruction, Malformed>,
     /// What is wrong if a body can't be read.
     malformed: Problem,
 }
@@ -173,10 +173,10 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         let key = request.header("idempotency-key").map(idempotency_key).transpose()?;
         let malformed = |malformed: Malformed| kind.malformed.response(&malformed.to_string());
         if queries::parameter(&request.query, "dry_run", is_true)?.unwrap_or_default() {
-            let instruction = (kind.decode)(body, key).or_else(|_| (kind.decode)(body, Some(dry_run_id())));
+            let instruction = (kind.decode)(body, key.as_ref()).or_else(|_| (kind.decode)(body, Some(&dry_run_id())));
             return self.dry_run(instruction.map_err(malformed)?, deadline).await;
         }
-        let instruction = (kind.decode)(body, key).map_err(malformed)?;
+        let instruction = (kind.decode)(body, key.as_ref()).map_err(malformed)?;
         let (id, fingerprint) = (instruction.id(), instruction.fingerprint());
         let location = format!("/{}/{id}", kind.path);
         match self.store.payment(id).await {

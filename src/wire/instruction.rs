@@ -42,8 +42,8 @@ pub fn decode_json(json: &[u8]) -> Result<Instruction, Malformed> {
 ///
 /// # Errors
 /// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another.
-pub fn payment(json: &[u8], id: Option<PaymentId>) -> Result<Instruction, Malformed> {
-    match payment_request::decode_json_of(json, id.clone()) {
+pub fn payment(json: &[u8], id: Option<&PaymentId>) -> Result<Instruction, Malformed> {
+    match payment_request::decode_json_of(json, id) {
         Err(_) if legged_request::is_legged(json) => legged_request::decode_json_of(json, id).map(Into::into),
         payment => payment.map(Into::into),
     }

@@ -26,7 +26,7 @@ pub fn decode_json(json: &[u8]) -> Result<LeggedPayment, Malformed> {
 ///
 /// # Errors
 /// As [`decode_json`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another.
-pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<LeggedPayment, Malformed> {
+pub fn decode_json_of(json: &[u8], id: Option<&PaymentId>) -> Result<LeggedPayment, Malformed> {
     let fields = Fields::read(json, &NAMES)?;
     let id = one_id(&fields, PAYMENT_ID, id)?;
     let debtor = fields.required(DEBTOR_ACCOUNT, AccountId::try_new)?;

@@ -36,7 +36,7 @@ pub fn decode_json(json: &[u8]) -> Result<Payment, Malformed> {
 ///
 /// # Errors
 /// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another, or if it has `legs`.
-pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Malformed> {
+pub fn decode_json_of(json: &[u8], id: Option<&PaymentId>) -> Result<Payment, Malformed> {
     let fields = Fields::read(json, &NAMES)?;
     fields.optional_json::<(), _>(LEGS, |_| Err("expected none in a payment without legs"))?;
     Ok(Payment {
@@ -54,13 +54,14 @@ pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Payment, Mal
 pub(super) fn one_id<const N: usize>(
     fields: &Fields<'_, N>,
     ix: usize,
-    beside: Option<PaymentId>,
+    beside: Option<&PaymentId>,
 ) -> Result<PaymentId, Malformed> {
     let own = fields.optional(ix, PaymentId::try_new)?;
-    if own.is_some() && beside.is_some() && own != beside {
+    let Some(beside) = beside else { return fields.given(ix, own) };
+    if own.is_some_and(|own| own != *beside) {
         return Err(fields.invalid(ix, "expected the id that is given beside the body"));
     }
-    fields.given(ix, own.or(beside))
+    Ok(beside.clone())
 }
 
 /// An amount, in plain digits. Its JSON must be an integer without a sign.

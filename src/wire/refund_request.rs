@@ -26,7 +26,7 @@ pub fn decode_json(json: &[u8]) -> Result<Refund, Malformed> {
 ///
 /// # Errors
 /// As [`decode_json`]. Also [`Malformed::InvalidField`] if the body's `refund_id` is another.
-pub fn decode_json_of(json: &[u8], id: Option<PaymentId>) -> Result<Refund, Malformed> {
+pub fn decode_json_of(json: &[u8], id: Option<&PaymentId>) -> Result<Refund, Malformed> {
     let fields = Fields::read(json, &NAMES)?;
     Ok(Refund {
         id: one_id(&fields, REFUND_ID, id)?,
