@@ -18,8 +18,8 @@ build:
 test:
 	./scripts/test.sh
 
-# Payments from HTTP and topic to their outcomes, while the publisher is killed and Kafka goes away. `make test` has a
-# short form.
+# Requests of every kind from HTTP and topic to their outcomes, while the publisher is killed and Kafka goes away.
+# `make test` has a short form.
 e2e: build
 	GIRO_E2E_PAYMENTS=$${GIRO_E2E_PAYMENTS:-5000} GIRO_E2E_OUTAGE_SECONDS=$${GIRO_E2E_OUTAGE_SECONDS:-20} \
 		cargo test --workspace --test it e2e:: -- --nocapture

@@ -183,7 +183,7 @@ async fn outcomes(kafka: &str, mut missing: BTreeSet<String>) -> anyhow::Result<
 }
 
 /// All that is on the topic of requests.
-async fn requests(kafka: &str) -> anyhow::Result<Vec<Published>> {
+pub(crate) async fn requests(kafka: &str) -> anyhow::Result<Vec<Published>> {
     let mut reader = TopicReader::from_start(kafka, REQUESTS_TOPIC).await?;
     let mut published = Vec::new();
     while let Read::Record(record) = reader.next().await? {

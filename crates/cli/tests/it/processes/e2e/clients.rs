@@ -1,29 +1,35 @@
 //! Clients that hand requests over, by HTTP and by the topic, and try again until they are taken.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use giro::domain::Instruction;
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_testkit::workload::Record;
 
+use super::requests::Asked;
 use crate::processes::stack::http;
 
 /// Clients that post side by side.
 const CLIENTS: usize = 4;
-/// One payment in so many goes by HTTP.
+/// One request in so many goes by HTTP.
 const BY_HTTP: usize = 4;
 
-/// Posts each payment until it is accepted, as a client does that may try again. Returns how often it was told to.
-async fn post(endpoint: String, payments: Vec<String>) -> usize {
+/// A request for a route.
+type Posted = (&'static str, String);
+
+/// Posts each request until it is accepted, as a client does that may try again. Returns how often it was told to.
+async fn post(endpoint: String, requests: Vec<Posted>) -> usize {
     let mut again = 0;
-    for payment in payments {
+    for (route, request) in requests {
         loop {
-            let (status, head, body) = http(&endpoint, "POST /payments", &payment).await;
+            let (status, head, body) = http(&endpoint, route, &request).await;
             match status {
                 200 | 202 => break,
                 503 => again += 1,
-                _ => panic!("{head} {body}"),
+                _ => panic!("{request}: {head} {body}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -55,22 +61,42 @@ pub(crate) async fn publish(producer: &KafkaProducer, records: Vec<Record>) -> u
     again
 }
 
-/// Hands payments over in both ways. Returns how often one was tried again.
-pub(super) async fn hand_over(endpoint: &str, bootstrap_servers: &str, payments: &[String]) -> usize {
+/// Where a client posts it. `None` if it must go by the topic: nobody can read it, or it must not overtake another.
+fn route(asked: &Asked) -> Option<&'static str> {
+    match asked.instruction.as_ref().filter(|_| !asked.is_reused)? {
+        Instruction::Payment(_) | Instruction::Legged(_) => Some("POST /payments"),
+        Instruction::Refund(_) => Some("POST /refunds"),
+    }
+}
+
+/// What was handed over.
+#[derive(Default)]
+pub(super) struct HandedOver {
+    /// Requests by each route.
+    pub(super) by_http: BTreeMap<&'static str, usize>,
+    /// How often one was tried again.
+    pub(super) again: usize,
+}
+
+/// Hands requests over in both ways.
+pub(super) async fn hand_over(endpoint: &str, bootstrap_servers: &str, requests: &[Asked]) -> HandedOver {
+    let mut handed_over = HandedOver::default();
     let mut clients = vec![Vec::new(); CLIENTS];
     let mut by_topic = Vec::new();
-    for (ix, payment) in payments.iter().enumerate() {
-        match ix % BY_HTTP {
-            0 => clients[ix / BY_HTTP % CLIENTS].push(payment.clone()),
-            _ => by_topic.push(Record { key: Some(b"settlement".into()), value: Some(payment.clone().into_bytes()) }),
+    for (ix, asked) in requests.iter().enumerate() {
+        match (ix % BY_HTTP, route(asked), &asked.record.value) {
+            (0, Some(route), Some(value)) => {
+                *handed_over.by_http.entry(route).or_default() += 1;
+                clients[ix / BY_HTTP % CLIENTS].push((route, String::from_utf8(value.clone()).unwrap()));
+            }
+            _ => by_topic.push(asked.record.clone()),
         }
     }
     let producer = kafka::producer(bootstrap_servers).unwrap();
     let mut tasks = vec![tokio::spawn(async move { publish(&producer, by_topic).await })];
-    tasks.extend(clients.into_iter().map(|payments| tokio::spawn(post(endpoint.to_owned(), payments))));
-    let mut again = 0;
+    tasks.extend(clients.into_iter().map(|requests| tokio::spawn(post(endpoint.to_owned(), requests))));
     for task in tasks {
-        again += task.await.unwrap();
+        handed_over.again += task.await.unwrap();
     }
-    again
+    handed_over
 }
