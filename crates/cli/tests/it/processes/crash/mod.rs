@@ -38,7 +38,6 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use giro::domain::{CreditLanes, Source};
 use giro::store::Tables;
 use giro::store::dynamodb::DynamoDb;
-use giro::wire::payment_request;
 use giro_cli::local::apache_kafka::ApacheKafka;
 use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_cli::local::stack::{OUTCOME_PUBLISHER, PAYMENT_PROCESSOR};
@@ -47,7 +46,7 @@ use giro_testkit::open_accounts::OpenAccounts;
 use giro_testkit::oracle::Published;
 use giro_testkit::workload::{Record, Workload};
 
-use crate::processes::e2e::{publish, setting};
+use crate::processes::e2e::{ids, publish, setting};
 use crate::processes::stack::missing_for_apache_kafka;
 use after::{nothing_is_missing, summary};
 use anew::Gone;
@@ -166,13 +165,13 @@ async fn publish_all(
     Ok(sent)
 }
 
-/// Reads outcomes until each of these payments has one.
+/// Reads outcomes until each of these requests has one.
 async fn outcomes(kafka: &str, mut missing: BTreeSet<String>) -> anyhow::Result<Vec<Polled>> {
     let mut reader = TopicReader::from_start(kafka, "payment-outcomes").await?;
     let mut records = Vec::new();
     while !missing.is_empty() {
         let Ok(read) = tokio::time::timeout(PATIENCE, reader.next()).await else {
-            bail!("{} payments have no outcome on the topic, such as {:?}", missing.len(), missing.first());
+            bail!("{} requests have no outcome on the topic, such as {:?}", missing.len(), missing.first());
         };
         if let Read::Record(record) = read? {
             missing.remove(std::str::from_utf8(record.key.as_deref().unwrap_or_default())?);
@@ -191,12 +190,6 @@ pub(crate) async fn requests(kafka: &str) -> anyhow::Result<Vec<Published>> {
         published.push(Published { source, record: Record { key: record.key, value: record.value } });
     }
     Ok(published)
-}
-
-/// The ids of payments among records.
-fn ids(records: &[Record]) -> BTreeSet<String> {
-    let payment = |record: &Record| payment_request::decode_json(record.value.as_deref()?).ok();
-    records.iter().filter_map(payment).map(|payment| payment.id.as_str().to_owned()).collect()
 }
 
 /// Records that are acknowledged and not on the topic.
