@@ -10,6 +10,7 @@
 //! | [`scenario`] | a ledger, what is asked of it, and what must come of it, as text |
 //! | [`dynamodb`], [`tables`], [`engine`] | DynamoDB in this process, the tables of the template on it, and both for a test |
 //! | [`stream_image`](mod@stream_image) | an item as a table's stream shows it |
+//! | [`golden_items`] | items as golden files hold them |
 //! | `sent` | what was sent to the store, kept longer than its batch |
 //! | [`open_accounts`] | opens accounts past the account commands |
 //! | [`workload`], [`oracle`] | records of every kind, and whether each has its disposition and the ledger adds up |
@@ -20,6 +21,7 @@ pub mod charge;
 pub mod dynamodb;
 pub mod engine;
 pub mod given;
+pub mod golden_items;
 pub mod hooked;
 pub mod meddled;
 pub mod memory_store;
