@@ -5,6 +5,7 @@
 //! | items of the tables | `stored` |
 //! | records of the topics | `published` |
 //! | events of the functions, and their answers | `answered` |
+//! | what an older version made of what this one writes | `older` |
 //! | no kind is without its golden file | `complete` |
 //!
 //! The files stand in `tests/golden/`. Nothing rewrites them: where this version writes other bytes, it breaks what is
@@ -12,6 +13,7 @@
 
 mod answered;
 mod complete;
+mod older;
 mod published;
 mod stored;
 

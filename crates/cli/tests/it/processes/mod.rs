@@ -12,6 +12,7 @@ mod hostile;
 mod latency;
 mod ledger_auditor;
 mod names;
+mod older;
 mod pasted;
 mod readers;
 mod redrive;

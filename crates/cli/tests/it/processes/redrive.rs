@@ -26,7 +26,8 @@ fn giro(arguments: &[&str], editor: &Path, at: &Endpoints) -> Output {
     cli::run(&mut command, b"")
 }
 
-async fn check(arguments: &[&str], editor: &Path, at: &Endpoints, code: i32, says: &str) -> Vec<u8> {
+/// Runs the command line on the engines. Checks its exit code and what it says.
+pub(crate) async fn check(arguments: &[&str], editor: &Path, at: &Endpoints, code: i32, says: &str) -> Vec<u8> {
     let (owned, editor, at) =
         (arguments.iter().map(|&word| word.to_owned()).collect::<Vec<_>>(), editor.to_owned(), at.clone());
     let run = move || giro(&owned.iter().map(String::as_str).collect::<Vec<_>>(), &editor, &at);
@@ -161,7 +162,7 @@ async fn all_that_is_redriven_to_places_used_before_and_fails_is_parked_again() 
     stack.stop().await.unwrap();
 }
 
-async fn balance(ledger: &DynamoDb, id: &str) -> i128 {
+pub(crate) async fn balance(ledger: &DynamoDb, id: &str) -> i128 {
     ledger.account(&AccountId::try_new(id).unwrap()).await.unwrap().unwrap().balance()
 }
 
