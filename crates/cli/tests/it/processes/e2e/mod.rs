@@ -241,6 +241,13 @@ async fn nothing_is_missing(engine: KafkaEngine) {
     assert_eq!((recorded.len(), &have), (wanted.len(), &wanted), "one item a request, and no other");
     assert_eq!(giro_cli::commands::check_topic(&recorded, &told), Vec::<String>::new());
     has_its_end(&everything, &recorded);
+    let summary = stack.summary();
+    for (kind, settled, declined) in [
+        ("refunds", "settled_refunds", "declined_refunds"),
+        ("payments with legs", "settled_with_legs", "declined_with_legs"),
+    ] {
+        assert_eq!([summary[settled], summary[declined]].map(|count| count as usize), kinds(&recorded)[kind], "{kind}");
+    }
     let publisher = stack.activity_of(OUTCOME_PUBLISHER);
     assert!(publisher.failed >= KILLS as u64, "each kill was felt: {publisher:?}");
     println!(
