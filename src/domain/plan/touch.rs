@@ -3,7 +3,7 @@
 //! A decline that rests on lanes needs proof that nobody swept them meanwhile: a condition on the version of the
 //! debtor's main item. If no request before it in the plan changes the main item, the decline checks it.
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Marks};
 use crate::domain::batch::LegParties;
 use crate::domain::decide::{Decisions, Snapshot, Sweep};
 use crate::domain::decline::BalanceOf;
@@ -47,9 +47,7 @@ pub(super) struct Touch<'d> {
     while_free: bool,
     /// The lanes to sweep before its debits. Those of one account stand together.
     pub(super) sweeps: &'d [Sweep],
-    changes: Accounts,
-    on_lanes: Accounts,
-    ordered_by: Accounts,
+    accounts: Accounts,
 }
 
 /// The legs of all requests of a plan.
@@ -116,9 +114,7 @@ pub(super) fn touches<'d>(
             checks: false,
             while_free: false,
             sweeps: &[],
-            changes: Accounts::NONE,
-            on_lanes: Accounts::NONE,
-            ordered_by: Accounts::NONE,
+            accounts: Accounts::NONE,
         };
         touch.rest(snapshot, &is_written);
         touch.list();
@@ -181,39 +177,38 @@ impl<'d> Touch<'d> {
 
     /// Lists the accounts that it touches.
     fn list(&mut self) {
-        let (mut changes, mut on_lanes, mut ordered_by) = (Accounts::NONE, Accounts::NONE, Accounts::NONE);
+        let mut accounts = Accounts::NONE;
         if !self.from_lane || self.shares_original {
-            ordered_by.add(self.debtor);
+            accounts.mark(self.debtor, Marks::ORDERS);
         }
-        self.checks().into_iter().for_each(|account| changes.add(account));
+        if let Some(account) = self.checks() {
+            accounts.mark(account, Marks::CHANGES);
+        }
         for sweep in self.sweeps.chunk_by(|one, next| one.account == next.account).filter_map(<[Sweep]>::first) {
-            changes.add(sweep.account);
-            ordered_by.add(sweep.account);
+            accounts.mark(sweep.account, Marks::CHANGES.and(Marks::ORDERS));
         }
-        for leg in self.moved() {
-            if leg.from_lane { &mut on_lanes } else { &mut changes }.add(leg.debtor);
-            if leg.on_lane { &mut on_lanes } else { &mut changes }.add(leg.creditor);
+        let on_main = match self.decision.map_err(Decline::depends_on_balance) {
+            Ok(()) => Marks::CHANGES.and(Marks::ORDERS),
+            Err(Some(BalanceOf::Creditor | BalanceOf::Both)) => Marks::ORDERS,
+            Err(Some(BalanceOf::Debtor) | None) => Marks::NONE,
+        };
+        let on_lane = if self.moves() { Marks::ON_LANE } else { Marks::NONE };
+        let legs = if self.request.is_some() { self.legs } else { &[] };
+        for leg in legs {
+            accounts.mark(leg.debtor, if leg.from_lane { on_lane } else { on_main });
+            accounts.mark(leg.creditor, if leg.on_lane { on_lane } else { on_main });
         }
-        let both = matches!(
-            self.decision.map_err(Decline::depends_on_balance),
-            Ok(()) | Err(Some(BalanceOf::Creditor | BalanceOf::Both))
-        );
-        let rests: &[LegTouch] = if self.request.is_some() && both { self.legs } else { &[] };
-        for leg in rests {
-            let mains = [(leg.debtor, leg.from_lane), (leg.creditor, leg.on_lane)];
-            mains.into_iter().filter(|(_, on_lane)| !on_lane).for_each(|(account, _)| ordered_by.add(account));
-        }
-        (self.changes, self.on_lanes, self.ordered_by) = (changes, on_lanes, ordered_by);
+        self.accounts = accounts;
     }
 
     /// The main items that it writes or checks, each once.
     pub(super) fn changes(&self) -> impl Iterator<Item = AccountIx> + '_ {
-        self.changes.iter().copied()
+        self.accounts.with(Marks::CHANGES)
     }
 
     /// The accounts that it changes on a lane, each once.
     pub(super) fn on_lanes(&self) -> impl Iterator<Item = AccountIx> + '_ {
-        self.on_lanes.iter().copied()
+        self.accounts.with(Marks::ON_LANE)
     }
 
     /// The number of items that no other request touches: its payment with an item for each further leg, and the lanes
@@ -226,7 +221,7 @@ impl<'d> Touch<'d> {
 
     /// The items of a transaction of this request alone.
     pub(super) fn items(&self) -> usize {
-        self.own_items().saturating_add(self.changes.len()).saturating_add(self.on_lanes.len())
+        self.own_items().saturating_add(self.changes().count()).saturating_add(self.on_lanes().count())
     }
 
     /// The main items whose requests must stay in order around this one, each once. The debtor's is one, because
@@ -234,7 +229,7 @@ impl<'d> Touch<'d> {
     /// commute. Only refunds of one original don't. Those of the legs are too, if money moves or a decline rests on a
     /// creditor's balance. They aren't if the debtor pays from lanes, or the creditor takes its credits on lanes.
     pub(super) fn ordered_by(&self) -> impl Iterator<Item = AccountIx> + '_ {
-        self.ordered_by.iter().copied()
+        self.accounts.with(Marks::ORDERS)
     }
 
     /// The account on whose lanes the decline rests.
