@@ -276,12 +276,21 @@ impl<'t> Groups<'t> {
 #[derive(Default)]
 struct Rooms {
     by_room: Vec<Vec<usize>>,
+    /// The bit of each room that a group has is set. No transaction has as much room as there are bits.
+    found: u128,
 }
 
 impl Rooms {
     /// Takes out the group with the least room of at least `items`.
     fn take(&mut self, items: usize) -> Option<usize> {
-        self.by_room.iter_mut().skip(items).find_map(Vec::pop)
+        let enough = self.found.checked_shr(u32::try_from(items).ok()?).filter(|&enough| enough != 0)?;
+        let room = items.checked_add(usize::try_from(enough.trailing_zeros()).ok()?)?;
+        let groups = self.by_room.get_mut(room)?;
+        let at = groups.pop();
+        if groups.is_empty() {
+            self.found &= !bit(room);
+        }
+        at
     }
 
     /// Puts in a group.
@@ -291,16 +300,26 @@ impl Rooms {
             self.by_room.resize_with(room.saturating_add(1), Vec::new);
         }
         self.by_room[room].push(at);
+        self.found |= bit(room);
     }
 
     /// Takes out all groups, in order.
     fn drain(&mut self) -> Vec<usize> {
+        self.found = 0;
         let mut all: Vec<usize> = self.by_room.iter_mut().flat_map(std::mem::take).collect();
         all.sort_unstable();
         all
     }
 
     fn clear(&mut self) {
+        self.found = 0;
         self.by_room.iter_mut().for_each(Vec::clear);
     }
 }
+
+/// The bit of a room.
+fn bit(room: usize) -> u128 {
+    u32::try_from(room).ok().and_then(|room| 1_u128.checked_shl(room)).unwrap_or_default()
+}
+
+const _: () = assert!(super::TRANSACTION_ITEMS_MAX < 128, "a room has a bit in a u128");

@@ -67,6 +67,8 @@ pub(super) struct Guard<'a, 's> {
     begun: Vec<bool>,
     /// The same by lane.
     lane_slots: Vec<(LaneIx, usize)>,
+    /// Room for the movements of one transaction.
+    movements: Vec<Movement>,
 }
 
 /// What the requests of one transaction, so far, do to one main item or lane.
@@ -126,6 +128,7 @@ impl<'a, 's> Guard<'a, 's> {
             slots: vec![None; accounts.len()],
             begun: vec![false; accounts.len()],
             lane_slots: vec![],
+            movements: vec![],
         }
     }
 
@@ -133,7 +136,7 @@ impl<'a, 's> Guard<'a, 's> {
     /// version as a condition. `lanes` are the lanes that it changes, one for each account.
     pub(super) fn transaction<'t>(
         &mut self,
-        members: impl Iterator<Item = &'t Touch<'t>>,
+        members: impl ExactSizeIterator<Item = &'t Touch<'t>>,
         pinned: &[AccountIx],
         lanes: &[LanePair],
         turns: &mut Turns<'_, '_>,
@@ -141,8 +144,8 @@ impl<'a, 's> Guard<'a, 's> {
     ) -> (Transaction<'a>, Vec<AccountIx>) {
         let slice = turns.slice();
         let lane_of = |account: AccountIx| lanes.iter().find(|lane| lane.account == account).map(|lane| lane.of(slice));
-        let mut movements: Vec<Movement> = Vec::new();
-        let mut entries = Vec::new();
+        let mut movements = std::mem::take(&mut self.movements);
+        let mut entries = Vec::with_capacity(members.len());
         let mut totals = Vec::new();
         for touch in members {
             for sweep in touch.sweeps {
@@ -182,6 +185,8 @@ impl<'a, 's> Guard<'a, 's> {
             self.changes[movement.account] = self.changes[movement.account].saturating_add(movement.moves().into());
         }
         self.lane_slots.clear();
+        movements.clear();
+        self.movements = movements;
         (Transaction { entries, updates, totals }, accounts)
     }
 

@@ -30,9 +30,10 @@ pub(super) struct Cell {
 /// The cells so far, of one component after the other.
 pub(super) struct Levels<'t> {
     touches: &'t [Touch<'t>],
-    /// By account: the cell of its last request.
+    accounts: usize,
+    /// By account: the cell of its last request. Empty until a component is cut, as nearly none is.
     holders: Vec<Option<usize>>,
-    /// By account: the last level that changes its main item.
+    /// By account: the last level that changes its main item. Empty until then too.
     changed: Vec<Option<usize>>,
     /// A cell that was joined to another is empty.
     cells: Vec<Cell>,
@@ -44,13 +45,15 @@ pub(super) struct Levels<'t> {
 
 impl<'t> Levels<'t> {
     pub(super) fn new(touches: &'t [Touch<'t>], accounts: usize) -> Self {
-        let (holders, changed) = (vec![None; accounts], vec![None; accounts]);
-        Self { touches, holders, changed, cells: Vec::new(), parents: Vec::new(), holding: Vec::new() }
+        let (holders, changed, cells) = (Vec::new(), Vec::new(), Vec::new());
+        Self { touches, accounts, holders, changed, cells, parents: Vec::new(), holding: Vec::new() }
     }
 
     /// The cells of one component. The lowest level comes first, and in a level the largest cell.
     pub(super) fn cut(&mut self, members: &[usize], items_max: usize) -> Vec<Cell> {
         let first = self.cells.len();
+        self.holders.resize(self.accounts, None);
+        self.changed.resize(self.accounts, None);
         for &position in members {
             self.place(position, items_max);
         }

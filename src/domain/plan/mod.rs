@@ -378,7 +378,8 @@ pub fn plan<'a>(
             members.clone().flat_map(Touch::ordered_by),
             lanes.iter().flat_map(|lane| lane.both()).chain(swept),
         );
-        let requests = members.clone().filter_map(|touch| touch.request).collect();
+        let mut requests = Vec::with_capacity(members.len());
+        requests.extend(members.clone().filter_map(|touch| touch.request));
         let (transaction, accounts) = guard.transaction(members, &pinned, &lanes, &mut turns, snapshot.now);
         steps.push(Step { transaction, requests, accounts, lanes, sweeps_free, after });
     }
