@@ -89,7 +89,7 @@ impl Batch {
         let mut leaders = Vec::with_capacity(requests.len());
         let mut partitions: Vec<i32> = Vec::new();
         {
-            let mut account_ix = by_id::<&AccountId, AccountIx>(requests.len());
+            let mut account_ix = by_id::<&AccountId, AccountIx>(requests.len().saturating_mul(2));
             let mut first_of = by_id::<&PaymentId, RequestIx>(requests.len());
             for (ix, request) in requests.iter().enumerate() {
                 let debtor = request.instruction.debtor();

@@ -48,7 +48,8 @@ impl Text {
         let length = u8::try_from(text.len()).map_err(|_| InvalidId)?;
         let mut bytes = [0; ID_CHARACTERS_MAX];
         bytes.get_mut(..text.len()).ok_or(InvalidId)?.copy_from_slice(text.as_bytes());
-        let allowed = length > 0 && text.bytes().all(|byte| ALLOWED[usize::from(byte)]);
+        // Nearly all are allowed, so it looks at every byte, without a branch at each.
+        let allowed = text.bytes().fold(length > 0, |allowed, byte| allowed & ALLOWED[usize::from(byte)]);
         if allowed { Ok(Self { bytes, length }) } else { Err(InvalidId) }
     }
 

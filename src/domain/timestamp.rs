@@ -52,8 +52,8 @@ impl Timestamp {
             None if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) => return Err(InvalidTimestamp),
             None => OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?,
         };
-        let millis = at.unix_timestamp_nanos().div_euclid(1_000_000);
-        i64::try_from(millis).map_err(|_| InvalidTimestamp).and_then(Self::try_from_millis)
+        // The seconds are cut off towards the past, so what is left of one is never below zero.
+        Self::try_from_millis(at.unix_timestamp().saturating_mul(1000).saturating_add(at.millisecond().into()))
     }
 
     /// Milliseconds since 1970 in UTC.
