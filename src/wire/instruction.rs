@@ -21,6 +21,7 @@ use crate::domain::{Instruction, PaymentId};
 /// # Errors
 /// [`Malformed`]: what is wrong with the value as a whole, else with the first wrong field in the order of the
 /// contract.
+#[inline]
 pub fn decode(value: &Payload) -> Result<Instruction, Malformed> {
     decode_json(fields::bytes(value)?)
 }
@@ -29,6 +30,7 @@ pub fn decode(value: &Payload) -> Result<Instruction, Malformed> {
 ///
 /// # Errors
 /// As [`decode`].
+#[inline]
 pub fn decode_json(json: &[u8]) -> Result<Instruction, Malformed> {
     match payment(json, None) {
         Err(Malformed::MissingField(payment_request::ID)) if refund_request::is_refund(json) => {
@@ -42,6 +44,7 @@ pub fn decode_json(json: &[u8]) -> Result<Instruction, Malformed> {
 ///
 /// # Errors
 /// As [`decode`]. Also [`Malformed::InvalidField`] if the body's `payment_id` is another.
+#[inline]
 pub fn payment(json: &[u8], id: Option<&PaymentId>) -> Result<Instruction, Malformed> {
     match payment_request::decode_json_of(json, id) {
         Err(_) if legged_request::is_legged(json) => legged_request::decode_json_of(json, id).map(Into::into),

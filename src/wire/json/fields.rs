@@ -91,6 +91,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     ///
     /// # Errors
     /// [`Malformed`] if the bytes are no JSON object, or a known field stands twice.
+    #[inline]
     pub(in crate::wire) fn read(json: &'a [u8], names: &'static [&'static str; N]) -> Result<Self, Malformed> {
         let json = std::str::from_utf8(json).map_err(|_| Malformed::NotUtf8)?;
         match members(json, names) {

@@ -33,11 +33,16 @@ pub(in crate::wire) enum Unclear {
 ///
 /// # Errors
 /// [`Unclear`], in its order.
+#[inline]
 pub(in crate::wire) fn members<'a, const N: usize>(
     text: &'a str,
     names: &[&str; N],
 ) -> Result<Members<'a, N>, Unclear> {
-    plain::members(text, names).map_or_else(|| full(text, names), Ok)
+    let mut members = [None; N];
+    match plain::members(text, names, &mut members) {
+        Some(()) => Ok(members),
+        None => full(text, names),
+    }
 }
 
 /// The full reader.
@@ -91,7 +96,10 @@ mod tests {
     const NAMES: [&str; 3] = ["a", "b", "c"];
 
     fn is_plain(text: &str) -> bool {
-        let Some(plain) = plain::members(text, &NAMES) else { return false };
+        let mut plain = [None; 3];
+        if plain::members(text, &NAMES, &mut plain).is_none() {
+            return false;
+        }
         let Ok(full) = full(text, &NAMES) else { panic!("{text} is no object") };
         let shown = |members: Members<'_, 3>| {
             members.map(|json| json.map(|json| (json.get().to_owned(), json.text().map(Cow::into_owned))))

@@ -22,6 +22,11 @@ impl<'a> Json<'a> {
         Self { text, plain: true }
     }
 
+    /// A value that may have escapes.
+    pub(in crate::wire) fn of(text: &'a str) -> Self {
+        Self { text, plain: false }
+    }
+
     /// The value as it stands.
     pub(in crate::wire) fn get(self) -> &'a str {
         self.text
@@ -50,6 +55,6 @@ impl<'a> Json<'a> {
 
 impl<'a> From<&'a RawValue> for Json<'a> {
     fn from(raw: &'a RawValue) -> Self {
-        Self { text: raw.get(), plain: false }
+        Self::of(raw.get())
     }
 }
