@@ -43,6 +43,20 @@ impl Decoder {
         self.piece.truncate(length.unwrap_or_default());
         length.map(|_| self.piece.split().freeze())
     }
+
+    /// The text as it is, in the same memory.
+    pub(super) fn keep(&mut self, text: &str) -> Bytes {
+        if self.piece.capacity() < text.len() {
+            self.piece = BytesMut::with_capacity(text.len().max(PIECE_BYTES));
+        }
+        self.piece.extend_from_slice(text.as_bytes());
+        self.piece.split().freeze()
+    }
+}
+
+/// The bytes of one text alone; `None` if it is not base64.
+pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    BASE64.decode(text).ok()
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn exactly(record: &Record) -> Result<FailedRecord, InvalidFailedRecord> {
     Ok(FailedRecord {
         source: record.source.clone(),
         timestamp: record.timestamp,
-        key: bytes("key", &record.key)?,
+        key: bytes("key", &record.key())?,
         value: bytes("value", &record.value)?,
         headers: headers
             .ok_or_else(|| InvalidFailedRecord(format!("{}: headers: expected lists of bytes", record.source)))?,

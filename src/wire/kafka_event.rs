@@ -35,7 +35,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::base64_text::Decoder;
+use super::base64_text::{self, Decoder};
 use super::incoming::{self, Event, Fields, Foreign, Service};
 use super::json::members::members;
 use super::json::raw::Json;
@@ -72,15 +72,15 @@ pub struct Record {
     pub source: Source,
     /// When it was produced or appended, in milliseconds since 1970.
     pub timestamp: Option<i64>,
-    /// Its key.
-    pub key: Payload,
     /// Its value. It is absent in a tombstone.
     pub value: Payload,
+    /// The key's JSON.
+    key: Option<Bytes>,
     /// The headers' JSON.
     headers: Option<Box<str>>,
 }
 
-/// A record's key or value. The bytes of many records share one piece of memory.
+/// A record's key or value. The values of many records share one piece of memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
     /// None.
@@ -113,7 +113,20 @@ impl Payload {
 }
 
 impl Record {
-    /// Its headers, in order. They are read only here, because only a dead letter needs them.
+    /// Its key. It is read only here, because only a dead letter needs it.
+    #[must_use]
+    pub fn key(&self) -> Payload {
+        let Some(json) = &self.key else { return Payload::Absent };
+        // It was cut out of a text, so this never falls back.
+        let json = Json::of(std::str::from_utf8(json).unwrap_or_default());
+        match json.text().map(|text| (base64_text::decode(text.as_bytes()), text)) {
+            Some((Some(bytes), _)) => Payload::Bytes(bytes.into()),
+            Some((None, text)) => Payload::NotBase64(text.as_bytes().into()),
+            None => Payload::NotBase64(json.get().into()),
+        }
+    }
+
+    /// Its headers, in order. They too are read only here.
     #[must_use]
     pub fn headers(&self) -> Vec<Header> {
         let Some(json) = &self.headers else { return Vec::new() };
@@ -136,11 +149,11 @@ impl Record {
     /// The record as a dead letter, byte for byte. `reason` is a stable name, `detail` is for a person.
     #[must_use]
     pub fn dead_letter(&self, reason: &str, detail: String, received_at: Timestamp) -> DeadLetter {
-        let headers = self.headers();
+        let (key, headers) = (self.key(), self.headers());
         DeadLetter {
             source: self.source.clone(),
-            digest: Some(RecordDigest::of(self.timestamp, self.key.content(), self.value.content(), &headers)),
-            key: self.key.bytes().map(Into::into),
+            digest: Some(RecordDigest::of(self.timestamp, key.content(), self.value.content(), &headers)),
+            key: key.bytes().map(Into::into),
             value: self.value.bytes().map(Into::into),
             headers,
             reason: reason.into(),
@@ -345,14 +358,13 @@ fn record(
     Ok(Record {
         source: Source { topic: Arc::clone(shared_topic), partition, offset },
         timestamp: timestamp.and_then(Json::whole).filter(|&timestamp| timestamp >= 0),
-        key: payload(key, decoder),
-        value: payload(value, decoder),
+        value: value.map_or(Payload::Absent, |json| payload(json, decoder)),
+        key: key.map(|json| decoder.keep(json.get())),
         headers: headers.map(Json::get).filter(|json| *json != "[]").map(Into::into),
     })
 }
 
-fn payload(json: Option<Json<'_>>, decoder: &mut Decoder) -> Payload {
-    let Some(json) = json else { return Payload::Absent };
+fn payload(json: Json<'_>, decoder: &mut Decoder) -> Payload {
     let Some(text) = json.text() else { return Payload::NotBase64(json.get().into()) };
     match decoder.decode(text.as_bytes()) {
         Some(bytes) => Payload::Bytes(bytes),

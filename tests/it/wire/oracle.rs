@@ -48,7 +48,7 @@ fn same_record(theirs: &kafka::KafkaRecord, ours: &Record, topic: &str) {
     // The oracle counts in fractions of seconds, and loses a millisecond of half of all times.
     let timestamp = theirs.timestamp.timestamp_millis();
     assert!((0..=1).contains(&(ours.timestamp.unwrap() - timestamp)), "{source}: {timestamp}, {:?}", ours.timestamp);
-    same_bytes(theirs.key.as_deref(), &ours.key);
+    same_bytes(theirs.key.as_deref(), &ours.key());
     same_bytes(theirs.value.as_deref(), &ours.value);
     let header = |(name, bytes): (&String, &Vec<i8>)| {
         let value = bytes.iter().map(|byte| byte.cast_unsigned()).collect();

@@ -32,7 +32,7 @@ fn batches(function: &str, topic: &str) {
             assert_eq!(partition.unplaced, [""; 0]);
             for record in &partition.records {
                 let stood = topic.iter().find(|stood| stood.source == record.source).unwrap();
-                assert_eq!(record.key.bytes(), stood.key.as_deref());
+                assert_eq!(record.key().bytes(), stood.key.as_deref());
                 assert_eq!(record.value.bytes(), stood.value.as_deref());
                 assert_eq!(record.headers_exactly().as_ref(), Some(&stood.headers));
                 assert_eq!(record.timestamp, Some(stood.timestamp));

@@ -122,7 +122,7 @@ mod tests {
                 partition: record.source.partition,
                 offset: record.source.offset,
                 timestamp: record.timestamp,
-                key: record.key.bytes().map(Into::into),
+                key: record.key().bytes().map(Into::into),
                 value: record.value.bytes().map(Into::into),
                 headers: record.headers_exactly().unwrap(),
             });
