@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `small_world`, `catalogue` | accounts, and workers with a few payments or commands; the worlds that there are |
 //! | `workers` | the real code, run again for each new history of answers |
+//! | `plain` | instructions, accounts and commands in the words of the books |
 //! | `ledger` | the store with books beside it, and what must hold after each change |
 //! | `span` | whether a decline was right at some moment between delivery and commit |
 //! | `state` | the ledger, and how far each worker is |
@@ -59,6 +60,7 @@ mod catalogue;
 mod digest;
 mod late;
 mod ledger;
+mod plain;
 mod run;
 mod search;
 mod shown;

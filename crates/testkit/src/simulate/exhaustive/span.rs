@@ -27,7 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use giro::domain::{Decline, Instruction, PaymentId, Recorded, Request};
 
-use super::ledger::{AllBooks, AuditedLedger, asked};
+use super::ledger::{AllBooks, AuditedLedger};
+use super::plain::asked;
 use super::small_world::SmallWorld;
 use crate::simulate::auditor::Wrong;
 use crate::simulate::auditor::books::{Books, holds};
