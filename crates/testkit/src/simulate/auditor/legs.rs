@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::books::{Books, rule};
 use crate::simulate::legs::Leg;
 use crate::simulate::workload::Asked;
-use giro::domain::Outcome;
+use giro::domain::{Outcome, SettledLeg};
 
 /// What is wrong, for a person.
 type Wrong = String;
@@ -24,10 +24,10 @@ const OF_ACCOUNTS: [&str; 8] = [
     "creditor_frozen",
     "currency_mismatch",
 ];
-pub(super) const NOT_ALLOWED: &str = "leg_debtor_not_allowed";
+pub(in crate::simulate) const NOT_ALLOWED: &str = "leg_debtor_not_allowed";
 
 /// The place of the leg that a payment was declined for. A payment without legs has one leg.
-pub(super) fn declined(outcome: &Outcome, asked: &Asked) -> Result<usize, Wrong> {
+pub(in crate::simulate) fn declined(outcome: &Outcome, asked: &Asked) -> Result<usize, Wrong> {
     let told = outcome.declined_leg.map(|leg| usize::from(leg.get()));
     match (asked.legs.len(), outcome.decision, told) {
         (0, _, None) => Ok(0),
@@ -35,6 +35,38 @@ pub(super) fn declined(outcome: &Outcome, asked: &Asked) -> Result<usize, Wrong>
         (count, Err(_), Some(leg)) if leg <= count => Ok(leg.saturating_sub(1)),
         (_, decision, told) => Err(format!("{} is {decision:?}, and names the leg {told:?}", asked.id)),
     }
+}
+
+/// Whether each further leg of these settled requests has an item, and it says what was asked.
+pub(in crate::simulate) fn compare<'a>(
+    settled: impl Iterator<Item = &'a Asked>,
+    stored: &[SettledLeg],
+) -> Result<(), Wrong> {
+    let further = settled.flat_map(|asked| {
+        let legs = asked.legs.iter().enumerate().skip(1);
+        legs.map(|(place, leg)| (format!("{}/{}", asked.id, place.saturating_add(1)), leg))
+    });
+    let expected: BTreeMap<String, &Leg> = further.collect();
+    let same = stored.len() == expected.len()
+        && stored.iter().all(|settled| {
+            expected.get(&settled.id.to_string()).is_some_and(|leg| {
+                let told = settled.leg.transfer();
+                (told.debtor.as_str(), told.creditor.as_str()) == (leg.debtor.as_str(), leg.creditor.as_str())
+                    && (told.amount.minor_units(), told.currency.as_str()) == (leg.amount, leg.currency)
+            })
+        });
+    if same { Ok(()) } else { Err(format!("the items of legs are {stored:?}, and were to be {expected:?}")) }
+}
+
+/// What the legs of a payment take from an account, and give to it. What an account in the middle receives and passes
+/// on is one credit of the difference.
+pub(in crate::simulate) fn postings(legs: &[Leg], debtor: &str, account: &str) -> (i128, i128) {
+    let sum = |of: fn(&Leg) -> &str| {
+        let own = legs.iter().filter(|leg| of(leg) == account).map(|leg| i128::from(leg.amount));
+        own.fold(0, i128::saturating_add)
+    };
+    let (taken, given) = (sum(|leg| &leg.debtor), sum(|leg| &leg.creditor));
+    if account != debtor && taken <= given { (0, given.saturating_sub(taken)) } else { (taken, given) }
 }
 
 /// What an account holds after earlier legs, and what they paid it, less what they took from it.
@@ -46,7 +78,7 @@ struct After {
 
 /// Decides legs one after the other. Gives the balances after them, or the place of the first leg that is declined, and
 /// why. A refund takes free money only.
-pub(super) fn decide(
+pub(in crate::simulate) fn decide(
     legs: &[Leg],
     debtor: &str,
     refund: bool,

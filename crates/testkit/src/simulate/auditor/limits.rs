@@ -24,13 +24,62 @@ const LENGTHS: [(Period, i64); 2] = [(Period::Hour, 3_600_000), (Period::Day, 86
 
 /// What is used of the windows of one account: the start of the period, the amount, and the number of payments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct State {
+pub(in crate::simulate) struct State {
     version: u64,
     limits: Limits,
     used: [Option<(i64, u64, u64)>; 2],
 }
 
 impl State {
+    /// What the store says of an account.
+    pub(in crate::simulate) fn of(account: &Account) -> Self {
+        account.limits.as_ref().map_or(Self::default(), |stored| {
+            let limits = stored.limits();
+            let small = |most: Option<u64>| most.and_then(|most| u32::try_from(most).ok());
+            let window = |place: usize| limits.windows[place].map(|limit| (small(limit.amount), small(limit.count)));
+            let used = |place: usize| stored.windows[place].and_then(|window| window.used);
+            let max_payment = small(limits.max_payment.map(giro::domain::Amount::minor_units));
+            Self {
+                version: stored.version,
+                limits: Limits { max_payment, max_balance: small(limits.max_balance), hour: window(0), day: window(1) },
+                used: [used(0), used(1)].map(|used| used.map(|used| (used.start.millis(), used.amount, used.count))),
+            }
+        })
+    }
+
+    /// The same account with other limits. Windows that there were keep what was used.
+    pub(in crate::simulate) fn replaced(&self, limits: Limits) -> Self {
+        let keep = |had: bool, has: bool, used| if had && has { used } else { None };
+        let used = [
+            keep(self.limits.hour.is_some(), limits.hour.is_some(), self.used[0]),
+            keep(self.limits.day.is_some(), limits.day.is_some(), self.used[1]),
+        ];
+        Self { version: self.version.saturating_add(1), limits, used }
+    }
+
+    /// What the windows hold after a settled payment of this debtor, or what is wrong with it.
+    pub(in crate::simulate) fn settled(&self, outcome: &Outcome, debtor: &str, amount: u64) -> Result<Self, Wrong> {
+        let (id, at) = (outcome.instruction.id(), outcome.decided_at.millis());
+        let version = (self.version > 0).then_some(self.version);
+        if outcome.limits_version != version {
+            return Err(format!("{id} counts under limits {:?}, which were {version:?}", outcome.limits_version));
+        }
+        if self.begun().any(|start| at < start) {
+            return Err(format!("{id} was decided before a window of {debtor} began"));
+        }
+        self.after(amount, at).map_err(|reason| format!("{id} is settled, and {debtor} forbids it: {reason}"))
+    }
+
+    /// The reason against one more payment. Nobody decides at a time before the windows that it knows.
+    pub(in crate::simulate) fn forbids(&self, amount: u64, at: i64) -> Option<&'static str> {
+        self.after(amount, self.begun().fold(at, i64::max)).err()
+    }
+
+    /// When the windows began.
+    pub(in crate::simulate) fn begun(&self) -> impl Iterator<Item = i64> + '_ {
+        self.used.iter().flatten().map(|(start, ..)| *start)
+    }
+
     /// What the windows hold after one more payment, or the reason against it.
     fn after(&self, amount: u64, at: i64) -> Result<Self, &'static str> {
         if self.limits.max_payment.is_some_and(|most| amount > most.into()) {
@@ -91,15 +140,9 @@ impl Windows {
         self.seen.by_all(by, now);
     }
 
-    /// An account has got other limits. Windows that there were keep what was used.
+    /// An account has got other limits.
     fn replace(&mut self, account: &str, limits: Limits, now: u64) {
-        let before = self.now(account);
-        let keep = |had: bool, has: bool, used| if had && has { used } else { None };
-        let used = [
-            keep(before.limits.hour.is_some(), limits.hour.is_some(), before.used[0]),
-            keep(before.limits.day.is_some(), limits.day.is_some(), before.used[1]),
-        ];
-        self.push(account, now, State { version: before.version.saturating_add(1), limits, used });
+        self.push(account, now, self.now(account).replaced(limits));
     }
 
     /// A payment got its outcome.
@@ -112,26 +155,13 @@ impl Windows {
     ) -> Result<(), Wrong> {
         let (id, at) = (outcome.instruction.id(), outcome.decided_at.millis());
         let Err(decline) = outcome.decision else {
-            let state = self.now(debtor);
-            let version = (state.version > 0).then_some(state.version);
-            if outcome.limits_version != version {
-                return Err(format!("{id} counts under limits {:?}, which were {version:?}", outcome.limits_version));
-            }
-            let goes_back = state.used.iter().flatten().any(|(start, ..)| at < *start);
-            match state.after(amount, at) {
-                _ if goes_back => return Err(format!("{id} was decided before a window of {debtor} began")),
-                Ok(after) if state.version > 0 => {
-                    self.push(debtor, now, after);
-                    self.seen.happened(id.as_str(), debtor, now);
-                }
-                Ok(_) => {}
-                Err(reason) => return Err(format!("{id} is settled, and {debtor} forbids it: {reason}")),
+            let after = self.now(debtor).settled(outcome, debtor, amount)?;
+            if after.version > 0 {
+                self.push(debtor, now, after);
+                self.seen.happened(id.as_str(), debtor, now);
             }
             return Ok(());
         };
-        // Nobody decides at a time before the windows that it knows.
-        let in_time = |state: &State| state.used.iter().flatten().fold(at, |at, (start, ..)| at.max(*start));
-        let said = |state: &State| state.after(amount, in_time(state)).err();
         let told = match decline.name() {
             name @ ("payment_limit" | "velocity_limit") => Some(name),
             "balance_limit" | "balance_overflow" | "insufficient_funds" => None,
@@ -141,25 +171,13 @@ impl Windows {
         let states = self.states.get(debtor).map(Vec::as_slice).unwrap_or_default();
         let first = states.iter().rposition(|(from, _)| *from < began).map_or(0, |first| first);
         let was_none = states.first().is_none_or(|(from, _)| *from >= began) && told.is_none();
-        let was_so = was_none || states.iter().skip(first).any(|(_, state)| said(state) == told);
+        let was_so = was_none || states.iter().skip(first).any(|(_, state)| state.forbids(amount, at) == told);
         if was_so { Ok(()) } else { Err(format!("{id} is declined {decline}, and {debtor} was never so limited")) }
     }
 
     /// Whether the store says the same of an account.
     pub(super) fn compare(&self, id: &str, account: &Account) -> Result<(), Wrong> {
-        let known = self.now(id);
-        let stored = account.limits.as_ref().map_or(State::default(), |stored| {
-            let limits = stored.limits();
-            let small = |most: Option<u64>| most.and_then(|most| u32::try_from(most).ok());
-            let window = |place: usize| limits.windows[place].map(|limit| (small(limit.amount), small(limit.count)));
-            let used = |place: usize| stored.windows[place].and_then(|window| window.used);
-            let max_payment = small(limits.max_payment.map(giro::domain::Amount::minor_units));
-            State {
-                version: stored.version,
-                limits: Limits { max_payment, max_balance: small(limits.max_balance), hour: window(0), day: window(1) },
-                used: [used(0), used(1)].map(|used| used.map(|used| (used.start.millis(), used.amount, used.count))),
-            }
-        });
+        let (known, stored) = (self.now(id), State::of(account));
         if stored == known {
             return Ok(());
         }

@@ -30,14 +30,14 @@
 mod accounts;
 pub(super) mod books;
 mod events;
-mod legs;
+pub(super) mod legs;
 mod letters;
-mod limits;
+pub(super) mod limits;
 mod moments;
 mod orders;
 mod outcomes;
 mod records;
-mod refunds;
+pub(super) mod refunds;
 mod seen;
 mod serial;
 

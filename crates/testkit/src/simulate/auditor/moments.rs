@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::legs::Leg;
 use super::books::{Books, holds, ordered, rule};
 use super::events::{Event, What, changed_meanwhile, in_batch_order, in_offset_order};
+use super::legs::postings;
 
 /// The first reason that holds, and the one that a decline may name instead. Each rests on another account's balance.
 /// The two balances were read at two times.
@@ -40,17 +41,6 @@ struct Decline<'e> {
     before: &'e [Leg],
     /// An account changed while it was decided, so it may name any reason that holds.
     loose: bool,
-}
-
-/// What the legs of a payment take from an account, and give to it. What an account in the middle receives and passes
-/// on is one credit of the difference.
-fn postings(legs: &[Leg], debtor: &str, account: &str) -> (i128, i128) {
-    let sum = |of: fn(&Leg) -> &str| {
-        let own = legs.iter().filter(|leg| of(leg) == account).map(|leg| i128::from(leg.amount));
-        own.fold(0, i128::saturating_add)
-    };
-    let (taken, given) = (sum(|leg| &leg.debtor), sum(|leg| &leg.creditor));
-    if account != debtor && taken <= given { (0, given.saturating_sub(taken)) } else { (taken, given) }
 }
 
 /// The id of the first payment that was declined for a balance that its account never had.

@@ -14,7 +14,6 @@ use crate::simulate::topic::Topic;
 use crate::simulate::workload::Asked;
 use giro::domain::Recorded;
 use giro::store::LedgerQueries;
-use std::collections::BTreeMap;
 
 impl Auditor {
     pub(super) fn observe_payments(
@@ -130,20 +129,6 @@ impl Auditor {
     /// Looks at the items of legs: each further leg of a settled payment has one, which says what its record asked.
     pub(super) fn observe_legs(&self, store: &MemoryStore) -> Result<(), Wrong> {
         let settled = self.answered.values().filter(|answered| answered.settled).map(|answered| &answered.asked);
-        let further = settled.flat_map(|asked| {
-            let legs = asked.legs.iter().enumerate().skip(1);
-            legs.map(|(place, leg)| (format!("{}/{}", asked.id, place.saturating_add(1)), leg))
-        });
-        let expected: BTreeMap<String, &Leg> = further.collect();
-        let stored = store.settled_legs();
-        let same = stored.len() == expected.len()
-            && stored.iter().all(|settled| {
-                expected.get(&settled.id.to_string()).is_some_and(|leg| {
-                    let told = settled.leg.transfer();
-                    (told.debtor.as_str(), told.creditor.as_str()) == (leg.debtor.as_str(), leg.creditor.as_str())
-                        && (told.amount.minor_units(), told.currency.as_str()) == (leg.amount, leg.currency)
-                })
-            });
-        if same { Ok(()) } else { Err(format!("the items of legs are {stored:?}, and were to be {expected:?}")) }
+        legs::compare(settled, &store.settled_legs())
     }
 }

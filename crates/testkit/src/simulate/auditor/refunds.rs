@@ -39,8 +39,19 @@ pub(super) struct Span {
 }
 
 /// The name of a sum: that of the original, or of its leg.
-pub(super) fn sum_of(original: &str, leg: Option<usize>) -> String {
+pub(in crate::simulate) fn sum_of(original: &str, leg: Option<usize>) -> String {
     leg.map_or(original.to_owned(), |leg| format!("{original}/{leg}"))
+}
+
+/// What a refund may give back of an original, or why nothing of it.
+pub(in crate::simulate) fn refundable(original: &Asked, is_settled: bool, refund: &Asked) -> Result<Leg, &'static str> {
+    if original.refunds.is_some() {
+        return Err("not_refundable");
+    }
+    if !is_settled {
+        return Err("original_not_settled");
+    }
+    paid(original, refund.leg).filter(|paid| paid.creditor == refund.debtor).ok_or("refund_mismatch")
 }
 
 /// What an original paid. `None`: it has legs and the refund names none of them, or it has none and the refund names
@@ -105,20 +116,13 @@ impl Sums {
             let is_wrong = original.happened < span.began || stood_before;
             return if is_wrong { wrong("was to find its original") } else { Ok(None) };
         }
-        let reason = if original.asked.refunds.is_some() {
-            Some("not_refundable")
-        } else if !original.settled {
-            Some("original_not_settled")
-        } else if paid(&original.asked, asked.leg).is_none_or(|paid| paid.creditor != asked.debtor) {
-            Some("refund_mismatch")
-        } else {
-            None
-        };
+        let may_go_back = refundable(&original.asked, original.settled, asked);
+        let reason = may_go_back.as_ref().err().copied();
         let of_originals = ["not_refundable", "original_not_settled", "refund_mismatch"];
         if reason.is_some() || declined.is_some_and(|declined| of_originals.contains(&declined)) {
             return if declined == reason { Ok(None) } else { wrong(&format!("was to be declined {reason:?}")) };
         }
-        let Some(paid) = paid(&original.asked, asked.leg) else { return wrong("has no original") };
+        let Ok(paid) = may_go_back else { return wrong("has no original") };
         self.amount(asked, outcome, &paid, span).map(Some)
     }
 
