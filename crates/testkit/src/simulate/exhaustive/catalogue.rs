@@ -1,7 +1,14 @@
 //! What: The small worlds, each with what it is there for.
 //!
-//! Accounts have two or three names, batches hold three or four payments in all. Amounts are chosen so that a different
+//! Accounts have two to five names, batches hold three to five requests in all. Amounts are chosen so that a different
 //! order gives a different answer.
+//!
+//! | module | what |
+//! |---|---|
+//! | here | payments, lanes and commands |
+//! | `refunds` | refunds of one original |
+
+mod refunds;
 
 use giro::domain::account_command::{Action, Terms};
 use giro::domain::{AccountStatus, OverdraftLimit};
@@ -11,7 +18,7 @@ use crate::given::{Setters as _, account, eur};
 
 /// Every small world.
 pub(super) fn worlds() -> Vec<SmallWorld> {
-    [payments(), lanes(), commands(), payments_from_lanes()].concat()
+    [payments(), lanes(), commands(), payments_from_lanes(), refunds::worlds()].concat()
 }
 
 /// Accounts without lanes.

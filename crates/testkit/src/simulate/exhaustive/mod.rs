@@ -6,9 +6,11 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `small_world`, `catalogue` | accounts, and workers with a few payments or commands; the worlds that there are |
+//! | `small_world`, `catalogue` | accounts, and workers with a few requests or commands; the worlds that there are |
 //! | `workers` | the real code, run again for each new history of answers |
 //! | `plain` | instructions, accounts and commands in the words of the books |
+//! | `moves` | what a request moves, leg by leg |
+//! | `moment` | all accounts at one moment, and what that means for a request |
 //! | `ledger` | the store with books beside it, and what must hold after each change |
 //! | `span` | whether a decline was right at some moment between delivery and commit |
 //! | `state` | the ledger, and how far each worker is |
@@ -46,12 +48,13 @@
 //! # Limits
 //!
 //! The space is finite because each worker calls again only if a fault stopped it or somebody else wrote. Faults are
-//! counted, and writers end. A worker that gets sixty answers is wrong. The deadline never comes. The clock stands
-//! still, so no slice of time passes, and no account has two lanes for each partition. A transaction that would meet
-//! one in flight waits for it; that it is refused instead is a fault, and counted. The store carries out a transaction
-//! at one moment; that readers see parts of it late is a fault, and counted too. At most eight steps come before
-//! everybody sees it. Payments are never seen late. Digests may collide. Each decline is judged by itself. Only the
-//! random worlds search for one serial order that explains all decisions of a history. States don't keep that order.
+//! counted, and writers end. A worker that gets sixty answers is wrong. The deadline never comes. The clock of a worker
+//! stands still, and those of others may say something else. So no slice of time passes, and no account has two lanes
+//! for each partition. A transaction that would meet one in flight waits for it; that it is refused instead is a fault,
+//! and counted. The store carries out a transaction at one moment; that readers see parts of it late is a fault, and
+//! counted too. At most eight steps come before everybody sees it. Payments and sums of refunds are never seen late.
+//! Digests may collide. Each decline is judged by itself. Only the random worlds search for one serial order that
+//! explains all decisions of a history. States don't keep that order.
 //!
 //! Source: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems" (1996), and Holzmann, "An
 //! Analysis of Bitstate Hashing" (1998), for digests instead of states.
@@ -60,6 +63,8 @@ mod catalogue;
 mod digest;
 mod late;
 mod ledger;
+mod moment;
+mod moves;
 mod plain;
 mod run;
 mod search;
@@ -70,6 +75,7 @@ mod state;
 mod step;
 mod workers;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -92,6 +98,8 @@ pub struct Explored {
     pub ends: u64,
     /// How many histories of answers the workers have.
     pub histories: usize,
+    /// What workers answered about records, anywhere.
+    pub answers: BTreeSet<&'static str>,
     /// How long the search took.
     pub took: Duration,
     /// What is wrong, and the shortest history that leads to it.
@@ -103,7 +111,7 @@ pub const HEAD: &str = "   states  transitions     ends  histories        ms  vi
 
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { world, faults, states, transitions, ends, histories, took, wrong } = self;
+        let Self { world, faults, states, transitions, ends, histories, took, wrong, .. } = self;
         let (ms, violations) = (took.as_millis(), usize::from(wrong.is_some()));
         write!(
             f,
@@ -131,7 +139,7 @@ pub fn explore(name: &str, mutant: Option<Mutant>, faults: u32) -> Result<Explor
     let started = Instant::now();
     // Nobody needs the logs of what is tried.
     let searched = with_default(NoSubscriber::default(), || search::search(&world, mutant, faults))?;
-    let search::Searched { states, transitions, ends, histories, wrong } = searched;
+    let search::Searched { states, transitions, ends, histories, answers, wrong } = searched;
     let (world, took) = (world.name, started.elapsed());
-    Ok(Explored { world, faults, states, transitions, ends, histories, took, wrong })
+    Ok(Explored { world, faults, states, transitions, ends, histories, answers, took, wrong })
 }

@@ -1,17 +1,34 @@
 //! What: Tells instructions, accounts and commands in the plain words of the auditor's own books.
 
 use giro::domain::account_command::Action;
-use giro::domain::{Account, AccountStatus, Amount, Instruction, Limits, OverdraftLimit};
+use giro::domain::{Account, AccountStatus, Amount, Instruction, Limits, OverdraftLimit, PaymentId};
 
 use crate::simulate::auditor::books::{Books, Standing};
+use crate::simulate::legs::Leg;
 use crate::simulate::limits::Limits as SmallLimits;
 use crate::simulate::orders::AccountChange;
+use crate::simulate::workload::Asked;
 
 /// What an instruction asks, in plain words.
-pub(super) fn asked(instruction: &Instruction) -> (&str, &str, i128, &str) {
-    let Instruction::Payment(payment) = instruction else { return ("", "", 0, "") };
-    let amount = i128::from(payment.amount.minor_units());
-    (payment.debtor.as_str(), payment.creditor.as_str(), amount, payment.currency.as_str())
+pub(super) fn asked(instruction: &Instruction) -> Asked {
+    let leg = |leg: &giro::domain::Leg| Leg {
+        debtor: leg.debtor.to_string(),
+        creditor: leg.creditor.to_string(),
+        amount: leg.amount.minor_units(),
+        currency: currency(leg.currency.as_str()),
+    };
+    let transfer = instruction.transfer();
+    Asked {
+        id: instruction.id().to_string(),
+        debtor: instruction.debtor().to_string(),
+        creditor: transfer.map_or(String::new(), |transfer| transfer.creditor.to_string()),
+        amount: instruction.amount().map_or(0, Amount::minor_units),
+        currency: transfer.map_or("", |transfer| currency(transfer.currency.as_str())),
+        reference: instruction.reference().map(str::to_owned),
+        refunds: instruction.original().map(PaymentId::to_string),
+        leg: instruction.leg().map(|leg| leg.get().into()),
+        legs: instruction.legs().iter().map(leg).collect(),
+    }
 }
 
 /// The books of an account, without its lanes' money.
@@ -31,7 +48,7 @@ pub(super) fn books_of(account: &Account) -> Books {
 }
 
 /// Limits as small worlds know them: no months.
-fn limits(of: Limits) -> SmallLimits {
+pub(super) fn limits(of: Limits) -> SmallLimits {
     let small = |most: Option<u64>| most.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
     let window = |place: usize| of.windows[place].map(|limit| (small(limit.amount), small(limit.count)));
     SmallLimits {
@@ -43,7 +60,7 @@ fn limits(of: Limits) -> SmallLimits {
 }
 
 /// Small worlds know two currencies.
-fn currency(name: &str) -> &'static str {
+pub(super) fn currency(name: &str) -> &'static str {
     if name == "EUR" { "EUR" } else { "USD" }
 }
 

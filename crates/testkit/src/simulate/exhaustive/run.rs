@@ -9,8 +9,8 @@ use giro::store::{CommandQueries, StoreError};
 
 use super::late::{before_of, bit, mix};
 use super::shown::{name, shown};
-use super::small_world::{Batch, SmallWorld};
-use super::span::{Span, Without};
+use super::small_world::{Records, SmallWorld};
+use super::span::{Span, Without, begins_span};
 use super::state::{Slow, State, Worker};
 use super::step::{Action, Fault, How, Step, actions, faults, first_workers, goes_on, seen_late};
 use super::workers::{Histories, Ticket, Told, answer_of_command, is_read};
@@ -130,11 +130,10 @@ impl<'w> Run<'w> {
         let (ledger, slow) = (Rc::clone(&state.ledger), state.slow.clone());
         let worker = worker_of(state, number)?;
         let call = worker.call(ticket, &self.histories)?;
-        let requests = self.world.batches[worker.batch].payments();
-        // What is read of payments says nothing of balances.
-        if worker.span.is_none() && !matches!(*call, Call::ReadPayments(_)) {
+        let batch = &self.world.batches[worker.batch];
+        if worker.span.is_none() && begins_span(batch.requests(), &call) {
             let without = slow.as_ref().map(|slow| &slow.without);
-            worker.span = Some(Span::begin(requests, &ledger, without));
+            worker.span = Some(Span::begin(batch, &ledger, without));
         }
         if let How::InTwo(first) = how {
             let early = self.read(state, &call);
@@ -208,7 +207,7 @@ impl<'w> Run<'w> {
         }
         let batch = worker_of(state, number)?.batch;
         let before = Rc::clone(&state.ledger);
-        let after = Rc::new(before.after(self.world, store, batch)?);
+        let after = Rc::new(before.after(self.world, store, &self.world.batches[batch])?);
         let change = (&*before, &*after);
         if let Some(slow) = &mut state.slow {
             slow.without.moved(change);
@@ -220,7 +219,7 @@ impl<'w> Run<'w> {
         for worker in &mut state.workers {
             let own = worker.number == number;
             if let Some(span) = &mut worker.span {
-                span.moved(self.world, worker.batch, change, without, own)?;
+                span.moved(&self.world.batches[worker.batch], change, without, own)?;
             }
         }
         if let How::Slowly(late) = how {
@@ -271,11 +270,11 @@ impl<'w> Run<'w> {
             Some(Ok(Some(known))) => Some(answer_of_command(known.decision)),
             Some(_) | None => None,
         };
-        let stored: Vec<(String, Option<&str>)> = match &self.world.batches[batch] {
-            Batch::Payments(all) => {
+        let stored: Vec<(String, Option<&str>)> = match &self.world.batches[batch].records {
+            Records::Requests(all) => {
                 all.iter().map(|one| (one.instruction.id().to_string(), payment(one.instruction.id()))).collect()
             }
-            Batch::Commands(all) => {
+            Records::Commands(all) => {
                 all.iter().map(|one| (one.command.id.to_string(), command(&one.command.id))).collect()
             }
         };

@@ -1,7 +1,7 @@
 //! What: Searches everything that can happen in a small world, depth first. If something is wrong, it finds the
 //! shortest history that goes wrong with the fewest faults, breadth first.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::digest::Digest;
 use super::run::Run;
@@ -18,6 +18,7 @@ pub(super) struct Searched {
     pub(super) transitions: u64,
     pub(super) ends: u64,
     pub(super) histories: usize,
+    pub(super) answers: BTreeSet<&'static str>,
     pub(super) wrong: Option<(Wrong, Vec<String>)>,
 }
 
@@ -26,7 +27,7 @@ pub(super) fn search(world: &SmallWorld, mutant: Option<Mutant>, faults: u32) ->
     let mut run = Run::new(world, mutant)?;
     let start = State::start(world, faults)?;
     let mut searched = depth_first(&mut run, &start);
-    searched.histories = run.histories.count();
+    (searched.histories, searched.answers) = (run.histories.count(), run.histories.answers());
     if searched.wrong.is_some() {
         let starts = (0..=faults).map(|faults_left| State { faults_left, ..start.clone() });
         searched.wrong = starts.into_iter().find_map(|start| breadth_first(&mut run, start));

@@ -10,7 +10,7 @@
 //! Limits: A wait ends as soon as the worker waits for nothing else, because nobody else sees when it ends. A worker's
 //! deadline is an hour of its own time, so it never comes. A worker that gets [`ANSWERS_MAX`] answers has no end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,14 +18,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use giro::account_commands::apply;
+use giro::domain::CreditLanes;
 use giro::domain::account_command::Policy;
-use giro::domain::{Batch as Requests, CreditLanes, Timestamp};
-use giro::settle::{Backoff, Disposition, settle};
+use giro::settle::{Backoff, Disposition, settle_requests};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::digest::{Digest, digest};
-use super::small_world::{Batch, LANES_MIN, SmallWorld};
+use super::small_world::{Batch, LANES_MIN, Records, SmallWorld};
 use crate::simulate::auditor::{Wrong, answer_of};
 use crate::simulate::network::{Answer, Call, Network, RemoteLedger};
 
@@ -108,6 +108,12 @@ impl<'w> Histories<'w> {
         self.all.len()
     }
 
+    /// What they answer about records that they decided.
+    pub(super) fn answers(&self) -> BTreeSet<&'static str> {
+        let decided = |told: &Told| if let Told::Decided(answer) = told { Some(*answer) } else { None };
+        self.all.iter().flat_map(|history| &history.answer).flatten().filter_map(decided).collect()
+    }
+
     /// A history.
     pub(super) fn get(&self, id: HistoryId) -> &History {
         &self.all[id]
@@ -159,17 +165,18 @@ impl<'w> Histories<'w> {
     /// The real code at the start of a batch.
     fn start(&self, batch: usize, ledger: RemoteLedger) -> Pin<Box<dyn Future<Output = Vec<Told>>>> {
         let deadline = Instant::now().checked_add(DEADLINE).unwrap_or_else(Instant::now);
-        let (now, backoff) = (|| Timestamp::EPOCH, || Backoff::with_seed(1));
+        let Batch { records, clock } = self.world.batches[batch].clone();
+        let (now, backoff) = (move || clock, || Backoff::with_seed(1));
         let policy = Policy { accepts_limits: true, lanes_min: CreditLanes::try_new(LANES_MIN).unwrap_or_default() };
-        match self.world.batches[batch].clone() {
-            Batch::Payments(requests) => {
-                let requests = Requests::new(requests).with_partitions(self.world.partitions());
+        match records {
+            Records::Requests(requests) => {
+                let partitions = self.world.partitions();
                 Box::pin(async move {
-                    let settled = settle(&ledger, &requests, deadline, now, backoff()).await;
+                    let settled = settle_requests(&ledger, requests, partitions, deadline, now, backoff()).await;
                     settled.dispositions.iter().map(|end| told(end, |decision| answer_of(*decision))).collect()
                 })
             }
-            Batch::Commands(requests) => Box::pin(async move {
+            Records::Commands(requests) => Box::pin(async move {
                 let applied = apply(&ledger, &requests, policy, deadline, now, backoff).await;
                 let name = |decision: &giro::domain::account_command::CommandDecision| answer_of_command(*decision);
                 applied.dispositions.iter().map(|end| told(end, name)).collect()
