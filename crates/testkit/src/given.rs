@@ -14,9 +14,9 @@ use std::sync::{Arc, LazyLock};
 use giro::domain::account_command::Action;
 use giro::domain::plan::{AccountUpdate, Entry, StatementLanes};
 use giro::domain::{
-    Account, AccountCommand, AccountId, AccountStatus, Amount, Balance, CommandId, CommandRequest, CreditLanes,
-    Currency, Decision, Instruction, Lane, LaneId, Leg, LeggedPayment, Legs, OverdraftLimit, Payment, PaymentId,
-    Refund, Request, Source, Timestamp,
+    Account, AccountCommand, AccountId, AccountLimits, AccountStatus, Amount, Balance, CommandId, CommandRequest,
+    CreditLanes, Currency, Decision, Instruction, Lane, LaneId, Leg, LeggedPayment, Legs, Limits, OverdraftLimit,
+    Payment, PaymentId, Refund, Request, Source, Timestamp,
 };
 
 /// An account's id.
@@ -77,6 +77,8 @@ pub trait Setters {
     fn unlimited(self) -> Self;
     /// How many credit lanes it has.
     fn lanes(self, count: u16) -> Self;
+    /// The first limits that were set of it.
+    fn limits(self, limits: Limits) -> Self;
     /// It has no limit, and pays from so many lanes.
     fn paying_from_lanes(self, count: u16) -> Self;
     /// Whether it may be used.
@@ -102,6 +104,10 @@ impl Setters for Account {
 
     fn lanes(self, count: u16) -> Self {
         Self { credit_lanes: CreditLanes::try_new(count).unwrap(), ..self }
+    }
+
+    fn limits(self, limits: Limits) -> Self {
+        Self { limits: Some(AccountLimits::replaced(None, limits).into()), ..self }
     }
 
     fn paying_from_lanes(self, count: u16) -> Self {

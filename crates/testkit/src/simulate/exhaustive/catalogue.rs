@@ -7,7 +7,9 @@
 //! |---|---|
 //! | here | payments, lanes and commands |
 //! | `refunds` | refunds of one original |
+//! | `limits` | limits, windows over a boundary, and largest balances |
 
+mod limits;
 mod refunds;
 
 use giro::domain::account_command::{Action, Terms};
@@ -18,7 +20,7 @@ use crate::given::{Setters as _, account, eur};
 
 /// Every small world.
 pub(super) fn worlds() -> Vec<SmallWorld> {
-    [payments(), lanes(), commands(), payments_from_lanes(), refunds::worlds()].concat()
+    [payments(), lanes(), commands(), payments_from_lanes(), refunds::worlds(), limits::worlds()].concat()
 }
 
 /// Accounts without lanes.

@@ -92,6 +92,13 @@ impl SmallWorld {
         self
     }
 
+    /// The clock of the last worker says this many milliseconds of 1970. Those of the others need not agree.
+    pub(super) fn at(mut self, millis: i64) -> Self {
+        let clock = Timestamp::try_from_millis(millis).unwrap_or(Timestamp::EPOCH);
+        self.batches.last_mut().into_iter().for_each(|batch| batch.clock = clock);
+        self
+    }
+
     /// A worker is given these commands, in the order of a partition.
     pub(super) fn orders(self, partition: i32, commands: &[(&str, &str, Action)]) -> Self {
         let command = |(offset, &(id, account, action)): (i64, _)| -> CommandRequest {
