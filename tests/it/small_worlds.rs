@@ -29,7 +29,7 @@ fn nothing_goes_wrong_in_short_small_worlds() {
 
 /// A rule that no small world reaches would prove nothing.
 #[test]
-fn every_reason_of_refunds_and_limits_happens_in_small_worlds() {
+fn every_reason_of_refunds_limits_and_legs_happens_in_small_worlds() {
     let worlds = small_worlds().into_iter().filter(|(_, is_long)| !is_long);
     let answers: BTreeSet<&str> = worlds.flat_map(|(name, _)| explore(name, None, 0).unwrap().answers).collect();
     for answer in [
@@ -43,6 +43,7 @@ fn every_reason_of_refunds_and_limits_happens_in_small_worlds() {
         "payment_limit",
         "velocity_limit",
         "balance_limit",
+        "leg_debtor_not_allowed",
         "creditor_frozen",
         "applied",
         "limits_need_overdraft_limit",
@@ -91,7 +92,7 @@ fn mistakes_of_payments_and_commands_show_in_small_worlds() {
 }
 
 #[test]
-fn mistakes_of_refunds_and_limits_show_in_small_worlds() {
+fn mistakes_of_refunds_limits_and_legs_show_in_small_worlds() {
     show([
         (Mutant::DropRefundCondition, "one original, refunds on two partitions", "must not be: exceeds_refundable"),
         (Mutant::DropRefundCondition, "refunds that are taken from lanes", "must not be: exceeds_refundable"),
@@ -100,9 +101,14 @@ fn mistakes_of_refunds_and_limits_show_in_small_worlds() {
         (Mutant::IgnoreOriginals, "one original, refunds on two partitions", "r1 is declined (original_not_found)"),
         (Mutant::DropLimitsVersion, "lower limits beside debits", "p1 counts under limits Some(1), which were Some(2)"),
         (Mutant::DropLimitsVersion, "a largest balance is set beside credits", "must not be: balance_limit"),
+        (Mutant::DropLimitsVersion, "lower limits beside legs", "l1 counts under limits Some(1), which were Some(2)"),
         (Mutant::RestartWindow, "windows before and after midnight", "p1 was decided before a window of alice began"),
         (Mutant::RestartWindow, "a new hour of the same day", "alice forbids it: velocity_limit"),
         (Mutant::CheckLimitBeforeBatch, "a batch that fills a window, two workers", "alice forbids it: velocity_limit"),
+        (Mutant::LeaveOutLeg, "a fee from the middle", "fees is at 0, and its settled payments make 3"),
+        (Mutant::LeaveOutLegItem, "a chain of three", "the items of legs are"),
+        (Mutant::DropBalanceCondition, "legs of one debtor on two partitions", "must not be: insufficient_funds"),
+        (Mutant::DropLimitCondition, "a lender gets a limit", "must not be: leg_debtor_not_allowed"),
     ]);
 }
 

@@ -8,7 +8,9 @@
 //! | here | payments, lanes and commands |
 //! | `refunds` | refunds of one original |
 //! | `limits` | limits, windows over a boundary, and largest balances |
+//! | `legs` | fees, chains, exchanges and loans |
 
+mod legs;
 mod limits;
 mod refunds;
 
@@ -20,7 +22,8 @@ use crate::given::{Setters as _, account, eur};
 
 /// Every small world.
 pub(super) fn worlds() -> Vec<SmallWorld> {
-    [payments(), lanes(), commands(), payments_from_lanes(), refunds::worlds(), limits::worlds()].concat()
+    [payments(), lanes(), commands(), payments_from_lanes(), refunds::worlds(), limits::worlds(), legs::worlds()]
+        .concat()
 }
 
 /// Accounts without lanes.
