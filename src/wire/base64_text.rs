@@ -1,11 +1,11 @@
 //! What: Decodes base64, as the keys and values of Kafka events hold it.
 //!
-//! Data: Takes text. Gives the bytes. The bytes of many texts share one piece of memory, so that a record needs no
-//! allocation of its own.
+//! Data: Takes text. Gives the bytes. The bytes of many values share one piece of memory, so that a record needs no
+//! allocation of its own. A key is kept there as text, and decoded alone if it is asked for.
 //!
-//! `base64-simd` reads most texts. `base64` reads what that refuses, and decides. So the rules are those of one reader:
-//! the standard alphabet, full padding or less, and no bits left over. AWS pads; other producers of such events may
-//! not.
+//! `base64-simd` reads most values. `base64` reads what that refuses, and decides. So the rules are those of one
+//! reader: the standard alphabet, full padding or less, and no bits left over. AWS pads; other producers of such
+//! events may not.
 
 use base64::Engine;
 use base64::alphabet;
@@ -18,7 +18,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The size of a piece of memory, for about 250 records. Little of it is unused when a batch ends, and a dead letter
+/// The size of a piece of memory, for some 250 records. Little of it is unused when a batch ends, and a dead letter
 /// keeps little of it alive.
 const PIECE_BYTES: usize = 64 * 1024;
 

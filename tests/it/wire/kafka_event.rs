@@ -6,7 +6,7 @@ use giro::domain::Instruction;
 use giro::domain::{DeadLetterId, Timestamp};
 use giro::wire::incoming::Incoming;
 use giro::wire::instruction;
-use giro::wire::kafka_event::KafkaEvent;
+use giro::wire::kafka_event::{KafkaEvent, Payload};
 use giro_template::Templates;
 
 pub(super) fn event(json: &str) -> KafkaEvent {
@@ -75,6 +75,21 @@ fn check_odd(odd: &str, expected: &expect_test::Expect) {
         .chain(partition.unplaced.clone())
         .collect();
     expected.assert_eq(&rest.join("\n"));
+}
+
+/// A key is read only when it is asked for, and as a value is.
+#[test]
+fn a_key_is_read_as_a_value_is() {
+    let base64 = ["\"\"", "\"aGk=\"", "\"aGk\"", "\"\\u0061Gk=\""].map(|json| (json, true));
+    let odd = ["\"%\"", "\"aGl=\"", "7", "{}", "[]", "true", "\"\\ud800\"", "\"\\n\""].map(|json| (json, false));
+    for (json, is_base64) in base64.into_iter().chain(odd).chain([("null", false)]) {
+        let event = event(&format!(r#"{{"records":{{"t-0":[{{"offset":1,"key":{json},"value":{json}}}]}}}}"#));
+        let record = &event.partitions[0].records[0];
+        assert_eq!(record.key(), record.value, "{json}");
+        assert_eq!(matches!(record.key(), Payload::Bytes(_)), is_base64, "{json}");
+        let letter = record.dead_letter("not_json", String::new(), Timestamp::EPOCH);
+        assert_eq!(letter.key, letter.value, "{json}");
+    }
 }
 
 #[test]

@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use giro::domain::account_command::RecordedCommand;
-use giro::domain::{Instruction, Lane, Outcome, PaymentId, Recorded, Request, Timestamp};
-use giro::settle::{Backoff, settle_requests};
+use giro::domain::{Amount, Instruction, Lane, Outcome, PaymentId, Recorded, Request, Timestamp};
+use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::{CommandQueries, LedgerQueries, StoreError};
 
 use super::digest::{Digest, Digester};
@@ -124,24 +124,29 @@ impl AuditedLedger {
             if (&outcome.instruction, &outcome.source) != (instruction, source) {
                 return Err(format!("the outcome of {} says something else than its record", instruction.id()));
             }
-            // A decline may have been decided before a command changed its debtor.
-            let commutes = self.moment.books.get(instruction.debtor().as_str()).is_some_and(Books::commutes)
-                || outcome.decision.is_err() && !self.commands.is_empty();
+            let commutes = self.commutes(&outcome);
+            // Refunds of one original stay in order, whatever they are paid from.
+            let stay = |earlier: &&Instruction| {
+                !commutes || earlier.total().is_some_and(|sum| instruction.total() == Some(sum))
+            };
             let mut undecided =
                 world.before(instruction, source).filter(|earlier| !self.payments.contains_key(earlier.id()));
-            if let Some(earlier) = undecided.next().filter(|_| !commutes) {
+            if let Some(earlier) = undecided.find(stay) {
                 return Err(format!("{} was decided before {} of the same debtor", instruction.id(), earlier.id()));
             }
             // An original must have its outcome before the refund is decided.
             let moves = Moves::of(instruction, &before.payments, &self.refunded);
-            if let Ok(moves) = &moves {
-                says(&outcome, moves)?;
-            }
+            says(&outcome, moves.as_ref().ok())?;
             let is_lost = outcome.decision.is_err_and(|decline| decline.name() == ORIGINAL_NOT_FOUND);
             if is_lost && world.has_original_before(instruction, source) {
                 return Err(format!("{} is declined ({ORIGINAL_NOT_FOUND}), and stands behind it", instruction.id()));
             }
-            let clock = batch.clock.millis();
+            let (clock, at) = (batch.clock.millis(), outcome.decided_at.millis());
+            if at != clock
+                && (at < clock || !self.moment.limited(instruction.debtor().as_str()).begun().any(|start| start == at))
+            {
+                return Err(format!("{} was decided at another time than the clock says", instruction.id()));
+            }
             match (moves, outcome.decision) {
                 (Err(reason), Ok(())) => {
                     return Err(format!("{} is settled, and must not be: {reason}", instruction.id()));
@@ -152,10 +157,6 @@ impl AuditedLedger {
                     self.declined.insert(instruction.id().clone(), against);
                 }
                 (Ok(moves), Ok(())) => {
-                    let at = outcome.decided_at.millis();
-                    if at != clock && (at < clock || !self.moment.began(at)) {
-                        return Err(format!("{} was decided at another time than the clock says", instruction.id()));
-                    }
                     self.moment.settle(&moves, &outcome)?;
                     if let (Some((sum, _)), Some(leg)) = (moves.refund, moves.legs.first()) {
                         let refunded = self.refunded.entry(sum).or_default();
@@ -165,6 +166,13 @@ impl AuditedLedger {
             }
         }
         Ok(())
+    }
+
+    /// Whether requests of the debtor need no order. A decline may have been decided before a command changed that.
+    fn commutes(&self, outcome: &Outcome) -> bool {
+        let debtor = outcome.instruction.debtor();
+        self.moment.books.get(debtor.as_str()).is_some_and(Books::commutes)
+            || outcome.decision.is_err() && self.commands.iter().any(|known| known.command.account == *debtor)
     }
 
     /// Books the new answers to commands.
@@ -259,16 +267,21 @@ impl Against {
     }
 }
 
-/// Whether an outcome says what it moves, or would have moved. Of a declined refund that may not be known.
-fn says(outcome: &Outcome, moves: &Moves) -> Result<(), Wrong> {
-    let (told, is_refund) = (told(outcome), moves.refund.is_some());
-    let same = |told: &Leg, leg: &Leg| {
-        (&told.debtor, &told.creditor, told.currency) == (&leg.debtor, &leg.creditor, leg.currency)
-    };
-    let is_right = if outcome.decision.is_err() && is_refund {
-        told.iter().zip(&moves.legs).all(|(told, leg)| same(told, leg))
-    } else {
-        told == moves.legs
+/// Whether an outcome says what it moves, or would have moved. A refund says nothing if its original forbids it, or
+/// wasn't there when it was decided. Any other that is declined says what it asked for. If it asked for all that is
+/// left, it may say nothing.
+fn says(outcome: &Outcome, moves: Option<&Moves>) -> Result<(), Wrong> {
+    let told = told(outcome);
+    let was_lost = outcome.decision.is_err_and(|decline| decline.name() == ORIGINAL_NOT_FOUND);
+    let is_right = match moves.filter(|_| !was_lost) {
+        None => told.is_empty(),
+        Some(moves) if outcome.decision.is_err() && moves.refund.is_some() => {
+            let asked = outcome.instruction.amount().map(Amount::minor_units);
+            let amount = |told: &Leg| asked.unwrap_or(told.amount);
+            let would = told.iter().zip(&moves.legs).map(|(told, leg)| Leg { amount: amount(told), ..leg.clone() });
+            told == would.collect::<Vec<_>>() && (asked.is_none() || told.len() == moves.legs.len())
+        }
+        Some(moves) => told == moves.legs,
     };
     if is_right { Ok(()) } else { Err(format!("{} says that it moves {told:?}", outcome.instruction.id())) }
 }
@@ -283,8 +296,11 @@ fn answer_at_once(store: &MemoryStore, world: &SmallWorld) -> Result<(), Wrong> 
     let deadline = Instant::now().checked_add(DEADLINE).unwrap_or_else(Instant::now);
     let (requests, partitions, now) = (world.answered.clone(), world.partitions(), || Timestamp::EPOCH);
     let settled = settle_requests(store, requests, partitions, deadline, now, Backoff::with_seed(1));
-    runtime.block_on(settled);
-    Ok(())
+    let settled = runtime.block_on(settled);
+    match settled.dispositions.iter().find(|disposition| **disposition != Disposition::Decided(Ok(()))) {
+        Some(disposition) => Err(format!("a world begins with a request that is {disposition:?}")),
+        None => Ok(()),
+    }
 }
 
 fn read<T>(answer: Option<Result<T, StoreError>>) -> Result<T, Wrong> {

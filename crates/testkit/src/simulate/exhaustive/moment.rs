@@ -71,11 +71,6 @@ impl Moment {
         self.limited.get(account).copied().unwrap_or_default()
     }
 
-    /// Whether a window of any account began then.
-    pub(super) fn began(&self, at: i64) -> bool {
-        self.limited.values().flat_map(Limited::begun).any(|start| start == at)
-    }
-
     /// An account gets other limits.
     pub(super) fn limit(&mut self, account: &str, limits: Limits) {
         self.limited.insert(account.to_owned(), self.limited(account).replaced(limits));

@@ -96,7 +96,10 @@ impl Span {
                 let instruction = &settled.outcome.instruction;
                 instruction.debtor() == debtor && (in_offset_order(settled, request) || in_batch(instruction.id()))
             });
-            let taken = |settled: &Recorded| postings(&told(&settled.outcome), debtor.as_str(), debtor.as_str()).0;
+            let taken = |settled: &Recorded| {
+                let (taken, given) = postings(&told(&settled.outcome), debtor.as_str(), debtor.as_str());
+                taken.saturating_sub(given)
+            };
             was.headroom = before.map(taken).fold(was.headroom, i128::saturating_sub);
             let Some(outcome) = outcome else { continue };
             if own && outcome.decision.is_err() {
