@@ -27,6 +27,12 @@ if .tools/sam/bin/python -c '' 2>/dev/null && .tools/checkov/bin/python -c '' 2>
 else
     skipped+=("the templates' schemas and policy: their linters could not be installed")
 fi
+step "costs"
+if command -v python3 >/dev/null; then
+    python3 -B scripts/costs.py --check
+else
+    skipped+=("the table of costs in docs/deploy.md: no python3")
+fi
 for program in java mvn; do
     command -v "$program" >/dev/null || skipped+=("the end-to-end test on Apache Kafka: no $program")
 done
