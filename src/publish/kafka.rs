@@ -7,25 +7,32 @@
 //! Invariants: The client gives up a record after the delivery time-out, so an answer always comes. Publishing never
 //! creates a topic. TLS always checks the broker's certificate and name. No password and no token is logged.
 //!
+//! A function's process is frozen between invocations. So a producer may replace its client before a record:
+//! [`client`].
+//!
 //! Limits: The broker's certificate must come from an authority that the system knows. A private authority is not
 //! supported.
 
+mod client;
 pub mod iam;
 mod scram;
 
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::producer::{FutureRecord, Producer};
+use tokio::sync::Mutex;
 
+use self::client::{Client, Settings};
 use self::iam::Signer;
 use super::broker::{Auth, Broker, Password, ScramUser};
 use super::{Placed, Publish, PublishError, Sending};
@@ -63,7 +70,7 @@ pub enum ConnectError {
 }
 
 /// A login that is ready for use: everything was fetched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Login {
     /// None.
     None,
@@ -187,7 +194,10 @@ impl ClientContext for Context {
 }
 
 /// Publishes to Kafka. A process makes one; its first record waits for the connection.
-pub struct KafkaProducer(FutureProducer<Context>);
+pub struct KafkaProducer {
+    settings: Settings,
+    current: Mutex<Arc<Client>>,
+}
 
 impl fmt::Debug for KafkaProducer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -202,10 +212,13 @@ impl KafkaProducer {
     /// # Errors
     /// [`ConnectError`] if the login can't be prepared, or an address can't be used.
     pub async fn connect(broker: &Broker, linger: Duration, delivery_timeout: Duration) -> Result<Self, ConnectError> {
-        Self::new(&broker.bootstrap_servers, Login::prepare(&broker.auth).await?, linger, delivery_timeout)
+        let Broker { bootstrap_servers, auth } = broker.clone();
+        let login = Login::prepare(&auth).await?;
+        Self::with(Settings { bootstrap_servers, auth: Some(auth), linger, delivery_timeout }, login)
     }
 
-    /// Like [`connect`](Self::connect), with a login that is ready.
+    /// Like [`connect`](Self::connect), with a login that is ready. A client that replaces another logs in with the
+    /// same.
     ///
     /// # Errors
     /// [`ConnectError::Client`] if an address can't be used.
@@ -215,17 +228,28 @@ impl KafkaProducer {
         linger: Duration,
         delivery_timeout: Duration,
     ) -> Result<Self, ConnectError> {
-        let mut config = client_config(bootstrap_servers, &login);
-        config
-            // If nobody created a topic, its name is a mistake. The broker must not create it with its defaults.
-            .set("allow.auto.create.topics", "false")
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("linger.ms", linger.as_millis().to_string())
-            .set("message.max.bytes", RECORD_BYTES_MAX)
-            .set("delivery.timeout.ms", delivery_timeout.as_millis().to_string())
-            .set("partitioner", "murmur2_random");
-        Ok(Self(FutureProducer::from_config_and_context(&config, login.into())?))
+        let bootstrap_servers = bootstrap_servers.to_owned();
+        Self::with(Settings { bootstrap_servers, auth: None, linger, delivery_timeout }, login)
+    }
+
+    fn with(settings: Settings, login: Login) -> Result<Self, ConnectError> {
+        let current = Mutex::new(Arc::new(Client::new(&settings, login)?));
+        Ok(Self { settings, current })
+    }
+
+    /// A client that is fit for use. One that isn't is replaced.
+    ///
+    /// # Errors
+    /// [`PublishError::Unacknowledged`] if there is no new one. The next call tries again.
+    async fn client(&self) -> Result<Arc<Client>, PublishError> {
+        let mut current = self.current.lock().await;
+        if !Client::is_fit(&current, SystemTime::now()) {
+            *current = Arc::new(current.renewed(&self.settings).await.map_err(|error| {
+                tracing::warn!(%error, "the Kafka client can't be replaced");
+                PublishError::Unacknowledged(error.to_string())
+            })?);
+        }
+        Ok(Arc::clone(&current))
     }
 
     /// The names of the broker's topics that the login may see. Waits at most `within` for the broker.
@@ -233,8 +257,8 @@ impl KafkaProducer {
     /// # Errors
     /// If it doesn't answer.
     pub async fn topics(&self, within: Duration) -> Result<BTreeSet<String>, KafkaError> {
-        let producer = self.0.clone();
-        let ask = move || producer.client().fetch_metadata(None, within);
+        let client = Arc::clone(&*self.current.lock().await);
+        let ask = move || client.producer().client().fetch_metadata(None, within);
         let metadata = tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))?;
         Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
@@ -275,20 +299,32 @@ impl KafkaProducer {
             };
             record.headers = Some(headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), add));
         }
+        let mut client = self.client().await?;
+        let mut is_renewed = false;
         loop {
-            match self.0.send_result(record) {
+            match client.producer().send_result(record) {
                 Ok(delivery) => {
-                    return Ok(Sending::new(async {
-                        match delivery.await {
+                    client.used();
+                    return Ok(Sending::new(async move {
+                        let placed = match delivery.await {
                             Ok(Ok(delivery)) => Ok(Placed { partition: delivery.partition, offset: delivery.offset }),
                             Ok(Err((error, _))) => Err(publish_error(&error)),
                             Err(_) => Err(PublishError::Unacknowledged("the producer was closed before".into())),
-                        }
+                        };
+                        client.answered(placed.as_ref());
+                        placed
                     }));
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     record = back;
                     tokio::time::sleep(QUEUE_FULL_PAUSE).await;
+                }
+                // It takes no record ever again. A new client does.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::Fatal), back)) if !is_renewed => {
+                    record = back;
+                    is_renewed = true;
+                    client.fail();
+                    client = self.client().await?;
                 }
                 Err((error, _)) => return Err(publish_error(&error)),
             }

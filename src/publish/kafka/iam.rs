@@ -27,7 +27,7 @@ const SERVICE: &str = "kafka-cluster";
 const USER_AGENT: &str = concat!("giro/", env!("CARGO_PKG_VERSION"));
 
 /// Signs tokens for a role.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Signer {
     region: String,
     credentials: Credentials,

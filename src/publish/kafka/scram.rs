@@ -5,8 +5,7 @@ use crate::aws;
 use crate::publish::broker::Password;
 use crate::wire::kafka_secret;
 
-/// Reads the user that a secret holds. A process reads it once; after a change of password, new processes read the new
-/// one.
+/// Reads the user that a secret holds. Each new client reads it, so that it knows a new password.
 pub(super) async fn user(arn: &str) -> Result<(String, Password), ConnectError> {
     let answer = aws::secrets()?.get_secret_value().secret_id(arn).send().await;
     let answer = answer.map_err(|error| {

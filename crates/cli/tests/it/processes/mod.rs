@@ -8,6 +8,7 @@ mod demo_checks;
 pub(crate) mod e2e;
 mod failed;
 mod foreign_event;
+mod frozen;
 mod hostile;
 mod latency;
 mod ledger_auditor;

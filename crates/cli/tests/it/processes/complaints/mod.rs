@@ -53,7 +53,7 @@ async fn tables() -> EmbeddedDynamoDb {
 }
 
 /// The embedded Kafka as `giro up` starts it: with the template's topics.
-async fn topics() -> EmbeddedKafka {
+pub(super) async fn topics() -> EmbeddedKafka {
     let blueprint = Templates::Embedded.blueprint(&BTreeMap::new()).unwrap();
     let topic = |topic: &giro_template::Topic| NewTopic {
         name: topic.name.clone(),

@@ -1,0 +1,131 @@
+//! What: The client behind a producer, and when it must be replaced.
+//!
+//! Data: Takes the settings of a producer. Gives a client, and says whether it is fit for another record.
+//!
+//! | what happens | what librdkafka does | so |
+//! |---|---|---|
+//! | the process is frozen, and its connections die without a word | it waits for an answer on a dead connection | a client that was idle for [`IDLE_MAX`] is replaced |
+//! | meanwhile its token expires, or the password of its user changes | it logs in with the old one | the new client logs in anew, and reads the secret again |
+//! | the broker refuses its producer id, or it has another fatal error | it refuses every record from then on | a client that failed is replaced |
+//! | a connection dies in use | it waits for [`SOCKET_SHARE`] of the delivery time-out, then connects again | the record gets a second connection |
+//!
+//! Invariants: A client lives until all of its records have their answers. So no record is lost by a replacement. A
+//! client is idle only if it has no record without an answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::producer::FutureProducer;
+
+use super::{ConnectError, Context, Login, RECORD_BYTES_MAX, client_config};
+use crate::publish::broker::Auth;
+use crate::publish::{Placed, PublishError};
+
+/// How long a client may be idle. Connections live longer than that: a NAT gateway keeps them for 350 seconds. It is
+/// short, because a broker may go away while the process is frozen. To connect anew takes some milliseconds.
+const IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// A broker may take half of the delivery time-out for an answer. Then the client connects again.
+const SOCKET_SHARE: u32 = 2;
+
+/// The longest pause before a broker is tried again. Its own choice is 10 seconds, which is longer than some delivery
+/// time-outs.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What every client of a producer has in common.
+pub(super) struct Settings {
+    pub(super) bootstrap_servers: String,
+    /// How a new client logs in. `None`: as the one before.
+    pub(super) auth: Option<Auth>,
+    pub(super) linger: Duration,
+    pub(super) delivery_timeout: Duration,
+}
+
+/// A client of librdkafka.
+pub(super) struct Client {
+    /// `None` once it is being dropped.
+    producer: Option<FutureProducer<Context>>,
+    login: Login,
+    /// When it was last used, in milliseconds since 1970. The clock of the system goes on while a process is frozen.
+    used_at_ms: AtomicU64,
+    has_failed: AtomicBool,
+}
+
+impl Client {
+    pub(super) fn new(settings: &Settings, login: Login) -> Result<Self, ConnectError> {
+        let milliseconds = |duration: Duration| duration.as_millis().to_string();
+        let socket = settings.delivery_timeout.checked_div(SOCKET_SHARE).unwrap_or(settings.delivery_timeout);
+        let mut config = client_config(&settings.bootstrap_servers, &login);
+        config
+            // If nobody created a topic, its name is a mistake. The broker must not create it with its defaults.
+            .set("allow.auto.create.topics", "false")
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("linger.ms", milliseconds(settings.linger))
+            .set("message.max.bytes", RECORD_BYTES_MAX)
+            .set("delivery.timeout.ms", milliseconds(settings.delivery_timeout))
+            .set("socket.timeout.ms", milliseconds(socket))
+            .set("reconnect.backoff.max.ms", milliseconds(RECONNECT_PAUSE_MAX))
+            .set("partitioner", "murmur2_random");
+        let producer = FutureProducer::from_config_and_context(&config, login.clone().into())?;
+        let used_at_ms = AtomicU64::new(milliseconds_of(SystemTime::now()));
+        Ok(Self { producer: Some(producer), login, used_at_ms, has_failed: AtomicBool::new(false) })
+    }
+
+    /// A client in its place.
+    pub(super) async fn renewed(&self, settings: &Settings) -> Result<Self, ConnectError> {
+        let login = match &settings.auth {
+            Some(auth) => Login::prepare(auth).await?,
+            None => self.login.clone(),
+        };
+        Self::new(settings, login)
+    }
+
+    /// Whether a record may be given to it. Whoever holds it beside its producer waits for an answer.
+    pub(super) fn is_fit(client: &Arc<Self>, now: SystemTime) -> bool {
+        let since = milliseconds_of(now).checked_sub(client.used_at_ms.load(Ordering::Relaxed));
+        let is_idle =
+            Arc::strong_count(client) == 1 && since.is_none_or(|since| u128::from(since) >= IDLE_MAX.as_millis());
+        !is_idle && !client.has_failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn producer(&self) -> &FutureProducer<Context> {
+        let Some(producer) = &self.producer else { unreachable!("it is there until it is dropped") };
+        producer
+    }
+
+    /// It is used now.
+    pub(super) fn used(&self) {
+        self.used_at_ms.store(milliseconds_of(SystemTime::now()), Ordering::Relaxed);
+    }
+
+    /// One of its records has an answer. A record that is too large says nothing of the client.
+    pub(super) fn answered(&self, placed: Result<&Placed, &PublishError>) {
+        match placed {
+            Ok(_) | Err(PublishError::TooLarge) => self.used(),
+            Err(PublishError::Unacknowledged(_)) => self.fail(),
+        }
+    }
+
+    /// It is given no further record.
+    pub(super) fn fail(&self) {
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Client {
+    /// Ends it beside the caller, because it waits for its threads.
+    fn drop(&mut self) {
+        if let Some(producer) = self.producer.take() {
+            // Without a thread it is dropped here, which only takes longer.
+            let _ = std::thread::Builder::new().name("kafka-ends".into()).spawn(move || drop(producer));
+        }
+    }
+}
+
+fn milliseconds_of(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
