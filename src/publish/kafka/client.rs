@@ -19,9 +19,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::producer::FutureProducer;
 
-use super::{ConnectError, Context, Login, RECORD_BYTES_MAX, client_config};
+use super::login::{ConnectError, Context, Login, client_config};
 use crate::publish::broker::Auth;
 use crate::publish::{Placed, PublishError};
+
+/// The size of a record that the client itself refuses. The topic decides how large a record may be
+/// (`max.message.bytes`, 1 MiB by default). The client's default limit is lower, but a record that came from a topic
+/// must fit back into it.
+const RECORD_BYTES_MAX: &str = "16777216";
 
 /// How long a client may be idle. Connections live longer than that: a NAT gateway keeps them for 350 seconds. It is
 /// short, because a broker may go away while the process is frozen. To connect anew takes some milliseconds.
