@@ -4,6 +4,7 @@
 //! Every rule is a function from the templates to what is wrong, in words that name the mistake; `mistakes` makes
 //! the mistakes.
 
+mod cloud;
 mod mistakes;
 mod permissions;
 
@@ -43,6 +44,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(permissions::permissions(&root));
     faults.extend(tables(&blueprint));
     faults.extend(routes(&blueprint));
+    faults.extend(cloud::faults(texts));
     faults.extend(log_fields(&read_yaml(&texts["infra/alarms.yaml"]).unwrap()));
     faults
 }

@@ -52,6 +52,33 @@ fn parameters_that_the_template_does_not_allow_are_refused() {
     }
 }
 
+/// A zone takes as many brokers as another, and a region may have two for MSK.
+#[test]
+fn brokers_that_the_zones_cannot_take_are_refused() {
+    let refused = |given: &[(&str, &str)]| {
+        let create = [("Kafka", "create"), ("KafkaAuth", "iam"), ("KafkaBootstrapServers", "")];
+        refused(&[&create[..], given].concat())
+    };
+    let two = "Rules.BrokersInTwoZones: ZoneCount=2 needs a BrokerCount that 2 divides, of 4 or more";
+    let three = "Rules.BrokersInThreeZones: ZoneCount=3 needs a BrokerCount that 3 divides";
+    for (given, expected) in [
+        (&[][..], ""),
+        (&[("ZoneCount", "2")], two),
+        (&[("ZoneCount", "2"), ("BrokerCount", "5")], two),
+        (&[("ZoneCount", "2"), ("BrokerCount", "4")], ""),
+        (&[("ZoneCount", "2"), ("BrokerCount", "4"), ("AvailabilityZones", "us-west-1a,us-west-1c")], ""),
+        (&[("BrokerCount", "4")], three),
+        (&[("BrokerCount", "30"), ("AvailabilityZones", "us-east-1a,us-east-1b,us-east-1d")], ""),
+        (&[("ZoneCount", "4")], "Parameters.ZoneCount: expected one of 2, 3"),
+        (&[("AvailabilityZones", "us-east-1a")], "two or three zones with commas between them, or nothing"),
+        (&[("AvailabilityZones", "a,b,c,d")], "two or three zones with commas between them, or nothing"),
+    ] {
+        let got = refused(given);
+        let rules_and_parameters = got.contains("Rules.") || got.contains("Parameters.");
+        assert!(if expected.is_empty() { !rules_and_parameters } else { got.contains(expected) }, "{given:?}: {got}");
+    }
+}
+
 /// Lambda's own window is half a second, and it takes only whole ones. The account commands keep it.
 #[test]
 fn the_window_of_payment_requests_is_a_parameter() {

@@ -104,6 +104,38 @@ fn a_mapping_that_gives_up_before_it_has_tried_is_named() {
     );
 }
 
+/// With `Retain`, a first deployment that failed left tables and a key behind, whose names the next one couldn't take.
+#[test]
+fn what_a_failed_first_deployment_would_leave_is_named() {
+    for (file, resource) in [
+        ("template.yaml", "Encryption"),
+        ("infra/encryption.yaml", "Key"),
+        ("infra/tables.yaml", "Accounts"),
+        ("infra/kafka.yaml", "PaymentRequests"),
+    ] {
+        let named = format!("{file} keeps {resource} by the policy Some(\"Retain\"): expected RetainExceptOnCreate");
+        check(file, "DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Retain", &named);
+    }
+    let right = "    DeletionPolicy: RetainExceptOnCreate\n";
+    check("infra/tables.yaml", right, "", "infra/tables.yaml keeps Accounts by the policy None");
+    let right = "    UpdateReplacePolicy: Retain\n";
+    check("infra/tables.yaml", right, "", "infra/tables.yaml loses Accounts when it is replaced");
+}
+
+/// N. California has two zones for MSK, and one zone of N. Virginia takes no brokers.
+#[test]
+fn a_zone_that_nobody_can_change_is_named() {
+    let file = "infra/network.yaml";
+    check(
+        file,
+        "!If\n        - NamesZones\n        - !Select [0, !Split [\",\", !Ref AvailabilityZones]]\n        - !Select [0, !GetAZs \"\"]",
+        "!Select [0, !GetAZs \"\"]",
+        "SubnetA of infra/network.yaml is in a zone that AvailabilityZones can't change",
+    );
+    let right = "    Type: AWS::EC2::Subnet\n    Condition: HasThirdZone\n";
+    check(file, right, "    Type: AWS::EC2::Subnet\n", "infra/network.yaml makes 3 subnets in every region");
+}
+
 #[test]
 fn a_missing_permission_is_named() {
     check(

@@ -1,0 +1,58 @@
+//! What only AWS can refuse, and an emulator takes: each rule is one that a real account would teach.
+
+use giro_template::read_yaml;
+use serde_json::Value;
+
+use super::Texts;
+
+/// A template of this project, as JSON.
+fn read(texts: &Texts, file: &str) -> Value {
+    read_yaml(&texts[file]).unwrap()
+}
+
+fn resources(template: &Value) -> impl Iterator<Item = (&String, &Value)> + Clone {
+    template["Resources"].as_object().unwrap().iter()
+}
+
+/// Everything that is wrong with these templates in a real account.
+pub(super) fn faults(texts: &Texts) -> Vec<String> {
+    let mut faults = lasting(texts);
+    let network = read(texts, "infra/network.yaml");
+    faults.extend(zones(&network));
+    faults
+}
+
+/// What outlives the stack doesn't outlive a first deployment that failed: its names would be taken for the next one.
+fn lasting(texts: &Texts) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in texts.keys() {
+        for (id, resource) in resources(&read(texts, file)) {
+            let data =
+                matches!(resource["Type"].as_str(), Some("AWS::DynamoDB::Table" | "AWS::KMS::Key" | "AWS::MSK::Topic"));
+            let policy = resource["DeletionPolicy"].as_str();
+            if (data || policy.is_some()) && policy != Some("RetainExceptOnCreate") {
+                faults.push(format!("{file} keeps {id} by the policy {policy:?}: expected RetainExceptOnCreate"));
+            }
+            if policy.is_some() && resource["UpdateReplacePolicy"] != "Retain" {
+                faults.push(format!("{file} loses {id} when it is replaced (UpdateReplacePolicy)"));
+            }
+        }
+    }
+    faults
+}
+
+/// No region and no account is given a zone that the parameters can't change: not every region has three that take
+/// brokers.
+fn zones(network: &Value) -> Vec<String> {
+    let subnets = resources(network).filter(|(_, resource)| resource["Type"] == "AWS::EC2::Subnet");
+    let mut faults: Vec<String> = subnets
+        .clone()
+        .filter(|(_, subnet)| subnet["Properties"]["AvailabilityZone"]["Fn::If"][0] != "NamesZones")
+        .map(|(id, _)| format!("{id} of infra/network.yaml is in a zone that AvailabilityZones can't change"))
+        .collect();
+    let always = subnets.filter(|(_, subnet)| subnet["Condition"].is_null()).count();
+    if always != 2 {
+        faults.push(format!("infra/network.yaml makes {always} subnets in every region: expected two, and one more"));
+    }
+    faults
+}
