@@ -19,6 +19,7 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
     let mut faults = lasting(texts);
     let network = read(texts, "infra/network.yaml");
     faults.extend(zones(&network));
+    faults.extend(ways_of_kafka(texts));
     faults
 }
 
@@ -37,6 +38,22 @@ fn lasting(texts: &Texts) -> Vec<String> {
                 faults.push(format!("{file} loses {id} when it is replaced (UpdateReplacePolicy)"));
             }
         }
+    }
+    faults
+}
+
+/// A new cluster is made without ZooKeeper, which Kafka 4 doesn't have, and MSK can't take away later.
+fn ways_of_kafka(texts: &Texts) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in ["template.yaml", "infra/kafka.yaml"] {
+        let version = &read(texts, file)["Parameters"]["KafkaVersion"]["Default"];
+        if !version.as_str().is_some_and(|version| version.ends_with(".kraft")) {
+            faults.push(format!("KafkaVersion of {file} is {version}, which needs ZooKeeper: expected one of KRaft"));
+        }
+    }
+    let version = &read(texts, "infra/kafka.yaml")["Resources"]["Cluster"]["Properties"]["KafkaVersion"];
+    if version["Ref"] != "KafkaVersion" {
+        faults.push(format!("the cluster's version is {version}: expected KafkaVersion"));
     }
     faults
 }

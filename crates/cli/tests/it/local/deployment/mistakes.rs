@@ -122,6 +122,16 @@ fn what_a_failed_first_deployment_would_leave_is_named() {
     check("infra/tables.yaml", right, "", "infra/tables.yaml loses Accounts when it is replaced");
 }
 
+/// `3.9.x` is ZooKeeper at MSK, and a cluster can't be brought over.
+#[test]
+fn a_cluster_with_zookeeper_is_named() {
+    for file in ["template.yaml", "infra/kafka.yaml"] {
+        let named = format!("KafkaVersion of {file} is \"3.9.x\", which needs ZooKeeper");
+        check(file, "Default: 3.9.x.kraft", "Default: 3.9.x", &named);
+    }
+    check("infra/kafka.yaml", "KafkaVersion: !Ref KafkaVersion", "KafkaVersion: 3.9.x", "the cluster's version is");
+}
+
 /// N. California has two zones for MSK, and one zone of N. Virginia takes no brokers.
 #[test]
 fn a_zone_that_nobody_can_change_is_named() {
