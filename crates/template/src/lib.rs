@@ -57,8 +57,15 @@ const EMBEDDED: [(&str, &str); 8] = [
 const ROOT: &str = "template.yaml";
 
 /// The parameters that make the template run on this machine. Addresses are filled in when they are known.
-const LOCAL_PARAMETERS: [(&str, &str); 3] =
-    [("Kafka", "self-managed"), ("KafkaAuth", "none"), ("KafkaBootstrapServers", "127.0.0.1")];
+///
+/// The brokers don't ask who a client is, so the template wants a private network: this machine is one.
+const LOCAL_PARAMETERS: [(&str, &str); 5] = [
+    ("Kafka", "self-managed"),
+    ("KafkaAuth", "none"),
+    ("KafkaBootstrapServers", "127.0.0.1"),
+    ("SubnetIds", "subnet-0a,subnet-0b"),
+    ("SecurityGroupIds", "sg-0a"),
+];
 
 /// How deep stacks may nest. CloudFormation has no lower limit that a person would reach.
 const NESTING_MAX: usize = 10;

@@ -52,6 +52,17 @@ fn parameters_that_the_template_does_not_allow_are_refused() {
     }
 }
 
+/// Whoever reaches brokers that ask for no login can write payments. An emulator runs on one machine.
+#[test]
+fn no_login_without_a_private_network_is_refused() {
+    let rule = "template.yaml: Rules.PrivateNetwork: KafkaAuth=none needs SubnetIds and SecurityGroupIds of a private network. \
+                Anybody who reaches such brokers can write payments; got KafkaAuth='none', SubnetIds='', AwsEndpointUrl=''";
+    assert_eq!(refused(&[("SubnetIds", "")]), rule);
+    assert_eq!(refused(&[("SubnetIds", ""), ("AwsEndpointUrl", "http://127.0.0.1:4566")]), "taken");
+    assert_eq!(refused(&[("SubnetIds", ""), ("KafkaAuth", "scram"), ("KafkaSecretArn", "arn:x")]), "taken");
+    assert_eq!(refused(&[]), "taken");
+}
+
 /// A zone takes as many brokers as another, and a region may have two for MSK.
 #[test]
 fn brokers_that_the_zones_cannot_take_are_refused() {
