@@ -20,6 +20,7 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
     let network = read(texts, "infra/network.yaml");
     faults.extend(zones(&network));
     faults.extend(ways_of_kafka(texts));
+    faults.extend(pollers(&read(texts, "template.yaml")));
     faults
 }
 
@@ -56,6 +57,16 @@ fn ways_of_kafka(texts: &Texts) -> Vec<String> {
         faults.push(format!("the cluster's version is {version}: expected KafkaVersion"));
     }
     faults
+}
+
+/// A command may freeze an account, so it never waits behind payments. A group also needs a VPC.
+fn pollers(root: &Value) -> Vec<String> {
+    let grouped =
+        resources(root).filter(|(_, it)| !it["Properties"]["ProvisionedPollerConfig"]["PollerGroupName"].is_null());
+    let named = |(id, _): (&String, &Value)| {
+        format!("{id} shares its pollers (PollerGroupName): a freeze may then wait behind payments")
+    };
+    grouped.map(named).collect()
 }
 
 /// No region and no account is given a zone that the parameters can't change: not every region has three that take

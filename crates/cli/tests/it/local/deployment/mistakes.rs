@@ -122,6 +122,16 @@ fn what_a_failed_first_deployment_would_leave_is_named() {
     check("infra/tables.yaml", right, "", "infra/tables.yaml loses Accounts when it is replaced");
 }
 
+#[test]
+fn commands_that_share_pollers_with_payments_are_named() {
+    check(
+        "template.yaml",
+        "{ MinimumPollers: 1, MaximumPollers: 1 }",
+        "{ MinimumPollers: 1, MaximumPollers: 1, PollerGroupName: giro }",
+        "AccountCommands shares its pollers (PollerGroupName)",
+    );
+}
+
 /// `3.9.x` is ZooKeeper at MSK, and a cluster can't be brought over.
 #[test]
 fn a_cluster_with_zookeeper_is_named() {
