@@ -1,5 +1,7 @@
 //! What only AWS can refuse, and an emulator takes: each rule is one that a real account would teach.
 
+mod alarms;
+
 use giro_template::read_yaml;
 use serde_json::Value;
 
@@ -21,6 +23,9 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
     faults.extend(zones(&network));
     faults.extend(ways_of_kafka(texts));
     faults.extend(pollers(&read(texts, "template.yaml")));
+    let all = read(texts, "infra/alarms.yaml");
+    faults.extend(alarms::silence(&all));
+    faults.extend(alarms::advice(&all));
     faults
 }
 

@@ -122,6 +122,39 @@ fn what_a_failed_first_deployment_would_leave_is_named() {
     check("infra/tables.yaml", right, "", "infra/tables.yaml loses Accounts when it is replaced");
 }
 
+/// A disabled mapping, an audit that isn't started and a full disk are told by no error.
+#[test]
+fn what_can_stand_still_unwatched_is_named() {
+    let no_alarm = |what: &str| format!("no alarm of infra/alarms.yaml watches {what}");
+    for (right, wrong, named) in [
+        ("MetricName: FailedInvokeEventCount", "MetricName: Errors", no_alarm("AWS/Lambda FailedInvokeEventCount")),
+        (
+            "!Ref LagSecondsMax",
+            "!Ref RecordAgeSecondsMax",
+            "no alarm each on EstimatedMaxTimeLag above LagS".to_owned(),
+        ),
+        ("KafkaDataLogsDiskUsed", "RootDiskUsed", no_alarm("AWS/Kafka KafkaDataLogsDiskUsed")),
+        ("\"Broker ID\", ", "", no_alarm("AWS/Kafka KafkaDataLogsDiskUsed")),
+        ("MetricName: OfflinePartitionsCount", "MetricName: X", no_alarm("AWS/Kafka OfflinePartitionsCount")),
+        ("MetricName: Throttles", "MetricName: Errors", no_alarm("AWS/Lambda Throttles of [\"FunctionName: Paym")),
+        ("MetricName: WriteAccountLimit", "MetricName: Write", no_alarm("AWS/DynamoDB WriteAccountLimit")),
+        ("MetricName: PollingErrorCount", "MetricName: X", no_alarm("AWS/Lambda PollingErrorCount")),
+        (
+            "TreatMissingData: breaching",
+            "TreatMissingData: notBreaching",
+            "an alarm on PolledEventCount of [\"EventSourceMappingUUID: PaymentRequests\"] takes no value".to_owned(),
+        ),
+        ("Statistic: SampleCount", "Statistic: Sum", "PaymentRequestsNotPolled rings on an idle topic".to_owned()),
+        (
+            "}ledger-auditor silent",
+            "}auditor asleep",
+            "the alarm auditor asleep has no row in docs/deploy.md".to_owned(),
+        ),
+    ] {
+        check("infra/alarms.yaml", right, wrong, &named);
+    }
+}
+
 #[test]
 fn commands_that_share_pollers_with_payments_are_named() {
     check(
