@@ -355,7 +355,8 @@ def column(rate: float, stack: Stack, size: Bytes, steps: list[Settled], http: b
     record_bytes = size.request + size.outcome
     kept = rate * 86_400 * stack.retention_days * record_bytes * stack.copies / 2**30
     broker_gib = max(stack.broker_gib, math.ceil(kept / stack.brokers / DISK_FULL))
-    units = math.ceil((pollers + stack.command_pollers) / POLLERS_OF_UNIT)
+    # Payments and commands have poller groups of their own, so they share no unit.
+    units = math.ceil(pollers / POLLERS_OF_UNIT) + math.ceil(stack.command_pollers / POLLERS_OF_UNIT)
 
     answered_gb = payments * (posts * size.accepted + polls * size.shown) / 1e9
     moved_gb = payments * record_bytes / 1e9 * OTHER_ZONE
