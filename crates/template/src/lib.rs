@@ -58,13 +58,15 @@ const ROOT: &str = "template.yaml";
 
 /// The parameters that make the template run on this machine. Addresses are filled in when they are known.
 ///
-/// The brokers don't ask who a client is, so the template wants a private network: this machine is one.
-const LOCAL_PARAMETERS: [(&str, &str); 5] = [
+/// The brokers don't ask who a client is, so the template wants a private network: this machine is one. What AWS
+/// reserves for a function would here be processes.
+const LOCAL_PARAMETERS: [(&str, &str); 6] = [
     ("Kafka", "self-managed"),
     ("KafkaAuth", "none"),
     ("KafkaBootstrapServers", "127.0.0.1"),
     ("SubnetIds", "subnet-0a,subnet-0b"),
     ("SecurityGroupIds", "sg-0a"),
+    ("PaymentApiConcurrency", "0"),
 ];
 
 /// How deep stacks may nest. CloudFormation has no lower limit that a person would reach.

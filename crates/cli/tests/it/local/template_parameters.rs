@@ -63,6 +63,27 @@ fn no_login_without_a_private_network_is_refused() {
     assert_eq!(refused(&[]), "taken");
 }
 
+/// 0 reserves nothing: for Lambda itself it would mean that the function never runs.
+#[test]
+fn concurrency_is_reserved_by_parameters() {
+    let reserved = |given: &[(&str, &str)], function: &str| {
+        let blueprint = Templates::Embedded.blueprint(&parameters(given)).unwrap();
+        blueprint.function(function).unwrap().concurrency_max
+    };
+    for (parameter, function) in [
+        ("PaymentApiConcurrency", "payment-api"),
+        ("PaymentProcessorConcurrency", "payment-processor"),
+        ("AccountProcessorConcurrency", "account-processor"),
+        ("OutcomePublisherConcurrency", "outcome-publisher"),
+    ] {
+        assert_eq!(reserved(&[], function), None, "{function}");
+        assert_eq!(reserved(&[(parameter, "0")], function), None, "{function}");
+        assert_eq!(reserved(&[(parameter, "7")], function), Some(7), "{function}");
+    }
+    let most = "template.yaml: Parameters.PaymentApiConcurrency: expected a number from 0 to 1000, got '1001'";
+    assert_eq!(refused(&[("PaymentApiConcurrency", "1001")]), most);
+}
+
 /// A zone takes as many brokers as another, and a region may have two for MSK.
 #[test]
 fn brokers_that_the_zones_cannot_take_are_refused() {

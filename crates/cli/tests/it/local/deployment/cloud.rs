@@ -23,6 +23,7 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
     faults.extend(zones(&network));
     faults.extend(ways_of_kafka(texts));
     faults.extend(pollers(&read(texts, "template.yaml")));
+    faults.extend(concurrency(&read(texts, "template.yaml")));
     let all = read(texts, "infra/alarms.yaml");
     faults.extend(alarms::silence(&all));
     faults.extend(alarms::advice(&all));
@@ -72,6 +73,32 @@ fn pollers(root: &Value) -> Vec<String> {
         format!("{id} shares its pollers (PollerGroupName): a freeze may then wait behind payments")
     };
     grouped.map(named).collect()
+}
+
+/// A broker of MSK takes 3,000 connections by IAM. A producer holds one to it and one that it began with, and while a
+/// version replaces another both run. So a crowd of requests can't shut the pollers out.
+///
+/// Source: "Amazon MSK quota".
+fn concurrency(root: &Value) -> Vec<String> {
+    const CONNECTIONS_MAX: u64 = 3_000;
+    const CONNECTIONS_EACH: u64 = 3;
+    let mut faults = Vec::new();
+    for name in ["PaymentApi", "PaymentProcessor", "AccountProcessor", "OutcomePublisher"] {
+        let parameter = format!("{name}Concurrency");
+        let reserved = &root["Resources"][name]["Properties"]["ReservedConcurrentExecutions"];
+        if reserved["Fn::If"][1]["Ref"] != parameter.as_str() {
+            faults.push(format!("the concurrency of {name} can't be reserved: expected the parameter {parameter}"));
+        }
+    }
+    let parameter = &root["Parameters"]["PaymentApiConcurrency"];
+    let most = parameter["MaxValue"].as_u64().unwrap_or(u64::MAX);
+    if most.saturating_mul(CONNECTIONS_EACH) > CONNECTIONS_MAX {
+        faults.push(format!("{most} of payment-api would hold more connections than a broker takes"));
+    }
+    if parameter["Default"].as_u64().is_none_or(|reserved| reserved == 0) {
+        faults.push("payment-api has no bound of its own (PaymentApiConcurrency)".into());
+    }
+    faults
 }
 
 /// No region and no account is given a zone that the parameters can't change: not every region has three that take

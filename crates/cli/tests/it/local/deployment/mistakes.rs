@@ -155,6 +155,23 @@ fn what_can_stand_still_unwatched_is_named() {
     }
 }
 
+/// Without a bound, slow brokers let payment-api take all connections of a broker, and all concurrency of the account.
+#[test]
+fn a_function_without_a_bound_is_named() {
+    let file = "template.yaml";
+    for name in ["PaymentApi", "PaymentProcessor", "AccountProcessor", "OutcomePublisher"] {
+        let right = format!(
+            "      ReservedConcurrentExecutions: !If\n        - Reserves{name}\n        - !Ref {name}Concurrency\n        \
+             - !Ref AWS::NoValue\n"
+        );
+        check(file, &right, "", &format!("the concurrency of {name} can't be reserved"));
+    }
+    let (right, wrong) = ("Default: 200\n    MinValue: 0", "Default: 0\n    MinValue: 0");
+    check(file, right, wrong, "payment-api has no bound of its own");
+    let (right, wrong) = ("MinValue: 0\n    MaxValue: 1000", "MinValue: 0\n    MaxValue: 1001");
+    check(file, right, wrong, "1001 of payment-api would hold more connections");
+}
+
 #[test]
 fn commands_that_share_pollers_with_payments_are_named() {
     check(
