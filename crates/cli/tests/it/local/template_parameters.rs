@@ -63,6 +63,19 @@ fn no_login_without_a_private_network_is_refused() {
     assert_eq!(refused(&[]), "taken");
 }
 
+/// A cluster that is in use would shut its functions out, so nobody gets ACLs without asking for them.
+#[test]
+fn a_scram_cluster_without_a_word_on_acls_is_refused() {
+    let scram = [("Kafka", "create"), ("KafkaAuth", "scram"), ("KafkaSecretArn", "arn:x")];
+    let with = |acls: &str| refused(&[&scram[..], &[("KafkaAcls", acls)]].concat());
+    let needs = "Rules.Acls: KafkaAuth=scram with Kafka=create needs KafkaAcls";
+    assert!(with("").contains(needs), "{}", with(""));
+    for acls in ["required", "not-yet"] {
+        assert!(!with(acls).contains("Rules."), "{}", with(acls));
+    }
+    assert_eq!(refused(&[("KafkaAuth", "scram"), ("KafkaSecretArn", "arn:x")]), "taken");
+}
+
 /// 0 reserves nothing: for Lambda itself it would mean that the function never runs.
 #[test]
 fn concurrency_is_reserved_by_parameters() {

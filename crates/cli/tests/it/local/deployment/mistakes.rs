@@ -172,6 +172,18 @@ fn a_function_without_a_bound_is_named() {
     check(file, right, wrong, "1001 of payment-api would hold more connections");
 }
 
+/// Unless it is set, MSK lets every SCRAM user read and write topics without ACLs, such as payment requests.
+#[test]
+fn a_scram_cluster_that_lets_everyone_in_is_named() {
+    for (right, wrong) in [
+        ("          allow.everyone.if.no.acl.found=${WithoutAcl}\n", ""),
+        ("[RequiresAcls, \"false\", \"true\"]", "[RequiresAcls, \"true\", \"true\"]"),
+        ("!And [!Condition IsScram, !Not [!Equals [!Ref KafkaAcls, not-yet]]]", "!Equals [!Ref KafkaAcls, required]"),
+    ] {
+        check("infra/kafka.yaml", right, wrong, "a SCRAM cluster made here lets every user in");
+    }
+}
+
 #[test]
 fn commands_that_share_pollers_with_payments_are_named() {
     check(
