@@ -1,8 +1,9 @@
 //! What: Publishes to Kafka with librdkafka.
 //!
 //! Data: Takes calls of the port of [`crate::publish`], and a [`Broker`]. Gives records that all in-sync replicas have
-//! acknowledged, in order and without duplicates of its own (`acks=all`, idempotent). Records are placed by key as Java
-//! clients place them (`murmur2_random`). So the requests of an account are on one partition, whoever publishes them.
+//! acknowledged, without duplicates of its own (`acks=all`, idempotent), and in order until one is not acknowledged.
+//! Records are placed by key as Java clients place them (`murmur2_random`). So the requests of an account are on one
+//! partition, whoever publishes them.
 //!
 //! Invariants: The client gives up a record after the delivery time-out, so an answer always comes. Publishing never
 //! creates a topic. TLS always checks the broker's certificate and name. No password and no token is logged.
@@ -24,7 +25,7 @@ mod scram;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
@@ -94,7 +95,7 @@ impl KafkaProducer {
     /// [`PublishError::Unacknowledged`] if there is no new one. The next call tries again.
     async fn client(&self) -> Result<Arc<Client>, PublishError> {
         let mut current = self.current.lock().await;
-        if !Client::is_fit(&current, SystemTime::now()) {
+        if !Client::is_fit(&current) {
             *current = Arc::new(current.renewed(&self.settings).await.map_err(|error| {
                 tracing::warn!(%error, "the Kafka client can't be replaced");
                 PublishError::Unacknowledged(error.to_string())
@@ -157,13 +158,17 @@ impl KafkaProducer {
                 Ok(delivery) => {
                     client.used();
                     return Ok(Sending::new(async move {
-                        let placed = match delivery.await {
-                            Ok(Ok(delivery)) => Ok(Placed { partition: delivery.partition, offset: delivery.offset }),
-                            Ok(Err((error, _))) => Err(publish_error(&error)),
+                        match delivery.await {
+                            Ok(Ok(delivery)) => {
+                                client.used();
+                                Ok(Placed { partition: delivery.partition, offset: delivery.offset })
+                            }
+                            Ok(Err((error, _))) => {
+                                client.not_delivered(&error);
+                                Err(publish_error(&error))
+                            }
                             Err(_) => Err(PublishError::Unacknowledged("the producer was closed before".into())),
-                        };
-                        client.answered(placed.as_ref());
-                        placed
+                        }
                     }));
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {

@@ -62,9 +62,11 @@ impl fmt::Debug for Sending {
     }
 }
 
-/// Publishes records in the order in which they are handed over. Each is acknowledged by itself.
+/// Publishes records in the order in which they are handed over, until one is not acknowledged. Each has its own
+/// acknowledgement.
 pub trait Publish: Sync {
-    /// Hands over a record, and waits only while the queue is full. Records of one key keep their order.
+    /// Hands over a record, and waits only while the queue is full. Records of one key keep their order, until one is
+    /// not acknowledged.
     ///
     /// # Errors
     /// [`PublishError`] if the record was not taken.

@@ -5,23 +5,24 @@
 //! | what happens | what librdkafka does | so |
 //! |---|---|---|
 //! | the process is frozen, and its connections die without a word | it waits for an answer on a dead connection | a client that was idle for [`IDLE_MAX`] is replaced |
-//! | meanwhile its token expires, or the password of its user changes | it logs in with the old one | the new client logs in anew, and reads the secret again |
-//! | the broker refuses its producer id, or it has another fatal error | it refuses every record from then on | a client that failed is replaced |
-//! | a connection dies in use | it waits for [`SOCKET_SHARE`] of the delivery time-out, then connects again | the record gets a second connection |
+//! | meanwhile its token expires | it logs in with the old one | the new client signs its own |
+//! | the password of its user changes | it can't log in any more | the secret is read again if the client failed, or after [`SECRET_MAX`] |
+//! | the broker refuses its producer id, or it has another fatal error | it refuses every record from then on | a client that failed is replaced, once in [`FAILED_MIN`] at most |
+//! | a connection dies in use | it waits for half of the delivery time-out ([`SOCKET_SHARE`]), then connects again | the record gets a second connection |
 //!
-//! Invariants: A client lives until all of its records have their answers. So no record is lost by a replacement. A
-//! client is idle only if it has no record without an answer.
+//! Invariants: A client lives as long as anyone waits for an answer to one of its records. A client is idle only if
+//! nobody does. Records that a failed client still has may arrive behind those of the next one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::FutureProducer;
 
 use super::login::{ConnectError, Context, Login, client_config};
 use crate::publish::broker::Auth;
-use crate::publish::{Placed, PublishError};
 
 /// The size of a record that the client itself refuses. The topic decides how large a record may be
 /// (`max.message.bytes`, 1 MiB by default). The client's default limit is lower, but a record that came from a topic
@@ -31,6 +32,18 @@ const RECORD_BYTES_MAX: &str = "16777216";
 /// How long a client may be idle. Connections live longer than that: a NAT gateway keeps them for 350 seconds. It is
 /// short, because a broker may go away while the process is frozen. To connect anew takes some milliseconds.
 const IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// A client that fails at once is not replaced again and again: brokers take few new connections a second.
+const FAILED_MIN: Duration = Duration::from_secs(1);
+
+/// How long a secret is believed. Secrets Manager is not asked more often, unless a client failed.
+const SECRET_MAX: Duration = Duration::from_secs(600);
+
+/// How long Secrets Manager may take. Then the new client logs in as the one before.
+const SECRET_WAIT: Duration = Duration::from_secs(1);
+
+/// librdkafka's shortest time to set up a connection.
+const SETUP_MIN: Duration = Duration::from_secs(1);
 
 /// A broker may take half of the delivery time-out for an answer. Then the client connects again.
 const SOCKET_SHARE: u32 = 2;
@@ -53,13 +66,21 @@ pub(super) struct Client {
     /// `None` once it is being dropped.
     producer: Option<FutureProducer<Context>>,
     login: Login,
+    /// When its login was prepared, and when it was made.
+    prepared_at: SystemTime,
+    made_at: SystemTime,
     /// When it was last used, in milliseconds since 1970. The clock of the system goes on while a process is frozen.
     used_at_ms: AtomicU64,
     has_failed: AtomicBool,
 }
 
 impl Client {
+    /// A client with a login that was prepared just now.
     pub(super) fn new(settings: &Settings, login: Login) -> Result<Self, ConnectError> {
+        Self::with(settings, login, SystemTime::now())
+    }
+
+    fn with(settings: &Settings, login: Login, prepared_at: SystemTime) -> Result<Self, ConnectError> {
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
         let socket = settings.delivery_timeout.checked_div(SOCKET_SHARE).unwrap_or(settings.delivery_timeout);
         let mut config = client_config(&settings.bootstrap_servers, &login);
@@ -72,28 +93,37 @@ impl Client {
             .set("message.max.bytes", RECORD_BYTES_MAX)
             .set("delivery.timeout.ms", milliseconds(settings.delivery_timeout))
             .set("socket.timeout.ms", milliseconds(socket))
+            .set("socket.connection.setup.timeout.ms", milliseconds(socket.max(SETUP_MIN)))
             .set("reconnect.backoff.max.ms", milliseconds(RECONNECT_PAUSE_MAX))
             .set("partitioner", "murmur2_random");
         let producer = FutureProducer::from_config_and_context(&config, login.clone().into())?;
-        let used_at_ms = AtomicU64::new(milliseconds_of(SystemTime::now()));
-        Ok(Self { producer: Some(producer), login, used_at_ms, has_failed: AtomicBool::new(false) })
+        let made_at = SystemTime::now();
+        let (used_at_ms, has_failed) = (AtomicU64::new(milliseconds_of(made_at)), AtomicBool::new(false));
+        Ok(Self { producer: Some(producer), login, prepared_at, made_at, used_at_ms, has_failed })
     }
 
-    /// A client in its place.
+    /// A client in its place. It logs in as this one, if a newer login is not needed or can't be prepared.
     pub(super) async fn renewed(&self, settings: &Settings) -> Result<Self, ConnectError> {
-        let login = match &settings.auth {
-            Some(auth) => Login::prepare(auth).await?,
-            None => self.login.clone(),
-        };
-        Self::new(settings, login)
+        let now = SystemTime::now();
+        let is_old = self.has_failed.load(Ordering::Relaxed) || is_over(self.prepared_at, now, SECRET_MAX);
+        if let Some(auth) = settings.auth.as_ref().filter(|_| is_old) {
+            match tokio::time::timeout(SECRET_WAIT, Login::prepare(auth)).await {
+                Ok(Ok(login)) => return Self::with(settings, login, now),
+                Ok(Err(error)) => tracing::warn!(%error, "no new login to Kafka, so the one before is used"),
+                Err(_) => tracing::warn!("no new login to Kafka in time, so the one before is used"),
+            }
+        }
+        Self::with(settings, self.login.clone(), self.prepared_at)
     }
 
     /// Whether a record may be given to it. Whoever holds it beside its producer waits for an answer.
-    pub(super) fn is_fit(client: &Arc<Self>, now: SystemTime) -> bool {
+    pub(super) fn is_fit(client: &Arc<Self>) -> bool {
+        let now = SystemTime::now();
         let since = milliseconds_of(now).checked_sub(client.used_at_ms.load(Ordering::Relaxed));
         let is_idle =
             Arc::strong_count(client) == 1 && since.is_none_or(|since| u128::from(since) >= IDLE_MAX.as_millis());
-        !is_idle && !client.has_failed.load(Ordering::Relaxed)
+        let is_dead = client.has_failed.load(Ordering::Relaxed) && is_over(client.made_at, now, FAILED_MIN);
+        !is_idle && !is_dead
     }
 
     pub(super) fn producer(&self) -> &FutureProducer<Context> {
@@ -106,11 +136,25 @@ impl Client {
         self.used_at_ms.store(milliseconds_of(SystemTime::now()), Ordering::Relaxed);
     }
 
-    /// One of its records has an answer. A record that is too large says nothing of the client.
-    pub(super) fn answered(&self, placed: Result<&Placed, &PublishError>) {
-        match placed {
-            Ok(_) | Err(PublishError::TooLarge) => self.used(),
-            Err(PublishError::Unacknowledged(_)) => self.fail(),
+    /// One of its records was not delivered. Some errors are those of a topic or a record, and say nothing of the
+    /// client.
+    pub(super) fn not_delivered(&self, error: &KafkaError) {
+        use RDKafkaErrorCode::{
+            InvalidRecord, InvalidTopic, MessageSizeTooLarge, PolicyViolation, TopicAuthorizationFailed,
+            UnknownPartition, UnknownTopic, UnknownTopicOrPartition,
+        };
+        match error.rdkafka_error_code() {
+            Some(
+                InvalidRecord
+                | InvalidTopic
+                | MessageSizeTooLarge
+                | PolicyViolation
+                | TopicAuthorizationFailed
+                | UnknownPartition
+                | UnknownTopic
+                | UnknownTopicOrPartition,
+            ) => self.used(),
+            _ => self.fail(),
         }
     }
 
@@ -128,6 +172,11 @@ impl Drop for Client {
             let _ = std::thread::Builder::new().name("kafka-ends".into()).spawn(move || drop(producer));
         }
     }
+}
+
+/// Whether more than this has passed. A clock that was set back doesn't count.
+fn is_over(since: SystemTime, now: SystemTime, most: Duration) -> bool {
+    now.duration_since(since).is_ok_and(|passed| passed > most)
 }
 
 fn milliseconds_of(time: SystemTime) -> u64 {

@@ -12,7 +12,7 @@ pub(super) enum NoUser {
     Secret(String),
 }
 
-/// Reads the user that a secret holds. Each new client reads it, so that it knows a new password.
+/// Reads the user that a secret holds.
 pub(super) async fn user(arn: &str) -> Result<(String, Password), NoUser> {
     let answer = aws::secrets().map_err(NoUser::Aws)?.get_secret_value().secret_id(arn).send().await;
     let answer = answer.map_err(|error| {

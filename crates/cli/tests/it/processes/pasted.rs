@@ -16,12 +16,14 @@ use std::process::{Command, Output};
 use crate::processes::cli::{command, run};
 
 /// Blocks that can't run here, by page and first command, and why.
-const NOT_RUN: [(&str, &str, &str); 7] = [
+const NOT_RUN: [(&str, &str, &str); 9] = [
     ("README.md", "make demo", "it builds, and runs these very tests"),
     ("docs/deploy.md", "scripts/build.sh", "it builds for AWS, and deploys there"),
     ("docs/deploy.md", "cargo lambda build", "the same by other tools"),
     ("docs/deploy.md", "kafka-configs.sh", "it changes a cluster of one's own"),
     ("docs/deploy.md", "export KAFKA_BOOTSTRAP_SERVERS=", "it asks a deployed stack"),
+    ("docs/deploy.md", "acls=", "it changes a cluster of one's own"),
+    ("docs/deploy.md", "aws ", "it asks an account of AWS, or changes it"),
     ("docs/failed.md", "kafka-configs.sh", "it changes a cluster of one's own"),
     ("docs/outcomes.md", "giro outcomes republish", "it asks a deployed stack, and payments that it has"),
 ];

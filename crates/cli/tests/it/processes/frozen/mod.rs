@@ -57,12 +57,15 @@ async fn the_first_request_after_a_freeze_is_taken() {
     };
 
     let first = tokio::spawn(post("before"));
-    let pid = loop {
-        match stack.busy_pids("payment-api").first() {
-            Some(&pid) => break pid,
-            None => tokio::time::sleep(Duration::from_millis(1)).await,
+    let busy = async {
+        loop {
+            match stack.busy_pids("payment-api").first() {
+                Some(&pid) => return pid,
+                None => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
         }
     };
+    let pid = tokio::time::timeout(DELIVERY_TIMEOUT, busy).await.expect("a process takes the request");
     let (status, head, body) = first.await.unwrap();
     assert_eq!(status, 202, "{head} {body}");
 
@@ -75,6 +78,7 @@ async fn the_first_request_after_a_freeze_is_taken() {
     println!("frozen for {:?}: the next request took {:?}", freeze(), asked_at.elapsed());
     assert_eq!(status, 202, "{head} {body}");
     assert!(proxy.connections() > before, "it connected anew");
+    assert_eq!(proxy.swallowed(), 0, "nothing was sent on a dead connection");
     stack.stop().await.unwrap();
 }
 

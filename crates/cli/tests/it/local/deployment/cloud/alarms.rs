@@ -8,7 +8,7 @@ use serde_json::Value;
 ///
 /// Sources: "Types of metrics for Lambda functions", "Amazon MSK metrics for monitoring Standard brokers", "DynamoDB
 /// Metrics and dimensions".
-const WATCHED: [(&str, &str, &[&str], &str); 19] = [
+const WATCHED: [(&str, &str, &[&str], &str); 22] = [
     ("AWS/Lambda", "PolledEventCount", &["EventSourceMappingUUID: PaymentRequests"], "breaching"),
     ("AWS/Lambda", "PolledEventCount", &["EventSourceMappingUUID: AccountCommands"], "breaching"),
     ("AWS/Lambda", "FailedInvokeEventCount", &["EventSourceMappingUUID: PaymentRequests"], "notBreaching"),
@@ -19,6 +19,7 @@ const WATCHED: [(&str, &str, &[&str], &str); 19] = [
     ("AWS/Lambda", "Throttles", &["FunctionName: PaymentProcessor"], "notBreaching"),
     ("AWS/Lambda", "Throttles", &["FunctionName: AccountProcessor"], "notBreaching"),
     ("AWS/Lambda", "Throttles", &["FunctionName: OutcomePublisher"], "notBreaching"),
+    ("AWS/Lambda", "Throttles", &["FunctionName: LedgerAuditor"], "notBreaching"),
     ("AWS/Lambda", "Throttles", &["FunctionName: PaymentApi"], "notBreaching"),
     ("AWS/DynamoDB", "WriteAccountLimitThrottleEvents", &["TableName: AccountsTable"], "notBreaching"),
     ("AWS/DynamoDB", "WriteAccountLimitThrottleEvents", &["TableName: PaymentsTable"], "notBreaching"),
@@ -28,6 +29,13 @@ const WATCHED: [(&str, &str, &[&str], &str); 19] = [
         &["TableName: PaymentsTable", "GlobalSecondaryIndexName: by-debtor"],
         "notBreaching",
     ),
+    (
+        "AWS/DynamoDB",
+        "WriteAccountLimitThrottleEvents",
+        &["TableName: PaymentsTable", "GlobalSecondaryIndexName: by-creditor"],
+        "notBreaching",
+    ),
+    ("AWS/DynamoDB", "ReadAccountLimitThrottleEvents", &["TableName: PaymentsTable"], "notBreaching"),
     ("AWS/DynamoDB", "ReadAccountLimitThrottleEvents", &["TableName: AccountsTable"], "notBreaching"),
     ("AWS/Kafka", "OfflinePartitionsCount", &["Cluster Name: MskClusterName"], "notBreaching"),
     ("AWS/Kafka", "KafkaDataLogsDiskUsed", &["Broker ID", "Cluster Name"], "notBreaching"),
@@ -71,9 +79,7 @@ fn metrics(alarm: &Value) -> Vec<(String, String, Vec<String>)> {
         (text(&metric["Namespace"]), text(&metric["MetricName"]), dimensions.collect())
     };
     let many = alarm["Metrics"].as_array().into_iter().flatten();
-    let queries = many.clone().filter_map(|it| query(it["Expression"]["Fn::Sub"].as_str()?));
-    let stats = many.filter(|it| !it["MetricStat"].is_null()).map(|it| one(&it["MetricStat"]["Metric"]));
-    queries.chain(stats).chain([one(alarm)]).collect()
+    many.filter_map(|it| query(it["Expression"]["Fn::Sub"].as_str()?)).chain([one(alarm)]).collect()
 }
 
 /// `SELECT MAX(metric) FROM SCHEMA("namespace", "dimension", …) …`.
