@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! git worktree add ../older 62b706f && (cd ../older && cargo build --workspace --bins)
-//! GIRO_OLDER_BINARIES=$PWD/../older/target/debug cargo test --workspace --test it older:: -- --ignored --nocapture
+//! GIRO_OLDER_BINARIES=$PWD/../older/target/debug cargo test --workspace --test it older:: -- --nocapture
 //! ```
 
 use std::collections::BTreeMap;
@@ -63,15 +63,15 @@ fn read(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A stack whose only function is the older one, and what invokes that.
-async fn older(function: &str) -> (Stack, Invoker) {
-    let binaries = std::env::var_os("GIRO_OLDER_BINARIES").expect("GIRO_OLDER_BINARIES: a folder of binaries");
+/// A stack whose only function is the older one, and what invokes that. `None` without the older binaries.
+async fn older(function: &str) -> Option<(Stack, Invoker)> {
+    let binaries = std::env::var_os("GIRO_OLDER_BINARIES")?;
     let run = Run::Only(vec![function.to_owned()]);
     let options = StackOptions { run, binaries: Some(binaries.into()), partitions: Some(1), ..StackOptions::default() };
     let stack = Stack::start(options).await.unwrap();
     let name = &stack.blueprint().function(function).unwrap().name;
     let invoker = Invoker::new(Some(&stack.endpoints().lambda), name, Duration::from_secs(60)).await.unwrap();
-    (stack, invoker)
+    Some((stack, invoker))
 }
 
 async fn invoke(invoker: &Invoker, event: &Value) -> Value {
@@ -129,11 +129,16 @@ fn sample() -> Value {
     serde_json::from_str(&sample.replace("payment-requests-sample", "payment-requests")).unwrap()
 }
 
-/// Requests of every kind through the older processor.
+/// Requests of every kind through the older processor. Without its binaries, each request has its end in the recording.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the binaries of an older commit, in GIRO_OLDER_BINARIES"]
 async fn an_older_processor_sets_aside_what_it_does_not_know() {
-    let (stack, invoker) = older(PAYMENT_PROCESSOR).await;
+    let Some((stack, invoker)) = older(PAYMENT_PROCESSOR).await else {
+        let left = already(PAYMENT_PROCESSOR).unwrap();
+        let ends = |table: &str| left["tables"][table].as_array().unwrap().len();
+        let asked = left["event"]["records"].as_object().unwrap().values().map(|list| list.as_array().unwrap().len());
+        assert_eq!((ends("payments"), ends("dead-letters"), asked.sum::<usize>()), (1, 3, 4));
+        return;
+    };
     let owing = Account { overdraft_limit: OverdraftLimit::Limited(1_000_000), ..given::account("alice") };
     let opener = ledger(&stack).await;
     for account in [owing, given::account("bob"), given::account("shop-1")] {
@@ -174,11 +179,15 @@ fn events_of_today() -> Vec<Value> {
     BATCHES.iter().map(|keys| event(keys, known.as_array().unwrap())).collect()
 }
 
-/// Items that this version writes, through the older publisher.
+/// Items that this version writes, through the older publisher. Without its binaries, the recording has each batch.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs the binaries of an older commit, in GIRO_OLDER_BINARIES"]
 async fn an_older_publisher_hands_on_what_it_can_and_stops_where_it_can_not() {
-    let (stack, invoker) = older(OUTCOME_PUBLISHER).await;
+    let Some((stack, invoker)) = older(OUTCOME_PUBLISHER).await else {
+        let recorded = already(OUTCOME_PUBLISHER).unwrap();
+        let events = recorded["batches"].as_array().unwrap().iter().map(|batch| batch["event"].clone());
+        assert_eq!(events.collect::<Vec<_>>(), events_of_today());
+        return;
+    };
     let events = already(OUTCOME_PUBLISHER).map_or_else(events_of_today, |recorded| {
         recorded["batches"].as_array().unwrap().iter().map(|batch| batch["event"].clone()).collect()
     });
