@@ -1,5 +1,5 @@
 //! What an older publisher made of items that this version writes, as recorded with its binaries. It holds what
-//! `docs/deploy.md` promises of readers that are updated late.
+//! `docs/upgrading.md` promises of readers that are updated late.
 //!
 //! `crates/cli/tests/it/processes/older.rs` says how it is recorded.
 
