@@ -1,6 +1,6 @@
 # Giro: `make demo` and `make test` are for a newcomer. The others measure or tidy.
 
-.PHONY: demo build test e2e crash bench bench-check bench-scale simulate worlds latency load mutants lean \
+.PHONY: demo build test e2e crash bench bench-check bench-scale simulate worlds latency load logins mutants lean \
 	tools lint-templates deploy-test tools-bench fmt supply-chain fuzz
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
@@ -68,6 +68,12 @@ latency: lean
 # How many payments the HTTP API takes a second, beside what the broker acknowledges.
 load: build
 	./scripts/load-api.sh $(ARGS)
+
+# Every way to log in to Kafka, at a broker of Apache Kafka that asks for it. It builds all binaries with TLS, which takes
+# minutes the first time.
+logins:
+	cargo build --workspace --bins --features kafka-tls
+	cargo test --workspace --features kafka-tls --test it logins:: -- --nocapture
 
 # Changes the rules and the store one place at a time, and sees whether a test notices; docs/reliability.md.
 mutants:

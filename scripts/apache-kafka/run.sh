@@ -6,6 +6,7 @@
 #                                              fetch, format the folder DATA, and become broker NODE, which listens on
 #                                              127.0.0.1:PORT; the controllers of nodes 1, 2, ... on 127.0.0.1:CONTROLLER
 #
+# Lines of the file more.properties in the folder DATA come after those that are written here: other listeners, perhaps.
 # A cluster of three or more keeps three replicas of everything, two of which must have a record that is acknowledged.
 # Needs Java 17 and Maven.
 set -euo pipefail
@@ -62,6 +63,7 @@ share.coordinator.state.topic.replication.factor=$replicas
 share.coordinator.state.topic.min.isr=$in_sync
 group.initial.rebalance.delay.ms=0
 EOF
+[ ! -f "$data/more.properties" ] || cat "$data/more.properties" >>"$data/server.properties"
 java=(java -Xmx512m -Xms256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$libs/*"
     -Dorg.slf4j.simpleLogger.defaultLogLevel=error)
 if [ ! -d "$data/log" ]; then

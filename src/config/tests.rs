@@ -35,7 +35,7 @@ fn an_empty_variable_is_an_unset_one() {
     check::<OutcomePublisherConfig>();
     check::<PaymentApiConfig>();
     check::<LedgerAuditorConfig>();
-    check::<AuthConfig>();
+    check::<AccessConfig>();
 }
 
 #[test]
@@ -64,19 +64,60 @@ fn partitions_are_a_number_from_1_on() {
 
 #[test]
 fn a_login_is_whole_or_a_fault() {
-    let auth = |variables: &[(&str, &str)]| read::<AuthConfig>(variables).map(|config| config.0);
+    let auth = |variables: &[(&str, &str)]| read::<AccessConfig>(variables).map(|config| config.0.auth);
     assert_eq!(auth(&[]), Ok(Auth::None));
     assert_eq!(auth(&[("KAFKA_AUTH", "iam")]), Ok(Auth::Iam));
-    let (scram, arn) = (("KAFKA_AUTH", "scram"), ("KAFKA_SCRAM_SECRET_ARN", "arn:aws:secretsmanager:…"));
+    let arn = ("KAFKA_SCRAM_SECRET_ARN", "arn:aws:secretsmanager:…");
     let (name, password) = (("KAFKA_USERNAME", "giro"), ("KAFKA_PASSWORD", "hush"));
-    let secret = Auth::Scram(ScramUser::Secret { arn: arn.1.into() });
-    assert_eq!(auth(&[scram, arn]), Ok(secret.clone()));
-    assert_eq!(auth(&[scram, arn, name, password]), Ok(secret), "the secret is what production has");
-    let given = auth(&[scram, name, password]).unwrap();
-    assert!(matches!(given, Auth::Scram(ScramUser::Given { .. })));
+    for (word, mechanism) in
+        [("scram", Mechanism::ScramSha512), ("scram-256", Mechanism::ScramSha256), ("plain", Mechanism::Plain)]
+    {
+        let login = ("KAFKA_AUTH", word);
+        let secret = Auth::User(mechanism, User::Secret { arn: arn.1.into() });
+        assert_eq!(auth(&[login, arn]), Ok(secret.clone()));
+        assert_eq!(auth(&[login, arn, name, password]), Ok(secret), "the secret is what production has");
+        let given = auth(&[login, name, password]).unwrap();
+        assert!(matches!(given, Auth::User(used, User::Given { .. }) if used == mechanism), "{given:?}");
+        assert!(!format!("{given:?}").contains("hush"), "{given:?}");
+        let told = auth(&[login, name]).unwrap_err().to_string();
+        assert!(told.contains(&format!("KAFKA_SCRAM_SECRET_ARN is not set: KAFKA_AUTH {word} takes")), "{told}");
+    }
+    assert!(auth(&[("KAFKA_AUTH", "sasl")]).is_err());
+}
+
+#[test]
+fn a_certificate_has_its_key_beside_it() {
+    let auth = |variables: &[(&str, &str)]| {
+        read::<AccessConfig>(&[&[("KAFKA_AUTH", "mtls")], variables].concat()).map(|config| config.0.auth)
+    };
+    let arn = ("KAFKA_CERTIFICATE_SECRET_ARN", "arn:x");
+    let secret = Auth::Certificate(Certificate::Secret { arn: "arn:x".into() });
+    let (certificate, key) = (("KAFKA_CERTIFICATE_FILE", "client.pem"), ("KAFKA_KEY_FILE", "client.key"));
+    assert_eq!(auth(&[arn]), Ok(secret.clone()));
+    assert_eq!(auth(&[arn, certificate, key]), Ok(secret));
+    let files = |password: Option<&str>| {
+        let password = password.map(|password| Password(password.into()));
+        Auth::Certificate(Certificate::Files { certificate: "client.pem".into(), key: "client.key".into(), password })
+    };
+    assert_eq!(auth(&[certificate, key]), Ok(files(None)));
+    let given = auth(&[certificate, key, ("KAFKA_KEY_PASSWORD", "hush")]).unwrap();
     assert!(!format!("{given:?}").contains("hush"), "{given:?}");
-    assert!(auth(&[scram, name]).is_err(), "a user without a password");
-    assert!(auth(&[("KAFKA_AUTH", "plain")]).is_err());
+    assert_eq!(given, files(Some("hush")));
+    let told = auth(&[certificate]).unwrap_err().to_string();
+    assert!(told.contains("KAFKA_CERTIFICATE_SECRET_ARN is not set: KAFKA_AUTH mtls takes"), "{told}");
+}
+
+#[test]
+fn a_private_authority_is_believed_only_where_brokers_are_checked() {
+    let authority = |auth: &'static str, variables: &[(&str, &str)]| {
+        read::<AccessConfig>(&[&[("KAFKA_AUTH", auth)], variables].concat()).map(|config| config.0.authority)
+    };
+    let (arn, file) = (("KAFKA_CA_SECRET_ARN", "arn:x"), ("KAFKA_CA_FILE", "ca.pem"));
+    assert_eq!(authority("iam", &[]), Ok(Authority::System));
+    assert_eq!(authority("iam", &[arn, file]), Ok(Authority::Secret { arn: "arn:x".into() }));
+    assert_eq!(authority("iam", &[file]), Ok(Authority::File { path: "ca.pem".into() }));
+    let told = authority("none", &[file]).unwrap_err().to_string();
+    assert!(told.contains("KAFKA_AUTH is none, and checks no broker"), "{told}");
 }
 
 /// The variables that a configuration asks for.

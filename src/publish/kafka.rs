@@ -12,15 +12,12 @@
 //! |---|---|
 //! | `client` | the client behind a producer, and when it is replaced: a function's process is frozen between invocations |
 //! | `login` | how a client logs in |
-//! | `iam`, `scram` | tokens of a role; users from a secret |
-//!
-//! Limits: The broker's certificate must come from an authority that the system knows. A private authority is not
-//! supported.
+//! | `iam`, `secrets` | tokens of a role; users and certificates from a secret |
 
 mod client;
 pub mod iam;
 mod login;
-mod scram;
+mod secrets;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -37,7 +34,7 @@ use super::broker::Broker;
 use super::{Placed, Publish, PublishError, Sending};
 use crate::domain::Header;
 
-pub use login::{CLIENT_LOG, ConnectError, Context, Login, check_tls, client_config, speaks_tls};
+pub use login::{CLIENT_LOG, ConnectError, Context, Identity, Login, Pem, check_tls, client_config, speaks_tls};
 
 /// How long a record waits for others, if many records come at a time. The broker writes a batch of records once, which
 /// is worth these milliseconds.
@@ -64,9 +61,9 @@ impl KafkaProducer {
     /// # Errors
     /// [`ConnectError`] if the login can't be prepared, or an address can't be used.
     pub async fn connect(broker: &Broker, linger: Duration, delivery_timeout: Duration) -> Result<Self, ConnectError> {
-        let Broker { bootstrap_servers, auth } = broker.clone();
-        let login = Login::prepare(&auth).await?;
-        Self::with(Settings { bootstrap_servers, auth: Some(auth), linger, delivery_timeout }, login)
+        let Broker { bootstrap_servers, access } = broker.clone();
+        let login = Login::prepare(&access).await?;
+        Self::with(Settings { bootstrap_servers, access: Some(access), linger, delivery_timeout }, login)
     }
 
     /// Like [`connect`](Self::connect), with a login that is ready. A client that replaces another logs in with the
@@ -81,7 +78,7 @@ impl KafkaProducer {
         delivery_timeout: Duration,
     ) -> Result<Self, ConnectError> {
         let bootstrap_servers = bootstrap_servers.to_owned();
-        Self::with(Settings { bootstrap_servers, auth: None, linger, delivery_timeout }, login)
+        Self::with(Settings { bootstrap_servers, access: None, linger, delivery_timeout }, login)
     }
 
     fn with(settings: Settings, login: Login) -> Result<Self, ConnectError> {

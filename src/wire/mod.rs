@@ -14,7 +14,7 @@
 //! | `limits` | in commands and answers | the limits of an account |
 //! | `base64_text` | a key or value in an event | bytes |
 //! | [`outcome`] | a record's value | an outcome |
-//! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user |
+//! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user, or certificates |
 //! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |
 //! | [`undelivered`] | what a stream's mapping gives up | where the records stand |
 //! | [`http`] | the event of an HTTP API, and its answer | a request, a response |

@@ -22,7 +22,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::FutureProducer;
 
 use super::login::{ConnectError, Context, Login, client_config};
-use crate::publish::broker::Auth;
+use crate::publish::broker::Access;
 
 /// The size of a record that the client itself refuses. The topic decides how large a record may be
 /// (`max.message.bytes`, 1 MiB by default). The client's default limit is lower, but a record that came from a topic
@@ -56,7 +56,7 @@ const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Settings {
     pub(super) bootstrap_servers: String,
     /// How a new client logs in. `None`: as the one before.
-    pub(super) auth: Option<Auth>,
+    pub(super) access: Option<Access>,
     pub(super) linger: Duration,
     pub(super) delivery_timeout: Duration,
 }
@@ -106,8 +106,8 @@ impl Client {
     pub(super) async fn renewed(&self, settings: &Settings) -> Result<Self, ConnectError> {
         let now = SystemTime::now();
         let is_old = self.has_failed.load(Ordering::Relaxed) || is_over(self.prepared_at, now, SECRET_MAX);
-        if let Some(auth) = settings.auth.as_ref().filter(|_| is_old) {
-            match tokio::time::timeout(SECRET_WAIT, Login::prepare(auth)).await {
+        if let Some(access) = settings.access.as_ref().filter(|_| is_old) {
+            match tokio::time::timeout(SECRET_WAIT, Login::prepare(access)).await {
                 Ok(Ok(login)) => return Self::with(settings, login, now),
                 Ok(Err(error)) => tracing::warn!(%error, "no new login to Kafka, so the one before is used"),
                 Err(_) => tracing::warn!("no new login to Kafka in time, so the one before is used"),

@@ -13,9 +13,10 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
 use super::iam::Signer;
-use super::scram::{self, NoUser};
+use super::secrets::{self, NoSecret};
 use crate::aws::AwsError;
-use crate::publish::broker::{Auth, Password, ScramUser};
+use crate::publish::broker::{Access, Auth, Authority, Certificate, Mechanism, Password, User};
+use crate::wire::kafka_secret;
 
 /// The log target of the client's own messages. Calls return errors; these messages repeat them less clearly, again and
 /// again.
@@ -27,60 +28,124 @@ pub enum ConnectError {
     /// The environment lacks what AWS needs.
     #[error(transparent)]
     Aws(#[from] AwsError),
-    /// The secret that holds the user can't be read.
-    #[error("the secret of KAFKA_SCRAM_SECRET_ARN: {0}")]
-    Secret(String),
+    /// A secret that the login needs can't be read.
+    #[error("the secret of {variable}: {why}")]
+    Secret {
+        /// The variable that names it.
+        variable: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// This build's client can't encrypt.
-    #[error("this build speaks no TLS to Kafka, and KAFKA_AUTH iam and scram need it: build with --features kafka-tls")]
+    #[error(
+        "this build speaks no TLS to Kafka, and every KAFKA_AUTH but none needs it: build with --features kafka-tls"
+    )]
     NoTls,
     /// The client can't be made.
     #[error("the Kafka client can't be made")]
     Client(#[from] KafkaError),
 }
 
-impl From<NoUser> for ConnectError {
-    fn from(why: NoUser) -> Self {
-        match why {
-            NoUser::Aws(error) => Self::Aws(error),
-            NoUser::Secret(expected) => Self::Secret(expected),
-        }
-    }
-}
-
 /// A login that is ready for use: everything was fetched.
 #[derive(Debug, Clone)]
-pub enum Login {
-    /// None.
+pub struct Login {
+    /// Who the client is.
+    pub identity: Identity,
+    /// The certificate of the brokers' authority, if the system doesn't know it.
+    pub authority: Option<Pem>,
+}
+
+/// Who a client is.
+#[derive(Debug, Clone)]
+pub enum Identity {
+    /// Nobody.
     None,
     /// A role.
     Iam(Signer),
     /// A user.
-    Scram {
+    User {
+        /// How it proves to know its password.
+        mechanism: Mechanism,
         /// Its name.
         username: String,
         /// Its password.
         password: Password,
     },
+    /// The owner of a certificate.
+    Certificate {
+        /// The certificate, and those that lead to its authority.
+        certificate: Pem,
+        /// Its key.
+        key: Pem,
+        /// What the key is encrypted with.
+        password: Option<Password>,
+    },
+}
+
+/// A text of PEM, or the file that holds it.
+#[derive(Debug, Clone)]
+pub enum Pem {
+    /// The text.
+    Text(Password),
+    /// The path of the file.
+    File(String),
+}
+
+impl From<Identity> for Login {
+    fn from(identity: Identity) -> Self {
+        Self { identity, authority: None }
+    }
 }
 
 impl Login {
-    /// Fetches what the login needs: credentials from the environment, or a secret.
+    /// Fetches what the login needs: credentials from the environment, or secrets.
     ///
     /// # Errors
     /// [`ConnectError::NoTls`], [`ConnectError::Aws`] or [`ConnectError::Secret`].
-    pub async fn prepare(auth: &Auth) -> Result<Self, ConnectError> {
-        check_tls(auth)?;
-        Ok(match auth {
-            Auth::None => Self::None,
-            Auth::Iam => Self::Iam(Signer::from_env()?),
-            Auth::Scram(ScramUser::Secret { arn }) => {
-                let (username, password) = scram::user(arn).await?;
-                Self::Scram { username, password }
+    pub async fn prepare(access: &Access) -> Result<Self, ConnectError> {
+        check_tls(access)?;
+        let identity = match &access.auth {
+            Auth::None => Identity::None,
+            Auth::Iam => Identity::Iam(Signer::from_env()?),
+            Auth::User(mechanism, User::Given { username, password }) => {
+                Identity::User { mechanism: *mechanism, username: username.clone(), password: password.clone() }
             }
-            Auth::Scram(ScramUser::Given { username, password }) => {
-                Self::Scram { username: username.clone(), password: password.clone() }
+            Auth::User(mechanism, User::Secret { arn }) => {
+                let user = secrets::read(arn, kafka_secret::user).await.map_err(of("KAFKA_SCRAM_SECRET_ARN"))?;
+                Identity::User { mechanism: *mechanism, username: user.username, password: Password(user.password) }
             }
-        })
+            Auth::Certificate(Certificate::Files { certificate, key, password }) => Identity::Certificate {
+                certificate: Pem::File(certificate.clone()),
+                key: Pem::File(key.clone()),
+                password: password.clone(),
+            },
+            Auth::Certificate(Certificate::Secret { arn }) => {
+                let held = secrets::read(arn, kafka_secret::certificate).await;
+                let held = held.map_err(of("KAFKA_CERTIFICATE_SECRET_ARN"))?;
+                Identity::Certificate {
+                    certificate: Pem::Text(Password(held.certificate)),
+                    key: Pem::Text(Password(held.private_key)),
+                    password: held.private_key_password.map(Password),
+                }
+            }
+        };
+        let authority = match &access.authority {
+            Authority::System => None,
+            Authority::File { path } => Some(Pem::File(path.clone())),
+            Authority::Secret { arn } => {
+                let held = secrets::read(arn, kafka_secret::authority).await.map_err(of("KAFKA_CA_SECRET_ARN"))?;
+                Some(Pem::Text(Password(held.certificate)))
+            }
+        };
+        Ok(Self { identity, authority })
+    }
+}
+
+/// Names the variable of a secret that can't be read.
+fn of(variable: &'static str) -> impl FnOnce(NoSecret) -> ConnectError {
+    move |why| match why {
+        NoSecret::Aws(error) => ConnectError::Aws(error),
+        NoSecret::Wrong(why) => ConnectError::Secret { variable, why },
     }
 }
 
@@ -95,11 +160,11 @@ pub fn speaks_tls() -> bool {
 ///
 /// # Errors
 /// [`ConnectError::NoTls`] if the login needs TLS and this build has none.
-pub fn check_tls(auth: &Auth) -> Result<(), ConnectError> {
-    match auth {
+pub fn check_tls(access: &Access) -> Result<(), ConnectError> {
+    match &access.auth {
         Auth::None => Ok(()),
-        Auth::Iam | Auth::Scram(_) if speaks_tls() => Ok(()),
-        Auth::Iam | Auth::Scram(_) => Err(ConnectError::NoTls),
+        Auth::Iam | Auth::User(..) | Auth::Certificate(_) if speaks_tls() => Ok(()),
+        Auth::Iam | Auth::User(..) | Auth::Certificate(_) => Err(ConnectError::NoTls),
     }
 }
 
@@ -114,28 +179,46 @@ pub fn client_config(bootstrap_servers: &str, login: &Login) -> ClientConfig {
     };
     config.set_log_level(level);
     config.set("log_level", number);
-    match login {
-        Login::None => {}
-        Login::Iam(_) => {
-            tls(&mut config);
-            config.set("sasl.mechanism", "OAUTHBEARER");
-        }
-        Login::Scram { username, password } => {
-            tls(&mut config);
-            config.set("sasl.mechanism", "SCRAM-SHA-512");
+    match &login.identity {
+        Identity::None => return config,
+        Identity::Iam(_) => sasl(&mut config, "OAUTHBEARER"),
+        Identity::User { mechanism, username, password } => {
+            sasl(&mut config, mechanism.name());
             config.set("sasl.username", username);
             config.set("sasl.password", &password.0);
         }
+        Identity::Certificate { certificate, key, password } => {
+            config.set("security.protocol", "SSL");
+            pem(&mut config, "ssl.certificate", certificate);
+            pem(&mut config, "ssl.key", key);
+            if let Some(password) = password {
+                config.set("ssl.key.password", &password.0);
+            }
+        }
     }
+    match &login.authority {
+        Some(authority) => pem(&mut config, "ssl.ca", authority),
+        // OpenSSL is compiled in, and its default folder of certificates is empty. So the client must look where
+        // distributions keep theirs. On Lambda's Amazon Linux that is /etc/pki/tls/certs/ca-bundle.crt.
+        None => {
+            config.set("ssl.ca.location", "probe");
+        }
+    }
+    config.set("ssl.endpoint.identification.algorithm", "https");
     config
 }
 
-/// OpenSSL is compiled in, and its default folder of certificates is empty. So the client must look where distributions
-/// keep theirs. On Lambda's Amazon Linux that is /etc/pki/tls/certs/ca-bundle.crt.
-fn tls(config: &mut ClientConfig) {
+/// Whoever logs in so sends it through TLS.
+fn sasl(config: &mut ClientConfig, mechanism: &str) {
     config.set("security.protocol", "SASL_SSL");
-    config.set("ssl.ca.location", "probe");
-    config.set("ssl.endpoint.identification.algorithm", "https");
+    config.set("sasl.mechanism", mechanism);
+}
+
+fn pem(config: &mut ClientConfig, name: &str, pem: &Pem) {
+    match pem {
+        Pem::Text(text) => config.set(format!("{name}.pem"), &text.0),
+        Pem::File(path) => config.set(format!("{name}.location"), path),
+    };
 }
 
 /// The client's callbacks: it asks for tokens, and reports its errors.
@@ -144,9 +227,9 @@ pub struct Context(Option<Signer>);
 
 impl From<Login> for Context {
     fn from(login: Login) -> Self {
-        Self(match login {
-            Login::Iam(signer) => Some(signer),
-            Login::None | Login::Scram { .. } => None,
+        Self(match login.identity {
+            Identity::Iam(signer) => Some(signer),
+            Identity::None | Identity::User { .. } | Identity::Certificate { .. } => None,
         })
     }
 }
@@ -170,3 +253,6 @@ impl ClientContext for Context {
         Ok(OAuthToken { token: token.token, principal_name: String::new(), lifetime_ms: token.expires_at_ms })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,10 +21,10 @@ use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
 
 use super::{LocalError, OrLocalError};
-use giro::config::{AuthConfig, FromEnv};
-use giro::publish::broker::{Auth, ScramUser};
+use giro::config::{AccessConfig, FromEnv};
+use giro::publish::broker::{Auth, Authority, Certificate, User};
 use giro::publish::kafka::iam::Signer;
-use giro::publish::kafka::{self, Context, KafkaProducer, LINGER, Login};
+use giro::publish::kafka::{self, Context, Identity, KafkaProducer, LINGER, Login, Pem};
 
 pub use answers::{answers, topics};
 use answers::{said, words};
@@ -139,16 +139,28 @@ pub(crate) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
 
 /// The login that the environment names.
 fn login() -> anyhow::Result<Login> {
-    let auth = AuthConfig::from_env()?.0;
-    kafka::check_tls(&auth)?;
-    match auth {
-        Auth::None => Ok(Login::None),
-        Auth::Iam => Ok(Login::Iam(Signer::from_env()?)),
-        Auth::Scram(ScramUser::Given { username, password }) => Ok(Login::Scram { username, password }),
-        Auth::Scram(ScramUser::Secret { .. }) => {
-            bail!("KAFKA_AUTH: scram takes its user from KAFKA_USERNAME and KAFKA_PASSWORD here")
+    let access = AccessConfig::from_env()?.0;
+    kafka::check_tls(&access)?;
+    let identity = match access.auth {
+        Auth::None => Identity::None,
+        Auth::Iam => Identity::Iam(Signer::from_env()?),
+        Auth::User(mechanism, User::Given { username, password }) => Identity::User { mechanism, username, password },
+        Auth::User(_, User::Secret { .. }) => {
+            bail!("KAFKA_AUTH: the user comes from KAFKA_USERNAME and KAFKA_PASSWORD here, and from no secret")
         }
-    }
+        Auth::Certificate(Certificate::Files { certificate, key, password }) => {
+            Identity::Certificate { certificate: Pem::File(certificate), key: Pem::File(key), password }
+        }
+        Auth::Certificate(Certificate::Secret { .. }) => bail!(
+            "KAFKA_AUTH: the certificate comes from KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE here, and from no secret"
+        ),
+    };
+    let authority = match access.authority {
+        Authority::System => None,
+        Authority::File { path } => Some(Pem::File(path)),
+        Authority::Secret { .. } => bail!("KAFKA_CA_SECRET_ARN: no secret is read here: set KAFKA_CA_FILE"),
+    };
+    Ok(Login { identity, authority })
 }
 
 /// A producer for the broker at this address, with the login that the environment names.
@@ -201,7 +213,7 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Resu
         )));
     }
     // A client that creates topics can't serve a request for a token.
-    if matches!(login, Login::Iam(_)) {
+    if matches!(login.identity, Identity::Iam(_)) {
         return Err(LocalError::Asked(anyhow!(
             "KAFKA_AUTH: topics can't be created under iam, so {} can't. Create it with Kafka's own kafka-topics.sh, or \
              log in as a user with KAFKA_AUTH=scram",
@@ -338,7 +350,7 @@ mod tests {
     const HANDSHAKE: u8 = 0x16;
 
     fn iam() -> Login {
-        Login::Iam(Signer::new("eu-central-1", Credentials::new("AKIDEXAMPLE", "made up", None, None, "test")))
+        Identity::Iam(Signer::new("eu-central-1", Credentials::new("AKIDEXAMPLE", "made up", None, None, "test"))).into()
     }
 
     /// Listens like a broker, and gives the first byte of a client.

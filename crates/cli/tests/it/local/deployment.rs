@@ -5,6 +5,7 @@
 //! the mistakes.
 
 mod cloud;
+mod logins;
 mod mistakes;
 mod permissions;
 
@@ -19,8 +20,15 @@ use serde_json::Value;
 
 type Texts = BTreeMap<String, String>;
 
-/// Read only where there is no secret: on AWS the secret of `KAFKA_SCRAM_SECRET_ARN` holds both.
-const ONLY_LOCAL: [&str; 2] = ["KAFKA_USERNAME", "KAFKA_PASSWORD"];
+/// Read only where there is no secret: on AWS secrets hold them all.
+const ONLY_LOCAL: [&str; 6] = [
+    "KAFKA_USERNAME",
+    "KAFKA_PASSWORD",
+    "KAFKA_CERTIFICATE_FILE",
+    "KAFKA_KEY_FILE",
+    "KAFKA_KEY_PASSWORD",
+    "KAFKA_CA_FILE",
+];
 
 /// The largest record on an on-failure topic: an event of 6 MB, the JSON around it, and a key of 1 MB. Lambda delivers
 /// no larger event.
@@ -45,6 +53,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(tables(&blueprint));
     faults.extend(routes(&blueprint));
     faults.extend(cloud::faults(texts));
+    faults.extend(logins::faults(texts));
     faults.extend(log_fields(&read_yaml(&texts["infra/alarms.yaml"]).unwrap()));
     faults
 }

@@ -29,8 +29,8 @@ fn parameters_that_the_template_does_not_allow_are_refused() {
             "expected text of the pattern ([0-9]|[1-9][0-9]|[12][0-9][0-9]|300)? (whole seconds from 0 to 300, or nothing), \
              got '301'",
         ),
-        ("KafkaAuth", "sasl", "expected one of iam, scram, none, got 'sasl'"),
-        ("KafkaAuth", "None", "expected one of iam, scram, none, got 'None'"),
+        ("KafkaAuth", "sasl", "expected one of iam, scram, scram-256, plain, mtls, none, got 'sasl'"),
+        ("KafkaAuth", "None", "expected one of iam, scram, scram-256, plain, mtls, none, got 'None'"),
         ("DeletionProtection", "yes", "expected one of true, false, got 'yes'"),
         ("NamePrefix", "EU-", "expected text of the pattern ([a-z][a-z0-9-]{0,20})?, got 'EU-'"),
         ("NamePrefix", "eu-\n", "expected text of the pattern ([a-z][a-z0-9-]{0,20})?, got 'eu-\n'"),
@@ -68,7 +68,7 @@ fn no_login_without_a_private_network_is_refused() {
 fn a_scram_cluster_without_a_word_on_acls_is_refused() {
     let scram = [("Kafka", "create"), ("KafkaAuth", "scram"), ("KafkaSecretArn", "arn:x")];
     let with = |acls: &str| refused(&[&scram[..], &[("KafkaAcls", acls)]].concat());
-    let needs = "Rules.Acls: KafkaAuth=scram with Kafka=create needs KafkaAcls";
+    let needs = "Rules.Acls: KafkaAuth=scram or mtls with Kafka=create needs KafkaAcls";
     assert!(with("").contains(needs), "{}", with(""));
     for acls in ["required", "not-yet"] {
         assert!(!with(acls).contains("Rules."), "{}", with(acls));

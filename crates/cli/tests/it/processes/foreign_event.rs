@@ -11,7 +11,8 @@ use serde_json::Value;
 async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
     let value = |name: &str| match name {
         "KAFKA_BOOTSTRAP_SERVERS" => "127.0.0.1:1".to_owned(),
-        "KAFKA_AUTH" | "KAFKA_SCRAM_SECRET_ARN" | "KAFKA_USERNAME" | "KAFKA_PASSWORD" => String::new(),
+        // No login, and nothing that one would need.
+        kafka if kafka.starts_with("KAFKA_") => String::new(),
         "PARTIAL_BATCH_RESPONSE" | "ACCEPT_LIMITS" => "true".to_owned(),
         "REQUESTS_PARTITIONS" => "1".to_owned(),
         name => name.to_lowercase(),

@@ -12,6 +12,7 @@ mod frozen;
 mod hostile;
 mod latency;
 mod ledger_auditor;
+mod logins;
 mod names;
 mod older;
 mod pasted;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use giro::publish::kafka::{KafkaProducer, LINGER, Login};
+use giro::publish::kafka::{Identity, KafkaProducer, LINGER};
 use giro::publish::{Publish, PublishError};
 use giro_cli::local::kafka::EmbeddedKafka;
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
@@ -205,7 +205,7 @@ fn every_command_finds_a_stack_in_which_nothing_has_its_usual_name() {
 async fn a_producer_makes_no_topic() {
     let kafka = EmbeddedKafka::start(&[]).await.unwrap();
     let wait = Duration::from_millis(500);
-    let producer = KafkaProducer::new(kafka.bootstrap_servers(), Login::None, LINGER, wait).unwrap();
+    let producer = KafkaProducer::new(kafka.bootstrap_servers(), Identity::None.into(), LINGER, wait).unwrap();
     let sent = producer.send("nowhere", None, Some(b"x"), &[]).await.unwrap().placed().await;
     assert!(matches!(sent, Err(PublishError::Unacknowledged(_))), "{sent:?}");
     assert!(producer.topics(PATIENCE).await.unwrap().is_empty());
@@ -348,7 +348,7 @@ fn a_wrong_parameter_is_wrong_use_in_every_command() {
         for (parameter, says) in [
             ("RequestsPartitions=-1", "Parameters.RequestsPartitions: expected a number from 1 to 256, got '-1'"),
             ("RequestsPartitions=0", "Parameters.RequestsPartitions: expected a number from 1 to 256, got '0'"),
-            ("KafkaAuth=sasl", "Parameters.KafkaAuth: expected one of iam, scram, none, got 'sasl'"),
+            ("KafkaAuth=sasl", "Parameters.KafkaAuth: expected one of iam, scram, scram-256, plain, mtls, none, got 'sasl'"),
             ("Foo=1", "there is no Foo"),
             ("Foo", "expected NAME=VALUE"),
             ("=1", "expected NAME=VALUE"),

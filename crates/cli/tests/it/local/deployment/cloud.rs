@@ -58,16 +58,18 @@ fn ways_of_kafka(texts: &Texts) -> Vec<String> {
             faults.push(format!("KafkaVersion of {file} is {version}, which needs ZooKeeper: expected one of KRaft"));
         }
     }
-    // Only a person who says so lets every user of SCRAM do everything.
+    // Only a person who says so lets every user, or every certificate, do everything.
     let kafka = read(texts, "infra/kafka.yaml");
     let properties = &kafka["Resources"]["Configuration"]["Properties"]["ServerProperties"]["Fn::Sub"];
     let asked =
         properties[0].as_str().is_some_and(|text| text.contains("allow.everyone.if.no.acl.found=${WithoutAcl}\n"));
     let closed = properties[1]["WithoutAcl"]["Fn::If"] == serde_json::json!(["RequiresAcls", "false", "true"]);
-    let required = &kafka["Conditions"]["RequiresAcls"];
+    let (required, uses) = (&kafka["Conditions"]["RequiresAcls"], &kafka["Conditions"]["UsesAcls"]["Fn::Or"]);
+    let with_acls = serde_json::json!([{"Condition": "IsScram"}, {"Condition": "IsMtls"}]);
     let unless = serde_json::json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "KafkaAcls"}, "not-yet"]}]});
-    if !asked || !closed || required["Fn::And"] != serde_json::json!([{"Condition": "IsScram"}, unless]) {
-        faults.push("a SCRAM cluster made here lets every user in (allow.everyone.if.no.acl.found)".into());
+    let always = serde_json::json!([{"Condition": "UsesAcls"}, unless]);
+    if !asked || !closed || required["Fn::And"] != always || *uses != with_acls {
+        faults.push("a cluster made here lets every user in (allow.everyone.if.no.acl.found)".into());
     }
     let version = &read(texts, "infra/kafka.yaml")["Resources"]["Cluster"]["Properties"]["KafkaVersion"];
     if version["Ref"] != "KafkaVersion" {

@@ -5,7 +5,7 @@ use giro_template::Templates;
 use super::faults;
 
 /// Makes a mistake in a file, once, and checks that it is found.
-fn check(file: &str, right: &str, wrong: &str, named: &str) {
+pub(super) fn check(file: &str, right: &str, wrong: &str, named: &str) {
     let mut texts = Templates::embedded_texts();
     let before = faults(&texts);
     let text = texts.get_mut(file).unwrap();
@@ -178,9 +178,10 @@ fn a_scram_cluster_that_lets_everyone_in_is_named() {
     for (right, wrong) in [
         ("          allow.everyone.if.no.acl.found=${WithoutAcl}\n", ""),
         ("[RequiresAcls, \"false\", \"true\"]", "[RequiresAcls, \"true\", \"true\"]"),
-        ("!And [!Condition IsScram, !Not [!Equals [!Ref KafkaAcls, not-yet]]]", "!Equals [!Ref KafkaAcls, required]"),
+        ("!And [!Condition UsesAcls, !Not [!Equals [!Ref KafkaAcls, not-yet]]]", "!Equals [!Ref KafkaAcls, required]"),
+        ("UsesAcls: !Or [!Condition IsScram, !Condition IsMtls]", "UsesAcls: !Condition IsScram"),
     ] {
-        check("infra/kafka.yaml", right, wrong, "a SCRAM cluster made here lets every user in");
+        check("infra/kafka.yaml", right, wrong, "a cluster made here lets every user in");
     }
 }
 

@@ -8,7 +8,7 @@ mod proxy;
 use std::time::{Duration, Instant};
 
 use giro::publish::Publish as _;
-use giro::publish::kafka::{KafkaProducer, Login};
+use giro::publish::kafka::{Identity, KafkaProducer};
 use giro_cli::local::kafka::{EmbeddedKafka, REQUESTS_TOPIC};
 use giro_cli::local::stack::{KafkaEngine, Run, Stack, StackOptions};
 
@@ -86,7 +86,7 @@ async fn the_first_request_after_a_freeze_is_taken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_is_replaced_when_it_was_idle() {
     let (_kafka, proxy) = behind_a_proxy().await;
-    let producer = KafkaProducer::new(&proxy.address, Login::None, Duration::ZERO, DELIVERY_TIMEOUT).unwrap();
+    let producer = KafkaProducer::new(&proxy.address, Identity::None.into(), Duration::ZERO, DELIVERY_TIMEOUT).unwrap();
     let publish = || async {
         let began = Instant::now();
         let sending = producer.send(REQUESTS_TOPIC, Some(b"k"), Some(b"v"), &[]).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_client_is_replaced_when_it_was_idle() {
 async fn a_record_gets_a_second_connection() {
     let (_kafka, proxy) = behind_a_proxy().await;
     let delivery_timeout = Duration::from_secs(8);
-    let producer = KafkaProducer::new(&proxy.address, Login::None, Duration::ZERO, delivery_timeout).unwrap();
+    let producer = KafkaProducer::new(&proxy.address, Identity::None.into(), Duration::ZERO, delivery_timeout).unwrap();
     for id in ["first", "second"] {
         let sending = producer.send(REQUESTS_TOPIC, Some(b"k"), Some(id.as_bytes()), &[]).await.unwrap();
         let placed = sending.placed().await;
