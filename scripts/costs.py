@@ -94,13 +94,17 @@ ITEM_OVERHEAD, RECORD_OVERHEAD = 100, 70
 ANSWER_OVERHEAD = 200
 # Lines of logs, with CloudWatch's 26 bytes each. Source: the tracing::info! calls of src/handlers/.
 ANSWERED_LINE, BATCH_LINE, PUBLISHED_LINE = 235, 580, 320
-# Brokers' disks are at most this full. AWS's advice for MSK is an alarm at 85 %.
-DISK_FULL = 0.80
 # Two thirds of all records go to a broker in another of the three zones.
 OTHER_ZONE = 2 / 3
 # Metrics of MSK that the level PER_TOPIC_PER_BROKER adds: a broker, and a broker and topic. By estimate. Two topics are
 # Kafka's own and MSK's own.
 BROKER_METRICS, BROKER_TOPIC_METRICS, OWN_TOPICS = 50, 3, 2
+# Conditions of infra/alarms.yaml, and whether the stack of this table meets them: one with a cluster of its own, and
+# defaults.
+CONDITIONS = {
+    "IsMsk": True, "OwnsBrokers": True, "HasMetricMath": True,
+    "IsNotMsk": False, "WatchesSettled": False, "HasUnitsMax": False,
+}
 # Metrics of each route of an HTTP API. Source: docs.aws.amazon.com, API Gateway, "CloudWatch metrics for HTTP APIs".
 ROUTE_METRICS = 6
 
@@ -224,6 +228,20 @@ def sizes() -> Bytes:
     )
 
 
+def alarms_made(alarms: str) -> int:
+    """Alarms that a stack with defaults has. One over several metrics is paid as so many."""
+    count = 0
+    for resource in re.split(r"^  (?=\w+:\n    Type: )", alarms, flags=re.MULTILINE):
+        if "    Type: AWS::CloudWatch::Alarm\n" not in resource:
+            continue
+        condition = re.search(r"^    Condition: (\w+)$", resource, re.MULTILINE)
+        if condition and condition.group(1) not in CONDITIONS:
+            raise Missing(f"infra/alarms.yaml: is {condition.group(1)} met? Say so in scripts/costs.py (CONDITIONS).")
+        if not condition or CONDITIONS[condition.group(1)]:
+            count += max(1, resource.count("MetricStat:"))
+    return count
+
+
 class Stack(NamedTuple):
     """What the templates say."""
 
@@ -238,6 +256,8 @@ class Stack(NamedTuple):
     brokers: int
     broker_hour: float
     broker_gib: int
+    # How full disks are kept.
+    disk_full: float
     copies: int
     retention_days: float
     log_days: int
@@ -281,6 +301,7 @@ def stack() -> Stack:
         brokers=brokers,
         broker_hour=BROKER_HOURS[kind],
         broker_gib=int(default("BrokerVolumeGiB")),
+        disk_full=int(found(r"^ +TargetValue: (\d+)$", "infra/kafka.yaml")) / 100,
         copies=int(default("ReplicationFactor")),
         retention_days=int(default("RetentionMs")) / 86_400_000,
         log_days=int(default("LogRetentionDays")),
@@ -288,7 +309,7 @@ def stack() -> Stack:
         access_line=len(found(r"^        Format: '(.+)'$", "template.yaml")) + 26,
         metrics=len(filtered) + audit_metrics + routes * ROUTE_METRICS + broker_metrics,
         broker_metrics=broker_metrics,
-        alarms=alarms.count("Type: AWS::CloudWatch::Alarm\n"),
+        alarms=alarms_made(alarms),
         dashboards=alarms.count("Type: AWS::CloudWatch::Dashboard\n"),
         audits=HOURS,
         audit_rate=int(found(r"^pub const READ_UNITS_PER_SECOND: u32 = ([\d_]+);", "src/audit/pace.rs")),
@@ -329,6 +350,12 @@ class Column(NamedTuple):
         return sum(row.cost for row in self.rows)
 
 
+def disk(rate: float, stack: Stack, size: Bytes) -> int:
+    """What each broker's disk must have, in GiB, at so many payments a second."""
+    kept = rate * 86_400 * stack.retention_days * (size.request + size.outcome) * stack.copies / 2**30
+    return math.ceil(kept / stack.brokers / stack.disk_full)
+
+
 def column(rate: float, stack: Stack, size: Bytes, steps: list[Settled], http: bool = True) -> Column:
     payments = rate * SECONDS
     posts, polls = (POSTS, POLLS) if http else (0, 0)
@@ -353,8 +380,7 @@ def column(rate: float, stack: Stack, size: Bytes, steps: list[Settled], http: b
     item_gb = payments * (size.item + ITEM_OVERHEAD) / 1e9
     stored = item_gb * (1 + stack.indexes) * STORAGE_GB_MONTH + item_gb * RECOVERY_GB_MONTH
     record_bytes = size.request + size.outcome
-    kept = rate * 86_400 * stack.retention_days * record_bytes * stack.copies / 2**30
-    broker_gib = max(stack.broker_gib, math.ceil(kept / stack.brokers / DISK_FULL))
+    broker_gib = max(stack.broker_gib, disk(rate, stack, size))
     # Payments and commands have poller groups of their own, so they share no unit.
     units = math.ceil(pollers / POLLERS_OF_UNIT) + math.ceil(stack.command_pollers / POLLERS_OF_UNIT)
 
@@ -433,14 +459,32 @@ def table() -> str:
     return "".join(lines)
 
 
+def rate_of(given: str) -> float:
+    """Payments a second."""
+    try:
+        rate = float(given)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"expected payments a second, a number above 0, got {given!r}")
+    return rate
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=HELP, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help=f"compare with {DOCUMENT}; change nothing")
     what.add_argument("--write", action="store_true", help=f"write the table into {DOCUMENT}")
+    what.add_argument("--disk", type=rate_of, metavar="PAYMENTS",
+                      help="print the disk that each broker needs at so many payments a second, all day")
     arguments = parser.parse_args()
     try:
+        if arguments.disk is not None:
+            facts = stack()
+            print(f"BrokerVolumeGiB={max(1, disk(arguments.disk, facts, sizes()))}  # BrokerCount={facts.brokers}, "
+                  f"{facts.retention_days:.0f} days, {facts.copies} copies, {facts.disk_full:.0%} full")
+            return 0
         made = table()
         if not (arguments.check or arguments.write):
             print(made, end="")

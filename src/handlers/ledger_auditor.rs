@@ -71,7 +71,7 @@ impl<S: TableScan> LedgerAuditor<S> {
             read_milliunits = audited.read_milliunits,
             "audit finished"
         );
-        telemetry::metric(&result.metric(clock::now()));
+        telemetry::metric(&result.metric(&event.context.env_config.function_name, clock::now()));
         Ok(result)
     }
 }

@@ -65,13 +65,13 @@ pub struct AuditResult {
 impl AuditResult {
     /// The log line from which CloudWatch makes metrics.
     #[must_use]
-    pub fn metric(&self, at: Timestamp) -> String {
+    pub fn metric(&self, function: &str, at: Timestamp) -> String {
         let metrics: Vec<serde_json::Value> =
             METRICS.iter().map(|(name, unit)| serde_json::json!({ "Name": name, "Unit": unit })).collect();
         let directive = serde_json::json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
         serde_json::json!({
             "_aws": { "Timestamp": at.millis(), "CloudWatchMetrics": [directive] },
-            "Function": "ledger-auditor",
+            "Function": function,
             "Findings": self.findings,
             "Undecided": self.undecided,
             "Complete": u8::from(self.complete),
@@ -89,7 +89,7 @@ mod tests {
     fn a_metric_names_each_of_its_values() {
         let result =
             AuditResult { accounts: 2, settled: 7, dead_letters: 0, undecided: 1, findings: 3, complete: true };
-        let line = result.metric(Timestamp::try_from_millis(17).unwrap());
+        let line = result.metric("prod-ledger-auditor", Timestamp::try_from_millis(17).unwrap());
         assert!(!line.contains('\n'));
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         for (name, _) in METRICS {
@@ -97,6 +97,9 @@ mod tests {
         }
         assert_eq!((&line["_aws"]["Timestamp"], &line["Findings"]), (&17.into(), &3.into()));
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Giro");
+        // Another stack of the account has a metric of its own.
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], serde_json::json!([["Function"]]));
+        assert_eq!(line["Function"], "prod-ledger-auditor");
     }
 
     #[test]

@@ -7,12 +7,13 @@
 //! Apache Kafka.
 
 mod answers;
+mod login;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -21,13 +22,11 @@ use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
 
 use super::{LocalError, OrLocalError};
-use giro::config::{AccessConfig, FromEnv};
-use giro::publish::broker::{Auth, Authority, Certificate, User};
-use giro::publish::kafka::iam::Signer;
-use giro::publish::kafka::{self, Context, Identity, KafkaProducer, LINGER, Login, Pem};
+use giro::publish::kafka::{self, Context, Identity, KafkaProducer, LINGER, Login};
 
 pub use answers::{answers, topics};
 use answers::{said, words};
+use login::login;
 
 /// The topic of payment requests, if no parameter of the template renames it.
 pub const REQUESTS_TOPIC: &str = "payment-requests";
@@ -135,32 +134,6 @@ fn client_of(bootstrap_servers: &str, login: Login) -> (ClientConfig, Context) {
 pub(crate) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     // The context gets the error, and so does the caller of the broker.
     while let Some(Err(_)) = consumer.poll(HEARING) {}
-}
-
-/// The login that the environment names.
-fn login() -> anyhow::Result<Login> {
-    let access = AccessConfig::from_env()?.0;
-    kafka::check_tls(&access)?;
-    let identity = match access.auth {
-        Auth::None => Identity::None,
-        Auth::Iam => Identity::Iam(Signer::from_env()?),
-        Auth::User(mechanism, User::Given { username, password }) => Identity::User { mechanism, username, password },
-        Auth::User(_, User::Secret { .. }) => {
-            bail!("KAFKA_AUTH: the user comes from KAFKA_USERNAME and KAFKA_PASSWORD here, and from no secret")
-        }
-        Auth::Certificate(Certificate::Files { certificate, key, password }) => {
-            Identity::Certificate { certificate: Pem::File(certificate), key: Pem::File(key), password }
-        }
-        Auth::Certificate(Certificate::Secret { .. }) => bail!(
-            "KAFKA_AUTH: the certificate comes from KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE here, and from no secret"
-        ),
-    };
-    let authority = match access.authority {
-        Authority::System => None,
-        Authority::File { path } => Some(Pem::File(path)),
-        Authority::Secret { .. } => bail!("KAFKA_CA_SECRET_ARN: no secret is read here: set KAFKA_CA_FILE"),
-    };
-    Ok(Login { identity, authority })
 }
 
 /// A producer for the broker at this address, with the login that the environment names.
@@ -342,6 +315,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use aws_sdk_dynamodb::config::Credentials;
+    use giro::publish::kafka::iam::Signer;
     use rdkafka::consumer::StreamConsumer;
 
     use super::*;
@@ -350,7 +324,8 @@ mod tests {
     const HANDSHAKE: u8 = 0x16;
 
     fn iam() -> Login {
-        Identity::Iam(Signer::new("eu-central-1", Credentials::new("AKIDEXAMPLE", "made up", None, None, "test"))).into()
+        Identity::Iam(Signer::new("eu-central-1", Credentials::new("AKIDEXAMPLE", "made up", None, None, "test")))
+            .into()
     }
 
     /// Listens like a broker, and gives the first byte of a client.

@@ -1,4 +1,5 @@
-//! What: Tests of what librdkafka is told for each login. `crates/cli/tests/it/processes/logins/` tries them at brokers.
+//! What: Tests of what librdkafka is told for each login. `crates/cli/tests/it/processes/logins/` tries them at a
+//! broker.
 
 use super::*;
 

@@ -134,6 +134,6 @@ fn an_audit_is_told_as_it_was() {
         assert_eq!(written(&result), response);
         let log = row["log"].as_str().unwrap();
         let at = serde_json::from_str::<Value>(log).unwrap()["_aws"]["Timestamp"].as_i64().unwrap();
-        assert_eq!(result.metric(Timestamp::try_from_millis(at).unwrap()), log);
+        assert_eq!(result.metric("ledger-auditor", Timestamp::try_from_millis(at).unwrap()), log);
     }
 }

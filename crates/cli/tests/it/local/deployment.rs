@@ -4,10 +4,13 @@
 //! Every rule is a function from the templates to what is wrong, in words that name the mistake; `mistakes` makes
 //! the mistakes.
 
+mod business;
 mod cloud;
 mod logins;
 mod mistakes;
 mod permissions;
+mod replacing;
+mod spending;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -54,6 +57,9 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(routes(&blueprint));
     faults.extend(cloud::faults(texts));
     faults.extend(logins::faults(texts));
+    faults.extend(business::faults(texts));
+    faults.extend(spending::faults(texts));
+    faults.extend(replacing::faults(texts));
     faults.extend(log_fields(&read_yaml(&texts["infra/alarms.yaml"]).unwrap()));
     faults
 }

@@ -93,8 +93,8 @@ fn concurrency_is_reserved_by_parameters() {
         assert_eq!(reserved(&[(parameter, "0")], function), None, "{function}");
         assert_eq!(reserved(&[(parameter, "7")], function), Some(7), "{function}");
     }
-    let most = "template.yaml: Parameters.PaymentApiConcurrency: expected a number from 0 to 1000, got '1001'";
-    assert_eq!(refused(&[("PaymentApiConcurrency", "1001")]), most);
+    let most = "template.yaml: Parameters.PaymentApiConcurrency: expected a number from 0 to 900, got '901'";
+    assert_eq!(refused(&[("PaymentApiConcurrency", "901")]), most);
 }
 
 /// A zone takes as many brokers as another, and a region may have two for MSK.
@@ -106,6 +106,8 @@ fn brokers_that_the_zones_cannot_take_are_refused() {
     };
     let two = "Rules.BrokersInTwoZones: ZoneCount=2 needs a BrokerCount that 2 divides, of 4 or more";
     let three = "Rules.BrokersInThreeZones: ZoneCount=3 needs a BrokerCount that 3 divides";
+    let third = ("ThirdAvailabilityZone", "us-east-1d");
+    let needless = "Rules.TwoZones: ThirdAvailabilityZone needs AvailabilityZones and a ZoneCount of 3";
     for (given, expected) in [
         (&[][..], ""),
         (&[("ZoneCount", "2")], two),
@@ -113,10 +115,16 @@ fn brokers_that_the_zones_cannot_take_are_refused() {
         (&[("ZoneCount", "2"), ("BrokerCount", "4")], ""),
         (&[("ZoneCount", "2"), ("BrokerCount", "4"), ("AvailabilityZones", "us-west-1a,us-west-1c")], ""),
         (&[("BrokerCount", "4")], three),
-        (&[("BrokerCount", "30"), ("AvailabilityZones", "us-east-1a,us-east-1b,us-east-1d")], ""),
+        (&[("BrokerCount", "30"), ("AvailabilityZones", "us-east-1a,us-east-1b"), third], ""),
+        (
+            &[("AvailabilityZones", "us-east-1a,us-east-1b")],
+            "Rules.ThreeZones: ZoneCount=3 with AvailabilityZones needs",
+        ),
+        (&[("ZoneCount", "2"), ("BrokerCount", "4"), third], needless),
+        (&[third], needless),
         (&[("ZoneCount", "4")], "Parameters.ZoneCount: expected one of 2, 3"),
-        (&[("AvailabilityZones", "us-east-1a")], "two or three zones with commas between them, or nothing"),
-        (&[("AvailabilityZones", "a,b,c,d")], "two or three zones with commas between them, or nothing"),
+        (&[("AvailabilityZones", "us-east-1a")], "two zones with a comma between them, or nothing"),
+        (&[("AvailabilityZones", "a,b,c")], "two zones with a comma between them, or nothing"),
     ] {
         let got = refused(given);
         let rules_and_parameters = got.contains("Rules.") || got.contains("Parameters.");

@@ -348,7 +348,10 @@ fn a_wrong_parameter_is_wrong_use_in_every_command() {
         for (parameter, says) in [
             ("RequestsPartitions=-1", "Parameters.RequestsPartitions: expected a number from 1 to 256, got '-1'"),
             ("RequestsPartitions=0", "Parameters.RequestsPartitions: expected a number from 1 to 256, got '0'"),
-            ("KafkaAuth=sasl", "Parameters.KafkaAuth: expected one of iam, scram, scram-256, plain, mtls, none, got 'sasl'"),
+            (
+                "KafkaAuth=sasl",
+                "Parameters.KafkaAuth: expected one of iam, scram, scram-256, plain, mtls, none, got 'sasl'",
+            ),
             ("Foo=1", "there is no Foo"),
             ("Foo", "expected NAME=VALUE"),
             ("=1", "expected NAME=VALUE"),

@@ -89,11 +89,12 @@ fn pollers(root: &Value) -> Vec<String> {
 }
 
 /// A broker of MSK takes 3,000 connections by IAM. A producer holds one to it and one that it began with, and while a
-/// version replaces another both run. So a crowd of requests can't shut the pollers out.
+/// version replaces another both run. A tenth is left for pollers and for other clients, so that a crowd of requests
+/// can't shut them out.
 ///
 /// Source: "Amazon MSK quota".
 fn concurrency(root: &Value) -> Vec<String> {
-    const CONNECTIONS_MAX: u64 = 3_000;
+    const CONNECTIONS_MAX: u64 = 3_000 - 300;
     const CONNECTIONS_EACH: u64 = 3;
     let mut faults = Vec::new();
     for name in ["PaymentApi", "PaymentProcessor", "AccountProcessor", "OutcomePublisher"] {
@@ -123,6 +124,10 @@ fn zones(network: &Value) -> Vec<String> {
         .filter(|(_, subnet)| subnet["Properties"]["AvailabilityZone"]["Fn::If"][0] != "NamesZones")
         .map(|(id, _)| format!("{id} of infra/network.yaml is in a zone that AvailabilityZones can't change"))
         .collect();
+    let third = &network["Resources"]["SubnetC"]["Properties"]["AvailabilityZone"]["Fn::If"][1];
+    if third["Ref"] != "ThirdAvailabilityZone" {
+        faults.push("SubnetC of infra/network.yaml is in a zone that ThirdAvailabilityZone can't change".into());
+    }
     let always = subnets.filter(|(_, subnet)| subnet["Condition"].is_null()).count();
     if always != 2 {
         faults.push(format!("infra/network.yaml makes {always} subnets in every region: expected two, and one more"));

@@ -86,7 +86,12 @@ fn a_login_that_only_one_side_knows_is_named() {
     let file = "template.yaml";
     check(file, "[iam, scram, scram-256, plain, mtls, none]", "[iam, scram, plain, mtls, none]", "can't be scram-256");
     check(file, "[iam, scram, scram-256, plain, mtls, none]", "[iam, scram, oauth, none]", "oauth is a login that no");
-    check(file, "plain: { Source: BASIC_AUTH }", "plain: { Source: SASL_PLAIN }", "KafkaAuth=plain is Some(\"SASL_PLAIN");
+    check(
+        file,
+        "plain: { Source: BASIC_AUTH }",
+        "plain: { Source: SASL_PLAIN }",
+        "KafkaAuth=plain is Some(\"SASL_PLAIN",
+    );
     let right = "            - !If [HasPrivateCa, { Type: SERVER_ROOT_CA_CERTIFICATE, URI: !Ref KafkaCaSecretArn }, \
                  !Ref AWS::NoValue]\n";
     check(file, right, "", "the pollers of PaymentRequests don't log in as KafkaAuth says");

@@ -168,8 +168,8 @@ fn a_function_without_a_bound_is_named() {
     }
     let (right, wrong) = ("Default: 200\n    MinValue: 0", "Default: 0\n    MinValue: 0");
     check(file, right, wrong, "payment-api has no bound of its own");
-    let (right, wrong) = ("MinValue: 0\n    MaxValue: 1000", "MinValue: 0\n    MaxValue: 1001");
-    check(file, right, wrong, "1001 of payment-api would hold more connections");
+    let (right, wrong) = ("MinValue: 0\n    MaxValue: 900", "MinValue: 0\n    MaxValue: 901");
+    check(file, right, wrong, "901 of payment-api would hold more connections");
 }
 
 /// Unless it is set, MSK lets every SCRAM user read and write topics without ACLs, such as payment requests.
@@ -215,6 +215,8 @@ fn a_zone_that_nobody_can_change_is_named() {
         "!Select [0, !GetAZs \"\"]",
         "SubnetA of infra/network.yaml is in a zone that AvailabilityZones can't change",
     );
+    let (right, wrong) = ("        - !Ref ThirdAvailabilityZone\n", "        - us-east-1c\n");
+    check(file, right, wrong, "SubnetC of infra/network.yaml is in a zone that ThirdAvailabilityZone can't change");
     let right = "    Type: AWS::EC2::Subnet\n    Condition: HasThirdZone\n";
     check(file, right, "    Type: AWS::EC2::Subnet\n", "infra/network.yaml makes 3 subnets in every region");
 }

@@ -72,8 +72,12 @@ impl Broker {
 
     /// Until it takes the topic.
     async fn wait(&self, folder: &Path, topic: &str) {
-        let topic =
-            NewTopic { name: topic.into(), partitions: 1, replication: Some(1), config: std::collections::BTreeMap::new() };
+        let topic = NewTopic {
+            name: topic.into(),
+            partitions: 1,
+            replication: Some(1),
+            config: std::collections::BTreeMap::new(),
+        };
         let since = Instant::now();
         while let Err(error) = create_topics(&self.open, std::slice::from_ref(&topic)).await {
             let log = std::fs::read_to_string(folder.join("broker.log")).unwrap();

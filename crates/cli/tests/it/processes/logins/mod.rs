@@ -115,8 +115,7 @@ async fn a_function_publishes_by_every_login() {
         let wait = Duration::from_secs(60);
         let invoker = Invoker::new(Some(lambda.endpoint()), "outcome-publisher", wait).await.unwrap();
         let id = format!("login-{ix}");
-        let answer: Value =
-            serde_json::from_slice(&invoker.invoke(event(&id).to_string()).await.unwrap()).unwrap();
+        let answer: Value = serde_json::from_slice(&invoker.invoke(event(&id).to_string()).await.unwrap()).unwrap();
         assert_eq!(answer, json!({ "batchItemFailures": [] }), "{auth} {secret:?}");
         let record = loop {
             if let Read::Record(record) = outcomes.next().await.unwrap() {
