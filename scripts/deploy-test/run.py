@@ -288,6 +288,22 @@ def updates(it):
     check("they hold what they held", dynamodb.scan(TableName="payments", Select="COUNT")["Count"] == count)
 
 
+def replaces_mappings(it):
+    step("replace the mappings on Kafka")
+
+    def fed():
+        mappings = it.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return {mapping["FunctionArn"].split(":function:")[1]: mapping["UUID"] for mapping in mappings}
+
+    before, parameters = fed(), ["DeletionProtection=true", "RequestsPartitions=32", "LagRecordsMax=40000"]
+    check("one deployment takes them away", it.deploy(*parameters, "KafkaMappings=removed"), it.log("deploy", 40))
+    check("only the stream is read then", set(fed()) == {"outcome-publisher"}, str(fed()))
+    check("the next makes new ones", it.deploy(*parameters, "RequestsWindowSeconds=1"), it.log("deploy", 40))
+    after = fed()
+    new = {name for name in before if after.get(name) != before[name]}
+    check("the two on Kafka are new", new == {"payment-processor", "account-processor"}, f"{before} {after}")
+
+
 def deletes(it):
     step("delete")
     cloudformation, dynamodb = it.client("cloudformation"), it.client("dynamodb")
@@ -319,7 +335,7 @@ def main():
             it.start_aws()
             print(f"  Apache Kafka at {it.kafka}, MiniStack at {it.aws_url}")
             deploys(it)
-            for part in (takes_a_payment_over_http, settles_many, audits, updates, deletes):
+            for part in (takes_a_payment_over_http, settles_many, audits, updates, replaces_mappings, deletes):
                 try:
                     part(it)
                 except Exception as error:  # noqa: BLE001 (the next part may still tell something)
