@@ -44,7 +44,7 @@ use resolve::{Stack, Stacks};
 pub use yaml::read as read_yaml;
 
 /// The template that this program was built with, and the files that it nests.
-const EMBEDDED: [(&str, &str); 8] = [
+const EMBEDDED: [(&str, &str); 9] = [
     (ROOT, include_str!("../../../template.yaml")),
     ("infra/alarms.yaml", include_str!("../../../infra/alarms.yaml")),
     ("infra/encryption.yaml", include_str!("../../../infra/encryption.yaml")),
@@ -52,6 +52,7 @@ const EMBEDDED: [(&str, &str); 8] = [
     ("infra/kafka-producer.yaml", include_str!("../../../infra/kafka-producer.yaml")),
     ("infra/kafka.yaml", include_str!("../../../infra/kafka.yaml")),
     ("infra/network.yaml", include_str!("../../../infra/network.yaml")),
+    ("infra/rollout.yaml", include_str!("../../../infra/rollout.yaml")),
     ("infra/tables.yaml", include_str!("../../../infra/tables.yaml")),
 ];
 const ROOT: &str = "template.yaml";

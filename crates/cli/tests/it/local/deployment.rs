@@ -10,6 +10,7 @@ mod logins;
 mod mistakes;
 mod permissions;
 mod replacing;
+mod rollout;
 mod spending;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(business::faults(texts));
     faults.extend(spending::faults(texts));
     faults.extend(replacing::faults(texts));
+    faults.extend(rollout::faults(texts));
     faults.extend(log_fields(&read_yaml(&texts["infra/alarms.yaml"]).unwrap()));
     faults
 }
