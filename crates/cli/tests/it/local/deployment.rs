@@ -6,6 +6,7 @@
 
 mod business;
 mod cloud;
+mod edge;
 mod logins;
 mod mistakes;
 mod permissions;
@@ -62,6 +63,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(spending::faults(texts));
     faults.extend(replacing::faults(texts));
     faults.extend(rollout::faults(texts));
+    faults.extend(edge::faults(texts));
     faults.extend(log_fields(&read_yaml(&texts["infra/alarms.yaml"]).unwrap()));
     faults
 }
