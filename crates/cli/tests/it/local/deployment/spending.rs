@@ -12,6 +12,15 @@ use super::mistakes::check;
 pub(super) fn faults(texts: &Texts) -> Vec<String> {
     let read = |file: &str| read_yaml(&texts[file]).unwrap();
     let mut faults = disks(&read("infra/kafka.yaml"), &read("infra/alarms.yaml"));
+    // The Rule can't be broken here, where the region is one of the others.
+    let rule = &read("template.yaml")["Rules"]["DisksOfTheRegion"];
+    let where_not = &rule["RuleCondition"]["Fn::And"][1]["Fn::Contains"][0];
+    let asserted = &rule["Assertions"][0]["Assert"]["Fn::Equals"];
+    if *where_not != json!(["af-south-1", "ap-northeast-3", "ap-southeast-5"])
+        || *asserted != json!([{ "Ref": "BrokerVolumeMaxGiB" }, "0"])
+    {
+        faults.push("disks would be asked to grow in regions where MSK grows none".into());
+    }
     let limit = json!({ "Fn::If": ["HasUnitsMax", { "MaxReadRequestUnits": { "Ref": "TableReadUnitsMax" },
                         "MaxWriteRequestUnits": { "Ref": "TableWriteUnitsMax" } }, { "Ref": "AWS::NoValue" }] });
     for (id, table) in read("infra/tables.yaml")["Resources"].as_object().unwrap() {
@@ -82,6 +91,8 @@ fn what_grows_without_a_bound_is_named() {
     );
     check(file, "TargetValue: 60", "TargetValue: 70", "disks grow at 70 %, and the alarm rings at 70 %");
     check(file, "        DisableScaleIn: true\n", "", "disks are asked to shrink");
+    let (right, wrong) = ("[af-south-1, ap-northeast-3, ap-southeast-5]", "[af-south-1]");
+    check("template.yaml", right, wrong, "disks would be asked to grow in regions where MSK grows none");
     let file = "infra/tables.yaml";
     let (right, wrong) = ("      OnDemandThroughput: !If\n", "      Tags: !If\n");
     check(file, right, wrong, "Accounts or an index of it has no maximum of units");
