@@ -101,7 +101,7 @@ impl fmt::Display for Blocked {
                 ": the broker doesn't have it any more. Create the topic again, and start what reads it again.",
             ),
             Why::Forbidden => {
-                f.write_str(": the login may not read the topic. Let the user of KAFKA_USERNAME, or the role, read it.")
+                f.write_str(": the login may not read the topic. Let its user, its certificate's owner or its role read it.")
             }
         }
     }
