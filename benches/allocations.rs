@@ -50,7 +50,7 @@ fn main() {
     say("envelope");
     let mut requests = Vec::with_capacity(RECORDS);
     for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-        requests.push(Request { instruction: instruction::decode(&record.value).unwrap(), source: record.source });
+        requests.push(Request::new(instruction::decode(&record.value).unwrap(), record.source));
     }
     say("payments");
     let batch = Batch::new(requests);

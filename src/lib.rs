@@ -37,7 +37,7 @@
 //! }
 //! let json = br#"{"payment_id":"p1","debtor_account":"alice","creditor_account":"shop","amount":7,"currency":"EUR"}"#;
 //! let source = Source { topic: "payment-requests".into(), partition: 0, offset: 0 };
-//! let request = Request { instruction: payment_request::decode_json(json).unwrap().into(), source };
+//! let request = Request::new(payment_request::decode_json(json).unwrap().into(), source);
 //! let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
 //! let batch = Batch::new(vec![request]);
 //! let settled = settle(&store, &batch, deadline, || Timestamp::EPOCH, Backoff::new()).await;

@@ -14,7 +14,7 @@ pub(super) fn decode(json: &str) -> Batch {
     let event: KafkaEvent = serde_json::from_str(json).unwrap();
     let mut requests = Vec::with_capacity(event.partitions.iter().map(|partition| partition.records.len()).sum());
     for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-        requests.push(Request { instruction: instruction::decode(&record.value).unwrap(), source: record.source });
+        requests.push(Request::new(instruction::decode(&record.value).unwrap(), record.source));
     }
     Batch::new(requests)
 }

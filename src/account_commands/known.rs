@@ -69,7 +69,7 @@ impl KnownAccount {
     pub(super) async fn look<L: AccountLedger>(
         &mut self,
         ledger: &L,
-        action: Action,
+        action: &Action,
         deadline: Instant,
         backoff: &Backoff,
     ) -> Option<(Option<Account>, Vec<Lane>)> {

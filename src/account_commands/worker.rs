@@ -110,7 +110,7 @@ impl AccountWorker {
         self.backoff.reset();
         (self.cancelled, self.hindered, self.pauses, self.paused_until) = (0, 0, 0, None);
         loop {
-            let looked = self.account.look(ledger, request.command.action, deadline, &self.backoff).await;
+            let looked = self.account.look(ledger, &request.command.action, deadline, &self.backoff).await;
             let Some((account, lanes)) = looked else { return Disposition::Unfinished };
             if Instant::now() >= deadline {
                 return Disposition::Unfinished;
@@ -119,7 +119,7 @@ impl AccountWorker {
             let mut decision = decide(&request.command, account.as_ref(), &lanes, self.policy, at);
             if self.cancelled >= CANCELLED_MAX {
                 // A command that never ends would keep a freeze behind it from ever being applied.
-                decision = too_busy(request.command.action, account.as_ref()).map_or(decision, Err);
+                decision = too_busy(&request.command.action, account.as_ref()).map_or(decision, Err);
             }
             let precondition = Precondition::of(&decision, account.as_ref(), &lanes);
             let decided = DecidedCommand { request, decision, decided_at: at };

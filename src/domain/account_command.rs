@@ -75,7 +75,7 @@ pub struct AccountCommand {
 }
 
 /// What a command asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// A new account on these terms.
     Open(Terms),
@@ -94,7 +94,7 @@ pub enum Action {
 }
 
 /// The terms of a new account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
     /// Its currency.
     pub currency: Currency,
@@ -150,13 +150,13 @@ impl AccountCommand {
                 hash.update(limit.to_be_bytes());
             }
         };
-        match self.action {
+        match &self.action {
             Action::Open(terms) => {
                 hash.update(terms.currency.as_str());
                 limit(&mut hash, terms.overdraft_limit);
                 hash.update(terms.credit_lanes.count().to_be_bytes());
             }
-            Action::SetOverdraftLimit(to) => limit(&mut hash, to),
+            Action::SetOverdraftLimit(to) => limit(&mut hash, *to),
             Action::AddLanes(lanes) => hash.update(lanes.count().to_be_bytes()),
             Action::SetLimits(limits) => {
                 let windows = limits.windows.map(|window| window.map(|limit| [limit.amount, limit.count]));
@@ -338,8 +338,8 @@ mod tests {
     /// The encoding is part of the stored data. If this test fails, every stored command looks like another one.
     #[test]
     fn the_fingerprint_never_changes() {
-        let shown: Vec<String> = [actions()[4], actions()[7], Action::Freeze, actions()[12], actions()[17]]
-            .map(|action| command("alice", action).fingerprint().to_string())
+        let shown: Vec<String> = [&actions()[4], &actions()[7], &Action::Freeze, &actions()[12], &actions()[17]]
+            .map(|action| command("alice", action.clone()).fingerprint().to_string())
             .into();
         expect_test::expect![[r#"
             4341e12b4ba7969ee5c653d6c0c6e9f315daae5fc887d25608b4a8c01b94baa3
@@ -355,7 +355,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for action in actions() {
             for account in ["alice", "alic"] {
-                assert!(seen.insert(command(account, action).fingerprint()), "{account} {action:?}");
+                assert!(seen.insert(command(account, action.clone()).fingerprint()), "{account} {action:?}");
             }
         }
         let base = command("alice", Action::Freeze);

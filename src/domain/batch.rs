@@ -265,17 +265,19 @@ mod tests {
     use crate::domain::{Amount, Currency, Instruction, Payment, Source};
 
     fn batch(partitions: &[i32]) -> Batch {
-        let request = |&partition: &i32| Request {
-            instruction: Instruction::Payment(Payment {
-                id: "p".parse().unwrap(),
-                debtor: "alice".parse().unwrap(),
-                creditor: "shop".parse().unwrap(),
-                amount: Amount::try_new(1).unwrap(),
-                currency: Currency::try_new("EUR").unwrap(),
-                reference: None,
-                requested_at: None,
-            }),
-            source: Source { topic: "t".into(), partition, offset: 0 },
+        let request = |&partition: &i32| {
+            Request::new(
+                Instruction::Payment(Payment {
+                    id: "p".parse().unwrap(),
+                    debtor: "alice".parse().unwrap(),
+                    creditor: "shop".parse().unwrap(),
+                    amount: Amount::try_new(1).unwrap(),
+                    currency: Currency::try_new("EUR").unwrap(),
+                    reference: None,
+                    requested_at: None,
+                }),
+                Source { topic: "t".into(), partition, offset: 0 },
+            )
         };
         Batch::new(partitions.iter().map(request).collect())
     }

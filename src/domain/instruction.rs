@@ -190,6 +190,14 @@ pub struct Request {
     pub source: Source,
 }
 
+impl Request {
+    /// An instruction that this record brought.
+    #[must_use]
+    pub const fn new(instruction: Instruction, source: Source) -> Self {
+        Self { instruction, source }
+    }
+}
+
 /// The answer to an instruction: settled, or declined with a reason.
 pub type Decision = Result<(), Decline>;
 
@@ -230,7 +238,7 @@ impl Outcome {
     /// The request that it answers.
     #[must_use]
     pub fn request(&self) -> Request {
-        Request { instruction: self.instruction.clone(), source: self.source.clone() }
+        Request::new(self.instruction.clone(), self.source.clone())
     }
 
     /// `settled` or `declined`, as stored and published.

@@ -67,7 +67,7 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let deadlines = Deadlines::of(context.deadline);
         let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
 
-        let request = |instruction, source| Request { instruction, source };
+        let request = |instruction, source| Request::new(instruction, source);
         let (records, requests) = Records::decode(&event, instruction::decode, request);
         let kinds = Kinds::of(&requests);
         let (ledger, partitions) = (&self.ledger, self.requests_partitions);

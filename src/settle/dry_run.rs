@@ -39,7 +39,7 @@ pub async fn dry_run<L: Ledger>(
     // Whoever asks doesn't wait for damaged items to be mended.
     let deadline = Deadline { done: deadline, mended: Instant::now() };
     let ledger = DryRun { ledger, outcome: Mutex::default() };
-    let request = Request { instruction, source: Source { topic: "dry-run".into(), partition: 0, offset: 0 } };
+    let request = Request::new(instruction, Source { topic: "dry-run".into(), partition: 0, offset: 0 });
     let settled = settle_requests(&ledger, vec![request], 1, deadline, now, Backoff::new()).await;
     let outcome = ledger.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
     let no_answer = || StoreError::Unavailable("nothing was decided before the deadline".into());

@@ -159,16 +159,16 @@ pub fn encode(command: &AccountCommand) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         requested_at: Option<String>,
     }
-    let (currency, limit, lanes) = match command.action {
+    let (currency, limit, lanes) = match &command.action {
         Action::Open(terms) => {
             let lanes = Some(terms.credit_lanes).filter(|lanes| !lanes.is_none());
             (Some(terms.currency.to_string()), Some(terms.overdraft_limit), lanes)
         }
-        Action::SetOverdraftLimit(limit) => (None, Some(limit), None),
-        Action::AddLanes(lanes) => (None, None, Some(lanes)),
+        Action::SetOverdraftLimit(limit) => (None, Some(*limit), None),
+        Action::AddLanes(lanes) => (None, None, Some(*lanes)),
         Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) => (None, None, None),
     };
-    let limits = if let Action::SetLimits(limits) = command.action { limits } else { Limits::NONE };
+    let limits = if let Action::SetLimits(limits) = &command.action { *limits } else { Limits::NONE };
     let command = Command {
         command_id: command.id.as_str(),
         command: command.action.name(),

@@ -237,7 +237,7 @@ impl Placed for Payment {
     type Request = Request;
 
     fn at(self, partition: i32, offset: i64) -> Request {
-        Request { instruction: self.into(), source: source(partition, offset) }
+        Request::new(self.into(), source(partition, offset))
     }
 }
 
@@ -245,7 +245,7 @@ impl Placed for LeggedPayment {
     type Request = Request;
 
     fn at(self, partition: i32, offset: i64) -> Request {
-        Request { instruction: self.into(), source: source(partition, offset) }
+        Request::new(self.into(), source(partition, offset))
     }
 }
 
@@ -253,7 +253,7 @@ impl Placed for Refund {
     type Request = Request;
 
     fn at(self, partition: i32, offset: i64) -> Request {
-        Request { instruction: self.into(), source: source(partition, offset) }
+        Request::new(self.into(), source(partition, offset))
     }
 }
 

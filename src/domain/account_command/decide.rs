@@ -6,11 +6,11 @@ use crate::domain::{Account, AccountId, AccountStatus, Balance, Lane, Limits, Ov
 
 /// Whether a command needs the lanes of its account, and not only the main item.
 #[must_use]
-pub fn looks_at_lanes(action: Action, account: &Account) -> bool {
+pub fn looks_at_lanes(action: &Action, account: &Account) -> bool {
     let depends = match action {
         Action::Close => true,
         // Its lanes may owe.
-        Action::SetOverdraftLimit(to) => gets_limit(account, to),
+        Action::SetOverdraftLimit(to) => gets_limit(account, *to),
         // They give all that they hold.
         Action::SetLimits(to) => to.max_balance.is_some() && account.max_balance().is_none(),
         Action::Open(_) | Action::Freeze | Action::Unfreeze | Action::AddLanes(_) => false,
@@ -28,7 +28,7 @@ fn gets_limit(account: &Account, to: OverdraftLimit) -> bool {
 /// emptied. `None`: it doesn't rest on
 /// that, or nothing moves.
 #[must_use]
-pub fn too_busy(action: Action, account: Option<&Account>) -> Option<Refusal> {
+pub fn too_busy(action: &Action, account: Option<&Account>) -> Option<Refusal> {
     let empties = matches!(action, Action::SetLimits(_));
     let moves = |account: &&Account| empties || account.could_pay_from_lanes();
     let account = account.filter(|account| account.status == AccountStatus::Open).filter(moves)?;
@@ -48,9 +48,9 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<AccountChange, Refusal> {
     let Some(account) = account else {
-        return match command.action {
+        return match &command.action {
             Action::Open(terms) => {
-                let terms = Terms { credit_lanes: terms.credit_lanes.max(policy.lanes_min), ..terms };
+                let terms = Terms { credit_lanes: terms.credit_lanes.max(policy.lanes_min), ..terms.clone() };
                 Ok(AccountChange::Open(opened(&command.account, terms, now)))
             }
             Action::SetOverdraftLimit(_)
@@ -71,7 +71,7 @@ pub fn decide(
         AccountChange::Status { from: status, to, lanes, currency, limits_version, shut, balances }
     };
     let turn = |to| if to == status { AccountChange::Nothing } else { status_of(to, None) };
-    match command.action {
+    match &command.action {
         Action::Open(terms) => {
             let as_wanted = status == AccountStatus::Open
                 && terms.currency == account.currency
@@ -92,11 +92,11 @@ pub fn decide(
             let balances = std::iter::once(account.balance).chain(lanes.iter().map(|lane| lane.balance)).collect();
             Ok(status_of(AccountStatus::Closed, Some(balances)))
         }
-        Action::SetOverdraftLimit(to) => set_limit(account, lanes, to),
-        Action::SetLimits(to) => set_limits(account, lanes, to, policy),
+        Action::SetOverdraftLimit(to) => set_limit(account, lanes, *to),
+        Action::SetLimits(to) => set_limits(account, lanes, *to, policy),
         Action::AddLanes(to) => {
-            let more = || AccountChange::Lanes { account: account.clone(), to: to.max(account.credit_lanes) };
-            Ok(if account.lacks(to) { more() } else { AccountChange::Nothing })
+            let more = || AccountChange::Lanes { account: account.clone(), to: (*to).max(account.credit_lanes) };
+            Ok(if account.lacks(*to) { more() } else { AccountChange::Nothing })
         }
     }
 }
@@ -207,10 +207,10 @@ mod tests {
                 let first_limit = matches!(action, Action::SetOverdraftLimit(OverdraftLimit::Limited(_)));
                 let empties = matches!(action, Action::SetLimits(limits) if limits.max_balance.is_some());
                 let expected = looks && (first_limit || empties || action == Action::Close);
-                assert_eq!(looks_at_lanes(action, &account), expected, "{action:?} {status} {lanes}");
+                assert_eq!(looks_at_lanes(&action, &account), expected, "{action:?} {status} {lanes}");
                 let limited = Account { overdraft_limit: OverdraftLimit::Limited(3), ..account.clone() };
                 let expected = looks && (empties || action == Action::Close);
-                assert_eq!(looks_at_lanes(action, &limited), expected, "{action:?}");
+                assert_eq!(looks_at_lanes(&action, &limited), expected, "{action:?}");
             }
         }
     }
@@ -232,7 +232,7 @@ mod tests {
                     let account = Account { status, balance: Balance::new(balance), ..opened(&id, terms, now) };
                     for account in [Some(account), None] {
                         for action in actions() {
-                            let command = command("alice", action);
+                            let command = command("alice", action.clone());
                             let Ok(change) = decide(&command, account.as_ref()) else { continue };
                             assert!(change.may_happen(account.as_ref()), "{action:?} {account:?}");
                             let after = change.applied_to(account.clone());

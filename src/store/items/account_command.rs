@@ -29,15 +29,15 @@ pub fn encode(decided: &DecidedCommand<'_>) -> Item {
     let mut item = key(&command.id);
     item.insert("account_id".into(), s(&command.account));
     item.insert("command".into(), s(command.action.name()));
-    let (limit, lanes) = match command.action {
+    let (limit, lanes) = match &command.action {
         Action::Open(terms) => {
             item.insert("currency".into(), s(terms.currency));
             (Some(terms.overdraft_limit), terms.credit_lanes)
         }
-        Action::SetOverdraftLimit(limit) => (Some(limit), CreditLanes::NONE),
-        Action::AddLanes(lanes) => (None, lanes),
+        Action::SetOverdraftLimit(limit) => (Some(*limit), CreditLanes::NONE),
+        Action::AddLanes(lanes) => (None, *lanes),
         Action::SetLimits(to) => {
-            limits::insert(&mut item, &to);
+            limits::insert(&mut item, to);
             (None, CreditLanes::NONE)
         }
         Action::Freeze | Action::Unfreeze | Action::Close => (None, CreditLanes::NONE),

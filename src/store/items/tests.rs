@@ -115,7 +115,7 @@ fn payment() -> Payment {
 fn a_payment_reads_back() {
     let payment = payment();
     let whole = Payment { reference: Some("ü".into()), requested_at: Some(Timestamp::EPOCH), ..payment.clone() };
-    let request = |payment: &Payment| Request { instruction: payment.clone().into(), source: source() };
+    let request = |payment: &Payment| Request::new(payment.clone().into(), source());
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment);
         let item = payment::encode(&Entry::new(&request, decision, Timestamp::EPOCH));
@@ -145,7 +145,7 @@ fn what_was_stored_under_dots_is_still_read() {
         assert_eq!(item.unwrap().id.as_str(), dots);
         let lane = format!("{dots}/3").parse::<LaneId>().unwrap();
         assert_eq!((lane.account.as_str(), lane.lane), (dots, 3));
-        let request = Request { instruction: payment().into(), source: source() };
+        let request = Request::new(payment().into(), source());
         let mut item = payment::encode(&Entry::new(&request, Ok(()), Timestamp::EPOCH));
         for name in [payments_table::KEY, "debtor_account", "creditor_account"] {
             item.insert(name.into(), s(dots));
@@ -192,7 +192,7 @@ fn a_command_reads_back() {
         Action::SetLimits(Limits::NONE),
         Action::SetLimits(Limits { max_balance: Some(0), ..Limits::NONE }),
     ] {
-        let request = request(action);
+        let request = request(action.clone());
         for decision in [Ok(AccountChange::Nothing), Err(Refusal::AccountExists)] {
             let decided = decided(&request, decision);
             let expected = RecordedCommand {
@@ -204,7 +204,7 @@ fn a_command_reads_back() {
             };
             assert_eq!(account_command::decode(&account_command::encode(&decided)), Ok(expected));
         }
-        let has_lanes = matches!(action, Action::Open(terms) if !terms.credit_lanes.is_none())
+        let has_lanes = matches!(&action, Action::Open(terms) if !terms.credit_lanes.is_none())
             || matches!(action, Action::AddLanes(_));
         let item = account_command::encode(&decided(&request, Ok(AccountChange::Nothing)));
         assert_eq!(item.contains_key("credit_lanes"), has_lanes, "{action:?}");

@@ -35,9 +35,8 @@ pub(crate) fn ledger(faults: memory_store::Faults) -> MemoryStore {
 
 /// Settles what stands on the topic from `first` on, as the processor does.
 pub(crate) async fn process(store: &MemoryStore, topics: &MemoryTopics, first: usize) {
-    let request = |(offset, value): (i64, Vec<u8>)| Request {
-        instruction: instruction::decode_json(&value).unwrap(),
-        source: Source { topic: TOPIC.into(), partition: 0, offset },
+    let request = |(offset, value): (i64, Vec<u8>)| {
+        Request::new(instruction::decode_json(&value).unwrap(), Source { topic: TOPIC.into(), partition: 0, offset })
     };
     let records = topics.records(TOPIC).into_iter().map(|record| record.value.unwrap());
     let requests = (0..).zip(records).skip(first).map(request).collect();

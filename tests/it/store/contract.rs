@@ -66,7 +66,7 @@ fn request(name: &str, amount: u64) -> Request {
         requested_at: Some(Timestamp::try_from_millis(1_700_000_000_001).unwrap()),
         ..given::payment(name, "alice", "bob", amount)
     };
-    Request { instruction: payment.into(), source: source(42) }
+    Request::new(payment.into(), source(42))
 }
 
 fn decided_at() -> Timestamp {

@@ -182,10 +182,7 @@ pub fn work(contender: Contender, endpoint: &str, events: &[PathBuf]) -> anyhow:
             let event: KafkaEvent = serde_json::from_str(&json)?;
             let mut requests = Vec::new();
             for record in event.partitions.into_iter().flat_map(|partition| partition.records) {
-                requests.push(Request {
-                    instruction: payment_request::decode(&record.value)?.into(),
-                    source: record.source,
-                });
+                requests.push(Request::new(payment_request::decode(&record.value)?.into(), record.source));
             }
             let ended = contender.settle(&ledger, requests, 1, 1, || Timestamp::EPOCH).await;
             batch_us.push(us(started.elapsed()));

@@ -114,7 +114,7 @@ impl Workload {
             partition: i32::try_from(partition).unwrap_or(i32::MAX),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
         };
-        Ok(Request { instruction: payment.into(), source })
+        Ok(Request::new(payment.into(), source))
     }
 
     /// The id of an account, by its number. The merchant and the settlement accounts come after all others.

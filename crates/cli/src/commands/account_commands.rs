@@ -129,15 +129,15 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         OverdraftLimit::Unlimited => json!("unlimited"),
     };
     let command = &recorded.command;
-    let (currency, overdraft_limit, lanes) = match command.action {
+    let (currency, overdraft_limit, lanes) = match &command.action {
         Action::Open(terms) => {
             (Some(terms.currency.to_string()), limit(terms.overdraft_limit), Some(terms.credit_lanes.count()))
         }
-        Action::SetOverdraftLimit(to) => (None, limit(to), None),
+        Action::SetOverdraftLimit(to) => (None, limit(*to), None),
         Action::AddLanes(lanes) => (None, Value::Null, Some(lanes.count())),
         Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) => (None, Value::Null, None),
     };
-    let limits = if let Action::SetLimits(asked) = command.action { limits::asked(&asked) } else { Value::Null };
+    let limits = if let Action::SetLimits(asked) = &command.action { limits::asked(asked) } else { Value::Null };
     json!({
         "command_id": command.id.as_str(),
         "command": command.action.name(),

@@ -14,17 +14,19 @@ const NO_OVERDRAFT: OverdraftLimit = OverdraftLimit::Limited(0);
 /// Decides a debit of a shop after the batch has credited it. The shop has this main item and these lanes, all
 /// known or none.
 fn pay(main: i64, limit: OverdraftLimit, lanes: &[i64], read: bool, credits: &[u64], debit: u64) -> Decisions {
-    let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| Request {
-        instruction: Instruction::Payment(Payment {
-            id: format!("p{offset}").parse().unwrap(),
-            debtor: debtor.parse().unwrap(),
-            creditor: creditor.parse().unwrap(),
-            amount: Amount::try_new(amount).unwrap(),
-            currency: Currency::try_new("EUR").unwrap(),
-            reference: None,
-            requested_at: None,
-        }),
-        source: Source { topic: "t".into(), partition: 0, offset: 0 },
+    let request = |(offset, (debtor, creditor, amount)): (usize, (&str, &str, u64))| {
+        Request::new(
+            Instruction::Payment(Payment {
+                id: format!("p{offset}").parse().unwrap(),
+                debtor: debtor.parse().unwrap(),
+                creditor: creditor.parse().unwrap(),
+                amount: Amount::try_new(amount).unwrap(),
+                currency: Currency::try_new("EUR").unwrap(),
+                reference: None,
+                requested_at: None,
+            }),
+            Source { topic: "t".into(), partition: 0, offset: 0 },
+        )
     };
     let credits = credits.iter().map(|amount| ("bank", "shop", *amount));
     let requests: Vec<Request> = credits.chain([("shop", "bob", debit)]).enumerate().map(request).collect();

@@ -77,7 +77,7 @@ fn refund() -> Request {
         reference: None,
         requested_at: None,
     };
-    Request { instruction: refund.into(), source: Source { topic: "t".into(), partition: 0, offset: 0 } }
+    Request::new(refund.into(), Source { topic: "t".into(), partition: 0, offset: 0 })
 }
 
 /// A refund, a main item, a lane and a sum of refunds.

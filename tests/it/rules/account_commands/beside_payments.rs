@@ -164,8 +164,8 @@ fn statuses_are_told(mut recorded: Vec<RecordedCommand>, accounts: &[Account], s
     recorded.sort_by_key(|recorded| recorded.source.offset);
     for account in accounts.iter().filter(|account| account.id.as_str() != "bank") {
         let mine = recorded.iter().filter(|recorded| recorded.command.account == account.id);
-        let told =
-            mine.fold(AccountStatus::Open, |status, recorded| told(status, recorded.command.action, recorded.decision));
+        let told = mine
+            .fold(AccountStatus::Open, |status, recorded| told(status, &recorded.command.action, recorded.decision));
         assert_eq!(account.status, told, "seed {seed}: {}", account.id);
     }
 }
@@ -175,7 +175,7 @@ fn main_items(held: Vec<Holding>) -> Vec<Account> {
 }
 
 /// The status after a recorded command on an account of that status. Checks the answer if it rests on the status alone.
-fn told(status: AccountStatus, action: Action, decision: Result<(), Refusal>) -> AccountStatus {
+fn told(status: AccountStatus, action: &Action, decision: Result<(), Refusal>) -> AccountStatus {
     match (status, action) {
         (AccountStatus::Closed, Action::Close) => assert_eq!(decision, Ok(())),
         (AccountStatus::Closed, _) => assert_eq!(decision, Err(Refusal::AccountClosed)),

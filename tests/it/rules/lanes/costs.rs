@@ -28,7 +28,7 @@ fn store_at_64_partitions() -> MemoryStore {
 /// Applies one command. Gives the transactions that it took.
 async fn transactions_of(store: &MemoryStore, action: Action) -> u64 {
     let before = store.usage().transactions;
-    let requests = [command(action.name(), "alice", action).at(0, 1)];
+    let requests = [command(action.name(), "alice", action.clone()).at(0, 1)];
     let deadline = Instant::now() + Duration::from_secs(10);
     let backoff = || Backoff::with_seed(1);
     let applied = apply(store, &requests, Policy::default(), deadline, || Timestamp::EPOCH, backoff).await;

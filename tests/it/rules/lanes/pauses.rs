@@ -170,7 +170,7 @@ async fn a_command_that_something_else_keeps_from_being_applied_does_not_stop_pa
     let more = Action::AddLanes(CreditLanes::try_new(8).unwrap());
     ledger.hooks.hold(["shop".to_owned()]);
     store.insert_account(account("shop").lanes(4));
-    assert_eq!(tried(&ledger, &store, more).await, (false, None));
+    assert_eq!(tried(&ledger, &store, more.clone()).await, (false, None));
     ledger.hooks.hold([]);
     assert_eq!(tried(&ledger, &store, more).await, (true, None));
 }

@@ -52,7 +52,7 @@ async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
     ];
     let mut expected = None;
     for (ix, (action, decision)) in cases.into_iter().enumerate() {
-        let request = command(&format!("c{ix}"), "alice", action);
+        let request = command(&format!("c{ix}"), "alice", action.clone());
         let before = store.usage();
         assert_eq!(rule(store, &request, decision.clone()).await, CommandCommit::Applied, "{action:?}");
         // The command, and its account if that changes: two units each.

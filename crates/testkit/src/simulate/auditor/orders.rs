@@ -150,12 +150,12 @@ fn says(recorded: &RecordedCommand, order: &Order) -> bool {
         OverdraftLimit::Limited(limit) => Some(limit),
         OverdraftLimit::Unlimited => None,
     };
-    let same = match (command.action, order.change) {
+    let same = match (&command.action, order.change) {
         (Action::Open(terms), AccountChange::Open { currency, limit: to, lanes }) => {
             let told = (terms.currency.as_str(), limit(terms.overdraft_limit), terms.credit_lanes.count());
             told == (currency, to.map(u64::from), lanes)
         }
-        (Action::SetOverdraftLimit(told), AccountChange::Limit(to)) => limit(told) == to.map(u64::from),
+        (Action::SetOverdraftLimit(told), AccountChange::Limit(to)) => limit(*told) == to.map(u64::from),
         (Action::AddLanes(told), AccountChange::Lanes(to)) => told.count() == to,
         (Action::SetLimits(told), AccountChange::Limits(to)) => {
             let window = |place: usize| told.windows[place].map(|limit| (limit.amount, limit.count));

@@ -183,7 +183,7 @@ impl AuditedLedger {
             let main = read(at_once(before.store.account(&recorded.command.account)))?;
             let main = main.map_or(0, |holding| holding.account.balance.minor_units().into());
             let refused = recorded.decision.err().map(giro::domain::Refusal::name);
-            let asked = change(recorded.command.action);
+            let asked = change(&recorded.command.action);
             match (ordered(self.moment.books.get(account), asked, main, LANES_MIN), refused) {
                 (Ok(changed), None) => {
                     if let (Some(_), AccountChange::Limits(to)) = (&changed, asked) {

@@ -65,7 +65,7 @@ pub(super) fn currency(name: &str) -> &'static str {
 }
 
 /// What a command changes.
-pub(super) fn change(action: Action) -> AccountChange {
+pub(super) fn change(action: &Action) -> AccountChange {
     let limit = |limit| match limit {
         OverdraftLimit::Limited(limit) => Some(u32::try_from(limit).unwrap_or(u32::MAX)),
         OverdraftLimit::Unlimited => None,
@@ -76,11 +76,11 @@ pub(super) fn change(action: Action) -> AccountChange {
             limit: limit(terms.overdraft_limit),
             lanes: terms.credit_lanes.count(),
         },
-        Action::SetOverdraftLimit(to) => AccountChange::Limit(limit(to)),
+        Action::SetOverdraftLimit(to) => AccountChange::Limit(limit(*to)),
         Action::Freeze => AccountChange::Freeze,
         Action::Unfreeze => AccountChange::Unfreeze,
         Action::Close => AccountChange::Close,
         Action::AddLanes(lanes) => AccountChange::Lanes(lanes.count()),
-        Action::SetLimits(to) => AccountChange::Limits(limits(to)),
+        Action::SetLimits(to) => AccountChange::Limits(limits(*to)),
     }
 }

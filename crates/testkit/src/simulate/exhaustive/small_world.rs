@@ -101,8 +101,8 @@ impl SmallWorld {
 
     /// A worker is given these commands, in the order of a partition.
     pub(super) fn orders(self, partition: i32, commands: &[(&str, &str, Action)]) -> Self {
-        let command = |(offset, &(id, account, action)): (i64, _)| -> CommandRequest {
-            let command: AccountCommand = given::command(id, account, action);
+        let command = |(offset, (id, account, action)): (i64, &(&str, &str, Action))| -> CommandRequest {
+            let command: AccountCommand = given::command(id, account, action.clone());
             command.at(partition, offset)
         };
         self.given(Records::Commands((0..).zip(commands).map(command).collect()))
@@ -160,7 +160,7 @@ impl SmallWorld {
 
 /// Requests in the order of a partition.
 fn requests(partition: i32, instructions: impl IntoIterator<Item = Instruction>) -> Vec<Request> {
-    let at = |(offset, instruction)| Request { instruction, source: given::source(partition, offset) };
+    let at = |(offset, instruction)| Request::new(instruction, given::source(partition, offset));
     (0..).zip(instructions).map(at).collect()
 }
 
