@@ -7,6 +7,9 @@
 //! the list with the template, and `tests/it/tidy.rs` with the documents. The SDK reads its own variables
 //! (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB`, …), and [`crate::telemetry`] the log level.
 
+mod authorization;
+
+use crate::domain::caller::Authorization;
 use crate::publish::broker::{Access, Auth, Authority, Broker, Certificate, Mechanism, Password, User};
 use crate::store::Tables;
 
@@ -70,6 +73,11 @@ pub const VARIABLES: [(&str, &[&str]); 5] = [
             KAFKA_KEY_PASSWORD,
             KAFKA_CA_SECRET_ARN,
             KAFKA_CA_FILE,
+            PRINCIPAL_SCOPES,
+            ID_PREFIXES,
+            PRINCIPAL_CLAIM,
+            SCOPE_PREFIX,
+            AUTHORIZATION,
         ],
     ),
     ("ledger-auditor", &[ACCOUNTS_TABLE, PAYMENTS_TABLE, REFUNDS_TABLE, DEAD_LETTERS_TABLE]),
@@ -103,6 +111,15 @@ const KAFKA_KEY_FILE: &str = "KAFKA_KEY_FILE";
 const KAFKA_KEY_PASSWORD: &str = "KAFKA_KEY_PASSWORD";
 const KAFKA_CA_SECRET_ARN: &str = "KAFKA_CA_SECRET_ARN";
 const KAFKA_CA_FILE: &str = "KAFKA_CA_FILE";
+
+/// Says who may do what over HTTP: `open` or `owners`.
+pub const AUTHORIZATION: &str = "AUTHORIZATION";
+/// Names the claim of a token that holds the principal.
+pub const PRINCIPAL_CLAIM: &str = "PRINCIPAL_CLAIM";
+/// Says what stands before each scope in a token.
+pub const SCOPE_PREFIX: &str = "SCOPE_PREFIX";
+const PRINCIPAL_SCOPES: &str = "PRINCIPAL_SCOPES";
+const ID_PREFIXES: &str = "ID_PREFIXES";
 
 /// Everything that is wrong with the environment.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -222,6 +239,8 @@ pub struct PaymentApiConfig {
     pub topic: String,
     /// Where it is.
     pub broker: Broker,
+    /// Who may do what.
+    pub authorization: Authorization,
 }
 
 impl FromEnv for PaymentApiConfig {
@@ -230,6 +249,7 @@ impl FromEnv for PaymentApiConfig {
             tables: reader.tables(),
             topic: reader.text(REQUESTS_TOPIC, "the name of the topic of payment requests"),
             broker: reader.broker(),
+            authorization: authorization::read(reader),
         }
     }
 }

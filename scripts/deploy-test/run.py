@@ -11,6 +11,7 @@
 Everything listens on 127.0.0.1, on free ports, and is ended by its process. Exits with 1 if anything fell short, and says what.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -35,9 +36,14 @@ GIRO = ROOT / "target" / "debug" / "giro"
 STACK = "giro"
 REGION = "eu-central-1"
 PAYMENTS = 2_000
+# What two principals ask for over HTTP.
+REQUESTS = 2_000
+FUNDS = 100_000
+CALLERS = 8
 # The emulator runs functions on this machine.
 ARCHITECTURE = "arm64" if platform.machine() == "aarch64" else "x86_64"
 # MiniStack's root, which may do anything; functions get credentials of their own roles.
+ROOT_ARN = "arn:aws:iam::000000000000:root"
 ROOT_USER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
 
 fell_short = []
@@ -86,9 +92,12 @@ class Deployment:
         self.build = build
         self.folder = pathlib.Path(folder)
         self.processes = []
+        # Of every deployment.
+        self.parameters = []
         self.kafka = f"127.0.0.1:{free_port()}"
         self.port = free_port()
         self.aws_url = f"http://127.0.0.1:{self.port}"
+        self.api = None
         self.environment = {**os.environ, **ROOT_USER, "SAM_CLI_TELEMETRY": "0"}
 
     def start(self, name, command, environment, cwd=None):
@@ -154,7 +163,7 @@ class Deployment:
             "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset",
             "--no-progressbar", "--no-fail-on-empty-changeset", "--parameter-overrides",
             "Kafka=self-managed", f"KafkaBootstrapServers={self.kafka}", "KafkaAuth=none", f"Architecture={ARCHITECTURE}",
-            f"AwsEndpointUrl={self.aws_url}", *parameters,
+            f"AwsEndpointUrl={self.aws_url}", *self.parameters, *parameters,
         ]
         done = subprocess.run(command, capture_output=True, text=True, env={**self.environment, "AWS_ENDPOINT_URL": self.aws_url},
                               cwd=self.folder, timeout=600)
@@ -171,15 +180,24 @@ class Deployment:
         return subprocess.run([GIRO, *arguments, *engines], capture_output=True, text=True, env=self.environment,
                               cwd=self.folder, timeout=timeout)
 
-    def call(self, method, path, body=None, signed=True):
+    def user(self, name):
+        """An IAM user that may call the HTTP API: its credentials and its ARN."""
+        iam = self.client("iam")
+        arn = iam.create_user(UserName=name)["User"]["Arn"]
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]}
+        iam.put_user_policy(UserName=name, PolicyName="calls-the-api", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"]), arn
+
+    def call(self, method, path, body=None, signed_by=None):
         """A request to the deployed HTTP API: its status, and the JSON of its body."""
-        api = self.outputs()["HttpApiUrl"].split("//")[1].split(".")[0]
-        host = f"{api}.execute-api.localhost:{self.port}"
+        self.api = self.api or self.outputs()["HttpApiUrl"].split("//")[1].split(".")[0]
+        host = f"{self.api}.execute-api.localhost:{self.port}"
         data = None if body is None else json.dumps(body).encode()
         headers = {"Host": host} | ({} if body is None else {"Content-Type": "application/json"})
-        if signed:
+        if signed_by is not None:
             request = AWSRequest(method, f"http://{host}{path}", data=data, headers=headers)
-            SigV4Auth(Credentials("test", "test"), "execute-api", REGION).add_auth(request)
+            SigV4Auth(signed_by, "execute-api", REGION).add_auth(request)
             headers = dict(request.headers)
         request = urllib.request.Request(self.aws_url + path, data=data, headers=headers, method=method)
         try:
@@ -196,6 +214,9 @@ class Deployment:
 def deploys(it):
     step("deploy")
     began = time.monotonic()
+    # The root user of the emulator is a service that may pay from every account and read it.
+    scopes = json.dumps({ROOT_ARN: ["payments:any", "accounts:any"]}, separators=(",", ":"))
+    it.parameters = [f"PrincipalScopes={json.dumps(scopes)}"]
     if not check("sam deploy creates the stack", it.deploy("DeletionProtection=false"), it.log("deploy", 40)):
         raise RuntimeError("nothing is deployed")
     print(f"  in {time.monotonic() - began:.0f} s")
@@ -211,6 +232,7 @@ def deploys(it):
 
 def takes_a_payment_over_http(it):
     step("a payment through the deployed HTTP API")
+    root = Credentials("test", "test")
     it.giro("topics", "create", "--replication", "1")
     pollers = it.start("pollers", [GIRO, "up", "--kafka-bootstrap-servers", it.kafka, "--dynamodb-endpoint", it.aws_url,
                                    "--lambda-endpoint", it.aws_url, "--lambda-polls-streams"], it.environment, cwd=it.folder)
@@ -227,13 +249,13 @@ def takes_a_payment_over_http(it):
     check("and frozen and unfrozen by it", all(c.returncode == 0 for c in changed), "; ".join(c.stderr.strip() for c in changed))
     payment = {"payment_id": "deploy-test-1", "debtor_account": "bank", "creditor_account": "alice", "amount": 500,
                "currency": "EUR"}
-    status, body = it.call("POST", "/payments", payment, signed=False)
-    check("a request that nobody signed is refused", status in (401, 403), f"{status} {body}")
     status, body = it.call("POST", "/payments", payment)
+    check("a request that nobody signed is refused", status in (401, 403), f"{status} {body}")
+    status, body = it.call("POST", "/payments", payment, root)
     check("POST /payments answers 202", status == 202, f"{status} {body}")
 
     def outcome():
-        status, body = it.call("GET", "/payments/deploy-test-1")
+        status, body = it.call("GET", "/payments/deploy-test-1", signed_by=root)
         return body if status == 200 else None
 
     try:
@@ -241,9 +263,9 @@ def takes_a_payment_over_http(it):
     except RuntimeError as error:
         found = {"error": str(error)}
     check("GET /payments/{id} tells that it is settled", found.get("status") == "settled", str(found))
-    status, body = it.call("GET", "/accounts/alice")
+    status, body = it.call("GET", "/accounts/alice", signed_by=root)
     check("GET /accounts/{id} tells the balance", status == 200 and body.get("balance") == 500, f"{status} {body}")
-    status, body = it.call("GET", "/accounts/alice/statement")
+    status, body = it.call("GET", "/accounts/alice/statement", signed_by=root)
     check("GET /accounts/{id}/statement tells the posting", status == 200 and "deploy-test-1" in json.dumps(body), f"{status} {body}")
 
     def on_topic():
@@ -256,7 +278,86 @@ def takes_a_payment_over_http(it):
         records = []
     check("its outcome is a record on payment-outcomes", any(json.loads(r)["status"] == "settled" for r in records),
           "none came: " + it.log("ministack", 5))
+    owners_pay(it, root)
     it.stop("pollers")
+
+
+def owners_pay(it, root):
+    step(f"{REQUESTS} payments, refunds and payments with legs of two principals")
+    (ann, ann_arn), (sue, sue_arn) = it.user("ann"), it.user("sue")
+    opened = [
+        it.giro("accounts", "open", "ann", "--currency", "EUR", "--owner", ann_arn, "--overdraft-limit", "1000000"),
+        it.giro("accounts", "open", "sue", "--currency", "EUR", "--owner", sue_arn, "--overdraft-limit", "1000000"),
+        it.giro("accounts", "open", "fees", "--currency", "EUR"),
+    ]
+    check("their accounts are opened with owners", all(o.returncode == 0 for o in opened), "; ".join(o.stderr for o in opened))
+
+    funds = [{"payment_id": f"funds-{name}", "debtor_account": "bank", "creditor_account": name, "amount": FUNDS, "currency": "EUR"}
+             for name in ("ann", "sue")]
+    funded = [it.call("POST", "/payments", body, root)[0] for body in funds]
+    check("a service with the scope funds them", funded == [202, 202], str(funded))
+
+    def request(number):
+        """One request, who signs it, and its id."""
+        who, name, other = [(ann, "ann", "sue"), (sue, "sue", "ann")][number % 2]
+        key = f"{name}-{number}"
+        if number % 10 < 6:
+            return who, "/payments", {"payment_id": key, "debtor_account": name, "creditor_account": other, "amount": 5, "currency": "EUR"}
+        if number % 10 < 8:
+            legs = [{"creditor_account": other, "amount": 4, "currency": "EUR"}, {"creditor_account": "fees", "amount": 1, "currency": "EUR"}]
+            return who, "/payments", {"payment_id": key, "debtor_account": name, "legs": legs}
+        # It gives back a payment that the other one made before.
+        original = f"{other}-{number - 9 if number % 2 else number - 7}"
+        return who, "/refunds", {"refund_id": key, "original_payment_id": original, "debtor_account": name, "amount": 2}
+
+    requests = [request(number) for number in range(REQUESTS)]
+
+    def told(ids):
+        """The outcomes of these ids, once all of them are on the topic."""
+        lines = it.giro("outcomes", "--json").stdout.splitlines()
+        of = {outcome["payment_id"]: outcome for outcome in map(json.loads, lines) if outcome["payment_id"] in ids}
+        return of if len(of) == len(ids) else None
+
+    def send(asked):
+        who, path, body = asked
+        return it.call("POST", path, body, who)[0]
+
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(CALLERS) as callers:
+        # Those that others rest on come first.
+        first = [asked for asked in requests if asked[1] == "/payments"]
+        statuses = list(callers.map(send, first))
+        wait_until("the outcomes of payments", lambda: told({body["payment_id"] for _, _, body in first}), 180)
+        statuses += list(callers.map(send, [asked for asked in requests if asked[1] == "/refunds"]))
+    check("each is handed over", statuses == [202] * REQUESTS, str(sorted(set(statuses))))
+    print(f"  in {time.monotonic() - began:.0f} s")
+
+    ids = {body.get("payment_id") or body["refund_id"]: body["debtor_account"] for _, _, body in requests}
+
+    try:
+        of = wait_until("the outcomes", lambda: told(ids), 120)
+    except RuntimeError as error:
+        of = {}
+        check(str(error), False, it.log("pollers", 5))
+    arns = {"ann": ann_arn, "sue": sue_arn}
+    check("each has its outcome, which tells who asked", bool(of) and all(o["requested_by"] == arns[ids[i]] for i, o in of.items()))
+    settled = sum(outcome["status"] == "settled" for outcome in of.values())
+    check("all of them are settled", settled == REQUESTS, f"{settled}")
+
+    def money():
+        return {name: it.call("GET", f"/accounts/{name}", signed_by=root)[1].get("balance") for name in ("ann", "sue", "fees")}
+
+    before = money()
+    refused = [it.call(*asked)[0] for asked in (
+        ("POST", "/payments", {"payment_id": "x-1", "debtor_account": "sue", "creditor_account": "ann", "amount": 5, "currency": "EUR"}, ann),
+        ("POST", "/payments?dry_run=true", {"debtor_account": "gone", "creditor_account": "ann", "amount": 5, "currency": "EUR"}, ann),
+        ("GET", "/accounts/sue", None, ann), ("GET", "/accounts/gone", None, ann), ("GET", "/accounts/bank", None, sue),
+        ("GET", "/payments/deploy-test-1", None, sue),
+    )]
+    check("neither of them moves or sees what isn't its own", refused == [403, 403, 404, 404, 404, 404], str(refused))
+    seen = [it.call("GET", f"/accounts/{name}", signed_by=who)[0] for who, name in ((ann, "ann"), (sue, "sue"))]
+    check("each of them sees its own", seen == [200, 200], str(seen))
+    check("nothing moved meanwhile", money() == before and sum(before.values()) == 2 * FUNDS, f"{before} {money()}")
 
 
 def settles_many(it):

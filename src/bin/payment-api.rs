@@ -25,6 +25,6 @@ async fn serve() -> Result<(), Error> {
     // A record need not wait for others: an instance has one request at a time.
     let producer = KafkaProducer::connect(&config.broker, Duration::ZERO, DELIVERY_TIMEOUT).await?;
     let store = DynamoDb::new(aws::dynamodb()?, config.tables);
-    let api = &PaymentApi::new(store, producer, &config.topic);
+    let api = &PaymentApi::new(store, producer, &config.topic).with_authorization(config.authorization);
     run(service_fn(|event| taken(event, |event| api.handle(event)))).await
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, AccountLimits, Balance, CreditLanes, Currency, LaneId, Timestamp};
+use super::{AccountId, AccountLimits, Balance, CreditLanes, Currency, LaneId, Principal, Timestamp};
 
 /// The longest that payments wait for account commands, in milliseconds. It is longer than a command asks for.
 pub const PAUSE_MAX_MS: i64 = 15_000;
@@ -34,6 +34,9 @@ pub struct Account {
     pub paused_until: Option<Timestamp>,
     /// Its limits, and what was used of them. `None`: none were ever set.
     pub limits: Option<Box<AccountLimits>>,
+    /// Who may pay from it and read it over HTTP. `None`: nobody without a scope for all accounts. No decision on a
+    /// payment rests on it.
+    pub owner: Option<Principal>,
 }
 
 impl Account {
@@ -195,6 +198,7 @@ pub(crate) mod given {
             lane_debits: false,
             paused_until: None,
             limits: None,
+            owner: None,
         }
     }
 }

@@ -116,6 +116,7 @@ mod tests {
                 ["lane", id, currency, status, balance] => books.lane(lane(id, currency, status, balance)),
                 [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
                     outcomes.push(Outcome {
+                        requested_by: None,
                         declined_leg: None,
                         limits_version: None,
                         repayment: None,

@@ -64,6 +64,19 @@ pub enum BalanceOf {
     Both,
 }
 
+/// Of what a decline tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// Of the request alone, or of what its own debtor knows anyway.
+    Request,
+    /// Of the debtor.
+    Debtor,
+    /// Of the creditor, or of both accounts.
+    Creditor,
+    /// Of the original of a refund, which may be anybody's.
+    Original,
+}
+
 impl Decline {
     /// Every reason with its name and code. [`name`](Self::name), [`code`](Self::code) and
     /// [`from_name`](Self::from_name) all use this table. The reason of a window has a row for each period, because its
@@ -137,6 +150,30 @@ impl Decline {
             | Self::PaymentLimit
             | Self::VelocityLimit(_)
             | Self::ExceedsRefundable => None,
+        }
+    }
+
+    /// Of what it tells. Whoever may not see that must not be told the reason.
+    #[must_use]
+    pub const fn concerns(self) -> Concern {
+        match self {
+            Self::OriginalNotFound | Self::NotRefundable | Self::OriginalNotSettled | Self::RefundMismatch => {
+                Concern::Original
+            }
+            Self::SameAccount | Self::ExceedsRefundable => Concern::Request,
+            Self::DebtorNotFound
+            | Self::DebtorClosed
+            | Self::DebtorFrozen
+            | Self::LegDebtorNotAllowed
+            | Self::PaymentLimit
+            | Self::VelocityLimit(_)
+            | Self::InsufficientFunds => Concern::Debtor,
+            Self::CreditorNotFound
+            | Self::CreditorClosed
+            | Self::CreditorFrozen
+            | Self::CurrencyMismatch
+            | Self::BalanceLimit
+            | Self::BalanceOverflow => Concern::Creditor,
         }
     }
 

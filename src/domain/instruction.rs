@@ -11,7 +11,7 @@
 
 use super::{
     AccountId, Amount, Decline, Fingerprint, Leg, LegId, LegNumber, LeggedPayment, OverdraftLimit, Payment, PaymentId,
-    Refund, Repayment, Source, Timestamp, Transfer,
+    Principal, Refund, Repayment, Source, Timestamp, Transfer,
 };
 
 /// What a client asks for.
@@ -188,13 +188,21 @@ pub struct Request {
     pub instruction: Instruction,
     /// The record that asked.
     pub source: Source,
+    /// Who asked, if the record tells it.
+    pub requested_by: Option<Principal>,
 }
 
 impl Request {
-    /// An instruction that this record brought.
+    /// An instruction that this record brought. It doesn't tell who asked.
     #[must_use]
     pub const fn new(instruction: Instruction, source: Source) -> Self {
-        Self { instruction, source }
+        Self { instruction, source, requested_by: None }
+    }
+
+    /// The same from this principal.
+    #[must_use]
+    pub fn by(self, requested_by: Option<Principal>) -> Self {
+        Self { requested_by, ..self }
     }
 }
 
@@ -218,6 +226,8 @@ pub struct Outcome {
     pub limits_version: Option<u64>,
     /// The record that it answers.
     pub source: Source,
+    /// Who asked, if the record told it.
+    pub requested_by: Option<Principal>,
 }
 
 impl Outcome {
@@ -238,7 +248,7 @@ impl Outcome {
     /// The request that it answers.
     #[must_use]
     pub fn request(&self) -> Request {
-        Request::new(self.instruction.clone(), self.source.clone())
+        Request::new(self.instruction.clone(), self.source.clone()).by(self.requested_by.clone())
     }
 
     /// `settled` or `declined`, as stored and published.

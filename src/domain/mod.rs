@@ -2,9 +2,10 @@
 //!
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
-//! Reading order: [`id`], [`money`], [`timestamp`], [`limits`], [`credit_lanes`], [`account`], [`lane`], [`mod@slice`],
-//! [`source`], [`transfer`], [`payment`], [`legs`], [`refund`], [`instruction`], [`decline`], [`newer_outcome`],
-//! [`originals`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`], [`dead_letter`], [`audit`].
+//! Reading order: [`id`], [`money`], [`timestamp`], [`limits`], [`credit_lanes`], [`principal`], [`account`], [`lane`],
+//! [`mod@slice`], [`source`], [`transfer`], [`payment`], [`legs`], [`refund`], [`instruction`], [`decline`], [`sight`],
+//! [`caller`], [`newer_outcome`], [`originals`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`],
+//! [`dead_letter`], [`audit`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -13,6 +14,7 @@ pub mod account;
 pub mod account_command;
 pub mod audit;
 pub mod batch;
+pub mod caller;
 pub mod credit_lanes;
 pub mod dead_letter;
 pub mod decide;
@@ -27,7 +29,9 @@ pub mod newer_outcome;
 pub mod originals;
 pub mod payment;
 pub mod plan;
+pub mod principal;
 pub mod refund;
+pub mod sight;
 pub mod slice;
 pub mod source;
 pub mod statement;
@@ -48,7 +52,9 @@ pub use limits::{AccountLimits, Limits, Period};
 pub use money::{Amount, Balance, Currency};
 pub use newer_outcome::NewerOutcome;
 pub use payment::{Fingerprint, Payment};
+pub use principal::Principal;
 pub use refund::{Refund, Repayment};
+pub use sight::Sight;
 pub use slice::Slice;
 pub use source::Source;
 pub use timestamp::Timestamp;

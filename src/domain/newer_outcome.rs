@@ -3,7 +3,7 @@
 //! Data: What consumers see of an outcome, as its item tells it. It is handed on, so that they needn't wait for a
 //! deployment.
 
-use super::{AccountId, Amount, Currency, Leg, LegNumber, PaymentId, Source, Timestamp};
+use super::{AccountId, Amount, Currency, Leg, LegNumber, PaymentId, Principal, Source, Timestamp};
 
 /// An outcome of an unknown kind, or declined for an unknown reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,4 +38,6 @@ pub struct NewerOutcome {
     pub decided_at: Timestamp,
     /// The record that it answers.
     pub source: Source,
+    /// Who asked, if its item tells it.
+    pub requested_by: Option<Principal>,
 }

@@ -68,7 +68,7 @@ impl<L: AccountLedger> AccountProcessor<L> {
         let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
 
         let request = |command, source| CommandRequest { command, source };
-        let (records, requests) = Records::decode(&event, account_command::decode, request);
+        let (records, requests) = Records::decode(&event, |record| account_command::decode(&record.value), request);
         let (until, policy) = (deadlines.settle, self.policy);
         let applied = apply(&self.ledger, &requests, policy, until, clock::now, Backoff::new).await;
         let dead_letters =

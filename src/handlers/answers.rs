@@ -1,5 +1,6 @@
 //! What: Makes the answers of the HTTP API that more than one of its routes gives.
 
+use crate::store::StoreError;
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
 
@@ -14,4 +15,14 @@ pub(super) fn json(status: u16, body: String) -> Response {
 /// The answer if Kafka or DynamoDB gives none.
 pub(super) fn unavailable(detail: &str) -> Response {
     Problem::Unavailable.response(detail).with("retry-after", RETRY_AFTER_SECONDS)
+}
+
+/// The answer if the store gives an error.
+pub(super) fn unreadable(error: StoreError) -> Response {
+    if error.passes() {
+        tracing::warn!(fault = %error, "the store can't be read");
+        return unavailable("Nothing was changed.");
+    }
+    tracing::error!(fault = %error, "the store can't be read");
+    Problem::Internal.response("Asking again won't help.")
 }

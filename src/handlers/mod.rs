@@ -9,6 +9,7 @@
 //! | [`records`] | reads records, stores dead letters, makes the batch response |
 //! | [`outcome_publisher`] | publishes outcomes from the stream of payments |
 //! | [`payment_api`] | takes payments over HTTP; shows payments, accounts, statements |
+//! | [`authorization`] | who may do what over HTTP |
 //! | [`queries`] | the queries of the HTTP API |
 //! | `answers` | the answers that several routes of the HTTP API give |
 //! | [`clock`] | the time now, and the deadlines of an invocation |
@@ -19,6 +20,7 @@
 
 pub mod account_processor;
 mod answers;
+pub mod authorization;
 pub mod clock;
 pub mod incoming;
 pub mod ledger_auditor;

@@ -15,9 +15,9 @@
 //!
 //! Invariants: Nothing is decided here, so nothing can be half-done: a request is on the topic or it is not. If that
 //! isn't known, handing it over again is safe, because its payment id is decided once. An error says what was expected,
-//! and nothing about an account.
+//! and nothing about an account. A request is handed over with the principal that asked, if one is known.
 //!
-//! Limits: The API in front decides who may ask, not this function.
+//! Limits: The API in front finds out who calls. [`caller`](crate::domain::caller) says what that caller may do.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,17 +25,19 @@ use std::time::{Duration, Instant};
 use lambda_runtime::LambdaEvent;
 use tokio::time::{self, timeout_at};
 
-use super::answers::{json, unavailable};
+use super::answers::{json, unavailable, unreadable};
+use super::authorization::pays;
 use super::clock::{self, Deadlines};
 use super::queries;
-use crate::domain::{Instruction, PaymentId, Source};
+use crate::domain::caller::{Authorization, Caller};
+use crate::domain::{Account, Header, Instruction, PaymentId, Source};
 use crate::publish::{Publish, PublishError};
 use crate::settle::{dry_run, dry_run_id};
 use crate::store::{Ledger, LedgerQueries, Statements};
 use crate::wire::http::{HttpRequest, Response};
 use crate::wire::payment_request::Malformed;
 use crate::wire::problem::Problem;
-use crate::wire::{instruction, refund_request, resource};
+use crate::wire::{instruction, refund_request, requested_by, resource};
 
 /// How long a request may take before its producer gives it up. It is well under the function's time-out (29 seconds in
 /// the template), so that the client gets an answer.
@@ -79,12 +81,22 @@ pub struct PaymentApi<S, P> {
     store: S,
     producer: P,
     topic: Arc<str>,
+    authorization: Authorization,
 }
 
 impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
     /// An API that reads this store, and hands payments over to this topic.
     pub fn new(store: S, producer: P, topic: &str) -> Self {
-        Self { store, producer, topic: topic.into() }
+        Self { store, producer, topic: topic.into(), authorization: Authorization::Open }
+    }
+
+    /// Sets who may do what. Without this everybody may do everything.
+    #[must_use]
+    pub fn with_authorization(self, authorization: Authorization) -> Self {
+        if authorization == Authorization::Open {
+            tracing::warn!("everybody who reaches this function may pay from every account and read it");
+        }
+        Self { authorization, ..self }
     }
 
     /// Answers one request.
@@ -134,28 +146,38 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
     }
 
     async fn answer(&self, path: &[&str], request: &HttpRequest, deadline: time::Instant) -> Response {
+        let authorizer = &request.authorizer;
+        let caller = &self.authorization.caller(&authorizer.claims, authorizer.user_arn.as_deref());
         match path {
-            ["payments"] => self.hand_over(request, &PAYMENTS, deadline).await,
-            ["payments", id] => queries::payment(&self.store, id, &request.query).await,
-            ["refunds"] => self.hand_over(request, &REFUNDS, deadline).await,
-            ["refunds", id] => queries::refund(&self.store, id, &request.query).await,
-            ["accounts", id] => queries::account(&self.store, id).await,
-            ["accounts", id, ..] => queries::statement(&self.store, id, &request.query).await,
+            ["payments"] => self.hand_over(request, caller, &PAYMENTS, deadline).await,
+            ["payments", id] => queries::payment(&self.store, caller, id, &request.query).await,
+            ["refunds"] => self.hand_over(request, caller, &REFUNDS, deadline).await,
+            ["refunds", id] => queries::refund(&self.store, caller, id, &request.query).await,
+            ["accounts", id] => queries::account(&self.store, caller, id).await,
+            ["accounts", id, ..] => queries::statement(&self.store, caller, id, &request.query).await,
             _ => Err(Problem::NotFound.response("")),
         }
         .unwrap_or_else(|refusal| refusal)
     }
 
     /// Says what would be decided on an instruction now.
-    async fn dry_run(&self, instruction: Instruction, deadline: time::Instant) -> Result<Response, Response> {
-        let outcome = dry_run(&self.store, instruction, deadline, clock::now).await.map_err(queries::unreadable)?;
-        Ok(json(200, resource::dry_run(&outcome)))
+    async fn dry_run(
+        &self,
+        instruction: Instruction,
+        caller: &Caller<'_>,
+        deadline: time::Instant,
+    ) -> Result<Response, Response> {
+        let sight = pays(caller, &self.store, &instruction).await?;
+        let knows = |account: &Account| caller.knows(account);
+        let outcome = dry_run(&self.store, instruction, knows, deadline, clock::now).await;
+        Ok(json(200, resource::dry_run(&outcome.map_err(unreadable)?, &sight)))
     }
 
     /// Hands an instruction over, or says what would be decided on it.
     async fn hand_over(
         &self,
         request: &HttpRequest,
+        caller: &Caller<'_>,
         kind: &Kind,
         deadline: time::Instant,
     ) -> Result<Response, Response> {
@@ -174,14 +196,16 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         let malformed = |malformed: Malformed| kind.malformed.response(&malformed.to_string());
         if queries::parameter(&request.query, "dry_run", is_true)?.unwrap_or_default() {
             let instruction = (kind.decode)(body, key.as_ref()).or_else(|_| (kind.decode)(body, Some(&dry_run_id())));
-            return self.dry_run(instruction.map_err(malformed)?, deadline).await;
+            return self.dry_run(instruction.map_err(malformed)?, caller, deadline).await;
         }
         let instruction = (kind.decode)(body, key.as_ref()).map_err(malformed)?;
         let (id, fingerprint) = (instruction.id(), instruction.fingerprint());
+        caller.check_id(id).map_err(|expected| Problem::IdNotAllowed.response(&expected))?;
+        let sight = pays(caller, &self.store, &instruction).await?;
         let location = format!("/{}/{id}", kind.path);
         match self.store.payment(id).await {
             Ok(Some(recorded)) if recorded.fingerprint == fingerprint => {
-                let shown = queries::shown(&self.store, &recorded).await.map_err(queries::unreadable)?;
+                let shown = queries::shown(&self.store, &recorded, &sight).await.map_err(unreadable)?;
                 return Ok(json(200, shown).with("location", location));
             }
             Ok(Some(_)) => return Err(queries::reused()),
@@ -189,9 +213,20 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             // This query only saves time: the processor will find the outcome anyway.
             Err(error) => tracing::warn!(fault = %error, "whether the payment has its outcome is not known"),
         }
+        self.send(&instruction, caller, location).await
+    }
+
+    /// Hands an instruction over to the broker, and waits until it is there.
+    async fn send(
+        &self,
+        instruction: &Instruction,
+        caller: &Caller<'_>,
+        location: String,
+    ) -> Result<Response, Response> {
         let key = instruction.debtor().as_str().as_bytes();
-        let value = instruction::encode(&instruction);
-        let sending = self.producer.send(&self.topic, Some(key), Some(value.as_bytes()), &[]).await;
+        let value = instruction::encode(instruction);
+        let headers: Vec<Header> = caller.principal.as_ref().map(requested_by::header).into_iter().collect();
+        let sending = self.producer.send(&self.topic, Some(key), Some(value.as_bytes()), &headers).await;
         let placed = match sending {
             Ok(sending) => sending.placed().await,
             Err(error) => Err(error),
@@ -200,7 +235,7 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             Ok(placed) => {
                 let topic = Arc::clone(&self.topic);
                 let source = Source { topic, partition: placed.partition, offset: placed.offset };
-                let body = resource::accepted(id, &fingerprint, &source);
+                let body = resource::accepted(instruction.id(), &instruction.fingerprint(), &source);
                 Ok(json(202, body).with("location", location))
             }
             Err(PublishError::TooLarge) => Err(Problem::BodyTooLarge.response("The broker takes no record so large.")),

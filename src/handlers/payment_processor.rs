@@ -19,8 +19,8 @@ use crate::domain::{Request, Timestamp};
 use crate::settle::{Backoff, settle_requests};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
-use crate::wire::instruction;
-use crate::wire::kafka_event::KafkaEvent;
+use crate::wire::kafka_event::{KafkaEvent, Record};
+use crate::wire::{instruction, requested_by};
 
 /// Why a well-formed payment becomes a dead letter: the reason, and what was expected.
 const ID_REUSED: (&str, &str) = (PAYMENT_ID_REUSED, "payment_id: expected an id that names no other payment");
@@ -67,8 +67,9 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let deadlines = Deadlines::of(context.deadline);
         let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
 
-        let request = |instruction, source| Request::new(instruction, source);
-        let (records, requests) = Records::decode(&event, instruction::decode, request);
+        let read = |record: &Record| Ok((instruction::decode(&record.value)?, requested_by::read(record)?));
+        let request = |(instruction, principal), source| Request::new(instruction, source).by(principal);
+        let (records, requests) = Records::decode(&event, read, request);
         let kinds = Kinds::of(&requests);
         let (ledger, partitions) = (&self.ledger, self.requests_partitions);
         let settled =

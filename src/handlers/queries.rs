@@ -1,15 +1,19 @@
 //! What: Answers the queries of the HTTP API: payments, refunds, accounts, statements.
 //!
 //! Data: Takes ids and parameters, unchecked. Gives a response, which may be a problem. A text that isn't an id names
-//! nothing, so it is not found.
+//! nothing, so it is not found. What the caller may not see is not found either.
 
 use futures_util::future::try_join_all;
 
-use super::answers::{json, unavailable};
+use super::answers::{json, unreadable};
+use super::authorization::{reads, sees};
 use super::clock;
+use crate::domain::caller::Caller;
 use crate::domain::statement::StatementQuery;
-use crate::domain::{AccountId, Fingerprint, Holding, Instruction, LegId, Outcome, PaymentId, Recorded, Timestamp};
-use crate::store::{LedgerQueries, Statements, StoreError};
+use crate::domain::{
+    AccountId, Fingerprint, Holding, Instruction, LegId, Outcome, PaymentId, Recorded, Sight, Timestamp,
+};
+use crate::store::{Ledger, LedgerQueries, Statements, StoreError};
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
 use crate::wire::resource::{self, Refunded};
@@ -24,18 +28,29 @@ pub(super) type Query = [(String, String)];
 
 /// The outcome of an instruction of any kind. If the query has `fingerprint`, only an outcome that answers the request
 /// of that fingerprint.
-pub(super) async fn payment<S: LedgerQueries>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
+pub(super) async fn payment<S: Ledger + LedgerQueries>(
+    store: &S,
+    caller: &Caller<'_>,
+    id: &str,
+    query: &Query,
+) -> Result<Response, Response> {
     let asked = fingerprint(query)?;
-    let recorded = find(store, id).await?.ok_or_else(|| Problem::PaymentNotFound.response(ON_ITS_WAY))?;
-    outcome(store, &recorded, asked).await
+    let found = find(store, caller, id, |_| true).await?;
+    let (recorded, sight) = found.ok_or_else(|| Problem::PaymentNotFound.response(ON_ITS_WAY))?;
+    outcome(store, &recorded, asked, &sight).await
 }
 
 /// The outcome of a refund. The rest is as for [`payment`].
-pub(super) async fn refund<S: LedgerQueries>(store: &S, id: &str, query: &Query) -> Result<Response, Response> {
+pub(super) async fn refund<S: Ledger + LedgerQueries>(
+    store: &S,
+    caller: &Caller<'_>,
+    id: &str,
+    query: &Query,
+) -> Result<Response, Response> {
     let asked = fingerprint(query)?;
-    let found = find(store, id).await?.filter(|found| found.outcome.instruction.original().is_some());
-    let recorded = found.ok_or_else(|| Problem::RefundNotFound.response(ON_ITS_WAY))?;
-    outcome(store, &recorded, asked).await
+    let found = find(store, caller, id, |outcome| outcome.instruction.original().is_some()).await?;
+    let (recorded, sight) = found.ok_or_else(|| Problem::RefundNotFound.response(ON_ITS_WAY))?;
+    outcome(store, &recorded, asked, &sight).await
 }
 
 /// What an outcome that is not found may still be.
@@ -46,10 +61,18 @@ fn fingerprint(query: &Query) -> Result<Option<Fingerprint>, Response> {
     parameter(query, "fingerprint", |text| Fingerprint::parse(text).ok_or("expected 64 hexadecimal digits"))
 }
 
-/// What is recorded under an id.
-async fn find<S: LedgerQueries>(store: &S, id: &str) -> Result<Option<Recorded>, Response> {
-    let Ok(id) = PaymentId::try_new(id) else { return Ok(None) };
-    store.payment(&id).await.map_err(unreadable)
+/// What is recorded under an id, if it is `wanted`, and what the caller sees of it. `None` also if the caller may not
+/// see it.
+async fn find<S: Ledger + LedgerQueries>(
+    store: &S,
+    caller: &Caller<'_>,
+    asked: &str,
+    wanted: impl Fn(&Outcome) -> bool,
+) -> Result<Option<(Recorded, Sight)>, Response> {
+    let Ok(id) = PaymentId::try_new(asked) else { return Ok(None) };
+    let recorded = store.payment(&id).await.map_err(unreadable)?;
+    let sight = sees(caller, store, asked, recorded.as_ref().map(|recorded| &recorded.outcome)).await?;
+    Ok(recorded.zip(sight).filter(|(recorded, _)| wanted(&recorded.outcome)))
 }
 
 /// An outcome, if it answers the request that was asked for.
@@ -57,15 +80,20 @@ async fn outcome<S: LedgerQueries>(
     store: &S,
     recorded: &Recorded,
     asked: Option<Fingerprint>,
+    sight: &Sight,
 ) -> Result<Response, Response> {
     if asked.is_some_and(|asked| asked != recorded.fingerprint) {
         return Err(reused());
     }
-    Ok(json(200, shown(store, recorded).await.map_err(unreadable)?))
+    Ok(json(200, shown(store, recorded, sight).await.map_err(unreadable)?))
 }
 
-/// An outcome as people see it. That of a payment tells how much was refunded.
-pub(super) async fn shown<S: LedgerQueries>(store: &S, recorded: &Recorded) -> Result<String, StoreError> {
+/// An outcome as the caller sees it. That of a payment tells how much was refunded.
+pub(super) async fn shown<S: LedgerQueries>(
+    store: &S,
+    recorded: &Recorded,
+    sight: &Sight,
+) -> Result<String, StoreError> {
     let Recorded { outcome: Outcome { instruction, decision, .. }, .. } = recorded;
     let refunded = match (instruction, decision) {
         (Instruction::Payment(payment), Ok(())) => Refunded::All(store.refunded(&LegId::of(payment.id.clone())).await?),
@@ -79,17 +107,22 @@ pub(super) async fn shown<S: LedgerQueries>(store: &S, recorded: &Recorded) -> R
         (Instruction::Legged(payment), Err(_)) => Refunded::Legs(vec![0; payment.legs.len()]),
         (Instruction::Refund(_), _) => Refunded::Nothing,
     };
-    Ok(resource::payment(recorded, &refunded))
+    Ok(resource::payment(recorded, &refunded, sight))
 }
 
 /// An account with its balance.
-pub(super) async fn account<S: LedgerQueries>(store: &S, id: &str) -> Result<Response, Response> {
-    Ok(json(200, resource::account(&holding(store, id).await?, clock::now())))
+pub(super) async fn account<S: Ledger + LedgerQueries>(
+    store: &S,
+    caller: &Caller<'_>,
+    id: &str,
+) -> Result<Response, Response> {
+    Ok(json(200, resource::account(&holding(store, caller, id).await?, clock::now())))
 }
 
 /// A page of an account's statement.
-pub(super) async fn statement<S: LedgerQueries + Statements>(
+pub(super) async fn statement<S: Ledger + LedgerQueries + Statements>(
     store: &S,
+    caller: &Caller<'_>,
     id: &str,
     query: &Query,
 ) -> Result<Response, Response> {
@@ -103,7 +136,7 @@ pub(super) async fn statement<S: LedgerQueries + Statements>(
         limit: parameter(query, "limit", limit)?.unwrap_or(PAGE_POSTINGS),
         after: parameter(query, "cursor", resource::position)?,
     };
-    let holding = holding(store, id).await?;
+    let holding = holding(store, caller, id).await?;
     let page = store.statement(&holding, &ask).await.map_err(unreadable)?;
     Ok(json(200, resource::statement(&holding.account.id, holding.account.currency, &page)))
 }
@@ -113,9 +146,12 @@ pub(super) fn reused() -> Response {
     Problem::PaymentIdReused.response("The outcome of this payment id answers a request with another body.")
 }
 
-async fn holding<S: LedgerQueries>(store: &S, id: &str) -> Result<Holding, Response> {
+async fn holding<S: Ledger + LedgerQueries>(store: &S, caller: &Caller<'_>, id: &str) -> Result<Holding, Response> {
     let not_found = || Problem::AccountNotFound.response("No account has this id.");
     let id = AccountId::try_new(id).map_err(|_| not_found())?;
+    if !reads(caller, store, &id).await? {
+        return Err(not_found());
+    }
     store.account(&id).await.map_err(unreadable)?.ok_or_else(not_found)
 }
 
@@ -132,13 +168,4 @@ pub(super) fn parameter<T, E: std::fmt::Display>(
         return Err(invalid(&"expected once"));
     }
     read(value).map(Some).map_err(|expected| invalid(&expected))
-}
-
-pub(super) fn unreadable(error: StoreError) -> Response {
-    if error.passes() {
-        tracing::warn!(fault = %error, "the store can't be read");
-        return unavailable("Nothing was changed.");
-    }
-    tracing::error!(fault = %error, "the store can't be read");
-    Problem::Internal.response("Asking again won't help.")
 }

@@ -18,7 +18,7 @@ use crate::settle::{Backoff, Disposition};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::json::fields::Malformed;
-use crate::wire::kafka_event::{KafkaEvent, Payload, Record};
+use crate::wire::kafka_event::{KafkaEvent, Record};
 
 /// The records of an event, and what each is: a request, by its index, or not a request.
 #[derive(Debug)]
@@ -42,14 +42,14 @@ impl<'e> Records<'e> {
     /// and its place.
     pub fn decode<T, R>(
         event: &'e KafkaEvent,
-        read: impl Fn(&Payload) -> Result<T, Malformed>,
+        read: impl Fn(&Record) -> Result<T, Malformed>,
         request: impl Fn(T, Source) -> R,
     ) -> (Self, Vec<R>) {
         let records: Vec<&Record> = event.partitions.iter().flat_map(|partition| &partition.records).collect();
         let mut requests = Vec::with_capacity(records.len());
         let mut decoded = Vec::with_capacity(records.len());
         for record in &records {
-            decoded.push(read(&record.value).map(|value| {
+            decoded.push(read(record).map(|value| {
                 requests.push(request(value, record.source.clone()));
                 requests.len().saturating_sub(1)
             }));

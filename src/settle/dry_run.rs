@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{Backoff, Deadline, settle_requests};
 use crate::domain::plan::Transaction;
 use crate::domain::{
-    AccountId, DeadLetter, Instruction, LaneId, LegId, Outcome, PaymentId, Request, Source, Timestamp,
+    Account, AccountId, Balance, DeadLetter, Instruction, LaneId, LegId, Outcome, PaymentId, Request, Source, Timestamp,
 };
 use crate::store::{AccountRead, Cancelled, Commit, LaneRead, Ledger, PaymentRead, Read, StoreError, TotalRead, Usage};
 
@@ -25,20 +25,22 @@ pub fn dry_run_id() -> PaymentId {
     PaymentId::try_stored(DRY_RUN_ID).unwrap_or_else(|_| unreachable!("the text is an id"))
 }
 
-/// What would be decided on an instruction now, as if its id were new.
+/// What would be decided on an instruction now, as if its id were new. An account that `sees` refuses counts as empty
+/// and without a maximum balance. So no answer depends on what it holds.
 ///
 /// # Errors
 /// The error of the store that kept it from being decided before the deadline.
 pub async fn dry_run<L: Ledger>(
     ledger: &L,
     mut instruction: Instruction,
+    sees: impl Fn(&Account) -> bool + Sync,
     deadline: Instant,
     now: impl Fn() -> Timestamp,
 ) -> Result<Outcome, StoreError> {
     instruction.set_id(dry_run_id());
     // Whoever asks doesn't wait for damaged items to be mended.
     let deadline = Deadline { done: deadline, mended: Instant::now() };
-    let ledger = DryRun { ledger, outcome: Mutex::default() };
+    let ledger = DryRun { ledger, sees, outcome: Mutex::default() };
     let request = Request::new(instruction, Source { topic: "dry-run".into(), partition: 0, offset: 0 });
     let settled = settle_requests(&ledger, vec![request], 1, deadline, now, Backoff::new()).await;
     let outcome = ledger.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -47,15 +49,26 @@ pub async fn dry_run<L: Ledger>(
 }
 
 /// A ledger that is only read.
-struct DryRun<'l, L> {
+struct DryRun<'l, L, S> {
     ledger: &'l L,
+    /// Whether the caller may learn what an account holds.
+    sees: S,
     /// What would be written.
     outcome: Mutex<Option<Outcome>>,
 }
 
-impl<L: Ledger> Ledger for DryRun<'_, L> {
+impl<L: Ledger, S: Fn(&Account) -> bool + Sync> Ledger for DryRun<'_, L, S> {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
-        self.ledger.read_accounts(ids).await
+        let mut reads = self.ledger.read_accounts(ids).await?;
+        for read in &mut reads {
+            if let Read::Found(account) = read
+                && !(self.sees)(account)
+            {
+                account.balance = Balance::ZERO;
+                account.limits = None;
+            }
+        }
+        Ok(reads)
     }
 
     async fn read_lanes(&self, ids: &[&LaneId]) -> Result<Vec<LaneRead>, StoreError> {

@@ -14,8 +14,9 @@ use super::limits::{self, WindowJson};
 use crate::domain::account_command::{Action, Terms};
 use crate::domain::credit_lanes::InvalidCreditLanes;
 use crate::domain::money::{AMOUNT_MAX, InvalidAmount};
+use crate::domain::principal::NONE;
 use crate::domain::{
-    AccountCommand, AccountId, Amount, CommandId, CreditLanes, Currency, Limits, OverdraftLimit, Timestamp,
+    AccountCommand, AccountId, Amount, CommandId, CreditLanes, Currency, Limits, OverdraftLimit, Principal, Timestamp,
 };
 
 /// Means no limit.
@@ -63,6 +64,7 @@ const COMMANDS: [(&str, Rest); Action::NAMES.len()] = [
     ("close", |_| Ok(Action::Close)),
     ("add_lanes", |fields| fields.given(CREDIT_LANES, lanes(fields)?).map(Action::AddLanes)),
     ("set_limits", |fields| set_limits(fields).map(Action::SetLimits)),
+    ("set_owner", |fields| set_owner(fields).map(Action::SetOwner)),
 ];
 
 fn open(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
@@ -70,6 +72,7 @@ fn open(fields: &CommandFields<'_>) -> Result<Action, Malformed> {
         currency: fields.required(CURRENCY, Currency::try_new)?,
         overdraft_limit: limit(fields)?.unwrap_or(OverdraftLimit::Limited(0)),
         credit_lanes: lanes(fields)?.unwrap_or(CreditLanes::NONE),
+        owner: fields.optional(OWNER, Principal::try_new)?,
     }))
 }
 
@@ -85,6 +88,11 @@ fn set_limits(fields: &CommandFields<'_>) -> Result<Limits, Malformed> {
         max_balance: fields.optional_json(MAX_BALANCE, limits::max_balance)?,
         windows: fields.optional_json(WINDOWS, limits::read_windows)?.unwrap_or_default(),
     })
+}
+
+/// The new owner. Nobody takes an owner away by forgetting a field, so `none` must stand there.
+fn set_owner(fields: &CommandFields<'_>) -> Result<Option<Principal>, Malformed> {
+    fields.required(OWNER, |text| if text == NONE { Ok(None) } else { Principal::try_new(text).map(Some) })
 }
 
 /// The limit: an integer of minor units in plain digits, or `"unlimited"`.
@@ -107,7 +115,7 @@ fn lanes(fields: &CommandFields<'_>) -> Result<Option<CreditLanes>, Malformed> {
 }
 
 /// The fields, by their index in [`NAMES`].
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "command_id",
     "command",
     "account_id",
@@ -117,6 +125,7 @@ const NAMES: [&str; 10] = [
     "max_payment",
     "max_balance",
     "windows",
+    "owner",
     "requested_at",
 ];
 const COMMAND_ID: usize = 0;
@@ -128,17 +137,20 @@ const CREDIT_LANES: usize = 5;
 const MAX_PAYMENT: usize = 6;
 const MAX_BALANCE: usize = 7;
 const WINDOWS: usize = 8;
-const REQUESTED_AT: usize = 9;
+const OWNER: usize = 9;
+const REQUESTED_AT: usize = 10;
+
+/// An overdraft limit, as a client writes it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Limit {
+    Limited(u64),
+    Unlimited(&'static str),
+}
 
 /// Writes a command, as a client does.
 #[must_use]
 pub fn encode(command: &AccountCommand) -> String {
-    #[derive(Serialize)]
-    #[serde(untagged)]
-    enum Limit {
-        Limited(u64),
-        Unlimited(&'static str),
-    }
     #[derive(Serialize)]
     struct Command<'a> {
         command_id: &'a str,
@@ -157,6 +169,8 @@ pub fn encode(command: &AccountCommand) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         windows: Option<Vec<WindowJson>>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        owner: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         requested_at: Option<String>,
     }
     let (currency, limit, lanes) = match &command.action {
@@ -166,8 +180,11 @@ pub fn encode(command: &AccountCommand) -> String {
         }
         Action::SetOverdraftLimit(limit) => (None, Some(*limit), None),
         Action::AddLanes(lanes) => (None, None, Some(*lanes)),
-        Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) => (None, None, None),
+        Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) | Action::SetOwner(_) => {
+            (None, None, None)
+        }
     };
+    let taken = matches!(command.action, Action::SetOwner(None)).then_some(NONE);
     let limits = if let Action::SetLimits(limits) = &command.action { *limits } else { Limits::NONE };
     let command = Command {
         command_id: command.id.as_str(),
@@ -182,6 +199,7 @@ pub fn encode(command: &AccountCommand) -> String {
         max_payment: limits.max_payment.map(Amount::minor_units),
         max_balance: limits.max_balance,
         windows: limits::windows(&limits),
+        owner: command.action.owner().map(Principal::as_str).or(taken),
         requested_at: command.requested_at.map(|at| at.to_string()),
     };
     // Strings and integers always serialise.

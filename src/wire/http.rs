@@ -1,6 +1,6 @@
 //! What: The event of an HTTP API (Amazon API Gateway, payload format 2.0), and the answer to it.
 //!
-//! Data: Takes the JSON of an invocation. Gives method, path, query, headers and body.
+//! Data: Takes the JSON of an invocation. Gives method, path, query, headers, body and who calls.
 //!
 //! The types of `aws_lambda_events`, which `lambda_http` uses, refuse an event because of a null or of one unusual
 //! header. They take a request without a method as a GET. Here such a client gets a 4xx. Their response writes
@@ -24,6 +24,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::incoming::{self, Fields, Foreign, Service};
@@ -41,6 +42,29 @@ pub struct HttpRequest {
     pub headers: BTreeMap<String, String>,
     /// The body. `None` if it should have been base64 and was not.
     pub body: Option<Vec<u8>>,
+    /// What the API in front has found out about the caller.
+    pub authorizer: Authorizer,
+}
+
+/// What an authorizer of the API in front says about the caller. All of it is empty if there was none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Authorizer {
+    /// The claims of a JSON web token, by name. API Gateway writes a list as `[a b]`.
+    pub claims: BTreeMap<String, String>,
+    /// The ARN of an IAM user, or of a session of a role.
+    pub user_arn: Option<String>,
+}
+
+impl Authorizer {
+    /// Reads `requestContext.authorizer`. What has another shape than API Gateway writes says nothing.
+    fn of(json: Option<&Value>) -> Self {
+        let at = |path: &str| json.and_then(|json| json.pointer(path));
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), Into::into);
+        let claims = at("/jwt/claims").and_then(Value::as_object);
+        let claims = claims.into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
+        let user_arn = at("/iam/userArn").and_then(Value::as_str).map(Into::into);
+        Self { claims: claims.collect(), user_arn }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -59,6 +83,7 @@ struct Event {
 struct RequestContext {
     http: Option<Http>,
     stage: Option<String>,
+    authorizer: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -111,6 +136,7 @@ impl From<Event> for HttpRequest {
             .unwrap_or(&path);
         let body = event.body.unwrap_or_default();
         Self {
+            authorizer: Authorizer::of(context.authorizer.as_ref()),
             method: context.http.and_then(|http| http.method).unwrap_or_default().to_ascii_uppercase(),
             path: path.strip_prefix('/').unwrap_or(path).split('/').map(decoded).collect(),
             query: form_urlencoded::parse(event.raw_query_string.unwrap_or_default().as_bytes()).into_owned().collect(),

@@ -9,6 +9,7 @@
 //! | [`payment_request`] | a record's value | a payment, or why it is none |
 //! | [`legged_request`] | a record's value | a payment with legs, or why it is none |
 //! | [`refund_request`] | a record's value | a refund, or why it is none |
+//! | [`requested_by`] | a header of a record | who asked |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`json`] | the same | how all are read, and what can be wrong |
 //! | `limits` | in commands and answers | the limits of an account |
@@ -43,6 +44,7 @@ pub mod outcome;
 pub mod payment_request;
 pub mod problem;
 pub mod refund_request;
+pub mod requested_by;
 pub mod resource;
 pub mod stream_event;
 pub mod undelivered;

@@ -3,17 +3,18 @@
 //! Data: [`Outcome`]. `payment_id` is the id of the instruction. A refund has `kind` and `refund_of`. If its original
 //! or its amount is not known, it has no `creditor_account` and no `currency`. `reason` is null for a settled
 //! instruction. For a declined one it holds the stable `name`, and as `code` the ISO 20022 status reason, or null if
-//! none fits. If a window is used up, it holds its `period` too. `reference` is null if there is none. `requested_at`
-//! is left out, because it is the client's own.
+//! none fits. If a window is used up, it holds its `period` too. `reference` is null if there is none. `requested_by`
+//! is left out if nobody said who asked. `requested_at` is left out, because it is the client's own.
 //!
 //! [`NewerOutcome`] is written in the same form. It begins with its `kind` if it has one, what its item doesn't tell is
 //! left out, and a reason that is not known here has no code.
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::sight::WITHHELD_CODE;
 use crate::domain::{
     AccountId, Amount, Currency, Decision, Decline, Instruction, Leg, LegNumber, LeggedPayment, Legs, NewerOutcome,
-    Outcome, Payment, PaymentId, Period, Refund, Repayment, Source, Timestamp, instruction,
+    Outcome, Payment, PaymentId, Period, Principal, Refund, Repayment, Sight, Source, Timestamp, instruction,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub(super) struct OutcomeJson {
     payment_id: String,
     #[serde(flatten)]
     decided: DecidedJson,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requested_by: Option<String>,
     source: SourceJson,
 }
 
@@ -103,6 +106,12 @@ pub fn encode(outcome: &Outcome) -> String {
 }
 
 impl OutcomeJson {
+    /// Without what the caller may not see.
+    pub(super) fn seen(mut self, outcome: &Outcome, sight: &Sight) -> Self {
+        self.requested_by = self.requested_by.filter(|_| sight.sees_requester(outcome));
+        Self { decided: self.decided.seen(outcome, sight), ..self }
+    }
+
     /// Tells how much of each leg was refunded.
     pub(super) fn with_refunded(mut self, refunded: &[u64]) -> Self {
         for (leg, refunded) in self.decided.legs.iter_mut().zip(refunded) {
@@ -115,7 +124,17 @@ impl OutcomeJson {
 impl From<&Outcome> for OutcomeJson {
     fn from(outcome: &Outcome) -> Self {
         let payment_id = outcome.instruction.id().to_string();
-        Self { payment_id, decided: outcome.into(), source: SourceJson::from(&outcome.source) }
+        let requested_by = outcome.requested_by.as_ref().map(Principal::to_string);
+        Self { payment_id, decided: outcome.into(), requested_by, source: SourceJson::from(&outcome.source) }
+    }
+}
+
+impl DecidedJson {
+    /// With another reason in place of one that the caller may not see.
+    pub(super) fn seen(self, outcome: &Outcome, sight: &Sight) -> Self {
+        let Some(withheld) = sight.withheld(outcome) else { return self };
+        let reason = ReasonJson { code: Some(WITHHELD_CODE.into()), name: withheld.name().into(), period: None };
+        Self { reason: Some(reason), ..self }
     }
 }
 
@@ -167,7 +186,12 @@ pub fn encode_newer(newer: &NewerOutcome) -> String {
         reference: newer.reference.as_deref().map(Into::into),
         decided_at: newer.decided_at.to_string(),
     };
-    let json = OutcomeJson { payment_id: newer.id.to_string(), decided, source: SourceJson::from(&newer.source) };
+    let json = OutcomeJson {
+        payment_id: newer.id.to_string(),
+        decided,
+        requested_by: newer.requested_by.as_ref().map(Principal::to_string),
+        source: SourceJson::from(&newer.source),
+    };
     // Strings and integers always serialise.
     serde_json::to_string(&json).unwrap_or_default()
 }
@@ -205,6 +229,7 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
             partition: json.source.partition,
             offset: json.source.offset,
         },
+        requested_by: field("requested_by", json.requested_by.as_deref().map(Principal::try_new).transpose())?,
     })
 }
 

@@ -22,6 +22,10 @@ pub enum Problem {
     InvalidIdempotencyKey,
     /// A parameter of the query has a value that isn't allowed.
     InvalidParameter,
+    /// The caller may not do this, whether or not what it names exists.
+    NotAllowed,
+    /// The id doesn't begin as the caller's ids must.
+    IdNotAllowed,
     /// No resource has this path.
     NotFound,
     /// No outcome is known for this payment id.
@@ -46,11 +50,13 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem with its status, the last part of its type, and its title.
-    pub const ALL: [(Self, u16, &'static str, &'static str); 14] = [
+    pub const ALL: [(Self, u16, &'static str, &'static str); 16] = [
         (Self::MalformedPayment, 400, "malformed-payment", "The body is not a payment request"),
         (Self::MalformedRefund, 400, "malformed-refund", "The body is not a request for a refund"),
         (Self::InvalidIdempotencyKey, 400, "invalid-idempotency-key", "The idempotency key can't be used"),
         (Self::InvalidParameter, 400, "invalid-parameter", "A parameter can't be used"),
+        (Self::NotAllowed, 403, "not-allowed", "This is not allowed to the caller"),
+        (Self::IdNotAllowed, 403, "id-not-allowed", "The id is not one of the caller's"),
         (Self::NotFound, 404, "not-found", "There is no such resource"),
         (Self::PaymentNotFound, 404, "payment-not-found", "No outcome is known for this payment"),
         (Self::RefundNotFound, 404, "refund-not-found", "No outcome is known for this refund"),

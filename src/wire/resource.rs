@@ -11,8 +11,8 @@ use super::limits::LimitsJson;
 use super::outcome::{DecidedJson, OutcomeJson, SourceJson};
 use crate::domain::statement::{InvalidPosition, Position, StatementPage};
 use crate::domain::{
-    AccountId, Currency, Fingerprint, Holding, LegNumber, Outcome, OverdraftLimit, PaymentId, Recorded, Source,
-    Timestamp,
+    AccountId, Currency, Fingerprint, Holding, LegNumber, Outcome, OverdraftLimit, PaymentId, Principal, Recorded,
+    Sight, Source, Timestamp,
 };
 
 /// A payment that was handed over: its id, its fingerprint, and the record that asks.
@@ -45,9 +45,9 @@ pub enum Refunded {
 }
 
 /// An outcome as it is published, and the fingerprint of the request that it answers. Of a payment also how much of it
-/// was refunded.
+/// was refunded. What the caller may not see is withheld.
 #[must_use]
-pub fn payment(recorded: &Recorded, refunded: &Refunded) -> String {
+pub fn payment(recorded: &Recorded, refunded: &Refunded, sight: &Sight) -> String {
     #[derive(Serialize)]
     struct PaymentJson {
         #[serde(flatten)]
@@ -57,7 +57,7 @@ pub fn payment(recorded: &Recorded, refunded: &Refunded) -> String {
         fingerprint: String,
     }
     let fingerprint = recorded.fingerprint.to_string();
-    let outcome = OutcomeJson::from(&recorded.outcome);
+    let outcome = OutcomeJson::from(&recorded.outcome).seen(&recorded.outcome, sight);
     json(&match refunded {
         Refunded::Nothing => PaymentJson { outcome, refunded: None, fingerprint },
         Refunded::All(refunded) => PaymentJson { outcome, refunded: Some(*refunded), fingerprint },
@@ -65,16 +65,16 @@ pub fn payment(recorded: &Recorded, refunded: &Refunded) -> String {
     })
 }
 
-/// What would be decided now. It has no id, and no record that it answers.
+/// What would be decided now, without what the caller may not see. It has no id, and no record that it answers.
 #[must_use]
-pub fn dry_run(outcome: &Outcome) -> String {
+pub fn dry_run(outcome: &Outcome, sight: &Sight) -> String {
     #[derive(Serialize)]
     struct DryRunJson {
         dry_run: bool,
         #[serde(flatten)]
         outcome: DecidedJson,
     }
-    json(&DryRunJson { dry_run: true, outcome: outcome.into() })
+    json(&DryRunJson { dry_run: true, outcome: DecidedJson::from(outcome).seen(outcome, sight) })
 }
 
 /// An account. Its balance includes all lanes, and its limits tell what is used of them now.
@@ -88,6 +88,7 @@ pub fn account(holding: &Holding, now: Timestamp) -> String {
         balance: i128,
         overdraft_limit: Option<u64>,
         credit_lanes: u16,
+        owner: Option<&'a str>,
         limits: Option<LimitsJson>,
         opened_at: String,
     }
@@ -102,6 +103,7 @@ pub fn account(holding: &Holding, now: Timestamp) -> String {
             OverdraftLimit::Unlimited => None,
         },
         credit_lanes: account.credit_lanes.count(),
+        owner: account.owner.as_ref().map(Principal::as_str),
         limits: account.limits.as_ref().map(|limits| LimitsJson::of(limits, now)),
         opened_at: account.opened_at.to_string(),
     })

@@ -42,6 +42,7 @@ pub fn eur() -> Currency {
 pub fn account(name: &str) -> Account {
     Account {
         limits: None,
+        owner: None,
         id: id(name),
         currency: eur(),
         status: AccountStatus::Open,
@@ -85,6 +86,8 @@ pub trait Setters {
     fn status(self, status: AccountStatus) -> Self;
     /// Its currency.
     fn currency(self, currency: Currency) -> Self;
+    /// Who owns it.
+    fn owned_by(self, owner: &str) -> Self;
     /// The version of its main item.
     fn version(self, version: u64) -> Self;
 }
@@ -120,6 +123,10 @@ impl Setters for Account {
 
     fn currency(self, currency: Currency) -> Self {
         Self { currency, ..self }
+    }
+
+    fn owned_by(self, owner: &str) -> Self {
+        Self { owner: Some(owner.parse().unwrap()), ..self }
     }
 
     fn version(self, version: u64) -> Self {

@@ -9,13 +9,15 @@
 //!                                                                      | dead-letter payment_id_reused
 //! refund               REFUND_ID ORIGINAL DEBTOR AMOUNT | all           the same; an ORIGINAL may be PAYMENT_ID/LEG
 //! legs                 PAYMENT_ID DEBTOR LEG LEG …                      the same; a decline also tells its leg: leg N
-//! open                 COMMAND_ID ACCOUNT CURRENCY LIMIT [LANES]    -> applied | refused REASON | replayed
+//! open                 COMMAND_ID ACCOUNT CURRENCY LIMIT [LANES] [owner PRINCIPAL]
+//!                                                                   -> applied | refused REASON | replayed
 //! freeze               COMMAND_ID ACCOUNT                              | dead-letter command_id_reused
 //! unfreeze             COMMAND_ID ACCOUNT
 //! close                COMMAND_ID ACCOUNT
 //! set_overdraft_limit  COMMAND_ID ACCOUNT LIMIT
 //! add_lanes            COMMAND_ID ACCOUNT LANES
 //! set_limits           COMMAND_ID ACCOUNT [payment N] [balance N] [PERIOD N|- N|-]…
+//! set_owner            COMMAND_ID ACCOUNT PRINCIPAL|none
 //!
 //! clock    TIME                                what the clock says from here on
 //!
@@ -25,6 +27,7 @@
 //! after    ID CURRENCY BALANCE LIMIT STATUS vVERSION | ID missing
 //! lanes    ID STATUS BALANCE vVERSION …
 //! limits   ID vVERSION [payment N] [balance N] [PERIOD N|- N|- (TIME N N | unused)]…
+//! owner    ID PRINCIPAL|none
 //! refunded ORIGINAL UNITS ORIGINAL UNITS …     the sums of refunds
 //! calls    CALL CALL …                         every call of the port, if all is asked for in one batch
 //! ```
@@ -48,7 +51,7 @@ use giro::account_commands::apply;
 use giro::domain::account_command::{Action, Policy, Terms};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, CommandRequest, CreditLanes, Decline, Holding, Lane, LegId,
-    OverdraftLimit, Payment, PaymentId, Refund, Refusal, Request, Timestamp,
+    OverdraftLimit, Payment, PaymentId, Principal, Refund, Refusal, Request, Timestamp,
 };
 use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::LedgerQueries;
@@ -134,6 +137,7 @@ impl Scenario {
             }
             ["after", id, rest @ ..] => self.after.push((given::id(id), main_item, rest.join(" "))),
             ["lanes", id, rest @ ..] => self.after.push((given::id(id), lanes, rest.join(" "))),
+            ["owner", id, owner] => self.after.push((given::id(id), owner_of, (*owner).into())),
             ["limits", id, rest @ ..] => self.after.push((given::id(id), limits::told, rest.join(" "))),
             ["clock", time] => self.clock = Some(Timestamp::parse(time).unwrap()),
             ["calls", calls @ ..] => self.calls = Some(calls.iter().map(|word| call(word)).collect()),
@@ -323,13 +327,23 @@ fn limit(word: &str) -> OverdraftLimit {
     }
 }
 
+fn terms(words: &[&str]) -> Terms {
+    let [currency, limit, lanes @ ..] = words else { panic!("expected a currency and a limit: {words:?}") };
+    Terms {
+        currency: given::currency(currency),
+        overdraft_limit: self::limit(limit),
+        credit_lanes: lanes.first().map_or(CreditLanes::NONE, |lanes| lanes.parse().unwrap()),
+        owner: None,
+    }
+}
+
 fn action(word: &str, parameters: &[&str]) -> Action {
     match (word, parameters) {
-        ("open", [currency, limit, lanes @ ..]) => Action::Open(Terms {
-            currency: given::currency(currency),
-            overdraft_limit: self::limit(limit),
-            credit_lanes: lanes.first().map_or(CreditLanes::NONE, |lanes| lanes.parse().unwrap()),
-        }),
+        ("open", [terms @ .., "owner", owner]) => {
+            Action::Open(Terms { owner: Principal::try_new(owner).ok(), ..self::terms(terms) })
+        }
+        ("open", terms) => Action::Open(self::terms(terms)),
+        ("set_owner", [owner]) => Action::SetOwner(Principal::try_new(owner).ok()),
         ("add_lanes", [lanes]) => Action::AddLanes(lanes.parse().unwrap()),
         ("set_overdraft_limit", [limit]) => Action::SetOverdraftLimit(self::limit(limit)),
         ("set_limits", words) => Action::SetLimits(limits::asked(words)),
@@ -348,6 +362,10 @@ fn write((item, units): (&str, &str)) -> Write {
     let written = item.trim_start_matches('~');
     let update = given::update(written, units.parse().unwrap());
     Write { account: update.account, lane: update.lane, net: units.parse().unwrap(), in_flight: item != written }
+}
+
+fn owner_of(held: Option<&Holding>) -> String {
+    held.and_then(|held| held.account.owner.as_ref()).map_or("none".into(), ToString::to_string)
 }
 
 fn in_all(held: Option<&Holding>) -> String {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::domain::{
     Account, AccountId, AccountLimits, AccountStatus, Balance, CreditLanes, Currency, Lane, LaneId, Limits,
-    OverdraftLimit, Timestamp,
+    OverdraftLimit, Principal, Timestamp,
 };
 
 /// The change of an account. The version of each item rises by one, but not by a pause.
@@ -68,6 +68,13 @@ pub enum AccountChange {
         /// The number of lanes after.
         to: CreditLanes,
     },
+    /// Another owner, or none.
+    Owner {
+        /// Condition: the status as it was read.
+        from: AccountStatus,
+        /// The owner after.
+        to: Option<Principal>,
+    },
 }
 
 impl AccountChange {
@@ -94,9 +101,15 @@ impl AccountChange {
                 let terms = |account: &Account| (account.status, account.credit_lanes, account.limits_version());
                 terms(account) == terms(read)
             }
+            (Self::Owner { from, .. }, Some(account)) => account.status == *from,
             (Self::Open(_), Some(_))
             | (
-                Self::Pause(_) | Self::Status { .. } | Self::Limit { .. } | Self::Limits { .. } | Self::Lanes { .. },
+                Self::Pause(_)
+                | Self::Status { .. }
+                | Self::Limit { .. }
+                | Self::Limits { .. }
+                | Self::Lanes { .. }
+                | Self::Owner { .. },
                 None,
             ) => false,
         }
@@ -118,6 +131,7 @@ impl AccountChange {
             Self::Open(opened) => Some(opened.clone()),
             Self::Pause(until) => account.map(|account| Account { paused_until: Some(*until), ..account }),
             Self::Status { to, .. } => with(&|account| account.status = *to),
+            Self::Owner { to, .. } => with(&|account| account.owner = to.clone()),
             Self::Limits { to, .. } => with(&|account| {
                 account.balance = self.given_to(account.balance);
                 account.limits = Some(Box::new(AccountLimits::replaced(account.limits.as_deref(), *to)));
@@ -157,7 +171,12 @@ impl AccountChange {
         let (lowest, highest) = match self {
             Self::Limit { to, .. } => (to.lowest_balance().or_else(|| (gives < 0).then(|| i64::MIN.into())), fits),
             Self::Limits { to, .. } => (None, to.max_balance.map(i128::from).or(fits)),
-            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } | Self::Lanes { .. } => (None, None),
+            Self::Nothing
+            | Self::Open(_)
+            | Self::Pause(_)
+            | Self::Status { .. }
+            | Self::Lanes { .. }
+            | Self::Owner { .. } => (None, None),
         };
         let before = |after: i128| after.saturating_sub(gives);
         (lowest.map(before), highest.map(before))
@@ -171,7 +190,12 @@ impl AccountChange {
                 Account { overdraft_limit: *to, ..account.clone() }.could_pay_from_lanes()
             }
             Self::Lanes { account, to } => Account { credit_lanes: *to, ..account.clone() }.could_pay_from_lanes(),
-            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } | Self::Limits { .. } => false,
+            Self::Nothing
+            | Self::Open(_)
+            | Self::Pause(_)
+            | Self::Status { .. }
+            | Self::Limits { .. }
+            | Self::Owner { .. } => false,
         }
     }
 
@@ -187,7 +211,12 @@ impl AccountChange {
         match self {
             Self::Limit { account, to, .. } => Self::Limit { account: account.clone(), to: *to, lanes: Vec::new() },
             Self::Limits { account, to, .. } => Self::Limits { account: account.clone(), to: *to, lanes: Vec::new() },
-            Self::Nothing | Self::Open(_) | Self::Pause(_) | Self::Status { .. } | Self::Lanes { .. } => self.clone(),
+            Self::Nothing
+            | Self::Open(_)
+            | Self::Pause(_)
+            | Self::Status { .. }
+            | Self::Lanes { .. }
+            | Self::Owner { .. } => self.clone(),
         }
     }
 
@@ -195,7 +224,7 @@ impl AccountChange {
     #[must_use]
     pub fn lanes(&self, id: &AccountId) -> Vec<LaneChange> {
         match self {
-            Self::Nothing | Self::Pause(_) => Vec::new(),
+            Self::Nothing | Self::Pause(_) | Self::Owner { .. } => Vec::new(),
             Self::Limit { lanes, .. } | Self::Limits { lanes, .. } => lanes.clone(),
             Self::Open(account) => beside(account, account.credit_lanes.numbers()),
             Self::Lanes { account, to } => beside(account, account.credit_lanes.count()..to.count()),

@@ -13,7 +13,7 @@ pub fn looks_at_lanes(action: &Action, account: &Account) -> bool {
         Action::SetOverdraftLimit(to) => gets_limit(account, *to),
         // They give all that they hold.
         Action::SetLimits(to) => to.max_balance.is_some() && account.max_balance().is_none(),
-        Action::Open(_) | Action::Freeze | Action::Unfreeze | Action::AddLanes(_) => false,
+        Action::Open(_) | Action::Freeze | Action::Unfreeze | Action::AddLanes(_) | Action::SetOwner(_) => false,
     };
     depends && account.status != AccountStatus::Closed && !account.credit_lanes.is_none()
 }
@@ -58,7 +58,8 @@ pub fn decide(
             | Action::Unfreeze
             | Action::Close
             | Action::AddLanes(_)
-            | Action::SetLimits(_) => Err(Refusal::AccountNotFound),
+            | Action::SetLimits(_)
+            | Action::SetOwner(_) => Err(Refusal::AccountNotFound),
         };
     };
     let status = account.status;
@@ -72,14 +73,8 @@ pub fn decide(
     };
     let turn = |to| if to == status { AccountChange::Nothing } else { status_of(to, None) };
     match &command.action {
-        Action::Open(terms) => {
-            let as_wanted = status == AccountStatus::Open
-                && terms.currency == account.currency
-                && terms.overdraft_limit == account.overdraft_limit
-                // It may have been opened with more, and lanes may have been added since.
-                && terms.credit_lanes <= account.credit_lanes;
-            if as_wanted { Ok(AccountChange::Nothing) } else { Err(Refusal::AccountExists) }
-        }
+        Action::Open(terms) if is_open_on(account, terms) => Ok(AccountChange::Nothing),
+        Action::Open(_) => Err(Refusal::AccountExists),
         Action::Freeze => Ok(turn(AccountStatus::Frozen)),
         Action::Unfreeze => Ok(turn(AccountStatus::Open)),
         Action::Close => {
@@ -98,7 +93,20 @@ pub fn decide(
             let more = || AccountChange::Lanes { account: account.clone(), to: (*to).max(account.credit_lanes) };
             Ok(if account.lacks(*to) { more() } else { AccountChange::Nothing })
         }
+        Action::SetOwner(to) => {
+            let change = || AccountChange::Owner { from: status, to: to.clone() };
+            Ok(if *to == account.owner { AccountChange::Nothing } else { change() })
+        }
     }
+}
+
+/// Whether the account is open on these terms. It may have been opened with more lanes, and some may have been added.
+fn is_open_on(account: &Account, terms: &Terms) -> bool {
+    account.status == AccountStatus::Open
+        && terms.currency == account.currency
+        && terms.overdraft_limit == account.overdraft_limit
+        && terms.owner == account.owner
+        && terms.credit_lanes <= account.credit_lanes
 }
 
 /// Whether the account has more lanes than fit one transaction. Then what they hold is only sure while it is frozen.
@@ -178,6 +186,7 @@ pub fn opened(id: &AccountId, terms: Terms, now: Timestamp) -> Account {
         lane_debits: false,
         paused_until: None,
         limits: None,
+        owner: terms.owner,
     };
     Account { lane_debits: account.could_pay_from_lanes(), ..account }
 }
@@ -200,7 +209,7 @@ mod tests {
             (AccountStatus::Frozen, 0, false),
         ] {
             let credit_lanes = CreditLanes::try_new(lanes).unwrap();
-            let terms = Terms { currency, overdraft_limit: OverdraftLimit::Unlimited, credit_lanes };
+            let terms = Terms { currency, overdraft_limit: OverdraftLimit::Unlimited, credit_lanes, owner: None };
             let id = AccountId::try_new("shop").unwrap();
             let account = Account { status, ..opened(&id, terms, Timestamp::EPOCH) };
             for action in actions() {
@@ -228,7 +237,8 @@ mod tests {
                 {
                     let id = AccountId::try_new("alice").unwrap();
                     let currency = Currency::try_new("EUR").unwrap();
-                    let terms = Terms { currency, overdraft_limit, credit_lanes: CreditLanes::NONE };
+                    let credit_lanes = CreditLanes::NONE;
+                    let terms = Terms { currency, overdraft_limit, credit_lanes, owner: None };
                     let account = Account { status, balance: Balance::new(balance), ..opened(&id, terms, now) };
                     for account in [Some(account), None] {
                         for action in actions() {

@@ -11,7 +11,7 @@
 //! | the decision rests on | condition |
 //! |---|---|
 //! | no account | there is no account |
-//! | the account's terms | status, limit, number of lanes and version of limits are the same |
+//! | the account's terms | status, limit, number of lanes, version of limits and owner are the same |
 //! | a balance below a limit | the same; and the main item's balance is at most what was read |
 //! | a sum below the first limit | the same; and the main item and every lane hold at most what was read (one that isn't there holds zero) |
 //! | a sum above the new maximum | the same; and the main item and every lane hold at least what was read |
@@ -45,8 +45,8 @@ impl BalanceBound {
 /// The preconditions of a decision that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Precondition {
-    /// Condition: status, limit, number of lanes and version of limits are those of this account. `None`: there is no
-    /// account.
+    /// Condition: status, limit, number of lanes, version of limits and owner are those of this account. `None`: there
+    /// is no account.
     pub main: Option<Account>,
     /// Condition, if the rule depends on it: the balance bound of the main item.
     pub balance: Option<BalanceBound>,
@@ -117,6 +117,7 @@ impl Precondition {
             (None, None) => true,
             (Some(read), Some(account)) => {
                 read.terms() == account.terms()
+                    && read.owner == account.owner
                     && self.balance.is_none_or(|bound| bound.allows(account.balance))
                     && (!self.same_version || read.version == account.version)
             }

@@ -96,6 +96,7 @@ mod tests {
 
     fn outcome() -> Outcome {
         Outcome {
+            requested_by: None,
             instruction: payment().into(),
             repayment: None,
             decision: Ok(()),

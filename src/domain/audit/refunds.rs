@@ -81,6 +81,7 @@ mod tests {
     fn settled(instruction: Instruction, repayment: Option<Repayment>) -> Outcome {
         let source = Source { topic: "t".into(), partition: 0, offset: 0 };
         Outcome {
+            requested_by: None,
             declined_leg: None,
             limits_version: None,
             instruction,

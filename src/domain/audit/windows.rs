@@ -77,6 +77,7 @@ mod tests {
             requested_at: None,
         };
         Outcome {
+            requested_by: None,
             declined_leg: None,
             instruction: payment.into(),
             repayment: None,

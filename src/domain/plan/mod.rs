@@ -144,6 +144,7 @@ impl Entry<'_> {
             decided_at: self.decided_at,
             limits_version: self.limits_version,
             source: self.request.source.clone(),
+            requested_by: self.request.requested_by.clone(),
         }
     }
 }

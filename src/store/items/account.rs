@@ -9,7 +9,8 @@ use super::{Item, flag, lane, limits, n, number, optional_number, optional_parse
 use crate::domain::account_command::{AccountChange, Precondition};
 use crate::domain::plan::AccountUpdate;
 use crate::domain::{
-    Account, AccountId, AccountLimits, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Timestamp,
+    Account, AccountId, AccountLimits, AccountStatus, Balance, CreditLanes, Currency, OverdraftLimit, Principal,
+    Timestamp,
 };
 
 /// How many lanes the account has. It is left out if there are none.
@@ -20,6 +21,9 @@ pub const LANE_DEBITS: &str = "lane_debits";
 
 /// Until when payments that name the account wait. It is left out if they don't.
 pub const PAUSED_UNTIL: &str = "paused_until";
+
+/// Who may pay from it and read it over HTTP. It is left out if nobody owns it.
+pub const OWNER: &str = "owner";
 
 /// Makes an account count more lanes.
 const COUNT_LANES: &str = "REMOVE paused_until SET version = version + :one, credit_lanes = :lanes";
@@ -41,8 +45,12 @@ const NEW_STATUS: &str = "REMOVE paused_until SET #status = :to, version = versi
 const NEW_LIMIT: &str =
     "REMOVE paused_until SET balance = balance + :net, version = version + :one, overdraft_limit = :limit";
 const NO_LIMIT: &str = "REMOVE paused_until, overdraft_limit SET balance = balance + :net, version = version + :one";
+const NEW_OWNER: &str = "REMOVE paused_until SET #owner = :owner, version = version + :one";
+const NO_OWNER: &str = "REMOVE paused_until, #owner SET version = version + :one";
 const STATUS_IS_SAME: &str = "#status = :status";
 const LANES_ARE_SAME: &str = "credit_lanes = :was";
+const OWNER_IS_SAME: &str = "#owner = :owner";
+const OWNER_IS_ABSENT: &str = "attribute_not_exists(#owner)";
 const LANES_ARE_ABSENT: &str = "attribute_not_exists(credit_lanes)";
 
 /// An account's key.
@@ -75,6 +83,9 @@ pub fn encode(account: &Account) -> Item {
     if let Some(limits) = &account.limits {
         limits::insert_account(&mut item, limits);
     }
+    if let Some(owner) = &account.owner {
+        item.insert(OWNER.into(), s(owner));
+    }
     item
 }
 
@@ -100,6 +111,7 @@ pub fn decode(item: &Item) -> Result<Account, String> {
         lane_debits: flag(item, LANE_DEBITS)?,
         paused_until: optional_parsed(item, PAUSED_UNTIL, Timestamp::parse)?,
         limits: limits::decode_account(item)?,
+        owner: optional_parsed(item, OWNER, Principal::try_new)?,
     })
 }
 
@@ -174,6 +186,10 @@ pub fn change(change: &AccountChange, id: &AccountId, table: &str) -> Result<Opt
             let write = same_lanes(changed(account.status), account.credit_lanes).value(":lanes", n(to));
             updated(limits::same_version(write, account.limits_version()), change, COUNT_LANES, id)
         }
+        AccountChange::Owner { from, to } => match to {
+            Some(owner) => changed(*from).value(":owner", s(owner)).update(key(id), NEW_OWNER),
+            None => changed(*from).update(key(id), NO_OWNER),
+        },
         AccountChange::Limits { account, to, .. } => {
             let write = on_terms(changed(account.status), account, change);
             let after = AccountLimits::replaced(account.limits.as_deref(), *to);
@@ -232,6 +248,10 @@ pub fn check(precondition: &Precondition, id: &AccountId, table: &str) -> Result
     let mut check = same_lanes(same_status(check, account.status), account.credit_lanes);
     check = same_limit(check, account.overdraft_limit);
     check = limits::same_version(check, account.limits_version());
+    check = match &account.owner {
+        Some(owner) => check.and(OWNER_IS_SAME).value(":owner", s(owner)),
+        None => check.and(OWNER_IS_ABSENT),
+    };
     if let Some(bound) = precondition.balance {
         check = bounded(check, bound);
     }

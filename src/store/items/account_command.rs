@@ -1,12 +1,14 @@
 //! What: The item of an account command: the command and the answer. It is written once and never changed.
 
-use super::account::CREDIT_LANES;
+use super::account::{CREDIT_LANES, OWNER};
 use super::{
     Item, fingerprint, insert_source, limits, n, optional_number, optional_parsed, optional_text, overdraft_limit,
     parsed, s, source, text,
 };
 use crate::domain::account_command::{Action, DecidedCommand, RecordedCommand, Terms, status_of};
-use crate::domain::{AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Refusal, Timestamp};
+use crate::domain::{
+    AccountCommand, AccountId, CommandId, CreditLanes, Currency, OverdraftLimit, Principal, Refusal, Timestamp,
+};
 
 /// The key attribute.
 pub const KEY: &str = "command_id";
@@ -22,7 +24,7 @@ pub fn key(id: &CommandId) -> Item {
 }
 
 /// Writes a command with its answer. As in the accounts table, an absent `overdraft_limit` means no limit, and an
-/// absent `credit_lanes` means no lanes.
+/// absent `credit_lanes` means no lanes, and an absent `owner` means nobody.
 #[must_use]
 pub fn encode(decided: &DecidedCommand<'_>) -> Item {
     let (command, source) = (&decided.request.command, &decided.request.source);
@@ -40,13 +42,16 @@ pub fn encode(decided: &DecidedCommand<'_>) -> Item {
             limits::insert(&mut item, to);
             (None, CreditLanes::NONE)
         }
-        Action::Freeze | Action::Unfreeze | Action::Close => (None, CreditLanes::NONE),
+        Action::Freeze | Action::Unfreeze | Action::Close | Action::SetOwner(_) => (None, CreditLanes::NONE),
     };
     if !lanes.is_none() {
         item.insert(CREDIT_LANES.into(), n(lanes));
     }
     if let Some(OverdraftLimit::Limited(limit)) = limit {
         item.insert("overdraft_limit".into(), n(limit));
+    }
+    if let Some(owner) = command.action.owner() {
+        item.insert(OWNER.into(), s(owner));
     }
     if let Some(requested_at) = command.requested_at {
         item.insert("requested_at".into(), s(requested_at));
@@ -75,17 +80,20 @@ pub fn decode(item: &Item) -> Result<RecordedCommand, String> {
     let limit = overdraft_limit(item)?;
     let lanes = CreditLanes::try_new(optional_number(item, CREDIT_LANES)?.unwrap_or_default())
         .map_err(|expected| format!("{CREDIT_LANES}: {expected}"))?;
+    let owner = optional_parsed(item, OWNER, Principal::try_new)?;
     let action = match text(item, "command")? {
         "open" => Action::Open(Terms {
             currency: parsed(item, "currency", Currency::try_new)?,
             overdraft_limit: limit,
             credit_lanes: lanes,
+            owner,
         }),
         "set_overdraft_limit" => Action::SetOverdraftLimit(limit),
         "freeze" => Action::Freeze,
         "unfreeze" => Action::Unfreeze,
         "close" => Action::Close,
         "add_lanes" => Action::AddLanes(lanes),
+        "set_owner" => Action::SetOwner(owner),
         "set_limits" => Action::SetLimits(limits::decode(item)?),
         _ => return Err(format!("command: expected one of {}", Action::NAMES.join(", "))),
     };

@@ -14,7 +14,8 @@ use super::{
 use crate::domain::instruction::status_of;
 use crate::domain::plan::Entry;
 use crate::domain::{
-    AccountId, Decision, Decline, Instruction, Leg, Outcome, Payment, PaymentId, Period, Recorded, Repayment, Timestamp,
+    AccountId, Decision, Decline, Instruction, Leg, Outcome, Payment, PaymentId, Period, Principal, Recorded,
+    Repayment, Timestamp,
 };
 
 /// The attribute that tells why an instruction was declined.
@@ -25,6 +26,9 @@ pub const PERIOD: &str = "period";
 
 /// The attribute of the version of limits in whose windows a settled payment counts.
 const LIMITS_VERSION: &str = "limits_version";
+
+/// The attribute of who asked, if the record told it.
+pub const REQUESTED_BY: &str = "requested_by";
 
 /// The condition under which a payment may be written: no payment of its id exists. It alone guards idempotency, and
 /// never expires.
@@ -75,6 +79,9 @@ pub fn encode(entry: &Entry<'_>) -> Item {
     if let Some(requested_at) = instruction.requested_at() {
         item.insert("requested_at".into(), s(requested_at));
     }
+    if let Some(principal) = &entry.request.requested_by {
+        item.insert(REQUESTED_BY.into(), s(principal));
+    }
     item.insert(DECIDED_AT.into(), s(entry.decided_at));
     item.extend(entry.limits_version.map(|version| (LIMITS_VERSION.into(), n(version))));
     item.insert("fingerprint".into(), s(instruction.fingerprint()));
@@ -112,6 +119,7 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         decided_at: parsed(item, DECIDED_AT, Timestamp::parse)?,
         limits_version: optional_number(item, LIMITS_VERSION)?,
         source: source(item)?,
+        requested_by: optional_parsed(item, REQUESTED_BY, Principal::try_new)?,
     };
     Ok(Recorded { outcome, fingerprint: fingerprint(item)? })
 }

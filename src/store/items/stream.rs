@@ -14,7 +14,9 @@ use super::{
     Item, legs, n, optional_number, optional_parsed, optional_text, parsed, payment, payments_table, refund, s, source,
     text,
 };
-use crate::domain::{AccountId, Amount, Currency, Decline, NewerOutcome, PaymentId, Period, Recorded, Timestamp};
+use crate::domain::{
+    AccountId, Amount, Currency, Decline, NewerOutcome, PaymentId, Period, Principal, Recorded, Timestamp,
+};
 use crate::store::NotRead;
 
 /// Texts, then numbers, by the attribute's name.
@@ -82,5 +84,6 @@ fn newer(item: &Item) -> Result<NewerOutcome, String> {
         reference: optional_text(item, "reference")?.map(Into::into),
         decided_at: parsed(item, payments_table::DECIDED_AT, Timestamp::parse)?,
         source: source(item)?,
+        requested_by: optional_parsed(item, payment::REQUESTED_BY, Principal::try_new)?,
     })
 }

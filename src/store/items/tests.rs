@@ -8,8 +8,8 @@ use crate::domain::money::AMOUNT_MAX;
 use crate::domain::plan::Entry;
 use crate::domain::{
     Account, AccountCommand, AccountStatus, Amount, Balance, CommandRequest, CreditLanes, Currency, DeadLetter,
-    Decline, Header, Lane, LaneId, Limits, OverdraftLimit, Payment, Recorded, Refusal, Request, Source, Timestamp,
-    Transfer,
+    Decline, Header, Lane, LaneId, Limits, OverdraftLimit, Payment, Principal, Recorded, Refusal, Request, Source,
+    Timestamp, Transfer,
 };
 
 fn eur() -> Currency {
@@ -117,10 +117,11 @@ fn a_payment_reads_back() {
     let whole = Payment { reference: Some("ü".into()), requested_at: Some(Timestamp::EPOCH), ..payment.clone() };
     let request = |payment: &Payment| Request::new(payment.clone().into(), source());
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
-        let request = request(payment);
+        let request = request(payment).by(Principal::try_new("ann").ok().filter(|_| payment.reference.is_some()));
         let item = payment::encode(&Entry::new(&request, decision, Timestamp::EPOCH));
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
         assert_eq!((&outcome.instruction, fingerprint), (&payment.clone().into(), payment.fingerprint()));
+        assert_eq!(outcome.requested_by, request.requested_by);
         assert_eq!((outcome.decision, outcome.decided_at, outcome.source), (decision, Timestamp::EPOCH, source()));
     }
     let request = request(&payment);
@@ -131,6 +132,11 @@ fn a_payment_reads_back() {
         ("status", s("gone"), no_verdict),
         ("reason_code", s("insufficient_funds"), no_verdict),
         ("amount", n(0), "amount: expected an integer of minor units, 1 to 9007199254740991"),
+        (
+            "requested_by",
+            s("a b"),
+            "requested_by: expected 1 to 128 printable ASCII characters without spaces, and not none",
+        ),
         ("fingerprint", s("00"), "fingerprint: expected 64 hexadecimal digits"),
     ] {
         assert_eq!(with(&item, name, Some(value), payment::decode).unwrap_err(), expected, "{name}");
@@ -168,18 +174,18 @@ fn decided(request: &CommandRequest, decision: Result<AccountChange, Refusal>) -
     DecidedCommand { request, decision, decided_at: Timestamp::EPOCH }
 }
 
+fn terms(overdraft_limit: OverdraftLimit, credit_lanes: CreditLanes, owner: Option<Principal>) -> Terms {
+    Terms { currency: eur(), overdraft_limit, credit_lanes, owner }
+}
+
+fn sent(action: Action) -> CommandRequest {
+    let (id, account) = ("c".parse().unwrap(), "alice".parse().unwrap());
+    CommandRequest { command: AccountCommand { id, account, action, requested_at: None }, source: source() }
+}
+
 #[test]
 fn a_command_reads_back() {
-    let open = |overdraft_limit, credit_lanes| Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes });
-    let request = |action| CommandRequest {
-        command: AccountCommand {
-            id: "c".parse().unwrap(),
-            account: "alice".parse().unwrap(),
-            action,
-            requested_at: None,
-        },
-        source: source(),
-    };
+    let open = |overdraft_limit, credit_lanes| Action::Open(terms(overdraft_limit, credit_lanes, None));
     for action in [
         open(OverdraftLimit::Limited(AMOUNT_MAX), CreditLanes::NONE),
         open(OverdraftLimit::Unlimited, lanes(2)),
@@ -191,8 +197,11 @@ fn a_command_reads_back() {
         Action::AddLanes(lanes(1_024)),
         Action::SetLimits(Limits::NONE),
         Action::SetLimits(Limits { max_balance: Some(0), ..Limits::NONE }),
+        Action::SetOwner(Principal::try_new("ann").ok()),
+        Action::SetOwner(None),
+        Action::Open(terms(OverdraftLimit::Unlimited, lanes(2), Principal::try_new("ann").ok())),
     ] {
-        let request = request(action.clone());
+        let request = sent(action.clone());
         for decision in [Ok(AccountChange::Nothing), Err(Refusal::AccountExists)] {
             let decided = decided(&request, decision);
             let expected = RecordedCommand {
@@ -209,7 +218,11 @@ fn a_command_reads_back() {
         let item = account_command::encode(&decided(&request, Ok(AccountChange::Nothing)));
         assert_eq!(item.contains_key("credit_lanes"), has_lanes, "{action:?}");
     }
-    let request = request(Action::SetOverdraftLimit(OverdraftLimit::Limited(0)));
+}
+
+#[test]
+fn a_command_that_can_not_be_read_says_why() {
+    let request = sent(Action::SetOverdraftLimit(OverdraftLimit::Limited(0)));
     let item = account_command::encode(&decided(&request, Ok(AccountChange::Nothing)));
     let no_verdict = "status: expected applied without a reason, or refused with one";
     for (name, value, expected) in [
@@ -222,7 +235,7 @@ fn a_command_reads_back() {
             "command",
             s("melt"),
             "command: expected one of open, set_overdraft_limit, freeze, unfreeze, close, add_lanes, \
-             set_limits",
+             set_limits, set_owner",
         ),
     ] {
         assert_eq!(with(&item, name, Some(value), account_command::decode), Err(expected.into()), "{name}");

@@ -17,6 +17,7 @@ use crate::handlers::invoked::context;
 
 fn outcome(ix: i64, decision: Decision) -> Outcome {
     Outcome {
+        requested_by: None,
         declined_leg: None,
         limits_version: None,
         repayment: None,

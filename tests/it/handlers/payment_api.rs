@@ -1,8 +1,10 @@
 //! The HTTP API, from an event to its response: what is answered, what is handed over, what an error tells.
 
+mod authorization;
 mod description;
 mod dry_run;
 mod hostile;
+mod watched;
 
 use std::time::Duration;
 
@@ -39,7 +41,11 @@ pub(crate) async fn process(store: &MemoryStore, topics: &MemoryTopics, first: u
         Request::new(instruction::decode_json(&value).unwrap(), Source { topic: TOPIC.into(), partition: 0, offset })
     };
     let records = topics.records(TOPIC).into_iter().map(|record| record.value.unwrap());
-    let requests = (0..).zip(records).skip(first).map(request).collect();
+    settle(store, (0..).zip(records).skip(first).map(request).collect()).await;
+}
+
+/// Settles these requests.
+pub(crate) async fn settle(store: &MemoryStore, requests: Vec<Request>) {
     let until = Instant::now() + Duration::from_secs(20);
     let now = || Timestamp::try_from_millis(1_763_805_600_123).unwrap();
     settle_requests(store, requests, 1, until, now, Backoff::with_seed(1)).await;

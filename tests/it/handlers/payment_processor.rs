@@ -46,6 +46,45 @@ async fn one_bad_record_among_500_is_set_aside_with_its_bytes() {
     assert_eq!(letter.headers[0].value, Some(vec![1, 255]));
 }
 
+/// The header's principal stands on the item. A header that holds none, or stands twice, makes a dead letter: nobody
+/// guesses who asked.
+#[tokio::test(start_paused = true)]
+async fn who_asked_goes_from_the_header_to_the_item() {
+    let store = store(Faults::default());
+    let bytes = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
+    let ann = format!(r#"{{"giro-requested-by":[{}]}}"#, bytes("ann"));
+    let records: Vec<String> = [
+        ann.clone(),
+        format!(r#"{{"other":[1]}},{ann}"#),
+        r#"{"other":[1]}"#.into(),
+        format!("{ann},{ann}"),
+        format!(r#"{{"giro-requested-by":[{}]}}"#, bytes("a b")),
+        r#"{"giro-requested-by":null}"#.into(),
+        r#"{"giro-requested-by":[-1]}"#.into(),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(ix, headers)| {
+        let value = STANDARD.encode(payment(&format!("k{ix}"), "alice", "bob", 1));
+        format!(r#"{{"topic":"t","partition":0,"offset":{ix},"value":"{value}","headers":[{headers}]}}"#)
+    })
+    .collect();
+    let event = format!(r#"{{"records":{{"t-0":[{}]}}}}"#, records.join(","));
+    let answer = handle(&store, serde_json::from_str(&event).unwrap(), true).await;
+    assert_eq!(answer, Ok(BatchResponse::default()));
+    let recorded = store.payments().await.unwrap();
+    let mut by: Vec<String> = recorded
+        .iter()
+        .map(|recorded| format!("{} {:?}", recorded.outcome.instruction.id(), recorded.outcome.requested_by))
+        .collect();
+    by.sort_unstable();
+    assert_eq!(by, [r#"k0 Some(Principal("ann"))"#, r#"k1 Some(Principal("ann"))"#, "k2 None"]);
+    let letters = store.dead_letters().await.unwrap();
+    let details: Vec<&str> = letters.iter().map(|letter| letter.detail.as_str()).collect();
+    let expected = "giro-requested-by: expected 1 to 128 printable ASCII characters without spaces, and not none";
+    assert_eq!(details, ["giro-requested-by: expected once, got it more than once", expected, expected, expected]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_batch_of_only_bad_records_is_acknowledged_once_they_are_parked() {
     let store = store(Faults::default());

@@ -48,6 +48,34 @@ fn a_command_that_finds_its_account_as_it_wants_it_changes_nothing() {
     );
 }
 
+/// An owner is set and taken away while the account is open or frozen, and no payment minds.
+#[test]
+fn an_account_has_an_owner() {
+    check(
+        "account bank EUR 0 unlimited
+         open      c1 alice EUR 0 owner ann  -> applied
+         open      c2 alice EUR 0 owner ann  -> applied
+         open      c3 alice EUR 0 owner bob  -> refused account_exists
+         open      c4 alice EUR 0            -> refused account_exists
+         set_owner c5 alice ann              -> applied
+         after alice EUR 7 0 frozen v5
+         set_owner c6 alice none             -> applied
+         set_owner c7 alice none             -> applied
+         pay p1 bank alice EUR 7             -> settled
+         freeze    c8 alice                  -> applied
+         set_owner c9 alice bob              -> applied
+         owner alice bob
+         open      o1 shop EUR 0 2 owner sue -> applied
+         owner shop sue
+         owner bank none
+         set_owner c10 nobody ann            -> refused account_not_found
+         open      d1 done EUR 0 owner ann   -> applied
+         close     d2 done                   -> applied
+         set_owner d3 done bob               -> refused account_closed
+         owner done ann",
+    );
+}
+
 #[test]
 fn refusals() {
     check(

@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("src/audit", &["domain", "settle::Backoff", "store::*"]),
     ("src/handlers", &["account_commands", "audit", "domain", "publish::*", "settle", "store::*", "telemetry", "wire"]),
     ("src/publish", &["aws", "domain", "wire::kafka_secret"]),
-    ("src/config.rs", &["publish::broker", "store::Tables"]),
+    ("src/config.rs", &["domain", "publish::broker", "store::Tables"]),
     ("src/telemetry.rs", &[]),
     ("src/aws.rs", &[]),
     ("src/bin", &[]),

@@ -3,7 +3,7 @@
 use giro::domain::account_command::{Action, Terms};
 use giro::domain::limits::WindowLimit;
 use giro::domain::{
-    AccountCommand, AccountId, Amount, CommandId, CreditLanes, Currency, Limits, OverdraftLimit, Timestamp,
+    AccountCommand, AccountId, Amount, CommandId, CreditLanes, Currency, Limits, OverdraftLimit, Principal, Timestamp,
 };
 use giro::wire::account_command;
 use giro::wire::kafka_event::KafkaEvent;
@@ -25,7 +25,7 @@ fn commands_are_read_strictly() {
         check_wire(&format!(r#"{{"command_id":"c1","account_id":"alice",{rest}}}"#), expected);
     };
     let laned = |limit: &str, lanes: u16| {
-        let lanes = format!("credit_lanes: CreditLanes({lanes})");
+        let lanes = format!("credit_lanes: CreditLanes({lanes}), owner: None");
         format!("c1 alice Open(Terms {{ currency: Currency([69, 85, 82]), overdraft_limit: {limit}, {lanes} }})")
     };
     let open = |limit: &str| laned(limit, 0);
@@ -60,7 +60,7 @@ fn commands_are_read_strictly() {
     check(r#""command":"unfreeze""#, "c1 alice Unfreeze");
     check(r#""command":"close","requested_at":"2026-11-22T10:00:00Z""#, "c1 alice Close");
     let name = "invalid_field: command: expected one of open, set_overdraft_limit, freeze, unfreeze, close, add_lanes, \
-                set_limits";
+                set_limits, set_owner";
     check(r#""command":"delete""#, name);
     check(r#""command":"Close""#, name);
     check(r#""command":7"#, "invalid_field: command: expected a string");
@@ -75,6 +75,22 @@ fn commands_are_read_strictly() {
         "invalid_field: account_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ : -, and neither . nor ..",
     );
     check_wire("[]", "not_an_object: value: expected a JSON object");
+}
+
+#[test]
+fn owners_are_read_strictly() {
+    let check = |rest: &str, expected: &str| {
+        check_wire(&format!(r#"{{"command_id":"c1","account_id":"alice",{rest}}}"#), expected);
+    };
+    check(r#""command":"set_owner","owner":"ann""#, r#"c1 alice SetOwner(Some(Principal("ann")))"#);
+    check(r#""command":"set_owner","owner":"none""#, "c1 alice SetOwner(None)");
+    check(r#""command":"set_owner","owner":null"#, "missing_field: owner: required, and missing or null");
+    let owner = "invalid_field: owner: expected 1 to 128 printable ASCII characters without spaces, and not none";
+    for bad in [r#""""#, r#""a b""#, r#""ä""#] {
+        check(&format!(r#""command":"set_owner","owner":{bad}"#), owner);
+        check(&format!(r#""command":"open","currency":"EUR","owner":{bad}"#), owner);
+    }
+    check(r#""command":"open","currency":"EUR","owner":"none""#, owner);
 }
 
 #[test]
@@ -141,19 +157,27 @@ fn limits(most: Option<u64>, bits: u64) -> Limits {
 
 prop_compose! {
     pub(crate) fn any_account_command()(
-        id in any_id(), account in any_id(), kind in 0..7, currency in "[A-Z]{3}",
+        id in any_id(), account in any_id(), kind in 0..9, currency in "[A-Z]{3}",
         lanes in 0_u16..=1024,
+        owner in "[!-~]{1,128}",
         limit in proptest::option::of(0_u64..=9_007_199_254_740_991),
         at in proptest::option::of(-62_135_596_800_000_i64..=253_402_300_799_999),
     ) -> AccountCommand {
         let credit_lanes = CreditLanes::try_new(lanes).unwrap();
         let overdraft_limit = limit.map_or(OverdraftLimit::Unlimited, OverdraftLimit::Limited);
         let action = match kind {
-            0 => Action::Open(Terms { currency: Currency::try_new(&currency).unwrap(), overdraft_limit, credit_lanes }),
+            0 => Action::Open(Terms {
+                currency: Currency::try_new(&currency).unwrap(),
+                overdraft_limit,
+                credit_lanes,
+                owner: Principal::try_new(&owner).ok().filter(|_| lanes > 512),
+            }),
             1 => Action::SetOverdraftLimit(overdraft_limit),
             2 => Action::Freeze,
             3 => Action::Unfreeze,
             4 => Action::AddLanes(credit_lanes),
+            6 => Action::SetOwner(Principal::try_new(&owner).ok()),
+            7 => Action::SetOwner(None),
             5 => Action::SetLimits(limits(limit, u64::from(lanes))),
             _ => Action::Close,
         };

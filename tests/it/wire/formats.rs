@@ -1,6 +1,6 @@
 //! The wire: every error in a payment, how outcomes and answers are written, and arbitrary bytes.
 
-use giro::domain::{Amount, Currency, Decision, Decline, Outcome, Payment, PaymentId, Source, Timestamp};
+use giro::domain::{Amount, Currency, Decision, Decline, Outcome, Payment, PaymentId, Principal, Source, Timestamp};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::{outcome, payment_request};
@@ -136,8 +136,10 @@ fn an_outcome_is_written_as_the_contract_says() {
     };
     let source = Source { topic: "payment-requests".into(), partition: 3, offset: 42 };
     let decided_at = Timestamp::parse("2026-11-22T10:00:00.123Z").unwrap();
-    let shown = |decision: Decision| {
+    let ann = Principal::try_new("ann").ok();
+    let by = |decision: Decision, requested_by: &Option<Principal>| {
         let outcome = Outcome {
+            requested_by: requested_by.clone(),
             declined_leg: None,
             limits_version: None,
             repayment: None,
@@ -148,7 +150,11 @@ fn an_outcome_is_written_as_the_contract_says() {
         };
         outcome::encode(&outcome)
     };
+    let shown = |decision: Decision| by(decision, &None);
     expect_test::expect![[r#"{"payment_id":"pay-0001","status":"settled","reason":null,"debtor_account":"alice","creditor_account":"shop-1","amount":1250,"currency":"EUR","reference":"invoice 17","decided_at":"2026-11-22T10:00:00.123Z","source":{"topic":"payment-requests","partition":3,"offset":42}}"#]].assert_eq(&shown(Ok(())));
+    let told = by(Ok(()), &ann);
+    assert!(told.contains(r#""decided_at":"2026-11-22T10:00:00.123Z","requested_by":"ann","source":{"#), "{told}");
+    assert_eq!(told.replace(r#""requested_by":"ann","#, ""), shown(Ok(())));
     let declined = shown(Err(Decline::InsufficientFunds));
     assert!(
         declined.contains(r#""status":"declined","reason":{"code":"AM04","name":"insufficient_funds"}"#),
@@ -222,10 +228,11 @@ proptest! {
 
     #[test]
     fn an_outcome_reads_back(payment in any_payment(), decline in 0..=Decline::ALL.len(), offset in 0..i64::MAX) {
+        let requested_by = Principal::try_new(payment.id.as_str()).ok().filter(|_| offset % 2 == 0);
         let payment = Payment { requested_at: None, ..payment };
         let decision = Decline::ALL.get(decline).map_or(Ok(()), |row| Err(row.0));
         let source = Source { topic: "t".into(), partition: 0, offset };
-        let outcome = Outcome { declined_leg: None, limits_version: None,
+        let outcome = Outcome {requested_by, declined_leg: None, limits_version: None,
             repayment: None,
             instruction: payment.into(),
             decision,

@@ -61,6 +61,7 @@ impl Workload {
             };
             Ok(Account {
                 limits: None,
+                owner: None,
                 id: self.account(number)?,
                 currency: currency(),
                 status: AccountStatus::Open,

@@ -14,9 +14,9 @@ use super::engines::{EngineArgs, given};
 use super::limits;
 use super::number::number;
 use giro::domain::account_command::{Action, RecordedCommand, status_of};
-use giro::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit};
+use giro::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit, Principal};
 use giro::handlers::clock;
-use giro::publish::Publish;
+use giro::publish::{Publish, Sending};
 use giro::store::CommandQueries;
 use giro::wire::account_command;
 
@@ -51,7 +51,7 @@ pub(super) async fn send(
 ) -> Result<(), Failure> {
     let id = match args.command_id {
         Some(id) => id,
-        None => CommandId::try_new(&format!("cmd-{:032x}", fastrand::u128(..))).map_err(Failure::input)?,
+        None => new_id()?,
     };
     let command = AccountCommand { id: id.clone(), account, action, requested_at: Some(clock::now()) };
     let key = command.account.as_str().as_bytes();
@@ -78,6 +78,23 @@ pub(super) async fn send(
         Err(refusal) => return Err(Failure::no(format!("refused {name} {account}: {refusal} ({id})"))),
     }
     Ok(())
+}
+
+/// Begins to publish a command with an id of its own, and waits neither for the broker nor for its answer.
+pub(super) async fn sending(
+    account: &AccountId,
+    action: Action,
+    topic: &str,
+    producer: &impl Publish,
+) -> Result<Sending, Failure> {
+    let id = new_id()?;
+    let command = AccountCommand { id, account: account.clone(), action, requested_at: Some(clock::now()) };
+    let (key, value) = (account.as_str().as_bytes(), account_command::encode(&command));
+    Ok(producer.send(topic, Some(key), Some(value.as_bytes()), &[]).await?)
+}
+
+fn new_id() -> Result<CommandId, Failure> {
+    CommandId::try_new(&format!("cmd-{:032x}", fastrand::u128(..))).map_err(Failure::input)
 }
 
 /// Waits for a command's record.
@@ -135,7 +152,9 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         }
         Action::SetOverdraftLimit(to) => (None, limit(*to), None),
         Action::AddLanes(lanes) => (None, Value::Null, Some(lanes.count())),
-        Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) => (None, Value::Null, None),
+        Action::Freeze | Action::Unfreeze | Action::Close | Action::SetLimits(_) | Action::SetOwner(_) => {
+            (None, Value::Null, None)
+        }
     };
     let limits = if let Action::SetLimits(asked) = &command.action { limits::asked(asked) } else { Value::Null };
     json!({
@@ -146,6 +165,7 @@ fn json_of(recorded: &RecordedCommand) -> Value {
         "overdraft_limit": overdraft_limit,
         "credit_lanes": lanes,
         "limits": limits,
+        "owner": command.action.owner().map(Principal::as_str),
         "requested_at": command.requested_at.map(|at| at.to_string()),
         "status": status_of(recorded.decision),
         "reason": recorded.decision.err().map(|refusal| refusal.name()),

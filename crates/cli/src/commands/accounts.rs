@@ -9,10 +9,11 @@ use super::engines::EngineArgs;
 use super::lanes::{self, AddLanesArgs};
 use super::limits::{self, LimitArgs};
 use super::number::number;
+use super::owners::{self, SetOwnerArgs};
 use super::stored_id::stored_id;
 use giro::domain::account_command::{self, Action, Terms};
 use giro::domain::money::AMOUNT_MAX;
-use giro::domain::{Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit};
+use giro::domain::{Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit, Principal};
 use giro::handlers::clock;
 use giro::store::LedgerQueries;
 use giro_testkit::open_accounts::OpenAccounts;
@@ -32,6 +33,8 @@ pub(super) enum AccountsCommand {
     /// Replace the limits of an account: the largest payment, the largest balance, and what payments may take in an
     /// hour, a day or a month. The account needs an overdraft limit.
     SetLimits(SetLimitsArgs),
+    /// Say who may pay from an account and read it over HTTP.
+    SetOwner(SetOwnerArgs),
     /// Show every command that has its answer, in the order of the answers.
     Commands {
         /// Only those about this account
@@ -77,6 +80,9 @@ pub(super) struct OpenArgs {
     /// The fewest credit lanes that it gets, at most 1024; account-processor gives it two for each partition
     #[arg(long, default_value_t = CreditLanes::NONE)]
     credit_lanes: CreditLanes,
+    /// Who may pay from it and read it over HTTP; without an owner, only callers with the scope for all accounts
+    #[arg(long, value_name = "PRINCIPAL")]
+    owner: Option<Principal>,
     /// Write the account directly into its table, without topic and account-processor, and leave no record of a command
     #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
     direct: bool,
@@ -154,7 +160,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
     match command {
         AccountsCommand::Open(args) => {
             let (currency, overdraft_limit) = (args.currency, args.limit.limit());
-            let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes };
+            let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes, owner: args.owner };
             match args.direct {
                 true => open_directly(&args.id, terms, engines).await,
                 false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await,
@@ -171,6 +177,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             let limits = args.limits.limits().map_err(Failure::input)?;
             account_commands::send(args.id, Action::SetLimits(limits), args.send, engines).await
         }
+        AccountsCommand::SetOwner(args) => owners::set(args, engines).await,
         AccountsCommand::Commands { account, json } => account_commands::list(account.as_ref(), json, engines).await,
         AccountsCommand::AddLanes(args) => lanes::add(args, engines).await,
         AccountsCommand::Show { id, json } => {
@@ -203,6 +210,9 @@ fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> 
         Some(existing) if existing.overdraft_limit != account.overdraft_limit => {
             let limit = limit(existing.overdraft_limit);
             return Err(Failure::no(format!("{id} is open already, with the overdraft limit {limit}")));
+        }
+        Some(existing) if existing.owner != account.owner => {
+            return Err(Failure::no(format!("{id} is open already, with another owner: `giro accounts set-owner`")));
         }
         // More lanes than asked for may have been added since.
         Some(existing) if existing.credit_lanes < account.credit_lanes => {
@@ -243,6 +253,7 @@ fn show(held: &[Holding], as_json: bool) -> Result<(), Failure> {
                 "version": account.version,
                 "opened_at": account.opened_at.to_string(),
                 "credit_lanes": account.credit_lanes.count(),
+                "owner": account.owner.as_ref().map(Principal::as_str),
                 "limits": account.limits.as_deref().map(limits::of_account),
                 "lanes": holding.lanes.iter().map(|lane| json!({
                     "lane": lane.id.lane, "balance": lane.balance.minor_units(), "version": lane.version,

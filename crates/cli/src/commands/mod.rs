@@ -35,6 +35,7 @@ mod limits;
 mod number;
 mod outcomes;
 mod own_fault;
+mod owners;
 mod payments;
 mod publish;
 mod redriven;

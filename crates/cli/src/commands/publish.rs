@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
-use giro::domain::Instruction;
+use giro::domain::{Instruction, Sight};
 use giro::handlers::clock;
 use giro::publish::{Placed, Publish};
 use giro::settle::dry_run;
@@ -79,8 +79,8 @@ async fn say_decisions(records: Vec<Line<'_>>, engines: &EngineArgs) -> Result<(
     let ledger = engines.ledger().await?;
     for instruction in records.into_iter().filter_map(|(asked, _)| asked) {
         let deadline = Instant::now().checked_add(DRY_RUN_MAX).unwrap_or_else(Instant::now);
-        let outcome = dry_run(&ledger, instruction, deadline, clock::now).await?;
-        say!("{}", resource::dry_run(&outcome));
+        let outcome = dry_run(&ledger, instruction, |_| true, deadline, clock::now).await?;
+        say!("{}", resource::dry_run(&outcome, &Sight::All));
     }
     Ok(())
 }

@@ -13,9 +13,11 @@ use super::engines::EngineArgs;
 use super::number::number;
 use super::template::TemplateArgs;
 use super::up_file::{Told, UpFile};
+use crate::local::http::Caller;
 use crate::local::stack::{Endpoints, KafkaEngine, LogLines, Names, Run, Stack, StackOptions, Topics};
 use crate::local::terminal::{self, tell};
 use giro::config::{OUTCOMES_TOPIC, REQUESTS_TOPIC};
+use giro::domain::Principal;
 use giro_template::Source;
 use giro_testkit::tables::by_variable;
 
@@ -60,6 +62,12 @@ pub(super) struct UpArgs {
     /// Run only this function; may stand several times
     #[arg(long, value_name = "BINARY")]
     only: Vec<String>,
+    /// Call the HTTP API as this principal, who may use its own accounts only; else everybody may do everything
+    #[arg(long = "as", value_name = "PRINCIPAL")]
+    principal: Option<Principal>,
+    /// Give that caller a scope too, such as payments:any or accounts:any; may stand several times
+    #[arg(long = "scope", value_name = "SCOPE", requires = "principal")]
+    scopes: Vec<String>,
     /// The port of the HTTP API; else a free one
     #[arg(long, value_name = "PORT", value_parser = number::<u16>(0..=u16::MAX))]
     http_port: Option<u16>,
@@ -102,6 +110,7 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         function_timeout: args.timeout.map(Duration::from_secs),
         partial_batch_response: args.no_partial_batch_response.then_some(false),
         http_port: args.http_port,
+        caller: args.principal.map(|principal| Caller { principal, scopes: args.scopes }),
         run: if args.only.is_empty() { Run::default() } else { Run::Only(args.only) },
         log: LogLines::Show,
         ..StackOptions::default()
@@ -146,6 +155,10 @@ fn told(stack: &Stack) -> Result<Vec<String>, Failure> {
             let (method, path) = route.key.split_once(' ').unwrap_or(("ANY", &route.key));
             lines.push(format!("# {method} {http}{path} -> {}", route.function));
         }
+        lines.push(match stack.caller() {
+            Some(caller) => format!("# Every caller is {caller}, and may use its own accounts"),
+            None => "# Every caller may pay from every account and read it; --as PRINCIPAL lets it use its own".into(),
+        });
     }
     for binary in stack.left_out() {
         lines.push(format!("# {binary} is left out: it isn't built"));

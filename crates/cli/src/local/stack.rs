@@ -26,14 +26,17 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
 
-use super::http::{self, HttpApi};
+use super::http::{self, Caller, HttpApi};
 use super::lambda::LocalLambda;
 use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
 use super::{LocalError, OrLocalError};
 use engines::RunningKafka;
 use functions::Summaries;
 pub use functions::{Engines, Summary, folder_of_this_program, function};
+use giro::config::{PRINCIPAL_CLAIM, SCOPE_PREFIX};
+use giro::domain::Principal;
 use giro_template::{Blueprint, Mapping};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::tables;
@@ -70,6 +73,7 @@ pub struct Stack {
     left_out: Vec<String>,
     summaries: Summaries,
     http: Option<HttpApi>,
+    caller: Option<Principal>,
     /// Of each mapping, in their order, with the name of its function.
     pollers: Vec<(String, Pollers)>,
     /// The activity of a function whose mappings don't run here.
@@ -132,13 +136,7 @@ impl Stack {
                 (Some(lambda), url)
             }
         };
-        let http = match listener {
-            None => None,
-            Some(listener) => {
-                let timeout = |name: &str| timeout(&blueprint, name);
-                Some(HttpApi::start(listener, &blueprint.routes, &lambda_url, timeout).await?)
-            }
-        };
+        let http = serve(listener, &blueprint, &lambda_url, options.caller.as_ref()).await?;
         let checkpoints =
             Checkpoints::open(engines::data_folder(&options.dynamodb).or(options.checkpoints.as_deref())).or_asked()?;
         let around = |mapping: &Mapping| Surroundings {
@@ -159,7 +157,14 @@ impl Stack {
             names,
         };
         let idle = Activity::none().or_engine()?;
-        Ok(Self { endpoints, blueprint, left_out, summaries, http, pollers, idle, lambda, kafka, _dynamodb: dynamodb })
+        let (caller, _dynamodb) = (options.caller.map(|caller| caller.principal), dynamodb);
+        Ok(Self { endpoints, blueprint, left_out, summaries, http, caller, pollers, idle, lambda, kafka, _dynamodb })
+    }
+
+    /// Who calls its HTTP API. `None`: nobody is told apart.
+    #[must_use]
+    pub const fn caller(&self) -> Option<&Principal> {
+        self.caller.as_ref()
     }
 
     /// The addresses, and the names there.
@@ -255,4 +260,18 @@ async fn feed(mapping: &Mapping, around: Surroundings) -> Result<(String, Poller
 fn timeout(blueprint: &Blueprint, name: &str) -> Duration {
     let function = blueprint.functions.iter().find(|function| function.name == name);
     function.map_or(Duration::ZERO, |function| function.timeout).saturating_add(ON_THE_WAY)
+}
+
+/// The HTTP API on this listener, if there is one. `caller` is who calls it.
+async fn serve(
+    listener: Option<TcpListener>,
+    blueprint: &Blueprint,
+    lambda_url: &str,
+    caller: Option<&Caller>,
+) -> Result<Option<HttpApi>, LocalError> {
+    let Some(listener) = listener else { return Ok(None) };
+    let timeout = |name: &str| timeout(blueprint, name);
+    let variable = |name| blueprint.variable(name).unwrap_or_default();
+    let claims = caller.map(|caller| caller.claims(variable(PRINCIPAL_CLAIM), variable(SCOPE_PREFIX)));
+    HttpApi::start(listener, &blueprint.routes, lambda_url, timeout, claims).await.map(Some)
 }

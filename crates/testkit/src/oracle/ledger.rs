@@ -171,6 +171,7 @@ mod tests {
         let instruction = payment.into();
         Recorded {
             outcome: Outcome {
+                requested_by: None,
                 limits_version: None,
                 declined_leg: None,
                 instruction,

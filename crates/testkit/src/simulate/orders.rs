@@ -15,6 +15,7 @@ pub(super) enum AccountChange {
         /// None: no limit.
         limit: Option<u32>,
         lanes: u16,
+        owner: Option<&'static str>,
     },
     Limit(Option<u32>),
     Freeze,
@@ -22,6 +23,8 @@ pub(super) enum AccountChange {
     Close,
     Lanes(u16),
     Limits(Limits),
+    /// None: no owner any more.
+    Owner(Option<&'static str>),
 }
 
 /// What an account command says.
@@ -35,10 +38,12 @@ pub(super) struct Order {
 impl Order {
     fn json(&self) -> String {
         let limit = |limit: Option<u32>| limit.map_or(r#""unlimited""#.to_owned(), |limit| limit.to_string());
+        let owned = |owner: &str| format!(r#","owner":"{owner}""#);
         let (name, rest) = match self.change {
-            AccountChange::Open { currency, limit: to, lanes } => {
-                let limit = limit(to);
-                let rest = format!(r#","currency":"{currency}","overdraft_limit":{limit},"credit_lanes":{lanes}"#);
+            AccountChange::Open { currency, limit: to, lanes, owner } => {
+                let (limit, owner) = (limit(to), owner.map_or(String::new(), owned));
+                let rest =
+                    format!(r#","currency":"{currency}","overdraft_limit":{limit},"credit_lanes":{lanes}{owner}"#);
                 ("open", rest)
             }
             AccountChange::Limit(to) => ("set_overdraft_limit", format!(r#","overdraft_limit":{}"#, limit(to))),
@@ -46,6 +51,7 @@ impl Order {
             AccountChange::Unfreeze => ("unfreeze", String::new()),
             AccountChange::Close => ("close", String::new()),
             AccountChange::Limits(limits) => ("set_limits", limits.json()),
+            AccountChange::Owner(to) => ("set_owner", owned(to.unwrap_or("none"))),
             AccountChange::Lanes(lanes) => ("add_lanes", format!(r#","credit_lanes":{lanes}"#)),
         };
         format!(r#"{{"command_id":"{}","command":"{name}","account_id":"{}"{rest}}}"#, self.id, self.account)
@@ -100,13 +106,19 @@ impl Administrators {
         let busy = paying.filter(|_| tape.below(3) > 0).unwrap_or(any);
         let (account, change) = match tape.below(20) {
             0..14 => (busy, self.change(tape)),
-            14..16 => ("late", AccountChange::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]) }),
+            14..16 => (
+                "late",
+                AccountChange::Open { currency: "EUR", limit: Some(0), lanes: tape.pick([0, 2]), owner: Some("ann") },
+            ),
             16..18 => ("late", AccountChange::Close),
             18 => (
                 tape.pick(["late", "nobody"]),
                 tape.pick([AccountChange::Freeze, AccountChange::Unfreeze, AccountChange::Close]),
             ),
-            _ => (busy, AccountChange::Open { currency: tape.pick(["EUR", "USD"]), limit: Some(0), lanes: 0 }),
+            _ => (
+                busy,
+                AccountChange::Open { currency: tape.pick(["EUR", "USD"]), limit: Some(0), lanes: 0, owner: None },
+            ),
         };
         let order = Order { id: format!("c{}", self.commands), account, change };
         self.ordered.push(order.clone());
@@ -149,7 +161,8 @@ fn change(tape: &mut Tape) -> AccountChange {
         0..3 => AccountChange::Freeze,
         3..7 => AccountChange::Unfreeze,
         7..10 => AccountChange::Close,
-        10..19 => AccountChange::Limit(tape.pick([Some(0), None, Some(0), Some(100), Some(50), Some(20)])),
+        18 => AccountChange::Owner(tape.pick([Some("ann"), None, Some("bob")])),
+        10..18 => AccountChange::Limit(tape.pick([Some(0), None, Some(0), Some(100), Some(50), Some(20)])),
         _ => AccountChange::Lanes(tape.pick([1, 2, 4])),
     }
 }

@@ -81,6 +81,9 @@ impl Asked {
     }
 }
 
+/// The header that tells who asked.
+pub(super) const REQUESTED_BY: &str = "giro-requested-by";
+
 /// A record as a client produced it.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
@@ -102,6 +105,11 @@ impl Record {
     pub(super) fn with_header(mut self, name: &str, value: &[u8]) -> Self {
         self.headers.push((name.to_owned(), value.to_vec()));
         self
+    }
+
+    /// The value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
     }
 
     /// Its value, for a person.
@@ -144,6 +152,12 @@ impl Clients {
             // As Kafka does it: a debtor has one partition. Some clients get the key wrong.
             Some(asked) if !tape.chance(200) => bucket(&asked.debtor, partitions),
             Some(_) | None => tape.index(partitions),
+        };
+        // The API tells who asked for some of them.
+        let by = asks.as_ref().filter(|asked| asked.amount.is_multiple_of(3)).map(|asked| asked.debtor.clone());
+        let record = match by {
+            Some(by) => record.with_header(REQUESTED_BY, by.as_bytes()),
+            None => record,
         };
         let record = if tape.chance(100) { record.with_header("trace", &[1, 255, 0]) } else { record };
         (partition, record, asks)
@@ -328,7 +342,15 @@ pub(super) fn opening(tape: &mut Tape, partitions: u16) -> BTreeMap<String, Book
         let lanes = partitions.saturating_mul(each);
         accounts.insert(
             id.to_owned(),
-            Books { currency, balance, lowest, standing: Standing::Open, lanes, limits: Limits::default() },
+            Books {
+                currency,
+                balance,
+                lowest,
+                standing: Standing::Open,
+                lanes,
+                limits: Limits::default(),
+                owner: None,
+            },
         );
     };
     let mut sum: i128 = 0;

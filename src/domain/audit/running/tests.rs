@@ -30,6 +30,7 @@ fn books(items: &[(&str, i64, u64, u16)]) -> Books {
 fn look(running: &mut Running, payments: &[(&str, &str, u64)], after: Books) -> usize {
     for (ix, (debtor, creditor, amount)) in payments.iter().enumerate() {
         running.payment(&Outcome {
+            requested_by: None,
             declined_leg: None,
             limits_version: None,
             repayment: None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use giro::domain::sight::Withheld;
 use giro::domain::{AccountStatus, Decline};
 use giro::handlers::payment_api::{BODY_BYTES_MAX, ROUTES};
 use giro::handlers::queries::{PAGE_POSTINGS, PAGE_POSTINGS_MAX};
@@ -80,6 +81,7 @@ fn the_description_is_in_step_with_the_code() {
     // A reason that names a period has a row for each.
     let mut declines: Vec<String> = Decline::ALL.iter().map(|row| row.1.to_owned()).collect();
     declines.dedup();
+    declines.extend(Withheld::ALL.map(|row| row.1.to_owned()));
     assert_eq!(texts(at(schemas, &["Reason", "properties", "name", "enum"])), declines);
     let statuses: Vec<String> = AccountStatus::ALL.iter().map(|status| status.name().to_owned()).collect();
     assert_eq!(texts(at(schemas, &["Account", "properties", "status", "enum"])), statuses);

@@ -38,6 +38,7 @@ fn any_command(number: usize, random: &mut fastrand::Rng) -> CommandRequest {
             currency: eur(),
             overdraft_limit: OverdraftLimit::Limited(10),
             credit_lanes: CreditLanes::NONE,
+            owner: None,
         }),
     };
     let account = format!("a{}", random.usize(0..ACCOUNTS));
@@ -182,7 +183,12 @@ fn told(status: AccountStatus, action: &Action, decision: Result<(), Refusal>) -
         (_, Action::Freeze | Action::Unfreeze) => assert_eq!(decision, Ok(())),
         (
             _,
-            Action::Open(_) | Action::SetOverdraftLimit(_) | Action::Close | Action::AddLanes(_) | Action::SetLimits(_),
+            Action::Open(_)
+            | Action::SetOverdraftLimit(_)
+            | Action::Close
+            | Action::AddLanes(_)
+            | Action::SetLimits(_)
+            | Action::SetOwner(_),
         ) => {}
     }
     match (status, action, decision) {

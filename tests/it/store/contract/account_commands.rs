@@ -2,7 +2,8 @@
 
 use giro::domain::account_command::{AccountChange, Action, DecidedCommand, Terms};
 use giro::domain::{
-    Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, OverdraftLimit, Refusal, Timestamp,
+    Account, AccountStatus, Balance, CommandId, CommandRequest, CreditLanes, OverdraftLimit, Principal, Refusal,
+    Timestamp,
 };
 use giro::store::{AccountRead, CancelledCommand, CommandCommit};
 use giro_testkit::given::{Setters as _, eur, id};
@@ -31,8 +32,13 @@ fn status(from: AccountStatus, to: AccountStatus, balance: Option<i64>) -> Accou
 
 async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
     use AccountStatus::{Closed, Frozen, Open};
-    let terms =
-        |overdraft_limit| Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE });
+    let terms = |overdraft_limit| {
+        Action::Open(Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE, owner: None })
+    };
+    let ann = Principal::try_new("ann").ok();
+    let owned = |from, to: &Option<Principal>| {
+        (Action::SetOwner(to.clone()), Ok(AccountChange::Owner { from, to: to.clone() }))
+    };
     let opened = account("alice", 0);
     let limit = |from, to| {
         let account = Account { overdraft_limit: from, ..opened.clone() };
@@ -47,6 +53,11 @@ async fn a_command_happens_whole_and_reads_back(store: &impl Store) {
         (none.0, Ok(none.1)),
         (Action::Freeze, Ok(status(Open, Frozen, None))),
         (Action::Freeze, Ok(AccountChange::Nothing)),
+        owned(Frozen, &ann),
+        (Action::SetOwner(ann.clone()), Ok(AccountChange::Nothing)),
+        owned(Frozen, &None),
+        (Action::SetOwner(None), Ok(AccountChange::Nothing)),
+        owned(Frozen, &ann),
         (Action::Unfreeze, Ok(status(Frozen, Open, None))),
         (Action::Close, Ok(status(Open, Closed, Some(0)))),
     ];
@@ -75,9 +86,12 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
     let to = |account, to| AccountChange::Limit { account, to, lanes: Vec::new() };
     let is = |status| account("x", -10).status(status);
     let limit = |status, limit| to(is(status), OverdraftLimit::Limited(limit));
+    let ann = Principal::try_new("ann").ok();
     let cases = [
         ("exists", is(Open), AccountChange::Open(account("x", 0))),
         ("status", is(Frozen), status(Open, Frozen, None)),
+        ("owner's status", is(Frozen), AccountChange::Owner { from: Open, to: ann.clone() }),
+        ("no owner's status", is(Closed), AccountChange::Owner { from: Open, to: None }),
         ("pause's status", is(Frozen), AccountChange::Pause(Timestamp::EPOCH)),
         ("status and balance", is(Frozen), status(Open, Closed, Some(-10))),
         ("balance above", is(Open), status(Open, Closed, Some(-11))),
@@ -102,6 +116,7 @@ async fn each_condition_of_a_command_stops_all_of_it(store: &impl Store) {
             | AccountChange::Status { .. }
             | AccountChange::Limit { .. }
             | AccountChange::Limits { .. }
+            | AccountChange::Owner { .. }
             | AccountChange::Lanes { .. }) => other,
         };
         let request = command(&format!("c{ix}"), &name, Action::Close);

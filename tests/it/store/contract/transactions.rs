@@ -2,8 +2,8 @@
 
 use giro::domain::plan::{AccountUpdate, Entry};
 use giro::domain::{
-    Account, AccountId, AccountStatus, Balance, Decision, Decline, Instruction, OverdraftLimit, Payment, Request,
-    Source, Timestamp,
+    Account, AccountId, AccountStatus, Balance, Decision, Decline, Instruction, OverdraftLimit, Payment, Principal,
+    Request, Source, Timestamp,
 };
 use giro::store::{AccountRead, Cancelled, Commit, StoreError};
 use giro_testkit::given::{self, Setters as _, currency, id, payment, update};
@@ -257,6 +257,7 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     let long = "x".repeat(64);
     let topic = "t".repeat(249);
     let longest = Request {
+        requested_by: Principal::try_new("ann").ok(),
         instruction: Instruction::Payment(Payment {
             reference: Some("💶".repeat(140).into()),
             requested_at: Some(Timestamp::EPOCH),

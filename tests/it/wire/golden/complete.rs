@@ -57,6 +57,7 @@ fn every_kind_of_item_is_held() {
         "lane_debits",
         "paused_until",
         "limits_version",
+        "owner",
         "max_payment",
         "max_balance",
         "hour_since",
@@ -80,6 +81,7 @@ fn every_answer_to_a_payment_is_held() {
     for name in [
         "reference",
         "requested_at",
+        "requested_by",
         "kind",
         "asked_for",
         "amount",

@@ -1,10 +1,10 @@
 //! Each record that Giro published is read into the domain, and what is published of that is the same record.
 
-use giro::domain::Timestamp;
+use giro::domain::{Principal, Timestamp};
 use giro::handlers::outcome_publisher::hand_over;
 use giro::store::items::dead_letter;
 use giro::wire::failed_record::{self, Failure};
-use giro::wire::{account_command, instruction, outcome};
+use giro::wire::{account_command, instruction, outcome, requested_by};
 use giro_testkit::memory_topics::MemoryTopics;
 use serde_json::Value;
 
@@ -42,7 +42,9 @@ fn payment_requests_are_handed_over_as_they_were() {
         let asked = instruction::decode_json(&value).unwrap();
         assert_eq!(Some(asked.debtor().as_str().as_bytes()), record.key.as_deref());
         assert_eq!(instruction::encode(&asked), String::from_utf8(value).unwrap());
-        assert_eq!(record.headers, []);
+        let by = record.headers.iter().filter_map(|header| std::str::from_utf8(header.value.as_deref()?).ok());
+        let by = by.filter_map(|text| Principal::try_new(text).ok());
+        assert_eq!(record.headers, by.map(|principal| requested_by::header(&principal)).collect::<Vec<_>>());
     }
 }
 

@@ -14,10 +14,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description};
 
+use super::caller;
 use super::route::Found;
 
-/// Writes the event of a request.
-pub(super) fn encode(head: &Parts, body: &[u8], found: &Found<'_>) -> String {
+/// Writes the event of a request, of a caller with these claims.
+pub(super) fn encode(
+    head: &Parts,
+    body: &[u8],
+    found: &Found<'_>,
+    claims: Option<&BTreeMap<String, String>>,
+) -> String {
     let mut headers: BTreeMap<&str, String> = BTreeMap::new();
     let mut cookies = Vec::new();
     for (name, value) in &head.headers {
@@ -34,34 +40,14 @@ pub(super) fn encode(head: &Parts, body: &[u8], found: &Found<'_>) -> String {
         join(parameters.entry(name.into_owned()).or_default(), &value);
     }
     let variables: BTreeMap<&str, &str> = found.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let now = OffsetDateTime::now_utc();
     let text = std::str::from_utf8(body).ok().filter(|_| is_text(head));
-    let method = head.method.as_str();
-    let path = head.uri.path();
     let mut event = json!({
         "version": "2.0",
         "routeKey": found.key,
-        "rawPath": path,
+        "rawPath": head.uri.path(),
         "rawQueryString": query,
         "headers": headers,
-        "requestContext": {
-            "accountId": "000000000000",
-            "apiId": "local",
-            "domainName": headers.get("host").map_or("127.0.0.1", String::as_str),
-            "domainPrefix": "local",
-            "http": {
-                "method": method,
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": headers.get("user-agent").map_or("", String::as_str),
-            },
-            "requestId": format!("{:016x}", fastrand::u64(..)),
-            "routeKey": found.key,
-            "stage": "$default",
-            "time": log_time(now),
-            "timeEpoch": i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
-        },
+        "requestContext": request_context(head, &headers, found, claims),
         "isBase64Encoded": text.is_none() && !body.is_empty(),
     });
     let mut put = |name: &str, value: Value| event.as_object_mut().map(|event| event.insert(name.to_owned(), value));
@@ -78,6 +64,39 @@ pub(super) fn encode(head: &Parts, body: &[u8], found: &Found<'_>) -> String {
         put("body", Value::from(text.map_or_else(|| STANDARD.encode(body), str::to_owned)));
     }
     event.to_string()
+}
+
+/// What API Gateway says of a request and its caller.
+fn request_context(
+    head: &Parts,
+    headers: &BTreeMap<&str, String>,
+    found: &Found<'_>,
+    claims: Option<&BTreeMap<String, String>>,
+) -> Value {
+    let now = OffsetDateTime::now_utc();
+    let (method, path) = (head.method.as_str(), head.uri.path());
+    let mut context = json!({
+        "accountId": "000000000000",
+        "apiId": "local",
+        "domainName": headers.get("host").map_or("127.0.0.1", String::as_str),
+        "domainPrefix": "local",
+        "http": {
+            "method": method,
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": "127.0.0.1",
+            "userAgent": headers.get("user-agent").map_or("", String::as_str),
+        },
+        "requestId": format!("{:016x}", fastrand::u64(..)),
+        "routeKey": found.key,
+        "stage": "$default",
+        "time": log_time(now),
+        "timeEpoch": i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
+    });
+    if let Some(claims) = claims {
+        context["authorizer"] = caller::authorizer(claims);
+    }
+    context
 }
 
 /// If a name comes several times, its values are joined.
@@ -164,7 +183,7 @@ mod tests {
     fn event(request: axum::http::request::Builder, body: &[u8]) -> Value {
         let (head, ()) = request.body(()).unwrap().into_parts();
         let found = Found { key: "GET /p/{id}", function: "f", variables: vec![("id", "7".into())] };
-        let mut event: Value = serde_json::from_str(&encode(&head, body, &found)).unwrap();
+        let mut event: Value = serde_json::from_str(&encode(&head, body, &found, None)).unwrap();
         event["requestContext"].as_object_mut().unwrap().retain(|name, _| name == "http" || name == "stage");
         event
     }

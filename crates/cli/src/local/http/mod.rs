@@ -5,6 +5,7 @@
 //! |---|---|
 //! | which route a request takes | `route` |
 //! | request to event, response to answer | `event` |
+//! | who calls | `caller` |
 //! | HTTP on one side, the Invoke call on the other | here |
 //!
 //! | when | answer |
@@ -14,15 +15,17 @@
 //! | the function fails, or its response can't be used | 500 |
 //! | the function takes longer than 30 s, or Lambda isn't reached | 503 |
 //!
-//! Limits: There is no login, because AWS runs the template's authorizer. There is no CORS and no custom domain, and
+//! Limits: There is no login, because AWS runs the template's authorizer. Every caller is the one of
+//! `giro up --as`. There is no CORS and no custom domain, and
 //! one stage.
 //!
 //! Source: Amazon API Gateway developer guide, "Working with Lambda proxy integrations for HTTP APIs", quotas.
 
+mod caller;
 mod event;
 mod route;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +41,7 @@ use tokio::task::JoinHandle;
 use super::invoke::{InvokeError, Invoker};
 use super::lambda::PAYLOAD_BYTES_MAX;
 use super::{LocalError, OrLocalError};
+pub use caller::Caller;
 use giro_template::Route;
 use route::Routes;
 
@@ -57,6 +61,8 @@ pub struct HttpApi {
 struct Front {
     routes: Routes,
     functions: HashMap<String, Invoker>,
+    /// The claims of every caller. `None`: the API asks for no token.
+    claims: Option<BTreeMap<String, String>>,
 }
 
 /// Takes a port, 0 for a free one, for an HTTP API to listen on.
@@ -77,7 +83,8 @@ pub async fn listen(port: u16) -> Result<TcpListener, LocalError> {
 }
 
 impl HttpApi {
-    /// Answers who comes to `listener`. `timeout` says how long a function's invocation may take.
+    /// Answers who comes to `listener`. `timeout` says how long a function's invocation may
+    /// take. `claims` are those of every caller's token, if the API asks for one.
     ///
     /// # Errors
     /// [`LocalError::Asked`] if a route isn't understood, or the Invoke call can't be used.
@@ -86,6 +93,7 @@ impl HttpApi {
         routes: &[Route],
         lambda_endpoint: &str,
         timeout: impl Fn(&str) -> Duration,
+        claims: Option<BTreeMap<String, String>>,
     ) -> Result<Self, LocalError> {
         let mut functions = HashMap::new();
         for route in routes {
@@ -93,7 +101,7 @@ impl HttpApi {
             let invoker = Invoker::new(Some(lambda_endpoint), &route.function, timeout).await.or_asked()?;
             functions.insert(route.function.clone(), invoker);
         }
-        let front = Arc::new(Front { routes: Routes::new(routes).or_asked()?, functions });
+        let front = Arc::new(Front { routes: Routes::new(routes).or_asked()?, functions, claims });
         let endpoint = format!("http://{}", listener.local_addr().or_engine()?);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
@@ -127,7 +135,7 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response<B
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
     };
-    let event = event::encode(&head, &body, &found);
+    let event = event::encode(&head, &body, &found, front.claims.as_ref());
     if event.len() > PAYLOAD_BYTES_MAX {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
     }

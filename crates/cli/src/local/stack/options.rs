@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use giro_testkit::tables::by_variable;
 
+use super::super::http::Caller;
 use super::names::{PAYMENT_PROCESSOR, TABLE_EXPECTED, is_table};
+use giro::config::AUTHORIZATION;
 use giro::store::Tables;
 use giro_template::{Blueprint, Source, TemplateError, Templates};
+
+/// The template's parameter behind that variable.
+const AUTHORIZATION_PARAMETER: &str = "HttpAuthorization";
 
 /// Which Kafka.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,6 +104,8 @@ pub struct StackOptions {
     pub function_timeout: Option<Duration>,
     /// Whether mappings on Kafka ask for partial batch responses, and functions give them.
     pub partial_batch_response: Option<bool>,
+    /// Who calls the HTTP API. `None`: anybody, who may do everything, unless a parameter says otherwise.
+    pub caller: Option<Caller>,
     /// The port of the HTTP API. The default is a free one.
     pub http_port: Option<u16>,
     /// Where the lines go that functions write.
@@ -151,6 +158,9 @@ impl StackOptions {
                 }
             }
             blueprint.set_variable("PARTIAL_BATCH_RESPONSE", if partial { "true" } else { "false" });
+        }
+        if self.caller.is_none() && !self.parameters.contains_key(AUTHORIZATION_PARAMETER) {
+            blueprint.set_variable(AUTHORIZATION, "open");
         }
         if let Some(table) = blueprint.tables.iter().find(|table| !is_table(&table.name)) {
             let expected = format!("{TABLE_EXPECTED}, and got '{}'", table.name);

@@ -45,6 +45,7 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     let fingerprint = payment.fingerprint();
     let declined = Err(giro::domain::Decline::SameAccount);
     let outcome = Outcome {
+        requested_by: None,
         declined_leg: None,
         limits_version: None,
         repayment: None,

@@ -49,6 +49,7 @@ pages! {
     readme_runs_as_pasted: "README.md",
     accounts_run_as_pasted: "docs/accounts.md",
     api_runs_as_pasted: "docs/api.md",
+    authorization_runs_as_pasted: "docs/authorization.md",
     dead_letters_run_as_pasted: "docs/dead-letters.md",
     deploy_says_what_is_not_run: "docs/deploy.md",
     edge_says_what_is_not_run: "docs/edge.md",

@@ -329,7 +329,7 @@ async fn the_http_api_answers_for_a_function_that_can_not() {
     let routes = Templates::Embedded.blueprint(&BTreeMap::new()).unwrap().routes;
     let listener = || async { http_api::listen(0).await.unwrap() };
     let at = "http://127.0.0.1:1";
-    let nowhere = HttpApi::start(listener().await, &routes, at, |_| Duration::from_secs(5)).await.unwrap();
+    let nowhere = HttpApi::start(listener().await, &routes, at, |_| Duration::from_secs(5), None).await.unwrap();
     let answer = http(nowhere.endpoint(), "GET /payments/p1", "").await;
     assert_eq!((answer.0, answer.2.as_str()), (503, r#"{"message":"Service Unavailable"}"#));
     let long = "x".repeat(7 * 1024 * 1024);
@@ -348,7 +348,7 @@ async fn the_http_api_answers_for_a_function_that_can_not() {
     };
     let lambda = LocalLambda::start(vec![function], Arc::new(|_: &str, _: &str| {})).await.unwrap();
     let at = lambda.endpoint();
-    let broken = HttpApi::start(listener().await, &routes, at, |_| Duration::from_secs(9)).await.unwrap();
+    let broken = HttpApi::start(listener().await, &routes, at, |_| Duration::from_secs(9), None).await.unwrap();
     let answer = http(broken.endpoint(), "GET /payments/p1", "").await;
     assert_eq!((answer.0, answer.2.as_str()), (500, r#"{"message":"Internal Server Error"}"#));
     broken.stop().await;

@@ -8,7 +8,7 @@ use super::books::{Books, Standing};
 use super::{Auditor, Wrong, read};
 use crate::memory_store::MemoryStore;
 use crate::simulate::network::at_once;
-use giro::domain::{AccountId, Balance, Holding, Lane, OverdraftLimit};
+use giro::domain::{AccountId, Balance, Holding, Lane, OverdraftLimit, Principal};
 use giro::store::LedgerQueries;
 
 impl Auditor {
@@ -74,6 +74,7 @@ fn compare(id: &str, books: &Books, holding: &Holding) -> Result<(), Wrong> {
     }
     let same = (account.currency.as_str(), account.status.name(), limit)
         == (books.currency, Standing::name(books.standing), books.lowest)
-        && account.credit_lanes.count() == books.lanes;
+        && account.credit_lanes.count() == books.lanes
+        && account.owner.as_ref().map(Principal::as_str) == books.owner;
     if same { Ok(()) } else { Err(format!("{id} is not what it was made: {account:?}")) }
 }

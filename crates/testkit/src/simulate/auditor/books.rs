@@ -33,6 +33,7 @@ pub(in crate::simulate) struct Books {
     /// How many lanes it takes its credits on.
     pub(in crate::simulate) lanes: u16,
     pub(in crate::simulate) limits: Limits,
+    pub(in crate::simulate) owner: Option<&'static str>,
 }
 
 impl Books {
@@ -61,9 +62,11 @@ pub(in crate::simulate) fn may_be_too_busy(books: Option<&Books>, change: Accoun
             AccountChange::Limits(_) => return empties_lanes && books.standing == Standing::Open,
             AccountChange::Close => true,
             AccountChange::Limit(to) => to.is_some(),
-            AccountChange::Open { .. } | AccountChange::Freeze | AccountChange::Unfreeze | AccountChange::Lanes(_) => {
-                false
-            }
+            AccountChange::Open { .. }
+            | AccountChange::Owner(_)
+            | AccountChange::Freeze
+            | AccountChange::Unfreeze
+            | AccountChange::Lanes(_) => false,
         };
         rests_on_lanes && books.standing == Standing::Open && books.commutes()
     })
@@ -151,7 +154,7 @@ pub(in crate::simulate) fn ordered(
 ) -> Result<Option<Books>, &'static str> {
     let lowest = |limit: Option<u32>| limit.map(|limit| i128::from(limit).saturating_neg());
     let Some(books) = books else {
-        let AccountChange::Open { currency, limit, lanes } = change else { return Err("account_not_found") };
+        let AccountChange::Open { currency, limit, lanes, owner } = change else { return Err("account_not_found") };
         let (standing, lanes) = (Standing::Open, lanes.max(lanes_min));
         return Ok(Some(Books {
             currency,
@@ -160,6 +163,7 @@ pub(in crate::simulate) fn ordered(
             standing,
             lanes,
             limits: Limits::default(),
+            owner,
         }));
     };
     let stands = books.standing;
@@ -170,10 +174,11 @@ pub(in crate::simulate) fn ordered(
     let held = if books.lowest.is_none() { books.balance } else { main };
     let turned = |standing| (standing != stands).then(|| Books { standing, ..books.clone() });
     match change {
-        AccountChange::Open { currency, limit, lanes } => {
+        AccountChange::Open { currency, limit, lanes, owner } => {
             let as_wanted = stands == Standing::Open
                 && books.currency == currency
                 && books.lowest == lowest(limit)
+                && books.owner == owner
                 && books.lanes >= lanes;
             if as_wanted { Ok(None) } else { Err("account_exists") }
         }
@@ -191,6 +196,7 @@ pub(in crate::simulate) fn ordered(
         AccountChange::Limits(to) => Ok(Some(Books { limits: to, ..books.clone() })),
         AccountChange::Limit(to) if lowest(to).is_some_and(|lowest| held < lowest) => Err("limit_below_balance"),
         AccountChange::Limit(to) => Ok(Some(Books { lowest: lowest(to), ..books.clone() })),
+        AccountChange::Owner(owner) => Ok((owner != books.owner).then(|| Books { owner, ..books.clone() })),
         AccountChange::Lanes(lanes) => Ok((lanes > books.lanes).then(|| Books { lanes, ..books.clone() })),
     }
 }

@@ -22,7 +22,7 @@ use crate::simulate::network::{InvocationId, at_once};
 use crate::simulate::orders::{AccountChange, Order};
 use crate::simulate::topic::Topic;
 use giro::domain::account_command::{Action, RecordedCommand};
-use giro::domain::{AccountId, CommandId, DeadLetter, OverdraftLimit};
+use giro::domain::{AccountId, CommandId, DeadLetter, OverdraftLimit, Principal};
 use giro::store::{CommandQueries, LedgerQueries};
 
 impl Auditor {
@@ -150,12 +150,14 @@ fn says(recorded: &RecordedCommand, order: &Order) -> bool {
         OverdraftLimit::Limited(limit) => Some(limit),
         OverdraftLimit::Unlimited => None,
     };
+    let named = |owner: &Option<Principal>| owner.as_ref().map(|owner| owner.to_string());
     let same = match (&command.action, order.change) {
-        (Action::Open(terms), AccountChange::Open { currency, limit: to, lanes }) => {
+        (Action::Open(terms), AccountChange::Open { currency, limit: to, lanes, owner }) => {
             let told = (terms.currency.as_str(), limit(terms.overdraft_limit), terms.credit_lanes.count());
-            told == (currency, to.map(u64::from), lanes)
+            told == (currency, to.map(u64::from), lanes) && named(&terms.owner).as_deref() == owner
         }
         (Action::SetOverdraftLimit(told), AccountChange::Limit(to)) => limit(*told) == to.map(u64::from),
+        (Action::SetOwner(told), AccountChange::Owner(to)) => named(told).as_deref() == to,
         (Action::AddLanes(told), AccountChange::Lanes(to)) => told.count() == to,
         (Action::SetLimits(told), AccountChange::Limits(to)) => {
             let window = |place: usize| told.windows[place].map(|limit| (limit.amount, limit.count));

@@ -11,7 +11,7 @@ use crate::simulate::auditor::books::Books;
 use crate::simulate::legs::Leg;
 use crate::simulate::network::{InvocationId, at_once};
 use crate::simulate::topic::Topic;
-use crate::simulate::workload::Asked;
+use crate::simulate::workload::{Asked, REQUESTED_BY};
 use giro::domain::Recorded;
 use giro::store::LedgerQueries;
 
@@ -56,6 +56,13 @@ impl Auditor {
         let Some((place, since, given_up, asked)) = asks else {
             return Err(format!("{id} has an outcome, and no record {source} that was delivered asked for it"));
         };
+        let told = self.requests.at(place).and_then(|known| known.record.header(REQUESTED_BY));
+        if outcome.requested_by.as_ref().map(|by| by.as_str().as_bytes()) != told {
+            return Err(format!(
+                "{id} says that {:?} asked, and its record {place:?} says otherwise",
+                outcome.requested_by
+            ));
+        }
         if !says_what_was_asked(outcome, &asked) {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }

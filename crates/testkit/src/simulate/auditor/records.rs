@@ -14,7 +14,7 @@ use giro::domain::{DeadLetter, Outcome};
 /// A record, and what the auditor knows of it.
 #[derive(Debug)]
 pub(super) struct Known<A> {
-    record: Record,
+    pub(super) record: Record,
     /// What it asks. `None` if its bytes aren't a request.
     pub(super) asks: Option<A>,
     /// It was given to an invocation.

@@ -115,11 +115,16 @@ fn set_limit(limit: u64) -> Action {
     Action::SetOverdraftLimit(OverdraftLimit::Limited(limit))
 }
 
+/// Those of a plain account.
+fn terms() -> Terms {
+    let (overdraft_limit, credit_lanes) = (OverdraftLimit::Limited(0), account("alice").credit_lanes);
+    Terms { currency: eur(), overdraft_limit, credit_lanes, owner: None }
+}
+
 /// Account commands beside payments.
 fn commands() -> Vec<SmallWorld> {
     let (alice, bob, shop) = (account("alice"), account("bob"), account("shop").lanes(2));
-    let terms =
-        Terms { currency: eur(), overdraft_limit: OverdraftLimit::Limited(0), credit_lanes: alice.credit_lanes };
+    let terms = terms();
     vec![
         SmallWorld::new(
             "a freeze beside credits on lanes",

@@ -119,7 +119,7 @@ impl AuditedLedger {
         if self.payments.len() != before.payments.len().saturating_add(new.len()) {
             return Err("a payment has an outcome that its worker was not asked for".into());
         }
-        for Request { instruction, source } in new {
+        for Request { instruction, source, .. } in new {
             let Some(Recorded { outcome, .. }) = self.payments.get(instruction.id()).cloned() else { continue };
             if (&outcome.instruction, &outcome.source) != (instruction, source) {
                 return Err(format!("the outcome of {} says something else than its record", instruction.id()));

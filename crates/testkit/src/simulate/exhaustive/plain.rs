@@ -1,7 +1,7 @@
 //! What: Tells instructions, accounts and commands in the plain words of the auditor's own books.
 
 use giro::domain::account_command::Action;
-use giro::domain::{Account, AccountStatus, Amount, Instruction, Limits, OverdraftLimit, PaymentId};
+use giro::domain::{Account, AccountStatus, Amount, Instruction, Limits, OverdraftLimit, PaymentId, Principal};
 
 use crate::simulate::auditor::books::{Books, Standing};
 use crate::simulate::legs::Leg;
@@ -44,6 +44,7 @@ pub(super) fn books_of(account: &Account) -> Books {
         },
         lanes: account.credit_lanes.count(),
         limits: account.limits.as_ref().map_or(SmallLimits::default(), |stored| limits(stored.limits())),
+        owner: account.owner.as_ref().map(owner),
     }
 }
 
@@ -57,6 +58,11 @@ pub(super) fn limits(of: Limits) -> SmallLimits {
         hour: window(0),
         day: window(1),
     }
+}
+
+/// Small worlds know two owners.
+fn owner(principal: &Principal) -> &'static str {
+    if principal.as_str() == "ann" { "ann" } else { "bob" }
 }
 
 /// Small worlds know two currencies.
@@ -75,6 +81,7 @@ pub(super) fn change(action: &Action) -> AccountChange {
             currency: currency(terms.currency.as_str()),
             limit: limit(terms.overdraft_limit),
             lanes: terms.credit_lanes.count(),
+            owner: terms.owner.as_ref().map(owner),
         },
         Action::SetOverdraftLimit(to) => AccountChange::Limit(limit(*to)),
         Action::Freeze => AccountChange::Freeze,
@@ -82,5 +89,6 @@ pub(super) fn change(action: &Action) -> AccountChange {
         Action::Close => AccountChange::Close,
         Action::AddLanes(lanes) => AccountChange::Lanes(lanes.count()),
         Action::SetLimits(to) => AccountChange::Limits(limits(*to)),
+        Action::SetOwner(to) => AccountChange::Owner(to.as_ref().map(owner)),
     }
 }

@@ -122,10 +122,10 @@ fn balances() -> Vec<SmallWorld> {
         .pays(1, &[("p2", "shop", "bob", 30), ("p3", "shop", "bob", 10)]),
         SmallWorld::new("a largest balance is set beside credits", [alice.clone(), shop.clone()])
             .pays(0, &[("p1", "alice", "shop", 30), ("p2", "alice", "shop", 20)])
-            .orders(0, &[full.clone()]),
+            .orders(0, std::slice::from_ref(&full)),
         SmallWorld::new("a largest balance is set beside credits on lanes", [alice.clone(), shop.clone().lanes(2)])
             .pays(0, &[("p1", "alice", "shop", 30), ("p2", "alice", "shop", 20)])
-            .orders(0, &[full.clone()]),
+            .orders(0, std::slice::from_ref(&full)),
         SmallWorld::new("a largest balance is set, two partitions", [alice, bob, shop.lanes(2)])
             .pays(0, &[("p1", "alice", "shop", 30)])
             .pays(1, &[("p2", "bob", "shop", 20)])

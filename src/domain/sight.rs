@@ -1,0 +1,137 @@
+//! What: What a caller may be told of an outcome, and what is withheld.
+//!
+//! Data: Takes the caller's principal, and those accounts of an outcome that are the caller's own. Gives what stands in
+//! place of a reason that tells of somebody else.
+//!
+//! | the reason tells of | is told to |
+//! |---|---|
+//! | the request itself | everybody who may see the outcome |
+//! | the debtor (of the leg) | its owner |
+//! | the creditor (of the leg) | its owner |
+//! | the original of a refund | nobody but who sees all, because it may be a stranger's payment |
+//!
+//! Invariants: Every reason of one kind becomes the same name. So nobody learns whether a stranger's account or payment
+//! exists, what its state is, or what it holds.
+
+use super::decline::Concern;
+use super::{Account, AccountId, Currency, Decline, Outcome, Principal, Transfer};
+
+/// The ISO 20022 status reason of what is withheld: not specified.
+pub const WITHHELD_CODE: &str = "MS03";
+
+/// What stands in place of a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Withheld {
+    /// Something about a debtor.
+    Debtor,
+    /// Something about a creditor.
+    Creditor,
+    /// Something about the original of a refund.
+    Original,
+}
+
+impl Withheld {
+    /// Each with its stable name.
+    pub const ALL: [(Self, &'static str); 3] = [
+        (Self::Debtor, "debtor_unavailable"),
+        (Self::Creditor, "creditor_unavailable"),
+        (Self::Original, "original_unavailable"),
+    ];
+
+    /// The stable name, as answered.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Debtor => Self::ALL[0].1,
+            Self::Creditor => Self::ALL[1].1,
+            Self::Original => Self::ALL[2].1,
+        }
+    }
+}
+
+/// What a caller sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// Everything.
+    All,
+    /// What concerns its own accounts.
+    Own {
+        /// Who calls. `None`: nobody knows.
+        principal: Option<Principal>,
+        /// The caller's accounts among those of the outcome, and their currencies.
+        accounts: Vec<(AccountId, Currency)>,
+    },
+}
+
+impl Sight {
+    /// What this principal sees, if these are the accounts that were found.
+    #[must_use]
+    pub fn own<'a>(principal: Option<&Principal>, found: impl IntoIterator<Item = &'a Account>) -> Self {
+        let own = found.into_iter().filter(|account| account.owner.is_some() && account.owner.as_ref() == principal);
+        let accounts = own.map(|account| (account.id.clone(), account.currency)).collect();
+        Self::Own { principal: principal.cloned(), accounts }
+    }
+
+    /// Whether this account is seen.
+    #[must_use]
+    pub fn sees(&self, account: &AccountId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Own { accounts, .. } => accounts.iter().any(|(own, _)| own == account),
+        }
+    }
+
+    /// Whether an account of the outcome is seen.
+    #[must_use]
+    pub fn sees_party(&self, outcome: &Outcome) -> bool {
+        parties(outcome).iter().any(|party| self.sees(party))
+    }
+
+    /// Whether the outcome may tell who asked: to who sees all, and to whoever asked.
+    #[must_use]
+    pub fn sees_requester(&self, outcome: &Outcome) -> bool {
+        match self {
+            Self::All => true,
+            Self::Own { principal, .. } => principal.is_some() && *principal == outcome.requested_by,
+        }
+    }
+
+    /// What stands in place of the outcome's reason. `None`: the reason itself may be told, or there is none.
+    #[must_use]
+    pub fn withheld(&self, outcome: &Outcome) -> Option<Withheld> {
+        let decline = outcome.decision.err()?;
+        let leg = outcome.declined_leg.map_or(0, |leg| usize::from(leg.get()).saturating_sub(1));
+        let transfer = outcome.transfers().nth(leg);
+        let debtor = transfer.map_or(outcome.instruction.debtor(), |transfer| transfer.debtor);
+        let withheld = match decline.concerns() {
+            Concern::Request => return None,
+            Concern::Debtor => Withheld::Debtor,
+            // The caller knows the currency of its own account.
+            Concern::Creditor if decline == Decline::CurrencyMismatch && self.is_of_other(transfer) => return None,
+            Concern::Creditor => Withheld::Creditor,
+            Concern::Original => Withheld::Original,
+        };
+        let is_told = match withheld {
+            Withheld::Debtor => self.sees(debtor),
+            Withheld::Creditor => transfer.is_some_and(|transfer| self.sees(transfer.creditor)),
+            Withheld::Original => *self == Self::All,
+        };
+        (!is_told).then_some(withheld)
+    }
+
+    /// Whether the debtor of this transfer is the caller's own account, and of another currency.
+    fn is_of_other(&self, transfer: Option<Transfer<'_>>) -> bool {
+        let (Self::Own { accounts, .. }, Some(transfer)) = (self, transfer) else { return false };
+        accounts.iter().any(|(own, currency)| own == transfer.debtor && *currency != transfer.currency)
+    }
+}
+
+/// The accounts that an outcome names, each once.
+#[must_use]
+pub fn parties(outcome: &Outcome) -> Vec<&AccountId> {
+    let moved = outcome.transfers().flat_map(|transfer| [transfer.debtor, transfer.creditor]);
+    let mut parties: Vec<&AccountId> = std::iter::once(outcome.instruction.debtor()).chain(moved).collect();
+    parties.sort_unstable();
+    parties.dedup();
+    parties
+}
