@@ -5,6 +5,7 @@
 //! the mistakes.
 
 mod business;
+mod callers;
 mod cloud;
 mod edge;
 mod logins;
@@ -64,6 +65,7 @@ fn faults(texts: &Texts) -> BTreeSet<String> {
     faults.extend(replacing::faults(texts));
     faults.extend(rollout::faults(texts));
     faults.extend(edge::faults(texts));
+    faults.extend(callers::callers(&root));
     faults.extend(log_fields(&read_yaml(&texts["infra/alarms.yaml"]).unwrap()));
     faults
 }
