@@ -1,8 +1,8 @@
 //! The parameters of a template, as CloudFormation checks them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use giro_template::Templates;
+use giro_template::{Source, Templates};
 
 use super::template::{parameters, texts};
 
@@ -74,6 +74,59 @@ fn a_scram_cluster_without_a_word_on_acls_is_refused() {
         assert!(!with(acls).contains("Rules."), "{}", with(acls));
     }
     assert_eq!(refused(&[("KafkaAuth", "scram"), ("KafkaSecretArn", "arn:x")]), "taken");
+}
+
+/// Restored tables with the old consumer groups would never get back the payments that they lost.
+#[test]
+fn half_of_a_restore_is_refused() {
+    let stream = "arn:aws:dynamodb:eu-central-1:1:table/restored-payments/stream/2026";
+    let whole = [("RestoredTables", "restored-"), ("RestoredPaymentsStream", stream), ("ConsumerGroupSuffix", "-2")];
+    let rule = "template.yaml: Rules.Restored: RestoredTables, RestoredPaymentsStream and ConsumerGroupSuffix are set together";
+    for (left_out, _) in whole {
+        let given: Vec<_> = whole.into_iter().filter(|(name, _)| *name != left_out).collect();
+        assert!(refused(&given).starts_with(rule), "{left_out}: {}", refused(&given));
+    }
+    assert!(refused(&whole[..1]).starts_with(rule));
+    for taken in [&whole[..], &whole[2..], &[]] {
+        assert_eq!(refused(taken), "taken");
+    }
+}
+
+/// The stack uses restored tables instead of its own, and reads its topics anew.
+#[test]
+fn restored_tables_are_used_everywhere() {
+    let stream = "arn:aws:dynamodb:eu-central-1:1:table/restored-x-payments/stream/2026";
+    let given = parameters(&[
+        ("NamePrefix", "x-"),
+        ("RestoredTables", "restored-"),
+        ("RestoredPaymentsStream", stream),
+        ("ConsumerGroupSuffix", "-2"),
+    ]);
+    let blueprint = Templates::Embedded.blueprint(&given).unwrap();
+    assert_eq!(blueprint.tables, [], "none is made");
+    let sources = blueprint.mappings.iter().map(|mapping| match &mapping.source {
+        Source::Kafka { topic, consumer_group } => format!("{topic} {consumer_group}"),
+        Source::Stream { table } => table.clone(),
+    });
+    let expected =
+        ["x-account-commands x-account-processor-2", "restored-x-payments", "x-payment-requests x-payment-processor-2"];
+    assert_eq!(sources.collect::<BTreeSet<_>>(), expected.map(str::to_owned).into());
+    let tables = blueprint.functions.iter().flat_map(|function| &function.environment);
+    let tables: BTreeSet<&str> =
+        tables.filter(|(name, _)| name.ends_with("_TABLE")).map(|(_, table)| table.as_str()).collect();
+    let names = ["accounts", "payments", "refunds", "dead-letters", "account-commands"];
+    assert_eq!(tables, names.map(|name| format!("restored-x-{name}")).iter().map(String::as_str).collect());
+}
+
+/// Payment requests wait while commands are read anew.
+#[test]
+fn payments_are_polled_unless_they_are_told_to_wait() {
+    let polled = |given: &[(&str, &str)]| {
+        let blueprint = Templates::Embedded.blueprint(&parameters(given)).unwrap();
+        ["payment-processor", "account-processor"].map(|function| blueprint.mapping(function).is_some())
+    };
+    assert_eq!(polled(&[]), [true, true]);
+    assert_eq!(polled(&[("SettlePayments", "false")]), [false, true]);
 }
 
 /// 0 reserves nothing: for Lambda itself it would mean that the function never runs.

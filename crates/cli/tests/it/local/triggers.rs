@@ -43,7 +43,8 @@ async fn a_kafka_event_of_sam_with_a_filter_delivers_what_fits_and_passes_over_t
     let mut texts = Templates::embedded_texts();
     let template = texts.get_mut("template.yaml").unwrap();
     let name = "FunctionName: !Sub \"${NamePrefix}payment-processor\"\n";
-    for (from, to) in [(name, EVENT), ("BatchSize: 1000\n", "BatchSize: 1000\n      Enabled: false\n")] {
+    let enabled = "Enabled: !If [SettlesPayments, true, false]\n";
+    for (from, to) in [(name, EVENT), (enabled, "Enabled: false\n")] {
         assert!(template.contains(from), "the template no longer says {from}");
         *template = template.replacen(from, to, 1);
     }

@@ -53,7 +53,7 @@ fn a_window_that_is_not_the_parameters_is_named() {
         "MaximumBatchingWindowInSeconds: !If [HasRequestsWindow, !Ref RequestsWindowSeconds, !Ref AWS::NoValue]";
     for (wrong, named) in [
         ("MaximumBatchingWindowInSeconds: 1", "with RequestsWindowSeconds='' payment requests wait Some(1000) ms"),
-        ("Enabled: true", "with RequestsWindowSeconds='0' payment requests wait Some(500) ms: expected 0"),
+        ("", "with RequestsWindowSeconds='0' payment requests wait Some(500) ms: expected 0"),
     ] {
         check("template.yaml", right, wrong, named);
     }

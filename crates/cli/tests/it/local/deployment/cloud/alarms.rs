@@ -44,7 +44,7 @@ const WATCHED: [(&str, &str, &[&str], &str); 22] = [
         "EstimatedMaxTimeLag",
         &[
             "Cluster Name: MskClusterName",
-            "Consumer Group: ${NamePrefix}payment-processor",
+            "Consumer Group: ${NamePrefix}payment-processor${ConsumerGroupSuffix}",
             "Topic: ${NamePrefix}payment-requests",
         ],
         "notBreaching",
@@ -54,7 +54,7 @@ const WATCHED: [(&str, &str, &[&str], &str); 22] = [
         "EstimatedMaxTimeLag",
         &[
             "Cluster Name: MskClusterName",
-            "Consumer Group: ${NamePrefix}account-processor",
+            "Consumer Group: ${NamePrefix}account-processor${ConsumerGroupSuffix}",
             "Topic: ${NamePrefix}account-commands",
         ],
         "notBreaching",
