@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`commands`] | one file a command |
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
+//! | [`restore`] | computes a restored ledger anew from its journal |
 //! | [`mod@bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
 
 pub mod bench;
 pub mod commands;
 pub mod local;
+pub mod restore;

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use aws_sdk_dynamodb::Client;
 use clap::Args;
 
 use super::up::StartKafka;
@@ -215,9 +216,15 @@ impl EngineArgs {
 
     /// The ledger.
     pub(super) async fn ledger(&self) -> Result<DynamoDb, Failure> {
+        let (client, tables) = self.tables_and_client().await?;
+        Ok(DynamoDb::new(client, tables))
+    }
+
+    /// A client for DynamoDB, and the names of the tables there.
+    pub(super) async fn tables_and_client(&self) -> Result<(Client, Tables), Failure> {
         let url = self.dynamodb_url()?;
         let client = crate::local::aws::dynamodb(url.as_deref()).await.map_err(Failure::input)?;
-        Ok(DynamoDb::new(client, self.tables(self.names()?.tables)))
+        Ok((client, self.tables(self.names()?.tables)))
     }
 
     /// Kafka's address.

@@ -39,6 +39,7 @@ mod owners;
 mod payments;
 mod publish;
 mod redriven;
+mod restore;
 mod simulate;
 mod status;
 mod stored_id;
@@ -114,6 +115,9 @@ enum Command {
     #[command(subcommand)]
     Failed(failed::FailedCommand),
     Audit(audit::AuditArgs),
+    /// Bring a ledger back that was restored to a point in time.
+    #[command(subcommand)]
+    Restore(restore::RestoreCommand),
     Simulate(simulate::SimulateArgs),
     Bench(bench::BenchArgs),
 }
@@ -154,6 +158,7 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
         Command::DeadLetters(command) => dead_letters::run(command, engines).await,
         Command::Failed(command) => failed::run(command, engines).await,
         Command::Audit(args) => audit::run(args, engines).await,
+        Command::Restore(command) => restore::run(command, engines).await,
         Command::Simulate(args) => simulate::run(args),
         Command::Bench(args) => bench::run(args, engines).await,
     }

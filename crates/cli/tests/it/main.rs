@@ -13,6 +13,7 @@
 mod bench;
 mod local;
 mod processes;
+mod restore;
 
 use processes::cli::binary;
 

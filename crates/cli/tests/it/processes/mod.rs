@@ -18,4 +18,5 @@ mod older;
 mod pasted;
 mod readers;
 mod redrive;
+mod restored;
 pub(crate) mod stack;

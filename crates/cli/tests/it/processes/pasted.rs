@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use crate::processes::cli::{command, run};
 
 /// Blocks that can't run here, by page and first command, and why.
-const NOT_RUN: [(&str, &str, &str); 13] = [
+const NOT_RUN: [(&str, &str, &str); 16] = [
     ("README.md", "make demo", "it builds, and runs these very tests"),
     ("docs/deploy.md", "scripts/build.sh", "it builds for AWS, and deploys there"),
     ("docs/deploy.md", "cargo lambda build", "the same by other tools"),
@@ -29,6 +29,9 @@ const NOT_RUN: [(&str, &str, &str); 13] = [
     ("docs/edge.md", "openssl ", "it makes a key to keep"),
     ("docs/failed.md", "kafka-configs.sh", "it changes a cluster of one's own"),
     ("docs/outcomes.md", "giro outcomes republish", "it asks a deployed stack, and payments that it has"),
+    ("docs/restore.md", "aws ", "it changes a deployed stack"),
+    ("docs/restore.md", "giro --aws ", "it restores tables of a deployed stack"),
+    ("docs/restore.md", "export ", "it names what a deployed stack has"),
     ("docs/upgrading.md", "export KAFKA_BOOTSTRAP_SERVERS=", "it asks a deployed stack"),
 ];
 
@@ -57,6 +60,7 @@ pages! {
     local_stack_runs_as_pasted: "docs/local-stack.md",
     outcomes_run_as_pasted: "docs/outcomes.md",
     payments_run_as_pasted: "docs/payments.md",
+    restore_says_what_is_not_run: "docs/restore.md",
     upgrading_says_what_is_not_run: "docs/upgrading.md",
     events_run_as_pasted: "events/README.md",
 }

@@ -12,7 +12,7 @@
 
 mod clients;
 mod keys;
-mod requests;
+pub(crate) mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -101,7 +101,7 @@ async fn outcomes(stack: &Stack, mut missing: BTreeSet<String>) -> Vec<Polled> {
 }
 
 /// Opens the accounts, sets limits by commands, and gives the accounts money.
-async fn open_and_fund(stack: &Stack, ledger: &DynamoDb, everything: &Everything) {
+pub(crate) async fn open_and_fund(stack: &Stack, ledger: &DynamoDb, everything: &Everything) {
     let twice = account("twice");
     let accounts = everything.accounts.iter().chain([&twice]);
     let mut opening = stream::iter(accounts).map(|account| ledger.open_account(account)).buffer_unordered(8);
@@ -127,7 +127,7 @@ async fn open_and_fund(stack: &Stack, ledger: &DynamoDb, everything: &Everything
 }
 
 /// Waits until each of these requests has its outcome in the table.
-async fn decided(ledger: &DynamoDb, ids: &BTreeSet<String>) {
+pub(crate) async fn decided(ledger: &DynamoDb, ids: &BTreeSet<String>) {
     let all = async {
         while !ids.is_subset(&by_id(&ledger.payments().await.unwrap()).keys().map(|id| (*id).to_owned()).collect()) {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -155,7 +155,7 @@ fn kinds(recorded: &[Recorded]) -> BTreeMap<&'static str, [usize; 2]> {
 }
 
 /// Looks at topic and tables until each record has its disposition, and the money adds up.
-async fn adds_up(ledger: &DynamoDb, bootstrap_servers: &str) -> Checked {
+pub(crate) async fn adds_up(ledger: &DynamoDb, bootstrap_servers: &str) -> Checked {
     let published = requests_on(bootstrap_servers).await.unwrap();
     let began = Instant::now();
     loop {

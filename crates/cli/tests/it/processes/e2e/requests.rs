@@ -17,7 +17,7 @@ use giro_testkit::workload::{Record, Workload};
 use super::QUARTERS;
 
 /// The demo's account without a limit, from which all money comes.
-pub(super) const BANK: &str = "settlement-eur";
+pub(crate) const BANK: &str = "settlement-eur";
 /// What the account with the largest payment may pay at once.
 const PAYMENT_MAX: u64 = 50;
 /// What the account in debt owes, which is more than it ever gets.
@@ -26,29 +26,29 @@ const DEBT: u64 = 1_000_000;
 const COUNTED: u64 = 5;
 
 /// A request, and its end where that is known.
-pub(super) struct Asked {
-    pub(super) record: Record,
+pub(crate) struct Asked {
+    pub(crate) record: Record,
     /// What it asks for, if it can be read.
-    pub(super) instruction: Option<Instruction>,
-    pub(super) end: Option<Decision>,
+    pub(crate) instruction: Option<Instruction>,
+    pub(crate) end: Option<Decision>,
     /// Another request has its id, so they must stand on the topic in their order.
-    pub(super) is_reused: bool,
+    pub(crate) is_reused: bool,
 }
 
 /// All that is asked.
-pub(super) struct Everything {
+pub(crate) struct Everything {
     /// The accounts, without limits.
-    pub(super) accounts: Vec<Account>,
+    pub(crate) accounts: Vec<Account>,
     /// The limits that accounts get before anything is asked.
-    pub(super) limits: Vec<(Account, Limits)>,
+    pub(crate) limits: Vec<(Account, Limits)>,
     /// What must have settled before.
-    pub(super) funding: Vec<Record>,
-    pub(super) quarters: Vec<Vec<Asked>>,
+    pub(crate) funding: Vec<Record>,
+    pub(crate) quarters: Vec<Vec<Asked>>,
 }
 
 impl Everything {
     /// About so many requests, half of them with a known end. The others are those of the demo.
-    pub(super) fn generate(count: usize, lanes: CreditLanes) -> Self {
+    pub(crate) fn generate(count: usize, lanes: CreditLanes) -> Self {
         let a_set = set(1, 0, 0).len();
         let sets = (count / 2 / QUARTERS / a_set).max(1);
         let known = |quarter| (0..sets).flat_map(move |number| set(quarter, number, QUARTERS * sets));

@@ -1,0 +1,181 @@
+//! What: `giro restore rebuild` computes balances, sums of refunds, windows and lanes of restored tables anew from
+//! their journal.
+
+use clap::Args;
+
+use super::super::Failure;
+use super::super::engines::{EngineArgs, given};
+use super::prefixed;
+use crate::local::kafka::partitions;
+use crate::local::stack::Topics;
+use crate::restore::changes::{Changes, changes};
+use crate::restore::journal::{Journal, KnownTerms};
+use crate::restore::shown::{counts, lines};
+use crate::restore::tables::RestoredTables;
+use crate::restore::terms::{accounts, said};
+use crate::restore::topics::{End, ends_at, members, opened_accounts, outcomes, requests};
+use giro::domain::{CreditLanes, Timestamp};
+
+/// How many changes, or findings, a person is shown.
+const SHOWN_MAX: usize = 40;
+
+/// Compute restored tables anew from their journal, and say what must change
+///
+/// Reads all restored tables and the whole topic of outcomes. Outcomes that the table lacks are written again.
+/// Balances, sums of refunds and windows become what the settled payments make. Writes nothing without --write, and
+/// changes nothing in a second run. Exit code 1 if the journal contradicts itself: then nothing is written.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  giro --aws restore rebuild --prefix restored-\n  giro --aws restore rebuild --prefix restored- --write"
+)]
+pub(in crate::commands) struct RebuildArgs {
+    /// What stands before the names of the tables in those of the restored ones
+    #[arg(long, value_parser = given, value_name = "PREFIX")]
+    prefix: String,
+    /// Write what must change
+    #[arg(long)]
+    write: bool,
+    /// Show every change
+    #[arg(long)]
+    all: bool,
+    /// The consumer groups of the pollers, which must have no member
+    #[arg(long = "group", value_parser = given, value_name = "NAME", num_args = 1..,
+        default_values_t = ["payment-processor".to_owned(), "account-processor".to_owned()])]
+    groups: Vec<String>,
+    /// The topic of payment requests; else that of the stack
+    #[arg(long, env = "REQUESTS_TOPIC", value_parser = given, value_name = "NAME")]
+    requests_topic: Option<String>,
+    /// The topic of account commands
+    #[arg(long, env = "COMMANDS_TOPIC", value_parser = given, value_name = "NAME")]
+    commands_topic: Option<String>,
+    /// The topic of outcomes
+    #[arg(long, env = "OUTCOMES_TOPIC", value_parser = given, value_name = "NAME")]
+    outcomes_topic: Option<String>,
+}
+
+/// The topics that the rebuild reads.
+struct Read {
+    kafka: String,
+    requests: String,
+    commands: String,
+    outcomes: String,
+}
+
+pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let topic = |named: &Option<String>, kind: fn(Topics) -> Option<String>| engines.topic(named.clone(), kind);
+    let read = Read {
+        requests: topic(&args.requests_topic, |topics| topics.requests)?,
+        commands: topic(&args.commands_topic, |topics| topics.commands)?,
+        outcomes: topic(&args.outcomes_topic, |topics| topics.outcomes)?,
+        kafka: engines.kafka_that_answers().await?,
+    };
+    if engines.meant().is_some() {
+        return Err(Failure::no("the `giro up` of this folder polls these engines: stop it with `giro down`"));
+    }
+    nobody_polls(&read.kafka, &args.groups).await?;
+    let (client, usual) = engines.tables_and_client().await?;
+    let tables = RestoredTables::new(&client, prefixed(&usual, &args.prefix)?);
+    let (journal, found, end) = found(&tables, &read).await?;
+    let changes = match found {
+        Ok(changes) => changes,
+        Err(findings) => return contradictions(&findings),
+    };
+    report(&journal, &changes, args.all)?;
+    if changes.items() == 0 {
+        return Ok(());
+    }
+    if !args.write {
+        say!("nothing is written: say --write to write it");
+        return Ok(());
+    }
+    nobody_polls(&read.kafka, &args.groups).await?;
+    if !ends_at(&read.kafka, &read.outcomes, &end).await? {
+        return Err(Failure::no(format!(
+            "an outcome came to {} meanwhile, and nothing is written: stop outcome-publisher, and run this again",
+            read.outcomes
+        )));
+    }
+    let raced = tables.write(&changes).await?;
+    if let Some(first) = raced.first() {
+        return Err(Failure::no(format!(
+            "{} items have changed since they were read, and stay as they are, such as {first}. Stop whoever writes to \
+             these tables, and run this again",
+            raced.len()
+        )));
+    }
+    say!("written");
+    Ok(())
+}
+
+/// Refuses while a poller may settle payments.
+async fn nobody_polls(kafka: &str, groups: &[String]) -> Result<(), Failure> {
+    // The embedded broker can't tell. It ends with the stack that polls it.
+    let members = members(kafka, groups).await?.unwrap_or_default();
+    match members.first() {
+        None => Ok(()),
+        Some((group, count)) => Err(Failure::no(format!(
+            "the consumer group {group} has {count} members, and nothing is written: switch its event source mapping off"
+        ))),
+    }
+}
+
+/// Reads everything. Gives the journal, what must be written or what contradicts what, and where the outcomes ended.
+async fn found(
+    tables: &RestoredTables,
+    topics: &Read,
+) -> Result<(Journal, Result<Changes, Vec<String>>, End), Failure> {
+    let kafka = &topics.kafka;
+    let lanes_min = partitions(kafka, &topics.requests).await?.len();
+    let lanes_min = CreditLanes::of_partitions(u32::try_from(lanes_min).unwrap_or(u32::MAX));
+    let (restored, commands, mut unreadable) = tables.read().await?;
+    let said = said(&commands);
+    let mut journal = Journal::new(KnownTerms { accounts: accounts(&restored.accounts, &said, lanes_min), said });
+    let end = outcomes(kafka, &topics.outcomes, &mut journal).await?;
+    unreadable.extend(tables.read_payments(&mut journal).await?);
+    journal.findings.extend(unreadable);
+    match journal.lost() {
+        Ok(lost) => {
+            let asked = requests(kafka, &lost).await?;
+            journal.rebuild(lost, &asked);
+        }
+        Err(finding) => journal.findings.push(finding),
+    }
+    let opened = opened_accounts(kafka, &topics.commands).await?;
+    let changes = changes(&restored, &journal, &opened);
+    Ok((journal, changes, end))
+}
+
+fn contradictions(findings: &[String]) -> Result<(), Failure> {
+    for finding in findings.iter().take(SHOWN_MAX) {
+        say!("{finding}");
+    }
+    Err(Failure::no(format!("{} findings: the journal contradicts itself, and nothing is written", findings.len())))
+}
+
+fn report(journal: &Journal, changes: &Changes, all: bool) -> Result<(), Failure> {
+    say!("{} payments in the table, {} outcomes on the topic", journal.payments, journal.told());
+    let shown = if all { usize::MAX } else { SHOWN_MAX };
+    for line in lines(changes).take(shown) {
+        say!("{line}");
+    }
+    if changes.items() > shown {
+        say!("… and {} more: say --all to see them", changes.items().saturating_sub(shown));
+    }
+    say!("{}", counts(changes));
+    if !journal.unasked.is_empty() {
+        let count = journal.unasked.len();
+        say!("{count} refunds: their requests are gone from the topic, so they count as asked for by amount");
+    }
+    for open in &changes.open {
+        say!("{open}, until payments that are missing are decided anew");
+    }
+    if let Some(untold) = journal.untold {
+        let to = Timestamp::try_from_millis(untold.last.millis().saturating_add(1)).unwrap_or(Timestamp::MAX);
+        say!(
+            "{} payments are settled or declined, and the topic doesn't tell it. Publish them after this:",
+            untold.count
+        );
+        say!("  giro outcomes republish --from {} --to {to}", untold.first);
+    }
+    Ok(())
+}

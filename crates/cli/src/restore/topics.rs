@@ -1,0 +1,160 @@
+//! What: Reads what the topics still tell of a lost ledger: outcomes, requests, and commands that open accounts.
+//!
+//! Data: Takes Kafka's address and the names of topics.
+//!
+//! Invariants: It commits nothing, and takes part in no consumer group.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::local::kafka::{client, hear, partitions, topics, unanswered};
+use crate::local::topic_reader::{Polled, Read, TopicReader};
+use crate::local::{LocalError, OrLocalError};
+use giro::domain::account_command::{Action, opened};
+use giro::domain::{Account, AccountId, Instruction, Outcome, PaymentId, Timestamp};
+use giro::publish::kafka::Context;
+use giro::wire::{account_command, instruction};
+
+use super::journal::Journal;
+
+/// How long a broker may take to tell of a consumer group.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a topic ended when it was read: by partition, the next offset.
+pub type End = BTreeMap<i32, Offset>;
+
+/// Reads a topic from the places given to its end, and gives each record to `take` until that says no.
+async fn read(
+    address: &str,
+    topic: &str,
+    starts: End,
+    mut take: impl FnMut(&Polled) -> bool,
+) -> Result<End, LocalError> {
+    let mut end = starts.clone();
+    let mut reader = TopicReader::from(address, topic, &starts).await?;
+    while let Read::Record(record) = reader.next().await? {
+        end.insert(record.partition, Offset::Offset(record.offset.saturating_add(1)));
+        if !take(&record) {
+            break;
+        }
+    }
+    Ok(end)
+}
+
+async fn whole(address: &str, topic: &str, take: impl FnMut(&Polled) -> bool) -> Result<End, LocalError> {
+    let starts = partitions(address, topic).await?.into_iter().map(|partition| (partition, Offset::Beginning));
+    read(address, topic, starts.collect(), take).await
+}
+
+/// Reads the outcomes into the journal. Gives where the topic ended.
+///
+/// # Errors
+/// If the topic can't be read.
+pub async fn outcomes(address: &str, topic: &str, journal: &mut Journal) -> Result<End, LocalError> {
+    let take = |record: &Polled| {
+        let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
+        journal.record(&place, record.key.as_deref(), record.value.as_deref());
+        true
+    };
+    whole(address, topic, take).await
+}
+
+/// Whether a topic still ends there.
+///
+/// # Errors
+/// If the topic can't be read.
+pub async fn ends_at(address: &str, topic: &str, end: &End) -> Result<bool, LocalError> {
+    let now = read(address, topic, end.clone(), |_| false).await?;
+    Ok(now == *end)
+}
+
+/// What lost requests asked for, as far as their records are still on their topics.
+///
+/// # Errors
+/// If a topic can't be read. A topic that isn't there any more has none of them.
+pub async fn requests(address: &str, lost: &[Outcome]) -> Result<BTreeMap<PaymentId, Instruction>, LocalError> {
+    let mut wanted = BTreeMap::<&str, BTreeMap<(i32, i64), &Outcome>>::new();
+    for outcome in lost {
+        let source = &outcome.source;
+        wanted.entry(&source.topic).or_default().insert((source.partition, source.offset), outcome);
+    }
+    let mut asked = BTreeMap::new();
+    let there = if wanted.is_empty() { Vec::new() } else { topics(address).await? };
+    for (topic, mut wanted) in wanted {
+        if !there.iter().any(|(name, ..)| name == topic) {
+            continue;
+        }
+        let known = partitions(address, topic).await?;
+        let mut starts = End::new();
+        for (partition, offset) in wanted.keys().filter(|(partition, _)| known.contains(partition)) {
+            starts.entry(*partition).or_insert(Offset::Offset(*offset));
+        }
+        if starts.is_empty() {
+            continue;
+        }
+        let take = |record: &Polled| {
+            if let Some(outcome) = wanted.remove(&(record.partition, record.offset)) {
+                let read = instruction::decode_json(record.value.as_deref().unwrap_or_default()).ok();
+                let is_it = |read: &Instruction| read.id() == outcome.instruction.id();
+                asked.extend(read.filter(is_it).map(|read| (read.id().clone(), read)));
+            }
+            !wanted.is_empty()
+        };
+        read(address, topic, starts, take).await?;
+    }
+    Ok(asked)
+}
+
+/// The accounts that commands on a topic open, as the first of each opens it.
+///
+/// # Errors
+/// If the topic can't be read.
+pub async fn opened_accounts(address: &str, topic: &str) -> Result<BTreeMap<AccountId, Account>, LocalError> {
+    let mut accounts = BTreeMap::new();
+    let take = |record: &Polled| {
+        if let Ok(command) = account_command::decode_json(record.value.as_deref().unwrap_or_default())
+            && let Action::Open(terms) = command.action
+        {
+            let at = record.timestamp.and_then(|at| Timestamp::try_from_millis(at).ok()).unwrap_or(Timestamp::EPOCH);
+            accounts.entry(command.account.clone()).or_insert_with(|| opened(&command.account, terms, at));
+        }
+        true
+    };
+    whole(address, topic, take).await?;
+    Ok(accounts)
+}
+
+/// The members that consumer groups have, by group. A group without members is left out. `None`: the embedded broker
+/// can't tell.
+///
+/// # Errors
+/// If the broker doesn't tell.
+pub async fn members(address: &str, groups: &[String]) -> Result<Option<Vec<(String, usize)>>, LocalError> {
+    let (config, context) = client(address)?;
+    let consumer: KafkaResult<BaseConsumer<Context>> = config.create_with_context(context);
+    let consumer = consumer.or_asked()?;
+    let (asked, names) = (address.to_owned(), groups.to_vec());
+    let ask = move || {
+        hear(&consumer);
+        let mut members = Vec::new();
+        for name in &names {
+            let told = match consumer.fetch_group_list(Some(name), ASK_TIMEOUT) {
+                Ok(told) => told,
+                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(unanswered(&asked, &error)),
+            };
+            let count = told.groups().iter().filter(|group| group.name() == name).map(|group| group.members().len());
+            members.push((name.clone(), count.sum()));
+        }
+        members.retain(|(_, count)| *count > 0);
+        Ok(Some(members))
+    };
+    tokio::task::spawn_blocking(ask).await.or_engine()?
+}

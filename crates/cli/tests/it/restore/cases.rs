@@ -1,0 +1,403 @@
+//! Small restored ledgers as texts: what is there, what was told, and what must be written.
+
+use expect_test::expect;
+use giro::domain::account_command::{Action, RecordedCommand, Terms};
+use giro::domain::limits::WindowLimit;
+use giro::domain::{
+    Account, Amount, CreditLanes, Decline, Instruction, LegId, LegNumber, Limits, Outcome, OverdraftLimit, Period,
+    Recorded, Repayment, SettledLeg, Timestamp,
+};
+use giro_cli::restore::shown::{counts, lines};
+use giro_testkit::given::{Setters as _, account, command, eur, id, lane, legged, payment, refund, source};
+
+use super::tables::{Tables, Topics};
+
+fn limit(word: &str) -> OverdraftLimit {
+    word.parse().map_or(OverdraftLimit::Unlimited, OverdraftLimit::Limited)
+}
+
+fn outcome(instruction: Instruction, is_settled: bool, at: i64) -> Outcome {
+    let repayment = match &instruction {
+        Instruction::Refund(_) => {
+            Some(Repayment { creditor: id("bank"), amount: Amount::try_new(3).unwrap(), currency: eur() })
+        }
+        Instruction::Payment(_) | Instruction::Legged(_) => None,
+    };
+    Outcome {
+        declined_leg: (!is_settled && !instruction.legs().is_empty()).then_some(LegNumber::FIRST),
+        repayment,
+        instruction,
+        decision: if is_settled { Ok(()) } else { Err(Decline::InsufficientFunds) },
+        decided_at: Timestamp::try_from_millis(at).unwrap(),
+        limits_version: None,
+        source: source(0, at),
+    }
+}
+
+/// `pay ID DEBTOR CREDITOR AMOUNT`, `legs ID` from the bank over shop to fees, `refund ID ORIGINAL` of 3 to the bank,
+/// `refund-all ID ORIGINAL` of all that is left.
+fn asked(words: &[&str]) -> Instruction {
+    match words {
+        ["pay", id, debtor, creditor, amount] => payment(id, debtor, creditor, amount.parse().unwrap()).into(),
+        ["legs", id] => legged(id, "bank", &[("bank", "shop", "EUR", 9), ("shop", "fees", "EUR", 1)]).into(),
+        ["refund", id, original] => refund(id, original, "shop", Some(3)).into(),
+        ["refund-all", id, original] => refund(id, original, "shop", None).into(),
+        _ => panic!("not understood: {words:?}"),
+    }
+}
+
+fn told_of(words: &[&str], at: i64) -> Outcome {
+    match words {
+        ["declined", rest @ ..] => outcome(asked(rest), false, at),
+        rest => outcome(asked(rest), true, at),
+    }
+}
+
+/// The items of the legs behind the first.
+fn legs_of(outcome: &Outcome) -> Vec<SettledLeg> {
+    match &outcome.instruction {
+        Instruction::Legged(payment) => payment.further(outcome.decided_at).collect(),
+        Instruction::Payment(_) | Instruction::Refund(_) => Vec::new(),
+    }
+}
+
+fn commanded(name: &str, words: &[&str], at: i64) -> RecordedCommand {
+    let (account, action) = match words {
+        ["open", account, of] => (
+            account,
+            Action::Open(Terms { currency: eur(), overdraft_limit: limit(of), credit_lanes: CreditLanes::NONE }),
+        ),
+        ["freeze", account] => (account, Action::Freeze),
+        ["unfreeze", account] => (account, Action::Unfreeze),
+        ["close", account] => (account, Action::Close),
+        ["limit", account, to] => (account, Action::SetOverdraftLimit(limit(to))),
+        ["lanes", account, to] => (account, Action::AddLanes(to.parse().unwrap())),
+        ["max", account, most] => {
+            (account, Action::SetLimits(Limits { max_balance: most.parse().ok(), ..Limits::NONE }))
+        }
+        ["hour", account, most] => {
+            let hour = Some(WindowLimit { amount: most.parse().ok(), count: None });
+            (account, Action::SetLimits(Limits { windows: [hour, None, None], ..Limits::NONE }))
+        }
+        _ => panic!("not understood: {words:?}"),
+    };
+    let command = command(name, account, action);
+    let decided_at = Timestamp::try_from_millis(at).unwrap();
+    RecordedCommand { fingerprint: command.fingerprint(), command, decision: Ok(()), decided_at, source: source(0, at) }
+}
+
+/// `account ID BALANCE LIMIT [LANES]`, `lane ID BALANCE`, `sum ID AMOUNT`, `command …`; `item …` for a payment in its
+/// table, `leg ID` for the item of its leg, `told …` for one on the topic, `asked …` for a request; and for a command
+/// on its topic, `opens ID LIMIT`. Each line is a millisecond later than the one before.
+fn world(text: &str) -> (Tables, Topics) {
+    let (mut tables, mut topics) = (Tables::default(), Topics::default());
+    for (at, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // An outcome that is named twice is the same.
+        let at = words.iter().find_map(|word| word.strip_prefix('@')?.parse().ok()).unwrap_or(at as i64);
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.starts_with('@')).collect();
+        match words.as_slice() {
+            ["account", name, balance, of, lanes @ ..] => {
+                let lanes = lanes.first().map_or(0, |lanes| lanes.parse().unwrap());
+                let limited = Account { overdraft_limit: limit(of), ..account(name) };
+                let account = limited.holding(balance.parse().unwrap()).lanes(lanes);
+                tables.accounts.insert(account.id.clone(), account);
+            }
+            ["lane", name, balance] => {
+                let lane = lane(name, balance.parse().unwrap());
+                tables.lanes.insert(lane.id.clone(), lane);
+            }
+            ["sum", original, sum] => drop(tables.sums.insert(original.parse().unwrap(), sum.parse().unwrap())),
+            ["command", rest @ ..] => {
+                let recorded = commanded(&format!("c{at}"), rest, at);
+                tables.commands.insert(recorded.command.id.clone(), recorded);
+            }
+            ["item", rest @ ..] => {
+                let outcome = told_of(rest, at);
+                let recorded = Recorded { fingerprint: outcome.instruction.fingerprint(), outcome };
+                tables.payments.insert(recorded.outcome.instruction.id().clone(), recorded);
+            }
+            ["leg", payment] => {
+                let legs = legs_of(&told_of(&["legs", payment], at));
+                tables.legs.extend(legs.into_iter().map(|leg| (leg.id.clone(), leg)));
+            }
+            ["told", rest @ ..] => topics.told.push(told_of(rest, at)),
+            ["asked", rest @ ..] => {
+                let asked = asked(rest);
+                topics.asked.insert(asked.id().clone(), asked);
+            }
+            ["opens", name, of] => {
+                let account = Account { overdraft_limit: limit(of), ..account(name) };
+                topics.opened.insert(account.id.clone(), account);
+            }
+            _ => panic!("not understood: {line}"),
+        }
+    }
+    (tables, topics)
+}
+
+fn check(text: &str, expected: &expect_test::Expect) -> Tables {
+    let (tables, topics) = world(text);
+    let (journal, changes) = tables.rebuilt(&topics);
+    let changes = match changes {
+        Ok(changes) => changes,
+        Err(findings) => {
+            expected.assert_eq(&findings.join("\n"));
+            return tables;
+        }
+    };
+    let mut shown: Vec<String> = lines(&changes).collect();
+    shown.push(counts(&changes));
+    shown.extend(changes.open.iter().map(|open| format!("open: {open}")));
+    shown.extend(journal.untold.map(|untold| format!("untold: {}", untold.count)));
+    shown.extend((!journal.unasked.is_empty()).then(|| format!("unasked: {}", journal.unasked.len())));
+    expected.assert_eq(&shown.join("\n"));
+    let after = tables.with(&changes);
+    assert_eq!(after.faults(), []);
+    assert_eq!(after.rebuilt(&topics).1.unwrap().items(), 0, "a second run");
+    after
+}
+
+#[test]
+fn money_without_its_payment_goes_back() {
+    check(
+        "account bank -10 unlimited
+         account shop 10 0",
+        &expect![[r#"
+            account bank: balance -10 -> 0
+            account shop: balance 10 -> 0
+            to write: 0 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0"#]],
+    );
+}
+
+#[test]
+fn a_payment_without_its_money_is_paid() {
+    check(
+        "account bank 0 unlimited
+         account shop 0 0
+         item pay p1 bank shop 10",
+        &expect![[r#"
+            account bank: balance 0 -> -10
+            account shop: balance 0 -> 10
+            to write: 0 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0"#]],
+    );
+}
+
+#[test]
+fn what_was_told_stands() {
+    let after = check(
+        "account bank 0 unlimited
+         account shop 0 0
+         told pay p1 bank shop 10 @5
+         told declined pay p2 shop bank 99 @6
+         told pay p1 bank shop 10 @5
+         item pay p3 bank shop 1 @4
+         item pay p4 bank shop 1 @7",
+        &expect![[r#"
+            payment p1: told, and missing
+            payment p2: told, and missing
+            account bank: balance 0 -> -12
+            account shop: balance 0 -> 12
+            to write: 2 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0
+            untold: 1"#]],
+    );
+    let [p1, p2] = ["p1", "p2"].map(|id| &after.payments[&id.parse().unwrap()]);
+    assert_eq!(p1.fingerprint, payment("x", "bank", "shop", 10).fingerprint());
+    assert_eq!((p1.outcome.decided_at.millis(), p1.outcome.source.offset), (5, 5));
+    assert_eq!(p2.outcome.decision, Err(Decline::InsufficientFunds));
+}
+
+#[test]
+fn lanes_give_all_to_the_main_item_and_lanes_of_nobody_go() {
+    check(
+        "account bank -10 unlimited
+         account shop 3 0 2
+         lane shop/0 7
+         lane shop/3 2
+         lane gone/0 2
+         item pay p1 bank shop 10",
+        &expect![[r#"
+            account shop: balance 3 -> 10, lanes 2 -> 4
+            lane shop/0: balance 7 -> 0
+            lane shop/3: balance 2 -> 0
+            lane gone/0: of no account, so it goes
+            to write: 0 payments, 0 legs, 1 accounts, 2 lanes, 0 sums of refunds; to remove: 1"#]],
+    );
+}
+
+#[test]
+fn legs_and_refunds_are_those_of_settled_payments() {
+    let after = check(
+        "account bank 0 unlimited
+         account shop 0 0
+         account fees 0 0
+         told legs p1 @1
+         item legs p2 @2
+         leg p3 @3
+         leg p2 @2
+         item pay p4 bank shop 10 @4
+         told refund r1 p4 @5
+         asked refund r1 p4
+         told refund-all r2 p4 @6
+         asked refund-all r2 p4
+         told refund-all r3 p4 @7
+         sum p9 4",
+        &expect![[r#"
+            payment p1: told, and missing
+            payment r1: told, and missing
+            payment r2: told, and missing
+            payment r3: told, and missing
+            leg p1/2: missing
+            leg p3/2: its payment is missing, so it goes
+            account bank: balance 0 -> -19
+            account fees: balance 0 -> 2
+            account shop: balance 0 -> 17
+            refunds of p4: 0 -> 9
+            refunds of p9: 4 -> 0
+            to write: 4 payments, 1 legs, 3 accounts, 0 lanes, 2 sums of refunds; to remove: 1
+            untold: 2
+            unasked: 1"#]],
+    );
+    let fingerprint = |id: &str| after.payments[&id.parse().unwrap()].fingerprint;
+    let asked_for = |amount| refund("x", "p4", "shop", amount).fingerprint();
+    assert_eq!(["r1", "r2"].map(fingerprint), [asked_for(Some(3)), asked_for(None)]);
+    assert_eq!(fingerprint("r3"), asked_for(Some(3)), "its request is gone, so it is taken as asked for by amount");
+    assert_eq!(after.sums[&"p4".parse::<LegId>().unwrap()], 9);
+}
+
+#[test]
+fn accounts_are_as_commands_made_them() {
+    let after = check(
+        "command open a 0
+         command freeze a
+         command open b unlimited
+         command limit b 7
+         command open c 0
+         command lanes c 6
+         command open d 0
+         command hour d 50
+         command max d 50
+         account a 0 0
+         account b 0 unlimited 4
+         account c 0 0 4
+         account e 5 3 1",
+        &expect![[r#"
+            account a: balance 0, status open -> frozen
+            account b: balance 0, another overdraft limit
+            account c: balance 0, lanes 4 -> 6
+            account d: missing, balance 0
+            account e: balance 5 -> 0
+            lane d/0: missing, balance 0
+            lane d/1: missing, balance 0
+            lane d/2: missing, balance 0
+            lane d/3: missing, balance 0
+            to write: 0 payments, 0 legs, 5 accounts, 4 lanes, 0 sums of refunds; to remove: 0"#]],
+    );
+    let a = &after.accounts[&id("a")];
+    assert_eq!((a.status.name(), a.version), ("frozen", 2));
+    assert_eq!(after.accounts[&id("e")].overdraft_limit, OverdraftLimit::Limited(3), "no command says anything of it");
+    assert_eq!(after.accounts[&id("d")].limits_version(), 2);
+}
+
+#[test]
+fn payments_count_in_the_windows_that_commands_set() {
+    let after = check(
+        "command open shop 0
+         command hour shop 50
+         account bank 0 unlimited
+         account shop 0 0
+         told pay p0 bank shop 40 @0
+         told pay p1 shop bank 4 @0
+         told pay p2 shop bank 5 @1
+         told pay p3 shop bank 6 @3600000",
+        &expect![[r#"
+            payment p0: told, and missing
+            payment p1: told, and missing
+            payment p2: told, and missing
+            payment p3: told, and missing
+            account bank: balance 0 -> -25
+            account shop: balance 0 -> 25, other limits
+            to write: 4 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0"#]],
+    );
+    let versions = ["p1", "p2", "p3"].map(|id| after.payments[&id.parse().unwrap()].outcome.limits_version);
+    assert_eq!(versions, [None, Some(1), Some(1)]);
+    let limits = after.accounts[&id("shop")].limits.as_ref().unwrap();
+    let used = limits.windows().map(|(period, window)| (period, window.used.unwrap().amount)).collect::<Vec<_>>();
+    assert_eq!(used, [(Period::Hour, 6)]);
+}
+
+#[test]
+fn an_account_that_was_lost_is_opened_as_its_command_opens_it() {
+    check(
+        "account bank 0 unlimited
+         opens shop 9
+         opens other 9
+         told pay p1 bank shop 10",
+        &expect![[r#"
+            payment p1: told, and missing
+            account bank: balance 0 -> -10
+            account shop: missing, balance 10
+            to write: 1 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0"#]],
+    );
+    check(
+        "account bank 0 unlimited
+         told pay p1 bank shop 10",
+        &expect![
+            "account shop: settled payments name it. It has no item, and no command opened it. Open it with `giro accounts open --direct`"
+        ],
+    );
+}
+
+#[test]
+fn what_only_lost_payments_can_mend_is_left_open() {
+    check(
+        "account bank 0 unlimited
+         account alice 0 0
+         account shop 0 0
+         told pay p2 alice shop 10",
+        &expect![[r#"
+            payment p2: told, and missing
+            account alice: balance 0 -> -10
+            account shop: balance 0 -> 10
+            to write: 1 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0
+            open: account alice: it holds -10, which is below 0"#]],
+    );
+}
+
+#[test]
+fn what_contradicts_itself_is_found() {
+    check(
+        "account bank 0 unlimited
+         account shop 0 0
+         item pay p1 bank shop 10 @1
+         told pay p1 bank shop 11 @1
+         item pay p2 bank shop 10 @2
+         told declined pay p2 bank shop 10 @2
+         item pay p3 bank shop 10 @3
+         told pay p3 bank shop 10 @4
+         told pay p4 bank shop 10 @5
+         told declined pay p4 bank shop 10 @5
+         item legs p5 @6
+         leg p5 @7",
+        &expect![[r#"
+            payment p4: payment-outcomes/0/4 tells another outcome than a record before it
+            payment p1: the topic tells another outcome than the table payments
+            payment p2: the topic tells another outcome than the table payments
+            payment p3: the topic tells another outcome than the table payments
+            leg p5/2: its item is not as its payment says
+            account fees: settled payments name it. It has no item, and no command opened it. Open it with `giro accounts open --direct`"#]],
+    );
+    let (mut tables, topics) = world(
+        "account bank 0 unlimited
+         account shop 0 0
+         item pay p1 bank shop 10",
+    );
+    tables.payments.values_mut().for_each(|it| it.fingerprint = payment("p", "a", "b", 1).fingerprint());
+    let dollars = tables.accounts.get_mut(&id("shop")).unwrap();
+    *dollars = dollars.clone().currency(giro_testkit::given::currency("USD"));
+    let findings = tables.rebuilt(&topics).1.unwrap_err();
+    expect![[r#"
+        payment p1: its fingerprint is not that of what its item says
+        payment p1: it is settled in EUR, and its account shop is in USD"#]]
+    .assert_eq(&findings.join("\n"));
+}

@@ -1,0 +1,6 @@
+//! A restored ledger, computed anew.
+
+mod cases;
+mod histories;
+mod tables;
+mod torn;
