@@ -23,10 +23,10 @@ pub(super) async fn run(command: RestoreCommand, engines: &EngineArgs) -> Result
     }
 }
 
-/// The names of restored tables: those of the ledger, each behind a prefix.
+/// The names of restored tables: those of the ledger, each behind a prefix. The environment may name them already.
 fn prefixed(tables: &Tables, prefix: &str) -> Result<Tables, Failure> {
     let name = |name: &String| {
-        let name = format!("{prefix}{name}");
+        let name = if name.starts_with(prefix) { name.clone() } else { format!("{prefix}{name}") };
         if is_table(&name) {
             Ok(name)
         } else {
@@ -42,4 +42,21 @@ fn prefixed(tables: &Tables, prefix: &str) -> Result<Tables, Failure> {
         dead_letters: name(dead_letters)?,
         account_commands: name(account_commands)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restored_tables_stand_behind_their_prefix_once() {
+        let once = prefixed(&Tables::default(), "restored-").unwrap();
+        assert_eq!(
+            (once.accounts.as_str(), once.dead_letters.as_str()),
+            ("restored-accounts", "restored-dead-letters")
+        );
+        assert_eq!(prefixed(&once, "restored-").unwrap(), once, "the environment named them");
+        let refused = prefixed(&Tables::default(), "a/").unwrap_err().to_string();
+        assert!(refused.starts_with("--prefix: expected the name of a table"), "{refused}");
+    }
 }

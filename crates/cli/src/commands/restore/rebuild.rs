@@ -114,7 +114,7 @@ async fn nobody_polls(kafka: &str, groups: &[String]) -> Result<(), Failure> {
     match members.first() {
         None => Ok(()),
         Some((group, count)) => Err(Failure::no(format!(
-            "the consumer group {group} has {count} members, and nothing is written: switch its event source mapping off"
+            "the consumer group {group} has members ({count}), and nothing is written: switch its event source mapping off"
         ))),
     }
 }

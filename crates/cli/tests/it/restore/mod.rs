@@ -4,3 +4,4 @@ mod cases;
 mod histories;
 mod tables;
 mod torn;
+mod written;

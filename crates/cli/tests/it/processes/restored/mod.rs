@@ -447,5 +447,5 @@ async fn nothing_is_rebuilt_while_a_poller_may_settle_payments() {
     stack.stop().await.unwrap();
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{told}");
-    assert!(told.contains("the consumer group payment-processor has 1 members, and nothing is written"), "{told}");
+    assert!(told.contains("the consumer group payment-processor has members (1), and nothing is written"), "{told}");
 }
