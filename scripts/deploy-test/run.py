@@ -278,6 +278,8 @@ def takes_a_payment_over_http(it):
         records = []
     check("its outcome is a record on payment-outcomes", any(json.loads(r)["status"] == "settled" for r in records),
           "none came: " + it.log("ministack", 5))
+    refused = it.giro("restore", "rebuild", "--prefix", "restored-")
+    check("nothing is rebuilt beside pollers", refused.returncode == 1 and "giro down" in refused.stderr, refused.stderr)
     owners_pay(it, root)
     it.stop("pollers")
 
@@ -405,6 +407,33 @@ def replaces_mappings(it):
     check("the two on Kafka are new", new == {"payment-processor", "account-processor"}, f"{before} {after}")
 
 
+def restores(it):
+    step("restored tables")
+    dynamodb, functions = it.client("dynamodb"), it.client("lambda")
+    rebuild = ("restore", "rebuild", "--prefix", "restored-", "--write")
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    restored = it.giro("restore", "tables", "--to", now, "--prefix", "restored-")
+    check("giro restore tables restores all tables", restored.returncode == 0, restored.stdout + restored.stderr)
+    for name in ("accounts", "payments", "refunds", "dead-letters", "account-commands"):
+        table = dynamodb.describe_table(TableName=f"restored-{name}")["Table"]
+        check(f"restored-{name} is protected", table.get("DeletionProtectionEnabled") is True, str(table))
+        backups = dynamodb.describe_continuous_backups(TableName=f"restored-{name}")["ContinuousBackupsDescription"]
+        check("and can be restored itself", backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED")
+    again = it.giro("restore", "tables", "--to", now, "--prefix", "restored-")
+    check("a second run finds all done", again.returncode == 0 and "is there already" in again.stdout, again.stdout + again.stderr)
+    rebuilt = it.giro(*rebuild)
+    check("giro restore rebuild computes them anew", rebuilt.returncode == 0, rebuilt.stdout[-2000:] + rebuilt.stderr)
+    once_more = it.giro(*rebuild)
+    check("and changes nothing in a second run", "nothing must change" in once_more.stdout, once_more.stdout[-2000:])
+    stream = dynamodb.describe_table(TableName="restored-payments")["Table"].get("LatestStreamArn", "")
+    check("sam deploy takes the restored tables", it.deploy(
+        "DeletionProtection=true", "RequestsPartitions=32", "RestoredTables=restored-", f"RestoredPaymentsStream={stream}",
+        "ConsumerGroupSuffix=-2", "SettlePayments=false"), it.log("deploy", 40))
+    variables = functions.get_function_configuration(FunctionName="payment-processor")["Environment"]["Variables"]
+    check("functions use them", variables["ACCOUNTS_TABLE"] == "restored-accounts", str(variables))
+    check("the old tables stay", {"accounts", "payments"} <= set(dynamodb.list_tables()["TableNames"]))
+
+
 def deletes(it):
     step("delete")
     cloudformation, dynamodb = it.client("cloudformation"), it.client("dynamodb")
@@ -436,7 +465,7 @@ def main():
             it.start_aws()
             print(f"  Apache Kafka at {it.kafka}, MiniStack at {it.aws_url}")
             deploys(it)
-            for part in (takes_a_payment_over_http, settles_many, audits, updates, replaces_mappings, deletes):
+            for part in (takes_a_payment_over_http, settles_many, audits, updates, replaces_mappings, restores, deletes):
                 try:
                     part(it)
                 except Exception as error:  # noqa: BLE001 (the next part may still tell something)
