@@ -4,8 +4,8 @@ use expect_test::expect;
 use giro::domain::account_command::{Action, RecordedCommand, Terms};
 use giro::domain::limits::WindowLimit;
 use giro::domain::{
-    Account, Amount, CreditLanes, Decline, Instruction, LegId, LegNumber, Limits, Outcome, OverdraftLimit, Period,
-    Recorded, Repayment, SettledLeg, Timestamp,
+    Account, AccountLimits, Amount, CreditLanes, Decline, Instruction, LegId, LegNumber, Limits, Outcome,
+    OverdraftLimit, Period, Recorded, Repayment, SettledLeg, Timestamp,
 };
 use giro_cli::restore::shown::{counts, lines};
 use giro_testkit::given::{Setters as _, account, command, eur, id, lane, legged, payment, refund, source};
@@ -324,6 +324,63 @@ fn payments_count_in_the_windows_that_commands_set() {
     let limits = after.accounts[&id("shop")].limits.as_ref().unwrap();
     let used = limits.windows().map(|(period, window)| (period, window.used.unwrap().amount)).collect::<Vec<_>>();
     assert_eq!(used, [(Period::Hour, 6)]);
+}
+
+/// An account's item may be newer than the records of its commands.
+#[test]
+fn of_limits_the_higher_version_stays() {
+    let (mut tables, topics) = world(
+        "command open shop 0
+         command hour shop 50
+         account bank 0 unlimited
+         account shop 0 0
+         item pay p1 shop bank 4",
+    );
+    let newer = Limits { max_balance: Some(9), ..Limits::NONE };
+    let first = AccountLimits::replaced(None, Limits { max_balance: Some(8), ..Limits::NONE });
+    let second = AccountLimits::replaced(Some(&first), newer);
+    tables.accounts.get_mut(&id("shop")).unwrap().limits = Some(Box::new(second));
+    let limits = |tables: &Tables| {
+        let after = tables.clone().with(&tables.rebuilt(&topics).1.unwrap());
+        assert_eq!(after.faults(), []);
+        after.accounts[&id("shop")].limits.clone().unwrap()
+    };
+    assert_eq!((limits(&tables).version, limits(&tables).limits()), (2, newer));
+    // A payment counted under limits that neither tells.
+    let payment = tables.payments.values_mut().next().unwrap();
+    payment.outcome.limits_version = Some(5);
+    assert_eq!((limits(&tables).version, limits(&tables).limits()), (5, newer));
+    tables.commands.clear();
+    tables.accounts.get_mut(&id("shop")).unwrap().limits = None;
+    assert_eq!((limits(&tables).version, limits(&tables).limits()), (5, Limits::NONE));
+}
+
+/// Its lanes may have owed. Now no payment may be taken from any of them.
+#[test]
+fn an_account_that_got_a_limit_tells_its_lanes() {
+    let (mut tables, topics) = world(
+        "command open shop unlimited
+         command limit shop 7
+         account shop 0 unlimited 3
+         lane shop/1 0",
+    );
+    tables.accounts.get_mut(&id("shop")).unwrap().lane_debits = true;
+    let after = tables.clone().with(&tables.rebuilt(&topics).1.unwrap());
+    let lanes: Vec<_> = after.lanes.values().map(|lane| (lane.id.lane, lane.is_limited, lane.version)).collect();
+    assert_eq!(lanes, [(0, true, 1), (1, true, 2), (2, true, 1)]);
+    assert!(!after.accounts[&id("shop")].pays_from_lanes());
+    // And if the last command took the limit away again, they are told that too.
+    let (mut unlimited, topics) = world(
+        "command open shop 7
+         command limit shop unlimited
+         account shop 0 7 3
+         lane shop/1 0",
+    );
+    let lane = unlimited.lanes.values_mut().next().unwrap();
+    lane.is_limited = true;
+    let after = unlimited.clone().with(&unlimited.rebuilt(&topics).1.unwrap());
+    assert!(after.accounts[&id("shop")].pays_from_lanes());
+    assert_eq!(after.lanes.values().map(|lane| lane.is_limited).collect::<Vec<_>>(), [false]);
 }
 
 #[test]
