@@ -6,7 +6,7 @@
 //! Invariants: An outcome that was told stands for ever. What a record tells must be what the table's item tells. Only
 //! what older versions left out may be missing: a leg, or the name of a reason that they didn't know.
 //!
-//! Limits: Memory grows with the topic, by less than a kilobyte for each outcome.
+//! Limits: Memory grows with the topic, by about a kilobyte for each outcome.
 
 use std::collections::BTreeMap;
 
@@ -56,19 +56,20 @@ impl Outcomes {
         if key != Some(id.as_str().as_bytes()) {
             return Some(format!("{place}: its key is not the payment {id} that it tells of"));
         }
-        match self.told.get(&id) {
-            Some(Told::Outcome(before)) => match told {
-                Told::Outcome(told) if told != *before => {
-                    return Some(format!("payment {id}: {place} tells another outcome than a record before it"));
-                }
-                Told::Outcome(_) | Told::Unread(_) => {}
-            },
-            // An outcome is told at least once. What can be read replaces what can't be.
-            Some(Told::Unread(_)) => drop(self.told.insert(id, told)),
-            None => {
+        match (self.told.get(&id), &told) {
+            (None, _) => {
                 self.count = self.count.saturating_add(1);
                 self.told.insert(id, told);
             }
+            // An outcome is told at least once. What can be read replaces what can't be.
+            (Some(Told::Unread(_)), _) => drop(self.told.insert(id, told)),
+            (Some(Told::Outcome(_)), Told::Unread(_)) => {}
+            (Some(Told::Outcome(before)), Told::Outcome(now)) => match whole(before, now) {
+                // A newer version has told it again, whole.
+                Some(whole) if whole == &**now => drop(self.told.insert(id, told)),
+                Some(_) => {}
+                None => return Some(format!("payment {id}: {place} tells another outcome than a record before it")),
+            },
         }
         None
     }
@@ -118,6 +119,19 @@ impl Outcomes {
     }
 }
 
+/// Which of two records of one payment tells its outcome whole. `None`: they tell different outcomes.
+fn whole<'a>(before: &'a str, now: &'a str) -> Option<&'a str> {
+    if before == now {
+        return Some(before);
+    }
+    let read = |json: &str| outcome::decode(json.as_bytes()).ok();
+    let (earlier, later) = (read(before)?, read(now)?);
+    if completed(earlier.clone(), &later) == later {
+        return Some(now);
+    }
+    (completed(later, &earlier) == earlier).then_some(before)
+}
+
 /// What was told, with what only older versions left out.
 fn completed(told: Outcome, item: &Outcome) -> Outcome {
     let mut told = told;
@@ -126,4 +140,64 @@ fn completed(told: Outcome, item: &Outcome) -> Outcome {
     }
     told.declined_leg = told.declined_leg.or(item.declined_leg);
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use giro_testkit::given::{Placed as _, entry, payment, refund};
+
+    use super::*;
+
+    fn refunded(leg: Option<u64>) -> Outcome {
+        let leg = leg.map(|leg| giro::domain::LegNumber::try_new(leg).unwrap());
+        let request = giro::domain::Refund { leg, ..refund("r1", "p1", "shop", Some(3)) }.at(0, 0);
+        let back = payment("x", "shop", "bank", 3);
+        let (creditor, amount, currency) = (back.creditor, back.amount, back.currency);
+        let repayment = giro::domain::Repayment { creditor, amount, currency };
+        Outcome {
+            repayment: Some(repayment),
+            ..entry(&request, Err(giro::domain::Decline::InsufficientFunds)).outcome()
+        }
+    }
+
+    /// What records of these outcomes contradict, and whether the last one, as an item, was told.
+    fn told(records: &[&Outcome], item: &Outcome) -> (Vec<String>, Result<bool, String>) {
+        let mut outcomes = Outcomes::default();
+        let key = Some(item.instruction.id().as_str().as_bytes());
+        let record = |it: &&Outcome| outcomes.record("t/0/0", key, Some(outcome::encode(it).as_bytes()));
+        let findings = records.iter().filter_map(record).collect();
+        (findings, outcomes.shown(item))
+    }
+
+    /// An older version published refunds of legs without the leg. Some were published again, whole.
+    #[test]
+    fn only_what_older_versions_left_out_may_be_missing() {
+        let (whole, older, other) = (refunded(Some(2)), refunded(None), refunded(Some(3)));
+        for records in [&[&whole][..], &[&older], &[&older, &whole], &[&whole, &older], &[&whole, &whole]] {
+            assert_eq!(told(records, &whole), (vec![], Ok(true)), "{records:?}");
+        }
+        let contradiction = "payment r1: the topic tells another outcome than the table payments";
+        assert_eq!(told(&[&other], &whole), (vec![], Err(contradiction.to_owned())));
+        let (findings, _) = told(&[&other, &whole], &whole);
+        assert_eq!(findings, ["payment r1: t/0/0 tells another outcome than a record before it"]);
+        assert_eq!(told(&[], &whole), (vec![], Ok(false)));
+    }
+
+    /// A newer version may have told it again, in a way that this one can't read.
+    #[test]
+    fn a_record_that_can_not_be_read_needs_its_item() {
+        let mut outcomes = Outcomes::default();
+        let unread = outcomes.record("t/0/7", Some(b"p1"), Some(b"{}"));
+        assert_eq!(unread, None);
+        let lost = outcomes.missing().unwrap_err();
+        assert!(lost.starts_with("payment p1 is not in the table payments, and its outcome on t/0/7"), "{lost}");
+        let request = payment("p1", "bank", "shop", 1).at(0, 0);
+        let outcome = entry(&request, Ok(())).outcome();
+        assert_eq!(outcomes.shown(&outcome), Ok(true));
+        assert_eq!(outcomes.missing(), Ok(vec![]));
+        let nameless = outcomes.record("t/0/8", None, Some(b"{}")).unwrap();
+        assert!(nameless.starts_with("t/0/8: not an outcome"), "{nameless}");
+        let misplaced = outcomes.record("t/0/9", Some(b"p2"), Some(outcome::encode(&outcome).as_bytes()));
+        assert_eq!(misplaced.unwrap(), "t/0/9: its key is not the payment p1 that it tells of");
+    }
 }
