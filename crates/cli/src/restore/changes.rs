@@ -53,7 +53,7 @@ pub struct Changes {
     pub stray_lanes: Vec<Lane>,
     /// Sums of refunds.
     pub sums: Vec<(LegId, Changed<u64>)>,
-    /// What is right by the journal, and only the payments that are decided anew can mend.
+    /// What is wrong with accounts as the journal makes them, because payments are missing.
     pub open: Vec<String>,
 }
 
@@ -192,18 +192,23 @@ fn lane(account: &Account, number: u16, restored: &Restored, journal: &Journal) 
     }
 }
 
-/// What the journal makes of an account, and what only payments that are decided anew can mend.
+const UNTIL_DECIDED: &str = "until payments that are missing are decided anew";
+
+/// What is wrong with an account as the journal makes it, because payments are missing.
 fn left_open(account: &Account) -> Option<String> {
     let (id, balance) = (&account.id, account.balance);
     let held = i128::from(balance.minor_units());
     if let Some(lowest) = account.overdraft_limit.lowest_balance().filter(|lowest| held < *lowest) {
-        return Some(format!("account {id}: it holds {balance}, which is below {lowest}"));
+        return Some(format!("account {id}: it holds {balance}, which is below {lowest}, {UNTIL_DECIDED}"));
     }
     if let Some(highest) = account.max_balance().map(i128::from).filter(|highest| held > *highest) {
-        return Some(format!("account {id}: it holds {balance}, which is above its maximum {highest}"));
+        return Some(format!(
+            "account {id}: it holds {balance}, which is above its maximum {highest}, {UNTIL_DECIDED}"
+        ));
     }
     let is_closed = account.status == AccountStatus::Closed && held != 0;
-    is_closed.then(|| format!("account {id}: it is closed, and holds {balance}"))
+    is_closed
+        .then(|| format!("account {id}: it is closed, and holds {balance}: the payment that emptied it is missing"))
 }
 
 /// The sums of refunds that are not those of the settled refunds.

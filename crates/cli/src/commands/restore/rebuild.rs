@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::engines::{EngineArgs, given};
-use super::prefixed;
+use super::NameArgs;
 use crate::local::kafka::partitions;
 use crate::local::stack::Topics;
 use crate::restore::changes::{Changes, changes};
@@ -29,9 +29,8 @@ const SHOWN_MAX: usize = 40;
     after_help = "Examples:\n  giro --aws restore rebuild --prefix restored-\n  giro --aws restore rebuild --prefix restored- --write"
 )]
 pub(in crate::commands) struct RebuildArgs {
-    /// What stands before the names of the tables in those of the restored ones
-    #[arg(long, value_parser = given, value_name = "PREFIX")]
-    prefix: String,
+    #[command(flatten)]
+    names: NameArgs,
     /// Write what must change
     #[arg(long)]
     write: bool,
@@ -74,7 +73,7 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     }
     nobody_polls(&read.kafka, &args.groups).await?;
     let (client, usual) = engines.tables_and_client().await?;
-    let tables = RestoredTables::new(&client, prefixed(&usual, &args.prefix)?);
+    let tables = RestoredTables::new(&client, args.names.restored(&usual)?);
     let (journal, found, end) = found(&tables, &read).await?;
     let changes = match found {
         Ok(changes) => changes,
@@ -167,7 +166,7 @@ fn report(journal: &Journal, changes: &Changes, all: bool) -> Result<(), Failure
         say!("{count} refunds: their requests are gone from the topic, so they count as asked for by amount");
     }
     for open in &changes.open {
-        say!("{open}, until payments that are missing are decided anew");
+        say!("{open}");
     }
     if let Some(untold) = journal.untold {
         let to = Timestamp::try_from_millis(untold.last.millis().saturating_add(1)).unwrap_or(Timestamp::MAX);

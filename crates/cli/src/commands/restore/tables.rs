@@ -6,9 +6,9 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::super::Failure;
-use super::super::engines::{EngineArgs, given};
+use super::super::engines::EngineArgs;
 use super::super::number::number;
-use super::prefixed;
+use super::NameArgs;
 use crate::local::terminal::tell;
 use crate::restore::point_in_time::{protect, restore};
 use giro::domain::Timestamp;
@@ -27,9 +27,8 @@ pub(in crate::commands) struct TablesArgs {
     /// The second to restore to, RFC 3339: before what must be undone
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     to: Timestamp,
-    /// What stands before the names of the tables in those of the restored ones
-    #[arg(long, value_parser = given, value_name = "PREFIX")]
-    prefix: String,
+    #[command(flatten)]
+    names: NameArgs,
     /// Stop waiting after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 43_200, value_parser = number::<u64>(1..=604_800))]
     timeout: u64,
@@ -39,7 +38,7 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
     let now = Instant::now();
     let until = now.checked_add(Duration::from_secs(args.timeout)).unwrap_or(now);
     let (client, usual) = engines.tables_and_client().await?;
-    let restored = prefixed(&usual, &args.prefix)?;
+    let restored = args.names.restored(&usual)?;
     let (from, to) = (by_variable(&usual), by_variable(&restored));
     for ((_, from), (_, to)) in from.iter().zip(to) {
         match restore(&client, from, to, args.to).await? {
@@ -65,7 +64,7 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
     for (variable, table) in to {
         say!("  export {variable}={table}");
     }
-    say!("For the stack: RestoredTables={} RestoredPaymentsStream={}", args.prefix, stream.unwrap_or_default());
+    say!("For the stack: RestoredTables={} RestoredPaymentsStream={}", args.names.prefix, stream.unwrap_or_default());
     Ok(())
 }
 

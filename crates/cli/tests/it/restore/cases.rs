@@ -417,7 +417,7 @@ fn what_only_lost_payments_can_mend_is_left_open() {
             account alice: balance 0 -> -10
             account shop: balance 0 -> 10
             to write: 1 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0
-            open: account alice: it holds -10, which is below 0"#]],
+            open: account alice: it holds -10, which is below 0, until payments that are missing are decided anew"#]],
     );
 }
 
