@@ -60,6 +60,8 @@ pub struct Journal {
     pub untold: Option<Untold>,
     /// Payments that the table has.
     pub payments: usize,
+    /// Those among them that the topic tells of.
+    pub in_both: usize,
     /// What contradicts what.
     pub findings: Vec<String>,
 }
@@ -96,7 +98,9 @@ impl Journal {
             let id = outcome.instruction.id();
             self.findings.push(format!("payment {id}: its fingerprint is not that of what its item says"));
         }
-        match self.outcomes.shown(outcome) {
+        let told = self.outcomes.shown(outcome);
+        self.in_both = self.in_both.saturating_add(usize::from(told != Ok(false)));
+        match told {
             Ok(true) => {}
             Ok(false) => self.is_untold(outcome.decided_at),
             Err(contradiction) => self.findings.push(contradiction),

@@ -37,6 +37,9 @@ pub(in crate::commands) struct RebuildArgs {
     /// Show every change
     #[arg(long)]
     all: bool,
+    /// Go on if the topic tells of none of the payments in the table
+    #[arg(long)]
+    any_topic: bool,
     /// The consumer groups of the pollers, which must have no member
     #[arg(long = "group", value_parser = given, value_name = "NAME", num_args = 1..,
         default_values_t = ["payment-processor".to_owned(), "account-processor".to_owned()])]
@@ -75,6 +78,13 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     let (client, usual) = engines.tables_and_client().await?;
     let tables = RestoredTables::new(&client, args.names.restored(&usual)?);
     let (journal, found, end) = found(&tables, &read).await?;
+    if journal.payments > 0 && journal.in_both == 0 && !args.any_topic {
+        return Err(Failure::no(format!(
+            "the table has {} payments, and {} tells of none of them: is it the topic of this ledger? --outcomes-topic \
+             names another, and --any-topic goes on",
+            journal.payments, read.outcomes
+        )));
+    }
     let changes = match found {
         Ok(changes) => changes,
         Err(findings) => return contradictions(&findings),

@@ -409,6 +409,9 @@ async fn a_journal_that_contradicts_itself_is_left_alone() {
     };
     let put = engines.client.put_item().table_name(&names.payments).set_item(Some(item));
     put.send().await.unwrap();
+    let (code, other) = engines.giro("", &rebuild);
+    assert_eq!((code, other.contains("payment-outcomes tells of none of them")), (1, true), "{other}");
+    assert_eq!(engines.giro("", &[&rebuild[..4], &["--any-topic"]].concat()).0, 0);
     let value = outcome::encode(&told(6));
     let sent = engines.producer();
     let sent = sent.send("payment-outcomes", Some(b"p1"), Some(value.as_bytes()), &[]).await.unwrap();
