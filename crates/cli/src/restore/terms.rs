@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use giro::domain::account_command::{Action, RecordedCommand, Terms, opened};
 use giro::domain::{
-    Account, AccountId, AccountLimits, AccountStatus, CreditLanes, Currency, Limits, OverdraftLimit, Timestamp,
+    Account, AccountId, AccountLimits, AccountStatus, CreditLanes, Currency, Limits, OverdraftLimit, Principal,
+    Timestamp,
 };
 use giro::store::in_deciding_order;
 
@@ -22,6 +23,8 @@ pub struct Said {
     opened: Option<(Currency, Timestamp)>,
     status: Option<AccountStatus>,
     overdraft_limit: Option<OverdraftLimit>,
+    /// Its owner, if it has one.
+    owner: Option<Option<Principal>>,
     /// The most lanes that a command asked for.
     lanes: CreditLanes,
     limits: Option<AccountLimits>,
@@ -43,11 +46,12 @@ pub fn said(commands: &[RecordedCommand]) -> BTreeMap<AccountId, Said> {
 
 impl Said {
     fn takes(&mut self, recorded: &RecordedCommand) {
-        match recorded.command.action {
+        match &recorded.command.action {
             // Another one that was applied found the account as it wanted it.
             Action::Open(_) if self.opened.is_some() => {}
             Action::Open(terms) => {
                 self.opened = Some((terms.currency, recorded.decided_at));
+                self.owner = self.owner.take().or(Some(terms.owner.clone()));
                 self.status = self.status.or(Some(AccountStatus::Open));
                 self.overdraft_limit = self.overdraft_limit.or(Some(terms.overdraft_limit));
                 self.lanes = self.lanes.max(terms.credit_lanes);
@@ -55,11 +59,12 @@ impl Said {
             Action::Freeze => self.status = Some(AccountStatus::Frozen),
             Action::Unfreeze => self.status = Some(AccountStatus::Open),
             Action::Close => self.status = Some(AccountStatus::Closed),
-            Action::SetOverdraftLimit(to) => self.overdraft_limit = Some(to),
-            Action::AddLanes(lanes) => self.lanes = self.lanes.max(lanes),
+            Action::SetOverdraftLimit(to) => self.overdraft_limit = Some(*to),
+            Action::SetOwner(to) => self.owner = Some(to.clone()),
+            Action::AddLanes(lanes) => self.lanes = self.lanes.max(*lanes),
             Action::SetLimits(to) => {
-                if to != self.limits.as_ref().map_or(Limits::NONE, AccountLimits::limits) {
-                    let limits = AccountLimits::replaced(self.limits.as_ref(), to);
+                if *to != self.limits.as_ref().map_or(Limits::NONE, AccountLimits::limits) {
+                    let limits = AccountLimits::replaced(self.limits.as_ref(), *to);
                     self.versions.push((recorded.decided_at, limits.version));
                     self.limits = Some(limits);
                 }
@@ -80,13 +85,14 @@ impl Said {
     fn account(&self, id: &AccountId, item: Option<&Account>, lanes_min: CreditLanes) -> Option<Account> {
         let as_opened = || {
             let (currency, opened_at) = self.opened?;
-            let terms =
-                Terms { currency, overdraft_limit: self.overdraft_limit?, credit_lanes: self.lanes.max(lanes_min) };
+            let (overdraft_limit, credit_lanes) = (self.overdraft_limit?, self.lanes.max(lanes_min));
+            let terms = Terms { currency, overdraft_limit, credit_lanes, owner: None };
             Some(opened(id, terms, opened_at))
         };
         let mut account = item.cloned().or_else(as_opened)?;
         account.currency = self.opened.map_or(account.currency, |(currency, _)| currency);
         account.status = self.status.unwrap_or(account.status);
+        account.owner = self.owner.clone().unwrap_or(account.owner);
         account.overdraft_limit = self.overdraft_limit.unwrap_or(account.overdraft_limit);
         account.credit_lanes = account.credit_lanes.max(self.lanes);
         // The command that the item lacks let it pay from its lanes.

@@ -31,6 +31,7 @@ fn outcome(instruction: Instruction, is_settled: bool, at: i64) -> Outcome {
         decided_at: Timestamp::try_from_millis(at).unwrap(),
         limits_version: None,
         source: source(0, at),
+        requested_by: None,
     }
 }
 
@@ -65,7 +66,12 @@ fn commanded(name: &str, words: &[&str], at: i64) -> RecordedCommand {
     let (account, action) = match words {
         ["open", account, of] => (
             account,
-            Action::Open(Terms { currency: eur(), overdraft_limit: limit(of), credit_lanes: CreditLanes::NONE }),
+            Action::Open(Terms {
+                currency: eur(),
+                overdraft_limit: limit(of),
+                credit_lanes: CreditLanes::NONE,
+                owner: None,
+            }),
         ),
         ["freeze", account] => (account, Action::Freeze),
         ["unfreeze", account] => (account, Action::Unfreeze),

@@ -16,7 +16,7 @@ use giro::domain::account_command::{Action, Policy, Terms, opened};
 use giro::domain::limits::WindowLimit;
 use giro::domain::{
     Account, AccountCommand, AccountId, Amount, CommandRequest, CreditLanes, Instruction, LegNumber, Limits,
-    OverdraftLimit, Refund, Request, Timestamp,
+    OverdraftLimit, Principal, Refund, Request, Timestamp,
 };
 use giro::settle::{Backoff, settle_requests};
 use giro_testkit::given::{Placed as _, account, command, eur, legged, payment, refund};
@@ -46,7 +46,8 @@ struct History {
 
 fn terms(name: &str) -> Terms {
     let overdraft_limit = if name == "bank" { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(20) };
-    Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE }
+    let owner = Principal::try_new(name).ok().filter(|_| name != "bank");
+    Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE, owner }
 }
 
 impl History {
@@ -87,7 +88,8 @@ impl History {
             self.offset += 1;
             self.asked.push(instruction.clone());
             let source = giro_testkit::given::source(0, self.offset);
-            Request { instruction, source }
+            let by = Principal::try_new(instruction.debtor().as_str()).ok().filter(|_| self.offset % 3 == 0);
+            Request::new(instruction, source).by(by)
         };
         let requests: Vec<Request> = asked.into_iter().map(place).collect();
         let (now, partitions) = (self.now(), PARTITIONS as u32);
@@ -102,7 +104,7 @@ impl History {
     fn instruction(&mut self) -> Instruction {
         let (id, amount) = (format!("p{}-{}", self.asked.len(), self.random.u32(..)), self.random.u64(1..30));
         let (debtor, creditor) = (self.name(), self.name());
-        match self.random.u32(..10) {
+        match self.random.u32(..9) {
             0..5 => payment(&id, debtor, creditor, amount).into(),
             5..7 => legged(&id, debtor, &[(debtor, creditor, "EUR", amount), (creditor, "fees", "EUR", 1)]).into(),
             _ => {
@@ -125,7 +127,8 @@ impl History {
         };
         match self.random.u32(..9) {
             0 => Action::Freeze,
-            1..4 => Action::Unfreeze,
+            1..3 => Action::Unfreeze,
+            3 => Action::SetOwner(Principal::try_new(["ann", "none", "bob"][self.random.usize(..3)]).ok()),
             4 => Action::SetOverdraftLimit(OverdraftLimit::Limited(self.random.u64(..50))),
             5 => Action::SetOverdraftLimit(OverdraftLimit::Unlimited),
             6 => Action::AddLanes(CreditLanes::try_new(self.random.u16(1..9)).unwrap()),

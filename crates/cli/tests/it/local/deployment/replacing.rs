@@ -47,7 +47,7 @@ fn a_mapping_that_can_not_be_replaced_is_named() {
     let file = "template.yaml";
     let right = "    Type: AWS::Lambda::EventSourceMapping\n    Condition: HasMappings\n";
     check(file, right, "    Type: AWS::Lambda::EventSourceMapping\n", "PaymentRequests can't be taken away");
-    let right = "[IsMsk, { ConsumerGroupId: !Sub \"${NamePrefix}payment-processor\" }, !Ref AWS::NoValue]";
+    let right = "[IsMsk, { ConsumerGroupId: !Sub \"${NamePrefix}payment-processor${ConsumerGroupSuffix}\" }, !Ref AWS::NoValue]";
     check(file, right, "[IsMsk, {}, !Ref AWS::NoValue]", "a new PaymentRequests would begin at its starting position");
     let right = "!If [HasMappings, !Ref AccountCommands, removed]";
     check(file, right, "!Ref AccountCommands", "the alarms on AccountCommands need a mapping that is away");

@@ -23,7 +23,9 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
     }
     let limit = json!({ "Fn::If": ["HasUnitsMax", { "MaxReadRequestUnits": { "Ref": "TableReadUnitsMax" },
                         "MaxWriteRequestUnits": { "Ref": "TableWriteUnitsMax" } }, { "Ref": "AWS::NoValue" }] });
-    for (id, table) in read("infra/tables.yaml")["Resources"].as_object().unwrap() {
+    let tables = read("infra/tables.yaml");
+    let resources = tables["Resources"].as_object().unwrap().iter();
+    for (id, table) in resources.filter(|(_, resource)| resource["Type"] == "AWS::DynamoDB::Table") {
         let indexes = table["Properties"]["GlobalSecondaryIndexes"].as_array().into_iter().flatten();
         for it in indexes.chain([&table["Properties"]]) {
             if it["OnDemandThroughput"] != limit {

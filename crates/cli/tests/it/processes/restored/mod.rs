@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use giro::domain::account_command::{Action, Terms};
-use giro::domain::{Account, AccountId, CreditLanes, Limits, Outcome, OverdraftLimit};
+use giro::domain::{Account, AccountId, CreditLanes, Limits, Outcome, OverdraftLimit, Principal};
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
@@ -167,7 +167,12 @@ fn opens() -> Commands {
     let terms = |name: &str| {
         let overdraft_limit =
             if name == BY_COMMAND[0] { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(0) };
-        Terms { currency: eur(), overdraft_limit, credit_lanes: CreditLanes::NONE }
+        Terms {
+            currency: eur(),
+            overdraft_limit,
+            credit_lanes: CreditLanes::NONE,
+            owner: Principal::try_new(name).ok(),
+        }
     };
     BY_COMMAND.into_iter().map(|name| (name, Action::Open(terms(name)))).collect()
 }
@@ -402,6 +407,7 @@ async fn a_journal_that_contradicts_itself_is_left_alone() {
         decided_at: giro::domain::Timestamp::EPOCH,
         limits_version: None,
         source: giro_testkit::given::source(0, 0),
+        requested_by: None,
     };
     let item = {
         let outcome = told(5);
