@@ -85,7 +85,8 @@ impl Owners {
             let of_token = |claim: &str| claims.get(claim).is_some_and(|text| self.holds(text, scope));
             of_token("scope") || of_token("scp") || given.is_some_and(|given| given.iter().any(|given| given == scope))
         };
-        let pays_from_any = has(PAYMENTS_ANY);
+        // Whoever can't be named moves nothing, so that each payment tells who asked.
+        let pays_from_any = principal.is_some() && has(PAYMENTS_ANY);
         let ids = match principal.as_ref().and_then(|principal| self.id_prefixes.get(principal)) {
             Some(prefix) => Ids::From(prefix),
             None if self.id_prefixes.is_empty() || pays_from_any => Ids::All,
@@ -105,7 +106,7 @@ impl Owners {
 /// may choose that name.
 fn without_session(arn: &str) -> &str {
     match arn.rsplit_once('/') {
-        Some((role, _)) if role.contains(":assumed-role/") => role,
+        Some((role, _)) if arn.split(':').nth(2) == Some("sts") => role,
         _ => arn,
     }
 }
@@ -125,9 +126,10 @@ impl Caller<'_> {
         }
     }
 
-    /// Whether the caller may learn what an account holds when it asks for a payment.
+    /// Whether the caller may learn what an account holds when it asks for a payment. `None`: it can't be read.
     #[must_use]
-    pub fn knows(&self, account: &Account) -> bool {
-        self.pays_from_any || self.principal.is_some() && self.principal == account.owner
+    pub fn knows(&self, account: Option<&Account>) -> bool {
+        let owner = account.and_then(|account| account.owner.as_ref());
+        self.pays_from_any || owner.is_some() && owner == self.principal.as_ref()
     }
 }

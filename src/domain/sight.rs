@@ -10,11 +10,13 @@
 //! | the creditor (of the leg) | its owner |
 //! | the original of a refund | nobody but who sees all, because it may be a stranger's payment |
 //!
-//! Invariants: Every reason of one kind becomes the same name. So nobody learns whether a stranger's account or payment
-//! exists, what its state is, or what it holds.
+//! Invariants: Every reason of one kind becomes the same name.
+//!
+//! Limits: That a payment is settled, or is declined for a reason that comes later in the order, tells that no earlier
+//! reason held. `docs/authorization.md` says what a caller can find out by that.
 
 use super::decline::Concern;
-use super::{Account, AccountId, Currency, Decline, Outcome, Principal, Transfer};
+use super::{Account, AccountId, Outcome, Principal};
 
 /// The ISO 20022 status reason of what is withheld: not specified.
 pub const WITHHELD_CODE: &str = "MS03";
@@ -58,8 +60,8 @@ pub enum Sight {
     Own {
         /// Who calls. `None`: nobody knows.
         principal: Option<Principal>,
-        /// The caller's accounts among those of the outcome, and their currencies.
-        accounts: Vec<(AccountId, Currency)>,
+        /// The caller's accounts among those of the outcome.
+        accounts: Vec<AccountId>,
     },
 }
 
@@ -68,7 +70,7 @@ impl Sight {
     #[must_use]
     pub fn own<'a>(principal: Option<&Principal>, found: impl IntoIterator<Item = &'a Account>) -> Self {
         let own = found.into_iter().filter(|account| account.owner.is_some() && account.owner.as_ref() == principal);
-        let accounts = own.map(|account| (account.id.clone(), account.currency)).collect();
+        let accounts = own.map(|account| account.id.clone()).collect();
         Self::Own { principal: principal.cloned(), accounts }
     }
 
@@ -77,7 +79,7 @@ impl Sight {
     pub fn sees(&self, account: &AccountId) -> bool {
         match self {
             Self::All => true,
-            Self::Own { accounts, .. } => accounts.iter().any(|(own, _)| own == account),
+            Self::Own { accounts, .. } => accounts.contains(account),
         }
     }
 
@@ -106,8 +108,6 @@ impl Sight {
         let withheld = match decline.concerns() {
             Concern::Request => return None,
             Concern::Debtor => Withheld::Debtor,
-            // The caller knows the currency of its own account.
-            Concern::Creditor if decline == Decline::CurrencyMismatch && self.is_of_other(transfer) => return None,
             Concern::Creditor => Withheld::Creditor,
             Concern::Original => Withheld::Original,
         };
@@ -117,12 +117,6 @@ impl Sight {
             Withheld::Original => *self == Self::All,
         };
         (!is_told).then_some(withheld)
-    }
-
-    /// Whether the debtor of this transfer is the caller's own account, and of another currency.
-    fn is_of_other(&self, transfer: Option<Transfer<'_>>) -> bool {
-        let (Self::Own { accounts, .. }, Some(transfer)) = (self, transfer) else { return false };
-        accounts.iter().any(|(own, currency)| own == transfer.debtor && *currency != transfer.currency)
     }
 }
 

@@ -26,6 +26,23 @@ pub async fn pays<L: Ledger>(caller: &Caller<'_>, ledger: &L, instruction: &Inst
     if all_own { Ok(own) } else { Err(not_allowed()) }
 }
 
+/// What the caller sees of the outcome of an instruction that it may ask for. A refund names no creditor, so its
+/// parties are known only now.
+///
+/// # Errors
+/// The response: the store can't be read.
+pub async fn whole<L: Ledger>(
+    caller: &Caller<'_>,
+    ledger: &L,
+    sight: Sight,
+    outcome: &Outcome,
+) -> Result<Sight, Response> {
+    match (&sight, outcome.instruction.original()) {
+        (Sight::Own { .. }, Some(_)) => own(caller, ledger, sight::parties(outcome)).await,
+        _ => Ok(sight),
+    }
+}
+
 /// What the caller sees of an outcome. `None`: not even that it is there.
 ///
 /// # Errors

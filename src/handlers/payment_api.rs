@@ -26,7 +26,7 @@ use lambda_runtime::LambdaEvent;
 use tokio::time::{self, timeout_at};
 
 use super::answers::{json, unavailable, unreadable};
-use super::authorization::pays;
+use super::authorization::{pays, whole};
 use super::clock::{self, Deadlines};
 use super::queries;
 use crate::domain::caller::{Authorization, Caller};
@@ -168,9 +168,10 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         deadline: time::Instant,
     ) -> Result<Response, Response> {
         let sight = pays(caller, &self.store, &instruction).await?;
-        let knows = |account: &Account| caller.knows(account);
-        let outcome = dry_run(&self.store, instruction, knows, deadline, clock::now).await;
-        Ok(json(200, resource::dry_run(&outcome.map_err(unreadable)?, &sight)))
+        let knows = |account: Option<&Account>| caller.knows(account);
+        let outcome = dry_run(&self.store, instruction, knows, deadline, clock::now).await.map_err(unreadable)?;
+        let sight = whole(caller, &self.store, sight, &outcome).await?;
+        Ok(json(200, resource::dry_run(&outcome, &sight)))
     }
 
     /// Hands an instruction over, or says what would be decided on it.
@@ -205,6 +206,7 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         let location = format!("/{}/{id}", kind.path);
         match self.store.payment(id).await {
             Ok(Some(recorded)) if recorded.fingerprint == fingerprint => {
+                let sight = whole(caller, &self.store, sight, &recorded.outcome).await?;
                 let shown = queries::shown(&self.store, &recorded, &sight).await.map_err(unreadable)?;
                 return Ok(json(200, shown).with("location", location));
             }

@@ -25,15 +25,16 @@ pub fn dry_run_id() -> PaymentId {
     PaymentId::try_stored(DRY_RUN_ID).unwrap_or_else(|_| unreachable!("the text is an id"))
 }
 
-/// What would be decided on an instruction now, as if its id were new. An account that `sees` refuses counts as empty
-/// and without a maximum balance. So no answer depends on what it holds.
+/// What would be decided on an instruction now, as if its id were new. An account that `sees` refuses counts as empty,
+/// without limits, and not paused. So no answer depends on what it holds. `sees` is asked with `None` of what can't be
+/// read, which then counts as missing.
 ///
 /// # Errors
 /// The error of the store that kept it from being decided before the deadline.
 pub async fn dry_run<L: Ledger>(
     ledger: &L,
     mut instruction: Instruction,
-    sees: impl Fn(&Account) -> bool + Sync,
+    sees: impl Fn(Option<&Account>) -> bool + Sync,
     deadline: Instant,
     now: impl Fn() -> Timestamp,
 ) -> Result<Outcome, StoreError> {
@@ -57,15 +58,16 @@ struct DryRun<'l, L, S> {
     outcome: Mutex<Option<Outcome>>,
 }
 
-impl<L: Ledger, S: Fn(&Account) -> bool + Sync> Ledger for DryRun<'_, L, S> {
+impl<L: Ledger, S: Fn(Option<&Account>) -> bool + Sync> Ledger for DryRun<'_, L, S> {
     async fn read_accounts(&self, ids: &[&AccountId]) -> Result<Vec<AccountRead>, StoreError> {
         let mut reads = self.ledger.read_accounts(ids).await?;
         for read in &mut reads {
-            if let Read::Found(account) = read
-                && !(self.sees)(account)
-            {
-                account.balance = Balance::ZERO;
-                account.limits = None;
+            match read {
+                Read::Found(account) if !(self.sees)(Some(account)) => {
+                    (account.balance, account.limits, account.paused_until) = (Balance::ZERO, None, None);
+                }
+                Read::Corrupt(_) if !(self.sees)(None) => *read = Read::Missing,
+                Read::Found(_) | Read::Missing | Read::Corrupt(_) | Read::Unread => {}
             }
         }
         Ok(reads)
@@ -78,7 +80,12 @@ impl<L: Ledger, S: Fn(&Account) -> bool + Sync> Ledger for DryRun<'_, L, S> {
     async fn read_payments(&self, ids: &[&PaymentId]) -> Result<Vec<PaymentRead>, StoreError> {
         match ids {
             [own] if own.as_str() == DRY_RUN_ID => Ok(vec![Read::Missing]),
-            ids => self.ledger.read_payments(ids).await,
+            ids => {
+                let mut reads = self.ledger.read_payments(ids).await?;
+                let damaged = reads.iter_mut().filter(|read| matches!(read, Read::Corrupt(_)) && !(self.sees)(None));
+                damaged.for_each(|read| *read = Read::Missing);
+                Ok(reads)
+            }
         }
     }
 

@@ -59,9 +59,9 @@ impl Authorizer {
     /// Reads `requestContext.authorizer`. What has another shape than API Gateway writes says nothing.
     fn of(json: Option<&Value>) -> Self {
         let at = |path: &str| json.and_then(|json| json.pointer(path));
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), Into::into);
         let claims = at("/jwt/claims").and_then(Value::as_object);
-        let claims = claims.into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
+        let claims =
+            claims.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
         let user_arn = at("/iam/userArn").and_then(Value::as_str).map(Into::into);
         Self { claims: claims.collect(), user_arn }
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use giro::domain::caller::{Authorization, Owners};
-use giro::domain::{Limits, Principal};
+use giro::domain::{Account, AccountStatus, Limits, Principal, Timestamp};
+use giro::handlers::clock;
 use giro::handlers::payment_api::PaymentApi;
 use giro::store::LedgerQueries;
 use giro::wire::http::Response;
-use giro_testkit::given::{Setters as _, account};
+use giro_testkit::given::{Setters as _, account, id};
 use giro_testkit::memory_store::{self, MemoryStore};
 use giro_testkit::memory_topics::MemoryTopics;
 use lambda_runtime::LambdaEvent;
@@ -34,7 +35,7 @@ async fn ledger() -> (MemoryStore, MemoryTopics) {
         owned("shop", "sue").lanes(2),
         owned("poor", "pia"),
         owned("full", "fay").holding(90).limits(Limits { max_balance: Some(100), ..Limits::NONE }),
-        owned("frozen", "fay").status(giro::domain::AccountStatus::Frozen),
+        owned("frozen", "fay").status(AccountStatus::Frozen),
         account("bank").unlimited(),
     ];
     accounts.into_iter().for_each(|account| store.insert_account(account));
@@ -295,6 +296,53 @@ async fn a_strangers_account_is_not_found_out() {
     assert_eq!(reason(&api.asked(&declined("ann")).await.0).as_deref(), Some("creditor_unavailable"));
     let any = get("/payments/p2", &token("ops", "accounts:any"));
     assert_eq!(reason(&api.asked(&any).await.0).as_deref(), Some("creditor_not_found"));
+}
+
+/// An account that is paused for a command, and one that can't be read, look like any other to a stranger: the same
+/// answer as that of an open one or of a missing one, after as many calls.
+#[tokio::test(start_paused = true)]
+async fn a_strangers_pause_or_damage_is_not_found_out() {
+    let mut api = Guarded::new(owners()).await;
+    api.watched.damaged = "p1".parse().ok();
+    let (store, ann) = (&api.watched.store, token("ann", ""));
+    let until = Timestamp::try_from_millis(clock::now().millis() + 10_000).unwrap();
+    store.insert_account(Account { paused_until: Some(until), ..account("paused").owned_by("fay") });
+    store.insert_account(account("odd").owned_by("fay"));
+    store.plant_corrupt_account(&id("odd"));
+    let dry = |creditor: &str| post("/payments?dry_run=true", &payment("alice", creditor, 5), &ann);
+    let told = |(response, calls): (Response, Vec<&'static str>)| {
+        let mut told = body(&response);
+        told["decided_at"].take();
+        told["creditor_account"].take();
+        (response.status_code, told, calls)
+    };
+    assert_eq!(told(api.asked(&dry("paused")).await), told(api.asked(&dry("poor")).await));
+    assert_eq!(told(api.asked(&dry("odd")).await), told(api.asked(&dry("gone")).await));
+    let eve = token("eve", "");
+    assert_eq!(api.asked(&get("/payments/p1", &eve)).await, api.asked(&get("/payments/gone", &eve)).await);
+    assert_eq!(api.status(&get("/payments/p1", &token("ops", "accounts:any"))).await, "500 internal");
+}
+
+/// Whoever has the scope and can't be named moves nothing: every payment tells who asked.
+#[tokio::test]
+async fn a_caller_without_a_name_moves_nothing() {
+    let api = Guarded::new(owners()).await;
+    let long = "x".repeat(129);
+    for name in [json!(null), json!(""), json!("a b"), json!("none"), json!(long), json!(7)] {
+        let caller = json!({ "jwt": { "claims": { "sub": name, "scope": "payments:any" } } });
+        let status = api.status(&post("/payments", &payment("bank", "shop", 1), &caller)).await;
+        assert_eq!(status, "403 not-allowed", "{name}");
+    }
+}
+
+/// A refund's creditor is known only from its original. Whoever owns it too is told as much by each route.
+#[tokio::test]
+async fn the_creditor_of_a_refund_is_told_its_own_reason() {
+    let api = Guarded::new(owners()).await;
+    api.watched.store.insert_account(account("alice").owned_by("sue").status(AccountStatus::Frozen));
+    let refund = r#"{"original_payment_id":"p1","debtor_account":"shop","amount":1}"#;
+    let (response, _) = api.asked(&post("/refunds?dry_run=true", refund, &token("sue", ""))).await;
+    assert_eq!(body(&response)["reason"]["name"], "creditor_frozen");
 }
 
 /// A refund of what isn't the caller's is one answer, whatever it is.

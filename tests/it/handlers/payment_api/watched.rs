@@ -12,12 +12,14 @@ use giro_testkit::memory_store::MemoryStore;
 
 pub(super) struct Watched {
     pub(super) store: MemoryStore,
+    /// A payment that can't be read.
+    pub(super) damaged: Option<PaymentId>,
     calls: Mutex<Vec<&'static str>>,
 }
 
 impl Watched {
     pub(super) fn new(store: MemoryStore) -> Self {
-        Self { store, calls: Mutex::default() }
+        Self { store, damaged: None, calls: Mutex::default() }
     }
 
     /// The calls since this was last asked.
@@ -66,7 +68,8 @@ impl LedgerQueries for &Watched {
         self.called("stray lanes").stray_lanes().await
     }
     async fn payment(&self, id: &PaymentId) -> Result<Option<Recorded>, StoreError> {
-        self.called("payment").payment(id).await
+        let recorded = self.called("payment").payment(id).await;
+        if self.damaged.as_ref() == Some(id) { Err(StoreError::Corrupt("status: expected".into())) } else { recorded }
     }
     async fn refunded(&self, id: &LegId) -> Result<u64, StoreError> {
         self.called("refunded").refunded(id).await

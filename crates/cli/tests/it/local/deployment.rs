@@ -355,7 +355,8 @@ fn log_fields(alarms: &Value) -> Vec<String> {
             StoreError::Rejected(text()),
         ]
         .map(|fault| fault.name());
-        if let Some(kind) = pattern.split('"').nth(3).filter(|kind| !kinds.contains(kind)) {
+        let kind = pattern.split_once("$.fault_kind").and_then(|(_, rest)| rest.split('"').nth(1));
+        if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
             faults.push(format!("{id} of infra/alarms.yaml waits for the fault \"{kind}\", which no store has"));
         }
         let counted = filter["Properties"]["MetricTransformations"][0]["MetricValue"].as_str().unwrap();

@@ -18,7 +18,9 @@ pub(super) fn callers(root: &Value) -> Vec<String> {
         let kind = if key.starts_with("POST ") { "payments" } else { "accounts" };
         let scopes = [kind.to_owned(), format!("{kind}:any")];
         let scopes = scopes.map(|scope| json!({ "Fn::Sub": format!("${{ScopePrefix}}{scope}") }));
-        if properties["AuthorizationScopes"] != json!({ "Fn::If": ["TakesJwt", scopes, { "Ref": "AWS::NoValue" }] }) {
+        if properties["AuthorizationScopes"]
+            != json!({ "Fn::If": ["AsksForScopes", scopes, { "Ref": "AWS::NoValue" }] })
+        {
             faults.push(format!("{key} doesn't ask for the scopes {kind} or {kind}:any"));
         }
     }

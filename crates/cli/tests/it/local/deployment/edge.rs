@@ -82,11 +82,7 @@ fn a_way_around_the_edge_is_named() {
             "DisableExecuteApiEndpoint: false",
             "the HTTP API has another address beside ApiDomainName",
         ),
-        (
-            "      MutualTlsAuthentication: { TruststoreUri: !Ref ApiTruststoreUri }\n",
-            "",
-            "ApiDomainName asks nobody for a certificate",
-        ),
+        ("        TruststoreUri: !Ref ApiTruststoreUri\n", "", "ApiDomainName asks nobody for a certificate"),
         ("SecurityPolicy: TLS_1_2", "SecurityPolicy: TLS_1_0", "ApiDomainName takes old TLS"),
     ] {
         check(file, right, wrong, named);

@@ -56,9 +56,14 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
                 .push(format!("the rollout of {function} has {} alarms: infra/rollout.yaml reads four", watched.len()));
         }
     }
-    let after = json!(["PaymentApiRollout", "PaymentProcessorRollout"]);
-    if resources["AccountProcessorRollout"]["DependsOn"] != after {
-        faults.push("account-processor may be live before those that must know what it writes".into());
+    let readers = ["OutcomePublisherRollout", "PaymentApiRollout"];
+    let all = ["OutcomePublisherRollout", "PaymentApiRollout", "PaymentProcessorRollout"];
+    for (function, after) in [("payment-processor", json!(readers)), ("account-processor", json!(all))] {
+        let rollout =
+            if function == "payment-processor" { "PaymentProcessorRollout" } else { "AccountProcessorRollout" };
+        if resources[rollout]["DependsOn"] != after {
+            faults.push(format!("{function} may be live before those that must know what it writes"));
+        }
     }
     faults.extend(versions(&read_yaml(&texts["infra/rollout.yaml"]).unwrap()));
     faults
@@ -116,7 +121,7 @@ fn a_version_that_could_not_take_or_give_back_its_place_is_named() {
         ("          payment-api errors,", "          payment-api faults,", "waits for an alarm \"payment-api faults\""),
         ("          payment-api errors,", "          few payments settled,", "waits for an alarm \"few payments"),
         (
-            "    DependsOn: [PaymentApiRollout, PaymentProcessorRollout]\n",
+            "    DependsOn: [OutcomePublisherRollout, PaymentApiRollout, PaymentProcessorRollout]\n",
             "",
             "account-processor may be live before those",
         ),
