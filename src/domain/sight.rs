@@ -10,6 +10,10 @@
 //! | the creditor (of the leg) | its owner |
 //! | the original of a refund | nobody but who sees all, because it may be a stranger's payment |
 //!
+//! If a stranger that is paid has a maximum balance, reasons that depend on a balance are withheld too, also those that
+//! tell of the caller: `balance_limit` comes before `insufficient_funds`, so either tells how much the stranger may
+//! take. Legs are decided in order, so then no reason of a payment with legs is told, and no leg.
+//!
 //! Invariants: Every reason of one kind becomes the same name.
 //!
 //! Limits: That a payment is settled, or is declined for a reason that comes later in the order, tells that no earlier
@@ -62,6 +66,8 @@ pub enum Sight {
         principal: Option<Principal>,
         /// The caller's accounts among those of the outcome.
         accounts: Vec<AccountId>,
+        /// The accounts of others among them that have a maximum balance.
+        bounded: Vec<AccountId>,
     },
 }
 
@@ -69,9 +75,11 @@ impl Sight {
     /// What this principal sees, if these are the accounts that were found.
     #[must_use]
     pub fn own<'a>(principal: Option<&Principal>, found: impl IntoIterator<Item = &'a Account>) -> Self {
-        let own = found.into_iter().filter(|account| account.owner.is_some() && account.owner.as_ref() == principal);
-        let accounts = own.map(|account| account.id.clone()).collect();
-        Self::Own { principal: principal.cloned(), accounts }
+        let is_own = |account: &&Account| account.owner.is_some() && account.owner.as_ref() == principal;
+        let (own, others): (Vec<&Account>, Vec<&Account>) = found.into_iter().partition(is_own);
+        let ids = |accounts: &mut dyn Iterator<Item = &Account>| accounts.map(|account| account.id.clone()).collect();
+        let bounded = ids(&mut others.into_iter().filter(|account| account.max_balance().is_some()));
+        Self::Own { principal: principal.cloned(), accounts: ids(&mut own.into_iter()), bounded }
     }
 
     /// Whether this account is seen.
@@ -102,6 +110,9 @@ impl Sight {
     #[must_use]
     pub fn withheld(&self, outcome: &Outcome) -> Option<Withheld> {
         let decline = outcome.decision.err()?;
+        if self.pays_bounded(outcome) && (decline.depends_on_balance().is_some() || self.hides_leg(outcome)) {
+            return Some(Withheld::Creditor);
+        }
         let leg = outcome.declined_leg.map_or(0, |leg| usize::from(leg.get()).saturating_sub(1));
         let transfer = outcome.transfers().nth(leg);
         let debtor = transfer.map_or(outcome.instruction.debtor(), |transfer| transfer.debtor);
@@ -117,6 +128,20 @@ impl Sight {
             Withheld::Original => *self == Self::All,
         };
         (!is_told).then_some(withheld)
+    }
+}
+
+impl Sight {
+    /// Whether the leg that was declined may not be told.
+    #[must_use]
+    pub fn hides_leg(&self, outcome: &Outcome) -> bool {
+        !outcome.instruction.legs().is_empty() && self.pays_bounded(outcome)
+    }
+
+    /// Whether the outcome pays, or would pay, somebody else who has a maximum balance.
+    fn pays_bounded(&self, outcome: &Outcome) -> bool {
+        let Self::Own { bounded, .. } = self else { return false };
+        outcome.transfers().any(|transfer| bounded.contains(transfer.creditor))
     }
 }
 

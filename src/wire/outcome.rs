@@ -133,8 +133,9 @@ impl DecidedJson {
     /// With another reason in place of one that the caller may not see.
     pub(super) fn seen(self, outcome: &Outcome, sight: &Sight) -> Self {
         let Some(withheld) = sight.withheld(outcome) else { return self };
+        let leg = self.leg.filter(|_| !sight.hides_leg(outcome));
         let reason = ReasonJson { code: Some(WITHHELD_CODE.into()), name: withheld.name().into(), period: None };
-        Self { reason: Some(reason), ..self }
+        Self { reason: Some(reason), leg, ..self }
     }
 }
 

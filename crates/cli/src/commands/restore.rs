@@ -39,8 +39,13 @@ impl NameArgs {
     /// already.
     fn restored(&self, tables: &Tables) -> Result<Tables, Failure> {
         let name = |name: &String| {
-            let earlier = self.instead_of.as_deref().and_then(|earlier| name.strip_prefix(earlier));
-            let name = earlier.unwrap_or(name);
+            let is_named = name.starts_with(&self.prefix);
+            let name = match self.instead_of.as_deref() {
+                Some(earlier) if !is_named => name.strip_prefix(earlier).ok_or_else(|| {
+                    Failure::input(format!("--instead-of: expected the tables in use to begin with it, got '{name}'"))
+                })?,
+                _ => name,
+            };
             let behind =
                 if name.starts_with(&self.prefix) { name.to_owned() } else { format!("{}{name}", self.prefix) };
             match is_table(&behind) {
@@ -77,6 +82,9 @@ mod tests {
         );
         assert_eq!(named(&once, "restored-", None).unwrap(), once, "the environment named them");
         let later = named(&once, "again-", Some("restored-")).unwrap();
+        // With the tables of long ago, the ledger that nobody uses any more would be restored.
+        assert!(named(&Tables::default(), "again-", Some("restored-")).is_err());
+        assert_eq!(named(&later, "again-", Some("restored-")).unwrap(), later, "the environment named the new ones");
         assert_eq!(later, named(&Tables::default(), "again-", None).unwrap());
         let refused = named(&Tables::default(), "a/", None).unwrap_err().to_string();
         assert!(refused.starts_with("--prefix: expected the name of a table"), "{refused}");

@@ -139,6 +139,7 @@ fn completed(told: Outcome, item: &Outcome) -> Outcome {
         told.leg = told.leg.or(item.leg);
     }
     told.declined_leg = told.declined_leg.or(item.declined_leg);
+    told.requested_by = told.requested_by.or(item.requested_by.clone());
     told
 }
 
@@ -175,6 +176,11 @@ mod tests {
         let (whole, older, other) = (refunded(Some(2)), refunded(None), refunded(Some(3)));
         for records in [&[&whole][..], &[&older], &[&older, &whole], &[&whole, &older], &[&whole, &whole]] {
             assert_eq!(told(records, &whole), (vec![], Ok(true)), "{records:?}");
+        }
+        // An older publisher left out who asked.
+        let named = Outcome { requested_by: giro::domain::Principal::try_new("ann").ok(), ..whole.clone() };
+        for records in [&[&whole][..], &[&named], &[&whole, &named], &[&named, &whole]] {
+            assert_eq!(told(records, &named), (vec![], Ok(true)), "{records:?}");
         }
         let contradiction = "payment r1: the topic tells another outcome than the table payments";
         assert_eq!(told(&[&other], &whole), (vec![], Err(contradiction.to_owned())));

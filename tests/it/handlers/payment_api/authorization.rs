@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use giro::domain::caller::{Authorization, Owners};
-use giro::domain::{Account, AccountStatus, Limits, Principal, Timestamp};
+use giro::domain::{Account, AccountStatus, Limits, Principal, Request, Timestamp};
 use giro::handlers::clock;
 use giro::handlers::payment_api::PaymentApi;
 use giro::store::LedgerQueries;
 use giro::wire::http::Response;
-use giro_testkit::given::{Setters as _, account, id};
+use giro_testkit::given::{self, Setters as _, account, id};
 use giro_testkit::memory_store::{self, MemoryStore};
 use giro_testkit::memory_topics::MemoryTopics;
 use lambda_runtime::LambdaEvent;
@@ -286,7 +286,7 @@ async fn a_strangers_account_is_not_found_out() {
         // It may hold 10 more, which nobody finds out by asking for more and more.
         ("alice", "full", 5, None),
         ("alice", "full", 11, None),
-        ("alice", "full", 9_999, Some("insufficient_funds")),
+        ("alice", "full", 9_999, Some("creditor_unavailable")),
     ] {
         let (response, _) = api.asked(&dry(debtor, creditor, amount)).await;
         assert_eq!(reason(&response).as_deref(), expected, "{debtor} {creditor} {amount}");
@@ -296,6 +296,40 @@ async fn a_strangers_account_is_not_found_out() {
     assert_eq!(reason(&api.asked(&declined("ann")).await.0).as_deref(), Some("creditor_unavailable"));
     let any = get("/payments/p2", &token("ops", "accounts:any"));
     assert_eq!(reason(&api.asked(&any).await.0).as_deref(), Some("creditor_not_found"));
+}
+
+/// Payments that fail tell nobody how much a stranger may still take: neither from an empty account, nor with a leg
+/// behind that always fails.
+#[tokio::test]
+async fn a_strangers_room_is_not_found_out_by_payments_that_fail() {
+    let api = Guarded::new(owners()).await;
+    let ann = Principal::try_new("ann").ok();
+    let mut answers = Vec::new();
+    for (ix, amount) in [9, 10, 11, 12].into_iter().enumerate() {
+        let plain = given::payment(&format!("plain-{amount}"), "alice-2", "full", amount);
+        let legs = [("alice", "full", "EUR", amount), ("alice", "alice", "EUR", 1)];
+        let legged = given::legged(&format!("legs-{amount}"), "alice", &legs);
+        let source = |offset| given::source(0, 100 + 2 * ix as i64 + offset);
+        let plain = Request::new(plain.into(), source(0)).by(ann.clone());
+        let legged = Request::new(legged.into(), source(1)).by(ann.clone());
+        super::settle(&api.watched.store, vec![plain, legged]).await;
+        for id in [format!("plain-{amount}"), format!("legs-{amount}")] {
+            let (response, calls) = api.asked(&get(&format!("/payments/{id}"), &token("ann", ""))).await;
+            let mut told = body(&response);
+            for own in ["payment_id", "amount", "legs", "source", "fingerprint", "decided_at"] {
+                told[own].take();
+            }
+            answers.push((told, calls));
+        }
+    }
+    for kind in [0, 1] {
+        let (first, others) = (&answers[kind], answers[kind..].iter().step_by(2));
+        assert_eq!(first.0["reason"]["name"], "creditor_unavailable");
+        assert!(first.0["leg"].is_null() && others.clone().all(|other| other == first), "{answers:#?}");
+    }
+    // Whoever may see all is told what it was.
+    let any = api.asked(&get("/payments/plain-9", &token("ops", "accounts:any"))).await.0;
+    assert_eq!(body(&any)["reason"]["name"], "insufficient_funds");
 }
 
 /// An account that is paused for a command, and one that can't be read, look like any other to a stranger: the same
