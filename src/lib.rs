@@ -31,9 +31,10 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let (store, overdraft_limit) = (MemoryStore::new(), OverdraftLimit::Unlimited);
-//! let terms = Terms { currency: "EUR".parse().unwrap(), overdraft_limit, credit_lanes: CreditLanes::NONE };
+//! let (currency, credit_lanes) = ("EUR".parse().unwrap(), CreditLanes::NONE);
+//! let terms = Terms { currency, overdraft_limit, credit_lanes, owner: None };
 //! for name in ["alice", "shop"] {
-//!     store.insert_account(opened(&name.parse().unwrap(), terms, Timestamp::EPOCH));
+//!     store.insert_account(opened(&name.parse().unwrap(), terms.clone(), Timestamp::EPOCH));
 //! }
 //! let json = br#"{"payment_id":"p1","debtor_account":"alice","creditor_account":"shop","amount":7,"currency":"EUR"}"#;
 //! let source = Source { topic: "payment-requests".into(), partition: 0, offset: 0 };
