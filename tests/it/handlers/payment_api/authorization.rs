@@ -423,6 +423,7 @@ fn any_request() -> impl Strategy<Value = Value> {
     let caller = prop_oneof![
         Just(token("eve", "")),
         Just(token("", "payments accounts")),
+        Just(token("", "payments:any")),
         Just(token("eve", "payments:anything accounts:own")),
         Just(json!({ "jwt": { "claims": { "sub": "eve", "owner": "ann" } } })),
         Just(json!({ "jwt": { "claims": null } })),
