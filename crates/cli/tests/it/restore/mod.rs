@@ -2,6 +2,7 @@
 
 mod cases;
 mod histories;
+mod language;
 mod tables;
 mod torn;
 mod written;

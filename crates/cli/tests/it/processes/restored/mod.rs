@@ -9,12 +9,11 @@
 //! its publisher was off.
 
 mod copies;
+mod engines;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Output;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::Client;
 use giro::domain::account_command::{Action, Terms};
 use giro::domain::{Account, AccountId, CreditLanes, Limits, Outcome, OverdraftLimit, Principal};
 use giro::publish::Publish;
@@ -22,14 +21,9 @@ use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{CommandQueries, LedgerQueries, Tables};
 use giro::wire::{account_command, instruction, outcome};
-use giro_cli::local::kafka::{self, EmbeddedKafka, NewTopic};
-use giro_cli::local::stack::{
-    ACCOUNT_PROCESSOR, DynamoDbEngine, KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions,
-};
-use giro_cli::local::topic_reader::{Read, TopicReader};
-use giro_testkit::dynamodb::{EmbeddedDynamoDb, client};
+use giro_cli::local::kafka::{self};
+use giro_cli::local::stack::{ACCOUNT_PROCESSOR, KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Stack};
 use giro_testkit::given::{command, eur, payment};
-use giro_testkit::tables::by_variable;
 use giro_testkit::workload::Record;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
@@ -39,107 +33,12 @@ use crate::processes::e2e::requests::{BANK, Everything};
 use crate::processes::e2e::{adds_up, decided, ids, open_and_fund, publish, setting};
 use crate::processes::stack::{acknowledged, missing_for_apache_kafka, options};
 use copies::{Copied, copied, payments, prefixed, stray_legs, torn, without_stray_legs, written};
+use engines::{Engines, PARTITIONS, PATIENCE};
 
-const PARTITIONS: i32 = 4;
-const PATIENCE: Duration = Duration::from_secs(120);
 /// How many records are published between two copies of the tables.
 const CHUNK: usize = 8;
 /// Accounts that commands open, change and pay.
 const BY_COMMAND: [&str; 6] = ["opened-0", "opened-1", "opened-2", "opened-3", "opened-4", "opened-5"];
-
-/// The engines, which outlive every stack.
-struct Engines {
-    dynamodb: EmbeddedDynamoDb,
-    kafka: EmbeddedKafka,
-    client: Client,
-    folder: tempfile::TempDir,
-}
-
-impl Engines {
-    async fn start() -> Self {
-        let blueprint = Self::options().blueprint().unwrap();
-        let topic = |topic: &giro_template::Topic| NewTopic {
-            name: topic.name.clone(),
-            partitions: topic.partitions,
-            replication: None,
-            config: BTreeMap::new(),
-        };
-        let topics: Vec<NewTopic> = blueprint.topics.iter().map(topic).collect();
-        let dynamodb = EmbeddedDynamoDb::start(None).unwrap();
-        let client = client(dynamodb.endpoint());
-        let kafka = EmbeddedKafka::start(&topics).await.unwrap();
-        Self { dynamodb, kafka, client, folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn options() -> StackOptions {
-        StackOptions {
-            parameters: [("AcceptLimits".to_owned(), "true".to_owned())].into(),
-            partitions: Some(PARTITIONS),
-            batch_window: Some(Duration::from_millis(50)),
-            ..StackOptions::default()
-        }
-    }
-
-    /// A stack of these functions on tables of this prefix, whose pollers are in groups of their own.
-    async fn stack(&self, prefix: &str, functions: &[&str]) -> Stack {
-        let mut options = Self::options();
-        if !prefix.is_empty() {
-            options.parameters.insert("ConsumerGroupSuffix".into(), format!("-{prefix}2"));
-        }
-        let options = StackOptions {
-            kafka: KafkaEngine::External(self.kafka.bootstrap_servers().to_owned()),
-            dynamodb: DynamoDbEngine::External(self.dynamodb.endpoint().to_owned()),
-            tables: Some(prefixed(prefix)),
-            run: Run::Only(functions.iter().map(|name| (*name).to_owned()).collect()),
-            ..options
-        };
-        Stack::start(options).await.unwrap()
-    }
-
-    fn ledger(&self, prefix: &str) -> DynamoDb {
-        DynamoDb::new(self.client.clone(), prefixed(prefix))
-    }
-
-    fn producer(&self) -> KafkaProducer {
-        kafka::producer(self.kafka.bootstrap_servers()).unwrap()
-    }
-
-    /// Runs the command line on tables of this prefix.
-    fn giro(&self, prefix: &str, arguments: &[&str]) -> (i32, String) {
-        let mut command = giro(arguments, self.folder.path());
-        command.env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint());
-        command.env("KAFKA_BOOTSTRAP_SERVERS", self.kafka.bootstrap_servers());
-        command.envs(by_variable(&prefixed(prefix)));
-        let Output { status, stdout, stderr } = run(&mut command, b"");
-        let text = [stdout, stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-        println!("giro {}: {status}\n{text}", arguments.join(" "));
-        (status.code().unwrap(), text)
-    }
-
-    /// The outcomes on the topic by id: each different value.
-    async fn told(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut told = BTreeMap::<String, BTreeSet<String>>::new();
-        let mut reader = TopicReader::from_start(self.kafka.bootstrap_servers(), "payment-outcomes").await.unwrap();
-        while let Read::Record(record) = reader.next().await.unwrap() {
-            let text = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap()).unwrap();
-            told.entry(text(record.key)).or_default().insert(text(record.value));
-        }
-        told
-    }
-
-    async fn until_told(&self, ids: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
-        let all = async {
-            loop {
-                let told = self.told().await;
-                if ids.iter().all(|id| told.contains_key(id)) {
-                    return told;
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, all).await.expect("each outcome is told")
-    }
-}
 
 /// Commands, each to an account.
 type Commands = Vec<(&'static str, Action)>;
