@@ -13,7 +13,8 @@ use super::clock::{self, Deadlines};
 use crate::audit::{Audited, Pace, READ_UNITS_PER_SECOND, audit};
 use crate::store::{StoreError, TableScan};
 use crate::telemetry;
-use crate::wire::audit_result::{AnyEvent, AuditResult};
+use crate::wire::audit_result::AuditResult;
+use crate::wire::scheduled::AnyEvent;
 
 /// How many findings get a line of their own. These show what is wrong, and the metric counts the rest.
 const LINES_MAX: usize = 100;

@@ -1,16 +1,9 @@
-//! What: The event and the answer of `ledger-auditor`. The event only says that it is time. The answer is its counts,
-//! as JSON and as a CloudWatch metric.
-//!
-//! EventBridge's type of `aws_lambda_events` requires a source and a detail, which nobody reads here. A person may
-//! start an audit with `null` or `{}`.
+//! What: The answer of `ledger-auditor`: its counts, as JSON and as a CloudWatch metric.
 //!
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 
-use serde::de::{Deserialize, Deserializer};
-use serde::{Deserialize as FromJson, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use super::incoming::{self, Event, Fields, Foreign, Service};
 use crate::domain::Timestamp;
 
 /// The metrics' namespace.
@@ -20,33 +13,8 @@ const NAMESPACE: &str = "Giro";
 const METRICS: [(&str, &str); 4] =
     [("Findings", "Count"), ("Undecided", "Count"), ("Complete", "Count"), ("Settled", "Count")];
 
-/// An event that only says that it is time. An event with records or a request is refused: its sender would take the
-/// audit's answer as its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AnyEvent;
-
-impl<'de> Deserialize<'de> for AnyEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        incoming::of_its_kind(deserializer)
-    }
-}
-
-impl Event for AnyEvent {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, Foreign>, D::Error> {
-        let foreign = |got| Err(Foreign { expected: "a schedule's event, or any that brings no records", got });
-        // A text, null and other values bring nothing.
-        let fields = Fields::of(<&RawValue>::deserialize(deserializer)?).unwrap_or_default();
-        let brings = |name: &str| fields.get(name).is_some();
-        Ok(match fields.service() {
-            None if brings("Records") || brings("records") => foreign("an object with records"),
-            None | Some(Service::EventBridge) => Ok(Self),
-            Some(other) => foreign(other.event()),
-        })
-    }
-}
-
 /// The result of an audit, in counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromJson)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditResult {
     /// Accounts read.
     pub accounts: usize,
@@ -100,12 +68,5 @@ mod tests {
         // Another stack of the account has a metric of its own.
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], serde_json::json!([["Function"]]));
         assert_eq!(line["Function"], "prod-ledger-auditor");
-    }
-
-    #[test]
-    fn any_json_is_an_event() {
-        for event in ["null", "{}", "[1,2]", r#"{"source":"aws.events","detail":{}}"#] {
-            assert_eq!(serde_json::from_str::<AnyEvent>(event).unwrap(), AnyEvent, "{event}");
-        }
     }
 }

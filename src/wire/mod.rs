@@ -22,7 +22,8 @@
 //! | [`problem`] | the body of an HTTP error | what is wrong |
 //! | [`resource`] | the bodies of HTTP answers | outcomes, accounts, statements |
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
-//! | [`audit_result`] | the auditor's event, and its answer | what an audit counted |
+//! | [`scheduled`] | the event of a schedule | that it is time |
+//! | [`audit_result`] | the auditor's answer | what an audit counted |
 //!
 //! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes
 //! come in.
@@ -46,5 +47,6 @@ pub mod problem;
 pub mod refund_request;
 pub mod requested_by;
 pub mod resource;
+pub mod scheduled;
 pub mod stream_event;
 pub mod undelivered;
