@@ -1,6 +1,7 @@
 //! What: Tests of what the functions read of their environment.
 
 use super::*;
+use crate::publish::broker::{Auth, Authority, Certificate, Mechanism, Password, User};
 
 fn read<C: FromEnv>(given: &[(&str, &str)]) -> Result<C, ConfigError> {
     C::from_lookup(&|name| given.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
@@ -132,7 +133,7 @@ fn asked<C: FromEnv>() -> Vec<String> {
 
 #[test]
 fn the_list_of_variables_is_what_is_read() {
-    let listed = |function| VARIABLES.iter().find(|(name, _)| *name == function).unwrap().1;
+    let listed = |function| variables().find(|(name, _)| *name == function).unwrap().1;
     assert_eq!(asked::<PaymentProcessorConfig>(), listed("payment-processor"));
     assert_eq!(asked::<AccountProcessorConfig>(), listed("account-processor"));
     assert_eq!(asked::<OutcomePublisherConfig>(), listed("outcome-publisher"));

@@ -97,7 +97,7 @@ fn every_make_target_that_a_document_names_is_there() {
 #[test]
 fn every_variable_of_the_handlers_is_documented() {
     let explained = document("docs/configuration.md");
-    for (function, variables) in giro::config::VARIABLES {
+    for (function, variables) in giro::config::variables() {
         for variable in variables {
             assert!(explained.contains(variable), "docs/configuration.md doesn't explain {variable} of {function}");
         }

@@ -93,12 +93,12 @@ fn binaries(blueprint: &Blueprint) -> Vec<String> {
 /// Each variable that a function reads is set, and none is set that it doesn't read. `AWS_…` are the SDK's.
 fn variables(blueprint: &Blueprint) -> Vec<String> {
     let mut faults = Vec::new();
-    for (binary, read) in giro::config::VARIABLES {
+    for (binary, read) in giro::config::variables() {
         let Some(function) = blueprint.function(binary) else {
             faults.push(format!("config.rs has variables of {binary}, which template.yaml doesn't deploy"));
             continue;
         };
-        let read: BTreeSet<&str> = read.iter().copied().filter(|name| !ONLY_LOCAL.contains(name)).collect();
+        let read: BTreeSet<&str> = read.into_iter().filter(|name| !ONLY_LOCAL.contains(name)).collect();
         let set = function.environment.keys().map(String::as_str).filter(|name| !name.starts_with("AWS_")).collect();
         for name in read.difference(&set) {
             faults.push(format!("{binary} reads {name}, and template.yaml doesn't set it"));
@@ -107,7 +107,7 @@ fn variables(blueprint: &Blueprint) -> Vec<String> {
             faults.push(format!("template.yaml sets {name} of {binary}, which nobody reads"));
         }
     }
-    let known: Vec<&str> = giro::config::VARIABLES.iter().map(|(binary, _)| *binary).collect();
+    let known: Vec<&str> = giro::config::variables().map(|(binary, _)| binary).collect();
     let unknown = blueprint.functions.iter().filter(|function| !known.contains(&function.binary.as_str()));
     faults
         .extend(unknown.map(|function| {

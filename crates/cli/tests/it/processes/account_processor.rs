@@ -19,7 +19,7 @@ const ACCOUNT_PROCESSOR: &str = "account-processor";
 
 /// Exactly the variables that the configuration lists, beside the SDK's own.
 fn environment(dynamodb: &str) -> Vec<(String, String)> {
-    let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == ACCOUNT_PROCESSOR).unwrap().1;
+    let listed = giro::config::variables().find(|(function, _)| *function == ACCOUNT_PROCESSOR).unwrap().1;
     let value = |name: &str| match name {
         "PARTIAL_BATCH_RESPONSE" | "ACCEPT_LIMITS" => "true".to_owned(),
         "REQUESTS_PARTITIONS" => "3".to_owned(),

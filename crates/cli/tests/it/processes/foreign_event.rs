@@ -20,8 +20,8 @@ async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
         name => name.to_lowercase(),
     };
     let function = |name: &str| {
-        let listed = giro::config::VARIABLES.iter().find(|(function, _)| *function == name).unwrap().1;
-        let mut environment: Vec<(String, String)> = listed.iter().map(|&it| (it.to_owned(), value(it))).collect();
+        let listed = giro::config::variables().find(|(function, _)| *function == name).unwrap().1;
+        let mut environment: Vec<(String, String)> = listed.into_iter().map(|it| (it.to_owned(), value(it))).collect();
         environment.push(("AWS_ENDPOINT_URL_DYNAMODB".into(), "http://127.0.0.1:1".into()));
         let (timeout, asynchronous) = (Duration::from_secs(20), giro_template::Asynchronous::default());
         Function {
