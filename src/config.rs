@@ -10,6 +10,7 @@
 mod authorization;
 mod broker;
 
+use crate::domain::AccountId;
 use crate::domain::caller::Authorization;
 use crate::publish::broker::Broker;
 use crate::store::Tables;
@@ -17,7 +18,7 @@ use crate::store::Tables;
 pub use broker::AccessConfig;
 
 /// The variables of each function, in the order in which they are read. Parts that several functions read stand once.
-const VARIABLES: [(&str, &[&[&str]]); 5] = [
+const VARIABLES: [(&str, &[&[&str]]); 6] = [
     (
         "payment-processor",
         &[&[
@@ -49,6 +50,7 @@ const VARIABLES: [(&str, &[&[&str]]); 5] = [
             &[PRINCIPAL_SCOPES, ID_PREFIXES, PRINCIPAL_CLAIM, SCOPE_PREFIX, AUTHORIZATION],
         ],
     ),
+    ("payment-canary", &[&[REQUESTS_TOPIC, OUTCOMES_TOPIC, CANARY_ACCOUNTS, CANARY_GROUP], &broker::VARIABLES]),
     ("ledger-auditor", &[&[ACCOUNTS_TABLE, PAYMENTS_TABLE, REFUNDS_TABLE, DEAD_LETTERS_TABLE]]),
 ];
 
@@ -83,6 +85,8 @@ pub const PRINCIPAL_CLAIM: &str = "PRINCIPAL_CLAIM";
 pub const SCOPE_PREFIX: &str = "SCOPE_PREFIX";
 const PRINCIPAL_SCOPES: &str = "PRINCIPAL_SCOPES";
 const ID_PREFIXES: &str = "ID_PREFIXES";
+const CANARY_ACCOUNTS: &str = "CANARY_ACCOUNTS";
+const CANARY_GROUP: &str = "CANARY_GROUP";
 
 /// Everything that is wrong with the environment.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -217,6 +221,31 @@ impl FromEnv for PaymentApiConfig {
     }
 }
 
+/// The configuration of `payment-canary`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PaymentCanaryConfig {
+    /// The topic that it hands requests over to.
+    pub requests: String,
+    /// The topic that it reads outcomes from.
+    pub outcomes: String,
+    /// The accounts that pay each other.
+    pub accounts: [AccountId; 2],
+    /// The name of the consumer group that its login may describe. Nothing is committed to it.
+    pub group: String,
+    /// Where the topics are.
+    pub broker: Broker,
+}
+
+impl FromEnv for PaymentCanaryConfig {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let requests = reader.text(REQUESTS_TOPIC, "the name of the topic of payment requests");
+        let outcomes = reader.text(OUTCOMES_TOPIC, "the name of the topic of outcomes");
+        let accounts = reader.canary_accounts();
+        let group = reader.given(CANARY_GROUP).unwrap_or_else(|| "payment-canary".into());
+        Self { requests, outcomes, accounts, group, broker: reader.broker() }
+    }
+}
+
 /// Reads variables, and collects what is wrong with them.
 pub struct Reader<'l> {
     lookup: &'l dyn Fn(&str) -> Option<String>,
@@ -236,6 +265,21 @@ impl Reader<'_> {
             dead_letters: self.dead_letters_table(),
             ..Tables::default()
         }
+    }
+
+    /// Two accounts, `ID,ID`.
+    fn canary_accounts(&mut self) -> [AccountId; 2] {
+        let text = self.given(CANARY_ACCOUNTS);
+        let mut ids = text.iter().flat_map(|text| text.split(',')).map(|id| AccountId::try_new(id.trim()));
+        if let (Some(Ok(one)), Some(Ok(other)), None) = (ids.next(), ids.next(), ids.next())
+            && one != other
+        {
+            return [one, other];
+        }
+        let wrong = if text.is_some() { "understood" } else { "set" };
+        self.faults.push(format!("{CANARY_ACCOUNTS} is not {wrong}: expected the ids of two accounts, ID,ID"));
+        // With a fault there is no configuration, so nobody uses them.
+        [(); 2].map(|()| AccountId::try_new("nobody").unwrap_or_else(|_| unreachable!("it is an id")))
     }
 
     fn accounts_table(&mut self) -> String {

@@ -7,7 +7,7 @@
 //! | [`domain`] | the rules: pure, no I/O |
 //! | [`wire`] | bytes to domain and back; the only serde |
 //! | [`store`] | the ports to the ledger, and DynamoDB behind them |
-//! | [`publish`] | the port to Kafka's producing side, and librdkafka behind it |
+//! | [`publish`] | the ports to Kafka, to publish and to read what comes; librdkafka behind them |
 //! | [`settle`] | settles a batch of payments: one match over what must be done next |
 //! | [`account_commands`] | applies account commands, each by itself |
 //! | [`audit`] | scans whole tables, and lets the domain judge them |

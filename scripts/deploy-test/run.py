@@ -216,12 +216,13 @@ def deploys(it):
     began = time.monotonic()
     # The root user of the emulator is a service that may pay from every account and read it.
     scopes = json.dumps({ROOT_ARN: ["payments:any", "accounts:any"]}, separators=(",", ":"))
-    it.parameters = [f"PrincipalScopes={json.dumps(scopes)}"]
+    it.parameters = [f"PrincipalScopes={json.dumps(scopes)}", "CanaryAccounts=canary-1,canary-2"]
     if not check("sam deploy creates the stack", it.deploy("DeletionProtection=false"), it.log("deploy", 40)):
         raise RuntimeError("nothing is deployed")
     print(f"  in {time.monotonic() - began:.0f} s")
     functions = {f["FunctionName"] for f in it.client("lambda").list_functions()["Functions"]}
-    expected = {"payment-processor", "account-processor", "outcome-publisher", "payment-api", "ledger-auditor"}
+    expected = {"payment-processor", "account-processor", "outcome-publisher", "payment-api", "ledger-auditor",
+                "payment-canary"}
     check("every function is there", expected <= functions, f"{expected - functions} are not")
     mappings = it.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     partial = [m for m in mappings if m.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]]
@@ -281,6 +282,7 @@ def takes_a_payment_over_http(it):
     refused = it.giro("restore", "rebuild", "--prefix", "restored-")
     check("nothing is rebuilt beside pollers", refused.returncode == 1 and "giro down" in refused.stderr, refused.stderr)
     owners_pay(it, root)
+    pays_by_canary(it)
     it.stop("pollers")
 
 
@@ -367,6 +369,17 @@ def settles_many(it):
     demo = it.giro("demo", "--payments", str(PAYMENTS), "--lambda-endpoint", it.aws_url, "--lambda-polls-streams")
     print("\n".join("  " + line for line in demo.stdout.splitlines()[-14:]))
     check("giro demo finds that all adds up", demo.returncode == 0, demo.stderr.strip())
+
+
+def pays_by_canary(it):
+    step("the canary's payment, from its request to its outcome")
+    for account in ("canary-1", "canary-2"):
+        opened = it.giro("accounts", "open", account, "--currency", "XTS", "--unlimited")
+        check(f"{account} is opened", opened.returncode == 0, opened.stderr.strip())
+    answer = it.client("lambda").invoke(FunctionName="payment-canary", Payload=b"{}")
+    payload = answer["Payload"].read().decode()
+    check("payment-canary sees its outcome", "FunctionError" not in answer and "seconds" in payload, payload)
+    print(f"  {payload}")
 
 
 def audits(it):

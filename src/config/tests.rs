@@ -35,6 +35,7 @@ fn an_empty_variable_is_an_unset_one() {
     check::<AccountProcessorConfig>();
     check::<OutcomePublisherConfig>();
     check::<PaymentApiConfig>();
+    check::<PaymentCanaryConfig>();
     check::<LedgerAuditorConfig>();
     check::<AccessConfig>();
 }
@@ -121,6 +122,23 @@ fn a_private_authority_is_believed_only_where_brokers_are_checked() {
     assert!(told.contains("KAFKA_AUTH is none, and checks no broker"), "{told}");
 }
 
+#[test]
+fn a_canary_pays_between_two_accounts() {
+    let topics = [("REQUESTS_TOPIC", "r"), ("OUTCOMES_TOPIC", "o"), ("KAFKA_BOOTSTRAP_SERVERS", "b:9092")];
+    let with = |accounts| {
+        let given = [&topics[..], &[("CANARY_ACCOUNTS", accounts)]].concat();
+        read::<PaymentCanaryConfig>(&given).map(|config| config.accounts.map(|id| id.to_string()))
+    };
+    for accounts in ["canary-1,canary-2", " canary-1 , canary-2 "] {
+        assert_eq!(with(accounts), Ok(["canary-1".into(), "canary-2".into()]));
+    }
+    for wrong in ["canary-1", "canary-1,", "a,a", "a,b,c", "a b,c", ","] {
+        let told = with(wrong).unwrap_err().to_string();
+        assert!(told.contains("CANARY_ACCOUNTS is not understood: expected the ids of two accounts"), "{told}");
+    }
+    assert!(with("").unwrap_err().to_string().contains("CANARY_ACCOUNTS is not set"));
+}
+
 /// The variables that a configuration asks for.
 fn asked<C: FromEnv>() -> Vec<String> {
     let asked = std::cell::RefCell::new(Vec::new());
@@ -138,5 +156,6 @@ fn the_list_of_variables_is_what_is_read() {
     assert_eq!(asked::<AccountProcessorConfig>(), listed("account-processor"));
     assert_eq!(asked::<OutcomePublisherConfig>(), listed("outcome-publisher"));
     assert_eq!(asked::<PaymentApiConfig>(), listed("payment-api"));
+    assert_eq!(asked::<PaymentCanaryConfig>(), listed("payment-canary"));
     assert_eq!(asked::<LedgerAuditorConfig>(), listed("ledger-auditor"));
 }

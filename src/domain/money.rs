@@ -22,6 +22,9 @@ pub struct Amount(NonZeroU64);
 pub struct InvalidAmount;
 
 impl Amount {
+    /// One minor unit, the smallest amount.
+    pub const ONE: Self = Self(NonZeroU64::MIN);
+
     /// Takes a number of minor units as an amount.
     ///
     /// # Errors
@@ -100,6 +103,9 @@ pub struct Currency([u8; 3]);
 pub struct InvalidCurrency;
 
 impl Currency {
+    /// The code that ISO 4217 reserves for testing. No money is in it.
+    pub const TESTING: Self = Self(*b"XTS");
+
     /// Takes a text as a currency.
     ///
     /// # Errors

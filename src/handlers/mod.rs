@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`payment_processor`] | settles batches of payment requests |
 //! | [`ledger_auditor`] | proves on a schedule that the ledger adds up |
+//! | [`payment_canary`] | makes one payment, and measures how long its outcome takes |
 //! | [`account_processor`] | applies batches of account commands |
 //! | [`incoming`] | refuses events of another service |
 //! | [`records`] | reads records, stores dead letters, makes the batch response |
@@ -26,6 +27,7 @@ pub mod incoming;
 pub mod ledger_auditor;
 pub mod outcome_publisher;
 pub mod payment_api;
+pub mod payment_canary;
 pub mod payment_processor;
 pub mod queries;
 pub mod records;

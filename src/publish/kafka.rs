@@ -1,4 +1,4 @@
-//! What: Publishes to Kafka with librdkafka.
+//! What: Publishes to Kafka, and reads from it, with librdkafka.
 //!
 //! Data: Takes calls of the port of [`crate::publish`], and a [`Broker`]. Gives records that all in-sync replicas have
 //! acknowledged, without duplicates of its own (`acks=all`, idempotent), and in order until one is not acknowledged.
@@ -11,10 +11,12 @@
 //! | part | what |
 //! |---|---|
 //! | `client` | the client behind a producer, and when it is replaced: a function's process is frozen between invocations |
+//! | [`follow`] | reads what a topic gets from now on |
 //! | `login` | how a client logs in |
 //! | `iam`, `secrets` | tokens of a role; users and certificates from a secret |
 
 mod client;
+pub mod follow;
 pub mod iam;
 mod login;
 mod secrets;

@@ -1,9 +1,9 @@
-//! What: Publishes records to Kafka: the port, and the adapter behind it.
+//! What: Publishes records to Kafka, and reads those that a topic gets: the ports, and the adapters behind them.
 //!
 //! Data: Takes a topic and a record. Gives a [`Sending`], and from it the place of the record, once the broker has
-//! acknowledged it.
+//! acknowledged it. [`Follow`] takes a topic, and gives the records that it gets from then on.
 //!
-//! [`kafka`] is the adapter, with librdkafka. `crates/testkit` has an adapter in memory, which can inject errors.
+//! [`kafka`] has the adapters, with librdkafka. `crates/testkit` has one in memory, which can inject errors.
 //! [`broker`] names the broker and the login.
 //!
 //! Invariants: A record counts as published only when the broker has acknowledged it on all in-sync replicas. A record
@@ -77,4 +77,39 @@ pub trait Publish: Sync {
         value: Option<&[u8]>,
         headers: &[Header],
     ) -> impl Future<Output = Result<Sending, PublishError>> + Send;
+}
+
+/// Why a topic can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the topic can't be read: {0}")]
+pub struct FollowError(pub String);
+
+/// A record that a topic got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Reads the records that a topic gets.
+pub trait Follow: Sync {
+    /// A topic that is being read.
+    type Followed: Followed;
+
+    /// Begins to read a topic. What is published after this returns will be read.
+    ///
+    /// # Errors
+    /// [`FollowError`] if the broker can't be reached, or has no such topic.
+    fn follow(&self, topic: &str) -> impl Future<Output = Result<Self::Followed, FollowError>> + Send;
+}
+
+/// A topic that is being read.
+pub trait Followed: Send {
+    /// Waits for the next record, in order within each partition.
+    ///
+    /// # Errors
+    /// [`FollowError`] if no more records can come. A broker that is away isn't an error.
+    fn next(&mut self) -> impl Future<Output = Result<Arrived, FollowError>> + Send;
 }

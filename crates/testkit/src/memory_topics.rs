@@ -1,13 +1,17 @@
 //! What: Topics in memory, with faults on demand.
 //!
-//! Data: Takes calls of the port of [`giro::publish`]. It is for tests: every topic exists and has one partition.
+//! Data: Takes calls of the ports of [`giro::publish`]. It is for tests: every topic exists and has one partition.
 //! Faults come with seeded probabilities, and each call first lets other calls run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use giro::domain::Header;
-use giro::publish::{Placed, Publish, PublishError, Sending};
+use giro::publish::{Arrived, Follow, FollowError, Followed, Placed, Publish, PublishError, Sending};
+
+/// How often a reader looks for records.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How often each fault strikes, in thousandths of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,5 +109,38 @@ impl Publish for MemoryTopics {
             Ok(Placed { partition: 0, offset })
         };
         Ok(Sending::new(std::future::ready(answer)))
+    }
+}
+
+impl Follow for MemoryTopics {
+    type Followed = MemoryFollowed;
+
+    async fn follow(&self, topic: &str) -> Result<MemoryFollowed, FollowError> {
+        tokio::task::yield_now().await;
+        let next = self.state().topics.get(topic).map_or(0, Vec::len);
+        Ok(MemoryFollowed { topics: self.clone(), topic: topic.to_owned(), next })
+    }
+}
+
+/// A topic in memory that is being read.
+#[derive(Debug)]
+pub struct MemoryFollowed {
+    topics: MemoryTopics,
+    topic: String,
+    /// The place of the next record.
+    next: usize,
+}
+
+impl Followed for MemoryFollowed {
+    async fn next(&mut self) -> Result<Arrived, FollowError> {
+        loop {
+            let found = self.topics.state().topics.get(&self.topic).and_then(|all| all.get(self.next).cloned());
+            if let Some(Published { key, value, .. }) = found {
+                self.next = self.next.saturating_add(1);
+                return Ok(Arrived { key, value });
+            }
+            // With a paused clock this goes to the next timer.
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 }

@@ -9,11 +9,12 @@ use giro::handlers::incoming::{Failed, taken};
 use giro::handlers::ledger_auditor::LedgerAuditor;
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::payment_api::PaymentApi;
+use giro::handlers::payment_canary::{PaymentCanary, Route};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::store::items;
 use giro::wire::incoming::{Event, Incoming};
 use giro_testkit::memory_store::MemoryStore;
-use giro_testkit::memory_topics::MemoryTopics;
+use giro_testkit::memory_topics::{Faults, MemoryTopics};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 
@@ -99,6 +100,8 @@ fn answer<R: serde::Serialize, X: Into<Diagnostic>>(answer: Result<R, Failed<X>>
             let brief = response.get("statusCode").or(response.get("complete")).unwrap_or(&response);
             brief.to_string()
         }
+        // It took the event, and its payment was not handed over.
+        Err(error) if error.error_type == "Giro.Canary" => "true".into(),
         Err(error) => {
             assert_eq!(error.error_type, "Giro.ForeignEvent", "{}", error.error_message);
             let (expected, got) = error.error_message.split_once("; got ").unwrap();
@@ -117,7 +120,11 @@ async fn an_event_of_another_service_is_no_success() {
     let payments = &PaymentProcessor::new(store.clone(), true);
     let commands = &AccountProcessor::new(store.clone(), true);
     let publisher = &OutcomePublisher::new(topics.clone(), "payment-outcomes".into(), items::stream::payment);
-    let api = &PaymentApi::new(store.clone(), topics, "payment-requests");
+    let api = &PaymentApi::new(store.clone(), topics.clone(), "payment-requests");
+    let accounts = ["canary-1", "canary-2"].map(|id| id.parse().unwrap());
+    let route = Route { requests: "payment-requests".into(), outcomes: "payment-outcomes".into(), accounts };
+    let refusing = MemoryTopics::with_faults(Faults { refused: 1_000, ..Faults::default() });
+    let canary = &PaymentCanary::new(refusing, topics.clone(), route);
     let auditor = &LedgerAuditor::new(store);
     let mut table = String::new();
     for (name, event) in events() {
@@ -127,6 +134,7 @@ async fn an_event_of_another_service_is_no_success() {
             ("account-processor", answer(taken(incoming(&event), |event| commands.handle(event)).await)),
             ("outcome-publisher", answer(taken(incoming(&event), |event| publisher.handle(event)).await)),
             ("payment-api", answer(taken(incoming(&event), |event| api.handle(event)).await)),
+            ("payment-canary", answer(taken(incoming(&event), |event| canary.handle(event)).await)),
             ("ledger-auditor", answer(taken(incoming(&event), |event| auditor.handle(event)).await)),
         ];
         for (handler, answer) in answers {

@@ -7,6 +7,7 @@ mod incoming;
 mod invoked;
 mod outcome_publisher;
 mod payment_api;
+mod payment_canary;
 mod payment_processor;
 mod schemathesis;
 mod stopped;

@@ -7,7 +7,9 @@ use giro::store::items;
 use giro::store::{Ledger, LedgerQueries, Statements};
 use giro::wire::audit_result::AuditResult;
 use giro::wire::batch_response::BatchResponse;
+use giro::wire::canary_result::CanaryResult;
 use giro::wire::kafka_event::KafkaEvent;
+use giro::wire::scheduled::AnyEvent;
 use giro::wire::{payment_request, resource};
 use giro_testkit::engine::Engine;
 use giro_testkit::memory_store::MemoryStore;
@@ -124,6 +126,18 @@ async fn requests_over_http_are_answered_as_they_were() {
         assert_eq!((handed_over.key, handed_over.value), (record.key, record.value));
     }
     assert_eq!(statuses.into_iter().collect::<Vec<_>>(), [200, 202, 400, 404, 409, 415]);
+}
+
+#[test]
+fn a_canary_is_told_as_it_was() {
+    for row in rows("invocations/payment-canary.json") {
+        let event = String::from_utf8(bytes(&row["event"]).unwrap()).unwrap();
+        assert_eq!(serde_json::from_str::<AnyEvent>(&event).unwrap(), AnyEvent);
+        let response = String::from_utf8(bytes(&row["response"]).unwrap()).unwrap();
+        let told: Value = serde_json::from_str(&response).unwrap();
+        let payment_id = told["payment_id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(written(&CanaryResult { payment_id, seconds: told["seconds"].as_f64().unwrap() }), response);
+    }
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn everything_that_the_wire_writes_is_held() {
     let held = [
         ("account_command", "topics/account-commands"),
         ("audit_result", "invocations/ledger-auditor"),
+        ("canary_result", "invocations/payment-canary"),
         ("batch_response", "invocations/payment-processor"),
         ("failed_record", "topics/payment-requests-failed"),
         ("http", "invocations/payment-api"),

@@ -285,7 +285,11 @@ fn access(root: &Value, blueprint: &Blueprint) -> Vec<String> {
         .filter(|stack| text(&stack["TemplateURL"]).starts_with("infra/kafka-"))
         .map(|stack| {
             let parameters = &stack["Parameters"];
-            (text(&stack["TemplateURL"]), text(&parameters["FunctionName"]), text(&parameters["Topic"]))
+            (text(&stack["TemplateURL"]), text(&parameters["FunctionName"]), parameters)
+        })
+        .flat_map(|(file, function, parameters)| {
+            let topics = ["Topic", "ReadTopic"].into_iter().filter_map(|name| parameters[name].as_str());
+            topics.map(move |topic| (file.clone(), function.clone(), topic.to_owned())).collect::<Vec<_>>()
         })
         .collect();
     let lacking =

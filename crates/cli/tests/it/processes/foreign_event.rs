@@ -17,6 +17,7 @@ async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
         "AUTHORIZATION" => "owners".to_owned(),
         "PRINCIPAL_SCOPES" | "ID_PREFIXES" => "{}".to_owned(),
         "REQUESTS_PARTITIONS" => "1".to_owned(),
+        "CANARY_ACCOUNTS" => "canary-1,canary-2".to_owned(),
         name => name.to_lowercase(),
     };
     let function = |name: &str| {
@@ -34,8 +35,12 @@ async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
             asynchronous,
         }
     };
-    let functions = ["payment-processor", "account-processor", "outcome-publisher", "payment-api", "ledger-auditor"];
-    let lambda = LocalLambda::start(functions.map(function).into(), std::sync::Arc::new(|_: &str, _: &str| {})).await;
+    let functions: Vec<&str> = giro::config::variables().map(|(function, _)| function).collect();
+    let lambda = LocalLambda::start(
+        functions.iter().copied().map(function).collect(),
+        std::sync::Arc::new(|_: &str, _: &str| {}),
+    )
+    .await;
     let lambda = lambda.unwrap();
     let sqs = std::fs::read(std::path::Path::new(crate::ROOT).join("events/odd/sqs.json")).unwrap();
     for name in functions {

@@ -164,7 +164,7 @@ async fn settles_on_apache_kafka() {
 }
 
 /// The project's template with a text in it replaced, once.
-fn template_with(file: &str, from: &str, to: &str) -> Templates {
+pub(crate) fn template_with(file: &str, from: &str, to: &str) -> Templates {
     let mut texts = Templates::embedded_texts();
     let text = texts.get_mut(file).unwrap();
     assert!(text.contains(from), "{file} no longer says {from}");
@@ -367,7 +367,7 @@ async fn a_function_that_is_not_built_is_left_out_or_refused() {
     let refused = Stack::start(with(Run::All)).await.unwrap_err().to_string();
     assert!(refused.contains("no binary at"), "{refused}");
     let unknown = Stack::start(with(Run::Only(vec!["x".into()]))).await.unwrap_err().to_string();
-    let all = "account-processor, ledger-auditor, outcome-publisher, payment-api, payment-processor";
+    let all = "account-processor, ledger-auditor, outcome-publisher, payment-api, payment-canary, payment-processor";
     assert_eq!(unknown, format!("the template has no function x: expected one of {all}"));
 }
 

@@ -31,6 +31,7 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
             faults.push(format!("no filter counts {field} of payment-processor as {metric}"));
         }
     }
+    faults.extend(canary(&root, resources));
     faults.extend(few_settled(&resources["FewSettled"]));
     faults.extend(many_declined(&root, &resources["ManyDeclined"]));
     let slow = &resources["SlowOutcomes"]["Properties"];
@@ -60,6 +61,55 @@ fn few_settled(alarm: &Value) -> Option<String> {
         && (it["Statistic"].as_str(), it["Period"].as_u64()) == (Some("Sum"), Some(60))
         && it["TreatMissingData"] == "breaching";
     (!right).then(|| "FewSettled doesn't ring when fewer payments than SettledPerMinuteMin are settled".into())
+}
+
+/// The canary's payment is watched from its request to its outcome: one that is slow, and one that doesn't come.
+fn canary(root: &Value, resources: &serde_json::Map<String, Value>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let (missing, slow) = (&resources["CanaryMissing"], &resources["CanarySlow"]);
+    let filter = &resources["CanarySettled"]["Properties"];
+    let made = &filter["MetricTransformations"][0];
+    let measured = "PREFIX-canary-seconds";
+    if (named(&made["MetricName"]).as_str(), made["MetricValue"].as_str()) != (measured, Some("$.seconds"))
+        || filter["LogGroupName"]["Ref"] != "PaymentCanaryLogGroup"
+    {
+        faults.push("no filter measures $.seconds of payment-canary".into());
+    }
+    for (name, alarm, statistic, treats) in
+        [("CanaryMissing", missing, "SampleCount", "breaching"), ("CanarySlow", slow, "Maximum", "notBreaching")]
+    {
+        let it = &alarm["Properties"];
+        let right = alarm["Condition"] == "HasCanary"
+            && named(&it["MetricName"]) == measured
+            && it["Statistic"] == statistic
+            && it["TreatMissingData"] == treats
+            && it["Period"] == 60;
+        if !right {
+            faults.push(format!("{name} doesn't look at each minute's payment of the canary"));
+        }
+    }
+    if slow["Properties"]["Threshold"]["Ref"] != "CanarySecondsMax" {
+        faults.push("CanarySlow doesn't ring after CanarySecondsMax".into());
+    }
+    let function = &root["Resources"]["PaymentCanary"]["Properties"];
+    let schedule = &function["Events"]["Schedule"]["Properties"];
+    if schedule["ScheduleExpression"] != "rate(1 minute)"
+        || schedule["State"] != json!({ "Fn::If": ["HasCanary", "ENABLED", "DISABLED"] })
+    {
+        faults.push("payment-canary doesn't pay each minute, or pays without CanaryAccounts".into());
+    }
+    // Lambda would make a payment that is late again, and its outcome is told once.
+    if function["EventInvokeConfig"]["MaximumRetryAttempts"] != 0
+        || schedule["RetryPolicy"]["MaximumRetryAttempts"] != 0
+    {
+        faults.push("a payment of the canary is made again".into());
+    }
+    let access = &root["Resources"]["CanaryKafkaAccess"]["Properties"]["Parameters"];
+    if (access["Topic"].as_str(), access["ReadTopic"].as_str()) != (Some("payment-requests"), Some("payment-outcomes"))
+    {
+        faults.push("payment-canary may not write payment-requests and read payment-outcomes".into());
+    }
+    faults
 }
 
 /// The emulator of the tests has no metric math, so the alarm is not made there. Everywhere else it is.
@@ -94,6 +144,31 @@ fn mixed(all: &Value) -> Vec<String> {
         }
     }
     faults
+}
+
+#[test]
+fn a_canary_that_nobody_watches_is_named() {
+    let file = "infra/alarms.yaml";
+    check(file, "MetricValue: $.seconds", "MetricValue: \"1\"", "no filter measures $.seconds of payment-canary");
+    check(
+        file,
+        "Statistic: SampleCount\n      Period: 60\n      EvaluationPeriods: 3",
+        "Statistic: Maximum\n      Period: 60\n      EvaluationPeriods: 3",
+        "CanaryMissing doesn't look at each minute",
+    );
+    check(file, "Threshold: !Ref CanarySecondsMax", "Threshold: 10", "CanarySlow doesn't ring after CanarySecondsMax");
+    let file = "template.yaml";
+    check(file, "ScheduleExpression: rate(1 minute)", "ScheduleExpression: rate(1 hour)", "doesn't pay each minute");
+    check(file, "State: !If [HasCanary, ENABLED, DISABLED]", "State: ENABLED", "or pays without CanaryAccounts");
+    let retried = "EventInvokeConfig: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 60 }";
+    let once = "EventInvokeConfig: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 }";
+    check(file, once, retried, "a payment of the canary is made again");
+    check(
+        file,
+        "        ReadTopic: payment-outcomes\n",
+        "",
+        "may not write payment-requests and read payment-outcomes",
+    );
 }
 
 #[test]
