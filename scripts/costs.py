@@ -104,7 +104,7 @@ BROKER_METRICS, BROKER_TOPIC_METRICS, OWN_TOPICS = 50, 3, 2
 CONDITIONS = {
     "HasCanary": False,
     "IsMsk": True, "OwnsBrokers": True, "HasMetricMath": True,
-    "IsNotMsk": False, "WatchesSettled": False, "HasUnitsMax": False,
+    "IsNotMsk": False, "WatchesSettled": False, "WatchesUnitsMax": False,
 }
 # Metrics of each route of an HTTP API. Source: docs.aws.amazon.com, API Gateway, "CloudWatch metrics for HTTP APIs".
 ROUTE_METRICS = 6

@@ -8,7 +8,7 @@ use serde_json::Value;
 ///
 /// Sources: "Types of metrics for Lambda functions", "Amazon MSK metrics for monitoring Standard brokers", "DynamoDB
 /// Metrics and dimensions".
-const WATCHED: [(&str, &str, &[&str], &str); 22] = [
+const WATCHED: [(&str, &str, &[&str], &str); 24] = [
     ("AWS/Lambda", "PolledEventCount", &["EventSourceMappingUUID: PaymentRequests"], "breaching"),
     ("AWS/Lambda", "PolledEventCount", &["EventSourceMappingUUID: AccountCommands"], "breaching"),
     ("AWS/Lambda", "FailedInvokeEventCount", &["EventSourceMappingUUID: PaymentRequests"], "notBreaching"),
@@ -37,6 +37,8 @@ const WATCHED: [(&str, &str, &[&str], &str); 22] = [
     ),
     ("AWS/DynamoDB", "ReadAccountLimitThrottleEvents", &["TableName: PaymentsTable"], "notBreaching"),
     ("AWS/DynamoDB", "ReadAccountLimitThrottleEvents", &["TableName: AccountsTable"], "notBreaching"),
+    ("AWS/DynamoDB", "ReadMaxOnDemandThroughputThrottleEvents", &["TableName: PaymentsTable"], "notBreaching"),
+    ("AWS/DynamoDB", "ReadMaxOnDemandThroughputThrottleEvents", &["TableName: AccountsTable"], "notBreaching"),
     ("AWS/Kafka", "OfflinePartitionsCount", &["Cluster Name: MskClusterName"], "notBreaching"),
     ("AWS/Kafka", "KafkaDataLogsDiskUsed", &["Broker ID", "Cluster Name"], "notBreaching"),
     (
@@ -78,8 +80,9 @@ fn metrics(alarm: &Value) -> Vec<(String, String, Vec<String>)> {
         });
         (text(&metric["Namespace"]), text(&metric["MetricName"]), dimensions.collect())
     };
-    let many = alarm["Metrics"].as_array().into_iter().flatten();
-    many.filter_map(|it| query(it["Expression"]["Fn::Sub"].as_str()?)).chain([one(alarm)]).collect()
+    let many = || alarm["Metrics"].as_array().into_iter().flatten();
+    let queried = many().filter_map(|it| query(it["Expression"]["Fn::Sub"].as_str()?));
+    queried.chain(many().map(|it| one(&it["MetricStat"]["Metric"]))).chain([one(alarm)]).collect()
 }
 
 /// `SELECT MAX(metric) FROM SCHEMA("namespace", "dimension", …) …`.
@@ -106,6 +109,14 @@ pub(super) fn silence(template: &Value) -> Vec<String> {
         }
         if watching.iter().any(|alarm| alarm["TreatMissingData"] != missing) {
             faults.push(format!("an alarm on {metric} of {dimensions:?} takes no value for another than {missing}"));
+        }
+    }
+    // "Alarms that evaluate metrics in the AWS/DynamoDB namespace always ignore missing data": PutMetricAlarm.
+    for (id, alarm) in alarms(template) {
+        let reads = metrics(alarm).iter().any(|(space, _, _)| space == "AWS/DynamoDB");
+        let filled = alarm["Metrics"].as_array().into_iter().flatten().any(|it| it["Expression"] == "FILL(events, 0)");
+        if reads && !filled {
+            faults.push(format!("{id} would ring for ever after one event: expected FILL of what is missing"));
         }
     }
     // Half of a topic's retention is days; a client notices minutes.
