@@ -102,7 +102,7 @@ BROKER_METRICS, BROKER_TOPIC_METRICS, OWN_TOPICS = 50, 3, 2
 # Conditions of infra/alarms.yaml, and whether the stack of this table meets them: one with a cluster of its own, and
 # defaults.
 CONDITIONS = {
-    "HasCanary": False,
+    "HasCanary": False, "WatchesCanary": False,
     "IsMsk": True, "OwnsBrokers": True, "HasMetricMath": True,
     "IsNotMsk": False, "WatchesSettled": False, "WatchesUnitsMax": False,
 }

@@ -1,4 +1,4 @@
-//! What: The Lambda function `payment-canary` makes a payment, and measures how long its outcome takes. This file only
+//! What: The Lambda function `payment-canary` makes payments, and measures how long their outcomes take. This file only
 //! wires and runs it.
 
 use std::process::ExitCode;

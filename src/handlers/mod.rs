@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`payment_processor`] | settles batches of payment requests |
 //! | [`ledger_auditor`] | proves on a schedule that the ledger adds up |
-//! | [`payment_canary`] | makes one payment, and measures how long its outcome takes |
+//! | [`payment_canary`] | makes two payments, and measures how long their outcomes take |
 //! | [`account_processor`] | applies batches of account commands |
 //! | [`incoming`] | refuses events of another service |
 //! | [`records`] | reads records, stores dead letters, makes the batch response |

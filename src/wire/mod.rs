@@ -23,7 +23,7 @@
 //! | [`resource`] | the bodies of HTTP answers | outcomes, accounts, statements |
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
 //! | [`scheduled`] | the event of a schedule | that it is time |
-//! | [`canary_result`] | the canary's answer | how long its payment took |
+//! | [`canary_result`] | the canary's answer | how long its payments took |
 //! | [`audit_result`] | the auditor's answer | what an audit counted |
 //!
 //! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{Consumer, StreamConsumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -64,7 +64,7 @@ impl Follow for KafkaFollower {
         let _ = tokio::time::timeout(HEARING, consumer.recv()).await;
         let topic = topic.to_owned();
         let started = tokio::task::spawn_blocking(move || started(consumer, &topic));
-        Ok(KafkaFollowed(started.await.map_err(failed)??))
+        Ok(KafkaFollowed(Some(started.await.map_err(failed)??)))
     }
 }
 
@@ -75,7 +75,8 @@ fn started(consumer: StreamConsumer<Context>, topic: &str) -> Result<StreamConsu
     let partitions = partitions.filter(|partitions| !partitions.is_empty());
     let mut assignment = TopicPartitionList::new();
     for partition in partitions.ok_or_else(|| failed(format!("the broker has no topic {topic}")))? {
-        let (_, end) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE).map_err(failed)?;
+        let end = consumer.fetch_watermarks(topic, partition.id(), PATIENCE);
+        let (_, end) = end.map_err(|error| failed(format!("partition {}: {error}", partition.id())))?;
         assignment.add_partition_offset(topic, partition.id(), Offset::Offset(end)).map_err(failed)?;
     }
     consumer.assign(&assignment).map_err(failed)?;
@@ -83,7 +84,9 @@ fn started(consumer: StreamConsumer<Context>, topic: &str) -> Result<StreamConsu
 }
 
 /// A topic that is being read.
-pub struct KafkaFollowed(StreamConsumer<Context>);
+///
+/// `None` once it is being dropped.
+pub struct KafkaFollowed(Option<StreamConsumer<Context>>);
 
 impl std::fmt::Debug for KafkaFollowed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,15 +94,33 @@ impl std::fmt::Debug for KafkaFollowed {
     }
 }
 
+impl Drop for KafkaFollowed {
+    /// Ends it beside the caller, because it waits for its threads.
+    fn drop(&mut self) {
+        if let Some(consumer) = self.0.take() {
+            // Without a thread it is dropped here, which only takes longer.
+            let _ = std::thread::Builder::new().name("kafka-ends".into()).spawn(move || drop(consumer));
+        }
+    }
+}
+
+/// Whether the client would get the same answer again and again.
+fn is_lasting(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
+    matches!(error, KafkaError::MessageConsumptionFatal(_))
+        || matches!(error.rdkafka_error_code(), Some(TopicAuthorizationFailed | UnknownTopic | UnknownTopicOrPartition))
+}
+
 impl Followed for KafkaFollowed {
     async fn next(&mut self) -> Result<Arrived, FollowError> {
+        let Some(consumer) = &self.0 else { unreachable!("it is there until it is dropped") };
         loop {
-            match self.0.recv().await {
+            match consumer.recv().await {
                 Ok(record) => {
                     let owned = |bytes: Option<&[u8]>| bytes.map(Into::into);
                     return Ok(Arrived { key: owned(record.key()), value: owned(record.payload()) });
                 }
-                Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(failed(error)),
+                Err(error) if is_lasting(&error) => return Err(failed(error)),
                 // A broker that is starting or away: the client goes on by itself.
                 Err(error) => tracing::debug!(%error, "reading from Kafka"),
             }

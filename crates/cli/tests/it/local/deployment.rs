@@ -43,7 +43,8 @@ const FAILED_RECORD_BYTES: usize = 6 * 1024 * 1024 + 2 * 1024 + 1024 * 1024;
 
 /// Everything that is wrong with these templates.
 fn faults(texts: &Texts) -> BTreeSet<String> {
-    let blueprint = match Templates::Texts(texts.clone()).blueprint(&BTreeMap::new()) {
+    let canary = BTreeMap::from([("CanaryAccounts".to_owned(), "canary-1,canary-2".to_owned())]);
+    let blueprint = match Templates::Texts(texts.clone()).blueprint(&canary) {
         Ok(blueprint) => blueprint,
         Err(error) => return BTreeSet::from([error.to_string()]),
     };

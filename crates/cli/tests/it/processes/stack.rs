@@ -367,7 +367,7 @@ async fn a_function_that_is_not_built_is_left_out_or_refused() {
     let refused = Stack::start(with(Run::All)).await.unwrap_err().to_string();
     assert!(refused.contains("no binary at"), "{refused}");
     let unknown = Stack::start(with(Run::Only(vec!["x".into()]))).await.unwrap_err().to_string();
-    let all = "account-processor, ledger-auditor, outcome-publisher, payment-api, payment-canary, payment-processor";
+    let all = "account-processor, ledger-auditor, outcome-publisher, payment-api, payment-processor";
     assert_eq!(unknown, format!("the template has no function x: expected one of {all}"));
 }
 

@@ -54,19 +54,24 @@ pub(super) fn faults(texts: &Texts) -> Vec<String> {
 
 fn few_settled(alarm: &Value) -> Option<String> {
     let it = &alarm["Properties"];
+    let stats = it["Metrics"].as_array().into_iter().flatten().skip(1).map(|it| &it["MetricStat"]);
+    let stats: Vec<_> =
+        stats.map(|it| (named(&it["Metric"]["MetricName"]), it["Stat"].clone(), it["Period"].clone())).collect();
+    let expected = [("PREFIX-payments-settled", "Sum"), ("PREFIX-canary-seconds", "SampleCount")];
+    let expected = expected.map(|(name, stat)| (name.to_owned(), json!(stat), json!(60)));
     let right = alarm["Condition"] == "WatchesSettled"
-        && named(&it["MetricName"]) == "PREFIX-payments-settled"
+        && stats == expected
+        && it["Metrics"][0]["Expression"] == "FILL(settled, 0) - 2 * FILL(canary, 0)"
         && it["Threshold"]["Ref"] == "SettledPerMinuteMin"
         && it["ComparisonOperator"] == "LessThanThreshold"
-        && (it["Statistic"].as_str(), it["Period"].as_u64()) == (Some("Sum"), Some(60))
         && it["TreatMissingData"] == "breaching";
     (!right).then(|| "FewSettled doesn't ring when fewer payments than SettledPerMinuteMin are settled".into())
 }
 
-/// The canary's payment is watched from its request to its outcome: one that is slow, and one that doesn't come.
+/// The canary's payments are watched from request to outcome: those that are slow, and those that don't come.
 fn canary(root: &Value, resources: &serde_json::Map<String, Value>) -> Vec<String> {
     let mut faults = Vec::new();
-    let (missing, slow) = (&resources["CanaryMissing"], &resources["CanarySlow"]);
+    let (missing, slow) = (&resources["CanaryMissing"], &resources["CanarySlow"]["Properties"]);
     let filter = &resources["CanarySettled"]["Properties"];
     let made = &filter["MetricTransformations"][0];
     let measured = "PREFIX-canary-seconds";
@@ -75,37 +80,37 @@ fn canary(root: &Value, resources: &serde_json::Map<String, Value>) -> Vec<Strin
     {
         faults.push("no filter measures $.seconds of payment-canary".into());
     }
-    for (name, alarm, statistic, treats) in
-        [("CanaryMissing", missing, "SampleCount", "breaching"), ("CanarySlow", slow, "Maximum", "notBreaching")]
+    if named(&slow["MetricName"]) != measured
+        || slow["Statistic"] != "Maximum"
+        || slow["Threshold"]["Ref"] != "CanarySecondsMax"
     {
-        let it = &alarm["Properties"];
-        let right = alarm["Condition"] == "HasCanary"
-            && named(&it["MetricName"]) == measured
-            && it["Statistic"] == statistic
-            && it["TreatMissingData"] == treats
-            && it["Period"] == 60;
-        if !right {
-            faults.push(format!("{name} doesn't look at each minute's payment of the canary"));
-        }
-    }
-    if slow["Properties"]["Threshold"]["Ref"] != "CanarySecondsMax" {
         faults.push("CanarySlow doesn't ring after CanarySecondsMax".into());
     }
-    let function = &root["Resources"]["PaymentCanary"]["Properties"];
-    let schedule = &function["Events"]["Schedule"]["Properties"];
-    if schedule["ScheduleExpression"] != "rate(1 minute)"
-        || schedule["State"] != json!({ "Fn::If": ["HasCanary", "ENABLED", "DISABLED"] })
+    let it = &missing["Properties"];
+    let told = &it["Metrics"][1]["MetricStat"];
+    if missing["Condition"] != "WatchesCanary"
+        || it["Metrics"][0]["Expression"] != "FILL(told, 0)"
+        || (named(&told["Metric"]["MetricName"]).as_str(), told["Stat"].as_str()) != (measured, Some("SampleCount"))
+        || it["TreatMissingData"] != "breaching"
     {
-        faults.push("payment-canary doesn't pay each minute, or pays without CanaryAccounts".into());
+        faults.push("CanaryMissing doesn't count the minutes without payments of the canary".into());
     }
-    // Lambda would make a payment that is late again, and its outcome is told once.
-    if function["EventInvokeConfig"]["MaximumRetryAttempts"] != 0
-        || schedule["RetryPolicy"]["MaximumRetryAttempts"] != 0
-    {
-        faults.push("a payment of the canary is made again".into());
+    let function = &root["Resources"]["PaymentCanary"];
+    let schedule = &function["Properties"]["Events"]["Schedule"]["Properties"];
+    if schedule["ScheduleExpression"] != "rate(1 minute)" {
+        faults.push("payment-canary doesn't pay each minute".into());
     }
-    let access = &root["Resources"]["CanaryKafkaAccess"]["Properties"]["Parameters"];
-    if (access["Topic"].as_str(), access["ReadTopic"].as_str()) != (Some("payment-requests"), Some("payment-outcomes"))
+    let access = &root["Resources"]["CanaryKafkaAccess"];
+    if function["Condition"] != "HasCanary" || access["Condition"] != "HasCanary" {
+        faults.push("payment-canary has rights without CanaryAccounts".into());
+    }
+    // Lambda would make payments that are late again, and their outcomes are told once.
+    let retries = &function["Properties"]["EventInvokeConfig"]["MaximumRetryAttempts"];
+    if *retries != 0 || schedule["RetryPolicy"]["MaximumRetryAttempts"] != 0 {
+        faults.push("payments of the canary are made again".into());
+    }
+    let topics = &access["Properties"]["Parameters"];
+    if (topics["Topic"].as_str(), topics["ReadTopic"].as_str()) != (Some("payment-requests"), Some("payment-outcomes"))
     {
         faults.push("payment-canary may not write payment-requests and read payment-outcomes".into());
     }
@@ -149,26 +154,26 @@ fn mixed(all: &Value) -> Vec<String> {
 #[test]
 fn a_canary_that_nobody_watches_is_named() {
     let file = "infra/alarms.yaml";
-    check(file, "MetricValue: $.seconds", "MetricValue: \"1\"", "no filter measures $.seconds of payment-canary");
-    check(
-        file,
-        "Statistic: SampleCount\n      Period: 60\n      EvaluationPeriods: 3",
-        "Statistic: Maximum\n      Period: 60\n      EvaluationPeriods: 3",
-        "CanaryMissing doesn't look at each minute",
-    );
-    check(file, "Threshold: !Ref CanarySecondsMax", "Threshold: 10", "CanarySlow doesn't ring after CanarySecondsMax");
-    let file = "template.yaml";
-    check(file, "ScheduleExpression: rate(1 minute)", "ScheduleExpression: rate(1 hour)", "doesn't pay each minute");
-    check(file, "State: !If [HasCanary, ENABLED, DISABLED]", "State: ENABLED", "or pays without CanaryAccounts");
-    let retried = "EventInvokeConfig: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 60 }";
+    for (right, wrong, named) in [
+        ("MetricValue: $.seconds", "MetricValue: \"1\"", "no filter measures $.seconds of payment-canary"),
+        ("Expression: \"FILL(told, 0)\"", "Expression: told", "CanaryMissing doesn't count the minutes"),
+        ("Threshold: !Ref CanarySecondsMax", "Threshold: 10", "CanarySlow doesn't ring after CanarySecondsMax"),
+    ] {
+        check(file, right, wrong, named);
+    }
     let once = "EventInvokeConfig: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 }";
-    check(file, once, retried, "a payment of the canary is made again");
-    check(
-        file,
-        "        ReadTopic: payment-outcomes\n",
-        "",
-        "may not write payment-requests and read payment-outcomes",
-    );
+    for (right, wrong, named) in [
+        ("ScheduleExpression: rate(1 minute)", "ScheduleExpression: rate(1 hour)", "doesn't pay each minute"),
+        (
+            "    Type: AWS::CloudFormation::Stack\n    Condition: HasCanary\n",
+            "    Type: AWS::CloudFormation::Stack\n",
+            "has rights without CanaryAccounts",
+        ),
+        (once, "EventInvokeConfig: { MaximumRetryAttempts: 2 }", "payments of the canary are made again"),
+        ("        ReadTopic: payment-outcomes\n", "", "may not write payment-requests and read payment-outcomes"),
+    ] {
+        check("template.yaml", right, wrong, named);
+    }
 }
 
 #[test]
@@ -178,6 +183,7 @@ fn business_that_nobody_watches_is_named() {
         ("MetricValue: $.settled", "MetricValue: $.replayed", "no filter counts $.settled"),
         ("MetricValue: $.declined", "MetricValue: \"1\"", "no filter counts $.declined"),
         ("Threshold: !Ref SettledPerMinuteMin", "Threshold: 1", "FewSettled doesn't ring"),
+        ("- 2 * FILL(canary, 0)", "", "FewSettled doesn't ring"),
         ("Condition: HasMetricMath", "Condition: IsMsk", "ManyDeclined doesn't ring"),
         ("ExtendedStatistic: p99", "Statistic: Average", "SlowOutcomes doesn't look at p99"),
         (

@@ -139,6 +139,7 @@ fn what_can_stand_still_unwatched_is_named() {
         ("MetricName: Throttles", "MetricName: Errors", no_alarm("AWS/Lambda Throttles of [\"FunctionName: Paym")),
         ("MetricName: WriteAccountLimit", "MetricName: Write", no_alarm("AWS/DynamoDB WriteAccountLimit")),
         ("Expression: \"FILL(events, 0)\"", "Expression: events", "would ring for ever after one event".to_owned()),
+        ("      DatapointsToAlarm: 2\n", "", "ManyDeclined may never ring while the newest value is late".to_owned()),
         ("MetricName: PollingErrorCount", "MetricName: X", no_alarm("AWS/Lambda PollingErrorCount")),
         (
             "TreatMissingData: breaching",

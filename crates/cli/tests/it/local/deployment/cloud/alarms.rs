@@ -114,9 +114,15 @@ pub(super) fn silence(template: &Value) -> Vec<String> {
     // "Alarms that evaluate metrics in the AWS/DynamoDB namespace always ignore missing data": PutMetricAlarm.
     for (id, alarm) in alarms(template) {
         let reads = metrics(alarm).iter().any(|(space, _, _)| space == "AWS/DynamoDB");
-        let filled = alarm["Metrics"].as_array().into_iter().flatten().any(|it| it["Expression"] == "FILL(events, 0)");
+        let fills = |it: &Value| it["Expression"].as_str().is_some_and(|text| text.contains("FILL("));
+        let filled = alarm["Metrics"].as_array().into_iter().flatten().any(fills);
         if reads && !filled {
             faults.push(format!("{id} would ring for ever after one event: expected FILL of what is missing"));
+        }
+        // A value that comes late is a zero until then: "Using metric math with CloudWatch metrics", FILL.
+        let (of, needed) = (alarm["EvaluationPeriods"].as_u64(), alarm["DatapointsToAlarm"].as_u64());
+        if filled && needed.is_none_or(|needed| Some(needed) >= of) {
+            faults.push(format!("{id} may never ring while the newest value is late: expected some of its periods"));
         }
     }
     // Half of a topic's retention is days; a client notices minutes.
