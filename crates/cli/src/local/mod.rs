@@ -16,6 +16,7 @@ mod lambda_listens;
 pub mod poller;
 mod reading;
 pub(crate) mod region;
+pub(crate) mod signed;
 pub mod stack;
 pub(crate) mod terminal;
 pub mod topic_reader;
