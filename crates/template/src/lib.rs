@@ -5,6 +5,8 @@
 //! | YAML with short tags to JSON in the long form | `yaml` |
 //! | whether parameters are what the template lets them be | `parameters` |
 //! | intrinsic functions and conditions over parameters and nested stacks | `resolve`, `condition` |
+//! | what AWS knows of the stack: its region, its account, the ids of resources | `place` |
+//! | resources with all that they ask of AWS | `deployed` |
 //! | resources to a [`Blueprint`] | `read`, `function`, `mapping`, `node` |
 //! | which records a mapping delivers | [`filter`] |
 //! | which properties are used, which have no meaning here, which are refused | `known` |
@@ -23,12 +25,14 @@
 
 mod blueprint;
 mod condition;
+mod deployed;
 pub mod filter;
 mod function;
 mod known;
 mod mapping;
 mod node;
 mod parameters;
+mod place;
 mod read;
 mod resolve;
 mod yaml;
@@ -39,6 +43,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub use blueprint::{Asynchronous, Blueprint, Function, Index, Key, Mapping, Route, Source, Starting, Table, Topic};
+pub use deployed::{Deployment, KINDS, Resource};
+pub use place::{Place, UNKNOWN};
 pub use read::function_name;
 use resolve::{Stack, Stacks};
 pub use yaml::read as read_yaml;
@@ -111,14 +117,38 @@ impl Templates {
         let mut all: BTreeMap<String, String> =
             LOCAL_PARAMETERS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         all.extend(parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let mut stacks = Stacks { stacks: Vec::new(), parameters: all };
+        let stacks = self.stacks(all, Place::default())?;
+        parameters::check(&stacks, parameters.keys())?;
+        read::blueprint(&stacks)
+    }
+
+    /// Reads what the template asks for at a place, with the parameters that the stack there has. Their values are not
+    /// checked: CloudFormation took them.
+    ///
+    /// # Errors
+    /// [`TemplateError`] if a file is missing, or a needed part isn't understood.
+    pub fn deployment(&self, parameters: BTreeMap<String, String>, place: Place) -> Result<Deployment, TemplateError> {
+        deployed::deployment(&self.stacks(parameters, place)?)
+    }
+
+    /// The names of the root's parameters.
+    ///
+    /// # Errors
+    /// [`TemplateError`] if the file is missing, or isn't understood.
+    pub fn parameters(&self) -> Result<Vec<String>, TemplateError> {
+        let stacks = self.stacks(BTreeMap::new(), Place::default())?;
+        let root = stacks.stacks.first().and_then(|root| root.template.get("Parameters")?.as_object());
+        Ok(root.into_iter().flat_map(|parameters| parameters.keys().cloned()).collect())
+    }
+
+    fn stacks(&self, parameters: BTreeMap<String, String>, place: Place) -> Result<Stacks, TemplateError> {
+        let mut stacks = Stacks { stacks: Vec::new(), parameters, place };
         let root = match self {
             Self::Embedded | Self::Texts(_) => ROOT.to_owned(),
             Self::File(file) => file.display().to_string(),
         };
         self.load(&mut stacks, &root, None, 0)?;
-        parameters::check(&stacks, parameters.keys())?;
-        read::blueprint(&stacks)
+        Ok(stacks)
     }
 
     /// Reads a template and those nested in it.

@@ -39,6 +39,11 @@ impl<'s> Node<'s> {
         scalar(&self.value).ok_or_else(|| self.fault("expected a text"))
     }
 
+    /// All of it, without intrinsic functions.
+    pub(super) fn resolved(&self) -> Read<Value> {
+        self.stacks.resolve(&self.at, &self.value)
+    }
+
     /// An entry that is text.
     pub(super) fn text_of(&self, name: &str) -> Read<Option<String>> {
         self.get(name)?.map(|node| node.text()).transpose()

@@ -16,9 +16,8 @@ use serde_json::{Map, Value};
 
 use super::TemplateError;
 use super::condition;
+use super::place::{Place, UNKNOWN};
 
-/// The account of a local run.
-const ACCOUNT: &str = "000000000000";
 /// How deep a value may lead to others. Real templates stay far below.
 const DEPTH_MAX: usize = 100;
 
@@ -27,6 +26,7 @@ pub(super) struct Stacks {
     pub(super) stacks: Vec<Stack>,
     /// The root's parameters that were given.
     pub(super) parameters: BTreeMap<String, String>,
+    pub(super) place: Place,
 }
 
 /// One template.
@@ -142,15 +142,7 @@ impl Stacks {
                 let (separator, text) = (self.text(at, separator)?, self.text(at, text)?);
                 Ok(text.split(separator.as_str()).map(Value::from).collect())
             }
-            "Fn::Select" => {
-                let [index, list] = self.arguments(at, argument)? else {
-                    return Err(self.fault(at, "expected an index and a list"));
-                };
-                let index = self.text(at, index)?.parse::<usize>().ok();
-                let found =
-                    index.and_then(|index| self.list(at, list).map(|list| list.get(index).cloned()).transpose());
-                found.unwrap_or_else(|| Err(self.fault(at, "expected an index of the list")))
-            }
+            "Fn::Select" => self.select(at, argument),
             "Fn::FindInMap" => {
                 let [map, first, second, ..] = self.arguments(at, argument)? else {
                     return Err(self.fault(at, "expected a mapping and two keys"));
@@ -162,6 +154,20 @@ impl Stacks {
             "Fn::Base64" => Ok(Value::from(STANDARD.encode(self.text(at, argument)?))),
             "Fn::ImportValue" => Err(self.fault(at, "expected nothing from other stacks: a local run has none")),
             _ => Err(self.fault(at, format!("{function} is not understood here"))),
+        }
+    }
+
+    fn select(&self, at: &At, argument: &Value) -> Resolved<Value> {
+        let [index, list] = self.arguments(at, argument)? else {
+            return Err(self.fault(at, "expected an index and a list"));
+        };
+        let index = self.text(at, index)?.parse::<usize>().ok();
+        let list = self.list(at, list)?;
+        match index.and_then(|index| list.get(index)) {
+            Some(found) => Ok(found.clone()),
+            // Nobody knows how many parts a text has that only AWS knows.
+            None if list.iter().any(|item| item == UNKNOWN) => Ok(Value::from(UNKNOWN)),
+            None => Err(self.fault(at, "expected an index of the list")),
         }
     }
 
@@ -186,12 +192,12 @@ impl Stacks {
     fn reference(&self, at: &At, name: &str) -> Resolved<Value> {
         match name {
             "AWS::NoValue" => return Ok(Value::Null),
-            "AWS::Region" => return Ok(Value::from(giro::aws::LOCAL_REGION)),
-            "AWS::AccountId" => return Ok(Value::from(ACCOUNT)),
-            "AWS::Partition" => return Ok(Value::from("aws")),
+            "AWS::Region" => return Ok(Value::from(self.place.region.as_str())),
+            "AWS::AccountId" => return Ok(Value::from(self.place.account.as_str())),
+            "AWS::Partition" => return Ok(Value::from(self.place.partition.as_str())),
             "AWS::URLSuffix" => return Ok(Value::from("amazonaws.com")),
-            "AWS::StackName" => return Ok(Value::from("giro")),
-            "AWS::StackId" => return Ok(Value::from("arn:aws:cloudformation:local:000000000000:stack/giro/local")),
+            "AWS::StackName" => return Ok(Value::from(self.place.stack_name.as_str())),
+            "AWS::StackId" => return Ok(Value::from(self.place.stack_id.as_str())),
             "AWS::NotificationARNs" => return Ok(Value::Array(Vec::new())),
             _ => {}
         }
@@ -200,6 +206,12 @@ impl Stacks {
         }
         // SAM's `Function.Alias` and `Function.Version`.
         let resource = name.split_once('.').map_or(name, |(resource, _)| resource);
+        // A queue is referred to by its URL.
+        if self.kind(at.stack, resource) == Some("AWS::SQS::Queue")
+            && let Some(id) = self.place.id(&self.path(at.stack, resource))
+        {
+            return Ok(Value::from(id));
+        }
         self.name(at, resource).map(Value::from)
     }
 
@@ -222,11 +234,20 @@ impl Stacks {
         }
     }
 
+    /// The name of a resource behind those of the stacks around it, with dots between.
+    pub(super) fn path(&self, stack: usize, resource: &str) -> String {
+        match self.stacks.get(stack).and_then(|stack| stack.parent.as_ref()) {
+            None => resource.to_owned(),
+            Some((parent, around)) => format!("{}.{resource}", self.path(*parent, around)),
+        }
+    }
+
     fn kind(&self, stack: usize, resource: &str) -> Option<&str> {
         self.section(stack, "Resources", resource)?.get("Type")?.as_str()
     }
 
-    /// The name of a resource: its given name, else the binary of a function, else the name in the template.
+    /// The name of a resource: its given name, else the id that AWS gave it. In a local run that is the binary of a
+    /// function, or the name in the template.
     pub(super) fn name(&self, at: &At, resource: &str) -> Resolved<String> {
         let Some(kind) = self.kind(at.stack, resource) else {
             return Err(self.fault(at, format!("expected a parameter or a resource: there is no {resource}")));
@@ -236,7 +257,7 @@ impl Stacks {
             "AWS::MSK::Topic" => "TopicName",
             "AWS::SQS::Queue" => "QueueName",
             "AWS::Serverless::Function" | "AWS::Lambda::Function" => "FunctionName",
-            _ => return Ok(resource.to_owned()),
+            _ => return Ok(self.place.id(&self.path(at.stack, resource)).unwrap_or(resource).to_owned()),
         };
         let definition = self.section(at.stack, "Resources", resource);
         let path = format!("Resources.{resource}.Properties.{property}");
@@ -244,8 +265,11 @@ impl Stacks {
         let named = named.map(|named| self.resolve(&at.elsewhere(at.stack, path), named)).transpose()?;
         let metadata = definition.and_then(|definition| definition.get("Metadata"));
         let binary = || metadata?.get("BuildProperties").or(metadata)?.get("Binary")?.as_str();
-        let named = named.as_ref().and_then(scalar);
-        Ok(named.unwrap_or_else(|| binary().unwrap_or(resource).to_owned()))
+        if let Some(named) = named.as_ref().and_then(scalar) {
+            return Ok(named);
+        }
+        let id = self.place.id(&self.path(at.stack, resource));
+        Ok(id.or_else(binary).unwrap_or(resource).to_owned())
     }
 
     fn attribute(&self, at: &At, resource: &str, attribute: &str) -> Resolved<Value> {
@@ -259,18 +283,21 @@ impl Stacks {
             return self.resolve(&at.elsewhere(child, format!("Outputs.{output}.Value")), value);
         }
         let name = self.name(at, resource)?;
-        let region = giro::aws::LOCAL_REGION;
+        let place = &self.place;
         let text = match (self.kind(at.stack, resource), attribute) {
-            (Some("AWS::DynamoDB::Table"), "Arn") => format!("arn:aws:dynamodb:{region}:{ACCOUNT}:table/{name}"),
+            (Some("AWS::DynamoDB::Table"), "Arn") => place.arn("dynamodb", &format!("table/{name}")),
             (Some("AWS::DynamoDB::Table"), "StreamArn") => {
-                format!("arn:aws:dynamodb:{region}:{ACCOUNT}:table/{name}/stream/local")
+                let stream = if place.ids.is_some() { UNKNOWN } else { "local" };
+                place.arn("dynamodb", &format!("table/{name}/stream/{stream}"))
             }
             (Some("AWS::Serverless::Function" | "AWS::Lambda::Function"), "Arn") => {
-                format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}")
+                place.arn("lambda", &format!("function:{name}"))
             }
-            (Some("AWS::SQS::Queue"), "Arn") => format!("arn:aws:sqs:{region}:{ACCOUNT}:{name}"),
+            (Some("AWS::SQS::Queue"), "Arn") => place.arn("sqs", &name),
+            (_, "Arn") if place.ids.is_some() && name.starts_with("arn:") => name,
             // Only AWS knows this value. If a local run needs it, reading it fails with an error.
-            _ => format!("{name}.{attribute}"),
+            _ if place.ids.is_none() => format!("{name}.{attribute}"),
+            _ => UNKNOWN.to_owned(),
         };
         Ok(Value::from(text))
     }
