@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`commands`] | one file a command |
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
+//! | [`doctor`] | compares what a stack has deployed with its template |
 //! | [`restore`] | computes a restored ledger anew from its journal |
 //! | [`mod@bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
 
 pub mod bench;
 pub mod commands;
+pub mod doctor;
 pub mod local;
 pub mod restore;

@@ -24,6 +24,7 @@ mod bytes;
 mod dead_letters;
 mod demo;
 mod detach;
+mod doctor;
 mod down;
 mod engines;
 mod environment;
@@ -118,6 +119,7 @@ enum Command {
     /// Bring a ledger back that was restored to a point in time.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
+    Doctor(doctor::DoctorArgs),
     Simulate(simulate::SimulateArgs),
     Bench(bench::BenchArgs),
 }
@@ -159,6 +161,7 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
         Command::Failed(command) => failed::run(command, engines).await,
         Command::Audit(args) => audit::run(args, engines).await,
         Command::Restore(command) => restore::run(command, engines).await,
+        Command::Doctor(args) => doctor::run(args, engines).await,
         Command::Simulate(args) => simulate::run(args),
         Command::Bench(args) => bench::run(args, engines).await,
     }

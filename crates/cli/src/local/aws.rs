@@ -65,7 +65,7 @@ fn is_url(text: &str) -> bool {
 }
 
 /// What every client begins with.
-pub(super) async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
+pub(crate) async fn config(endpoint: Option<&str>, timeouts: TimeoutConfig) -> Result<SdkConfig, AwsError> {
     // One half of them is a mistake, even if another place had the rest.
     let given = credentials()?;
     if let Some(other) = endpoint.filter(|endpoint| !is_url(endpoint)) {

@@ -92,7 +92,7 @@ impl Invoker {
     /// [`InvokeError`] if there is none.
     pub async fn invoke(&self, payload: impl Into<Vec<u8>>) -> Result<Vec<u8>, InvokeError> {
         let path = format!("{FUNCTIONS}{}/invocations", utf8_percent_encode(&self.function, RESERVED));
-        let request = self.signer.signed("POST", &path, payload.into()).await.map_err(InvokeError::Unanswered)?;
+        let request = self.signer.signed("POST", &path, &[], payload.into()).await.map_err(InvokeError::Unanswered)?;
         let answer = self.call.invoke(request).await.map_err(|error| refused(&error))?;
         match answer.function_error {
             None => Ok(answer.payload),
@@ -110,7 +110,7 @@ impl Invoker {
 /// [`LocalError::Engine`] if it doesn't, [`LocalError::Asked`] if the endpoint or the environment can't be used.
 pub(crate) async fn lambda_answers(endpoint: &str) -> Result<(), LocalError> {
     let lambda = Invoker::new(Some(endpoint), "", ANSWER_TIMEOUT).await.or_asked()?;
-    let list = lambda.signer.signed("GET", FUNCTIONS, Vec::new()).await.map_err(|why| anyhow!(why)).or_asked()?;
+    let list = lambda.signer.signed("GET", FUNCTIONS, &[], Vec::new()).await.map_err(|why| anyhow!(why)).or_asked()?;
     match lambda.call.invoke(list).await.map_err(|error| refused(&error)) {
         Err(InvokeError::Unanswered(why)) => Err(anyhow!("Lambda at {endpoint} doesn't answer: {why}")).or_engine(),
         Ok(_) | Err(_) => Ok(()),

@@ -31,8 +31,14 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    /// A signed request. Its path may have a query behind it.
-    pub(crate) async fn signed(&self, method: &'static str, path: &str, body: Vec<u8>) -> Result<HttpRequest, String> {
+    /// A signed request, with these headers. Its path may have a query behind it.
+    pub(crate) async fn signed(
+        &self,
+        method: &'static str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<HttpRequest, String> {
         let failed = |error: &dyn std::fmt::Display| format!("the request could not be signed: {error}");
         let provider = self.config.credentials_provider().ok_or_else(|| failed(&AwsError::NoCredentials))?;
         let identity = provider.provide_credentials().await.map_err(|_| failed(&AwsError::NoCredentials))?.into();
@@ -47,11 +53,14 @@ impl Signer {
             .map_err(|error| failed(&error))?
             .into();
         let url = format!("{}{path}", self.endpoint);
-        let signable = SignableRequest::new(method, &url, std::iter::empty(), SignableBody::Bytes(&body));
+        let signable = SignableRequest::new(method, &url, headers.iter().copied(), SignableBody::Bytes(&body));
         let signed = sign(signable.map_err(|error| failed(&error))?, &params).map_err(|error| failed(&error))?;
         let mut request = HttpRequest::new(body.into());
         request.set_method(method).map_err(|error| failed(&error))?;
         request.set_uri(path).map_err(|error| failed(&error))?;
+        for (name, value) in headers {
+            request.headers_mut().insert((*name).to_owned(), (*value).to_owned());
+        }
         for (name, value) in signed.output().headers() {
             request.headers_mut().insert(name.to_owned(), value.to_owned());
         }

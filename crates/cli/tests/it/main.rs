@@ -11,6 +11,7 @@
 )]
 
 mod bench;
+mod doctor;
 mod local;
 mod processes;
 mod restore;

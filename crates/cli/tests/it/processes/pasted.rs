@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use crate::processes::cli::{command, run};
 
 /// Blocks that can't run here, by page and first command, and why.
-const NOT_RUN: [(&str, &str, &str); 17] = [
+const NOT_RUN: [(&str, &str, &str); 18] = [
     ("README.md", "make demo", "it builds, and runs these very tests"),
     ("docs/deploy.md", "scripts/build.sh", "it builds for AWS, and deploys there"),
     ("docs/deploy.md", "cargo lambda build", "the same by other tools"),
@@ -25,6 +25,7 @@ const NOT_RUN: [(&str, &str, &str); 17] = [
     ("docs/deploy.md", "acls=", "it changes a cluster of one's own"),
     ("docs/deploy.md", "aws ", "it asks an account of AWS, or changes it"),
     ("docs/deploy.md", "scripts/costs.py", "it needs the project's folder"),
+    ("docs/doctor.md", "giro --aws ", "it asks a deployed stack"),
     ("docs/edge.md", "aws ", "it changes an account of AWS"),
     ("docs/edge.md", "openssl ", "it makes a key to keep"),
     ("docs/failed.md", "kafka-configs.sh", "it changes a cluster of one's own"),
@@ -56,6 +57,7 @@ pages! {
     authorization_runs_as_pasted: "docs/authorization.md",
     dead_letters_run_as_pasted: "docs/dead-letters.md",
     deploy_says_what_is_not_run: "docs/deploy.md",
+    doctor_says_what_is_not_run: "docs/doctor.md",
     edge_says_what_is_not_run: "docs/edge.md",
     failed_runs_as_pasted: "docs/failed.md",
     local_stack_runs_as_pasted: "docs/local-stack.md",

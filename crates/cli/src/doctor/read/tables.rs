@@ -1,0 +1,25 @@
+//! What: Reads tables from DynamoDB.
+
+use serde_json::{Value, json};
+
+use super::call::Service;
+use crate::doctor::deployed::{Looked, Table};
+use crate::doctor::shape::Shape;
+
+const VERSION: &str = "DynamoDB_20120810";
+
+/// Reads a table.
+pub async fn table(dynamodb: &Service, name: &str) -> Looked<Table> {
+    let input = json!({ "TableName": name });
+    let found = match dynamodb.target(VERSION, "DescribeTable", &input).await {
+        Ok(found) => found.get("Table").cloned().unwrap_or_default(),
+        Err(failed) => return failed.looked(),
+    };
+    let status = "/ContinuousBackupsDescription/PointInTimeRecoveryDescription/PointInTimeRecoveryStatus";
+    let recovery = match dynamodb.target(VERSION, "DescribeContinuousBackups", &input).await {
+        Ok(told) => Looked::Is(told.pointer(status).and_then(Value::as_str) == Some("ENABLED")),
+        Err(failed) => failed.looked(),
+    };
+    let stream = found.get("LatestStreamArn").and_then(Value::as_str).map(str::to_owned);
+    Looked::Is(Table { shape: Shape::of(&found), stream, recovery })
+}

@@ -1,0 +1,59 @@
+//! What may differ in what a role allows.
+
+use giro_cli::doctor::finding::Kind;
+use giro_cli::doctor::grant::Grant;
+
+use super::differences::{Case, check};
+use super::given::World;
+
+fn grant(action: &str, resource: &str) -> Grant {
+    Grant { effect: "Allow".into(), action: action.into(), resource: resource.into(), condition: String::new() }
+}
+
+const POLICIES: &[Case] = &[
+    (
+        |w| w.role("payment-processor").grants.push(grant("dynamodb:DeleteItem", "*")),
+        Kind::Policies,
+        "role of payment-processor",
+        "Allow dynamodb:DeleteItem on *",
+        "take it away",
+    ),
+    (
+        |w| w.role("ledger-auditor").grants.retain(|grant| !grant.resource.ends_with("/refunds")),
+        Kind::Policies,
+        "role of ledger-auditor",
+        "isn't granted",
+        "deploy",
+    ),
+    // The same on more than it should be is two differences.
+    (
+        |w| w.role("payment-processor").managed.push("AdministratorAccess".into()),
+        Kind::Policies,
+        "role of payment-processor",
+        "AdministratorAccess",
+        "detach AdministratorAccess",
+    ),
+    (
+        |w| w.role("payment-processor").managed.retain(|name| name != "AWSLambdaBasicExecutionRole"),
+        Kind::Policies,
+        "role of payment-processor",
+        "isn't attached",
+        "deploy",
+    ),
+];
+
+#[test]
+fn differences_of_policies() {
+    check(POLICIES);
+    let mut world = World::new();
+    for grant in world.role("ledger-auditor").grants.iter_mut().filter(|grant| grant.resource.ends_with("/refunds")) {
+        grant.resource = "*".into();
+    }
+    assert_eq!(world.differences().len(), 2, "{:?}", world.differences());
+    // A condition that is gone makes another grant of it.
+    let mut world = World::new();
+    for grant in world.role("payment-processor").grants.iter_mut().filter(|grant| grant.action == "kafka:*") {
+        grant.condition.clear();
+    }
+    assert_eq!(world.differences().len(), 2, "{:?}", world.differences());
+}

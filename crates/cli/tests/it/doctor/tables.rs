@@ -1,0 +1,101 @@
+//! What may differ in a table, and in the stream that a mapping reads.
+
+use giro_cli::doctor::deployed::Looked;
+use giro_cli::doctor::finding::Kind;
+use serde_json::json;
+
+use super::differences::{Case, check};
+
+const NEW: &str = "arn:aws:dynamodb:eu-central-1:123456789012:table/payments/stream/new";
+
+const TABLES: &[Case] = &[
+    // A table that was restored, or whose stream was off, has a new one.
+    (
+        |w| w.table("payments").stream = Some(NEW.into()),
+        Kind::Mappings,
+        "mapping PaymentsStream of outcome-publisher, stream",
+        "stream/known",
+        "giro outcomes republish",
+    ),
+    (
+        |w| {
+            w.set(
+                "outcome-publisher",
+                "/EventSourceArn",
+                json!("arn:aws:dynamodb:eu-central-1:123456789012:table/old-payments/stream/known"),
+            )
+        },
+        Kind::Mappings,
+        "mapping PaymentsStream of outcome-publisher, stream",
+        "table/old-payments",
+        "delete the mapping",
+    ),
+    (
+        |w| w.table("payments").stream = None,
+        Kind::Mappings,
+        "mapping PaymentsStream of outcome-publisher, stream",
+        "stream/known",
+        "turn the table's stream on",
+    ),
+    (
+        |w| drop(w.deployed.tables.insert("accounts".into(), Looked::Missing)),
+        Kind::Tables,
+        "table accounts",
+        "isn't there",
+        "restore it",
+    ),
+    (
+        |w| drop(w.table("accounts").shape.properties.insert("key".into(), "id:S".into())),
+        Kind::Tables,
+        "table accounts, key",
+        "id:S",
+        "stop the pollers",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.remove("index by-debtor")),
+        Kind::Tables,
+        "table payments, index by-debtor",
+        "none",
+        "deploy",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.insert("index by-day".into(), "day:S, ALL".into())),
+        Kind::Tables,
+        "table payments, index by-day",
+        "day:S",
+        "deploy",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.insert("stream".into(), "KEYS_ONLY".into())),
+        Kind::Tables,
+        "table payments, stream",
+        "KEYS_ONLY",
+        "turn the stream on",
+    ),
+    (
+        |w| drop(w.table("refunds").shape.properties.insert("billing mode".into(), "PROVISIONED".into())),
+        Kind::Tables,
+        "table refunds, billing mode",
+        "PROVISIONED",
+        "deploy",
+    ),
+    (
+        |w| drop(w.table("refunds").shape.properties.insert("deletion protection".into(), "false".into())),
+        Kind::Tables,
+        "table refunds, deletion protection",
+        "false",
+        "--table-name refunds --deletion-protection-enabled",
+    ),
+    (
+        |w| w.table("refunds").recovery = Looked::Is(false),
+        Kind::Tables,
+        "table refunds, point-in-time recovery",
+        "off",
+        "update-continuous-backups --table-name refunds",
+    ),
+];
+
+#[test]
+fn differences_of_streams_and_tables() {
+    check(TABLES);
+}
