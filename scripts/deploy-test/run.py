@@ -30,6 +30,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+import doctor
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 GIRO = ROOT / "target" / "debug" / "giro"
@@ -163,7 +165,8 @@ class Deployment:
             "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset",
             "--no-progressbar", "--no-fail-on-empty-changeset", "--parameter-overrides",
             "Kafka=self-managed", f"KafkaBootstrapServers={self.kafka}", "KafkaAuth=none", f"Architecture={ARCHITECTURE}",
-            f"AwsEndpointUrl={self.aws_url}", *self.parameters, *parameters,
+            # Of one broker.
+            "ReplicationFactor=1", "MinInsyncReplicas=1", f"AwsEndpointUrl={self.aws_url}", *self.parameters, *parameters,
         ]
         done = subprocess.run(command, capture_output=True, text=True, env={**self.environment, "AWS_ENDPOINT_URL": self.aws_url},
                               cwd=self.folder, timeout=600)
@@ -364,6 +367,16 @@ def owners_pay(it, root):
     check("nothing moved meanwhile", money() == before and sum(before.values()) == 2 * FUNDS, f"{before} {money()}")
 
 
+def the_doctor(it):
+    return doctor.Doctor(it, STACK, TOOLS / "apache-kafka", check)
+
+
+def is_looked_at(it):
+    step("giro doctor")
+    doctor.agrees(the_doctor(it))
+    doctor.finds_mistakes(the_doctor(it))
+
+
 def settles_many(it):
     step(f"{PAYMENTS} payments, with every check of giro demo")
     demo = it.giro("demo", "--payments", str(PAYMENTS), "--lambda-endpoint", it.aws_url, "--lambda-polls-streams")
@@ -414,10 +427,12 @@ def replaces_mappings(it):
     before, parameters = fed(), ["DeletionProtection=true", "RequestsPartitions=32", "LagRecordsMax=40000"]
     check("one deployment takes them away", it.deploy(*parameters, "KafkaMappings=removed"), it.log("deploy", 40))
     check("only the stream is read then", set(fed()) == {"outcome-publisher"}, str(fed()))
+    doctor.mappings_agree(the_doctor(it), "giro doctor expects no others then")
     check("the next makes new ones", it.deploy(*parameters, "RequestsWindowSeconds=1"), it.log("deploy", 40))
     after = fed()
     new = {name for name in before if after.get(name) != before[name]}
     check("the two on Kafka are new", new == {"payment-processor", "account-processor"}, f"{before} {after}")
+    doctor.mappings_agree(the_doctor(it), "giro doctor finds them as the template says")
 
 
 def restores(it):
@@ -445,6 +460,7 @@ def restores(it):
     variables = functions.get_function_configuration(FunctionName="payment-processor")["Environment"]["Variables"]
     check("functions use them", variables["ACCOUNTS_TABLE"] == "restored-accounts", str(variables))
     check("the old tables stay", {"accounts", "payments"} <= set(dynamodb.list_tables()["TableNames"]))
+    doctor.finds_a_new_stream(the_doctor(it), "restored-payments")
 
 
 def deletes(it):
@@ -478,7 +494,7 @@ def main():
             it.start_aws()
             print(f"  Apache Kafka at {it.kafka}, MiniStack at {it.aws_url}")
             deploys(it)
-            for part in (takes_a_payment_over_http, settles_many, audits, updates, replaces_mappings, restores, deletes):
+            for part in (takes_a_payment_over_http, is_looked_at, settles_many, audits, updates, replaces_mappings, restores, deletes):
                 try:
                     part(it)
                 except Exception as error:  # noqa: BLE001 (the next part may still tell something)
