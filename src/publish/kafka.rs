@@ -13,13 +13,15 @@
 //! | `client` | the client behind a producer, and when it is replaced: a function's process is frozen between invocations |
 //! | [`follow`] | reads what a topic gets from now on |
 //! | `login` | how a client logs in |
-//! | `iam`, `secrets` | tokens of a role; users and certificates from a secret |
+//! | `token`, `iam` | the port to tokens; tokens of a role |
+//! | `secrets` | users and certificates from a secret |
 
 mod client;
 pub mod follow;
 pub mod iam;
 mod login;
 mod secrets;
+pub mod token;
 
 use std::collections::BTreeSet;
 use std::fmt;

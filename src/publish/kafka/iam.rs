@@ -16,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::token::{NoToken, Token, TokenSource};
 use crate::aws::{self, AwsError};
 
 /// How long a token is valid: the longest that MSK accepts. The client asks for a new one after four fifths of it. An
@@ -33,20 +34,6 @@ pub struct Signer {
     credentials: Credentials,
 }
 
-/// A token.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Token {
-    /// What is sent.
-    pub token: String,
-    /// When it expires, in milliseconds since 1970.
-    pub expires_at_ms: i64,
-}
-
-/// A token could not be signed. The text has no credentials.
-#[derive(Debug, thiserror::Error)]
-#[error("signing a token for MSK: {0}")]
-pub struct SigningError(String);
-
 impl Signer {
     /// A signer for this region with these credentials.
     #[must_use]
@@ -62,17 +49,16 @@ impl Signer {
         let region = aws::region().ok_or(AwsError::NoRegion)?;
         Ok(Self::new(region, aws::credentials()?.ok_or(AwsError::NoCredentials)?))
     }
+}
 
-    /// A token that is valid from `now` on.
-    ///
-    /// # Errors
-    /// [`SigningError`] if the region makes no host name, or the time is before 1970.
-    pub fn token(&self, now: SystemTime) -> Result<Token, SigningError> {
+impl TokenSource for Signer {
+    /// A token that is valid from `now` on. There is none if the region makes no host name, or before 1970.
+    fn token(&self, now: SystemTime) -> Result<Token, NoToken> {
         let url = format!("https://kafka.{}.amazonaws.com/?Action=kafka-cluster%3AConnect", self.region);
         let mut settings = SigningSettings::default();
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(EXPIRES_IN);
-        let failed = |error: &dyn std::fmt::Display| SigningError(error.to_string());
+        let failed = |error: &dyn std::fmt::Display| NoToken(error.to_string());
         let identity = self.credentials.clone().into();
         let params = SigningParams::builder()
             .identity(&identity)
@@ -95,10 +81,10 @@ impl Signer {
     }
 }
 
-fn expires_at_ms(now: SystemTime) -> Result<i64, SigningError> {
+fn expires_at_ms(now: SystemTime) -> Result<i64, NoToken> {
     let expires_at = now.duration_since(UNIX_EPOCH).ok().and_then(|now| now.checked_add(EXPIRES_IN));
     let expires_at_ms = expires_at.and_then(|at| i64::try_from(at.as_millis()).ok());
-    expires_at_ms.ok_or_else(|| SigningError("the clock is out of range".into()))
+    expires_at_ms.ok_or_else(|| NoToken("the clock is out of range".into()))
 }
 
 /// All but the unreserved characters of RFC 3986.

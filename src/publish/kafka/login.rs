@@ -4,6 +4,7 @@
 //! of a client, and its [`Context`].
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use rdkafka::ClientConfig;
@@ -14,6 +15,7 @@ use rdkafka::error::KafkaError;
 
 use super::iam::Signer;
 use super::secrets::{self, NoSecret};
+use super::token::TokenSource;
 use crate::aws::AwsError;
 use crate::publish::broker::{Access, Auth, Authority, Certificate, Mechanism, Password, User};
 use crate::wire::kafka_secret;
@@ -60,8 +62,8 @@ pub struct Login {
 pub enum Identity {
     /// Nobody.
     None,
-    /// A role.
-    Iam(Signer),
+    /// Whoever a token of this source names.
+    Token(Arc<dyn TokenSource>),
     /// A user.
     User {
         /// How it proves to know its password.
@@ -106,7 +108,7 @@ impl Login {
         check_tls(access)?;
         let identity = match &access.auth {
             Auth::None => Identity::None,
-            Auth::Iam => Identity::Iam(Signer::from_env()?),
+            Auth::Iam => Identity::Token(Arc::new(Signer::from_env()?)),
             Auth::User(mechanism, User::Given { username, password }) => {
                 Identity::User { mechanism: *mechanism, username: username.clone(), password: password.clone() }
             }
@@ -181,7 +183,7 @@ pub fn client_config(bootstrap_servers: &str, login: &Login) -> ClientConfig {
     config.set("log_level", number);
     match &login.identity {
         Identity::None => return config,
-        Identity::Iam(_) => sasl(&mut config, "OAUTHBEARER"),
+        Identity::Token(_) => sasl(&mut config, "OAUTHBEARER"),
         Identity::User { mechanism, username, password } => {
             sasl(&mut config, mechanism.name());
             config.set("sasl.username", username);
@@ -223,12 +225,12 @@ fn pem(config: &mut ClientConfig, name: &str, pem: &Pem) {
 
 /// The client's callbacks: it asks for tokens, and reports its errors.
 #[derive(Debug)]
-pub struct Context(Option<Signer>);
+pub struct Context(Option<Arc<dyn TokenSource>>);
 
 impl From<Login> for Context {
     fn from(login: Login) -> Self {
         Self(match login.identity {
-            Identity::Iam(signer) => Some(signer),
+            Identity::Token(tokens) => Some(tokens),
             Identity::None | Identity::User { .. } | Identity::Certificate { .. } => None,
         })
     }
@@ -248,8 +250,8 @@ impl ClientContext for Context {
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let signer = self.0.as_ref().ok_or("no token is needed here")?;
-        let token = signer.token(SystemTime::now())?;
+        let tokens = self.0.as_ref().ok_or("no token is needed here")?;
+        let token = tokens.token(SystemTime::now())?;
         Ok(OAuthToken { token: token.token, principal_name: String::new(), lifetime_ms: token.expires_at_ms })
     }
 }

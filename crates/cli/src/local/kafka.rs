@@ -186,7 +186,7 @@ pub async fn create_topics(bootstrap_servers: &str, topics: &[NewTopic]) -> Resu
         )));
     }
     // A client that creates topics can't serve a request for a token.
-    if matches!(login.identity, Identity::Iam(_)) {
+    if matches!(login.identity, Identity::Token(_)) {
         return Err(LocalError::Asked(anyhow!(
             "KAFKA_AUTH: topics can't be created under iam, so {} can't. Create it with Kafka's own kafka-topics.sh, or \
              log in as a user with KAFKA_AUTH=scram",
@@ -324,8 +324,8 @@ mod tests {
     const HANDSHAKE: u8 = 0x16;
 
     fn iam() -> Login {
-        Identity::Iam(Signer::new("eu-central-1", Credentials::new("AKIDEXAMPLE", "made up", None, None, "test")))
-            .into()
+        let credentials = Credentials::new("AKIDEXAMPLE", "made up", None, None, "test");
+        Identity::Token(std::sync::Arc::new(Signer::new("eu-central-1", credentials))).into()
     }
 
     /// Listens like a broker, and gives the first byte of a client.

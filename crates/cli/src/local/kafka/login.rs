@@ -1,5 +1,7 @@
 //! What: How a person's commands log in to Kafka: as the environment says, with files in place of secrets.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use giro::config::{AccessConfig, FromEnv};
 use giro::publish::broker::{Auth, Authority, Certificate, User};
@@ -12,7 +14,7 @@ pub(super) fn login() -> anyhow::Result<Login> {
     kafka::check_tls(&access)?;
     let identity = match access.auth {
         Auth::None => Identity::None,
-        Auth::Iam => Identity::Iam(Signer::from_env()?),
+        Auth::Iam => Identity::Token(Arc::new(Signer::from_env()?)),
         Auth::User(mechanism, User::Given { username, password }) => Identity::User { mechanism, username, password },
         Auth::User(_, User::Secret { .. }) => {
             bail!("KAFKA_AUTH: the user comes from KAFKA_USERNAME and KAFKA_PASSWORD here, and from no secret")

@@ -39,47 +39,70 @@ fn signal(name: &str, pid: u32) {
     assert!(sent.success(), "{name} {pid}");
 }
 
+/// `payment-api` on a broker, and its one process.
+struct Api {
+    stack: Stack,
+    endpoint: String,
+    pid: u32,
+}
+
+impl Api {
+    /// Starts it, and sends its first request.
+    async fn start(kafka: &str) -> Self {
+        let options = StackOptions {
+            kafka: KafkaEngine::External(kafka.to_owned()),
+            run: Run::Only(vec!["payment-api".to_owned()]),
+            ..StackOptions::default()
+        };
+        let stack = Stack::start(options).await.unwrap();
+        let endpoint = stack.endpoints().http.clone().unwrap();
+        let first = tokio::spawn(post(endpoint.clone(), "before"));
+        let busy = async {
+            loop {
+                match stack.busy_pids("payment-api").first() {
+                    Some(&pid) => return pid,
+                    None => tokio::time::sleep(Duration::from_millis(1)).await,
+                }
+            }
+        };
+        let pid = tokio::time::timeout(DELIVERY_TIMEOUT, busy).await.expect("a process takes the request");
+        let (status, head, body) = first.await.unwrap();
+        assert_eq!(status, 202, "{head} {body}");
+        Self { stack, endpoint, pid }
+    }
+
+    /// Stops the process for a while. Its connections die meanwhile, and nobody tells it.
+    async fn freeze(&self, proxy: &Proxy) {
+        signal("-STOP", self.pid);
+        proxy.kill_silently();
+        tokio::time::sleep(freeze()).await;
+        signal("-CONT", self.pid);
+    }
+
+    /// Sends a payment of this id.
+    async fn post(&self, id: &str) -> (u16, String, String) {
+        post(self.endpoint.clone(), id).await
+    }
+}
+
+async fn post(endpoint: String, id: &str) -> (u16, String, String) {
+    http(&endpoint, "POST /payments", &payment(id, "alice", "shop", 1)).await
+}
+
 /// Lambda answers a request of a function whose process was frozen since the last one. Its connections are dead. It is
 /// 202 in the first try, and not 503 after the delivery time-out.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_request_after_a_freeze_is_taken() {
     let (_kafka, proxy) = behind_a_proxy().await;
-    let options = StackOptions {
-        kafka: KafkaEngine::External(proxy.address.clone()),
-        run: Run::Only(vec!["payment-api".to_owned()]),
-        ..StackOptions::default()
-    };
-    let stack = Stack::start(options).await.unwrap();
-    let endpoint = stack.endpoints().http.clone().unwrap();
-    let post = |id: &str| {
-        let (endpoint, payment) = (endpoint.clone(), payment(id, "alice", "shop", 1));
-        async move { http(&endpoint, "POST /payments", &payment).await }
-    };
-
-    let first = tokio::spawn(post("before"));
-    let busy = async {
-        loop {
-            match stack.busy_pids("payment-api").first() {
-                Some(&pid) => return pid,
-                None => tokio::time::sleep(Duration::from_millis(1)).await,
-            }
-        }
-    };
-    let pid = tokio::time::timeout(DELIVERY_TIMEOUT, busy).await.expect("a process takes the request");
-    let (status, head, body) = first.await.unwrap();
-    assert_eq!(status, 202, "{head} {body}");
-
-    signal("-STOP", pid);
-    proxy.kill_silently();
-    tokio::time::sleep(freeze()).await;
-    signal("-CONT", pid);
+    let api = Api::start(&proxy.address).await;
+    api.freeze(&proxy).await;
     let (before, asked_at) = (proxy.connections(), Instant::now());
-    let (status, head, body) = post("after").await;
+    let (status, head, body) = api.post("after").await;
     println!("frozen for {:?}: the next request took {:?}", freeze(), asked_at.elapsed());
     assert_eq!(status, 202, "{head} {body}");
     assert!(proxy.connections() > before, "it connected anew");
     assert_eq!(proxy.swallowed(), 0, "nothing was sent on a dead connection");
-    stack.stop().await.unwrap();
+    api.stack.stop().await.unwrap();
 }
 
 /// An idle client is replaced before its connections are used. A client that is used goes on.
