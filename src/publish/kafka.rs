@@ -26,7 +26,7 @@ pub mod token;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
@@ -96,7 +96,7 @@ impl KafkaProducer {
     /// [`PublishError::Unacknowledged`] if there is no new one. The next call tries again.
     async fn client(&self) -> Result<Arc<Client>, PublishError> {
         let mut current = self.current.lock().await;
-        if !Client::is_fit(&current) {
+        if !Client::is_fit(&current, SystemTime::now()) {
             *current = Arc::new(current.renewed(&self.settings).await.map_err(|error| {
                 tracing::warn!(%error, "the Kafka client can't be replaced");
                 PublishError::Unacknowledged(error.to_string())
@@ -181,6 +181,7 @@ impl KafkaProducer {
                     record = back;
                     is_renewed = true;
                     client.fail();
+                    tokio::time::sleep(client.rest(SystemTime::now())).await;
                     client = self.client().await?;
                 }
                 Err((error, _)) => return Err(publish_error(&error)),

@@ -5,9 +5,9 @@
 //! | what happens | what librdkafka does | so |
 //! |---|---|---|
 //! | the process is frozen, and its connections die without a word | it waits for an answer on a dead connection | a client that was idle for [`IDLE_MAX`] is replaced |
-//! | meanwhile its token expires | it logs in with the old one | the new client signs its own |
+//! | meanwhile its token expires | it logs in with the old one | a client whose token is nearly over is replaced; the new one gets its own |
 //! | the password of its user changes | it can't log in any more | the secret is read again if the client failed, or after [`SECRET_MAX`] |
-//! | the broker refuses its producer id, or it has another fatal error | it refuses every record from then on | a client that failed is replaced, once in [`FAILED_MIN`] at most |
+//! | the broker refuses its producer id, or it has another fatal error | it refuses every record from then on | a client that failed is replaced. One that took the place of such a client is at least [`FAILED_MIN`] old by then, and a record waits for that |
 //! | a connection dies in use | it waits for half of the delivery time-out ([`SOCKET_SHARE`]), then connects again | the record gets a second connection |
 //!
 //! Invariants: A client lives as long as anyone waits for an answer to one of its records. A client is idle only if
@@ -22,6 +22,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::FutureProducer;
 
 use super::login::{ConnectError, Context, Login, client_config};
+use super::token::Held;
 use crate::publish::broker::Access;
 
 /// The size of a record that the client itself refuses. The topic decides how large a record may be
@@ -33,7 +34,7 @@ const RECORD_BYTES_MAX: &str = "16777216";
 /// short, because a broker may go away while the process is frozen. To connect anew takes some milliseconds.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
-/// A client that fails at once is not replaced again and again: brokers take few new connections a second.
+/// Clients that fail at once are not replaced again and again: brokers take few new connections a second.
 const FAILED_MIN: Duration = Duration::from_secs(1);
 
 /// How long a secret is believed. Secrets Manager is not asked more often, unless a client failed.
@@ -66,9 +67,12 @@ pub(super) struct Client {
     /// `None` once it is being dropped.
     producer: Option<FutureProducer<Context>>,
     login: Login,
-    /// When its login was prepared, and when it was made.
+    /// Its token, if it logs in with one.
+    token: Arc<Held>,
+    /// When its login was prepared.
     prepared_at: SystemTime,
-    made_at: SystemTime,
+    /// If it took the place of a client that failed: when that was.
+    failed_before: Option<SystemTime>,
     /// When it was last used, in milliseconds since 1970. The clock of the system goes on while a process is frozen.
     used_at_ms: AtomicU64,
     has_failed: AtomicBool,
@@ -77,10 +81,11 @@ pub(super) struct Client {
 impl Client {
     /// A client with a login that was prepared just now.
     pub(super) fn new(settings: &Settings, login: Login) -> Result<Self, ConnectError> {
-        Self::with(settings, login, SystemTime::now())
+        let now = SystemTime::now();
+        Self::with(settings, login, now, now)
     }
 
-    fn with(settings: &Settings, login: Login, prepared_at: SystemTime) -> Result<Self, ConnectError> {
+    fn with(settings: &Settings, login: Login, prepared_at: SystemTime, now: SystemTime) -> Result<Self, ConnectError> {
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
         let socket = settings.delivery_timeout.checked_div(SOCKET_SHARE).unwrap_or(settings.delivery_timeout);
         let mut config = client_config(&settings.bootstrap_servers, &login);
@@ -96,34 +101,37 @@ impl Client {
             .set("socket.connection.setup.timeout.ms", milliseconds(socket.max(SETUP_MIN)))
             .set("reconnect.backoff.max.ms", milliseconds(RECONNECT_PAUSE_MAX))
             .set("partitioner", "murmur2_random");
-        let producer = FutureProducer::from_config_and_context(&config, login.clone().into())?;
-        let made_at = SystemTime::now();
-        let (used_at_ms, has_failed) = (AtomicU64::new(milliseconds_of(made_at)), AtomicBool::new(false));
-        Ok(Self { producer: Some(producer), login, prepared_at, made_at, used_at_ms, has_failed })
+        let context = Context::from(login.clone());
+        let token = context.held();
+        let producer = Some(FutureProducer::from_config_and_context(&config, context)?);
+        let (used_at_ms, has_failed) = (AtomicU64::new(milliseconds_of(now)), AtomicBool::new(false));
+        Ok(Self { producer, login, token, prepared_at, failed_before: None, used_at_ms, has_failed })
     }
 
     /// A client in its place. It logs in as this one, if a newer login is not needed or can't be prepared.
     pub(super) async fn renewed(&self, settings: &Settings) -> Result<Self, ConnectError> {
         let now = SystemTime::now();
-        let is_old = self.has_failed.load(Ordering::Relaxed) || is_over(self.prepared_at, now, SECRET_MAX);
-        if let Some(access) = settings.access.as_ref().filter(|_| is_old) {
-            match tokio::time::timeout(SECRET_WAIT, Login::prepare(access)).await {
-                Ok(Ok(login)) => return Self::with(settings, login, now),
-                Ok(Err(error)) => tracing::warn!(%error, "no new login to Kafka, so the one before is used"),
-                Err(_) => tracing::warn!("no new login to Kafka in time, so the one before is used"),
-            }
-        }
-        Self::with(settings, self.login.clone(), self.prepared_at)
+        let has_failed = self.has_failed.load(Ordering::Relaxed);
+        let newer = if has_failed || is_over(self.prepared_at, now, SECRET_MAX) { newer(settings).await } else { None };
+        let (login, prepared_at) = newer.map_or_else(|| (self.login.clone(), self.prepared_at), |login| (login, now));
+        let mut client = Self::with(settings, login, prepared_at, SystemTime::now())?;
+        client.failed_before = has_failed.then_some(now);
+        Ok(client)
     }
 
     /// Whether a record may be given to it. Whoever holds it beside its producer waits for an answer.
-    pub(super) fn is_fit(client: &Arc<Self>) -> bool {
-        let now = SystemTime::now();
+    pub(super) fn is_fit(client: &Arc<Self>, now: SystemTime) -> bool {
         let since = milliseconds_of(now).checked_sub(client.used_at_ms.load(Ordering::Relaxed));
         let is_idle =
             Arc::strong_count(client) == 1 && since.is_none_or(|since| u128::from(since) >= IDLE_MAX.as_millis());
-        let is_dead = client.has_failed.load(Ordering::Relaxed) && is_over(client.made_at, now, FAILED_MIN);
-        !is_idle && !is_dead
+        let is_dead = client.has_failed.load(Ordering::Relaxed) && client.rest(now).is_zero();
+        !is_idle && !is_dead && !client.token.is_over(now)
+    }
+
+    /// How long it must still be kept, if it fails.
+    pub(super) fn rest(&self, now: SystemTime) -> Duration {
+        let since = self.failed_before.and_then(|before| now.duration_since(before).ok());
+        since.map_or(Duration::ZERO, |since| FAILED_MIN.saturating_sub(since))
     }
 
     pub(super) fn producer(&self) -> &FutureProducer<Context> {
@@ -164,6 +172,16 @@ impl Client {
     }
 }
 
+/// A login as it is now. `None`: none can be prepared, or nobody knows how.
+async fn newer(settings: &Settings) -> Option<Login> {
+    match tokio::time::timeout(SECRET_WAIT, Login::prepare(settings.access.as_ref()?)).await {
+        Ok(Ok(login)) => return Some(login),
+        Ok(Err(error)) => tracing::warn!(%error, "no new login to Kafka, so the one before is used"),
+        Err(_) => tracing::warn!("no new login to Kafka in time, so the one before is used"),
+    }
+    None
+}
+
 impl Drop for Client {
     /// Ends it beside the caller, because it waits for its threads.
     fn drop(&mut self) {
@@ -183,3 +201,6 @@ fn milliseconds_of(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use rdkafka::error::KafkaError;
 
 use super::iam::Signer;
 use super::secrets::{self, NoSecret};
-use super::token::TokenSource;
+use super::token::{Held, TokenSource};
 use crate::aws::AwsError;
 use crate::publish::broker::{Access, Auth, Authority, Certificate, Mechanism, Password, User};
 use crate::wire::kafka_secret;
@@ -225,14 +225,25 @@ fn pem(config: &mut ClientConfig, name: &str, pem: &Pem) {
 
 /// The client's callbacks: it asks for tokens, and reports its errors.
 #[derive(Debug)]
-pub struct Context(Option<Arc<dyn TokenSource>>);
+pub struct Context {
+    tokens: Option<Arc<dyn TokenSource>>,
+    held: Arc<Held>,
+}
+
+impl Context {
+    /// The token that its client has.
+    pub(super) fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.held)
+    }
+}
 
 impl From<Login> for Context {
     fn from(login: Login) -> Self {
-        Self(match login.identity {
+        let tokens = match login.identity {
             Identity::Token(tokens) => Some(tokens),
             Identity::None | Identity::User { .. } | Identity::Certificate { .. } => None,
-        })
+        };
+        Self { tokens, held: Arc::default() }
     }
 }
 
@@ -250,8 +261,10 @@ impl ClientContext for Context {
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let tokens = self.0.as_ref().ok_or("no token is needed here")?;
-        let token = tokens.token(SystemTime::now())?;
+        let tokens = self.tokens.as_ref().ok_or("no token is needed here")?;
+        let now = SystemTime::now();
+        let token = tokens.token(now)?;
+        self.held.note(&token, now);
         Ok(OAuthToken { token: token.token, principal_name: String::new(), lifetime_ms: token.expires_at_ms })
     }
 }

@@ -4,6 +4,7 @@
 //! `GIRO_FREEZE_SECONDS` asks for a longer freeze than the short form's.
 
 mod proxy;
+mod refused;
 
 use std::time::{Duration, Instant};
 
