@@ -27,7 +27,7 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// Starts it with a topic, and with one user that both SCRAMs and PLAIN know.
+    /// Starts it with a topic, and with one user that both SCRAMs and PLAIN know. Whoever has a token is believed.
     pub(super) async fn start(folder: &Path, certificates: &Certificates, topic: &str) -> Self {
         let held: Vec<_> = (0..4).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
         let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
@@ -39,14 +39,18 @@ impl Broker {
         let (keystore, truststore) = (certificates.path("keystore.pem"), certificates.path("ca.pem"));
         let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
         let plain = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+        // It believes unsecured tokens until they expire. Then it cuts their connections.
+        let tokens = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;";
         let more = format!(
             "listeners={listeners},CONTROLLER://127.0.0.1:{controller}\n\
              advertised.listeners={listeners}\n\
              listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL\n\
-             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
+             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER\n\
              listener.name.sasl.plain.sasl.jaas.config={plain} user_{USER}=\"{PASSWORD}\";\n\
              listener.name.sasl.scram-sha-256.sasl.jaas.config={scram}\n\
              listener.name.sasl.scram-sha-512.sasl.jaas.config={scram}\n\
+             listener.name.sasl.oauthbearer.sasl.jaas.config={tokens}\n\
+             connections.max.reauth.ms=3600000\n\
              listener.name.mtls.ssl.client.auth=required\n\
              ssl.keystore.type=PEM\nssl.keystore.location={keystore}\n\
              ssl.truststore.type=PEM\nssl.truststore.location={truststore}\n"

@@ -6,6 +6,7 @@
 mod broker;
 mod certificates;
 mod secrets;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::path::Path;
