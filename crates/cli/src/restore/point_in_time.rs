@@ -33,17 +33,51 @@ async fn described(client: &Client, table: &str) -> Result<Option<TableDescripti
     }
 }
 
-/// Begins to restore a table into a new one. One that is there, or under way, stays.
+/// What has the name of a restored table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// The table that is asked for. It may still be under way.
+    AsAsked,
+    /// A table of which DynamoDB doesn't say that it was restored.
+    Untold,
+    /// A table that was restored from another one, or to another second: from which, and to which.
+    Other(String),
+}
+
+/// Looks whether a table has the name of the restored one, and whether it is the one that is asked for.
+///
+/// # Errors
+/// If DynamoDB refuses, or can't be reached.
+pub async fn look(client: &Client, from: &str, to: &str, at: Timestamp) -> Result<Found, LocalError> {
+    Ok(described(client, to).await?.map_or(Found::Nothing, |there| told(&there, from, at)))
+}
+
+/// What DynamoDB tells of the origin of a table.
+fn told(there: &TableDescription, from: &str, at: Timestamp) -> Found {
+    let Some(summary) = &there.restore_summary else { return Found::Untold };
+    let (of, second) = (summary.source_table_arn.as_deref().unwrap_or_default(), summary.restore_date_time.secs());
+    // A restored table is in the account and the region of its source.
+    let own = there.table_arn.as_deref().unwrap_or_default();
+    let expected = own.rsplit_once('/').map(|(around, _)| format!("{around}/{from}"));
+    let is_from = expected.as_deref() == Some(of);
+    if is_from && second == DateTime::from_millis(at.millis()).secs() {
+        return Found::AsAsked;
+    }
+    let second = summary.restore_date_time.to_millis().ok().and_then(|at| Timestamp::try_from_millis(at).ok());
+    let second = second.map_or_else(|| "a time that can't be read".to_owned(), |second| second.to_string());
+    Found::Other(format!("from {of} to {second}"))
+}
+
+/// Begins to restore a table into a new one.
 ///
 /// # Errors
 /// If DynamoDB refuses: the table has no point-in-time recovery, or the time is out of its window.
-pub async fn restore(client: &Client, from: &str, to: &str, at: Timestamp) -> Result<bool, LocalError> {
-    if described(client, to).await?.is_some() {
-        return Ok(false);
-    }
+pub async fn restore(client: &Client, from: &str, to: &str, at: Timestamp) -> Result<(), LocalError> {
     let restore = client.restore_table_to_point_in_time().source_table_name(from).target_table_name(to);
     let sent = restore.restore_date_time(DateTime::from_millis(at.millis())).send().await;
-    sent.map(|_| true).map_err(|error| refused(from, &error))
+    sent.map(drop).map_err(|error| refused(from, &error))
 }
 
 /// Gives a restored table its protection, its recovery, and a stream if it needs one, one thing a call. Answers with

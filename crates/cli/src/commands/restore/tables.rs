@@ -6,11 +6,11 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::super::Failure;
-use super::super::engines::EngineArgs;
+use super::super::engines::{EngineArgs, given};
 use super::super::number::number;
 use super::NameArgs;
 use crate::local::terminal::tell;
-use crate::restore::point_in_time::{protect, restore};
+use crate::restore::point_in_time::{Found, look, protect, restore};
 use giro::domain::Timestamp;
 use giro_testkit::tables::by_variable;
 
@@ -29,6 +29,9 @@ pub(in crate::commands) struct TablesArgs {
     to: Timestamp,
     #[command(flatten)]
     names: NameArgs,
+    /// Take this table for restored, though DynamoDB doesn't say that it was
+    #[arg(long = "believe", value_parser = given, value_name = "TABLE")]
+    believed: Vec<String>,
     /// Stop waiting after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 43_200, value_parser = number::<u64>(1..=604_800))]
     timeout: u64,
@@ -40,11 +43,21 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
     let (client, usual) = engines.tables_and_client().await?;
     let restored = args.names.restored(&usual)?;
     let (from, to) = (by_variable(&usual), by_variable(&restored));
-    for ((_, from), (_, to)) in from.iter().zip(to) {
-        match restore(&client, from, to, args.to).await? {
-            true => say!("{from} is restored into {to}"),
-            false => say!("{to} is there already"),
+    let mut missing = Vec::new();
+    for ((_, from), (_, to)) in from.into_iter().zip(to) {
+        match look(&client, from, to, args.to).await? {
+            Found::Nothing => missing.push((from, to)),
+            Found::AsAsked => say!("{to} is there already"),
+            Found::Untold if args.believed.iter().any(|believed| believed == to) => {
+                say!("{to} is there already: believed")
+            }
+            found => return Err(taken(&found, from, to, args.to)),
         }
+    }
+    // Nothing begins before all names are known to be free, or as they are asked for.
+    for (from, to) in missing {
+        restore(&client, from, to, args.to).await?;
+        say!("{from} is restored into {to}");
     }
     let mut stream = None;
     loop {
@@ -66,6 +79,19 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
     }
     say!("For the stack: RestoredTables={} RestoredPaymentsStream={}", args.names.prefix, stream.unwrap_or_default());
     Ok(())
+}
+
+/// Why a table that has the name of a restored one can't be taken for it.
+fn taken(found: &Found, from: &str, to: &str, at: Timestamp) -> Failure {
+    Failure::no(match found {
+        Found::Other(origin) => format!(
+            "{to} is there already, restored {origin}. Expected {from}, to {at}. Choose another --prefix, or delete it"
+        ),
+        Found::Nothing | Found::AsAsked | Found::Untold => format!(
+            "{to} is there already, and DynamoDB doesn't say that it was restored. Choose another --prefix. If you know \
+             that it is {from}, restored to {at}, say --believe {to}"
+        ),
+    })
 }
 
 /// Waits a while for a table.

@@ -10,6 +10,7 @@
 
 mod copies;
 mod engines;
+mod there;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
