@@ -18,8 +18,9 @@ use giro::wire::outcome;
 
 use super::legs::FurtherLegs;
 use super::money::Money;
+use super::stands::Stands;
 use super::terms::Said;
-use super::told::Outcomes;
+use super::told::{Outcomes, Wrong};
 
 /// The terms that payments are judged by.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +47,8 @@ pub struct Untold {
 pub struct Journal {
     terms: KnownTerms,
     outcomes: Outcomes,
+    /// The items that stand whatever contradicts them.
+    pub stands: Stands,
     /// The sums of settled payments.
     pub money: Money,
     /// The further legs.
@@ -73,6 +76,12 @@ impl Journal {
         Self { terms, ..Self::default() }
     }
 
+    /// The same, in which the items of these payments stand.
+    #[must_use]
+    pub fn letting_stand(self, ids: impl IntoIterator<Item = PaymentId>) -> Self {
+        Self { stands: Stands::of(ids), ..self }
+    }
+
     /// Every account, with the terms that commands gave it.
     #[must_use]
     pub const fn accounts(&self) -> &BTreeMap<AccountId, Account> {
@@ -87,23 +96,31 @@ impl Journal {
 
     /// Takes a record of the topic of outcomes.
     pub fn record(&mut self, place: &str, key: Option<&[u8]>, value: Option<&[u8]>) {
-        self.findings.extend(self.outcomes.record(place, key, value));
+        if let Some(Wrong { payment, what }) = self.outcomes.record(place, key, value) {
+            let wrong = match payment {
+                Some(id) => self.stands.judged(&id, what),
+                None => Some(what),
+            };
+            self.findings.extend(wrong);
+        }
     }
 
     /// Takes an item that tells a payment's outcome.
     pub fn payment(&mut self, recorded: &Recorded) {
         let outcome = &recorded.outcome;
+        let id = outcome.instruction.id();
         self.payments = self.payments.saturating_add(1);
+        self.stands.is_there(id);
         if outcome.instruction.fingerprint() != recorded.fingerprint {
-            let id = outcome.instruction.id();
-            self.findings.push(format!("payment {id}: its fingerprint is not that of what its item says"));
+            let wrong = format!("payment {id}: its fingerprint is not that of what its item says");
+            self.findings.extend(self.stands.judged(id, wrong));
         }
         let told = self.outcomes.shown(outcome);
         self.in_both = self.in_both.saturating_add(usize::from(told != Ok(false)));
         match told {
             Ok(true) => {}
             Ok(false) => self.is_untold(outcome.decided_at),
-            Err(contradiction) => self.findings.push(contradiction),
+            Err(contradiction) => self.findings.extend(self.stands.judged(id, contradiction)),
         }
         self.counts(outcome);
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`terms`] | what account commands say of accounts |
 //! | [`told`] | the outcomes that the topic told |
+//! | [`stands`] | the items that stand because a person said so |
 //! | [`legs`] | further legs, and their items |
 //! | [`money`] | the sums of settled payments |
 //! | [`journal`] | all payments: those of the table, and those that only the topic tells |
@@ -25,6 +26,7 @@ pub mod legs;
 pub mod money;
 pub mod point_in_time;
 pub mod shown;
+pub mod stands;
 pub mod tables;
 pub mod terms;
 pub mod told;

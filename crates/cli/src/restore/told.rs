@@ -31,6 +31,21 @@ pub struct Outcomes {
     from: Option<Timestamp>,
 }
 
+/// What is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The payment that has another outcome too.
+    pub payment: Option<PaymentId>,
+    /// What is wrong, with the record's place.
+    pub what: String,
+}
+
+impl From<String> for Wrong {
+    fn from(what: String) -> Self {
+        Self { payment: None, what }
+    }
+}
+
 /// An outcome as its record tells it.
 fn as_told(outcome: &Outcome) -> Option<Outcome> {
     outcome::decode(outcome::encode(outcome).as_bytes()).ok()
@@ -38,7 +53,7 @@ fn as_told(outcome: &Outcome) -> Option<Outcome> {
 
 impl Outcomes {
     /// Takes a record. The answer is what is wrong with it.
-    pub fn record(&mut self, place: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Option<String> {
+    pub fn record(&mut self, place: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Option<Wrong> {
         let read = outcome::decode(value.unwrap_or_default());
         let (id, told) = match read {
             Ok(outcome) => {
@@ -49,12 +64,12 @@ impl Outcomes {
                 let id = std::str::from_utf8(key.unwrap_or_default()).ok();
                 match id.and_then(|id| PaymentId::try_stored(id).ok()) {
                     Some(id) => (id, Told::Unread(format!("{place}: {error}"))),
-                    None => return Some(format!("{place}: {error}, and its key is no id of a payment")),
+                    None => return Some(format!("{place}: {error}, and its key is no id of a payment").into()),
                 }
             }
         };
         if key != Some(id.as_str().as_bytes()) {
-            return Some(format!("{place}: its key is not the payment {id} that it tells of"));
+            return Some(format!("{place}: its key is not the payment {id} that it tells of").into());
         }
         match (self.told.get(&id), &told) {
             (None, _) => {
@@ -68,7 +83,10 @@ impl Outcomes {
                 // A newer version has told it again, whole.
                 Some(whole) if whole == &**now => drop(self.told.insert(id, told)),
                 Some(_) => {}
-                None => return Some(format!("payment {id}: {place} tells another outcome than a record before it")),
+                None => {
+                    let what = format!("payment {id}: {place} tells another outcome than a record before it");
+                    return Some(Wrong { payment: Some(id), what });
+                }
             },
         }
         None
@@ -166,7 +184,7 @@ mod tests {
         let mut outcomes = Outcomes::default();
         let key = Some(item.instruction.id().as_str().as_bytes());
         let record = |it: &&Outcome| outcomes.record("t/0/0", key, Some(outcome::encode(it).as_bytes()));
-        let findings = records.iter().filter_map(record).collect();
+        let findings = records.iter().filter_map(record).map(|wrong| wrong.what).collect();
         (findings, outcomes.shown(item))
     }
 
@@ -201,9 +219,9 @@ mod tests {
         let outcome = entry(&request, Ok(())).outcome();
         assert_eq!(outcomes.shown(&outcome), Ok(true));
         assert_eq!(outcomes.missing(), Ok(vec![]));
-        let nameless = outcomes.record("t/0/8", None, Some(b"{}")).unwrap();
+        let nameless = outcomes.record("t/0/8", None, Some(b"{}")).unwrap().what;
         assert!(nameless.starts_with("t/0/8: not an outcome"), "{nameless}");
         let misplaced = outcomes.record("t/0/9", Some(b"p2"), Some(outcome::encode(&outcome).as_bytes()));
-        assert_eq!(misplaced.unwrap(), "t/0/9: its key is not the payment p1 that it tells of");
+        assert_eq!(misplaced.unwrap().what, "t/0/9: its key is not the payment p1 that it tells of");
     }
 }

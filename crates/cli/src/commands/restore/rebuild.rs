@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::engines::{EngineArgs, given};
+use super::super::stored_id::stored_id;
 use super::NameArgs;
 use crate::local::kafka::partitions;
 use crate::local::stack::Topics;
@@ -14,7 +15,7 @@ use crate::restore::shown::{counts, lines};
 use crate::restore::tables::RestoredTables;
 use crate::restore::terms::{accounts, said};
 use crate::restore::topics::{End, ends_at, members, opened_accounts, outcomes, requests};
-use giro::domain::{CreditLanes, Timestamp};
+use giro::domain::{CreditLanes, PaymentId, Timestamp};
 
 /// How many changes, or findings, a person is shown.
 const SHOWN_MAX: usize = 40;
@@ -34,6 +35,9 @@ pub(in crate::commands) struct RebuildArgs {
     /// Write what must change
     #[arg(long)]
     write: bool,
+    /// Let the item of this payment stand, whatever the topic or its fingerprint says
+    #[arg(long, value_parser = stored_id(PaymentId::try_stored), value_name = "ID", num_args = 1..)]
+    item_stands: Vec<PaymentId>,
     /// Show every change
     #[arg(long)]
     all: bool,
@@ -77,7 +81,7 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     nobody_polls(&read.kafka, &args.groups).await?;
     let (client, usual) = engines.tables_and_client().await?;
     let tables = RestoredTables::new(&client, args.names.restored(&usual)?);
-    let (journal, found, end) = found(&tables, &read).await?;
+    let (journal, found, end) = found(&tables, &read, &args.item_stands).await?;
     if journal.payments > 0 && journal.in_both == 0 && !args.any_topic {
         return Err(Failure::no(format!(
             "the table has {} payments, and {} tells of none of them: is it the topic of this ledger? --outcomes-topic \
@@ -132,16 +136,19 @@ async fn nobody_polls(kafka: &str, groups: &[String]) -> Result<(), Failure> {
 async fn found(
     tables: &RestoredTables,
     topics: &Read,
+    stand: &[PaymentId],
 ) -> Result<(Journal, Result<Changes, Vec<String>>, End), Failure> {
     let kafka = &topics.kafka;
     let lanes_min = partitions(kafka, &topics.requests).await?.len();
     let lanes_min = CreditLanes::of_partitions(u32::try_from(lanes_min).unwrap_or(u32::MAX));
     let (restored, commands, mut unreadable) = tables.read().await?;
     let said = said(&commands);
-    let mut journal = Journal::new(KnownTerms { accounts: accounts(&restored.accounts, &said, lanes_min), said });
+    let terms = KnownTerms { accounts: accounts(&restored.accounts, &said, lanes_min), said };
+    let mut journal = Journal::new(terms).letting_stand(stand.iter().cloned());
     let end = outcomes(kafka, &topics.outcomes, &mut journal).await?;
     unreadable.extend(tables.read_payments(&mut journal).await?);
     journal.findings.extend(unreadable);
+    journal.findings.extend(journal.stands.in_vain());
     match journal.lost() {
         Ok(lost) => {
             let asked = requests(kafka, &lost).await?;
@@ -174,6 +181,9 @@ fn report(journal: &Journal, changes: &Changes, all: bool) -> Result<(), Failure
     if !journal.unasked.is_empty() {
         let count = journal.unasked.len();
         say!("{count} refunds: their requests are gone from the topic, so they count as asked for by amount");
+    }
+    for note in &journal.stands.notes {
+        say!("{note}");
     }
     for open in &changes.open {
         say!("{open}");

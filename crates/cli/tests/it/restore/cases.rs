@@ -307,3 +307,57 @@ fn what_contradicts_itself_is_found() {
         payment p1: it is settled in EUR, and its account shop is in USD"#]]
     .assert_eq(&findings.join("\n"));
 }
+
+/// A person has looked at a payment, and says that its item is right.
+#[test]
+fn an_item_stands_if_a_person_says_so() {
+    let after = check(
+        "account bank 0 unlimited
+         account shop 0 0
+         told pay p1 bank shop 11 @1
+         item pay p1 bank shop 10 @2
+         told pay p2 bank shop 1 @3
+         told declined pay p2 bank shop 1 @4
+         item pay p2 bank shop 1 @3
+         stands p1
+         stands p2",
+        &expect![[r#"
+            account bank: balance 0 -> -11
+            account shop: balance 0 -> 11
+            to write: 0 payments, 0 legs, 2 accounts, 0 lanes, 0 sums of refunds; to remove: 0
+            payment p2: payment-outcomes/0/2 tells another outcome than a record before it. Its item stands
+            payment p1: the topic tells another outcome than the table payments. Its item stands"#]],
+    );
+    assert_eq!(after.held(&id("shop")), 11);
+    // It says so of others only.
+    check(
+        "account bank 0 unlimited
+         account shop 0 0
+         told pay p1 bank shop 11 @1
+         item pay p1 bank shop 10 @2
+         told pay p2 bank shop 2 @3
+         item pay p2 bank shop 1 @3
+         item pay p3 bank shop 1 @4
+         told pay p4 bank shop 1 @5
+         stands p1
+         stands p3
+         stands p4",
+        &expect![[r#"
+            payment p2: the topic tells another outcome than the table payments
+            payment p3: nothing contradicts its item
+            payment p4: the table payments has no item that may stand"#]],
+    );
+    let (mut tables, topics) = world(
+        "account bank 0 unlimited
+         account shop 0 0
+         item pay p1 bank shop 10
+         stands p1",
+    );
+    tables.payments.values_mut().for_each(|it| it.fingerprint = payment("p", "a", "b", 1).fingerprint());
+    let (journal, changes) = tables.rebuilt(&topics);
+    assert_eq!(changes.unwrap().accounts.len(), 2);
+    assert_eq!(
+        journal.stands.notes,
+        ["payment p1: its fingerprint is not that of what its item says. Its item stands"]
+    );
+}

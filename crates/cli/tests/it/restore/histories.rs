@@ -210,7 +210,7 @@ async fn every_torn_history_is_made_whole() {
         let asked: BTreeMap<_, _> = history.asked.iter().map(|it| (it.id().clone(), it.clone())).collect();
 
         // Nothing is torn: only money moves, from lanes to main items.
-        let topics = Topics { told: all(truth), asked: asked.clone(), opened: opened.clone() };
+        let topics = Topics { told: all(truth), asked: asked.clone(), opened: opened.clone(), ..Topics::default() };
         let (_, untouched) = truth.rebuilt(&topics);
         let untouched = untouched.unwrap();
         assert_eq!((untouched.payments.len(), untouched.legs.len(), untouched.sums.len()), (0, 0, 0), "seed {seed}");
@@ -229,7 +229,7 @@ async fn every_torn_history_is_made_whole() {
         let newest = &history.moments[random.usize(end - depth..history.moments.len())];
         let told = all(newest).into_iter().filter(|_| random.u32(..9) > 0).collect();
         let asked = asked.into_iter().filter(|_| random.u32(..4) > 0).collect();
-        let topics = Topics { told, asked, opened };
+        let topics = Topics { told, asked, opened, ..Topics::default() };
         let after = holds(seed, &of, &topics, truth);
         lost += truth.payments.len() - after.payments.len();
         written += after.payments.len() - of.payments.len();

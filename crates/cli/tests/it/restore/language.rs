@@ -93,7 +93,7 @@ fn commanded(name: &str, words: &[&str], at: i64) -> RecordedCommand {
 
 /// `account ID BALANCE LIMIT [LANES]`, `lane ID BALANCE`, `sum ID AMOUNT`, `command …`; `item …` for a payment in its
 /// table, `leg ID` for the item of its leg, `told …` for one on the topic, `asked …` for a request; and for a command
-/// on its topic, `opens ID LIMIT`. Each line is a millisecond later than the one before.
+/// on its topic, `opens ID LIMIT`. `stands ID` is said by a person. Each line is a millisecond later than the one before.
 pub(super) fn world(text: &str) -> (Tables, Topics) {
     let (mut tables, mut topics) = (Tables::default(), Topics::default());
     for (at, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
@@ -131,6 +131,7 @@ pub(super) fn world(text: &str) -> (Tables, Topics) {
                 let asked = asked(rest);
                 topics.asked.insert(asked.id().clone(), asked);
             }
+            ["stands", payment] => topics.stands.push(payment.parse().unwrap()),
             ["opens", name, of] => {
                 let account = Account { overdraft_limit: limit(of), ..account(name) };
                 topics.opened.insert(account.id.clone(), account);
@@ -155,6 +156,7 @@ pub(super) fn check(text: &str, expected: &expect_test::Expect) -> Tables {
     shown.push(counts(&changes));
     shown.extend(changes.open.iter().map(|open| format!("open: {open}")));
     shown.extend(journal.untold.map(|untold| format!("untold: {}", untold.count)));
+    shown.extend(journal.stands.notes.iter().cloned());
     shown.extend((!journal.unasked.is_empty()).then(|| format!("unasked: {}", journal.unasked.len())));
     expected.assert_eq(&shown.join("\n"));
     let after = tables.with(&changes);

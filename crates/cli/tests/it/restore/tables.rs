@@ -34,6 +34,8 @@ pub(super) struct Topics {
     pub(super) told: Vec<Outcome>,
     pub(super) asked: BTreeMap<PaymentId, Instruction>,
     pub(super) opened: BTreeMap<AccountId, Account>,
+    /// What a person says.
+    pub(super) stands: Vec<PaymentId>,
 }
 
 impl Tables {
@@ -58,13 +60,15 @@ impl Tables {
         let restored = Restored { accounts: self.accounts.clone(), lanes: self.lanes.clone(), sums: self.sums.clone() };
         let said = said(&self.commands.values().cloned().collect::<Vec<_>>());
         let lanes = CreditLanes::try_new(LANES).unwrap();
-        let mut journal = Journal::new(KnownTerms { accounts: accounts(&self.accounts, &said, lanes), said });
+        let mut journal = Journal::new(KnownTerms { accounts: accounts(&self.accounts, &said, lanes), said })
+            .letting_stand(topics.stands.clone());
         for (offset, told) in topics.told.iter().enumerate() {
             let (id, value) = (told.instruction.id().as_str(), outcome::encode(told));
             journal.record(&format!("payment-outcomes/0/{offset}"), Some(id.as_bytes()), Some(value.as_bytes()));
         }
         self.payments.values().for_each(|recorded| journal.payment(recorded));
         self.legs.values().cloned().for_each(|leg| journal.leg(leg));
+        journal.findings.extend(journal.stands.in_vain());
         match journal.lost() {
             Ok(lost) => journal.rebuild(lost, &topics.asked),
             Err(finding) => journal.findings.push(finding),

@@ -327,6 +327,8 @@ async fn a_journal_that_contradicts_itself_is_left_alone() {
     let expected = "payment p1: the topic tells another outcome than the table payments";
     assert_eq!((code, found.contains(expected)), (1, true), "{found}");
     assert!(copied(&engines.client, &names).await == before);
+    let (code, stands) = engines.giro("", &[&rebuild[..], &["--item-stands", "p1"]].concat());
+    assert_eq!((code, stands.contains(&format!("{expected}. Its item stands"))), (0, true), "{stands}");
     let (code, refused) = engines.giro("", &["restore", "tables", "--prefix", "x-", "--to", "2026-11-29T09:41:00Z"]);
     assert_ne!(code, 0, "{refused}");
 }
