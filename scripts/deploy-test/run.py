@@ -442,12 +442,16 @@ def restores(it):
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     restored = it.giro("restore", "tables", "--to", now, "--prefix", "restored-")
     check("giro restore tables restores all tables", restored.returncode == 0, restored.stdout + restored.stderr)
-    for name in ("accounts", "payments", "refunds", "dead-letters", "account-commands"):
-        table = dynamodb.describe_table(TableName=f"restored-{name}")["Table"]
-        check(f"restored-{name} is protected", table.get("DeletionProtectionEnabled") is True, str(table))
-        backups = dynamodb.describe_continuous_backups(TableName=f"restored-{name}")["ContinuousBackupsDescription"]
+    names = [f"restored-{name}" for name in ("accounts", "payments", "refunds", "dead-letters", "account-commands")]
+    for name in names:
+        table = dynamodb.describe_table(TableName=name)["Table"]
+        check(f"{name} is protected", table.get("DeletionProtectionEnabled") is True, str(table))
+        backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         check("and can be restored itself", backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED")
-    again = it.giro("restore", "tables", "--to", now, "--prefix", "restored-")
+    tables = ("restore", "tables", "--to", now, "--prefix", "restored-")
+    again = it.giro(*tables)
+    check("tables whose origin nobody tells are not taken", again.returncode == 1 and "--believe" in again.stderr, again.stderr)
+    again = it.giro(*tables, "--believe", *names)
     check("a second run finds all done", again.returncode == 0 and "is there already" in again.stdout, again.stdout + again.stderr)
     rebuilt = it.giro(*rebuild)
     check("giro restore rebuild computes them anew", rebuilt.returncode == 0, rebuilt.stdout[-2000:] + rebuilt.stderr)

@@ -29,8 +29,8 @@ pub(in crate::commands) struct TablesArgs {
     to: Timestamp,
     #[command(flatten)]
     names: NameArgs,
-    /// Take this table for restored, though DynamoDB doesn't say that it was
-    #[arg(long = "believe", value_parser = given, value_name = "TABLE")]
+    /// Take these tables for restored, though DynamoDB doesn't say that they were
+    #[arg(long = "believe", value_parser = given, value_name = "TABLE", num_args = 1..)]
     believed: Vec<String>,
     /// Stop waiting after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 43_200, value_parser = number::<u64>(1..=604_800))]
@@ -51,7 +51,7 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
             Found::Untold if args.believed.iter().any(|believed| believed == to) => {
                 say!("{to} is there already: believed")
             }
-            found => return Err(taken(&found, from, to, args.to)),
+            found @ (Found::Untold | Found::Other(_)) => return Err(taken(&found, from, to, args.to)),
         }
     }
     // Nothing begins before all names are known to be free, or as they are asked for.
