@@ -12,6 +12,7 @@
 //! | [`legs`] | further legs, and their items |
 //! | [`money`] | the sums of settled payments |
 //! | [`journal`] | all payments: those of the table, and those that only the topic tells |
+//! | [`gap`] | outcomes that their topic has deleted, and that the tables may lack |
 //! | [`mod@changes`] | what must be written |
 //! | [`shown`] | the same for a person |
 //! | [`point_in_time`] | restores tables to a point in time |
@@ -21,6 +22,7 @@
 //! Invariants: All is pure but the last three modules.
 
 pub mod changes;
+pub mod gap;
 pub mod journal;
 pub mod legs;
 pub mod money;

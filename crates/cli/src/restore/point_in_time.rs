@@ -54,6 +54,16 @@ pub async fn look(client: &Client, from: &str, to: &str, at: Timestamp) -> Resul
     Ok(described(client, to).await?.map_or(Found::Nothing, |there| told(&there, from, at)))
 }
 
+/// The second that a table was restored to. `None`: DynamoDB doesn't tell.
+///
+/// # Errors
+/// If DynamoDB refuses, or can't be reached.
+pub async fn second(client: &Client, table: &str) -> Result<Option<Timestamp>, LocalError> {
+    let summary = described(client, table).await?.and_then(|there| there.restore_summary);
+    let second = summary.and_then(|summary| summary.restore_date_time.to_millis().ok());
+    Ok(second.and_then(|second| Timestamp::try_from_millis(second).ok()))
+}
+
 /// What DynamoDB tells of the origin of a table.
 fn told(there: &TableDescription, from: &str, at: Timestamp) -> Found {
     let Some(summary) = &there.restore_summary else { return Found::Untold };

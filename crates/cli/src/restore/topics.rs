@@ -20,9 +20,10 @@ use giro::domain::{Account, AccountId, Instruction, Outcome, PaymentId, Timestam
 use giro::publish::kafka::Context;
 use giro::wire::{account_command, instruction};
 
+use super::gap::Oldest;
 use super::journal::Journal;
 
-/// How long a broker may take to tell of a consumer group.
+/// How long a broker may take to tell of a consumer group or a partition.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a topic ended when it was read: by partition, the next offset.
@@ -51,17 +52,53 @@ async fn whole(address: &str, topic: &str, take: impl FnMut(&Polled) -> bool) ->
     read(address, topic, starts.collect(), take).await
 }
 
-/// Reads the outcomes into the journal. Gives where the topic ended.
+/// What was read of a topic.
+#[derive(Debug)]
+pub struct Extent {
+    /// Where it ended.
+    pub end: End,
+    /// Where its partitions begin.
+    pub oldest: Vec<Oldest>,
+}
+
+/// Reads the outcomes into the journal. Gives what was read.
 ///
 /// # Errors
 /// If the topic can't be read.
-pub async fn outcomes(address: &str, topic: &str, journal: &mut Journal) -> Result<End, LocalError> {
+pub async fn outcomes(address: &str, topic: &str, journal: &mut Journal) -> Result<Extent, LocalError> {
+    let mut oldest = BTreeMap::new();
     let take = |record: &Polled| {
+        oldest.entry(record.partition).or_insert_with(|| {
+            // A record without a time may be of any.
+            let at = record.timestamp.and_then(|at| Timestamp::try_from_millis(at).ok()).unwrap_or(Timestamp::MAX);
+            Oldest { partition: record.partition, offset: record.offset, at: Some(at) }
+        });
         let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
         journal.record(&place, record.key.as_deref(), record.value.as_deref());
         true
     };
-    whole(address, topic, take).await
+    let end = whole(address, topic, take).await?;
+    let empty: Vec<i32> = end.keys().copied().filter(|partition| !oldest.contains_key(partition)).collect();
+    let mut oldest: Vec<Oldest> = oldest.into_values().collect();
+    oldest.extend(begins_of(address, topic, empty).await?);
+    Ok(Extent { end, oldest })
+}
+
+/// Where partitions begin that have no record.
+async fn begins_of(address: &str, topic: &str, empty: Vec<i32>) -> Result<Vec<Oldest>, LocalError> {
+    let (config, context) = client(address)?;
+    let consumer: KafkaResult<BaseConsumer<Context>> = config.create_with_context(context);
+    let consumer = consumer.or_asked()?;
+    let (asked, topic) = (address.to_owned(), topic.to_owned());
+    let ask = move || {
+        hear(&consumer);
+        let begin = |partition| {
+            let (offset, _) = consumer.fetch_watermarks(&topic, partition, ASK_TIMEOUT)?;
+            Ok(Oldest { partition, offset, at: None })
+        };
+        empty.into_iter().map(begin).collect::<KafkaResult<Vec<_>>>().map_err(|error| unanswered(&asked, &error))
+    };
+    tokio::task::spawn_blocking(ask).await.or_engine()?
 }
 
 /// Whether a topic still ends there.

@@ -10,11 +10,13 @@ use super::NameArgs;
 use crate::local::kafka::partitions;
 use crate::local::stack::Topics;
 use crate::restore::changes::{Changes, changes};
+use crate::restore::gap::Gap;
 use crate::restore::journal::{Journal, KnownTerms};
+use crate::restore::point_in_time::second;
 use crate::restore::shown::{counts, lines};
 use crate::restore::tables::RestoredTables;
 use crate::restore::terms::{accounts, said};
-use crate::restore::topics::{End, ends_at, members, opened_accounts, outcomes, requests};
+use crate::restore::topics::{Extent, ends_at, members, opened_accounts, outcomes, requests};
 use giro::domain::{CreditLanes, PaymentId, Timestamp};
 
 /// How many changes, or findings, a person is shown.
@@ -44,6 +46,9 @@ pub(in crate::commands) struct RebuildArgs {
     /// Go on if the topic tells of none of the payments in the table
     #[arg(long)]
     any_topic: bool,
+    /// Go on though the topic has deleted outcomes that the tables may lack: their payments are decided anew
+    #[arg(long)]
+    despite_gap: bool,
     /// The consumer groups of the pollers, which must have no member
     #[arg(long = "group", value_parser = given, value_name = "NAME", num_args = 1..,
         default_values_t = ["payment-processor".to_owned(), "account-processor".to_owned()])]
@@ -80,15 +85,11 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     }
     nobody_polls(&read.kafka, &args.groups).await?;
     let (client, usual) = engines.tables_and_client().await?;
-    let tables = RestoredTables::new(&client, args.names.restored(&usual)?);
-    let (journal, found, end) = found(&tables, &read, &args.item_stands).await?;
-    if journal.payments > 0 && journal.in_both == 0 && !args.any_topic {
-        return Err(Failure::no(format!(
-            "the table has {} payments, and {} tells of none of them: is it the topic of this ledger? --outcomes-topic \
-             names another, and --any-topic goes on",
-            journal.payments, read.outcomes
-        )));
-    }
+    let names = args.names.restored(&usual)?;
+    let tables = RestoredTables::new(&client, names.clone());
+    let (journal, found, Extent { end, oldest }) = found(&tables, &read, &args.item_stands).await?;
+    let second = second(&client, &names.payments).await?.or(journal.last).unwrap_or(Timestamp::EPOCH);
+    tells_all(&args, &read, &journal, Gap::behind(second, &oldest))?;
     let changes = match found {
         Ok(changes) => changes,
         Err(findings) => return contradictions(&findings),
@@ -132,12 +133,31 @@ async fn nobody_polls(kafka: &str, groups: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// Reads everything. Gives the journal, what must be written or what contradicts what, and where the outcomes ended.
+/// Refuses a topic that may lack outcomes of this ledger.
+fn tells_all(args: &RebuildArgs, topics: &Read, journal: &Journal, gap: Option<Gap>) -> Result<(), Failure> {
+    let topic = &topics.outcomes;
+    if journal.payments > 0 && journal.in_both == 0 && !args.any_topic {
+        return Err(Failure::no(format!(
+            "the table has {} payments, and {topic} tells of none of them: is it the topic of this ledger? \
+             --outcomes-topic names another, and --any-topic goes on",
+            journal.payments
+        )));
+    }
+    match gap.filter(|_| !args.despite_gap) {
+        None => Ok(()),
+        Some(gap) => Err(Failure::no(format!(
+            "{topic}: {gap}. The tables may lack their payments, which would be decided anew and may end otherwise. \
+             Restore to a later second, or say --despite-gap"
+        ))),
+    }
+}
+
+/// Reads everything. Gives the journal, what must be written or what contradicts what, and the extent of the outcomes.
 async fn found(
     tables: &RestoredTables,
     topics: &Read,
     stand: &[PaymentId],
-) -> Result<(Journal, Result<Changes, Vec<String>>, End), Failure> {
+) -> Result<(Journal, Result<Changes, Vec<String>>, Extent), Failure> {
     let kafka = &topics.kafka;
     let lanes_min = partitions(kafka, &topics.requests).await?.len();
     let lanes_min = CreditLanes::of_partitions(u32::try_from(lanes_min).unwrap_or(u32::MAX));
@@ -145,7 +165,7 @@ async fn found(
     let said = said(&commands);
     let terms = KnownTerms { accounts: accounts(&restored.accounts, &said, lanes_min), said };
     let mut journal = Journal::new(terms).letting_stand(stand.iter().cloned());
-    let end = outcomes(kafka, &topics.outcomes, &mut journal).await?;
+    let extent = outcomes(kafka, &topics.outcomes, &mut journal).await?;
     unreadable.extend(tables.read_payments(&mut journal).await?);
     journal.findings.extend(unreadable);
     journal.findings.extend(journal.stands.in_vain());
@@ -158,7 +178,7 @@ async fn found(
     }
     let opened = opened_accounts(kafka, &topics.commands).await?;
     let changes = changes(&restored, &journal, &opened);
-    Ok((journal, changes, end))
+    Ok((journal, changes, extent))
 }
 
 fn contradictions(findings: &[String]) -> Result<(), Failure> {

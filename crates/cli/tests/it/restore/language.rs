@@ -93,7 +93,8 @@ fn commanded(name: &str, words: &[&str], at: i64) -> RecordedCommand {
 
 /// `account ID BALANCE LIMIT [LANES]`, `lane ID BALANCE`, `sum ID AMOUNT`, `command …`; `item …` for a payment in its
 /// table, `leg ID` for the item of its leg, `told …` for one on the topic, `asked …` for a request; and for a command
-/// on its topic, `opens ID LIMIT`. `stands ID` is said by a person. Each line is a millisecond later than the one before.
+/// on its topic, `opens ID LIMIT`; and for what a person says, `stands ID`. Each line is a millisecond later than the
+/// one before.
 pub(super) fn world(text: &str) -> (Tables, Topics) {
     let (mut tables, mut topics) = (Tables::default(), Topics::default());
     for (at, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {

@@ -10,6 +10,7 @@
 
 mod copies;
 mod engines;
+mod refused;
 mod there;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! Tables that are there before a restore. DynamoDB tells of what and of when they are, and the embedded one doesn't. So
-//! this one only answers.
+//! Tables that are there before a restore. DynamoDB tells of which table and of which second they are. The embedded one
+//! doesn't, so this one only answers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::routing::post;
+use giro::domain::Timestamp;
 use giro::store::Tables;
+use giro_cli::restore::point_in_time::second;
 use giro_testkit::tables::by_variable;
 use serde_json::{Value, json};
 
@@ -73,8 +75,8 @@ impl Account {
     }
 }
 
-/// Runs `giro restore tables` beside tables that are there. Gives its exit code, its words, and what it restored.
-async fn restored(there: &[(&str, Origin)], more: &[&str]) -> (i32, String, Vec<String>) {
+/// Answers as DynamoDB of an account that has these tables. Gives its endpoint.
+async fn serve(there: &[(&str, Origin)]) -> (String, Arc<Mutex<Account>>) {
     let there = there.iter().map(|(name, origin)| ((*name).to_owned(), origin.clone())).collect();
     let account = Arc::new(Mutex::new(Account { there, asked: Vec::new() }));
     let answering = Arc::clone(&account);
@@ -86,13 +88,18 @@ async fn restored(there: &[(&str, Origin)], more: &[&str]) -> (i32, String, Vec<
     };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+    (endpoint, account)
+}
+
+/// Runs `giro restore tables` beside tables that are there. Gives its exit code, its words, and what it restored.
+async fn restored(there: &[(&str, Origin)], more: &[&str]) -> (i32, String, Vec<String>) {
+    let (endpoint, account) = serve(there).await;
     let folder = tempfile::tempdir().unwrap();
     let arguments = [&["restore", "tables", "--to", SECOND, "--prefix", "restored-"], more].concat();
     let mut command = giro(&arguments, folder.path());
     command.env("AWS_ENDPOINT_URL_DYNAMODB", endpoint).envs(by_variable(&Tables::default()));
     let output = tokio::task::spawn_blocking(move || run(&mut command, b"")).await.unwrap();
-    serving.abort();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
     println!("{text}");
     let asked = account.lock().unwrap().asked.clone();
@@ -145,4 +152,16 @@ async fn a_table_of_unknown_origin_is_believed_if_a_person_says_so() {
     let (code, text, asked) = restored(&there, &["--believe", "restored-payments"]).await;
     assert_eq!((code, asked.len()), (0, 4), "{text}");
     assert!(text.contains("restored-payments is there already: believed"), "{text}");
+}
+
+/// The rebuild compares this second with what the topics still have.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_of_a_restored_table_is_known() {
+    let (endpoint, _) = serve(&[("restored-payments", from("payments", SECOND_UNIX)), ("payments", None)]).await;
+    let client = giro_testkit::dynamodb::client(&endpoint);
+    let mut seconds = Vec::new();
+    for table in ["restored-payments", "payments", "missing"] {
+        seconds.push(second(&client, table).await.unwrap());
+    }
+    assert_eq!(seconds, [Some(Timestamp::parse(SECOND).unwrap()), None, None]);
 }

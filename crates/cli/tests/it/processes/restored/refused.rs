@@ -1,0 +1,74 @@
+//! What `giro restore rebuild` refuses before it writes anything, and how a person says that it may go on.
+
+use giro::domain::{Account, Outcome, OverdraftLimit, Timestamp};
+use giro::publish::Publish as _;
+use giro::wire::outcome;
+use giro_testkit::given::{account, payment, source};
+use giro_testkit::open_accounts::OpenAccounts as _;
+
+use super::copies::{copied, prefixed};
+use super::engines::Engines;
+
+/// The embedded broker keeps 5 MiB of a partition. This many records of this size are more.
+const RECORDS: usize = 8;
+const RECORD_BYTES: usize = 900 * 1024;
+
+const REBUILD: [&str; 5] = ["restore", "rebuild", "--prefix", "restored-", "--write"];
+
+/// Engines whose restored tables have one payment that moved no money yet, and its outcome.
+async fn one_payment() -> (Engines, Outcome) {
+    let (engines, names) = (Engines::start().await, prefixed("restored-"));
+    giro_testkit::tables::create(&engines.client, &names, false).await.unwrap();
+    for (name, overdraft_limit) in [("bank", OverdraftLimit::Unlimited), ("shop", OverdraftLimit::Limited(0))] {
+        let opened = Account { overdraft_limit, ..account(name) };
+        engines.ledger("restored-").open_account(&opened).await.unwrap();
+    }
+    let outcome = Outcome {
+        instruction: payment("p1", "bank", "shop", 5).into(),
+        repayment: None,
+        decision: Ok(()),
+        declined_leg: None,
+        decided_at: Timestamp::EPOCH,
+        limits_version: None,
+        source: source(0, 0),
+        requested_by: None,
+    };
+    let item = giro::store::items::payment::encode(&giro::domain::plan::Entry::of(&outcome.request(), &outcome));
+    engines.client.put_item().table_name(&names.payments).set_item(Some(item)).send().await.unwrap();
+    (engines, outcome)
+}
+
+/// Tells an outcome, in a record that has so many bytes more.
+async fn tell(engines: &Engines, outcome: &Outcome, bytes: usize) {
+    let id = outcome.instruction.id().as_str();
+    let value = outcome::encode(outcome) + &" ".repeat(bytes);
+    let sending = engines.producer().send("payment-outcomes", Some(id.as_bytes()), Some(value.as_bytes()), &[]).await;
+    sending.unwrap().placed().await.unwrap();
+}
+
+/// Runs the rebuild with these words. Nothing is written if it refuses.
+async fn refused(engines: &Engines, expected: &str) -> String {
+    let names = prefixed("restored-");
+    let before = copied(&engines.client, &names).await;
+    let (code, text) = engines.giro("", &REBUILD);
+    assert_eq!((code, text.contains(expected)), (1, true), "{text}");
+    assert!(copied(&engines.client, &names).await == before);
+    text
+}
+
+fn rebuilt(engines: &Engines, more: &[&str]) {
+    let (code, text) = engines.giro("", &[&REBUILD[..], more].concat());
+    assert_eq!((code, text.contains("written")), (0, true), "{text}");
+}
+
+/// An outcome that the topic has deleted was told, and would be decided anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn outcomes_that_their_topic_has_deleted_are_noticed() {
+    let (engines, outcome) = one_payment().await;
+    for _ in 0..RECORDS {
+        tell(&engines, &outcome, RECORD_BYTES).await;
+    }
+    let text = refused(&engines, "have deleted outcomes from 1970-01-01T00:00:00.000Z to 2").await;
+    assert!(text.contains("--despite-gap"), "{text}");
+    rebuilt(&engines, &["--despite-gap"]);
+}
