@@ -18,11 +18,13 @@
 //! | [`point_in_time`] | restores tables to a point in time |
 //! | [`tables`] | reads restored tables, and writes what must change |
 //! | [`topics`] | reads what topics still tell |
+//! | [`groups`] | asks where consumer groups have read before |
 //!
-//! Invariants: All is pure but the last three modules.
+//! Invariants: All is pure but the last four modules.
 
 pub mod changes;
 pub mod gap;
+pub mod groups;
 pub mod journal;
 pub mod legs;
 pub mod money;

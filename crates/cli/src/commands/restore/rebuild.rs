@@ -11,6 +11,7 @@ use crate::local::kafka::partitions;
 use crate::local::stack::Topics;
 use crate::restore::changes::{Changes, changes};
 use crate::restore::gap::Gap;
+use crate::restore::groups::{ReadBefore, next_groups, read_before};
 use crate::restore::journal::{Journal, KnownTerms};
 use crate::restore::point_in_time::second;
 use crate::restore::shown::{counts, lines};
@@ -49,6 +50,10 @@ pub(in crate::commands) struct RebuildArgs {
     /// Go on though the topic has deleted outcomes that the tables may lack: their payments are decided anew
     #[arg(long)]
     despite_gap: bool,
+    /// The consumer groups that the stack will have, none of which may have read before [default: the groups in use,
+    /// with the next number]
+    #[arg(long = "next-group", value_parser = given, value_name = "NAME", num_args = 1..)]
+    next_groups: Vec<String>,
     /// The consumer groups of the pollers, which must have no member
     #[arg(long = "group", value_parser = given, value_name = "NAME", num_args = 1..,
         default_values_t = ["payment-processor".to_owned(), "account-processor".to_owned()])]
@@ -84,6 +89,8 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
         return Err(Failure::no("the `giro up` of this folder polls these engines: stop it with `giro down`"));
     }
     nobody_polls(&read.kafka, &args.groups).await?;
+    let next_groups = if args.next_groups.is_empty() { next_groups(&args.groups) } else { args.next_groups.clone() };
+    are_new(&read, &next_groups).await?;
     let (client, usual) = engines.tables_and_client().await?;
     let names = args.names.restored(&usual)?;
     let tables = RestoredTables::new(&client, names.clone());
@@ -129,6 +136,21 @@ async fn nobody_polls(kafka: &str, groups: &[String]) -> Result<(), Failure> {
         None => Ok(()),
         Some((group, count)) => Err(Failure::no(format!(
             "the consumer group {group} has members ({count}), and nothing is written: switch its event source mapping off"
+        ))),
+    }
+}
+
+/// Refuses groups that have read before. Their mappings would skip what the restored tables lack.
+async fn are_new(topics: &Read, groups: &[String]) -> Result<(), Failure> {
+    match read_before(&topics.kafka, groups, &[&topics.requests, &topics.commands]).await? {
+        None => {
+            say!("{}: these groups have not read yet, and may be those of the stack", groups.join(", "));
+            Ok(())
+        }
+        Some(ReadBefore { group, topic, partition, offset }) => Err(Failure::no(format!(
+            "the consumer group {group} has read {topic} before, to offset {offset} of partition {partition}, so its \
+             mapping would skip all records before that. Choose a ConsumerGroupSuffix that no group ever had, and say \
+             --next-group for both groups"
         ))),
     }
 }

@@ -3,8 +3,11 @@
 use giro::domain::{Account, Outcome, OverdraftLimit, Timestamp};
 use giro::publish::Publish as _;
 use giro::wire::outcome;
+use giro_cli::local::kafka::{self, REQUESTS_TOPIC};
 use giro_testkit::given::{account, payment, source};
 use giro_testkit::open_accounts::OpenAccounts as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::copies::{copied, prefixed};
 use super::engines::Engines;
@@ -59,6 +62,26 @@ async fn refused(engines: &Engines, expected: &str) -> String {
 fn rebuilt(engines: &Engines, more: &[&str]) {
     let (code, text) = engines.giro("", &[&REBUILD[..], more].concat());
     assert_eq!((code, text.contains("written")), (0, true), "{text}");
+}
+
+/// A mapping whose group has read before skips what the restored tables lack.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_group_that_has_read_before_is_noticed() {
+    let (engines, outcome) = one_payment().await;
+    tell(&engines, &outcome, 0).await;
+    let mut config = kafka::client(engines.kafka.bootstrap_servers()).unwrap().0;
+    let consumer: BaseConsumer = config.set("group.id", "payment-processor-2").create().unwrap();
+    let mut read = TopicPartitionList::new();
+    read.add_partition_offset(REQUESTS_TOPIC, 3, Offset::Offset(17)).unwrap();
+    consumer.commit(&read, CommitMode::Sync).unwrap();
+    let text = refused(&engines, "the consumer group payment-processor-2 has read payment-requests before").await;
+    assert!(text.contains("to offset 17 of partition 3") && text.contains("--next-group"), "{text}");
+    for more in
+        [&["--next-group", "payment-processor-b", "account-processor-b"][..], &["--group", "payment-processor-2"]]
+    {
+        let (code, text) = engines.giro("", &[&REBUILD[..4], more].concat());
+        assert_eq!((code, text.contains("have not read yet")), (0, true), "{text}");
+    }
 }
 
 /// An outcome that the topic has deleted was told, and would be decided anew.
