@@ -1,4 +1,4 @@
-//! What: An item as a table's stream shows it, and as golden files hold it.
+//! What: An item as a table's stream shows it, as an export holds it, and as golden files do.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
@@ -6,8 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use giro::store::items::Item;
 use serde_json::{Map, Value, json};
 
-/// The image of an item, in the JSON of a stream's event. Its attributes are text, numbers, bytes, lists, maps, and
-/// what is true, false or null.
+/// The image of an item, in DynamoDB's JSON.
 #[must_use]
 pub fn stream_image(item: &Item) -> Value {
     let shown: Map<String, Value> = item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
@@ -23,6 +22,16 @@ fn attribute(value: &AttributeValue) -> Value {
     }
     if value.is_null() {
         return json!({ "NULL": true });
+    }
+    // No item of the project holds a set. A damaged one may.
+    if let Ok(texts) = value.as_ss() {
+        return json!({ "SS": texts });
+    }
+    if let Ok(numbers) = value.as_ns() {
+        return json!({ "NS": numbers });
+    }
+    if let Ok(blobs) = value.as_bs() {
+        return json!({ "BS": blobs.iter().map(|bytes| STANDARD.encode(bytes)).collect::<Vec<_>>() });
     }
     match (value.as_s(), value.as_l(), value.as_m()) {
         (Ok(text), ..) => json!({ "S": text }),

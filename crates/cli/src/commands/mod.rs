@@ -28,6 +28,7 @@ mod doctor;
 mod down;
 mod engines;
 mod environment;
+mod export;
 mod failed;
 mod failure;
 mod invoke;
@@ -116,6 +117,7 @@ enum Command {
     #[command(subcommand)]
     Failed(failed::FailedCommand),
     Audit(audit::AuditArgs),
+    Export(export::ExportArgs),
     /// Bring a ledger back that was restored to a point in time.
     #[command(subcommand)]
     Restore(restore::RestoreCommand),
@@ -160,6 +162,7 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
         Command::DeadLetters(command) => dead_letters::run(command, engines).await,
         Command::Failed(command) => failed::run(command, engines).await,
         Command::Audit(args) => audit::run(args, engines).await,
+        Command::Export(args) => export::run(args, engines).await,
         Command::Restore(command) => restore::run(command, engines).await,
         Command::Doctor(args) => doctor::run(args, engines).await,
         Command::Simulate(args) => simulate::run(args),
