@@ -1,26 +1,27 @@
 //! What: Ledgers that don't add up: a clean one, and what a hand does to it that reaches past the ports. Whatever checks
 //! a ledger must find each of them, and must name the same things.
 //!
+//! | module | what it is |
+//! |---|---|
+//! | `hand` | reaches past the ports of both stores |
+//! | `ledger` | the clean ledger |
+//!
 //! Data: A store in memory or on DynamoDB, and its [`Hand`]. [`CORRUPTIONS`] lists each corruption with the findings
 //! that it makes: a name, and what it is about.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops at the first surprise")]
 
-use std::time::Duration;
+mod hand;
+mod ledger;
 
-use aws_sdk_dynamodb::Client;
-use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
-use giro::domain::plan::{AccountUpdate, Entry, Transaction};
-use giro::domain::{
-    Account, AccountId, Balance, DeadLetter, DeadLetterId, Lane, LaneId, PaymentId, Request, Timestamp,
-};
-use giro::settle::{Backoff, Disposition, settle_requests};
-use giro::store::items::{self, Item};
-use giro::store::{Commit, Ledger, LedgerQueries, TableScan, Tables};
-use tokio::time::Instant;
+use giro::domain::limits::Used;
+use giro::domain::{Account, AccountStatus, Amount, Balance, Lane, LeggedPayment, Period, Timestamp};
+use giro::store::{Ledger, LedgerQueries, TableScan};
 
-use crate::given::{self, Placed as _, Setters as _, account, currency, id, payment, payment_in, source, update};
-use crate::memory_store::MemoryStore;
+use crate::given::{self, Setters as _, account, currency, id, lane, legged, payment_in, update};
 use crate::open_accounts::OpenAccounts;
+pub use hand::Hand;
+pub use ledger::{clean, letter, settle_all};
+use ledger::{commit, request};
 
 /// The digest of every dead letter here: their places are different.
 pub const DIGEST: &str = "0123456789abcdef";
@@ -28,137 +29,6 @@ pub const DIGEST: &str = "0123456789abcdef";
 /// What it takes to plant a corruption.
 pub trait Store: Ledger + LedgerQueries + OpenAccounts + TableScan {}
 impl<S: Ledger + LedgerQueries + OpenAccounts + TableScan> Store for S {}
-
-/// A hand that reaches past the ports and their conditions.
-#[derive(Debug)]
-pub enum Hand {
-    /// Into a store in memory.
-    Memory(MemoryStore),
-    /// Into tables.
-    Dynamo(Client, Tables),
-}
-
-impl Hand {
-    async fn put(client: &Client, table: &str, item: Item) {
-        client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
-    }
-
-    async fn delete(client: &Client, table: &str, key: Item) {
-        client.delete_item().table_name(table).set_key(Some(key)).send().await.unwrap();
-    }
-
-    /// Writes an account over any other.
-    pub async fn put_account(&self, account: Account) {
-        match self {
-            Self::Memory(store) => store.insert_account(account),
-            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::account::encode(&account)).await,
-        }
-    }
-
-    async fn put_lane(&self, lane: Lane) {
-        match self {
-            Self::Memory(store) => store.insert_lane(lane),
-            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::lane::encode(&lane)).await,
-        }
-    }
-
-    async fn lose_payment(&self, id: &str) {
-        let id: PaymentId = id.parse().unwrap();
-        match self {
-            Self::Memory(store) => store.lose_payment(&id),
-            Self::Dynamo(client, tables) => Self::delete(client, &tables.payments, items::payment::key(&id)).await,
-        }
-    }
-
-    async fn lose_lane(&self, id: &str) {
-        let id: LaneId = id.parse().unwrap();
-        match self {
-            Self::Memory(store) => store.lose_lane(&id),
-            Self::Dynamo(client, tables) => Self::delete(client, &tables.accounts, items::lane::key(&id)).await,
-        }
-    }
-
-    /// Loses a part of a dead letter.
-    pub async fn lose_part(&self, letter: &DeadLetterId, part: usize) {
-        match self {
-            Self::Memory(store) => store.lose_letter_part(letter, part),
-            Self::Dynamo(client, tables) => {
-                Self::delete(client, &tables.dead_letters, items::dead_letter::key(letter, part)).await;
-            }
-        }
-    }
-
-    async fn spoil_account(&self, id: &str) {
-        let id: AccountId = id.parse().unwrap();
-        match self {
-            Self::Memory(store) => store.plant_corrupt_account(&id),
-            Self::Dynamo(client, tables) => Self::put(client, &tables.accounts, items::account::key(&id)).await,
-        }
-    }
-
-    async fn spoil_payment(&self, id: &str) {
-        let id: PaymentId = id.parse().unwrap();
-        match self {
-            Self::Memory(store) => store.plant_corrupt_payment(&id),
-            Self::Dynamo(client, tables) => Self::put(client, &tables.payments, items::payment::key(&id)).await,
-        }
-    }
-}
-
-fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
-    payment(name, debtor, creditor, amount).at(0, offset)
-}
-
-/// Settles requests. Gives how many were settled and not declined.
-pub async fn settle_all(store: &impl Ledger, requests: Vec<Request>, seed: u64) -> usize {
-    let until = Instant::now().checked_add(Duration::from_secs(60)).unwrap();
-    let settled = settle_requests(store, requests, 1, until, || Timestamp::EPOCH, Backoff::with_seed(seed)).await;
-    settled.dispositions.iter().filter(|end| **end == Disposition::Decided(Ok(()))).count()
-}
-
-async fn commit(store: &impl Store, entries: Vec<Entry<'_>>, updates: Vec<AccountUpdate>) {
-    let transaction = Transaction { totals: Vec::new(), entries, updates };
-    assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
-}
-
-/// A dead letter with so long a value.
-#[must_use]
-pub fn letter(offset: i64, length: usize) -> DeadLetter {
-    DeadLetter {
-        source: source(0, offset),
-        digest: RecordDigest::parse(DIGEST),
-        key: None,
-        value: Some(vec![7; length]),
-        headers: vec![],
-        reason: "not_json".into(),
-        detail: "value: expected JSON".into(),
-        received_at: Timestamp::EPOCH,
-        status: DeadLetterStatus::Parked,
-    }
-}
-
-/// A clean ledger in an empty store. bank -20, alice 12, bob 3, shop 5 of which 2 on a lane; a declined payment; two
-/// dead letters, a long one among them.
-pub async fn clean(store: &impl Store) {
-    let accounts = [account("bank").unlimited(), account("alice"), account("bob"), account("shop").lanes(2)];
-    for account in &accounts {
-        assert_eq!(store.open_account(account).await, Ok(None));
-    }
-    let requests = vec![
-        request(1, "p1", "bank", "alice", 20),
-        request(2, "p2", "alice", "bob", 3),
-        request(3, "p3", "alice", "bob", 300),
-    ];
-    assert_eq!(settle_all(store, requests, 1).await, 2);
-    // The shop's credit in two halves, as two payments on main item and lane would leave it.
-    let credit = request(4, "p4", "alice", "shop", 5);
-    let entries = vec![Entry { lanes: given::on_lane(Some(1)), ..given::entry(&credit, Ok(())) }];
-    let updates = vec![update("alice", -5), update("shop", 3), update("shop/1", 2)];
-    commit(store, entries, updates).await;
-    for (offset, length) in [(7, 3), (8, 700_000)] {
-        store.write_dead_letter(&letter(offset, length)).await.unwrap();
-    }
-}
 
 /// What a hand does to a clean ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,10 +57,42 @@ pub enum Corruption {
     LaneLost,
     /// A lane is there that no account counts.
     LaneStray,
+    /// A lane is of another currency than its account.
+    LaneOfOtherCurrency,
+    /// A lane of an open account is frozen.
+    LaneFrozen,
+    /// A lane owes, and its account doesn't pay from lanes.
+    LaneOwes,
+    /// A lane takes no payment, and its account has no maximum balance.
+    LaneShut,
+    /// A lane takes payments beside a maximum balance.
+    LaneNotShut,
+    /// A frozen account lacks a lane, so that a credit could make it.
+    LaneMissing,
+    /// A payment took an account above its maximum balance.
+    AboveMaximum,
+    /// More is used of a window than its payments make.
+    WindowOffByOne,
+    /// What is used of a window was lost.
+    WindowLost,
+    /// The item of a further leg was lost.
+    LegLost,
+    /// The item of a further leg says another amount than its payment.
+    LegOther,
+    /// A payment with legs was lost, and the items of its further legs stay.
+    LeggedLost,
+    /// A sum of refunds is too low.
+    RefundSumLow,
+    /// A sum of refunds is more than was paid.
+    RefundSumHigh,
+    /// A sum of refunds is there of a payment that isn't.
+    RefundSumStray,
+    /// A refund was lost, and its postings stay.
+    RefundLost,
 }
 
 /// Each corruption, with what must be found.
-pub const CORRUPTIONS: [(Corruption, &[&str]); 12] = [
+pub const CORRUPTIONS: [(Corruption, &[&str]); 28] = [
     (Corruption::BalanceOffByOne, &["balance account alice", "not_zero currency EUR"]),
     (Corruption::PaymentLost, &["balance account alice", "balance account bob"]),
     (Corruption::CreditorMissing, &["no_account payment p9, account ghost", "not_zero currency EUR"]),
@@ -206,17 +108,39 @@ pub const CORRUPTIONS: [(Corruption, &[&str]); 12] = [
     (Corruption::FirstPartLost, &["dead_letter dead letter payment-requests/0/8/0123456789abcdef"]),
     (Corruption::LaneLost, &["balance account shop", "not_zero currency EUR"]),
     (Corruption::LaneStray, &["stray_lane lane alice/4"]),
+    (Corruption::LaneOfOtherCurrency, &["lane lane shop/1", "not_zero currency EUR", "not_zero currency USD"]),
+    (Corruption::LaneFrozen, &["lane lane shop/1"]),
+    (Corruption::LaneOwes, &["lane lane shop/0"]),
+    (Corruption::LaneShut, &["lane lane shop/1"]),
+    (Corruption::LaneNotShut, &["lane lane capped/0"]),
+    (Corruption::LaneMissing, &["no_lane lane cold/1"]),
+    (Corruption::AboveMaximum, &["above_maximum account capped"]),
+    (Corruption::WindowOffByOne, &["window account metered"]),
+    (Corruption::WindowLost, &["window account metered"]),
+    (Corruption::LegLost, &["leg leg l1/3"]),
+    (Corruption::LegOther, &["leg leg l1/2"]),
+    (
+        Corruption::LeggedLost,
+        &[
+            "balance account bank",
+            "balance account fees",
+            "balance account merchant",
+            "leg leg l1/2",
+            "leg leg l1/3",
+            "over_refunded payment l1/2",
+        ],
+    ),
+    (Corruption::RefundSumLow, &["refunded payment p6"]),
+    (Corruption::RefundSumHigh, &["over_refunded payment p6", "refunded payment p6"]),
+    (Corruption::RefundSumStray, &["over_refunded payment p99", "refunded payment p99"]),
+    (Corruption::RefundLost, &["balance account bank", "balance account capped", "refunded payment p6"]),
 ];
 
 impl Corruption {
     /// Does it to a clean ledger.
     pub async fn plant(self, store: &impl Store, hand: &Hand) {
         match self {
-            Self::BalanceOffByOne => {
-                let mut alice = store.account(&id("alice")).await.unwrap().unwrap().account;
-                alice.balance = Balance::new(alice.balance.minor_units().saturating_add(1));
-                hand.put_account(alice).await;
-            }
+            Self::BalanceOffByOne => hand.put_account(more(main_item(store, "alice").await)).await,
             Self::PaymentLost => hand.lose_payment("p2").await,
             Self::CreditorMissing => {
                 let lost = request(9, "p9", "bank", "ghost", 1);
@@ -243,6 +167,51 @@ impl Corruption {
             }
             Self::LaneLost => hand.lose_lane("shop/1").await,
             Self::LaneStray => hand.put_lane(Lane::new(&account("alice").unlimited(), 4)).await,
+            Self::LaneOfOtherCurrency => hand.put_lane(Lane { currency: currency("USD"), ..lane("shop/1", 2) }).await,
+            Self::LaneFrozen => hand.put_lane(Lane { status: AccountStatus::Frozen, ..lane("shop/1", 2) }).await,
+            Self::LaneOwes => {
+                hand.put_lane(lane("shop/0", -1)).await;
+                hand.put_account(more(main_item(store, "shop").await)).await;
+            }
+            Self::LaneShut => hand.put_lane(Lane { is_shut: true, ..lane("shop/1", 2) }).await,
+            Self::LaneNotShut => hand.put_lane(lane("capped/0", 0)).await,
+            Self::LaneMissing => hand.lose_lane("cold/1").await,
+            Self::AboveMaximum => {
+                let large = request(9, "p9", "bank", "capped", 100);
+                let updates = vec![update("bank", -100), update("capped", 100)];
+                commit(store, vec![given::entry(&large, Ok(()))], updates).await;
+            }
+            Self::WindowOffByOne | Self::WindowLost => {
+                let mut metered = main_item(store, "metered").await;
+                let window = metered.limits.as_mut().unwrap().window_mut(Period::Hour).unwrap();
+                let more = |used: Used| Used { amount: used.amount.saturating_add(1), ..used };
+                window.used = window.used.map(more).filter(|_| self == Self::WindowOffByOne);
+                hand.put_account(metered).await;
+            }
+            Self::LegLost => hand.lose_leg("l1/3").await,
+            Self::LegOther => {
+                let told: LeggedPayment = legged("l1", "bank", &[("bank", "merchant", "EUR", 10), LEG]);
+                let mut leg = told.further(Timestamp::EPOCH).next().unwrap();
+                leg.leg.amount = Amount::try_new(7).unwrap();
+                hand.put_leg(leg).await;
+            }
+            Self::LeggedLost => hand.lose_payment("l1").await,
+            Self::RefundSumLow => hand.put_refund_sum("p6", 3).await,
+            Self::RefundSumHigh => hand.put_refund_sum("p6", 10).await,
+            Self::RefundSumStray => hand.put_refund_sum("p99", 1).await,
+            Self::RefundLost => hand.lose_payment("r1").await,
         }
     }
+}
+
+/// The second leg of the payment with legs.
+const LEG: (&str, &str, &str, u64) = ("merchant", "fees", "EUR", 1);
+
+async fn main_item(store: &impl Store, name: &str) -> Account {
+    store.account(&id(name)).await.unwrap().unwrap().account
+}
+
+/// The account with one minor unit more.
+fn more(account: Account) -> Account {
+    Account { balance: Balance::new(account.balance.minor_units().saturating_add(1)), ..account }
 }

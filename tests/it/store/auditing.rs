@@ -37,8 +37,10 @@ async fn corrupt(corruption: Corruption, expected: &[&str], store: &impl Store, 
     corruption.plant(store, hand).await;
     let audited = audit_within(store, 60).await;
     assert_eq!(found(&audited), expected.join("\n"), "{corruption:?}");
-    let looks = (audited.report.undecided, audited.stopped.as_deref(), audited.report.looks);
-    assert_eq!(looks, (0, None, 1), "{corruption:?}");
+    // A leg that only one of two tells is judged in the second look.
+    let looks = if [Corruption::LegLost, Corruption::LeggedLost].contains(&corruption) { 2 } else { 1 };
+    let ended = (audited.report.undecided, audited.stopped.as_deref(), audited.report.looks);
+    assert_eq!(ended, (0, None, looks), "{corruption:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,8 +94,8 @@ async fn a_clean_ledger_is_proved(store: &impl Store, _: &Hand) {
     let audited = audit_within(store, 60).await;
     assert_eq!(found(&audited), "");
     let report = &audited.report;
-    assert_eq!((report.accounts, report.settled, audited.letters, report.undecided), (4, 3, 2, 0));
-    assert_eq!(report.circulation[&eur()], 20);
+    assert_eq!((report.accounts, report.settled, audited.letters, report.undecided), (9, 9, 2, 0));
+    assert_eq!(report.circulation[&eur()], 59);
     assert!(audited.read_milliunits > 0);
 }
 

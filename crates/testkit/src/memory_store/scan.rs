@@ -30,6 +30,11 @@ impl MemoryStore {
         self.state().legs.values().cloned().collect()
     }
 
+    /// Writes the item of a further leg over any other.
+    pub fn plant_leg(&self, leg: SettledLeg) {
+        self.state().legs.insert(leg.id.clone(), leg);
+    }
+
     /// Loses the item of a further leg; its postings stay.
     pub fn lose_leg(&self, id: &LegId) {
         self.state().legs.remove(id);
