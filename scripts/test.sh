@@ -16,6 +16,9 @@ step "tools"
 if ! ./scripts/tools.sh; then
     skipped+=("what needs the development tools of scripts/tools.txt: some could not be installed")
 fi
+if ! .tools/duckdb/bin/python -c 'import duckdb, sqlglot' 2>/dev/null; then
+    skipped+=("the SQL over exports: DuckDB could not be installed")
+fi
 step "supply chain"
 if ! ./scripts/supply-chain.sh; then
     [ -x .tools/supply-chain-*/bin/cargo-deny ] && exit 1
