@@ -12,7 +12,7 @@ use crate::tables;
 pub struct Engine {
     client: Client,
     tables: Tables,
-    _running: EmbeddedDynamoDb,
+    running: EmbeddedDynamoDb,
 }
 
 impl Engine {
@@ -32,7 +32,13 @@ impl Engine {
     /// If the engine can't be started.
     pub fn without_tables() -> anyhow::Result<Self> {
         let running = EmbeddedDynamoDb::start(None)?;
-        Ok(Self { client: client(running.endpoint()), tables: Tables::default(), _running: running })
+        Ok(Self { client: client(running.endpoint()), tables: Tables::default(), running })
+    }
+
+    /// Where it listens, for another process.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.running.endpoint()
     }
 
     /// A client that doesn't use the ports.

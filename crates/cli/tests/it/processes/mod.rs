@@ -7,6 +7,7 @@ mod complaints;
 mod crash;
 mod demo_checks;
 pub(crate) mod e2e;
+mod export;
 mod failed;
 mod foreign_event;
 mod frozen;
