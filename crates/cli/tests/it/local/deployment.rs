@@ -4,6 +4,7 @@
 //! Every rule is a function from the templates to what is wrong, in words that name the mistake; `mistakes` makes
 //! the mistakes.
 
+mod analytics;
 mod business;
 mod callers;
 mod cloud;
