@@ -1,6 +1,7 @@
 -- The items of the table `payments` as tables, and those of `refunds` and `dead-letters`: see analytics/tables.sql.
 
-CREATE VIEW payment_texts AS
+-- Stored, so that the lines are read once.
+CREATE TABLE payment_texts AS
 SELECT
     json_format(json_extract(item, '$.legs.L')) AS legs,
     json_extract_scalar(item, '$.payment_id.S') AS id,
@@ -28,7 +29,7 @@ SELECT
     TRY_CAST(
         nullif(regexp_extract(json_extract_scalar(item, '$.limits_version.N'), '^-?[0-9]+$'), '') AS BIGINT
     ) AS limits_version,
-    json_extract_scalar(item, '$.fingerprint.S') AS fingerprint,
+    regexp_like(json_extract_scalar(item, '$.fingerprint.S'), '^[0-9a-f]{64}$') AS is_fingerprinted,
     json_extract_scalar(item, '$.source_topic.S') AS source_topic,
     TRY_CAST(
         nullif(regexp_extract(json_extract_scalar(item, '$.source_partition.N'), '^-?[0-9]+$'), '') AS BIGINT
@@ -167,7 +168,7 @@ SELECT
             THEN 'requested_by'
         WHEN NOT coalesce(decided_at IS NOT NULL, false) THEN 'decided_at'
         WHEN NOT coalesce(is_leg OR NOT has_limits_version OR limits_version >= 0, false) THEN 'limits_version'
-        WHEN NOT coalesce(is_leg OR regexp_like(fingerprint, '^[0-9a-f]{64}$'), false) THEN 'fingerprint'
+        WHEN NOT coalesce(is_leg OR is_fingerprinted, false) THEN 'fingerprint'
         WHEN NOT coalesce(is_leg OR source_topic IS NOT NULL, false) THEN 'source_topic'
         WHEN NOT coalesce(is_leg OR source_partition BETWEEN -2147483648 AND 2147483647, false) THEN 'source_partition'
         WHEN NOT coalesce(is_leg OR source_offset IS NOT NULL, false) THEN 'source_offset'

@@ -62,6 +62,7 @@ def main() -> int:
         print(f"run.py: {fault}", file=sys.stderr)
         return 2
     connection = duckdb.connect(arguments.database)
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET VARIABLE export = ?", [str(arguments.export)])
     for name in READS:
         connection.execute((HERE / name).read_text(encoding="utf-8"))
