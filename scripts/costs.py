@@ -471,6 +471,28 @@ def rate_of(given: str) -> float:
     return rate
 
 
+def hold(made: str, document: str, begin: str, end: str, script: str, write: bool) -> int:
+    """Compares a table with the one between two marks of a document, or writes it there. Gives the exit code."""
+    there = text(document)
+    if there.count(begin) != 1 or there.count(end) != 1 or there.index(begin) > there.index(end):
+        raise Missing(f"{document}: expected one line {begin}, and after it one line {end}.")
+    before, rest = there.split(begin)
+    old, after = rest.split(end)
+    new = f"\n\n{made}\n"
+    if write:
+        (ROOT / document).write_text(before + begin + new + end + after, encoding="utf-8")
+        return 0
+    if old == new:
+        return 0
+    have, want = old.strip().splitlines(), made.splitlines()
+    differ = [line for line in have if line not in want], [line for line in want if line not in have]
+    print(f"costs: the table in {document} is out of date. Run: {script} --write", file=sys.stderr)
+    for sign, lines in zip("-+", differ):
+        for line in lines:
+            print(f"{sign} {line}", file=sys.stderr)
+    return 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=HELP, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
@@ -490,27 +512,10 @@ def main() -> int:
         if not (arguments.check or arguments.write):
             print(made, end="")
             return 0
-        document = text(DOCUMENT)
-        if document.count(BEGIN) != 1 or document.count(END) != 1 or document.index(BEGIN) > document.index(END):
-            raise Missing(f"{DOCUMENT}: expected one line {BEGIN}, and after it one line {END}.")
+        return hold(made, DOCUMENT, BEGIN, END, "scripts/costs.py", arguments.write)
     except (Missing, OSError, ValueError, KeyError) as error:
         print(f"costs: {error}", file=sys.stderr)
         return 1
-    before, rest = document.split(BEGIN)
-    old, after = rest.split(END)
-    new = f"\n\n{made}\n"
-    if arguments.write:
-        (ROOT / DOCUMENT).write_text(before + BEGIN + new + END + after, encoding="utf-8")
-        return 0
-    if old == new:
-        return 0
-    have, want = old.strip().splitlines(), made.splitlines()
-    differ = [line for line in have if line not in want], [line for line in want if line not in have]
-    print(f"costs: the table in {DOCUMENT} is out of date. Run: scripts/costs.py --write", file=sys.stderr)
-    for sign, lines in zip("-+", differ):
-        for line in lines:
-            print(f"{sign} {line}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":
