@@ -1,5 +1,5 @@
-//! What: Ledgers that don't add up: a clean one, and what a hand does to it that reaches past the ports. Whatever checks
-//! a ledger must find each of them, and must name the same things.
+//! What: Ledgers that don't add up: a clean one, and what a hand does to it that reaches past the ports. Whatever
+//! checks a ledger must find each of them, and must name the same things.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -14,21 +14,12 @@ mod hand;
 mod ledger;
 
 use giro::domain::limits::Used;
-use giro::domain::{Account, AccountStatus, Amount, Balance, Lane, LeggedPayment, Period, Timestamp};
-use giro::store::{Ledger, LedgerQueries, TableScan};
+use giro::domain::{Account, AccountStatus, Balance, Lane, Period, Request, Timestamp};
 
 use crate::given::{self, Setters as _, account, currency, id, lane, legged, payment_in, update};
-use crate::open_accounts::OpenAccounts;
 pub use hand::Hand;
-pub use ledger::{clean, letter, settle_all};
+pub use ledger::{DIGEST, Store, clean, letter, settle_all};
 use ledger::{commit, request};
-
-/// The digest of every dead letter here: their places are different.
-pub const DIGEST: &str = "0123456789abcdef";
-
-/// What it takes to plant a corruption.
-pub trait Store: Ledger + LedgerQueries + OpenAccounts + TableScan {}
-impl<S: Ledger + LedgerQueries + OpenAccounts + TableScan> Store for S {}
 
 /// What a hand does to a clean ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,29 +133,20 @@ impl Corruption {
         match self {
             Self::BalanceOffByOne => hand.put_account(more(main_item(store, "alice").await)).await,
             Self::PaymentLost => hand.lose_payment("p2").await,
-            Self::CreditorMissing => {
-                let lost = request(9, "p9", "bank", "ghost", 1);
-                commit(store, vec![given::entry(&lost, Ok(()))], vec![update("bank", -1)]).await;
-            }
+            Self::CreditorMissing => settled(store, request(9, "p9", "bank", "ghost", 1), &[("bank", -1)]).await,
             Self::PaymentDoubled => commit(store, vec![], vec![update("alice", -3), update("bob", 3)]).await,
             Self::BelowLimit => {
-                let overdrawn = request(9, "p9", "alice", "bank", 13);
-                let updates = vec![update("alice", -13), update("bank", 13)];
-                commit(store, vec![given::entry(&overdrawn, Ok(()))], updates).await;
+                settled(store, request(9, "p9", "alice", "bank", 13), &[("alice", -13), ("bank", 13)]).await;
             }
             Self::OtherCurrency => {
                 let mut dollars = request(9, "p9", "bank", "alice", 1);
                 payment_in(&mut dollars).currency = currency("USD");
-                let updates = vec![update("bank", -1), update("alice", 1)];
-                commit(store, vec![given::entry(&dollars, Ok(()))], updates).await;
+                settled(store, dollars, &[("bank", -1), ("alice", 1)]).await;
             }
             Self::AccountUnreadable => hand.spoil_account("bob").await,
             Self::PaymentUnreadable => hand.spoil_payment("p2").await,
-            Self::PartLost => hand.lose_part(&letter(8, 0).id(), 1).await,
-            Self::FirstPartLost => {
-                hand.lose_part(&letter(8, 0).id(), 1).await;
-                hand.lose_part(&letter(8, 0).id(), 0).await;
-            }
+            Self::PartLost => lose_parts(hand, &[1]).await,
+            Self::FirstPartLost => lose_parts(hand, &[0, 1]).await,
             Self::LaneLost => hand.lose_lane("shop/1").await,
             Self::LaneStray => hand.put_lane(Lane::new(&account("alice").unlimited(), 4)).await,
             Self::LaneOfOtherCurrency => hand.put_lane(Lane { currency: currency("USD"), ..lane("shop/1", 2) }).await,
@@ -177,23 +159,16 @@ impl Corruption {
             Self::LaneNotShut => hand.put_lane(lane("capped/0", 0)).await,
             Self::LaneMissing => hand.lose_lane("cold/1").await,
             Self::AboveMaximum => {
-                let large = request(9, "p9", "bank", "capped", 100);
-                let updates = vec![update("bank", -100), update("capped", 100)];
-                commit(store, vec![given::entry(&large, Ok(()))], updates).await;
+                settled(store, request(9, "p9", "bank", "capped", 100), &[("bank", -100), ("capped", 100)]).await;
             }
-            Self::WindowOffByOne | Self::WindowLost => {
-                let mut metered = main_item(store, "metered").await;
-                let window = metered.limits.as_mut().unwrap().window_mut(Period::Hour).unwrap();
-                let more = |used: Used| Used { amount: used.amount.saturating_add(1), ..used };
-                window.used = window.used.map(more).filter(|_| self == Self::WindowOffByOne);
-                hand.put_account(metered).await;
+            Self::WindowOffByOne => {
+                use_window(store, hand, |used| Some(Used { amount: used.amount.saturating_add(1), ..used })).await
             }
+            Self::WindowLost => use_window(store, hand, |_| None).await,
             Self::LegLost => hand.lose_leg("l1/3").await,
             Self::LegOther => {
-                let told: LeggedPayment = legged("l1", "bank", &[("bank", "merchant", "EUR", 10), LEG]);
-                let mut leg = told.further(Timestamp::EPOCH).next().unwrap();
-                leg.leg.amount = Amount::try_new(7).unwrap();
-                hand.put_leg(leg).await;
+                let other = legged("l1", "bank", &[("bank", "merchant", "EUR", 10), ("merchant", "fees", "EUR", 7)]);
+                hand.put_leg(other.further(Timestamp::EPOCH).next().unwrap()).await;
             }
             Self::LeggedLost => hand.lose_payment("l1").await,
             Self::RefundSumLow => hand.put_refund_sum("p6", 3).await,
@@ -204,8 +179,25 @@ impl Corruption {
     }
 }
 
-/// The second leg of the payment with legs.
-const LEG: (&str, &str, &str, u64) = ("merchant", "fees", "EUR", 1);
+/// Writes a payment as settled, and moves this much on these items, without any rule.
+async fn settled(store: &impl Store, request: Request, moves: &[(&str, i128)]) {
+    let updates = moves.iter().map(|(item, net)| update(item, *net)).collect();
+    commit(store, vec![given::entry(&request, Ok(()))], updates).await;
+}
+
+async fn lose_parts(hand: &Hand, parts: &[usize]) {
+    for part in parts {
+        hand.lose_part(&letter(8, 0).id(), *part).await;
+    }
+}
+
+/// Changes what is used of a window.
+async fn use_window(store: &impl Store, hand: &Hand, to: impl FnOnce(Used) -> Option<Used>) {
+    let mut metered = main_item(store, "metered").await;
+    let window = metered.limits.as_mut().unwrap().window_mut(Period::Hour).unwrap();
+    window.used = window.used.and_then(to);
+    hand.put_account(metered).await;
+}
 
 async fn main_item(store: &impl Store, name: &str) -> Account {
     store.account(&id(name)).await.unwrap().unwrap().account

@@ -8,11 +8,18 @@ use giro::domain::limits::WindowLimit;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{AccountStatus, DeadLetter, LegNumber, Limits, Refund, Request, Timestamp};
 use giro::settle::{Backoff, Disposition, settle_requests};
-use giro::store::{Commit, Ledger};
+use giro::store::{Commit, Ledger, LedgerQueries, TableScan};
 use tokio::time::Instant;
 
-use super::{DIGEST, Store};
 use crate::given::{self, Placed as _, Setters as _, account, legged, payment, refund, source, update};
+use crate::open_accounts::OpenAccounts;
+
+/// The digest of every dead letter here: their places are different.
+pub const DIGEST: &str = "0123456789abcdef";
+
+/// What it takes to plant a corruption.
+pub trait Store: Ledger + LedgerQueries + OpenAccounts + TableScan {}
+impl<S: Ledger + LedgerQueries + OpenAccounts + TableScan> Store for S {}
 
 /// A payment at this offset.
 pub(super) fn request(offset: i64, name: &str, debtor: &str, creditor: &str, amount: u64) -> Request {
