@@ -33,8 +33,9 @@ fi
 step "costs"
 if command -v python3 >/dev/null; then
     python3 -B scripts/costs.py --check
+    python3 -B scripts/audit-costs.py --check
 else
-    skipped+=("the table of costs in docs/deploy.md: no python3")
+    skipped+=("the tables of costs in docs/deploy.md and docs/auditing.md: no python3")
 fi
 for program in java mvn; do
     command -v "$program" >/dev/null || skipped+=("the end-to-end test on Apache Kafka: no $program")

@@ -105,8 +105,21 @@ fn every_variable_of_the_handlers_is_documented() {
 }
 
 /// Folders at the root, by which a path of this repository is known.
-const FOLDERS: [&str; 12] =
-    [".cargo", ".ci", "benches", "crates", "docs", "events", "examples", "fuzz", "infra", "scripts", "src", "tests"];
+const FOLDERS: [&str; 13] = [
+    "analytics",
+    ".cargo",
+    ".ci",
+    "benches",
+    "crates",
+    "docs",
+    "events",
+    "examples",
+    "fuzz",
+    "infra",
+    "scripts",
+    "src",
+    "tests",
+];
 
 /// What looks like a path of this repository, in a page or a comment. One with a gap (`src/*.rs`, `docs/<page>`) is
 /// none.

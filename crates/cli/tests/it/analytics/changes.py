@@ -1,7 +1,7 @@
 """Writes an incremental export: what changed from one full export of the tables to another.
 
-It shares nothing with the code that writes full exports. Source: Amazon DynamoDB developer guide, "DynamoDB table export
-output format". An item that is new has no old image, and one that was deleted has no new one.
+It shares nothing with the code that writes full exports. An item that is new has no old image, and one that was deleted
+has no new one. Source: Amazon DynamoDB developer guide, "DynamoDB table export output format".
 """
 
 import gzip
@@ -38,7 +38,10 @@ def main() -> None:
             if old.get(key) == new.get(key):
                 continue
             either = new.get(key) or old[key]
-            line = {"Metadata": {"WriteTimestampMicros": {"N": str(micros)}}, "Keys": {name: either[name] for name in names}}
+            line = {
+                "Metadata": {"WriteTimestampMicros": {"N": str(micros)}},
+                "Keys": {name: either[name] for name in names},
+            }
             if key in old:
                 line["OldImage"] = old[key]
             if key in new:

@@ -1,7 +1,7 @@
 //! A full export, and incremental ones after it: the newest image of each item counts.
 //!
-//! No engine on this machine writes incremental exports, because none tells when an item was written. `changes.py` makes
-//! them of two full ones, by the documented format.
+//! No engine on this machine writes incremental exports, because none tells when an item was written. `changes.py`
+//! makes them of two full ones, by the documented format.
 
 use std::path::Path;
 use std::process::Command;

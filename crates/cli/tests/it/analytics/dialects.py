@@ -7,8 +7,8 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
-# What the shared files may call, by the name that stands there. Trino has each of them, and so has DuckDB, or a macro of
-# analytics/duckdb.sql gives it. Source: trino.io, "List of functions and operators".
+# What the shared files may call, by the name that stands there. Trino has each of them. DuckDB has it too, or a macro
+# of analytics/duckdb.sql gives it. Source: trino.io, "List of functions and operators".
 FUNCTIONS = {
     "approx_percentile", "cast", "coalesce", "concat", "count", "date_diff", "from_iso8601_timestamp",
     "json_array_length", "json_extract", "json_extract_scalar", "json_format", "max", "min", "nullif",
@@ -41,9 +41,11 @@ def faults(path: Path, dialects: list[str]) -> list[str]:
     # Whoever sends statements one by one parts them there.
     if any(";" in comment for comment in re.findall(r"--.*", sql)):
         found.append(f"{path.name}: a semicolon in a comment")
+    bare = without_texts(sql)
+    if bare.count(";") != re.sub(r"--.*", "", sql).count(";"):
+        found.append(f"{path.name}: a semicolon in a text")
     if len(dialects) == 1:
         return found
-    bare = without_texts(sql)
     called = {name.lower() for name in re.findall(r"([A-Za-z_][A-Za-z0-9_]*)\s*\(", bare)}
     found += [f"{path.name}: {name} is not known to both" for name in sorted(called - FUNCTIONS - WORDS)]
     types = set(re.findall(r"\bAS ([A-Z]+)\b(?=[ ,]*[()])", bare)) - {"SELECT"}

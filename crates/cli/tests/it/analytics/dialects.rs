@@ -1,6 +1,7 @@
 //! The SQL that Athena and DuckDB share: it parses in both dialects, and calls only functions that both have.
 //!
-//! Athena can't run here. `dialects.py` parses what would be sent to it, with the dialect of its engine, which is Trino.
+//! Athena can't run here. `dialects.py` parses what would be sent to it, with the dialect of its engine, which is
+//! Trino.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -53,7 +54,8 @@ fn what_only_one_of_them_understands_is_named() {
         ("SELECT list_sum(x) FROM t;", "list_sum"),
         ("SELECT FROM WHERE;", "planted.sql"),
         ("CREATE TABLE t AS SELECT CAST(x AS HUGEINT) AS x FROM s;", "HUGEINT"),
-        ("-- Two; in one.\nSELECT 1;", "semicolon"),
+        ("-- Two; in one.\nSELECT 1;", "semicolon in a comment"),
+        ("SELECT 'a;b' AS x;", "semicolon in a text"),
     ] {
         std::fs::write(&file, planted).unwrap();
         let output = parsed(&python, "athena,trino,duckdb", &[file.display().to_string()]);

@@ -106,10 +106,11 @@ async fn outcomes(store: &DynamoDb) -> Vec<giro::domain::Outcome> {
     let (mut outcomes, mut mark) = (Vec::new(), None);
     loop {
         let page = store.page(Table::Payments, Segment { number: 0, of: 1 }, mark).await.unwrap();
-        outcomes.extend(page.items.into_iter().filter_map(|item| match item {
-            ScannedItem::Payment(recorded) => Some(recorded.outcome),
-            _ => None,
-        }));
+        for item in page.items {
+            if let ScannedItem::Payment(recorded) = item {
+                outcomes.push(recorded.outcome);
+            }
+        }
         mark = page.next;
         if mark.is_none() {
             return outcomes;

@@ -14,6 +14,11 @@ fn is_refund(outcome: &Outcome) -> bool {
     matches!(outcome.instruction, Instruction::Refund(_))
 }
 
+fn with(mut row: Value, name: &str, count: u64) -> Value {
+    row[name] = count.into();
+    row
+}
+
 fn settled(outcomes: &[Outcome]) -> impl Iterator<Item = &Outcome> {
     outcomes.iter().filter(|outcome| outcome.decision.is_ok())
 }
@@ -52,7 +57,10 @@ pub(super) fn decline_reasons(outcomes: &[Outcome]) -> Vec<Value> {
     rows.sort_by_key(|((day, kind, reason, period), count)| {
         (day.clone(), Reverse(*count), *kind, *reason, period.clone())
     });
-    let row = |((day, kind, reason, period), count): ((String, &str, &str, Option<String>), u64)| json!({ "day": day, "kind": kind, "reason": reason, "period": period, "declined": count });
+    let row = |((day, kind, reason, period), count): ((String, &str, &str, Option<String>), u64)| {
+        let of = json!({ "day": day, "kind": kind, "reason": reason, "period": period });
+        with(of, "declined", count)
+    };
     rows.into_iter().map(row).collect()
 }
 

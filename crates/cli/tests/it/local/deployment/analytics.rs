@@ -95,11 +95,10 @@ fn fields() -> Shape {
     records.iter().map(outcome).map(|outcome: Value| Shape::of(&outcome)).fold(Shape::Unknown, Shape::and)
 }
 
+/// The texts of a list, or the one text.
 fn names(value: &Value) -> BTreeSet<&str> {
-    match value {
-        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
-        one => one.as_str().into_iter().collect(),
-    }
+    let one = std::slice::from_ref(value);
+    value.as_array().map_or(one, Vec::as_slice).iter().filter_map(Value::as_str).collect()
 }
 
 /// What the role may do that it needs not, or may not do that it needs.
