@@ -6,9 +6,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use giro::store::dynamodb::DynamoDb;
 use giro_testkit::corruption::{CORRUPTIONS, Corruption, Hand, clean, settle_all};
 use giro_testkit::engine::Engine;
-use giro_testkit::given::{Placed as _, payment};
+use giro_testkit::given::{Placed as _, payment, refund};
 
 use super::{export_all, found, python, rows};
 
@@ -28,10 +29,12 @@ async fn incremental_exports_bring_a_full_one_up_to_date() {
     let (store, hand) = (engine.ledger(), Hand::Dynamo(engine.client(), engine.tables().clone()));
     clean(&store).await;
     export_all(&engine, first.path()).await;
-    let requests = (0..50).map(|n| payment(&format!("n{n}"), "bank", "bob", 1).at(0, 100 + n)).collect();
-    assert_eq!(settle_all(&store, requests, 1).await, 50);
+    more(&store, 0).await;
     export_all(&engine, second.path()).await;
-    Corruption::PaymentLost.plant(&store, &hand).await;
+    more(&store, 50).await;
+    for corruption in [Corruption::PaymentLost, Corruption::PartLost] {
+        corruption.plant(&store, &hand).await;
+    }
     export_all(&engine, third.path()).await;
 
     let full = first.path();
@@ -39,10 +42,23 @@ async fn incremental_exports_bring_a_full_one_up_to_date() {
     assert_eq!(found(&python, full), Vec::<String>::new());
     let questions = ["settled-by-day", "top-creditors"];
     assert_eq!(rows(&python, full, &questions), rows(&python, second.path(), &questions));
-    // A payment goes, and comes again.
+    // A payment goes, and a part of a dead letter. Both come again, and all else is as it was before.
     write(&python, second.path(), third.path(), full, 2_000);
-    let expected = CORRUPTIONS.iter().find(|(corruption, _)| *corruption == Corruption::PaymentLost).unwrap().1;
+    let planted = |(corruption, _): &&(Corruption, &[&'static str])| {
+        [Corruption::PaymentLost, Corruption::PartLost].contains(corruption)
+    };
+    let mut expected: Vec<&str> = CORRUPTIONS.iter().filter(planted).flat_map(|(_, found)| found.to_vec()).collect();
+    expected.sort_unstable();
     assert_eq!(found(&python, full), expected);
+    assert_eq!(rows(&python, full, &questions), rows(&python, third.path(), &questions));
     write(&python, third.path(), second.path(), full, 3_000);
     assert_eq!(found(&python, full), Vec::<String>::new());
+    assert_eq!(rows(&python, full, &questions), rows(&python, second.path(), &questions));
+}
+
+/// Settles fifty payments and a refund, which change accounts and a sum of refunds that are there.
+async fn more(store: &DynamoDb, first: i64) {
+    let payments = (first..first + 50).map(|n| payment(&format!("n{n}"), "bank", "bob", 1).at(0, 100 + n));
+    let refund = refund(&format!("again-{first}"), "p6", "capped", Some(1)).at(0, 300 + first);
+    assert_eq!(settle_all(store, payments.chain([refund]).collect(), 1).await, 51);
 }
