@@ -23,12 +23,12 @@ ATHENA_TB = 5.00
 # aws.amazon.com/s3/pricing, S3 Standard, the first 50 TB of a month. Kept.
 S3_GB_MONTH = 0.023
 
-# ── Measured here, with scripts/export-load.py and 1,000,000 payments ───────────────────────────────────────────────
+# ── Measured here, with scripts/export-load.py and 10,000,000 payments ──────────────────────────────────────────────
 # Compressed bytes of a payment's line.
-LINE_BYTES = 117
-# Seconds of analytics/run.py with analytics/audit.sql: two shared virtual cores, all in memory.
-DUCKDB_SECONDS = 35
-MEASURED = 1_000_000
+LINE_BYTES = 119
+# Seconds of analytics/run.py --database FILE with analytics/audit.sql, on two shared virtual cores that others used too.
+DUCKDB_SECONDS = 407
+MEASURED = 10_000_000
 
 # ── Estimates ───────────────────────────────────────────────────────────────────────────────────────────────────────
 # Bytes of Parquet that Athena reads for a payment after that, in all of its statements. A payment takes 55 bytes, and
