@@ -26,7 +26,7 @@ S3_GB_MONTH = 0.023
 # ── Measured here, with scripts/export-load.py and 10,000,000 payments ──────────────────────────────────────────────
 # Compressed bytes of a payment's line.
 LINE_BYTES = 119
-# Seconds of analytics/run.py --database FILE with analytics/audit.sql, on two shared virtual cores that others used too.
+# Seconds of analytics/run.py --database FILE with analytics/audit.sql, on two virtual cores that others used too.
 DUCKDB_SECONDS = 407
 MEASURED = 10_000_000
 
