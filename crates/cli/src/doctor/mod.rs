@@ -5,6 +5,7 @@
 //! | [`deployed`] | what is deployed, as plain data |
 //! | [`expected`] | what the template asks for, in the same form |
 //! | [`shape`], [`grant`], [`setting`] | a table, a permission and a mapping's settings, each in one form for both |
+//! | [`mod@unnamed`] | the settings of a mapping that have no name here |
 //! | [`pattern`] | texts of which only AWS knows parts |
 //! | [`mod@compare`] | what differs; pure |
 //! | [`finding`] | what a comparison finds |
@@ -21,3 +22,4 @@ pub mod read;
 pub mod setting;
 pub mod shape;
 pub mod shown;
+pub mod unnamed;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::expected::group;
 use super::pattern::fits;
+use giro_template::UNKNOWN;
 
 /// A setting.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,10 @@ const fn fixed(name: &'static str, at: At) -> Setting {
     Setting { name, is_fixed: true, at, default: "", flag: "" }
 }
 
-/// All that are compared.
+const WINDOW: &str = "MaximumBatchingWindowInSeconds";
+const POLLERS: &str = "--provisioned-poller-config ";
+
+/// All that are compared by a name. `unnamed` has the others.
 pub const SETTINGS: [Setting; 18] = [
     fixed("Topics", At::Path("/Topics")),
     fixed("ConsumerGroupId", At::Group),
@@ -56,25 +60,10 @@ pub const SETTINGS: [Setting; 18] = [
     fixed("EventSourceArn", At::Cluster),
     fixed("KafkaBootstrapServers", At::Brokers),
     path("BatchSize", "/BatchSize", "100", "--batch-size "),
-    path(
-        "MaximumBatchingWindowInSeconds",
-        "/MaximumBatchingWindowInSeconds",
-        "0",
-        "--maximum-batching-window-in-seconds ",
-    ),
+    path(WINDOW, "/MaximumBatchingWindowInSeconds", "0", "--maximum-batching-window-in-seconds "),
     path("FunctionResponseTypes", "/FunctionResponseTypes", "", "--function-response-types "),
-    path(
-        "MinimumPollers",
-        "/ProvisionedPollerConfig/MinimumPollers",
-        "",
-        "--provisioned-poller-config MinimumPollers=",
-    ),
-    path(
-        "MaximumPollers",
-        "/ProvisionedPollerConfig/MaximumPollers",
-        "",
-        "--provisioned-poller-config MaximumPollers=",
-    ),
+    path("MinimumPollers", "/ProvisionedPollerConfig/MinimumPollers", "", POLLERS),
+    path("MaximumPollers", "/ProvisionedPollerConfig/MaximumPollers", "", POLLERS),
     path("PollerGroupName", "/ProvisionedPollerConfig/PollerGroupName", "", ""),
     path("BisectBatchOnFunctionError", "/BisectBatchOnFunctionError", "false", ""),
     path("MaximumRetryAttempts", "/MaximumRetryAttempts", "-1", "--maximum-retry-attempts "),
@@ -105,15 +94,37 @@ impl Setting {
         if value.is_empty() { "none".to_owned() } else { value }
     }
 
-    /// The arguments of `aws lambda update-event-source-mapping` that set what the template says.
+    /// The arguments of `aws lambda update-event-source-mapping` that set what the template says. `None`: the template
+    /// doesn't say it, or it isn't one value. A default is never made an argument: Lambda has no argument for some.
     #[must_use]
-    pub fn arguments(&self, asked: &Value) -> String {
-        let value = self.value(asked);
+    pub fn arguments(&self, asked: &Value) -> Option<String> {
+        let value = self.found(asked).filter(|value| !value.is_empty() && !value.contains(UNKNOWN))?;
         match self.flag {
-            "" => "…".to_owned(),
-            _ if value.is_empty() => "…".to_owned(),
-            flag => format!("{flag}{value}"),
+            "" => None,
+            // Lambda takes both, or gives the other one its default.
+            flag if flag == POLLERS => {
+                let count = |name: &str| asked.pointer(&format!("/ProvisionedPollerConfig/{name}")).map(written);
+                let (least, most) = (count("MinimumPollers")?, count("MaximumPollers")?);
+                Some(format!("{flag}MinimumPollers={least},MaximumPollers={most}"))
+            }
+            flag => Some(format!("{flag}{value}")),
         }
+    }
+
+    /// Its path, with dots between, if it has one.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        match self.at {
+            At::Path(path) => Some(path.trim_start_matches('/').replace('/', ".")),
+            At::Group | At::Brokers | At::Logins | At::Filters | At::Cluster => None,
+        }
+    }
+
+    /// Whether the template leaves it out, and only a mapping that never had it is like that. An argument can't take a
+    /// window away: without a number it is half a second, and `0` is none.
+    #[must_use]
+    pub fn is_kept(&self, asked: &Value) -> bool {
+        self.name == WINDOW && self.found(asked).is_none()
     }
 
     fn value(&self, properties: &Value) -> String {
@@ -152,7 +163,7 @@ impl Setting {
 }
 
 /// A value as text. The order of a list means nothing here.
-fn written(value: &Value) -> String {
+pub(super) fn written(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(all) => joined(all.iter().map(written)),
