@@ -34,8 +34,14 @@ impl Grant {
         self.effect == asked.effect
             && self.action.eq_ignore_ascii_case(&asked.action)
             && fits(&asked.resource, &self.resource)
+            // What nobody knows here is one thing, never a pattern of many.
+            && wildcards(&asked.resource) == wildcards(&self.resource)
             && fits(&asked.condition, &self.condition)
     }
+}
+
+fn wildcards(resource: &str) -> usize {
+    resource.matches(['*', '?']).count()
 }
 
 /// The grants of a policy, in their order.
