@@ -15,7 +15,8 @@ TABLES = ("accounts", "payments", "refunds", "dead-letters", "account-commands")
 # What MiniStack's CloudFormation leaves out of what the template asks for.
 LEFT_OUT = {"function payment-api, reserved concurrency"} | {f"table {table}, point-in-time recovery" for table in TABLES}
 # Of mappings on Kafka it keeps none of these.
-UNTOLD = "Topics, ConsumerGroupId, KafkaBootstrapServers, MinimumPollers, MaximumPollers, MetricsConfig.Metrics"
+UNTOLD = "Topics, ConsumerGroupId, KafkaBootstrapServers, MinimumPollers, MaximumPollers, MetricsConfig.Metrics, " \
+    "LoggingConfig.SystemLogLevel"
 
 
 class Doctor:
@@ -71,6 +72,25 @@ class Doctor:
         self.dynamodb.update_table(TableName=table, DeletionProtectionEnabled=on)
         return lambda: self.dynamodb.update_table(TableName=table, DeletionProtectionEnabled=not on)
 
+    def deletes(self, table, attribute):
+        def update(on):
+            setting = {"Enabled": on, "AttributeName": attribute}
+            self.dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=setting)
+
+        update(True)
+        return lambda: update(False)
+
+    def trust(self, function, principal):
+        role = self.functions.get_function_configuration(FunctionName=function)["Role"].rsplit("/", 1)[1]
+        before = self.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        more = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
+
+        def update(policy):
+            self.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(policy))
+
+        update({**before, "Statement": [*before["Statement"], more]})
+        return lambda: update(before)
+
     def behind(self, group, topic):
         partition, offset = self.kafka("behind", group, topic)
         return lambda: self.kafka("at", group, topic, partition, offset)
@@ -91,6 +111,8 @@ def agrees(doctor):
     untold = {f"mapping {mapping} of {function}, {UNTOLD}" for mapping, function in
               (("PaymentRequests", "payment-processor"), ("AccountCommands", "account-processor"))}
     untold.add("mapping PaymentsStream of outcome-publisher, MetricsConfig.Metrics")
+    # Its CloudFormation makes tables without a key.
+    untold |= {f"table {table}, encryption" for table in TABLES}
     told = doctor.ask()[2]
     doctor.check("what the emulator doesn't tell is not looked at, and told as that", told == untold, str(told ^ untold))
 
@@ -106,6 +128,9 @@ def finds_mistakes(doctor):
          "function payment-processor, PARTIAL_BATCH_RESPONSE"),
         ("a right too many", lambda: doctor.grant("payment-processor", "dynamodb:DeleteItem"), "role of payment-processor"),
         ("a table that is protected otherwise", lambda: doctor.protection("refunds", True), "table refunds, deletion protection"),
+        ("a table that deletes items by their time", lambda: doctor.deletes("payments", "made_up"), "table payments, time to live"),
+        ("a role that others may take", lambda: doctor.trust("payment-api", {"Service": "ec2.amazonaws.com"}),
+         "role of payment-api, trust"),
         ("a group behind its topic's oldest record", lambda: doctor.behind("payment-processor", "payment-requests"),
          "group payment-processor on payment-requests"),
         ("a topic for records that are too large for it",

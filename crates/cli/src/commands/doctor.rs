@@ -1,5 +1,6 @@
 //! What: `giro doctor` compares what a stack has deployed with what the template asks for, and changes nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,15 +11,21 @@ use super::Failure;
 use super::engines::{EngineArgs, given};
 use crate::doctor::compare::compare;
 use crate::doctor::expected::Expected;
-use crate::doctor::finding::{Findings, Kind, Why};
+use crate::doctor::finding::{Findings, Kind, Reason, Why};
 use crate::doctor::read::call::{Failed, Service};
+use crate::doctor::read::stack::Told;
 use crate::doctor::read::{Services, deployed, stack};
-use crate::doctor::shown;
+use crate::doctor::shown::{self, Asked};
 use giro::aws::variable;
+use giro::handlers::clock::now;
 use giro_template::Templates;
 
 /// The output of the stack that names the brokers.
 const BROKERS: &str = "BootstrapServers";
+/// The variable that names the login at Kafka.
+const LOGIN: &str = "KAFKA_AUTH";
+/// What stands for every kind.
+const EVERY: &str = "all";
 
 /// Compare what a stack has deployed with its template
 ///
@@ -27,45 +34,70 @@ const BROKERS: &str = "BootstrapServers";
 /// differs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  giro --aws doctor --stack giro-prod\n  giro --aws doctor --stack giro-prod --require topics --require groups"
+    after_help = "Examples:\n  giro --aws doctor --stack giro-prod\n  giro --aws doctor --stack giro-prod --require all"
 )]
 pub(super) struct DoctorArgs {
     /// The name of the stack
     #[arg(long, value_parser = given, value_name = "NAME")]
     stack: String,
-    /// The template; else the one that this program was built with
+    /// The template as it is in the repository, not as `sam package` writes it; else the one of this program
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
     /// All of AWS at one URL, as an emulator has it
     #[arg(long, env = "AWS_ENDPOINT_URL", value_parser = given, value_name = "URL")]
     aws_endpoint: Option<String>,
-    /// Exit with 1 too if something of this kind was not looked at
+    /// Exit with 1 too if something of this kind was not looked at, or anything
     #[arg(long, value_name = "KIND", value_parser = kinds())]
-    require: Vec<Kind>,
+    require: Vec<Required>,
     /// As JSON
     #[arg(long)]
     json: bool,
 }
 
-/// A kind, by its name.
-fn kinds() -> impl TypedValueParser<Value = Kind> {
-    PossibleValuesParser::new(Kind::ALL.map(|(_, name)| name)).try_map(|name| Kind::named(&name).ok_or("no such kind"))
+/// What must have been looked at.
+#[derive(Debug, Clone, Copy)]
+enum Required {
+    All,
+    Kind(Kind),
+}
+
+impl Required {
+    fn includes(self, kind: Kind) -> bool {
+        match self {
+            Self::All => true,
+            Self::Kind(required) => required == kind,
+        }
+    }
+}
+
+/// A kind, by its name, or all of them.
+fn kinds() -> impl TypedValueParser<Value = Required> {
+    let names = Kind::ALL.into_iter().map(|(_, name)| name).chain([EVERY]);
+    PossibleValuesParser::new(names).try_map(|name| match Kind::named(&name) {
+        Some(kind) => Ok(Required::Kind(kind)),
+        None if name == EVERY => Ok(Required::All),
+        None => Err("no such kind"),
+    })
 }
 
 pub(super) async fn run(args: DoctorArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let services = services(&args, engines).await?;
     let told = stack::read(&services.cloudformation, &args.stack).await;
     let told = told.map_err(|failed| unread(&args.stack, services.cloudformation.region(), failed))?;
-    let templates = args.template.map_or(Templates::Embedded, Templates::File);
-    let own = templates.parameters().map_err(Failure::input)?;
-    let known = told.stack.parameters.iter().filter(|(name, _)| own.contains(name));
-    let known = known.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let asked = templates.deployment(known, told.place.clone()).map_err(Failure::input)?;
-    let ids = told.place.ids.unwrap_or_default();
-    let expected = Expected::of(&asked, own, &told.stack.parameters, &ids);
-    let brokers = engines.kafka_bootstrap_servers.as_ref().or_else(|| told.outputs.get(BROKERS));
-    let there = deployed(&services, told.stack, &expected, brokers.map(String::as_str)).await;
+    let asked = Asked {
+        stack: args.stack.clone(),
+        account: told.place.account.clone(),
+        region: told.place.region.clone(),
+        brokers: engines.kafka_bootstrap_servers.as_ref().or_else(|| told.outputs.get(BROKERS)).cloned(),
+        stack_brokers: told.outputs.get(BROKERS).cloned(),
+        giro: env!("CARGO_PKG_VERSION").to_owned(),
+        at: now().to_string(),
+    };
+    let login = login(&told.stack.parameters, variable(LOGIN).is_some());
+    let (expected, told) = expected(args.template, told)?;
+    let there = deployed(&services, told.stack, &expected, asked.brokers.as_deref()).await;
     let mut findings = compare(&expected, &there);
+    findings.told.extend(login);
     for (stack, failed) in told.unread {
         let why = match failed {
             Failed::NoRight(action) => Why::NoRight(action),
@@ -74,26 +106,47 @@ pub(super) async fn run(args: DoctorArgs, engines: &EngineArgs) -> Result<(), Fa
         findings.skip(Kind::Stack, format!("resources of {stack}"), &why);
     }
     if args.json {
-        say!("{}", shown::json(&findings));
+        say!("{}", shown::json(&asked, &findings));
     } else {
-        for line in shown::lines(&findings) {
+        for line in shown::lines(&asked, &findings) {
             say!("{line}");
         }
     }
     verdict(&findings, &args.require)
 }
 
+/// A stack with another login than the environment names answers nothing, or not as it is.
+fn login(parameters: &BTreeMap<String, String>, is_set: bool) -> Option<String> {
+    let auth = parameters.get("KafkaAuth").filter(|auth| !is_set && !auth.is_empty() && *auth != "none")?;
+    Some(format!("the stack's KafkaAuth is {auth}, and {LOGIN} isn't set here: set {LOGIN}={auth}"))
+}
+
+/// What the template asks for in the place of a stack.
+fn expected(template: Option<PathBuf>, mut told: Told) -> Result<(Expected, Told), Failure> {
+    let templates = template.map_or(Templates::Embedded, Templates::File);
+    let own = templates.parameters().map_err(Failure::input)?;
+    let known = told.stack.parameters.iter().filter(|(name, _)| own.contains(name));
+    let known = known.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let asked = templates.deployment(known, told.place.clone()).map_err(Failure::input)?;
+    let ids = told.place.ids.take().unwrap_or_default();
+    let mut expected = Expected::of(&asked, own, &told.stack.parameters, &ids);
+    if let Some(brokers) = told.outputs.get(BROKERS) {
+        expected.set_brokers(brokers);
+    }
+    Ok((expected, told))
+}
+
 /// The exit code of what was found.
-fn verdict(findings: &Findings, required: &[Kind]) -> Result<(), Failure> {
+fn verdict(findings: &Findings, required: &[Required]) -> Result<(), Failure> {
     match findings.differences.len() {
         0 => {}
         1 => return Err(Failure::no("1 difference from the template")),
         count => return Err(Failure::no(format!("{count} differences from the template"))),
     }
-    if let Some(silent) = findings.not_looked.iter().find(|skipped| skipped.is_unanswered) {
+    if let Some(silent) = findings.not_looked.iter().find(|skipped| skipped.reason == Reason::NoAnswer) {
         return Err(Failure::unreachable(format!("not all could be looked at: {}", silent.why)));
     }
-    match findings.not_looked.iter().find(|skipped| required.contains(&skipped.kind)) {
+    match findings.not_looked.iter().find(|skipped| required.iter().any(|it| it.includes(skipped.kind))) {
         Some(skipped) => Err(Failure::no(format!("--require: {} was not looked at: {}", skipped.what, skipped.why))),
         None => Ok(()),
     }

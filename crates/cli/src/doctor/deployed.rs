@@ -33,7 +33,7 @@ pub struct Deployed {
     /// What the roles of functions allow, by the function's name.
     pub roles: BTreeMap<String, Looked<Role>>,
     /// Topics by name.
-    pub topics: Looked<BTreeMap<String, Topic>>,
+    pub topics: Looked<BTreeMap<String, Looked<Topic>>>,
     /// Consumer groups by name.
     pub groups: BTreeMap<String, Looked<Group>>,
 }
@@ -64,6 +64,21 @@ pub struct Function {
     pub trouble: Option<String>,
     /// The name of its role.
     pub role: String,
+    /// The version that is live, if it is called by an alias.
+    pub live: Option<Live>,
+}
+
+/// The version of a function that its alias calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// Its number.
+    pub version: String,
+    /// The checksum of its code.
+    pub code: String,
+    /// The checksum of the code that was deployed last.
+    pub latest: Looked<String>,
+    /// The shares of invocations that go to other versions, by their numbers.
+    pub others: Looked<BTreeMap<String, String>>,
 }
 
 /// An event source mapping.
@@ -86,13 +101,19 @@ pub struct Table {
     pub stream: Option<String>,
     /// Whether it can be restored to a point in time.
     pub recovery: Looked<bool>,
+    /// The attribute by whose time DynamoDB deletes items, if it does.
+    pub deletes: Looked<Option<String>>,
 }
 
 /// What a role allows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// What its own policies and those of this account say.
     pub grants: Vec<Grant>,
+    /// Who may take it.
+    pub trusts: Looked<Vec<String>>,
+    /// The policy that bounds what it allows, if there is one.
+    pub boundary: Option<String>,
     /// The names of AWS's own policies that it has.
     pub managed: Vec<String>,
     /// Policies that could not be read, and why.

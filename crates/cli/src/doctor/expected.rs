@@ -10,10 +10,16 @@ use giro_template::{Deployment, Resource, Topic, UNKNOWN};
 use serde_json::Value;
 
 use super::grant::{Grant, grants};
-use super::shape::Shape;
+use super::shape::{KEY, Shape};
 
 /// The parameter by which a stack uses restored tables.
 const RESTORED: &str = "RestoredTables";
+/// The name of a version beside its alias (`infra/rollout.yaml`).
+const VERSION: &str = "Version";
+/// The key of the tables (`infra/encryption.yaml`).
+const TABLES_KEY: &str = "Encryption.Key";
+/// The variable that names the brokers.
+const BROKERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 /// The parameter that only a stack on an emulator has.
 const EMULATOR: &str = "AwsEndpointUrl";
 
@@ -41,6 +47,8 @@ pub struct Function {
     pub name: String,
     /// The alias by which it is called, if it is rolled out by shares.
     pub alias: Option<String>,
+    /// The version that the stack published last, if it tells it.
+    pub version: Option<String>,
     /// Its variables.
     pub environment: BTreeMap<String, String>,
     /// How many seconds an invocation may take.
@@ -49,6 +57,8 @@ pub struct Function {
     pub memory: u64,
     /// Its reserved concurrency.
     pub concurrency: Option<u64>,
+    /// The name of its role, if the stack tells it.
+    pub role: Option<String>,
     /// What its role must allow, and no more.
     pub grants: Vec<Grant>,
     /// AWS's own policies that its role must have; of each entry one.
@@ -101,6 +111,8 @@ pub struct Table {
     pub shape: Shape,
     /// Whether it must be restorable to a point in time.
     pub is_recoverable: bool,
+    /// The attribute by whose time DynamoDB deletes items, if it must.
+    pub deletes: Option<String>,
 }
 
 /// The consumer group in the properties of a mapping, as the template and as Lambda has them.
@@ -134,9 +146,17 @@ impl Expected {
             mappings: of_kind("AWS::Lambda::EventSourceMapping").map(mapping).collect(),
             tables: of_kind("AWS::DynamoDB::Table")
                 .filter(|table| table.exists || restored.is_some())
-                .map(|resource| table(resource, restored))
+                .map(|resource| table(resource, restored, ids))
                 .collect(),
             topics: deployment.blueprint.topics.clone(),
+        }
+    }
+
+    /// The stack's output tells the brokers of a cluster, which the template doesn't know.
+    pub fn set_brokers(&mut self, brokers: &str) {
+        let named = self.functions.iter_mut().filter_map(|function| function.environment.get_mut(BROKERS));
+        for value in named.filter(|value| value.as_str() == UNKNOWN) {
+            brokers.clone_into(value);
         }
     }
 
@@ -158,19 +178,25 @@ fn of_function(
     let of_kind = |kind: &'static str| deployment.resources.iter().filter(move |resource| resource.kind == kind);
     let is_named =
         |resource: &&Resource| text(&resource.properties, "FunctionName").is_some_and(|name| name == function.name);
-    let alias = of_kind("AWS::Lambda::Alias").find(is_named).and_then(|alias| text(&alias.properties, "Name"));
+    let alias = of_kind("AWS::Lambda::Alias").find(is_named);
+    // The id of a version is an ARN, which ends with its number.
+    let published = alias.and_then(|alias| ids.get(&format!("{}.{VERSION}", alias.path.rsplit_once('.')?.0)));
     let mut asked = Function {
         name: function.name.clone(),
-        alias,
+        alias: alias.and_then(|alias| text(&alias.properties, "Name")),
+        version: published.and_then(|arn| arn.rsplit(':').next()).map(str::to_owned),
         environment: function.environment.clone(),
         timeout: function.timeout.as_secs(),
         memory: function.memory_mib.into(),
         concurrency: function.concurrency_max.and_then(|count| u64::try_from(count).ok()),
+        role: None,
         grants: Vec::new(),
         managed: vec![&["AWSLambdaBasicExecutionRole"]],
         unread: Vec::new(),
     };
     let Some(resource) = of_kind("AWS::Serverless::Function").find(is_named) else { return asked };
+    // SAM makes the role, and names it after its function.
+    asked.role = ids.get(&format!("{}Role", resource.path)).cloned();
     if resource.written.iter().any(|name| name == "VpcConfig") {
         asked.managed.push(&["AWSLambdaVPCAccessExecutionRole"]);
     }
@@ -211,12 +237,21 @@ pub fn called(name: &str) -> String {
     name.rsplit_once(":function:").map_or(name, |(_, name)| name).to_owned()
 }
 
-fn table(resource: &Resource, restored: Option<&String>) -> Table {
+fn table(resource: &Resource, restored: Option<&String>, ids: &BTreeMap<String, String>) -> Table {
     let name = text(&resource.properties, "TableName").unwrap_or_else(|| UNKNOWN.to_owned());
+    let mut shape = Shape::of(&resource.properties);
+    // The template names the key by its ARN, and the stack tells its id.
+    let unknown = shape.properties.get_mut("encryption").filter(|value| value.contains(UNKNOWN));
+    if let (Some(value), Some(id)) = (unknown, ids.get(TABLES_KEY)) {
+        *value = format!("{KEY}{UNKNOWN}:key/{id}");
+    }
+    let deletes = resource.properties.get("TimeToLiveSpecification");
+    let deletes = deletes.filter(|it| it.get("Enabled").is_some_and(|on| *on == Value::Bool(true) || on == "true"));
     let recovery = resource.properties.pointer("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled");
     Table {
         name: restored.map_or_else(|| name.clone(), |prefix| format!("{prefix}{name}")),
-        shape: Shape::of(&resource.properties),
+        shape,
+        deletes: deletes.and_then(|it| text(it, "AttributeName")),
         is_recoverable: recovery.is_some_and(|on| *on == Value::Bool(true) || on == "true"),
     }
 }

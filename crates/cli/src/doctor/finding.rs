@@ -20,19 +20,22 @@ pub enum Kind {
     Policies,
     /// Topics.
     Topics,
+    /// How topics are set up, which not every login may ask for.
+    Configurations,
     /// Consumer groups.
     Groups,
 }
 
 impl Kind {
     /// All of them, as they are shown.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Stack, "stack"),
         (Self::Functions, "functions"),
         (Self::Mappings, "mappings"),
         (Self::Tables, "tables"),
         (Self::Policies, "policies"),
         (Self::Topics, "topics"),
+        (Self::Configurations, "configurations"),
         (Self::Groups, "groups"),
     ];
 
@@ -78,9 +81,20 @@ pub struct NotLooked {
     pub what: String,
     /// Why not.
     pub why: String,
-    /// Whether AWS didn't answer.
-    #[serde(skip)]
-    pub is_unanswered: bool,
+    /// The kind of the reason.
+    pub reason: Reason,
+}
+
+/// Why something was not looked at, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A right is missing.
+    NoRight,
+    /// A service of AWS didn't answer.
+    NoAnswer,
+    /// Nobody here can tell.
+    Untold,
 }
 
 /// All that a comparison finds.
@@ -94,6 +108,8 @@ pub struct Findings {
     pub not_looked: Vec<NotLooked>,
     /// What is good to know, and is no difference.
     pub told: Vec<String>,
+    /// How many records wait, by consumer group.
+    pub lag: BTreeMap<String, i64>,
 }
 
 impl Findings {
@@ -118,12 +134,12 @@ impl Findings {
 
     /// Something was not looked at.
     pub fn skip(&mut self, kind: Kind, what: impl Into<String>, why: &Why) {
-        let is_unanswered = matches!(why, Why::NoAnswer(_));
-        let why = match why {
-            Why::NoRight(action) => format!("no right to {action}"),
-            Why::NoAnswer(text) | Why::Untold(text) => text.clone(),
+        let (why, reason) = match why {
+            Why::NoRight(action) => (format!("no right to {action}"), Reason::NoRight),
+            Why::NoAnswer(text) => (text.clone(), Reason::NoAnswer),
+            Why::Untold(text) => (text.clone(), Reason::Untold),
         };
-        self.not_looked.push(NotLooked { kind, what: what.into(), why, is_unanswered });
+        self.not_looked.push(NotLooked { kind, what: what.into(), why, reason });
     }
 
     /// How many things of a kind were looked at, differ, and were not looked at.

@@ -40,6 +40,40 @@ impl Grant {
     }
 }
 
+/// Who may take a role, by the policy that says so.
+#[must_use]
+pub fn trusts(policy: &Value) -> Vec<String> {
+    let mut trusts = Vec::new();
+    for statement in policy.get("Statement").map(one_or_more).unwrap_or_default() {
+        let effect = statement.get("Effect").and_then(Value::as_str).unwrap_or_default();
+        let condition = statement.get("Condition").map(|condition| format!(" if {condition}")).unwrap_or_default();
+        for action in named(statement, "Action") {
+            for name in ["Principal", "NotPrincipal"] {
+                let but = if name == "Principal" { "" } else { "all but " };
+                for who in statement.get(name).map(principals).unwrap_or_default() {
+                    trusts.push(format!("{effect} {action} to {but}{who}{condition}"));
+                }
+            }
+        }
+    }
+    trusts.sort();
+    trusts.dedup();
+    trusts
+}
+
+/// All of a statement's principals, each with its kind.
+fn principals(value: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match value {
+        Value::Object(kinds) => {
+            let of_kind = |(kind, all)| one_or_more(all).into_iter().map(move |who| format!("{kind} {}", text(who)));
+            kinds.iter().flat_map(of_kind).collect()
+        }
+        Value::Null => Vec::new(),
+        Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![text(value)],
+    }
+}
+
 fn wildcards(resource: &str) -> usize {
     resource.matches(['*', '?']).count()
 }

@@ -68,11 +68,17 @@ impl Signer {
     }
 }
 
+/// How the regions of partitions with a domain of their own begin.
+const APART: [(&str, &str); 3] = [("eusc-", "amazonaws.eu"), ("us-isob-", "sc2s.sgov.gov"), ("us-iso-", "c2s.ic.gov")];
+
 /// AWS's own endpoint of a service in the region.
 pub(crate) fn of_aws(config: &SdkConfig, service: &str) -> String {
     let region = config.region().map_or("", AsRef::as_ref);
     let fips = if config.use_fips().unwrap_or_default() { "-fips" } else { "" };
     let china = region.starts_with("cn-");
+    if let Some((_, domain)) = APART.into_iter().find(|(begin, _)| region.starts_with(begin)) {
+        return format!("https://{service}{fips}.{region}.{domain}");
+    }
     let domain = match (config.use_dual_stack().unwrap_or_default(), china) {
         (false, false) => "amazonaws.com",
         (false, true) => "amazonaws.com.cn",
@@ -98,6 +104,8 @@ mod tests {
             ("eu-central-1", false, false, "https://lambda.eu-central-1.amazonaws.com"),
             ("us-gov-west-1", true, false, "https://lambda-fips.us-gov-west-1.amazonaws.com"),
             ("eu-west-1", false, true, "https://lambda.eu-west-1.api.aws"),
+            ("eusc-de-east-1", false, false, "https://lambda.eusc-de-east-1.amazonaws.eu"),
+            ("us-iso-east-1", false, false, "https://lambda.us-iso-east-1.c2s.ic.gov"),
             ("cn-north-1", false, false, "https://lambda.cn-north-1.amazonaws.com.cn"),
             ("cn-north-1", false, true, "https://lambda.cn-north-1.api.amazonwebservices.com.cn"),
         ] {

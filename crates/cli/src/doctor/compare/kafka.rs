@@ -1,7 +1,7 @@
 //! What: Compares topics and consumer groups at Kafka. It is pure.
 //!
-//! A group that has committed an offset which its topic doesn't have any more has lost the records in between, or reads
-//! another topic of the same name.
+//! A group may have committed an offset that its topic doesn't have any more. Then it has lost the records in between,
+//! or reads another topic of the same name.
 
 use crate::doctor::deployed::{Deployed, Group, Looked, Topic};
 use crate::doctor::expected::Expected;
@@ -18,6 +18,7 @@ pub(super) fn compare(expected: &Expected, deployed: &Deployed, findings: &mut F
             for topic in &expected.topics {
                 findings.skip(Kind::Topics, format!("topic {}", topic.name), why);
             }
+            findings.skip(Kind::Configurations, "the configuration of topics", why);
             for (group, topic) in expected.groups() {
                 findings.skip(Kind::Groups, format!("group {group} on {topic}"), why);
             }
@@ -26,13 +27,20 @@ pub(super) fn compare(expected: &Expected, deployed: &Deployed, findings: &mut F
         Looked::Missing => return,
     };
     for asked in &expected.topics {
-        findings.look(Kind::Topics);
         let what = format!("topic {}", asked.name);
         match topics.get(&asked.name) {
-            Some(topic) => one(&what, asked, topic, findings),
-            None => {
-                let todo = "make it: `giro topics create`, or deploy if Kafka is MSK";
-                findings.differs(Kind::Topics, what, "isn't there", "has it", todo);
+            Some(Looked::Is(topic)) => {
+                findings.look(Kind::Topics);
+                one(&what, asked, topic, findings);
+            }
+            Some(Looked::Not(why)) => {
+                findings.skip(Kind::Configurations, format!("{what}, configuration"), why);
+                findings.skip(Kind::Topics, what, why);
+            }
+            Some(Looked::Missing) | None => {
+                findings.look(Kind::Topics);
+                let todo = "look whether you may describe it; if so, `giro topics create`, or deploy if Kafka is MSK";
+                findings.differs(Kind::Topics, what, "isn't there, or may not be described", "has it", todo);
             }
         }
     }
@@ -42,11 +50,13 @@ pub(super) fn compare(expected: &Expected, deployed: &Deployed, findings: &mut F
         match deployed.groups.get(name) {
             Some(Looked::Is(group)) => {
                 findings.look(Kind::Groups);
-                progress(&what, group, mapping.is_enabled, findings);
+                let lag = progress(&what, group, mapping.is_enabled, findings);
+                findings.told.push(format!("{what}: {lag} records wait"));
+                findings.lag.insert(name.to_owned(), lag);
             }
             Some(Looked::Not(why)) => findings.skip(Kind::Groups, what, why),
             Some(Looked::Missing) | None => {
-                findings.skip(Kind::Groups, what, &Why::Untold("its topic isn't there".to_owned()));
+                findings.skip(Kind::Groups, what, &Why::Untold("its topic was not seen".to_owned()));
             }
         }
     }
@@ -69,21 +79,27 @@ fn one(what: &str, asked: &Asked, topic: &Topic, findings: &mut Findings) {
         findings.differs(Kind::Topics, format!("{what}, replicas"), deployed, template, todo);
     }
     match &topic.config {
-        Looked::Not(why) => findings.skip(Kind::Topics, format!("{what}, configuration"), why),
-        Looked::Missing => {}
+        Looked::Not(why) => findings.skip(Kind::Configurations, format!("{what}, configuration"), why),
+        Looked::Missing => {
+            let why = Why::Untold("the broker doesn't tell it".to_owned());
+            findings.skip(Kind::Configurations, format!("{what}, configuration"), &why);
+        }
         Looked::Is(found) => {
+            findings.look(Kind::Configurations);
             for (name, template) in &asked.config {
                 let deployed = found.get(name).map_or("isn't set", String::as_str);
                 if deployed != template {
                     let todo = format!("kafka-configs.sh --alter --add-config {name}={template}");
-                    findings.differs(Kind::Topics, format!("{what}, {name}"), deployed, template.as_str(), todo);
+                    let what = format!("{what}, {name}");
+                    findings.differs(Kind::Configurations, what, deployed, template.as_str(), todo);
                 }
             }
         }
     }
 }
 
-fn progress(what: &str, group: &Group, is_enabled: bool, findings: &mut Findings) {
+/// Compares how far a group has read. Gives how many records wait.
+fn progress(what: &str, group: &Group, is_enabled: bool, findings: &mut Findings) -> i64 {
     let (mut lost, mut ahead, mut untouched, mut lag) = (Vec::new(), Vec::new(), 0_i64, 0_i64);
     for (partition, at) in &group.partitions {
         let Some(committed) = at.committed else {
@@ -120,7 +136,7 @@ fn progress(what: &str, group: &Group, is_enabled: bool, findings: &mut Findings
             todo,
         );
     }
-    findings.told.push(format!("{what}: {} records wait", lag.saturating_add(untouched)));
+    lag.saturating_add(untouched)
 }
 
 fn some(all: &[String]) -> String {

@@ -1,7 +1,8 @@
 //! What: Compares event source mappings: each is there once, polls, and polls as the template says. It is pure.
 //!
 //! Limits: Lambda has no number for a window of half a second, so it counts as none. Tags are not told. Where a
-//! mapping's topic was changed in place, Lambda may tell the new one and poll the old one: its consumer group shows that.
+//! mapping's topic was changed in place, Lambda may tell the new one and poll the old one: its consumer group shows
+//! that.
 
 use std::collections::{BTreeMap, BTreeSet};
 

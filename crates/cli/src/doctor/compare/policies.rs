@@ -5,6 +5,8 @@ use crate::doctor::expected::{Expected, Function};
 use crate::doctor::finding::{Findings, Kind, Why};
 
 const KIND: Kind = Kind::Policies;
+/// What the policy of a function's role says of who may take it.
+const TRUSTED: &str = "Allow sts:AssumeRole to Service lambda.amazonaws.com";
 
 pub(super) fn compare(expected: &Expected, deployed: &Deployed, findings: &mut Findings) {
     for asked in &expected.functions {
@@ -12,6 +14,7 @@ pub(super) fn compare(expected: &Expected, deployed: &Deployed, findings: &mut F
         match deployed.roles.get(&asked.name) {
             Some(Looked::Is(role)) => {
                 findings.look(KIND);
+                trust(&what, role, findings);
                 one(&what, asked, role, findings);
             }
             // Without its function nobody knows its role, and the function is told already.
@@ -20,6 +23,29 @@ pub(super) fn compare(expected: &Expected, deployed: &Deployed, findings: &mut F
             }
             Some(Looked::Not(why)) => findings.skip(KIND, what, why),
         }
+    }
+}
+
+/// Lambda alone may take a function's role.
+fn trust(what: &str, role: &Role, findings: &mut Findings) {
+    let trusts = format!("{what}, trust");
+    match &role.trusts {
+        Looked::Not(why) => findings.skip(KIND, trusts, why),
+        Looked::Missing => findings.skip(KIND, trusts, &Why::Untold("IAM doesn't tell it".to_owned())),
+        Looked::Is(found) => {
+            for other in found.iter().filter(|found| *found != TRUSTED) {
+                let todo = "find out who let it in, and take it away: aws iam update-assume-role-policy";
+                findings.differs(KIND, trusts.as_str(), other.as_str(), "doesn't say it", todo);
+            }
+            if !found.iter().any(|found| found == TRUSTED) {
+                let todo = "the function can't run: aws iam update-assume-role-policy";
+                findings.differs(KIND, trusts, "doesn't say it", TRUSTED, todo);
+            }
+        }
+    }
+    if let Some(boundary) = &role.boundary {
+        let todo = "find out who set it: it may take away what the function needs";
+        findings.differs(KIND, format!("{what}, boundary"), boundary.as_str(), "none", todo);
     }
 }
 

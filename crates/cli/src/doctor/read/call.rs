@@ -2,12 +2,13 @@
 //!
 //! Data: Takes an action with its parameters. Gives JSON, also from services that write XML.
 //!
-//! Limits: A call that is throttled is made again, three times. No other is.
+//! Limits: A call that is throttled is made again, three times. One that loses its connection is made again once.
 
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::error::ErrorMetadata;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -24,6 +25,8 @@ use giro::aws::{AwsError, CONNECT_TIMEOUT, http_client, in_words, is_local};
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long to wait before each further try of a call that is throttled.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// How long to wait before the second try of a call that got no answer.
+const AGAIN: Duration = Duration::from_millis(200);
 /// Words in the code of an error that says that a right is missing.
 const NO_RIGHT: [&str; 3] = ["AccessDenied", "UnauthorizedOperation", "NotAuthorized"];
 /// Words in the code of an error that says that there is no such thing.
@@ -77,10 +80,16 @@ impl Service {
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(TIMEOUT).build();
         let mut config = config(endpoint, timeouts.clone()).await?;
+        // Once for all calls: some providers ask a service of their own each time.
+        let provider = config.credentials_provider().ok_or(AwsError::NoCredentials)?;
+        let credentials = provider.provide_credentials().await.map_err(|_| AwsError::NoCredentials)?;
+        let credentials = SharedCredentialsProvider::new(credentials);
+        config = config.into_builder().credentials_provider(credentials).build();
         let endpoint = match endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None if service == "iam" => {
-                let (endpoint, region) = iam(config.region().map_or("", AsRef::as_ref));
+                let fips = config.use_fips().unwrap_or_default();
+                let (endpoint, region) = iam(config.region().map_or("", AsRef::as_ref), fips);
                 config = config.into_builder().region(Region::from_static(region)).build();
                 endpoint.to_owned()
             }
@@ -171,14 +180,20 @@ impl Service {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Result<Vec<u8>, Failed> {
-        let mut pauses = PAUSES.into_iter();
+        let (mut pauses, mut lost) = (PAUSES.into_iter(), 0_u8);
         loop {
             let request = self.signer.signed(method, path, headers, body.clone()).await.map_err(Failed::NoAnswer)?;
-            let reply = self
-                .call
-                .invoke(request)
-                .await
-                .map_err(|error| Failed::NoAnswer(format!("{} doesn't answer: {}", self.at(), in_words(&error))))?;
+            let reply = match self.call.invoke(request).await {
+                Ok(reply) => reply,
+                Err(_) if lost == 0 => {
+                    lost = 1;
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+                Err(error) => {
+                    return Err(Failed::NoAnswer(format!("{} doesn't answer: {}", self.at(), in_words(&error))));
+                }
+            };
             if reply.is_success {
                 return Ok(reply.body);
             }
@@ -195,7 +210,10 @@ impl Service {
     fn failed(&self, action: &str, code: &str, message: &str) -> Failed {
         let is_one_of = |words: &[&str]| words.iter().any(|word| code.contains(word));
         let text = format!("{code}: {message}");
-        if is_one_of(&NO_RIGHT) {
+        if is_one_of(&NO_RIGHT) && code.starts_with("KMS") {
+            // The service may be asked, and its key not be used.
+            Failed::NoRight("kms:Decrypt".to_owned())
+        } else if is_one_of(&NO_RIGHT) {
             Failed::NoRight(format!("{}:{action}", self.signer.service))
         } else if is_one_of(&MISSING) || code == "ValidationError" && message.contains("does not exist") {
             Failed::Missing(text)
@@ -222,15 +240,23 @@ fn error(reply: &Reply) -> (String, String) {
 }
 
 /// IAM is one for all regions of a partition: where it is, and the region that requests are signed for.
-fn iam(region: &str) -> (&'static str, &'static str) {
-    if region.starts_with("cn-") {
-        ("https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1")
-    } else if region.starts_with("us-gov-") {
-        ("https://iam.us-gov.amazonaws.com", "us-gov-west-1")
-    } else {
-        ("https://iam.amazonaws.com", "us-east-1")
+fn iam(region: &str, fips: bool) -> (&'static str, &'static str) {
+    let known = IAM.into_iter().find(|(begin, ..)| region.starts_with(begin));
+    match known {
+        Some((_, endpoint, region)) => (endpoint, region),
+        None if fips => ("https://iam-fips.amazonaws.com", "us-east-1"),
+        None => ("https://iam.amazonaws.com", "us-east-1"),
     }
 }
+
+/// How the regions of other partitions begin, and what is theirs. That of GovCloud is FIPS in any case.
+const IAM: [(&str, &str, &str); 5] = [
+    ("cn-", "https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+    ("us-gov-", "https://iam.us-gov.amazonaws.com", "us-gov-west-1"),
+    ("eusc-", "https://iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
+    ("us-isob-", "https://iam.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1"),
+    ("us-iso-", "https://iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -259,12 +285,15 @@ mod tests {
 
     #[test]
     fn iam_has_an_endpoint_in_every_partition() {
-        for (region, expected) in [
-            ("eu-central-1", ("https://iam.amazonaws.com", "us-east-1")),
-            ("cn-northwest-1", ("https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1")),
-            ("us-gov-east-1", ("https://iam.us-gov.amazonaws.com", "us-gov-west-1")),
+        for (region, fips, expected) in [
+            ("eu-central-1", false, ("https://iam.amazonaws.com", "us-east-1")),
+            ("us-west-2", true, ("https://iam-fips.amazonaws.com", "us-east-1")),
+            ("cn-northwest-1", false, ("https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1")),
+            ("us-gov-east-1", true, ("https://iam.us-gov.amazonaws.com", "us-gov-west-1")),
+            ("eusc-de-east-1", false, ("https://iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1")),
+            ("us-iso-west-1", false, ("https://iam.us-iso-east-1.c2s.ic.gov", "us-iso-east-1")),
         ] {
-            assert_eq!(iam(region), expected);
+            assert_eq!(iam(region, fips), expected);
         }
     }
 
@@ -273,6 +302,7 @@ mod tests {
         let service = Service::new("iam", Some("http://127.0.0.1:1")).await.unwrap();
         let failed = |code: &str, message: &str| service.failed("GetRole", code, message);
         assert_eq!(failed("AccessDenied", "x"), Failed::NoRight("iam:GetRole".into()));
+        assert_eq!(failed("KMSAccessDeniedException", "x"), Failed::NoRight("kms:Decrypt".into()));
         assert_eq!(failed("NoSuchEntity", "x"), Failed::Missing("NoSuchEntity: x".into()));
         let gone = "Stack with id x does not exist";
         assert_eq!(failed("ValidationError", gone), Failed::Missing(format!("ValidationError: {gone}")));

@@ -6,7 +6,7 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 
 use super::call::Service;
-use crate::doctor::deployed::{Function, Looked, Mapping};
+use crate::doctor::deployed::{Function, Live, Looked, Mapping};
 use crate::doctor::expected::called;
 use crate::doctor::finding::Why;
 use crate::local::signed::RESERVED;
@@ -26,6 +26,10 @@ pub async fn function(lambda: &Service, called: &str) -> Looked<Function> {
         Ok(told) => Looked::Is(told.get("ReservedConcurrentExecutions").and_then(Value::as_u64)),
         Err(failed) => failed.looked(),
     };
+    let live = match alias {
+        Some(alias) => Some(live(lambda, &encoded.to_string(), alias, &found).await),
+        None => None,
+    };
     let number = |name: &str| found.get(name).and_then(Value::as_u64).unwrap_or_default();
     let role = text(&found, "Role");
     Looked::Is(Function {
@@ -35,7 +39,28 @@ pub async fn function(lambda: &Service, called: &str) -> Looked<Function> {
         concurrency,
         trouble: trouble(&found),
         role: role.rsplit('/').next().unwrap_or(role).to_owned(),
+        live,
     })
+}
+
+/// Reads which version an alias calls, and whether that is what was deployed last.
+async fn live(lambda: &Service, name: &str, alias: &str, found: &Value) -> Live {
+    let path = format!("/2015-03-31/functions/{name}/configuration");
+    let latest = match lambda.get("GetFunctionConfiguration", &path).await {
+        Ok(latest) => Looked::Is(text(&latest, "CodeSha256").to_owned()),
+        Err(failed) => failed.looked(),
+    };
+    let path = format!("/2015-03-31/functions/{name}/aliases/{}", utf8_percent_encode(alias, RESERVED));
+    let others = match lambda.get("GetAlias", &path).await {
+        Ok(told) => {
+            let weights = told.pointer("/RoutingConfig/AdditionalVersionWeights").and_then(Value::as_object);
+            let share = |(version, share): (&String, &Value)| (version.clone(), share.to_string());
+            Looked::Is(weights.into_iter().flatten().map(share).collect())
+        }
+        Err(failed) => failed.looked(),
+    };
+    let (version, code) = (text(found, "Version").to_owned(), text(found, "CodeSha256").to_owned());
+    Live { version, code, latest, others }
 }
 
 /// All event source mappings of the account in this region: one that feeds a function twice is found only there.

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::deployed::{Deployed, Looked};
+use super::deployed::{Deployed, Looked, Topic};
 use super::expected::Expected;
 use super::finding::Why;
 use call::Service;
@@ -69,8 +69,8 @@ pub async fn deployed(
             let found = kafka::topics(brokers, &names).await;
             if let Looked::Is(topics) = &found {
                 for (group, topic) in expected.groups() {
-                    let Some(partitions) = topics.get(topic).map(|topic| topic.partitions) else { continue };
-                    groups.insert(group.to_owned(), kafka::group(brokers, group, topic, partitions).await);
+                    let Some(Looked::Is(Topic { partitions, .. })) = topics.get(topic) else { continue };
+                    groups.insert(group.to_owned(), kafka::group(brokers, group, topic, *partitions).await);
                 }
             }
             found

@@ -1,6 +1,7 @@
 //! What: Reads from IAM what the role of a function allows: its own policies, and those that are attached to it.
 //!
-//! Limits: AWS's own policies are known by their names alone. Boundaries and policies of the organization aren't read.
+//! Limits: AWS's own policies are known by their names alone, and so are boundaries. Policies of the organization are
+//! not read.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -9,10 +10,15 @@ use super::call::{Failed, Service};
 use super::xml::Shape;
 use crate::doctor::deployed::{Looked, Role};
 use crate::doctor::finding::Why;
-use crate::doctor::grant::{Grant, grants};
+use crate::doctor::grant::{Grant, grants, trusts};
 
 const VERSION: &str = "2010-05-08";
 
+const ROLE: Shape = Shape::Fields(&[("GetRoleResult", Shape::Fields(&[("Role", Shape::Fields(&OF_ROLE))]))]);
+const OF_ROLE: [(&str, Shape); 2] = [
+    ("AssumeRolePolicyDocument", Shape::Text),
+    ("PermissionsBoundary", Shape::Fields(&[("PermissionsBoundaryArn", Shape::Text)])),
+];
 const NAMES: Shape = Shape::Fields(&[(
     "ListRolePoliciesResult",
     Shape::Fields(&[("PolicyNames", Shape::Members(&Shape::Text)), ("Marker", Shape::Text)]),
@@ -44,7 +50,8 @@ pub async fn role(iam: &Service, name: &str) -> Looked<Role> {
         Ok(attached) => attached,
         Err(failed) => return failed.looked(),
     };
-    let mut role = Role::default();
+    let (trusts, boundary) = trust(iam, name).await;
+    let mut role = Role { grants: Vec::new(), trusts, boundary, managed: Vec::new(), unread: Vec::new() };
     for policy in names.iter().filter_map(Value::as_str) {
         let input = [("RoleName", name), ("PolicyName", policy)];
         let read = iam.query(VERSION, "GetRolePolicy", &input, &INLINE).await;
@@ -60,6 +67,19 @@ pub async fn role(iam: &Service, name: &str) -> Looked<Role> {
         }
     }
     Looked::Is(role)
+}
+
+/// Who may take a role, and the policy that bounds it.
+async fn trust(iam: &Service, name: &str) -> (Looked<Vec<String>>, Option<String>) {
+    let told = match iam.query(VERSION, "GetRole", &[("RoleName", name)], &ROLE).await {
+        Ok(told) => told,
+        Err(failed) => return (failed.looked(), None),
+    };
+    let role = "/GetRoleResult/Role";
+    let boundary = told.pointer(&format!("{role}/PermissionsBoundary/PermissionsBoundaryArn")).and_then(Value::as_str);
+    let policy = policy(&told, &format!("{role}/AssumeRolePolicyDocument"));
+    let trusts = policy.map_or_else(Failed::looked, |policy| Looked::Is(trusts(&policy)));
+    (trusts, boundary.map(str::to_owned))
 }
 
 impl Role {
@@ -100,11 +120,14 @@ async fn managed(iam: &Service, arn: &str) -> Result<Vec<Grant>, Failed> {
     document(&told, "/GetPolicyVersionResult/PolicyVersion/Document")
 }
 
-/// The grants of a policy, which IAM writes as an escaped text.
+/// The grants of a policy.
 fn document(told: &Value, path: &str) -> Result<Vec<Grant>, Failed> {
+    Ok(grants(&policy(told, path)?))
+}
+
+/// A policy, which IAM writes as an escaped text.
+fn policy(told: &Value, path: &str) -> Result<Value, Failed> {
     let escaped = told.pointer(path).and_then(Value::as_str).unwrap_or_default();
     let text = percent_decode_str(escaped).decode_utf8_lossy();
-    let policy: Value = serde_json::from_str(&text)
-        .map_err(|error| Failed::NoAnswer(format!("a policy could not be understood: {error}")))?;
-    Ok(grants(&policy))
+    serde_json::from_str(&text).map_err(|error| Failed::NoAnswer(format!("a policy could not be understood: {error}")))
 }

@@ -75,7 +75,11 @@ pub async fn read(cloudformation: &Service, name: &str) -> Result<Told, Failed> 
             }
         };
         // What is deleted is listed for a while.
-        for resource in resources.iter().filter(|resource| text(resource, "ResourceStatus") != "DELETE_COMPLETE") {
+        let is_there = |resource: &&Value| {
+            // One that is being made has no id yet.
+            text(resource, "ResourceStatus") != "DELETE_COMPLETE" && !text(resource, "PhysicalResourceId").is_empty()
+        };
+        for resource in resources.iter().filter(is_there) {
             let path = format!("{around}{}", text(resource, "LogicalResourceId"));
             let (id, kind) = (text(resource, "PhysicalResourceId"), text(resource, "ResourceType"));
             if kind == NESTED && depth < NESTING_MAX {

@@ -81,7 +81,11 @@ async fn a_stack_is_read_with_all_its_pages_and_nested_stacks() {
         "cloudformation",
         vec![
             ("Action=DescribeStacks", 200, described(&[("Kafka", "create"), ("NamePrefix", "a&amp;b")])),
-            ("StackName=nested-1", 200, listed(&[("Policy", "arn:policy", "AWS::IAM::ManagedPolicy")], "")),
+            (
+                "StackName=nested-1",
+                200,
+                listed(&[("Policy", "arn:policy", "AWS::IAM::ManagedPolicy"), ("New", "", "a")], ""),
+            ),
             ("StackName=nested-2", 403, denied("").2),
             (
                 "NextToken=more",
@@ -112,7 +116,7 @@ async fn functions_and_mappings_are_read_with_all_their_pages() {
     let environment = json!({ "Variables": { "A": "1" } });
     let function = json!({
         "Timeout": 60, "MemorySize": 512, "Role": "arn:aws:iam::1:role/path/the-role", "Environment": environment,
-        "State": "Active", "LastUpdateStatus": "Failed", "LastUpdateStatusReason": "no subnet",
+        "Version": "7", "CodeSha256": "old", "State": "Active", "LastUpdateStatus": "Failed", "LastUpdateStatusReason": "no subnet",
     });
     let page = |uuid: &str, next: &str| {
         let arn = "arn:aws:lambda:eu-central-1:1:function:payment-api:live";
@@ -122,6 +126,12 @@ async fn functions_and_mappings_are_read_with_all_their_pages() {
         "lambda",
         vec![
             ("/functions/payment-api/configuration?Qualifier=live", 200, function.to_string()),
+            ("/functions/payment-api/configuration", 200, json!({ "CodeSha256": "new" }).to_string()),
+            (
+                "/functions/payment-api/aliases/live",
+                200,
+                json!({ "RoutingConfig": { "AdditionalVersionWeights": { "8": 0.1 } } }).to_string(),
+            ),
             ("/functions/payment-api/concurrency", 200, json!({ "ReservedConcurrentExecutions": 7 }).to_string()),
             ("/functions/other", 403, json!({ "__type": "AccessDeniedException", "Message": "no" }).to_string()),
             ("/functions/gone", 404, json!({ "__type": "ResourceNotFoundException", "Message": "no" }).to_string()),
@@ -133,6 +143,9 @@ async fn functions_and_mappings_are_read_with_all_their_pages() {
     let Looked::Is(found) = functions::function(&lambda, "payment-api:live").await else { panic!("no function") };
     assert_eq!((found.timeout, found.memory, found.role.as_str()), (60, 512, "the-role"));
     assert_eq!(found.concurrency, Looked::Is(Some(7)));
+    let live = found.live.unwrap();
+    assert_eq!((live.version.as_str(), live.code.as_str(), live.latest), ("7", "old", Looked::Is("new".into())));
+    assert_eq!(live.others, Looked::Is([("8".to_owned(), "0.1".to_owned())].into()));
     assert_eq!(found.trouble.as_deref(), Some("Failed no subnet"));
     let denied = functions::function(&lambda, "other").await;
     assert_eq!(denied, Looked::Not(Why::NoRight("lambda:GetFunctionConfiguration".into())));
@@ -143,6 +156,22 @@ async fn functions_and_mappings_are_read_with_all_their_pages() {
     assert_eq!(found, [("one", "payment-api:live"), ("two", "payment-api:live")]);
 }
 
+/// One lost connection is no service that is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_loses_its_connection_is_made_again() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        drop(listener.accept().unwrap());
+        let (mut connection, _) = listener.accept().unwrap();
+        let _ = connection.read(&mut [0; 4096]).unwrap();
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+    });
+    let lambda = Service::new("lambda", Some(&address)).await.unwrap();
+    assert_eq!(lambda.get("GetAlias", "/").await, Ok(json!({})));
+}
+
 #[tokio::test]
 async fn a_table_is_read_with_its_recovery() {
     let status = json!({ "PointInTimeRecoveryStatus": "ENABLED" });
@@ -151,13 +180,26 @@ async fn a_table_is_read_with_its_recovery() {
     let answers = vec![
         ("DynamoDB_20120810.DescribeTable {\"TableName\":\"accounts\"}", 200, table.to_string()),
         ("DescribeTable", 400, json!({ "__type": "a#ResourceNotFoundException" }).to_string()),
+        (
+            "DescribeTimeToLive",
+            200,
+            json!({ "TimeToLiveDescription": { "TimeToLiveStatus": "ENABLED", "AttributeName": "at" } }).to_string(),
+        ),
         ("DescribeContinuousBackups", 200, backups.to_string()),
     ];
     let dynamodb = service("dynamodb", answers).await;
     let Looked::Is(found) = tables::table(&dynamodb, "accounts").await else { panic!("no table") };
     assert_eq!((found.stream.as_deref(), found.recovery), (Some("arn:stream"), Looked::Is(true)));
+    assert_eq!(found.deletes, Looked::Is(Some("at".to_owned())));
     assert_eq!(found.shape.property("deletion protection"), "true");
     assert_eq!(tables::table(&dynamodb, "payments").await, Looked::Missing);
+}
+
+fn trust() -> serde_json::Value {
+    json!({ "Statement": [
+        { "Effect": "Allow", "Action": ["sts:AssumeRole"], "Principal": { "Service": ["lambda.amazonaws.com"] } },
+        { "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*", "Condition": { "a": "b" } },
+    ] })
 }
 
 #[tokio::test]
@@ -172,6 +214,13 @@ async fn a_role_is_read_with_all_its_policies() {
     let attached = "<AttachedPolicies><member><PolicyArn>arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole\
                     </PolicyArn></member><member><PolicyArn>arn:aws:iam::1:policy/mine</PolicyArn></member><member>\
                     <PolicyArn>arn:aws:iam::1:policy/hidden</PolicyArn></member></AttachedPolicies>";
+    let trust = trust();
+    let trust =
+        percent_encoding::utf8_percent_encode(&trust.to_string(), percent_encoding::NON_ALPHANUMERIC).to_string();
+    let role = format!(
+        "<Role><AssumeRolePolicyDocument>{trust}</AssumeRolePolicyDocument><PermissionsBoundary><PermissionsBoundaryArn>\
+         arn:b</PermissionsBoundaryArn></PermissionsBoundary></Role>"
+    );
     let version = |action| format!("<PolicyVersion><Document>{}</Document></PolicyVersion>", policy(action));
     let iam = service(
         "iam",
@@ -192,6 +241,7 @@ async fn a_role_is_read_with_all_its_policies() {
                 200,
                 xml("GetRolePolicy", &format!("<PolicyDocument>{}</PolicyDocument>", policy("a:Two"))),
             ),
+            ("Action=GetRole&", 200, xml("GetRole", &role)),
             ("Action=ListAttachedRolePolicies", 200, xml("ListAttachedRolePolicies", attached)),
             ("policy%2Fhidden", 403, denied("").2),
             ("Action=GetPolicyVersion", 200, xml("GetPolicyVersion", &version("a:Mine"))),
@@ -199,7 +249,13 @@ async fn a_role_is_read_with_all_its_policies() {
         ],
     )
     .await;
-    let Looked::Is(Role { grants, managed, unread }) = roles::role(&iam, "the-role").await else { panic!("no role") };
+    let Looked::Is(Role { grants, trusts, boundary, managed, unread }) = roles::role(&iam, "the-role").await else {
+        panic!("no role")
+    };
+    let expected =
+        ["Allow sts:AssumeRole to * if {\"a\":\"b\"}", "Allow sts:AssumeRole to Service lambda.amazonaws.com"];
+    assert_eq!(trusts, Looked::Is(expected.map(str::to_owned).into()));
+    assert_eq!(boundary.as_deref(), Some("arn:b"));
     let actions: Vec<&str> = grants.iter().map(|grant| grant.action.as_str()).collect();
     assert_eq!(actions, ["a:One", "a:Two", "a:Mine"]);
     assert_eq!(managed, ["AWSLambdaBasicExecutionRole"]);
@@ -266,6 +322,7 @@ async fn a_missing_right_is_a_line_that_names_it() {
     let arguments = ["--stack", "giro", "--aws-endpoint", &at];
     let (code, told, complaint) = doctor(&arguments).await;
     assert_eq!(code, 0, "{told}{complaint}");
+    assert!(told.starts_with("stack giro of account 123456789012 in eu-central-1, Kafka at 127.0.0.1:1\n"), "{told}");
     for line in [
         "not looked at: resources of giro: no right to cloudformation:ListStackResources",
         "not looked at: table accounts: no right to dynamodb:DescribeTable",
@@ -278,6 +335,8 @@ async fn a_missing_right_is_a_line_that_names_it() {
     }
     let (code, _, complaint) = doctor(&[&arguments[..], &["--require", "tables"]].concat()).await;
     assert_eq!((code, complaint.contains("--require: table ")), (1, true), "{complaint}");
+    let (code, _, complaint) = doctor(&[&arguments[..], &["--require", "all"]].concat()).await;
+    assert_eq!((code, complaint.contains("--require: ")), (1, true), "{complaint}");
     let (code, told, _) = doctor(&[&arguments[..], &["--json"]].concat()).await;
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!((code, told["counts"]["tables"]["not_looked_at"].as_u64()), (0, Some(5)), "{told}");

@@ -3,7 +3,7 @@
 
 use giro_cli::doctor::deployed::Looked;
 use giro_cli::doctor::finding::{Kind, Why};
-use giro_cli::doctor::shown;
+use giro_cli::doctor::shown::{self, Asked};
 
 use super::given::{CLUSTER, World};
 
@@ -63,7 +63,7 @@ fn a_deployment_as_its_template_says_has_no_difference() {
         assert_eq!(findings.not_looked, [], "{parameters:?}");
         let looked: Vec<usize> = Kind::ALL.iter().map(|(kind, _)| findings.counts(*kind).0).collect();
         let mappings = if parameters.iter().any(|(_, value)| *value == "removed") { 1 } else { 3 };
-        assert_eq!(looked, [1, 5, mappings, 5, 5, 5, mappings - 1], "{parameters:?}");
+        assert_eq!(looked, [1, 5, mappings, 5, 5, 5, 5, mappings - 1], "{parameters:?}");
     }
 }
 
@@ -126,17 +126,18 @@ fn what_was_not_looked_at_is_told_and_is_no_difference() {
     let findings = world.findings();
     assert_eq!(findings.differences, []);
     let counts: Vec<_> = Kind::ALL.iter().map(|(kind, _)| findings.counts(*kind).2).collect();
-    assert_eq!(counts, [0, 3, 3, 2, 2, 5, 2]);
-    let lines = shown::lines(&findings);
+    assert_eq!(counts, [0, 3, 3, 2, 2, 5, 1, 2]);
+    let lines = shown::lines(&Asked::default(), &findings);
     for line in [
         "not looked at: table accounts: no right to dynamodb:DescribeTable",
         "not looked at: function payment-processor, reserved concurrency: no right to lambda:GetFunctionConcurrency",
         "not looked at: topic payment-requests: Kafka at b-1:9098 doesn't answer within 5 seconds",
-        "tables             4       0              2",
+        "tables                 4       0              2",
+        "18 things were not looked at",
     ] {
         assert!(lines.contains(&line.to_owned()), "{line} is not among {lines:#?}");
     }
-    assert_eq!(shown::json(&findings)["counts"]["groups"]["not_looked_at"], 2);
+    assert_eq!(shown::json(&Asked::default(), &findings)["counts"]["groups"]["not_looked_at"], 2);
 }
 
 #[test]
@@ -160,8 +161,44 @@ fn an_emulator_may_leave_out_what_aws_tells() {
 fn a_line_says_what_differs_and_what_to_do() {
     let mut world = World::new();
     world.function("payment-processor").timeout = 3;
-    let lines = shown::lines(&world.findings());
+    let lines = shown::lines(&Asked::default(), &world.findings());
     let line = "DIFFERS function payment-processor, timeout: deployed: 3 s; template: 60 s. To do: deploy; if that is done \
                 already, set it back by hand";
     assert!(lines.contains(&line.to_owned()), "{lines:#?}");
+}
+
+/// Whoever reads it sees whether it was the right Kafka.
+#[test]
+fn the_first_lines_say_who_was_asked() {
+    let named = Some("b-1:9098, b-2:9098".to_owned());
+    let mut asked = Asked { stack: "giro".into(), account: "1".into(), region: "r".into(), ..Asked::default() };
+    (asked.brokers, asked.stack_brokers) = (Some("b-2:9098,b-1:9098".into()), named);
+    let findings = World::new().findings();
+    let lines = shown::lines(&asked, &findings);
+    assert_eq!(lines[0], "stack giro of account 1 in r, Kafka at b-2:9098,b-1:9098");
+    assert!(!lines.iter().any(|line| line.contains("own Kafka")), "{lines:#?}");
+    asked.brokers = Some("localhost:9092".into());
+    let lines = shown::lines(&asked, &findings);
+    assert!(lines[2].starts_with("the stack's own Kafka is at b-1:9098, b-2:9098"), "{lines:#?}");
+}
+
+/// `docs/doctor.md` has this shape.
+#[test]
+fn the_json_has_the_documented_shape() {
+    let mut world = World::new();
+    world.function("payment-processor").timeout = 3;
+    world.deployed.tables.insert("accounts".into(), Looked::Not(Why::NoRight("dynamodb:DescribeTable".into())));
+    world.deployed.tables.insert("payments".into(), Looked::Not(Why::NoAnswer("away".into())));
+    let told = shown::json(&Asked::default(), &world.findings());
+    let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(names(&told), "asked counts differences lag not_looked_at told");
+    assert_eq!(names(&told["asked"]), "account at brokers giro region stack stack_brokers");
+    assert_eq!(names(&told["counts"]["tables"]), "differ looked_at not_looked_at");
+    assert_eq!(names(&told["differences"][0]), "deployed kind template todo what");
+    assert_eq!(told["differences"][0]["kind"], "functions");
+    assert_eq!(names(&told["not_looked_at"][0]), "kind reason what why");
+    let reasons: Vec<&str> =
+        told["not_looked_at"].as_array().unwrap().iter().map(|it| it["reason"].as_str().unwrap()).collect();
+    assert!(reasons.contains(&"no_right") && reasons.contains(&"no_answer"), "{told:#}");
+    assert_eq!(told["lag"]["payment-processor"], 3);
 }

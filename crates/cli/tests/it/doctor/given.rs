@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use giro_cli::doctor::compare::compare;
-use giro_cli::doctor::deployed::{Deployed, Function, Group, Looked, Mapping, Progress, Role, Stack, Table, Topic};
+use giro_cli::doctor::deployed::{
+    Deployed, Function, Group, Live, Looked, Mapping, Progress, Role, Stack, Table, Topic,
+};
 use giro_cli::doctor::expected::Expected;
 use giro_cli::doctor::finding::{Difference, Findings};
 use giro_cli::doctor::grant::Grant;
+use giro_cli::doctor::shape::Shape;
 use giro_template::{Place, Templates, UNKNOWN};
 use serde_json::Value;
 
@@ -39,8 +42,21 @@ pub(super) fn expected(parameters: &[(&str, &str)]) -> (Expected, BTreeMap<Strin
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let place = place();
     let asked = Templates::Embedded.deployment(given.clone(), place.clone()).unwrap();
-    let ids = place.ids.unwrap();
-    (Expected::of(&asked, own, &given, &ids), given)
+    let mut ids = place.ids.unwrap();
+    ids.insert("Encryption.Key".into(), "11111111-key".into());
+    for resource in asked.resources.iter().filter(|resource| resource.kind == "AWS::Serverless::Function") {
+        let role = format!("{}-role", resource.properties["FunctionName"].as_str().unwrap());
+        ids.insert(format!("{}Role", resource.path), role);
+    }
+    for resource in &asked.resources {
+        let Some(around) = resource.path.strip_suffix(".Live") else { continue };
+        let name = resource.properties["FunctionName"].as_str().unwrap();
+        let arn = format!("arn:aws:lambda:eu-central-1:123456789012:function:{name}:7");
+        ids.insert(format!("{around}.Version"), arn);
+    }
+    let mut expected = Expected::of(&asked, own, &given, &ids);
+    expected.set_brokers("b-1:9098");
+    (expected, given)
 }
 
 impl World {
@@ -83,7 +99,7 @@ impl World {
     }
 
     pub(super) fn topic(&mut self, name: &str) -> &mut Topic {
-        is(&mut self.deployed.topics).get_mut(name).unwrap()
+        is(is(&mut self.deployed.topics).get_mut(name).unwrap())
     }
 
     pub(super) fn group(&mut self, name: &str) -> &mut Group {
@@ -128,16 +144,30 @@ fn as_asked(expected: &Expected, stack: Stack) -> Deployed {
             concurrency: Looked::Is(asked.concurrency),
             trouble: None,
             role: format!("{}-role", asked.name),
+            live: asked.alias.as_ref().map(|_| Live {
+                version: "7".into(),
+                code: "one".into(),
+                latest: Looked::Is("one".into()),
+                others: Looked::Is(BTreeMap::new()),
+            }),
         })
     };
     let role = |asked: &giro_cli::doctor::expected::Function| {
         let grant = |grant: &Grant| Grant { resource: known(&grant.resource), ..grant.clone() };
         let managed = asked.managed.iter().map(|names| names[0].to_owned()).collect();
-        Looked::Is(Role { grants: asked.grants.iter().map(grant).collect(), managed, unread: Vec::new() })
+        Looked::Is(Role {
+            grants: asked.grants.iter().map(grant).collect(),
+            trusts: Looked::Is(vec!["Allow sts:AssumeRole to Service lambda.amazonaws.com".into()]),
+            boundary: None,
+            managed,
+            unread: Vec::new(),
+        })
     };
     let table = |asked: &giro_cli::doctor::expected::Table| {
         let stream = format!("arn:aws:dynamodb:eu-central-1:123456789012:table/{}/stream/known", asked.name);
-        Looked::Is(Table { shape: asked.shape.clone(), stream: Some(stream), recovery: Looked::Is(true) })
+        let properties = asked.shape.properties.iter().map(|(name, value)| (name.clone(), known(value))).collect();
+        let (recovery, deletes) = (Looked::Is(true), Looked::Is(None));
+        Looked::Is(Table { shape: Shape { properties }, stream: Some(stream), recovery, deletes })
     };
     let topic = |asked: &giro_template::Topic| Topic {
         partitions: asked.partitions.try_into().unwrap(),
@@ -151,7 +181,9 @@ fn as_asked(expected: &Expected, stack: Stack) -> Deployed {
         mappings: Looked::Is(expected.mappings.iter().map(mapping).collect()),
         tables: expected.tables.iter().map(|asked| (asked.name.clone(), table(asked))).collect(),
         roles: expected.functions.iter().map(|asked| (asked.name.clone(), role(asked))).collect(),
-        topics: Looked::Is(expected.topics.iter().map(|asked| (asked.name.clone(), topic(asked))).collect()),
+        topics: Looked::Is(
+            expected.topics.iter().map(|asked| (asked.name.clone(), Looked::Is(topic(asked)))).collect(),
+        ),
         groups: expected
             .groups()
             .map(|(group, _)| (group.to_owned(), Looked::Is(Group { partitions: [(0, progress)].into() })))

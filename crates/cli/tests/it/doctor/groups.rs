@@ -22,7 +22,8 @@ async fn a_group_is_read_as_far_as_it_committed() {
     }
     let Looked::Is(found) = topics(address, &["requests".into(), "gone".into()]).await else { panic!("no topics") };
     assert_eq!(found.keys().collect::<Vec<_>>(), ["requests"]);
-    assert_eq!((found["requests"].partitions, found["requests"].replicas), (2, 1));
+    let Looked::Is(requests) = &found["requests"] else { panic!("no topic") };
+    assert_eq!((requests.partitions, requests.replicas), (2, 1));
 
     let Looked::Is(unread) = group(address, "processor", "requests", 2).await else { panic!("no group") };
     let full = *unread.partitions.iter().find(|(_, at)| at.next == 3).unwrap().0;

@@ -4,7 +4,7 @@ use giro_cli::doctor::finding::Kind;
 use giro_cli::doctor::grant::Grant;
 
 use super::differences::{Case, check};
-use super::given::World;
+use super::given::{World, is};
 
 fn grant(action: &str, resource: &str) -> Grant {
     Grant { effect: "Allow".into(), action: action.into(), resource: resource.into(), condition: String::new() }
@@ -39,6 +39,34 @@ const POLICIES: &[Case] = &[
         "role of payment-processor",
         "isn't attached",
         "deploy",
+    ),
+    (
+        |w| is(&mut w.role("payment-processor").trusts).push("Allow sts:AssumeRole to AWS *".into()),
+        Kind::Policies,
+        "role of payment-processor, trust",
+        "to AWS *",
+        "who let it in",
+    ),
+    (
+        |w| is(&mut w.role("payment-processor").trusts).clear(),
+        Kind::Policies,
+        "role of payment-processor, trust",
+        "doesn't say it",
+        "update-assume-role-policy",
+    ),
+    (
+        |w| w.role("payment-processor").boundary = Some("arn:bound".into()),
+        Kind::Policies,
+        "role of payment-processor, boundary",
+        "arn:bound",
+        "who set it",
+    ),
+    (
+        |w| w.function("payment-processor").role = "admin".into(),
+        Kind::Functions,
+        "function payment-processor, role",
+        "admin",
+        "who gave it another",
     ),
 ];
 

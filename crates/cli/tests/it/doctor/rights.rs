@@ -29,5 +29,5 @@ fn the_documented_policy_is_what_is_asked() {
     let policy = grants(&serde_json::from_str(policy).unwrap());
     let documented: BTreeSet<String> = policy.into_iter().map(|grant| grant.action).collect();
     assert_eq!(documented, asked);
-    assert_eq!(asked.len(), 12, "{asked:?}");
+    assert_eq!(asked.len(), 15, "{asked:?}");
 }

@@ -93,6 +93,62 @@ const TABLES: &[Case] = &[
         "off",
         "update-continuous-backups --table-name refunds",
     ),
+    (
+        |w| w.table("payments").deletes = Looked::Is(Some("decided_at".into())),
+        Kind::Tables,
+        "table payments, time to live",
+        "deletes items by decided_at",
+        "--table-name payments --time-to-live-specification Enabled=false,AttributeName=decided_at",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.insert("state".into(), "ARCHIVED".into())),
+        Kind::Tables,
+        "table payments, state",
+        "ARCHIVED",
+        "look at",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.insert("index by-debtor, state".into(), "CREATING".into())),
+        Kind::Tables,
+        "table payments, index by-debtor, state",
+        "CREATING",
+        "wait",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.remove("encryption")),
+        Kind::Tables,
+        "table payments, encryption",
+        "none",
+        "who changed the key",
+    ),
+    (
+        |w| {
+            drop(
+                w.table("payments")
+                    .shape
+                    .properties
+                    .insert("encryption".into(), "by the key arn:aws:kms:x:1:key/2".into()),
+            )
+        },
+        Kind::Tables,
+        "table payments, encryption",
+        "key/2",
+        "who changed the key",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.insert("replicas".into(), "eu-west-1".into())),
+        Kind::Tables,
+        "table payments, replicas",
+        "eu-west-1",
+        "who made it",
+    ),
+    (
+        |w| drop(w.table("payments").shape.properties.insert("throughput".into(), "1 reads, any writes".into())),
+        Kind::Tables,
+        "table payments, throughput",
+        "1 reads",
+        "deploy",
+    ),
 ];
 
 #[test]

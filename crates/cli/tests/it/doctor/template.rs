@@ -38,7 +38,7 @@ fn functions_are_as_the_template_says() {
     assert_eq!(processor.managed.len(), 2, "logs and traces");
     let api = function(&expected, "payment-api");
     assert_eq!(api.concurrency, Some(200));
-    assert_eq!(api.environment["KAFKA_BOOTSTRAP_SERVERS"], "…", "only AWS knows the brokers of a cluster");
+    assert_eq!(api.environment["KAFKA_BOOTSTRAP_SERVERS"], "b-1:9098", "the stack's output tells them");
     assert_eq!(api.managed.len(), 3, "logs, a network, and traces");
     assert!(expected.functions.iter().all(|function| function.unread.is_empty()), "{expected:#?}");
 }
@@ -145,6 +145,9 @@ fn tables_are_those_that_the_stack_uses() {
         ("stream", "NEW_IMAGE"),
         ("billing mode", "PAY_PER_REQUEST"),
         ("deletion protection", "true"),
+        ("encryption", "by the key …:key/11111111-key"),
+        ("throughput", "none"),
+        ("state", "ACTIVE"),
     ] {
         assert_eq!(payments.shape.property(name), value, "{name}");
     }
@@ -161,8 +164,11 @@ fn dynamodb_and_the_template_write_a_table_in_the_same_form() {
         "StreamSpecification": { "StreamEnabled": false, "StreamViewType": "NEW_IMAGE" },
         "GlobalSecondaryIndexes": [{
             "IndexName": "i", "KeySchema": [{ "AttributeName": "part", "KeyType": "HASH" }],
-            "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["b", "a"] }
+            "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["b", "a"] }, "IndexStatus": "CREATING"
         }],
+        "TableStatus": "ACTIVE", "Replicas": [{ "RegionName": "eu-west-1" }],
+        "OnDemandThroughput": { "MaxReadRequestUnits": 5, "MaxWriteRequestUnits": -1 },
+        "SSEDescription": { "Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": "arn:key" },
     });
     let shape = Shape::of(&told);
     let properties: Vec<(&str, &str)> =
@@ -172,9 +178,13 @@ fn dynamodb_and_the_template_write_a_table_in_the_same_form() {
         [
             ("billing mode", "PAY_PER_REQUEST"),
             ("deletion protection", "false"),
+            ("encryption", "by the key arn:key"),
             ("index i", "part:N, INCLUDE, a, b"),
+            ("index i, state", "CREATING"),
             ("key", "source:S, part:N"),
+            ("replicas", "eu-west-1"),
             ("stream", "none"),
+            ("throughput", "5 reads, any writes"),
         ]
     );
     assert_eq!(Shape::of(&json!({})).property("billing mode"), "PROVISIONED");

@@ -1,7 +1,7 @@
 //! What may differ in a topic, and in what a group has read of it.
 
-use giro_cli::doctor::deployed::Progress;
-use giro_cli::doctor::finding::Kind;
+use giro_cli::doctor::deployed::{Looked, Progress};
+use giro_cli::doctor::finding::{Kind, Why};
 
 use super::differences::{Case, check};
 use super::given::{World, is};
@@ -15,7 +15,7 @@ const KAFKA: &[Case] = &[
         |w| drop(is(&mut w.deployed.topics).remove("payment-outcomes")),
         Kind::Topics,
         "topic payment-outcomes",
-        "isn't there",
+        "isn't there, or may not be described",
         "giro topics create",
     ),
     (
@@ -41,14 +41,14 @@ const KAFKA: &[Case] = &[
     ),
     (
         |w| drop(is(&mut w.topic("payment-requests").config).insert("retention.ms".into(), "1000".into())),
-        Kind::Topics,
+        Kind::Configurations,
         "topic payment-requests, retention.ms",
         "1000",
         "retention.ms=1209600000",
     ),
     (
         |w| drop(is(&mut w.topic("payment-requests-failed").config).remove("max.message.bytes")),
-        Kind::Topics,
+        Kind::Configurations,
         "topic payment-requests-failed, max.message.bytes",
         "isn't set",
         "max.message.bytes=8388608",
@@ -93,4 +93,17 @@ fn differences_of_topics_and_groups() {
     let mut world = World::with(&[("SettlePayments", "false")]);
     at(&mut world, None, 5, 10);
     assert_eq!(world.differences(), []);
+}
+
+/// A topic that may not be seen is another thing than one that is missing.
+#[test]
+fn a_topic_that_may_not_be_described_is_not_looked_at() {
+    let mut world = World::new();
+    let no_right = Looked::Not(Why::NoRight("Describe it at Kafka".into()));
+    drop(is(&mut world.deployed.topics).insert("payment-outcomes".into(), no_right));
+    world.topic("payment-requests").config = Looked::Missing;
+    let findings = world.findings();
+    assert_eq!(findings.differences, []);
+    let counts = [Kind::Topics, Kind::Configurations].map(|kind| findings.counts(kind));
+    assert_eq!(counts, [(4, 0, 1), (3, 0, 2)]);
 }
