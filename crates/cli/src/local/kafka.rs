@@ -7,6 +7,7 @@
 //! Apache Kafka.
 
 mod answers;
+mod configs;
 mod login;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use giro::publish::kafka::{self, Context, Identity, KafkaProducer, LINGER, Login
 
 pub use answers::{answers, topics};
 use answers::{said, words};
+pub use configs::{Config, NotTold, configs};
 use login::login;
 
 /// The topic of payment requests, if no parameter of the template renames it.

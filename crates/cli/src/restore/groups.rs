@@ -1,4 +1,4 @@
-//! What: Finds out whether consumer groups that should be new have read before.
+//! What: Finds out whether consumer groups have members, and whether those that should be new have read before.
 //!
 //! A mapping whose group has committed offsets goes on there. So it skips the records before them, which the restored
 //! tables may lack.
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::local::kafka::{client, hear, partitions, unanswered};
@@ -92,6 +93,36 @@ fn committed(consumer: &BaseConsumer<Context>, places: &TopicPartitionList) -> R
         }
         std::thread::sleep(ASK_AGAIN);
     }
+}
+
+/// The members that consumer groups have, by group. A group without members is left out. `None`: the embedded broker
+/// can't tell.
+///
+/// # Errors
+/// If the broker doesn't tell.
+pub async fn members(address: &str, groups: &[String]) -> Result<Option<Vec<(String, usize)>>, LocalError> {
+    let (config, context) = client(address)?;
+    let consumer: KafkaResult<BaseConsumer<Context>> = config.create_with_context(context);
+    let consumer = consumer.or_asked()?;
+    let (asked, names) = (address.to_owned(), groups.to_vec());
+    let ask = move || {
+        hear(&consumer);
+        let mut members = Vec::new();
+        for name in &names {
+            let told = match consumer.fetch_group_list(Some(name), ASK_TIMEOUT) {
+                Ok(told) => told,
+                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(unanswered(&asked, &error)),
+            };
+            let count = told.groups().iter().filter(|group| group.name() == name).map(|group| group.members().len());
+            members.push((name.clone(), count.sum()));
+        }
+        members.retain(|(_, count)| *count > 0);
+        Ok(Some(members))
+    };
+    tokio::task::spawn_blocking(ask).await.or_engine()?
 }
 
 #[cfg(test)]

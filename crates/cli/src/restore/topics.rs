@@ -10,7 +10,6 @@ use std::time::Duration;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
-use rdkafka::types::RDKafkaErrorCode;
 
 use crate::local::kafka::{client, hear, partitions, topics, unanswered};
 use crate::local::topic_reader::{Polled, Read, TopicReader};
@@ -23,7 +22,7 @@ use giro::wire::{account_command, instruction};
 use super::gap::Oldest;
 use super::journal::Journal;
 
-/// How long a broker may take to tell of a consumer group or a partition.
+/// How long a broker may take to tell of a partition.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a topic ended when it was read: by partition, the next offset.
@@ -164,34 +163,4 @@ pub async fn opened_accounts(address: &str, topic: &str) -> Result<BTreeMap<Acco
     };
     whole(address, topic, take).await?;
     Ok(accounts)
-}
-
-/// The members that consumer groups have, by group. A group without members is left out. `None`: the embedded broker
-/// can't tell.
-///
-/// # Errors
-/// If the broker doesn't tell.
-pub async fn members(address: &str, groups: &[String]) -> Result<Option<Vec<(String, usize)>>, LocalError> {
-    let (config, context) = client(address)?;
-    let consumer: KafkaResult<BaseConsumer<Context>> = config.create_with_context(context);
-    let consumer = consumer.or_asked()?;
-    let (asked, names) = (address.to_owned(), groups.to_vec());
-    let ask = move || {
-        hear(&consumer);
-        let mut members = Vec::new();
-        for name in &names {
-            let told = match consumer.fetch_group_list(Some(name), ASK_TIMEOUT) {
-                Ok(told) => told,
-                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(unanswered(&asked, &error)),
-            };
-            let count = told.groups().iter().filter(|group| group.name() == name).map(|group| group.members().len());
-            members.push((name.clone(), count.sum()));
-        }
-        members.retain(|(_, count)| *count > 0);
-        Ok(Some(members))
-    };
-    tokio::task::spawn_blocking(ask).await.or_engine()?
 }

@@ -11,13 +11,13 @@ use crate::local::kafka::partitions;
 use crate::local::stack::Topics;
 use crate::restore::changes::{Changes, changes};
 use crate::restore::gap::Gap;
-use crate::restore::groups::{ReadBefore, next_groups, read_before};
+use crate::restore::groups::{ReadBefore, members, next_groups, read_before};
 use crate::restore::journal::{Journal, KnownTerms};
 use crate::restore::point_in_time::second;
 use crate::restore::shown::{counts, lines};
 use crate::restore::tables::RestoredTables;
 use crate::restore::terms::{accounts, said};
-use crate::restore::topics::{Extent, ends_at, members, opened_accounts, outcomes, requests};
+use crate::restore::topics::{Extent, ends_at, opened_accounts, outcomes, requests};
 use giro::domain::{CreditLanes, PaymentId, Timestamp};
 
 /// How many changes, or findings, a person is shown.

@@ -1,27 +1,21 @@
 //! What: Reads topics and consumer groups from Kafka.
 //!
 //! Invariants: It commits nothing, and takes part in no consumer group.
-//!
-//! Limits: A client that asks for the configuration of topics can't serve a request for a token, so under `iam` that is
-//! not looked at. Neither can the embedded broker tell it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::doctor::deployed::{Group, Looked, Progress, Topic};
 use crate::doctor::finding::Why;
-use crate::local::kafka::{client, hear, topics as answered_topics};
+use crate::local::kafka::{Config, NotTold, client, configs, hear, topics as answered_topics};
 use giro::publish::kafka::Context;
 
 /// How long a broker may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-const IAM: &str = "iam";
 
 /// Reads the topics of these names. One that is left out is not there.
 pub async fn topics(address: &str, names: &[String]) -> Looked<BTreeMap<String, Looked<Topic>>> {
@@ -38,12 +32,20 @@ pub async fn topics(address: &str, names: &[String]) -> Looked<BTreeMap<String, 
     match configs(address, topics.keys()).await {
         Ok(mut configs) => {
             for (name, topic) in &mut topics {
-                topic.config = configs.remove(name).unwrap_or(Looked::Missing);
+                topic.config = configs.remove(name).map_or(Looked::Missing, looked);
             }
         }
         Err(why) => topics.values_mut().for_each(|topic| topic.config = Looked::Not(Why::Untold(why.clone()))),
     }
     Looked::Is(topics.into_iter().map(|(name, topic)| (name, Looked::Is(topic))).chain(hidden).collect())
+}
+
+fn looked(config: Result<Config, NotTold>) -> Looked<Config> {
+    match config {
+        Ok(config) => Looked::Is(config),
+        Err(NotTold::NoRight) => Looked::Not(Why::NoRight("DescribeConfigs of it at Kafka".to_owned())),
+        Err(NotTold::Other(why)) => Looked::Not(Why::Untold(why)),
+    }
 }
 
 /// Which of the topics that a broker doesn't list it tells nothing of: a list leaves out what whoever asks may not see.
@@ -71,39 +73,6 @@ fn unseen(address: &str, name: &str) -> Option<Why> {
         Ok(Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => Some(Why::NoRight("Describe it at Kafka".to_owned())),
         Ok(Some(code)) => Some(Why::Untold(format!("the broker doesn't tell it: {code}"))),
         Err(why) => Some(Why::Untold(why)),
-    }
-}
-
-type Configs = BTreeMap<String, Looked<BTreeMap<String, String>>>;
-
-/// The configuration of each topic, or why none is known.
-async fn configs(address: &str, names: impl Iterator<Item = &String>) -> Result<Configs, String> {
-    if std::env::var("KAFKA_AUTH").is_ok_and(|auth| auth == IAM) {
-        return Err("it can't be asked for under KAFKA_AUTH=iam".to_owned());
-    }
-    let (config, context) = client(address).map_err(|error| error.to_string())?;
-    let admin: KafkaResult<AdminClient<Context>> = config.create_with_context(context);
-    let admin = admin.map_err(|error| error.to_string())?;
-    // Each by itself: an error says nothing of whose it is.
-    let asked = join_all(names.map(|name| async { (name.clone(), of_one(&admin, name).await) })).await;
-    Ok(asked.into_iter().collect())
-}
-
-async fn of_one(admin: &AdminClient<Context>, name: &str) -> Looked<BTreeMap<String, String>> {
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-    let specifiers = [ResourceSpecifier::Topic(name)];
-    let untold = |why: &str| Looked::Not(Why::Untold(format!("the broker doesn't tell it{why}")));
-    let asked = tokio::time::timeout(PATIENCE.saturating_mul(2), admin.describe_configs(&specifiers, &options)).await;
-    match asked.map(|told| told.map(|mut all| all.pop())) {
-        Ok(Ok(Some(Ok(ConfigResource { entries, .. })))) => {
-            Looked::Is(entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect())
-        }
-        Ok(Ok(Some(Err(RDKafkaErrorCode::TopicAuthorizationFailed)))) => {
-            Looked::Not(Why::NoRight("DescribeConfigs of it at Kafka".to_owned()))
-        }
-        Ok(Ok(Some(Err(code)))) => untold(&format!(": {code}")),
-        Ok(Err(error)) => untold(&format!(": {error}")),
-        Ok(Ok(None)) | Err(_) => untold(""),
     }
 }
 
