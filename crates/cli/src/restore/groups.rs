@@ -12,9 +12,14 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::local::kafka::{client, hear, partitions, unanswered};
+use crate::local::kafka::{REQUESTS_TOPIC, client, hear, partitions, unanswered};
+use crate::local::stack::{ACCOUNT_PROCESSOR, PAYMENT_PROCESSOR};
 use crate::local::{LocalError, OrLocalError};
 use giro::publish::kafka::Context;
+
+/// The other topics, if no parameter of the template renames them.
+const COMMANDS_TOPIC: &str = "account-commands";
+const OUTCOMES_TOPIC: &str = "payment-outcomes";
 
 /// How long a broker may take to tell of a group. It may first have to elect who coordinates it.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,24 +39,29 @@ pub struct ReadBefore {
     pub offset: i64,
 }
 
-/// The groups that may come after these: with the next number as their suffix.
+/// The `NamePrefix` of the stack that has topics of these names. `None`: they are not those of one stack.
 #[must_use]
-pub fn next_groups(groups: &[String]) -> Vec<String> {
-    let next = |group: &String| {
-        let numbered = group.rsplit_once('-').and_then(|(base, number)| Some((base, number.parse::<u32>().ok()?)));
-        match numbered {
-            Some((base, number)) => format!("{base}-{}", number.saturating_add(1)),
-            None => format!("{group}-2"),
-        }
-    };
-    groups.iter().map(next).collect()
+pub fn name_prefix<'a>(requests: &'a str, commands: &str, outcomes: &str) -> Option<&'a str> {
+    let prefix = requests.strip_suffix(REQUESTS_TOPIC)?;
+    let has_it = |name: &str, base| name.strip_prefix(prefix) == Some(base);
+    (has_it(commands, COMMANDS_TOPIC) && has_it(outcomes, OUTCOMES_TOPIC)).then_some(prefix)
+}
+
+/// The groups of both processors, as the template names them.
+#[must_use]
+pub fn processors(prefix: &str, suffix: &str) -> [String; 2] {
+    [PAYMENT_PROCESSOR, ACCOUNT_PROCESSOR].map(|base| format!("{prefix}{base}{suffix}"))
 }
 
 /// The first place in these topics where one of these groups has read before.
 ///
 /// # Errors
 /// If the broker doesn't tell.
-pub async fn read_before(address: &str, groups: &[String], topics: &[&str]) -> Result<Option<ReadBefore>, LocalError> {
+pub async fn read_before(
+    address: &str,
+    groups: &[String],
+    topics: [&str; 2],
+) -> Result<Option<ReadBefore>, LocalError> {
     let mut places = TopicPartitionList::new();
     for topic in topics {
         for partition in partitions(address, topic).await? {
@@ -95,44 +105,51 @@ fn committed(consumer: &BaseConsumer<Context>, places: &TopicPartitionList) -> R
     }
 }
 
-/// The members that consumer groups have, by group. A group without members is left out. `None`: the embedded broker
-/// can't tell.
+/// A consumer group that the broker knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// How many members it has.
+    pub members: usize,
+}
+
+/// The groups whose names begin with one of these, whatever their suffixes are. `None`: the embedded broker can't tell.
 ///
 /// # Errors
 /// If the broker doesn't tell.
-pub async fn members(address: &str, groups: &[String]) -> Result<Option<Vec<(String, usize)>>, LocalError> {
+pub async fn known(address: &str, beginnings: &[String]) -> Result<Option<Vec<Group>>, LocalError> {
     let (config, context) = client(address)?;
     let consumer: KafkaResult<BaseConsumer<Context>> = config.create_with_context(context);
     let consumer = consumer.or_asked()?;
-    let (asked, names) = (address.to_owned(), groups.to_vec());
+    let (asked, beginnings) = (address.to_owned(), beginnings.to_vec());
     let ask = move || {
         hear(&consumer);
-        let mut members = Vec::new();
-        for name in &names {
-            let told = match consumer.fetch_group_list(Some(name), ASK_TIMEOUT) {
-                Ok(told) => told,
-                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(unanswered(&asked, &error)),
-            };
-            let count = told.groups().iter().filter(|group| group.name() == name).map(|group| group.members().len());
-            members.push((name.clone(), count.sum()));
-        }
-        members.retain(|(_, count)| *count > 0);
-        Ok(Some(members))
+        let told = match consumer.fetch_group_list(None, ASK_TIMEOUT) {
+            Ok(told) => told,
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) => return Ok(None),
+            Err(error) => return Err(unanswered(&asked, &error)),
+        };
+        let groups =
+            told.groups().iter().map(|group| Group { name: group.name().into(), members: group.members().len() });
+        let is_theirs = |group: &Group| beginnings.iter().any(|begins| group.name.starts_with(begins));
+        Ok(Some(groups.filter(is_theirs).collect()))
     };
     tokio::task::spawn_blocking(ask).await.or_engine()?
 }
 
 #[cfg(test)]
 mod tests {
-    use super::next_groups;
+    use super::*;
 
     #[test]
-    fn the_next_groups_have_the_next_number() {
-        let groups = ["payment-processor", "account-processor-2", "mine-payment-processor-9", "p-b"].map(Into::into);
-        let expected = ["payment-processor-2", "account-processor-3", "mine-payment-processor-10", "p-b-2"];
-        assert_eq!(next_groups(&groups), expected);
+    fn groups_have_the_prefix_of_their_topics() {
+        let of = |names: [&'static str; 3]| name_prefix(names[0], names[1], names[2]);
+        assert_eq!(of(["payment-requests", "account-commands", "payment-outcomes"]), Some(""));
+        assert_eq!(of(["my-payment-requests", "my-account-commands", "my-payment-outcomes"]), Some("my-"));
+        assert_eq!(of(["my-payment-requests", "account-commands", "my-payment-outcomes"]), None);
+        assert_eq!(of(["my-payment-requests", "my-account-commands", "payment-outcomes"]), None);
+        assert_eq!(of(["requests", "account-commands", "payment-outcomes"]), None);
+        assert_eq!(processors("my-", "-2"), ["my-payment-processor-2", "my-account-processor-2"]);
     }
 }

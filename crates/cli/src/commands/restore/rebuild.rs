@@ -7,11 +7,12 @@ use super::super::Failure;
 use super::super::engines::{EngineArgs, given};
 use super::super::stored_id::stored_id;
 use super::NameArgs;
+use super::groups::{Groups, suffix};
+use super::read::Read;
 use crate::local::kafka::partitions;
 use crate::local::stack::Topics;
 use crate::restore::changes::{Changes, changes};
 use crate::restore::gap::Gap;
-use crate::restore::groups::{ReadBefore, members, next_groups, read_before};
 use crate::restore::journal::{Journal, KnownTerms};
 use crate::restore::point_in_time::second;
 use crate::restore::shown::{counts, lines};
@@ -50,14 +51,9 @@ pub(in crate::commands) struct RebuildArgs {
     /// Go on though the topic has deleted outcomes that the tables may lack: their payments are decided anew
     #[arg(long)]
     despite_gap: bool,
-    /// The consumer groups that the stack will have, none of which may have read before [default: the groups in use,
-    /// with the next number]
-    #[arg(long = "next-group", value_parser = given, value_name = "NAME", num_args = 1..)]
-    next_groups: Vec<String>,
-    /// The consumer groups of the pollers, which must have no member
-    #[arg(long = "group", value_parser = given, value_name = "NAME", num_args = 1..,
-        default_values_t = ["payment-processor".to_owned(), "account-processor".to_owned()])]
-    groups: Vec<String>,
+    /// The ConsumerGroupSuffix that the stack will have: none of its groups may have read before
+    #[arg(long, value_name = "SUFFIX", value_parser = suffix, allow_hyphen_values = true, default_value = "-2")]
+    next_suffix: String,
     /// The topic of payment requests; else that of the stack
     #[arg(long, env = "REQUESTS_TOPIC", value_parser = given, value_name = "NAME")]
     requests_topic: Option<String>,
@@ -67,14 +63,6 @@ pub(in crate::commands) struct RebuildArgs {
     /// The topic of outcomes
     #[arg(long, env = "OUTCOMES_TOPIC", value_parser = given, value_name = "NAME")]
     outcomes_topic: Option<String>,
-}
-
-/// The topics that the rebuild reads.
-struct Read {
-    kafka: String,
-    requests: String,
-    commands: String,
-    outcomes: String,
 }
 
 pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -88,9 +76,9 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     if engines.meant().is_some() {
         return Err(Failure::no("the `giro up` of this folder polls these engines: stop it with `giro down`"));
     }
-    nobody_polls(&read.kafka, &args.groups).await?;
-    let next_groups = if args.next_groups.is_empty() { next_groups(&args.groups) } else { args.next_groups.clone() };
-    are_new(&read, &next_groups).await?;
+    let groups = Groups::of(&read, &args.next_suffix)?;
+    groups.poll_nothing().await?;
+    groups.are_new().await?;
     let (client, usual) = engines.tables_and_client().await?;
     let names = args.names.restored(&usual)?;
     let tables = RestoredTables::new(&client, names.clone());
@@ -109,7 +97,7 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
         say!("nothing is written: say --write to write it");
         return Ok(());
     }
-    nobody_polls(&read.kafka, &args.groups).await?;
+    groups.poll_nothing().await?;
     if !ends_at(&read.kafka, &read.outcomes, &end).await? {
         return Err(Failure::no(format!(
             "an outcome came to {} meanwhile, and nothing is written: stop outcome-publisher, and run this again",
@@ -126,33 +114,6 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     }
     say!("written");
     Ok(())
-}
-
-/// Refuses while a poller may settle payments.
-async fn nobody_polls(kafka: &str, groups: &[String]) -> Result<(), Failure> {
-    // The embedded broker can't tell. It ends with the stack that polls it.
-    let members = members(kafka, groups).await?.unwrap_or_default();
-    match members.first() {
-        None => Ok(()),
-        Some((group, count)) => Err(Failure::no(format!(
-            "the consumer group {group} has members ({count}), and nothing is written: switch its event source mapping off"
-        ))),
-    }
-}
-
-/// Refuses groups that have read before. Their mappings would skip what the restored tables lack.
-async fn are_new(topics: &Read, groups: &[String]) -> Result<(), Failure> {
-    match read_before(&topics.kafka, groups, &[&topics.requests, &topics.commands]).await? {
-        None => {
-            say!("{}: these groups have not read yet, and may be those of the stack", groups.join(", "));
-            Ok(())
-        }
-        Some(ReadBefore { group, topic, partition, offset }) => Err(Failure::no(format!(
-            "the consumer group {group} has read {topic} before, to offset {offset} of partition {partition}, so its \
-             mapping would skip all records before that. Choose a ConsumerGroupSuffix that no group ever had, and say \
-             --next-group for both groups"
-        ))),
-    }
 }
 
 /// Refuses a topic that may lack outcomes of this ledger.
