@@ -1,6 +1,7 @@
 //! What: `giro restore` computes a restored ledger anew. `docs/restore.md` is the whole way.
 
 mod groups;
+mod lacking;
 mod read;
 mod rebuild;
 mod tables;

@@ -63,8 +63,6 @@ pub struct Journal {
     pub untold: Option<Untold>,
     /// Payments that the table has.
     pub payments: usize,
-    /// When the last of them was decided.
-    pub last: Option<Timestamp>,
     /// Those among them that the topic tells of.
     pub in_both: usize,
     /// What contradicts what.
@@ -112,7 +110,6 @@ impl Journal {
         let outcome = &recorded.outcome;
         let id = outcome.instruction.id();
         self.payments = self.payments.saturating_add(1);
-        self.last = self.last.max(Some(outcome.decided_at));
         self.stands.is_there(id);
         if outcome.instruction.fingerprint() != recorded.fingerprint {
             let wrong = format!("payment {id}: its fingerprint is not that of what its item says");

@@ -12,13 +12,13 @@
 //! | [`legs`] | further legs, and their items |
 //! | [`money`] | the sums of settled payments |
 //! | [`journal`] | all payments: those of the table, and those that only the topic tells |
-//! | [`gap`] | outcomes that their topic has deleted, and that the tables may lack |
+//! | [`gap`] | records that their topic has lost, and that the tables may lack |
 //! | [`mod@changes`] | what must be written |
 //! | [`shown`] | the same for a person |
 //! | [`point_in_time`] | restores tables to a point in time |
 //! | [`tables`] | reads restored tables, and writes what must change |
 //! | [`topics`] | reads what topics still tell |
-//! | [`groups`] | asks where consumer groups have read before |
+//! | [`groups`] | asks for the members of consumer groups, and where they have read before |
 //!
 //! Invariants: All is pure but the last four modules.
 

@@ -4,14 +4,14 @@
 //!
 //! Invariants: It commits nothing, and takes part in no consumer group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 
-use crate::local::kafka::{client, hear, partitions, topics, unanswered};
+use crate::local::kafka::{client, configs, hear, partitions, topics, unanswered};
 use crate::local::topic_reader::{Polled, Read, TopicReader};
 use crate::local::{LocalError, OrLocalError};
 use giro::domain::account_command::{Action, opened};
@@ -19,7 +19,7 @@ use giro::domain::{Account, AccountId, Instruction, Outcome, PaymentId, Timestam
 use giro::publish::kafka::Context;
 use giro::wire::{account_command, instruction};
 
-use super::gap::Oldest;
+use super::gap::{Oldest, deleted_since};
 use super::journal::Journal;
 
 /// How long a broker may take to tell of a partition.
@@ -51,53 +51,79 @@ async fn whole(address: &str, topic: &str, take: impl FnMut(&Polled) -> bool) ->
     read(address, topic, starts.collect(), take).await
 }
 
-/// What was read of a topic.
-#[derive(Debug)]
-pub struct Extent {
-    /// Where it ended.
-    pub end: End,
-    /// Where its partitions begin.
-    pub oldest: Vec<Oldest>,
-}
-
-/// Reads the outcomes into the journal. Gives what was read.
+/// Reads the outcomes into the journal. Gives where they ended.
 ///
 /// # Errors
 /// If the topic can't be read.
-pub async fn outcomes(address: &str, topic: &str, journal: &mut Journal) -> Result<Extent, LocalError> {
-    let mut oldest = BTreeMap::new();
+pub async fn outcomes(address: &str, topic: &str, journal: &mut Journal) -> Result<End, LocalError> {
     let take = |record: &Polled| {
-        oldest.entry(record.partition).or_insert_with(|| {
-            // A record without a time may be of any.
-            let at = record.timestamp.and_then(|at| Timestamp::try_from_millis(at).ok()).unwrap_or(Timestamp::MAX);
-            Oldest { partition: record.partition, offset: record.offset, at: Some(at) }
-        });
         let place = format!("{}/{}/{}", record.topic, record.partition, record.offset);
         journal.record(&place, record.key.as_deref(), record.value.as_deref());
         true
     };
-    let end = whole(address, topic, take).await?;
-    let empty: Vec<i32> = end.keys().copied().filter(|partition| !oldest.contains_key(partition)).collect();
-    let mut oldest: Vec<Oldest> = oldest.into_values().collect();
-    oldest.extend(begins_of(address, topic, empty).await?);
-    Ok(Extent { end, oldest })
+    whole(address, topic, take).await
 }
 
-/// Where partitions begin that have no record.
-async fn begins_of(address: &str, topic: &str, empty: Vec<i32>) -> Result<Vec<Oldest>, LocalError> {
+/// The oldest record of each partition.
+///
+/// # Errors
+/// If the topic can't be read.
+pub async fn oldest(address: &str, topic: &str) -> Result<Vec<Oldest>, LocalError> {
+    let extents = extents(address, topic).await?;
+    let empty = |(partition, (begin, _)): (&i32, &(i64, i64))| {
+        (*partition, Oldest { partition: *partition, offset: *begin, at: None })
+    };
+    let mut oldest: BTreeMap<i32, Oldest> = extents.iter().map(empty).collect();
+    let full = extents.iter().filter(|(_, (begin, end))| begin < end);
+    let starts: End = full.map(|(partition, (begin, _))| (*partition, Offset::Offset(*begin))).collect();
+    if starts.is_empty() {
+        return Ok(oldest.into_values().collect());
+    }
+    let mut unseen: BTreeSet<i32> = starts.keys().copied().collect();
+    let take = |record: &Polled| {
+        if unseen.remove(&record.partition) {
+            // A record without a time may be of any.
+            let at = record.timestamp.and_then(|at| Timestamp::try_from_millis(at).ok()).unwrap_or(Timestamp::MAX);
+            let (partition, offset) = (record.partition, record.offset);
+            oldest.insert(partition, Oldest { partition, offset, at: Some(at) });
+        }
+        !unseen.is_empty()
+    };
+    read(address, topic, starts, take).await?;
+    Ok(oldest.into_values().collect())
+}
+
+/// The partitions that have deleted records since these were their oldest.
+///
+/// # Errors
+/// If the broker doesn't tell.
+pub async fn deleted_while_read(address: &str, topic: &str, before: &[Oldest]) -> Result<Vec<i32>, LocalError> {
+    let extents = extents(address, topic).await?;
+    Ok(deleted_since(before, |partition| extents.get(&partition).map(|(begin, _)| *begin)))
+}
+
+/// Where partitions begin and end.
+async fn extents(address: &str, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>, LocalError> {
+    let partitions = partitions(address, topic).await?;
     let (config, context) = client(address)?;
     let consumer: KafkaResult<BaseConsumer<Context>> = config.create_with_context(context);
     let consumer = consumer.or_asked()?;
     let (asked, topic) = (address.to_owned(), topic.to_owned());
     let ask = move || {
         hear(&consumer);
-        let begin = |partition| {
-            let (offset, _) = consumer.fetch_watermarks(&topic, partition, ASK_TIMEOUT)?;
-            Ok(Oldest { partition, offset, at: None })
-        };
-        empty.into_iter().map(begin).collect::<KafkaResult<Vec<_>>>().map_err(|error| unanswered(&asked, &error))
+        let extent = |partition| Ok((partition, consumer.fetch_watermarks(&topic, partition, ASK_TIMEOUT)?));
+        partitions.into_iter().map(extent).collect::<KafkaResult<_>>().map_err(|error| unanswered(&asked, &error))
     };
     tokio::task::spawn_blocking(ask).await.or_engine()?
+}
+
+/// How long a topic keeps records, in milliseconds. `None`: nobody knows, or it deletes them for other reasons too.
+pub async fn kept_ms(address: &str, topic: &str) -> Option<i64> {
+    let mut configs = configs(address, [topic.to_owned()].iter()).await.ok()?;
+    let config = configs.remove(topic)?;
+    let number = |name: &str| config.get(name)?.parse::<i64>().ok();
+    let bytes_are_unlimited = number("retention.bytes")? < 0;
+    number("retention.ms").filter(|kept| bytes_are_unlimited && *kept > 0)
 }
 
 /// Whether a topic still ends there.

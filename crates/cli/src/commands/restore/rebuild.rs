@@ -8,17 +8,17 @@ use super::super::engines::{EngineArgs, given};
 use super::super::stored_id::stored_id;
 use super::NameArgs;
 use super::groups::{Groups, suffix};
+use super::lacking::{Begins, now};
 use super::read::Read;
 use crate::local::kafka::partitions;
 use crate::local::stack::Topics;
 use crate::restore::changes::{Changes, changes};
-use crate::restore::gap::Gap;
 use crate::restore::journal::{Journal, KnownTerms};
 use crate::restore::point_in_time::second;
 use crate::restore::shown::{counts, lines};
 use crate::restore::tables::RestoredTables;
 use crate::restore::terms::{accounts, said};
-use crate::restore::topics::{Extent, ends_at, opened_accounts, outcomes, requests};
+use crate::restore::topics::{End, ends_at, opened_accounts, outcomes, requests};
 use giro::domain::{CreditLanes, PaymentId, Timestamp};
 
 /// How many changes, or findings, a person is shown.
@@ -48,9 +48,13 @@ pub(in crate::commands) struct RebuildArgs {
     /// Go on if the topic tells of none of the payments in the table
     #[arg(long)]
     any_topic: bool,
-    /// Go on though the topic has deleted outcomes that the tables may lack: their payments are decided anew
-    #[arg(long)]
-    despite_gap: bool,
+    /// Go on though topics lack records that the tables may lack too, none of them newer than this time, RFC 3339:
+    /// their payments are decided anew
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    despite_gap: Option<Timestamp>,
+    /// The second that the tables were restored to, RFC 3339, if DynamoDB doesn't tell it
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    second: Option<Timestamp>,
     /// The ConsumerGroupSuffix that the stack will have: none of its groups may have read before
     #[arg(long, value_name = "SUFFIX", value_parser = suffix, allow_hyphen_values = true, default_value = "-2")]
     next_suffix: String,
@@ -82,10 +86,13 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     let (client, usual) = engines.tables_and_client().await?;
     let names = args.names.restored(&usual)?;
     let tables = RestoredTables::new(&client, names.clone());
-    let (journal, found, Extent { end, oldest }) = found(&tables, &read, &args.item_stands).await?;
-    let second = second(&client, &names.payments).await?.or(journal.last).unwrap_or(Timestamp::EPOCH);
-    tells_all(&args, &read, &journal, Gap::behind(second, &oldest))?;
-    let changes = match found {
+    let second = restored_to(second(&client, &names.payments).await?, args.second)?;
+    let begins = Begins::of(&read).await?;
+    let Found { journal, has_commands, changes, end } = found(&tables, &read, &args.item_stands).await?;
+    begins.are_still_there().await?;
+    is_the_topic(&args, &read, &journal)?;
+    begins.lack_nothing(second, [journal.payments > 0, has_commands], args.despite_gap).await?;
+    let changes = match changes {
         Ok(changes) => changes,
         Err(findings) => return contradictions(&findings),
     };
@@ -116,39 +123,58 @@ pub(super) async fn run(args: RebuildArgs, engines: &EngineArgs) -> Result<(), F
     Ok(())
 }
 
-/// Refuses a topic that may lack outcomes of this ledger.
-fn tells_all(args: &RebuildArgs, topics: &Read, journal: &Journal, gap: Option<Gap>) -> Result<(), Failure> {
-    let topic = &topics.outcomes;
-    if journal.payments > 0 && journal.in_both == 0 && !args.any_topic {
-        return Err(Failure::no(format!(
-            "the table has {} payments, and {topic} tells of none of them: is it the topic of this ledger? \
-             --outcomes-topic names another, and --any-topic goes on",
-            journal.payments
-        )));
-    }
-    match gap.filter(|_| !args.despite_gap) {
-        None => Ok(()),
-        Some(gap) => Err(Failure::no(format!(
-            "{topic}: {gap}. The tables may lack their payments, which would be decided anew and may end otherwise. \
-             Restore to a later second, or say --despite-gap"
-        ))),
+/// The second that the tables were restored to. Nothing else tells what the topics must still have.
+fn restored_to(told: Option<Timestamp>, said: Option<Timestamp>) -> Result<Timestamp, Failure> {
+    match (told, said) {
+        (Some(told), Some(said)) if told != said => {
+            Err(Failure::input(format!("--second {said}: DynamoDB says that payments was restored to {told}")))
+        }
+        (None, Some(said)) if said > now() => {
+            Err(Failure::input(format!("--second {said}: expected a time that is past")))
+        }
+        (Some(second), _) | (None, Some(second)) => Ok(second),
+        (None, None) => {
+            Err(Failure::input("to which second were the tables restored? DynamoDB doesn't tell: say --second TIME"))
+        }
     }
 }
 
-/// Reads everything. Gives the journal, what must be written or what contradicts what, and the extent of the outcomes.
-async fn found(
-    tables: &RestoredTables,
-    topics: &Read,
-    stand: &[PaymentId],
-) -> Result<(Journal, Result<Changes, Vec<String>>, Extent), Failure> {
+/// Refuses a topic that tells nothing of this ledger.
+fn is_the_topic(args: &RebuildArgs, topics: &Read, journal: &Journal) -> Result<(), Failure> {
+    if journal.payments == 0 || journal.in_both > 0 {
+        return Ok(());
+    }
+    let told = format!("the table has {} payments, and {} tells of none of them", journal.payments, topics.outcomes);
+    if !args.any_topic {
+        return Err(Failure::no(format!(
+            "{told}: is it the topic of this ledger? --outcomes-topic names another, and --any-topic goes on"
+        )));
+    }
+    say!("{told}. You said --any-topic");
+    Ok(())
+}
+
+/// What was found.
+struct Found {
+    journal: Journal,
+    /// Whether the tables tell of commands.
+    has_commands: bool,
+    /// What must be written, or what contradicts what.
+    changes: Result<Changes, Vec<String>>,
+    /// Where the outcomes ended.
+    end: End,
+}
+
+/// Reads everything.
+async fn found(tables: &RestoredTables, topics: &Read, stand: &[PaymentId]) -> Result<Found, Failure> {
     let kafka = &topics.kafka;
     let lanes_min = partitions(kafka, &topics.requests).await?.len();
     let lanes_min = CreditLanes::of_partitions(u32::try_from(lanes_min).unwrap_or(u32::MAX));
     let (restored, commands, mut unreadable) = tables.read().await?;
-    let said = said(&commands);
+    let (said, has_commands) = (said(&commands), !commands.is_empty());
     let terms = KnownTerms { accounts: accounts(&restored.accounts, &said, lanes_min), said };
     let mut journal = Journal::new(terms).letting_stand(stand.iter().cloned());
-    let extent = outcomes(kafka, &topics.outcomes, &mut journal).await?;
+    let end = outcomes(kafka, &topics.outcomes, &mut journal).await?;
     unreadable.extend(tables.read_payments(&mut journal).await?);
     journal.findings.extend(unreadable);
     journal.findings.extend(journal.stands.in_vain());
@@ -161,7 +187,7 @@ async fn found(
     }
     let opened = opened_accounts(kafka, &topics.commands).await?;
     let changes = changes(&restored, &journal, &opened);
-    Ok((journal, changes, extent))
+    Ok(Found { journal, has_commands, changes, end })
 }
 
 fn contradictions(findings: &[String]) -> Result<(), Failure> {
@@ -200,4 +226,21 @@ fn report(journal: &Journal, changes: &Changes, all: bool) -> Result<(), Failure
         say!("  giro outcomes republish --from {} --to {to}", untold.first);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_of_the_tables_must_be_known() {
+        let at = |text| Timestamp::parse(text).ok();
+        let (told, other) = (at("2026-11-29T09:41:00Z"), at("2026-11-29T09:42:00Z"));
+        let second = |told, said| restored_to(told, said).map_err(|refused| refused.to_string());
+        assert_eq!([second(told, None), second(told, told), second(None, told)], [(); 3].map(|()| Ok(told.unwrap())));
+        assert!(second(None, None).unwrap_err().contains("say --second"));
+        assert!(second(told, other).unwrap_err().contains("restored to 2026-11-29T09:41:00.000Z"));
+        // Every record is older than a time to come, so no gap would be seen.
+        assert!(second(None, Some(Timestamp::MAX)).unwrap_err().contains("a time that is past"));
+    }
 }

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
-use super::client;
+use super::{client, known_topics};
 use giro::publish::kafka::Context;
 
 /// How long a broker may take for one answer.
@@ -39,6 +39,10 @@ pub async fn configs(
 ) -> Result<BTreeMap<String, Result<Config, NotTold>>, String> {
     if std::env::var("KAFKA_AUTH").is_ok_and(|auth| auth == IAM) {
         return Err("it can't be asked for under KAFKA_AUTH=iam".to_owned());
+    }
+    // It would be asked in vain until the time is over.
+    if known_topics(address).await.map_err(|error| error.to_string())?.embedded {
+        return Err("the embedded broker doesn't tell it".to_owned());
     }
     let (config, context) = client(address).map_err(|error| error.to_string())?;
     let admin: KafkaResult<AdminClient<Context>> = config.create_with_context(context);

@@ -48,7 +48,7 @@ async fn found(tables: &RestoredTables, kafka: &EmbeddedKafka) -> (Changes, giro
     let said = said(&commands);
     let known = KnownTerms { accounts: accounts(&restored.accounts, &said, Default::default()), said };
     let mut journal = Journal::new(known);
-    let end = outcomes(address, TOPIC, &mut journal).await.unwrap().end;
+    let end = outcomes(address, TOPIC, &mut journal).await.unwrap();
     assert_eq!(tables.read_payments(&mut journal).await.unwrap(), [""; 0]);
     let lost = journal.lost().unwrap();
     let asked = requests(address, &lost).await.unwrap();

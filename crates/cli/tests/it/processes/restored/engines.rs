@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
+use giro::domain::Timestamp;
+use giro::publish::Publish as _;
 use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro_cli::local::kafka::{self, EmbeddedKafka, NewTopic};
@@ -89,6 +91,19 @@ impl Engines {
         let text = [stdout, stderr].map(|text| String::from_utf8(text).unwrap()).concat();
         println!("giro {}: {status}\n{text}", arguments.join(" "));
         (status.code().unwrap(), text)
+    }
+
+    /// Puts a record on the topic of requests, as if it had asked for this payment.
+    pub(super) async fn request(&self, id: &str) {
+        let sending = self.producer().send(kafka::REQUESTS_TOPIC, Some(id.as_bytes()), Some(b"{}"), &[]).await;
+        sending.unwrap().placed().await.unwrap();
+    }
+
+    /// Rebuilds tables that were restored to this very second. The embedded DynamoDB doesn't tell the second.
+    pub(super) fn rebuild(&self, more: &[&str]) -> (i32, String) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let now = Timestamp::try_from_millis(i64::try_from(now).unwrap()).unwrap().to_string();
+        self.giro("", &[&["restore", "rebuild", "--prefix", "restored-", "--second", &now], more].concat())
     }
 
     /// The outcomes on the topic by id: each different value.

@@ -16,8 +16,6 @@ use super::engines::Engines;
 const RECORDS: usize = 8;
 const RECORD_BYTES: usize = 900 * 1024;
 
-const REBUILD: [&str; 5] = ["restore", "rebuild", "--prefix", "restored-", "--write"];
-
 /// Engines whose restored tables have one payment that moved no money yet, and its outcome.
 async fn one_payment() -> (Engines, Outcome) {
     let (engines, names) = (Engines::start().await, prefixed("restored-"));
@@ -38,6 +36,7 @@ async fn one_payment() -> (Engines, Outcome) {
     };
     let item = giro::store::items::payment::encode(&giro::domain::plan::Entry::of(&outcome.request(), &outcome));
     engines.client.put_item().table_name(&names.payments).set_item(Some(item)).send().await.unwrap();
+    engines.request("p1").await;
     (engines, outcome)
 }
 
@@ -53,15 +52,10 @@ async fn tell(engines: &Engines, outcome: &Outcome, bytes: usize) {
 async fn refused(engines: &Engines, expected: &str) -> String {
     let names = prefixed("restored-");
     let before = copied(&engines.client, &names).await;
-    let (code, text) = engines.giro("", &REBUILD);
+    let (code, text) = engines.rebuild(&["--write"]);
     assert_eq!((code, text.contains(expected)), (1, true), "{text}");
     assert!(copied(&engines.client, &names).await == before);
     text
-}
-
-fn rebuilt(engines: &Engines, more: &[&str]) {
-    let (code, text) = engines.giro("", &[&REBUILD[..], more].concat());
-    assert_eq!((code, text.contains("written")), (0, true), "{text}");
 }
 
 /// A mapping whose group has read before skips what the restored tables lack.
@@ -76,7 +70,7 @@ async fn a_consumer_group_that_has_read_before_is_noticed() {
     consumer.commit(&read, CommitMode::Sync).unwrap();
     let text = refused(&engines, "the consumer group payment-processor-2 has read payment-requests before").await;
     assert!(text.contains("to offset 17 of partition 3") && text.contains("--next-suffix"), "{text}");
-    let (code, text) = engines.giro("", &[&REBUILD[..4], &["--next-suffix", "-3"]].concat());
+    let (code, text) = engines.rebuild(&["--next-suffix", "-3"]);
     assert_eq!((code, text.contains("account-processor-3 have not read yet")), (0, true), "{text}");
     assert!(text.contains("For the stack: ConsumerGroupSuffix=-3"), "{text}");
 }
@@ -88,7 +82,33 @@ async fn outcomes_that_their_topic_has_deleted_are_noticed() {
     for _ in 0..RECORDS {
         tell(&engines, &outcome, RECORD_BYTES).await;
     }
-    let text = refused(&engines, "have deleted outcomes from 1970-01-01T00:00:00.000Z to 2").await;
-    assert!(text.contains("--despite-gap"), "{text}");
-    rebuilt(&engines, &["--despite-gap"]);
+    let text = refused(&engines, "payment-outcomes: partitions ").await;
+    assert!(text.contains("have deleted records from 2"), "{text}");
+    let to = text.rsplit("--despite-gap ").next().unwrap().trim();
+    let a_second_before =
+        Timestamp::try_from_millis(Timestamp::parse(to).unwrap().millis() - 1_000).unwrap().to_string();
+    let (code, text) = engines.rebuild(&["--write", "--despite-gap", &a_second_before]);
+    assert_eq!((code, text.contains("written")), (1, false), "more is gone than a person saw: {text}");
+    let (code, text) = engines.rebuild(&["--write", "--despite-gap", to]);
+    assert_eq!((code, text.contains("written")), (0, true), "{text}");
+    assert!(text.contains("have deleted records from 2") && text.contains("you said --despite-gap"), "{text}");
+}
+
+/// A request is older than its outcome, and a topic that is deleted and made again begins at its first offset.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_topic_must_have_what_the_tables_may_lack() {
+    let (engines, outcome) = one_payment().await;
+    tell(&engines, &outcome, 0).await;
+    let words = ["restore", "rebuild", "--prefix", "restored-", "--write"];
+    let (code, text) = engines.giro("", &[&words[..], &["--second", "2020-01-01T00:00:00Z"]].concat());
+    assert_eq!((code, text.contains("may end otherwise")), (1, true), "{text}");
+    for topic in ["payment-outcomes", REQUESTS_TOPIC] {
+        assert!(text.contains(&format!("{topic} was made anew, or lacks records")), "{topic}: {text}");
+    }
+    // The tables tell of no command, so nobody knows that there was one.
+    assert!(!text.contains("account-commands was made anew"), "{text}");
+    let (code, text) = engines.giro("", &words);
+    assert_eq!((code, text.contains("say --second")), (2, true), "{text}");
+    let (code, text) = engines.rebuild(&["--write", "--despite-gap", "2020-01-01T00:00:00Z"]);
+    assert_eq!((code, text.contains("leave it out")), (1, true), "{text}");
 }
