@@ -96,8 +96,9 @@ impl KafkaProducer {
     /// [`PublishError::Unacknowledged`] if there is no new one. The next call tries again.
     async fn client(&self) -> Result<Arc<Client>, PublishError> {
         let mut current = self.current.lock().await;
-        if !Client::is_fit(&current, SystemTime::now()) {
-            *current = Arc::new(current.renewed(&self.settings).await.map_err(|error| {
+        let now = SystemTime::now();
+        if !Client::is_fit(&current, now) {
+            *current = Arc::new(current.renewed(&self.settings, now).await.map_err(|error| {
                 tracing::warn!(%error, "the Kafka client can't be replaced");
                 PublishError::Unacknowledged(error.to_string())
             })?);

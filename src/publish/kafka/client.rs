@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | the process is frozen, and its connections die without a word | it waits for an answer on a dead connection | a client that was idle for [`IDLE_MAX`] is replaced |
 //! | meanwhile its token expires | it logs in with the old one | a client whose token is nearly over is replaced; the new one gets its own |
-//! | the password of its user changes | it can't log in any more | the secret is read again if the client failed, or after [`SECRET_MAX`] |
+//! | the password of its user changes | it can't log in any more, and tries until its records are given up | a client whose login was refused is replaced before the next record. The secret is read again then, or after [`SECRET_MAX`] |
 //! | the broker refuses its producer id, or it has another fatal error | it refuses every record from then on | a client that failed is replaced. One that took the place of such a client is at least [`FAILED_MIN`] old by then, and a record waits for that |
 //! | a connection dies in use | it waits for half of the delivery time-out ([`SOCKET_SHARE`]), then connects again | the record gets a second connection |
 //!
@@ -76,6 +76,8 @@ pub(super) struct Client {
     /// When it was last used, in milliseconds since 1970. The clock of the system goes on while a process is frozen.
     used_at_ms: AtomicU64,
     has_failed: AtomicBool,
+    /// A broker has refused its login, or the two didn't agree on one.
+    is_refused: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -102,19 +104,18 @@ impl Client {
             .set("reconnect.backoff.max.ms", milliseconds(RECONNECT_PAUSE_MAX))
             .set("partitioner", "murmur2_random");
         let context = Context::from(login.clone());
-        let token = context.held();
+        let (token, is_refused) = (context.held(), context.is_refused());
         let producer = Some(FutureProducer::from_config_and_context(&config, context)?);
         let (used_at_ms, has_failed) = (AtomicU64::new(milliseconds_of(now)), AtomicBool::new(false));
-        Ok(Self { producer, login, token, prepared_at, failed_before: None, used_at_ms, has_failed })
+        Ok(Self { producer, login, token, prepared_at, failed_before: None, used_at_ms, has_failed, is_refused })
     }
 
     /// A client in its place. It logs in as this one, if a newer login is not needed or can't be prepared.
-    pub(super) async fn renewed(&self, settings: &Settings) -> Result<Self, ConnectError> {
-        let now = SystemTime::now();
-        let has_failed = self.has_failed.load(Ordering::Relaxed);
+    pub(super) async fn renewed(&self, settings: &Settings, now: SystemTime) -> Result<Self, ConnectError> {
+        let has_failed = self.has_failed();
         let newer = if has_failed || is_over(self.prepared_at, now, SECRET_MAX) { newer(settings).await } else { None };
         let (login, prepared_at) = newer.map_or_else(|| (self.login.clone(), self.prepared_at), |login| (login, now));
-        let mut client = Self::with(settings, login, prepared_at, SystemTime::now())?;
+        let mut client = Self::with(settings, login, prepared_at, now)?;
         client.failed_before = has_failed.then_some(now);
         Ok(client)
     }
@@ -124,8 +125,13 @@ impl Client {
         let since = milliseconds_of(now).checked_sub(client.used_at_ms.load(Ordering::Relaxed));
         let is_idle =
             Arc::strong_count(client) == 1 && since.is_none_or(|since| u128::from(since) >= IDLE_MAX.as_millis());
-        let is_dead = client.has_failed.load(Ordering::Relaxed) && client.rest(now).is_zero();
+        let is_dead = client.has_failed() && client.rest(now).is_zero();
         !is_idle && !is_dead && !client.token.is_over(now)
+    }
+
+    /// Whether it is better replaced. What it has may still be delivered.
+    fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed) || self.is_refused.load(Ordering::Relaxed)
     }
 
     /// How long it must still be kept, if it fails.

@@ -5,13 +5,14 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use rdkafka::ClientConfig;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::iam::Signer;
 use super::secrets::{self, NoSecret};
@@ -228,12 +229,18 @@ fn pem(config: &mut ClientConfig, name: &str, pem: &Pem) {
 pub struct Context {
     tokens: Option<Arc<dyn TokenSource>>,
     held: Arc<Held>,
+    is_refused: Arc<AtomicBool>,
 }
 
 impl Context {
     /// The token that its client has.
     pub(super) fn held(&self) -> Arc<Held> {
         Arc::clone(&self.held)
+    }
+
+    /// Whether a broker has refused its client's login.
+    pub(super) fn is_refused(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_refused)
     }
 }
 
@@ -243,7 +250,7 @@ impl From<Login> for Context {
             Identity::Token(tokens) => Some(tokens),
             Identity::None | Identity::User { .. } | Identity::Certificate { .. } => None,
         };
-        Self { tokens, held: Arc::default() }
+        Self { tokens, held: Arc::default(), is_refused: Arc::default() }
     }
 }
 
@@ -253,6 +260,9 @@ impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) = error.rdkafka_error_code() {
+            self.is_refused.store(true, Ordering::Relaxed);
+        }
         tracing::warn!(target: CLIENT_LOG, %error, reason, "kafka client");
     }
 

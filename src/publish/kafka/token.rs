@@ -38,6 +38,8 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
 pub(super) struct Held {
     /// In milliseconds since 1970; 0 without a token.
     until_ms: AtomicI64,
+    /// When the client got it. A clock that shows an earlier time was set back, and says nothing of the token's life.
+    from_ms: AtomicI64,
 }
 
 impl Held {
@@ -45,13 +47,15 @@ impl Held {
     pub(super) fn note(&self, token: &Token, now: SystemTime) {
         let life = token.expires_at_ms.saturating_sub(milliseconds_of(now));
         let until = token.expires_at_ms.saturating_sub(life.checked_div(LAST_SHARE).unwrap_or_default());
+        self.from_ms.store(milliseconds_of(now), Ordering::Relaxed);
         self.until_ms.store(until, Ordering::Relaxed);
     }
 
     /// Whether it is better not used any more.
     pub(super) fn is_over(&self, now: SystemTime) -> bool {
         let until = self.until_ms.load(Ordering::Relaxed);
-        until != 0 && milliseconds_of(now) >= until
+        let from = self.from_ms.load(Ordering::Relaxed);
+        until != 0 && !(from..until).contains(&milliseconds_of(now))
     }
 }
 
@@ -79,5 +83,6 @@ mod tests {
         let expires_at_ms = milliseconds_of(at(1_700));
         held.note(&Token { token: "u".into(), expires_at_ms }, at(800));
         assert_eq!([900, 1_609, 1_610].map(|seconds| held.is_over(at(seconds))), [false, false, true]);
+        assert!(held.is_over(at(799)), "the clock was set back");
     }
 }

@@ -1,5 +1,8 @@
 //! What: Tests of when a client is replaced, on a clock of their own.
 
+use rdkafka::ClientContext as _;
+use rdkafka::producer::Producer as _;
+
 use super::*;
 use crate::publish::kafka::Identity;
 use crate::publish::kafka::token::Token;
@@ -58,14 +61,31 @@ async fn a_client_that_failed_is_replaced_at_once_and_then_once_a_second() {
     assert!(fit(&first, now, 0));
     first.fail();
     assert_eq!((fit(&first, now, 0), first.rest(now)), (false, Duration::ZERO));
-    let second = Arc::new(first.renewed(&settings()).await.unwrap());
-    let now = used(&second);
-    assert!(second.rest(now) > Duration::from_millis(500) && second.rest(now) <= FAILED_MIN);
+    let second = Arc::new(first.renewed(&settings(), now).await.unwrap());
+    assert_eq!(second.rest(after(now, 400)), Duration::from_millis(600));
     second.fail();
-    assert_eq!([0, 1_000].map(|ms| fit(&second, now, ms)), [true, false]);
+    assert_eq!([0, 999, 1_000].map(|ms| fit(&second, now, ms)), [true, true, false]);
     assert_eq!(second.rest(after(now, 1_000)), Duration::ZERO);
     // It was idle, and had not failed.
     let third = client();
-    let fourth = third.renewed(&settings()).await.unwrap();
-    assert_eq!(fourth.rest(SystemTime::now()), Duration::ZERO);
+    let fourth = third.renewed(&settings(), now).await.unwrap();
+    assert_eq!(fourth.rest(now), Duration::ZERO);
+}
+
+/// A password that was changed is read again before the next record, and not only once a record was given up.
+#[tokio::test]
+async fn a_client_whose_login_was_refused_is_not_used_again() {
+    for (code, is_fit) in [
+        (RDKafkaErrorCode::Authentication, false),
+        (RDKafkaErrorCode::SSL, false),
+        (RDKafkaErrorCode::BrokerTransportFailure, true),
+        (RDKafkaErrorCode::AllBrokersDown, true),
+    ] {
+        let client = Arc::new(client());
+        let now = used(&client);
+        client.producer().context().error(KafkaError::Global(code), "it says so");
+        assert_eq!(fit(&client, now, 0), is_fit, "{code:?}");
+        let next = client.renewed(&settings(), now).await.unwrap();
+        assert_eq!(next.rest(now).is_zero(), is_fit, "the next one is kept for a second");
+    }
 }
