@@ -98,7 +98,7 @@ impl Journal {
     pub fn record(&mut self, place: &str, key: Option<&[u8]>, value: Option<&[u8]>) {
         if let Some(Wrong { payment, what }) = self.outcomes.record(place, key, value) {
             let wrong = match payment {
-                Some(id) => self.stands.judged(&id, what),
+                Some(id) => self.stands.told(&id, what),
                 None => Some(what),
             };
             self.findings.extend(wrong);
@@ -120,7 +120,7 @@ impl Journal {
         match told {
             Ok(true) => {}
             Ok(false) => self.is_untold(outcome.decided_at),
-            Err(contradiction) => self.findings.extend(self.stands.judged(id, contradiction)),
+            Err(contradiction) => self.findings.extend(self.stands.told(id, contradiction)),
         }
         self.counts(outcome);
     }

@@ -38,8 +38,8 @@ async fn described(client: &Client, table: &str) -> Result<Option<TableDescripti
 pub enum Found {
     /// Nothing.
     Nothing,
-    /// The table that is asked for. It may still be under way.
-    AsAsked,
+    /// The table that is asked for, and when it was made. It may still be under way, or be in use since.
+    AsAsked(Option<Timestamp>),
     /// A table of which DynamoDB doesn't say that it was restored.
     Untold,
     /// A table that was restored from another one, or to another second: from which, and to which.
@@ -73,7 +73,8 @@ fn told(there: &TableDescription, from: &str, at: Timestamp) -> Found {
     let expected = own.rsplit_once('/').map(|(around, _)| format!("{around}/{from}"));
     let is_from = expected.as_deref() == Some(of);
     if is_from && second == DateTime::from_millis(at.millis()).secs() {
-        return Found::AsAsked;
+        let made = there.creation_date_time.and_then(|at| at.to_millis().ok());
+        return Found::AsAsked(made.and_then(|at| Timestamp::try_from_millis(at).ok()));
     }
     let second = summary.restore_date_time.to_millis().ok().and_then(|at| Timestamp::try_from_millis(at).ok());
     let second = second.map_or_else(|| "a time that can't be read".to_owned(), |second| second.to_string());

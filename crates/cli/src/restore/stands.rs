@@ -11,6 +11,8 @@ use giro::domain::PaymentId;
 struct Seen {
     is_there: bool,
     is_wrong: bool,
+    /// The topic tells something else.
+    is_told: bool,
 }
 
 /// The payments whose items stand.
@@ -42,6 +44,19 @@ impl Stands {
         None
     }
 
+    /// The topic tells another outcome than the item, or two. Gives the finding back, unless the item stands.
+    pub fn told(&mut self, id: &PaymentId, finding: String) -> Option<String> {
+        if let Some(seen) = self.payments.get_mut(id) {
+            seen.is_told = true;
+        }
+        self.judged(id, finding)
+    }
+
+    /// The payments that must not be told again: consumers have heard another outcome.
+    pub fn told_otherwise(&self) -> impl Iterator<Item = &PaymentId> {
+        self.payments.iter().filter(|(_, seen)| seen.is_told).map(|(id, _)| id)
+    }
+
     /// The payments that need not stand, or can't.
     pub fn in_vain(&self) -> impl Iterator<Item = String> + '_ {
         self.payments.iter().filter_map(|(id, seen)| match seen {
@@ -49,7 +64,7 @@ impl Stands {
                 Some(format!("payment {id}: the table payments has no item that may stand"))
             }
             Seen { is_wrong: false, .. } => Some(format!("payment {id}: nothing contradicts its item")),
-            Seen { is_there: true, is_wrong: true } => None,
+            Seen { is_there: true, is_wrong: true, .. } => None,
         })
     }
 }

@@ -42,6 +42,9 @@ pub(super) struct RepublishArgs {
     /// Those decided before this time, RFC 3339
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, requires = "from")]
     to: Option<Timestamp>,
+    /// For a time range: all but these payments
+    #[arg(long, value_name = "ID", num_args = 1.., value_parser = stored_id(PaymentId::try_stored), requires = "from")]
+    except: Vec<PaymentId>,
     /// Those that the event source of the outcome publisher gave up; then removes them from its queue
     #[arg(long, conflicts_with_all = ["payments", "from"])]
     undelivered: bool,
@@ -87,7 +90,11 @@ pub(super) async fn run(args: RepublishArgs, engines: &EngineArgs) -> Result<(),
         return undelivered::republish(&queue, &republisher, engines).await;
     }
     let outcomes = match (args.from, args.to) {
-        (Some(from), Some(to)) => republisher.decided(&[(from, to)]).await?,
+        (Some(from), Some(to)) => {
+            let mut outcomes = republisher.decided(&[(from, to)]).await?;
+            outcomes.retain(|outcome| !args.except.contains(outcome.instruction.id()));
+            outcomes
+        }
         _ => republisher.of(&args.payments).await?,
     };
     let count = republisher.publish(outcomes).await?;

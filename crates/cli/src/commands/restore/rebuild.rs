@@ -223,7 +223,9 @@ fn report(journal: &Journal, changes: &Changes, all: bool) -> Result<(), Failure
             "{} payments are settled or declined, and the topic doesn't tell it. Publish them after this:",
             untold.count
         );
-        say!("  giro outcomes republish --from {} --to {to}", untold.first);
+        let except: String = journal.stands.told_otherwise().map(|id| format!(" {}", id)).collect();
+        let except = if except.is_empty() { except } else { format!(" --except{except}") };
+        say!("  giro outcomes republish --from {} --to {to}{except}", untold.first);
     }
     Ok(())
 }

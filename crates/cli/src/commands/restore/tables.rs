@@ -47,7 +47,12 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
     for ((_, from), (_, to)) in from.into_iter().zip(to) {
         match look(&client, from, to, args.to).await? {
             Found::Nothing => missing.push((from, to)),
-            Found::AsAsked => say!("{to} is there already"),
+            Found::AsAsked(made) => {
+                let made = made.map_or_else(String::new, |made| format!(", made at {made}"));
+                say!(
+                    "{to} is there already{made}. If a stack has used it, it isn't as restored: choose another --prefix"
+                );
+            }
             Found::Untold if args.believed.iter().any(|believed| believed == to) => {
                 say!("{to} is there already: believed")
             }
@@ -87,7 +92,7 @@ fn taken(found: &Found, from: &str, to: &str, at: Timestamp) -> Failure {
         Found::Other(origin) => format!(
             "{to} is there already, restored {origin}. Expected {from}, to {at}. Choose another --prefix, or delete it"
         ),
-        Found::Nothing | Found::AsAsked | Found::Untold => format!(
+        Found::Nothing | Found::AsAsked(_) | Found::Untold => format!(
             "{to} is there already, and DynamoDB doesn't say that it was restored. Choose another --prefix. If you know \
              that it is {from}, restored to {at}, say --believe {to}"
         ),

@@ -24,8 +24,15 @@ async fn one_payment() -> (Engines, Outcome) {
         let opened = Account { overdraft_limit, ..account(name) };
         engines.ledger("restored-").open_account(&opened).await.unwrap();
     }
-    let outcome = Outcome {
-        instruction: payment("p1", "bank", "shop", 5).into(),
+    let outcome = settled("p1", 5);
+    put(&engines, &outcome).await;
+    engines.request("p1").await;
+    (engines, outcome)
+}
+
+fn settled(id: &str, amount: u64) -> Outcome {
+    Outcome {
+        instruction: payment(id, "bank", "shop", amount).into(),
         repayment: None,
         decision: Ok(()),
         declined_leg: None,
@@ -33,11 +40,14 @@ async fn one_payment() -> (Engines, Outcome) {
         limits_version: None,
         source: source(0, 0),
         requested_by: None,
-    };
-    let item = giro::store::items::payment::encode(&giro::domain::plan::Entry::of(&outcome.request(), &outcome));
-    engines.client.put_item().table_name(&names.payments).set_item(Some(item)).send().await.unwrap();
-    engines.request("p1").await;
-    (engines, outcome)
+    }
+}
+
+/// Writes the item of this outcome into the restored table.
+async fn put(engines: &Engines, outcome: &Outcome) {
+    let item = giro::store::items::payment::encode(&giro::domain::plan::Entry::of(&outcome.request(), outcome));
+    let table = prefixed("restored-").payments;
+    engines.client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
 }
 
 /// Tells an outcome, in a record that has so many bytes more.
@@ -111,4 +121,20 @@ async fn every_topic_must_have_what_the_tables_may_lack() {
     assert_eq!((code, text.contains("say --second")), (2, true), "{text}");
     let (code, text) = engines.rebuild(&["--write", "--despite-gap", "2020-01-01T00:00:00Z"]);
     assert_eq!((code, text.contains("leave it out")), (1, true), "{text}");
+}
+
+/// Consumers have heard another outcome of a payment whose item stands. A second one would be dropped, or believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_stands_is_not_told_beside_what_was_told() {
+    let (engines, _) = one_payment().await;
+    tell(&engines, &settled("p1", 6), 0).await;
+    put(&engines, &settled("p2", 7)).await;
+    let (code, text) = engines.rebuild(&["--write", "--item-stands", "p1"]);
+    assert_eq!((code, text.contains("Its item stands")), (0, true), "{text}");
+    let republish = text.lines().find_map(|line| line.trim().strip_prefix("giro outcomes republish ")).unwrap();
+    assert!(republish.ends_with(" --except p1"), "{republish}");
+    let words = [&["outcomes", "republish"], &republish.split(' ').collect::<Vec<_>>()[..]].concat();
+    assert_eq!(engines.giro("restored-", &words).0, 0);
+    let told = engines.told().await;
+    assert_eq!((told["p1"].len(), told["p2"].len()), (1, 1), "{told:?}");
 }

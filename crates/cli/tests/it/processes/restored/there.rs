@@ -43,6 +43,7 @@ impl Account {
                 };
                 let mut table = json!({
                     "TableName": name, "TableArn": format!("{ARN}{name}"), "TableStatus": "ACTIVE",
+                    "CreationDateTime": SECOND_UNIX + 60,
                     "DeletionProtectionEnabled": true, "LatestStreamArn": format!("{ARN}{name}/stream/1"),
                     "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" },
                 });
@@ -115,6 +116,9 @@ async fn a_table_is_restored_unless_it_is_there_as_asked() {
     let names = prefixed("restored-");
     let (code, text, asked) = restored(&[("restored-accounts", from("accounts", SECOND_UNIX))], &[]).await;
     assert_eq!((code, text.contains("restored-accounts is there already")), (0, true), "{text}");
+    // Its age tells a person whether it may be in use.
+    let made = "made at 2026-11-29T09:42:00.000Z. If a stack has used it, it isn't as restored";
+    assert!(text.contains(made), "{text}");
     let mut expected: Vec<_> = by_variable(&names).map(|(_, name)| name.to_owned()).into();
     expected.retain(|name| name != "restored-accounts");
     assert_eq!(asked, expected);
