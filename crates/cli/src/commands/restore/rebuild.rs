@@ -45,7 +45,7 @@ pub(in crate::commands) struct RebuildArgs {
     /// Show every change
     #[arg(long)]
     all: bool,
-    /// Go on if the topic tells of none of the payments in the table
+    /// Go on if the topic tells of none of the payments in the table, or the table has none
     #[arg(long)]
     any_topic: bool,
     /// Go on though topics lack records that the tables may lack too, none of them newer than this time, RFC 3339:
@@ -141,10 +141,7 @@ fn restored_to(told: Option<Timestamp>, said: Option<Timestamp>) -> Result<Times
 
 /// Refuses a topic that tells nothing of this ledger.
 fn is_the_topic(args: &RebuildArgs, topics: &Read, journal: &Journal) -> Result<(), Failure> {
-    if journal.payments == 0 || journal.in_both > 0 {
-        return Ok(());
-    }
-    let told = format!("the table has {} payments, and {} tells of none of them", journal.payments, topics.outcomes);
+    let Some(told) = nothing_in_common(journal, &topics.outcomes) else { return Ok(()) };
     if !args.any_topic {
         return Err(Failure::no(format!(
             "{told}: is it the topic of this ledger? --outcomes-topic names another, and --any-topic goes on"
@@ -152,6 +149,16 @@ fn is_the_topic(args: &RebuildArgs, topics: &Read, journal: &Journal) -> Result<
     }
     say!("{told}. You said --any-topic");
     Ok(())
+}
+
+/// That the table and the topic tell of different payments, if they do.
+fn nothing_in_common(journal: &Journal, topic: &str) -> Option<String> {
+    match (journal.payments, journal.told(), journal.in_both) {
+        (0, 0, _) => None,
+        (0, told, _) => Some(format!("the table has no payment, and {topic} tells of {told}")),
+        (payments, _, 0) => Some(format!("the table has {payments} payments, and {topic} tells of none of them")),
+        _ => None,
+    }
 }
 
 /// What was found.
@@ -233,6 +240,20 @@ fn report(journal: &Journal, changes: &Changes, all: bool) -> Result<(), Failure
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_and_a_topic_of_different_ledgers_are_noticed() {
+        let common = |journal: &Journal| nothing_in_common(journal, "t").unwrap_or_default();
+        assert_eq!(common(&Journal::default()), "");
+        let mut journal = Journal::default();
+        journal.payments = 3;
+        assert_eq!(common(&journal), "the table has 3 payments, and t tells of none of them");
+        journal.in_both = 1;
+        assert_eq!(common(&journal), "");
+        let mut empty = Journal::default();
+        empty.record("t/0/0", Some(b"p1"), Some(b"{}"));
+        assert_eq!(common(&empty), "the table has no payment, and t tells of 1");
+    }
 
     #[test]
     fn the_second_of_the_tables_must_be_known() {
