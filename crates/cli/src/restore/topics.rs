@@ -120,7 +120,7 @@ async fn extents(address: &str, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>
 /// How long a topic keeps records, in milliseconds. `None`: nobody knows, or it deletes them for other reasons too.
 pub async fn kept_ms(address: &str, topic: &str) -> Option<i64> {
     let mut configs = configs(address, [topic.to_owned()].iter()).await.ok()?;
-    let config = configs.remove(topic)?;
+    let config = configs.remove(topic)?.ok()?;
     let number = |name: &str| config.get(name)?.parse::<i64>().ok();
     let bytes_are_unlimited = number("retention.bytes")? < 0;
     number("retention.ms").filter(|kept| bytes_are_unlimited && *kept > 0)
