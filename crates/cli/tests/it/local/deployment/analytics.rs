@@ -162,6 +162,8 @@ fn faults(text: &str) -> Vec<String> {
         && policy["Action"] == "kafka:CreateVpcConnection"
         && policy["Resource"]["Ref"] == "MskClusterArn";
     expect(connects, "the cluster lets Firehose not connect, or others too");
+    let waits = &delivery["Tags"][0]["Value"]["Fn::If"][1]["Ref"];
+    expect(waits == "ClusterLetsFirehoseConnect", "it begins before it may connect");
     faults.extend(rights(&resources["Role"]["Properties"]));
     faults
 }
@@ -205,6 +207,7 @@ fn each_mistake_is_named() {
             "Principal: \"*\"\n            Action: kafka",
             "or others too",
         ),
+        ("!Ref ClusterLetsFirehoseConnect, is-there", "made, is-there", "it begins before it may connect"),
         ("                  - kafka-cluster:ReadData\n", "", "Firehose may not do"),
         ("Action: logs:PutLogEvents", "Action: [logs:PutLogEvents, logs:CreateLogGroup]", "Firehose may do"),
         ("topic/${Cluster}/${NamePrefix}payment-outcomes", "topic/${Cluster}/*", "Firehose may do"),
