@@ -39,13 +39,14 @@ impl Pace {
     }
 
     /// Takes what a page has cost.
-    pub(super) fn take(&mut self, milliunits: u64) {
+    pub fn take(&mut self, milliunits: u64) {
         self.taken = self.taken.saturating_add(milliunits);
         self.milliunits = self.milliunits.saturating_sub(i64::try_from(milliunits).unwrap_or(i64::MAX));
     }
 
     /// When the next page may be asked for.
-    pub(super) fn ready(&mut self) -> Instant {
+    #[must_use]
+    pub fn ready(&mut self) -> Instant {
         let now = Instant::now();
         let passed_ms = u64::try_from(now.saturating_duration_since(self.filled).as_millis()).unwrap_or(u64::MAX);
         // Only whole milliseconds count, so that no part of one is lost or counted twice.

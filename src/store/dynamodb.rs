@@ -242,8 +242,10 @@ fn add(counter: &AtomicU64, consumed: &[ConsumedCapacity]) {
     counter.fetch_add(consumed.iter().map(milliunits).sum(), Ordering::Relaxed);
 }
 
+/// Thousandths of a read or write unit that a call has consumed.
+#[must_use]
 #[expect(clippy::as_conversions, clippy::float_arithmetic, reason = "DynamoDB tells units as a small float of halves")]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are small and never below zero")]
-fn milliunits(consumed: &ConsumedCapacity) -> u64 {
+pub fn milliunits(consumed: &ConsumedCapacity) -> u64 {
     (consumed.capacity_units().unwrap_or_default() * 1_000.0).round() as u64
 }
