@@ -12,6 +12,8 @@ use giro::store::items::{self, Item};
 use giro_testkit::stream_image::stream_image;
 use serde_json::json;
 
+use super::private;
+
 /// How many bytes of lines a file holds, before they are compressed. The last line may go beyond.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -90,7 +92,7 @@ impl Open {
         let (characters, length) = NAME;
         let character = || fastrand::choice(characters).map_or('a', |byte| char::from(*byte));
         let name = format!("{}.json.gz", (0..length).map(|_| character()).collect::<String>());
-        let file = Summed { to: BufWriter::new(File::create_new(folder.join(&name))?), md5: md5::Context::new() };
+        let file = Summed { to: BufWriter::new(private::file(&folder.join(&name))?), md5: md5::Context::new() };
         let lines = GzEncoder::new(file, Compression::default());
         Ok(Self { name, lines, items: 0, item_bytes: 0, line_bytes: 0 })
     }

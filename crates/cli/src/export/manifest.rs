@@ -5,7 +5,7 @@
 //!
 //! Limits: There is no bucket, so its name and its encryption are null. Files have no tag of S3's, but their MD5.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use base64::Engine;
@@ -14,6 +14,7 @@ use giro::domain::Timestamp;
 use serde_json::{Value, json};
 
 use super::data::DataFile;
+use super::private;
 
 /// What is said of an export as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Summary {
     pub prefix: String,
     /// The export's id.
     pub id: String,
+    /// The time that it is of. All tables of an export have the same.
+    pub at: Timestamp,
     /// When it began.
     pub started: Timestamp,
     /// When it ended.
@@ -58,7 +61,7 @@ impl Summary {
             "endTime": self.ended.to_string(),
             "tableArn": self.arn,
             "tableId": self.table_id,
-            "exportTime": self.started.to_string(),
+            "exportTime": self.at.to_string(),
             "s3Bucket": null,
             "s3Prefix": self.prefix,
             "s3SseAlgorithm": null,
@@ -78,8 +81,9 @@ impl Summary {
 pub fn write(folder: &Path, summary: &Summary, files: &[DataFile]) -> io::Result<()> {
     let lines: String = files.iter().map(|file| format!("{}\n", summary.file(file))).collect();
     for (name, text) in [("manifest-files", lines), ("manifest-summary", summary.whole().to_string())] {
-        std::fs::write(folder.join(format!("{name}.checksum")), STANDARD.encode(md5::compute(&text).0))?;
-        std::fs::write(folder.join(format!("{name}.json")), text)?;
+        let checksum = STANDARD.encode(md5::compute(&text).0);
+        private::file(&folder.join(format!("{name}.checksum")))?.write_all(checksum.as_bytes())?;
+        private::file(&folder.join(format!("{name}.json")))?.write_all(text.as_bytes())?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ mod questions;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use giro_cli::export::export;
+use giro_cli::export::Export;
 use giro_testkit::engine::Engine;
 use serde_json::Value;
 
@@ -30,8 +30,9 @@ fn python() -> Option<PathBuf> {
 
 /// Exports the tables of an engine into a folder.
 async fn export_all(engine: &Engine, to: &Path) {
+    let export = Export::begin(to, 1_000_000);
     for table in TABLES {
-        export(&engine.client(), table, table, to).await.unwrap();
+        export.table(&engine.client(), table, table).await.unwrap();
     }
 }
 

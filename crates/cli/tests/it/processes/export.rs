@@ -1,6 +1,8 @@
 //! `giro export`: what it writes, by the documented format, and what it refuses.
 
+use std::collections::BTreeSet;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
@@ -18,6 +20,18 @@ fn lines(path: &Path) -> Vec<Value> {
     let mut text = String::new();
     GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What others than the owner may read, of a folder and all in it.
+fn open_to_others(path: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if std::fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0 {
+        found.push(path.to_owned());
+    }
+    if path.is_dir() {
+        found.extend(std::fs::read_dir(path).unwrap().flat_map(|entry| open_to_others(&entry.unwrap().path())));
+    }
+    found
 }
 
 /// The folder of the one export of a table.
@@ -39,6 +53,8 @@ async fn an_export_is_as_dynamodb_documents_it() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("13 items of accounts in 4 files"), "{said}");
     let ledger = folder.path().join("ledger");
+    assert_eq!(open_to_others(&ledger), Vec::<PathBuf>::new());
+    let mut times = BTreeSet::new();
     let mut tables: Vec<String> =
         std::fs::read_dir(&ledger).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     tables.sort();
@@ -53,6 +69,7 @@ async fn an_export_is_as_dynamodb_documents_it() {
             (&items.into(), &"DYNAMODB_JSON".into()),
             "{table}"
         );
+        times.insert(summary["exportTime"].as_str().unwrap().to_owned());
         assert!(export.join("_started").is_file());
         let id = export.file_name().unwrap().to_str().unwrap();
         assert_eq!(summary["manifestFilesS3Key"], format!("{table}/AWSDynamoDB/{id}/manifest-files.json"));
@@ -68,6 +85,16 @@ async fn an_export_is_as_dynamodb_documents_it() {
         }
         assert_eq!((count, std::fs::read_dir(export.join("data")).unwrap().count()), (items, files.len()), "{table}");
     }
+    assert_eq!(times.len(), 1, "all tables are of one time");
+}
+
+#[test]
+fn tables_on_aws_must_be_at_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&mut giro(&["--aws", "export", "--to", "ledger"], folder.path()), b"");
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && complaint.contains("say --at-rest"), "{complaint}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
