@@ -7,35 +7,35 @@ SELECT
     json_extract_scalar(item, '$.payment_id.S') AS id,
     json_extract_scalar(item, '$.kind.S') AS kind,
     json_extract_scalar(item, '$.refund_of.S') AS refund_of,
-    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.leg.N'), '^-?[0-9]+$'), '') AS BIGINT) AS leg,
+    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.leg.N'), '^-?[0-9]+\z'), '') AS BIGINT) AS leg,
     json_extract_scalar(item, '$.asked_for.S') AS asked_for,
     json_extract_scalar(item, '$.status.S') AS status,
     json_extract_scalar(item, '$.reason_code.S') AS reason_code,
     json_extract_scalar(item, '$.period.S') AS period,
     json_extract_scalar(item, '$.debtor_account.S') AS debtor,
     json_extract_scalar(item, '$.creditor_account.S') AS creditor,
-    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.amount.N'), '^-?[0-9]+$'), '') AS BIGINT) AS amount,
+    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.amount.N'), '^-?[0-9]+\z'), '') AS BIGINT) AS amount,
     json_extract_scalar(item, '$.currency.S') AS currency,
     json_extract_scalar(item, '$.reference.S') AS reference,
     nullif(regexp_extract(
         json_extract_scalar(item, '$.requested_at.S'),
-        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z$'
+        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z\z'
     ), '') AS requested_at,
     json_extract_scalar(item, '$.requested_by.S') AS requested_by,
     nullif(regexp_extract(
         json_extract_scalar(item, '$.decided_at.S'),
-        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z$'
+        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z\z'
     ), '') AS decided_at,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.limits_version.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.limits_version.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS limits_version,
-    regexp_like(json_extract_scalar(item, '$.fingerprint.S'), '^[0-9a-f]{64}$') AS is_fingerprinted,
+    regexp_like(json_extract_scalar(item, '$.fingerprint.S'), '^[0-9a-f]{64}\z') AS is_fingerprinted,
     json_extract_scalar(item, '$.source_topic.S') AS source_topic,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.source_partition.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.source_partition.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS source_partition,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.source_offset.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.source_offset.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS source_offset,
     json_extract(item, '$.kind') IS NOT NULL AS has_kind,
     json_extract(item, '$.leg') IS NOT NULL AS has_leg,
@@ -65,7 +65,7 @@ SELECT
     json_extract_scalar(texts.legs, concat('$[', CAST(numbers.n AS VARCHAR), '].M.reference.S')) AS own_reference,
     texts.reference,
     TRY_CAST(nullif(regexp_extract(
-        json_extract_scalar(texts.legs, concat('$[', CAST(numbers.n AS VARCHAR), '].M.amount.N')), '^-?[0-9]+$'
+        json_extract_scalar(texts.legs, concat('$[', CAST(numbers.n AS VARCHAR), '].M.amount.N')), '^-?[0-9]+\z'
     ), '') AS BIGINT) AS amount
 FROM payment_texts AS texts
 INNER JOIN numbers ON numbers.n < json_array_length(texts.legs)
@@ -82,11 +82,11 @@ SELECT
     amount,
     coalesce(own_reference, reference) AS reference,
     CASE
-        WHEN NOT coalesce(NOT has_debtor OR regexp_like(own_debtor, '^[A-Za-z0-9._:-]{1,64}$'), false)
+        WHEN NOT coalesce(NOT has_debtor OR regexp_like(own_debtor, '^[A-Za-z0-9._:-]{1,64}\z'), false)
             THEN 'debtor_account'
-        WHEN NOT coalesce(regexp_like(creditor, '^[A-Za-z0-9._:-]{1,64}$'), false) THEN 'creditor_account'
+        WHEN NOT coalesce(regexp_like(creditor, '^[A-Za-z0-9._:-]{1,64}\z'), false) THEN 'creditor_account'
         WHEN NOT coalesce(amount BETWEEN 1 AND 9007199254740991, false) THEN 'amount'
-        WHEN NOT coalesce(regexp_like(currency, '^[A-Z]{3}$'), false) THEN 'currency'
+        WHEN NOT coalesce(regexp_like(currency, '^[A-Z]{3}\z'), false) THEN 'currency'
         WHEN NOT coalesce(NOT has_reference OR own_reference IS NOT NULL, false) THEN 'reference'
         WHEN NOT coalesce(leg <= 16, false) THEN 'legs'
     END AS wrong
@@ -131,8 +131,8 @@ SELECT
     decided_at,
     limits_version,
     CASE
-        WHEN NOT coalesce(is_leg OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}$'), false) THEN 'payment_id'
-        WHEN NOT coalesce(NOT is_leg OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}/([2-9]|1[0-6])$'), false)
+        WHEN NOT coalesce(is_leg OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}\z'), false) THEN 'payment_id'
+        WHEN NOT coalesce(NOT is_leg OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}/([2-9]|1[0-6])\z'), false)
             THEN 'payment_id'
         WHEN NOT coalesce(NOT has_kind OR is_leg OR is_refund, false) THEN 'kind'
         WHEN NOT coalesce(is_leg OR (status = 'settled' AND NOT has_reason_code)
@@ -147,15 +147,15 @@ SELECT
             )), false)
             THEN 'reason_code'
         WHEN NOT coalesce(is_leg OR NOT has_period OR period IN ('hour', 'day', 'month'), false) THEN 'period'
-        WHEN NOT coalesce(regexp_like(debtor, '^[A-Za-z0-9._:-]{1,64}$'), false) THEN 'debtor_account'
-        WHEN NOT coalesce(NOT tells_money OR regexp_like(creditor, '^[A-Za-z0-9._:-]{1,64}$'), false)
+        WHEN NOT coalesce(regexp_like(debtor, '^[A-Za-z0-9._:-]{1,64}\z'), false) THEN 'debtor_account'
+        WHEN NOT coalesce(NOT tells_money OR regexp_like(creditor, '^[A-Za-z0-9._:-]{1,64}\z'), false)
             THEN 'creditor_account'
         WHEN NOT coalesce(
             NOT (tells_money OR (is_refund AND NOT has_asked_for)) OR amount BETWEEN 1 AND 9007199254740991, false
         ) THEN 'amount'
-        WHEN NOT coalesce(NOT tells_money OR regexp_like(currency, '^[A-Z]{3}$'), false) THEN 'currency'
+        WHEN NOT coalesce(NOT tells_money OR regexp_like(currency, '^[A-Z]{3}\z'), false) THEN 'currency'
         WHEN NOT coalesce(NOT is_refund OR NOT has_asked_for OR asked_for = 'all_left', false) THEN 'asked_for'
-        WHEN NOT coalesce(NOT is_refund OR regexp_like(refund_of, '^[A-Za-z0-9._:-]{1,64}$'), false) THEN 'refund_of'
+        WHEN NOT coalesce(NOT is_refund OR regexp_like(refund_of, '^[A-Za-z0-9._:-]{1,64}\z'), false) THEN 'refund_of'
         WHEN NOT coalesce(NOT is_legged OR legged.id IS NOT NULL, false) THEN 'legs'
         WHEN NOT coalesce(NOT is_refund OR NOT has_leg OR leg BETWEEN 1 AND 16, false) THEN 'leg'
         WHEN NOT coalesce(NOT is_legged OR (status = 'settled' AND NOT has_leg)
@@ -164,7 +164,7 @@ SELECT
         WHEN NOT coalesce(NOT has_reference OR reference IS NOT NULL, false) THEN 'reference'
         WHEN NOT coalesce(is_leg OR NOT has_requested_at OR requested_at IS NOT NULL, false) THEN 'requested_at'
         WHEN NOT coalesce(is_leg OR NOT has_requested_by
-            OR (requested_by <> 'none' AND regexp_like(requested_by, '^[!-~]{1,128}$')), false)
+            OR (requested_by <> 'none' AND regexp_like(requested_by, '^[!-~]{1,128}\z')), false)
             THEN 'requested_by'
         WHEN NOT coalesce(decided_at IS NOT NULL, false) THEN 'decided_at'
         WHEN NOT coalesce(is_leg OR NOT has_limits_version OR limits_version >= 0, false) THEN 'limits_version'
@@ -181,14 +181,14 @@ SELECT
     id,
     refunded,
     CASE
-        WHEN NOT coalesce(regexp_like(id, '^[A-Za-z0-9._:-]{1,64}(/([1-9]|1[0-6]))?$'), false) THEN 'payment_id'
+        WHEN NOT coalesce(regexp_like(id, '^[A-Za-z0-9._:-]{1,64}(/([1-9]|1[0-6]))?\z'), false) THEN 'payment_id'
         WHEN NOT coalesce(refunded >= 0, false) THEN 'refunded'
     END AS wrong
 FROM (
     SELECT
         json_extract_scalar(item, '$.payment_id.S') AS id,
         TRY_CAST(
-            nullif(regexp_extract(json_extract_scalar(item, '$.refunded.N'), '^-?[0-9]+$'), '') AS BIGINT
+            nullif(regexp_extract(json_extract_scalar(item, '$.refunded.N'), '^-?[0-9]+\z'), '') AS BIGINT
         ) AS refunded
     FROM refunds_now
 ) AS texts;
@@ -197,13 +197,13 @@ FROM (
 CREATE VIEW letter_texts AS
 SELECT
     json_extract_scalar(item, '$.source.S') AS id,
-    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.part.N'), '^-?[0-9]+$'), '') AS BIGINT) AS part,
-    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.parts.N'), '^-?[0-9]+$'), '') AS BIGINT) AS parts,
+    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.part.N'), '^-?[0-9]+\z'), '') AS BIGINT) AS part,
+    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.parts.N'), '^-?[0-9]+\z'), '') AS BIGINT) AS parts,
     json_extract_scalar(item, '$.reason.S') AS reason,
     json_extract_scalar(item, '$.detail.S') AS detail,
     nullif(regexp_extract(
         json_extract_scalar(item, '$.received_at.S'),
-        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z$'
+        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z\z'
     ), '') AS received_at,
     json_extract_scalar(item, '$.status.S') AS status,
     coalesce(json_extract_scalar(item, '$.parts.N'), '') = '1' AS is_whole,
@@ -218,7 +218,7 @@ SELECT
     part,
     CASE WHEN part = 0 THEN parts END AS parts,
     CASE
-        WHEN NOT coalesce(regexp_like(id, '^.+/-?[0-9]{1,10}/-?[0-9]{1,19}(/[0-9a-f]{16})?$'), false) THEN 'source'
+        WHEN NOT coalesce(regexp_like(id, '^.+/-?[0-9]{1,10}/-?[0-9]{1,19}(/[0-9a-f]{16})?\z'), false) THEN 'source'
         WHEN NOT coalesce(part >= 0, false) THEN 'part'
         WHEN NOT coalesce(part > 0 OR parts >= 0, false) THEN 'parts'
         WHEN NOT coalesce(part > 0 OR NOT is_whole OR reason IS NOT NULL, false) THEN 'reason'

@@ -21,34 +21,34 @@ SELECT
     json_extract_scalar(item, '$.account_id.S') LIKE '%/%' AS is_lane,
     json_extract_scalar(item, '$.currency.S') AS currency,
     json_extract_scalar(item, '$.status.S') AS status,
-    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.balance.N'), '^-?[0-9]+$'), '') AS BIGINT) AS balance,
-    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.version.N'), '^-?[0-9]+$'), '') AS BIGINT) AS version,
+    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.balance.N'), '^-?[0-9]+\z'), '') AS BIGINT) AS balance,
+    TRY_CAST(nullif(regexp_extract(json_extract_scalar(item, '$.version.N'), '^-?[0-9]+\z'), '') AS BIGINT) AS version,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.overdraft_limit.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.overdraft_limit.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS overdraft_limit,
     nullif(regexp_extract(
         json_extract_scalar(item, '$.opened_at.S'),
-        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z$'
+        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z\z'
     ), '') AS opened_at,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.credit_lanes.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.credit_lanes.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS credit_lanes,
     json_extract_scalar(item, '$.lane_debits.BOOL') AS lane_debits,
     nullif(regexp_extract(
         json_extract_scalar(item, '$.paused_until.S'),
-        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z$'
+        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z\z'
     ), '') AS paused_until,
     json_extract_scalar(item, '$.owner.S') AS owner,
     json_extract_scalar(item, '$.shut.BOOL') AS shut,
     json_extract_scalar(item, '$.debited.BOOL') AS debited,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.limits_version.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.limits_version.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS limits_version,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.max_payment.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.max_payment.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS max_payment,
     TRY_CAST(
-        nullif(regexp_extract(json_extract_scalar(item, '$.max_balance.N'), '^-?[0-9]+$'), '') AS BIGINT
+        nullif(regexp_extract(json_extract_scalar(item, '$.max_balance.N'), '^-?[0-9]+\z'), '') AS BIGINT
     ) AS max_balance,
     json_extract(item, '$.overdraft_limit') IS NOT NULL AS has_overdraft_limit,
     json_extract(item, '$.credit_lanes') IS NOT NULL AS has_credit_lanes,
@@ -72,23 +72,23 @@ SELECT
     json_extract(texts.item, concat('$.', periods.period, '_max_count')) IS NOT NULL AS has_max_count,
     json_extract(texts.item, concat('$.', periods.period, '_start')) IS NOT NULL AS has_start,
     TRY_CAST(nullif(regexp_extract(
-        json_extract_scalar(texts.item, concat('$.', periods.period, '_max_amount.N')), '^-?[0-9]+$'
+        json_extract_scalar(texts.item, concat('$.', periods.period, '_max_amount.N')), '^-?[0-9]+\z'
     ), '') AS BIGINT) AS max_amount,
     TRY_CAST(nullif(regexp_extract(
-        json_extract_scalar(texts.item, concat('$.', periods.period, '_max_count.N')), '^-?[0-9]+$'
+        json_extract_scalar(texts.item, concat('$.', periods.period, '_max_count.N')), '^-?[0-9]+\z'
     ), '') AS BIGINT) AS max_count,
     TRY_CAST(nullif(regexp_extract(
-        json_extract_scalar(texts.item, concat('$.', periods.period, '_since.N')), '^-?[0-9]+$'
+        json_extract_scalar(texts.item, concat('$.', periods.period, '_since.N')), '^-?[0-9]+\z'
     ), '') AS BIGINT) AS since,
     nullif(regexp_extract(
         json_extract_scalar(texts.item, concat('$.', periods.period, '_start.S')),
-        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z$'
+        '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{3}Z\z'
     ), '') AS began,
     TRY_CAST(nullif(regexp_extract(
-        json_extract_scalar(texts.item, concat('$.', periods.period, '_amount.N')), '^-?[0-9]+$'
+        json_extract_scalar(texts.item, concat('$.', periods.period, '_amount.N')), '^-?[0-9]+\z'
     ), '') AS BIGINT) AS amount,
     TRY_CAST(nullif(regexp_extract(
-        json_extract_scalar(texts.item, concat('$.', periods.period, '_count.N')), '^-?[0-9]+$'
+        json_extract_scalar(texts.item, concat('$.', periods.period, '_count.N')), '^-?[0-9]+\z'
     ), '') AS BIGINT) AS payments
 FROM account_texts AS texts
 CROSS JOIN (VALUES ('hour'), ('day'), ('month')) AS periods (period)
@@ -129,10 +129,10 @@ SELECT
     coalesce(shut, 'false') = 'true' AS is_shut,
     CASE WHEN has_limits_version THEN max_balance END AS max_balance,
     CASE
-        WHEN NOT coalesce(is_lane OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}$'), false) THEN 'account_id'
-        WHEN NOT coalesce(NOT is_lane OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}/(0|[1-9][0-9]{0,4})$'), false)
+        WHEN NOT coalesce(is_lane OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}\z'), false) THEN 'account_id'
+        WHEN NOT coalesce(NOT is_lane OR regexp_like(texts.id, '^[A-Za-z0-9._:-]{1,64}/(0|[1-9][0-9]{0,4})\z'), false)
             THEN 'account_id'
-        WHEN NOT coalesce(regexp_like(currency, '^[A-Z]{3}$'), false) THEN 'currency'
+        WHEN NOT coalesce(regexp_like(currency, '^[A-Z]{3}\z'), false) THEN 'currency'
         WHEN NOT coalesce(status IN ('open', 'frozen', 'closed'), false) THEN 'status'
         WHEN NOT coalesce(balance IS NOT NULL, false) THEN 'balance'
         WHEN NOT coalesce(version >= 0, false) THEN 'version'
@@ -144,7 +144,7 @@ SELECT
         WHEN NOT coalesce(is_lane OR NOT has_lane_debits OR lane_debits IS NOT NULL, false) THEN 'lane_debits'
         WHEN NOT coalesce(is_lane OR NOT has_paused_until OR paused_until IS NOT NULL, false) THEN 'paused_until'
         WHEN NOT coalesce(
-            is_lane OR NOT has_owner OR (owner <> 'none' AND regexp_like(owner, '^[!-~]{1,128}$')), false
+            is_lane OR NOT has_owner OR (owner <> 'none' AND regexp_like(owner, '^[!-~]{1,128}\z')), false
         ) THEN 'owner'
         WHEN NOT coalesce(NOT is_lane OR NOT has_shut OR shut IS NOT NULL, false) THEN 'shut'
         WHEN NOT coalesce(NOT is_lane OR NOT has_debited OR debited IS NOT NULL, false) THEN 'debited'

@@ -50,6 +50,9 @@ def faults(path: Path, dialects: list[str]) -> list[str]:
     found += [f"{path.name}: {name} is not known to both" for name in sorted(called - FUNCTIONS - WORDS)]
     types = set(re.findall(r"\bAS ([A-Z]+)\b(?=[ ,]*[()])", bare)) - {"SELECT"}
     found += [f"{path.name}: the type {name} is not known to both" for name in sorted(types - TYPES)]
+    # A dollar also ends before a last line's end on Athena, and not so on DuckDB.
+    if re.search(r"\$\)*'", sql):
+        found.append(f"{path.name}: a dollar ends a pattern: write \\z")
     if "::" in bare:
         found.append(f"{path.name}: a cast by ::")
     return found

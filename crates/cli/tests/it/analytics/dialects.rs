@@ -56,6 +56,8 @@ fn what_only_one_of_them_understands_is_named() {
         ("CREATE TABLE t AS SELECT CAST(x AS HUGEINT) AS x FROM s;", "HUGEINT"),
         ("-- Two; in one.\nSELECT 1;", "semicolon in a comment"),
         ("SELECT 'a;b' AS x;", "semicolon in a text"),
+        ("SELECT regexp_like(x, '^[A-Z]{3}$') AS y FROM t;", "a dollar ends a pattern"),
+        ("SELECT regexp_like(x, '^(a|b$)') AS y FROM t;", "a dollar ends a pattern"),
     ] {
         std::fs::write(&file, planted).unwrap();
         let output = parsed(&python, "athena,trino,duckdb", &[file.display().to_string()]);
