@@ -10,9 +10,9 @@ from sqlglot import exp
 # What the shared files may call, by the name that stands there. Trino has each of them. DuckDB has it too, or a macro
 # of analytics/duckdb.sql gives it. Source: trino.io, "List of functions and operators".
 FUNCTIONS = {
-    "approx_percentile", "cast", "coalesce", "concat", "count", "date_diff", "from_iso8601_timestamp",
-    "json_array_length", "json_extract", "json_extract_scalar", "json_format", "max", "min", "nullif",
-    "regexp_extract", "regexp_like", "replace", "row_number", "split_part", "substr", "sum", "try_cast",
+    "approx_percentile", "cast", "coalesce", "concat", "count", "date_diff", "json_array_length", "json_extract",
+    "json_extract_scalar", "json_format", "max", "min", "nullif", "regexp_extract", "regexp_like", "replace",
+    "from_iso8601_timestamp", "row_number", "split_part", "substr", "sum", "try_cast",
 }
 # Words that stand before a bracket, and call nothing.
 WORDS = {
@@ -44,6 +44,9 @@ def faults(path: Path, dialects: list[str]) -> list[str]:
     bare = without_texts(sql)
     if bare.count(";") != re.sub(r"--.*", "", sql).count(";"):
         found.append(f"{path.name}: a semicolon in a text")
+    # Comments are stripped up to the end of their line.
+    if any(line.partition("--")[0].count("'") % 2 for line in sql.splitlines()):
+        found.append(f"{path.name}: two dashes in a text")
     if len(dialects) == 1:
         return found
     called = {name.lower() for name in re.findall(r"([A-Za-z_][A-Za-z0-9_]*)\s*\(", bare)}

@@ -9,12 +9,13 @@ use std::process::{Command, Output};
 use super::python;
 
 /// The files that run on both.
-const SHARED: [&str; 9] = [
+const SHARED: [&str; 10] = [
     "images",
     "tables",
     "payments",
     "ledger",
     "audit",
+    "counts",
     "settled-by-day",
     "decline-reasons",
     "top-creditors",
@@ -56,6 +57,7 @@ fn what_only_one_of_them_understands_is_named() {
         ("CREATE TABLE t AS SELECT CAST(x AS HUGEINT) AS x FROM s;", "HUGEINT"),
         ("-- Two; in one.\nSELECT 1;", "semicolon in a comment"),
         ("SELECT 'a;b' AS x;", "semicolon in a text"),
+        ("SELECT 'a--b' AS x;", "two dashes in a text"),
         ("SELECT regexp_like(x, '^[A-Z]{3}$') AS y FROM t;", "a dollar ends a pattern"),
         ("SELECT regexp_like(x, '^(a|b$)') AS y FROM t;", "a dollar ends a pattern"),
     ] {

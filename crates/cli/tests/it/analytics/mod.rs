@@ -2,6 +2,7 @@
 //!
 //! `scripts/tools.sh duckdb` installs what these tests need. Without it they say that they are skipped.
 
+mod athena;
 mod changes;
 mod corruptions;
 mod dialects;
