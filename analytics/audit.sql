@@ -1,4 +1,5 @@
--- Checks a ledger that an export holds, the same on Athena and on DuckDB. A clean ledger gives no row.
+-- Checks a ledger that an export holds, the same on Athena and on DuckDB. A clean ledger gives no row. One
+-- without accounts gives `nothing`.
 --
 -- Takes the views of analytics/ledger.sql. Gives what the auditor finds, by the same names: docs/auditing.md. `at_fault`
 -- says what it is about, as the auditor does. `expected` and `found` are amounts in minor units, or words.
@@ -103,6 +104,15 @@ told_legs AS (
     SELECT * FROM payment_items WHERE wrong IS NULL AND is_leg
 )
 
+-- An audit of nothing proves nothing.
+SELECT
+    'nothing' AS finding,
+    'table accounts' AS at_fault,
+    'an account' AS expected,
+    'none' AS found
+FROM (SELECT count(*) AS items FROM account_items) AS counted
+WHERE counted.items = 0
+UNION ALL
 SELECT
     'balance' AS finding,
     concat('account ', holdings.id) AS at_fault,

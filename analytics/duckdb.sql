@@ -10,24 +10,24 @@ CREATE MACRO approx_percentile(number, share) AS quantile_disc(number, share);
 
 CREATE VIEW accounts_lines AS
 SELECT CAST(json AS VARCHAR) AS line
-FROM read_ndjson_objects(getvariable('export') || '/accounts/AWSDynamoDB/**/*.json.gz');
+FROM read_ndjson_objects(getvariable('export') || '/accounts/AWSDynamoDB/**/*.json.gz', compression = 'gzip');
 CREATE VIEW accounts_full AS SELECT line FROM accounts_lines WHERE line LIKE '{"Item":%';
 CREATE VIEW accounts_changes AS SELECT line FROM accounts_lines WHERE line NOT LIKE '{"Item":%';
 
 CREATE VIEW payments_lines AS
 SELECT CAST(json AS VARCHAR) AS line
-FROM read_ndjson_objects(getvariable('export') || '/payments/AWSDynamoDB/**/*.json.gz');
+FROM read_ndjson_objects(getvariable('export') || '/payments/AWSDynamoDB/**/*.json.gz', compression = 'gzip');
 CREATE VIEW payments_full AS SELECT line FROM payments_lines WHERE line LIKE '{"Item":%';
 CREATE VIEW payments_changes AS SELECT line FROM payments_lines WHERE line NOT LIKE '{"Item":%';
 
 CREATE VIEW refunds_lines AS
 SELECT CAST(json AS VARCHAR) AS line
-FROM read_ndjson_objects(getvariable('export') || '/refunds/AWSDynamoDB/**/*.json.gz');
+FROM read_ndjson_objects(getvariable('export') || '/refunds/AWSDynamoDB/**/*.json.gz', compression = 'gzip');
 CREATE VIEW refunds_full AS SELECT line FROM refunds_lines WHERE line LIKE '{"Item":%';
 CREATE VIEW refunds_changes AS SELECT line FROM refunds_lines WHERE line NOT LIKE '{"Item":%';
 
 CREATE VIEW dead_letters_lines AS
 SELECT CAST(json AS VARCHAR) AS line
-FROM read_ndjson_objects(getvariable('export') || '/dead-letters/AWSDynamoDB/**/*.json.gz');
+FROM read_ndjson_objects(getvariable('export') || '/dead-letters/AWSDynamoDB/**/*.json.gz', compression = 'gzip');
 CREATE VIEW dead_letters_full AS SELECT line FROM dead_letters_lines WHERE line LIKE '{"Item":%';
 CREATE VIEW dead_letters_changes AS SELECT line FROM dead_letters_lines WHERE line NOT LIKE '{"Item":%';

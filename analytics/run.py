@@ -2,37 +2,25 @@
 """Runs queries over an export of the tables, with DuckDB on this machine."""
 
 import argparse
+import glob
 import json
+import os
 import sys
 from pathlib import Path
 
+from whole import NotWhole, whole
+
 HERE = Path(__file__).resolve().parent
-# What reads an export, in this order.
-READS = ["duckdb.sql", "images.sql", "tables.sql", "payments.sql", "ledger.sql"]
-TABLES = ["accounts", "payments", "refunds", "dead-letters"]
+# What reads an export, in this order. The first names its lines.
+LINES, READS = "duckdb.sql", ["images.sql", "tables.sql", "payments.sql", "ledger.sql"]
 EPILOG = """\
 The folder holds AWSDynamoDB/… for each table: accounts, payments, refunds and
 dead-letters. `giro export --to FOLDER` writes it, or `aws s3 sync` fetches it.
+Each file is checked against the manifests first.
 
 exit codes: 0 done, and --none found nothing; 1 --none, and there are rows;
-2 wrong arguments, or a folder that is no whole export
+2 anything else: wrong arguments, a folder that is no whole export, a failure
 """
-
-
-def whole(export: Path) -> str | None:
-    """Why the folder is no whole export of each table."""
-    for table in TABLES:
-        exports = [path for path in (export / table / "AWSDynamoDB").glob("*") if path.is_dir() and path.name != "data"]
-        if not exports:
-            return f"{export / table}: expected a folder AWSDynamoDB with an export in it"
-        summaries = [folder / "manifest-summary.json" for folder in exports]
-        unfinished = [summary.parent for summary in summaries if not summary.is_file()]
-        if unfinished:
-            return f"{unfinished[0]}: expected manifest-summary.json. Did the export come to its end?"
-        kinds = [json.loads(summary.read_text()).get("exportType", "FULL_EXPORT") for summary in summaries]
-        if kinds.count("FULL_EXPORT") != 1:
-            return f"{export / table}: expected one full export, and got {kinds.count('FULL_EXPORT')}"
-    return None
 
 
 def rows(connection, query: str):
@@ -43,34 +31,64 @@ def rows(connection, query: str):
         yield from (dict(zip(names, row)) for row in batch)
 
 
+def connected(database: Path | None):
+    """A new database, in a file or in memory."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise RuntimeError("there is no DuckDB. Run: scripts/tools.sh duckdb, and .tools/duckdb/bin/python") from error
+    if database and os.path.lexists(database):
+        raise RuntimeError(f"--database {database}: expected a file that isn't there yet. Delete it, or name another")
+    connection = duckdb.connect(str(database) if database else ":memory:")
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def read(connection, export: Path) -> None:
+    """Reads an export, once it is whole. Says how many lines each table has."""
+    counts = whole(export)
+    # DuckDB takes a pattern, and the folder is none.
+    connection.execute("SET VARIABLE export = ?", [glob.escape(str(export))])
+    connection.execute((HERE / LINES).read_text(encoding="utf-8"))
+    for table, expected in counts.items():
+        (found,) = connection.execute(f"SELECT count(*) FROM {table.replace('-', '_')}_lines").fetchone()
+        if found != expected:
+            raise NotWhole(f"{export / table}: expected {expected} lines as the manifests say, and read {found}")
+        print(f"run.py: {table}: {found} items read, as the manifests say", file=sys.stderr)
+    for name in READS:
+        connection.execute((HERE / name).read_text(encoding="utf-8"))
+
+
+def run(arguments) -> int:
+    """Prints the rows of each query. Gives their number."""
+    connection = connected(arguments.database)
+    read(connection, arguments.export)
+    count = 0
+    for query in arguments.queries:
+        for row in rows(connection, query.read_text(encoding="utf-8")):
+            count += 1
+            print(json.dumps({"query": query.stem, **row}, default=int))
+    sys.stdout.flush()
+    return count
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("export", type=Path, metavar="FOLDER", help="the export")
     parser.add_argument("queries", type=Path, nargs="+", metavar="QUERY.sql", help="such as analytics/audit.sql")
     parser.add_argument("--none", action="store_true", help="exit with 1 if there are rows, as for analytics/audit.sql")
-    parser.add_argument("--database", default=":memory:", metavar="FILE",
-                        help="where DuckDB keeps the tables: a file, for an export that is larger than memory")
+    parser.add_argument("--database", type=Path, metavar="FILE",
+                        help="where DuckDB keeps the tables: a new file, for an export that is larger than memory")
     arguments = parser.parse_args()
+    # A database holds every payment, and so does what DuckDB puts aside.
+    os.umask(0o077)
     try:
-        import duckdb
-    except ImportError:
-        print("run.py: there is no DuckDB. Run: scripts/tools.sh duckdb, and .tools/duckdb/bin/python", file=sys.stderr)
+        count = run(arguments)
+    # Python would end with 1, which says that there are rows.
+    except Exception as error:
+        print(f"run.py: {' '.join(str(error).split()) or repr(error)}", file=sys.stderr)
         return 2
-    fault = whole(arguments.export)
-    if fault:
-        print(f"run.py: {fault}", file=sys.stderr)
-        return 2
-    connection = duckdb.connect(arguments.database)
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET VARIABLE export = ?", [str(arguments.export)])
-    for name in READS:
-        connection.execute((HERE / name).read_text(encoding="utf-8"))
-    count = 0
-    for query in arguments.queries:
-        for row in rows(connection, query.read_text(encoding="utf-8")):
-            count += 1
-            print(json.dumps({"query": query.stem, **row}, default=int))
     return 1 if arguments.none and count else 0
 
 

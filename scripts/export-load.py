@@ -2,7 +2,9 @@
 """Writes an export of a clean ledger with so many payments, to see how long the SQL in analytics/ takes."""
 
 import argparse
+import base64
 import gzip
+import hashlib
 import json
 import random
 import sys
@@ -17,19 +19,28 @@ def write(folder: Path, table: str, items) -> None:
     """Writes a full export of a table, in files of so many items."""
     export = folder / table / "AWSDynamoDB" / "00000000000000-00000000"
     (export / "data").mkdir(parents=True)
-    number, file = 0, None
+    files, file = {}, None
     for number, item in enumerate(items):
         if number % FILE_ITEMS == 0:
             if file:
                 file.close()
             # The level that gzip has by itself is slower by much, and smaller by little.
-            file = gzip.open(export / "data" / f"{number:012}.json.gz", "wt", compresslevel=3, encoding="utf-8")
+            name = f"{number:012}.json.gz"
+            file, files[name] = gzip.open(export / "data" / name, "wt", compresslevel=3, encoding="utf-8"), 0
+        files[name] += 1
         file.write(json.dumps({"Item": item}, separators=(",", ":")) + "\n")
     if file:
         file.close()
     else:
         gzip.open(export / "data" / "empty.json.gz", "wt").close()
-    (export / "manifest-summary.json").write_text(json.dumps({"itemCount": number + 1}), encoding="utf-8")
+        files["empty.json.gz"] = 0
+    with open(export / "manifest-files.json", "w", encoding="utf-8") as manifest:
+        for name, items in files.items():
+            digest = hashlib.md5((export / "data" / name).read_bytes()).digest()
+            manifest.write(json.dumps({"itemCount": items, "md5Checksum": base64.b64encode(digest).decode(),
+                                       "dataFileS3Key": f"{table}/AWSDynamoDB/{export.name}/data/{name}"}) + "\n")
+    summary = {"itemCount": sum(files.values()), "outputFormat": "DYNAMODB_JSON", "exportTime": "2026-11-29T00:00:00Z"}
+    (export / "manifest-summary.json").write_text(json.dumps(summary), encoding="utf-8")
 
 
 def main() -> int:

@@ -11,13 +11,13 @@ use giro_testkit::corruption::{CORRUPTIONS, Corruption, Hand, clean, settle_all}
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, payment, refund};
 
-use super::{export_all, found, python, rows};
+use super::{TABLES, export_all, found, python, refused, rows};
 
-/// Writes what changed from one full export to another, as an incremental export into a folder.
-fn write(python: &Path, from: &Path, to: &Path, into: &Path, micros: u64) {
+/// Writes what changed from one full export to another, as an incremental export into a folder. Windows are numbered.
+fn write(python: &Path, from: &Path, to: &Path, into: &Path, window: i64) {
     let script = Path::new(crate::ROOT).join("crates/cli/tests/it/analytics/changes.py");
     let mut command = Command::new(python);
-    let output = command.arg("-B").arg(script).args([from, to, into]).arg(micros.to_string()).output().unwrap();
+    let output = command.arg("-B").arg(script).args([from, to, into]).arg(window.to_string()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -38,12 +38,12 @@ async fn incremental_exports_bring_a_full_one_up_to_date() {
     export_all(&engine, third.path()).await;
 
     let full = first.path();
-    write(&python, full, second.path(), full, 1_000);
+    write(&python, full, second.path(), full, 1);
     assert_eq!(found(&python, full), Vec::<String>::new());
     let questions = ["settled-by-day", "top-creditors"];
     assert_eq!(rows(&python, full, &questions), rows(&python, second.path(), &questions));
     // A payment goes, and a part of a dead letter. Both come again, and all else is as it was before.
-    write(&python, second.path(), third.path(), full, 2_000);
+    write(&python, second.path(), third.path(), full, 2);
     let planted = |(corruption, _): &&(Corruption, &[&'static str])| {
         [Corruption::PaymentLost, Corruption::PartLost].contains(corruption)
     };
@@ -51,9 +51,46 @@ async fn incremental_exports_bring_a_full_one_up_to_date() {
     expected.sort_unstable();
     assert_eq!(found(&python, full), expected);
     assert_eq!(rows(&python, full, &questions), rows(&python, third.path(), &questions));
-    write(&python, third.path(), second.path(), full, 3_000);
+    write(&python, third.path(), second.path(), full, 3);
     assert_eq!(found(&python, full), Vec::<String>::new());
     assert_eq!(rows(&python, full, &questions), rows(&python, second.path(), &questions));
+}
+
+#[tokio::test]
+async fn an_incremental_export_that_does_not_follow_the_full_one_is_refused() {
+    let Some(python) = python() else { return };
+    let [old, new] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let engine = Engine::start().await.unwrap();
+    let (store, hand) = (engine.ledger(), Hand::Dynamo(engine.client(), engine.tables().clone()));
+    clean(&store).await;
+    export_all(&engine, old.path()).await;
+    Corruption::PaymentLost.plant(&store, &hand).await;
+    export_all(&engine, new.path()).await;
+
+    // The newer full export has lost a payment. An older incremental one would bring it back.
+    write(&python, new.path(), old.path(), new.path(), 0);
+    let said = refused(&python, new.path());
+    assert!(said.contains("before the full export"), "{said}");
+    let forget = |table: &str, full: &Path| {
+        let folder = full.join(table).join("AWSDynamoDB");
+        std::fs::remove_dir_all(folder.join("data")).unwrap();
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.to_str().unwrap().ends_with("-changes") {
+                std::fs::remove_dir_all(entry).unwrap();
+            }
+        }
+    };
+    TABLES.iter().for_each(|table| forget(table, new.path()));
+    assert!(!found(&python, new.path()).is_empty());
+
+    write(&python, old.path(), new.path(), old.path(), 2);
+    let said = refused(&python, old.path());
+    assert!(said.contains("there is no export from"), "{said}");
+    write(&python, old.path(), old.path(), old.path(), 1);
+    assert_eq!(found(&python, old.path()), found(&python, new.path()));
+    forget("refunds", old.path());
+    let said = refused(&python, old.path());
+    assert!(said.contains("expected tables of one time"), "{said}");
 }
 
 /// Settles fifty payments and a refund, which change accounts and a sum of refunds that are there.

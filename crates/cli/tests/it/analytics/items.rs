@@ -10,16 +10,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use giro::store::items::scan::surveyed;
 use giro::store::items::{Item, n, s};
 use giro::store::{ScannedItem, Table};
-use giro_cli::export::data::Items;
 use giro_testkit::golden_items;
 use serde_json::Value;
 
-use super::{TABLES, python, rows};
+use super::{TABLES, python, rows, write};
 
 /// Attributes that are read, and don't decide by themselves whether an item can be.
 const KEYS: [&str; 3] = ["account_id", "payment_id", "source"];
 
-fn golden(table: &str) -> Vec<Item> {
+pub(super) fn golden(table: &str) -> Vec<Item> {
     let path = Path::new(crate::ROOT).join(format!("tests/golden/tables/{table}.json"));
     let items: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     items.iter().map(golden_items::item).collect()
@@ -84,16 +83,6 @@ fn changed(table: Table, items: Vec<Item>) -> Vec<Item> {
         item.insert(key.0.into(), s(if ix % 100 == 99 { format!("{new}\n") } else { new }));
     }
     all
-}
-
-/// Writes items as an export of one table.
-fn write(folder: &Path, table: &str, items: &[Item]) {
-    let folder = folder.join(table).join("AWSDynamoDB/01-a");
-    std::fs::create_dir_all(folder.join("data")).unwrap();
-    let mut lines = Items::below(folder.join("data")).unwrap();
-    items.iter().for_each(|item| lines.write(item).unwrap());
-    lines.end().unwrap();
-    std::fs::write(folder.join("manifest-summary.json"), "{}").unwrap();
 }
 
 #[test]
