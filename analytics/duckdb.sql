@@ -5,7 +5,6 @@
 CREATE MACRO json_extract_scalar(json, path) AS json_extract_string(json, path);
 CREATE MACRO json_format(json) AS CAST(json AS VARCHAR);
 CREATE MACRO regexp_like(text, pattern) AS regexp_matches(text, pattern);
-CREATE MACRO from_iso8601_timestamp(text) AS CAST(text AS TIMESTAMP);
 CREATE MACRO approx_percentile(number, share) AS quantile_disc(number, share);
 
 CREATE VIEW accounts_lines AS

@@ -1,7 +1,8 @@
 -- How long clients waited for a decision on each day, in milliseconds: from `requested_at` to `decided_at`.
 --
 -- `requested_at` is the client's own clock. Payments without it are left out, and so are those that were decided before
--- they were asked for. On Athena the percentiles are approximate, within a few percent.
+-- they were asked for, and days such as February 30. On Athena a percentile is approximate in rank: where few waited as
+-- long as others, its milliseconds may be far off.
 SELECT
     substr(decided_at, 1, 10) AS day,
     count(*) AS payments,
@@ -12,7 +13,11 @@ SELECT
 FROM (
     SELECT
         decided_at,
-        date_diff('millisecond', from_iso8601_timestamp(requested_at), from_iso8601_timestamp(decided_at)) AS waited
+        date_diff(
+            'millisecond',
+            TRY_CAST(replace(replace(requested_at, 'T', ' '), 'Z', '') AS TIMESTAMP),
+            TRY_CAST(replace(replace(decided_at, 'T', ' '), 'Z', '') AS TIMESTAMP)
+        ) AS waited
     FROM payments
     WHERE requested_at IS NOT NULL
 ) AS asked

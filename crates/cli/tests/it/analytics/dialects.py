@@ -12,14 +12,14 @@ from sqlglot import exp
 FUNCTIONS = {
     "approx_percentile", "cast", "coalesce", "concat", "count", "date_diff", "json_array_length", "json_extract",
     "json_extract_scalar", "json_format", "max", "min", "nullif", "regexp_extract", "regexp_like", "replace",
-    "from_iso8601_timestamp", "row_number", "split_part", "substr", "sum", "try_cast",
+    "row_number", "split_part", "substr", "sum", "try_cast",
 }
 # Words that stand before a bracket, and call nothing.
 WORDS = {
     "and", "as", "by", "case", "exists", "from", "high", "in", "join", "low", "not", "on", "or", "over", "periods",
     "then", "values", "when", "where", "with", "decimal", "else", "select", "having",
 }
-TYPES = {"BIGINT", "VARCHAR", "DECIMAL"}
+TYPES = {"BIGINT", "VARCHAR", "DECIMAL", "TIMESTAMP"}
 
 
 def without_texts(sql: str) -> str:

@@ -4,6 +4,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use giro::store::items::s;
+
 use super::items::golden;
 use super::{TABLES, python, refused, rows, run, write};
 
@@ -112,4 +114,22 @@ fn a_failure_is_no_finding() {
     let second = run(&python, &export, &["audit"], &options);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(second.status.code() == Some(2) && said.contains("expected a file that isn't there yet"), "{said}");
+}
+
+#[test]
+fn a_day_that_is_none_does_not_stop_the_latencies() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    ledger(folder.path());
+    let whole = rows(&python, folder.path(), &["latency"]);
+    std::fs::remove_dir_all(folder.path().join("payments")).unwrap();
+    let mut items = golden("payments");
+    let mut damaged = items[0].clone();
+    damaged.insert("payment_id".into(), s("damaged"));
+    damaged.insert("requested_at".into(), s("2026-02-28T00:00:00.000Z"));
+    damaged.insert("decided_at".into(), s("2026-02-30T00:00:00.000Z"));
+    items.push(damaged);
+    write(folder.path(), "payments", &items);
+    assert!(!whole.is_empty());
+    assert_eq!(rows(&python, folder.path(), &["latency"]), whole);
 }
