@@ -8,6 +8,9 @@ import os
 import sys
 from pathlib import Path
 
+# Nothing is written beside these files.
+sys.dont_write_bytecode = True
+
 from whole import NotWhole, whole
 
 HERE = Path(__file__).resolve().parent
