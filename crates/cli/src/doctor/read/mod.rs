@@ -8,7 +8,7 @@
 //! | [`roles`] | IAM |
 //! | [`kafka`] | Kafka: topics and consumer groups |
 //! | [`call`] | makes the calls: signs them, and tells a missing right from a missing thing |
-//! | [`xml`] | the answers of services that write XML |
+//! | `xml` | the answers of services that write XML |
 //!
 //! Invariants: Nothing is changed. A right that is missing is a result, not an error.
 
