@@ -12,10 +12,12 @@
 //! |---|---|
 //! | `client` | the client behind a producer, and when it is replaced: a function's process is frozen between invocations |
 //! | [`follow`] | reads what a topic gets from now on |
+//! | `aside` | ends a client without letting its owner wait |
 //! | `login` | how a client logs in |
 //! | `token`, `iam` | the port to tokens; tokens of a role |
 //! | `secrets` | users and certificates from a secret |
 
+mod aside;
 mod client;
 pub mod follow;
 pub mod iam;

@@ -21,6 +21,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::FutureProducer;
 
+use super::aside::end_aside;
 use super::login::{ConnectError, Context, Login, client_config};
 use super::token::Held;
 use crate::publish::broker::Access;
@@ -189,12 +190,8 @@ async fn newer(settings: &Settings) -> Option<Login> {
 }
 
 impl Drop for Client {
-    /// Ends it beside the caller, because it waits for its threads.
     fn drop(&mut self) {
-        if let Some(producer) = self.producer.take() {
-            // Without a thread it is dropped here, which only takes longer.
-            let _ = std::thread::Builder::new().name("kafka-ends".into()).spawn(move || drop(producer));
-        }
+        end_aside(self.producer.take());
     }
 }
 

@@ -15,6 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::aside::end_aside;
 use super::login::{Context, Login, client_config};
 use crate::publish::broker::Broker;
 use crate::publish::{Arrived, Follow, FollowError, Followed};
@@ -95,12 +96,8 @@ impl std::fmt::Debug for KafkaFollowed {
 }
 
 impl Drop for KafkaFollowed {
-    /// Ends it beside the caller, because it waits for its threads.
     fn drop(&mut self) {
-        if let Some(consumer) = self.0.take() {
-            // Without a thread it is dropped here, which only takes longer.
-            let _ = std::thread::Builder::new().name("kafka-ends".into()).spawn(move || drop(consumer));
-        }
+        end_aside(self.0.take());
     }
 }
 
