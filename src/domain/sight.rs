@@ -10,8 +10,8 @@
 //! | the creditor (of the leg) | its owner |
 //! | the original of a refund | nobody but who sees all, because it may be a stranger's payment |
 //!
-//! If a stranger that is paid has a maximum balance, reasons that depend on a balance are withheld too, also those that
-//! tell of the caller: `balance_limit` comes before `insufficient_funds`, so either tells how much the stranger may
+//! If a stranger that is paid has a maximum balance, every reason that depends on a balance is withheld, also one that
+//! tells of the caller. `balance_limit` comes before `insufficient_funds`, so either tells how much the stranger may
 //! take. Legs are decided in order, so then no reason of a payment with legs is told, and no leg.
 //!
 //! Invariants: Every reason of one kind becomes the same name.
