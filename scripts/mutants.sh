@@ -21,7 +21,8 @@ fi
 # The tests that take more than half a second where nothing is optimised.
 slow=()
 for test in every_order in_flight _on_dynamodb very_many_lanes a_dead_letter_without of_older_versions side_by_side \
-    beside_payments contract::dead_letters a_thousand faults_delay two_invocations; do
+    beside_payments contract::dead_letters a_thousand faults_delay two_invocations naive never_at_rest \
+    each_planted no_clean_ledger no_false_alarm; do
     slow+=(--skip "$test")
 done
 
