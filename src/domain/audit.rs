@@ -2,7 +2,7 @@
 //!
 //! Data: Takes what reads showed of accounts and lanes ([`Books`]), and outcomes, one by one and in any order. Gives
 //! findings, and totals per currency. [`Running`] judges beside payments in flight, and says what it needs of the
-//! scans.
+//! scans. [`Since`] judges one account by its checkpoint and its postings since then.
 //!
 //! | invariant | finding if it doesn't hold |
 //! |---|---|
@@ -16,17 +16,26 @@
 //! | each further leg of a settled payment has its item, which says the same | [`Finding::Leg`] |
 //! | the sum of a payment's refunds, or of a leg's, is that of its settled refunds, and not more than was paid | [`Finding::Refunded`], [`Finding::OverRefunded`] |
 //! | what is used of a window is what the payments of its period and limits make | [`Finding::Window`] |
+//! | an account that has checkpoints is there, and its head and newest checkpoint are as they were written | [`Finding::LostAccount`], [`Finding::Checkpoint`] |
 //! | every item can be read, and every dead letter is whole | [`Finding::Unreadable`], [`Finding::Letter`] |
 //!
 //! Invariants: Sums have 128 bits, so no number of balances overflows them.
 
 mod books;
+mod checkpoint;
 mod checks;
 mod dead_letters;
+mod digest;
 mod finding;
+mod head;
+mod held;
 mod legs;
+mod moved;
 mod refunds;
+mod run;
 mod running;
+mod since;
+mod times;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -34,10 +43,19 @@ use std::collections::BTreeMap;
 use super::Currency;
 
 pub use books::Books;
+pub use checkpoint::{Checkpoint, WindowUse};
+pub use checks::state_findings;
 pub use dead_letters::Letters;
+pub use digest::Digest;
 pub use finding::Finding;
+pub use head::{Head, InvalidPostingList, PostingList, Seen};
+pub use held::Held;
+pub use moved::{changed, has_moved, lists};
 pub use refunds::RefundSums;
+pub use run::AuditRun;
 pub use running::{FINDINGS_MAX, Running};
+pub use since::{Asked, LegAnswers, RefundBase, Since};
+pub use times::Times;
 
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -15,7 +15,7 @@ use std::fmt;
 use super::{AccountId, Amount, Instruction, LegId, LegNumber, Outcome, PaymentId, SettledLeg, Timestamp, Transfer};
 
 /// Whether a posting takes from the account or gives to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The account pays.
     Debit,

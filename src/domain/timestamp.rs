@@ -6,6 +6,7 @@
 //! Source: RFC 3339, section 5.6 (the grammar of `date-time`) and appendix D (leap seconds).
 
 use std::fmt;
+use std::time::Duration;
 
 use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, Time};
@@ -54,6 +55,13 @@ impl Timestamp {
         };
         // The seconds are cut off towards the past, so what is left of one is never below zero.
         Self::try_from_millis(at.unix_timestamp().saturating_mul(1000).saturating_add(at.millisecond().into()))
+    }
+
+    /// The time that is so much earlier.
+    #[must_use]
+    pub fn earlier_by(self, time: Duration) -> Self {
+        let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self::try_from_millis(self.0.saturating_sub(ms)).unwrap_or(Self::MIN)
     }
 
     /// Milliseconds since 1970 in UTC.

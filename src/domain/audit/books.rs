@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Finding;
-use crate::domain::{Account, AccountId, AccountLimits, Currency, Holding, Lane, LaneId};
+use crate::domain::{Account, AccountId, AccountLimits, Currency, Holding, Lane, LaneId, Timestamp};
 
 /// The accounts table as one scan showed it.
 #[derive(Debug, Clone, Default)]
@@ -32,11 +32,13 @@ impl Books {
         self.unreadable.insert(key, expected);
     }
 
-    pub(super) fn accounts(&self) -> impl Iterator<Item = &Account> {
+    /// Every account, without its lanes.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values()
     }
 
-    pub(super) fn unreadable(&self) -> impl Iterator<Item = Finding> {
+    /// What can't be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = Finding> {
         self.unreadable.iter().map(|(key, expected)| Finding::Unreadable {
             table: "accounts",
             key: key.clone(),
@@ -45,14 +47,23 @@ impl Books {
     }
 
     /// Whether the account's main item or one of its lanes can't be read.
-    pub(super) fn is_partly_unreadable(&self, id: &AccountId) -> bool {
+    #[must_use]
+    pub fn is_partly_unreadable(&self, id: &AccountId) -> bool {
         // `/` is the character before `0`, and no account's id holds it.
         let lanes = format!("{id}/")..format!("{id}0");
         self.unreadable.contains_key(id.as_str()) || self.unreadable.range(lanes).next().is_some()
     }
 
-    pub(super) fn currency(&self, id: &AccountId) -> Option<Currency> {
+    /// The currency of an account that is there.
+    #[must_use]
+    pub fn currency(&self, id: &AccountId) -> Option<Currency> {
         self.accounts.get(id).map(|account| account.currency)
+    }
+
+    /// When an account that is there was opened.
+    #[must_use]
+    pub fn opened_at(&self, id: &AccountId) -> Option<Timestamp> {
+        self.accounts.get(id).map(|account| account.opened_at)
     }
 
     pub(super) fn limits(&self, id: &AccountId) -> Option<&AccountLimits> {
@@ -60,7 +71,8 @@ impl Books {
     }
 
     /// An account with its lanes: those that it counts and that are there.
-    pub(super) fn holding(&self, id: &AccountId) -> Option<Holding> {
+    #[must_use]
+    pub fn holding(&self, id: &AccountId) -> Option<Holding> {
         let account = self.accounts.get(id)?.clone();
         let lane = |lane| LaneId { account: id.clone(), lane };
         let lanes = self.lanes.range(lane(0)..lane(account.credit_lanes.count())).map(|(_, lane)| lane.clone());
@@ -68,7 +80,7 @@ impl Books {
     }
 
     /// Lanes that no account counts. If an account can't be read, its lanes are left out, because it may count them.
-    pub(super) fn strays(&self) -> impl Iterator<Item = &Lane> {
+    pub fn strays(&self) -> impl Iterator<Item = &Lane> {
         let counts = |lane: &Lane| match self.accounts.get(&lane.id.account) {
             Some(account) => lane.id.lane < account.credit_lanes.count(),
             None => self.unreadable.contains_key(lane.id.account.as_str()),

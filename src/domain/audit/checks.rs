@@ -37,12 +37,26 @@ pub(super) fn check_limit(account: &Account) -> Option<Finding> {
     Some(Finding::BelowLimit { account: account.id.clone(), lowest, found })
 }
 
+/// Checks all that an account's items show by themselves.
+#[must_use]
+pub fn state_findings(holding: &Holding) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = check_limit(&holding.account).into_iter().collect();
+    check_lanes(holding, &mut findings);
+    check_maximum(holding, &mut findings);
+    findings
+}
+
 /// Checks an account's balance against the sum of its postings, and against its maximum.
 pub(super) fn check_balance(holding: &Holding, expected: i128, findings: &mut Vec<Finding>) {
     let (account, found) = (holding.account.id.clone(), holding.balance());
     if expected != found {
-        findings.push(Finding::Balance { account: account.clone(), expected, found });
+        findings.push(Finding::Balance { account, expected, found });
     }
+    check_maximum(holding, findings);
+}
+
+fn check_maximum(holding: &Holding, findings: &mut Vec<Finding>) {
+    let (account, found) = (holding.account.id.clone(), holding.balance());
     if let Some(highest) = holding.account.max_balance().map(i128::from).filter(|highest| found > *highest) {
         findings.push(Finding::AboveMaximum { account, highest, found });
     }

@@ -123,6 +123,18 @@ pub enum Finding {
         /// What is used.
         found: Used,
     },
+    /// An account has checkpoints, and its main item isn't there.
+    LostAccount {
+        /// The account.
+        account: AccountId,
+    },
+    /// The head of an account, or its newest checkpoint, isn't what an audit wrote.
+    Checkpoint {
+        /// The account.
+        account: AccountId,
+        /// What isn't so.
+        expected: &'static str,
+    },
     /// An item is not one that this version can read.
     Unreadable {
         /// Of which table.
@@ -162,6 +174,8 @@ impl Finding {
             Self::Refunded { .. } => "refunded",
             Self::OverRefunded { .. } => "over_refunded",
             Self::Window { .. } => "window",
+            Self::LostAccount { .. } => "lost_account",
+            Self::Checkpoint { .. } => "checkpoint",
             Self::Unreadable { .. } => "unreadable",
             Self::Letter { .. } => "dead_letter",
         }
@@ -176,7 +190,9 @@ impl Finding {
             | Self::Range { account, .. }
             | Self::BelowLimit { account, .. }
             | Self::AboveMaximum { account, .. }
-            | Self::Window { account, .. } => format!("account {account}"),
+            | Self::Window { account, .. }
+            | Self::LostAccount { account }
+            | Self::Checkpoint { account, .. } => format!("account {account}"),
             Self::Lane { lane, .. } | Self::NoLane { lane } | Self::StrayLane { lane, .. } => format!("lane {lane}"),
             Self::NoAccount { payment, account } | Self::Currency { payment, account } => {
                 format!("payment {payment}, account {account}")
@@ -230,6 +246,10 @@ impl fmt::Display for Finding {
                 write!(f, "account {account}: the payments of the {period} from {} on make {amount}", expected.start)?;
                 write!(f, " in {count}, and {} in {} is used", found.amount, found.count)?;
                 if found.start == expected.start { Ok(()) } else { write!(f, ", of the one from {} on", found.start) }
+            }
+            Self::LostAccount { account } => write!(f, "account {account} has checkpoints, and does not exist"),
+            Self::Checkpoint { account, expected } => {
+                write!(f, "account {account}, its checkpoint: expected {expected}")
             }
             Self::Unreadable { table, key, expected } => write!(f, "{table}, item {key}: {expected}"),
             Self::Letter { letter, found, expected: Some(expected) } => {

@@ -1,0 +1,107 @@
+//! What: Says whether an account has moved since its head was written, and which of its lists can hold new postings.
+//!
+//! Data: Takes the account's head, if it has one, and its items as they are. Gives lists.
+//!
+//! Why nothing is missed: A payment writes the item of an account under whose key its item is listed, and every write
+//! raises the version. So a list whose item has the version that was seen has no posting that wasn't there then. Those
+//! that were there after the checkpoint are pending.
+
+use std::collections::BTreeSet;
+
+use super::head::{Head, PostingList, Seen};
+use crate::domain::Holding;
+use crate::domain::statement::Side;
+
+/// Whether an account must be proved again.
+#[must_use]
+pub fn has_moved(head: Option<&Head>, holding: &Holding) -> bool {
+    head.is_none_or(|head| !head.pending.is_empty() || head.seen != Seen::of(holding))
+}
+
+/// The lists that can hold postings after the checkpoint of the head. Without a head: all lists, also those of lanes
+/// that aren't there, because one may have been lost.
+#[must_use]
+pub fn lists(head: Option<&Head>, holding: &Holding) -> BTreeSet<PostingList> {
+    let changed = changed(head.map(|head| &head.seen), holding);
+    head.map(|head| head.pending.clone()).unwrap_or_default().into_iter().chain(changed).collect()
+}
+
+/// The lists of items that are not as they were seen. `None`: nothing was seen yet.
+#[must_use]
+pub fn changed(seen: Option<&Seen>, holding: &Holding) -> BTreeSet<PostingList> {
+    let is = Seen::of(holding);
+    let mut lists = BTreeSet::new();
+    let mut add = |lane, sides: &[Side]| lists.extend(sides.iter().map(|&side| PostingList { side, lane }));
+    if seen.is_none_or(|seen| seen.version != is.version) {
+        add(None, &[Side::Debit, Side::Credit]);
+    }
+    let counted = holding.account.credit_lanes.count();
+    let known = seen.map_or(0, |seen| u16::try_from(seen.lanes.len()).unwrap_or(u16::MAX));
+    for lane in 0..counted.max(known) {
+        if seen.is_some_and(|seen| seen.lane(lane) == is.lane(lane)) {
+            continue;
+        }
+        // Only these lanes are ever debited by payments.
+        let there = holding.lanes.iter().find(|held| held.id.lane == lane);
+        let is_debited = holding.account.lane_debits || there.is_some_and(|lane| lane.is_debited);
+        add(Some(lane), if is_debited { &[Side::Debit, Side::Credit] } else { &[Side::Credit] });
+    }
+    lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checkpoint::given::checkpoint;
+    use super::*;
+    use crate::domain::account::given::account;
+    use crate::domain::{Account, CreditLanes, Lane};
+
+    /// `main VERSION`, then `LANE VERSION [debited]` for each lane that is there.
+    fn holding(main: u64, lanes: &[(u16, u64, bool)], lane_debits: bool) -> Holding {
+        let credit_lanes = CreditLanes::try_new(3).unwrap();
+        let account = Account { version: main, credit_lanes, lane_debits, ..account("alice") };
+        let lane =
+            |&(lane, version, is_debited): &(u16, u64, bool)| Lane { version, is_debited, ..Lane::new(&account, lane) };
+        Holding { lanes: lanes.iter().map(lane).collect(), account }
+    }
+
+    #[test]
+    fn the_lists_of_changed_items_and_pending_ones_are_read() {
+        let before = holding(4, &[(0, 2, false), (1, 1, true)], false);
+        let same = before.clone();
+        for (now, pending, expected) in [
+            (same.clone(), "", ""),
+            (same.clone(), "credits/2", "credits/2"),
+            (holding(5, &[(0, 2, false), (1, 1, true)], false), "", "debits credits"),
+            (holding(5, &[(0, 2, false), (1, 1, true)], false), "credits", "debits credits"),
+            (holding(4, &[(0, 3, false), (1, 1, true)], false), "", "credits/0"),
+            (holding(4, &[(0, 3, false), (1, 1, true)], true), "", "debits/0 credits/0"),
+            (holding(4, &[(0, 2, false), (1, 2, true)], false), "", "debits/1 credits/1"),
+            // A lane that came into being, and one that was lost.
+            (holding(4, &[(0, 2, false), (1, 1, true), (2, 1, false)], false), "", "credits/2"),
+            (holding(4, &[(0, 2, false)], false), "", "credits/1"),
+        ] {
+            let pending: BTreeSet<PostingList> = pending.split_whitespace().map(|list| list.parse().unwrap()).collect();
+            let head = Head { checkpoint: checkpoint("alice", 1, 0), seen: Seen::of(&before), pending };
+            let mut expected: Vec<&str> = expected.split_whitespace().collect();
+            expected.sort_unstable();
+            let mut read: Vec<String> = lists(Some(&head), &now).iter().map(ToString::to_string).collect();
+            read.sort_unstable();
+            assert_eq!(read, expected, "{now:?}");
+            assert_eq!(has_moved(Some(&head), &now), !expected.is_empty());
+        }
+        let all = lists(None, &before);
+        assert_eq!(all.len(), 2 + 1 + 2 + 1, "{all:?}");
+        assert!(has_moved(None, &before));
+    }
+
+    #[test]
+    fn an_item_that_changed_and_kept_its_version_has_moved() {
+        let before = holding(4, &[(0, 2, false)], false);
+        let head = Head { checkpoint: checkpoint("a", 1, 0), seen: Seen::of(&before), pending: BTreeSet::new() };
+        let mut now = before;
+        now.account.balance = crate::domain::Balance::new(1);
+        assert!(has_moved(Some(&head), &now));
+        assert_eq!(lists(Some(&head), &now), BTreeSet::new(), "no posting made it");
+    }
+}

@@ -1,0 +1,34 @@
+//! What: The times that divide the postings of an account: closed, firm and open.
+//!
+//! The module [`since`](super::since) says what they are for.
+
+use crate::domain::Timestamp;
+
+/// The times of a look at an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// No posting of this time or before can still be committed.
+    pub closed: Timestamp,
+    /// What was decided up to then was committed before the account was read.
+    pub firm: Timestamp,
+}
+
+/// Which of the times a posting belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Closed,
+    Firm,
+    Open,
+}
+
+impl Times {
+    pub(super) fn part(self, decided_at: Timestamp) -> Part {
+        if decided_at <= self.closed {
+            Part::Closed
+        } else if decided_at <= self.firm {
+            Part::Firm
+        } else {
+            Part::Open
+        }
+    }
+}
