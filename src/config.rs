@@ -51,7 +51,10 @@ const VARIABLES: [(&str, &[&[&str]]); 6] = [
         ],
     ),
     ("payment-canary", &[&[REQUESTS_TOPIC, OUTCOMES_TOPIC, CANARY_ACCOUNTS, CANARY_GROUP], &broker::VARIABLES]),
-    ("ledger-auditor", &[&[ACCOUNTS_TABLE, PAYMENTS_TABLE, REFUNDS_TABLE, DEAD_LETTERS_TABLE]]),
+    (
+        "ledger-auditor",
+        &[&[ACCOUNTS_TABLE, PAYMENTS_TABLE, REFUNDS_TABLE, DEAD_LETTERS_TABLE, CHECKPOINTS_TABLE, AUDIT_HEADS_TABLE]],
+    ),
 ];
 
 /// Each function, with the variables that it reads, in their order.
@@ -67,6 +70,10 @@ pub const ACCOUNT_COMMANDS_TABLE: &str = "ACCOUNT_COMMANDS_TABLE";
 pub const PAYMENTS_TABLE: &str = "PAYMENTS_TABLE";
 /// Names the refunds table. Without it the table is `refunds`.
 pub const REFUNDS_TABLE: &str = "REFUNDS_TABLE";
+/// Names the checkpoints table.
+pub const CHECKPOINTS_TABLE: &str = "CHECKPOINTS_TABLE";
+/// Names the table of the newest checkpoint of each account.
+pub const AUDIT_HEADS_TABLE: &str = "AUDIT_HEADS_TABLE";
 /// Names the dead letters table.
 pub const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
@@ -145,11 +152,24 @@ impl FromEnv for PaymentProcessorConfig {
 pub struct LedgerAuditorConfig {
     /// The tables.
     pub tables: Tables,
+    /// Whether it writes checkpoints, and reads what moved since. Without their tables it reads all payments.
+    pub keeps_checkpoints: bool,
 }
 
 impl FromEnv for LedgerAuditorConfig {
     fn read(reader: &mut Reader<'_>) -> Self {
-        Self { tables: reader.tables() }
+        let tables = reader.tables();
+        let (checkpoints, audit_heads) = (reader.given(CHECKPOINTS_TABLE), reader.given(AUDIT_HEADS_TABLE));
+        let keeps_checkpoints = checkpoints.is_some() && audit_heads.is_some();
+        if checkpoints.is_some() != audit_heads.is_some() {
+            reader.faults.push(format!("expected both of {CHECKPOINTS_TABLE} and {AUDIT_HEADS_TABLE}, or none"));
+        }
+        let tables = Tables {
+            checkpoints: checkpoints.unwrap_or(tables.checkpoints),
+            audit_heads: audit_heads.unwrap_or(tables.audit_heads),
+            ..tables
+        };
+        Self { tables, keeps_checkpoints }
     }
 }
 

@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
-TABLES = ("accounts", "payments", "refunds", "dead-letters", "account-commands")
+TABLES = ("accounts", "payments", "refunds", "dead-letters", "account-commands", "checkpoints", "audit-heads")
 # What MiniStack's CloudFormation leaves out of what the template asks for.
 LEFT_OUT = {"function payment-api, reserved concurrency"} | {f"table {table}, point-in-time recovery" for table in TABLES}
 # Of mappings on Kafka it keeps none of these.

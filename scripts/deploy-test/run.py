@@ -36,6 +36,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
 GIRO = ROOT / "target" / "debug" / "giro"
 STACK = "giro"
+TABLES = ("accounts", "payments", "refunds", "dead-letters", "account-commands", "checkpoints", "audit-heads")
 REGION = "eu-central-1"
 PAYMENTS = 2_000
 # What two principals ask for over HTTP.
@@ -231,7 +232,7 @@ def deploys(it):
     partial = [m for m in mappings if m.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]]
     check("every event source asks for partial responses", len(mappings) == len(partial) == 3, f"{len(partial)} of {len(mappings)}")
     tables = it.client("dynamodb").list_tables()["TableNames"]
-    check("every table is there", {"accounts", "payments", "refunds", "dead-letters", "account-commands"} <= set(tables), str(tables))
+    check("every table is there", set(TABLES) <= set(tables), str(tables))
 
 
 def takes_a_payment_over_http(it):
@@ -443,7 +444,7 @@ def restores(it):
     rebuild = ("restore", "rebuild", "--prefix", "restored-", "--second", now, "--write")
     restored = it.giro("restore", "tables", "--to", now, "--prefix", "restored-")
     check("giro restore tables restores all tables", restored.returncode == 0, restored.stdout + restored.stderr)
-    names = [f"restored-{name}" for name in ("accounts", "payments", "refunds", "dead-letters", "account-commands")]
+    names = [f"restored-{name}" for name in TABLES]
     for name in names:
         table = dynamodb.describe_table(TableName=name)["Table"]
         check(f"{name} is protected", table.get("DeletionProtectionEnabled") is True, str(table))
@@ -484,7 +485,7 @@ def deletes(it):
     roles = [role["RoleName"] for role in it.client("iam").list_roles()["Roles"] if role["RoleName"].startswith(STACK)]
     check("no function and no role of it is left", not functions and not roles, f"{functions} {roles}")
     tables = dynamodb.list_tables()["TableNames"]
-    kept = {"accounts", "payments", "refunds", "dead-letters", "account-commands"} <= set(tables)
+    kept = set(TABLES) <= set(tables)
     check("the tables stay, with all they hold", kept and dynamodb.scan(TableName="payments", Select="COUNT")["Count"] == count,
           str(tables))
 

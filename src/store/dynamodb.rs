@@ -8,6 +8,8 @@
 //! | read accounts, lanes, payments, sums of refunds | `BatchGetItem`, strongly consistent |
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates and ConditionChecks of accounts, then Updates of sums of refunds; an item whose condition fails comes back |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
+//! | postings of an account since a time | a `Query` of an index for each page |
+//! | write a head and its checkpoint | `TransactWriteItems` with two Puts |
 //! | store a dead letter | a conditional `PutItem` for each part, the first part last; it also replaces a dead letter that was redriven |
 //!
 //! Invariants: Nothing is retried here or in the SDK, because the caller holds the deadline and the backoff. Every
@@ -15,10 +17,12 @@
 //! So the payment's own condition guards idempotency, not the token.
 
 mod accounts;
+mod checkpoints;
 mod commands;
 mod decode;
 mod error;
 mod ledger_queries;
+mod posting_lists;
 mod scan;
 mod statements;
 

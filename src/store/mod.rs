@@ -3,6 +3,8 @@
 //! - [`Ledger`]: all that settling a batch needs, and nothing more.
 //! - [`LedgerQueries`]: reads whole items for people and the audit.
 //! - [`TableScan`]: scans whole tables, a page at a time, for the audit beside payments in flight.
+//! - [`PostingLists`]: the postings of single accounts, for the audit of those that moved.
+//! - [`Checkpoints`]: what audits have proved.
 //! - [`AccountLedger`]: all that applying account commands needs. [`CommandQueries`]: reads their records.
 //! - [`Redrive`]: marks a dead letter as published again.
 //! - [`Statements`]: pages of an account's postings.
@@ -14,13 +16,17 @@
 //! method and never retries, because the caller holds the deadline and the backoff. No business rule is here, and
 //! nothing here knows the wire.
 
+mod checkpoints;
 pub mod dynamodb;
 pub mod items;
+mod posting_lists;
 mod read;
 mod scan;
 
 use std::future::Future;
 
+pub use checkpoints::{Checkpoints, Proved, ScannedHead};
+pub use posting_lists::PostingLists;
 pub use read::{AccountRead, LaneRead, NotRead, PaymentRead, Read, TotalRead};
 pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 
@@ -44,6 +50,10 @@ pub struct Tables {
     pub dead_letters: String,
     /// Account commands, by `command_id`.
     pub account_commands: String,
+    /// Checkpoints, by `account_id` and `as_of`.
+    pub checkpoints: String,
+    /// The newest checkpoint of each account, by `account_id`.
+    pub audit_heads: String,
 }
 
 impl Default for Tables {
@@ -54,6 +64,8 @@ impl Default for Tables {
             refunds: "refunds".into(),
             dead_letters: "dead-letters".into(),
             account_commands: "account-commands".into(),
+            checkpoints: "checkpoints".into(),
+            audit_heads: "audit-heads".into(),
         }
     }
 }

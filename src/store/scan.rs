@@ -71,11 +71,11 @@ pub enum ScannedItem {
     },
 }
 
-/// A page of a segment.
+/// A page of a segment, or of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScanPage<M> {
+pub struct ScanPage<M, I = ScannedItem> {
     /// Its items.
-    pub items: Vec<ScannedItem>,
+    pub items: Vec<I>,
     /// Where the next page begins, if there is one.
     pub next: Option<M>,
     /// What it cost, in thousandths of a read unit.

@@ -6,9 +6,11 @@
 //! Units are counted as DynamoDB charges them. Faults come with seeded probabilities. Each call first lets other calls
 //! run, so that concurrent callers interleave.
 
+mod checkpoints;
 mod commands;
 mod conditions;
 mod ledger_queries;
+mod posting_lists;
 mod scan;
 mod statements;
 mod transactions;
@@ -89,6 +91,11 @@ struct State {
     late: Vec<Late<Sent>>,
     damage: scan::Damage,
     late_commands: Vec<Late<SentStep>>,
+    lists: posting_lists::Lists,
+    proved: checkpoints::ProvedAccounts,
+    calls: u64,
+    /// How many calls are still answered. `None`: all.
+    calls_left: Option<u64>,
 }
 
 /// What was sent, and will happen after some more calls.
@@ -129,6 +136,10 @@ impl MemoryStore {
             late: Vec::new(),
             damage: scan::Damage::default(),
             late_commands: Vec::new(),
+            lists: posting_lists::Lists::default(),
+            proved: checkpoints::ProvedAccounts::default(),
+            calls: 0,
+            calls_left: None,
         };
         Self { faults, state: Arc::new(Mutex::new(state)) }
     }
@@ -158,6 +169,24 @@ impl MemoryStore {
         self.state().accounts.insert(id.clone(), Err("balance: expected a whole number (N) in range".into()));
     }
 
+    /// The same ledger, with other faults from now on.
+    #[must_use]
+    pub fn with_other_faults(self, faults: Faults) -> Self {
+        self.state().random = fastrand::Rng::with_seed(faults.seed);
+        Self { faults, ..self }
+    }
+
+    /// How many calls it was asked to answer.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// Answers so many more calls, and lets those after them wait for ever. `None`: answers all.
+    pub fn answer_only(&self, calls: Option<u64>) {
+        self.state().calls_left = calls;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // After a panic elsewhere the data is still right: each change is whole before the lock is released.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -166,6 +195,9 @@ impl MemoryStore {
     /// Begins a call: lets others run, lets late transactions happen, and injects the faults that any call may have.
     async fn call(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         tokio::task::yield_now().await;
+        if !self.state().answers_one_more() {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.state();
         state.let_late_happen();
         if state.strikes(self.faults.unavailable_before) {
@@ -210,6 +242,14 @@ impl Default for MemoryStore {
 }
 
 impl State {
+    fn answers_one_more(&mut self) -> bool {
+        self.calls = self.calls.saturating_add(1);
+        let Some(left) = &mut self.calls_left else { return true };
+        let answers = *left > 0;
+        *left = left.saturating_sub(1);
+        answers
+    }
+
     fn strikes(&mut self, thousandths: u32) -> bool {
         thousandths > 0 && self.random.u32(0..1_000) < thousandths
     }

@@ -13,7 +13,10 @@ use aws_sdk_dynamodb::types::{
 };
 
 use giro::aws::in_words;
-use giro::config::{ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, PAYMENTS_TABLE, REFUNDS_TABLE};
+use giro::config::{
+    ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, AUDIT_HEADS_TABLE, CHECKPOINTS_TABLE, DEAD_LETTERS_TABLE, PAYMENTS_TABLE,
+    REFUNDS_TABLE,
+};
 use giro::store::Tables;
 use giro_template::{Index, Key, Table, Templates};
 
@@ -123,14 +126,16 @@ fn stream(view: &str) -> anyhow::Result<StreamSpecification> {
 
 /// Each table's name, by the variable that tells it to functions.
 #[must_use]
-pub fn by_variable(tables: &Tables) -> [(&'static str, &str); 5] {
+pub fn by_variable(tables: &Tables) -> [(&'static str, &str); 7] {
     // Every field by its name: one that is added is missed here by the compiler.
-    let Tables { accounts, payments, refunds, dead_letters, account_commands } = tables;
+    let Tables { accounts, payments, refunds, dead_letters, account_commands, checkpoints, audit_heads } = tables;
     [
         (ACCOUNTS_TABLE, accounts),
         (PAYMENTS_TABLE, payments),
         (REFUNDS_TABLE, refunds),
         (DEAD_LETTERS_TABLE, dead_letters),
         (ACCOUNT_COMMANDS_TABLE, account_commands),
+        (CHECKPOINTS_TABLE, checkpoints),
+        (AUDIT_HEADS_TABLE, audit_heads),
     ]
 }

@@ -11,4 +11,6 @@ pub struct AuditRun {
     pub began_at: Timestamp,
     /// When all accounts had been looked at. `None`: the next invocation goes on.
     pub finished_at: Option<Timestamp>,
+    /// The newest closed time up to which all accounts were proved. `None`: they never were.
+    pub proved_at: Option<Timestamp>,
 }

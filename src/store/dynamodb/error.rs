@@ -214,5 +214,21 @@ pub(super) fn cancelled_command(
     Ok(cancelled)
 }
 
+/// Whether conditions alone cancelled a transaction.
+///
+/// # Errors
+/// [`StoreError`] if there was another reason, or none that this version knows.
+pub(super) fn unless_by_condition(reasons: &[CancellationReason]) -> Result<(), StoreError> {
+    let mut by_condition = Err(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
+    for reason in reasons {
+        match reason.code().unwrap_or("None") {
+            "None" => {}
+            "ConditionalCheckFailed" => by_condition = Ok(()),
+            code => return Err(of_reason(WRITE, code, reason)),
+        }
+    }
+    by_condition
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What: Reads whole tables by parallel, strongly consistent scans.
+//! What: Reads whole tables by parallel scans.
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
@@ -10,6 +10,19 @@ impl TableScan for DynamoDb {
     type Mark = Item;
 
     async fn page(&self, table: Table, segment: Segment, mark: Option<Item>) -> Result<ScanPage<Item>, StoreError> {
+        self.segment_page(table, true, segment, mark).await
+    }
+}
+
+impl DynamoDb {
+    /// Reads a page of a segment, strongly consistent or not.
+    pub(super) async fn segment_page(
+        &self,
+        table: Table,
+        consistent: bool,
+        segment: Segment,
+        mark: Option<Item>,
+    ) -> Result<ScanPage<Item>, StoreError> {
         let name = match table {
             Table::Accounts => &self.tables.accounts,
             Table::Payments => &self.tables.payments,
@@ -17,7 +30,7 @@ impl TableScan for DynamoDb {
             Table::DeadLetters => &self.tables.dead_letters,
         };
         count(&self.usage.read_calls);
-        let call = self.client.scan().table_name(name).consistent_read(true).set_exclusive_start_key(mark);
+        let call = self.client.scan().table_name(name).consistent_read(consistent).set_exclusive_start_key(mark);
         let call = call.segment(segment.number.into()).total_segments(segment.of.into());
         let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
         let page = page.map_err(|error| store_error("Scan", name, &error))?;

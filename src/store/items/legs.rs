@@ -40,6 +40,12 @@ pub(super) fn is_legged(item: &Item) -> bool {
     item.contains_key(LEGS)
 }
 
+/// The key of the item of a further leg.
+#[must_use]
+pub fn key(id: &LegId) -> Item {
+    Item::from([(KEY.into(), s(id))])
+}
+
 /// Writes what only a payment with legs has.
 pub(super) fn insert(item: &mut Item, payment: &LeggedPayment) {
     let leg = |leg: &Leg| {

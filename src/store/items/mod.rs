@@ -10,6 +10,9 @@
 pub mod account;
 pub mod account_command;
 pub mod accounts_table;
+pub mod audit_head;
+pub mod audit_run;
+pub mod checkpoint;
 pub mod conditional;
 pub mod dead_letter;
 pub mod lane;
@@ -18,6 +21,7 @@ mod limits;
 pub mod payment;
 pub mod payments_table;
 pub mod refund;
+pub mod refund_base;
 pub mod refund_total;
 pub mod scan;
 pub mod stream;

@@ -8,7 +8,8 @@ use giro::domain::{
     Timestamp,
 };
 use giro::store::{
-    AccountLedger, Cancelled, CommandCommit, CommandQueries, Commit, Ledger, LedgerQueries, Redrive, TableScan,
+    AccountLedger, Cancelled, Checkpoints, CommandCommit, CommandQueries, Commit, Ledger, LedgerQueries, PostingLists,
+    Redrive, TableScan,
 };
 use giro_testkit::given::{self, Setters as _, id};
 use giro_testkit::open_accounts::OpenAccounts;
@@ -31,6 +32,7 @@ macro_rules! contract {
 }
 
 mod account_commands;
+mod checkpoints;
 mod command_lanes;
 mod dead_letters;
 mod dynamodb_alone;
@@ -38,12 +40,35 @@ mod lanes;
 mod legs;
 mod limits;
 mod memory_alone;
+mod posting_lists;
 mod refunds;
 mod transactions;
 mod whole_tables;
 
-trait Store: Ledger + LedgerQueries + OpenAccounts + AccountLedger + CommandQueries + Redrive + TableScan {}
-impl<S: Ledger + LedgerQueries + OpenAccounts + AccountLedger + CommandQueries + Redrive + TableScan> Store for S {}
+trait Store:
+    Ledger
+    + LedgerQueries
+    + OpenAccounts
+    + AccountLedger
+    + CommandQueries
+    + Redrive
+    + TableScan
+    + PostingLists
+    + Checkpoints
+{
+}
+impl<S> Store for S where
+    S: Ledger
+        + LedgerQueries
+        + OpenAccounts
+        + AccountLedger
+        + CommandQueries
+        + Redrive
+        + TableScan
+        + PostingLists
+        + Checkpoints
+{
+}
 
 /// An account written twice since it was opened.
 fn account(name: &str, balance: i64) -> Account {

@@ -61,6 +61,12 @@ pub(super) struct EngineArgs {
     /// The account commands table
     #[arg(long, global = true, env = "ACCOUNT_COMMANDS_TABLE", value_parser = table, value_name = "NAME")]
     account_commands_table: Option<String>,
+    /// The checkpoints table
+    #[arg(long, global = true, env = "CHECKPOINTS_TABLE", value_parser = table, value_name = "NAME")]
+    checkpoints_table: Option<String>,
+    /// The table of the newest checkpoint of each account
+    #[arg(long, global = true, env = "AUDIT_HEADS_TABLE", value_parser = table, value_name = "NAME")]
+    audit_heads_table: Option<String>,
 }
 
 /// Where functions are invoked.
@@ -170,6 +176,8 @@ impl EngineArgs {
             refunds: or(&self.refunds_table, usual.refunds),
             dead_letters: or(&self.dead_letters_table, usual.dead_letters),
             account_commands: or(&self.account_commands_table, usual.account_commands),
+            checkpoints: or(&self.checkpoints_table, usual.checkpoints),
+            audit_heads: or(&self.audit_heads_table, usual.audit_heads),
         }
     }
 

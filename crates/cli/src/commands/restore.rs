@@ -57,13 +57,15 @@ impl NameArgs {
             }
         };
         // Every field by its name: one that is added is missed here by the compiler.
-        let Tables { accounts, payments, refunds, dead_letters, account_commands } = tables;
+        let Tables { accounts, payments, refunds, dead_letters, account_commands, checkpoints, audit_heads } = tables;
         Ok(Tables {
             accounts: name(accounts)?,
             payments: name(payments)?,
             refunds: name(refunds)?,
             dead_letters: name(dead_letters)?,
             account_commands: name(account_commands)?,
+            checkpoints: name(checkpoints)?,
+            audit_heads: name(audit_heads)?,
         })
     }
 }

@@ -9,12 +9,12 @@ use giro::store::items::{self, Item};
 use giro::store::{ScanPage, ScannedItem, Segment, StoreError, Table, TableScan};
 
 /// How many keys a page holds. They are few, so that a small ledger has many pages.
-const PAGE_ITEMS: usize = 7;
+pub(super) const PAGE_ITEMS: usize = 7;
 
 /// Damage that no call can do.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Damage {
-    payments: BTreeSet<PaymentId>,
+    pub(super) payments: BTreeSet<PaymentId>,
     parts: BTreeSet<(DeadLetterId, usize)>,
 }
 
@@ -123,7 +123,7 @@ fn unreadable(key: &str, expected: &str) -> ScannedItem {
 }
 
 /// The segment of a key. It depends on the key alone, as with a hash.
-fn segment_of(key: &str, of: u16) -> u16 {
+pub(super) fn segment_of(key: &str, of: u16) -> u16 {
     let sum = key.bytes().fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     sum.checked_rem(of).unwrap_or_default()
 }

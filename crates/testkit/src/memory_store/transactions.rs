@@ -51,6 +51,7 @@ impl State {
             // Two units a KB in a transaction, and one a KB in each of the two statement indexes.
             let kilobytes = payment_kilobytes(entry);
             self.usage.write_milliunits = self.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(4_000));
+            self.lists.add(entry, &outcome);
             if let Instruction::Legged(payment) = &outcome.instruction {
                 let further = payment.further(outcome.decided_at).zip(&entry.further);
                 self.legs.extend(further.map(|(leg, _)| (leg.id.clone(), leg)));

@@ -6,7 +6,8 @@ use giro::domain::account_command::{AccountChange, DecidedCommand};
 use giro::domain::plan::{Entry, StatementLanes};
 use giro::domain::{CommandRequest, Instruction, LaneId};
 use giro::store::items::{
-    Item, account, account_command, dead_letter, lane, legs, payment, payments_table, refund_total,
+    Item, account, account_command, audit_head, audit_run, checkpoint, dead_letter, lane, legs, payment,
+    payments_table, refund_base, refund_total,
 };
 
 use super::items;
@@ -101,5 +102,25 @@ fn dead_letters_are_written_as_they_were() {
         let letter = dead_letter::decode(&parts).unwrap().unwrap_or_else(|| panic!("{name} is not whole"));
         assert_eq!(letter.id().to_string(), name);
         assert!(dead_letter::encode(&letter) == parts, "{name}");
+    }
+}
+
+#[test]
+fn checkpoints_are_written_as_they_were() {
+    for item in items("checkpoints") {
+        let key = item[checkpoint::KEY].as_s().unwrap();
+        let again = match key.strip_prefix("refund/") {
+            Some(total) => refund_base::encode(&total.parse().unwrap(), refund_base::decode(&item).unwrap()),
+            None if key == "/run" => audit_run::encode(&audit_run::decode(&item).unwrap()),
+            None => checkpoint::encode(&checkpoint::decode(&item).unwrap()),
+        };
+        assert_eq!(again, item);
+    }
+}
+
+#[test]
+fn heads_are_written_as_they_were() {
+    for item in items("audit-heads") {
+        assert_eq!(audit_head::encode(&audit_head::decode(&item).unwrap()), item);
     }
 }

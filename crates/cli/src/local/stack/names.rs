@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use giro::config::{
-    ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, DEAD_LETTERS_TABLE, OUTCOMES_TOPIC, PAYMENTS_TABLE, REFUNDS_TABLE,
+    ACCOUNT_COMMANDS_TABLE, ACCOUNTS_TABLE, AUDIT_HEADS_TABLE, CHECKPOINTS_TABLE, DEAD_LETTERS_TABLE, OUTCOMES_TOPIC,
+    PAYMENTS_TABLE, REFUNDS_TABLE,
 };
 use giro::store::Tables;
 use giro_template::{Blueprint, Mapping, Source, TemplateError, Templates};
@@ -77,6 +78,8 @@ struct TableNames {
     refunds: String,
     dead_letters: String,
     account_commands: String,
+    checkpoints: String,
+    audit_heads: String,
 }
 
 impl Names {
@@ -127,5 +130,7 @@ fn named(name: impl Fn(&'static str) -> Option<String>) -> Tables {
         refunds: name(REFUNDS_TABLE).unwrap_or(usual.refunds),
         dead_letters: name(DEAD_LETTERS_TABLE).unwrap_or(usual.dead_letters),
         account_commands: name(ACCOUNT_COMMANDS_TABLE).unwrap_or(usual.account_commands),
+        checkpoints: name(CHECKPOINTS_TABLE).unwrap_or(usual.checkpoints),
+        audit_heads: name(AUDIT_HEADS_TABLE).unwrap_or(usual.audit_heads),
     }
 }

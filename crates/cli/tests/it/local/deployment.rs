@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use giro::store::StoreError;
-use giro::store::items::{accounts_table, dead_letter, payments_table, refund_total};
+use giro::store::items::{accounts_table, audit_head, checkpoint, dead_letter, payments_table, refund_total};
 use giro_cli::local::kafka::REQUESTS_TOPIC;
 use giro_template::{Blueprint, Mapping, Source, Templates, read_yaml};
 use serde_json::Value;
@@ -312,6 +312,8 @@ fn tables(blueprint: &Blueprint) -> Vec<String> {
         ("REFUNDS_TABLE", (refund_total::KEY, None), none, None),
         ("DEAD_LETTERS_TABLE", (dead_letter::KEY, Some(dead_letter::PART)), none, None),
         ("ACCOUNT_COMMANDS_TABLE", ("command_id", None), none, None),
+        ("CHECKPOINTS_TABLE", (checkpoint::KEY, Some(checkpoint::AS_OF)), none, None),
+        ("AUDIT_HEADS_TABLE", (audit_head::KEY, None), none, None),
     ];
     let mut faults = Vec::new();
     for (variable, (partition, sort), indexes, stream) in expected {

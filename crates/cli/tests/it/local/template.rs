@@ -255,7 +255,7 @@ fn the_projects_template_asks_for_what_the_design_says() {
     let tables: Vec<&str> = blueprint.tables.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(
         tables,
-        ["account-commands", "accounts", "dead-letters", "payments", "refunds"].map(|name| name).to_vec()
+        ["account-commands", "accounts", "audit-heads", "checkpoints", "dead-letters", "payments", "refunds"].to_vec()
     );
     let payments = blueprint.tables.iter().find(|table| table.name == "payments").unwrap();
     assert_eq!((payments.key.partition.as_str(), payments.stream.as_deref()), ("payment_id", Some("NEW_IMAGE")));
@@ -321,11 +321,13 @@ fn every_table_takes_the_name_that_it_is_given() {
         refunds: "my-r".into(),
         dead_letters: "my-d".into(),
         account_commands: "my-c".into(),
+        checkpoints: "my-k".into(),
+        audit_heads: "my-h".into(),
     };
     let (names, blueprint) = renamed(mine.clone()).unwrap();
     assert_eq!(names, mine);
     let made: Vec<&str> = blueprint.tables.iter().map(|table| table.name.as_str()).collect();
-    assert_eq!(made, ["my-c", "my-a", "my-d", "my-p", "my-r"]);
+    assert_eq!(made, ["my-c", "my-a", "my-h", "my-k", "my-d", "my-p", "my-r"]);
     assert!(blueprint.mappings.iter().any(|it| it.source == Source::Stream { table: "my-p".into() }));
 
     let usual = Tables::default();

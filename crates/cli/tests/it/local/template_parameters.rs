@@ -114,8 +114,12 @@ fn restored_tables_are_used_everywhere() {
     let tables = blueprint.functions.iter().flat_map(|function| &function.environment);
     let tables: BTreeSet<&str> =
         tables.filter(|(name, _)| name.ends_with("_TABLE")).map(|(_, table)| table.as_str()).collect();
-    let names = ["accounts", "payments", "refunds", "dead-letters", "account-commands"];
-    assert_eq!(tables, names.map(|name| format!("restored-x-{name}")).iter().map(String::as_str).collect());
+    let of_audits = ["checkpoints", "audit-heads"];
+    let names = ["accounts", "payments", "refunds", "dead-letters", "account-commands"].into_iter().chain(of_audits);
+    assert_eq!(
+        tables,
+        names.map(|name| format!("restored-x-{name}")).collect::<Vec<_>>().iter().map(String::as_str).collect()
+    );
 }
 
 /// Payment requests wait while commands are read anew.

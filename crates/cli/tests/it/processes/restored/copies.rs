@@ -93,5 +93,7 @@ pub(super) fn prefixed(prefix: &str) -> Tables {
         refunds: name(usual.refunds),
         dead_letters: name(usual.dead_letters),
         account_commands: name(usual.account_commands),
+        checkpoints: name(usual.checkpoints),
+        audit_heads: name(usual.audit_heads),
     }
 }

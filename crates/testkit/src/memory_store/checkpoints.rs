@@ -1,0 +1,175 @@
+//! What: What audits have proved, in memory.
+
+use std::collections::BTreeMap;
+
+use giro::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
+use giro::domain::{AccountId, LegId, Timestamp};
+use giro::store::{Checkpoints, Proved, Read, ScanPage, ScannedHead, Segment, StoreError, items};
+
+use super::posting_lists::sized;
+use super::scan::{PAGE_ITEMS, segment_of};
+use super::{MemoryStore, State};
+
+/// What audits have proved. A head or checkpoint that was changed can't be read, and says what was expected.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ProvedAccounts {
+    heads: BTreeMap<AccountId, Result<Head, String>>,
+    checkpoints: BTreeMap<(AccountId, Timestamp), Result<Checkpoint, String>>,
+    refunds: BTreeMap<LegId, RefundBase>,
+    run: Option<AuditRun>,
+}
+
+impl MemoryStore {
+    /// Every head that can be read, by account.
+    #[must_use]
+    pub fn proved_heads(&self) -> Vec<Head> {
+        self.state().proved.heads.values().filter_map(|head| head.clone().ok()).collect()
+    }
+
+    /// Every checkpoint that can be read, by account and time.
+    #[must_use]
+    pub fn proved_checkpoints(&self) -> Vec<Checkpoint> {
+        self.state().proved.checkpoints.values().filter_map(|checkpoint| checkpoint.clone().ok()).collect()
+    }
+
+    /// All that is proved of refunds.
+    #[must_use]
+    pub fn proved_refunds(&self) -> Vec<(LegId, RefundBase)> {
+        self.state().proved.refunds.iter().map(|(total, base)| (total.clone(), *base)).collect()
+    }
+
+    /// Makes a head one that was changed.
+    pub fn spoil_head(&self, account: &AccountId) {
+        let expected = "seal: expected the digest of all that the item says".to_owned();
+        self.state().proved.heads.insert(account.clone(), Err(expected));
+    }
+
+    /// Loses a head.
+    pub fn lose_head(&self, account: &AccountId) {
+        self.state().proved.heads.remove(account);
+    }
+
+    /// Loses all checkpoints of an account.
+    pub fn lose_checkpoints(&self, account: &AccountId) {
+        self.state().proved.checkpoints.retain(|(of, _), _| of != account);
+    }
+
+    /// Loses an account's main item.
+    pub fn lose_account(&self, id: &AccountId) {
+        self.state().accounts.remove(id);
+    }
+}
+
+impl State {
+    fn head(&self, account: &AccountId) -> Read<Head> {
+        match self.proved.heads.get(account) {
+            None => Read::Missing,
+            Some(Ok(head)) => Read::Found(head.clone()),
+            Some(Err(expected)) => Read::Corrupt(expected.clone()),
+        }
+    }
+}
+
+impl Checkpoints for MemoryStore {
+    type HeadMark = AccountId;
+
+    async fn heads(
+        &self,
+        segment: Segment,
+        mark: Option<AccountId>,
+    ) -> Result<ScanPage<AccountId, ScannedHead>, StoreError> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let mut state = self.call().await?;
+        let (mut found, mut size, mut next) = (Vec::new(), 0_usize, None);
+        let from = mark.as_ref().map_or(Unbounded, Excluded);
+        for (account, head) in state.proved.heads.range((from, Unbounded)) {
+            if segment_of(account.as_str(), segment.of) != segment.number {
+                continue;
+            }
+            found.push(match head {
+                Ok(head) => {
+                    size = size.saturating_add(sized(&items::audit_head::encode(head)));
+                    ScannedHead::Head(Box::new(head.clone()))
+                }
+                Err(expected) => ScannedHead::Unreadable { key: account.to_string(), expected: expected.clone() },
+            });
+            if found.len() == PAGE_ITEMS {
+                next = Some(account.clone());
+                break;
+            }
+        }
+        let read_milliunits = state.charge_half(size);
+        Ok(ScanPage { items: found, next, read_milliunits })
+    }
+
+    async fn head(&self, account: &AccountId) -> Result<Read<Head>, StoreError> {
+        let mut state = self.call().await?;
+        state.charge_half(1);
+        state.charge_half(1);
+        Ok(state.head(account))
+    }
+
+    async fn checkpoint(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
+        let mut state = self.call().await?;
+        state.charge_half(1);
+        let before = (account.clone(), Timestamp::MIN)..=(account.clone(), at);
+        Ok(match state.proved.checkpoints.range(before).next_back() {
+            None => Read::Missing,
+            Some((_, Ok(checkpoint))) => Read::Found(checkpoint.clone()),
+            Some((_, Err(expected))) => Read::Corrupt(expected.clone()),
+        })
+    }
+
+    async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {
+        let mut state = self.call().await?;
+        state.usage.transactions = state.usage.transactions.saturating_add(1);
+        if state.strikes(self.faults.conflict) {
+            return Err(StoreError::Conflict);
+        }
+        let account = &head.checkpoint.account;
+        let there = state.head(account);
+        let seal = |head: &Head| Read::Found(head.clone());
+        if there == seal(head) {
+            return self.lost_answer(&mut state, Proved::Written);
+        }
+        let key = (account.clone(), head.checkpoint.as_of);
+        if there != before.map_or(Read::Missing, seal) || state.proved.checkpoints.contains_key(&key) {
+            return self.lost_answer(&mut state, Proved::Overtaken);
+        }
+        state.proved.heads.insert(account.clone(), Ok(head.clone()));
+        state.proved.checkpoints.insert(key, Ok(head.checkpoint.clone()));
+        state.usage.write_milliunits = state.usage.write_milliunits.saturating_add(4_000);
+        self.lost_answer(&mut state, Proved::Written)
+    }
+
+    async fn refund_bases(&self, totals: &[&LegId]) -> Result<Vec<Read<RefundBase>>, StoreError> {
+        let read = |state: &State, total: &LegId| match state.proved.refunds.get(total) {
+            Some(base) => Read::Found(*base),
+            None => Read::Missing,
+        };
+        self.read_all(totals, read).await
+    }
+
+    async fn prove_refunds(&self, total: &LegId, base: RefundBase) -> Result<(), StoreError> {
+        let mut state = self.call().await?;
+        state.usage.puts = state.usage.puts.saturating_add(1);
+        if state.proved.refunds.get(total).is_none_or(|there| there.as_of < base.as_of) {
+            state.proved.refunds.insert(total.clone(), base);
+        }
+        self.lost_answer(&mut state, ())
+    }
+
+    async fn run(&self) -> Result<Read<AuditRun>, StoreError> {
+        let state = self.call().await?;
+        Ok(state.proved.run.map_or(Read::Missing, Read::Found))
+    }
+
+    async fn write_run(&self, run: &AuditRun) -> Result<(), StoreError> {
+        let mut state = self.call().await?;
+        state.usage.puts = state.usage.puts.saturating_add(1);
+        if state.proved.run.is_none_or(|there| there.began_at <= run.began_at) {
+            state.proved.run = Some(*run);
+        }
+        self.lost_answer(&mut state, ())
+    }
+}

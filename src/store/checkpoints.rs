@@ -1,0 +1,94 @@
+//! What: The port to what audits have proved: heads, checkpoints, sums of refunds, and the run under way.
+
+use std::future::Future;
+
+use super::{Read, ScanPage, Segment, StoreError};
+use crate::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
+use crate::domain::{AccountId, LegId, Timestamp};
+
+/// A head, or that it can't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScannedHead {
+    /// A head.
+    Head(Box<Head>),
+    /// One that this version can't read, or that was changed since an audit wrote it.
+    Unreadable {
+        /// Its key, as far as it is text.
+        key: String,
+        /// What was expected. Never the value.
+        expected: String,
+    },
+}
+
+/// What became of writing a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proved {
+    /// It is there.
+    Written,
+    /// Another audit has written another one since, or its checkpoint is there already.
+    Overtaken,
+}
+
+/// Reads and writes what audits have proved.
+pub trait Checkpoints: Sync {
+    /// Where a page of heads ended.
+    type HeadMark: Clone + Send;
+
+    /// Reads a page of heads. They may be some seconds old.
+    ///
+    /// # Errors
+    /// [`StoreError`] if nothing was read.
+    fn heads(
+        &self,
+        segment: Segment,
+        mark: Option<Self::HeadMark>,
+    ) -> impl Future<Output = Result<ScanPage<Self::HeadMark, ScannedHead>, StoreError>> + Send;
+
+    /// Reads one head, strongly consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it wasn't read.
+    fn head(&self, account: &AccountId) -> impl Future<Output = Result<Read<Head>, StoreError>> + Send;
+
+    /// Reads the newest checkpoint of an account at or before a time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it wasn't read.
+    fn checkpoint(
+        &self,
+        account: &AccountId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Read<Checkpoint>, StoreError>> + Send;
+
+    /// Writes a head and its checkpoint, if the head before is still there. Both are written, or none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the result is unknown. The same call again says [`Proved::Written`] if it had happened.
+    fn prove(&self, before: Option<&Head>, head: &Head) -> impl Future<Output = Result<Proved, StoreError>> + Send;
+
+    /// Reads how much of at most [`READ_ITEMS_MAX`](super::READ_ITEMS_MAX) payments or legs is proved to be refunded.
+    /// The answer is in the order of the question.
+    ///
+    /// # Errors
+    /// [`StoreError`] if nothing was read.
+    fn refund_bases(&self, totals: &[&LegId])
+    -> impl Future<Output = Result<Vec<Read<RefundBase>>, StoreError>> + Send;
+
+    /// Writes how much of a payment or leg is proved to be refunded, unless more is proved already.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be there.
+    fn prove_refunds(&self, total: &LegId, base: RefundBase) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Reads the newest run.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it wasn't read.
+    fn run(&self) -> impl Future<Output = Result<Read<AuditRun>, StoreError>> + Send;
+
+    /// Writes a run over the one before, unless that began later.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be there.
+    fn write_run(&self, run: &AuditRun) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

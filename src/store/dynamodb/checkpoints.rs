@@ -1,0 +1,117 @@
+//! What: Reads and writes what audits have proved, in the tables `audit-heads` and `checkpoints`.
+
+use aws_sdk_dynamodb::types::{CancellationReason, ReturnConsumedCapacity};
+
+use super::decode::read;
+use super::{DynamoDb, add, count, error, milliunits, store_error};
+use crate::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
+use crate::domain::{AccountId, LegId, Timestamp};
+use crate::store::items::{self, Item, audit_head, audit_run, checkpoint, refund_base, s};
+use crate::store::{Checkpoints, Proved, Read, ScanPage, ScannedHead, Segment, StoreError};
+
+impl Checkpoints for DynamoDb {
+    type HeadMark = Item;
+
+    async fn heads(&self, segment: Segment, mark: Option<Item>) -> Result<ScanPage<Item, ScannedHead>, StoreError> {
+        let table = &self.tables.audit_heads;
+        count(&self.usage.read_calls);
+        let call = self.client.scan().table_name(table).set_exclusive_start_key(mark);
+        let call = call.segment(segment.number.into()).total_segments(segment.of.into());
+        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let page = page.map_err(|error| store_error("Scan", table, &error))?;
+        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
+        Ok(ScanPage {
+            read_milliunits: page.consumed_capacity.as_ref().map(milliunits).unwrap_or_default(),
+            items: page.items().iter().map(scanned).collect(),
+            next: page.last_evaluated_key.filter(|key| !key.is_empty()),
+        })
+    }
+
+    async fn head(&self, account: &AccountId) -> Result<Read<Head>, StoreError> {
+        let item = self.one(&self.tables.audit_heads, audit_head::key(account)).await?;
+        Ok(read(audit_head::decode, item.as_ref()))
+    }
+
+    async fn checkpoint(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
+        let table = &self.tables.checkpoints;
+        count(&self.usage.read_calls);
+        let call = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("account_id = :account AND as_of <= :at")
+            .expression_attribute_values(":account", s(account))
+            .expression_attribute_values(":at", s(at))
+            .scan_index_forward(false)
+            .limit(1);
+        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let page = page.map_err(|error| store_error("Query", table, &error))?;
+        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
+        Ok(read(checkpoint::decode, page.items().first()))
+    }
+
+    async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {
+        let (heads, checkpoints) = (&self.tables.audit_heads, &self.tables.checkpoints);
+        let built = |action: Result<_, aws_sdk_dynamodb::error::BuildError>| {
+            action.map_err(|error| StoreError::Rejected(error.to_string()))
+        };
+        let actions = vec![
+            built(audit_head::put(head, before.map(Head::seal), heads))?,
+            built(checkpoint::put(&head.checkpoint, checkpoints))?,
+        ];
+        match self.transact(actions, &[heads, checkpoints]).await? {
+            None => Ok(Proved::Written),
+            Some(reasons) => proved(head, &reasons),
+        }
+    }
+
+    async fn refund_bases(&self, totals: &[&LegId]) -> Result<Vec<Read<RefundBase>>, StoreError> {
+        let keys = totals.iter().map(|total| refund_base::key(total)).collect();
+        self.read_items(&self.tables.checkpoints, checkpoint::KEY, keys, refund_base::decode).await
+    }
+
+    async fn prove_refunds(&self, total: &LegId, base: RefundBase) -> Result<(), StoreError> {
+        let put = self.client.put_item().condition_expression(refund_base::IS_FURTHER);
+        let put = put.expression_attribute_values(":proved_to", s(base.as_of));
+        self.put_if(&self.tables.checkpoints, refund_base::encode(total, base), put).await
+    }
+
+    async fn run(&self) -> Result<Read<AuditRun>, StoreError> {
+        let item = self.one(&self.tables.checkpoints, audit_run::key()).await?;
+        Ok(read(audit_run::decode, item.as_ref()))
+    }
+
+    async fn write_run(&self, run: &AuditRun) -> Result<(), StoreError> {
+        let put = self.client.put_item().condition_expression(audit_run::IS_NOT_OLDER);
+        let put = put.expression_attribute_values(":began_at", s(run.began_at));
+        self.put_if(&self.tables.checkpoints, audit_run::encode(run), put).await
+    }
+}
+
+impl DynamoDb {
+    /// Reads one item, strongly consistent.
+    async fn one(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
+        count(&self.usage.read_calls);
+        let call = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+        let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let answer = answer.map_err(|error| store_error("GetItem", table, &error))?;
+        add(&self.usage.read_milliunits, answer.consumed_capacity.as_slice());
+        Ok(answer.item)
+    }
+}
+
+fn scanned(item: &Item) -> ScannedHead {
+    match audit_head::decode(item) {
+        Ok(head) => ScannedHead::Head(Box::new(head)),
+        Err(expected) => ScannedHead::Unreadable { key: items::audit_head::account(item), expected },
+    }
+}
+
+/// Why a head and its checkpoint were not written. After a lost answer the head may be there already.
+fn proved(head: &Head, reasons: &[CancellationReason]) -> Result<Proved, StoreError> {
+    let there = reasons.first().and_then(|reason| reason.item());
+    if there.is_some_and(|item| audit_head::seal(item) == Ok(head.seal())) {
+        return Ok(Proved::Written);
+    }
+    error::unless_by_condition(reasons).map(|()| Proved::Overtaken)
+}

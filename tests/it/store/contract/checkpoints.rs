@@ -1,0 +1,123 @@
+//! What audits have proved: a head and its checkpoint are written together, on the head before.
+
+use giro::domain::audit::{AuditRun, Checkpoint, Digest, Head, RefundBase, Seen};
+use giro::domain::{LegId, Timestamp};
+use giro::store::{Proved, Read, ScannedHead, Segment};
+use giro_testkit::given::{eur, id};
+
+use super::{Store, plain};
+
+contract! {
+    a_head_and_its_checkpoint_are_written_on_the_head_before
+    heads_are_scanned_once_each
+    the_newest_checkpoint_up_to_a_time_is_read
+    what_is_proved_of_refunds_only_goes_on
+    a_run_is_not_replaced_by_an_older_one
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::try_from_millis(1_700_000_000_000 + ms).unwrap()
+}
+
+fn head(name: &str, as_of_ms: i64, balance: i128, previous: Option<&Head>) -> Head {
+    let checkpoint = Checkpoint {
+        account: id(name),
+        as_of: at(as_of_ms),
+        currency: eur(),
+        balance,
+        postings: 2,
+        digest: Digest::ZERO,
+        windows: [None; 3],
+        previous: previous.map(|head| head.checkpoint.chain()),
+    };
+    let seen = Seen { lanes: vec![0, 3], ..Seen::of(&plain(giro_testkit::given::account(name))) };
+    Head { checkpoint, seen, pending: ["credits/1".parse().unwrap()].into() }
+}
+
+async fn a_head_and_its_checkpoint_are_written_on_the_head_before(store: &impl Store) {
+    let first = head("alice", 1, -5, None);
+    assert_eq!(store.head(&id("alice")).await, Ok(Read::Missing));
+    assert_eq!(store.prove(None, &first).await, Ok(Proved::Written));
+    assert_eq!(store.head(&id("alice")).await, Ok(Read::Found(first.clone())));
+    assert_eq!(store.prove(None, &first).await, Ok(Proved::Written), "after a lost answer");
+    let (second, other) = (head("alice", 2, 7, Some(&first)), head("alice", 3, 8, Some(&first)));
+    assert_eq!(store.prove(None, &second).await, Ok(Proved::Overtaken));
+    assert_eq!(store.prove(Some(&first), &second).await, Ok(Proved::Written));
+    assert_eq!(store.prove(Some(&first), &other).await, Ok(Proved::Overtaken), "another audit was faster");
+    assert_eq!(store.head(&id("alice")).await, Ok(Read::Found(second.clone())));
+    // A checkpoint is never written over.
+    let again = head("alice", 1, 9, Some(&second));
+    assert_eq!(store.prove(Some(&second), &again).await, Ok(Proved::Overtaken));
+    assert_eq!(store.head(&id("alice")).await, Ok(Read::Found(second)));
+    assert_eq!(store.checkpoint(&id("alice"), at(1)).await, Ok(Read::Found(first.checkpoint)));
+}
+
+async fn heads_are_scanned_once_each(store: &impl Store) {
+    let heads: Vec<Head> = (0..40).map(|ix| head(&format!("a{ix:02}"), 1, ix, None)).collect();
+    for head in &heads {
+        assert_eq!(store.prove(None, head).await, Ok(Proved::Written));
+    }
+    for of in [1, 3] {
+        let mut found = Vec::new();
+        for number in 0..of {
+            let mut mark = None;
+            loop {
+                let page = store.heads(Segment { number, of }, mark).await.unwrap();
+                assert!(page.read_milliunits > 0);
+                found.extend(page.items.into_iter().map(|head| match head {
+                    ScannedHead::Head(head) => *head,
+                    ScannedHead::Unreadable { key, expected } => panic!("{key}: {expected}"),
+                }));
+                mark = page.next;
+                if mark.is_none() {
+                    break;
+                }
+            }
+        }
+        found.sort_by(|one, other| one.checkpoint.account.cmp(&other.checkpoint.account));
+        assert_eq!(found, heads, "{of}");
+    }
+}
+
+async fn the_newest_checkpoint_up_to_a_time_is_read(store: &impl Store) {
+    let first = head("alice", 10, 1, None);
+    let second = head("alice", 20, 2, Some(&first));
+    store.prove(None, &first).await.unwrap();
+    store.prove(Some(&first), &second).await.unwrap();
+    store.prove(None, &head("alic", 5, 3, None)).await.unwrap();
+    for (ms, expected) in [(9, None), (10, Some(&first)), (19, Some(&first)), (20, Some(&second)), (99, Some(&second))]
+    {
+        let expected = expected.map_or(Read::Missing, |head| Read::Found(head.checkpoint.clone()));
+        assert_eq!(store.checkpoint(&id("alice"), at(ms)).await, Ok(expected), "{ms}");
+    }
+}
+
+async fn what_is_proved_of_refunds_only_goes_on(store: &impl Store) {
+    let (one, leg): (LegId, LegId) = ("p1".parse().unwrap(), "p1/2".parse().unwrap());
+    let base = |sum, ms| RefundBase { sum, as_of: at(ms) };
+    assert_eq!(store.refund_bases(&[&one, &leg]).await.unwrap(), [Read::Missing, Read::Missing]);
+    for (sum, ms, there) in [(5, 10, (5, 10)), (6, 10, (5, 10)), (7, 9, (5, 10)), (9, 11, (9, 11))] {
+        store.prove_refunds(&one, base(sum, ms)).await.unwrap();
+        let expected = [Read::Missing, Read::Found(base(there.0, there.1))];
+        assert_eq!(store.refund_bases(&[&leg, &one]).await.unwrap(), expected);
+    }
+}
+
+async fn a_run_is_not_replaced_by_an_older_one(store: &impl Store) {
+    let run = |began, finished_at| AuditRun {
+        closed: at(began - 10),
+        began_at: at(began),
+        finished_at,
+        proved_at: finished_at,
+    };
+    assert_eq!(store.run().await, Ok(Read::Missing));
+    for (written, there) in [
+        (run(20, None), run(20, None)),
+        (run(20, Some(at(30))), run(20, Some(at(30)))),
+        (run(19, None), run(20, Some(at(30)))),
+        (run(40, None), run(40, None)),
+    ] {
+        store.write_run(&written).await.unwrap();
+        assert_eq!(store.run().await, Ok(Read::Found(there)));
+    }
+}
