@@ -15,6 +15,7 @@
 //! Invariants: It writes nothing. At the deadline it stops between two pages and says how far it came. Findings up to
 //! then hold. Memory grows with accounts, never with payments.
 
+pub mod moved;
 mod pace;
 mod scan;
 

@@ -6,7 +6,6 @@
 //! Source: RFC 3339, section 5.6 (the grammar of `date-time`) and appendix D (leap seconds).
 
 use std::fmt;
-use std::time::Duration;
 
 use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, Time};
@@ -57,10 +56,9 @@ impl Timestamp {
         Self::try_from_millis(at.unix_timestamp().saturating_mul(1000).saturating_add(at.millisecond().into()))
     }
 
-    /// The time that is so much earlier.
+    /// The time that is so many milliseconds earlier.
     #[must_use]
-    pub fn earlier_by(self, time: Duration) -> Self {
-        let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    pub fn earlier_by(self, ms: i64) -> Self {
         Self::try_from_millis(self.0.saturating_sub(ms)).unwrap_or(Self::MIN)
     }
 

@@ -1,0 +1,79 @@
+//! What: The result of a scheduled audit, and the accounts that it looks at.
+
+use std::collections::BTreeMap;
+
+use crate::domain::audit::{FINDINGS_MAX, Finding, Head, Held};
+use crate::domain::{AccountId, LegId, Timestamp};
+
+/// The result of a scheduled audit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proof {
+    /// The closed time up to which accounts were proved. `None`: it didn't come that far.
+    pub closed: Option<Timestamp>,
+    /// Accounts seen.
+    pub accounts: usize,
+    /// Accounts that had moved.
+    pub moved: usize,
+    /// Accounts that had moved and are not proved, and accounts that can't be judged.
+    pub behind: usize,
+    /// Since when the account is not proved that waits longest.
+    pub oldest: Option<Timestamp>,
+    /// Postings read.
+    pub postings: u64,
+    /// The widest distance of the bounds between which a balance had to be, in minor units.
+    pub widest: i128,
+    /// Dead letters that are whole.
+    pub letters: usize,
+    /// What doesn't add up.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those that are kept.
+    pub more: usize,
+    /// What was read, in thousandths of a read unit.
+    pub read_milliunits: u64,
+    /// Where it stopped at its deadline, and the last error of the store. `None` if it finished.
+    pub stopped: Option<String>,
+}
+
+impl Proof {
+    /// How many things don't add up.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.findings.len().saturating_add(self.more)
+    }
+
+    /// Takes a finding. Two accounts may tell of the same payment.
+    pub(super) fn find(&mut self, finding: Finding) {
+        if self.findings.contains(&finding) {
+            return;
+        }
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+}
+
+/// An account to look at.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) account: AccountId,
+    /// `None`: it was never proved.
+    pub(super) head: Option<Head>,
+    /// It needs a checkpoint.
+    pub(super) moved: bool,
+    /// What an earlier look has read, before the lists of this one.
+    pub(super) read: Option<EarlierRead>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What a look read of an account. The lists of each later look are judged by it: they show all that it holds, as soon
+/// as the indexes have caught up. If it was read anew, a busy account would always be ahead of its lists.
+#[derive(Debug)]
+pub(super) struct EarlierRead {
+    pub(super) held: Held,
+    /// What was decided up to then was committed before it was read.
+    pub(super) firm: Timestamp,
+    /// The sums of refunds that the lists have named.
+    pub(super) sums: BTreeMap<LegId, u64>,
+}

@@ -1,0 +1,53 @@
+//! The scheduled audit: it proves what moved since the checkpoints, finds each planted corruption in it, and accuses no
+//! clean ledger.
+
+mod corruptions;
+mod costs;
+mod in_flight;
+mod killed;
+
+use std::time::Duration;
+
+use giro::audit::moved::{AuditStore, Proof, Waits, prove};
+use giro::audit::{Audited, Pace};
+use giro::domain::{Request, Timestamp};
+use giro::settle::{Backoff, settle_requests};
+use giro::store::Ledger;
+use tokio::time::Instant;
+
+use super::Hand;
+
+const MINUTE_MS: i64 = 60_000;
+
+fn minute(minute: i64) -> Timestamp {
+    Timestamp::try_from_millis(minute * MINUTE_MS).unwrap()
+}
+
+/// Short enough for a real clock.
+const WAITS: Waits = Waits { for_indexes: Duration::from_millis(1), before_another_look: Duration::from_millis(1) };
+
+/// A scheduled audit that begins at this minute.
+async fn prove_at(store: &impl AuditStore, at: i64) -> Proof {
+    let until = Instant::now() + Duration::from_secs(600);
+    prove(store, || minute(at), Pace::per_second(1_000_000), WAITS, until).await.unwrap()
+}
+
+/// Settles requests at this minute.
+async fn settle_at(store: &impl Ledger, requests: Vec<Request>, at: i64) {
+    let (until, count) = (Instant::now() + Duration::from_secs(600), requests.len());
+    let settled = settle_requests(store, requests, 1, until, || minute(at), Backoff::with_seed(1)).await;
+    assert_eq!(settled.dispositions.len(), count);
+}
+
+/// The findings, one a line: the name, and what it is about.
+fn found(proof: &Proof) -> String {
+    let mut lines: Vec<String> =
+        proof.findings.iter().map(|finding| format!("{} {}", finding.name(), finding.at_fault())).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+/// The findings of an audit of all payments.
+fn found_in_all(audited: &Audited) -> String {
+    super::found(audited)
+}

@@ -1,0 +1,121 @@
+//! An audit that is killed at any call goes on where it was, and two at once do no harm.
+
+use std::time::Duration;
+
+use giro::audit::Pace;
+use giro::audit::moved::{Proof, Waits, prove};
+use giro::domain::{Request, Timestamp};
+use giro_testkit::given::{self, Placed as _, Setters as _, account, refund};
+use giro_testkit::memory_store::{Faults, MemoryStore};
+use tokio::time::Instant;
+
+use super::super::request;
+use super::{MINUTE_MS, WAITS, found, minute, prove_at, settle_at};
+use crate::rules::worlds::seeds;
+
+/// Payments, legs and refunds at this minute, each with a name that begins so.
+fn requests(name: &str) -> Vec<Request> {
+    let legs = [("alice", "shop", "EUR", 3), ("shop", "fees", "EUR", 1), ("alice", "fees", "EUR", 2)];
+    vec![
+        request(1, &format!("{name}-1"), "bank", "alice", 20),
+        request(2, &format!("{name}-2"), "alice", "shop", 4),
+        given::legged(&format!("{name}-3"), "alice", &legs).at(0, 3),
+        refund(&format!("{name}-4"), &format!("{name}-2"), "shop", Some(2)).at(0, 4),
+    ]
+}
+
+/// A ledger with checkpoints of minute 40, and payments of every kind since then.
+async fn ledger(faults: Faults) -> MemoryStore {
+    let store = MemoryStore::with_faults(faults);
+    for account in [account("bank").unlimited(), account("alice"), account("shop").lanes(2), account("fees")] {
+        store.insert_account(account);
+    }
+    settle_at(&store, requests("a"), 10).await;
+    assert_eq!(found(&prove_at(&store, 60).await), "");
+    settle_at(&store, requests("b"), 70).await;
+    store
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_that_is_killed_at_any_call_goes_on_where_it_was() {
+    let store = ledger(Faults::default()).await;
+    let undisturbed = store.copy();
+    let before = undisturbed.calls();
+    let whole = prove_at(&undisturbed, 120).await;
+    let calls = undisturbed.calls() - before;
+    assert!(calls > 30, "{calls}");
+    for answered in 0..calls {
+        let store = store.copy();
+        store.answer_only(Some(answered));
+        let killed = tokio::time::timeout(Duration::from_secs(60), prove_at(&store, 120)).await;
+        assert!(killed.is_err(), "{answered} of {calls} calls");
+        store.answer_only(None);
+        // The next invocation comes later, and goes on with the same closed time, if the run was written.
+        let rest = prove_at(&store, if answered < 2 { 120 } else { 130 }).await;
+        assert_eq!((found(&rest).as_str(), rest.behind), ("", 0), "{answered}");
+        assert_eq!(rest.closed, whole.closed, "{answered}");
+        assert_eq!(store.proved_checkpoints(), undisturbed.proved_checkpoints(), "{answered}");
+        assert_eq!(store.proved_heads(), undisturbed.proved_heads(), "{answered}");
+        assert_eq!(store.proved_refunds(), undisturbed.proved_refunds(), "{answered}");
+    }
+}
+
+/// With errors of the store, and with different closed times.
+#[tokio::test(start_paused = true)]
+async fn two_audits_at_once_do_no_harm() {
+    for seed in seeds(100, 10) {
+        let faults =
+            Faults { seed, conflict: 50, throttle: 20, unavailable_after: 50, unread: 20, ..Faults::default() };
+        let store = ledger(Faults::default()).await.with_other_faults(faults);
+        let audit = async |at: i64, waits_ms: u64| -> Proof {
+            let waits = Waits { for_indexes: Duration::from_millis(waits_ms), ..WAITS };
+            let until = Instant::now() + Duration::from_secs(600);
+            prove(&store, || minute(at), Pace::per_second(1_000_000), waits, until).await.unwrap()
+        };
+        let (one, other) = tokio::join!(audit(120, seed % 7), audit(120 + i64::try_from(seed % 3).unwrap(), seed % 5));
+        for proof in [one, other] {
+            assert_eq!((found(&proof).as_str(), proof.stopped), ("", None), "seed {seed}");
+        }
+        settle_at(&store, requests("c"), 130).await;
+        let rest = prove_at(&store, 240).await;
+        assert_eq!((found(&rest).as_str(), rest.behind), ("", 0), "seed {seed}");
+        for account in ["bank", "alice", "shop", "fees"] {
+            let of_account = store.proved_checkpoints();
+            let chain = of_account.iter().filter(|checkpoint| checkpoint.account.as_str() == account);
+            let mut before = None;
+            for checkpoint in chain {
+                assert_eq!(checkpoint.previous, before, "seed {seed}, {account}");
+                before = Some(checkpoint.chain());
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_stops_at_its_deadline_and_the_next_goes_on() {
+    let store = MemoryStore::new();
+    for ix in 0..200 {
+        store.insert_account(account(&format!("a{ix}")));
+    }
+    let began = Instant::now();
+    let clock = || {
+        let ms = i64::try_from(began.elapsed().as_millis()).unwrap();
+        Timestamp::try_from_millis(100 * MINUTE_MS + ms).unwrap()
+    };
+    let mut behind = Vec::new();
+    for _ in 0..20 {
+        let until = Instant::now() + Duration::from_secs(10);
+        let proof = prove(&store, clock, Pace::per_second(20), WAITS, until).await.unwrap();
+        assert!(Instant::now() <= until);
+        assert_eq!(proof.closed, Some(minute(80)), "the same in all of its invocations");
+        behind.push(proof.behind);
+        match proof.stopped {
+            Some(text) => assert!(text.starts_with("while "), "{text}"),
+            None => break,
+        }
+    }
+    assert_eq!(behind.last(), Some(&0), "{behind:?}");
+    assert!(behind.len() >= 3 && behind.is_sorted_by(|one, next| one > next), "{behind:?}");
+    let next = prove_at(&store, 200).await;
+    assert_eq!((next.moved, next.closed), (0, Some(minute(180))));
+}
