@@ -86,8 +86,13 @@ STREAM_POLLS, PARTITION_WRITES = 4, 1_000
 # How X-Ray samples a function that nobody upstream sampled: one trace a second, and one in twenty of the rest.
 # Source: docs.aws.amazon.com, X-Ray, "Configuring sampling rules".
 TRACES_PER_SECOND, TRACES_REST = 1, 0.05
-# An audit looks twice at a ledger that moves. Source: docs/auditing.md.
-AUDIT_LOOKS = 2
+# What an audit reads beside its postings, in read units: to find that an account moved, and of each that did. By count
+# of tests/it/store/auditing/moved/costs.rs. A payment has two postings, and both are read with half a unit for 4 KB.
+AUDIT_FIND, AUDIT_MOVED, POSTINGS = 0.16, 3, 2
+# The write units of a head and its checkpoint, in one transaction.
+CHECKPOINT_WRITES = 4
+# There are as many accounts as payments a day, but no more than the auditor's memory holds. By assumption.
+AUDIT_ACCOUNTS_MAX = 1_000_000
 # DynamoDB's own bytes of an item, and of each entry of an index; Kafka's own of a record that is a batch of its own.
 ITEM_OVERHEAD, RECORD_OVERHEAD = 100, 70
 # Header bytes of an answer that the function doesn't write.
@@ -288,7 +293,7 @@ def stack() -> Stack:
     routes = template.count("Type: AWS::ApiGatewayV2::Route\n") * ("DetailedMetricsEnabled: true" in template)
     topics = kafka.count("Type: AWS::MSK::Topic\n") + OWN_TOPICS
     watched = "EnhancedMonitoring: PER_TOPIC_PER_BROKER" in kafka
-    audit_metrics = int(found(r"^const METRICS: .*; (\d+)\]", "src/wire/audit_result.rs"))
+    audit_metrics = int(found(r"^const METRICS: .*; (\d+)\]", "src/wire/proof_result.rs"))
     broker_metrics = brokers * (BROKER_METRICS + topics * BROKER_TOPIC_METRICS) * watched
     return Stack(
         memory_gb=int(found(r"^Globals:\n(?:  .*\n)*?    MemorySize: (\d+)$", "template.yaml")) / 1024,
@@ -369,9 +374,13 @@ def column(rate: float, stack: Stack, size: Bytes, steps: list[Settled], http: b
     shards = max(stack.partitions, math.ceil(2 * rate / PARTITION_WRITES))
     published = min(rate, shards * STREAM_POLLS)
 
-    # The journal grows from nothing: an audit reads what there is, or as much as it has time for.
-    growth = rate * 3_600 * (size.item + ITEM_OVERHEAD) / 4_096 * AUDIT_LOOKS
-    audited = sum(min(growth * hour, stack.audit_seconds * stack.audit_rate) for hour in range(1, stack.audits + 1))
+    # An audit scans all accounts, and reads what the payments of its hour have moved, or as much as it has time for.
+    accounts = min(rate * 86_400, AUDIT_ACCOUNTS_MAX)
+    hourly = rate * 3_600 * POSTINGS
+    moved = min(hourly, accounts)
+    asked_for = accounts * AUDIT_FIND + hourly * (size.item + ITEM_OVERHEAD) / 4_096 / 2 + moved * AUDIT_MOVED
+    each_audit = min(asked_for, stack.audit_seconds * stack.audit_rate)
+    audited, proved = stack.audits * each_audit, stack.audits * moved * each_audit / asked_for
 
     requests = (asked + batches + published) * SECONDS + stack.audits
     busy = rate * (posts * POST_TIME + polls * POLL_TIME) + batches * step.seconds + published * PUBLISH_TIME
@@ -402,6 +411,7 @@ def column(rate: float, stack: Stack, size: Bytes, steps: list[Settled], http: b
         Row("DynamoDB reads: processor", reads_cost, payments * step.reads * read),
         Row("DynamoDB reads: HTTP, polls", reads_cost, payments * (posts * POST_READS + polls * POLL_READS) * read),
         Row("DynamoDB reads: auditor", reads_cost, audited * read),
+        Row("DynamoDB writes: checkpoints", f"{WRITE_UNITS_MILLION} a million", proved * CHECKPOINT_WRITES * write),
         Row("stream, read by Lambda", "0", shards * STREAM_POLLS * SECONDS * STREAM_READS_BY_LAMBDA),
         Row(f"storage with {stack.indexes} indexes, more each month",
             f"{STORAGE_GB_MONTH} a GB; {RECOVERY_GB_MONTH:.2f} for recovery", stored),

@@ -85,7 +85,7 @@ pub async fn prove(
     let before = store.usage().read_milliunits;
     let calls = Calls::new(store, pace, deadline);
     let mut audit = Audit { is_overtaken: false, calls, clock: &clock, waits, proof: Proof::default() };
-    match audit.run().await {
+    match Box::pin(audit.run()).await {
         Ok(()) => {}
         Err(Stopped::Refused(error)) => return Err(error),
         Err(Stopped::Deadline(text)) => audit.proof.stopped = Some(text),
@@ -187,7 +187,8 @@ impl<S: AuditStore, C: Fn() -> Timestamp> Audit<'_, S, C> {
                     Outlook { calls: &self.calls, books: &survey.books, closed, firm_after_ms: FIRM_AFTER_MS };
                 let outlook = &outlook;
                 let clock = self.clock;
-                let looks = jobs.into_iter().map(|job| async move { outlook.look(job, clock()).await });
+                // Boxed, as many of them are in flight, and each is large.
+                let looks = jobs.into_iter().map(|job| Box::pin(async move { outlook.look(job, clock()).await }));
                 let mut looks = stream::iter(looks).buffer_unordered(SIDE_BY_SIDE);
                 while let Some(looked) = looks.next().await {
                     match looked {

@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let config = LedgerAuditorConfig::from_env()?;
-    let auditor = &LedgerAuditor::new(DynamoDb::new(aws::dynamodb()?, config.tables));
+    let auditor = LedgerAuditor::new(DynamoDb::new(aws::dynamodb()?, config.tables));
+    let auditor = &auditor.keeping_checkpoints(config.keeps_checkpoints);
     run(service_fn(|event| taken(event, |event| auditor.handle(event)))).await
 }

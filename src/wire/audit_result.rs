@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::proof_result::ProofResult;
 use crate::domain::Timestamp;
 
 /// The metrics' namespace.
@@ -28,6 +29,16 @@ pub struct AuditResult {
     pub findings: usize,
     /// Whether it finished before its deadline.
     pub complete: bool,
+}
+
+/// The answer of `ledger-auditor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum AuditAnswer {
+    /// It has read all payments.
+    All(AuditResult),
+    /// It has proved what moved since the checkpoints.
+    Moved(ProofResult),
 }
 
 impl AuditResult {

@@ -24,7 +24,8 @@
 //! | [`batch_response`] | the handler's answer | the records that are not finished |
 //! | [`scheduled`] | the event of a schedule | that it is time |
 //! | [`canary_result`] | the canary's answer | how long its payments took |
-//! | [`audit_result`] | the auditor's answer | what an audit counted |
+//! | [`audit_result`] | the auditor's answer | what an audit of all payments counted |
+//! | [`proof_result`] | the same | what an audit of what moved counted |
 //!
 //! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes
 //! come in.
@@ -46,6 +47,7 @@ mod limits;
 pub mod outcome;
 pub mod payment_request;
 pub mod problem;
+pub mod proof_result;
 pub mod refund_request;
 pub mod requested_by;
 pub mod resource;

@@ -5,6 +5,7 @@ mod cargo_lambda;
 mod hostile;
 mod incoming;
 mod invoked;
+mod ledger_auditor;
 mod outcome_publisher;
 mod payment_api;
 mod payment_canary;

@@ -148,6 +148,7 @@ fn everything_that_the_wire_writes_is_held() {
         ("outcome", "topics/payment-outcomes"),
         ("payment_request", "topics/payment-requests"),
         ("problem", "invocations/payment-api"),
+        ("proof_result", "invocations/ledger-auditor"),
         ("refund_request", "topics/payment-requests"),
         ("resource", "invocations/payment-api"),
         ("stream_event", "invocations/outcome-publisher"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use giro::domain::Account;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Tables, items};
+use giro::store::{Checkpoints as _, Read, Tables, items};
 use giro_cli::local::lambda::{Function, LocalLambda};
 use giro_testkit::dynamodb::EmbeddedDynamoDb;
 use giro_testkit::given::{self, Setters as _};
@@ -19,6 +19,49 @@ fn account(id: &str, balance: i64) -> Account {
     given::account(id).holding(balance)
 }
 
+/// The deployable binary, with the tables that every auditor needs, and these.
+fn function(endpoint: &str, more: &[(&str, &str)], seconds: u64) -> Function {
+    let tables =
+        [("ACCOUNTS_TABLE", "accounts"), ("PAYMENTS_TABLE", "payments"), ("DEAD_LETTERS_TABLE", "dead-letters")];
+    let environment = [&tables[..], &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)], more].concat();
+    Function {
+        name: "prod-ledger-auditor".into(),
+        binary: crate::binary("ledger-auditor").into(),
+        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        memory_mib: 128,
+        timeout: Duration::from_secs(seconds),
+        concurrency: 1,
+        asynchronous: giro_template::Asynchronous::default(),
+    }
+}
+
+async fn invoke(lambda: &LocalLambda) -> serde_json::Value {
+    let path = "POST /2015-03-31/functions/prod-ledger-auditor/invocations";
+    let (status, _, body) = crate::processes::stack::http(lambda.endpoint(), path, r#"{"source":"aws.events"}"#).await;
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// With tables for them, it writes checkpoints.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_keeps_checkpoints() {
+    let engine = EmbeddedDynamoDb::start(None).unwrap();
+    let client = giro_testkit::dynamodb::client(engine.endpoint());
+    tables::create(&client, &Tables::default(), false).await.unwrap();
+    let ledger = DynamoDb::new(client.clone(), Tables::default());
+    for id in ["alice", "bob"] {
+        ledger.open_account(&account(id, 0)).await.unwrap();
+    }
+    let more = [("CHECKPOINTS_TABLE", "checkpoints"), ("AUDIT_HEADS_TABLE", "audit-heads")];
+    let lambda = LocalLambda::start(vec![function(engine.endpoint(), &more, 60)], Arc::new(|_: &str, _: &str| {}));
+    let lambda = lambda.await.unwrap();
+    let answer = invoke(&lambda).await;
+    assert_eq!((&answer["moved"], &answer["behind"], &answer["complete"]), (&2.into(), &0.into(), &true.into()));
+    let alice = ledger.head(&given::id("alice")).await.unwrap();
+    assert!(matches!(alice, Read::Found(_)), "{alice:?}");
+    lambda.stop().await;
+}
+
 /// The deployable binary names accounts and payments, and never their figures. An audit that can't finish is an answer
 /// too.
 #[tokio::test(flavor = "multi_thread")]
@@ -30,29 +73,12 @@ async fn the_function_names_what_is_at_fault_and_no_figure() {
     for id in ["alice", "bob"] {
         ledger.open_account(&account(id, 0)).await.unwrap();
     }
-    let tables =
-        [("ACCOUNTS_TABLE", "accounts"), ("PAYMENTS_TABLE", "payments"), ("DEAD_LETTERS_TABLE", "dead-letters")];
-    let environment = [&tables[..], &[("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint())]].concat();
-    let function = Function {
-        name: "prod-ledger-auditor".into(),
-        binary: crate::binary("ledger-auditor").into(),
-        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        memory_mib: 128,
-        timeout: Duration::from_secs(10),
-        concurrency: 1,
-        asynchronous: giro_template::Asynchronous::default(),
-    };
+    let function = function(engine.endpoint(), &[], 10);
     let lines = Arc::new(std::sync::Mutex::new(String::new()));
     let log = Arc::clone(&lines);
     let sink = Arc::new(move |_: &str, line: &str| log.lock().unwrap().push_str(&format!("{line}\n")));
     let lambda = LocalLambda::start(vec![function], sink).await.unwrap();
-    let invoke = async || -> serde_json::Value {
-        let path = "POST /2015-03-31/functions/prod-ledger-auditor/invocations";
-        let (status, _, body) =
-            crate::processes::stack::http(lambda.endpoint(), path, r#"{"source":"aws.events"}"#).await;
-        assert_eq!(status, 200, "{body}");
-        serde_json::from_str(&body).unwrap()
-    };
+    let invoke = async || invoke(&lambda).await;
 
     let answer = invoke().await;
     assert_eq!((&answer["findings"], &answer["complete"], &answer["accounts"]), (&0.into(), &true.into(), &2.into()));

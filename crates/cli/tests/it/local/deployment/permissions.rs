@@ -65,9 +65,20 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
         "ledger-auditor",
         &[
             ("dynamodb:Scan", "AccountsTableArn"),
-            ("dynamodb:Scan", "PaymentsTableArn"),
-            ("dynamodb:Scan", "RefundsTableArn"),
             ("dynamodb:Scan", "DeadLettersTableArn"),
+            ("dynamodb:Scan", "AuditHeadsTableArn"),
+            // The items of accounts that moved, and what their postings name.
+            ("dynamodb:BatchGetItem", "AccountsTableArn"),
+            ("dynamodb:BatchGetItem", "PaymentsTableArn"),
+            ("dynamodb:BatchGetItem", "RefundsTableArn"),
+            ("dynamodb:Query", "PaymentsTableArn/index/*"),
+            // What is proved of refunds, the newest checkpoint, and the run.
+            ("dynamodb:BatchGetItem", "CheckpointsTableArn"),
+            ("dynamodb:Query", "CheckpointsTableArn"),
+            ("dynamodb:GetItem", "CheckpointsTableArn"),
+            ("dynamodb:PutItem", "CheckpointsTableArn"),
+            ("dynamodb:GetItem", "AuditHeadsTableArn"),
+            ("dynamodb:PutItem", "AuditHeadsTableArn"),
         ],
     ),
 ];
@@ -120,13 +131,15 @@ fn table(resource: &Value) -> String {
 /// The table of permissions in docs/deploy.md says for each function what the template gives it.
 #[test]
 fn the_document_tells_every_permission_on_tables() {
-    const WORDS: [(&str, &str); 6] = [
+    const WORDS: [(&str, &str); 8] = [
         ("accounts", "AccountsTableArn"),
         ("account-commands", "AccountCommandsTableArn"),
         ("payments", "PaymentsTableArn"),
         ("refunds", "RefundsTableArn"),
         ("indexes", "PaymentsTableArn/index/*"),
         ("dead-letters", "DeadLettersTableArn"),
+        ("checkpoints", "CheckpointsTableArn"),
+        ("audit-heads", "AuditHeadsTableArn"),
     ];
     let document = std::fs::read_to_string(Path::new(crate::ROOT).join("docs/deploy.md")).unwrap();
     for (function, does) in DOES.into_iter().filter(|(function, _)| *function != "outcome-publisher") {
