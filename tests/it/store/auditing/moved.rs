@@ -11,7 +11,7 @@ use std::time::Duration;
 use giro::audit::moved::{AuditStore, Proof, Waits, prove};
 use giro::audit::{Audited, Pace};
 use giro::domain::{Request, Timestamp};
-use giro::settle::{Backoff, settle_requests};
+use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::Ledger;
 use tokio::time::Instant;
 
@@ -32,11 +32,15 @@ async fn prove_at(store: &impl AuditStore, at: i64) -> Proof {
     prove(store, || minute(at), Pace::per_second(1_000_000), WAITS, until).await.unwrap()
 }
 
-/// Settles requests at this minute.
-async fn settle_at(store: &impl Ledger, requests: Vec<Request>, at: i64) {
-    let (until, count) = (Instant::now() + Duration::from_secs(600), requests.len());
+/// Settles requests at this minute. Says how many postings they make.
+async fn settle_at(store: &impl Ledger, requests: Vec<Request>, at: i64) -> u64 {
+    let until = Instant::now() + Duration::from_secs(600);
+    let postings: Vec<u64> =
+        requests.iter().map(|request| 2 * request.instruction.legs().len().max(1) as u64).collect();
     let settled = settle_requests(store, requests, 1, until, || minute(at), Backoff::with_seed(1)).await;
-    assert_eq!(settled.dispositions.len(), count);
+    assert_eq!(settled.dispositions.len(), postings.len());
+    let settled = settled.dispositions.iter().zip(postings).filter(|(end, _)| **end == Disposition::Decided(Ok(())));
+    settled.map(|(_, postings)| postings).sum()
 }
 
 /// The findings, one a line: the name, and what it is about.

@@ -1,14 +1,16 @@
 //! The scheduled audit beside payments in flight, with indexes that are behind: no clean ledger is accused, what it
 //! proves is the sum of the postings, and a corruption is found.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use giro::audit::Pace;
 use giro::audit::moved::{Proof, Waits, prove};
-use giro::domain::{Request, Timestamp};
+use giro::domain::limits::WindowLimit;
+use giro::domain::{Limits, Request, Timestamp};
 use giro::settle::{Backoff, settle_requests};
 use giro::store::{Ledger, LedgerQueries};
+use giro_testkit::engine::Engine;
 use giro_testkit::given::{self, Placed as _, Setters as _, account, refund};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use giro_testkit::open_accounts::OpenAccounts;
@@ -70,6 +72,9 @@ fn ledger(seed: u64) -> MemoryStore {
     store.insert_account(account("bank").paying_from_lanes(2));
     store.insert_account(account("shop").lanes(3));
     (1..=ACCOUNTS).for_each(|ix| store.insert_account(account(&format!("a{ix}")).limit(1_000)));
+    let window = |amount, count| Some(WindowLimit { amount, count });
+    let limits = Limits { windows: [window(Some(300), Some(9)), None, window(None, Some(1_000))], ..Limits::NONE };
+    ["a1", "a2"].into_iter().for_each(|name| store.insert_account(account(name).limit(1_000).limits(limits)));
     store.list_late(3_000, seed);
     store
 }
@@ -181,4 +186,55 @@ async fn a_busy_account_is_judged() {
         tokio::time::sleep(Duration::from_secs(180)).await;
         assert_eq!(found(&audit(&store, clock).await), "balance account busy", "{error}");
     }
+}
+
+/// The embedded engine under as many payments as it takes, from three workers. Nothing of it is closed yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_false_alarm_beside_a_real_load() {
+    let engine = Engine::start().await.unwrap();
+    let store = engine.ledger();
+    for ix in 0..60 {
+        let account = account(&format!("a{ix}")).limit(1_000_000);
+        store.open_account(&if ix % 3 == 0 { account.lanes(2) } else { account }).await.unwrap();
+    }
+    let (done, settled) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let worker = async |worker: u64| {
+        let mut random = fastrand::Rng::with_seed(worker);
+        let mut batch = 0;
+        while !done.load(Ordering::Relaxed) {
+            batch += 1;
+            let mut one = |ix: i64| {
+                let (debtor, creditor) = (random.usize(0..60), random.usize(0..60));
+                let name = format!("w{worker}-{batch}-{ix}");
+                request(ix, &name, &format!("a{debtor}"), &format!("a{creditor}"), random.u64(1..=99))
+            };
+            let requests: Vec<Request> = (0..100).map(&mut one).collect();
+            let until = Instant::now() + Duration::from_secs(45);
+            let ends = settle_requests(&store, requests, 4, until, now, Backoff::with_seed(worker)).await;
+            settled.fetch_add(ends.dispositions.len(), Ordering::Relaxed);
+        }
+    };
+    let audits = async {
+        let (mut audits, mut widest) = (0, 0);
+        let waits = Waits { for_indexes: Duration::from_millis(50), before_another_look: Duration::from_millis(200) };
+        while audits < 5 || settled.load(Ordering::Relaxed) < 2_000 {
+            let until = Instant::now() + Duration::from_secs(60);
+            let proof = prove(&store, now, Pace::per_second(1_000_000), waits, until).await.unwrap();
+            assert_eq!((found(&proof).as_str(), proof.stopped), ("", None));
+            (audits, widest) = (audits + 1, proof.widest.max(widest));
+        }
+        done.store(true, Ordering::Relaxed);
+        (audits, widest)
+    };
+    let began = Instant::now();
+    let ((audits, widest), ..) = tokio::join!(audits, worker(1), worker(2), worker(3));
+    let rate = settled.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
+    println!("{audits} audits beside {rate:.0} payments/s, the widest bounds {widest}");
+    assert!(widest > 0, "the load never met an audit");
+}
+
+/// The time of day.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::try_from_millis(i64::try_from(since.as_millis()).unwrap()).unwrap()
 }
