@@ -96,7 +96,7 @@ fn take(since: &mut Since<'_>, postings: &str) {
 fn held(balance: i64, slack: i128) -> Held {
     let account = Account { balance: Balance::new(balance), ..given::account("alice") };
     let exactly = Held::exactly(Holding { account, lanes: Vec::new() });
-    Held { highest: exactly.highest + slack, ..exactly }
+    Held { highest: exactly.highest.saturating_add(slack), ..exactly }
 }
 
 fn texts(findings: &[Finding]) -> String {

@@ -26,17 +26,26 @@ async fn commit(store: &impl Store, request: &Request, decision: Decision, ms: i
     assert_eq!(store.commit(&transaction).await, Ok(Commit::Applied));
 }
 
+/// The key of an item of a list, or of the accounts table.
+fn key(item: &ScannedItem) -> String {
+    match item {
+        ScannedItem::Account(account) => account.id.to_string(),
+        ScannedItem::Lane(lane) => lane.id.to_string(),
+        ScannedItem::Payment(recorded) => recorded.outcome.instruction.id().to_string(),
+        ScannedItem::Leg(leg) => leg.id.to_string(),
+        ScannedItem::RefundSum(..) | ScannedItem::DeadLetterPart { .. } | ScannedItem::Unreadable { .. } => {
+            panic!("{item:?}")
+        }
+    }
+}
+
 /// The keys of a list after a time, in its order.
 async fn listed(store: &impl Store, account: &str, list: &str, after_ms: i64) -> String {
     let (mut keys, mut mark) = (Vec::new(), None);
     loop {
         let page = store.listed(&id(account), list.parse().unwrap(), at(after_ms), mark).await.unwrap();
         assert!(page.read_milliunits > 0);
-        keys.extend(page.items.into_iter().map(|item| match item {
-            ScannedItem::Payment(recorded) => recorded.outcome.instruction.id().to_string(),
-            ScannedItem::Leg(leg) => leg.id.to_string(),
-            other => panic!("{other:?}"),
-        }));
+        keys.extend(page.items.iter().map(key));
         mark = page.next;
         if mark.is_none() {
             return keys.join(" ");
@@ -106,11 +115,7 @@ async fn accounts_and_lanes_are_scanned_once_each(store: &impl Store) {
             let mut mark = None;
             loop {
                 let page = store.account_pages(Segment { number, of }, mark).await.unwrap();
-                names.extend(page.items.into_iter().map(|item| match item {
-                    ScannedItem::Account(account) => account.id.to_string(),
-                    ScannedItem::Lane(lane) => lane.id.to_string(),
-                    other => panic!("{other:?}"),
-                }));
+                names.extend(page.items.iter().map(key));
                 mark = page.next;
                 if mark.is_none() {
                     break;
