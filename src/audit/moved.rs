@@ -55,6 +55,10 @@ pub const LOOKS_MAX: usize = 3;
 /// How many accounts are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
 
+/// How many accounts are looked at before those in which something was found are looked at again. So an audit that
+/// comes to its deadline has told what it found.
+const TOGETHER: usize = 64;
+
 /// How long an audit waits. A test on a real clock waits for less.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
@@ -163,9 +167,26 @@ impl<S: AuditStore, C: Fn() -> Timestamp> Audit<'_, S, C> {
         jobs
     }
 
-    /// Looks at accounts, and again at those in which something was found. `open` are those that still need a
-    /// checkpoint.
+    /// Looks at all accounts. `open` are those that still need a checkpoint.
     async fn looks(
+        &mut self,
+        jobs: Vec<Job>,
+        survey: &mut Survey,
+        closed: Timestamp,
+        open: &mut BTreeMap<AccountId, Option<Timestamp>>,
+    ) -> Result<(), Stopped> {
+        let mut jobs = jobs.into_iter();
+        loop {
+            let some: Vec<Job> = jobs.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.look_at(some, survey, closed, open).await?;
+        }
+    }
+
+    /// Looks at some accounts, and again at those in which something was found.
+    async fn look_at(
         &mut self,
         mut jobs: Vec<Job>,
         survey: &mut Survey,
