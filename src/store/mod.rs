@@ -26,7 +26,7 @@ mod scan;
 use std::future::Future;
 
 pub use checkpoints::{Checkpoints, Proved, ScannedHead};
-pub use posting_lists::PostingLists;
+pub use posting_lists::{PostingLists, Span};
 pub use read::{AccountRead, LaneRead, NotRead, PaymentRead, Read, TotalRead};
 pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 

@@ -6,6 +6,23 @@ use super::{Read, ScanPage, Segment, StoreError};
 use crate::domain::audit::PostingList;
 use crate::domain::{AccountId, LegId, SettledLeg, Timestamp};
 
+/// The postings of a list that are asked for, by their time of decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Those decided after this time,
+    pub after: Timestamp,
+    /// up to this time, with it.
+    pub until: Timestamp,
+}
+
+impl Span {
+    /// All that were decided after a time.
+    #[must_use]
+    pub const fn after(after: Timestamp) -> Self {
+        Self { after, until: Timestamp::MAX }
+    }
+}
+
 /// Reads accounts that may be a little old, and the lists of their postings.
 pub trait PostingLists: Sync {
     /// Where a page of accounts ended.
@@ -24,7 +41,7 @@ pub trait PostingLists: Sync {
         mark: Option<Self::AccountMark>,
     ) -> impl Future<Output = Result<ScanPage<Self::AccountMark>, StoreError>> + Send;
 
-    /// Reads a page of a list: payments and further legs that were decided after a time, oldest first. Lists are a
+    /// Reads a page of a list: payments and further legs that were decided in this span, oldest first. Lists are a
     /// little behind the payments. Declined payments are in them too.
     ///
     /// # Errors
@@ -33,7 +50,7 @@ pub trait PostingLists: Sync {
         &self,
         account: &AccountId,
         list: PostingList,
-        after: Timestamp,
+        span: Span,
         mark: Option<Self::ListMark>,
     ) -> impl Future<Output = Result<ScanPage<Self::ListMark>, StoreError>> + Send;
 

@@ -17,7 +17,7 @@ use crate::domain::audit::{
     lists, state_findings,
 };
 use crate::domain::{Account, AccountId, Holding, Lane, LaneId, LegId, LegNumber, PaymentId, Timestamp};
-use crate::store::{Proved, Read, ScannedItem};
+use crate::store::{Proved, Read, ScannedItem, Span};
 
 const FITS: &str = "its head to be its newest checkpoint";
 const HAS_HEAD: &str = "a head, as it has checkpoints";
@@ -168,7 +168,7 @@ impl<S: AuditStore> Outlook<'_, S> {
         let (store, mut mark) = (self.calls.store, None);
         let currency = |id: &AccountId| self.books.currency(id);
         loop {
-            let page = || store.listed(account, list, after, mark.clone());
+            let page = || store.listed(account, list, Span::after(after), mark.clone());
             let page = self.calls.ask("reading postings", page).await?;
             for item in page.items {
                 match item {

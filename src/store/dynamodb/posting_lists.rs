@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, Select};
 use super::{DynamoDb, add, count, milliunits, store_error};
 use crate::domain::audit::PostingList;
 use crate::domain::statement::Side;
-use crate::domain::{AccountId, LegId, SettledLeg, Timestamp};
+use crate::domain::{AccountId, LegId, SettledLeg};
 use crate::store::items::payments_table::{BY_CREDITOR, BY_DEBTOR, DECIDED_AT};
 use crate::store::items::{self, Item, s};
-use crate::store::{PostingLists, Read, ScanPage, ScannedItem, Segment, StoreError, Table};
+use crate::store::{PostingLists, Read, ScanPage, ScannedItem, Segment, Span, StoreError, Table};
 
 impl PostingLists for DynamoDb {
     type AccountMark = Item;
@@ -23,9 +23,13 @@ impl PostingLists for DynamoDb {
         &self,
         account: &AccountId,
         list: PostingList,
-        after: Timestamp,
+        span: Span,
         mark: Option<Item>,
     ) -> Result<ScanPage<Item>, StoreError> {
+        // DynamoDB refuses bounds in the wrong order.
+        if span.after >= span.until {
+            return Ok(ScanPage { items: Vec::new(), next: None, read_milliunits: 0 });
+        }
         let table = &self.tables.payments;
         let index = match list.side {
             Side::Debit => BY_DEBTOR,
@@ -38,11 +42,12 @@ impl PostingLists for DynamoDb {
             .table_name(table)
             .index_name(index.name)
             .select(Select::AllAttributes)
-            .key_condition_expression("#key = :key AND #decided_at > :after")
+            .key_condition_expression("#key = :key AND #decided_at BETWEEN :from AND :until")
             .expression_attribute_names("#key", index.key)
             .expression_attribute_names("#decided_at", DECIDED_AT)
             .expression_attribute_values(":key", s(list.key(account)))
-            .expression_attribute_values(":after", s(after))
+            .expression_attribute_values(":from", s(span.after.earlier_by(-1)))
+            .expression_attribute_values(":until", s(span.until))
             .set_exclusive_start_key(mark);
         let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
         let page = page.map_err(|error| store_error("Query", table, &error))?;

@@ -2,6 +2,7 @@
 
 mod in_flight;
 mod legs;
+mod moved;
 mod refunds;
 
 use std::time::Duration;

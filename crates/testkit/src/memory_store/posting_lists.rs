@@ -8,7 +8,7 @@ use giro::domain::plan::{Entry, StatementLanes};
 use giro::domain::statement::Side;
 use giro::domain::{AccountId, LaneId, Leg, LegId, Outcome, SettledLeg, Timestamp, Transfer};
 use giro::store::items::{self, Item};
-use giro::store::{PostingLists, Read, ScanPage, ScannedItem, Segment, StoreError};
+use giro::store::{PostingLists, Read, ScanPage, ScannedItem, Segment, Span, StoreError};
 use tokio::time::Instant;
 
 use super::scan::{PAGE_ITEMS, segment_of};
@@ -147,7 +147,7 @@ impl PostingLists for MemoryStore {
         &self,
         account: &AccountId,
         list: PostingList,
-        after: Timestamp,
+        span: Span,
         mark: Option<(Timestamp, LegId)>,
     ) -> Result<ScanPage<(Timestamp, LegId)>, StoreError> {
         use std::ops::Bound::{Excluded, Unbounded};
@@ -156,7 +156,7 @@ impl PostingLists for MemoryStore {
         let (mut found, mut size, mut next) = (Vec::new(), 0_usize, None);
         if let Some(all) = state.lists.all.get(&(list.side, list.key(account))) {
             let from = mark.as_ref().map_or(Unbounded, Excluded);
-            let items = all.range((from, Unbounded)).filter(|((at, _), seen)| *at > after && **seen <= now);
+            let items = all.range((from, Unbounded)).filter(|((at, _), seen)| (span.after < *at && *at <= span.until) && **seen <= now);
             for (place, _) in items {
                 let Some((item, bytes)) = state.listed_item(&place.1) else { continue };
                 size = size.saturating_add(bytes);

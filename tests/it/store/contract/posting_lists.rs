@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use giro::domain::plan::{Entry, StatementLanes, Transaction};
 use giro::domain::{AccountStatus, Decision, Decline, Request, Timestamp};
-use giro::store::{Commit, Read, ScannedItem, Segment};
+use giro::store::{Commit, Read, ScannedItem, Segment, Span};
 use giro_testkit::given::{self, Placed as _, Setters as _, id};
 
 use super::{Store, laned, open};
 
 contract! {
-    a_list_holds_what_was_decided_after_a_time
+    a_list_holds_what_was_decided_in_a_span
     legs_are_listed_and_read_by_their_keys
     accounts_and_lanes_are_scanned_once_each
 }
+
+/// Later than all of these tests.
+const LATE: i64 = 1_000_000;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::try_from_millis(1_700_000_000_000 + ms).unwrap()
@@ -39,12 +42,13 @@ fn key(item: &ScannedItem) -> String {
     }
 }
 
-/// The keys of a list after a time, in its order.
-async fn listed(store: &impl Store, account: &str, list: &str, after_ms: i64) -> String {
+/// The keys of a list after a time and up to another, in its order.
+async fn listed(store: &impl Store, account: &str, list: &str, (after_ms, until_ms): (i64, i64)) -> String {
+    let span = Span { after: at(after_ms), until: at(until_ms) };
     let (mut keys, mut mark) = (Vec::new(), None);
     loop {
-        let page = store.listed(&id(account), list.parse().unwrap(), at(after_ms), mark).await.unwrap();
-        assert!(page.read_milliunits > 0);
+        let page = store.listed(&id(account), list.parse().unwrap(), span, mark).await.unwrap();
+        assert!(page.read_milliunits > 0 || span.after >= span.until);
         keys.extend(page.items.iter().map(key));
         mark = page.next;
         if mark.is_none() {
@@ -53,7 +57,7 @@ async fn listed(store: &impl Store, account: &str, list: &str, after_ms: i64) ->
     }
 }
 
-async fn a_list_holds_what_was_decided_after_a_time(store: &impl Store) {
+async fn a_list_holds_what_was_decided_in_a_span(store: &impl Store) {
     let on = |debtor, creditor| StatementLanes { debtor, creditor };
     for (name, decision, ms, lanes) in [
         ("p1", Ok(()), 10, on(None, None)),
@@ -74,13 +78,18 @@ async fn a_list_holds_what_was_decided_after_a_time(store: &impl Store) {
         ("shop", "credits/3", 0, "p2"),
         ("shop", "credits/30", 0, ""),
     ] {
-        assert_eq!(listed(store, account, list, after).await, expected, "{account} {list} {after}");
+        assert_eq!(listed(store, account, list, (after, LATE)).await, expected, "{account} {list} {after}");
+    }
+    for (span, expected) in
+        [((9, 10), "p1"), ((10, 10), ""), ((10, 25), "p4"), ((10, 24), ""), ((9, 30), "p1 p4 p2"), ((30, 9), "")]
+    {
+        assert_eq!(listed(store, "alice", "debits", span).await, expected, "{span:?}");
     }
     for ix in 0..40_i64 {
         let request = given::payment(&format!("q{ix:02}"), "bob", "shop", 5).at(0, ix);
         commit(store, &request, Ok(()), 100 + ix % 3, on(None, Some(7))).await;
     }
-    let many = listed(store, "shop", "credits/7", 0).await;
+    let many = listed(store, "shop", "credits/7", (0, LATE)).await;
     let (all, different) = (many.split(' ').count(), many.split(' ').collect::<BTreeSet<_>>().len());
     assert_eq!((all, different), (40, 40), "{many}");
 }
@@ -95,7 +104,7 @@ async fn legs_are_listed_and_read_by_their_keys(store: &impl Store) {
         ("shop", "debits", &["p1/2"]),
         ("fees", "credits", &["p1/2", "p1/3"]),
     ] {
-        let keys = listed(store, account, list, 0).await;
+        let keys = listed(store, account, list, (0, LATE)).await;
         assert_eq!(keys.split(' ').collect::<BTreeSet<_>>(), expected.iter().copied().collect(), "{account} {list}");
     }
     let ids = ["p1/3", "p1/4", "p1/2"].map(|leg| leg.parse().unwrap());
