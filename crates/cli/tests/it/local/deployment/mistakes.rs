@@ -148,6 +148,12 @@ fn what_can_stand_still_unwatched_is_named() {
         ),
         ("Statistic: SampleCount", "Statistic: Sum", "PaymentRequestsNotPolled rings on an idle topic".to_owned()),
         (
+            "      EvaluationPeriods: !Ref AuditHoursMax\n      DatapointsToAlarm: 1\n",
+            "      EvaluationPeriods: 2\n",
+            "the alarm on oldest-proof doesn't ring within AuditHoursMax".to_owned(),
+        ),
+        ("}audits-finished\"\n      Statistic", "}x\"\n      Statistic", "the alarm on audits-finished".to_owned()),
+        (
             "}ledger-auditor silent",
             "}auditor asleep",
             "the alarm auditor asleep has no row in docs/deploy.md".to_owned(),

@@ -125,6 +125,7 @@ pub(super) fn silence(template: &Value) -> Vec<String> {
             faults.push(format!("{id} may never ring while the newest value is late: expected some of its periods"));
         }
     }
+    faults.extend(audits(template));
     // Half of a topic's retention is days; a client notices minutes.
     let seconds = alarms(template).filter(|(_, it)| it["Threshold"]["Ref"] == "LagSecondsMax");
     if seconds.filter(|(_, alarm)| alarm["MetricName"] == "EstimatedMaxTimeLag").count() != 2 {
@@ -134,6 +135,22 @@ pub(super) fn silence(template: &Value) -> Vec<String> {
     let polled = alarms(template).filter(|(_, alarm)| alarm["MetricName"] == "PolledEventCount");
     let summed = polled.filter(|(_, alarm)| alarm["Statistic"] != "SampleCount");
     faults.extend(summed.map(|(id, _)| format!("{id} rings on an idle topic: expected the statistic SampleCount")));
+    faults
+}
+
+/// An audit tells something once in each wait of `AuditSchedule`. Two hours in a row never do if it waits for longer.
+fn audits(template: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (metric, needed) in [("audits-finished", Value::Null), ("oldest-proof", Value::from(1))] {
+        let told = |alarm: &&Value| alarm["MetricName"]["Fn::Sub"] == format!("${{NamePrefix}}{metric}");
+        let rings = |alarm: &Value| {
+            alarm["EvaluationPeriods"]["Ref"] == "AuditHoursMax" && alarm["DatapointsToAlarm"] == needed
+        };
+        let mut alarms = alarms(template).map(|(_, alarm)| alarm).filter(told);
+        if !alarms.next().is_some_and(rings) {
+            faults.push(format!("the alarm on {metric} doesn't ring within AuditHoursMax, whatever AuditSchedule is"));
+        }
+    }
     faults
 }
 
