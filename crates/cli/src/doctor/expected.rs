@@ -2,7 +2,8 @@
 //!
 //! Data: Takes a template read for the place of its stack, and the stack's parameters. Gives what must be there.
 //!
-//! A stack that uses restored tables makes none. Then the tables that it would make stand for the restored ones.
+//! A stack that uses restored tables makes none for the ledger. Then the tables that it would make stand for the
+//! restored ones.
 
 use std::collections::BTreeMap;
 
@@ -146,7 +147,7 @@ impl Expected {
             mappings: of_kind("AWS::Lambda::EventSourceMapping").map(mapping).collect(),
             tables: of_kind("AWS::DynamoDB::Table")
                 .filter(|table| table.exists || restored.is_some())
-                .map(|resource| table(resource, restored, ids))
+                .map(|resource| table(resource, restored.filter(|_| !resource.exists), ids))
                 .collect(),
             topics: deployment.blueprint.topics.clone(),
         }

@@ -1,4 +1,8 @@
-//! What: `giro restore tables` restores all tables to one second, under new names, and waits until they can be used.
+//! What: `giro restore tables` restores the ledger's tables to one second, under new names, and waits until they can be
+//! used.
+//!
+//! What audits have proved is not restored, because it must fit the ledger exactly, and each table has a moment of its
+//! own. The stack makes empty tables for it.
 
 use std::time::Duration;
 
@@ -11,8 +15,12 @@ use super::super::number::number;
 use super::NameArgs;
 use crate::local::terminal::tell;
 use crate::restore::point_in_time::{Found, look, protect, restore};
+use giro::config::{AUDIT_HEADS_TABLE, CHECKPOINTS_TABLE};
 use giro::domain::Timestamp;
 use giro_testkit::tables::by_variable;
+
+/// The tables that the stack makes anew.
+const MADE_ANEW: [&str; 2] = [CHECKPOINTS_TABLE, AUDIT_HEADS_TABLE];
 
 /// How long to wait before tables are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -42,9 +50,11 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
     let until = now.checked_add(Duration::from_secs(args.timeout)).unwrap_or(now);
     let (client, usual) = engines.tables_and_client().await?;
     let restored = args.names.restored(&usual)?;
-    let (from, to) = (by_variable(&usual), by_variable(&restored));
+    let named = by_variable(&restored);
+    let both = by_variable(&usual).into_iter().zip(named).filter(|((variable, _), _)| !MADE_ANEW.contains(variable));
+    let both: Vec<(&str, &str)> = both.map(|((_, from), (_, to))| (from, to)).collect();
     let mut missing = Vec::new();
-    for ((_, from), (_, to)) in from.into_iter().zip(to) {
+    for &(from, to) in &both {
         match look(&client, from, to, args.to).await? {
             Found::Nothing => missing.push((from, to)),
             Found::AsAsked(made) => {
@@ -67,7 +77,7 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
     let mut stream = None;
     loop {
         let mut waiting = None;
-        for (_, table) in to {
+        for &(_, table) in &both {
             let is_payments = table == restored.payments;
             let (arn, is_done) = protect(&client, table, is_payments).await?;
             stream = arn.filter(|_| is_payments).or(stream);
@@ -79,7 +89,7 @@ pub(super) async fn run(args: TablesArgs, engines: &EngineArgs) -> Result<(), Fa
         }
     }
     say!("all tables are there. For the commands that follow:");
-    for (variable, table) in to {
+    for (variable, table) in named {
         say!("  export {variable}={table}");
     }
     say!("For the stack: RestoredTables={} RestoredPaymentsStream={}", args.names.prefix, stream.unwrap_or_default());
