@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Mutation tests of the rules and the store. cargo-mutants changes one place of src/domain or src/store at a time, and
-# runs tests. First come quick judges of the part that is changed. What survives them is judged by all tests of the
-# package `giro` that start no process. Exits non-zero if a mutant survives both that .cargo/mutants-explained.txt
+# runs tests. First come quick judges of the part that is changed. What survives them is judged by all quick tests of the
+# package `giro`, and what survives those by all that start no process. Exits non-zero if a mutant survives both that .cargo/mutants-explained.txt
 # doesn't explain, or if one is explained there that is caught or that doesn't exist.
 #
 # Arguments go on to cargo mutants: --re 'domain/plan' for a part, --shard 0/4 for a quarter, --in-diff FILE for what a
@@ -24,6 +24,13 @@ for test in every_order in_flight _on_dynamodb very_many_lanes a_dead_letter_wit
     beside_payments contract::dead_letters a_thousand faults_delay two_invocations naive never_at_rest \
     each_planted no_clean_ledger no_false_alarm; do
     slow+=(--skip "$test")
+done
+
+# The same of handlers and formats.
+slow_too=("${slow[@]}")
+for test in wire::fuzz schemathesis cargo_lambda reads_back byte_changed is_too_odd_for every_element_of_an_event \
+    on_dynamodb ::dynamodb; do
+    slow_too+=(--skip "$test")
 done
 
 # What cargo needs to build the quick judges, and all of them.
@@ -53,10 +60,14 @@ for part in domain store; do
     rm -rf "${out:?}/$part"
     mkdir -p "$out/$part"
     pass "$part" --test-package giro-testkit --cargo-arg=--test=judges --timeout 60 "$@" -- -- "$judges" "${slow[@]}"
-    if [ -s "$out/$part/mutants.out/missed.txt" ]; then
-        cargo test --profile mutants "${all_targets[@]}" -- "${all_but[@]}"
-        pass "$part" --cargo-arg=--lib --cargo-arg=--test=it --timeout 600 --iterate "$@" -- -- "${all_but[@]}"
-    fi
+    for tests in quick all; do
+        skipped=("${all_but[@]}")
+        [ "$tests" = all ] || skipped+=("${slow_too[@]}")
+        if [ -s "$out/$part/mutants.out/missed.txt" ]; then
+            cargo test --profile mutants "${all_targets[@]}" -- "${skipped[@]}"
+            pass "$part" --cargo-arg=--lib --cargo-arg=--test=it --timeout 600 --iterate "$@" -- -- "${skipped[@]}"
+        fi
+    done
 done
 
 # Survivors go by what they are, not by where they stand: lines move.
