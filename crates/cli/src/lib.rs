@@ -5,6 +5,7 @@
 //! | [`commands`] | one file a command |
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
 //! | [`doctor`] | compares what a stack has deployed with its template |
+//! | [`recount`] | checks checkpoints by all payments |
 //! | [`export`] | writes tables as DynamoDB's export to S3 writes them |
 //! | [`restore`] | computes a restored ledger anew from its journal |
 //! | [`mod@bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
@@ -14,4 +15,5 @@ pub mod commands;
 pub mod doctor;
 pub mod export;
 pub mod local;
+pub mod recount;
 pub mod restore;

@@ -9,7 +9,10 @@ use tokio::time::Instant;
 use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
-use giro::audit::{Pace, audit};
+use crate::recount::{Recount, Tapped};
+use giro::audit::{Audited, Pace, audit};
+use giro::domain::audit::Finding;
+use giro::store::dynamodb::DynamoDb;
 use giro::store::{Segment, Table, TableScan};
 
 /// How many findings a person is shown.
@@ -21,17 +24,43 @@ const SHOWN_MAX: usize = 20;
 /// zero, and that every balance equals its settled payments. Proves that no balance is below its limit, and that every
 /// dead letter is whole. Payments may go on meanwhile: an account that never comes to rest is counted as undecided.
 /// Exit code 1 if it finds anything, or doesn't finish.
+///
+/// With --full it also checks what ledger-auditor has proved. The newest checkpoint of each account must be what all
+/// postings up to its time make. Each checkpoint must hold the chain of the one before.
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Check the checkpoints too, by all payments
+    #[arg(long)]
+    full: bool,
     /// Read at most this many units a second; the function of the same name reads 1,000
     #[arg(long, value_name = "UNITS", default_value_t = 10_000, value_parser = number::<u32>(1..=1_000_000))]
     read_units: u32,
     /// Stop after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = number::<u64>(1..=604_800))]
     timeout: u64,
+}
+
+/// What the check of checkpoints has shown.
+struct Checked {
+    accounts: usize,
+    checkpoints: u64,
+    findings: Vec<Finding>,
+}
+
+/// Audits all payments, and all checkpoints by them. Without a whole scan of payments no checkpoint can be judged.
+async fn full(ledger: &DynamoDb, pace: Pace, until: Instant) -> Result<(Audited, Option<Checked>), Failure> {
+    let tapped = Tapped::new(ledger, Recount::begin(ledger, until).await?);
+    let audited = audit(&tapped, pace, until).await?;
+    if audited.report.looks == 0 {
+        return Ok((audited, None));
+    }
+    let recount = tapped.counted();
+    let accounts = recount.accounts();
+    let (findings, checkpoints) = recount.end(ledger, until).await?;
+    Ok((audited, Some(Checked { accounts, checkpoints, findings })))
 }
 
 pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -41,17 +70,26 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     // The audit tries again as long as it may. An engine that can't be reached at all is reported at once.
     let first = Segment { number: 0, of: 1 };
     ledger.page(Table::Accounts, first, None).await?;
-    let audited = audit(&ledger, Pace::per_second(args.read_units), until).await?;
+    let pace = Pace::per_second(args.read_units);
+    let (audited, checked) = match args.full {
+        false => (audit(&ledger, pace, until).await?, None),
+        true => full(&ledger, pace, until).await?,
+    };
     let report = &audited.report;
-    let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    let of_checkpoints = checked.iter().flat_map(|checked| &checked.findings);
+    let findings: Vec<String> = report.findings.iter().chain(of_checkpoints).map(ToString::to_string).collect();
     if args.json {
-        say!(
-            "{}",
-            json!({ "accounts": report.accounts, "settled": report.settled, "dead_letters": audited.letters,
-                "undecided": report.undecided, "complete": audited.stopped.is_none(), "findings": findings })
-        );
+        let mut told = json!({ "accounts": report.accounts, "settled": report.settled, "dead_letters": audited.letters,
+            "undecided": report.undecided, "complete": audited.stopped.is_none(), "findings": findings });
+        if let Some(checked) = &checked {
+            told["checkpoints"] = json!(checked.checkpoints);
+        }
+        say!("{told}");
     } else {
         say!("{} accounts, {} settled payments", report.accounts, report.settled);
+        if let Some(checked) = &checked {
+            say!("{} checkpoints of {} accounts", checked.checkpoints, checked.accounts);
+        }
         for (currency, circulation) in &report.circulation {
             say!("{currency}: {circulation} minor units in circulation");
         }
@@ -65,7 +103,7 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     if let Some(stopped) = audited.stopped {
         return Err(Failure::no(format!("the audit stopped {stopped}")));
     }
-    match report.count() {
+    match report.count().saturating_add(checked.map_or(0, |checked| checked.findings.len())) {
         0 => Ok(()),
         count => Err(Failure::no(format!("{count} findings: the ledger does not add up"))),
     }

@@ -15,6 +15,7 @@ mod bench;
 mod doctor;
 mod local;
 mod processes;
+mod recount;
 mod restore;
 
 use processes::cli::binary;
