@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test stops at the first surprise")]
 
 use aws_sdk_dynamodb::Client;
+use giro::domain::audit::Head;
 use giro::domain::{Account, AccountId, DeadLetterId, Lane, LaneId, LegId, PaymentId, SettledLeg};
 use giro::store::Tables;
 use giro::store::items::{self, Item};
@@ -117,6 +118,54 @@ impl Hand {
             Self::Memory(store) => store.plant_refund_sum(&id, sum),
             Self::Dynamo(client, tables) => {
                 Self::put(client, &tables.refunds, items::refund_total::encode(&id, sum)).await;
+            }
+        }
+    }
+
+    /// Loses an account's main item. Its lanes and its postings stay.
+    pub async fn lose_account(&self, id: &str) {
+        let id: AccountId = id.parse().unwrap();
+        match self {
+            Self::Memory(store) => store.lose_account(&id),
+            Self::Dynamo(client, tables) => Self::delete(client, &tables.accounts, items::account::key(&id)).await,
+        }
+    }
+
+    /// Changes a head behind the back of audits.
+    pub async fn spoil_head(&self, head: &Head) {
+        match self {
+            Self::Memory(store) => store.spoil_head(&head.checkpoint.account),
+            Self::Dynamo(client, tables) => {
+                let mut item = items::audit_head::encode(head);
+                item.insert("balance".into(), items::n(head.checkpoint.balance.saturating_add(1)));
+                Self::put(client, &tables.audit_heads, item).await;
+            }
+        }
+    }
+
+    /// Loses a head.
+    pub async fn lose_head(&self, id: &str) {
+        let id: AccountId = id.parse().unwrap();
+        match self {
+            Self::Memory(store) => store.lose_head(&id),
+            Self::Dynamo(client, tables) => {
+                Self::delete(client, &tables.audit_heads, items::audit_head::key(&id)).await;
+            }
+        }
+    }
+
+    /// Loses all checkpoints of an account.
+    pub async fn lose_checkpoints(&self, id: &str) {
+        let id: AccountId = id.parse().unwrap();
+        match self {
+            Self::Memory(store) => store.lose_checkpoints(&id),
+            Self::Dynamo(client, tables) => {
+                let all = client.scan().table_name(&tables.checkpoints).send().await.unwrap();
+                for item in all.items().iter().filter(|item| item.get("account_id") == Some(&items::s(&id))) {
+                    let key = ["account_id", "as_of"].into_iter();
+                    let key = key.filter_map(|name| Some((name.to_owned(), item.get(name)?.clone()))).collect();
+                    Self::delete(client, &tables.checkpoints, key).await;
+                }
             }
         }
     }

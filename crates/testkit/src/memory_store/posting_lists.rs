@@ -156,7 +156,9 @@ impl PostingLists for MemoryStore {
         let (mut found, mut size, mut next) = (Vec::new(), 0_usize, None);
         if let Some(all) = state.lists.all.get(&(list.side, list.key(account))) {
             let from = mark.as_ref().map_or(Unbounded, Excluded);
-            let items = all.range((from, Unbounded)).filter(|((at, _), seen)| (span.after < *at && *at <= span.until) && **seen <= now);
+            let items = all
+                .range((from, Unbounded))
+                .filter(|((at, _), seen)| (span.after < *at && *at <= span.until) && **seen <= now);
             for (place, _) in items {
                 let Some((item, bytes)) = state.listed_item(&place.1) else { continue };
                 size = size.saturating_add(bytes);
