@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Mutation tests of the rules and the store. cargo-mutants changes one place of src/domain or src/store at a time, and
-# runs tests. First come quick judges of the part that is changed. What survives them is judged by all quick tests of the
-# package `giro`, and what survives those by all that start no process. Exits non-zero if a mutant survives both that .cargo/mutants-explained.txt
-# doesn't explain, or if one is explained there that is caught or that doesn't exist.
+# runs tests. First come quick judges of the part that is changed. What survives them is judged by all quick tests of
+# the package `giro`, and what survives those by all that start no process. Exits non-zero if a mutant survives all
+# three that .cargo/mutants-explained.txt doesn't explain, or if one is explained there that is caught or that doesn't
+# exist.
 #
 # Arguments go on to cargo mutants: --re 'domain/plan' for a part, --shard 0/4 for a quarter, --in-diff FILE for what a
 # change touched. MUTANTS_OUT is where the results are, so that two shards can run side by side.
