@@ -13,7 +13,9 @@ import subprocess
 HERE = pathlib.Path(__file__).resolve().parent
 TABLES = ("accounts", "payments", "refunds", "dead-letters", "account-commands", "checkpoints", "audit-heads")
 # What MiniStack's CloudFormation leaves out of what the template asks for.
-LEFT_OUT = {"function payment-api, reserved concurrency"} | {f"table {table}, point-in-time recovery" for table in TABLES}
+RESERVED = {"payment-api": 200, "ledger-auditor": 1}
+LEFT_OUT = {f"function {name}, reserved concurrency" for name in RESERVED} | \
+    {f"table {table}, point-in-time recovery" for table in TABLES}
 # Of mappings on Kafka it keeps none of these.
 UNTOLD = "Topics, ConsumerGroupId, KafkaBootstrapServers, MinimumPollers, MaximumPollers, MetricsConfig.Metrics, " \
     "LoggingConfig.SystemLogLevel"
@@ -106,7 +108,8 @@ def agrees(doctor):
     for table in TABLES:
         recovery = {"PointInTimeRecoveryEnabled": True}
         doctor.dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
-    doctor.functions.put_function_concurrency(FunctionName="payment-api", ReservedConcurrentExecutions=200)
+    for name, concurrency in RESERVED.items():
+        doctor.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=concurrency)
     doctor.expect("with that, all agrees", set(), code=0)
     untold = {f"mapping {mapping} of {function}, {UNTOLD}" for mapping, function in
               (("PaymentRequests", "payment-processor"), ("AccountCommands", "account-processor"))}
