@@ -16,7 +16,8 @@
 //! Why no error is lost: The next checkpoint is made of postings alone. An error that is smaller than the open postings
 //! stays, and is found when the account rests.
 //!
-//! Limits: Memory grows with refunds and with legs since the checkpoint, never with other payments.
+//! Limits: Memory grows with refunds since the checkpoint, and with the ids of payments with legs, never with other
+//! payments. Whoever reads the lists asks for the other halves of legs now and then, so few of them are kept.
 
 mod legs;
 mod refunds;
@@ -101,7 +102,10 @@ impl<'a> Since<'a> {
         if let Some(total) = outcome.instruction.total() {
             self.refunds.refunded(total, outcome.decided_at, transfer.amount.minor_units());
         }
-        self.windows.settled(self.account, outcome, part);
+        // Its leg may have asked for it already.
+        if leg.is_none() || !self.windows.are_kept() || self.legs.is_new(outcome.instruction.id()) {
+            self.windows.settled(self.account, outcome, part);
+        }
         if part == Part::Closed || self.windows.are_kept() {
             self.legs.settled(outcome, part == Part::Closed).into_iter().for_each(|finding| self.find(finding));
         }
@@ -168,6 +172,12 @@ impl<'a> Since<'a> {
         }
     }
 
+    /// How many legs wait for their other halves.
+    #[must_use]
+    pub fn open_legs(&self) -> usize {
+        self.legs.open()
+    }
+
     /// What must be read by key before the account can be judged.
     #[must_use]
     pub fn asks(&self) -> Asked {
@@ -177,6 +187,10 @@ impl<'a> Since<'a> {
     /// Takes the answers to [`asks`](Self::asks).
     pub fn told(&mut self, answers: &LegAnswers) {
         for outcome in answers.payments() {
+            // A payment counts once in a window, however many of its halves ask for it.
+            if !self.legs.is_new(outcome.instruction.id()) {
+                continue;
+            }
             let part = self.times.part(outcome.decided_at);
             self.windows.settled(self.account, outcome, part);
         }

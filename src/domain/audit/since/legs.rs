@@ -92,13 +92,21 @@ impl LegsSince {
 
     pub(super) fn asks(&self) -> Asked {
         let payments: BTreeSet<&PaymentId> = self.by_item.keys().map(|leg| &leg.payment).collect();
-        Asked {
-            legs: self.by_payment.keys().cloned().collect(),
-            payments: payments.into_iter().filter(|payment| !self.told.contains(payment)).cloned().collect(),
-        }
+        Asked { legs: self.by_payment.keys().cloned().collect(), payments: payments.into_iter().cloned().collect() }
     }
 
-    pub(super) fn told(&self, answers: &LegAnswers) -> Vec<Finding> {
+    /// How many halves are open.
+    pub(super) fn open(&self) -> usize {
+        self.by_payment.len().saturating_add(self.by_item.len())
+    }
+
+    /// Whether a payment was told for the first time.
+    pub(super) fn is_new(&mut self, payment: &PaymentId) -> bool {
+        self.told.insert(payment.clone())
+    }
+
+    /// Judges all open halves by the answers, and forgets them. If the other half comes later, it is asked for too.
+    pub(super) fn told(&mut self, answers: &LegAnswers) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (id, told) in &self.by_payment {
             let expected = match answers.legs.get(id) {
@@ -121,6 +129,8 @@ impl LegsSince {
             };
             findings.push(Finding::Leg { leg: id.clone(), expected });
         }
+        self.by_payment.clear();
+        self.by_item.clear();
         findings
     }
 }

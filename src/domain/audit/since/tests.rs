@@ -246,7 +246,14 @@ fn each_further_leg_has_its_item_whoever_told_of_it() {
         (true, vec![&third], vec![], true, "p1/2", "leg p1/2: expected an item of its own"),
         (true, vec![&third], vec![&wrong], true, "p1/2", "leg p1/2: expected to be as its payment says"),
         (true, vec![], vec![&second], true, "p1/2 p1/3", "leg p1/3: expected an item of its own"),
-        (true, vec![&third, &stray], vec![&second], true, "p1/2", "leg p1/9: expected a settled payment that has it"),
+        (
+            true,
+            vec![&third, &stray],
+            vec![&second],
+            true,
+            "p1/2 p1",
+            "leg p1/9: expected a settled payment that has it",
+        ),
         (false, vec![&third], vec![], true, "p1", ""),
         (false, vec![&third], vec![], false, "p1", "leg p1/3: expected a settled payment that has it"),
         (false, vec![&stray], vec![], true, "p1", "leg p1/9: expected a settled payment that has it"),
@@ -353,6 +360,31 @@ fn a_payment_that_another_account_lists_counts_in_a_window() {
     answers.payment(outcome);
     since.told(&answers);
     assert_eq!(texts(&since.findings(&held(-2, 0))), "");
+}
+
+#[test]
+fn a_payment_whose_halves_are_asked_for_by_and_by_counts_once() {
+    let account = windowed(Some((0, 12, 1)));
+    let outcome = Outcome { limits_version: Some(2), ..legged(1_500) };
+    let (legs, debits) = (legs_of(&outcome), "debits".parse().unwrap());
+    for payment_first in [true, false] {
+        let mut since = Since::new(&account, None, Times { closed: at(2_000), firm: at(3_000) });
+        let answer = |since: &mut Since<'_>| {
+            let (mut answers, asked) = (LegAnswers::default(), since.asks());
+            legs.iter().filter(|leg| asked.legs.contains(&leg.id)).for_each(|leg| answers.leg(leg.clone()));
+            asked.payments.iter().for_each(|_| answers.payment(outcome.clone()));
+            since.told(&answers);
+            assert_eq!((since.open_legs(), since.asks()), (0, Asked::default()));
+        };
+        for is_payment in [payment_first, !payment_first] {
+            match is_payment {
+                true => since.payment(debits, &outcome, known),
+                false => since.leg(debits, legs[1].clone(), known),
+            }
+            answer(&mut since);
+        }
+        assert_eq!(texts(&since.findings(&held(-12, 0))), "", "{payment_first}");
+    }
 }
 
 #[test]
