@@ -22,8 +22,8 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
-use giro::domain::audit::{Checkpoint, Finding};
 use giro::domain::AccountId;
+use giro::domain::audit::{Checkpoint, Finding};
 use giro::settle::Backoff;
 use giro::store::{Checkpoints, Read, ScanPage, ScannedHead, ScannedItem, Segment, StoreError, Table, TableScan};
 

@@ -20,6 +20,10 @@ use crate::domain::{Account, AccountId, Holding, Lane, LaneId, LegId, LegNumber,
 use crate::store::{Proved, Read, ScannedItem, Span};
 
 const FITS: &str = "its head to be its newest checkpoint";
+/// How many legs may wait for their other halves, before these are read by key.
+const OPEN_LEGS_MAX: usize = 1_000;
+
+const CURRENCY: &str = "it to be of the currency of its account";
 const HAS_HEAD: &str = "a head, as it has checkpoints";
 
 /// What all looks of a run have in common.
@@ -59,6 +63,10 @@ impl<S: AuditStore> Outlook<'_, S> {
         }
         let Some(fresh) = self.held(&mut job).await? else { return Ok(Looked::nothing(job)) };
         job.findings.extend(state_findings(&fresh.holding));
+        if job.head.as_ref().is_some_and(|head| head.checkpoint.currency != fresh.holding.account.currency) {
+            job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected: CURRENCY });
+            return Ok(Looked::nothing(job));
+        }
         let firm = now.earlier_by(self.firm_after_ms);
         let read = job.read.take().unwrap_or_else(|| EarlierRead { held: fresh, firm, sums: BTreeMap::new() });
         let EarlierRead { held, firm, mut sums } = read;
@@ -73,7 +81,7 @@ impl<S: AuditStore> Outlook<'_, S> {
         let (postings, width, found) = (since.count(), since.width(&held), since.findings(&held));
         let (mut is_proved, mut is_overtaken) = (false, false);
         if found.is_empty() && job.moved {
-            let head = self.head(&since, &held.holding);
+            let head = self.head(job.head.as_ref(), &since, &held.holding);
             is_overtaken = self.write(job.head.as_ref(), &head, bases).await? == Proved::Overtaken;
             (job.head, job.moved, is_proved) = (Some(head), false, true);
         }
@@ -181,6 +189,9 @@ impl<S: AuditStore> Outlook<'_, S> {
                     | ScannedItem::DeadLetterPart { .. } => {}
                 }
             }
+            if since.open_legs() >= OPEN_LEGS_MAX {
+                self.ask_legs(since).await?;
+            }
             match page.next {
                 Some(next) => mark = Some(next),
                 None => return Ok(()),
@@ -283,10 +294,16 @@ impl<S: AuditStore> Outlook<'_, S> {
         self.calls.each("reading accounts", ids, |ids| async move { store.read_accounts(&ids).await }).await
     }
 
-    /// The next head. An item that has changed since the scan may have postings that no list shows yet.
-    fn head(&self, since: &Since<'_>, holding: &Holding) -> Head {
+    /// The next head. An item that has changed since the scan may have postings that no list shows yet. In a busy
+    /// account such a posting may hide among the open ones, so all lists that changed are read again next time. At rest
+    /// the balance shows that none is missing.
+    fn head(&self, before: Option<&Head>, since: &Since<'_>, holding: &Holding) -> Head {
         let scanned = self.books.holding(&holding.account.id).map(|scanned| Seen::of(&scanned));
-        let pending = changed(scanned.as_ref(), holding).into_iter().chain(since.pending().iter().copied()).collect();
+        let mut pending = changed(scanned.as_ref(), holding);
+        if !since.pending().is_empty() {
+            pending.extend(lists(before, holding));
+        }
+        pending.extend(since.pending());
         Head { checkpoint: since.checkpoint(), seen: Seen::of(holding), pending }
     }
 

@@ -15,7 +15,10 @@ use crate::domain::statement::Side;
 /// Whether an account must be proved again.
 #[must_use]
 pub fn has_moved(head: Option<&Head>, holding: &Holding) -> bool {
-    head.is_none_or(|head| !head.pending.is_empty() || head.seen != Seen::of(holding))
+    head.is_none_or(|head| {
+        let is_of_another = head.checkpoint.currency != holding.account.currency;
+        is_of_another || !head.pending.is_empty() || head.seen != Seen::of(holding)
+    })
 }
 
 /// The lists that can hold postings after the checkpoint of the head. Without a head: all lists, also those of lanes

@@ -24,7 +24,8 @@ fn minute(minute: i64) -> Timestamp {
 }
 
 /// Short enough for a real clock.
-const WAITS: Waits = Waits { for_indexes: Duration::from_millis(1), before_another_look: Duration::from_millis(1) };
+const WAITS: Waits =
+    Waits { for_indexes: Duration::from_millis(1), before_another_look: [Duration::from_millis(1); 2] };
 
 /// A scheduled audit that begins at this minute.
 async fn prove_at(store: &impl AuditStore, at: i64) -> Proof {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use giro::audit::Pace;
 use giro::audit::moved::{Proof, Waits, prove};
+use giro::domain::audit::AuditRun;
 use giro::domain::{Request, Timestamp};
+use giro::store::Checkpoints;
 use giro_testkit::given::{self, Placed as _, Setters as _, account, refund};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
@@ -89,6 +91,50 @@ async fn two_audits_at_once_do_no_harm() {
             }
         }
     }
+}
+
+/// Its postings are more than an invocation reads. All others are proved, and the next run has a later closed time.
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_too_large_holds_up_no_other() {
+    let store = MemoryStore::new();
+    store.insert_account(account("bank").unlimited());
+    store.insert_account(account("a-shop"));
+    let requests = (0..2_500).map(|ix| request(ix, &format!("p{ix}"), "bank", "a-shop", 1)).collect();
+    settle_at(&store, requests, 10).await;
+    for ix in 0..40 {
+        store.insert_account(account(&format!("c{ix}")));
+    }
+    settle_at(&store, vec![request(9_000, "other", "c0", "c1", 1)], 11).await;
+    let began = Instant::now();
+    let clock = || {
+        let ms = i64::try_from(began.elapsed().as_millis()).unwrap();
+        Timestamp::try_from_millis(100 * MINUTE_MS + ms).unwrap()
+    };
+    let mut behind = Vec::new();
+    for _ in 0..12 {
+        let until = Instant::now() + Duration::from_secs(10);
+        let proof = prove(&store, clock, Pace::per_second(15), WAITS, until).await.unwrap();
+        assert_eq!(found(&proof), "");
+        assert!(proof.stopped.is_some(), "the large ones are not through");
+        behind.push((proof.closed.unwrap().millis() - 80 * MINUTE_MS, proof.behind));
+    }
+    let (closed, count) = *behind.last().unwrap();
+    assert!(count == 2 && closed > 10_000, "{behind:?}");
+    // An invocation that reads more proves them.
+    let proof = prove_at(&store, 200).await;
+    assert_eq!((found(&proof).as_str(), proof.behind, proof.stopped), ("", 0, None));
+}
+
+/// `/run` may be spoiled, too. A time that isn't closed is not taken from it.
+#[tokio::test(start_paused = true)]
+async fn a_run_of_a_time_that_is_not_closed_is_not_gone_on_with() {
+    let store = ledger(Faults::default()).await;
+    let run = AuditRun { closed: minute(119), began_at: minute(119), finished_at: None, proved_at: None };
+    store.write_run(&run).await.unwrap();
+    assert_eq!(prove_at(&store, 120).await.closed, Some(minute(100)));
+    let run = AuditRun { closed: minute(160), began_at: minute(180), finished_at: None, proved_at: None };
+    store.write_run(&run).await.unwrap();
+    assert_eq!(prove_at(&store, 190).await.closed, Some(minute(160)), "one that was interrupted goes on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,197 @@
+//! What: Looks at many accounts side by side, and again at those in which something was found.
+//!
+//! Invariants: A look takes one place of the pool, however long it takes, so a large account holds up no other. An
+//! account that is due for another look comes before those that were never looked at. So an audit that comes to its
+//! deadline has told what it found. It tells what was found in two looks, never what one look has shown.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+
+use super::calls::{AuditStore, Calls};
+use super::look::{Looked, Outlook};
+use super::proof::Job;
+use crate::audit::scan::Stopped;
+use crate::domain::audit::{Books, Finding, Head};
+use crate::domain::{AccountId, Timestamp};
+
+/// What was decided this much before a read was committed before it: the time-out of `payment-processor` is a minute,
+/// and two clocks differ by less than another.
+const FIRM_AFTER_MS: i64 = 2 * 60 * 1_000;
+
+/// How often an account in which something was found is looked at. An index may be behind, or a command half-way.
+pub const LOOKS_MAX: usize = 3;
+
+/// How many accounts are looked at side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+/// How long an audit waits. A test on a real clock waits for less.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// Between the scan of the accounts and the first look, so that the indexes show what the scan has shown.
+    pub for_indexes: Duration,
+    /// Before an account in which something was found is looked at again, by how often it was looked at. The last look
+    /// is minutes after the first, because an index may be behind for that long.
+    pub before_another_look: [Duration; LOOKS_MAX - 1],
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        let before_another_look = [Duration::from_secs(5), Duration::from_secs(150)];
+        Self { for_indexes: Duration::from_secs(10), before_another_look }
+    }
+}
+
+/// The most time that is left for what comes after the looks.
+const RESERVE_MAX: Duration = Duration::from_secs(5);
+
+/// How the looks ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Each account was judged.
+    AllJudged,
+    /// The time is up. Each account was judged, or had half of the time and needs more than that.
+    AllHadTime(String),
+    /// The time is up. Some accounts had too little of it: the next invocation goes on with them.
+    SomeWait(String),
+}
+
+/// The accounts to look at.
+struct Queue {
+    fresh: VecDeque<Job>,
+    /// By when they are due, and a number: those to be looked at again.
+    again: BTreeMap<(Instant, usize), Job>,
+    /// Since when accounts are looked at.
+    in_flight: BTreeMap<AccountId, Instant>,
+    /// What was found in accounts, and in how many looks.
+    suspects: BTreeMap<AccountId, (usize, Vec<Finding>)>,
+    looks: usize,
+}
+
+impl Queue {
+    /// The next to look at, if one is there now.
+    fn next(&mut self) -> Option<Job> {
+        let now = Instant::now();
+        let due = self.again.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove());
+        let job = due.or_else(|| self.fresh.pop_front())?;
+        self.in_flight.insert(job.account.clone(), now);
+        Some(job)
+    }
+
+    /// When the next look is due.
+    fn due(&self) -> Option<Instant> {
+        self.again.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes a look. An account in which something was found is looked at again, as often as it may be.
+    fn looked(&mut self, job: Job, waits: [Duration; LOOKS_MAX - 1]) {
+        self.in_flight.remove(&job.account);
+        if job.findings.is_empty() {
+            self.suspects.remove(&job.account);
+            return;
+        }
+        let (looks, findings) = self.suspects.entry(job.account.clone()).or_default();
+        (*looks, *findings) = (looks.saturating_add(1), job.findings.clone());
+        if let Some(wait) = waits.get(looks.saturating_sub(1)) {
+            let now = Instant::now();
+            self.looks = self.looks.saturating_add(1);
+            self.again.insert((now.checked_add(*wait).unwrap_or(now), self.looks), job);
+        }
+    }
+
+    /// Whether each account that isn't judged had time since then, at the least.
+    fn had_time(&self, since: Instant) -> bool {
+        let told = |job: &Job| self.suspects.get(&job.account).is_some_and(|(looks, _)| *looks > 1);
+        self.fresh.is_empty() && self.again.values().all(told) && self.in_flight.values().all(|began| *began <= since)
+    }
+}
+
+/// What all looks have in common.
+pub(super) struct Around<'a, S, C> {
+    pub(super) calls: &'a Calls<'a, S>,
+    pub(super) clock: &'a C,
+    pub(super) waits: Waits,
+    pub(super) books: &'a Books,
+    pub(super) closed: Timestamp,
+}
+
+/// What looks have told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Those that were written.
+    pub(super) heads: Vec<Head>,
+    /// What two looks have found.
+    pub(super) findings: Vec<Finding>,
+    /// Another audit has written a checkpoint.
+    pub(super) is_overtaken: bool,
+    pub(super) postings: u64,
+    pub(super) widest: i128,
+}
+
+/// Looks at all accounts. `open` are those that still need a checkpoint.
+pub(super) async fn looks<S: AuditStore, C: Fn() -> Timestamp>(
+    around: &Around<'_, S, C>,
+    jobs: Vec<Job>,
+    open: &mut BTreeMap<AccountId, Option<Timestamp>>,
+    told: &mut Told,
+) -> Result<Ended, Stopped> {
+    let mut queue = Queue {
+        fresh: jobs.into(),
+        again: BTreeMap::new(),
+        in_flight: BTreeMap::new(),
+        suspects: BTreeMap::new(),
+        looks: 0,
+    };
+    let ended = pool(around, &mut queue, open, told).await;
+    let found = queue.suspects.into_values().filter(|(looks, _)| *looks > 1);
+    told.findings.extend(found.flat_map(|(_, findings)| findings));
+    ended
+}
+
+async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
+    around: &Around<'_, S, C>,
+    queue: &mut Queue,
+    open: &mut BTreeMap<AccountId, Option<Timestamp>>,
+    told: &mut Told,
+) -> Result<Ended, Stopped> {
+    let Around { calls, clock, waits, books, closed } = *around;
+    let began = Instant::now();
+    let time = calls.deadline.saturating_duration_since(began);
+    let reserve = RESERVE_MAX.min(time.checked_div(20).unwrap_or_default());
+    let deadline = calls.deadline.checked_sub(reserve).unwrap_or(began);
+    let half = time.checked_div(2).and_then(|half| began.checked_add(half)).unwrap_or(began);
+    let outlook = &Outlook { calls, books, closed, firm_after_ms: FIRM_AFTER_MS };
+    let mut looks = FuturesUnordered::new();
+    loop {
+        if Instant::now() >= deadline {
+            let text = format!("while looking at accounts: {} still to judge", open.len());
+            return Ok(if queue.had_time(half) { Ended::AllHadTime(text) } else { Ended::SomeWait(text) });
+        }
+        while looks.len() < SIDE_BY_SIDE
+            && let Some(job) = queue.next()
+        {
+            // Boxed, as many of them are in flight, and each is large.
+            looks.push(Box::pin(async move { outlook.look(job, clock()).await }));
+        }
+        if looks.is_empty() && queue.again.is_empty() {
+            return Ok(Ended::AllJudged);
+        }
+        let has_place = looks.len() < SIDE_BY_SIDE;
+        let due = queue.due().filter(|_| has_place).unwrap_or(deadline).min(deadline);
+        let looked = tokio::select! {
+            Some(looked) = looks.next() => looked,
+            () = tokio::time::sleep_until(due) => continue,
+        };
+        let Looked { job, is_proved, is_overtaken, postings, width } = looked?;
+        told.is_overtaken |= is_overtaken;
+        told.postings = told.postings.saturating_add(postings);
+        told.widest = told.widest.max(width);
+        if is_proved {
+            open.remove(&job.account);
+            told.heads.extend(job.head.clone());
+        }
+        queue.looked(job, waits.before_another_look);
+    }
+}
