@@ -3,11 +3,11 @@
 //! | step | module | reads |
 //! |---|---|---|
 //! | the closed time: that of a run that isn't finished, else a new one | here | the run under way |
-//! | dead letters, heads, accounts and lanes | [`survey`] | three tables; accounts and heads may be some seconds old |
-//! | what looked wrong without any posting | [`survey`] | the same items again |
-//! | each account that moved, or that looks wrong | [`look`] | its items, its lists, and by key what they name |
-//! | its head and checkpoint | [`look`] | writes them, if nothing was found |
-//! | accounts in which something was found, up to [`LOOKS_MAX`] times | [`looks`] | as above, after a pause |
+//! | dead letters, heads, accounts and lanes | `survey` | three tables; accounts and heads may be some seconds old |
+//! | what looked wrong without any posting | `survey` | the same items again |
+//! | each account that moved, or that looks wrong | `look` | its items, its lists, and by key what they name |
+//! | its head and checkpoint | `look` | writes them, if nothing was found |
+//! | accounts in which something was found, up to [`LOOKS_MAX`] times | `looks` | as above, after a pause |
 //! | per currency, the balances of all checkpoints | here | nothing |
 //!
 //! Data: Takes the store, a clock, how fast it may read, and a deadline. Gives a [`Proof`]. The module `since` of
