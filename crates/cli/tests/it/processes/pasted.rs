@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use crate::processes::cli::{command, run};
 
 /// Blocks that can't run here, by page and first command, and why.
-const NOT_RUN: [(&str, &str, &str); 22] = [
+const NOT_RUN: [(&str, &str, &str); 23] = [
     ("README.md", "make demo", "it builds, and runs these very tests"),
     ("docs/analytics.md", "giro up", "it needs DuckDB; crates/cli/tests/it/analytics runs the same"),
     ("docs/analytics.md", "SECOND=", "it asks an account of AWS"),
@@ -39,6 +39,7 @@ const NOT_RUN: [(&str, &str, &str); 22] = [
     ("docs/restore.md", ".tools/sam/bin/sam deploy", "it deploys on AWS"),
     ("docs/restore.md", "export ", "it names what a deployed stack has"),
     ("docs/upgrading.md", "export KAFKA_BOOTSTRAP_SERVERS=", "it asks a deployed stack"),
+    ("docs/upgrading.md", "aws dynamodb update-table", "it changes a deployed stack"),
 ];
 
 /// The pages that have shell blocks.
