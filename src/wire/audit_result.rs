@@ -1,14 +1,10 @@
-//! What: The answer of `ledger-auditor`: its counts, as JSON and as a CloudWatch metric.
-//!
-//! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
+//! What: The answer of `ledger-auditor`: its counts, as JSON and as CloudWatch metrics.
 
 use serde::{Deserialize, Serialize};
 
+use super::embedded_metric::{self, count};
 use super::proof_result::ProofResult;
 use crate::domain::Timestamp;
-
-/// The metrics' namespace.
-const NAMESPACE: &str = "Giro";
 
 /// The metrics of an audit, by their names in [`AuditResult`] and their units.
 const METRICS: [(&str, &str); 4] =
@@ -45,18 +41,8 @@ impl AuditResult {
     /// The log line from which CloudWatch makes metrics.
     #[must_use]
     pub fn metric(&self, function: &str, at: Timestamp) -> String {
-        let metrics: Vec<serde_json::Value> =
-            METRICS.iter().map(|(name, unit)| serde_json::json!({ "Name": name, "Unit": unit })).collect();
-        let directive = serde_json::json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
-        serde_json::json!({
-            "_aws": { "Timestamp": at.millis(), "CloudWatchMetrics": [directive] },
-            "Function": function,
-            "Findings": self.findings,
-            "Undecided": self.undecided,
-            "Complete": u8::from(self.complete),
-            "Settled": self.settled,
-        })
-        .to_string()
+        let values = [count(self.findings), count(self.undecided), self.complete.into(), count(self.settled)];
+        embedded_metric::line(METRICS, values, function, at)
     }
 }
 

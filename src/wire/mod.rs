@@ -26,6 +26,7 @@
 //! | [`canary_result`] | the canary's answer | how long its payments took |
 //! | [`audit_result`] | the auditor's answer | what an audit of all payments counted |
 //! | [`proof_result`] | the same | what an audit of what moved counted |
+//! | `embedded_metric` | a log line | counts from which CloudWatch makes metrics |
 //!
 //! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes
 //! come in.
@@ -35,6 +36,7 @@ pub mod audit_result;
 mod base64_text;
 pub mod batch_response;
 pub mod canary_result;
+mod embedded_metric;
 pub mod failed_record;
 pub mod http;
 pub mod incoming;

@@ -1,13 +1,9 @@
-//! What: The answer of `ledger-auditor` if it keeps checkpoints: its counts, as JSON and as a CloudWatch metric.
-//!
-//! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
+//! What: The answer of `ledger-auditor` if it keeps checkpoints: its counts, as JSON and as CloudWatch metrics.
 
 use serde::{Deserialize, Serialize};
 
+use super::embedded_metric::{self, count};
 use crate::domain::Timestamp;
-
-/// The metrics' namespace.
-const NAMESPACE: &str = "Giro";
 
 /// The metrics of an audit of what moved, by their names and their units.
 const METRICS: [(&str, &str); 6] = [
@@ -44,20 +40,9 @@ impl ProofResult {
     /// The log line from which CloudWatch makes metrics. `widest` is in minor units.
     #[must_use]
     pub fn metric(&self, widest: u64, read_units: u64, function: &str, at: Timestamp) -> String {
-        let metrics: Vec<serde_json::Value> =
-            METRICS.iter().map(|(name, unit)| serde_json::json!({ "Name": name, "Unit": unit })).collect();
-        let directive = serde_json::json!({ "Namespace": NAMESPACE, "Dimensions": [["Function"]], "Metrics": metrics });
-        serde_json::json!({
-            "_aws": { "Timestamp": at.millis(), "CloudWatchMetrics": [directive] },
-            "Function": function,
-            "Findings": self.findings,
-            "Complete": u8::from(self.complete),
-            "AccountsBehind": self.behind,
-            "OldestProof": self.oldest_proof_seconds,
-            "WidestBounds": widest,
-            "ReadUnits": read_units,
-        })
-        .to_string()
+        let (findings, behind) = (count(self.findings), count(self.behind));
+        let values = [findings, self.complete.into(), behind, self.oldest_proof_seconds, widest, read_units];
+        embedded_metric::line(METRICS, values, function, at)
     }
 }
 
