@@ -18,6 +18,7 @@
 pub mod moved;
 mod pace;
 mod scan;
+mod scanned;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::store::{ScannedItem, StoreError, Table, TableScan};
 
 pub use pace::{Pace, READ_UNITS_PER_SECOND};
 pub use scan::{Stopped, scan};
+use scanned::{take_account, take_letter};
 
 /// How often payments are read at most. The first look decides all accounts at rest, and the second and third decide
 /// those that rest now and then. An account that moves through three looks would move through a fourth.
@@ -152,32 +154,14 @@ impl<S: TableScan> UnderWay<'_, S> {
 
     async fn books(&mut self) -> Result<Books, Stopped> {
         let mut books = Books::default();
-        let take = |item| match item {
-            ScannedItem::Account(account) => books.account(account),
-            ScannedItem::Lane(lane) => books.lane(lane),
-            ScannedItem::Unreadable { key, expected } => books.unread(key, expected),
-            ScannedItem::Payment(_)
-            | ScannedItem::Leg(_)
-            | ScannedItem::RefundSum(..)
-            | ScannedItem::DeadLetterPart { .. } => {}
-        };
+        let take = |item| take_account(&mut books, item);
         scan(self.ledger, Table::Accounts, self.pace, self.deadline, take).await?;
         Ok(books)
     }
 
     async fn letters(&mut self) -> Result<(Letters, Vec<Finding>), Stopped> {
         let (mut letters, mut unreadable) = (Letters::default(), Vec::new());
-        let take = |item| match item {
-            ScannedItem::DeadLetterPart { letter, part, count } => letters.part(letter, part, count),
-            ScannedItem::Unreadable { key, expected } => {
-                unreadable.push(Finding::Unreadable { table: Table::DeadLetters.name(), key, expected });
-            }
-            ScannedItem::Account(_)
-            | ScannedItem::Lane(_)
-            | ScannedItem::Payment(_)
-            | ScannedItem::Leg(_)
-            | ScannedItem::RefundSum(..) => {}
-        };
+        let take = |item| take_letter(&mut letters, &mut unreadable, item);
         scan(self.ledger, Table::DeadLetters, self.pace, self.deadline, take).await?;
         Ok((letters, unreadable))
     }

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calls::{AuditStore, Calls};
 use super::proof::Proof;
 use crate::audit::scan::Stopped;
+use crate::audit::scanned::{take_account, take_letter};
 use crate::domain::audit::{Books, Finding, Head, Letters};
 use crate::domain::{AccountId, LaneId};
-use crate::store::{Read, ScanPage, ScannedHead, ScannedItem, Segment, StoreError, Table};
+use crate::store::{Read, ScanPage, ScannedHead, Segment, StoreError, Table};
 
 const SEAL: &str = "its head to be as an audit wrote it";
 
@@ -42,15 +43,7 @@ impl Survey {
             survey.unread_head(calls, key, expected).await?;
         }
         let books = &mut survey.books;
-        let take = |item| match item {
-            ScannedItem::Account(account) => books.account(account),
-            ScannedItem::Lane(lane) => books.lane(lane),
-            ScannedItem::Unreadable { key, expected } => books.unread(key, expected),
-            ScannedItem::Payment(_)
-            | ScannedItem::Leg(_)
-            | ScannedItem::RefundSum(..)
-            | ScannedItem::DeadLetterPart { .. } => {}
-        };
+        let take = |item| take_account(books, item);
         scan(calls, "reading accounts", |segment, mark| store.account_pages(segment, mark), take).await?;
         survey.findings.extend(survey.books.unreadable());
         Ok(survey)
@@ -138,17 +131,7 @@ async fn letters(calls: &Calls<'_, impl AuditStore>) -> Result<(Letters, Vec<Fin
     let (mut letters, mut unreadable) = (Letters::default(), Vec::new());
     let store = calls.store;
     let page = |segment, mark| store.page(Table::DeadLetters, segment, mark);
-    let take = |item| match item {
-        ScannedItem::DeadLetterPart { letter, part, count } => letters.part(letter, part, count),
-        ScannedItem::Unreadable { key, expected } => {
-            unreadable.push(Finding::Unreadable { table: Table::DeadLetters.name(), key, expected });
-        }
-        ScannedItem::Account(_)
-        | ScannedItem::Lane(_)
-        | ScannedItem::Payment(_)
-        | ScannedItem::Leg(_)
-        | ScannedItem::RefundSum(..) => {}
-    };
+    let take = |item| take_letter(&mut letters, &mut unreadable, item);
     scan(calls, "reading dead letters", page, take).await?;
     Ok((letters, unreadable))
 }
