@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{CancellationReason, ReturnConsumedCapacity};
 
 use super::decode::read;
-use super::{DynamoDb, add, count, error, milliunits, store_error};
+use super::{DynamoDb, add, count, error, store_error};
 use crate::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
 use crate::domain::{AccountId, LegId, Timestamp};
 use crate::store::items::{self, Item, audit_head, audit_run, checkpoint, refund_base, s};
@@ -13,18 +13,7 @@ impl Checkpoints for DynamoDb {
     type HeadMark = Item;
 
     async fn heads(&self, segment: Segment, mark: Option<Item>) -> Result<ScanPage<Item, ScannedHead>, StoreError> {
-        let table = &self.tables.audit_heads;
-        count(&self.usage.read_calls);
-        let call = self.client.scan().table_name(table).set_exclusive_start_key(mark);
-        let call = call.segment(segment.number.into()).total_segments(segment.of.into());
-        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let page = page.map_err(|error| store_error("Scan", table, &error))?;
-        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
-        Ok(ScanPage {
-            read_milliunits: page.consumed_capacity.as_ref().map(milliunits).unwrap_or_default(),
-            items: page.items().iter().map(scanned).collect(),
-            next: page.last_evaluated_key.filter(|key| !key.is_empty()),
-        })
+        self.page_of(&self.tables.audit_heads, false, segment, mark, scanned).await
     }
 
     async fn head(&self, account: &AccountId) -> Result<Read<Head>, StoreError> {

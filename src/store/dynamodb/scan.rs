@@ -29,15 +29,27 @@ impl DynamoDb {
             Table::Refunds => &self.tables.refunds,
             Table::DeadLetters => &self.tables.dead_letters,
         };
+        self.page_of(name, consistent, segment, mark, |item| items::scan::surveyed(table, item)).await
+    }
+
+    /// Reads a page of a segment of the table of this name, and each of its items by `read`.
+    pub(super) async fn page_of<I>(
+        &self,
+        table: &str,
+        consistent: bool,
+        segment: Segment,
+        mark: Option<Item>,
+        read: impl Fn(&Item) -> I,
+    ) -> Result<ScanPage<Item, I>, StoreError> {
         count(&self.usage.read_calls);
-        let call = self.client.scan().table_name(name).consistent_read(consistent).set_exclusive_start_key(mark);
+        let call = self.client.scan().table_name(table).consistent_read(consistent).set_exclusive_start_key(mark);
         let call = call.segment(segment.number.into()).total_segments(segment.of.into());
         let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let page = page.map_err(|error| store_error("Scan", name, &error))?;
+        let page = page.map_err(|error| store_error("Scan", table, &error))?;
         add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
         Ok(ScanPage {
             read_milliunits: page.consumed_capacity.as_ref().map(milliunits).unwrap_or_default(),
-            items: page.items().iter().map(|item| items::scan::surveyed(table, item)).collect(),
+            items: page.items().iter().map(read).collect(),
             next: page.last_evaluated_key.filter(|key| !key.is_empty()),
         })
     }
