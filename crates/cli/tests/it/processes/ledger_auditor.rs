@@ -42,9 +42,8 @@ async fn invoke(lambda: &LocalLambda) -> serde_json::Value {
     serde_json::from_str(&body).unwrap()
 }
 
-/// With tables for them, it writes checkpoints.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_function_keeps_checkpoints() {
+/// An engine, a client of it, and its ledger with two accounts.
+async fn opened() -> (EmbeddedDynamoDb, aws_sdk_dynamodb::Client, DynamoDb) {
     let engine = EmbeddedDynamoDb::start(None).unwrap();
     let client = giro_testkit::dynamodb::client(engine.endpoint());
     tables::create(&client, &Tables::default(), false).await.unwrap();
@@ -52,6 +51,13 @@ async fn the_function_keeps_checkpoints() {
     for id in ["alice", "bob"] {
         ledger.open_account(&account(id, 0)).await.unwrap();
     }
+    (engine, client, ledger)
+}
+
+/// With tables for them, it writes checkpoints.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_keeps_checkpoints() {
+    let (engine, _, ledger) = opened().await;
     let more = [("CHECKPOINTS_TABLE", "checkpoints"), ("AUDIT_HEADS_TABLE", "audit-heads")];
     let lambda = LocalLambda::start(vec![function(engine.endpoint(), &more, 60)], Arc::new(|_: &str, _: &str| {}));
     let lambda = lambda.await.unwrap();
@@ -66,13 +72,7 @@ async fn the_function_keeps_checkpoints() {
 /// too.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_function_names_what_is_at_fault_and_no_figure() {
-    let engine = EmbeddedDynamoDb::start(None).unwrap();
-    let client = giro_testkit::dynamodb::client(engine.endpoint());
-    tables::create(&client, &Tables::default(), false).await.unwrap();
-    let ledger = DynamoDb::new(client.clone(), Tables::default());
-    for id in ["alice", "bob"] {
-        ledger.open_account(&account(id, 0)).await.unwrap();
-    }
+    let (engine, client, _) = opened().await;
     let function = function(engine.endpoint(), &[], 10);
     let lines = Arc::new(std::sync::Mutex::new(String::new()));
     let log = Arc::clone(&lines);

@@ -93,6 +93,15 @@ async fn two_audits_at_once_do_no_harm() {
     }
 }
 
+/// A clock that shows minute 100 now.
+fn clock_from_minute_100() -> impl Fn() -> Timestamp {
+    let began = Instant::now();
+    move || {
+        let ms = i64::try_from(began.elapsed().as_millis()).unwrap();
+        Timestamp::try_from_millis(100 * MINUTE_MS + ms).unwrap()
+    }
+}
+
 /// Its postings are more than an invocation reads. All others are proved, and the next run has a later closed time.
 #[tokio::test(start_paused = true)]
 async fn an_account_that_is_too_large_holds_up_no_other() {
@@ -105,15 +114,11 @@ async fn an_account_that_is_too_large_holds_up_no_other() {
         store.insert_account(account(&format!("c{ix}")));
     }
     settle_at(&store, vec![request(9_000, "other", "c0", "c1", 1)], 11).await;
-    let began = Instant::now();
-    let clock = || {
-        let ms = i64::try_from(began.elapsed().as_millis()).unwrap();
-        Timestamp::try_from_millis(100 * MINUTE_MS + ms).unwrap()
-    };
+    let clock = clock_from_minute_100();
     let mut behind = Vec::new();
     for _ in 0..12 {
         let until = Instant::now() + Duration::from_secs(10);
-        let proof = prove(&store, clock, Pace::per_second(15), WAITS, until).await.unwrap();
+        let proof = prove(&store, &clock, Pace::per_second(15), WAITS, until).await.unwrap();
         assert_eq!(found(&proof), "");
         assert!(proof.stopped.is_some(), "the large ones are not through");
         behind.push((proof.closed.unwrap().millis() - 80 * MINUTE_MS, proof.behind));
@@ -145,15 +150,11 @@ async fn it_stops_at_its_deadline_and_the_next_goes_on() {
     }
     // What it finds before its deadline is told.
     store.insert_account(account("a0").holding(1));
-    let began = Instant::now();
-    let clock = || {
-        let ms = i64::try_from(began.elapsed().as_millis()).unwrap();
-        Timestamp::try_from_millis(100 * MINUTE_MS + ms).unwrap()
-    };
+    let clock = clock_from_minute_100();
     let mut behind = Vec::new();
     for _ in 0..20 {
         let until = Instant::now() + Duration::from_secs(10);
-        let proof = prove(&store, clock, Pace::per_second(20), WAITS, until).await.unwrap();
+        let proof = prove(&store, &clock, Pace::per_second(20), WAITS, until).await.unwrap();
         assert!(Instant::now() <= until);
         assert_eq!(proof.closed, Some(minute(80)), "the same in all of its invocations");
         assert_eq!(found(&proof), "balance account a0");
