@@ -1,8 +1,8 @@
 //! What: Looks at many accounts side by side, and again at those in which something was found.
 //!
-//! Invariants: A look takes one place of the pool, however long it takes, so a large account holds up no other. An
-//! account that is due for another look comes before those that were never looked at. So an audit that comes to its
-//! deadline has told what it found. It tells what was found in two looks, never what one look has shown.
+//! Invariants: A look takes one place of the pool, however long it takes. So a large account holds up no other. An
+//! account that is due for another look comes before new ones. At its deadline the audit tells what two looks have
+//! found. It never tells what only one look has shown.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -52,21 +52,22 @@ const RESERVE_MAX: Duration = Duration::from_secs(5);
 pub(super) enum Ended {
     /// Each account was judged.
     AllJudged,
-    /// The time is up. Each account was judged, or had half of the time and needs more than that.
+    /// The time is up. Each account was judged, or needs more than half of the time. The text says how many wait.
     AllHadTime(String),
-    /// The time is up. Some accounts had too little of it: the next invocation goes on with them.
+    /// The time is up, and some accounts had too little of it. The next invocation goes on with them.
     SomeWait(String),
 }
 
 /// The accounts to look at.
 struct Queue {
     fresh: VecDeque<Job>,
-    /// By when they are due, and a number: those to be looked at again.
+    /// Accounts to look at again, by the time when they are due. The number keeps two of the same time apart.
     again: BTreeMap<(Instant, usize), Job>,
-    /// Since when accounts are looked at.
+    /// Accounts that are looked at now, and since when.
     in_flight: BTreeMap<AccountId, Instant>,
-    /// What was found in accounts, and in how many looks.
+    /// By account, how many looks found something, and what the last one found.
     suspects: BTreeMap<AccountId, (usize, Vec<Finding>)>,
+    /// How often an account was put into `again`.
     looks: usize,
 }
 

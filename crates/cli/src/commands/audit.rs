@@ -50,7 +50,8 @@ struct Checked {
     findings: Vec<Finding>,
 }
 
-/// Audits all payments, and all checkpoints by them. Without a whole scan of payments no checkpoint can be judged.
+/// Audits all payments, and judges all checkpoints by them. If the payments weren't read to their end, no checkpoint
+/// can be judged.
 async fn full(ledger: &DynamoDb, pace: Pace, until: Instant) -> Result<(Audited, Option<Checked>), Failure> {
     let tapped = Tapped::new(ledger, Recount::begin(ledger, until).await?);
     let audited = audit(&tapped, pace, until).await?;

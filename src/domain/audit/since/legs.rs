@@ -105,7 +105,7 @@ impl LegsSince {
         self.told.insert(payment.clone())
     }
 
-    /// Judges all open halves by the answers, and forgets them. If the other half comes later, it is asked for too.
+    /// Judges all open halves by the answers, and forgets them. A half that comes later is asked for again.
     pub(super) fn told(&mut self, answers: &LegAnswers) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (id, told) in &self.by_payment {
