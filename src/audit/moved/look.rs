@@ -3,9 +3,9 @@
 //! | step | reads | why then |
 //! |---|---|---|
 //! | 1 | the newest checkpoint | the head must fit it |
-//! | 2 | the main item, the lanes, the main item | before the lists: what is in the balance is in the lists. A later look judges the first read again, by lists that have caught up |
+//! | 2 | the main item, the lanes, the main item | they come before the lists, so the lists hold all that the balance holds. A later look judges the first read again, by lists that have caught up |
 //! | 3 | the lists that can hold new postings | |
-//! | 4 | by key: the other halves of legs, accounts that were not known, sums of refunds and their originals | what a list shows was committed, with all that its transaction wrote |
+//! | 4 | by key: the other halves of legs, accounts that were not known, sums of refunds and their originals | a list shows only what was committed, with all that its transaction wrote |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,7 +116,7 @@ impl<S: AuditStore> Outlook<'_, S> {
         })
     }
 
-    /// What the account holds. `None` if it can't be read: then that is found.
+    /// What the account holds. `None`: it can't be read, which is a finding.
     async fn held(&self, job: &mut Job) -> Result<Option<Held>, Stopped> {
         let Some(account) = self.main(job).await? else { return Ok(None) };
         if account.credit_lanes.is_none() {

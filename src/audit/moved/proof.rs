@@ -16,11 +16,11 @@ pub struct Proof {
     pub moved: usize,
     /// Accounts that had moved and are not proved, and accounts that can't be judged.
     pub behind: usize,
-    /// Since when the account is not proved that waits longest.
+    /// The time up to which every account is proved.
     pub oldest: Option<Timestamp>,
     /// Postings read.
     pub postings: u64,
-    /// The widest distance of the bounds between which a balance had to be, in minor units.
+    /// A balance had to be between two bounds. This is the widest distance between them, in minor units.
     pub widest: i128,
     /// Dead letters that are whole.
     pub letters: usize,
@@ -30,7 +30,7 @@ pub struct Proof {
     pub more: usize,
     /// What was read, in thousandths of a read unit.
     pub read_milliunits: u64,
-    /// Where it stopped at its deadline, and the last error of the store. `None` if it finished.
+    /// Where it stopped at its deadline, and the last error of the store. `None`: it finished.
     pub stopped: Option<String>,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct EarlierRead {
     pub(super) held: Held,
-    /// What was decided up to then was committed before it was read.
+    /// All payments decided up to this time were committed before the read.
     pub(super) firm: Timestamp,
     /// The sums of refunds that the lists have named.
     pub(super) sums: BTreeMap<LegId, u64>,
