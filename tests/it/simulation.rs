@@ -9,7 +9,7 @@ use giro_testkit::simulate::{Counts, Mutant, Simulation};
 /// How long fresh seeds are tried, but for `GIRO_SIMULATE_SECONDS`, which `make test` sets to two minutes.
 const FRESH_SECONDS: u64 = 20;
 /// Every mistake must be found within as many worlds.
-const MUTANT_SEEDS: u64 = 4_000;
+const MUTANT_SEEDS: u64 = 1_000;
 
 fn simulation(seed: u64) -> Simulation {
     Simulation { seed, steps: 100, mutant: None }

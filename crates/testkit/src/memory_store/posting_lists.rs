@@ -20,15 +20,16 @@ use crate::charge::kilobytes;
 pub(super) struct Lists {
     /// By side and key, what is listed, and from when on it is seen.
     all: BTreeMap<(Side, String), BTreeMap<(Timestamp, LegId), Instant>>,
-    /// The most milliseconds that a posting is seen late.
-    delay_ms: u64,
-    random: fastrand::Rng,
+    /// The most milliseconds that a posting is seen late, and what draws them. `None`: it is seen at once. A generator
+    /// that nobody asked for would take a number of the simulation's seed, and change its worlds.
+    late: Option<(u64, fastrand::Rng)>,
 }
 
 impl Lists {
     /// Lists an entry and its further legs.
     pub(super) fn add(&mut self, entry: &Entry<'_>, outcome: &Outcome) {
-        let delay = Duration::from_millis(self.random.u64(0..=self.delay_ms));
+        let delay_ms = self.late.as_mut().map_or(0, |(most_ms, random)| random.u64(0..=*most_ms));
+        let delay = Duration::from_millis(delay_ms);
         let seen = Instant::now().checked_add(delay).unwrap_or_else(Instant::now);
         let id = outcome.instruction.id();
         let listed = outcome.transfer().or(outcome.instruction.legs().first().map(Leg::transfer));
@@ -57,8 +58,7 @@ impl Lists {
 impl MemoryStore {
     /// From now on, lists show a posting up to so many milliseconds late.
     pub fn list_late(&self, delay_ms: u64, seed: u64) {
-        let lists = &mut self.state().lists;
-        (lists.delay_ms, lists.random) = (delay_ms, fastrand::Rng::with_seed(seed));
+        self.state().lists.late = Some((delay_ms, fastrand::Rng::with_seed(seed)));
     }
 }
 
