@@ -5,6 +5,7 @@
 //! | [`memory_store`] | a ledger in memory, with DynamoDB's conditions and faults on demand |
 //! | [`hooked`], [`meddled`] | the ledger with somebody at its port, who may write at the worst moment |
 //! | [`corruption`] | a clean ledger, and each corruption that a check must find, with what it must name |
+//! | [`audited`] | a ledger of any size, and the scheduled audit of it by the minute |
 //! | [`charge`] | what DynamoDB charges for a payment's item |
 //! | [`memory_topics`] | topics in memory, with faults on demand |
 //! | [`given`] | accounts, payments and commands as a test gives them |
@@ -18,6 +19,7 @@
 //! | [`virtual_time`] | the time of day on a clock that stands still until it is moved |
 //! | [`simulate`] | the deterministic simulation and its auditor |
 
+pub mod audited;
 pub mod charge;
 pub mod corruption;
 pub mod dynamodb;
