@@ -33,7 +33,7 @@ const SPAWNS: usize = 20;
 const RECORDS: usize = 10_000;
 
 fn main() -> ExitCode {
-    let binary = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/release/payment-processor");
+    let binary = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/payment-processor"));
     if !binary.is_file() {
         eprintln!("no {}: run `make lean` first", binary.display());
         return ExitCode::from(2);
