@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`commands`] | one file a command |
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
+//! | [`decimal`] | amounts as people write them |
 //! | [`doctor`] | compares what a stack has deployed with its template |
 //! | [`recount`] | checks checkpoints by all payments |
 //! | [`export`] | writes tables as DynamoDB's export to S3 writes them |
@@ -12,6 +13,7 @@
 
 pub mod bench;
 pub mod commands;
+pub mod decimal;
 pub mod doctor;
 pub mod export;
 pub mod local;

@@ -16,7 +16,7 @@ use super::Failure;
 use super::up_file;
 
 /// What a detached stack writes.
-const LOG_FILE: &str = ".giro/up.log";
+pub(super) const LOG_FILE: &str = ".giro/up.log";
 /// How often to look whether the stack is ready.
 const LOOK: Duration = Duration::from_millis(50);
 /// How many of its last lines to show when it doesn't start.

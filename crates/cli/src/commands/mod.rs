@@ -21,6 +21,7 @@ mod arguments;
 mod audit;
 mod bench;
 mod bytes;
+mod completions;
 mod dead_letters;
 mod demo;
 mod detach;
@@ -34,13 +35,16 @@ mod failure;
 mod invoke;
 mod lanes;
 mod limits;
+mod logs;
 mod number;
 mod outcomes;
 mod own_fault;
 mod owners;
+mod pay;
 mod payments;
 mod publish;
 mod redriven;
+mod reset;
 mod restore;
 mod simulate;
 mod status;
@@ -96,8 +100,11 @@ struct Cli {
 enum Command {
     Up(up::UpArgs),
     Status(status::StatusArgs),
+    Logs(logs::LogsArgs),
     Down(down::DownArgs),
+    Reset(reset::ResetArgs),
     Demo(demo::DemoArgs),
+    Pay(pay::PayArgs),
     Publish(publish::PublishArgs),
     Invoke(invoke::InvokeArgs),
     /// Open, freeze, close and show accounts.
@@ -124,6 +131,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Simulate(simulate::SimulateArgs),
     Bench(bench::BenchArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -151,8 +159,11 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         Command::Up(args) => up::run(args, engines).await,
         Command::Status(args) => status::run(&args),
+        Command::Logs(args) => logs::run(args).await,
         Command::Down(args) => down::run(args).await,
+        Command::Reset(args) => reset::run(args).await,
         Command::Demo(args) => demo::run(args, engines).await,
+        Command::Pay(args) => pay::run(args, engines).await,
         Command::Publish(args) => publish::run(args, engines).await,
         Command::Invoke(args) => invoke::run(args, engines).await,
         Command::Accounts(command) => accounts::run(command, engines).await,
@@ -167,6 +178,7 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(args, engines).await,
         Command::Simulate(args) => simulate::run(args),
         Command::Bench(args) => bench::run(args, engines).await,
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

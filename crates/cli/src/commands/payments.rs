@@ -1,15 +1,20 @@
 //! What: `giro payments` shows payments and their outcomes.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand, ValueEnum};
 use tokio::time::{Instant, sleep};
 
 use super::Failure;
 use super::engines::EngineArgs;
+use super::number::number;
 use super::stored_id::stored_id;
-use giro::domain::PaymentId;
-use giro::store::LedgerQueries;
+use crate::decimal;
+use giro::domain::{AccountId, DeadLetter, Outcome, PaymentId, Recorded, Timestamp};
+use giro::store::dynamodb::DynamoDb;
+use giro::store::{LedgerQueries, ScannedItem, Segment, Table, TableScan};
 use giro::wire::outcome;
 
 /// How long to wait for an outcome.
@@ -20,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug, Subcommand)]
 pub(super) enum PaymentsCommand {
     /// Show a payment's outcome, as JSON. Exit code 1 while it has none.
+    ///
+    /// If it has none, all dead letters are searched for one whose value has this id.
     Show {
         /// The payment
         #[arg(value_parser = stored_id(PaymentId::try_stored))]
@@ -28,25 +35,145 @@ pub(super) enum PaymentsCommand {
         #[arg(long)]
         wait: bool,
     },
+    /// Show the newest payments and refunds. It reads the whole table.
+    List(ListArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  giro payments list --limit 5\n  giro payments list --account alice --status declined"
+)]
+pub(super) struct ListArgs {
+    /// Only those that this account pays or is paid by
+    #[arg(long, value_name = "ID", value_parser = stored_id(AccountId::try_stored))]
+    account: Option<AccountId>,
+    /// Only those with this outcome
+    #[arg(long, value_enum)]
+    status: Option<Status>,
+    /// At most this many
+    #[arg(long, default_value_t = 20, value_parser = number::<u32>(1..=100_000))]
+    limit: u32,
+    /// As JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Status {
+    /// Its money has moved
+    Settled,
+    /// It was decided, and no money moved
+    Declined,
 }
 
 pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Result<(), Failure> {
-    let PaymentsCommand::Show { id, wait } = command;
+    match command {
+        PaymentsCommand::Show { id, wait } => match recorded(&id, wait, engines).await? {
+            Some(recorded) => say!("{}", outcome::encode(&recorded.outcome)),
+            None => return Err(Failure::no(without_outcome(&id, &engines.ledger().await?).await)),
+        },
+        PaymentsCommand::List(args) => list(&args, &engines.ledger().await?).await?,
+    }
+    Ok(())
+}
+
+/// A payment's item, if it has one; or once it has one, if `wait` says so.
+pub(super) async fn recorded(id: &PaymentId, wait: bool, engines: &EngineArgs) -> Result<Option<Recorded>, Failure> {
     let ledger = engines.ledger().await?;
     let deadline = Instant::now().checked_add(WAIT_MAX).filter(|_| wait);
-    let recorded = loop {
-        let recorded = ledger.payment(&id).await?;
+    loop {
+        let recorded = ledger.payment(id).await?;
         if recorded.is_some() || deadline.is_none_or(|deadline| Instant::now() > deadline) {
-            break recorded;
+            return Ok(recorded);
         }
         sleep(LOOK).await;
-    };
-    let recorded = recorded.ok_or_else(|| {
-        Failure::no(format!(
+    }
+}
+
+/// Says what is known of a payment without an outcome.
+pub(super) async fn without_outcome(id: &PaymentId, ledger: &DynamoDb) -> String {
+    // Who may read payments may lack the right to read dead letters.
+    let letters = ledger.dead_letters().await.unwrap_or_default();
+    match letters.iter().find(|letter| names(letter, id)) {
+        Some(letter) => {
+            let (name, DeadLetter { reason, detail, .. }) = (letter.id(), letter);
+            format!(
+                "the payment '{id}' became a dead letter: {reason}: {detail}. `giro dead-letters show {name}` shows it, \
+                 and `giro dead-letters redrive` publishes it again"
+            )
+        }
+        None => format!(
             "the payment '{id}' has no outcome: it is on its way, became a dead letter, was given up, or never came. \
              --wait waits for it; `giro dead-letters list` shows dead letters, and `giro failed list` what was given up"
-        ))
-    })?;
-    say!("{}", outcome::encode(&recorded.outcome));
+        ),
+    }
+}
+
+/// Whether the record of a dead letter has this id, as far as its value is JSON.
+fn names(letter: &DeadLetter, id: &PaymentId) -> bool {
+    let value = letter.value.as_deref().and_then(|value| serde_json::from_slice::<serde_json::Value>(value).ok());
+    let named = |field: &str| value.as_ref().and_then(|value| value.get(field)?.as_str()) == Some(id.as_str());
+    named("payment_id") || named("refund_id")
+}
+
+async fn list(args: &ListArgs, ledger: &DynamoDb) -> Result<(), Failure> {
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let mut newest: BTreeMap<(Timestamp, PaymentId), Outcome> = BTreeMap::new();
+    let mut mark = None;
+    loop {
+        let page = ledger.page(Table::Payments, Segment { number: 0, of: 1 }, mark).await?;
+        for item in page.items {
+            let ScannedItem::Payment(recorded) = item else { continue };
+            let outcome = recorded.outcome;
+            if is_asked(args, &outcome) {
+                newest.insert((outcome.decided_at, outcome.instruction.id().clone()), outcome);
+            }
+            if newest.len() > limit {
+                newest.pop_first();
+            }
+        }
+        match page.next {
+            Some(next) => mark = Some(next),
+            None => break,
+        }
+    }
+    for ((decided_at, _), outcome) in newest.iter().rev() {
+        match args.json {
+            true => say!("{}", outcome::encode(outcome)),
+            false => say!("{decided_at}  {}", Story(outcome)),
+        }
+    }
     Ok(())
+}
+
+fn is_asked(args: &ListArgs, outcome: &Outcome) -> bool {
+    let of_account = |account: &AccountId| {
+        outcome.instruction.debtor() == account
+            || outcome.transfers().any(|transfer| [transfer.debtor, transfer.creditor].contains(&account))
+    };
+    let of_status = |status| outcome.decision.is_ok() == (status == Status::Settled);
+    args.account.as_ref().is_none_or(of_account) && args.status.is_none_or(of_status)
+}
+
+/// An outcome as a line for a person.
+pub(super) struct Story<'a>(pub(super) &'a Outcome);
+
+impl fmt::Display for Story<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(outcome) = self;
+        let status = if outcome.decision.is_ok() { "settled " } else { "declined" };
+        write!(f, "{status}  {}", outcome.instruction.id())?;
+        if let Some(original) = outcome.instruction.original() {
+            write!(f, ", a refund of {original}")?;
+        }
+        for (ix, transfer) in outcome.transfers().enumerate() {
+            let amount = decimal::shown(i128::from(transfer.amount.minor_units()), transfer.currency);
+            let (begin, debtor, creditor) = (if ix == 0 { ":" } else { "," }, transfer.debtor, transfer.creditor);
+            write!(f, "{begin} {amount} {} from {debtor} to {creditor}", transfer.currency)?;
+        }
+        match outcome.decision {
+            Ok(()) => Ok(()),
+            Err(decline) => write!(f, ": {decline}"),
+        }
+    }
 }

@@ -7,7 +7,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -141,6 +141,30 @@ impl UpFile {
             "a `giro up` runs in this folder already, as process {process}: stop it first, or start this one in a folder of \
              its own"
         )))
+    }
+
+    /// What stacks have left in the folder, but for the lock.
+    pub(super) fn left(&self) -> Result<Vec<PathBuf>, Failure> {
+        let failed = || format!("reading {FOLDER}");
+        let mut left = Vec::new();
+        for entry in std::fs::read_dir(FOLDER).with_context(failed).map_err(Failure::Input)? {
+            let path = entry.with_context(failed).map_err(Failure::Input)?.path();
+            if path != Path::new(LOCK_FILE) {
+                left.push(path);
+            }
+        }
+        left.sort();
+        Ok(left)
+    }
+
+    /// Removes files and folders of [`left`](Self::left).
+    pub(super) fn remove(&self, left: &[PathBuf]) -> Result<(), Failure> {
+        for path in left {
+            let is_folder = path.symlink_metadata().is_ok_and(|of| of.is_dir());
+            let removed = if is_folder { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+            removed.with_context(|| format!("removing {}", path.display())).map_err(Failure::Input)?;
+        }
+        Ok(())
     }
 
     /// Whether somebody wants this stack to stop.

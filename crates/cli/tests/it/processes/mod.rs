@@ -9,6 +9,7 @@ mod demo_checks;
 pub(crate) mod e2e;
 mod export;
 mod failed;
+mod first_minutes;
 mod foreign_event;
 mod frozen;
 mod hostile;

@@ -1,0 +1,94 @@
+//! What: `giro pay` publishes one payment as a person writes it, and shows what became of it.
+
+use clap::Args;
+
+use super::Failure;
+use super::engines::{EngineArgs, given};
+use super::payments::{self, Story};
+use crate::decimal;
+use giro::domain::{AccountId, Currency, Instruction, Payment, PaymentId};
+use giro::handlers::clock;
+use giro::publish::Publish;
+use giro::wire::{instruction, outcome};
+
+/// Pay an amount from one account to another
+///
+/// Publishes the payment to the topic of payment requests. The amount has the decimals of its currency: 5.00 EUR, 500
+/// JPY. The same id does nothing twice.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  giro pay --from bank --to alice 5.00 EUR --wait\n  \
+                  giro pay --from alice --to bob 12.50 EUR --id order-17 --reference 'Order 17'")]
+pub(super) struct PayArgs {
+    /// How much, such as 5.00
+    amount: String,
+    /// Its currency, an ISO 4217 code
+    currency: Currency,
+    /// The account that pays
+    #[arg(long, value_name = "ACCOUNT")]
+    from: AccountId,
+    /// The account that is paid
+    #[arg(long, value_name = "ACCOUNT")]
+    to: AccountId,
+    /// The payment's id; the default is a new one
+    #[arg(long, value_name = "PAYMENT")]
+    id: Option<PaymentId>,
+    /// What both sides read
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    /// Wait for its outcome, for at most 30 seconds. Exit code 1 if it is declined
+    #[arg(long)]
+    wait: bool,
+    /// As JSON: the request, or with --wait the outcome
+    #[arg(long)]
+    json: bool,
+    /// The topic; else that of payment requests
+    #[arg(long, env = "REQUESTS_TOPIC", value_parser = given, value_name = "NAME")]
+    topic: Option<String>,
+}
+
+pub(super) async fn run(args: PayArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let amount = decimal::amount(&args.amount, args.currency).map_err(Failure::input)?;
+    let id = match args.id {
+        Some(id) => id,
+        None => PaymentId::try_new(&format!("pay-{:032x}", fastrand::u128(..))).map_err(Failure::input)?,
+    };
+    let asked = Instruction::from(Payment {
+        id: id.clone(),
+        debtor: args.from,
+        creditor: args.to,
+        amount,
+        currency: args.currency,
+        reference: args.reference.map(Into::into),
+        requested_at: Some(clock::now()),
+    });
+    let value = instruction::encode(&asked);
+    // What a handler refuses is refused here, and not a dead letter.
+    let asked = instruction::decode_json(value.as_bytes()).map_err(Failure::input)?;
+    let topic = engines.topic(args.topic, |topics| topics.requests)?;
+    if args.wait {
+        // If the outcome couldn't be read, that is an error before anything is sent.
+        payments::recorded(&id, false, engines).await?;
+    }
+    let producer = engines.producer_to(&topic).await?;
+    let key = asked.debtor().as_str().as_bytes();
+    producer.send(&topic, Some(key), Some(value.as_bytes()), &[]).await?.placed().await?;
+    if !args.wait {
+        match args.json {
+            true => say!("{value}"),
+            false => say!("sent {id}: `giro payments show {id} --wait` waits for its outcome"),
+        }
+        return Ok(());
+    }
+    let Some(recorded) = payments::recorded(&id, true, engines).await? else {
+        return Err(Failure::no(payments::without_outcome(&id, &engines.ledger().await?).await));
+    };
+    let outcome = recorded.outcome;
+    if outcome.instruction.fingerprint() != asked.fingerprint() {
+        return Err(Failure::no(format!("{id} is the id of another payment, so this one is a dead letter")));
+    }
+    match args.json {
+        true => say!("{}", outcome::encode(&outcome)),
+        false => say!("{}", Story(&outcome)),
+    }
+    outcome.decision.map_err(|decline| Failure::no(format!("{id} is declined: {decline}")))
+}

@@ -1,0 +1,121 @@
+//! What a newcomer does first: starts a stack, pays, looks at what became of it, and cleans up.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::processes::cli::{command, run};
+
+/// A folder of its own. Its stack ends with it.
+struct Newcomer(tempfile::TempDir);
+
+impl Newcomer {
+    fn giro(&self, words: &str, input: &str) -> Output {
+        let words: Vec<&str> = words.split(' ').collect();
+        run(&mut command(&words, self.0.path()), input.as_bytes())
+    }
+
+    /// Runs a command. Checks its exit code and that it says this. Gives all that it said.
+    fn check(&self, words: &str, code: i32, says: &str) -> String {
+        self.check_with(words, "", code, says)
+    }
+
+    fn check_with(&self, words: &str, input: &str, code: i32, says: &str) -> String {
+        let output = self.giro(words, input);
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{words}: {text}");
+        assert!(text.contains(says), "{words}: expected {says:?} in\n{text}");
+        text
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path().join(".giro")).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Newcomer {
+    fn drop(&mut self) {
+        let _ = command(&["down"], self.0.path()).output();
+    }
+}
+
+#[test]
+fn a_payment_is_made_and_followed_in_decimals() {
+    let newcomer = Newcomer(tempfile::tempdir().unwrap());
+    newcomer.check("logs", 1, "no stack was started in this folder");
+    newcomer.check("up --detach --data .giro/data --partitions 1", 0, "giro down");
+    newcomer.check("accounts open bank --currency EUR --unlimited", 0, "applied open bank");
+    newcomer.check("accounts open alice --currency EUR", 0, "applied open alice");
+    let pay = "pay --from bank --to alice";
+    for (words, code, says) in [
+        (format!("{pay} 5.00 EUR --id p1 --wait"), 0, "settled   p1: 5.00 EUR from bank to alice"),
+        (format!("{pay} 5 EUR --id p1 --wait"), 0, "settled   p1: 5.00 EUR from bank to alice"),
+        (format!("{pay} 5.01 EUR --id p1 --wait"), 1, "p1 is the id of another payment"),
+        ("pay --from alice --to bank 9.5 EUR --id p2 --wait".into(), 1, "declined  p2: 9.50 EUR from alice to bank: "),
+        (format!("{pay} 0.05 EUR --id p3 --wait --json"), 0, r#"{"payment_id":"p3","status":"settled","#),
+        (format!("{pay} 1 JPY --id p4 --wait"), 1, "declined  p4: 1 JPY from bank to alice: "),
+        (format!("{pay} 1 EUR"), 0, "sent pay-"),
+        (format!("{pay} 0.001 EUR"), 2, "expected an amount of EUR with at most 2 decimals, such as 5.00"),
+        (format!("{pay} 0 EUR"), 2, "expected an amount of EUR from 0.01 to"),
+        ("pay --from alice --to alice 1 EUR --id p5 --wait".into(), 1, "declined  p5: "),
+    ] {
+        newcomer.check(&words, code, says);
+    }
+    let declined = newcomer.check("payments list --status declined", 0, "declined  p2: 9.50 EUR");
+    let ids: Vec<&str> = declined.lines().filter_map(|line| line.split("  ").nth(2)?.split(':').next()).collect();
+    assert_eq!(ids, ["p5", "p4", "p2"], "newest first: {declined}");
+    assert_eq!(newcomer.check("payments list --limit 2 --status declined --json", 0, "p5").lines().count(), 2);
+    assert_eq!(newcomer.check("payments list --account nobody", 0, ""), "");
+
+    newcomer.check_with("publish - --unchecked", r#"{"payment_id":"p6","amount":"much"}"#, 0, "published 1 records");
+    let began = Instant::now();
+    loop {
+        let shown = newcomer.giro("payments show p6", "");
+        let text = String::from_utf8_lossy(&shown.stderr).into_owned();
+        assert_eq!(shown.status.code(), Some(1), "{text}");
+        if text.contains("the payment 'p6' became a dead letter") {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{text}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    newcomer.check("logs", 0, "export KAFKA_BOOTSTRAP_SERVERS=");
+    assert_eq!(newcomer.check("logs --lines 1", 0, "").lines().count(), 1);
+    newcomer.check("reset --yes", 2, "a `giro up` runs in this folder already");
+    let mut follows = command(&["logs", "--follow"], newcomer.0.path());
+    let follows = follows.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    newcomer.check("down", 0, "stopped");
+    let followed = follows.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&followed.stdout);
+    assert!(followed.status.success() && text.contains("stopping"), "{text}");
+
+    newcomer.check("reset", 1, "would remove .giro/data");
+    assert_eq!(newcomer.files(), ["data", "up.lock", "up.log"]);
+    newcomer.check("reset --yes", 0, "removing .giro/up.log");
+    assert_eq!(newcomer.files(), ["up.lock"]);
+    newcomer.check("reset --yes", 0, "nothing to remove");
+}
+
+#[test]
+fn completions_are_what_each_shell_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    for (shell, begins) in [("bash", "_giro()"), ("zsh", "#compdef giro"), ("fish", "# Print an optspec")] {
+        let printed = run(&mut command(&["completions", shell], folder.path()), b"");
+        let text = String::from_utf8(printed.stdout).unwrap();
+        assert!(printed.status.success() && text.starts_with(begins) && text.contains("dead-letters"), "{text:.300}");
+        check_syntax(shell, &text, folder.path());
+    }
+}
+
+/// Asks the shell itself, if it is there.
+fn check_syntax(shell: &str, text: &str, folder: &Path) {
+    let path = folder.join(shell);
+    std::fs::write(&path, text).unwrap();
+    if let Ok(checked) = Command::new(shell).arg("-n").arg(&path).output() {
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    }
+}
