@@ -9,8 +9,12 @@ use clap::Args;
 
 use super::Failure;
 use super::detach::LOG_FILE;
+use super::looks::LooksArgs;
 use super::number::number;
 use super::up_file;
+use crate::local::escaped::Line;
+use crate::local::stack::LogLines;
+use crate::local::{log_line, terminal};
 
 /// How often to look for new lines.
 const LOOK: Duration = Duration::from_millis(100);
@@ -25,6 +29,8 @@ pub(super) struct LogsArgs {
     /// Only the last lines
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = number::<u32>(0..=u32::MAX))]
     lines: Option<u32>,
+    #[command(flatten)]
+    looks: LooksArgs,
 }
 
 pub(super) async fn run(args: LogsArgs) -> Result<(), Failure> {
@@ -35,25 +41,46 @@ pub(super) async fn run(args: LogsArgs) -> Result<(), Failure> {
         }
         Err(error) => return Err(Failure::input(format!("opening {LOG_FILE}: {error}"))),
     };
+    let looks = args.looks.on_stdout();
     let mut rest = Vec::new();
-    let all = read(&mut log, &mut rest)?;
-    let first = args.lines.map_or(0, |last| all.len().saturating_sub(usize::try_from(last).unwrap_or(usize::MAX)));
-    for line in all.iter().skip(first) {
-        say!("{line}");
+    let shown: Vec<String> = read(&mut log, &mut rest)?.iter().filter_map(|line| shown(line, looks)).collect();
+    let last = args.lines.map_or(shown.len(), |last| usize::try_from(last).unwrap_or(usize::MAX));
+    for line in shown.iter().skip(shown.len().saturating_sub(last)) {
+        write(line)?;
     }
     let mut follows = args.follow;
     while follows {
         // What it wrote before it stopped is read after that.
         follows = up_file::is_held();
-        for line in read(&mut log, &mut rest)? {
-            say!("{line}");
+        for line in read(&mut log, &mut rest)?.iter().filter_map(|line| self::shown(line, looks)) {
+            write(&line)?;
         }
         tokio::time::sleep(LOOK).await;
     }
-    if !rest.is_empty() {
-        say!("{}", String::from_utf8_lossy(&rest));
+    shown_rest(&rest, looks)
+}
+
+fn shown_rest(rest: &[u8], looks: LogLines) -> Result<(), Failure> {
+    match shown(&String::from_utf8_lossy(rest), looks) {
+        Some(line) if !rest.is_empty() => write(&line),
+        Some(_) | None => Ok(()),
     }
-    Ok(())
+}
+
+/// A line as it looks. What a function wrote follows its name.
+fn shown(line: &str, looks: LogLines) -> Option<String> {
+    let LogLines::Text { color } = looks else { return Some(Line(line).to_string()) };
+    match line.split_once(' ') {
+        Some((function, json)) if json.starts_with('{') => {
+            log_line::told(json, color).map(|told| format!("{}  {told}", Line(function)))
+        }
+        Some(_) | None => Some(Line(line).to_string()),
+    }
+}
+
+/// The line is escaped already, and may have colours.
+fn write(line: &str) -> Result<(), Failure> {
+    terminal::line(format_args!("{line}")).map_err(|error| Failure::unwritten(&error))
 }
 
 /// The whole lines that are new. `rest` keeps the begin of a line that isn't whole yet.

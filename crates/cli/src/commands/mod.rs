@@ -36,6 +36,7 @@ mod invoke;
 mod lanes;
 mod limits;
 mod logs;
+mod looks;
 mod number;
 mod outcomes;
 mod own_fault;

@@ -10,11 +10,12 @@ use super::Failure;
 use super::account_commands::COMMANDS_TOPIC;
 use super::detach;
 use super::engines::EngineArgs;
+use super::looks::LooksArgs;
 use super::number::number;
 use super::template::TemplateArgs;
 use super::up_file::{Told, UpFile};
 use crate::local::http::Caller;
-use crate::local::stack::{Endpoints, KafkaEngine, LogLines, Names, Run, Stack, StackOptions, Topics};
+use crate::local::stack::{Endpoints, KafkaEngine, Names, Run, Stack, StackOptions, Topics};
 use crate::local::terminal::{self, tell};
 use giro::config::{OUTCOMES_TOPIC, REQUESTS_TOPIC};
 use giro::domain::Principal;
@@ -68,6 +69,8 @@ pub(super) struct UpArgs {
     /// Give that caller a scope too, such as payments:any or accounts:any; may stand several times
     #[arg(long = "scope", value_name = "SCOPE", requires = "principal")]
     scopes: Vec<String>,
+    #[command(flatten)]
+    looks: LooksArgs,
     /// The port of the HTTP API; else a free one
     #[arg(long, value_name = "PORT", value_parser = number::<u16>(0..=u16::MAX))]
     http_port: Option<u16>,
@@ -112,7 +115,7 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         http_port: args.http_port,
         caller: args.principal.map(|principal| Caller { principal, scopes: args.scopes }),
         run: if args.only.is_empty() { Run::default() } else { Run::Only(args.only) },
-        log: LogLines::Show,
+        log: args.looks.on_stderr(),
         ..StackOptions::default()
     })?;
     // This comes before anything starts: a second stack in this folder would disturb the first one.

@@ -13,6 +13,7 @@ pub mod invoke;
 pub mod kafka;
 pub mod lambda;
 mod lambda_listens;
+pub(crate) mod log_line;
 pub mod poller;
 mod reading;
 pub(crate) mod region;

@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use super::options::{LogLines, Run};
 use crate::local::escaped::Line;
 use crate::local::lambda::{Function, LogSink};
+use crate::local::log_line;
 use crate::local::terminal::tell;
 use crate::local::{LocalError, OrLocalError};
 use giro_template::Blueprint;
@@ -121,8 +122,14 @@ fn set_here(wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, Stri
 pub(super) fn sink(summaries: &Summaries, log: LogLines) -> LogSink {
     let summaries = Arc::clone(summaries);
     Arc::new(move |function, line| {
-        if log == LogLines::Show {
-            tell!("{function} {}", Line(line));
+        match log {
+            LogLines::Json => tell!("{function} {}", Line(line)),
+            LogLines::Text { color } => {
+                if let Some(told) = log_line::told(line, color) {
+                    tell!("{function}  {told}");
+                }
+            }
+            LogLines::Hide => {}
         }
         let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return };
         if fields.get("message").and_then(serde_json::Value::as_str) != Some("batch finished") {

@@ -48,8 +48,13 @@ impl Default for DynamoDbEngine {
 /// Where the lines go that functions write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogLines {
-    /// To stderr.
-    Show,
+    /// To stderr, as they are.
+    Json,
+    /// To stderr, as a text for a person.
+    Text {
+        /// With colours.
+        color: bool,
+    },
     /// Nowhere: they are only counted.
     #[default]
     Hide,

@@ -85,6 +85,10 @@ fn a_payment_is_made_and_followed_in_decimals() {
 
     newcomer.check("logs", 0, "export KAFKA_BOOTSTRAP_SERVERS=");
     assert_eq!(newcomer.check("logs --lines 1", 0, "").lines().count(), 1);
+    newcomer.check("logs", 0, r#"payment-processor {"timestamp""#);
+    let text = newcomer.check("logs --log text", 0, "payment-processor  1 record: 1 settled in ");
+    assert!(!text.contains("{\"timestamp") && !text.contains('\u{1b}'), "{text}");
+    newcomer.check("logs --log text --color always", 0, "payment-processor  \u{1b}[33m1 record: 1 declined (");
     newcomer.check("reset --yes", 2, "a `giro up` runs in this folder already");
     let mut follows = command(&["logs", "--follow"], newcomer.0.path());
     let follows = follows.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
