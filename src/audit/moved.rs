@@ -44,10 +44,6 @@ pub use calls::AuditStore;
 pub use looks::{LOOKS_MAX, Waits};
 pub use proof::Proof;
 
-/// A time is closed this much later. It is longer than the time-out of a function, the difference of two clocks, and
-/// the delay of an index together.
-pub const CLOSED_AFTER_MS: i64 = 20 * 60 * 1_000;
-
 /// Proves the accounts that moved, until all are proved or the deadline has come.
 ///
 /// # Errors
@@ -117,15 +113,24 @@ impl<S: AuditStore, C: Fn() -> Timestamp> Audit<'_, S, C> {
     async fn begun(&self) -> Result<AuditRun, Stopped> {
         let now = (self.clock)();
         let store = self.calls.store;
-        let proved_at = match self.calls.ask("reading the run", || store.run()).await? {
-            Read::Found(run) if run.finished_at.is_none() && run.closed <= now.earlier_by(CLOSED_AFTER_MS) => {
+        let before = match self.calls.ask("reading the run", || store.run()).await? {
+            Read::Found(run) if run.is_credible(now) => Some(run),
+            Read::Missing | Read::Unread => None,
+            // A time to come would hide how old the oldest proof is, and no run could be written over it.
+            spoiled @ (Read::Found(_) | Read::Corrupt(_)) => {
+                tracing::warn!(
+                    ?spoiled,
+                    "the run in the table of checkpoints is not as an audit wrote it: begins anew"
+                );
+                let run = AuditRun::begun(now, None);
+                self.calls.ask("writing the run", || store.replace_run(&run)).await?;
                 return Ok(run);
             }
-            Read::Found(run) => run.proved_at,
-            Read::Missing | Read::Corrupt(_) | Read::Unread => None,
         };
-        let closed = now.earlier_by(CLOSED_AFTER_MS);
-        let run = AuditRun { closed, began_at: now, finished_at: None, proved_at };
+        if let Some(run) = before.filter(|run| run.goes_on(now)) {
+            return Ok(run);
+        }
+        let run = AuditRun::begun(now, before.as_ref());
         self.calls.ask("writing the run", || store.write_run(&run)).await?;
         Ok(run)
     }

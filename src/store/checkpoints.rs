@@ -91,4 +91,10 @@ pub trait Checkpoints: Sync {
     /// # Errors
     /// [`StoreError`] if it isn't known to be there.
     fn write_run(&self, run: &AuditRun) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Writes a run over whatever is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be there.
+    fn replace_run(&self, run: &AuditRun) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -75,6 +75,10 @@ impl Checkpoints for DynamoDb {
         let put = put.expression_attribute_values(":began_at", s(run.began_at));
         self.put_if(&self.tables.checkpoints, audit_run::encode(run), put).await
     }
+
+    async fn replace_run(&self, run: &AuditRun) -> Result<(), StoreError> {
+        self.put_if(&self.tables.checkpoints, audit_run::encode(run), self.client.put_item()).await
+    }
 }
 
 impl DynamoDb {

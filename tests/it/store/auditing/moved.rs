@@ -5,6 +5,7 @@ mod corruptions;
 mod costs;
 mod in_flight;
 mod killed;
+mod runs;
 
 use std::time::Duration;
 

@@ -120,4 +120,7 @@ async fn a_run_is_not_replaced_by_an_older_one(store: &impl Store) {
         store.write_run(&written).await.unwrap();
         assert_eq!(store.run().await, Ok(Read::Found(there)));
     }
+    // One that can't be trusted is replaced all the same.
+    store.replace_run(&run(30, None)).await.unwrap();
+    assert_eq!(store.run().await, Ok(Read::Found(run(30, None))));
 }
