@@ -2,7 +2,8 @@
 //!
 //! Invariants: A look takes one place of the pool, however long it takes. So a large account holds up no other. An
 //! account that is due for another look comes before new ones. At its deadline the audit tells what two looks have
-//! found. It never tells what only one look has shown.
+//! found, if they were [`TOLD_AFTER`] apart. An index that is some seconds behind would mislead both of two looks that
+//! follow each other closely. It never tells what only one look has shown.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub const LOOKS_MAX: usize = 3;
 /// How many accounts are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
 
+/// What looks find this long after each other is told. By then an index shows what it missed for the first of them.
+const TOLD_AFTER: Duration = Duration::from_secs(60);
+
 /// How long an audit waits. A test on a real clock waits for less.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
@@ -35,12 +39,14 @@ pub struct Waits {
     /// Before an account in which something was found is looked at again, by how often it was looked at. The last look
     /// is minutes after the first, because an index may be behind for that long.
     pub before_another_look: [Duration; LOOKS_MAX - 1],
+    /// How far apart two looks must be, so that what both have found is told.
+    pub before_told: Duration,
 }
 
 impl Default for Waits {
     fn default() -> Self {
         let before_another_look = [Duration::from_secs(5), Duration::from_secs(150)];
-        Self { for_indexes: Duration::from_secs(10), before_another_look }
+        Self { for_indexes: Duration::from_secs(10), before_another_look, before_told: TOLD_AFTER }
     }
 }
 
@@ -65,10 +71,40 @@ struct Queue {
     again: BTreeMap<(Instant, usize), Job>,
     /// Accounts that are looked at now, and since when.
     in_flight: BTreeMap<AccountId, Instant>,
-    /// By account, how many looks found something, and what the last one found.
-    suspects: BTreeMap<AccountId, (usize, Vec<Finding>)>,
+    suspects: BTreeMap<AccountId, Suspect>,
     /// How often an account was put into `again`.
     looks: usize,
+    waits: Waits,
+}
+
+/// An account in which each look found something, since its first look or since one that found nothing.
+struct Suspect {
+    looks: usize,
+    /// When the last look began.
+    last: Instant,
+    /// What the last look found, and when the first look ended that found fault with the same.
+    findings: Vec<(Instant, Finding)>,
+}
+
+impl Suspect {
+    /// Takes what a look has found that began then.
+    fn found(&mut self, began: Instant, findings: &[Finding]) {
+        let now = Instant::now();
+        let first = |fault: &str| {
+            let before = self.findings.iter().find(|(_, before)| before.at_fault() == fault);
+            before.map_or(now, |(first, _)| *first)
+        };
+        let findings = findings.iter().map(|finding| (first(&finding.at_fault()), finding.clone())).collect();
+        *self = Self { looks: self.looks.saturating_add(1), last: began, findings };
+    }
+
+    /// What may be told.
+    fn told(&self, waits: Waits) -> impl Iterator<Item = &Finding> {
+        let is_told = move |first: Instant| {
+            self.looks > 1 && self.last.checked_duration_since(first).is_some_and(|apart| apart >= waits.before_told)
+        };
+        self.findings.iter().filter(move |(first, _)| is_told(*first)).map(|(_, finding)| finding)
+    }
 }
 
 impl Queue {
@@ -87,16 +123,17 @@ impl Queue {
     }
 
     /// Takes a look. An account in which something was found is looked at again, as often as it may be.
-    fn looked(&mut self, job: Job, waits: [Duration; LOOKS_MAX - 1]) {
-        self.in_flight.remove(&job.account);
+    fn looked(&mut self, job: Job) {
+        let now = Instant::now();
+        let began = self.in_flight.remove(&job.account).unwrap_or(now);
         if job.findings.is_empty() {
             self.suspects.remove(&job.account);
             return;
         }
-        let (looks, findings) = self.suspects.entry(job.account.clone()).or_default();
-        (*looks, *findings) = (looks.saturating_add(1), job.findings.clone());
-        if let Some(wait) = waits.get(looks.saturating_sub(1)) {
-            let now = Instant::now();
+        let new = || Suspect { looks: 0, last: now, findings: Vec::new() };
+        let suspect = self.suspects.entry(job.account.clone()).or_insert_with(new);
+        suspect.found(began, &job.findings);
+        if let Some(wait) = self.waits.before_another_look.get(suspect.looks.saturating_sub(1)) {
             self.looks = self.looks.saturating_add(1);
             self.again.insert((now.checked_add(*wait).unwrap_or(now), self.looks), job);
         }
@@ -104,7 +141,8 @@ impl Queue {
 
     /// Whether each account that isn't judged had time since then, at the least.
     fn had_time(&self, since: Instant) -> bool {
-        let told = |job: &Job| self.suspects.get(&job.account).is_some_and(|(looks, _)| *looks > 1);
+        let is_told = |suspect: &Suspect| suspect.told(self.waits).next().is_some();
+        let told = |job: &Job| self.suspects.get(&job.account).is_some_and(is_told);
         self.fresh.is_empty() && self.again.values().all(told) && self.in_flight.values().all(|began| *began <= since)
     }
 }
@@ -144,10 +182,10 @@ pub(super) async fn looks<S: AuditStore, C: Fn() -> Timestamp>(
         in_flight: BTreeMap::new(),
         suspects: BTreeMap::new(),
         looks: 0,
+        waits: around.waits,
     };
     let ended = pool(around, &mut queue, open, told).await;
-    let found = queue.suspects.into_values().filter(|(looks, _)| *looks > 1);
-    told.findings.extend(found.flat_map(|(_, findings)| findings));
+    told.findings.extend(queue.suspects.values().flat_map(|suspect| suspect.told(queue.waits)).cloned());
     ended
 }
 
@@ -157,7 +195,7 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
     open: &mut BTreeMap<AccountId, Option<Timestamp>>,
     told: &mut Told,
 ) -> Result<Ended, Stopped> {
-    let Around { calls, clock, waits, books, closed } = *around;
+    let Around { calls, clock, waits: _, books, closed } = *around;
     let began = Instant::now();
     let time = calls.deadline.saturating_duration_since(began);
     let reserve = RESERVE_MAX.min(time.checked_div(20).unwrap_or_default());
@@ -193,6 +231,6 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             open.remove(&job.account);
             told.heads.extend(job.head.clone());
         }
-        queue.looked(job, waits.before_another_look);
+        queue.looked(job);
     }
 }

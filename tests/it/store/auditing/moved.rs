@@ -5,6 +5,7 @@ mod corruptions;
 mod costs;
 mod in_flight;
 mod killed;
+mod late;
 mod runs;
 
 use std::time::Duration;
@@ -25,8 +26,11 @@ fn minute(minute: i64) -> Timestamp {
 }
 
 /// Short enough for a real clock.
-const WAITS: Waits =
-    Waits { for_indexes: Duration::from_millis(1), before_another_look: [Duration::from_millis(1); 2] };
+const WAITS: Waits = Waits {
+    for_indexes: Duration::from_millis(1),
+    before_another_look: [Duration::from_millis(1); 2],
+    before_told: Duration::from_millis(1),
+};
 
 /// A scheduled audit that begins at this minute.
 async fn prove_at(store: &impl AuditStore, at: i64) -> Proof {

@@ -80,7 +80,11 @@ fn ledger(seed: u64) -> MemoryStore {
 }
 
 async fn audit(store: &MemoryStore, clock: impl Fn() -> Timestamp) -> Proof {
-    let waits = Waits { for_indexes: Duration::from_secs(5), before_another_look: [Duration::from_secs(5); 2] };
+    let waits = Waits {
+        for_indexes: Duration::from_secs(5),
+        before_another_look: [Duration::from_secs(5); 2],
+        before_told: Duration::from_secs(5),
+    };
     let until = Instant::now() + Duration::from_secs(840);
     prove(store, clock, Pace::per_second(1_000_000), waits, until).await.unwrap()
 }
@@ -216,8 +220,11 @@ async fn no_false_alarm_beside_a_real_load() {
     };
     let audits = async {
         let (mut audits, mut widest) = (0, 0);
-        let waits =
-            Waits { for_indexes: Duration::from_millis(50), before_another_look: [Duration::from_millis(200); 2] };
+        let waits = Waits {
+            for_indexes: Duration::from_millis(50),
+            before_another_look: [Duration::from_millis(200); 2],
+            before_told: Duration::from_millis(200),
+        };
         while audits < 5 || settled.load(Ordering::Relaxed) < 2_000 {
             let until = Instant::now() + Duration::from_secs(60);
             let proof = prove(&store, now, Pace::per_second(1_000_000), waits, until).await.unwrap();
