@@ -50,7 +50,7 @@ pub use digest::Digest;
 pub use finding::Finding;
 pub use head::{Head, InvalidPostingList, PostingList, Seen};
 pub use held::Held;
-pub use moved::{changed, has_moved, lists};
+pub use moved::{has_moved, lists, unshown};
 pub use refunds::RefundSums;
 pub use run::AuditRun;
 pub use running::{FINDINGS_MAX, Running};

@@ -13,8 +13,8 @@ use super::calls::{AuditStore, Calls};
 use super::proof::{EarlierRead, Job};
 use crate::audit::scan::Stopped;
 use crate::domain::audit::{
-    Asked, Books, Checkpoint, Finding, Head, Held, LegAnswers, PostingList, RefundBase, Seen, Since, Times, changed,
-    lists, state_findings,
+    Asked, Books, Checkpoint, Finding, Head, Held, LegAnswers, PostingList, RefundBase, Seen, Since, Times, lists,
+    state_findings, unshown,
 };
 use crate::domain::{Account, AccountId, Holding, Lane, LaneId, LegId, LegNumber, PaymentId, Timestamp};
 use crate::store::{Proved, Read, ScannedItem, Span};
@@ -55,7 +55,8 @@ impl Looked {
 }
 
 impl<S: AuditStore> Outlook<'_, S> {
-    pub(super) async fn look(&self, mut job: Job, now: Timestamp) -> Result<Looked, Stopped> {
+    pub(super) async fn look(&self, mut job: Job, clock: &impl Fn() -> Timestamp) -> Result<Looked, Stopped> {
+        let began = clock();
         job.findings.clear();
         if let Some(expected) = self.misfit(&mut job).await? {
             job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected });
@@ -67,9 +68,10 @@ impl<S: AuditStore> Outlook<'_, S> {
             job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected: CURRENCY });
             return Ok(Looked::nothing(job));
         }
-        let firm = now.earlier_by(self.firm_after_ms);
-        let read = job.read.take().unwrap_or_else(|| EarlierRead { held: fresh, firm, sums: BTreeMap::new() });
-        let EarlierRead { held, firm, mut sums } = read;
+        let lists_at = clock();
+        let new = || EarlierRead { held: fresh, began, ended: lists_at, sums: BTreeMap::new() };
+        let EarlierRead { held, began, ended, mut sums } = job.read.take().unwrap_or_else(new);
+        let firm = began.earlier_by(self.firm_after_ms);
         let base = job.head.as_ref().map(|head| &head.checkpoint);
         let mut since = Since::new(&held.holding.account, base, Times { closed: self.closed, firm });
         for list in lists(job.head.as_ref(), &held.holding) {
@@ -81,11 +83,12 @@ impl<S: AuditStore> Outlook<'_, S> {
         let (postings, width, found) = (since.count(), since.width(&held), since.findings(&held));
         let (mut is_proved, mut is_overtaken) = (false, false);
         if found.is_empty() && job.moved {
-            let head = self.head(job.head.as_ref(), &since, &held.holding);
+            let unshown = unshown(job.head.as_ref(), &held.holding, ended, lists_at);
+            let head = head(job.head.as_ref(), &since, &held.holding, ended, unshown);
             is_overtaken = self.write(job.head.as_ref(), &head, bases).await? == Proved::Overtaken;
             (job.head, job.moved, is_proved) = (Some(head), false, true);
         }
-        job.read = Some(EarlierRead { held, firm, sums });
+        job.read = Some(EarlierRead { held, began, ended, sums });
         job.findings.extend(found);
         Ok(Looked { job, is_proved, is_overtaken, postings, width })
     }
@@ -294,19 +297,6 @@ impl<S: AuditStore> Outlook<'_, S> {
         self.calls.each("reading accounts", ids, |ids| async move { store.read_accounts(&ids).await }).await
     }
 
-    /// The next head. An item that has changed since the scan may have postings that no list shows yet. In a busy
-    /// account such a posting may hide among the open ones, so all lists that changed are read again next time. At rest
-    /// the balance shows that none is missing.
-    fn head(&self, before: Option<&Head>, since: &Since<'_>, holding: &Holding) -> Head {
-        let scanned = self.books.holding(&holding.account.id).map(|scanned| Seen::of(&scanned));
-        let mut pending = changed(scanned.as_ref(), holding);
-        if !since.pending().is_empty() {
-            pending.extend(lists(before, holding));
-        }
-        pending.extend(since.pending());
-        Head { checkpoint: since.checkpoint(), seen: Seen::of(holding), pending }
-    }
-
     /// Writes what is proved of refunds, and then the head with its checkpoint.
     async fn write(
         &self,
@@ -320,4 +310,24 @@ impl<S: AuditStore> Outlook<'_, S> {
         }
         self.calls.ask("writing a checkpoint", || store.prove(before, head)).await
     }
+}
+
+/// The next head. Some lists are `unshown`: they may have postings that no read has shown yet. In a busy account such a
+/// posting may hide among the open ones, so all lists that were read are read again next time.
+fn head(
+    before: Option<&Head>,
+    since: &Since<'_>,
+    holding: &Holding,
+    items_at: Timestamp,
+    unshown: BTreeSet<PostingList>,
+) -> Head {
+    let mut pending = unshown;
+    if !since.pending().is_empty() {
+        pending.extend(lists(before, holding));
+    }
+    pending.extend(since.pending());
+    let seen = Seen::of(holding);
+    let is_same = |before: &&Head| before.seen == seen;
+    let seen_at = before.filter(is_same).and_then(|before| before.seen_at).unwrap_or(items_at);
+    Head { checkpoint: since.checkpoint(), seen, pending, seen_at: Some(seen_at) }
 }

@@ -212,7 +212,7 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             && let Some(job) = queue.next()
         {
             // Boxed, as many of them are in flight, and each is large.
-            looks.push(Box::pin(async move { outlook.look(job, clock()).await }));
+            looks.push(Box::pin(async move { outlook.look(job, clock).await }));
         }
         if looks.is_empty() && queue.again.is_empty() {
             return Ok(Ended::AllJudged);

@@ -72,8 +72,10 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct EarlierRead {
     pub(super) held: Held,
-    /// All payments decided up to this time were committed before the read.
-    pub(super) firm: Timestamp,
+    /// When the read began.
+    pub(super) began: Timestamp,
+    /// When it had ended.
+    pub(super) ended: Timestamp,
     /// The sums of refunds that the lists have named.
     pub(super) sums: BTreeMap<LegId, u64>,
 }

@@ -1,7 +1,8 @@
 //! What: The head of an account: its newest checkpoint, and what was seen when the account was proved.
 //!
 //! Data: Says what the account's items held then, and which of its lists had postings after the checkpoint. So the next
-//! audit knows whether the account has moved, and what to read.
+//! audit knows whether the account has moved, and what to read. `seen_at` says since when its items are as they were
+//! seen. An index may be behind, so what was read of a list right after that may not be all of it.
 //!
 //! Invariants: The seal is a digest of all of it. A head that was changed is found as soon as it is read.
 
@@ -15,7 +16,7 @@ use super::checkpoint::{Checkpoint, hash_used};
 use super::digest::{Digest, hash_text};
 use crate::domain::credit_lanes::CREDIT_LANES_MAX;
 use crate::domain::statement::Side;
-use crate::domain::{AccountId, Holding, LaneId};
+use crate::domain::{AccountId, Holding, LaneId, Timestamp};
 
 /// One of the lists of an account: the debits or credits of its main item or of a lane. Shown as `debits` or
 /// `credits/3`.
@@ -125,24 +126,28 @@ pub struct Head {
     pub seen: Seen,
     /// The lists that had postings after the checkpoint, or may have had some.
     pub pending: BTreeSet<PostingList>,
+    /// A time at which the items were already as they were seen. `None`: an older version wrote it.
+    pub seen_at: Option<Timestamp>,
 }
 
 impl Head {
     /// The digest of all that it says.
     ///
-    /// The encoding is fixed for ever. First come a version byte 1 and the chain of the checkpoint. Then come the
-    /// version of the main item and the number of lanes, each as eight bytes, and the version of each lane. Then comes
-    /// the digest of what they held. Last come the pending lists in their order, each as one byte of length and its
-    /// text. Numbers are big-endian.
+    /// The encoding is fixed for ever. First come a version byte and the chain of the checkpoint. The byte is 2, or 1 if
+    /// there is no `seen_at`. Then come the version of the main item and the number of lanes, each as eight bytes, and
+    /// the version of each lane. Then comes the digest of what they held. After it comes `seen_at`, if it is there, in
+    /// milliseconds since 1970 as eight bytes. Last come the pending lists in their order, each as one byte of length
+    /// and its text. Numbers are big-endian.
     #[must_use]
     pub fn seal(&self) -> Digest {
         let mut hash = Sha256::new();
-        hash.update([1]);
+        hash.update([if self.seen_at.is_some() { 2 } else { 1 }]);
         hash.update(self.checkpoint.chain().bytes());
         hash.update(self.seen.version.to_be_bytes());
         hash.update(u64::try_from(self.seen.lanes.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.seen.lanes.iter().for_each(|version| hash.update(version.to_be_bytes()));
         hash.update(self.seen.held.bytes());
+        self.seen_at.iter().for_each(|at| hash.update(at.millis().to_be_bytes()));
         self.pending.iter().for_each(|list| hash_text(&mut hash, &list.to_string()));
         Digest::of(hash)
     }
@@ -199,13 +204,15 @@ mod tests {
     #[test]
     fn a_seal_holds_all_that_a_head_says() {
         let seen = Seen::of(&holding(5, &[(1, 2, 7)]));
-        let base = Head { checkpoint: checkpoint("alice", 1, 5), seen: seen.clone(), pending: BTreeSet::new() };
+        let pending = BTreeSet::new();
+        let base = Head { checkpoint: checkpoint("alice", 1, 5), seen: seen.clone(), pending, seen_at: None };
         let others = [
             Head { checkpoint: checkpoint("alice", 1, 6), ..base.clone() },
             Head { seen: Seen { version: 2, ..seen.clone() }, ..base.clone() },
             Head { seen: Seen { lanes: vec![0, 8], ..seen.clone() }, ..base.clone() },
             Head { seen: Seen { held: Digest::ZERO, ..seen }, ..base.clone() },
             Head { pending: ["credits/1".parse().unwrap()].into(), ..base.clone() },
+            Head { seen_at: Some(Timestamp::EPOCH), ..base.clone() },
         ];
         for other in others {
             assert_ne!(other.seal(), base.seal(), "{other:?}");

@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
 use super::checkpoint::{self, digest};
 use super::conditional::Conditional;
-use super::{Item, n, number, s, text};
-use crate::domain::AccountId;
+use super::{Item, n, number, optional_parsed, s, text};
 use crate::domain::audit::{Digest, Head, PostingList, Seen};
+use crate::domain::{AccountId, Timestamp};
 
 /// The key attribute.
 pub const KEY: &str = "account_id";
@@ -25,6 +25,7 @@ const IS_SAME: &str = "seal = :seal";
 const SEAL: &str = "seal";
 const LANE_VERSIONS: &str = "lane_versions";
 const PENDING: &str = "pending";
+const SEEN_AT: &str = "seen_at";
 
 /// The key of a head.
 #[must_use]
@@ -41,6 +42,7 @@ pub fn encode(head: &Head) -> Item {
         item.insert(LANE_VERSIONS.into(), AttributeValue::L(head.seen.lanes.iter().map(n).collect()));
     }
     item.insert("held".into(), s(head.seen.held));
+    item.extend(head.seen_at.map(|at| (SEEN_AT.into(), s(at))));
     if !head.pending.is_empty() {
         item.insert(PENDING.into(), AttributeValue::L(head.pending.iter().map(s).collect()));
     }
@@ -76,6 +78,7 @@ pub fn decode(item: &Item) -> Result<Head, String> {
             held: digest(item, "held")?,
         },
         pending: each(item, PENDING, "lists, such as credits/3 (S)", list)?.into_iter().collect(),
+        seen_at: optional_parsed(item, SEEN_AT, Timestamp::parse)?,
     };
     match seal(item)? == head.seal() {
         true => Ok(head),

@@ -31,7 +31,7 @@ fn head(name: &str, as_of_ms: i64, balance: i128, previous: Option<&Head>) -> He
         previous: previous.map(|head| head.checkpoint.chain()),
     };
     let seen = Seen { lanes: vec![0, 3], ..Seen::of(&plain(giro_testkit::given::account(name))) };
-    Head { checkpoint, seen, pending: ["credits/1".parse().unwrap()].into() }
+    Head { checkpoint, seen, pending: ["credits/1".parse().unwrap()].into(), seen_at: Some(at(as_of_ms)) }
 }
 
 async fn a_head_and_its_checkpoint_are_written_on_the_head_before(store: &impl Store) {
