@@ -39,7 +39,7 @@ pub(super) struct Outlook<'a, S> {
 pub(super) struct Looked {
     /// With what was found, and the head as it is now.
     pub(super) job: Job,
-    /// It has the checkpoint that it needed, or another audit has written one.
+    /// It has the checkpoint that it needed, whichever audit has written it.
     pub(super) is_proved: bool,
     /// Another audit has written one.
     pub(super) is_overtaken: bool,
@@ -86,7 +86,10 @@ impl<S: AuditStore> Outlook<'_, S> {
             let unshown = unshown(job.head.as_ref(), &held.holding, ended, lists_at);
             let head = head(job.head.as_ref(), &since, &held.holding, ended, unshown);
             is_overtaken = self.write(job.head.as_ref(), &head, bases).await? == Proved::Overtaken;
-            (job.head, job.moved, is_proved) = (Some(head), false, true);
+            // The other audit's closed time may be earlier. Then the account stays behind in this one.
+            job.head = if is_overtaken { self.head(&job.account).await? } else { Some(head) };
+            is_proved = job.head.as_ref().is_some_and(|head| head.checkpoint.as_of >= self.closed);
+            job.moved = !is_proved;
         }
         job.read = Some(EarlierRead { held, began, ended, sums });
         job.findings.extend(found);
@@ -106,16 +109,20 @@ impl<S: AuditStore> Outlook<'_, S> {
         if fits(job.head.as_ref(), &newest) {
             return Ok(None);
         }
-        let head = self.calls.ask("reading a head", || store.head(&job.account)).await?;
-        job.head = match head {
-            Read::Found(head) => Some(head),
-            Read::Missing | Read::Corrupt(_) | Read::Unread => None,
-        };
+        job.head = self.head(&job.account).await?;
         job.moved &= job.head.as_ref().is_none_or(|head| head.checkpoint.as_of < self.closed);
         Ok(match fits(job.head.as_ref(), &newest) {
             true => None,
             false if job.head.is_none() => Some(HAS_HEAD),
             false => Some(FITS),
+        })
+    }
+
+    /// The head as it is now. `None`: there is none, or it can't be read.
+    async fn head(&self, account: &AccountId) -> Result<Option<Head>, Stopped> {
+        Ok(match self.calls.ask("reading a head", || self.calls.store.head(account)).await? {
+            Read::Found(head) => Some(head),
+            Read::Missing | Read::Corrupt(_) | Read::Unread => None,
         })
     }
 

@@ -229,6 +229,8 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
         told.widest = told.widest.max(width);
         if is_proved {
             open.remove(&job.account);
+        }
+        if is_proved || is_overtaken {
             told.heads.extend(job.head.clone());
         }
         queue.looked(job);

@@ -84,6 +84,9 @@ async fn two_audits_at_once_do_no_harm() {
         let (one, other) = tokio::join!(audit(120, seed % 7), audit(120 + i64::try_from(seed % 3).unwrap(), seed % 5));
         for proof in [one, other] {
             assert_eq!((found(&proof).as_str(), proof.stopped), ("", None), "seed {seed}");
+            // Who isn't behind is proved up to its closed time, also if another audit was faster.
+            let earlier = store.proved_heads().into_iter().filter(|head| Some(head.checkpoint.as_of) < proof.closed);
+            assert!(earlier.count() <= proof.behind, "seed {seed}");
         }
         settle_at(&store, requests("c"), 130).await;
         let rest = prove_at(&store, 240).await;
