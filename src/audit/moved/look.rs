@@ -22,6 +22,8 @@ use crate::store::{Proved, Read, ScannedItem, Span};
 const FITS: &str = "its head to be its newest checkpoint";
 /// How many legs may wait for their other halves, before these are read by key.
 const OPEN_LEGS_MAX: usize = 1_000;
+/// How many sums of refunds are asked for together, with their originals.
+const TOTALS_AT_ONCE: usize = 1_000;
 
 const CURRENCY: &str = "it to be of the currency of its account";
 const HAS_HEAD: &str = "a head, as it has checkpoints";
@@ -255,9 +257,20 @@ impl<S: AuditStore> Outlook<'_, S> {
         sums: &mut BTreeMap<LegId, u64>,
     ) -> Result<Vec<(LegId, RefundBase)>, Stopped> {
         let totals: Vec<LegId> = since.totals().cloned().collect();
-        if totals.is_empty() {
-            return Ok(Vec::new());
+        let mut proved = Vec::new();
+        // The answers are larger than what is kept of them, so they are asked for bit by bit.
+        for totals in totals.chunks(TOTALS_AT_ONCE) {
+            proved.extend(self.ask_totals(totals, since, sums).await?);
         }
+        Ok(proved)
+    }
+
+    async fn ask_totals(
+        &self,
+        totals: &[LegId],
+        since: &mut Since<'_>,
+        sums: &mut BTreeMap<LegId, u64>,
+    ) -> Result<Vec<(LegId, RefundBase)>, Stopped> {
         let totals: Vec<&LegId> = totals.iter().collect();
         let store = self.calls.store;
         let new: Vec<&LegId> = totals.iter().copied().filter(|total| !sums.contains_key(total)).collect();

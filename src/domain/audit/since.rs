@@ -16,8 +16,8 @@
 //! Why no error is lost: The next checkpoint is made of postings alone. An error that is smaller than the open postings
 //! stays, and is found when the account rests.
 //!
-//! Limits: Memory grows with refunds since the checkpoint, and with the ids of payments with legs, never with other
-//! payments. Whoever reads the lists asks for the other halves of legs now and then, so few of them are kept.
+//! Limits: Memory grows with refunds since the checkpoint, never with other payments. If the account has windows, it
+//! grows with the ids of payments with legs, too. Whoever reads the lists asks for the other halves of legs now and then, so few of them are kept.
 
 mod legs;
 mod refunds;
@@ -178,6 +178,12 @@ impl<'a> Since<'a> {
         self.legs.open()
     }
 
+    /// How many payments, legs and accounts are kept. This is what memory grows with.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.legs.kept().saturating_add(self.refunds.kept()).saturating_add(self.strangers.len())
+    }
+
     /// What must be read by key before the account can be judged.
     #[must_use]
     pub fn asks(&self) -> Asked {
@@ -188,7 +194,7 @@ impl<'a> Since<'a> {
     pub fn told(&mut self, answers: &LegAnswers) {
         for outcome in answers.payments() {
             // A payment counts once in a window, however many of its halves ask for it.
-            if !self.legs.is_new(outcome.instruction.id()) {
+            if !self.windows.are_kept() || !self.legs.is_new(outcome.instruction.id()) {
                 continue;
             }
             let part = self.times.part(outcome.decided_at);

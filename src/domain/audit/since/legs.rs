@@ -56,7 +56,7 @@ pub(super) struct LegsSince {
     by_payment: BTreeMap<LegId, SettledLeg>,
     /// Legs that their own item has told, and no payment yet.
     by_item: BTreeMap<LegId, SettledLeg>,
-    /// Payments with legs that were told.
+    /// Payments with legs that were told. They are kept for windows alone, in which a payment must count once.
     told: BTreeSet<PaymentId>,
 }
 
@@ -64,7 +64,6 @@ impl LegsSince {
     /// Takes a settled payment. Its further legs are checked if it `is_closed`; else only those of the account are.
     pub(super) fn settled(&mut self, outcome: &Outcome, is_closed: bool) -> Vec<Finding> {
         let Instruction::Legged(payment) = &outcome.instruction else { return Vec::new() };
-        self.told.insert(payment.id.clone());
         let mut findings = Vec::new();
         for leg in payment.further(outcome.decided_at) {
             match self.by_item.remove(&leg.id) {
@@ -98,6 +97,11 @@ impl LegsSince {
     /// How many halves are open.
     pub(super) fn open(&self) -> usize {
         self.by_payment.len().saturating_add(self.by_item.len())
+    }
+
+    /// How many legs and payments are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.open().saturating_add(self.told.len())
     }
 
     /// Whether a payment was told for the first time.

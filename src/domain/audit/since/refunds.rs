@@ -35,6 +35,11 @@ impl RefundsSince {
         self.0.entry(total).or_default().push((decided_at, amount));
     }
 
+    /// How many refunds are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+
     pub(super) fn totals(&self) -> impl Iterator<Item = &LegId> {
         self.0.keys()
     }
