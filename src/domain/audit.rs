@@ -55,7 +55,7 @@ pub use refunds::RefundSums;
 pub use run::AuditRun;
 pub use running::{FINDINGS_MAX, Running};
 pub use since::{Asked, LegAnswers, RefundBase, Since};
-pub use times::Times;
+pub use times::{CLOSED_AFTER_MS, Times, newest_closed};
 
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,10 +1,7 @@
 //! What: A run of the scheduled audit, which may take several invocations.
 
+use super::times::newest_closed;
 use crate::domain::Timestamp;
-
-/// A time is closed this much later. It is longer than the time-out of a function, the difference of two clocks, and
-/// the delay of an index together.
-const CLOSED_AFTER_MS: i64 = 20 * 60 * 1_000;
 
 /// A run whose closed time is older is not gone on with. What came after that time is open, so each look reads it and
 /// proves nothing of it. Two hours let a run take two invocations of each hour.
@@ -31,14 +28,14 @@ impl AuditRun {
     #[must_use]
     pub fn begun(now: Timestamp, before: Option<&Self>) -> Self {
         let proved_at = before.and_then(|before| before.proved_at);
-        Self { closed: now.earlier_by(CLOSED_AFTER_MS), began_at: now, finished_at: None, proved_at }
+        Self { closed: newest_closed(now), began_at: now, finished_at: None, proved_at }
     }
 
     /// Whether an audit can have written it by now. If one of its times is still to come, somebody else wrote it.
     #[must_use]
     pub fn is_credible(&self, now: Timestamp) -> bool {
         let now = now.earlier_by(-CLOCKS_DIFFER_MS);
-        let closed = now.earlier_by(CLOSED_AFTER_MS);
+        let closed = newest_closed(now);
         let is_past = |at: Option<Timestamp>, latest: Timestamp| at.is_none_or(|at| at <= latest);
         self.began_at <= now
             && is_past(self.finished_at, now)
@@ -49,7 +46,7 @@ impl AuditRun {
     /// Whether an invocation that begins now goes on with it.
     #[must_use]
     pub fn goes_on(&self, now: Timestamp) -> bool {
-        let is_closed = self.closed <= now.earlier_by(CLOSED_AFTER_MS);
+        let is_closed = self.closed <= newest_closed(now);
         self.finished_at.is_none() && is_closed && self.closed > now.earlier_by(GONE_ON_WITH_MS)
     }
 }

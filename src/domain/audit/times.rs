@@ -1,8 +1,18 @@
-//! What: The times that divide the postings of an account: closed, firm and open.
+//! What: The times that divide the postings of an account: closed, firm and open. Says when a time is closed.
 //!
 //! The module [`since`](super::since) says what they are for.
 
 use crate::domain::Timestamp;
+
+/// A time is closed this much later. It is longer than the time-out of a function, the difference of two clocks, and
+/// the delay of an index together.
+pub const CLOSED_AFTER_MS: i64 = 20 * 60 * 1_000;
+
+/// The newest time that is closed now.
+#[must_use]
+pub fn newest_closed(now: Timestamp) -> Timestamp {
+    now.earlier_by(CLOSED_AFTER_MS)
+}
 
 /// The times of a look at an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
