@@ -11,6 +11,7 @@
 //! | [`settle`] | settles a batch of payments: one match over what must be done next |
 //! | [`account_commands`] | applies account commands, each by itself |
 //! | [`audit`] | scans whole tables, and lets the domain judge them |
+//! | [`balances`] | balances at any time, by checkpoints and postings |
 //! | [`handlers`] | one file a Lambda handler |
 //! | [`config`], [`aws`], [`telemetry`] | environment in, the SDK configured, logs out |
 //!
@@ -60,6 +61,7 @@
 pub mod account_commands;
 pub mod audit;
 pub mod aws;
+pub mod balances;
 pub mod config;
 pub mod domain;
 pub mod handlers;

@@ -5,7 +5,7 @@
 //! Reading order: [`id`], [`money`], [`timestamp`], [`limits`], [`credit_lanes`], [`principal`], [`account`], [`lane`],
 //! [`mod@slice`], [`source`], [`transfer`], [`payment`], [`legs`], [`refund`], [`instruction`], [`decline`], [`sight`],
 //! [`caller`], [`newer_outcome`], [`originals`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`],
-//! [`dead_letter`], [`audit`].
+//! [`dead_letter`], [`audit`], [`balance_at`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -13,6 +13,7 @@
 pub mod account;
 pub mod account_command;
 pub mod audit;
+pub mod balance_at;
 pub mod batch;
 pub mod caller;
 pub mod credit_lanes;

@@ -4,7 +4,7 @@
 //! - [`LedgerQueries`]: reads whole items for people and the audit.
 //! - [`TableScan`]: scans whole tables, a page at a time, for the audit beside payments in flight.
 //! - [`PostingLists`]: the postings of single accounts, for the audit of those that moved.
-//! - [`Checkpoints`]: what audits have proved.
+//! - [`Checkpoints`]: what audits have proved. [`ProvedBalances`]: reads it, of single accounts.
 //! - [`AccountLedger`]: all that applying account commands needs. [`CommandQueries`]: reads their records.
 //! - [`Redrive`]: marks a dead letter as published again.
 //! - [`Statements`]: pages of an account's postings.
@@ -20,6 +20,7 @@ mod checkpoints;
 pub mod dynamodb;
 pub mod items;
 mod posting_lists;
+mod proved_balances;
 mod read;
 mod scan;
 
@@ -27,6 +28,7 @@ use std::future::Future;
 
 pub use checkpoints::{Checkpoints, Proved, ScannedHead};
 pub use posting_lists::{PostingLists, Span};
+pub use proved_balances::{CHECKPOINTS_READ_MAX, ProvedBalances};
 pub use read::{AccountRead, LaneRead, NotRead, PaymentRead, Read, TotalRead};
 pub use scan::{ScanPage, ScannedItem, Segment, Table, TableScan};
 

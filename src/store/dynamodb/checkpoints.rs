@@ -7,7 +7,9 @@ use super::{DynamoDb, add, count, error, store_error};
 use crate::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
 use crate::domain::{AccountId, LegId, Timestamp};
 use crate::store::items::{self, Item, audit_head, audit_run, checkpoint, refund_base, s};
-use crate::store::{Checkpoints, Proved, Read, ScanPage, ScannedHead, Segment, StoreError};
+use crate::store::{
+    CHECKPOINTS_READ_MAX, Checkpoints, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError,
+};
 
 impl Checkpoints for DynamoDb {
     type HeadMark = Item;
@@ -22,21 +24,7 @@ impl Checkpoints for DynamoDb {
     }
 
     async fn checkpoint(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
-        let table = &self.tables.checkpoints;
-        count(&self.usage.read_calls);
-        let call = self
-            .client
-            .query()
-            .table_name(table)
-            .key_condition_expression("account_id = :account AND as_of <= :at")
-            .expression_attribute_values(":account", s(account))
-            .expression_attribute_values(":at", s(at))
-            .scan_index_forward(false)
-            .limit(1);
-        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let page = page.map_err(|error| store_error("Query", table, &error))?;
-        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
-        Ok(read(checkpoint::decode, page.items().first()))
+        Ok(self.newest(account, at, 1).await?.pop().unwrap_or(Read::Missing))
     }
 
     async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {
@@ -81,7 +69,41 @@ impl Checkpoints for DynamoDb {
     }
 }
 
+impl ProvedBalances for DynamoDb {
+    async fn proved_head(&self, account: &AccountId) -> Result<Read<Head>, StoreError> {
+        Checkpoints::head(self, account).await
+    }
+
+    async fn proved_up_to(&self, account: &AccountId, at: Timestamp) -> Result<Vec<Read<Checkpoint>>, StoreError> {
+        self.newest(account, at, CHECKPOINTS_READ_MAX).await
+    }
+}
+
 impl DynamoDb {
+    /// Reads the newest checkpoints of an account at or before a time, newest first.
+    async fn newest(
+        &self,
+        account: &AccountId,
+        at: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Read<Checkpoint>>, StoreError> {
+        let table = &self.tables.checkpoints;
+        count(&self.usage.read_calls);
+        let call = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("account_id = :account AND as_of <= :at")
+            .expression_attribute_values(":account", s(account))
+            .expression_attribute_values(":at", s(at))
+            .scan_index_forward(false)
+            .limit(i32::try_from(most).unwrap_or(i32::MAX));
+        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let page = page.map_err(|error| store_error("Query", table, &error))?;
+        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
+        Ok(page.items().iter().map(|item| read(checkpoint::decode, Some(item))).collect())
+    }
+
     /// Reads one item, strongly consistent.
     async fn one(&self, table: &str, key: Item) -> Result<Option<Item>, StoreError> {
         count(&self.usage.read_calls);

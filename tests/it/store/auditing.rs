@@ -2,7 +2,7 @@
 
 mod in_flight;
 mod legs;
-mod moved;
+pub(super) mod moved;
 mod refunds;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use giro::domain::{
 };
 use giro::store::{
     AccountLedger, Cancelled, Checkpoints, CommandCommit, CommandQueries, Commit, Ledger, LedgerQueries, PostingLists,
-    Redrive, TableScan,
+    ProvedBalances, Redrive, TableScan,
 };
 use giro_testkit::given::{self, Setters as _, id};
 use giro_testkit::open_accounts::OpenAccounts;
@@ -55,6 +55,7 @@ trait Store:
     + TableScan
     + PostingLists
     + Checkpoints
+    + ProvedBalances
 {
 }
 impl<S> Store for S where
@@ -67,6 +68,7 @@ impl<S> Store for S where
         + TableScan
         + PostingLists
         + Checkpoints
+        + ProvedBalances
 {
 }
 

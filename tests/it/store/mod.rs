@@ -2,5 +2,6 @@
 
 mod answers;
 mod auditing;
+mod balances;
 mod contract;
 mod old_account_processor;

@@ -15,13 +15,14 @@ fn names(text: &str) -> Vec<String> {
 
 /// Who may know whom beside itself: the beginnings of the paths that it may name. `store::*` is what stands in `store`
 /// itself: the ports and what they speak of, and no adapter.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("src/domain", &[]),
     ("src/wire", &["domain"]),
     ("src/store", &["aws::in_words", "domain"]),
     ("src/settle", &["domain", "store::*"]),
     ("src/account_commands", &["domain", "settle", "store::*"]),
     ("src/audit", &["domain", "settle::Backoff", "store::*"]),
+    ("src/balances", &["domain", "store::*"]),
     ("src/handlers", &["account_commands", "audit", "domain", "publish::*", "settle", "store::*", "telemetry", "wire"]),
     ("src/publish", &["aws", "domain", "wire::kafka_secret"]),
     ("src/config.rs", &["domain", "publish::broker", "store::Tables"]),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use giro::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
 use giro::domain::{AccountId, LegId, Timestamp};
-use giro::store::{Checkpoints, Proved, Read, ScanPage, ScannedHead, Segment, StoreError, items};
+use giro::store::{
+    CHECKPOINTS_READ_MAX, Checkpoints, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError, items,
+};
 
 use super::posting_lists::sized;
 use super::scan::{PAGE_ITEMS, segment_of};
@@ -44,6 +46,12 @@ impl MemoryStore {
         self.state().proved.heads.insert(account.clone(), Err(expected));
     }
 
+    /// Makes a checkpoint one that was changed.
+    pub fn spoil_checkpoint(&self, account: &AccountId, as_of: Timestamp) {
+        let expected = "chain: expected the digest of all that the item says".to_owned();
+        self.state().proved.checkpoints.insert((account.clone(), as_of), Err(expected));
+    }
+
     /// Loses a head.
     pub fn lose_head(&self, account: &AccountId) {
         self.state().proved.heads.remove(account);
@@ -67,6 +75,28 @@ impl State {
             Some(Ok(head)) => Read::Found(head.clone()),
             Some(Err(expected)) => Read::Corrupt(expected.clone()),
         }
+    }
+
+    /// The checkpoints of an account at or before a time, newest first.
+    fn newest(&self, account: &AccountId, at: Timestamp) -> impl Iterator<Item = Read<Checkpoint>> {
+        let before = (account.clone(), Timestamp::MIN)..=(account.clone(), at);
+        self.proved.checkpoints.range(before).rev().map(|(_, checkpoint)| match checkpoint {
+            Ok(checkpoint) => Read::Found(checkpoint.clone()),
+            Err(expected) => Read::Corrupt(expected.clone()),
+        })
+    }
+}
+
+impl ProvedBalances for MemoryStore {
+    async fn proved_head(&self, account: &AccountId) -> Result<Read<Head>, StoreError> {
+        Checkpoints::head(self, account).await
+    }
+
+    async fn proved_up_to(&self, account: &AccountId, at: Timestamp) -> Result<Vec<Read<Checkpoint>>, StoreError> {
+        let mut state = self.call().await?;
+        let newest: Vec<_> = state.newest(account, at).take(CHECKPOINTS_READ_MAX).collect();
+        state.charge_half(1);
+        Ok(newest)
     }
 }
 
@@ -112,12 +142,7 @@ impl Checkpoints for MemoryStore {
     async fn checkpoint(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
         let mut state = self.call().await?;
         state.charge_half(1);
-        let before = (account.clone(), Timestamp::MIN)..=(account.clone(), at);
-        Ok(match state.proved.checkpoints.range(before).next_back() {
-            None => Read::Missing,
-            Some((_, Ok(checkpoint))) => Read::Found(checkpoint.clone()),
-            Some((_, Err(expected))) => Read::Corrupt(expected.clone()),
-        })
+        Ok(state.newest(account, at).next().unwrap_or(Read::Missing))
     }
 
     async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {

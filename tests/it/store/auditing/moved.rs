@@ -21,7 +21,7 @@ use super::Hand;
 
 const MINUTE_MS: i64 = 60_000;
 
-fn minute(minute: i64) -> Timestamp {
+pub(crate) fn minute(minute: i64) -> Timestamp {
     Timestamp::try_from_millis(minute * MINUTE_MS).unwrap()
 }
 
@@ -33,13 +33,13 @@ const WAITS: Waits = Waits {
 };
 
 /// A scheduled audit that begins at this minute.
-async fn prove_at(store: &impl AuditStore, at: i64) -> Proof {
+pub(crate) async fn prove_at(store: &impl AuditStore, at: i64) -> Proof {
     let until = Instant::now() + Duration::from_secs(600);
     prove(store, || minute(at), Pace::per_second(1_000_000), WAITS, until).await.unwrap()
 }
 
 /// Settles requests at this minute. Says how many postings they make.
-async fn settle_at(store: &impl Ledger, requests: Vec<Request>, at: i64) -> u64 {
+pub(crate) async fn settle_at(store: &impl Ledger, requests: Vec<Request>, at: i64) -> u64 {
     let until = Instant::now() + Duration::from_secs(600);
     let postings: Vec<u64> =
         requests.iter().map(|request| 2 * request.instruction.legs().len().max(1) as u64).collect();
@@ -50,7 +50,7 @@ async fn settle_at(store: &impl Ledger, requests: Vec<Request>, at: i64) -> u64 
 }
 
 /// The findings, one a line: the name, and what it is about.
-fn found(proof: &Proof) -> String {
+pub(crate) fn found(proof: &Proof) -> String {
     let mut lines: Vec<String> =
         proof.findings.iter().map(|finding| format!("{} {}", finding.name(), finding.at_fault())).collect();
     lines.sort();

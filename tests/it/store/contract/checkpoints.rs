@@ -2,7 +2,7 @@
 
 use giro::domain::audit::{AuditRun, Checkpoint, Digest, Head, RefundBase, Seen};
 use giro::domain::{LegId, Timestamp};
-use giro::store::{Proved, Read, ScannedHead, Segment};
+use giro::store::{CHECKPOINTS_READ_MAX, Proved, Read, ScannedHead, Segment};
 use giro_testkit::given::{eur, id};
 
 use super::{Store, plain};
@@ -11,6 +11,7 @@ contract! {
     a_head_and_its_checkpoint_are_written_on_the_head_before
     heads_are_scanned_once_each
     the_newest_checkpoint_up_to_a_time_is_read
+    the_newest_checkpoints_are_read_newest_first
     what_is_proved_of_refunds_only_goes_on
     a_run_is_not_replaced_by_an_older_one
 }
@@ -89,6 +90,23 @@ async fn the_newest_checkpoint_up_to_a_time_is_read(store: &impl Store) {
     {
         let expected = expected.map_or(Read::Missing, |head| Read::Found(head.checkpoint.clone()));
         assert_eq!(store.checkpoint(&id("alice"), at(ms)).await, Ok(expected), "{ms}");
+    }
+}
+
+async fn the_newest_checkpoints_are_read_newest_first(store: &impl Store) {
+    let mut heads: Vec<Head> = Vec::new();
+    for ix in 0..12 {
+        let next = head("alice", 10 * ix, ix.into(), heads.last());
+        assert_eq!(store.prove(heads.last(), &next).await, Ok(Proved::Written));
+        heads.push(next);
+    }
+    store.prove(None, &head("alic", 5, 3, None)).await.unwrap();
+    assert_eq!(store.proved_head(&id("alice")).await, Ok(Read::Found(heads[11].clone())));
+    assert_eq!(store.proved_head(&id("bob")).await, Ok(Read::Missing));
+    for (ms, newest) in [(-1, 0), (0, 1), (29, 3), (30, 4), (999, 12)] {
+        let expected: Vec<_> = heads[..newest].iter().rev().take(CHECKPOINTS_READ_MAX).collect();
+        let expected: Vec<_> = expected.into_iter().map(|head| Read::Found(head.checkpoint.clone())).collect();
+        assert_eq!(store.proved_up_to(&id("alice"), at(ms)).await, Ok(expected), "{ms}");
     }
 }
 

@@ -1,0 +1,128 @@
+//! What: The balance of an account at a time.
+//!
+//! | what the audits have proved | the sum begins with | and reads |
+//! |---|---|---|
+//! | a head at or before the time | its checkpoint | the lists that can hold postings since then. A list whose item hasn't moved holds none, so an account at rest reads no list, however many payments were declined |
+//! | a checkpoint at or before the time | the newest | all lists, from it to the time |
+//! | nothing, or no checkpoints are used | zero | all lists, up to the time |
+//!
+//! Invariants: Each way gives the same balance. A head or checkpoint that can't be read, or is of another currency, is
+//! passed over, and an older checkpoint is taken. `ledger-auditor` finds it. The account must be read after the closed
+//! time was taken, so a balance that is called final is of lists that are whole.
+//!
+//! Limits: Lists are a little behind the payments. So the balance of a time that isn't closed may lack the newest.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::try_join_all;
+
+use super::error::BalanceError;
+use crate::domain::audit::{Checkpoint, PostingList, lists};
+use crate::domain::balance_at::{BalanceAt, PostingSum, is_base};
+use crate::domain::{Holding, Timestamp};
+use crate::store::{PostingLists, ProvedBalances, Read, ScannedItem, Span, StoreError};
+
+/// The most items of lists that one balance reads. They are by estimate 5 MB, and 650 read units.
+pub const ITEMS_MAX: usize = 10_000;
+/// How many lists are read side by side. A page may hold 1 MB.
+const LISTS_SIDE_BY_SIDE: usize = 8;
+
+/// Tells balances.
+#[derive(Debug, Clone, Copy)]
+pub struct Balances<'a, S> {
+    /// The store.
+    pub store: &'a S,
+    /// Whether checkpoints are used. Without them every sum begins at the first posting.
+    pub has_checkpoints: bool,
+    /// The newest time that is closed. It must be taken before the account is read.
+    pub closed: Timestamp,
+}
+
+impl<S: PostingLists + ProvedBalances> Balances<'_, S> {
+    /// What the account held at a time.
+    ///
+    /// # Errors
+    /// [`BalanceError`] if it can't be told.
+    pub async fn at(&self, holding: &Holding, at: Timestamp) -> Result<BalanceAt, BalanceError> {
+        let (base, lists) = self.base(holding, at).await?;
+        let span = Span { after: base.as_ref().map_or(Timestamp::MIN, |base| base.as_of), until: at };
+        let mut balance = base.map_or(0, |base| base.balance);
+        let taken = &AtomicUsize::new(0);
+        let lists: Vec<PostingList> = lists.into_iter().collect();
+        for some in lists.chunks(LISTS_SIDE_BY_SIDE) {
+            let sums = some.iter().map(|list| self.sum(holding, *list, span, taken));
+            let sums = try_join_all(sums).await?;
+            balance = sums.into_iter().fold(balance, i128::saturating_add);
+        }
+        Ok(BalanceAt { at, balance, is_final: at <= self.closed })
+    }
+
+    /// What to begin with, and the lists that can hold postings since then.
+    async fn base(
+        &self,
+        holding: &Holding,
+        at: Timestamp,
+    ) -> Result<(Option<Checkpoint>, BTreeSet<PostingList>), StoreError> {
+        let account = &holding.account;
+        if !self.has_checkpoints {
+            return Ok((None, there(holding)));
+        }
+        let head = match self.store.proved_head(&account.id).await? {
+            Read::Found(head) => Some(head),
+            Read::Missing | Read::Corrupt(_) | Read::Unread => None,
+        };
+        if let Some(head) = head.filter(|head| is_base(&head.checkpoint, account, at)) {
+            let lists = lists(Some(&head), holding);
+            return Ok((Some(head.checkpoint), lists));
+        }
+        let newest = self.store.proved_up_to(&account.id, at).await?.into_iter().find_map(|read| match read {
+            Read::Found(checkpoint) if is_base(&checkpoint, account, at) => Some(checkpoint),
+            Read::Found(_) | Read::Missing | Read::Corrupt(_) | Read::Unread => None,
+        });
+        Ok((newest, there(holding)))
+    }
+
+    /// What the postings of a list make. `taken` counts the items of all lists.
+    async fn sum(
+        &self,
+        holding: &Holding,
+        list: PostingList,
+        span: Span,
+        taken: &AtomicUsize,
+    ) -> Result<i128, BalanceError> {
+        let mut sum = PostingSum::new(&holding.account);
+        let mut mark = None;
+        loop {
+            let page = self.store.listed(&holding.account.id, list, span, mark).await?;
+            let count = page.items.len();
+            if taken.fetch_add(count, Ordering::Relaxed).saturating_add(count) > ITEMS_MAX {
+                return Err(BalanceError::TooMany(ITEMS_MAX));
+            }
+            for item in page.items {
+                match item {
+                    ScannedItem::Payment(recorded) => sum.payment(list.side, &recorded.outcome)?,
+                    ScannedItem::Leg(leg) => sum.leg(list.side, &leg)?,
+                    ScannedItem::Unreadable { key, expected } => {
+                        return Err(BalanceError::Unreadable { key, expected });
+                    }
+                    ScannedItem::Account(_)
+                    | ScannedItem::Lane(_)
+                    | ScannedItem::RefundSum(..)
+                    | ScannedItem::DeadLetterPart { .. } => {}
+                }
+            }
+            match page.next {
+                Some(next) => mark = Some(next),
+                None => return Ok(sum.sum()),
+            }
+        }
+    }
+}
+
+/// The lists of the main item and of the lanes that are there. A lane that isn't there has moved nothing.
+fn there(holding: &Holding) -> BTreeSet<PostingList> {
+    let is_there =
+        |list: &PostingList| list.lane.is_none_or(|lane| holding.lanes.iter().any(|there| there.id.lane == lane));
+    lists(None, holding).into_iter().filter(is_there).collect()
+}
