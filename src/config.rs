@@ -45,7 +45,15 @@ const VARIABLES: [(&str, &[&[&str]]); 6] = [
     (
         "payment-api",
         &[
-            &[ACCOUNTS_TABLE, PAYMENTS_TABLE, REFUNDS_TABLE, DEAD_LETTERS_TABLE, REQUESTS_TOPIC],
+            &[
+                ACCOUNTS_TABLE,
+                PAYMENTS_TABLE,
+                REFUNDS_TABLE,
+                DEAD_LETTERS_TABLE,
+                CHECKPOINTS_TABLE,
+                AUDIT_HEADS_TABLE,
+                REQUESTS_TOPIC,
+            ],
             &broker::VARIABLES,
             &[PRINCIPAL_SCOPES, ID_PREFIXES, PRINCIPAL_CLAIM, SCOPE_PREFIX, AUTHORIZATION],
         ],
@@ -158,17 +166,7 @@ pub struct LedgerAuditorConfig {
 
 impl FromEnv for LedgerAuditorConfig {
     fn read(reader: &mut Reader<'_>) -> Self {
-        let tables = reader.tables();
-        let (checkpoints, audit_heads) = (reader.given(CHECKPOINTS_TABLE), reader.given(AUDIT_HEADS_TABLE));
-        let keeps_checkpoints = checkpoints.is_some() && audit_heads.is_some();
-        if checkpoints.is_some() != audit_heads.is_some() {
-            reader.faults.push(format!("expected both of {CHECKPOINTS_TABLE} and {AUDIT_HEADS_TABLE}, or none"));
-        }
-        let tables = Tables {
-            checkpoints: checkpoints.unwrap_or(tables.checkpoints),
-            audit_heads: audit_heads.unwrap_or(tables.audit_heads),
-            ..tables
-        };
+        let (tables, keeps_checkpoints) = reader.tables_with_checkpoints();
         Self { tables, keeps_checkpoints }
     }
 }
@@ -222,6 +220,8 @@ impl FromEnv for OutcomePublisherConfig {
 pub struct PaymentApiConfig {
     /// The tables that it reads.
     pub tables: Tables,
+    /// Whether balances at a time may rest on checkpoints. Without their tables they are sums from the first posting.
+    pub has_checkpoints: bool,
     /// The topic that payments are handed over to.
     pub topic: String,
     /// Where it is.
@@ -232,8 +232,10 @@ pub struct PaymentApiConfig {
 
 impl FromEnv for PaymentApiConfig {
     fn read(reader: &mut Reader<'_>) -> Self {
+        let (tables, has_checkpoints) = reader.tables_with_checkpoints();
         Self {
-            tables: reader.tables(),
+            tables,
+            has_checkpoints,
             topic: reader.text(REQUESTS_TOPIC, "the name of the topic of payment requests"),
             broker: reader.broker(),
             authorization: authorization::read(reader),
@@ -285,6 +287,22 @@ impl Reader<'_> {
             dead_letters: self.dead_letters_table(),
             ..Tables::default()
         }
+    }
+
+    /// The tables, and whether those of checkpoints are among them.
+    fn tables_with_checkpoints(&mut self) -> (Tables, bool) {
+        let tables = self.tables();
+        let (checkpoints, audit_heads) = (self.given(CHECKPOINTS_TABLE), self.given(AUDIT_HEADS_TABLE));
+        let has_checkpoints = checkpoints.is_some() && audit_heads.is_some();
+        if checkpoints.is_some() != audit_heads.is_some() {
+            self.faults.push(format!("expected both of {CHECKPOINTS_TABLE} and {AUDIT_HEADS_TABLE}, or none"));
+        }
+        let tables = Tables {
+            checkpoints: checkpoints.unwrap_or(tables.checkpoints),
+            audit_heads: audit_heads.unwrap_or(tables.audit_heads),
+            ..tables
+        };
+        (tables, has_checkpoints)
     }
 
     /// Two accounts, `ID,ID`.

@@ -23,7 +23,7 @@ use crate::domain::balance_at::{BalanceAt, PostingSum, is_base};
 use crate::domain::{Holding, Timestamp};
 use crate::store::{PostingLists, ProvedBalances, Read, ScannedItem, Span, StoreError};
 
-/// The most items of lists that one balance reads. They are by estimate 5 MB, and 650 read units.
+/// The most items of lists that one balance reads. They are by estimate 5 MB, and by count 717 read units.
 pub const ITEMS_MAX: usize = 10_000;
 /// How many lists are read side by side. A page may hold 1 MB.
 const LISTS_SIDE_BY_SIDE: usize = 8;

@@ -24,7 +24,7 @@ async fn serve() -> Result<(), Error> {
     let config = PaymentApiConfig::from_env()?;
     // A record need not wait for others: an instance has one request at a time.
     let producer = KafkaProducer::connect(&config.broker, Duration::ZERO, DELIVERY_TIMEOUT).await?;
-    let store = DynamoDb::new(aws::dynamodb()?, config.tables);
-    let api = &PaymentApi::new(store, producer, &config.topic).with_authorization(config.authorization);
+    let api = PaymentApi::new(DynamoDb::new(aws::dynamodb()?, config.tables), producer, &config.topic);
+    let api = &api.with_authorization(config.authorization).with_checkpoints(config.has_checkpoints);
     run(service_fn(|event| taken(event, |event| api.handle(event)))).await
 }

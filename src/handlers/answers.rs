@@ -1,5 +1,6 @@
 //! What: Makes the answers of the HTTP API that more than one of its routes gives.
 
+use crate::balances::BalanceError;
 use crate::store::StoreError;
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
@@ -25,4 +26,14 @@ pub(super) fn unreadable(error: StoreError) -> Response {
     }
     tracing::error!(fault = %error, "the store can't be read");
     Problem::Internal.response("Asking again won't help.")
+}
+
+/// The answer if a balance isn't told. Logs hold no key of a payment.
+pub(super) fn untold(error: BalanceError) -> Response {
+    match error {
+        BalanceError::Store(error) => unreadable(error),
+        BalanceError::Wrong(wrong) => unreadable(StoreError::Corrupt(format!("payments: expected {}", wrong.expected))),
+        BalanceError::Unreadable { expected, .. } => unreadable(StoreError::Corrupt(format!("payments: {expected}"))),
+        BalanceError::TooMany(_) => Problem::TooManyPayments.response(&error.to_string()),
+    }
 }

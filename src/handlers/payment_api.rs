@@ -1,4 +1,4 @@
-//! What: The HTTP API. It hands over payments and refunds to Kafka, and shows them, accounts and statements.
+//! What: The HTTP API. It hands over payments and refunds to Kafka, and shows them, accounts, balances and statements.
 //!
 //! Data: Takes an HTTP event. Gives a response. `docs/openapi.yaml` is the contract, and `docs/api.md` explains it.
 //!
@@ -10,8 +10,9 @@
 //! | `GET /payments/{payment_id}` | 200 with the outcome; 404 while none is known |
 //! | `GET /refunds/{refund_id}` | the same of a refund |
 //! | `GET /accounts/{account_id}` | 200 with the balance |
+//! | `GET /accounts/{account_id}/balance` | 200 with the balance at a time |
 //! | `GET /accounts/{account_id}/statement` | 200 with a page of postings |
-//! | `HEAD` of these four | the same without a body |
+//! | `HEAD` of these five | the same without a body |
 //!
 //! Invariants: Nothing is decided here, so nothing can be half-done: a request is on the topic or it is not. If that
 //! isn't known, handing it over again is safe, because its payment id is decided once. An error says what was expected,
@@ -33,7 +34,7 @@ use crate::domain::caller::{Authorization, Caller};
 use crate::domain::{Account, Header, Instruction, PaymentId, Source};
 use crate::publish::{Publish, PublishError};
 use crate::settle::{dry_run, dry_run_id};
-use crate::store::{Ledger, LedgerQueries, Statements};
+use crate::store::{Ledger, LedgerQueries, PostingLists, ProvedBalances, Statements};
 use crate::wire::http::{HttpRequest, Response};
 use crate::wire::payment_request::Malformed;
 use crate::wire::problem::Problem;
@@ -47,13 +48,14 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 pub const BODY_BYTES_MAX: usize = 48 * 1024;
 
 /// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.
-pub const ROUTES: [(&str, &str); 6] = [
+pub const ROUTES: [(&str, &str); 7] = [
     ("/payments", "POST"),
     ("/payments/{payment_id}", "GET, HEAD"),
     ("/refunds", "POST"),
     ("/refunds/{refund_id}", "GET, HEAD"),
     ("/accounts/{account_id}", "GET, HEAD"),
     ("/accounts/{account_id}/statement", "GET, HEAD"),
+    ("/accounts/{account_id}/balance", "GET, HEAD"),
 ];
 
 /// A kind of instructions that clients hand over.
@@ -82,12 +84,13 @@ pub struct PaymentApi<S, P> {
     producer: P,
     topic: Arc<str>,
     authorization: Authorization,
+    has_checkpoints: bool,
 }
 
-impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
+impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: Publish> PaymentApi<S, P> {
     /// An API that reads this store, and hands payments over to this topic.
     pub fn new(store: S, producer: P, topic: &str) -> Self {
-        Self { store, producer, topic: topic.into(), authorization: Authorization::Open }
+        Self { store, producer, topic: topic.into(), authorization: Authorization::Open, has_checkpoints: false }
     }
 
     /// Sets who may do what. Without this everybody may do everything.
@@ -97,6 +100,12 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             tracing::warn!("everybody who reaches this function may pay from every account and read it");
         }
         Self { authorization, ..self }
+    }
+
+    /// Says whether balances may rest on checkpoints. Without this they are sums from the first posting.
+    #[must_use]
+    pub fn with_checkpoints(self, has_checkpoints: bool) -> Self {
+        Self { has_checkpoints, ..self }
     }
 
     /// Answers one request.
@@ -114,6 +123,7 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             ["refunds", _] => (3, None),
             ["accounts", _] => (4, None),
             ["accounts", _, "statement"] => (5, None),
+            ["accounts", _, "balance"] => (6, None),
             _ => (ROUTES.len(), Some(Problem::NotFound.response("See the API's description for what there is."))),
         };
         let (name, allow) = ROUTES.get(route).copied().unwrap_or_default();
@@ -154,7 +164,12 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
             ["refunds"] => self.hand_over(request, caller, &REFUNDS, deadline).await,
             ["refunds", id] => queries::refund(&self.store, caller, id, &request.query).await,
             ["accounts", id] => queries::account(&self.store, caller, id).await,
-            ["accounts", id, ..] => queries::statement(&self.store, caller, id, &request.query).await,
+            ["accounts", id, "balance"] => {
+                queries::balance(&self.store, self.has_checkpoints, caller, id, &request.query).await
+            }
+            ["accounts", id, ..] => {
+                queries::statement(&self.store, self.has_checkpoints, caller, id, &request.query).await
+            }
             _ => Err(Problem::NotFound.response("")),
         }
         .unwrap_or_else(|refusal| refusal)
@@ -195,7 +210,7 @@ impl<S: Ledger + LedgerQueries + Statements, P: Publish> PaymentApi<S, P> {
         }
         let key = request.header("idempotency-key").map(idempotency_key).transpose()?;
         let malformed = |malformed: Malformed| kind.malformed.response(&malformed.to_string());
-        if queries::parameter(&request.query, "dry_run", is_true)?.unwrap_or_default() {
+        if queries::parameter(&request.query, "dry_run", queries::is_true)?.unwrap_or_default() {
             let instruction = (kind.decode)(body, key.as_ref()).or_else(|_| (kind.decode)(body, Some(&dry_run_id())));
             return self.dry_run(instruction.map_err(malformed)?, caller, deadline).await;
         }
@@ -281,8 +296,4 @@ fn is_compressed(content_encoding: Option<&str>, body: &[u8]) -> bool {
     let mut codings = content_encoding.unwrap_or_default().split(',').map(str::trim);
     let is_plain = codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"));
     !is_plain || COMPRESSED.iter().any(|begin| body.starts_with(begin))
-}
-
-fn is_true(text: &str) -> Result<bool, &'static str> {
-    text.parse().map_err(|_| "expected true or false")
 }

@@ -1,19 +1,21 @@
-//! What: Answers the queries of the HTTP API: payments, refunds, accounts, statements.
+//! What: Answers the queries of the HTTP API: payments, refunds, accounts, balances, statements.
 //!
 //! Data: Takes ids and parameters, unchecked. Gives a response, which may be a problem. A text that isn't an id names
 //! nothing, so it is not found. What the caller may not see is not found either.
 
 use futures_util::future::try_join_all;
 
-use super::answers::{json, unreadable};
+use super::answers::{json, unreadable, untold};
 use super::authorization::{reads, sees};
 use super::clock;
+use crate::balances::Balances;
+use crate::domain::audit::newest_closed;
 use crate::domain::caller::Caller;
 use crate::domain::statement::StatementQuery;
 use crate::domain::{
     AccountId, Fingerprint, Holding, Instruction, LegId, Outcome, PaymentId, Recorded, Sight, Timestamp,
 };
-use crate::store::{Ledger, LedgerQueries, Statements, StoreError};
+use crate::store::{Ledger, LedgerQueries, PostingLists, ProvedBalances, Statements, StoreError};
 use crate::wire::http::Response;
 use crate::wire::problem::Problem;
 use crate::wire::resource::{self, Refunded};
@@ -126,13 +128,36 @@ pub(super) async fn account<S: Ledger + LedgerQueries>(
     Ok(json(200, resource::account(&holding(store, caller, id).await?, clock::now())))
 }
 
-/// A page of an account's statement.
-pub(super) async fn statement<S: Ledger + LedgerQueries + Statements>(
+/// What an account held at a time; without a time: now.
+pub(super) async fn balance<S: Ledger + LedgerQueries + PostingLists + ProvedBalances>(
     store: &S,
+    has_checkpoints: bool,
     caller: &Caller<'_>,
     id: &str,
     query: &Query,
 ) -> Result<Response, Response> {
+    // The time that is closed must be known before anything is read.
+    let now = clock::now();
+    let not_later = |text: &str| match Timestamp::parse(text) {
+        Ok(at) if at > now => Err("expected a time that is not in the future".to_owned()),
+        read => read.map_err(|expected| expected.to_string()),
+    };
+    let at = parameter(query, "at", not_later)?.unwrap_or(now);
+    let holding = holding(store, caller, id).await?;
+    let balances = Balances { store, has_checkpoints, closed: newest_closed(now) };
+    let told = balances.at(&holding, at).await.map_err(untold)?;
+    Ok(json(200, resource::balance(&holding.account, &told)))
+}
+
+/// A page of an account's statement, with the balance after each posting if the query asks for `balances`.
+pub(super) async fn statement<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements>(
+    store: &S,
+    has_checkpoints: bool,
+    caller: &Caller<'_>,
+    id: &str,
+    query: &Query,
+) -> Result<Response, Response> {
+    let closed = newest_closed(clock::now());
     let limit = |text: &str| {
         let limit = text.parse().ok().filter(|limit| (1..=PAGE_POSTINGS_MAX).contains(limit));
         limit.ok_or_else(|| format!("expected a whole number, 1 to {PAGE_POSTINGS_MAX}"))
@@ -143,9 +168,17 @@ pub(super) async fn statement<S: Ledger + LedgerQueries + Statements>(
         limit: parameter(query, "limit", limit)?.unwrap_or(PAGE_POSTINGS),
         after: parameter(query, "cursor", resource::position)?,
     };
+    let asks_for_balances = parameter(query, "balances", is_true)?.unwrap_or_default();
     let holding = holding(store, caller, id).await?;
     let page = store.statement(&holding, &ask).await.map_err(unreadable)?;
-    Ok(json(200, resource::statement(&holding.account.id, holding.account.currency, &page)))
+    let running = match asks_for_balances {
+        true => {
+            let balances = Balances { store, has_checkpoints, closed };
+            Some(balances.running(&holding, &page).await.map_err(untold)?)
+        }
+        false => None,
+    };
+    Ok(json(200, resource::statement(&holding.account.id, holding.account.currency, &page, running.as_deref())))
 }
 
 /// The id has an outcome, which answers another request.
@@ -160,6 +193,11 @@ async fn holding<S: Ledger + LedgerQueries>(store: &S, caller: &Caller<'_>, id: 
         return Err(not_found());
     }
     store.account(&id).await.map_err(unreadable)?.ok_or_else(not_found)
+}
+
+/// Reads `true` or `false`.
+pub(super) fn is_true(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "expected true or false")
 }
 
 /// Reads a parameter that may be given once.

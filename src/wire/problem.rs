@@ -42,6 +42,8 @@ pub enum Problem {
     BodyTooLarge,
     /// The body is not said to be JSON, or is compressed.
     UnsupportedMediaType,
+    /// So many payments would have to be read that the answer isn't given.
+    TooManyPayments,
     /// A stored item can't be read.
     Internal,
     /// Kafka or DynamoDB gave no answer. Nothing was done, or asking again is safe.
@@ -50,7 +52,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem with its status, the last part of its type, and its title.
-    pub const ALL: [(Self, u16, &'static str, &'static str); 16] = [
+    pub const ALL: [(Self, u16, &'static str, &'static str); 17] = [
         (Self::MalformedPayment, 400, "malformed-payment", "The body is not a payment request"),
         (Self::MalformedRefund, 400, "malformed-refund", "The body is not a request for a refund"),
         (Self::InvalidIdempotencyKey, 400, "invalid-idempotency-key", "The idempotency key can't be used"),
@@ -65,6 +67,7 @@ impl Problem {
         (Self::PaymentIdReused, 409, "payment-id-reused", "The payment id belongs to another request"),
         (Self::BodyTooLarge, 413, "body-too-large", "The body is too large"),
         (Self::UnsupportedMediaType, 415, "unsupported-media-type", "The body must be JSON, not compressed"),
+        (Self::TooManyPayments, 422, "too-many-payments", "Too many payments would have to be read"),
         (Self::Internal, 500, "internal", "A stored item can't be read"),
         (Self::Unavailable, 503, "unavailable", "Not available at the moment"),
     ];

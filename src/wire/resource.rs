@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::limits::LimitsJson;
 use super::outcome::{DecidedJson, OutcomeJson, SourceJson};
+use crate::domain::balance_at::BalanceAt;
 use crate::domain::statement::{InvalidPosition, Position, StatementPage};
 use crate::domain::{
-    AccountId, Currency, Fingerprint, Holding, LegNumber, Outcome, OverdraftLimit, PaymentId, Principal, Recorded,
-    Sight, Source, Timestamp,
+    Account, AccountId, Currency, Fingerprint, Holding, LegNumber, Outcome, OverdraftLimit, PaymentId, Principal,
+    Recorded, Sight, Source, Timestamp,
 };
 
 /// A payment that was handed over: its id, its fingerprint, and the record that asks.
@@ -109,9 +110,34 @@ pub fn account(holding: &Holding, now: Timestamp) -> String {
     })
 }
 
-/// A page of a statement.
+/// What an account held at a time.
 #[must_use]
-pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) -> String {
+pub fn balance(account: &Account, told: &BalanceAt) -> String {
+    #[derive(Serialize)]
+    struct BalanceJson<'a> {
+        account_id: &'a str,
+        currency: &'a str,
+        at: String,
+        balance: i128,
+        r#final: bool,
+    }
+    json(&BalanceJson {
+        account_id: account.id.as_str(),
+        currency: account.currency.as_str(),
+        at: told.at.to_string(),
+        balance: told.balance,
+        r#final: told.is_final,
+    })
+}
+
+/// A page of a statement. `balances` has the balance after each posting, if that was asked for; `None` in it is null.
+#[must_use]
+pub fn statement(
+    account: &AccountId,
+    currency: Currency,
+    page: &StatementPage,
+    balances: Option<&[Option<i128>]>,
+) -> String {
     #[derive(Serialize)]
     struct StatementJson<'a> {
         account_id: &'a str,
@@ -128,8 +154,11 @@ pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) 
         counterparty: &'a str,
         reference: Option<&'a str>,
         decided_at: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        balance_after: Option<Option<i128>>,
     }
-    let postings = page.postings.iter().map(|posting| PostingJson {
+    let balance_after = |place: usize| balances.map(|balances| balances.get(place).copied().flatten());
+    let postings = page.postings.iter().enumerate().map(|(place, posting)| PostingJson {
         payment_id: posting.id.payment.as_str(),
         leg: posting.id.leg.map(LegNumber::get),
         refund_of: posting.refund_of.as_ref().map(PaymentId::as_str),
@@ -137,6 +166,7 @@ pub fn statement(account: &AccountId, currency: Currency, page: &StatementPage) 
         counterparty: posting.counterparty.as_str(),
         reference: posting.reference.as_deref(),
         decided_at: posting.decided_at.to_string(),
+        balance_after: balance_after(place),
     });
     json(&StatementJson {
         account_id: account.as_str(),

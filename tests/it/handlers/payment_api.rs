@@ -1,6 +1,7 @@
 //! The HTTP API, from an event to its response: what is answered, what is handed over, what an error tells.
 
 mod authorization;
+mod balances;
 mod description;
 mod dry_run;
 mod hostile;
@@ -324,6 +325,7 @@ async fn the_sample_events_are_answered() {
         ("get-refund", 200),
         ("get-account", 200),
         ("get-statement", 200),
+        ("get-balance", 200),
     ] {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("events/payment-api/{name}.json"));
         let event: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();

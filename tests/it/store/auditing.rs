@@ -2,7 +2,7 @@
 
 mod in_flight;
 mod legs;
-pub(super) mod moved;
+pub(crate) mod moved;
 mod refunds;
 
 use std::time::Duration;

@@ -23,7 +23,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("src/account_commands", &["domain", "settle", "store::*"]),
     ("src/audit", &["domain", "settle::Backoff", "store::*"]),
     ("src/balances", &["domain", "store::*"]),
-    ("src/handlers", &["account_commands", "audit", "domain", "publish::*", "settle", "store::*", "telemetry", "wire"]),
+    (
+        "src/handlers",
+        &["account_commands", "audit", "balances", "domain", "publish::*", "settle", "store::*", "telemetry", "wire"],
+    ),
     ("src/publish", &["aws", "domain", "wire::kafka_secret"]),
     ("src/config.rs", &["domain", "publish::broker", "store::Tables"]),
     ("src/telemetry.rs", &[]),

@@ -45,6 +45,7 @@ pub(super) fn documented(event: &Value, response: &Response) {
         ["refunds", _] => 3,
         ["accounts", _] => 4,
         ["accounts", _, "statement"] => 5,
+        ["accounts", _, "balance"] => 6,
         _ => return assert_eq!(problem(response), "404 not-found"),
     };
     let method = event["requestContext"]["http"]["method"].as_str().unwrap();

@@ -2,11 +2,16 @@
 
 use std::sync::Mutex;
 
+use giro::domain::audit::{Checkpoint, Head, PostingList};
 use giro::domain::plan::Transaction;
 use giro::domain::statement::{StatementPage, StatementQuery};
-use giro::domain::{AccountId, DeadLetter, DeadLetterId, Holding, Lane, LaneId, LegId, PaymentId, Recorded, Source};
+use giro::domain::{
+    AccountId, DeadLetter, DeadLetterId, Holding, Lane, LaneId, LegId, PaymentId, Recorded, SettledLeg, Source,
+    Timestamp,
+};
 use giro::store::{
-    AccountRead, Commit, LaneRead, Ledger, LedgerQueries, PaymentRead, Statements, StoreError, TotalRead, Usage,
+    AccountRead, Commit, LaneRead, Ledger, LedgerQueries, PaymentRead, PostingLists, ProvedBalances, Read, ScanPage,
+    Segment, Span, Statements, StoreError, TotalRead, Usage,
 };
 use giro_testkit::memory_store::MemoryStore;
 
@@ -94,5 +99,39 @@ impl LedgerQueries for &Watched {
 impl Statements for &Watched {
     async fn statement(&self, holding: &Holding, ask: &StatementQuery) -> Result<StatementPage, StoreError> {
         self.called("statement").statement(holding, ask).await
+    }
+}
+
+impl ProvedBalances for &Watched {
+    async fn proved_head(&self, account: &AccountId) -> Result<Read<Head>, StoreError> {
+        self.called("head").proved_head(account).await
+    }
+    async fn proved_up_to(&self, account: &AccountId, at: Timestamp) -> Result<Vec<Read<Checkpoint>>, StoreError> {
+        self.called("checkpoints").proved_up_to(account, at).await
+    }
+}
+
+impl PostingLists for &Watched {
+    type AccountMark = <MemoryStore as PostingLists>::AccountMark;
+    type ListMark = <MemoryStore as PostingLists>::ListMark;
+
+    async fn account_pages(
+        &self,
+        segment: Segment,
+        mark: Option<Self::AccountMark>,
+    ) -> Result<ScanPage<Self::AccountMark>, StoreError> {
+        self.called("account pages").account_pages(segment, mark).await
+    }
+    async fn listed(
+        &self,
+        account: &AccountId,
+        list: PostingList,
+        span: Span,
+        mark: Option<Self::ListMark>,
+    ) -> Result<ScanPage<Self::ListMark>, StoreError> {
+        self.called("listed").listed(account, list, span, mark).await
+    }
+    async fn read_legs(&self, ids: &[&LegId]) -> Result<Vec<Read<SettledLeg>>, StoreError> {
+        self.called("legs").read_legs(ids).await
     }
 }

@@ -4,7 +4,7 @@ use giro::domain::Timestamp;
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::handlers::payment_api::PaymentApi;
 use giro::store::items;
-use giro::store::{Ledger, LedgerQueries, Statements};
+use giro::store::{Ledger, LedgerQueries, PostingLists, ProvedBalances, Statements};
 use giro::wire::audit_result::{AuditAnswer, AuditResult};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::canary_result::CanaryResult;
@@ -87,7 +87,10 @@ fn as_before(answer: String) -> String {
         .fold(answer, |answer, gained| answer.replace(gained, ""))
 }
 
-async fn answer<S: Ledger + LedgerQueries + Statements>(api: &PaymentApi<S, MemoryTopics>, event: &str) -> String {
+async fn answer<S>(api: &PaymentApi<S, MemoryTopics>, event: &str) -> String
+where
+    S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements,
+{
     written(&api.handle(given(event)).await.unwrap())
 }
 

@@ -167,7 +167,7 @@ fn any_request() -> impl Strategy<Value = Value> {
     ];
     let amount = prop_oneof![1_u64..100, Just(5_000), Just(9_007_199_254_740_991)];
     let what = (account.clone(), account.clone(), account, payment.clone(), payment, amount, caller);
-    (what, 0..9_u8, any::<bool>()).prop_map(|((one, two, three, this, that, amount, caller), kind, dry)| {
+    (what, 0..11_u8, any::<bool>()).prop_map(|((one, two, three, this, that, amount, caller), kind, dry)| {
         let dry = if dry { "?dry_run=true" } else { "" };
         let leg = |debtor: &str| {
             json!({ "debtor_account": debtor, "creditor_account": three, "amount": amount, "currency": "EUR" })
@@ -178,6 +178,8 @@ fn any_request() -> impl Strategy<Value = Value> {
             2 => get(&format!("/payments/{this}"), &caller),
             3 => get(&format!("/payments/{this}?fingerprint={}", "0".repeat(64)), &caller),
             4 => get(&format!("/refunds/{this}"), &caller),
+            9 => get(&format!("/accounts/{one}/balance?at=2025-06-30T00:00:00Z"), &caller),
+            10 => get(&format!("/accounts/{one}/statement?balances=true"), &caller),
             5 | 6 => {
                 let asked = json!({ "payment_id": that, "debtor_account": one, "creditor_account": two,
                     "amount": amount, "currency": "EUR" });

@@ -59,6 +59,9 @@ const DOES: [(&str, &[(&str, &str)]); 5] = [
             ("dynamodb:BatchGetItem", "RefundsTableArn"),
             ("dynamodb:GetItem", "RefundsTableArn"),
             ("dynamodb:Query", "PaymentsTableArn/index/*"),
+            // Balances at a time.
+            ("dynamodb:Query", "CheckpointsTableArn"),
+            ("dynamodb:GetItem", "AuditHeadsTableArn"),
         ],
     ),
     (
