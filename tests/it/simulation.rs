@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use giro::domain::Refusal;
-use giro_testkit::simulate::{Counts, Mutant, Simulation};
+use giro::domain::audit::CLOSED_AFTER_MS;
+use giro_testkit::simulate::{Counts, Finals, Mutant, Simulation};
 
 /// How long fresh seeds are tried, but for `GIRO_SIMULATE_SECONDS`, which `make test` sets to two minutes.
 const FRESH_SECONDS: u64 = 20;
@@ -140,4 +141,38 @@ fn a_violation_prints_what_replays_it_and_a_shrunk_history() {
     assert!(text.starts_with(&format!("giro simulate --seed {seed} --steps 100 --mutant cut-letter\n")), "{text}");
     let whole = violation.simulation.history().len();
     assert!(violation.history.len() <= 10 && violation.history.len() <= whole, "{text}");
+}
+
+/// How many worlds are asked for balances.
+const ASKED_WORLDS: u64 = 25;
+
+/// The answers of a world in which a time counts as closed so much later.
+fn asked(seed: u64, closed_after_ms: i64) -> Finals {
+    let told = Simulation { seed, steps: 200, mutant: None }.finals(closed_after_ms);
+    told.unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"))
+}
+
+/// Calls reach the store up to fourteen minutes after they were sent. What was told to be final is told again.
+#[test]
+fn a_final_balance_never_changes() {
+    let mut sum = Finals::default();
+    for seed in 0..ASKED_WORLDS {
+        let told = asked(seed, CLOSED_AFTER_MS);
+        assert_eq!(told.changed, [""; 0], "seed {seed}");
+        sum.finals += told.finals;
+        sum.not_zero += told.not_zero;
+        sum.proved += told.proved;
+    }
+    println!("{sum:?}");
+    assert!(sum.finals >= 1_000 && sum.not_zero >= 500 && sum.proved >= 100, "{sum:?}");
+}
+
+/// The same worlds show answers that change, if a time counts as closed at once, or before the latest call arrives.
+#[test]
+fn a_balance_that_is_called_final_too_early_changes() {
+    for closed_after_ms in [0, 5 * 60_000] {
+        let found = (0..ASKED_WORLDS).find(|seed| !asked(*seed, closed_after_ms).changed.is_empty());
+        let seed = found.unwrap_or_else(|| panic!("{closed_after_ms} ms: no answer changed in {ASKED_WORLDS} worlds"));
+        println!("{closed_after_ms} ms: seed {seed}: {}", asked(seed, closed_after_ms).changed[0]);
+    }
 }

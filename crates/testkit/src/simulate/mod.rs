@@ -17,6 +17,7 @@
 //! | `network` | the port to the store, as parcels that the world delivers or loses |
 //! | `world` | what happens next |
 //! | `auditor` | what must hold |
+//! | `finals` | what is asked of balances meanwhile, and what is told |
 //! | `mutant` | ways to be wrong, to prove the auditor |
 //! | `shrink` | the shortest history that still goes wrong |
 //! | [`exhaustive`] | small worlds, in which everything is tried |
@@ -30,6 +31,7 @@
 
 mod auditor;
 pub mod exhaustive;
+mod finals;
 mod legs;
 mod limits;
 mod mapping;
@@ -47,6 +49,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use finals::Finals;
 pub use mutant::Mutant;
 use tracing::subscriber::{NoSubscriber, with_default};
 
@@ -144,6 +147,18 @@ impl Simulation {
         self.world(Tape::from_seed(self.seed), false).wrong
     }
 
+    /// Simulates a world in which somebody asks for balances at past times, and asks for all that were final again when
+    /// all is over. A time counts as closed so much later.
+    ///
+    /// # Errors
+    /// What went wrong, if something else didn't hold.
+    pub fn finals(self, closed_after_ms: i64) -> Result<Finals, String> {
+        self.simulated(async |policies| {
+            let world = World::new(Tape::from_seed(self.seed), policies, self.mutant, false);
+            world.asking(self.seed, closed_after_ms).asked(self.steps).await
+        })?
+    }
+
     fn world(self, tape: Tape, recording: bool) -> Ended {
         let failed = |error: String| Ended {
             wrong: Some(error),
@@ -151,20 +166,20 @@ impl Simulation {
             history: Vec::new(),
             choices: Vec::new(),
         };
-        let policies = match Policies::of_template() {
-            Ok(policies) => policies,
-            Err(error) => return failed(format!("the template: {error}")),
-        };
+        let ended =
+            self.simulated(async |policies| World::new(tape, policies, self.mutant, recording).run(self.steps).await);
+        ended.unwrap_or_else(failed)
+    }
+
+    /// Runs a world on a runtime of its own, whose clock stands still until the world moves it.
+    fn simulated<T>(self, live: impl AsyncFnOnce(Policies) -> T) -> Result<T, String> {
+        let policies = Policies::of_template().map_err(|error| format!("the template: {error}"))?;
         // The handler's backoff uses this thread's random numbers, so the jitter depends on the seed too.
         fastrand::seed(self.seed);
-        match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
-            // Nobody needs the handlers' logs of a simulated world.
-            Ok(runtime) => with_default(NoSubscriber::default(), || {
-                // The world begins inside the runtime. Outside, the clock is the machine's, and a seed would give other
-                // timestamps each time.
-                runtime.block_on(async { World::new(tape, policies, self.mutant, recording).run(self.steps).await })
-            }),
-            Err(error) => failed(format!("no runtime: {error}")),
-        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+        // Nobody needs the handlers' logs of a simulated world. The world begins inside the runtime. Outside, the clock
+        // is the machine's, and a seed would give other timestamps each time.
+        Ok(with_default(NoSubscriber::default(), || runtime.block_on(live(policies))))
     }
 }

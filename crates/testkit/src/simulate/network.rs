@@ -12,6 +12,8 @@ use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use tokio::time::Instant;
+
 use crate::memory_store::MemoryStore;
 use crate::sent::{Sent, SentStep};
 use giro::domain::account_command::CommandStep;
@@ -75,6 +77,7 @@ pub(super) struct Parcel {
     pub(super) answer: Option<Answer>,
     /// Nobody waits for it any more.
     pub(super) abandoned: bool,
+    sent_at: Instant,
     waker: Option<Waker>,
 }
 
@@ -99,6 +102,13 @@ impl Network {
     pub(super) fn under_way(&self) -> Vec<(u64, bool, bool)> {
         let parcel = |parcel: &Parcel| (parcel.ticket, parcel.answer.is_some(), parcel.abandoned);
         self.inner().parcels.iter().map(parcel).collect()
+    }
+
+    /// The oldest call that was sent up to then and that the store hasn't answered yet.
+    pub(super) fn unanswered(&self, sent_until: Instant) -> Option<u64> {
+        let inner = self.inner();
+        let waits = |parcel: &&Parcel| parcel.answer.is_none() && parcel.sent_at <= sent_until;
+        inner.parcels.iter().find(waits).map(|parcel| parcel.ticket)
     }
 
     /// What a call asks, and of whom.
@@ -169,7 +179,8 @@ impl RemoteLedger {
             inner.tickets = inner.tickets.saturating_add(1);
             let ticket = inner.tickets;
             let invocation = self.invocation;
-            inner.parcels.push(Parcel { ticket, invocation, call, answer: None, abandoned: false, waker: None });
+            let (abandoned, sent_at) = (false, Instant::now());
+            inner.parcels.push(Parcel { ticket, invocation, call, answer: None, abandoned, sent_at, waker: None });
             ticket
         };
         let waiting = Waiting { network: &self.network, ticket };

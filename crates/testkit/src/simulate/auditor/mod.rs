@@ -115,6 +115,11 @@ impl Auditor {
         }
     }
 
+    /// The accounts with which the world began.
+    pub(super) fn opening(&self) -> impl Iterator<Item = &String> {
+        self.opening.keys()
+    }
+
     /// The outcomes seen, by payment id.
     pub(super) fn outcomes(&self) -> &BTreeMap<String, Recorded> {
         &self.outcomes

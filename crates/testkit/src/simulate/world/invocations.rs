@@ -112,6 +112,16 @@ impl World {
         serde_json::from_str(&json).map_err(|error| format!("the event can't be read: {error}"))
     }
 
+    /// The clock of a machine that isn't ahead.
+    pub(super) fn clock(&self) -> impl Fn() -> Timestamp + Copy + use<> {
+        time_of_day(self.began, since_midnight(self.has_limits))
+    }
+
+    /// When the world began, by that clock.
+    pub(super) fn clock_began(&self) -> Timestamp {
+        time_of_day(Instant::now(), since_midnight(self.has_limits))()
+    }
+
     pub(super) fn poll_all(&mut self) -> Result<(), Wrong> {
         for id in self.invocations.iter().map(|invocation| invocation.id).collect::<Vec<_>>() {
             self.poll(id)?;
@@ -240,6 +250,10 @@ fn clock(began: Instant, id: InvocationId, near_midnight: bool) -> impl Fn() -> 
     const AHEAD_MS: [u64; 4] = [0, 0, 30, 500];
     let nth = usize::try_from(id).unwrap_or_default().checked_rem(AHEAD_MS.len());
     let ahead = nth.and_then(|nth| AHEAD_MS.get(nth)).copied().unwrap_or_default();
-    let since_midnight = if near_midnight { BEFORE_MIDNIGHT } else { Duration::ZERO };
-    time_of_day(began, since_midnight.saturating_add(Duration::from_millis(ahead)))
+    time_of_day(began, since_midnight(near_midnight).saturating_add(Duration::from_millis(ahead)))
+}
+
+/// The time of the day at which a world begins.
+const fn since_midnight(near_midnight: bool) -> Duration {
+    if near_midnight { BEFORE_MIDNIGHT } else { Duration::ZERO }
 }

@@ -11,6 +11,7 @@
 //! | a publisher publishes, is failed by its broker, dies | `outbox` |
 //! | a topic is created again, a mapping is switched off for a week, records that were given up and dead letters are redriven | `operator` |
 //! | a client or an administrator produces, time passes | here |
+//! | somebody asks for balances at past times, where that is asked for | `questions` |
 //!
 //! Invariants: One thing happens at a time, and only the tape decides which. So the same tape gives the same world.
 
@@ -20,6 +21,7 @@ pub(super) mod flight;
 mod invocations;
 mod operator;
 mod outbox;
+mod questions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::auditor::{Auditor, Wrong, answer_of};
+use super::finals::Questions;
 use super::mapping::Mappings;
 use super::mutant::Mutant;
 use super::network::{Answer, InvocationId, Network};
@@ -95,6 +98,8 @@ pub(super) struct World {
     /// Accounts whose item can't be read, as they were.
     spoilt: BTreeMap<String, Account>,
     mutant: Option<Mutant>,
+    /// What is asked of balances meanwhile.
+    questions: Option<Questions>,
     /// Accounts get limits, and the world begins shortly before midnight, so that windows begin anew.
     has_limits: bool,
     began: Instant,
@@ -143,6 +148,7 @@ impl World {
             invocations_made: 0,
             spoilt: BTreeMap::new(),
             mutant,
+            questions: None,
             has_limits,
             began: Instant::now(),
             steps: 0,
@@ -150,6 +156,11 @@ impl World {
             counts: Counts::default(),
             history: recording.then(Vec::new),
         }
+    }
+
+    /// The same world, in which somebody asks for balances. A time counts as closed so much later.
+    pub(super) fn asking(self, seed: u64, closed_after_ms: i64) -> Self {
+        Self { questions: Some(Questions::new(seed, closed_after_ms)), ..self }
     }
 
     /// Lets the storm last this many steps, then all come to rest, and a fresh payment settle.
@@ -172,6 +183,7 @@ impl World {
             let happenings = self.in_the_storm();
             let Some(next) = self.tape.weighted(&happenings) else { break };
             self.happens(next).await?;
+            self.ask_now_and_then().await?;
         }
         self.calm().await?;
         self.come_to_rest().await?;
