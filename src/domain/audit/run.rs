@@ -58,7 +58,7 @@ mod tests {
     const MINUTE_MS: i64 = 60_000;
 
     fn minute(minute: i64) -> Timestamp {
-        Timestamp::try_from_millis(minute * MINUTE_MS).unwrap()
+        Timestamp::try_from_millis(minute.saturating_mul(MINUTE_MS)).unwrap()
     }
 
     fn run(closed: i64, began: i64, finished: Option<i64>, proved: Option<i64>) -> AuditRun {

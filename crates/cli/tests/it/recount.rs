@@ -17,8 +17,11 @@ use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, legged, payment, refund};
 use tokio::time::Instant;
 
-const WAITS: Waits =
-    Waits { for_indexes: Duration::from_millis(1), before_another_look: [Duration::from_millis(1); 2] };
+const WAITS: Waits = Waits {
+    for_indexes: Duration::from_millis(1),
+    before_another_look: [Duration::from_millis(1); 2],
+    before_told: Duration::ZERO,
+};
 
 fn minute(minute: i64) -> Timestamp {
     Timestamp::try_from_millis(minute * 60_000).unwrap()

@@ -30,8 +30,11 @@ const BACK_MS: i64 = 45 * 60 * 1_000;
 /// Long enough for every invocation of the storm to end.
 const LAST_SECONDS: u32 = 10;
 /// Short, because lists of a world show a posting at once.
-const WAITS: Waits =
-    Waits { for_indexes: Duration::from_millis(1), before_another_look: [Duration::from_millis(1); 2] };
+const WAITS: Waits = Waits {
+    for_indexes: Duration::from_millis(1),
+    before_another_look: [Duration::from_millis(1); 2],
+    before_told: Duration::ZERO,
+};
 
 impl World {
     /// Lets the world live as [`run`](Self::run) does, asks meanwhile, and asks all again at its end.
