@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::account_commands::{self, SendArgs};
+use super::balances::{self, BalanceArgs, StatementArgs};
 use super::engines::EngineArgs;
 use super::lanes::{self, AddLanesArgs};
 use super::limits::{self, LimitArgs};
@@ -57,6 +58,13 @@ pub(super) enum AccountsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Tell what an account held at a time: the sum of all that was settled up to then.
+    ///
+    /// It is final twenty minutes later. It rests on the checkpoints of ledger-auditor, unless a flag or the environment
+    /// names tables of the ledger, and not those of checkpoints.
+    Balance(BalanceArgs),
+    /// Show the postings of an account, newest first.
+    Statement(StatementArgs),
     /// Show every account.
     List {
         /// As JSON, one object a line
@@ -186,6 +194,8 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             let account = account.ok_or_else(|| account_commands::no_account(&id))?;
             show(std::slice::from_ref(&account), json)
         }
+        AccountsCommand::Balance(args) => balances::balance(args, engines).await,
+        AccountsCommand::Statement(args) => balances::statement(args, engines).await,
         AccountsCommand::List { json } => {
             let ledger = engines.ledger().await?;
             show(&ledger.accounts().await?, json)

@@ -19,6 +19,7 @@ mod account_commands;
 mod accounts;
 mod arguments;
 mod audit;
+mod balances;
 mod bench;
 mod bytes;
 mod completions;

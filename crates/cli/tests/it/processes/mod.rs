@@ -1,6 +1,7 @@
 //! The whole as processes, on real engines.
 
 mod account_processor;
+mod balances;
 mod canary;
 pub(crate) mod cli;
 mod complaints;

@@ -46,6 +46,8 @@ const WITHOUT_DYNAMODB: &[&str] = &[
     "accounts add-lanes a 2 --direct",
     "accounts show a",
     "accounts list",
+    "accounts balance a",
+    "accounts statement a",
     "accounts commands",
     "payments show p1",
     "outcomes republish --payment p1",

@@ -1,0 +1,145 @@
+//! What: `giro accounts balance` and `giro accounts statement` tell what accounts held, and their postings.
+//!
+//! Balances rest on checkpoints, if the tables of checkpoints are those of the ledger (`EngineArgs::has_checkpoints`).
+//! Nothing here writes.
+
+use clap::Args;
+use serde_json::json;
+
+use super::engines::EngineArgs;
+use super::number::number;
+use super::stored_id::stored_id;
+use super::{Failure, account_commands};
+use giro::balances::{BalanceError, Balances};
+use giro::domain::audit::newest_closed;
+use giro::domain::statement::{Posting, StatementQuery};
+use giro::domain::{AccountId, LegNumber, PaymentId, Timestamp};
+use giro::handlers::clock;
+use giro::store::{LedgerQueries, Statements};
+use giro::wire::resource;
+
+/// The most postings that are read at once.
+const PAGE_POSTINGS: usize = 500;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  giro accounts balance alice --at 2026-11-22T10:00:00Z")]
+pub(super) struct BalanceArgs {
+    /// The account
+    #[arg(value_parser = stored_id(AccountId::try_stored))]
+    id: AccountId,
+    /// The time; without it, now
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    at: Option<Timestamp>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  giro accounts statement alice --balances --limit 20")]
+pub(super) struct StatementArgs {
+    /// The account
+    #[arg(value_parser = stored_id(AccountId::try_stored))]
+    id: AccountId,
+    /// Nothing decided before this
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    from: Option<Timestamp>,
+    /// Nothing decided at this or after it
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    to: Option<Timestamp>,
+    /// At most so many postings
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = number::<usize>(1..=1_000_000))]
+    limit: usize,
+    /// With the balance after each posting, where its time is closed
+    #[arg(long)]
+    balances: bool,
+    /// As JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn balance(args: BalanceArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    // The time that is closed must be known before anything is read.
+    let now = clock::now();
+    let at = args.at.unwrap_or(now);
+    if at > now {
+        return Err(Failure::input("--at: expected a time that is not in the future"));
+    }
+    let ledger = engines.ledger().await?;
+    let holding = ledger.account(&args.id).await?.ok_or_else(|| account_commands::no_account(&args.id))?;
+    let has_checkpoints = engines.has_checkpoints();
+    let balances = Balances { store: &ledger, has_checkpoints, closed: newest_closed(now) };
+    let told = balances.at(&holding, at).await.map_err(untold)?;
+    if args.json {
+        say!("{}", resource::balance(&holding.account, &told));
+        return Ok(());
+    }
+    let is_final = if told.is_final { "final" } else { "not final yet" };
+    say!("{} {} at {}, {is_final}", told.balance, holding.account.currency, told.at);
+    Ok(())
+}
+
+pub(super) async fn statement(args: StatementArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let closed = newest_closed(clock::now());
+    let ledger = engines.ledger().await?;
+    let holding = ledger.account(&args.id).await?.ok_or_else(|| account_commands::no_account(&args.id))?;
+    let has_checkpoints = engines.has_checkpoints();
+    let balances = Balances { store: &ledger, has_checkpoints, closed };
+    let mut left = args.limit;
+    let mut ask = StatementQuery { from: args.from, to: args.to, after: None, limit: left.min(PAGE_POSTINGS) };
+    loop {
+        let page = ledger.statement(&holding, &ask).await?;
+        let after = match args.balances {
+            true => balances.running(&holding, &page).await.map_err(untold)?.into_iter().map(Some).collect(),
+            false => vec![None; page.postings.len()],
+        };
+        left = left.saturating_sub(page.postings.len());
+        for (posting, after) in page.postings.iter().zip(after) {
+            if args.json {
+                say!("{}", object(posting, after));
+            } else {
+                say!("{}", line(posting, after));
+            }
+        }
+        match page.next {
+            Some(next) if left > 0 => (ask.after, ask.limit) = (Some(next), left.min(PAGE_POSTINGS)),
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+/// A posting for a person. `after` is the balance after it, if it was asked for; `None` in it: it isn't final yet.
+fn line(posting: &Posting, after: Option<Option<i128>>) -> String {
+    let Posting { id, counterparty, decided_at, .. } = posting;
+    let after = after.map(|after| after.map_or_else(|| "-".to_owned(), |after| after.to_string()));
+    let after = after.map(|after| format!(" {after:>20}")).unwrap_or_default();
+    let reference = posting.reference.as_deref().unwrap_or_default();
+    let line = format!("{decided_at} {:>20}{after} {counterparty:<24} {id} {reference}", posting.signed());
+    line.trim_end().to_owned()
+}
+
+/// A posting as the HTTP API tells it.
+fn object(posting: &Posting, after: Option<Option<i128>>) -> serde_json::Value {
+    let mut object = json!({
+        "payment_id": posting.id.payment.as_str(),
+        "leg": posting.id.leg.map(LegNumber::get),
+        "refund_of": posting.refund_of.as_ref().map(PaymentId::as_str),
+        "amount": posting.signed(),
+        "counterparty": posting.counterparty.as_str(),
+        "reference": posting.reference.as_deref(),
+        "decided_at": posting.decided_at.to_string(),
+    });
+    if let Some(after) = after {
+        object["balance_after"] = after.and_then(serde_json::Number::from_i128).into();
+    }
+    object
+}
+
+fn untold(error: BalanceError) -> Failure {
+    match error {
+        BalanceError::Store(error) => error.into(),
+        BalanceError::Wrong(_) | BalanceError::Unreadable { .. } | BalanceError::TooMany(_) => {
+            Failure::no(error.to_string())
+        }
+    }
+}
