@@ -60,8 +60,8 @@ pub(super) enum AccountsCommand {
     },
     /// Tell what an account held at a time: the sum of all that was settled up to then.
     ///
-    /// It is final twenty minutes later. It rests on the checkpoints of ledger-auditor, unless a flag or the environment
-    /// names tables of the ledger, and not those of checkpoints.
+    /// It is final twenty minutes later. It rests on the checkpoints of ledger-auditor, unless a flag or the
+    /// environment names tables of the ledger, and not those of checkpoints.
     Balance(BalanceArgs),
     /// Show the postings of an account, newest first.
     Statement(StatementArgs),

@@ -7,6 +7,8 @@
 //! records of one ledger never go to the topics of another. The names are those of the stack if its engines are used,
 //! else the usual ones.
 
+mod checkpoints;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -179,21 +181,6 @@ impl EngineArgs {
             checkpoints: or(&self.checkpoints_table, usual.checkpoints),
             audit_heads: or(&self.audit_heads_table, usual.audit_heads),
         }
-    }
-
-    /// Whether the tables of checkpoints are those of the ledger: all names are the usual ones, or both tables are named.
-    /// Whoever names tables of the ledger alone means another ledger than that of the usual checkpoints.
-    pub(super) fn has_checkpoints(&self) -> bool {
-        let proved = [&self.checkpoints_table, &self.audit_heads_table];
-        let ledger = [
-            &self.accounts_table,
-            &self.payments_table,
-            &self.refunds_table,
-            &self.dead_letters_table,
-            &self.account_commands_table,
-        ];
-        let is_usual = proved.into_iter().chain(ledger).all(Option::is_none);
-        is_usual || proved.into_iter().all(Option::is_some)
     }
 
     /// A stack's options with what flags and environment say of its engines and its tables.
@@ -391,30 +378,6 @@ mod tests {
         }
         for bad in ["", ",", "a:1,", ":9092", "a:", "a:0", "a:65536", "a:x", "http://127.0.0.1:9092", "a:1, :2"] {
             assert!(brokers(bad).is_err_and(|error| error.starts_with("expected HOST:PORT")), "{bad}");
-        }
-    }
-
-    #[test]
-    fn checkpoints_are_those_of_the_ledger_or_none() {
-        #[derive(clap::Parser)]
-        struct Command {
-            #[command(flatten)]
-            engines: EngineArgs,
-        }
-        for (flags, expected) in [
-            ("", true),
-            ("--accounts-table a-1", false),
-            ("--payments-table p-1", false),
-            ("--accounts-table a-1 --payments-table p-1 --refunds-table r-1", false),
-            ("--accounts-table a-1 --payments-table p-1 --checkpoints-table c-1", false),
-            ("--checkpoints-table c-1", false),
-            ("--audit-heads-table h-1", false),
-            ("--checkpoints-table c-1 --audit-heads-table h-1", true),
-            ("--accounts-table a-1 --checkpoints-table c-1 --audit-heads-table h-1", true),
-        ] {
-            let words = std::iter::once("giro").chain(flags.split_whitespace());
-            let command = <Command as clap::Parser>::try_parse_from(words).unwrap();
-            assert_eq!(command.engines.has_checkpoints(), expected, "{flags}");
         }
     }
 

@@ -100,8 +100,6 @@ fn a_command_ends_quietly_with_its_reader_and_a_stack_lives_on_without_any() {
         "accounts list --json",
         "accounts show a",
         "accounts show a --json",
-        "accounts balance a",
-        "accounts balance a --json",
         "accounts commands",
         "accounts commands --json",
         "accounts open b --currency EUR",
