@@ -6,6 +6,7 @@
 //! | dead letters, heads, accounts and lanes | `survey` | three tables; accounts and heads may be some seconds old |
 //! | what looked wrong without any posting | `survey` | the same items again |
 //! | each account that moved, or that looks wrong | `look` | its items, its lists, and by key what they name |
+//! | its postings, and what they name | `postings` | its lists, page by page |
 //! | its head and checkpoint | `look` | writes them, if nothing was found |
 //! | accounts in which something was found, up to [`LOOKS_MAX`] times | `looks` | as above, after a pause |
 //! | per currency, the balances of all checkpoints | here | nothing |
@@ -23,6 +24,7 @@
 mod calls;
 mod look;
 mod looks;
+mod postings;
 mod proof;
 mod survey;
 
