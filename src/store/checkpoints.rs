@@ -1,9 +1,9 @@
-//! What: The port to what audits have proved: heads, checkpoints, sums of refunds, and the run under way.
+//! What: The port to what audits have proved: heads, checkpoints, drafts, sums of refunds, and the run under way.
 
 use std::future::Future;
 
 use super::{Read, ScanPage, Segment, StoreError};
-use crate::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
+use crate::domain::audit::{AuditRun, Checkpoint, Draft, Head, RefundBase};
 use crate::domain::{AccountId, LegId, Timestamp};
 
 /// A head, or that it can't be read.
@@ -27,6 +27,15 @@ pub enum Proved {
     Written,
     /// Another audit has written another one since, or its checkpoint is there already.
     Overtaken,
+}
+
+/// What is stored of an account beside its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Its newest checkpoint.
+    pub checkpoint: Read<Checkpoint>,
+    /// Its draft.
+    pub draft: Read<Draft>,
 }
 
 /// Reads and writes what audits have proved.
@@ -59,6 +68,24 @@ pub trait Checkpoints: Sync {
         account: &AccountId,
         at: Timestamp,
     ) -> impl Future<Output = Result<Read<Checkpoint>, StoreError>> + Send;
+
+    /// Reads the newest checkpoint of an account and its draft, in one call.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they weren't read.
+    fn newest(&self, account: &AccountId) -> impl Future<Output = Result<Newest, StoreError>> + Send;
+
+    /// Writes a draft over the one before. It is no checkpoint: [`checkpoint`](Self::checkpoint) never gives it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be there.
+    fn write_draft(&self, draft: &Draft) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Drops the draft of an account, if it has one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it isn't known to be gone.
+    fn drop_draft(&self, account: &AccountId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Writes a head and its checkpoint, if the head before is still there. Both are written, or none.
     ///

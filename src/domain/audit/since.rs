@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checkpoint::{Checkpoint, WindowUse};
 use super::digest::{Digest, names};
+use super::draft::Draft;
 use super::head::PostingList;
 use super::held::Held;
 use super::times::{Part, Times};
@@ -46,6 +47,8 @@ use windows::WindowsSince;
 pub struct Since<'a> {
     account: &'a Account,
     base: Option<&'a Checkpoint>,
+    /// The chain of the newest checkpoint.
+    previous: Option<Digest>,
     times: Times,
     closed: i128,
     firm: i128,
@@ -70,6 +73,7 @@ impl<'a> Since<'a> {
         Self {
             account,
             base,
+            previous: base.map(Checkpoint::chain),
             times,
             closed: 0,
             firm: 0,
@@ -85,6 +89,13 @@ impl<'a> Since<'a> {
             pending: BTreeSet::new(),
             findings: Vec::new(),
         }
+    }
+
+    /// Begins with the account as it was read, and its draft.
+    #[must_use]
+    pub fn after_draft(account: &'a Account, draft: &'a Draft, times: Times) -> Self {
+        let refunds = RefundsSince::drafted(&draft.refunds);
+        Self { previous: draft.made.previous, refunds, ..Self::new(account, Some(&draft.made), times) }
     }
 
     /// Takes a payment or refund of a list. `currency` tells the currency of accounts that are known to be there.
@@ -227,6 +238,7 @@ impl<'a> Since<'a> {
     /// Takes a sum of refunds, what was proved of it before, and what was paid of its original. Gives the sum that is
     /// proved now, if it is new.
     pub fn refund_sum(&mut self, total: &LegId, sum: u64, base: RefundBase, paid: u64) -> Option<RefundBase> {
+        let base = self.refunds.base(total, base);
         let base = RefundBase { as_of: base.as_of.max(self.since()), ..base };
         let (findings, next) = self.refunds.judge(total, sum, base, paid, self.times);
         findings.into_iter().for_each(|finding| self.find(finding));
@@ -286,8 +298,20 @@ impl<'a> Since<'a> {
             postings: base.map_or(0, |base| base.postings).saturating_add(self.postings),
             digest: base.map_or(Digest::ZERO, |base| base.digest).and(self.digest),
             windows: self.windows.closed().map(|window| window.map(|(since, used)| WindowUse { since, used })),
-            previous: base.map(Checkpoint::chain),
+            previous: self.previous,
         }
+    }
+
+    /// What was found of the postings themselves. The balance and the windows are judged after the last slice.
+    #[must_use]
+    pub fn found(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The next draft. It is right if nothing was found.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        Draft { made: self.checkpoint(), refunds: self.refunds.larger().clone() }
     }
 }
 

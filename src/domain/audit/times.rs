@@ -32,6 +32,17 @@ pub(super) enum Part {
 }
 
 impl Times {
+    /// The times of a slice, which ends at a closed time and has no posting after it.
+    #[must_use]
+    pub const fn slice(until: Timestamp) -> Self {
+        Self { closed: until, firm: until }
+    }
+
+    /// Whether they are those of a slice.
+    pub(super) fn is_slice(self) -> bool {
+        self.closed == self.firm
+    }
+
     pub(super) fn part(self, decided_at: Timestamp) -> Part {
         if decided_at <= self.closed {
             Part::Closed

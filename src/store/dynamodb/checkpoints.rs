@@ -4,11 +4,11 @@ use aws_sdk_dynamodb::types::{CancellationReason, ReturnConsumedCapacity};
 
 use super::decode::read;
 use super::{DynamoDb, add, count, error, store_error};
-use crate::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
+use crate::domain::audit::{AuditRun, Checkpoint, Draft, Head, RefundBase};
 use crate::domain::{AccountId, LegId, Timestamp};
-use crate::store::items::{self, Item, audit_head, audit_run, checkpoint, refund_base, s};
+use crate::store::items::{self, Item, audit_draft, audit_head, audit_run, checkpoint, refund_base, s};
 use crate::store::{
-    CHECKPOINTS_READ_MAX, Checkpoints, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError,
+    CHECKPOINTS_READ_MAX, Checkpoints, Newest, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError,
 };
 
 impl Checkpoints for DynamoDb {
@@ -24,7 +24,40 @@ impl Checkpoints for DynamoDb {
     }
 
     async fn checkpoint(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
-        Ok(self.newest(account, at, 1).await?.pop().unwrap_or(Read::Missing))
+        Ok(self.up_to(account, at, 1).await?.pop().unwrap_or(Read::Missing))
+    }
+
+    async fn newest(&self, account: &AccountId) -> Result<Newest, StoreError> {
+        let table = &self.tables.checkpoints;
+        count(&self.usage.read_calls);
+        let call = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("account_id = :account")
+            .expression_attribute_values(":account", s(account))
+            .scan_index_forward(false)
+            .limit(2);
+        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let page = page.map_err(|error| store_error("Query", table, &error))?;
+        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
+        // The key of a draft comes after all times.
+        let (drafts, checkpoints): (Vec<&Item>, Vec<&Item>) =
+            page.items().iter().partition(|i| audit_draft::is_draft(i));
+        let draft = match drafts.first().map(|item| audit_draft::decode(item)) {
+            None | Some(Ok(None)) => Read::Missing,
+            Some(Ok(Some(draft))) => Read::Found(draft),
+            Some(Err(expected)) => Read::Corrupt(expected),
+        };
+        Ok(Newest { checkpoint: read(checkpoint::decode, checkpoints.first().copied()), draft })
+    }
+
+    async fn write_draft(&self, draft: &Draft) -> Result<(), StoreError> {
+        self.put_if(&self.tables.checkpoints, audit_draft::encode(draft), self.client.put_item()).await
+    }
+
+    async fn drop_draft(&self, account: &AccountId) -> Result<(), StoreError> {
+        self.put_if(&self.tables.checkpoints, audit_draft::key(account), self.client.put_item()).await
     }
 
     async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {
@@ -75,13 +108,13 @@ impl ProvedBalances for DynamoDb {
     }
 
     async fn proved_up_to(&self, account: &AccountId, at: Timestamp) -> Result<Vec<Read<Checkpoint>>, StoreError> {
-        self.newest(account, at, CHECKPOINTS_READ_MAX).await
+        self.up_to(account, at, CHECKPOINTS_READ_MAX).await
     }
 }
 
 impl DynamoDb {
     /// Reads the newest checkpoints of an account at or before a time, newest first.
-    async fn newest(
+    async fn up_to(
         &self,
         account: &AccountId,
         at: Timestamp,

@@ -32,6 +32,13 @@ pub fn key(account: &AccountId, as_of: Timestamp) -> Item {
 /// Writes a checkpoint.
 #[must_use]
 pub fn encode(checkpoint: &Checkpoint) -> Item {
+    let mut item = made(checkpoint);
+    item.insert(CHAIN.into(), s(checkpoint.chain()));
+    item
+}
+
+/// Writes all that a checkpoint says, without its chain.
+pub(super) fn made(checkpoint: &Checkpoint) -> Item {
     let mut item = key(&checkpoint.account, checkpoint.as_of);
     item.insert("currency".into(), s(checkpoint.currency));
     item.insert("balance".into(), n(checkpoint.balance));
@@ -47,7 +54,6 @@ pub fn encode(checkpoint: &Checkpoint) -> Item {
         }
     }
     item.extend(checkpoint.previous.map(|previous| ("previous".into(), s(previous))));
-    item.insert(CHAIN.into(), s(checkpoint.chain()));
     item
 }
 
@@ -64,6 +70,15 @@ pub fn put(checkpoint: &Checkpoint, table: &str) -> Result<TransactWriteItem, Bu
 /// # Errors
 /// The attribute that is wrong, and what was expected.
 pub fn decode(item: &Item) -> Result<Checkpoint, String> {
+    let checkpoint = read_made(item, AS_OF)?;
+    match digest(item, CHAIN)? == checkpoint.chain() {
+        true => Ok(checkpoint),
+        false => Err(format!("{CHAIN}: expected the digest of all that the item says")),
+    }
+}
+
+/// Reads all that a checkpoint says, but for its chain. The attribute `as_of` holds its time.
+pub(super) fn read_made(item: &Item, as_of: &str) -> Result<Checkpoint, String> {
     let mut windows = [None; 3];
     for (window, period) in windows.iter_mut().zip(Period::ALL) {
         let Some(since) = optional_number(item, &format!("{period}_since"))? else { continue };
@@ -74,20 +89,16 @@ pub fn decode(item: &Item) -> Result<Checkpoint, String> {
         };
         *window = Some(WindowUse { since, used: start.map(used).transpose()? });
     }
-    let checkpoint = Checkpoint {
+    Ok(Checkpoint {
         account: parsed(item, KEY, AccountId::try_stored)?,
-        as_of: parsed(item, AS_OF, Timestamp::parse)?,
+        as_of: parsed(item, as_of, Timestamp::parse)?,
         currency: parsed(item, "currency", Currency::try_new)?,
         balance: number(item, "balance")?,
         postings: number(item, "postings")?,
         digest: digest(item, "postings_digest")?,
         windows,
         previous: optional_parsed(item, "previous", read_digest)?,
-    };
-    match digest(item, CHAIN)? == checkpoint.chain() {
-        true => Ok(checkpoint),
-        false => Err(format!("{CHAIN}: expected the digest of all that the item says")),
-    }
+    })
 }
 
 pub(super) fn digest(item: &Item, name: &str) -> Result<Digest, String> {

@@ -10,6 +10,7 @@
 pub mod account;
 pub mod account_command;
 pub mod accounts_table;
+pub mod audit_draft;
 pub mod audit_head;
 pub mod audit_run;
 pub mod checkpoint;

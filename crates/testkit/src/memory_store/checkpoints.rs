@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use giro::domain::audit::{AuditRun, Checkpoint, Head, RefundBase};
+use giro::domain::audit::{AuditRun, Checkpoint, Draft, Head, RefundBase};
 use giro::domain::{AccountId, LegId, Timestamp};
 use giro::store::{
-    CHECKPOINTS_READ_MAX, Checkpoints, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError, items,
+    CHECKPOINTS_READ_MAX, Checkpoints, Newest, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError, items,
 };
 
 use super::posting_lists::sized;
@@ -17,6 +17,8 @@ use super::{MemoryStore, State};
 pub(super) struct ProvedAccounts {
     heads: BTreeMap<AccountId, Result<Head, String>>,
     checkpoints: BTreeMap<(AccountId, Timestamp), Result<Checkpoint, String>>,
+    drafts: BTreeMap<AccountId, Result<Draft, String>>,
+    drafts_written: u64,
     refunds: BTreeMap<LegId, RefundBase>,
     run: Option<AuditRun>,
 }
@@ -32,6 +34,24 @@ impl MemoryStore {
     #[must_use]
     pub fn proved_checkpoints(&self) -> Vec<Checkpoint> {
         self.state().proved.checkpoints.values().filter_map(|checkpoint| checkpoint.clone().ok()).collect()
+    }
+
+    /// How many drafts were written.
+    #[must_use]
+    pub fn drafts_written(&self) -> u64 {
+        self.state().proved.drafts_written
+    }
+
+    /// Every draft that can be read, by account.
+    #[must_use]
+    pub fn drafts(&self) -> Vec<Draft> {
+        self.state().proved.drafts.values().filter_map(|draft| draft.clone().ok()).collect()
+    }
+
+    /// Makes a draft one that was changed.
+    pub fn spoil_draft(&self, account: &AccountId) {
+        let expected = "seal: expected the digest of all that the item says".to_owned();
+        self.state().proved.drafts.insert(account.clone(), Err(expected));
     }
 
     /// All that is proved of refunds.
@@ -143,6 +163,35 @@ impl Checkpoints for MemoryStore {
         let mut state = self.call().await?;
         state.charge_half(1);
         Ok(state.newest(account, at).next().unwrap_or(Read::Missing))
+    }
+
+    async fn newest(&self, account: &AccountId) -> Result<Newest, StoreError> {
+        let mut state = self.call().await?;
+        let draft = state.proved.drafts.get(account).cloned();
+        let size = draft.iter().flatten().map(|draft| sized(&items::audit_draft::encode(draft))).sum();
+        state.charge_half(size);
+        let draft = match draft {
+            None => Read::Missing,
+            Some(Ok(draft)) => Read::Found(draft),
+            Some(Err(expected)) => Read::Corrupt(expected),
+        };
+        let checkpoint = state.newest(account, Timestamp::MAX).next().unwrap_or(Read::Missing);
+        Ok(Newest { checkpoint, draft })
+    }
+
+    async fn write_draft(&self, draft: &Draft) -> Result<(), StoreError> {
+        let mut state = self.call().await?;
+        state.usage.puts = state.usage.puts.saturating_add(1);
+        state.proved.drafts_written = state.proved.drafts_written.saturating_add(1);
+        state.proved.drafts.insert(draft.made.account.clone(), Ok(draft.clone()));
+        self.lost_answer(&mut state, ())
+    }
+
+    async fn drop_draft(&self, account: &AccountId) -> Result<(), StoreError> {
+        let mut state = self.call().await?;
+        state.usage.puts = state.usage.puts.saturating_add(1);
+        state.proved.drafts.remove(account);
+        self.lost_answer(&mut state, ())
     }
 
     async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {

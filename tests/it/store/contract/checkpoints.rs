@@ -1,8 +1,9 @@
 //! What audits have proved: a head and its checkpoint are written together, on the head before.
 
-use giro::domain::audit::{AuditRun, Checkpoint, Digest, Head, RefundBase, Seen};
+use giro::domain::audit::{AuditRun, Checkpoint, Digest, Draft, Head, RefundBase, Seen, WindowUse};
+use giro::domain::limits::Used;
 use giro::domain::{LegId, Timestamp};
-use giro::store::{CHECKPOINTS_READ_MAX, Proved, Read, ScannedHead, Segment};
+use giro::store::{CHECKPOINTS_READ_MAX, Newest, Proved, Read, ScannedHead, Segment};
 use giro_testkit::given::{eur, id};
 
 use super::{Store, plain};
@@ -14,6 +15,7 @@ contract! {
     the_newest_checkpoints_are_read_newest_first
     what_is_proved_of_refunds_only_goes_on
     a_run_is_not_replaced_by_an_older_one
+    a_draft_is_read_beside_the_newest_checkpoint_and_never_as_one
 }
 
 fn at(ms: i64) -> Timestamp {
@@ -141,4 +143,38 @@ async fn a_run_is_not_replaced_by_an_older_one(store: &impl Store) {
     // One that can't be trusted is replaced all the same.
     store.replace_run(&run(30, None)).await.unwrap();
     assert_eq!(store.run().await, Ok(Read::Found(run(30, None))));
+}
+
+async fn a_draft_is_read_beside_the_newest_checkpoint_and_never_as_one(store: &impl Store) {
+    let alice = id("alice");
+    let of = |checkpoint: Option<&Head>, draft: Option<&Draft>| Newest {
+        checkpoint: checkpoint.map_or(Read::Missing, |head| Read::Found(head.checkpoint.clone())),
+        draft: draft.map_or(Read::Missing, |draft| Read::Found(draft.clone())),
+    };
+    let draft = |ms: i64, previous: Option<&Head>, refunds: usize| {
+        let used = Some(Used { start: at(0), amount: 7, count: 2 });
+        let windows = [None, Some(WindowUse { since: 3, used: None }), Some(WindowUse { since: 1, used })];
+        let total = |ix: usize| (format!("p{ix}/2").parse().unwrap(), RefundBase { sum: 5, as_of: at(1) });
+        let made = Checkpoint { windows, ..head("alice", ms, -3, previous).checkpoint };
+        Draft { made, refunds: (0..refunds).map(total).collect() }
+    };
+    assert_eq!(store.newest(&alice).await, Ok(of(None, None)));
+    let new = draft(10, None, 0);
+    store.write_draft(&new).await.unwrap();
+    assert_eq!(store.newest(&alice).await, Ok(of(None, Some(&new))));
+    assert_eq!(store.checkpoint(&alice, Timestamp::MAX).await, Ok(Read::Missing), "it is no checkpoint");
+    // Heads and checkpoints come and go on, whatever drafts there are.
+    let (first, second) = (head("alice", 5, 1, None), head("alice", 9, 2, Some(&head("alice", 5, 1, None))));
+    assert_eq!(store.prove(None, &first).await, Ok(Proved::Written));
+    assert_eq!(store.prove(Some(&first), &second).await, Ok(Proved::Written));
+    assert_eq!(store.newest(&alice).await, Ok(of(Some(&second), Some(&new))));
+    let next = draft(20, Some(&second), 2_000);
+    store.write_draft(&next).await.unwrap();
+    assert_eq!(store.newest(&alice).await, Ok(of(Some(&second), Some(&next))));
+    assert_eq!(store.checkpoint(&alice, Timestamp::MAX).await, Ok(Read::Found(second.checkpoint.clone())));
+    for _ in 0..2 {
+        store.drop_draft(&alice).await.unwrap();
+        assert_eq!(store.newest(&alice).await, Ok(of(Some(&second), None)));
+    }
+    assert_eq!(store.newest(&id("alic")).await, Ok(of(None, None)));
 }

@@ -6,7 +6,7 @@ use giro::domain::account_command::{AccountChange, DecidedCommand};
 use giro::domain::plan::{Entry, StatementLanes};
 use giro::domain::{CommandRequest, Instruction, LaneId};
 use giro::store::items::{
-    Item, account, account_command, audit_head, audit_run, checkpoint, dead_letter, lane, legs, payment,
+    Item, account, account_command, audit_draft, audit_head, audit_run, checkpoint, dead_letter, lane, legs, payment,
     payments_table, refund_base, refund_total,
 };
 
@@ -111,6 +111,10 @@ fn checkpoints_are_written_as_they_were() {
         let key = item[checkpoint::KEY].as_s().unwrap();
         let again = match key.strip_prefix("refund/") {
             Some(total) => refund_base::encode(&total.parse().unwrap(), refund_base::decode(&item).unwrap()),
+            None if audit_draft::is_draft(&item) => match audit_draft::decode(&item).unwrap() {
+                Some(draft) => audit_draft::encode(&draft),
+                None => audit_draft::key(&key.parse().unwrap()),
+            },
             None if key == "/run" => audit_run::encode(&audit_run::decode(&item).unwrap()),
             None => checkpoint::encode(&checkpoint::decode(&item).unwrap()),
         };
