@@ -7,6 +7,7 @@
 //! | what looked wrong without any posting | `survey` | the same items again |
 //! | each account that moved, or that looks wrong | `look` | its items, its lists, and by key what they name |
 //! | its postings, and what they name | `postings` | its lists, page by page |
+//! | of a large account, a part of its postings | `slice` | as above. Writes its draft |
 //! | its head and checkpoint | `look` | writes them, if nothing was found |
 //! | accounts in which something was found, up to [`LOOKS_MAX`] times | `looks` | as above, after a pause |
 //! | per currency, the balances of all checkpoints | here | nothing |
@@ -18,14 +19,15 @@
 //! Each account is written by itself. So an audit that was killed goes on where it was, and two at once do no harm.
 //!
 //! Limits: Memory grows with accounts, and not with payments. It doesn't read postings from before a checkpoint again.
-//! An account is proved in one invocation, or not at all. One that moves more than an invocation reads stays behind,
-//! and all others are proved. It is told, and `giro audit` proves it.
+//! An account with more postings than are read at once takes several looks, and maybe several invocations. All others
+//! are proved meanwhile.
 
 mod calls;
 mod look;
 mod looks;
 mod postings;
 mod proof;
+mod slice;
 mod survey;
 
 use std::collections::BTreeMap;
@@ -150,7 +152,7 @@ impl<S: AuditStore, C: Fn() -> Timestamp> Audit<'_, S, C> {
             let is_done = head.is_some_and(|head| head.checkpoint.as_of >= closed);
             let moved = !is_done && has_moved(head, &holding);
             if moved || !state_findings(&holding).is_empty() {
-                jobs.push(Job { account: id.clone(), head: head.cloned(), moved, read: None, findings: Vec::new() });
+                jobs.push(Job::new(id.clone(), head.cloned(), moved));
             }
         }
         jobs.sort_by_key(|job| as_of(job.head.as_ref()));

@@ -2,7 +2,7 @@
 //!
 //! | step | reads | why then |
 //! |---|---|---|
-//! | 1 | the newest checkpoint | the head must fit it |
+//! | 1 | the newest checkpoint and the draft | the head must fit them |
 //! | 2 | the main item, the lanes, the main item | they come before the lists, so the lists hold all that the balance holds. A later look judges the first read again, by lists that have caught up |
 //! | 3 | the lists that can hold new postings | |
 //! | 4 | by key: the other halves of legs, accounts that were not known, sums of refunds and their originals | a list shows only what was committed, with all that its transaction wrote |
@@ -13,10 +13,11 @@ use super::calls::{AuditStore, Calls};
 use super::proof::{EarlierRead, Job};
 use crate::audit::scan::Stopped;
 use crate::domain::audit::{
-    Books, Checkpoint, Finding, Head, Held, PostingList, RefundBase, Seen, Since, Times, lists, state_findings, unshown,
+    Books, Checkpoint, Draft, Finding, Head, Held, PostingList, Reach, RefundBase, Seen, Since, Times, lists,
+    state_findings, unshown,
 };
 use crate::domain::{Account, AccountId, Holding, Lane, LaneId, LegId, Timestamp};
-use crate::store::{Proved, Read};
+use crate::store::{Newest, Proved, Read, Span};
 
 const FITS: &str = "its head to be its newest checkpoint";
 const CURRENCY: &str = "it to be of the currency of its account";
@@ -28,6 +29,33 @@ pub(super) struct Outlook<'a, S> {
     pub(super) books: &'a Books,
     pub(super) closed: Timestamp,
     pub(super) firm_after_ms: i64,
+    /// How many closed postings of an account are read at once, about.
+    pub(super) postings_at_once: usize,
+}
+
+/// What came of reading all postings.
+enum Judged {
+    Judged(Done),
+    /// They are too many. All of them up to this time are fewer.
+    TooMany {
+        holding: Holding,
+        until: Timestamp,
+    },
+}
+
+/// What came of judging an account.
+struct Done {
+    is_proved: bool,
+    is_overtaken: bool,
+    postings: u64,
+    width: i128,
+}
+
+impl Done {
+    const fn looked(self, job: Job) -> Looked {
+        let Self { is_proved, is_overtaken, postings, width } = self;
+        Looked { job, is_proved, is_overtaken, goes_on: false, postings, width }
+    }
 }
 
 /// What came of a look.
@@ -39,14 +67,16 @@ pub(super) struct Looked {
     pub(super) is_proved: bool,
     /// Another audit has written one.
     pub(super) is_overtaken: bool,
+    /// It has a new draft, and its next slice comes at once.
+    pub(super) goes_on: bool,
     pub(super) postings: u64,
     pub(super) width: i128,
 }
 
 impl Looked {
     /// The account can't be judged.
-    const fn nothing(job: Job) -> Self {
-        Self { job, is_proved: false, is_overtaken: false, postings: 0, width: 0 }
+    pub(super) const fn nothing(job: Job) -> Self {
+        Self { job, is_proved: false, is_overtaken: false, goes_on: false, postings: 0, width: 0 }
     }
 }
 
@@ -64,54 +94,118 @@ impl<S: AuditStore> Outlook<'_, S> {
             job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected: CURRENCY });
             return Ok(Looked::nothing(job));
         }
+        // What a draft lacks is read slice by slice, and the balance is compared after the last one. Before slices
+        // begin, two looks have told what the items show by themselves.
+        let slices = job.moved && (job.findings.is_empty() || job.is_last);
+        let step = job.step_ms.filter(|_| slices).map(|step| job.known_to().earlier_by(step.saturating_neg()));
+        if let Some(until) = step.filter(|until| *until < self.closed) {
+            return self.slice(job, &fresh.holding, until).await;
+        }
         let lists_at = clock();
         let new = || EarlierRead { held: fresh, began, ended: lists_at, sums: BTreeMap::new() };
-        let EarlierRead { held, began, ended, mut sums } = job.read.take().unwrap_or_else(new);
-        let firm = began.earlier_by(self.firm_after_ms);
-        let base = job.head.as_ref().map(|head| &head.checkpoint);
-        let mut since = Since::new(&held.holding.account, base, Times { closed: self.closed, firm });
-        for list in lists(job.head.as_ref(), &held.holding) {
-            self.take(&job.account, list, base, &mut since).await?;
+        let read = job.read.take().unwrap_or_else(new);
+        match self.judge(&mut job, read, lists_at).await? {
+            Judged::Judged(judged) => Ok(judged.looked(job)),
+            // The account can't be proved at once.
+            Judged::TooMany { holding, until } if slices => self.slice(job, &holding, until).await,
+            Judged::TooMany { .. } => Ok(Looked::nothing(job)),
         }
-        self.ask_legs(&mut since).await?;
-        self.ask_strangers(&mut since).await?;
-        let bases = self.ask_refunds(&mut since, &mut sums).await?;
-        let (postings, width, found) = (since.count(), since.width(&held), since.findings(&held));
-        let (mut is_proved, mut is_overtaken) = (false, false);
+    }
+
+    /// Reads all postings since the checkpoint or draft, judges the account, and writes its head.
+    async fn judge(&self, job: &mut Job, mut read: EarlierRead, lists_at: Timestamp) -> Result<Judged, Stopped> {
+        let holding = &read.held.holding;
+        let times = Times { closed: self.closed, firm: read.began.earlier_by(self.firm_after_ms) };
+        let mut since = job.since(&holding.account, times);
+        let mut reach = Reach::new(self.closed, self.postings_at_once);
+        let (lists, span) = (lists(job.head.as_ref(), holding), Span::after(job.known_to()));
+        self.take(&job.account, lists, span, &mut since, &mut reach).await?;
+        if reach.is_over() {
+            let until = reach.earlier(job.known_to()).unwrap_or_else(|| job.known_to().earlier_by(-1));
+            return Ok(Judged::TooMany { holding: read.held.holding, until });
+        }
+        let bases = self.ask_refunds(&mut since, &mut read.sums).await?;
+        let (postings, width, found) = (since.count(), since.width(&read.held), since.findings(&read.held));
+        let mut judged = Done { is_proved: false, is_overtaken: false, postings, width };
         if found.is_empty() && job.moved {
-            let unshown = unshown(job.head.as_ref(), &held.holding, ended, lists_at);
-            let head = head(job.head.as_ref(), &since, &held.holding, ended, unshown);
-            is_overtaken = self.write(job.head.as_ref(), &head, bases).await? == Proved::Overtaken;
+            let unshown = unshown(job.head.as_ref(), holding, read.ended, lists_at);
+            let head = head(job.head.as_ref(), &since, holding, read.ended, unshown);
+            judged.is_overtaken = self.write(job.head.as_ref(), &head, bases).await? == Proved::Overtaken;
             // The other audit's closed time may be earlier. Then the account stays behind in this one.
-            job.head = if is_overtaken { self.head(&job.account).await? } else { Some(head) };
-            is_proved = job.head.as_ref().is_some_and(|head| head.checkpoint.as_of >= self.closed);
-            job.moved = !is_proved;
+            job.head = if judged.is_overtaken { self.head(&job.account).await? } else { Some(head) };
+            judged.is_proved = job.head.as_ref().is_some_and(|head| head.checkpoint.as_of >= self.closed);
+            job.moved = !judged.is_proved;
+            self.drop_draft(job).await?;
+        } else if !found.is_empty() && job.is_last {
+            // What was found may be in what the draft holds. The next look begins at the head.
+            self.drop_draft(job).await?;
         }
-        job.read = Some(EarlierRead { held, began, ended, sums });
+        job.read = Some(read);
         job.findings.extend(found);
-        Ok(Looked { job, is_proved, is_overtaken, postings, width })
+        Ok(Judged::Judged(judged))
+    }
+
+    async fn drop_draft(&self, job: &mut Job) -> Result<(), Stopped> {
+        job.step_ms = None;
+        match job.draft.take() {
+            Some(_) => self.calls.ask("dropping a draft", || self.calls.store.drop_draft(&job.account)).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether the head and the newest checkpoint differ. Scans of heads may be some seconds old.
     async fn misfit(&self, job: &mut Job) -> Result<Option<&'static str>, Stopped> {
         let store = self.calls.store;
-        let newest = || store.checkpoint(&job.account, Timestamp::MAX);
-        let newest = self.calls.ask("reading a checkpoint", newest).await?;
+        let newest = self.calls.ask("reading a checkpoint", || store.newest(&job.account)).await?;
+        let Newest { checkpoint: newest, draft } = newest;
         let fits = |head: Option<&Head>, newest: &Read<Checkpoint>| match (head, newest) {
             (None, Read::Missing) => true,
             (Some(head), Read::Found(checkpoint)) => head.checkpoint == *checkpoint,
             (_, Read::Found(_) | Read::Missing | Read::Corrupt(_) | Read::Unread) => false,
         };
-        if fits(job.head.as_ref(), &newest) {
-            return Ok(None);
+        let mut misfit = None;
+        if !fits(job.head.as_ref(), &newest) {
+            job.head = self.head(&job.account).await?;
+            job.moved &= job.head.as_ref().is_none_or(|head| head.checkpoint.as_of < self.closed);
+            misfit = match fits(job.head.as_ref(), &newest) {
+                true => None,
+                false if job.head.is_none() => Some(HAS_HEAD),
+                false => Some(FITS),
+            };
         }
-        job.head = self.head(&job.account).await?;
-        job.moved &= job.head.as_ref().is_none_or(|head| head.checkpoint.as_of < self.closed);
-        Ok(match fits(job.head.as_ref(), &newest) {
-            true => None,
-            false if job.head.is_none() => Some(HAS_HEAD),
-            false => Some(FITS),
-        })
+        if misfit.is_none() {
+            self.choose(job, draft).await?;
+        }
+        Ok(misfit)
+    }
+
+    /// Takes the stored draft, if it fits the head and is further than that of the look before. One that doesn't fit is
+    /// dropped: it was left over when its head was written, or somebody changed it.
+    async fn choose(&self, job: &mut Job, stored: Read<Draft>) -> Result<(), Stopped> {
+        let Some(currency) = self.books.currency(&job.account) else { return Ok(()) };
+        let head = job.head.as_ref();
+        let is_left = match &stored {
+            Read::Found(draft) => !draft.fits(head, currency),
+            Read::Corrupt(expected) => {
+                tracing::warn!(account = %job.account, expected, "a draft is not as an audit wrote it: begins anew");
+                true
+            }
+            Read::Missing | Read::Unread => false,
+        };
+        let fits = |draft: &Draft| draft.fits(head, currency) && draft.as_of() <= self.closed;
+        let stored = match stored {
+            Read::Found(draft) => Some(draft).filter(fits),
+            Read::Missing | Read::Corrupt(_) | Read::Unread => None,
+        };
+        let known = job.draft.take().filter(fits);
+        job.draft = match (stored, known) {
+            (Some(stored), Some(known)) if known.as_of() > stored.as_of() => Some(known),
+            (stored, known) => stored.or(known),
+        };
+        match is_left {
+            true => self.calls.ask("dropping a draft", || self.calls.store.drop_draft(&job.account)).await,
+            false => Ok(()),
+        }
     }
 
     /// The head as it is now. `None`: there is none, or it can't be read.
@@ -177,11 +271,16 @@ impl<S: AuditStore> Outlook<'_, S> {
         head: &Head,
         bases: Vec<(LegId, RefundBase)>,
     ) -> Result<Proved, Stopped> {
+        self.prove_refunds(&bases).await?;
+        self.calls.ask("writing a checkpoint", || self.calls.store.prove(before, head)).await
+    }
+
+    pub(super) async fn prove_refunds(&self, bases: &[(LegId, RefundBase)]) -> Result<(), Stopped> {
         let store = self.calls.store;
-        for (total, base) in &bases {
+        for (total, base) in bases {
             self.calls.ask("writing what is proved of refunds", || store.prove_refunds(total, *base)).await?;
         }
-        self.calls.ask("writing a checkpoint", || store.prove(before, head)).await
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 //! found, if they were [`TOLD_AFTER`] apart. An index that is some seconds behind would mislead both of two looks that
 //! follow each other closely. It never tells what only one look has shown.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -31,7 +31,11 @@ const SIDE_BY_SIDE: usize = 16;
 /// What looks find this long after each other is told. By then an index shows what it missed for the first of them.
 const TOLD_AFTER: Duration = Duration::from_secs(60);
 
-/// How long an audit waits. A test on a real clock waits for less.
+/// How many closed postings of an account are read at once. They take some thirteen seconds at a thousand read units a
+/// second. If all were refunds, what is kept of them would take some 30 MB.
+const POSTINGS_AT_ONCE: usize = 200_000;
+
+/// How long an audit waits, and how much it takes at once. A test on a real clock waits for less.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
     /// Between the scan of the accounts and the first look, so that the indexes show what the scan has shown.
@@ -41,12 +45,19 @@ pub struct Waits {
     pub before_another_look: [Duration; LOOKS_MAX - 1],
     /// How far apart two looks must be, so that what both have found is told.
     pub before_told: Duration,
+    /// How many closed postings of one account are read at once. An account with more of them is proved in slices.
+    pub postings_at_once: usize,
 }
 
 impl Default for Waits {
     fn default() -> Self {
         let before_another_look = [Duration::from_secs(5), Duration::from_secs(150)];
-        Self { for_indexes: Duration::from_secs(10), before_another_look, before_told: TOLD_AFTER }
+        Self {
+            for_indexes: Duration::from_secs(10),
+            before_another_look,
+            before_told: TOLD_AFTER,
+            postings_at_once: POSTINGS_AT_ONCE,
+        }
     }
 }
 
@@ -71,6 +82,8 @@ struct Queue {
     again: BTreeMap<(Instant, usize), Job>,
     /// Accounts that are looked at now, and since when.
     in_flight: BTreeMap<AccountId, Instant>,
+    /// Accounts of which a slice was read.
+    sliced: BTreeSet<AccountId>,
     suspects: BTreeMap<AccountId, Suspect>,
     /// How often an account was put into `again`.
     looks: usize,
@@ -123,27 +136,46 @@ impl Queue {
     }
 
     /// Takes a look. An account in which something was found is looked at again, as often as it may be.
-    fn looked(&mut self, job: Job) {
+    /// An account whose slices go on is looked at again at once.
+    fn looked(&mut self, mut job: Job, goes_on: bool) {
         let now = Instant::now();
         let began = self.in_flight.remove(&job.account).unwrap_or(now);
+        if goes_on {
+            self.sliced.insert(job.account.clone());
+        }
         if job.findings.is_empty() {
             self.suspects.remove(&job.account);
+            job.is_last = false;
+            if goes_on {
+                self.look_again(now, job);
+            }
             return;
         }
         let new = || Suspect { looks: 0, last: now, findings: Vec::new() };
         let suspect = self.suspects.entry(job.account.clone()).or_insert_with(new);
         suspect.found(began, &job.findings);
-        if let Some(wait) = self.waits.before_another_look.get(suspect.looks.saturating_sub(1)) {
-            self.looks = self.looks.saturating_add(1);
-            self.again.insert((now.checked_add(*wait).unwrap_or(now), self.looks), job);
+        let looks = suspect.looks;
+        job.is_last = looks.saturating_add(1) >= LOOKS_MAX;
+        match self.waits.before_another_look.get(looks.saturating_sub(1)) {
+            Some(wait) => self.look_again(now.checked_add(*wait).unwrap_or(now), job),
+            None if goes_on => self.look_again(now, job),
+            None => {}
         }
     }
 
-    /// Whether each account that isn't judged had time since then, at the least.
+    fn look_again(&mut self, at: Instant, job: Job) {
+        self.looks = self.looks.saturating_add(1);
+        self.again.insert((at, self.looks), job);
+    }
+
+    /// Whether each account that isn't judged had time since then, at the least. One that is proved in slices waits for
+    /// no run: its draft holds what its slices have shown.
     fn had_time(&self, since: Instant) -> bool {
         let is_told = |suspect: &Suspect| suspect.told(self.waits).next().is_some();
         let told = |job: &Job| self.suspects.get(&job.account).is_some_and(is_told);
-        self.fresh.is_empty() && self.again.values().all(told) && self.in_flight.values().all(|began| *began <= since)
+        let had = |job: &Job| self.sliced.contains(&job.account) || told(job);
+        let looks_long = |(account, began): (&AccountId, &Instant)| self.sliced.contains(account) || *began <= since;
+        self.fresh.is_empty() && self.again.values().all(had) && self.in_flight.iter().all(looks_long)
     }
 }
 
@@ -180,6 +212,7 @@ pub(super) async fn looks<S: AuditStore, C: Fn() -> Timestamp>(
         fresh: jobs.into(),
         again: BTreeMap::new(),
         in_flight: BTreeMap::new(),
+        sliced: BTreeSet::new(),
         suspects: BTreeMap::new(),
         looks: 0,
         waits: around.waits,
@@ -195,13 +228,14 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
     open: &mut BTreeMap<AccountId, Option<Timestamp>>,
     told: &mut Told,
 ) -> Result<Ended, Stopped> {
-    let Around { calls, clock, waits: _, books, closed } = *around;
+    let Around { calls, clock, waits, books, closed } = *around;
     let began = Instant::now();
     let time = calls.deadline.saturating_duration_since(began);
     let reserve = RESERVE_MAX.min(time.checked_div(20).unwrap_or_default());
     let deadline = calls.deadline.checked_sub(reserve).unwrap_or(began);
     let half = time.checked_div(2).and_then(|half| began.checked_add(half)).unwrap_or(began);
-    let outlook = &Outlook { calls, books, closed, firm_after_ms: FIRM_AFTER_MS };
+    let postings_at_once = waits.postings_at_once;
+    let outlook = &Outlook { calls, books, closed, firm_after_ms: FIRM_AFTER_MS, postings_at_once };
     let mut looks = FuturesUnordered::new();
     loop {
         if Instant::now() >= deadline {
@@ -223,7 +257,7 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             Some(looked) = looks.next() => looked,
             () = tokio::time::sleep_until(due) => continue,
         };
-        let Looked { job, is_proved, is_overtaken, postings, width } = looked?;
+        let Looked { job, is_proved, is_overtaken, goes_on, postings, width } = looked?;
         told.is_overtaken |= is_overtaken;
         told.postings = told.postings.saturating_add(postings);
         told.widest = told.widest.max(width);
@@ -233,6 +267,6 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
         if is_proved || is_overtaken {
             told.heads.extend(job.head.clone());
         }
-        queue.looked(job);
+        queue.looked(job, goes_on);
     }
 }

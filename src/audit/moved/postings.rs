@@ -1,14 +1,14 @@
 //! What: Reads the postings of one account, and by key what they name.
 //!
-//! Data: Takes a list and the account's [`Since`], which is given all that is read. The store limits what one call reads.
+//! Data: Takes lists, and gives all that it reads to the account's [`Since`]. A [`Reach`] says when that is too much.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::calls::AuditStore;
 use super::look::Outlook;
 use crate::audit::scan::Stopped;
-use crate::domain::audit::{Asked, Checkpoint, LegAnswers, PostingList, RefundBase, Since};
-use crate::domain::{Account, AccountId, LegId, LegNumber, PaymentId, Timestamp};
+use crate::domain::audit::{Asked, LegAnswers, PostingList, Reach, RefundBase, Since};
+use crate::domain::{Account, AccountId, LegId, LegNumber, PaymentId};
 use crate::store::{Read, ScannedItem, Span};
 
 /// How many legs may wait for their other halves, before these are read by key.
@@ -17,24 +17,49 @@ const OPEN_LEGS_MAX: usize = 1_000;
 const TOTALS_AT_ONCE: usize = 1_000;
 
 impl<S: AuditStore> Outlook<'_, S> {
-    /// Takes all new postings of a list, page by page.
+    /// Takes the postings of some lists in this span. Stops as soon as they are too many.
     pub(super) async fn take(
         &self,
         account: &AccountId,
-        list: PostingList,
-        base: Option<&Checkpoint>,
+        lists: BTreeSet<PostingList>,
+        span: Span,
         since: &mut Since<'_>,
+        reach: &mut Reach,
     ) -> Result<(), Stopped> {
-        let after = base.map_or(Timestamp::MIN, |base| base.as_of);
+        for list in lists {
+            self.take_list(account, list, span, since, reach).await?;
+            if reach.is_over() {
+                return Ok(());
+            }
+        }
+        self.ask_legs(since).await?;
+        self.ask_strangers(since).await
+    }
+
+    /// Takes the postings of a list, page by page.
+    async fn take_list(
+        &self,
+        account: &AccountId,
+        list: PostingList,
+        span: Span,
+        since: &mut Since<'_>,
+        reach: &mut Reach,
+    ) -> Result<(), Stopped> {
         let (store, mut mark) = (self.calls.store, None);
         let currency = |id: &AccountId| self.books.currency(id);
         loop {
-            let page = || store.listed(account, list, Span::after(after), mark.clone());
+            let page = || store.listed(account, list, span, mark.clone());
             let page = self.calls.ask("reading postings", page).await?;
             for item in page.items {
                 match item {
-                    ScannedItem::Payment(recorded) => since.payment(list, &recorded.outcome, currency),
-                    ScannedItem::Leg(leg) => since.leg(list, leg, currency),
+                    ScannedItem::Payment(recorded) => {
+                        reach.take(recorded.outcome.decided_at);
+                        since.payment(list, &recorded.outcome, currency);
+                    }
+                    ScannedItem::Leg(leg) => {
+                        reach.take(leg.decided_at);
+                        since.leg(list, leg, currency);
+                    }
                     ScannedItem::Unreadable { key, expected } => since.unreadable(key, expected),
                     ScannedItem::Account(_)
                     | ScannedItem::Lane(_)
@@ -45,14 +70,14 @@ impl<S: AuditStore> Outlook<'_, S> {
             if since.open_legs() >= OPEN_LEGS_MAX {
                 self.ask_legs(since).await?;
             }
-            match page.next {
+            match page.next.filter(|_| !reach.is_over()) {
                 Some(next) => mark = Some(next),
                 None => return Ok(()),
             }
         }
     }
 
-    pub(super) async fn ask_legs(&self, since: &mut Since<'_>) -> Result<(), Stopped> {
+    async fn ask_legs(&self, since: &mut Since<'_>) -> Result<(), Stopped> {
         let Asked { legs, payments } = since.asks();
         if legs.is_empty() && payments.is_empty() {
             return Ok(());
@@ -76,7 +101,7 @@ impl<S: AuditStore> Outlook<'_, S> {
         Ok(())
     }
 
-    pub(super) async fn ask_strangers(&self, since: &mut Since<'_>) -> Result<(), Stopped> {
+    async fn ask_strangers(&self, since: &mut Since<'_>) -> Result<(), Stopped> {
         let strangers: Vec<AccountId> = since.strangers().cloned().collect();
         let reads = self.accounts(&strangers.iter().collect::<Vec<_>>()).await?;
         for (id, read) in strangers.iter().zip(reads) {

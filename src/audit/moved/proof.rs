@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::audit::{FINDINGS_MAX, Finding, Head, Held};
-use crate::domain::{AccountId, LegId, Timestamp};
+use crate::domain::audit::{Checkpoint, Draft, FINDINGS_MAX, Finding, Head, Held, Since, Times};
+use crate::domain::{Account, AccountId, LegId, Timestamp};
 
 /// The result of a scheduled audit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,7 +64,33 @@ pub(super) struct Job {
     pub(super) moved: bool,
     /// What an earlier look has read, before the lists of this one.
     pub(super) read: Option<EarlierRead>,
+    /// What its postings make up to a time of their own. It fits the head.
+    pub(super) draft: Option<Draft>,
+    /// How many milliseconds its next slice should take in. `None`: this audit has made no slice of it yet.
+    pub(super) step_ms: Option<i64>,
+    /// It isn't looked at again in this audit, if this look finds something too.
+    pub(super) is_last: bool,
     pub(super) findings: Vec<Finding>,
+}
+
+impl Job {
+    pub(super) fn new(account: AccountId, head: Option<Head>, moved: bool) -> Self {
+        Self { account, head, moved, read: None, draft: None, step_ms: None, is_last: false, findings: Vec::new() }
+    }
+
+    /// Up to when its postings are known: by its draft, else by its checkpoint.
+    pub(super) fn known_to(&self) -> Timestamp {
+        let known = self.draft.as_ref().map(|draft| &draft.made).or(self.head.as_ref().map(|head| &head.checkpoint));
+        known.map_or(Timestamp::MIN, |known: &Checkpoint| known.as_of)
+    }
+
+    /// Begins to take its postings since then.
+    pub(super) fn since<'a>(&'a self, account: &'a Account, times: Times) -> Since<'a> {
+        match &self.draft {
+            Some(draft) => Since::after_draft(account, draft, times),
+            None => Since::new(account, self.head.as_ref().map(|head| &head.checkpoint), times),
+        }
+    }
 }
 
 /// What a look read of an account. The lists of each later look are judged by it: they show all that it holds, as soon

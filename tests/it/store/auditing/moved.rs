@@ -7,6 +7,7 @@ mod in_flight;
 mod killed;
 mod late;
 mod runs;
+mod slices;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ const WAITS: Waits = Waits {
     for_indexes: Duration::from_millis(1),
     before_another_look: [Duration::from_millis(1); 2],
     before_told: Duration::from_millis(1),
+    postings_at_once: 100_000,
 };
 
 /// A scheduled audit that begins at this minute.

@@ -13,12 +13,12 @@ trait Store: corruption::Store + AuditStore + LedgerQueries {}
 impl<S: corruption::Store + AuditStore + LedgerQueries> Store for S {}
 
 /// What the scheduled audit finds of a corruption.
-struct Row {
-    corruption: Corruption,
+pub(super) struct Row {
+    pub(super) corruption: Corruption,
     /// It is planted in a ledger without a closed payment: all of them are newer than the checkpoints.
-    newer: &'static [&'static str],
+    pub(super) newer: &'static [&'static str],
     /// It is planted in a ledger whose payments are all in checkpoints.
-    older: &'static [&'static str],
+    pub(super) older: &'static [&'static str],
 }
 
 const fn row(corruption: Corruption, newer: &'static [&'static str], older: &'static [&'static str]) -> Row {
@@ -34,7 +34,7 @@ const LETTER: &str = "dead_letter dead letter payment-requests/0/8/0123456789abc
 
 /// docs/auditing.md has the same, by kinds. What an audit of all payments finds of each stands in [`CORRUPTIONS`].
 /// `not_zero` isn't here: the sums of checkpoints are judged once every account is proved.
-const ROWS: [Row; 28] = [
+pub(super) const ROWS: [Row; 28] = [
     both(Corruption::BalanceOffByOne, &["balance account alice"]),
     row(Corruption::PaymentLost, &["balance account alice", "balance account bob"], &[]),
     row(Corruption::CreditorMissing, &["no_account payment p9, account ghost"], &["balance account bank"]),

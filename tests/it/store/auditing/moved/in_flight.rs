@@ -80,10 +80,15 @@ fn ledger(seed: u64) -> MemoryStore {
 }
 
 async fn audit(store: &MemoryStore, clock: impl Fn() -> Timestamp) -> Proof {
+    audit_in_slices(store, clock, 100_000).await
+}
+
+async fn audit_in_slices(store: &MemoryStore, clock: impl Fn() -> Timestamp, postings_at_once: usize) -> Proof {
     let waits = Waits {
         for_indexes: Duration::from_secs(5),
         before_another_look: [Duration::from_secs(5); 2],
         before_told: Duration::from_secs(5),
+        postings_at_once,
     };
     let until = Instant::now() + Duration::from_secs(840);
     prove(store, clock, Pace::per_second(1_000_000), waits, until).await.unwrap()
@@ -112,6 +117,16 @@ async fn check_sums(store: &MemoryStore, seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn no_clean_ledger_is_accused_and_what_is_proved_is_the_sum_of_the_postings() {
+    no_clean_ledger_is_accused(100_000).await;
+}
+
+/// Each account has more postings than are read at once.
+#[tokio::test(start_paused = true)]
+async fn no_clean_ledger_is_accused_that_is_proved_in_slices() {
+    no_clean_ledger_is_accused(9).await;
+}
+
+async fn no_clean_ledger_is_accused(postings_at_once: usize) {
     let (mut audits, mut wide, mut checkpoints) = (0, 0, 0);
     for seed in seeds(150, 8) {
         let store = ledger(seed);
@@ -121,7 +136,7 @@ async fn no_clean_ledger_is_accused_and_what_is_proved_is_the_sum_of_the_posting
             let mut random = fastrand::Rng::with_seed(!seed);
             let mut proofs = Vec::new();
             while !done.load(Ordering::Relaxed) {
-                proofs.push(audit(&store, clock).await);
+                proofs.push(audit_in_slices(&store, clock, postings_at_once).await);
                 tokio::time::sleep(Duration::from_millis(random.u64(0..300_000))).await;
             }
             proofs
@@ -139,10 +154,10 @@ async fn no_clean_ledger_is_accused_and_what_is_proved_is_the_sum_of_the_posting
         // After the closed time all is proved to the end.
         for _ in 0..2 {
             tokio::time::sleep(Duration::from_secs(25 * 60)).await;
-            let proof = audit(&store, clock).await;
+            let proof = audit_in_slices(&store, clock, postings_at_once).await;
             assert_eq!((found(&proof).as_str(), proof.behind), ("", 0), "seed {seed}");
         }
-        let rest = audit(&store, clock).await;
+        let rest = audit_in_slices(&store, clock, postings_at_once).await;
         assert_eq!((rest.moved, rest.widest), (0, 0), "seed {seed}");
         let heads = store.proved_heads();
         let postings: u64 = heads.iter().map(|head| head.checkpoint.postings).sum();
@@ -224,6 +239,7 @@ async fn no_false_alarm_beside_a_real_load() {
             for_indexes: Duration::from_millis(50),
             before_another_look: [Duration::from_millis(200); 2],
             before_told: Duration::from_millis(200),
+            postings_at_once: 150,
         };
         while audits < 5 || settled.load(Ordering::Relaxed) < 2_000 {
             let until = Instant::now() + Duration::from_secs(60);

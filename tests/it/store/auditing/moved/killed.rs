@@ -16,7 +16,7 @@ use super::{MINUTE_MS, WAITS, found, minute, prove_at, settle_at};
 use crate::rules::worlds::seeds;
 
 /// Payments, legs and refunds at this minute, each with a name that begins so.
-fn requests(name: &str) -> Vec<Request> {
+pub(super) fn requests(name: &str) -> Vec<Request> {
     let legs = [("alice", "shop", "EUR", 3), ("shop", "fees", "EUR", 1), ("alice", "fees", "EUR", 2)];
     vec![
         request(1, &format!("{name}-1"), "bank", "alice", 20),
@@ -27,7 +27,7 @@ fn requests(name: &str) -> Vec<Request> {
 }
 
 /// A ledger with checkpoints of minute 40, and payments of every kind since then.
-async fn ledger(faults: Faults) -> MemoryStore {
+pub(super) async fn ledger(faults: Faults) -> MemoryStore {
     let store = MemoryStore::with_faults(faults);
     for account in [account("bank").unlimited(), account("alice"), account("shop").lanes(2), account("fees")] {
         store.insert_account(account);
@@ -104,7 +104,7 @@ async fn two_audits_at_once_do_no_harm() {
 }
 
 /// A clock that shows minute 100 now.
-fn clock_from_minute_100() -> impl Fn() -> Timestamp {
+pub(super) fn clock_from_minute_100() -> impl Fn() -> Timestamp {
     let began = Instant::now();
     move || {
         let ms = i64::try_from(began.elapsed().as_millis()).unwrap();
