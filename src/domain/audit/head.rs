@@ -133,8 +133,8 @@ pub struct Head {
 impl Head {
     /// The digest of all that it says.
     ///
-    /// The encoding is fixed for ever. First come a version byte and the chain of the checkpoint. The byte is 2, or 1 if
-    /// there is no `seen_at`. Then come the version of the main item and the number of lanes, each as eight bytes, and
+    /// The encoding is fixed for ever. First come a version byte and the chain of the checkpoint. The byte is 2, and
+    /// without `seen_at` 1. Then come the version of the main item and the number of lanes, each as eight bytes, and
     /// the version of each lane. Then comes the digest of what they held. After it comes `seen_at`, if it is there, in
     /// milliseconds since 1970 as eight bytes. Last come the pending lists in their order, each as one byte of length
     /// and its text. Numbers are big-endian.

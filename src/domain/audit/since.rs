@@ -17,7 +17,8 @@
 //! stays, and is found when the account rests.
 //!
 //! Limits: Memory grows with refunds since the checkpoint, never with other payments. If the account has windows, it
-//! grows with the ids of payments with legs, too. Whoever reads the lists asks for the other halves of legs now and then, so few of them are kept.
+//! grows with the ids of payments with legs, too. Whoever reads the lists asks for the other halves of legs now and
+//! then, so few of them are kept.
 
 mod legs;
 mod refunds;

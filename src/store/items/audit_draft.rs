@@ -1,8 +1,8 @@
-//! What: The item of an account's draft. It is in the table `checkpoints`, beside the account's checkpoints. Its sort key
-//! is no time, and comes after all times.
+//! What: The item of an account's draft. It is in the table `checkpoints`, beside the account's checkpoints. Its sort
+//! key is no time, and comes after all times.
 //!
-//! Invariants: `seal` is the digest of all that the item says. An item whose seal doesn't fit is one that can't be read.
-//! No role may delete items of this table. So a draft that is dropped leaves an item that says nothing.
+//! Invariants: `seal` is the digest of all that the item says. An item whose seal doesn't fit is one that can't be
+//! read. No role may delete items of this table. So a draft that is dropped leaves an item that says nothing.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
