@@ -44,7 +44,7 @@ const NEW: usize = 20_000;
 
 /// The engine's lists are never behind.
 fn waits(wait: Duration) -> Waits {
-    Waits { for_indexes: wait, before_another_look: [wait; 2], before_told: wait }
+    Waits { for_indexes: wait, before_another_look: [wait; 2], before_told: wait, ..Waits::default() }
 }
 
 fn main() -> ExitCode {

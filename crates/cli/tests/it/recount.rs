@@ -21,6 +21,7 @@ const WAITS: Waits = Waits {
     for_indexes: Duration::from_millis(1),
     before_another_look: [Duration::from_millis(1); 2],
     before_told: Duration::ZERO,
+    postings_at_once: usize::MAX,
 };
 
 fn minute(minute: i64) -> Timestamp {

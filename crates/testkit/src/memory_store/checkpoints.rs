@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use giro::domain::audit::{AuditRun, Checkpoint, Draft, Head, RefundBase};
 use giro::domain::{AccountId, LegId, Timestamp};
 use giro::store::{
-    CHECKPOINTS_READ_MAX, Checkpoints, Newest, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError, items,
+    CHECKPOINTS_READ_MAX, Checkpoints, Newest, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment,
+    StoreError, items,
 };
 
 use super::posting_lists::sized;

@@ -105,7 +105,7 @@ async fn plant_others_checkpoint(engine: &Engine) {
         windows: [None; 3],
         previous: None,
     };
-    let head = Head { checkpoint, seen: Seen::of(&holding), pending: BTreeSet::new() };
+    let head = Head { checkpoint, seen: Seen::of(&holding), pending: BTreeSet::new(), seen_at: None };
     assert_eq!(store.prove(None, &head).await, Ok(Proved::Written));
 }
 
