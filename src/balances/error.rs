@@ -1,5 +1,6 @@
 //! What: Why a balance isn't told.
 
+use crate::domain::Timestamp;
 use crate::domain::balance_at::WrongItem;
 use crate::store::StoreError;
 
@@ -21,8 +22,18 @@ pub enum BalanceError {
         expected: String,
     },
     /// More items would have to be read than one answer may read.
-    #[error(
-        "More than {0} payments would have to be read, declined ones included. Ask for a time shortly after a checkpoint, let ledger-auditor run on its schedule, or use SQL over an export."
-    )]
-    TooMany(usize),
+    #[error("More than {most} payments would have to be read, declined ones included. {}", way_out(*.proved))]
+    TooMany {
+        /// How many one answer may read.
+        most: usize,
+        /// The newest time before, up to which the account is proved. `None`: none is known.
+        proved: Option<Timestamp>,
+    },
+}
+
+fn way_out(proved: Option<Timestamp>) -> String {
+    match proved {
+        Some(proved) => format!("Ask for {proved}, which is proved, or use SQL over an export."),
+        None => "Let ledger-auditor run on its schedule and ask again, or use SQL over an export.".to_owned(),
+    }
 }

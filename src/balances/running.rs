@@ -44,7 +44,7 @@ impl<S: PostingLists + ProvedBalances + Statements> Balances<'_, S> {
             let looked_at = if page.postings.is_empty() { PAGE_POSTINGS } else { page.postings.len() };
             count = count.saturating_add(looked_at);
             if count > ITEMS_MAX {
-                return Err(BalanceError::TooMany(ITEMS_MAX));
+                return Err(BalanceError::TooMany { most: ITEMS_MAX, proved: None });
             }
             next = page.next;
         }

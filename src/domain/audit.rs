@@ -53,7 +53,7 @@ pub use draft::Draft;
 pub use finding::Finding;
 pub use head::{Head, InvalidPostingList, PostingList, Seen};
 pub use held::Held;
-pub use moved::{has_moved, lists, unshown};
+pub use moved::{has_moved, lists, tells_another, unshown};
 pub use reach::Reach;
 pub use refunds::RefundSums;
 pub use run::AuditRun;

@@ -34,6 +34,6 @@ pub(super) fn untold(error: BalanceError) -> Response {
         BalanceError::Store(error) => unreadable(error),
         BalanceError::Wrong(wrong) => unreadable(StoreError::Corrupt(format!("payments: expected {}", wrong.expected))),
         BalanceError::Unreadable { expected, .. } => unreadable(StoreError::Corrupt(format!("payments: {expected}"))),
-        BalanceError::TooMany(_) => Problem::TooManyPayments.response(&error.to_string()),
+        BalanceError::TooMany { .. } => Problem::TooManyPayments.response(&error.to_string()),
     }
 }

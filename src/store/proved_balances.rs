@@ -29,4 +29,14 @@ pub trait ProvedBalances: Sync {
         account: &AccountId,
         at: Timestamp,
     ) -> impl Future<Output = Result<Vec<Read<Checkpoint>>, StoreError>> + Send;
+
+    /// Reads the oldest checkpoint of an account after a time. It may be some seconds old.
+    ///
+    /// # Errors
+    /// [`StoreError`] if nothing was read.
+    fn proved_after(
+        &self,
+        account: &AccountId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Read<Checkpoint>, StoreError>> + Send;
 }

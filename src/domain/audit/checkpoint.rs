@@ -79,6 +79,12 @@ impl Checkpoint {
         Digest::of(hash)
     }
 
+    /// Whether no posting lies between this checkpoint and another of the same account.
+    #[must_use]
+    pub fn has_same_postings(&self, other: &Self) -> bool {
+        (self.postings, self.digest, self.balance) == (other.postings, other.digest, other.balance)
+    }
+
     /// What was used of a window that counts from this version of limits on.
     pub(super) fn used(&self, period: Period, since: u64) -> Option<Used> {
         let place = Period::ALL.iter().position(|its| *its == period)?;

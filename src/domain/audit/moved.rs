@@ -34,6 +34,13 @@ pub fn has_moved(head: Option<&Head>, holding: &Holding) -> bool {
     })
 }
 
+/// Whether the items have the versions that a head has seen, and hold something else. Then somebody else wrote them.
+#[must_use]
+pub fn tells_another(head: &Head, holding: &Holding) -> bool {
+    let seen = Seen::of(holding);
+    (seen.version, &seen.lanes) == (head.seen.version, &head.seen.lanes) && seen.held != head.seen.held
+}
+
 /// The lists that can hold postings after the checkpoint of the head. Without a head: all lists, also those of lanes
 /// that aren't there, because one may have been lost.
 #[must_use]

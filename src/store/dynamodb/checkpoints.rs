@@ -110,6 +110,25 @@ impl ProvedBalances for DynamoDb {
     async fn proved_up_to(&self, account: &AccountId, at: Timestamp) -> Result<Vec<Read<Checkpoint>>, StoreError> {
         self.up_to(account, at, CHECKPOINTS_READ_MAX).await
     }
+
+    async fn proved_after(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
+        let table = &self.tables.checkpoints;
+        count(&self.usage.read_calls);
+        // A draft stands behind all times.
+        let call = self
+            .client
+            .query()
+            .table_name(table)
+            .key_condition_expression("account_id = :account AND as_of BETWEEN :after AND :last")
+            .expression_attribute_values(":account", s(account))
+            .expression_attribute_values(":after", s(at.earlier_by(-1)))
+            .expression_attribute_values(":last", s(Timestamp::MAX))
+            .limit(1);
+        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let page = page.map_err(|error| store_error("Query", table, &error))?;
+        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
+        Ok(read(checkpoint::decode, page.items().first()))
+    }
 }
 
 impl DynamoDb {

@@ -10,10 +10,11 @@ use super::engines::EngineArgs;
 use super::number::number;
 use super::stored_id::stored_id;
 use super::{Failure, account_commands};
+use crate::decimal;
 use giro::balances::{BalanceError, Balances};
 use giro::domain::audit::newest_closed;
 use giro::domain::statement::{Posting, StatementQuery};
-use giro::domain::{AccountId, LegNumber, PaymentId, Timestamp};
+use giro::domain::{AccountId, Currency, LegNumber, PaymentId, Timestamp};
 use giro::handlers::clock;
 use giro::store::{LedgerQueries, Statements};
 use giro::wire::resource;
@@ -75,7 +76,8 @@ pub(super) async fn balance(args: BalanceArgs, engines: &EngineArgs) -> Result<(
         return Ok(());
     }
     let is_final = if told.is_final { "final" } else { "not final yet" };
-    say!("{} {} at {}, {is_final}", told.balance, holding.account.currency, told.at);
+    let currency = holding.account.currency;
+    say!("{} {currency} at {}, {is_final}", decimal::shown(told.balance, currency), told.at);
     Ok(())
 }
 
@@ -85,20 +87,22 @@ pub(super) async fn statement(args: StatementArgs, engines: &EngineArgs) -> Resu
     let holding = ledger.account(&args.id).await?.ok_or_else(|| account_commands::no_account(&args.id))?;
     let has_checkpoints = engines.has_checkpoints();
     let balances = Balances { store: &ledger, has_checkpoints, closed };
-    let mut left = args.limit;
+    let (mut left, mut known) = (args.limit, None);
     let mut ask = StatementQuery { from: args.from, to: args.to, after: None, limit: left.min(PAGE_POSTINGS) };
     loop {
         let page = ledger.statement(&holding, &ask).await?;
-        let after = match args.balances {
-            true => balances.running(&holding, &page).await.map_err(untold)?.into_iter().map(Some).collect(),
-            false => vec![None; page.postings.len()],
+        let after = match (args.balances, known) {
+            (false, _) => vec![None; page.postings.len()],
+            (true, Some(known)) => down(&page.postings, known),
+            (true, None) => balances.running(&holding, &page).await.map_err(untold)?.into_iter().map(Some).collect(),
         };
+        known = page.postings.last().zip(after.last().copied().flatten().flatten()).map(before).or(known);
         left = left.saturating_sub(page.postings.len());
         for (posting, after) in page.postings.iter().zip(after) {
             if args.json {
                 say!("{}", object(posting, after));
             } else {
-                say!("{}", line(posting, after));
+                say!("{}", line(posting, after, holding.account.currency));
             }
         }
         match page.next {
@@ -108,13 +112,31 @@ pub(super) async fn statement(args: StatementArgs, engines: &EngineArgs) -> Resu
     }
 }
 
+/// The balances after the postings of a page, if that after its first is known.
+fn down(postings: &[Posting], first: i128) -> Vec<Option<Option<i128>>> {
+    let mut known = first;
+    let after = |posting| {
+        let after = known;
+        known = before((posting, after));
+        Some(Some(after))
+    };
+    postings.iter().map(after).collect()
+}
+
+/// The balance before a posting.
+fn before((posting, after): (&Posting, i128)) -> i128 {
+    after.saturating_sub(posting.signed().into())
+}
+
 /// A posting for a person. `after` is the balance after it, if it was asked for; `None` in it: it isn't final yet.
-fn line(posting: &Posting, after: Option<Option<i128>>) -> String {
+fn line(posting: &Posting, after: Option<Option<i128>>, currency: Currency) -> String {
     let Posting { id, counterparty, decided_at, .. } = posting;
-    let after = after.map(|after| after.map_or_else(|| "-".to_owned(), |after| after.to_string()));
+    let shown = |minor_units| decimal::shown(minor_units, currency);
+    let after = after.map(|after| after.map_or_else(|| "-".to_owned(), shown));
     let after = after.map(|after| format!(" {after:>20}")).unwrap_or_default();
     let reference = posting.reference.as_deref().unwrap_or_default();
-    let line = format!("{decided_at} {:>20}{after} {counterparty:<24} {id} {reference}", posting.signed());
+    let line =
+        format!("{decided_at} {:>20}{after} {counterparty:<24} {id} {reference}", shown(posting.signed().into()));
     line.trim_end().to_owned()
 }
 
@@ -138,7 +160,7 @@ fn object(posting: &Posting, after: Option<Option<i128>>) -> serde_json::Value {
 fn untold(error: BalanceError) -> Failure {
     match error {
         BalanceError::Store(error) => error.into(),
-        BalanceError::Wrong(_) | BalanceError::Unreadable { .. } | BalanceError::TooMany(_) => {
+        BalanceError::Wrong(_) | BalanceError::Unreadable { .. } | BalanceError::TooMany { .. } => {
             Failure::no(error.to_string())
         }
     }

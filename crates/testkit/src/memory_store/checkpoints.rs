@@ -119,6 +119,18 @@ impl ProvedBalances for MemoryStore {
         state.charge_half(1);
         Ok(newest)
     }
+
+    async fn proved_after(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
+        use std::ops::Bound::{Excluded, Included};
+        let mut state = self.call().await?;
+        state.charge_half(1);
+        let after = (Excluded((account.clone(), at)), Included((account.clone(), Timestamp::MAX)));
+        Ok(match state.proved.checkpoints.range(after).next() {
+            Some((_, Ok(checkpoint))) => Read::Found(checkpoint.clone()),
+            Some((_, Err(expected))) => Read::Corrupt(expected.clone()),
+            None => Read::Missing,
+        })
+    }
 }
 
 impl Checkpoints for MemoryStore {

@@ -109,6 +109,9 @@ impl ProvedBalances for &Watched {
     async fn proved_up_to(&self, account: &AccountId, at: Timestamp) -> Result<Vec<Read<Checkpoint>>, StoreError> {
         self.called("checkpoints").proved_up_to(account, at).await
     }
+    async fn proved_after(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
+        self.called("checkpoints").proved_after(account, at).await
+    }
 }
 
 impl PostingLists for &Watched {

@@ -110,6 +110,10 @@ async fn the_newest_checkpoints_are_read_newest_first(store: &impl Store) {
         let expected: Vec<_> = expected.into_iter().map(|head| Read::Found(head.checkpoint.clone())).collect();
         assert_eq!(store.proved_up_to(&id("alice"), at(ms)).await, Ok(expected), "{ms}");
     }
+    for (ms, oldest) in [(-1, Some(0)), (0, Some(1)), (29, Some(3)), (30, Some(4)), (109, Some(11)), (110, None)] {
+        let expected = oldest.map_or(Read::Missing, |ix: usize| Read::Found(heads[ix].checkpoint.clone()));
+        assert_eq!(store.proved_after(&id("alice"), at(ms)).await, Ok(expected), "{ms}");
+    }
 }
 
 async fn what_is_proved_of_refunds_only_goes_on(store: &impl Store) {
@@ -172,6 +176,7 @@ async fn a_draft_is_read_beside_the_newest_checkpoint_and_never_as_one(store: &i
     store.write_draft(&next).await.unwrap();
     assert_eq!(store.newest(&alice).await, Ok(of(Some(&second), Some(&next))));
     assert_eq!(store.checkpoint(&alice, Timestamp::MAX).await, Ok(Read::Found(second.checkpoint.clone())));
+    assert_eq!(store.proved_after(&alice, at(999)).await, Ok(Read::Missing));
     for _ in 0..2 {
         store.drop_draft(&alice).await.unwrap();
         assert_eq!(store.newest(&alice).await, Ok(of(Some(&second), None)));

@@ -50,14 +50,14 @@ async fn balances_and_statements_are_told() {
     let engine = ledger().await;
     let ask = |words: &str| giro(&engine, words);
     for (time, expected) in [
-        ("2025-11-22T09:59:59.999Z", "0 EUR at 2025-11-22T09:59:59.999Z, final\n"),
-        ("2025-11-22T10:00:00Z", "7 EUR at 2025-11-22T10:00:00.000Z, final\n"),
-        ("2025-11-22T11:00:01+01:00", "37 EUR at 2025-11-22T10:00:01.000Z, final\n"),
+        ("2025-11-22T09:59:59.999Z", "0.00 EUR at 2025-11-22T09:59:59.999Z, final\n"),
+        ("2025-11-22T10:00:00Z", "0.07 EUR at 2025-11-22T10:00:00.000Z, final\n"),
+        ("2025-11-22T11:00:01+01:00", "0.37 EUR at 2025-11-22T10:00:01.000Z, final\n"),
     ] {
         assert_eq!(ask(&format!("accounts balance alice --at {time}")), (Some(0), expected.to_owned()));
     }
     let (code, now) = ask("accounts balance alice");
-    assert!(code == Some(0) && now.starts_with("37 EUR at ") && now.ends_with(", not final yet\n"), "{now}");
+    assert!(code == Some(0) && now.starts_with("0.37 EUR at ") && now.ends_with(", not final yet\n"), "{now}");
     let (_, told) = ask("accounts balance bank --at 2025-11-22T10:00:00Z --json");
     let expected = json!({ "account_id": "bank", "currency": "EUR", "at": "2025-11-22T10:00:00.000Z", "balance": -7,
         "final": true });
@@ -72,10 +72,10 @@ async fn balances_and_statements_are_told() {
     let (_, newest) = ask("accounts statement alice --balances --limit 1");
     assert_eq!(
         newest.split_whitespace().collect::<Vec<_>>(),
-        ["2025-11-22T10:00:01.000Z", "30", "37", "bank", "p1000"]
+        ["2025-11-22T10:00:01.000Z", "0.30", "0.37", "bank", "p1000"]
     );
     let (_, plain) = ask("accounts statement alice --to 2025-11-22T10:00:01Z");
-    assert_eq!(plain.split_whitespace().collect::<Vec<_>>(), ["2025-11-22T10:00:00.000Z", "7", "bank", "p0"]);
+    assert_eq!(plain.split_whitespace().collect::<Vec<_>>(), ["2025-11-22T10:00:00.000Z", "0.07", "bank", "p0"]);
     let (_, from) = ask("accounts statement alice --from 2025-11-22T10:00:00.001Z --json");
     assert!(from.lines().count() == 1 && !from.contains("balance_after"), "{from}");
 
@@ -116,18 +116,14 @@ async fn checkpoints_of_another_stack_are_not_read() {
     plant_others_checkpoint(&engine).await;
     let both = "--checkpoints-table checkpoints --audit-heads-table audit-heads";
     for (named, expected) in [
-        (String::new(), 1_037),
-        ("--accounts-table accounts --payments-table payments".to_owned(), 37),
-        ("--payments-table payments --checkpoints-table checkpoints".to_owned(), 37),
-        (format!("--accounts-table accounts --payments-table payments {both}"), 1_037),
+        (String::new(), "10.37"),
+        ("--accounts-table accounts --payments-table payments".to_owned(), "0.37"),
+        ("--payments-table payments --checkpoints-table checkpoints".to_owned(), "0.37"),
+        (format!("--accounts-table accounts --payments-table payments {both}"), "10.37"),
     ] {
         for words in ["accounts balance alice --at 2025-11-22T11:00:00Z", "accounts balance alice"] {
             let (code, told) = giro(&engine, &format!("{words} {named}"));
-            assert_eq!(
-                (code, told.split(' ').next()),
-                (Some(0), Some(expected.to_string().as_str())),
-                "{named}: {told}"
-            );
+            assert_eq!((code, told.split(' ').next()), (Some(0), Some(expected)), "{named}: {told}");
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::simulate::finals::{Finals, Questions};
 use giro::audit::Pace;
 use giro::audit::moved::{Waits, prove};
 use giro::balances::Balances;
+use giro::domain::audit::Checkpoint;
 use giro::domain::{AccountId, Timestamp};
 use giro::store::LedgerQueries;
 
@@ -105,7 +106,8 @@ impl World {
             let Some((balance, true)) = told else { continue };
             questions.told.finals = questions.told.finals.saturating_add(1);
             questions.told.not_zero = questions.told.not_zero.saturating_add(u64::from(balance != 0));
-            let proved = has_checkpoints && self.store.proved_heads().iter().any(|it| it.checkpoint.account == account);
+            let rests_on = |it: &Checkpoint| it.account == account && it.as_of <= at;
+            let proved = has_checkpoints && self.store.proved_checkpoints().iter().any(rests_on);
             questions.told.proved = questions.told.proved.saturating_add(u64::from(proved));
             if let Some(before) = questions.answers.insert((account.clone(), at), balance)
                 && before != balance
