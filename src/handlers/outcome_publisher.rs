@@ -8,7 +8,7 @@
 //! delivered again. No other order matters: an item's changes are in one shard, and a payment never changes.
 //!
 //! What a newer version wrote, of a kind or with a reason that this one doesn't know, is published in the
-//! form of other outcomes ([`NewerOutcome`](crate::domain::NewerOutcome)). Any other image that can't be read stops its
+//! form of other outcomes ([`NewerOutcome`]). Any other image that can't be read stops its
 //! shard, as a corrupt item stops a partition. Until it can be read, each try logs an error.
 //!
 //! Limits: The event source mapping must give up records before the stream's 24 hours are over, and must have a
@@ -22,11 +22,11 @@ use tokio::time::{self, timeout_at};
 
 use super::clock::Deadlines;
 use super::unfinished::Unfinished;
-use crate::domain::{Outcome, PaymentId, Recorded};
+use crate::domain::{Header, NewerOutcome, Outcome, PaymentId, Recorded};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::store::NotRead;
-use crate::wire::outcome;
 use crate::wire::stream_event::{ItemChange, Plain, StreamEvent, StreamRecord, StreamResponse};
+use crate::wire::{cloud_event, outcome};
 
 /// How long a record may take before its producer gives it up. It is shorter than the function's time-out (60 seconds
 /// in the template), so that an invocation can always say what is missing. It is longer than a broker's change of
@@ -56,18 +56,33 @@ enum Missing {
     Deadline,
 }
 
-/// Hands over an outcome to its topic. The key is the payment's id, the value is its JSON, and there are no headers.
-/// Every way to publish an outcome of this version uses this function, so that consumers get the same bytes.
+/// Hands over an outcome to its topic. The key is the payment's id, the value is its JSON, and the headers are those of
+/// a CloudEvent. Every way to publish an outcome of this version uses this function, so that consumers get the same
+/// bytes.
 ///
 /// # Errors
 /// [`PublishError`] if the record was not taken.
 pub async fn hand_over(producer: &impl Publish, topic: &str, outcome: &Outcome) -> Result<Sending, PublishError> {
-    send(producer, topic, outcome.instruction.id(), &outcome::encode(outcome)).await
+    let (id, kind) = (outcome.instruction.id(), outcome.instruction.kind());
+    let headers = cloud_event::headers(id, kind, outcome.status(), outcome.decided_at);
+    send(producer, topic, id, &outcome::encode(outcome), &headers).await
+}
+
+/// Hands over an outcome of a newer version, in the same form.
+async fn hand_over_newer(producer: &impl Publish, topic: &str, newer: &NewerOutcome) -> Result<Sending, PublishError> {
+    let headers = cloud_event::headers(&newer.id, newer.kind.as_deref(), &newer.status, newer.decided_at);
+    send(producer, topic, &newer.id, &outcome::encode_newer(newer), &headers).await
 }
 
 /// The record that every outcome becomes: its key is the payment's id, its value is this JSON.
-async fn send(producer: &impl Publish, topic: &str, id: &PaymentId, json: &str) -> Result<Sending, PublishError> {
-    producer.send(topic, Some(id.as_str().as_bytes()), Some(json.as_bytes()), &[]).await
+async fn send(
+    producer: &impl Publish,
+    topic: &str,
+    id: &PaymentId,
+    json: &str,
+    headers: &[Header],
+) -> Result<Sending, PublishError> {
+    producer.send(topic, Some(id.as_str().as_bytes()), Some(json.as_bytes()), headers).await
 }
 
 /// What became of a record so far.
@@ -194,7 +209,7 @@ impl<P: Publish> OutcomePublisher<P> {
             Err(NotRead::Leg) => return Handed::Nothing,
             Err(NotRead::Newer(newer)) => {
                 tracing::warn!(sequence_number = record.sequence_number, "a newer version wrote an outcome");
-                send(&self.producer, &self.topic, &newer.id, &outcome::encode_newer(&newer)).await
+                hand_over_newer(&self.producer, &self.topic, &newer).await
             }
             Err(NotRead::Damaged(expected)) => return Handed::Missing(Missing::Unreadable(expected)),
         };

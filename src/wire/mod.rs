@@ -15,6 +15,7 @@
 //! | `limits` | in commands and answers | the limits of an account |
 //! | `base64_text` | a key or value in an event | bytes |
 //! | [`outcome`] | a record's value | an outcome |
+//! | [`cloud_event`] | the headers of such a record | what names an outcome |
 //! | [`kafka_secret`] | a secret of Secrets Manager | a Kafka user, or certificates |
 //! | [`stream_event`] | the event of a DynamoDB stream, and its answer | changes, each read by itself |
 //! | [`undelivered`] | what a stream's mapping gives up | where the records stand |
@@ -36,6 +37,7 @@ pub mod audit_result;
 mod base64_text;
 pub mod batch_response;
 pub mod canary_result;
+pub mod cloud_event;
 mod embedded_metric;
 pub mod failed_record;
 pub mod http;

@@ -1,8 +1,8 @@
 //! The publisher, from a stream event to its response: what is published, what comes again, what stops a shard.
 
 use giro::domain::plan::Entry;
-use giro::domain::{Decision, Decline, Instruction, LegNumber, Outcome, Payment, Timestamp};
-use giro::handlers::outcome_publisher::OutcomePublisher;
+use giro::domain::{Decision, Decline, Header, Instruction, LegNumber, Outcome, Payment, Timestamp};
+use giro::handlers::outcome_publisher::{OutcomePublisher, hand_over};
 use giro::handlers::unfinished::Unfinished;
 use giro::store::items;
 use giro::wire::outcome;
@@ -60,6 +60,13 @@ fn named(response: &StreamResponse) -> Vec<&str> {
     response.failures.iter().map(|failure| failure.sequence_number.as_str()).collect()
 }
 
+/// The headers with which an outcome of this version is published.
+async fn published_headers(outcome: &Outcome) -> Vec<Header> {
+    let topics = MemoryTopics::new();
+    hand_over(&topics, "payment-outcomes", outcome).await.unwrap();
+    topics.records("payment-outcomes").remove(0).headers
+}
+
 /// The ids that arrived, in order.
 fn arrived(topics: &MemoryTopics) -> Vec<String> {
     topics
@@ -85,6 +92,8 @@ async fn each_inserted_payment_becomes_one_record_keyed_by_its_id() {
         let expected = Outcome { instruction: request.instruction, ..expected };
         assert_eq!(outcome::decode(record.value.as_deref().unwrap()).unwrap(), expected);
         assert_eq!(record.key.as_deref(), Some(format!("pay-{ix}").as_bytes()));
+        let named = |name: &str| record.headers.iter().find(|header| header.name == name).unwrap().value.as_deref();
+        assert_eq!((named("ce_id"), named("content-type")), (record.key.as_deref(), Some(&b"application/json"[..])));
     }
 }
 
@@ -224,6 +233,23 @@ async fn outcomes_of_a_newer_version_are_published_as_they_are() {
         let response = publish(&topics, &[record(9, "INSERT", item.clone())]).await.unwrap();
         assert_eq!(named(&response), ["9"], "{item}");
     }
+}
+
+/// A kind of tomorrow has a type of its own. A reason of tomorrow changes no header.
+#[tokio::test]
+async fn outcomes_of_a_newer_version_are_cloud_events_too() {
+    let declined = outcome(2, Err(Decline::InsufficientFunds));
+    let (mut kind, mut reason) = (image(&outcome(1, Ok(()))), image(&declined));
+    kind.as_object_mut().unwrap().insert("kind".into(), json!({ "S": "void" }));
+    reason["reason_code"]["S"] = "moon_too_full".into();
+    let topics = MemoryTopics::new();
+    publish(&topics, &[record(7, "INSERT", kind), record(8, "INSERT", reason)]).await.unwrap();
+    let published = topics.records("payment-outcomes");
+    let mut of_payment = published_headers(&outcome(1, Ok(()))).await;
+    let of_type = of_payment.iter_mut().find(|header| header.value.as_deref() == Some(b"giro.payment.settled.v1"));
+    of_type.unwrap().value = Some(b"giro.void.settled.v1".to_vec());
+    assert_eq!(published[0].headers, of_payment);
+    assert_eq!(published[1].headers, published_headers(&declined).await);
 }
 
 #[tokio::test]

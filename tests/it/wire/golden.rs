@@ -17,6 +17,7 @@ mod older;
 mod published;
 mod stored;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -58,7 +59,6 @@ struct Record {
 
 /// The records of a topic.
 fn records(topic: &str) -> Vec<Record> {
-    let header = |pair: &Value| Header { name: pair[0].as_str().unwrap().into(), value: bytes(&pair[1]) };
     let record = |row: &Value| Record {
         source: Source {
             topic: topic.into(),
@@ -68,10 +68,22 @@ fn records(topic: &str) -> Vec<Record> {
         timestamp: row["timestamp"].as_i64().unwrap(),
         key: bytes(&row["key"]),
         value: bytes(&row["value"]),
-        headers: row["headers"].as_array().unwrap().iter().map(header).collect(),
+        headers: headers(row),
         is_ours: row["written_by"] == "giro",
     };
     rows(&format!("topics/{topic}.json")).iter().map(record).collect()
+}
+
+/// The headers of a row.
+fn headers(row: &Value) -> Vec<Header> {
+    let header = |pair: &Value| Header { name: pair[0].as_str().unwrap().into(), value: bytes(&pair[1]) };
+    row["headers"].as_array().unwrap().iter().map(header).collect()
+}
+
+/// The headers that make CloudEvents of the outcomes, by the keys of their records.
+fn headers_of_events() -> BTreeMap<Vec<u8>, Vec<Header>> {
+    let rows = rows("headers/payment-outcomes.json");
+    rows.iter().map(|row| (bytes(&row["key"]).unwrap(), headers(row))).collect()
 }
 
 /// Bytes as text, or in base64 where they are none.

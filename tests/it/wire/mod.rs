@@ -1,6 +1,7 @@
 //! Bytes to domain and back.
 
 pub(crate) mod account_command;
+mod cloud_event;
 pub(crate) mod formats;
 mod fuzz;
 mod golden;

@@ -17,7 +17,7 @@ use giro_testkit::memory_store::MemoryStore;
 use giro_testkit::memory_topics::MemoryTopics;
 use serde_json::Value;
 
-use super::{bytes, given, invocations, records, rows};
+use super::{bytes, given, headers_of_events, invocations, records, rows};
 
 fn written(response: &impl serde::Serialize) -> String {
     serde_json::to_string(response).unwrap()
@@ -61,10 +61,10 @@ fn batches_of_account_commands_are_read_and_answered_as_they_were() {
     batches("account-processor", "account-commands");
 }
 
-/// The outcomes that a stream's images tell are published as they were.
+/// The outcomes that a stream's images tell are published as they were, and as CloudEvents.
 #[tokio::test]
 async fn batches_of_a_stream_are_read_and_answered_as_they_were() {
-    let outcomes = records("payment-outcomes");
+    let (outcomes, of_events) = (records("payment-outcomes"), headers_of_events());
     let (mut published, mut reported) = (0, 0);
     for (event, response) in invocations("outcome-publisher") {
         let topics = MemoryTopics::new();
@@ -72,7 +72,8 @@ async fn batches_of_a_stream_are_read_and_answered_as_they_were() {
         assert_eq!(written(&publisher.handle(given(&event)).await.unwrap()), response);
         for record in topics.records("payment-outcomes") {
             let before = outcomes.iter().find(|before| before.key == record.key).unwrap();
-            assert_eq!((&record.value, &record.headers), (&before.value, &before.headers));
+            let key = record.key.as_deref().unwrap();
+            assert_eq!((&record.value, &record.headers), (&before.value, &of_events[key]));
             published += 1;
         }
         reported += usize::from(response != r#"{"batchItemFailures":[]}"#);

@@ -17,7 +17,7 @@ use giro_testkit::stream_image::stream_image;
 use serde_json::{Value, json};
 
 use super::stored::written_again;
-use super::{folder, given, records, rows};
+use super::{folder, given, headers_of_events, records, rows};
 
 /// The commits that were recorded, each before a kind that it doesn't know.
 const COMMITS: [&str; 1] = ["62b706f"];
@@ -130,7 +130,7 @@ fn an_older_publisher_published_what_it_could_read() {
 /// This version goes on where the older one stopped. Then every outcome of the shard is published.
 #[tokio::test]
 async fn a_shard_that_an_older_publisher_stopped_goes_on() {
-    let today = records("payment-outcomes");
+    let (today, of_events) = (records("payment-outcomes"), headers_of_events());
     for batch in COMMITS.iter().flat_map(|commit| batches(commit)) {
         let left = &batch.records[batch.stopped_at.unwrap_or(batch.records.len())..];
         let topics = MemoryTopics::new();
@@ -140,8 +140,9 @@ async fn a_shard_that_an_older_publisher_stopped_goes_on() {
         let mut published: Vec<String> = batch.published.into_iter().map(|(key, _)| key).collect();
         for record in topics.records("payment-outcomes") {
             let of_today = today.iter().find(|it| it.key == record.key).unwrap();
-            assert_eq!((&record.value, &record.headers), (&of_today.value, &of_today.headers));
-            published.push(String::from_utf8(record.key.unwrap()).unwrap());
+            let key = record.key.unwrap();
+            assert_eq!((&record.value, &record.headers), (&of_today.value, &of_events[&key]));
+            published.push(String::from_utf8(key).unwrap());
         }
         let outcomes = batch.records.iter().map(id).filter(|id| !id.contains('/'));
         assert_eq!(sorted(outcomes), sorted(published.iter().map(String::as_str)), "each once");
