@@ -173,7 +173,7 @@ pub(crate) fn any_id() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
-    fn any_payment()(
+    pub(crate) fn any_payment()(
         id in any_id(), debtor in any_id(), creditor in any_id(),
         amount in 1_u64..=9_007_199_254_740_991, currency in "[A-Z]{3}",
         reference in proptest::option::of(".{0,140}"), at in proptest::option::of(-62_135_596_800_000_i64..=253_402_300_799_999),

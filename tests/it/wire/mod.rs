@@ -2,6 +2,7 @@
 
 pub(crate) mod account_command;
 mod cloud_event;
+mod contract;
 pub(crate) mod formats;
 mod fuzz;
 mod golden;

@@ -81,7 +81,7 @@ fn an_older_version_takes_no_refund_for_a_payment() {
 }
 
 prop_compose! {
-    fn any_refund()(
+    pub(crate) fn any_refund()(
         id in "[A-Za-z0-9._:-]{1,64}", original in "[A-Za-z0-9_:-]{1,64}", debtor in "[A-Za-z0-9_:-]{1,64}",
         amount in proptest::option::of(1_u64..=9_007_199_254_740_991),
         reference in proptest::option::of(".{0,140}"),
