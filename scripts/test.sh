@@ -30,6 +30,12 @@ if .tools/sam/bin/python -c '' 2>/dev/null && .tools/checkov/bin/python -c '' 2>
 else
     skipped+=("the templates' schemas and policy: their linters could not be installed")
 fi
+step "topics"
+if command -v node >/dev/null && [ -d .tools/asyncapi/node_modules/@asyncapi/parser ]; then
+    node scripts/lint-asyncapi.mjs
+else
+    skipped+=("the description of the topics: AsyncAPI's parser needs node and npm, or could not be installed")
+fi
 step "costs"
 if command -v python3 >/dev/null; then
     python3 -B scripts/costs.py --check

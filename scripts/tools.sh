@@ -15,11 +15,20 @@ flock 9
 install() {
     local name=$1 packages=$2
     [ "$(cat ".tools/$name/.packages" 2>/dev/null)" = "$packages" ] && return
+    if [[ $packages == npm:* ]] && ! command -v npm >/dev/null; then
+        echo "left out $packages: there is no npm" >&2
+        return
+    fi
     echo "installing $packages" >&2
     rm -rf ".tools/${name:?}"
-    python3 -m venv ".tools/$name"
-    # shellcheck disable=SC2086 # one word a package
-    ".tools/$name/bin/pip" install --quiet --disable-pip-version-check $packages
+    if [[ $packages == npm:* ]]; then
+        mkdir ".tools/$name"
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix ".tools/$name" "${packages#npm:}"
+    else
+        python3 -m venv ".tools/$name"
+        # shellcheck disable=SC2086 # one word a package
+        ".tools/$name/bin/pip" install --quiet --disable-pip-version-check $packages
+    fi
     echo "$packages" >".tools/$name/.packages"
 }
 
