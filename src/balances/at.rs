@@ -7,9 +7,9 @@
 //! | nothing, or no checkpoints are used | zero | all lists, up to the time |
 //! | a checkpoint after the time, if those would be too many items | the oldest | all lists, from the time to it. Their postings are taken away again |
 //!
-//! Invariants: Each way gives the same balance, as long as no lane was lost. A head or checkpoint that can't be read, or is of another currency, is
-//! passed over, and an older checkpoint is taken. `ledger-auditor` finds it. The account must be read after the closed
-//! time was taken, so a balance that is called final is of lists that are whole.
+//! Invariants: Each way gives the same balance, as long as no lane was lost. A head or checkpoint that can't be read,
+//! or is of another currency, is passed over, and an older checkpoint is taken. `ledger-auditor` finds it. The account
+//! must be read after the closed time was taken, so a balance that is called final is of lists that are whole.
 //!
 //! Limits: Lists are a little behind the payments. So the balance of a time that isn't closed may lack the newest.
 

@@ -66,7 +66,7 @@ async fn a_flood_of_declined_payments_shuts_no_account_at_rest() {
     let unproved = balances(&store, false, now).at(&holding, at).await;
     assert_eq!(unproved, Err(too_many(None)), "without checkpoints all would be read");
     let text = unproved.unwrap_err().to_string();
-    assert!(text.contains("10000 payments") && text.contains("checkpoint") && text.contains("export"), "{text}");
+    assert!(text.contains("10000 payments") && text.contains("ledger-auditor") && text.contains("export"), "{text}");
 }
 
 /// The flood was answered while the account rested. It still is, after the account has moved and was proved again.
