@@ -54,7 +54,7 @@ struct Done {
 impl Done {
     const fn looked(self, job: Job) -> Looked {
         let Self { is_proved, is_overtaken, postings, width } = self;
-        Looked { job, is_proved, is_overtaken, goes_on: false, postings, width }
+        Looked { job, is_proved, is_overtaken, goes_on: false, is_large: false, postings, width }
     }
 }
 
@@ -69,6 +69,8 @@ pub(super) struct Looked {
     pub(super) is_overtaken: bool,
     /// It has a new draft, and its next slice comes at once.
     pub(super) goes_on: bool,
+    /// Its postings are too many for a look, and what its items show by themselves must be told first.
+    pub(super) is_large: bool,
     pub(super) postings: u64,
     pub(super) width: i128,
 }
@@ -76,7 +78,7 @@ pub(super) struct Looked {
 impl Looked {
     /// The account can't be judged.
     pub(super) const fn nothing(job: Job) -> Self {
-        Self { job, is_proved: false, is_overtaken: false, goes_on: false, postings: 0, width: 0 }
+        Self { job, is_proved: false, is_overtaken: false, goes_on: false, is_large: false, postings: 0, width: 0 }
     }
 }
 
@@ -89,14 +91,16 @@ impl<S: AuditStore> Outlook<'_, S> {
             return Ok(Looked::nothing(job));
         }
         let Some(fresh) = self.held(&mut job).await? else { return Ok(Looked::nothing(job)) };
-        job.findings.extend(state_findings(&fresh.holding));
+        if !job.is_state_told {
+            job.findings.extend(state_findings(&fresh.holding));
+        }
         if job.head.as_ref().is_some_and(|head| head.checkpoint.currency != fresh.holding.account.currency) {
             job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected: CURRENCY });
             return Ok(Looked::nothing(job));
         }
         // What a draft lacks is read slice by slice, and the balance is compared after the last one. Before slices
-        // begin, two looks have told what the items show by themselves.
-        let slices = job.moved && (job.findings.is_empty() || job.is_last);
+        // begin, looks of their own have told what the items show by themselves.
+        let slices = job.moved && job.findings.is_empty();
         let step = job.step_ms.filter(|_| slices).map(|step| job.known_to().earlier_by(step.saturating_neg()));
         if let Some(until) = step.filter(|until| *until < self.closed) {
             return self.slice(job, &fresh.holding, until).await;
@@ -108,7 +112,7 @@ impl<S: AuditStore> Outlook<'_, S> {
             Judged::Judged(judged) => Ok(judged.looked(job)),
             // The account can't be proved at once.
             Judged::TooMany { holding, until } if slices => self.slice(job, &holding, until).await,
-            Judged::TooMany { .. } => Ok(Looked::nothing(job)),
+            Judged::TooMany { .. } => Ok(Looked { is_large: true, ..Looked::nothing(job) }),
         }
     }
 
@@ -126,14 +130,16 @@ impl<S: AuditStore> Outlook<'_, S> {
         }
         let bases = self.ask_refunds(&mut since, &mut read.sums).await?;
         let (postings, width, found) = (since.count(), since.width(&read.held), since.findings(&read.held));
-        let mut judged = Done { is_proved: false, is_overtaken: false, postings, width };
+        // Another audit may have proved it before this look.
+        let is_proved = found.is_empty() && self.is_proved(job);
+        let mut judged = Done { is_proved, is_overtaken: false, postings, width };
         if found.is_empty() && job.moved {
             let unshown = unshown(job.head.as_ref(), holding, read.ended, lists_at);
             let head = head(job.head.as_ref(), &since, holding, read.ended, unshown);
             judged.is_overtaken = self.write(job.head.as_ref(), &head, bases).await? == Proved::Overtaken;
             // The other audit's closed time may be earlier. Then the account stays behind in this one.
             job.head = if judged.is_overtaken { self.head(&job.account).await? } else { Some(head) };
-            judged.is_proved = job.head.as_ref().is_some_and(|head| head.checkpoint.as_of >= self.closed);
+            judged.is_proved = self.is_proved(job);
             job.moved = !judged.is_proved;
             self.drop_draft(job).await?;
         } else if !found.is_empty() && job.is_last {
@@ -143,6 +149,10 @@ impl<S: AuditStore> Outlook<'_, S> {
         job.read = Some(read);
         job.findings.extend(found);
         Ok(Judged::Judged(judged))
+    }
+
+    fn is_proved(&self, job: &Job) -> bool {
+        job.head.as_ref().is_some_and(|head| head.checkpoint.as_of >= self.closed)
     }
 
     async fn drop_draft(&self, job: &mut Job) -> Result<(), Stopped> {
@@ -300,6 +310,6 @@ fn head(
     pending.extend(since.pending());
     let seen = Seen::of(holding);
     let is_same = |before: &&Head| before.seen == seen;
-    let seen_at = before.filter(is_same).and_then(|before| before.seen_at).unwrap_or(items_at);
+    let seen_at = before.filter(is_same).and_then(|before| before.seen_at).map_or(items_at, |at| at.min(items_at));
     Head { checkpoint: since.checkpoint(), seen, pending, seen_at: Some(seen_at) }
 }

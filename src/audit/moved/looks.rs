@@ -1,9 +1,10 @@
 //! What: Looks at many accounts side by side, and again at those in which something was found.
 //!
 //! Invariants: A look takes one place of the pool, however long it takes. So a large account holds up no other. An
-//! account that is due for another look comes before new ones. At its deadline the audit tells what two looks have
-//! found, if they were [`TOLD_AFTER`] apart. An index that is some seconds behind would mislead both of two looks that
-//! follow each other closely. It never tells what only one look has shown.
+//! account that is due for another look comes before new ones. Slices take [`SLICES_SIDE_BY_SIDE`] places at the most,
+//! so that large accounts hold up no others. At its deadline the audit tells what two looks have found, if they were
+//! [`TOLD_AFTER`] apart. An index that is some seconds behind would mislead both of two looks that follow each other
+//! closely. It never tells what only one look has shown.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -28,8 +29,12 @@ pub const LOOKS_MAX: usize = 3;
 /// How many accounts are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
 
-/// What looks find this long after each other is told. By then an index shows what it missed for the first of them.
-const TOLD_AFTER: Duration = Duration::from_secs(60);
+/// How many accounts are read slice by slice side by side. Each holds some 30 MB at the most.
+const SLICES_SIDE_BY_SIDE: usize = 4;
+
+/// What looks find this long after each other is told. By then an index shows what it missed for the first of them. The
+/// last look of an account comes this long after the one before.
+const TOLD_AFTER: Duration = Duration::from_secs(150);
 
 /// How many closed postings of an account are read at once. They take some thirteen seconds at a thousand read units a
 /// second. If all were refunds, what is kept of them would take some 30 MB.
@@ -51,7 +56,7 @@ pub struct Waits {
 
 impl Default for Waits {
     fn default() -> Self {
-        let before_another_look = [Duration::from_secs(5), Duration::from_secs(150)];
+        let before_another_look = [Duration::from_secs(5), TOLD_AFTER];
         Self {
             for_indexes: Duration::from_secs(10),
             before_another_look,
@@ -80,11 +85,15 @@ struct Queue {
     fresh: VecDeque<Job>,
     /// Accounts to look at again, by the time when they are due. The number keeps two of the same time apart.
     again: BTreeMap<(Instant, usize), Job>,
+    /// Accounts whose next slice comes at once.
+    slices: VecDeque<Job>,
     /// Accounts that are looked at now, and since when.
     in_flight: BTreeMap<AccountId, Instant>,
     /// Accounts of which a slice was read.
     sliced: BTreeSet<AccountId>,
     suspects: BTreeMap<AccountId, Suspect>,
+    /// What the items of large accounts have shown by themselves, before their slices began.
+    told: Vec<Finding>,
     /// How often an account was put into `again`.
     looks: usize,
     waits: Waits,
@@ -95,7 +104,7 @@ struct Suspect {
     looks: usize,
     /// When the last look began.
     last: Instant,
-    /// What the last look found, and when the first look ended that found fault with the same.
+    /// What the last look found, and when the first look ended that found the same fault.
     findings: Vec<(Instant, Finding)>,
 }
 
@@ -103,11 +112,11 @@ impl Suspect {
     /// Takes what a look has found that began then.
     fn found(&mut self, began: Instant, findings: &[Finding]) {
         let now = Instant::now();
-        let first = |fault: &str| {
-            let before = self.findings.iter().find(|(_, before)| before.at_fault() == fault);
+        let first = |finding: &Finding| {
+            let before = self.findings.iter().find(|(_, before)| fault(before) == fault(finding));
             before.map_or(now, |(first, _)| *first)
         };
-        let findings = findings.iter().map(|finding| (first(&finding.at_fault()), finding.clone())).collect();
+        let findings = findings.iter().map(|finding| (first(finding), finding.clone())).collect();
         *self = Self { looks: self.looks.saturating_add(1), last: began, findings };
     }
 
@@ -120,12 +129,24 @@ impl Suspect {
     }
 }
 
+/// The same fault has the same text in each look, whatever the figures are. A balance that is wrong at rest is outside
+/// of its bounds while the account moves.
+fn fault(finding: &Finding) -> (&'static str, String) {
+    let kind = match finding.name() {
+        "balance_range" => "balance",
+        name => name,
+    };
+    (kind, finding.at_fault())
+}
+
 impl Queue {
     /// The next to look at, if one is there now.
     fn next(&mut self) -> Option<Job> {
         let now = Instant::now();
         let due = self.again.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove());
-        let job = due.or_else(|| self.fresh.pop_front())?;
+        let sliced = self.in_flight.keys().filter(|account| self.sliced.contains(*account)).count();
+        let slice = || if sliced < SLICES_SIDE_BY_SIDE { self.slices.pop_front() } else { None };
+        let job = due.or_else(slice).or_else(|| self.fresh.pop_front())?;
         self.in_flight.insert(job.account.clone(), now);
         Some(job)
     }
@@ -135,9 +156,9 @@ impl Queue {
         self.again.keys().next().map(|(at, _)| *at)
     }
 
-    /// Takes a look. An account in which something was found is looked at again, as often as it may be.
-    /// An account whose slices go on is looked at again at once.
-    fn looked(&mut self, mut job: Job, goes_on: bool) {
+    /// Takes a look. An account in which something was found is looked at again, as often as it may be. An account
+    /// whose slices go on is looked at again as soon as there is a place.
+    fn looked(&mut self, mut job: Job, goes_on: bool, is_large: bool) {
         let now = Instant::now();
         let began = self.in_flight.remove(&job.account).unwrap_or(now);
         if goes_on {
@@ -147,7 +168,7 @@ impl Queue {
             self.suspects.remove(&job.account);
             job.is_last = false;
             if goes_on {
-                self.look_again(now, job);
+                self.slices.push_back(job);
             }
             return;
         }
@@ -155,17 +176,21 @@ impl Queue {
         let suspect = self.suspects.entry(job.account.clone()).or_insert_with(new);
         suspect.found(began, &job.findings);
         let looks = suspect.looks;
-        job.is_last = looks.saturating_add(1) >= LOOKS_MAX;
-        match self.waits.before_another_look.get(looks.saturating_sub(1)) {
-            Some(wait) => self.look_again(now.checked_add(*wait).unwrap_or(now), job),
-            None if goes_on => self.look_again(now, job),
-            None => {}
+        if is_large && looks >= LOOKS_MAX {
+            // From here on its slices have looks of their own.
+            self.told.extend(suspect.told(self.waits).cloned());
+            self.suspects.remove(&job.account);
+            self.sliced.insert(job.account.clone());
+            (job.is_state_told, job.is_last) = (true, false);
+            job.findings.clear();
+            self.slices.push_back(job);
+            return;
         }
-    }
-
-    fn look_again(&mut self, at: Instant, job: Job) {
-        self.looks = self.looks.saturating_add(1);
-        self.again.insert((at, self.looks), job);
+        job.is_last = looks.saturating_add(1) >= LOOKS_MAX;
+        if let Some(wait) = self.waits.before_another_look.get(looks.saturating_sub(1)) {
+            self.looks = self.looks.saturating_add(1);
+            self.again.insert((now.checked_add(*wait).unwrap_or(now), self.looks), job);
+        }
     }
 
     /// Whether each account that isn't judged had time since then, at the least. One that is proved in slices waits for
@@ -211,13 +236,16 @@ pub(super) async fn looks<S: AuditStore, C: Fn() -> Timestamp>(
     let mut queue = Queue {
         fresh: jobs.into(),
         again: BTreeMap::new(),
+        slices: VecDeque::new(),
         in_flight: BTreeMap::new(),
         sliced: BTreeSet::new(),
         suspects: BTreeMap::new(),
+        told: Vec::new(),
         looks: 0,
         waits: around.waits,
     };
     let ended = pool(around, &mut queue, open, told).await;
+    told.findings.append(&mut queue.told);
     told.findings.extend(queue.suspects.values().flat_map(|suspect| suspect.told(queue.waits)).cloned());
     ended
 }
@@ -257,7 +285,7 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             Some(looked) = looks.next() => looked,
             () = tokio::time::sleep_until(due) => continue,
         };
-        let Looked { job, is_proved, is_overtaken, goes_on, postings, width } = looked?;
+        let Looked { job, is_proved, is_overtaken, goes_on, is_large, postings, width } = looked?;
         told.is_overtaken |= is_overtaken;
         told.postings = told.postings.saturating_add(postings);
         told.widest = told.widest.max(width);
@@ -267,6 +295,6 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
         if is_proved || is_overtaken {
             told.heads.extend(job.head.clone());
         }
-        queue.looked(job, goes_on);
+        queue.looked(job, goes_on, is_large);
     }
 }

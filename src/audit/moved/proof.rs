@@ -68,6 +68,8 @@ pub(super) struct Job {
     pub(super) draft: Option<Draft>,
     /// How many milliseconds its next slice should take in. `None`: this audit has made no slice of it yet.
     pub(super) step_ms: Option<i64>,
+    /// What its items show by themselves was told in this audit, so that its slices can begin.
+    pub(super) is_state_told: bool,
     /// It isn't looked at again in this audit, if this look finds something too.
     pub(super) is_last: bool,
     pub(super) findings: Vec<Finding>,
@@ -75,7 +77,8 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(account: AccountId, head: Option<Head>, moved: bool) -> Self {
-        Self { account, head, moved, read: None, draft: None, step_ms: None, is_last: false, findings: Vec::new() }
+        let (read, draft, step_ms, findings) = (None, None, None, Vec::new());
+        Self { account, head, moved, read, draft, step_ms, is_state_told: false, is_last: false, findings }
     }
 
     /// Up to when its postings are known: by its draft, else by its checkpoint.

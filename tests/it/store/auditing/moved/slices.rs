@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use giro::audit::Pace;
 use giro::audit::moved::{AuditStore, Proof, Waits, prove};
+use giro::audit::{Pace, audit};
 use giro::domain::audit::{Checkpoint, Draft, Head, LegAnswers, Since, Times};
 use giro::domain::limits::WindowLimit;
 use giro::domain::{Instruction, Limits, Outcome, Source};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::super::request;
 use super::corruptions::ROWS;
 use super::killed::{clock_from_minute_100, ledger, requests};
-use super::{Hand, WAITS, found, minute, prove_at, settle_at};
+use super::{Hand, WAITS, found, found_in_all, minute, prove_at, settle_at};
 use crate::rules::worlds::seeds;
 
 /// An audit that reads so many postings of an account at once.
@@ -216,6 +216,67 @@ async fn what_is_wrong_in_a_slice_is_found_until_it_is_mended() {
         assert!(found(&proof).contains("no_account"), "{at}: {}", found(&proof));
         assert!(found(&proof).contains("lost_account account fees"), "{at}: {}", found(&proof));
     }
+}
+
+/// What its items show by themselves and what its slices show are looked at apart. Neither hides the other.
+#[tokio::test(start_paused = true)]
+async fn a_large_account_that_is_wrong_in_two_ways_is_found_in_both() {
+    let store = busy(Faults::default()).await;
+    store.insert_account(account("alice").holding(-900));
+    let legs = store.copy();
+    Hand::Memory(legs.clone()).lose_leg("m73-3/3").await;
+    for (store, expected) in [
+        (store, ["balance account alice", "below_limit account alice"]),
+        (legs, ["below_limit account alice", "leg leg m73-3/3"]),
+    ] {
+        for at in [120, 180] {
+            let lines = found(&in_slices(&store, at, 4).await);
+            for line in expected {
+                assert!(lines.contains(line), "{at}: {line} in\n{lines}");
+            }
+        }
+    }
+}
+
+/// Slices take a few places of the pool. So a small account is proved while more large ones than places go on.
+#[tokio::test(start_paused = true)]
+async fn many_large_accounts_hold_up_no_other() {
+    let store = MemoryStore::new();
+    store.insert_account(account("bank").unlimited());
+    let large: Vec<String> = (0..20).map(|ix| format!("a{ix:02}")).collect();
+    large.iter().for_each(|name| store.insert_account(account(name)));
+    store.insert_account(account("small"));
+    for at in 0..40 {
+        let pays = |(ix, name): (i64, &String)| request(ix, &format!("p{at}-{ix}"), "bank", name, 1);
+        settle_at(&store, (0..).zip(&large).map(pays).collect(), at).await;
+    }
+    settle_at(&store, vec![request(1, "one", "bank", "small", 1)], 41).await;
+    let waits = Waits { postings_at_once: 2, ..WAITS };
+    let until = Instant::now() + Duration::from_secs(120);
+    let proof = prove(&store, || minute(100), Pace::per_second(10), waits, until).await.unwrap();
+    assert!(proof.stopped.is_some() && proof.behind > 10, "{proof:?}");
+    assert!(store.proved_heads().iter().any(|head| head.checkpoint.account == id("small")), "{proof:?}");
+}
+
+/// What somebody changes behind a draft isn't read again, as behind a checkpoint.
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_behind_a_draft_is_found_by_all_payments() {
+    let store = busy(Faults::default()).await;
+    let is_drafted = |draft: &Draft| draft.made.account == id("alice") && draft.as_of() > minute(71);
+    while !store.drafts().iter().any(is_drafted) {
+        let until = Instant::now() + Duration::from_secs(10);
+        let waits = Waits { postings_at_once: 4, ..WAITS };
+        let proof = prove(&store, || minute(120), Pace::per_second(5), waits, until).await.unwrap();
+        assert!(proof.stopped.is_some(), "{proof:?}");
+    }
+    Hand::Memory(store.clone()).lose_payment("m71-1").await;
+    in_slices(&store, 120, 4).await;
+    let heads = store.proved_heads();
+    let alice = heads.iter().find(|head| head.checkpoint.account == id("alice")).unwrap();
+    assert_eq!(alice.checkpoint.as_of, minute(100), "its postings still fit");
+    let until = Instant::now() + Duration::from_secs(60);
+    let all = audit(&store, Pace::per_second(1_000_000), until).await.unwrap();
+    assert!(found_in_all(&all).contains("balance account alice"), "{}", found_in_all(&all));
 }
 
 /// The items of a large account that show by themselves that they are wrong are told before its slices begin.
