@@ -45,6 +45,7 @@ bench: build lean tools-bench
 bench-check: build lean bench-scale
 	$(GIRO) bench check
 	cargo bench --profile dev -p giro-cli --bench footprint
+	cargo bench --profile dev -p giro-cli --bench audit
 
 # The same for skewed load over many partitions: the median of five seeds each, on the model. It takes long.
 bench-scale: build
