@@ -11,10 +11,14 @@ use super::lanes::{self, AddLanesArgs};
 use super::limits::{self, LimitArgs};
 use super::number::number;
 use super::owners::{self, SetOwnerArgs};
+use super::pay::{self, Show};
 use super::stored_id::stored_id;
+use crate::decimal;
 use giro::domain::account_command::{self, Action, Terms};
 use giro::domain::money::AMOUNT_MAX;
-use giro::domain::{Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit, Principal};
+use giro::domain::{
+    Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit, Payment, PaymentId, Principal,
+};
 use giro::handlers::clock;
 use giro::store::LedgerQueries;
 use giro_testkit::open_accounts::OpenAccounts;
@@ -75,7 +79,7 @@ pub(super) enum AccountsCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  giro accounts open settlement-eur --currency EUR --unlimited\n  giro accounts open alice --currency EUR"
+    after_help = "Example:\n  giro accounts open settlement-eur --currency EUR --unlimited\n  giro accounts open alice --currency EUR --balance 100.00 --funded-by settlement-eur"
 )]
 pub(super) struct OpenArgs {
     /// The account
@@ -94,8 +98,32 @@ pub(super) struct OpenArgs {
     /// Write the account directly into its table, without topic and account-processor, and leave no record of a command
     #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
     direct: bool,
+    /// Pay so much into it once it is open, such as 100.00. The payment is funds-ID, so it happens once
+    #[arg(long, value_name = "AMOUNT", requires = "funded_by", conflicts_with_all = ["direct", "no_wait"])]
+    balance: Option<String>,
+    /// The account that pays it
+    #[arg(long, value_name = "ACCOUNT", requires = "balance")]
+    funded_by: Option<AccountId>,
     #[command(flatten)]
     send: SendArgs,
+}
+
+impl OpenArgs {
+    /// The payment of its first balance.
+    fn funding(&self) -> Result<Option<Payment>, Failure> {
+        let Some((balance, debtor)) = self.balance.as_ref().zip(self.funded_by.clone()) else { return Ok(None) };
+        let amount = decimal::amount(balance, self.currency);
+        Ok(Some(Payment {
+            id: PaymentId::try_new(&format!("funds-{}", self.id))
+                .map_err(|expected| Failure::input(format!("--balance: the payment funds-{}: {expected}", self.id)))?,
+            debtor,
+            creditor: self.id.clone(),
+            amount: amount.map_err(|expected| Failure::input(format!("--balance: {expected}")))?,
+            currency: self.currency,
+            reference: None,
+            requested_at: Some(clock::now()),
+        }))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -167,12 +195,15 @@ pub(super) struct SetLimitsArgs {
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         AccountsCommand::Open(args) => {
-            let (currency, overdraft_limit) = (args.currency, args.limit.limit());
+            let (currency, overdraft_limit, funding) = (args.currency, args.limit.limit(), args.funding()?);
             let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes, owner: args.owner };
             match args.direct {
-                true => open_directly(&args.id, terms, engines).await,
-                false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await,
+                true => open_directly(&args.id, terms, engines).await?,
+                false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await?,
             }
+            let Some(payment) = funding else { return Ok(()) };
+            let topic = engines.topic(None, |topics| topics.requests)?;
+            pay::pay(payment, &topic, Show { wait: true, json: false }, engines).await
         }
         AccountsCommand::Freeze(args) => account_commands::send(args.id, Action::Freeze, args.send, engines).await,
         AccountsCommand::Unfreeze(args) => account_commands::send(args.id, Action::Unfreeze, args.send, engines).await,
@@ -218,7 +249,7 @@ fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> 
             return Err(Failure::no(format!("{id} is open already, in {}", existing.currency)));
         }
         Some(existing) if existing.overdraft_limit != account.overdraft_limit => {
-            let limit = limit(existing.overdraft_limit);
+            let limit = limit(existing.overdraft_limit, existing.currency);
             return Err(Failure::no(format!("{id} is open already, with the overdraft limit {limit}")));
         }
         Some(existing) if existing.owner != account.owner => {
@@ -239,9 +270,9 @@ fn opened(account: &Account, existing: Option<&Account>) -> Result<(), Failure> 
     Ok(())
 }
 
-fn limit(limit: OverdraftLimit) -> String {
+fn limit(limit: OverdraftLimit, currency: Currency) -> String {
     match limit {
-        OverdraftLimit::Limited(limit) => limit.to_string(),
+        OverdraftLimit::Limited(limit) => decimal::shown(limit.into(), currency),
         OverdraftLimit::Unlimited => "unlimited".into(),
     }
 }
@@ -276,8 +307,8 @@ fn show(held: &[Holding], as_json: bool) -> Result<(), Failure> {
     say!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
     for holding in held {
         let Account { id, currency, status, overdraft_limit, .. } = &holding.account;
-        let balance = holding.balance();
-        say!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit));
+        let balance = decimal::shown(holding.balance(), *currency);
+        say!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit, *currency));
     }
     Ok(())
 }

@@ -46,34 +46,46 @@ pub(super) struct PayArgs {
     topic: Option<String>,
 }
 
+/// What is waited for, and how it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Show {
+    pub(super) wait: bool,
+    pub(super) json: bool,
+}
+
 pub(super) async fn run(args: PayArgs, engines: &EngineArgs) -> Result<(), Failure> {
-    let amount = decimal::amount(&args.amount, args.currency).map_err(Failure::input)?;
     let id = match args.id {
         Some(id) => id,
         None => PaymentId::try_new(&format!("pay-{:032x}", fastrand::u128(..))).map_err(Failure::input)?,
     };
-    let asked = Instruction::from(Payment {
-        id: id.clone(),
+    let payment = Payment {
+        id,
         debtor: args.from,
         creditor: args.to,
-        amount,
+        amount: decimal::amount(&args.amount, args.currency).map_err(Failure::input)?,
         currency: args.currency,
         reference: args.reference.map(Into::into),
         requested_at: Some(clock::now()),
-    });
-    let value = instruction::encode(&asked);
+    };
+    let topic = engines.topic(args.topic, |topics| topics.requests)?;
+    pay(payment, &topic, Show { wait: args.wait, json: args.json }, engines).await
+}
+
+/// Publishes a payment, and shows what became of it.
+pub(super) async fn pay(payment: Payment, topic: &str, show: Show, engines: &EngineArgs) -> Result<(), Failure> {
+    let id = payment.id.clone();
+    let value = instruction::encode(&Instruction::from(payment));
     // What a handler refuses is refused here, and not a dead letter.
     let asked = instruction::decode_json(value.as_bytes()).map_err(Failure::input)?;
-    let topic = engines.topic(args.topic, |topics| topics.requests)?;
-    if args.wait {
+    if show.wait {
         // If the outcome couldn't be read, that is an error before anything is sent.
         payments::recorded(&id, false, engines).await?;
     }
-    let producer = engines.producer_to(&topic).await?;
+    let producer = engines.producer_to(topic).await?;
     let key = asked.debtor().as_str().as_bytes();
-    producer.send(&topic, Some(key), Some(value.as_bytes()), &[]).await?.placed().await?;
-    if !args.wait {
-        match args.json {
+    producer.send(topic, Some(key), Some(value.as_bytes()), &[]).await?.placed().await?;
+    if !show.wait {
+        match show.json {
             true => say!("{value}"),
             false => say!("sent {id}: `giro payments show {id} --wait` waits for its outcome"),
         }
@@ -86,7 +98,7 @@ pub(super) async fn run(args: PayArgs, engines: &EngineArgs) -> Result<(), Failu
     if outcome.instruction.fingerprint() != asked.fingerprint() {
         return Err(Failure::no(format!("{id} is the id of another payment, so this one is a dead letter")));
     }
-    match args.json {
+    match show.json {
         true => say!("{}", outcome::encode(&outcome)),
         false => say!("{}", Story(&outcome)),
     }

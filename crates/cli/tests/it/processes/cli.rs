@@ -237,7 +237,7 @@ async fn accounts_are_opened_shown_and_listed() {
         0,
         "open already",
     );
-    check(&["accounts", "open", "alice", "--currency", "EUR", "--direct"], engine, "", 1, "with the overdraft limit 5");
+    check(&["accounts", "open", "alice", "--currency", "EUR", "--direct"], engine, "", 1, "overdraft limit 0.05");
     check(&["accounts", "open", "alice", "--currency", "USD", "--direct"], engine, "", 1, "open already, in EUR");
     check(&["accounts", "open", "bank", "--currency", "EUR", "--unlimited", "--direct"], engine, "", 0, "opened bank");
     let shop = ["accounts", "open", "shop", "--currency", "EUR", "--direct", "--credit-lanes"];
@@ -255,7 +255,7 @@ async fn accounts_are_opened_shown_and_listed() {
         engine,
         "",
         0,
-        "shop                     EUR      open                        7              0",
+        "shop                     EUR      open                     0.07           0.00",
     );
     let shown = giro(&["accounts", "show", "shop", "--json"], engine, "");
     let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();

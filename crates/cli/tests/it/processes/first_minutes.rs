@@ -49,6 +49,7 @@ fn a_payment_is_made_and_followed_in_decimals() {
     newcomer.check("up --detach --data .giro/data --partitions 1", 0, "giro down");
     newcomer.check("accounts open bank --currency EUR --unlimited", 0, "applied open bank");
     newcomer.check("accounts open alice --currency EUR", 0, "applied open alice");
+    check_funding(&newcomer);
     let pay = "pay --from bank --to alice";
     for (words, code, says) in [
         (format!("{pay} 5.00 EUR --id p1 --wait"), 0, "settled   p1: 5.00 EUR from bank to alice"),
@@ -83,6 +84,21 @@ fn a_payment_is_made_and_followed_in_decimals() {
         std::thread::sleep(Duration::from_millis(50));
     }
 
+    check_logs_and_reset(&newcomer);
+}
+
+/// An account is funded once, however often it is opened.
+fn check_funding(newcomer: &Newcomer) {
+    let carol = "accounts open carol --currency EUR --funded-by bank --balance";
+    for _ in 0..2 {
+        newcomer.check(&format!("{carol} 12.34"), 0, "settled   funds-carol: 12.34 EUR from bank to carol");
+    }
+    newcomer.check("accounts show carol", 0, " 12.34 ");
+    newcomer.check(&format!("{carol} 1.234"), 2, "--balance: expected an amount of EUR with at most 2 decimals");
+}
+
+/// The log is shown in both forms, and nothing is left at the end but the lock.
+fn check_logs_and_reset(newcomer: &Newcomer) {
     newcomer.check("logs", 0, "export KAFKA_BOOTSTRAP_SERVERS=");
     assert_eq!(newcomer.check("logs --lines 1", 0, "").lines().count(), 1);
     newcomer.check("logs", 0, r#"payment-processor {"timestamp""#);
