@@ -9,6 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join_all;
+
 use super::calls::{AuditStore, Calls};
 use super::proof::{EarlierRead, Job};
 use crate::audit::scan::Stopped;
@@ -22,6 +24,9 @@ use crate::store::{Newest, Proved, Read, Span};
 const FITS: &str = "its head to be its newest checkpoint";
 const CURRENCY: &str = "it to be of the currency of its account";
 const HAS_HEAD: &str = "a head, as it has checkpoints";
+
+/// How many sums of refunds are written side by side. A seller may have very many.
+const WRITES_SIDE_BY_SIDE: usize = 16;
 
 /// What all looks of a run have in common.
 pub(super) struct Outlook<'a, S> {
@@ -287,8 +292,12 @@ impl<S: AuditStore> Outlook<'_, S> {
 
     pub(super) async fn prove_refunds(&self, bases: &[(LegId, RefundBase)]) -> Result<(), Stopped> {
         let store = self.calls.store;
-        for (total, base) in bases {
-            self.calls.ask("writing what is proved of refunds", || store.prove_refunds(total, *base)).await?;
+        let write = |(total, base): &(LegId, RefundBase)| {
+            let (total, base) = (total.clone(), *base);
+            async move { self.calls.ask("writing what is proved of refunds", || store.prove_refunds(&total, base)).await }
+        };
+        for some in bases.chunks(WRITES_SIDE_BY_SIDE) {
+            try_join_all(some.iter().map(write)).await?;
         }
         Ok(())
     }
