@@ -40,9 +40,8 @@ impl<S: PostingLists + ProvedBalances + Statements> Balances<'_, S> {
             let ask = StatementQuery { from: Some(at), to: None, after: Some(after), limit: PAGE_POSTINGS };
             let page = self.store.statement(holding, &ask).await?;
             sum = page.postings.iter().fold(sum, |sum, posting| sum.saturating_add(posting.signed().into()));
-            // A page without postings counts as a full one, because it may have passed over as many declined payments.
-            let looked_at = if page.postings.is_empty() { PAGE_POSTINGS } else { page.postings.len() };
-            count = count.saturating_add(looked_at);
+            // Each page counts as a full one, because it may have passed over as many declined payments.
+            count = count.saturating_add(PAGE_POSTINGS);
             if count > ITEMS_MAX {
                 return Err(BalanceError::TooMany { most: ITEMS_MAX, proved: None });
             }
