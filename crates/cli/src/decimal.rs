@@ -32,6 +32,12 @@ pub fn amount(text: &str, currency: Currency) -> Result<Amount, String> {
             )
         }
     };
+    if text.contains(',') {
+        return Err(format!("{}. Write a point before the decimals, and nothing between thousands", expected()));
+    }
+    if text.starts_with('-') {
+        return Err(format!("expected an amount above zero, and got `{text}`"));
+    }
     let (whole, part) = text.split_once('.').map_or((text, None), |(whole, part)| (whole, Some(part)));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let places = part.map_or(0, str::len);
@@ -87,7 +93,7 @@ mod tests {
 
     #[test]
     fn other_texts_say_what_was_expected() {
-        for bad in ["", ".", "5.", ".5", "-5", "+5", "5,00", "5.001", "1e3", "5 ", " 5", "5.0.0", "\u{0665}", "NaN"] {
+        for bad in ["", ".", "5.", ".5", "+5", "5.001", "1e3", "5 ", " 5", "5.0.0", "\u{0665}", "NaN"] {
             let error = amount(bad, currency("EUR")).unwrap_err();
             assert_eq!(
                 error,
@@ -96,6 +102,9 @@ mod tests {
         }
         let error = amount("5.0", currency("JPY")).unwrap_err();
         assert_eq!(error, "expected a whole amount of JPY, such as 5, and got `5.0`");
+        let error = amount("1,000.00", currency("EUR")).unwrap_err();
+        assert!(error.ends_with("got `1,000.00`. Write a point before the decimals, and nothing between thousands"));
+        assert_eq!(amount("-5", currency("EUR")).unwrap_err(), "expected an amount above zero, and got `-5`");
         for (bad, code, range) in [
             ("0", "EUR", "0.01 to 90071992547409.91"),
             ("0.00", "EUR", "0.01 to 90071992547409.91"),

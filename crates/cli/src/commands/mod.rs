@@ -51,6 +51,7 @@ mod restore;
 mod simulate;
 mod status;
 mod stored_id;
+mod story;
 mod template;
 mod topics;
 mod up;

@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
+use super::story::Story;
 use crate::local::escaped::json_line;
 use crate::local::topic_reader::{Polled, Read};
-use giro::domain::Transfer;
 use giro::wire::outcome;
 
 /// Print the outcomes on the topic, oldest first of each partition
@@ -60,20 +60,7 @@ fn line(record: &Polled, json: bool) -> String {
         return json_line(&String::from_utf8_lossy(value));
     }
     match outcome::decode(value) {
-        Ok(outcome) => {
-            let instruction = &outcome.instruction;
-            let moved = |Transfer { debtor, creditor, amount, currency }: Transfer<'_>| {
-                format!("{debtor} -> {creditor} {amount} {currency}")
-            };
-            let moved: Vec<String> = outcome.transfers().map(moved).collect();
-            let moved = if moved.is_empty() { format!("{} -> ?", instruction.debtor()) } else { moved.join(", ") };
-            let refund = instruction.original().map(|original| format!(" refund of {original}")).unwrap_or_default();
-            let leg = outcome.declined_leg.map(|leg| format!(", leg {leg}")).unwrap_or_default();
-            let decision = outcome
-                .decision
-                .map_or_else(|decline| format!("declined {}{leg}", decline.name()), |()| "settled".into());
-            format!("{} {}{refund} {moved} {decision}", outcome.decided_at, instruction.id())
-        }
+        Ok(outcome) => format!("{}  {}", outcome.decided_at, Story(&outcome)),
         Err(error) => format!("{}/{}/{}: {error}", record.topic, record.partition, record.offset),
     }
 }

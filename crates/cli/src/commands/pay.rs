@@ -4,9 +4,10 @@ use clap::Args;
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
-use super::payments::{self, Story};
+use super::payments;
+use super::story::Story;
 use crate::decimal;
-use giro::domain::{AccountId, Currency, Instruction, Payment, PaymentId};
+use giro::domain::{AccountId, Currency, Instruction, Outcome, Payment, PaymentId};
 use giro::handlers::clock;
 use giro::publish::Publish;
 use giro::wire::{instruction, outcome};
@@ -14,7 +15,7 @@ use giro::wire::{instruction, outcome};
 /// Pay an amount from one account to another
 ///
 /// Publishes the payment to the topic of payment requests. The amount has the decimals of its currency: 5.00 EUR, 500
-/// JPY. The same id does nothing twice.
+/// JPY. The same payment with the same id happens once. Another payment needs another id.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  giro pay --from bank --to alice 5.00 EUR --wait\n  \
                   giro pay --from alice --to bob 12.50 EUR --id order-17 --reference 'Order 17'")]
@@ -77,9 +78,14 @@ pub(super) async fn pay(payment: Payment, topic: &str, show: Show, engines: &Eng
     let value = instruction::encode(&Instruction::from(payment));
     // What a handler refuses is refused here, and not a dead letter.
     let asked = instruction::decode_json(value.as_bytes()).map_err(Failure::input)?;
-    if show.wait {
+    let before = match payments::recorded(&id, false, engines).await {
+        Ok(before) => before,
         // If the outcome couldn't be read, that is an error before anything is sent.
-        payments::recorded(&id, false, engines).await?;
+        Err(failure) if show.wait => return Err(failure),
+        Err(_) => None,
+    };
+    if let Some(other) = before.filter(|before| before.outcome.instruction.fingerprint() != asked.fingerprint()) {
+        return Err(of_another(&other.outcome));
     }
     let producer = engines.producer_to(topic).await?;
     let key = asked.debtor().as_str().as_bytes();
@@ -96,11 +102,20 @@ pub(super) async fn pay(payment: Payment, topic: &str, show: Show, engines: &Eng
     };
     let outcome = recorded.outcome;
     if outcome.instruction.fingerprint() != asked.fingerprint() {
-        return Err(Failure::no(format!("{id} is the id of another payment, so this one is a dead letter")));
+        return Err(of_another(&outcome));
     }
     match show.json {
         true => say!("{}", outcome::encode(&outcome)),
         false => say!("{}", Story(&outcome)),
     }
     outcome.decision.map_err(|decline| Failure::no(format!("{id} is declined: {decline}")))
+}
+
+/// The id has the outcome of another payment.
+fn of_another(outcome: &Outcome) -> Failure {
+    let id = outcome.instruction.id();
+    Failure::no(format!(
+        "{id} is the id of another payment: {}. Choose another id, or leave --id out: `giro pay` takes a new one",
+        Story(outcome)
+    ))
 }

@@ -1,7 +1,6 @@
 //! What: `giro payments` shows payments and their outcomes.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -11,7 +10,7 @@ use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
 use super::stored_id::stored_id;
-use crate::decimal;
+use super::story::Story;
 use giro::domain::{AccountId, DeadLetter, Outcome, PaymentId, Recorded, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{LedgerQueries, ScannedItem, Segment, Table, TableScan};
@@ -153,27 +152,4 @@ fn is_asked(args: &ListArgs, outcome: &Outcome) -> bool {
     };
     let of_status = |status| outcome.decision.is_ok() == (status == Status::Settled);
     args.account.as_ref().is_none_or(of_account) && args.status.is_none_or(of_status)
-}
-
-/// An outcome as a line for a person.
-pub(super) struct Story<'a>(pub(super) &'a Outcome);
-
-impl fmt::Display for Story<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(outcome) = self;
-        let status = if outcome.decision.is_ok() { "settled " } else { "declined" };
-        write!(f, "{status}  {}", outcome.instruction.id())?;
-        if let Some(original) = outcome.instruction.original() {
-            write!(f, ", a refund of {original}")?;
-        }
-        for (ix, transfer) in outcome.transfers().enumerate() {
-            let amount = decimal::shown(i128::from(transfer.amount.minor_units()), transfer.currency);
-            let (begin, debtor, creditor) = (if ix == 0 { ":" } else { "," }, transfer.debtor, transfer.creditor);
-            write!(f, "{begin} {amount} {} from {debtor} to {creditor}", transfer.currency)?;
-        }
-        match outcome.decision {
-            Ok(()) => Ok(()),
-            Err(decline) => write!(f, ": {decline}"),
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Failure;
-use super::up_file::UpFile;
+use super::up_file::{self, UpFile};
 
 /// Remove what stacks have left in .giro: tables, stream checkpoints, logs
 ///
@@ -18,6 +18,9 @@ pub(super) struct ResetArgs {
 }
 
 pub(super) async fn run(args: ResetArgs) -> Result<(), Failure> {
+    if up_file::is_held() {
+        return Err(Failure::input("a `giro up` runs in this folder: `giro down` stops it"));
+    }
     // No stack starts meanwhile.
     let place = UpFile::take().await?;
     let left = place.left()?;

@@ -54,7 +54,8 @@ fn a_payment_is_made_and_followed_in_decimals() {
     for (words, code, says) in [
         (format!("{pay} 5.00 EUR --id p1 --wait"), 0, "settled   p1: 5.00 EUR from bank to alice"),
         (format!("{pay} 5 EUR --id p1 --wait"), 0, "settled   p1: 5.00 EUR from bank to alice"),
-        (format!("{pay} 5.01 EUR --id p1 --wait"), 1, "p1 is the id of another payment"),
+        (format!("{pay} 5.01 EUR --id p1 --wait"), 1, "p1 is the id of another payment: settled   p1: 5.00 EUR"),
+        (format!("{pay} 5.01 EUR --id p1"), 1, "p1 is the id of another payment: settled   p1: 5.00 EUR"),
         ("pay --from alice --to bank 9.5 EUR --id p2 --wait".into(), 1, "declined  p2: 9.50 EUR from alice to bank: "),
         (format!("{pay} 0.05 EUR --id p3 --wait --json"), 0, r#"{"payment_id":"p3","status":"settled","#),
         (format!("{pay} 1 JPY --id p4 --wait"), 1, "declined  p4: 1 JPY from bank to alice: "),
@@ -105,7 +106,7 @@ fn check_logs_and_reset(newcomer: &Newcomer) {
     let text = newcomer.check("logs --log text", 0, "payment-processor  1 record: 1 settled in ");
     assert!(!text.contains("{\"timestamp") && !text.contains('\u{1b}'), "{text}");
     newcomer.check("logs --log text --color always", 0, "payment-processor  \u{1b}[33m1 record: 1 declined (");
-    newcomer.check("reset --yes", 2, "a `giro up` runs in this folder already");
+    newcomer.check("reset --yes", 2, "a `giro up` runs in this folder: `giro down` stops it");
     let mut follows = command(&["logs", "--follow"], newcomer.0.path());
     let follows = follows.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     newcomer.check("down", 0, "stopped");

@@ -157,7 +157,7 @@ fn every_command_finds_a_stack_in_which_nothing_has_its_usual_name() {
     let published = "published 2 records to eu-payment-requests";
     up.check(&["publish", "-", "--unchecked"], &records, 0, published);
     up.until(&["payments", "show", "p1"], r#""status":"settled""#);
-    up.until(&["outcomes"], "p1 bank -> alice 7 EUR settled");
+    up.until(&["outcomes"], "settled   p1: 0.07 EUR from bank to alice");
     let letters = up.until(&["dead-letters", "list"], "not_json");
     let source = letters.split_whitespace().next().unwrap();
     assert!(source.starts_with("eu-payment-requests/"), "{letters}");
