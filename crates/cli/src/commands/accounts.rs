@@ -64,8 +64,8 @@ pub(super) enum AccountsCommand {
     },
     /// Tell what an account held at a time: the sum of all that was settled up to then.
     ///
-    /// It is final twenty minutes later. It rests on the checkpoints of ledger-auditor, unless a flag or the
-    /// environment names tables of the ledger, and not those of checkpoints.
+    /// Twenty minutes later it is final: it never changes then. It begins with what ledger-auditor has proved. If you
+    /// name the ledger's tables, name those of checkpoints too; otherwise it sums all payments.
     Balance(BalanceArgs),
     /// Show the postings of an account, newest first.
     Statement(StatementArgs),
