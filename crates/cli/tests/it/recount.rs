@@ -105,8 +105,8 @@ async fn clean_checkpoints_are_not_accused() {
     let it = Planted::new().await;
     let (found, checkpoints, others) = full(&it.store).await;
     assert_eq!((found.as_str(), others), ("", 0));
-    // All nine accounts are looked at once more in the second run. The third looks at the two that moved again, and once
-    // more at the two others that had moved before.
+    // All nine accounts are looked at once more in the second run. The third looks at two that moved again, and once
+    // more at two that had moved before.
     assert_eq!(checkpoints, 9 + 9 + 4);
     // A second scan, of an audit that looks again, is not counted.
     let tapped = Tapped::new(&it.store, Recount::begin(&it.store, until()).await.unwrap());
