@@ -89,6 +89,7 @@ pub async fn settle_within(
     let postings: Vec<u64> = requests.iter().map(sides).collect();
     let until = now.checked_add(patience).unwrap_or(now);
     let settled = settle_requests(store, requests, 1, until, clock, Backoff::with_seed(1)).await;
+    assert_eq!(settled.dispositions.len(), postings.len(), "each request has its disposition");
     let settled = settled.dispositions.iter().zip(postings).filter(|(end, _)| **end == Disposition::Decided(Ok(())));
     settled.fold(0, |sum, (_, postings)| postings.saturating_add(sum))
 }
