@@ -52,6 +52,12 @@ pub fn of_this_process() -> Duration {
     Stat::at(Path::new("/proc/self")).map_or(Duration::ZERO, |stat| stat.used)
 }
 
+/// The CPU time so far of the embedded DynamoDB in this process.
+#[must_use]
+pub fn of_own_dynamodb() -> Duration {
+    of_threads(Path::new("/proc/self"), dynamodb::THREAD)
+}
+
 /// The CPU time so far of the processes that this one has started, and of those that they have started.
 #[must_use]
 pub fn of_descendants() -> Cpu {
