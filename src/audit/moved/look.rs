@@ -124,7 +124,7 @@ impl<S: AuditStore> Outlook<'_, S> {
     /// Reads all postings since the checkpoint or draft, judges the account, and writes its head.
     async fn judge(&self, job: &mut Job, mut read: EarlierRead, lists_at: Timestamp) -> Result<Judged, Stopped> {
         let holding = &read.held.holding;
-        let times = Times { closed: self.closed, firm: read.began.earlier_by(self.firm_after_ms) };
+        let times = Times::look(self.closed, read.began.earlier_by(self.firm_after_ms));
         let mut since = job.since(&holding.account, times);
         let mut reach = Reach::new(self.closed, self.postings_at_once);
         let (lists, span) = (lists(job.head.as_ref(), holding), Span::after(job.known_to()));

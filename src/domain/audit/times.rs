@@ -21,6 +21,8 @@ pub struct Times {
     pub closed: Timestamp,
     /// What was decided up to then was committed before the account was read.
     pub firm: Timestamp,
+    /// They are those of a slice: later postings aren't read.
+    pub is_slice: bool,
 }
 
 /// Which of the times a posting belongs to.
@@ -32,15 +34,16 @@ pub(super) enum Part {
 }
 
 impl Times {
+    /// The times of a look that reads all postings.
+    #[must_use]
+    pub const fn look(closed: Timestamp, firm: Timestamp) -> Self {
+        Self { closed, firm, is_slice: false }
+    }
+
     /// The times of a slice, which ends at a closed time and has no posting after it.
     #[must_use]
     pub const fn slice(until: Timestamp) -> Self {
-        Self { closed: until, firm: until }
-    }
-
-    /// Whether they are those of a slice.
-    pub(super) fn is_slice(self) -> bool {
-        self.closed == self.firm
+        Self { closed: until, firm: until, is_slice: true }
     }
 
     pub(super) fn part(self, decided_at: Timestamp) -> Part {

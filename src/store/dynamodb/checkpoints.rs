@@ -1,5 +1,6 @@
 //! What: Reads and writes what audits have proved, in the tables `audit-heads` and `checkpoints`.
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{CancellationReason, ReturnConsumedCapacity};
 
 use super::decode::read;
@@ -28,22 +29,10 @@ impl Checkpoints for DynamoDb {
     }
 
     async fn newest(&self, account: &AccountId) -> Result<Newest, StoreError> {
-        let table = &self.tables.checkpoints;
-        count(&self.usage.read_calls);
-        let call = self
-            .client
-            .query()
-            .table_name(table)
-            .key_condition_expression("account_id = :account")
-            .expression_attribute_values(":account", s(account))
-            .scan_index_forward(false)
-            .limit(2);
-        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let page = page.map_err(|error| store_error("Query", table, &error))?;
-        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
+        let items = self.of_account(account, |call| call.scan_index_forward(false).limit(2)).await?;
         // The key of a draft comes after all times.
         let (drafts, checkpoints): (Vec<&Item>, Vec<&Item>) =
-            page.items().iter().partition(|i| audit_draft::is_draft(i));
+            items.iter().partition(|item| audit_draft::is_draft(item));
         let draft = match drafts.first().map(|item| audit_draft::decode(item)) {
             None | Some(Ok(None)) => Read::Missing,
             Some(Ok(Some(draft))) => Read::Found(draft),
@@ -108,52 +97,47 @@ impl ProvedBalances for DynamoDb {
     }
 
     async fn proved_up_to(&self, account: &AccountId, at: Timestamp) -> Result<Vec<Read<Checkpoint>>, StoreError> {
-        self.up_to(account, at, CHECKPOINTS_READ_MAX).await
+        self.up_to(account, at, i32::try_from(CHECKPOINTS_READ_MAX).unwrap_or(i32::MAX)).await
     }
 
     async fn proved_after(&self, account: &AccountId, at: Timestamp) -> Result<Read<Checkpoint>, StoreError> {
-        let table = &self.tables.checkpoints;
-        count(&self.usage.read_calls);
         // A draft stands behind all times.
-        let call = self
-            .client
-            .query()
-            .table_name(table)
-            .key_condition_expression("account_id = :account AND as_of BETWEEN :after AND :last")
-            .expression_attribute_values(":account", s(account))
-            .expression_attribute_values(":after", s(at.earlier_by(-1)))
-            .expression_attribute_values(":last", s(Timestamp::MAX))
-            .limit(1);
-        let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
-        let page = page.map_err(|error| store_error("Query", table, &error))?;
-        add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
-        Ok(read(checkpoint::decode, page.items().first()))
+        let after = |call: QueryFluentBuilder| {
+            let call = call.key_condition_expression("account_id = :account AND as_of BETWEEN :after AND :last");
+            let call = call.expression_attribute_values(":after", s(at.earlier_by(-1)));
+            call.expression_attribute_values(":last", s(Timestamp::MAX)).limit(1)
+        };
+        let items = self.of_account(account, after).await?;
+        Ok(read(checkpoint::decode, items.first()))
     }
 }
 
 impl DynamoDb {
     /// Reads the newest checkpoints of an account at or before a time, newest first.
-    async fn up_to(
+    async fn up_to(&self, account: &AccountId, at: Timestamp, most: i32) -> Result<Vec<Read<Checkpoint>>, StoreError> {
+        let up_to = |call: QueryFluentBuilder| {
+            let call = call.key_condition_expression("account_id = :account AND as_of <= :at");
+            call.expression_attribute_values(":at", s(at)).scan_index_forward(false).limit(most)
+        };
+        let items = self.of_account(account, up_to).await?;
+        Ok(items.iter().map(|item| read(checkpoint::decode, Some(item))).collect())
+    }
+
+    /// Reads items of an account in the table of checkpoints, in the order of their times: as many as fit one page, or
+    /// those that `ask` leaves.
+    async fn of_account(
         &self,
         account: &AccountId,
-        at: Timestamp,
-        most: usize,
-    ) -> Result<Vec<Read<Checkpoint>>, StoreError> {
+        ask: impl FnOnce(QueryFluentBuilder) -> QueryFluentBuilder,
+    ) -> Result<Vec<Item>, StoreError> {
         let table = &self.tables.checkpoints;
         count(&self.usage.read_calls);
-        let call = self
-            .client
-            .query()
-            .table_name(table)
-            .key_condition_expression("account_id = :account AND as_of <= :at")
-            .expression_attribute_values(":account", s(account))
-            .expression_attribute_values(":at", s(at))
-            .scan_index_forward(false)
-            .limit(i32::try_from(most).unwrap_or(i32::MAX));
+        let call = self.client.query().table_name(table).key_condition_expression("account_id = :account");
+        let call = ask(call.expression_attribute_values(":account", s(account)));
         let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
         let page = page.map_err(|error| store_error("Query", table, &error))?;
         add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());
-        Ok(page.items().iter().map(|item| read(checkpoint::decode, Some(item))).collect())
+        Ok(page.items.unwrap_or_default())
     }
 
     /// Reads one item, strongly consistent.

@@ -98,7 +98,7 @@ impl RefundsSince {
         let closed = base.sum.saturating_add(closed);
         let lowest = closed.saturating_add(firm);
         let mut findings = Vec::new();
-        let highest = if times.is_slice() { u64::MAX } else { lowest.saturating_add(open) };
+        let highest = if times.is_slice { u64::MAX } else { lowest.saturating_add(open) };
         if !(lowest..=highest).contains(&sum) {
             findings.push(Finding::Refunded { total: total.clone(), expected: lowest, found: sum });
         }
@@ -106,7 +106,7 @@ impl RefundsSince {
             findings.push(Finding::OverRefunded { total: total.clone(), paid, found: sum });
         }
         let next = RefundBase { sum: closed, as_of: times.closed.max(base.as_of) };
-        if times.is_slice() && sum > closed {
+        if times.is_slice && sum > closed {
             self.larger.insert(total.clone(), next);
             return (findings, None);
         }

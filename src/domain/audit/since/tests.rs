@@ -65,10 +65,10 @@ fn refund(name: &str, original: &str, amount: u64, decided_ms: i64) -> Outcome {
 }
 
 /// Closed up to 1,000, and firm up to 2,000. Bob and the bank are known to be there.
-const TIMES: Times = Times { closed: Timestamp::EPOCH, firm: Timestamp::EPOCH };
+const TIMES: Times = Times::look(Timestamp::EPOCH, Timestamp::EPOCH);
 
 fn times() -> Times {
-    Times { closed: at(1_000), firm: at(2_000) }
+    Times::look(at(1_000), at(2_000))
 }
 
 fn known(account: &AccountId) -> Option<Currency> {
@@ -140,7 +140,7 @@ fn a_balance_is_what_the_checkpoint_and_the_postings_since_then_make() {
 #[test]
 fn a_checkpoint_holds_the_closed_postings_alone() {
     let account = given::account("alice");
-    let mut first = Since::new(&account, None, Times { closed: at(100), firm: at(200) });
+    let mut first = Since::new(&account, None, Times::look(at(100), at(200)));
     take(&mut first, "credit p1 5 100\ncredit p2 7 101\ndebit p3 1 300");
     let one = first.checkpoint();
     assert_eq!((one.balance, one.postings, one.as_of, one.previous), (5, 1, at(100), None));
@@ -299,7 +299,7 @@ fn windowed(used: Option<(i64, u64, u64)>) -> Account {
 
 #[test]
 fn a_window_holds_what_the_checkpoint_and_the_payments_since_then_make() {
-    let times = Times { closed: at(HOUR_MS), firm: at(HOUR_MS + 10) };
+    let times = Times::look(at(HOUR_MS), at(HOUR_MS + 10));
     let mut base = checkpoint("alice", HOUR_MS - 50, 0);
     let of_base = |since| Some(WindowUse { since, used: Some(Used { start: at(0), amount: 5, count: 1 }) });
     let make = "account alice: the payments of the hour from 1970-01-01T0";
@@ -368,7 +368,7 @@ fn a_payment_whose_halves_are_asked_for_by_and_by_counts_once() {
     let outcome = Outcome { limits_version: Some(2), ..legged(1_500) };
     let (legs, debits) = (legs_of(&outcome), "debits".parse().unwrap());
     for payment_first in [true, false] {
-        let mut since = Since::new(&account, None, Times { closed: at(2_000), firm: at(3_000) });
+        let mut since = Since::new(&account, None, Times::look(at(2_000), at(3_000)));
         let answer = |since: &mut Since<'_>| {
             let (mut answers, asked) = (LegAnswers::default(), since.asks());
             legs.iter().filter(|leg| asked.legs.contains(&leg.id)).for_each(|leg| answers.leg(leg.clone()));

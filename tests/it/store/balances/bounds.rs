@@ -34,6 +34,16 @@ fn too_many(proved: Option<Timestamp>) -> BalanceError {
     BalanceError::TooMany { most: ITEMS_MAX, proved }
 }
 
+/// A ledger in which `alice` has 70 since minute 10. Two audits have seen it at rest, because an index may be late.
+async fn at_rest() -> MemoryStore {
+    let store = ledger();
+    settle_at(&store, vec![pays(0, "bank", "alice", 70)], 10).await;
+    for at in [40, 56] {
+        assert_eq!(found(&prove_at(&store, at).await), "");
+    }
+    store
+}
+
 fn ledger() -> MemoryStore {
     let store = MemoryStore::new();
     store.insert_account(account("bank").unlimited());
@@ -44,12 +54,7 @@ fn ledger() -> MemoryStore {
 /// 11,000 declined payments on an account at rest: its balance rests on its head, and no list is read.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_declined_payments_shuts_no_account_at_rest() {
-    let store = ledger();
-    settle_at(&store, vec![pays(0, "bank", "alice", 70)], 10).await;
-    // After it moved it is looked at twice, as an index may be late.
-    for at in [40, 56] {
-        assert_eq!(found(&prove_at(&store, at).await), "");
-    }
+    let store = at_rest().await;
     store_many(&store, (1, 11_001), Err(Decline::InsufficientFunds), minute(60)).await;
     let (at, now) = (minute(70), minute(100));
     let before = store.usage();
@@ -72,11 +77,7 @@ async fn a_flood_of_declined_payments_shuts_no_account_at_rest() {
 /// The flood was answered while the account rested. It still is, after the account has moved and was proved again.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_declined_payments_before_a_checkpoint_shuts_nothing() {
-    let store = ledger();
-    settle_at(&store, vec![pays(0, "bank", "alice", 70)], 10).await;
-    for at in [40, 56] {
-        assert_eq!(found(&prove_at(&store, at).await), "");
-    }
+    let store = at_rest().await;
     let flood = |from: i64, at| store_many(&store, (from, from + 11_000), Err(Decline::InsufficientFunds), minute(at));
     flood(1, 60).await;
     settle_at(&store, vec![pays(20_000, "bank", "alice", 5)], 110).await;
@@ -97,11 +98,7 @@ async fn a_flood_of_declined_payments_before_a_checkpoint_shuts_nothing() {
 /// Somebody has changed an item and kept its version: the head is not trusted to tell which lists have moved.
 #[tokio::test(start_paused = true)]
 async fn an_item_that_was_changed_under_its_version_is_summed_by_all_lists() {
-    let store = ledger();
-    settle_at(&store, vec![pays(0, "bank", "alice", 70)], 10).await;
-    for at in [40, 56] {
-        assert_eq!(found(&prove_at(&store, at).await), "");
-    }
+    let store = at_rest().await;
     let before = store.account(&id("alice")).await.unwrap().unwrap().account;
     settle_at(&store, vec![pays(1, "bank", "alice", 5)], 60).await;
     let after = store.account(&id("alice")).await.unwrap().unwrap().account;

@@ -341,7 +341,7 @@ fn the_ids_of_payments_with_legs_are_kept_for_windows_alone() {
     let window = Some(WindowLimit { amount: None, count: Some(9) });
     let limits = Limits { windows: [window, None, None], ..Limits::NONE };
     for (account, expected) in [(account("alice"), 0), (account("alice").limits(limits), 50)] {
-        let times = Times { closed: minute(40), firm: minute(50) };
+        let times = Times::look(minute(40), minute(50));
         let mut since = Since::new(&account, None, times);
         for ix in 0..50 {
             let legs = [("alice", "shop", "EUR", 3), ("alice", "fees", "EUR", 2)];
