@@ -45,7 +45,7 @@ use proof::Job;
 use survey::Survey;
 
 pub use calls::AuditStore;
-pub use looks::{LOOKS_MAX, Waits};
+pub use looks::{LOOKS_MAX, Settings};
 pub use proof::Proof;
 
 /// Proves the accounts that moved, until all are proved or the deadline has come.
@@ -57,12 +57,12 @@ pub async fn prove(
     store: &impl AuditStore,
     clock: impl Fn() -> Timestamp,
     pace: Pace,
-    waits: Waits,
+    settings: Settings,
     deadline: Instant,
 ) -> Result<Proof, StoreError> {
     let before = store.usage().read_milliunits;
     let calls = Calls::new(store, pace, deadline);
-    let mut audit = Audit { is_overtaken: false, calls, clock: &clock, waits, proof: Proof::default() };
+    let mut audit = Audit { is_overtaken: false, calls, clock: &clock, settings, proof: Proof::default() };
     match Box::pin(audit.run()).await {
         Ok(()) => {}
         Err(Stopped::Refused(error)) => return Err(error),
@@ -77,7 +77,7 @@ struct Audit<'a, S, C> {
     is_overtaken: bool,
     calls: Calls<'a, S>,
     clock: &'a C,
-    waits: Waits,
+    settings: Settings,
     proof: Proof,
 }
 
@@ -89,7 +89,7 @@ impl<S: AuditStore, C: Fn() -> Timestamp> Audit<'_, S, C> {
         self.proof.accounts = survey.books.accounts().count();
         self.proof.letters = survey.letters.whole;
         std::mem::take(&mut survey.findings).into_iter().for_each(|finding| self.proof.find(finding));
-        self.calls.sleep(self.waits.for_indexes).await;
+        self.calls.sleep(self.settings.for_indexes).await;
         let unjudged = survey.check_rest(&self.calls, &mut self.proof).await;
         let jobs = self.jobs(&mut survey, run.closed);
         self.proof.moved = jobs.iter().filter(|job| job.moved).count();
@@ -167,7 +167,8 @@ impl<S: AuditStore, C: Fn() -> Timestamp> Audit<'_, S, C> {
         closed: Timestamp,
         open: &mut BTreeMap<AccountId, Option<Timestamp>>,
     ) -> Result<Ended, Stopped> {
-        let around = Around { calls: &self.calls, clock: self.clock, waits: self.waits, books: &survey.books, closed };
+        let around =
+            Around { calls: &self.calls, clock: self.clock, settings: self.settings, books: &survey.books, closed };
         let mut told = Told::default();
         let ended = looks(&around, jobs, open, &mut told).await;
         let Told { heads, findings, is_overtaken, postings, widest } = told;

@@ -12,7 +12,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use tokio::time::Instant;
 
 use super::clock::{self, Deadlines};
-use crate::audit::moved::{AuditStore, Proof, Waits, prove};
+use crate::audit::moved::{AuditStore, Proof, Settings, prove};
 use crate::audit::{Audited, Pace, READ_UNITS_PER_SECOND, audit};
 use crate::domain::Timestamp;
 use crate::domain::audit::Finding;
@@ -42,13 +42,13 @@ impl From<Refused> for Diagnostic {
 pub struct LedgerAuditor<S> {
     ledger: S,
     keeps_checkpoints: bool,
-    waits: Waits,
+    settings: Settings,
 }
 
 impl<S: AuditStore> LedgerAuditor<S> {
     /// An auditor of this ledger, which reads all payments.
     pub fn new(ledger: S) -> Self {
-        Self { ledger, keeps_checkpoints: false, waits: Waits::default() }
+        Self { ledger, keeps_checkpoints: false, settings: Settings::default() }
     }
 
     /// The same auditor. Says whether it writes checkpoints, and reads what moved since.
@@ -92,7 +92,7 @@ impl<S: AuditStore> LedgerAuditor<S> {
 
     async fn what_moved(&self, context: &Context, deadline: Instant) -> Result<ProofResult, Refused> {
         let pace = Pace::per_second(READ_UNITS_PER_SECOND);
-        let proof = prove(&self.ledger, clock::now, pace, self.waits, deadline).await.map_err(Refused)?;
+        let proof = prove(&self.ledger, clock::now, pace, self.settings, deadline).await.map_err(Refused)?;
         tell(&proof.findings, proof.stopped.as_deref());
         let now = clock::now();
         let result = proved(&proof, now);

@@ -24,7 +24,7 @@ use std::cell::Cell;
 use std::process::ExitCode;
 use std::time::{Duration, Instant as Now};
 
-use giro::audit::moved::{AuditStore, Proof, Waits, prove};
+use giro::audit::moved::{AuditStore, Proof, Settings, prove};
 use giro::audit::{Pace, READ_UNITS_PER_SECOND};
 use giro::domain::Timestamp;
 use giro::store::{Checkpoints, Ledger, ScannedHead, ScannedItem, Segment, Table, TableScan};
@@ -44,8 +44,8 @@ const ACCOUNTS: usize = 50_000;
 const NEW: usize = 20_000;
 
 /// The engine's lists are never behind.
-fn waits(wait: Duration) -> Waits {
-    Waits { for_indexes: wait, before_another_look: [wait; 2], before_told: wait, ..Waits::default() }
+fn settings(wait: Duration) -> Settings {
+    Settings { for_indexes: wait, before_another_look: [wait; 2], before_told: wait, ..Settings::default() }
 }
 
 fn main() -> ExitCode {
@@ -84,7 +84,7 @@ async fn measured(proof: impl Future<Output = Proof>) -> (Proof, f64, Duration) 
 
 /// A first audit of so many payments, and one more after new ones.
 async fn what_moved(store: &(impl AuditStore + OpenAccounts), what: &str, payments: usize) -> Vec<Figure> {
-    let wait = waits(Duration::from_millis(1));
+    let wait = settings(Duration::from_millis(1));
     audited::open(store, ACCOUNTS).await.unwrap();
     let mut random = fastrand::Rng::with_seed(1);
     let all = settle(store, &mut random, ACCOUNTS, ("f", payments, 10)).await;
@@ -167,7 +167,7 @@ async fn beside_payments(rate: u32, during: Duration) -> Vec<Figure> {
     let size = rate / WRITERS / BATCHES_A_SECOND;
     let writers = (0..WRITERS).map(|writer| write(&store, writer, size, during, began));
     let is_done = Cell::new(false);
-    let wait = waits(Duration::from_secs(60) / FASTER);
+    let wait = settings(Duration::from_secs(60) / FASTER);
     let audit = async || {
         let until = Instant::now() + Duration::from_secs(120);
         prove(&store, clock(began), Pace::per_second(READ_UNITS_PER_SECOND), wait, until).await.unwrap()

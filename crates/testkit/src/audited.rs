@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use giro::audit::Pace;
-use giro::audit::moved::{AuditStore, Proof, Waits, prove};
+use giro::audit::moved::{AuditStore, Proof, Settings, prove};
 use giro::domain::{Request, Timestamp};
 use giro::settle::{Backoff, Disposition, settle_requests};
 use giro::store::{Ledger, StoreError};
@@ -98,8 +98,8 @@ pub async fn settle_within(
 ///
 /// # Errors
 /// If the store refuses to be read.
-pub async fn prove_at(store: &impl AuditStore, at: i64, waits: Waits) -> Result<Proof, StoreError> {
+pub async fn prove_at(store: &impl AuditStore, at: i64, settings: Settings) -> Result<Proof, StoreError> {
     let now = Instant::now();
     let until = now.checked_add(PATIENCE).unwrap_or(now);
-    prove(store, || minute(at), Pace::per_second(u32::MAX), waits, until).await
+    prove(store, || minute(at), Pace::per_second(u32::MAX), settings, until).await
 }

@@ -42,7 +42,7 @@ const POSTINGS_AT_ONCE: usize = 200_000;
 
 /// How long an audit waits, and how much it takes at once. A test on a real clock waits for less.
 #[derive(Debug, Clone, Copy)]
-pub struct Waits {
+pub struct Settings {
     /// Between the scan of the accounts and the first look, so that the indexes show what the scan has shown.
     pub for_indexes: Duration,
     /// Before an account in which something was found is looked at again, by how often it was looked at. The last look
@@ -54,7 +54,7 @@ pub struct Waits {
     pub postings_at_once: usize,
 }
 
-impl Default for Waits {
+impl Default for Settings {
     fn default() -> Self {
         let before_another_look = [Duration::from_secs(5), TOLD_AFTER];
         Self {
@@ -96,7 +96,7 @@ struct Queue {
     told: Vec<Finding>,
     /// How often an account was put into `again`.
     looks: usize,
-    waits: Waits,
+    settings: Settings,
 }
 
 /// An account in which each look found something, since its first look or since one that found nothing.
@@ -121,9 +121,9 @@ impl Suspect {
     }
 
     /// What may be told.
-    fn told(&self, waits: Waits) -> impl Iterator<Item = &Finding> {
+    fn told(&self, settings: Settings) -> impl Iterator<Item = &Finding> {
         let is_told = move |first: Instant| {
-            self.looks > 1 && self.last.checked_duration_since(first).is_some_and(|apart| apart >= waits.before_told)
+            self.looks > 1 && self.last.checked_duration_since(first).is_some_and(|apart| apart >= settings.before_told)
         };
         self.findings.iter().filter(move |(first, _)| is_told(*first)).map(|(_, finding)| finding)
     }
@@ -178,7 +178,7 @@ impl Queue {
         let looks = suspect.looks;
         if is_large && looks >= LOOKS_MAX {
             // From here on its slices have looks of their own.
-            self.told.extend(suspect.told(self.waits).cloned());
+            self.told.extend(suspect.told(self.settings).cloned());
             self.suspects.remove(&job.account);
             self.sliced.insert(job.account.clone());
             (job.is_state_told, job.is_last) = (true, false);
@@ -187,7 +187,7 @@ impl Queue {
             return;
         }
         job.is_last = looks.saturating_add(1) >= LOOKS_MAX;
-        if let Some(wait) = self.waits.before_another_look.get(looks.saturating_sub(1)) {
+        if let Some(wait) = self.settings.before_another_look.get(looks.saturating_sub(1)) {
             self.looks = self.looks.saturating_add(1);
             self.again.insert((now.checked_add(*wait).unwrap_or(now), self.looks), job);
         }
@@ -196,7 +196,7 @@ impl Queue {
     /// Whether each account that isn't judged had time since then, at the least. One that is proved in slices waits for
     /// no run: its draft holds what its slices have shown.
     fn had_time(&self, since: Instant) -> bool {
-        let is_told = |suspect: &Suspect| suspect.told(self.waits).next().is_some();
+        let is_told = |suspect: &Suspect| suspect.told(self.settings).next().is_some();
         let told = |job: &Job| self.suspects.get(&job.account).is_some_and(is_told);
         let had = |job: &Job| self.sliced.contains(&job.account) || told(job);
         let looks_long = |(account, began): (&AccountId, &Instant)| self.sliced.contains(account) || *began <= since;
@@ -208,7 +208,7 @@ impl Queue {
 pub(super) struct Around<'a, S, C> {
     pub(super) calls: &'a Calls<'a, S>,
     pub(super) clock: &'a C,
-    pub(super) waits: Waits,
+    pub(super) settings: Settings,
     pub(super) books: &'a Books,
     pub(super) closed: Timestamp,
 }
@@ -242,11 +242,11 @@ pub(super) async fn looks<S: AuditStore, C: Fn() -> Timestamp>(
         suspects: BTreeMap::new(),
         told: Vec::new(),
         looks: 0,
-        waits: around.waits,
+        settings: around.settings,
     };
     let ended = pool(around, &mut queue, open, told).await;
     told.findings.append(&mut queue.told);
-    told.findings.extend(queue.suspects.values().flat_map(|suspect| suspect.told(queue.waits)).cloned());
+    told.findings.extend(queue.suspects.values().flat_map(|suspect| suspect.told(queue.settings)).cloned());
     ended
 }
 
@@ -256,13 +256,13 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
     open: &mut BTreeMap<AccountId, Option<Timestamp>>,
     told: &mut Told,
 ) -> Result<Ended, Stopped> {
-    let Around { calls, clock, waits, books, closed } = *around;
+    let Around { calls, clock, settings, books, closed } = *around;
     let began = Instant::now();
     let time = calls.deadline.saturating_duration_since(began);
     let reserve = RESERVE_MAX.min(time.checked_div(20).unwrap_or_default());
     let deadline = calls.deadline.checked_sub(reserve).unwrap_or(began);
     let half = time.checked_div(2).and_then(|half| began.checked_add(half)).unwrap_or(began);
-    let postings_at_once = waits.postings_at_once;
+    let postings_at_once = settings.postings_at_once;
     let outlook = &Outlook { calls, books, closed, firm_after_ms: FIRM_AFTER_MS, postings_at_once };
     let mut looks = FuturesUnordered::new();
     loop {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use giro::audit::moved::{Proof, Waits, prove};
+use giro::audit::moved::{Proof, Settings, prove};
 use giro::audit::{Pace, audit};
 use giro::domain::audit::{Checkpoint, Head};
 use giro::domain::{AccountId, Timestamp};
@@ -17,7 +17,7 @@ use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, legged, payment, refund};
 use tokio::time::Instant;
 
-const WAITS: Waits = Waits {
+const SETTINGS: Settings = Settings {
     for_indexes: Duration::from_millis(1),
     before_another_look: [Duration::from_millis(1); 2],
     before_told: Duration::ZERO,
@@ -33,7 +33,7 @@ fn until() -> Instant {
 }
 
 async fn prove_at(store: &DynamoDb, at: i64) -> Proof {
-    let proof = prove(store, || minute(at), Pace::per_second(1_000_000), WAITS, until()).await.unwrap();
+    let proof = prove(store, || minute(at), Pace::per_second(1_000_000), SETTINGS, until()).await.unwrap();
     assert_eq!((proof.findings.as_slice(), proof.behind), (&[][..], 0));
     proof
 }

@@ -12,7 +12,7 @@ mod slices;
 use std::time::Duration;
 
 use giro::audit::Audited;
-use giro::audit::moved::{AuditStore, Proof, Waits};
+use giro::audit::moved::{AuditStore, Proof, Settings};
 use giro::domain::Request;
 use giro::store::Ledger;
 pub(crate) use giro_testkit::audited::minute;
@@ -23,7 +23,7 @@ use super::Hand;
 const MINUTE_MS: i64 = 60_000;
 
 /// Short enough for a real clock.
-const WAITS: Waits = Waits {
+const SETTINGS: Settings = Settings {
     for_indexes: Duration::from_millis(1),
     before_another_look: [Duration::from_millis(1); 2],
     before_told: Duration::from_millis(1),
@@ -32,7 +32,7 @@ const WAITS: Waits = Waits {
 
 /// A scheduled audit that begins at this minute.
 pub(crate) async fn prove_at(store: &impl AuditStore, at: i64) -> Proof {
-    audited::prove_at(store, at, WAITS).await.unwrap()
+    audited::prove_at(store, at, SETTINGS).await.unwrap()
 }
 
 /// Settles requests at this minute. Says how many postings they make.

@@ -15,7 +15,7 @@ use super::World;
 use crate::simulate::auditor::Wrong;
 use crate::simulate::finals::{Finals, Questions};
 use giro::audit::Pace;
-use giro::audit::moved::{Waits, prove};
+use giro::audit::moved::{Settings, prove};
 use giro::balances::Balances;
 use giro::domain::audit::Checkpoint;
 use giro::domain::{AccountId, Timestamp};
@@ -31,7 +31,7 @@ const BACK_MS: i64 = 45 * 60 * 1_000;
 /// Long enough for every invocation of the storm to end.
 const LAST_SECONDS: u32 = 10;
 /// Short, because lists of a world show a posting at once.
-const WAITS: Waits = Waits {
+const SETTINGS: Settings = Settings {
     for_indexes: Duration::from_millis(1),
     before_another_look: [Duration::from_millis(1); 2],
     before_told: Duration::ZERO,
@@ -92,7 +92,7 @@ impl World {
 
     async fn audit(&mut self) -> Result<(), Wrong> {
         let until = Instant::now().checked_add(Duration::from_secs(600)).unwrap_or_else(Instant::now);
-        let proof = prove(&self.store, self.clock(), Pace::per_second(1_000_000), WAITS, until).await;
+        let proof = prove(&self.store, self.clock(), Pace::per_second(1_000_000), SETTINGS, until).await;
         proof.map(drop).map_err(|error| format!("the audit: {error}"))
     }
 

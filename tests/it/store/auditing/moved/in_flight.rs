@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use giro::audit::Pace;
-use giro::audit::moved::{Proof, Waits, prove};
+use giro::audit::moved::{Proof, Settings, prove};
 use giro::domain::limits::WindowLimit;
 use giro::domain::{Limits, Request, Timestamp};
 use giro::settle::{Backoff, settle_requests};
@@ -84,14 +84,14 @@ async fn audit(store: &MemoryStore, clock: impl Fn() -> Timestamp) -> Proof {
 }
 
 async fn audit_in_slices(store: &MemoryStore, clock: impl Fn() -> Timestamp, postings_at_once: usize) -> Proof {
-    let waits = Waits {
+    let settings = Settings {
         for_indexes: Duration::from_secs(5),
         before_another_look: [Duration::from_secs(5); 2],
         before_told: Duration::from_secs(5),
         postings_at_once,
     };
     let until = Instant::now() + Duration::from_secs(840);
-    prove(store, clock, Pace::per_second(1_000_000), waits, until).await.unwrap()
+    prove(store, clock, Pace::per_second(1_000_000), settings, until).await.unwrap()
 }
 
 /// Each checkpoint is the sum of the postings up to its time.
@@ -235,7 +235,7 @@ async fn no_false_alarm_beside_a_real_load() {
     };
     let audits = async {
         let (mut audits, mut widest) = (0, 0);
-        let waits = Waits {
+        let settings = Settings {
             for_indexes: Duration::from_millis(50),
             before_another_look: [Duration::from_millis(200); 2],
             before_told: Duration::from_millis(200),
@@ -243,7 +243,7 @@ async fn no_false_alarm_beside_a_real_load() {
         };
         while audits < 5 || settled.load(Ordering::Relaxed) < 2_000 {
             let until = Instant::now() + Duration::from_secs(60);
-            let proof = prove(&store, now, Pace::per_second(1_000_000), waits, until).await.unwrap();
+            let proof = prove(&store, now, Pace::per_second(1_000_000), settings, until).await.unwrap();
             assert_eq!((found(&proof).as_str(), proof.stopped), ("", None));
             (audits, widest) = (audits + 1, proof.widest.max(widest));
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use giro::audit::Pace;
-use giro::audit::moved::{Proof, Waits, prove};
+use giro::audit::moved::{Proof, Settings, prove};
 use giro::domain::audit::{AuditRun, Head};
 use giro::domain::{Request, Timestamp};
 use giro::store::Checkpoints;
@@ -12,7 +12,7 @@ use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 
 use super::super::request;
-use super::{MINUTE_MS, WAITS, found, minute, prove_at, settle_at};
+use super::{MINUTE_MS, SETTINGS, found, minute, prove_at, settle_at};
 use crate::rules::worlds::seeds;
 
 /// Payments, legs and refunds at this minute, each with a name that begins so.
@@ -77,9 +77,9 @@ async fn two_audits_at_once_do_no_harm() {
             Faults { seed, conflict: 50, throttle: 20, unavailable_after: 50, unread: 20, ..Faults::default() };
         let store = ledger(Faults::default()).await.with_other_faults(faults);
         let audit = async |at: i64, waits_ms: u64| -> Proof {
-            let waits = Waits { for_indexes: Duration::from_millis(waits_ms), ..WAITS };
+            let settings = Settings { for_indexes: Duration::from_millis(waits_ms), ..SETTINGS };
             let until = Instant::now() + Duration::from_secs(600);
-            prove(&store, || minute(at), Pace::per_second(1_000_000), waits, until).await.unwrap()
+            prove(&store, || minute(at), Pace::per_second(1_000_000), settings, until).await.unwrap()
         };
         let (one, other) = tokio::join!(audit(120, seed % 7), audit(120 + i64::try_from(seed % 3).unwrap(), seed % 5));
         for proof in [one, other] {
@@ -128,7 +128,7 @@ async fn an_account_that_is_too_large_holds_up_no_other() {
     let mut behind = Vec::new();
     for _ in 0..12 {
         let until = Instant::now() + Duration::from_secs(10);
-        let proof = prove(&store, &clock, Pace::per_second(15), WAITS, until).await.unwrap();
+        let proof = prove(&store, &clock, Pace::per_second(15), SETTINGS, until).await.unwrap();
         assert_eq!(found(&proof), "");
         assert!(proof.stopped.is_some(), "the large ones are not through");
         behind.push((proof.closed.unwrap().millis() - 80 * MINUTE_MS, proof.behind));
@@ -164,7 +164,7 @@ async fn it_stops_at_its_deadline_and_the_next_goes_on() {
     let mut behind = Vec::new();
     for _ in 0..20 {
         let until = Instant::now() + Duration::from_secs(10);
-        let proof = prove(&store, &clock, Pace::per_second(20), WAITS, until).await.unwrap();
+        let proof = prove(&store, &clock, Pace::per_second(20), SETTINGS, until).await.unwrap();
         assert!(Instant::now() <= until);
         assert_eq!(proof.closed, Some(minute(80)), "the same in all of its invocations");
         assert_eq!(found(&proof), "balance account a0");

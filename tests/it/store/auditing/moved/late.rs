@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use giro::audit::Pace;
-use giro::audit::moved::{Proof, Waits, prove};
+use giro::audit::moved::{Proof, Settings, prove};
 use giro_testkit::given::{Setters as _, account};
 use giro_testkit::memory_store::MemoryStore;
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ async fn ledger() -> MemoryStore {
 /// An audit as it is deployed, that begins at this minute and has so many seconds.
 async fn audit(store: &MemoryStore, at: i64, seconds: u64) -> Proof {
     let until = Instant::now() + Duration::from_secs(seconds);
-    prove(store, || minute(at), Pace::per_second(1_000_000), Waits::default(), until).await.unwrap()
+    prove(store, || minute(at), Pace::per_second(1_000_000), Settings::default(), until).await.unwrap()
 }
 
 /// The first two looks are five seconds apart. Both miss what an index shows half a minute late.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use giro::audit::moved::{AuditStore, Proof, Waits, prove};
+use giro::audit::moved::{AuditStore, Proof, Settings, prove};
 use giro::audit::{Pace, audit};
 use giro::domain::audit::{Checkpoint, Draft, Head, LegAnswers, Since, Times};
 use giro::domain::limits::WindowLimit;
@@ -16,14 +16,14 @@ use tokio::time::Instant;
 use super::super::request;
 use super::corruptions::ROWS;
 use super::killed::{clock_from_minute_100, ledger, requests};
-use super::{Hand, WAITS, found, found_in_all, minute, prove_at, settle_at};
+use super::{Hand, SETTINGS, found, found_in_all, minute, prove_at, settle_at};
 use crate::rules::worlds::seeds;
 
 /// An audit that reads so many postings of an account at once.
 async fn in_slices(store: &impl AuditStore, at: i64, postings_at_once: usize) -> Proof {
     let until = Instant::now() + Duration::from_secs(600);
-    let waits = Waits { postings_at_once, ..WAITS };
-    prove(store, || minute(at), Pace::per_second(1_000_000), waits, until).await.unwrap()
+    let settings = Settings { postings_at_once, ..SETTINGS };
+    prove(store, || minute(at), Pace::per_second(1_000_000), settings, until).await.unwrap()
 }
 
 /// What was proved, but for the times when it was seen.
@@ -100,9 +100,9 @@ async fn two_sliced_audits_at_once_do_no_harm() {
             Faults { seed, conflict: 50, throttle: 20, unavailable_after: 50, unread: 20, ..Faults::default() };
         let store = busy(Faults::default()).await.with_other_faults(faults);
         let audit = async |at: i64, waits_ms: u64, postings_at_once: usize| -> Proof {
-            let waits = Waits { for_indexes: Duration::from_millis(waits_ms), postings_at_once, ..WAITS };
+            let settings = Settings { for_indexes: Duration::from_millis(waits_ms), postings_at_once, ..SETTINGS };
             let until = Instant::now() + Duration::from_secs(600);
-            prove(&store, || minute(at), Pace::per_second(1_000_000), waits, until).await.unwrap()
+            prove(&store, || minute(at), Pace::per_second(1_000_000), settings, until).await.unwrap()
         };
         let later = 120 + i64::try_from(seed % 3).unwrap();
         let (one, other) = tokio::join!(audit(120, seed % 7, 4), audit(later, seed % 5, 9));
@@ -133,8 +133,8 @@ async fn an_account_that_is_too_large_for_an_invocation_is_proved_by_several() {
     let last = loop {
         invocations += 1;
         let until = Instant::now() + Duration::from_secs(10);
-        let waits = Waits { postings_at_once: 300, ..WAITS };
-        let proof = prove(&store, &clock, Pace::per_second(15), waits, until).await.unwrap();
+        let settings = Settings { postings_at_once: 300, ..SETTINGS };
+        let proof = prove(&store, &clock, Pace::per_second(15), settings, until).await.unwrap();
         assert_eq!(found(&proof), "");
         drafted.extend(store.drafts().iter().map(Draft::as_of).max());
         if proof.behind == 0 && proof.stopped.is_none() {
@@ -251,9 +251,9 @@ async fn many_large_accounts_hold_up_no_other() {
         settle_at(&store, (0..).zip(&large).map(pays).collect(), at).await;
     }
     settle_at(&store, vec![request(1, "one", "bank", "small", 1)], 41).await;
-    let waits = Waits { postings_at_once: 2, ..WAITS };
+    let settings = Settings { postings_at_once: 2, ..SETTINGS };
     let until = Instant::now() + Duration::from_secs(120);
-    let proof = prove(&store, || minute(100), Pace::per_second(10), waits, until).await.unwrap();
+    let proof = prove(&store, || minute(100), Pace::per_second(10), settings, until).await.unwrap();
     assert!(proof.stopped.is_some() && proof.behind > 10, "{proof:?}");
     assert!(store.proved_heads().iter().any(|head| head.checkpoint.account == id("small")), "{proof:?}");
 }
@@ -265,8 +265,8 @@ async fn what_is_lost_behind_a_draft_is_found_by_all_payments() {
     let is_drafted = |draft: &Draft| draft.made.account == id("alice") && draft.as_of() > minute(71);
     while !store.drafts().iter().any(is_drafted) {
         let until = Instant::now() + Duration::from_secs(10);
-        let waits = Waits { postings_at_once: 4, ..WAITS };
-        let proof = prove(&store, || minute(120), Pace::per_second(5), waits, until).await.unwrap();
+        let settings = Settings { postings_at_once: 4, ..SETTINGS };
+        let proof = prove(&store, || minute(120), Pace::per_second(5), settings, until).await.unwrap();
         assert!(proof.stopped.is_some(), "{proof:?}");
     }
     Hand::Memory(store.clone()).lose_payment("m71-1").await;
@@ -286,9 +286,9 @@ async fn a_large_account_below_its_limit_is_found_at_once() {
     let alice = account("alice").holding(-900);
     store.insert_account(alice);
     let until = Instant::now() + Duration::from_secs(200);
-    let waits = Waits { postings_at_once: 1, ..Waits::default() };
+    let settings = Settings { postings_at_once: 1, ..Settings::default() };
     // It is so slow that no slice of alice is read to its end.
-    let proof = prove(&store, || minute(120), Pace::per_second(1), waits, until).await.unwrap();
+    let proof = prove(&store, || minute(120), Pace::per_second(1), settings, until).await.unwrap();
     assert!(proof.stopped.is_some() && found(&proof).contains("below_limit account alice"), "{proof:?}");
 }
 
