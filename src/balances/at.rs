@@ -5,7 +5,7 @@
 //! | a head at or before the time | its checkpoint | the lists that can hold postings since then. A list whose item hasn't moved holds none. So an account that two audits have found at rest reads no list, however many payments were declined |
 //! | a checkpoint at or before the time | the newest | all lists, from it to the time |
 //! | nothing, or no checkpoints are used | zero | all lists, up to the time |
-//! | a checkpoint after the time, if those would be too many items | the oldest | all lists, from the time to it. Their postings are taken away again |
+//! | a checkpoint after the time, if those would be too many items | the oldest of these | all lists, from the time to it; their postings are subtracted |
 //!
 //! Invariants: Each way gives the same balance, as long as no lane was lost. A head or checkpoint that can't be read,
 //! or is of another currency, is passed over, and an older checkpoint is taken. `ledger-auditor` finds it. The account
@@ -157,7 +157,7 @@ impl<S: PostingLists + ProvedBalances> Balances<'_, S> {
     }
 }
 
-/// The lists of the main item and of the lanes that are there. A lane that isn't there has moved nothing.
+/// The lists of the main item and of the lanes that are there. A lane that isn't there was never credited, or was lost.
 fn there(holding: &Holding) -> BTreeSet<PostingList> {
     let is_there =
         |list: &PostingList| list.lane.is_none_or(|lane| holding.lanes.iter().any(|there| there.id.lane == lane));

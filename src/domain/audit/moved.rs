@@ -9,8 +9,8 @@
 //! An index may be behind. If a list doesn't show a posting yet, the balance differs, and the account is looked at
 //! again. But a debit and a credit of the same amount, both not shown yet, make no difference. So a list whose item has
 //! changed stays pending, until it was read [`INDEX_LATE_MAX_MS`] after its version was seen. The next run does that,
-//! as runs are an hour apart. So an account at rest is looked at once more, and then rests. It isn't if all lists that
-//! can have postings are of one side, as those can't cancel each other.
+//! as runs are an hour apart. So an account at rest is looked at once more, and then rests. That isn't needed if its
+//! lists with possible postings are all debits or all credits: those can't cancel each other.
 
 use std::collections::BTreeSet;
 
