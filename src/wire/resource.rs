@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::limits::LimitsJson;
 use super::outcome::{DecidedJson, OutcomeJson, SourceJson};
 use crate::domain::balance_at::BalanceAt;
-use crate::domain::statement::{InvalidPosition, Position, StatementPage};
+use crate::domain::statement::{InvalidPosition, Position, Posting, StatementPage};
 use crate::domain::{
     Account, AccountId, Currency, Fingerprint, Holding, LegNumber, Outcome, OverdraftLimit, PaymentId, Principal,
     Recorded, Sight, Source, Timestamp,
@@ -130,6 +130,40 @@ pub fn balance(account: &Account, told: &BalanceAt) -> String {
     })
 }
 
+#[derive(Serialize)]
+struct PostingJson<'a> {
+    payment_id: &'a str,
+    leg: Option<u8>,
+    refund_of: Option<&'a str>,
+    amount: i64,
+    counterparty: &'a str,
+    reference: Option<&'a str>,
+    decided_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance_after: Option<Option<i128>>,
+}
+
+impl<'a> PostingJson<'a> {
+    fn of(posting: &'a Posting, balance_after: Option<Option<i128>>) -> Self {
+        Self {
+            payment_id: posting.id.payment.as_str(),
+            leg: posting.id.leg.map(LegNumber::get),
+            refund_of: posting.refund_of.as_ref().map(PaymentId::as_str),
+            amount: posting.signed(),
+            counterparty: posting.counterparty.as_str(),
+            reference: posting.reference.as_deref(),
+            decided_at: posting.decided_at.to_string(),
+            balance_after,
+        }
+    }
+}
+
+/// A posting of a statement. `balance_after` is the balance after it, if that was asked for; `None` in it is null.
+#[must_use]
+pub fn posting(posting: &Posting, balance_after: Option<Option<i128>>) -> String {
+    json(&PostingJson::of(posting, balance_after))
+}
+
 /// A page of a statement. `balances` has the balance after each posting, if that was asked for; `None` in it is null.
 #[must_use]
 pub fn statement(
@@ -145,33 +179,12 @@ pub fn statement(
         postings: Vec<PostingJson<'a>>,
         next_cursor: Option<String>,
     }
-    #[derive(Serialize)]
-    struct PostingJson<'a> {
-        payment_id: &'a str,
-        leg: Option<u8>,
-        refund_of: Option<&'a str>,
-        amount: i64,
-        counterparty: &'a str,
-        reference: Option<&'a str>,
-        decided_at: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        balance_after: Option<Option<i128>>,
-    }
     let balance_after = |place: usize| balances.map(|balances| balances.get(place).copied().flatten());
-    let postings = page.postings.iter().enumerate().map(|(place, posting)| PostingJson {
-        payment_id: posting.id.payment.as_str(),
-        leg: posting.id.leg.map(LegNumber::get),
-        refund_of: posting.refund_of.as_ref().map(PaymentId::as_str),
-        amount: posting.signed(),
-        counterparty: posting.counterparty.as_str(),
-        reference: posting.reference.as_deref(),
-        decided_at: posting.decided_at.to_string(),
-        balance_after: balance_after(place),
-    });
+    let postings = page.postings.iter().enumerate();
     json(&StatementJson {
         account_id: account.as_str(),
         currency: currency.as_str(),
-        postings: postings.collect(),
+        postings: postings.map(|(place, posting)| PostingJson::of(posting, balance_after(place))).collect(),
         next_cursor: page.next.as_ref().map(cursor),
     })
 }

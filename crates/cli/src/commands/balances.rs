@@ -4,7 +4,6 @@
 //! Nothing here writes.
 
 use clap::Args;
-use serde_json::json;
 
 use super::engines::EngineArgs;
 use super::number::number;
@@ -14,7 +13,7 @@ use crate::decimal;
 use giro::balances::{BalanceError, Balances};
 use giro::domain::audit::newest_closed;
 use giro::domain::statement::{Posting, StatementQuery};
-use giro::domain::{AccountId, Currency, LegNumber, PaymentId, Timestamp};
+use giro::domain::{AccountId, Currency, Timestamp};
 use giro::handlers::clock;
 use giro::store::{LedgerQueries, Statements};
 use giro::wire::resource;
@@ -100,7 +99,7 @@ pub(super) async fn statement(args: StatementArgs, engines: &EngineArgs) -> Resu
         left = left.saturating_sub(page.postings.len());
         for (posting, after) in page.postings.iter().zip(after) {
             if args.json {
-                say!("{}", object(posting, after));
+                say!("{}", resource::posting(posting, after));
             } else {
                 say!("{}", line(posting, after, holding.account.currency));
             }
@@ -138,23 +137,6 @@ fn line(posting: &Posting, after: Option<Option<i128>>, currency: Currency) -> S
     let line =
         format!("{decided_at} {:>20}{after} {counterparty:<24} {id} {reference}", shown(posting.signed().into()));
     line.trim_end().to_owned()
-}
-
-/// A posting as the HTTP API tells it.
-fn object(posting: &Posting, after: Option<Option<i128>>) -> serde_json::Value {
-    let mut object = json!({
-        "payment_id": posting.id.payment.as_str(),
-        "leg": posting.id.leg.map(LegNumber::get),
-        "refund_of": posting.refund_of.as_ref().map(PaymentId::as_str),
-        "amount": posting.signed(),
-        "counterparty": posting.counterparty.as_str(),
-        "reference": posting.reference.as_deref(),
-        "decided_at": posting.decided_at.to_string(),
-    });
-    if let Some(after) = after {
-        object["balance_after"] = after.and_then(serde_json::Number::from_i128).into();
-    }
-    object
 }
 
 fn untold(error: BalanceError) -> Failure {
