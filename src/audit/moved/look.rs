@@ -72,7 +72,7 @@ pub(super) struct Looked {
     pub(super) is_proved: bool,
     /// Another audit has written one.
     pub(super) is_overtaken: bool,
-    /// It has a new draft, and its next slice comes at once.
+    /// It has a new draft, and its next slice is due.
     pub(super) goes_on: bool,
     /// Its postings are too many for a look, and what its items show by themselves must be told first.
     pub(super) is_large: bool,

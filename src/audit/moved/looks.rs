@@ -1,10 +1,9 @@
 //! What: Looks at many accounts side by side, and again at those in which something was found.
 //!
-//! Invariants: A look takes one place of the pool, however long it takes. So a large account holds up no other. An
-//! account that is due for another look comes before new ones. Slices take [`SLICES_SIDE_BY_SIDE`] places at the most,
-//! so that large accounts hold up no others. At its deadline the audit tells what two looks have found, if they were
-//! [`TOLD_AFTER`] apart. An index that is some seconds behind would mislead both of two looks that follow each other
-//! closely. It never tells what only one look has shown.
+//! Invariants: A look takes one place of the pool, however long it takes. Slices take [`SLICES_SIDE_BY_SIDE`] places at
+//! the most. So large accounts hold up no others. An account that is due for another look comes before new ones. At its
+//! deadline the audit tells what two looks have found, if they were [`TOLD_AFTER`] apart: an index that is behind would
+//! mislead two looks that follow each other closely. It never tells what only one look has shown.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -85,7 +84,7 @@ struct Queue {
     fresh: VecDeque<Job>,
     /// Accounts to look at again, by the time when they are due. The number keeps two of the same time apart.
     again: BTreeMap<(Instant, usize), Job>,
-    /// Accounts whose next slice comes at once.
+    /// Accounts whose next slice comes as soon as there is a place for it.
     slices: VecDeque<Job>,
     /// Accounts that are looked at now, and since when.
     in_flight: BTreeMap<AccountId, Instant>,
@@ -129,8 +128,8 @@ impl Suspect {
     }
 }
 
-/// The same fault has the same text in each look, whatever the figures are. A balance that is wrong at rest is outside
-/// of its bounds while the account moves.
+/// What is the same in each look that finds the same fault. The figures may differ. A wrong balance is found as
+/// `balance` if the account rests, and as `balance_range` if it moves.
 fn fault(finding: &Finding) -> (&'static str, String) {
     let kind = match finding.name() {
         "balance_range" => "balance",
