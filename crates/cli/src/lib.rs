@@ -8,6 +8,7 @@
 //! | [`doctor`] | compares what a stack has deployed with its template |
 //! | [`recount`] | checks checkpoints by all payments |
 //! | [`export`] | writes tables as DynamoDB's export to S3 writes them |
+//! | `redriven` | what a record that is published again says of its old place |
 //! | [`restore`] | computes a restored ledger anew from its journal |
 //! | [`mod@bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
 
@@ -18,4 +19,5 @@ pub mod doctor;
 pub mod export;
 pub mod local;
 pub mod recount;
+mod redriven;
 pub mod restore;

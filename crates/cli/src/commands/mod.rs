@@ -45,7 +45,6 @@ mod owners;
 mod pay;
 mod payments;
 mod publish;
-mod redriven;
 mod reset;
 mod restore;
 mod simulate;

@@ -16,8 +16,8 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::engines::EngineArgs;
-use super::super::redriven::headers;
 use super::named;
+use crate::redriven::headers;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{DeadLetter, DeadLetterId};
 use giro::publish::Publish;

@@ -11,10 +11,10 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::engines::EngineArgs;
-use super::super::redriven::headers;
 use super::{Entry, TopicArgs, name_one, open};
 use crate::local::failed_topic::{Begin, FailedTopic, Given};
 use crate::local::kafka::partitions;
+use crate::redriven::headers;
 use giro::domain::Source;
 use giro::publish::kafka::KafkaProducer;
 use giro::publish::{Placed, PublishError, Sending};

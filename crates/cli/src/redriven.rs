@@ -8,7 +8,7 @@ use giro::domain::Header;
 const REDRIVEN_FROM: &str = "giro-redriven-from";
 
 /// A record's own headers, and its place, which replaces such a header from before.
-pub(super) fn headers(own: &[Header], from: &impl Display) -> Vec<Header> {
+pub(crate) fn headers(own: &[Header], from: &impl Display) -> Vec<Header> {
     let mut headers = own.to_vec();
     headers.retain(|header| header.name != REDRIVEN_FROM);
     headers.push(Header { name: REDRIVEN_FROM.into(), value: Some(from.to_string().into_bytes()) });
