@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`commands`] | one file a command |
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
+//! | `letters` | dead letters as JSON, and whose payment they were to be |
 //! | [`decimal`] | amounts as people write them |
 //! | [`doctor`] | compares what a stack has deployed with its template |
 //! | [`recount`] | checks checkpoints by all payments |
@@ -17,6 +18,7 @@ pub mod commands;
 pub mod decimal;
 pub mod doctor;
 pub mod export;
+pub(crate) mod letters;
 pub mod local;
 pub mod recount;
 mod redriven;

@@ -2,14 +2,12 @@
 
 mod redrive;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
-use serde_json::{Value, json};
 
 use super::Failure;
 use super::bytes::shown;
 use super::engines::EngineArgs;
+use crate::letters::as_json;
 use crate::local::terminal;
 use giro::domain::{DeadLetter, DeadLetterId};
 use giro::store::LedgerQueries;
@@ -94,22 +92,6 @@ fn only<'l>(name: &DeadLetterId, letters: &'l [DeadLetter]) -> Result<&'l DeadLe
     letters.iter().find(|letter| letter.id() == *name).ok_or_else(|| {
         let names: Vec<String> = letters.iter().map(|letter| letter.id().to_string()).collect();
         Failure::input(format!("--value: several records stood there; name one of {}", names.join(", ")))
-    })
-}
-
-fn as_json(letter: &DeadLetter) -> Value {
-    let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
-    let headers: Vec<Value> =
-        letter.headers.iter().map(|header| json!({ "name": header.name, "value": bytes(&header.value) })).collect();
-    json!({
-        "source": letter.id().to_string(),
-        "status": letter.status.name(),
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "received_at": letter.received_at.to_string(),
-        "key": bytes(&letter.key),
-        "headers": headers,
-        "value": bytes(&letter.value),
     })
 }
 

@@ -11,6 +11,7 @@ use super::engines::EngineArgs;
 use super::number::number;
 use super::stored_id::stored_id;
 use super::story::Story;
+use crate::letters::names;
 use giro::domain::{AccountId, DeadLetter, Outcome, PaymentId, Recorded, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{LedgerQueries, ScannedItem, Segment, Table, TableScan};
@@ -106,13 +107,6 @@ pub(super) async fn without_outcome(id: &PaymentId, ledger: &DynamoDb) -> String
              --wait waits for it; `giro dead-letters list` shows dead letters, and `giro failed list` what was given up"
         ),
     }
-}
-
-/// Whether the record of a dead letter has this id, as far as its value is JSON.
-fn names(letter: &DeadLetter, id: &PaymentId) -> bool {
-    let value = letter.value.as_deref().and_then(|value| serde_json::from_slice::<serde_json::Value>(value).ok());
-    let named = |field: &str| value.as_ref().and_then(|value| value.get(field)?.as_str()) == Some(id.as_str());
-    named("payment_id") || named("refund_id")
 }
 
 async fn list(args: &ListArgs, ledger: &DynamoDb) -> Result<(), Failure> {
