@@ -7,6 +7,7 @@
 //! | Kafka and DynamoDB | `engines` |
 //! | the functions | `functions` |
 //! | the names of everything | `names` |
+//! | what each function has done | `sample` |
 //! | all of it, started and stopped | here |
 //!
 //! Data: Takes engines, a template, and a person's options. Gives endpoints, and counts of what was processed.
@@ -19,6 +20,7 @@ mod engines;
 mod functions;
 mod names;
 mod options;
+mod sample;
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -34,7 +36,7 @@ use super::poller::{Activity, Checkpoints, Pollers, Surroundings};
 use super::{LocalError, OrLocalError};
 use engines::RunningKafka;
 use functions::Summaries;
-pub use functions::{Engines, Summary, folder_of_this_program, function};
+pub use functions::{Engines, REASONS, Summary, folder_of_this_program, function};
 use giro::config::{PRINCIPAL_CLAIM, SCOPE_PREFIX};
 use giro::domain::Principal;
 use giro_template::{Blueprint, Mapping};
@@ -45,6 +47,7 @@ pub use names::{
 };
 pub(crate) use names::{TABLE_EXPECTED, is_table};
 pub use options::{DynamoDbEngine, KafkaEngine, LogLines, Run, StackOptions};
+pub use sample::Sample;
 
 /// How much longer an invocation may take than its function, for the way.
 const ON_THE_WAY: Duration = Duration::from_secs(10);
@@ -205,6 +208,28 @@ impl Stack {
         let name = self.blueprint.function(PAYMENT_PROCESSOR).map(|function| &function.name);
         let summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
         name.and_then(|name| summaries.get(name)).cloned().unwrap_or_default()
+    }
+
+    /// What each function has done so far, in the order of the template.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        let sample = |function: &giro_template::Function| {
+            let pollers = self.pollers.iter().find(|(name, _)| *name == function.name);
+            let summaries = self.summaries.lock().unwrap_or_else(PoisonError::into_inner);
+            Sample {
+                binary: function.binary.clone(),
+                in_flight: self.lambda.as_ref().map_or(0, |lambda| lambda.busy_pids(&function.name).len()),
+                activity: pollers.map(|(_, pollers)| pollers.activity()),
+                summary: summaries.get(&function.name).cloned().unwrap_or_default(),
+            }
+        };
+        self.blueprint.functions.iter().map(sample).collect()
+    }
+
+    /// The HTTP API, for another server of this process to hand requests to.
+    #[must_use]
+    pub fn http_router(&self) -> Option<axum::Router> {
+        self.http.as_ref().map(HttpApi::router)
     }
 
     /// The ids of the processes of a binary's function that have an invocation now. Empty if Lambda isn't local.

@@ -54,6 +54,7 @@ const INTEGRATION_MAX: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct HttpApi {
     endpoint: String,
+    router: Router,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
 }
@@ -104,14 +105,20 @@ impl HttpApi {
         let front = Arc::new(Front { routes: Routes::new(routes).or_asked()?, functions, claims });
         let endpoint = format!("http://{}", listener.local_addr().or_engine()?);
         let (stop, stopped) = oneshot::channel::<()>();
+        let router = Router::new().fallback(answer).with_state(front);
+        let served = router.clone();
         let server = tokio::spawn(async move {
-            let router = Router::new().fallback(answer).with_state(front);
             tokio::select! {
-                _ = axum::serve(listener, router) => {}
+                _ = axum::serve(listener, served) => {}
                 _ = stopped => {}
             }
         });
-        Ok(Self { endpoint, stop, server })
+        Ok(Self { endpoint, router, stop, server })
+    }
+
+    /// What answers, for another server to hand requests to.
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// Where it listens, such as `http://127.0.0.1:40001`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, anyhow};
+use serde_json::{Map, Value};
 
 use super::options::{LogLines, Run};
 use crate::local::escaped::Line;
@@ -15,10 +16,17 @@ use crate::local::terminal::tell;
 use crate::local::{LocalError, OrLocalError};
 use giro_template::Blueprint;
 
-/// The sums of summary lines, by field.
+/// The sums of summary lines, by field. A reason of a decline or a refusal has a field of its own, such as
+/// `reasons.insufficient_funds`.
 pub type Summary = BTreeMap<String, u64>;
 /// Summaries by function.
 pub(super) type Summaries = Arc<Mutex<BTreeMap<String, Summary>>>;
+
+/// The messages of the lines that sum up an invocation.
+const SUMMARIES: [&str; 2] = ["batch finished", "outcomes published"];
+
+/// What the field of a reason begins with, in a summary.
+pub const REASONS: &str = "reasons.";
 
 /// How many invocations of a function run at once by default. It is enough to see what happens side by side.
 const CONCURRENCY: usize = 8;
@@ -131,15 +139,47 @@ pub(super) fn sink(summaries: &Summaries, log: LogLines) -> LogSink {
             }
             LogLines::Hide => {}
         }
-        let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(line) else { return };
-        if fields.get("message").and_then(serde_json::Value::as_str) != Some("batch finished") {
+        let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return };
+        if !fields.get("message").and_then(Value::as_str).is_some_and(|message| SUMMARIES.contains(&message)) {
             return;
         }
         let mut summaries = summaries.lock().unwrap_or_else(PoisonError::into_inner);
         let summary = summaries.entry(function.to_owned()).or_default();
-        for (name, number) in fields.iter().filter_map(|(name, value)| Some((name, value.as_u64()?))) {
-            let sum = summary.entry(name.clone()).or_default();
+        let numbers = fields.iter().filter_map(|(name, value)| Some((name.clone(), value.as_u64()?)));
+        for (name, number) in numbers.chain(reasons(&fields)) {
+            let sum = summary.entry(name).or_default();
             *sum = sum.saturating_add(number);
         }
     })
+}
+
+/// The reasons of a summary line, `insufficient_funds=3 velocity_limit=1`, as fields of a summary.
+fn reasons(fields: &Map<String, Value>) -> impl Iterator<Item = (String, u64)> {
+    let reasons = fields.get("reasons").and_then(Value::as_str).unwrap_or_default();
+    let counted = |counted: &str| {
+        let (reason, count) = counted.split_once('=')?;
+        Some((format!("{REASONS}{reason}"), count.parse().ok()?))
+    };
+    reasons.split(' ').filter_map(counted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summary_lines_are_added_up_with_their_reasons() {
+        let summaries = Summaries::default();
+        let sink = sink(&summaries, LogLines::Hide);
+        sink("f", r#"{"message":"batch finished","settled":2,"reasons":"a=1 b_c=2"}"#);
+        sink("f", r#"{"message":"batch finished","settled":3,"reasons":"a=4","fault":"x"}"#);
+        sink("f", r#"{"message":"another","settled":9}"#);
+        sink("h", r#"{"message":"outcomes published","published":7}"#);
+        sink("g", r#"{"message":"batch finished","reasons":null,"declined":1}"#);
+        let summaries = summaries.lock().unwrap();
+        let told = |function: &str| format!("{:?}", summaries[function]);
+        assert_eq!(told("f"), r#"{"reasons.a": 5, "reasons.b_c": 2, "settled": 5}"#);
+        assert_eq!(told("h"), r#"{"published": 7}"#);
+        assert_eq!(told("g"), r#"{"declined": 1}"#);
+    }
 }
