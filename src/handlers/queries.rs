@@ -98,11 +98,10 @@ async fn outcome<S: LedgerQueries>(
 }
 
 /// An outcome as the caller sees it. That of a payment tells how much was refunded.
-pub(super) async fn shown<S: LedgerQueries>(
-    store: &S,
-    recorded: &Recorded,
-    sight: &Sight,
-) -> Result<String, StoreError> {
+///
+/// # Errors
+/// [`StoreError`] if the sums of refunds weren't read.
+pub async fn shown<S: LedgerQueries>(store: &S, recorded: &Recorded, sight: &Sight) -> Result<String, StoreError> {
     let Recorded { outcome: Outcome { instruction, decision, .. }, .. } = recorded;
     let refunded = match (instruction, decision) {
         (Instruction::Payment(payment), Ok(())) => Refunded::All(store.refunded(&LegId::of(payment.id.clone())).await?),

@@ -13,7 +13,13 @@ use iso_currency::Currency as Iso4217;
 /// How many decimals amounts of a currency have.
 #[must_use]
 pub fn decimals(currency: Currency) -> u32 {
-    Iso4217::from_code(currency.as_str()).and_then(Iso4217::exponent).map_or(0, u32::from)
+    known(currency).unwrap_or_default()
+}
+
+/// How many decimals amounts of a currency have, if ISO 4217 says.
+#[must_use]
+pub fn known(currency: Currency) -> Option<u32> {
+    Iso4217::from_code(currency.as_str()).and_then(Iso4217::exponent).map(u32::from)
 }
 
 /// Reads an amount, such as `5`, `5.5` or `5.00` euros.
