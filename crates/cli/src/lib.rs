@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`commands`] | one file a command |
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
+//! | [`console`] | the page that `giro up` and `giro console` serve |
 //! | `letters` | dead letters as JSON, and whose payment they were to be |
 //! | [`decimal`] | amounts as people write them |
 //! | [`doctor`] | compares what a stack has deployed with its template |
@@ -15,6 +16,7 @@
 
 pub mod bench;
 pub mod commands;
+pub mod console;
 pub mod decimal;
 pub mod doctor;
 pub mod export;

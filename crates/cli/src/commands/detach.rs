@@ -28,7 +28,7 @@ const LINES_SHOWN_MAX: usize = 20;
 /// [`Failure`] as the stack's own exit code has it, if it ended instead.
 pub(super) async fn run() -> Result<(), Failure> {
     let mut stack = start()?;
-    loop {
+    let told = loop {
         if let Some(status) = stack.try_wait().context("waiting for the stack").map_err(Failure::No)? {
             let log = std::fs::read_to_string(LOG_FILE).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
@@ -40,13 +40,16 @@ pub(super) async fn run() -> Result<(), Failure> {
                 Some(_) | None => Failure::no(text),
             });
         }
-        if let Ok(Some(_)) = up_file::running() {
-            break;
+        if let Ok(Some(told)) = up_file::running() {
+            break told;
         }
         tokio::time::sleep(LOOK).await;
-    }
+    };
     say!("# The stack runs as process {}. `giro status` tells its addresses, `giro down` stops it.", stack.id());
     say!("# What it writes is in {LOG_FILE}.");
+    if let Some(console) = told.console {
+        say!("# console {console}");
+    }
     Ok(())
 }
 

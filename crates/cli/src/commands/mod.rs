@@ -23,6 +23,7 @@ mod balances;
 mod bench;
 mod bytes;
 mod completions;
+mod console;
 mod dead_letters;
 mod demo;
 mod detach;
@@ -105,6 +106,7 @@ enum Command {
     Logs(logs::LogsArgs),
     Down(down::DownArgs),
     Reset(reset::ResetArgs),
+    Console(console::ConsoleArgs),
     Demo(demo::DemoArgs),
     Pay(pay::PayArgs),
     Publish(publish::PublishArgs),
@@ -164,6 +166,7 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
         Command::Logs(args) => logs::run(args).await,
         Command::Down(args) => down::run(args).await,
         Command::Reset(args) => reset::run(args).await,
+        Command::Console(args) => console::run(args, engines).await,
         Command::Demo(args) => demo::run(args, engines).await,
         Command::Pay(args) => pay::run(args, engines).await,
         Command::Publish(args) => publish::run(args, engines).await,

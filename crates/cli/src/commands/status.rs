@@ -30,6 +30,8 @@ enum Part {
     Lambda,
     /// The HTTP API's URL
     Http,
+    /// Where to open the console: an address with its token
+    Console,
 }
 
 pub(super) fn run(args: &StatusArgs) -> Result<(), Failure> {
@@ -46,11 +48,18 @@ pub(super) fn run(args: &StatusArgs) -> Result<(), Failure> {
         Part::Dynamodb => Some(at.dynamodb.as_str()),
         Part::Lambda => Some(at.lambda.as_str()),
         Part::Http => at.http.as_deref(),
+        Part::Console => told.console.as_deref(),
     };
     match args.what {
         Some(part) => {
-            let address =
-                address(part).ok_or_else(|| Failure::no("this stack has no HTTP API: payment-api isn't in it"))?;
+            let address = address(part).ok_or_else(|| {
+                Failure::no(match part {
+                    Part::Console => "this stack has no console: it was started with --no-console",
+                    Part::Kafka | Part::Dynamodb | Part::Lambda | Part::Http => {
+                        "this stack has no HTTP API: payment-api isn't in it"
+                    }
+                })
+            })?;
             say!("{address}");
         }
         None => {
@@ -59,6 +68,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<(), Failure> {
             {
                 say!("{name:<10}{}", address(part).unwrap_or("none: payment-api isn't in this stack"));
             }
+            say!("{:<10}{}", "console", address(Part::Console).unwrap_or("none: started with --no-console"));
         }
     }
     Ok(())

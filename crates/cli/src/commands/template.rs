@@ -36,12 +36,12 @@ pub(super) struct ChosenTemplate {
 
 impl TemplateArgs {
     /// What the arguments name. `None` if they name nothing.
-    pub(super) fn chosen(self) -> Result<Option<ChosenTemplate>, Failure> {
+    pub(super) fn chosen(&self) -> Result<Option<ChosenTemplate>, Failure> {
         if self.template.is_none() && self.parameters.is_empty() {
             return Ok(None);
         }
-        let mut chosen = ChosenTemplate { file: self.template, parameters: BTreeMap::new() };
-        for (name, value) in self.parameters {
+        let mut chosen = ChosenTemplate { file: self.template.clone(), parameters: BTreeMap::new() };
+        for (name, value) in self.parameters.iter().cloned() {
             if let Some(other) = chosen.parameters.insert(name.clone(), value) {
                 let text =
                     format!("--parameter: expected each name once, got {name} twice; its other value is '{other}'");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::interval;
 
 use super::Failure;
 use super::account_commands::COMMANDS_TOPIC;
@@ -12,8 +13,9 @@ use super::detach;
 use super::engines::EngineArgs;
 use super::looks::LooksArgs;
 use super::number::number;
-use super::template::TemplateArgs;
+use super::template::{ChosenTemplate, TemplateArgs};
 use super::up_file::{Told, UpFile};
+use crate::console::{self, Console, Shown};
 use crate::local::http::Caller;
 use crate::local::stack::{Endpoints, KafkaEngine, Names, Run, Stack, StackOptions, Topics};
 use crate::local::terminal::{self, tell};
@@ -71,6 +73,12 @@ pub(super) struct UpArgs {
     scopes: Vec<String>,
     #[command(flatten)]
     looks: LooksArgs,
+    /// Serve no console
+    #[arg(long, conflicts_with = "console_port")]
+    no_console: bool,
+    /// The port of the console, a page that shows the stack at work; else a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0, value_parser = number::<u16>(0..=u16::MAX))]
+    console_port: u16,
     /// The port of the HTTP API; else a free one
     #[arg(long, value_name = "PORT", value_parser = number::<u16>(0..=u16::MAX))]
     http_port: Option<u16>,
@@ -100,7 +108,54 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::unreachable)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(Failure::unreachable)?;
     let template = args.template.chosen()?.unwrap_or_default();
-    let options = engines.of_stack(StackOptions {
+    let console_port = (!args.no_console).then_some(args.console_port);
+    let options = options(args, &template, engines)?;
+    // This comes before anything starts: a second stack in this folder would disturb the first one.
+    let file = UpFile::take().await?;
+    // Whoever asks for a port that is taken reads that, and no other complaint.
+    let listener = match console_port {
+        Some(port) => Some(console::listen(port).await?),
+        None => None,
+    };
+    let stack = Stack::start(options).await?;
+    let console = match listener {
+        Some(listener) => Some(Console::start(listener, Shown::of_stack(&stack).await?)?),
+        None => None,
+    };
+    let told = Told {
+        endpoints: stack.endpoints().clone(),
+        console: console.as_ref().map(|console| console.address().to_owned()),
+        template,
+    };
+    file.write(&told)?;
+    for line in lines(&stack, &told)? {
+        // It goes on even without a reader: a stack that stops now might have payments in its functions.
+        let _ = terminal::line(format_args!("{line}"));
+    }
+
+    let (mut watch, mut seconds) = (interval(Duration::from_millis(250)), interval(console::EACH));
+    loop {
+        tokio::select! {
+            _ = interrupted.recv() => break,
+            _ = terminated.recv() => break,
+            _ = watch.tick() => if stack.gave_up() || file.asked_to_stop() {
+                break;
+            },
+            _ = seconds.tick() => if let Some(console) = &console {
+                console.show(Some(&stack.samples()));
+            },
+        }
+    }
+    tell!("stopping …");
+    if let Some(console) = console {
+        console.stop();
+    }
+    stack.stop().await.map_err(|error| Failure::unreachable(format!("{error:#}")))
+}
+
+/// The stack that the arguments ask for.
+fn options(args: UpArgs, template: &ChosenTemplate, engines: &EngineArgs) -> Result<StackOptions, Failure> {
+    engines.of_stack(StackOptions {
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(args.data.clone()),
         checkpoints: args.data,
@@ -117,34 +172,12 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         run: if args.only.is_empty() { Run::default() } else { Run::Only(args.only) },
         log: args.looks.on_stderr(),
         ..StackOptions::default()
-    })?;
-    // This comes before anything starts: a second stack in this folder would disturb the first one.
-    let file = UpFile::take().await?;
-    let stack = Stack::start(options).await?;
-    let endpoints = stack.endpoints();
-    file.write(&Told { endpoints: endpoints.clone(), template })?;
-    for line in told(&stack)? {
-        // It goes on even without a reader: a stack that stops now might have payments in its functions.
-        let _ = terminal::line(format_args!("{line}"));
-    }
-
-    let mut watch = tokio::time::interval(Duration::from_millis(250));
-    loop {
-        tokio::select! {
-            _ = interrupted.recv() => break,
-            _ = terminated.recv() => break,
-            _ = watch.tick() => if stack.gave_up() || file.asked_to_stop() {
-                break;
-            },
-        }
-    }
-    tell!("stopping …");
-    stack.stop().await.map_err(|error| Failure::unreachable(format!("{error:#}")))
+    })
 }
 
 /// What runs where: addresses as shell variables, the rest as comments.
-fn told(stack: &Stack) -> Result<Vec<String>, Failure> {
-    let endpoints = stack.endpoints();
+fn lines(stack: &Stack, told: &Told) -> Result<Vec<String>, Failure> {
+    let endpoints = &told.endpoints;
     let mut lines = exports(endpoints)?;
     for mapping in &stack.blueprint().mappings {
         let source = match &mapping.source {
@@ -162,6 +195,9 @@ fn told(stack: &Stack) -> Result<Vec<String>, Failure> {
             Some(caller) => format!("# Every caller is {caller}, and may use its own accounts"),
             None => "# Every caller may pay from every account and read it; --as PRINCIPAL lets it use its own".into(),
         });
+    }
+    if let Some(console) = &told.console {
+        lines.push(format!("# console {console}"));
     }
     for binary in stack.left_out() {
         lines.push(format!("# {binary} is left out: it isn't built"));

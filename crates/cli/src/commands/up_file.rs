@@ -7,6 +7,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(25);
 pub(super) struct Told {
     #[serde(flatten)]
     pub(super) endpoints: Endpoints,
+    /// Where a person opens the console, with its token, if there is one.
+    #[serde(default)]
+    pub(super) console: Option<String>,
     /// What the stack was made from.
     pub(super) template: ChosenTemplate,
 }
@@ -177,7 +181,11 @@ impl UpFile {
         // The whole file at once, because a command may read at any time.
         let unfinished = Path::new(UP_FILE).with_extension("json.new");
         let json = serde_json::to_vec_pretty(told).map_err(Failure::no)?;
-        let written = std::fs::write(&unfinished, json).and_then(|()| std::fs::rename(&unfinished, UP_FILE));
+        // Its owner's alone, because it holds the console's token. What a killed one left may be everybody's.
+        let _ = std::fs::remove_file(&unfinished);
+        let file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished);
+        let written = file.and_then(|mut file| file.write_all(&json));
+        let written = written.and_then(|()| std::fs::rename(&unfinished, UP_FILE));
         written.with_context(|| format!("writing {UP_FILE}")).map_err(Failure::Input)
     }
 }

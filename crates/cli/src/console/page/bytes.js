@@ -1,0 +1,1 @@
+// Bytes as text or as a hex dump.
