@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use crate::processes::cli::{command, run};
 
 /// A folder of its own. Its stack ends with it.
-struct Newcomer(tempfile::TempDir);
+pub(super) struct Newcomer(pub(super) tempfile::TempDir);
 
 impl Newcomer {
-    fn giro(&self, words: &str, input: &str) -> Output {
+    pub(super) fn giro(&self, words: &str, input: &str) -> Output {
         let words: Vec<&str> = words.split(' ').collect();
         run(&mut command(&words, self.0.path()), input.as_bytes())
     }
 
     /// Runs a command. Checks its exit code and that it says this. Gives all that it said.
-    fn check(&self, words: &str, code: i32, says: &str) -> String {
+    pub(super) fn check(&self, words: &str, code: i32, says: &str) -> String {
         self.check_with(words, "", code, says)
     }
 
-    fn check_with(&self, words: &str, input: &str, code: i32, says: &str) -> String {
+    pub(super) fn check_with(&self, words: &str, input: &str, code: i32, says: &str) -> String {
         let output = self.giro(words, input);
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{words}: {text}");

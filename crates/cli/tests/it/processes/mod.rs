@@ -5,6 +5,7 @@ mod balances;
 mod canary;
 pub(crate) mod cli;
 mod complaints;
+mod console;
 mod crash;
 mod demo_checks;
 pub(crate) mod e2e;
