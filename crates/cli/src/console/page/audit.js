@@ -1,8 +1,91 @@
-// Shows one page of the console.
+// The audit: what is proved by the schedule, and an audit that is run from here.
 
-import { el } from "./dom.js";
+import { get, post, whyNot } from "./api.js";
+import { el, facts, span, table, teller, time } from "./dom.js";
+import { grouped, money } from "./money.js";
+
+const whole = (value) => (typeof value === "number" ? grouped(value) : "–");
+
+function scheduled(it) {
+  if (it.accounts === undefined) return el("p", { class: "muted" }, "This stack has no tables of checkpoints.");
+  return facts([
+    ["accounts", whole(it.accounts)],
+    ["proved", whole(it.proved)],
+    ["behind", el("span", { class: it.behind > 0 ? "warn" : "good" }, whole(it.behind))],
+    ["unreadable", it.unreadable > 0 ? el("span", { class: "bad" }, whole(it.unreadable)) : null],
+    ["oldest proof", (it.oldest_proof_s ?? null) === null ? "none" : `${span(it.oldest_proof_s)} ago`],
+  ]);
+}
+
+function last(it) {
+  if (!it) return el("p", { class: "muted" }, "No audit was run from here yet.");
+  const findings = it.findings.length === 0
+    ? el("p", { class: "good" }, it.complete ? "Nothing is wrong." : "Nothing wrong was found so far.")
+    : el("ul", { class: "bad" }, it.findings.map((one) => el("li", null, one)));
+  const circulation = Object.entries(it.circulation ?? {});
+  return [
+    facts([
+      ["when", time(it.at)],
+      ["took", `${it.seconds} s`],
+      ["accounts", whole(it.accounts)],
+      ["settled", el("span", { "data-figure": "audit-settled" }, whole(it.settled))],
+      ["dead letters", whole(it.dead_letters)],
+      ["undecided", whole(it.undecided)],
+      ["complete", it.complete ? "yes: it saw everything" : "no: more was written while it read"],
+    ]),
+    el("h3", null, "Findings"), findings,
+    circulation.length > 0 && table("Money in circulation: what accounts with a limit hold",
+      [["Currency"], ["Amount", "num"]], circulation.map(([currency, minor]) => [currency, money(minor, currency)])),
+  ];
+}
 
 /** Shows the page. */
 export function show(root) {
-  root.append(el("p", null, "This page is being written."));
+  const ended = new AbortController();
+  const { signal } = ended;
+  const why = whyNot();
+  const said = teller();
+  const proofs = el("div");
+  const result = el("div");
+  const run = el("button", { type: "button", class: "main", disabled: why !== null,
+    "aria-describedby": why ? "why-no-audit" : null }, "Run an audit");
+  const read = async () => {
+    const it = await get("audit", signal);
+    proofs.replaceChildren(scheduled(it));
+    result.replaceChildren(...[last(it.last)].flat().filter(Boolean));
+    return it;
+  };
+  /** Reads until no audit runs; true if one was seen to end. */
+  const wait = async () => {
+    for (let rounds = 0; !signal.aborted; rounds += 1) {
+      const it = await read();
+      if (!it.running) return rounds > 0;
+      said.plain("An audit is running. It only reads.");
+      await new Promise((done) => setTimeout(done, 700));
+    }
+    return false;
+  };
+  const tell = (refused) => {
+    if (!signal.aborted) said.bad(refused.message);
+  };
+  run.addEventListener("click", async () => {
+    said.plain("An audit is running. It only reads.");
+    try {
+      await post("audit", {});
+      await new Promise((done) => setTimeout(done, 300));
+      await wait();
+      if (!signal.aborted) said.good("The audit has ended.");
+    } catch (refused) {
+      tell(refused);
+    }
+  });
+  root.append(
+    el("section", { class: "card", "aria-labelledby": "proofs-name" },
+      el("h2", { id: "proofs-name" }, "What the scheduled auditor has proved"), proofs),
+    el("section", { class: "card", "aria-labelledby": "audit-name" },
+      el("h2", { id: "audit-name" }, "An audit of all payments"),
+      el("p", null, "It reads every account and payment, and adds them up again."),
+      why && el("p", { class: "warn", id: "why-no-audit" }, why), el("p", null, run), said.node, result));
+  wait().then((hasEnded) => hasEnded && said.good("The audit has ended.")).catch(tell);
+  return () => ended.abort();
 }

@@ -19,14 +19,16 @@ const flight = (flow, binary) => `${whole(of(flow, binary)?.in_flight)} in fligh
 /** A box: its place, its name, what it is, and two lines as functions of an event and the rates. */
 const BOXES = [
   { id: "api", at: [0, 1], name: () => "payment-api", kind: "function, HTTP", fn: "payment-api",
-    lines: [(f) => flight(f, "payment-api"), (f, r) => perSecond(r?.api)] },
+    lines: [(f) => flight(f, "payment-api"), () => (stack.http ?? "").replace("http://", "")] },
   { id: "requests", at: [1, 1], name: () => stack.topics.requests, kind: "topic", shape: "topic",
     lines: [(f) => `lag ${whole(f.requests?.lag)}`, (f, r) => `${perSecond(r?.requests)} in`] },
   { id: "processor", at: [2, 1], name: () => "payment-processor", kind: "function", fn: "payment-processor",
-    lines: [(f) => flight(f, "payment-processor"), (f) => `batch ${whole(f.batch?.last)}, most ${whole(f.batch?.largest)}`] },
+    lines: [(f) => flight(f, "payment-processor"),
+      (f) => `batch ${whole(f.batch?.last)}, most ${whole(f.batch?.largest)}`] },
   { id: "tables", at: [3, 1], name: () => "payments, accounts", kind: "tables", shape: "store",
     lines: [(f) => `${whole(f.payments?.settled)} settled`, (f, r) => perSecond(r?.settled)] },
-  { id: "publisher", at: [4, 1], name: () => "outcome-publisher", kind: "function, on the stream", fn: "outcome-publisher",
+  { id: "publisher", at: [4, 1], name: () => "outcome-publisher", kind: "function, on the stream",
+    fn: "outcome-publisher",
     lines: [(f) => flight(f, "outcome-publisher"), (f, r) => `${perSecond(r?.published)} told`] },
   { id: "outcomes", at: [5, 1], name: () => stack.topics.outcomes, kind: "topic", shape: "topic",
     lines: [(f) => `${whole(f.outcomes?.end)} outcomes`, (f, r) => perSecond(r?.outcomes)] },
@@ -42,7 +44,7 @@ const BOXES = [
 
 /** An arrow: from, to, and whether something flows along it now. */
 const EDGES = [
-  ["api", "requests", (f, r) => r?.api > 0],
+  ["api", "requests", (f, r) => r?.requests > 0],
   ["requests", "processor", (f, r) => r?.settled > 0 || r?.declined > 0],
   ["processor", "tables", (f, r) => r?.settled > 0 || r?.declined > 0],
   ["tables", "publisher", (f, r) => r?.published > 0],
@@ -71,7 +73,8 @@ function drawBox(box) {
   const [x, y] = [left(box), top(box)];
   const texts = box.lines.map(() => changing("–"));
   const node = svg("g", null,
-    svg("rect", { class: `box ${box.shape ?? ""}`, x, y, width: WIDTH, height: HEIGHT, rx: box.shape === "topic" ? 16 : 5 }),
+    svg("rect", { class: `box ${box.shape ?? ""}`, x, y, width: WIDTH, height: HEIGHT,
+      rx: box.shape === "topic" ? 16 : 5 }),
     svg("text", { class: "name", x: x + 10, y: y + 18 }, box.name()),
     svg("text", { class: "kind", x: x + 10, y: y + 32 }, box.kind),
     texts.map((text, at) => svg("text", { x: x + 10, y: y + 49 + at * 16 }, text.node)));
@@ -105,7 +108,8 @@ export function flow() {
   const more = el("details", { class: "more" }, el("summary", { id: "flow-same" }, "The same numbers as a table"),
     el("table", null, el("caption", null, "Each part of the flow, once a second"),
       el("thead", null, el("tr", null, head)), el("tbody", null, rows)));
-  const scroller = el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Picture of the flow" }, picture);
+  const scroller = el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Picture of the flow" },
+    picture);
   const node = el("section", { class: "flow card", "aria-labelledby": "flow-name" },
     el("h2", { id: "flow-name" }, "From request to outcome"), scroller, more);
   const update = (event, rates) => {

@@ -8,7 +8,10 @@ export const SECONDS = 240;
 const SERIES = ["settled", "declined", "p50", "p90", "p99", "requests", "commands"];
 
 /** One value a second for each series; NaN where nothing is known. `at` is where the next one goes. */
-export const rings = { at: 0, of: Object.fromEntries(SERIES.map((name) => [name, new Float64Array(SECONDS).fill(NaN)])) };
+export const rings = {
+  at: 0,
+  of: Object.fromEntries(SERIES.map((name) => [name, new Float64Array(SECONDS).fill(NaN)])),
+};
 
 /** The newest events, and the rates between the last two. */
 export const now = { flow: null, rates: null, newest: null };
@@ -45,7 +48,6 @@ function ratesOf(before, after) {
     commands: of((it) => it.commands?.end),
     outcomes: of((it) => it.outcomes?.end),
     published: of((it) => it.published),
-    api: of((it) => it.functions?.["payment-api"]?.invocations),
   };
 }
 

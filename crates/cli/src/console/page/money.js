@@ -31,7 +31,8 @@ const LARGEST = 9007199254740991n;
 /** Why a text is no amount of the currency, or null if it is one. */
 export function whyNoAmount(text, currency) {
   const places = digits(currency);
-  const wanted = places === 0 ? "whole units, such as 500" : `at most ${places} decimals, such as 5.${"0".repeat(places)}`;
+  const wanted = places === 0 ? "whole units, such as 500"
+    : `at most ${places} decimals, such as 5.${"0".repeat(places)}`;
   const parts = /^(\d+)(?:\.(\d+))?$/.exec(text.trim());
   if (!parts) return `Expected an amount in ${currency}: ${wanted}.`;
   if ((parts[2] ?? "").length > places) return `${currency} has ${wanted}.`;

@@ -38,7 +38,7 @@ function figures() {
       if (value !== null) figure.text.set(value);
     }
   };
-  return { node: el("dl", { class: "figures", "aria-label": "Since the stack began" }, all.map((it) => it.node)), update };
+  return { node: el("dl", { class: "figures" }, all.map((it) => it.node)), update };
 }
 
 /** Bars of the declines, the most frequent first. The rows are made once. */
@@ -52,7 +52,8 @@ function reasons() {
       el("td", null, el("span", { class: "meter", "aria-hidden": "true" }, bar)));
     return { node, cell, name, count, bar };
   });
-  const head = [["Reason"], ["Payments", "num"], ["Share"]].map(([name, kind]) => el("th", { scope: "col", class: kind }, name));
+  const head = [["Reason"], ["Payments", "num"], ["Share"]]
+    .map(([name, kind]) => el("th", { scope: "col", class: kind }, name));
   const all = el("table", { hidden: true, class: "steady" }, el("caption", null, "Since the stack began"),
     el("thead", null, el("tr", null, head)), el("tbody", null, rows.map((row) => row.node)));
   const update = (event) => {
@@ -93,8 +94,10 @@ function newest() {
       el("td", { class: "num" }, texts[3].node), el("td", null, texts[4].node), el("td", null, texts[5].node));
     return { node, texts, link, status };
   });
-  const head = COLUMNS.map((name) => el("th", { scope: "col", class: name === "Amount" ? "num" : null }, name));
-  const list = el("table", { class: "steady" }, el("caption", null, "It stands still while the focus or the pointer is on it"),
+  const kind = (name) => (name === "Amount" ? "num" : null);
+  const head = COLUMNS.map((name) => el("th", { scope: "col", class: kind(name) }, name));
+  const list = el("table", { class: "steady newest" },
+    el("caption", null, "It stands still while the focus or the pointer is on it"),
     el("thead", null, el("tr", null, head)), el("tbody", null, rows.map((row) => row.node)));
   const seen = changing("");
   const update = (event) => {
@@ -121,7 +124,8 @@ export function show(root) {
   const parts = [figures(), flow()];
   const plots = [
     plot("Payments a second", [["settled", "settled", "line1"], ["declined", "declined", "line2", "dashed"]], whole),
-    plot("Latency", [["p50", "p50", "line1"], ["p90", "p90", "line3", "dashed"], ["p99", "p99", "line4", "dotted"]], ms),
+    plot("Latency",
+      [["p50", "p50", "line1"], ["p90", "p90", "line3", "dashed"], ["p99", "p99", "line4", "dotted"]], ms),
     plot("Lag in records", [["requests", "requests", "line3"], ["commands", "commands", "line4", "dashed"]], whole),
   ];
   const bars = reasons();

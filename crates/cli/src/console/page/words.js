@@ -23,11 +23,16 @@ const DECLINES = {
 };
 
 const DEAD_LETTERS = {
+  tombstone: "the record has no value",
+  not_base64: "the event's value is not base64",
+  not_utf8: "the value is not UTF-8",
+  not_json: "the value is not JSON",
+  not_an_object: "the value is not a JSON object",
+  missing_field: "a required field is missing",
+  duplicate_field: "a field is given twice",
+  invalid_field: "a field has a value that it can't have",
   payment_id_reused: "another request has this id",
   command_id_reused: "another command has this id",
-  not_json: "the value is not JSON",
-  not_utf8: "the value is not UTF-8",
-  no_value: "the record has no value",
 };
 
 /** A name without its underscores. */
