@@ -23,7 +23,8 @@ install() {
     rm -rf ".tools/${name:?}"
     if [[ $packages == npm:* ]]; then
         mkdir ".tools/$name"
-        npm install --silent --no-audit --no-fund --ignore-scripts --prefix ".tools/$name" "${packages#npm:}"
+        # shellcheck disable=SC2086 # one word a package
+        npm install --silent --no-audit --no-fund --ignore-scripts --prefix ".tools/$name" ${packages#npm:}
     else
         python3 -m venv ".tools/$name"
         # shellcheck disable=SC2086 # one word a package

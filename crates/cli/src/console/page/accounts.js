@@ -1,7 +1,7 @@
 // Accounts: search, and one account with its balance, lanes, limits and statement.
 
 import { get } from "./api.js";
-import { el, facts, field, shown, table, teller, time } from "./dom.js";
+import { el, facts, field, reading, shown, table, teller, time } from "./dom.js";
 import { grouped, money } from "./money.js";
 import { accountLink, paymentLink } from "./send.js";
 
@@ -19,7 +19,7 @@ function list(root, signal) {
   const search = field("Search", el("input", { type: "search", name: "search", autocomplete: "off",
     spellcheck: "false" }), "a part of the id");
   const said = teller();
-  const rows = el("div");
+  const rows = el("div", null, reading());
   let asked = new AbortController();
   const load = async () => {
     asked.abort();
@@ -86,7 +86,7 @@ function posting(it, currency) {
 
 /** The statement, a page at a time: a page replaces the one before, so the page never grows. */
 function statement(id, signal) {
-  const rows = el("div");
+  const rows = el("div", null, reading());
   const said = teller();
   const older = el("button", { type: "button", hidden: true }, "Older");
   const newest = el("button", { type: "button" }, "Newest");
@@ -113,7 +113,7 @@ function statement(id, signal) {
 }
 
 function one(root, id, signal) {
-  const place = el("div", null, el("p", { class: "muted" }, "Reading."));
+  const place = el("div", null, reading());
   root.append(el("p", null, el("a", { href: "#/accounts" }, "All accounts")), place);
   get(`accounts/${encodeURIComponent(id)}`, signal).then(({ account: it, lanes: all, proved }) => {
     const card = (name, inside) => el("section", { class: "card" }, el("h2", null, name), inside);

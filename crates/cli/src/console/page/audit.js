@@ -1,7 +1,7 @@
 // The audit: what is proved by the schedule, and an audit that is run from here.
 
 import { get, post, whyNot } from "./api.js";
-import { el, facts, span, table, teller, time } from "./dom.js";
+import { el, facts, reading, span, table, teller, time } from "./dom.js";
 import { grouped, money } from "./money.js";
 
 const whole = (value) => (typeof value === "number" ? grouped(value) : "–");
@@ -45,7 +45,7 @@ export function show(root) {
   const { signal } = ended;
   const why = whyNot();
   const said = teller();
-  const proofs = el("div");
+  const proofs = el("div", null, reading());
   const result = el("div");
   const run = el("button", { type: "button", class: "main", disabled: why !== null,
     "aria-describedby": why ? "why-no-audit" : null }, "Run an audit");

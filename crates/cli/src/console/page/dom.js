@@ -66,6 +66,9 @@ export function wide(name, ...children) {
   return el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": name }, children);
 }
 
+/** What stands where something is still being read. */
+export const reading = () => el("p", { class: "muted" }, "Reading.");
+
 /** Where the result of an action is told; screen readers read it out. It must be on the page before it has a text. */
 export function teller() {
   const node = el("div", { class: "said", role: "status" });

@@ -1,7 +1,7 @@
 // The API explorer: each operation of the stack's HTTP API, with a form, the answer, and a line for curl.
 
 import { get, indented, send, stack, whyNot } from "./api.js";
-import { el, field, shown, table, teller } from "./dom.js";
+import { el, field, reading, shown, table, teller } from "./dom.js";
 
 const METHODS = ["get", "head", "post", "put", "patch", "delete"];
 
@@ -153,7 +153,7 @@ function form(doc, operation) {
 /** Shows the page. */
 export function show(root) {
   const ended = new AbortController();
-  const place = el("div");
+  const place = el("div", null, reading());
   const list = el("ul", { class: "list" });
   root.append(el("p", null, "Requests go to the HTTP API of this stack, and its answers are shown as they come."));
   if (!stack.explorer) {

@@ -90,7 +90,26 @@ function drawEdge([from, to, flows, kind]) {
   return { node, flows };
 }
 
-/** The picture and its table. `update` takes an event and the rates. */
+const STEP_MS = 200;
+const STEPS = 4;
+const DASH = 16;
+
+/**
+ * Moves the dashes of what flows, five times a second. A CSS animation would paint sixty times a second, and take most
+ * of what the page may take.
+ */
+function march(edges, isMoving) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let step = 0;
+  const timer = setInterval(() => {
+    if (document.hidden || still.matches || !isMoving()) return;
+    step = (step + 1) % STEPS;
+    edges.style.strokeDashoffset = String(DASH - (step * DASH) / STEPS);
+  }, STEP_MS);
+  return () => clearInterval(timer);
+}
+
+/** The picture and its table. `update` takes an event and the rates; `end` stops what moves. */
 export function flow() {
   const boxes = BOXES.filter((box) => box.name() && (!box.fn || stack.functions.length === 0
     || stack.functions.some((it) => it.binary === box.fn)));
@@ -99,8 +118,9 @@ export function flow() {
     .map(([from, to, flows, kind]) => drawEdge([byId[from], byId[to], flows, kind]));
   const drawn = boxes.map(drawBox);
   const [width, height] = [LEFT * 2 + COLUMN * 5 + WIDTH, TOP * 2 + ROW * 2 + HEIGHT];
+  const arrows = svg("g", null, edges.map((edge) => edge.node));
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "flow-name",
-    "aria-describedby": "flow-same" }, edges.map((edge) => edge.node), drawn.map((it) => it.node));
+    "aria-describedby": "flow-same" }, arrows, drawn.map((it) => it.node));
   const cells = boxes.map(() => [changing("–"), changing("–")]);
   const rows = boxes.map((box, at) => el("tr", null, el("th", { scope: "row" }, box.name()), el("td", null, box.kind),
     cells[at].map((cell) => el("td", null, cell.node))));
@@ -112,6 +132,7 @@ export function flow() {
     picture);
   const node = el("section", { class: "flow card", "aria-labelledby": "flow-name" },
     el("h2", { id: "flow-name" }, "From request to outcome"), scroller, more);
+  let isAnyMoving = false;
   const update = (event, rates) => {
     drawn.forEach(({ box, node: group, texts }, at) => {
       const said = box.lines.map((line) => line(event, rates));
@@ -120,10 +141,12 @@ export function flow() {
       const isOff = Boolean(box.fn) && !of(event, box.fn);
       if (group.classList.contains("off") !== isOff) group.classList.toggle("off", isOff);
     });
+    isAnyMoving = false;
     for (const edge of edges) {
       const isMoving = Boolean(edge.flows(event, rates));
+      isAnyMoving ||= isMoving;
       if (edge.node.classList.contains("moving") !== isMoving) edge.node.classList.toggle("moving", isMoving);
     }
   };
-  return { node, update };
+  return { node, update, end: march(arrows, () => isAnyMoving) };
 }

@@ -2,7 +2,7 @@
 
 import { get, parse, post, whyNot } from "./api.js";
 import { asText, fromBase64, hexDump, size, toBase64 } from "./bytes.js";
-import { el, facts, shown, table, teller, time } from "./dom.js";
+import { el, facts, reading, shown, table, teller, time } from "./dom.js";
 import { grouped } from "./money.js";
 import { follow } from "./send.js";
 import { parked } from "./words.js";
@@ -13,7 +13,7 @@ const state = (it) => el("span", { class: `status ${it.status === "parked" ? "wa
 const COLUMNS = [["Dead letter"], ["Status"], ["Reason"], ["Stored"], ["Value", "num"]];
 
 function list(root, signal) {
-  const rows = el("div");
+  const rows = el("div", null, reading());
   const load = async () => {
     try {
       const { dead_letters: all, total } = await get("dead-letters", signal);
@@ -136,7 +136,7 @@ function redrive(it, signal, refresh) {
 }
 
 function one(root, source, signal) {
-  const place = el("div", null, el("p", { class: "muted" }, "Reading."));
+  const place = el("div", null, reading());
   root.append(el("p", null, el("a", { href: "#/dead-letters" }, "All dead letters")), place);
   const read = async () => {
     const { dead_letters: all } = await get("dead-letters", signal);

@@ -1,6 +1,6 @@
 // The first page: figures, the flow, plots, declines by reason, and the newest payments.
 
-import { changing, el } from "./dom.js";
+import { changing, el, wide } from "./dom.js";
 import { flow } from "./flow.js";
 import * as live from "./live.js";
 import { grouped, money } from "./money.js";
@@ -115,7 +115,7 @@ function newest() {
     });
   };
   const node = el("section", { class: "card", "aria-labelledby": "newest-name" },
-    el("h2", { id: "newest-name" }, "Newest payments", seen.node), list);
+    el("h2", { id: "newest-name" }, "Newest payments", seen.node), wide("List of the newest payments", list));
   return { node, update };
 }
 
@@ -146,6 +146,6 @@ export function show(root) {
   const end = live.watch((what) => (what === "flow" ? onFlow() : onPayments()));
   return () => {
     end();
-    for (const it of plots) it.end();
+    for (const it of [parts[1], ...plots]) it.end();
   };
 }

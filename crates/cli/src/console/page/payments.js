@@ -1,7 +1,7 @@
 // Payments: the form, the newest ones, and the whole story of one.
 
 import { get, stack } from "./api.js";
-import { el, facts, field, shown, span, table, time } from "./dom.js";
+import { el, facts, field, reading, shown, span, table, time } from "./dom.js";
 import { money } from "./money.js";
 import { accountLink, paymentLink, sendForm } from "./send.js";
 import { declined, parked } from "./words.js";
@@ -30,7 +30,7 @@ function finder() {
 
 function list(root, signal) {
   const form = sendForm();
-  const rows = el("div");
+  const rows = el("div", null, reading());
   const load = async () => {
     try {
       const { payments } = await get("payments", signal);
@@ -122,7 +122,7 @@ function raw(value) {
 }
 
 function story(root, id, signal) {
-  const place = el("div", { class: "card" }, el("p", { class: "muted" }, "Reading."));
+  const place = el("div", { class: "card" }, reading());
   root.append(el("p", null, el("a", { href: "#/payments" }, "All payments")), place);
   get(`payments/${encodeURIComponent(id)}`, signal).then((read) => {
     const it = read.payment;

@@ -47,18 +47,21 @@ export async function follow(id, said, signal) {
     said.bad("There is no outcome of ", paymentLink(id), " after 30 seconds. It may still come.");
     return;
   }
+  if (payment.status !== "settled") {
+    said.bad(sentence(payment), " Nothing moved. ", paymentLink(id), ".");
+    return;
+  }
   const balances = [];
   for (const account of new Set([payment.debtor_account, payment.creditor_account].filter(Boolean))) {
     try {
       const { account: it } = await get(`accounts/${encodeURIComponent(account)}`, signal);
       balances.push([" Balance of ", accountLink(account), `: ${money(it.balance, it.currency)}.`]);
     } catch {
-      // An account that isn't there has no balance to tell.
+      // The outcome is told without this balance.
     }
   }
   if (signal.aborted) return;
-  const tell = payment.status === "settled" ? said.good : said.bad;
-  tell(sentence(payment), " ", paymentLink(id), ".", balances);
+  said.good(sentence(payment), " ", paymentLink(id), ".", balances);
 }
 
 function inputs() {
