@@ -99,9 +99,10 @@ function newest() {
   const list = el("table", { class: "steady newest" },
     el("caption", null, "It stands still while the focus or the pointer is on it"),
     el("thead", null, el("tr", null, head)), el("tbody", null, rows.map((row) => row.node)));
+  const scroller = wide("List of the newest payments", list);
   const seen = changing("");
   const update = (event) => {
-    if (!event || list.matches(":hover, :focus-within")) return;
+    if (!event || scroller.matches(":hover, :focus-within")) return;
     seen.set(` (${whole(event.seen)} seen)`);
     rows.forEach((row, at) => {
       const it = event.newest[at];
@@ -115,7 +116,7 @@ function newest() {
     });
   };
   const node = el("section", { class: "card", "aria-labelledby": "newest-name" },
-    el("h2", { id: "newest-name" }, "Newest payments", seen.node), wide("List of the newest payments", list));
+    el("h2", { id: "newest-name" }, "Newest payments", seen.node), scroller);
   return { node, update };
 }
 
