@@ -39,6 +39,8 @@ export async function pages(browser, url) {
     origin,
     wrong: () => wrong,
     page: await open(browser, url),
+    /** A tab that stays on the first page, so that its plots fill while the others are tested. */
+    watching: await open(browser, url),
     /** Another tab, in a session of its own that knows no token. */
     stranger: async () => open(await browser.createBrowserContext(), `${origin}/`),
   };

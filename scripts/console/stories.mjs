@@ -119,12 +119,14 @@ async function audit(run, page) {
     await click(page, "Run an audit");
     await said(page, "The audit has ended.");
     const shown = await text(page, "main");
-    if (!shown.includes("Nothing is wrong.")) throw new Error(`expected no findings: ${shown}`);
     const settled = await figure(page, "audit-settled");
     const after = await until("count up to the audit's", async () => {
       const now = await count();
       return now >= settled && now;
     });
+    // An audit of a stack that goes on working may not see everything, and says so.
+    const words = before === after ? ["Nothing is wrong."] : ["Nothing is wrong.", "Nothing wrong was found so far."];
+    if (!words.some((it) => shown.includes(it))) throw new Error(`expected no findings: ${shown}`);
     if (before > settled || settled > after) throw new Error(`it counts ${settled}, the page ${before} and then ${after}`);
     return `${settled} settled; the first page had ${before} before it and ${after} after it`;
   });
