@@ -18,7 +18,7 @@ export async function screenshots(run, { page, watching }, { screenshots: folder
     return `${Math.round(size / 1024)} KiB`;
   };
   await run.check("screenshot flow", async () => {
-    await watching.setViewport({ width: 1200, height: 1240 });
+    await watching.setViewport({ width: 1200, height: 830 });
     await watching.bringToFront();
     await watching.evaluate(() => new Promise((done) => setTimeout(done, 2500)));
     return take(watching, "flow");

@@ -26,7 +26,7 @@ function last(it) {
   return [
     facts([
       ["when", time(it.at)],
-      ["took", `${it.seconds} s`],
+      ["took", typeof it.seconds === "number" ? `${it.seconds} s` : null],
       ["accounts", whole(it.accounts)],
       ["settled", el("span", { "data-figure": "audit-settled" }, whole(it.settled))],
       ["dead letters", whole(it.dead_letters)],
@@ -58,9 +58,15 @@ export function show(root) {
   /** Reads until no audit runs; true if one was seen to end. */
   const wait = async () => {
     for (let rounds = 0; !signal.aborted; rounds += 1) {
-      const it = await read();
-      if (!it.running) return rounds > 0;
-      said.plain("An audit is running. It only reads.");
+      try {
+        const it = await read();
+        if (!it.running) return rounds > 0;
+        said.plain("An audit is running. It only reads.");
+      } catch (refused) {
+        // A busy stack may not answer in time. The audit goes on meanwhile.
+        if (signal.aborted || (refused.status > 0 && refused.status < 500)) throw refused;
+        said.bad(refused.message, " The page asks again.");
+      }
       await new Promise((done) => setTimeout(done, 700));
     }
     return false;

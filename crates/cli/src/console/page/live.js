@@ -13,10 +13,16 @@ export const rings = {
   of: Object.fromEntries(SERIES.map((name) => [name, new Float64Array(SECONDS).fill(NaN)])),
 };
 
-/** The newest events, and the rates between the last two. */
+/** Rates are over so many seconds, so that a batch that ends now and then doesn't make them flicker. */
+const SMOOTHED = 5;
+
+/** The newest events, and the rates of the last seconds. */
 export const now = { flow: null, rates: null, newest: null };
 
 const watching = new Set();
+
+/** The newest events, the oldest first: at most one more than the seconds that rates are over. */
+const recent = [];
 
 /** Calls `watcher` after each event, with "flow" or "payments". The answer ends that. */
 export function watch(watcher) {
@@ -53,13 +59,18 @@ function ratesOf(before, after) {
 
 function took(flow) {
   const before = now.flow;
-  now.rates = before ? ratesOf(before, flow) : null;
+  const last = before && ratesOf(before, flow);
+  // A stack that began anew has rates of its own.
+  if (last === null || last.settled === null) recent.length = 0;
+  recent.push(flow);
+  if (recent.length > SMOOTHED + 1) recent.shift();
+  now.rates = recent.length > 1 ? ratesOf(recent[0], flow) : null;
   now.flow = flow;
   // Seconds without an event are a gap in the plots, and no straight line.
   const missed = before ? Math.min(Math.round((flow.at_ms - before.at_ms) / 1000) - 1, SECONDS) : 0;
   for (let at = 0; at < missed; at += 1) push({});
   const latency = flow.latency_ms?.count > 0 ? flow.latency_ms : {};
-  push({ settled: now.rates?.settled, declined: now.rates?.declined, p50: latency.p50, p90: latency.p90,
+  push({ settled: last?.settled, declined: last?.declined, p50: latency.p50, p90: latency.p90,
     p99: latency.p99, requests: flow.requests?.lag, commands: flow.commands?.lag });
 }
 

@@ -11,7 +11,12 @@ const NEWEST = 20;
 const REASONS = 10;
 
 const whole = (value) => (typeof value === "number" ? grouped(Math.round(value)) : "–");
-const ms = (value) => `${value < 10 ? value.toFixed(1) : whole(value)} ms`;
+
+/** A time in the unit that a person reads at one look. */
+function ms(value) {
+  if (value >= 10_000) return `${(value / 1000).toFixed(value < 100_000 ? 1 : 0)} s`;
+  return `${value < 10 ? value.toFixed(1) : whole(value)} ms`;
+}
 
 const FIGURES = [
   ["rate", "Payments a second", (f, r) => whole(r && (r.settled ?? 0) + (r.declined ?? 0))],
