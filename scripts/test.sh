@@ -46,6 +46,9 @@ fi
 for program in java mvn; do
     command -v "$program" >/dev/null || skipped+=("the end-to-end test on Apache Kafka: no $program")
 done
+if ! command -v node >/dev/null || [ ! -d .tools/console/node_modules/puppeteer-core ]; then
+    skipped+=("the console's page in a browser: it needs node and npm, or could not be installed")
+fi
 if command -v java >/dev/null && command -v mvn >/dev/null; then
     ./scripts/apache-kafka/run.sh fetch .tools/apache-kafka
 fi

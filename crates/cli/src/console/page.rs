@@ -66,4 +66,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn each_reason_for_a_decline_has_words() {
+        let words = include_str!("page/words.js");
+        for (_, name, _) in giro::domain::Decline::ALL {
+            assert!(words.contains(&format!("\n  {name}: \"")), "page/words.js has no words for {name}");
+        }
+    }
+
+    #[test]
+    fn files_are_as_short_as_those_of_rust() {
+        for (path, _, text) in FILES {
+            assert!(text.lines().count() <= 400, "{path} has more than 400 lines: split it by meaning");
+            let long = text.lines().position(|line| line.chars().count() > 120);
+            assert_eq!(long, None, "{path}: a line is longer than 120 characters");
+        }
+    }
 }

@@ -42,12 +42,15 @@ const BOXES = [
     lines: [(f) => `${whole(f.payments?.declined)} declined`, (f, r) => perSecond(r?.declined)] },
 ];
 
+/** Whether payments are decided; where functions aren't seen, their outcomes tell. */
+const decides = (f, r) => r?.settled > 0 || r?.declined > 0 || r?.outcomes > 0;
+
 /** An arrow: from, to, and whether something flows along it now. */
 const EDGES = [
   ["api", "requests", (f, r) => r?.requests > 0],
-  ["requests", "processor", (f, r) => r?.settled > 0 || r?.declined > 0],
-  ["processor", "tables", (f, r) => r?.settled > 0 || r?.declined > 0],
-  ["tables", "publisher", (f, r) => r?.published > 0],
+  ["requests", "processor", decides],
+  ["processor", "tables", decides],
+  ["tables", "publisher", (f, r) => r?.published > 0 || r?.outcomes > 0],
   ["publisher", "outcomes", (f, r) => r?.outcomes > 0],
   ["commands", "accounts", (f, r) => r?.commands > 0],
   ["accounts", "tables", (f, r) => r?.commands > 0],
