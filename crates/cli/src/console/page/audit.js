@@ -1,6 +1,6 @@
 // The audit: what is proved by the schedule, and an audit that is run from here.
 
-import { get, post, whyNot } from "./api.js";
+import { get, post, stack, whyNot } from "./api.js";
 import { el, facts, reading, span, table, teller, time } from "./dom.js";
 import { grouped, money } from "./money.js";
 
@@ -85,13 +85,14 @@ export function show(root) {
       tell(refused);
     }
   });
+  const asked = el("section", { class: "card", "aria-labelledby": "audit-name" },
+    el("h2", { id: "audit-name" }, "An audit of all payments"),
+    el("p", null, "It reads every account and payment, and adds them up again."),
+    why && el("p", { class: "warn", id: "why-no-audit" }, why), el("p", null, run), said.node, result);
   root.append(
     el("section", { class: "card", "aria-labelledby": "proofs-name" },
       el("h2", { id: "proofs-name" }, "What the scheduled auditor has proved"), proofs),
-    el("section", { class: "card", "aria-labelledby": "audit-name" },
-      el("h2", { id: "audit-name" }, "An audit of all payments"),
-      el("p", null, "It reads every account and payment, and adds them up again."),
-      why && el("p", { class: "warn", id: "why-no-audit" }, why), el("p", null, run), said.node, result));
+    stack.read_only ? said.node : asked);
   wait().then((hasEnded) => hasEnded && said.good("The audit has ended.")).catch(tell);
   return () => ended.abort();
 }

@@ -16,17 +16,22 @@ const perSecond = (value) => (typeof value === "number" ? `${whole(value)}/s` : 
 const of = (flow, binary) => flow.functions?.[binary];
 const flight = (flow, binary) => `${whole(of(flow, binary)?.in_flight)} in flight`;
 
+// Without the functions' own counts nothing is said of the tables.
+const counted = (value, what) => (typeof value === "number" ? `${whole(value)} ${what}` : "");
+const each = (value) => (typeof value === "number" ? perSecond(value) : "");
+
 /** A box: its place, its name, what it is, and two lines as functions of an event and the rates. */
 const BOXES = [
-  { id: "api", at: [0, 1], name: () => "payment-api", kind: "function, HTTP", fn: "payment-api",
-    lines: [(f) => flight(f, "payment-api"), () => (stack.http ?? "").replace("http://", "")] },
+  { id: "clients", at: [0, 1], name: () => "clients", kind: "payment-api, producers",
+    lines: [(f) => (of(f, "payment-api") ? `${flight(f, "payment-api")} by HTTP` : ""),
+      () => (stack.http ?? "").replace("http://", "")] },
   { id: "requests", at: [1, 1], name: () => stack.topics.requests, kind: "topic", shape: "topic",
     lines: [(f) => `lag ${whole(f.requests?.lag)}`, (f, r) => `${perSecond(r?.requests)} in`] },
   { id: "processor", at: [2, 1], name: () => "payment-processor", kind: "function", fn: "payment-processor",
     lines: [(f) => flight(f, "payment-processor"),
       (f) => `batch ${whole(f.batch?.last)}, most ${whole(f.batch?.largest)}`] },
   { id: "tables", at: [3, 1], name: () => "payments, accounts", kind: "tables", shape: "store",
-    lines: [(f) => `${whole(f.payments?.settled)} settled`, (f, r) => perSecond(r?.settled)] },
+    lines: [(f) => counted(f.payments?.settled, "settled"), (f, r) => each(r?.settled)] },
   { id: "publisher", at: [4, 1], name: () => "outcome-publisher", kind: "function, on the stream",
     fn: "outcome-publisher",
     lines: [(f) => flight(f, "outcome-publisher"), (f, r) => `${perSecond(r?.published)} told`] },
@@ -37,9 +42,9 @@ const BOXES = [
   { id: "accounts", at: [2, 0], name: () => "account-processor", kind: "function", fn: "account-processor",
     lines: [(f) => flight(f, "account-processor"), (f) => `${whole(f.commands_done?.applied)} applied`] },
   { id: "letters", at: [2, 2], name: () => "dead-letters", kind: "table", shape: "store",
-    lines: [(f) => `${whole(f.payments?.dead_letters)} dead letters`, (f, r) => perSecond(r?.letters)] },
+    lines: [(f) => counted(f.payments?.dead_letters, "dead letters"), (f, r) => each(r?.letters)] },
   { id: "declined", at: [3, 2], name: () => "declined", kind: "outcomes that say no", shape: "store",
-    lines: [(f) => `${whole(f.payments?.declined)} declined`, (f, r) => perSecond(r?.declined)] },
+    lines: [(f) => counted(f.payments?.declined, "declined"), (f, r) => each(r?.declined)] },
 ];
 
 /** Whether payments are decided; where functions aren't seen, their outcomes tell. */
@@ -47,7 +52,7 @@ const decides = (f, r) => r?.settled > 0 || r?.declined > 0 || r?.outcomes > 0;
 
 /** An arrow: from, to, and whether something flows along it now. */
 const EDGES = [
-  ["api", "requests", (f, r) => r?.requests > 0],
+  ["clients", "requests", (f, r) => r?.requests > 0],
   ["requests", "processor", decides],
   ["processor", "tables", decides],
   ["tables", "publisher", (f, r) => r?.published > 0 || r?.outcomes > 0],
@@ -138,10 +143,10 @@ export function flow() {
   let isAnyMoving = false;
   const update = (event, rates) => {
     drawn.forEach(({ box, node: group, texts }, at) => {
-      const said = box.lines.map((line) => line(event, rates));
+      const isOff = Boolean(box.fn) && !of(event, box.fn);
+      const said = isOff ? ["not seen from here", ""] : box.lines.map((line) => line(event, rates));
       said.forEach((text, line) => texts[line].set(text));
       if (more.open) said.forEach((text, line) => cells[at][line].set(text));
-      const isOff = Boolean(box.fn) && !of(event, box.fn);
       if (group.classList.contains("off") !== isOff) group.classList.toggle("off", isOff);
     });
     isAnyMoving = false;

@@ -1,6 +1,6 @@
 // Dead letters: their bytes, and publishing them again, as they came or mended.
 
-import { get, parse, post, whyNot } from "./api.js";
+import { get, parse, post, stack, whyNot } from "./api.js";
 import { asText, fromBase64, hexDump, size, toBase64 } from "./bytes.js";
 import { el, facts, reading, shown, table, teller, time } from "./dom.js";
 import { grouped } from "./money.js";
@@ -162,7 +162,7 @@ function one(root, source, signal) {
       el("section", { class: "card", "aria-labelledby": "why-name" }, el("h2", { id: "why-name" }, "Why"), about),
       el("section", { class: "card", "aria-labelledby": "record-name" }, el("h2", { id: "record-name" }, "The record"),
         record(it)),
-      redrive(it, signal, refresh));
+      stack.read_only ? "" : redrive(it, signal, refresh));
   }).catch((refused) => {
     if (!signal.aborted) place.replaceChildren(el("p", { class: "bad" }, refused.message));
   });

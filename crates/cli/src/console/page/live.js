@@ -5,7 +5,7 @@ import { parse } from "./api.js";
 /** How many seconds the plots show. */
 export const SECONDS = 240;
 
-const SERIES = ["settled", "declined", "p50", "p90", "p99", "requests", "commands"];
+const SERIES = ["settled", "declined", "p50", "p90", "p99", "requests", "commands", "outcomes"];
 
 /** One value a second for each series; NaN where nothing is known. `at` is where the next one goes. */
 export const rings = {
@@ -71,7 +71,7 @@ function took(flow) {
   for (let at = 0; at < missed; at += 1) push({});
   const latency = flow.latency_ms?.count > 0 ? flow.latency_ms : {};
   push({ settled: last?.settled, declined: last?.declined, p50: latency.p50, p90: latency.p90,
-    p99: latency.p99, requests: flow.requests?.lag, commands: flow.commands?.lag });
+    p99: latency.p99, requests: flow.requests?.lag, commands: flow.commands?.lag, outcomes: last?.outcomes });
 }
 
 const WORDS = {

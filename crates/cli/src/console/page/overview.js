@@ -1,5 +1,6 @@
 // The first page: figures, the flow, plots, declines by reason, and the newest payments.
 
+import { stack } from "./api.js";
 import { changing, el, wide } from "./dom.js";
 import { flow } from "./flow.js";
 import * as live from "./live.js";
@@ -18,15 +19,22 @@ function ms(value) {
   return `${value < 10 ? value.toFixed(1) : whole(value)} ms`;
 }
 
+/** A count, or null if it isn't known here: then its figure is left out. */
+const known = (value) => (typeof value === "number" ? whole(value) : null);
+
+const sum = (one, other) => (typeof one === "number" ? one + (other ?? 0) : null);
+
+/** Id, label, and the text of an event and its rates; without a text the figure is left out. */
 const FIGURES = [
-  ["rate", "Payments a second", (f, r) => whole(r && (r.settled ?? 0) + (r.declined ?? 0))],
-  ["settled", "Settled", (f) => whole(f.payments?.settled)],
-  ["declined", "Declined", (f) => whole(f.payments?.declined)],
-  ["replayed", "Replayed", (f) => whole(f.payments?.replayed)],
-  ["dead-letters", "Dead letters", (f) => whole(f.payments?.dead_letters)],
-  ["unfinished", "Unfinished", (f) => whole(f.payments?.unfinished)],
-  ["lag", "Lag of requests", (f) => whole(f.requests?.lag)],
-  ["p99", "Latency p99", (f) => (f.latency_ms?.count > 0 ? ms(f.latency_ms.p99) : "–")],
+  ["rate", "Payments a second", (f, r) => whole(r?.settled === null ? r.outcomes : sum(r?.settled, r?.declined))],
+  ["settled", "Settled", (f) => known(f.payments?.settled)],
+  ["declined", "Declined", (f) => known(f.payments?.declined)],
+  ["replayed", "Replayed", (f) => known(f.payments?.replayed)],
+  ["dead-letters", "Dead letters", (f) => known(f.payments?.dead_letters)],
+  ["unfinished", "Unfinished", (f) => known(f.payments?.unfinished)],
+  ["outcomes", "Outcomes", (f) => (stack.live ? null : known(f.outcomes?.end))],
+  ["lag", "Lag of requests", (f) => known(f.requests?.lag)],
+  ["p99", "Latency p99", (f) => (!stack.live ? null : f.latency_ms?.count > 0 ? ms(f.latency_ms.p99) : "–")],
   ["ever", "Settled since ever", (f) => (f.total ? whole(f.total.settled) : null)],
 ];
 
@@ -48,7 +56,8 @@ function figures() {
 
 /** Bars of the declines, the most frequent first. The rows are made once. */
 function reasons() {
-  const none = el("p", { class: "muted" }, "No payment was declined yet.");
+  const none = el("p", { class: "muted" }, stack.live ? "No payment was declined yet."
+    : "They are counted on the page of giro up alone.");
   const rows = Array.from({ length: REASONS }, () => {
     const [name, count] = [changing(), changing()];
     const bar = el("span");
@@ -128,10 +137,13 @@ function newest() {
 /** Shows the page. */
 export function show(root) {
   const parts = [figures(), flow()];
-  const plots = [
+  const ofFunctions = () => [
     plot("Payments a second", [["settled", "settled", "line1"], ["declined", "declined", "line2", "dashed"]], whole),
     plot("Latency",
       [["p50", "p50", "line1"], ["p90", "p90", "line3", "dashed"], ["p99", "p99", "line4", "dotted"]], ms),
+  ];
+  const plots = [
+    ...(stack.live ? ofFunctions() : [plot("Outcomes a second", [["outcomes", "outcomes", "line1"]], whole)]),
     plot("Lag in records", [["requests", "requests", "line3"], ["commands", "commands", "line4", "dashed"]], whole),
   ];
   const bars = reasons();

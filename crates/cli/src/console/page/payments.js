@@ -41,7 +41,7 @@ function list(root, signal) {
       if (!signal.aborted) rows.replaceChildren(el("p", { class: "bad" }, refused.message));
     }
   };
-  root.append(form.node, el("section", { class: "card", "aria-labelledby": "newest-name" },
+  root.append(stack.read_only ? "" : form.node, el("section", { class: "card", "aria-labelledby": "newest-name" },
     el("h2", { id: "newest-name" }, "Newest payments"),
     el("div", { class: "bar" }, finder(), el("button", { type: "button", onclick: load }, "Read again")), rows));
   load();
