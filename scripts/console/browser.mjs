@@ -59,7 +59,8 @@ export function cpuSeconds(root) {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
       const kind = /--type=([a-z-]+)/.exec(command)?.[1] ?? "browser";
       // Clock ticks are hundredths of a second on Linux.
-      all.set(Number(pid), { parent: Number(fields[1]), kind, seconds: (Number(fields[11]) + Number(fields[12])) / 100 });
+      const seconds = (Number(fields[11]) + Number(fields[12])) / 100;
+      all.set(Number(pid), { parent: Number(fields[1]), kind, seconds });
     } catch {
       // It has ended meanwhile.
     }

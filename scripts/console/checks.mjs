@@ -43,5 +43,6 @@ export async function until(what, body, seconds = 15) {
 
 /** Two values that must be equal. */
 export function equal(what, given, expected) {
-  if (given !== expected) throw new Error(`${what}: expected ${JSON.stringify(expected)}, found ${JSON.stringify(given)}`);
+  if (given === expected) return;
+  throw new Error(`${what}: expected ${JSON.stringify(expected)}, found ${JSON.stringify(given)}`);
 }

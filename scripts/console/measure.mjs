@@ -33,7 +33,8 @@ export async function measure(url, seconds) {
       await pause(seconds / 2);
       const took = (performance.now() - begun) / 1000;
       const after = cpuSeconds(pid);
-      halves.push({ took, cpu: Object.fromEntries(Object.entries(after).map(([kind, it]) => [kind, it - (before[kind] ?? 0)])) });
+      const cpu = Object.fromEntries(Object.entries(after).map(([kind, it]) => [kind, it - (before[kind] ?? 0)]));
+      halves.push({ took, cpu });
       heaps.push(await heap());
     }
     const figure = (name) => page.$eval(`[data-figure=${name}]`, (it) => it.textContent.replace(/\D/g, ""));

@@ -127,7 +127,8 @@ async function audit(run, page) {
     // An audit of a stack that goes on working may not see everything, and says so.
     const words = before === after ? ["Nothing is wrong."] : ["Nothing is wrong.", "Nothing wrong was found so far."];
     if (!words.some((it) => shown.includes(it))) throw new Error(`expected no findings: ${shown}`);
-    if (before > settled || settled > after) throw new Error(`it counts ${settled}, the page ${before} and then ${after}`);
+    const isBetween = before <= settled && settled <= after;
+    if (!isBetween) throw new Error(`it counts ${settled}, the page ${before} and then ${after}`);
     return `${settled} settled; the first page had ${before} before it and ${after} after it`;
   });
 }
@@ -159,7 +160,8 @@ async function flow(run, page) {
       const { data } = it.getContext("2d").getImageData(0, 0, it.width, it.height);
       return data.some((value) => value > 0);
     }).length), 3);
-    await until("a newest payment", () => page.$eval(".newest tbody tr:not([hidden])", (it) => it.textContent.length > 20));
+    const isFilled = () => page.$eval(".newest tbody tr:not([hidden])", (it) => it.textContent.length > 20);
+    await until("a newest payment", isFilled);
     await page.click("#flow-same");
   });
 }
@@ -170,8 +172,8 @@ async function strangers(run, opened, { from, to, currency }) {
     if (!(await text(page, "#notice")).includes("has no token")) throw new Error("the notice doesn't say so");
     for (const [route, control] of [["#/payments", "#send fieldset"], ["#/audit", "main button"]]) {
       await go(page, route);
-      const why = await page.$eval(control, (it) => it.disabled && document.getElementById(it.getAttribute("aria-describedby"))
-        .textContent);
+      const why = await page.$eval(control, (it) => it.disabled
+        && document.getElementById(it.getAttribute("aria-describedby")).textContent);
       if (!String(why).includes("giro up")) throw new Error(`${route}: the form is on, or doesn't say why`);
     }
     const status = await page.evaluate(async (body) => (await fetch("/api/audit/../payments", { method: "POST",
@@ -187,7 +189,8 @@ async function strangers(run, opened, { from, to, currency }) {
 async function lost(run, { url }) {
   await run.check("the page says that the connection is lost, and finds back", async () => {
     const between = await road(url);
-    const browser = await launch([`--proxy-server=http://127.0.0.1:${between.port}`, "--proxy-bypass-list=<-loopback>"]);
+    const proxied = [`--proxy-server=http://127.0.0.1:${between.port}`, "--proxy-bypass-list=<-loopback>"];
+    const browser = await launch(proxied);
     try {
       const page = await browser.newPage();
       await page.goto(url);

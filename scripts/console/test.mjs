@@ -1,10 +1,12 @@
 // Tests the console's page in headless Chromium, against a stack that runs. One line a check; exit code 1 if one fails.
 //
 //   node scripts/console/test.mjs URL --from ACCOUNT --to ACCOUNT --letter ID [--currency EUR] [--screenshots FOLDER]
+//                                 [--reading URL]
 //   node scripts/console/test.mjs measure URL SECONDS
 //
 // URL is the console's address with its token. `from` can pay 5.00 to `to`; both are open. ID is the payment id of a
 // record that waits as a dead letter, because its amount is a text: {"payment_id":"ID",…,"amount":"250",…}.
+// `--reading` is the address of `giro console` over the same ledger.
 import { parseArgs } from "node:util";
 
 import { accessibility } from "./accessibility.mjs";
@@ -12,10 +14,12 @@ import { launch } from "./browser.mjs";
 import { checks } from "./checks.mjs";
 import { measure } from "./measure.mjs";
 import { pages } from "./pages.mjs";
+import { reading } from "./reading.mjs";
 import { screenshots } from "./screenshots.mjs";
 import { stories } from "./stories.mjs";
 
-const OPTIONS = Object.fromEntries(["from", "to", "letter", "currency", "screenshots"].map((it) => [it, { type: "string" }]));
+const NAMES = ["from", "to", "letter", "currency", "screenshots", "reading"];
+const OPTIONS = Object.fromEntries(NAMES.map((it) => [it, { type: "string" }]));
 
 function asked() {
   const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
@@ -40,6 +44,7 @@ if (wanted.measured) {
     const opened = await pages(browser, wanted.url);
     await stories(run, opened, wanted);
     await accessibility(run, opened, wanted);
+    if (wanted.reading) await reading(run, browser, wanted);
     if (wanted.screenshots) await screenshots(run, opened, wanted);
     await run.check("no script error, no violation of the CSP, no request to another origin", () => {
       const wrong = opened.wrong();

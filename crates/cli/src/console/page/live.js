@@ -61,7 +61,7 @@ function took(flow) {
   const before = now.flow;
   const last = before && ratesOf(before, flow);
   // A stack that began anew has rates of its own.
-  if (last === null || last.settled === null) recent.length = 0;
+  if (last === null || flow.up_s < before.up_s) recent.length = 0;
   recent.push(flow);
   if (recent.length > SMOOTHED + 1) recent.shift();
   now.rates = recent.length > 1 ? ratesOf(recent[0], flow) : null;
