@@ -125,8 +125,8 @@ export async function accessibility(run, { page }, wanted) {
     await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]);
     await go(page, "#/");
     await page.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
-    const moving = await page.evaluate(() => document.getAnimations().filter((it) => it.playState === "running").length);
-    equal("animations", moving, 0);
+    const isMoving = await page.evaluate(() => document.getAnimations().some((it) => it.playState === "running"));
+    equal("whether something moves", isMoving, false);
     equal("dashes", await page.$eval(".pulse", (it) => getComputedStyle(it).display), "none");
     await page.emulateMediaFeatures([]);
   });

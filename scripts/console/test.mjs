@@ -17,6 +17,7 @@ import { pages } from "./pages.mjs";
 import { reading } from "./reading.mjs";
 import { screenshots } from "./screenshots.mjs";
 import { stories } from "./stories.mjs";
+import { units } from "./units.mjs";
 
 const NAMES = ["from", "to", "letter", "currency", "screenshots", "reading"];
 const OPTIONS = Object.fromEntries(NAMES.map((it) => [it, { type: "string" }]));
@@ -42,6 +43,7 @@ if (wanted.measured) {
   const run = checks();
   try {
     const opened = await pages(browser, wanted.url);
+    await units(run, opened);
     await stories(run, opened, wanted);
     await accessibility(run, opened, wanted);
     if (wanted.reading) await reading(run, browser, wanted);
