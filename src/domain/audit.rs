@@ -139,6 +139,7 @@ mod tests {
                 [status @ ("settled" | "declined"), id, debtor, creditor, currency, amount] => {
                     outcomes.push(Outcome {
                         requested_by: None,
+                        trace: None,
                         declined_leg: None,
                         limits_version: None,
                         repayment: None,

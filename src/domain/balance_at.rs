@@ -141,6 +141,7 @@ mod tests {
         };
         Outcome {
             requested_by: None,
+            trace: None,
             declined_leg: None,
             limits_version: None,
             repayment: None,

@@ -11,7 +11,7 @@
 
 use super::{
     AccountId, Amount, Decline, Fingerprint, Leg, LegId, LegNumber, LeggedPayment, OverdraftLimit, Payment, PaymentId,
-    Principal, Refund, Repayment, Source, Timestamp, Transfer,
+    Principal, Refund, Repayment, Source, Timestamp, Trace, Transfer,
 };
 
 /// What a client asks for.
@@ -190,19 +190,27 @@ pub struct Request {
     pub source: Source,
     /// Who asked, if the record tells it.
     pub requested_by: Option<Principal>,
+    /// The trace that it belongs to, if the record tells it.
+    pub trace: Option<Trace>,
 }
 
 impl Request {
     /// An instruction that this record brought. It doesn't tell who asked.
     #[must_use]
     pub const fn new(instruction: Instruction, source: Source) -> Self {
-        Self { instruction, source, requested_by: None }
+        Self { instruction, source, requested_by: None, trace: None }
     }
 
     /// The same from this principal.
     #[must_use]
     pub fn by(self, requested_by: Option<Principal>) -> Self {
         Self { requested_by, ..self }
+    }
+
+    /// The same as part of this trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<Trace>) -> Self {
+        Self { trace, ..self }
     }
 }
 
@@ -228,6 +236,8 @@ pub struct Outcome {
     pub source: Source,
     /// Who asked, if the record told it.
     pub requested_by: Option<Principal>,
+    /// The trace that it belongs to, if the record told it.
+    pub trace: Option<Trace>,
 }
 
 impl Outcome {
@@ -248,7 +258,7 @@ impl Outcome {
     /// The request that it answers.
     #[must_use]
     pub fn request(&self) -> Request {
-        Request::new(self.instruction.clone(), self.source.clone()).by(self.requested_by.clone())
+        Request::new(self.instruction.clone(), self.source.clone()).by(self.requested_by.clone()).traced(self.trace)
     }
 
     /// `settled` or `declined`, as stored and published.

@@ -3,9 +3,9 @@
 //! Data: Takes payments and a snapshot of accounts. Gives decisions, then transactions to commit.
 //!
 //! Reading order: [`id`], [`money`], [`timestamp`], [`limits`], [`credit_lanes`], [`principal`], [`account`], [`lane`],
-//! [`mod@slice`], [`source`], [`transfer`], [`payment`], [`legs`], [`refund`], [`instruction`], [`decline`], [`sight`],
-//! [`caller`], [`newer_outcome`], [`originals`], [`batch`], [`decide`], [`plan`], [`account_command`], [`statement`],
-//! [`dead_letter`], [`audit`], [`balance_at`].
+//! [`mod@slice`], [`source`], [`trace`], [`transfer`], [`payment`], [`legs`], [`refund`], [`instruction`], [`decline`],
+//! [`sight`], [`caller`], [`newer_outcome`], [`originals`], [`batch`], [`decide`], [`plan`], [`account_command`],
+//! [`statement`], [`dead_letter`], [`audit`], [`balance_at`].
 //!
 //! Invariants: This module is pure: no I/O, no async, no clock, no serde, no AWS. It knows no other module of the
 //! crate. Time and identifiers come in as values.
@@ -37,6 +37,7 @@ pub mod slice;
 pub mod source;
 pub mod statement;
 pub mod timestamp;
+pub mod trace;
 pub mod transfer;
 
 pub use account::{Account, AccountStatus, OverdraftLimit};
@@ -59,4 +60,5 @@ pub use sight::Sight;
 pub use slice::Slice;
 pub use source::Source;
 pub use timestamp::Timestamp;
+pub use trace::Trace;
 pub use transfer::Transfer;

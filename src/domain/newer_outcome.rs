@@ -3,7 +3,7 @@
 //! Data: What consumers see of an outcome, as its item tells it. It is handed on, so that they needn't wait for a
 //! deployment.
 
-use super::{AccountId, Amount, Currency, Leg, LegNumber, PaymentId, Principal, Source, Timestamp};
+use super::{AccountId, Amount, Currency, Leg, LegNumber, PaymentId, Principal, Source, Timestamp, Trace};
 
 /// An outcome of an unknown kind, or declined for an unknown reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,4 +40,6 @@ pub struct NewerOutcome {
     pub source: Source,
     /// Who asked, if its item tells it.
     pub requested_by: Option<Principal>,
+    /// The trace that it belongs to, if its item tells it.
+    pub trace: Option<Trace>,
 }

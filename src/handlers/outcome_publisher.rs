@@ -22,11 +22,11 @@ use tokio::time::{self, timeout_at};
 
 use super::clock::Deadlines;
 use super::unfinished::Unfinished;
-use crate::domain::{Header, NewerOutcome, Outcome, PaymentId, Recorded};
+use crate::domain::{Header, NewerOutcome, Outcome, PaymentId, Recorded, Trace};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::store::NotRead;
 use crate::wire::stream_event::{ItemChange, Plain, StreamEvent, StreamRecord, StreamResponse};
-use crate::wire::{cloud_event, outcome};
+use crate::wire::{cloud_event, outcome, traceparent};
 
 /// How long a record may take before its producer gives it up. It is shorter than the function's time-out (60 seconds
 /// in the template), so that an invocation can always say what is missing. It is longer than a broker's change of
@@ -65,13 +65,13 @@ enum Missing {
 pub async fn hand_over(producer: &impl Publish, topic: &str, outcome: &Outcome) -> Result<Sending, PublishError> {
     let (id, kind) = (outcome.instruction.id(), outcome.instruction.kind());
     let headers = cloud_event::headers(id, kind, outcome.status(), outcome.decided_at);
-    send(producer, topic, id, &outcome::encode(outcome), &headers).await
+    send(producer, topic, id, &outcome::encode(outcome), headers, outcome.trace).await
 }
 
 /// Hands over an outcome of a newer version, in the same form.
 async fn hand_over_newer(producer: &impl Publish, topic: &str, newer: &NewerOutcome) -> Result<Sending, PublishError> {
     let headers = cloud_event::headers(&newer.id, newer.kind.as_deref(), &newer.status, newer.decided_at);
-    send(producer, topic, &newer.id, &outcome::encode_newer(newer), &headers).await
+    send(producer, topic, &newer.id, &outcome::encode_newer(newer), headers, newer.trace).await
 }
 
 /// The record that every outcome becomes: its key is the payment's id, its value is this JSON.
@@ -80,9 +80,11 @@ async fn send(
     topic: &str,
     id: &PaymentId,
     json: &str,
-    headers: &[Header],
+    event: [Header; 6],
+    trace: Option<Trace>,
 ) -> Result<Sending, PublishError> {
-    producer.send(topic, Some(id.as_str().as_bytes()), Some(json.as_bytes()), headers).await
+    let headers: Vec<Header> = event.into_iter().chain(trace.as_ref().map(traceparent::header)).collect();
+    producer.send(topic, Some(id.as_str().as_bytes()), Some(json.as_bytes()), &headers).await
 }
 
 /// What became of a record so far.

@@ -31,14 +31,14 @@ use super::authorization::{pays, whole};
 use super::clock::{self, Deadlines};
 use super::queries;
 use crate::domain::caller::{Authorization, Caller};
-use crate::domain::{Account, Header, Instruction, PaymentId, Source};
+use crate::domain::{Account, Header, Instruction, PaymentId, Source, Trace};
 use crate::publish::{Publish, PublishError};
 use crate::settle::{dry_run, dry_run_id};
 use crate::store::{Ledger, LedgerQueries, PostingLists, ProvedBalances, Statements};
 use crate::wire::http::{HttpRequest, Response};
 use crate::wire::payment_request::Malformed;
 use crate::wire::problem::Problem;
-use crate::wire::{instruction, refund_request, requested_by, resource};
+use crate::wire::{instruction, refund_request, requested_by, resource, traceparent};
 
 /// How long a request may take before its producer gives it up. It is well under the function's time-out (29 seconds in
 /// the template), so that the client gets an answer.
@@ -230,20 +230,22 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
             // This query only saves time: the processor will find the outcome anyway.
             Err(error) => tracing::warn!(fault = %error, "whether the payment has its outcome is not known"),
         }
-        self.send(&instruction, caller, location).await
+        let trace = request.header(traceparent::HEADER).and_then(Trace::parse);
+        let by = caller.principal.as_ref().map(requested_by::header);
+        let headers: Vec<Header> = by.into_iter().chain(trace.as_ref().map(traceparent::header)).collect();
+        self.send(&instruction, &headers, location).await
     }
 
     /// Hands an instruction over to the broker, and waits until it is there.
     async fn send(
         &self,
         instruction: &Instruction,
-        caller: &Caller<'_>,
+        headers: &[Header],
         location: String,
     ) -> Result<Response, Response> {
         let key = instruction.debtor().as_str().as_bytes();
         let value = instruction::encode(instruction);
-        let headers: Vec<Header> = caller.principal.as_ref().map(requested_by::header).into_iter().collect();
-        let sending = self.producer.send(&self.topic, Some(key), Some(value.as_bytes()), &headers).await;
+        let sending = self.producer.send(&self.topic, Some(key), Some(value.as_bytes()), headers).await;
         let placed = match sending {
             Ok(sending) => sending.placed().await,
             Err(error) => Err(error),

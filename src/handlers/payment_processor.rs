@@ -20,7 +20,7 @@ use crate::settle::{Backoff, settle_requests};
 use crate::store::Ledger;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::kafka_event::{KafkaEvent, Record};
-use crate::wire::{instruction, requested_by};
+use crate::wire::{instruction, requested_by, traceparent};
 
 /// Why a well-formed payment becomes a dead letter: the reason, and what was expected.
 const ID_REUSED: (&str, &str) = (PAYMENT_ID_REUSED, "payment_id: expected an id that names no other payment");
@@ -67,8 +67,12 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let deadlines = Deadlines::of(context.deadline);
         let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
 
-        let read = |record: &Record| Ok((instruction::decode(&record.value)?, requested_by::read(record)?));
-        let request = |(instruction, principal), source| Request::new(instruction, source).by(principal);
+        let read = |record: &Record| {
+            let headers = record.headers();
+            Ok((instruction::decode(&record.value)?, requested_by::read(&headers)?, traceparent::read(&headers)))
+        };
+        let request =
+            |(instruction, principal, trace), source| Request::new(instruction, source).by(principal).traced(trace);
         let (records, requests) = Records::decode(&event, read, request);
         let kinds = Kinds::of(&requests);
         let (ledger, partitions) = (&self.ledger, self.requests_partitions);

@@ -10,6 +10,7 @@
 //! | [`legged_request`] | a record's value | a payment with legs, or why it is none |
 //! | [`refund_request`] | a record's value | a refund, or why it is none |
 //! | [`requested_by`] | a header of a record | who asked |
+//! | [`traceparent`] | the same, or of an HTTP request | the trace that it belongs to |
 //! | [`account_command`] | a record's value | an account command, or why it is none |
 //! | [`json`] | the same | how all are read, and what can be wrong |
 //! | `limits` | in commands and answers | the limits of an account |
@@ -57,4 +58,5 @@ pub mod requested_by;
 pub mod resource;
 pub mod scheduled;
 pub mod stream_event;
+pub mod traceparent;
 pub mod undelivered;

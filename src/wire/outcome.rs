@@ -231,6 +231,8 @@ pub fn decode(json: &[u8]) -> Result<Outcome, InvalidOutcome> {
             offset: json.source.offset,
         },
         requested_by: field("requested_by", json.requested_by.as_deref().map(Principal::try_new).transpose())?,
+        // It is told by a header.
+        trace: None,
     })
 }
 

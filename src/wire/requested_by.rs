@@ -1,13 +1,12 @@
 //! What: The header that says who asked for an instruction.
 //!
-//! Data: Takes a record. Gives the principal, or [`Malformed`]. A record without the header says nobody.
+//! Data: Takes the headers of a record. Gives the principal, or [`Malformed`]. A record without the header says nobody.
 //!
 //! `payment-api` writes the header, after the API in front has checked who calls. It is believed because nobody else
 //! may write the topic: `docs/authorization.md` says how. It isn't part of an instruction, and so not of its
 //! fingerprint: whoever asks again for the same gets the same answer.
 
 use super::json::fields::Malformed;
-use super::kafka_event::Record;
 use crate::domain::{Header, Principal};
 
 /// The name of the header.
@@ -23,8 +22,7 @@ pub fn header(principal: &Principal) -> Header {
 ///
 /// # Errors
 /// [`Malformed`] if the header stands more than once, or holds no principal.
-pub fn read(record: &Record) -> Result<Option<Principal>, Malformed> {
-    let headers = record.headers();
+pub fn read(headers: &[Header]) -> Result<Option<Principal>, Malformed> {
     let mut given = headers.iter().filter(|header| header.name == HEADER);
     let Some(header) = given.next() else { return Ok(None) };
     if given.next().is_some() {

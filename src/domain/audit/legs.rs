@@ -97,6 +97,7 @@ mod tests {
     fn outcome() -> Outcome {
         Outcome {
             requested_by: None,
+            trace: None,
             instruction: payment().into(),
             repayment: None,
             decision: Ok(()),

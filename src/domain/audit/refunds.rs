@@ -82,6 +82,7 @@ mod tests {
         let source = Source { topic: "t".into(), partition: 0, offset: 0 };
         Outcome {
             requested_by: None,
+            trace: None,
             declined_leg: None,
             limits_version: None,
             instruction,

@@ -78,6 +78,7 @@ mod tests {
         };
         Outcome {
             requested_by: None,
+            trace: None,
             declined_leg: None,
             instruction: payment.into(),
             repayment: None,

@@ -145,6 +145,7 @@ impl Entry<'_> {
             limits_version: self.limits_version,
             source: self.request.source.clone(),
             requested_by: self.request.requested_by.clone(),
+            trace: self.request.trace,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::instruction::status_of;
 use crate::domain::plan::Entry;
 use crate::domain::{
     AccountId, Decision, Decline, Instruction, Leg, Outcome, Payment, PaymentId, Period, Principal, Recorded,
-    Repayment, Timestamp,
+    Repayment, Timestamp, Trace,
 };
 
 /// The attribute that tells why an instruction was declined.
@@ -29,6 +29,9 @@ const LIMITS_VERSION: &str = "limits_version";
 
 /// The attribute of who asked, if the record told it.
 pub const REQUESTED_BY: &str = "requested_by";
+
+/// The attribute of the trace that it belongs to, if the record told it.
+const TRACE: &str = "traceparent";
 
 /// The condition under which a payment may be written: no payment of its id exists. It alone guards idempotency, and
 /// never expires.
@@ -82,6 +85,7 @@ pub fn encode(entry: &Entry<'_>) -> Item {
     if let Some(principal) = &entry.request.requested_by {
         item.insert(REQUESTED_BY.into(), s(principal));
     }
+    item.extend(entry.request.trace.map(|trace| (TRACE.into(), s(trace))));
     item.insert(DECIDED_AT.into(), s(entry.decided_at));
     item.extend(entry.limits_version.map(|version| (LIMITS_VERSION.into(), n(version))));
     item.insert("fingerprint".into(), s(instruction.fingerprint()));
@@ -120,8 +124,14 @@ pub fn decode(item: &Item) -> Result<Recorded, String> {
         limits_version: optional_number(item, LIMITS_VERSION)?,
         source: source(item)?,
         requested_by: optional_parsed(item, REQUESTED_BY, Principal::try_new)?,
+        trace: trace(item),
     };
     Ok(Recorded { outcome, fingerprint: fingerprint(item)? })
+}
+
+/// The trace of an item. One that can't be read is none: no money rests on it, and no outcome waits for it.
+pub(super) fn trace(item: &Item) -> Option<Trace> {
+    Trace::parse(optional_text(item, TRACE).ok().flatten()?)
 }
 
 fn decision(item: &Item) -> Result<Decision, String> {

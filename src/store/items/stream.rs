@@ -85,5 +85,6 @@ fn newer(item: &Item) -> Result<NewerOutcome, String> {
         decided_at: parsed(item, payments_table::DECIDED_AT, Timestamp::parse)?,
         source: source(item)?,
         requested_by: optional_parsed(item, payment::REQUESTED_BY, Principal::try_new)?,
+        trace: payment::trace(item),
     })
 }

@@ -9,7 +9,7 @@ use crate::domain::plan::Entry;
 use crate::domain::{
     Account, AccountCommand, AccountStatus, Amount, Balance, CommandRequest, CreditLanes, Currency, DeadLetter,
     Decline, Header, Lane, LaneId, Limits, OverdraftLimit, Payment, Principal, Recorded, Refusal, Request, Source,
-    Timestamp, Transfer,
+    Timestamp, Trace, Transfer,
 };
 
 fn eur() -> Currency {
@@ -99,6 +99,8 @@ fn source() -> Source {
     Source { topic: "t".into(), partition: 1, offset: 2 }
 }
 
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 fn payment() -> Payment {
     Payment {
         id: "p".parse().unwrap(),
@@ -118,10 +120,12 @@ fn a_payment_reads_back() {
     let request = |payment: &Payment| Request::new(payment.clone().into(), source());
     for (payment, decision) in [(&payment, Ok(())), (&whole, Err(Decline::InsufficientFunds))] {
         let request = request(payment).by(Principal::try_new("ann").ok().filter(|_| payment.reference.is_some()));
+        let trace = Trace::parse(TRACEPARENT).filter(|_| payment.reference.is_some());
+        let request = request.traced(trace);
         let item = payment::encode(&Entry::new(&request, decision, Timestamp::EPOCH));
         let Recorded { outcome, fingerprint } = payment::decode(&item).unwrap();
         assert_eq!((&outcome.instruction, fingerprint), (&payment.clone().into(), payment.fingerprint()));
-        assert_eq!(outcome.requested_by, request.requested_by);
+        assert_eq!((&outcome.requested_by, outcome.trace), (&request.requested_by, trace));
         assert_eq!((outcome.decision, outcome.decided_at, outcome.source), (decision, Timestamp::EPOCH, source()));
     }
     let request = request(&payment);
@@ -140,6 +144,18 @@ fn a_payment_reads_back() {
         ("fingerprint", s("00"), "fingerprint: expected 64 hexadecimal digits"),
     ] {
         assert_eq!(with(&item, name, Some(value), payment::decode).unwrap_err(), expected, "{name}");
+    }
+}
+
+/// An outcome is read and published whatever somebody made of its trace.
+#[test]
+fn a_trace_that_can_not_be_read_is_none() {
+    let request = Request::new(payment().into(), source()).traced(Trace::parse(TRACEPARENT));
+    let item = payment::encode(&Entry::new(&request, Ok(()), Timestamp::EPOCH));
+    let trace = |value| with(&item, "traceparent", value, payment::decode).unwrap().outcome.trace;
+    assert_eq!(trace(Some(s(TRACEPARENT))).map(|trace| trace.to_string()).as_deref(), Some(TRACEPARENT));
+    for value in [None, Some(s("")), Some(s("00-0-0-00")), Some(n(7))] {
+        assert_eq!(trace(value.clone()), None, "{value:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The publisher, from a stream event to its response: what is published, what comes again, what stops a shard.
 
 use giro::domain::plan::Entry;
-use giro::domain::{Decision, Decline, Header, Instruction, LegNumber, Outcome, Payment, Timestamp};
+use giro::domain::{Decision, Decline, Header, Instruction, LegNumber, Outcome, Payment, Timestamp, Trace};
 use giro::handlers::outcome_publisher::{OutcomePublisher, hand_over};
 use giro::handlers::unfinished::Unfinished;
 use giro::store::items;
@@ -15,9 +15,12 @@ use serde_json::{Value, json};
 
 use crate::handlers::invoked::context;
 
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 fn outcome(ix: i64, decision: Decision) -> Outcome {
     Outcome {
         requested_by: None,
+        trace: (ix % 4 == 1).then(|| Trace::parse(TRACEPARENT).unwrap()),
         declined_leg: None,
         limits_version: None,
         repayment: None,
@@ -89,10 +92,14 @@ async fn each_inserted_payment_becomes_one_record_keyed_by_its_id() {
         assert_eq!(record.value.as_deref(), Some(outcome::encode(&expected).as_bytes()));
         let mut request = expected.request();
         payment_in(&mut request).requested_at = None;
-        let expected = Outcome { instruction: request.instruction, ..expected };
+        let expected = Outcome { instruction: request.instruction, trace: None, ..expected };
         assert_eq!(outcome::decode(record.value.as_deref().unwrap()).unwrap(), expected);
         assert_eq!(record.key.as_deref(), Some(format!("pay-{ix}").as_bytes()));
         let named = |name: &str| record.headers.iter().find(|header| header.name == name).unwrap().value.as_deref();
+        // The trace is the last header, or none.
+        let last = record.headers.last().map(|header| (header.name.as_str(), header.value.as_deref().unwrap()));
+        let traced = Some(("traceparent", TRACEPARENT.as_bytes()));
+        assert_eq!((last == traced, record.headers.len()), (ix % 4 == 1, if ix % 4 == 1 { 7 } else { 6 }));
         assert_eq!((named("ce_id"), named("content-type")), (record.key.as_deref(), Some(&b"application/json"[..])));
     }
 }

@@ -134,6 +134,21 @@ async fn a_payment_is_accepted_once_it_is_on_the_topic() {
 }
 
 #[tokio::test]
+async fn a_trace_goes_along_with_the_record() {
+    let api = Api::sound();
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (ix, (given, expected)) in [(trace, Some(trace)), ("00-1-2-3", None), ("", None)].into_iter().enumerate() {
+        let key = format!("pay-{ix}");
+        let response = api.post(&[("Idempotency-Key", &key), ("Traceparent", given)], PAYMENT).await;
+        assert_eq!(response.status_code, 202, "{given}");
+        let record = api.topics.records(TOPIC).swap_remove(ix);
+        let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref().unwrap()));
+        let expected = expected.map(|expected| ("traceparent", expected.as_bytes()));
+        assert_eq!(headers.collect::<Vec<_>>(), Vec::from_iter(expected), "{given}");
+    }
+}
+
+#[tokio::test]
 async fn the_key_may_stand_in_the_header_or_in_the_body() {
     let with_id = PAYMENT.replace('{', r#"{"payment_id":"pay-1","#);
     let api = Api::sound();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{Balance, Source, Timestamp};
+use giro::domain::{Balance, Recorded, Source, Timestamp};
 use giro::handlers::payment_processor::PaymentProcessor;
 use giro::handlers::unfinished::Unfinished;
 use giro::store::{LedgerQueries, Redrive};
@@ -83,6 +83,41 @@ async fn who_asked_goes_from_the_header_to_the_item() {
     let details: Vec<&str> = letters.iter().map(|letter| letter.detail.as_str()).collect();
     let expected = "giro-requested-by: expected 1 to 128 printable ASCII characters without spaces, and not none";
     assert_eq!(details, ["giro-requested-by: expected once, got it more than once", expected, expected, expected]);
+}
+
+/// What is no trace, or stands twice, is as good as none. It makes no dead letter.
+#[tokio::test(start_paused = true)]
+async fn a_trace_goes_from_the_header_to_the_item() {
+    let store = store(Faults::default());
+    let bytes = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let header = |text: &str| format!(r#"{{"traceparent":[{}]}}"#, bytes(text));
+    let records: Vec<String> = [
+        header(trace),
+        format!(r#"{{"other":[1]}},{}"#, header(trace)),
+        r#"{"other":[1]}"#.into(),
+        format!("{},{}", header(trace), header(trace)),
+        header("00-0-0-01"),
+        r#"{"traceparent":null}"#.into(),
+        r#"{"traceparent":[-1]}"#.into(),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(ix, headers)| {
+        let value = STANDARD.encode(payment(&format!("k{ix}"), "alice", "bob", 1));
+        format!(r#"{{"topic":"t","partition":0,"offset":{ix},"value":"{value}","headers":[{headers}]}}"#)
+    })
+    .collect();
+    let event = format!(r#"{{"records":{{"t-0":[{}]}}}}"#, records.join(","));
+    assert_eq!(handle(&store, serde_json::from_str(&event).unwrap(), true).await, Ok(BatchResponse::default()));
+    let mut traced = Vec::new();
+    for Recorded { outcome, .. } in store.payments().await.unwrap() {
+        traced.push((outcome.instruction.id().to_string(), outcome.trace.map(|trace| trace.to_string())));
+    }
+    traced.sort_unstable();
+    let expected = (0..7).map(|ix| (format!("k{ix}"), (ix < 2).then(|| trace.to_owned())));
+    assert_eq!(traced, expected.collect::<Vec<_>>());
+    assert_eq!(store.dead_letters().await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
 //! The wire: every error in a payment, how outcomes and answers are written, and arbitrary bytes.
 
-use giro::domain::{Amount, Currency, Decision, Decline, Outcome, Payment, PaymentId, Principal, Source, Timestamp};
+use giro::domain::{
+    Amount, Currency, Decision, Decline, Outcome, Payment, PaymentId, Principal, Source, Timestamp, Trace,
+};
 use giro::wire::batch_response::BatchResponse;
 use giro::wire::kafka_event::KafkaEvent;
 use giro::wire::{outcome, payment_request};
@@ -140,6 +142,8 @@ fn an_outcome_is_written_as_the_contract_says() {
     let by = |decision: Decision, requested_by: &Option<Principal>| {
         let outcome = Outcome {
             requested_by: requested_by.clone(),
+            // It stands in a header, and never in the value.
+            trace: Trace::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
             declined_leg: None,
             limits_version: None,
             repayment: None,
@@ -232,7 +236,7 @@ proptest! {
         let payment = Payment { requested_at: None, ..payment };
         let decision = Decline::ALL.get(decline).map_or(Ok(()), |row| Err(row.0));
         let source = Source { topic: "t".into(), partition: 0, offset };
-        let outcome = Outcome {requested_by, declined_leg: None, limits_version: None,
+        let outcome = Outcome {requested_by, trace: None, declined_leg: None, limits_version: None,
             repayment: None,
             instruction: payment.into(),
             decision,

@@ -158,6 +158,8 @@ fn completed(told: Outcome, item: &Outcome) -> Outcome {
     }
     told.declined_leg = told.declined_leg.or(item.declined_leg);
     told.requested_by = told.requested_by.or(item.requested_by.clone());
+    // It is told by a header, and no value.
+    told.trace = item.trace;
     told
 }
 
@@ -200,6 +202,11 @@ mod tests {
         for records in [&[&whole][..], &[&named], &[&whole, &named], &[&named, &whole]] {
             assert_eq!(told(records, &named), (vec![], Ok(true)), "{records:?}");
         }
+        // No value tells a trace.
+        let traced = giro::domain::Trace::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert!(traced.is_some());
+        let traced = Outcome { trace: traced, ..whole.clone() };
+        assert_eq!(told(&[&whole], &traced), (vec![], Ok(true)));
         let contradiction = "payment r1: the topic tells another outcome than the table payments";
         assert_eq!(told(&[&other], &whole), (vec![], Err(contradiction.to_owned())));
         let (findings, _) = told(&[&other, &whole], &whole);

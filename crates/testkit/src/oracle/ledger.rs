@@ -172,6 +172,7 @@ mod tests {
         Recorded {
             outcome: Outcome {
                 requested_by: None,
+                trace: None,
                 limits_version: None,
                 declined_leg: None,
                 instruction,

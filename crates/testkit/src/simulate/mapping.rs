@@ -14,9 +14,9 @@ use std::collections::VecDeque;
 
 use super::network::InvocationId;
 use super::policy::{Policies, Policy};
+use super::record::Record;
 use super::tape::Tape;
 use super::topic::{Place, Topic};
-use super::workload::Record;
 
 /// The mapping of each topic.
 #[derive(Debug)]

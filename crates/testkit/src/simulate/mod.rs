@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `tape` | every choice, from a seed or from a list |
 //! | `weather` | what may go wrong in this world, and how often |
+//! | `record` | a record as a client produced it |
 //! | `workload` | what clients ask for |
 //! | `orders` | what administrators ask of accounts meanwhile |
 //! | `topic` | topics, and what names a record for ever |
@@ -39,6 +40,7 @@ mod mutant;
 mod network;
 mod orders;
 mod policy;
+mod record;
 mod shrink;
 mod tape;
 mod topic;

@@ -4,8 +4,9 @@
 //! auditor never reads them with the code under test.
 
 use super::limits::Limits;
+use super::record::Record;
 use super::tape::Tape;
-use super::workload::{BUSY, Record, bucket};
+use super::workload::{BUSY, bucket};
 
 /// What a command asks of its account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

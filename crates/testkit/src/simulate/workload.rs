@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::auditor::books::{Books, Standing};
 use super::legs::{self, Leg};
 use super::limits::Limits;
+use super::record::{REQUESTED_BY, Record, TRACEPARENT};
 use super::tape::Tape;
 
 /// The account through which money entered before the world began, and enters. It pays from its lanes.
@@ -81,43 +82,6 @@ impl Asked {
     }
 }
 
-/// The header that tells who asked.
-pub(super) const REQUESTED_BY: &str = "giro-requested-by";
-
-/// A record as a client produced it.
-#[derive(Debug, Clone)]
-pub(super) struct Record {
-    pub(super) key: Option<Vec<u8>>,
-    pub(super) value: Option<Vec<u8>>,
-    /// Its headers, in their order: name and value.
-    pub(super) headers: Vec<(String, Vec<u8>)>,
-    /// When it was produced, in milliseconds since 1970.
-    pub(super) timestamp_ms: i64,
-}
-
-impl Record {
-    /// A record without headers, to be stamped by its topic.
-    pub(super) fn new(key: Option<Vec<u8>>, value: Option<Vec<u8>>) -> Self {
-        Self { key, value, headers: Vec::new(), timestamp_ms: 0 }
-    }
-
-    /// The same with one more header.
-    pub(super) fn with_header(mut self, name: &str, value: &[u8]) -> Self {
-        self.headers.push((name.to_owned(), value.to_vec()));
-        self
-    }
-
-    /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
-    }
-
-    /// Its value, for a person.
-    pub(super) fn shown(&self) -> String {
-        self.value.as_deref().map_or("nothing".into(), |value| String::from_utf8_lossy(value).into_owned())
-    }
-}
-
 /// Clients, with what they have asked for so far.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
@@ -157,6 +121,15 @@ impl Clients {
         let by = asks.as_ref().filter(|asked| asked.amount.is_multiple_of(3)).map(|asked| asked.debtor.clone());
         let record = match by {
             Some(by) => record.with_header(REQUESTED_BY, by.as_bytes()),
+            None => record,
+        };
+        // Some clients trace what they ask for.
+        let record = match asks.as_ref().filter(|asked| asked.amount.is_multiple_of(5)) {
+            Some(asked) => {
+                let span = self.asked.len().saturating_add(1);
+                let trace = format!("00-{:032x}-{span:016x}-01", asked.amount.saturating_add(1));
+                record.with_header(TRACEPARENT, trace.as_bytes())
+            }
             None => record,
         };
         let record = if tape.chance(100) { record.with_header("trace", &[1, 255, 0]) } else { record };

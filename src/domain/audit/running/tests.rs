@@ -31,6 +31,7 @@ fn look(running: &mut Running, payments: &[(&str, &str, u64)], after: Books) -> 
     for (ix, (debtor, creditor, amount)) in payments.iter().enumerate() {
         running.payment(&Outcome {
             requested_by: None,
+            trace: None,
             declined_leg: None,
             limits_version: None,
             repayment: None,

@@ -4,9 +4,10 @@ use super::super::checkpoint::given::checkpoint;
 use super::*;
 use crate::domain::account::given;
 use crate::domain::limits::{Limits, Used, WindowLimit};
+use crate::domain::plan::Entry;
 use crate::domain::{
     AccountLimits, Amount, Balance, Decline, Holding, Leg, LeggedPayment, Legs, Payment, Period, Refund, Repayment,
-    Source,
+    Request, Source,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -24,16 +25,8 @@ fn id(name: &str) -> AccountId {
 }
 
 fn settled(instruction: Instruction, decided_ms: i64) -> Outcome {
-    Outcome {
-        requested_by: None,
-        instruction,
-        repayment: None,
-        decision: Ok(()),
-        declined_leg: None,
-        decided_at: at(decided_ms),
-        limits_version: None,
-        source: Source { topic: "t".into(), partition: 0, offset: 0 },
-    }
+    let request = Request::new(instruction, Source { topic: "t".into(), partition: 0, offset: 0 });
+    Entry::new(&request, Ok(()), at(decided_ms)).outcome()
 }
 
 fn payment(name: &str, debtor: &str, creditor: &str, amount: u64, currency: &str, decided_ms: i64) -> Outcome {

@@ -3,7 +3,7 @@
 use giro::domain::plan::{AccountUpdate, Entry};
 use giro::domain::{
     Account, AccountId, AccountStatus, Balance, Decision, Decline, Instruction, OverdraftLimit, Payment, Principal,
-    Request, Source, Timestamp,
+    Request, Source, Timestamp, Trace,
 };
 use giro::store::{AccountRead, Cancelled, Commit, StoreError};
 use giro_testkit::given::{self, Setters as _, currency, id, payment, update};
@@ -258,6 +258,7 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     let topic = "t".repeat(249);
     let longest = Request {
         requested_by: Principal::try_new("ann").ok(),
+        trace: Trace::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         instruction: Instruction::Payment(Payment {
             reference: Some("💶".repeat(140).into()),
             requested_at: Some(Timestamp::EPOCH),
@@ -270,6 +271,7 @@ async fn the_longest_values_are_kept(store: &impl Store) {
     let recorded = store.payment(requests[0].0.instruction.id()).await.unwrap().unwrap();
     assert_eq!(recorded.outcome.instruction, requests[0].0.instruction);
     assert_eq!(recorded.outcome.source, requests[0].0.source);
+    assert!(recorded.outcome.trace.is_some() && recorded.outcome.trace == requests[0].0.trace);
     // A hundred of the largest items stay far below a transaction's 4 MB, so that limit needs no counting.
     let entry = Entry { lanes: given::on_lane(Some(1_023)), ..given::entry(&requests[0].0, requests[0].1) };
     let size = giro::store::items::size(&giro::store::items::payment::encode(&entry));

@@ -142,6 +142,7 @@ prop_compose! {
             decided_at: Timestamp::try_from_millis(at).unwrap(),
             source: given::source(partition, offset),
             requested_by: by.and_then(|by| Principal::try_new(&by).ok()),
+            trace: None,
         }
     }
 }

@@ -84,6 +84,7 @@ fn every_answer_to_a_payment_is_held() {
         "reference",
         "requested_at",
         "requested_by",
+        "traceparent",
         "kind",
         "asked_for",
         "amount",

@@ -1,10 +1,12 @@
 //! Each record that Giro published is read into the domain, and what is published of that is the same record.
 
-use giro::domain::{Principal, Timestamp};
+use std::collections::BTreeMap;
+
+use giro::domain::{Header, Outcome, Timestamp, Trace};
 use giro::handlers::outcome_publisher::hand_over;
-use giro::store::items::dead_letter;
+use giro::store::items::{Item, dead_letter};
 use giro::wire::failed_record::{self, Failure};
-use giro::wire::{account_command, instruction, outcome, requested_by};
+use giro::wire::{account_command, instruction, outcome, requested_by, traceparent};
 use giro_testkit::memory_topics::MemoryTopics;
 use serde_json::Value;
 
@@ -22,14 +24,24 @@ fn ours(topic: &str) -> Vec<Record> {
     ours
 }
 
+/// The id of a payment, and the trace that its item holds.
+fn trace(item: &Item) -> Option<(Vec<u8>, Trace)> {
+    let text = |name: &str| item.get(name)?.as_s().ok();
+    Some((text("payment_id")?.clone().into_bytes(), Trace::parse(text("traceparent")?)?))
+}
+
 /// Key and value are as ever. The versions that published these records gave no headers. What CloudEvents asks for
 /// stands in a file beside them.
 #[tokio::test]
 async fn outcomes_are_published_as_they_were() {
     let mut of_events = headers_of_events();
+    let traces: BTreeMap<Vec<u8>, Trace> = items("payments").iter().filter_map(trace).collect();
+    assert!(!traces.is_empty(), "an item with a trace");
     for record in ours("payment-outcomes") {
         let value = record.value.unwrap();
-        let outcome = outcome::decode(&value).unwrap();
+        // A trace stands in the item, and in no value.
+        let trace = traces.get(record.key.as_deref().unwrap()).copied();
+        let outcome = Outcome { trace, ..outcome::decode(&value).unwrap() };
         let topics = MemoryTopics::new();
         hand_over(&topics, "payment-outcomes", &outcome).await.unwrap();
         let again = topics.records("payment-outcomes").remove(0);
@@ -48,9 +60,11 @@ fn payment_requests_are_handed_over_as_they_were() {
         let asked = instruction::decode_json(&value).unwrap();
         assert_eq!(Some(asked.debtor().as_str().as_bytes()), record.key.as_deref());
         assert_eq!(instruction::encode(&asked), String::from_utf8(value).unwrap());
-        let by = record.headers.iter().filter_map(|header| std::str::from_utf8(header.value.as_deref()?).ok());
-        let by = by.filter_map(|text| Principal::try_new(text).ok());
-        assert_eq!(record.headers, by.map(|principal| requested_by::header(&principal)).collect::<Vec<_>>());
+        let by = requested_by::read(&record.headers).unwrap();
+        let trace = traceparent::read(&record.headers);
+        let by = by.as_ref().map(requested_by::header);
+        let again: Vec<Header> = by.into_iter().chain(trace.as_ref().map(traceparent::header)).collect();
+        assert_eq!(record.headers, again);
     }
 }
 

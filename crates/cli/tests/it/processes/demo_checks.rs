@@ -1,7 +1,8 @@
 //! The demo's workload holds every kind of record, and its checks find what is missing, too much or wrong.
 
 use giro::domain::dead_letter::{DeadLetterStatus, RecordDigest};
-use giro::domain::{DeadLetter, Outcome, Payment, Recorded, Source, Timestamp};
+use giro::domain::plan::Entry;
+use giro::domain::{DeadLetter, Payment, Recorded, Request, Source, Timestamp};
 use giro::wire::{instruction, payment_request};
 use giro_testkit::oracle::{Published, check_tables};
 use giro_testkit::workload::{Record, Workload};
@@ -44,16 +45,8 @@ fn the_demos_checks_find_what_is_missing_too_much_or_wrong() {
     let payment = payment_request::decode_json(json("k0").as_bytes()).unwrap();
     let fingerprint = payment.fingerprint();
     let declined = Err(giro::domain::Decline::SameAccount);
-    let outcome = Outcome {
-        requested_by: None,
-        declined_leg: None,
-        limits_version: None,
-        repayment: None,
-        instruction: payment.clone().into(),
-        decision: declined,
-        decided_at: Timestamp::EPOCH,
-        source: source(0),
-    };
+    let request = Request::new(payment.clone().into(), source(0));
+    let outcome = Entry::new(&request, declined, Timestamp::EPOCH).outcome();
     let recorded = Recorded { outcome, fingerprint };
     let letter = DeadLetter {
         source: source(1),

@@ -292,10 +292,14 @@ async fn a_payment_goes_from_http_to_its_outcome_on_the_topic() {
     open(&ledger, "settlement", OverdraftLimit::Unlimited).await;
     open(&ledger, "shop", OverdraftLimit::Limited(0)).await;
     let endpoint = stack.endpoints().http.clone().unwrap();
-    let (status, head, body) = http(&endpoint, "POST /payments", &payment("p1", "settlement", "shop", 5)).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let (asked, traced) = (payment("p1", "settlement", "shop", 5), format!("traceparent: {trace}\r\n"));
+    let (status, head, body) = http_with(&endpoint, "POST /payments", &traced, &asked).await;
     assert_eq!(status, 202, "{head} {body}");
     assert!(head.contains("location: /payments/p1"), "{head}");
     let told = read(&stack, "payment-outcomes", 1).await;
+    let header = told[0].headers.last().map(|header| (header.name.as_str(), header.value.as_deref().unwrap()));
+    assert_eq!(header, Some(("traceparent", trace.as_bytes())), "from the client to the outcome");
     assert_eq!(told[0].key.as_deref(), Some(&b"p1"[..]));
     let payments = ledger.payments().await.unwrap();
     assert_eq!(giro_cli::commands::check_topic(&payments, &told), Vec::<String>::new());

@@ -31,6 +31,7 @@ fn outcome(instruction: Instruction, is_settled: bool, at: i64) -> Outcome {
         limits_version: None,
         source: source(0, at),
         requested_by: None,
+        trace: None,
     }
 }
 

@@ -51,11 +51,12 @@ use self::refunds::{Original, Sums};
 use self::serial::Search;
 use super::network::{InvocationId, at_once};
 use super::orders::Order;
+use super::record::Record;
 use super::topic::{Place, Topic};
-use super::workload::{Asked, Record};
+use super::workload::Asked;
 use crate::memory_store::MemoryStore;
 use giro::domain::account_command::RecordedCommand;
-use giro::domain::{DeadLetter, Decision, PaymentId, Recorded, Source};
+use giro::domain::{DeadLetter, Decision, PaymentId, Recorded, Source, Trace};
 use giro::store::LedgerQueries;
 
 /// What is wrong, for a person.
@@ -211,6 +212,14 @@ impl Auditor {
                 self.published.insert(id.to_owned());
                 Ok(())
             }
+        }
+    }
+
+    /// The record of an outcome has this trace in its header.
+    pub(super) fn traced(&self, id: &str, trace: Option<Trace>) -> Result<(), Wrong> {
+        match self.outcomes.get(id).and_then(|stored| stored.outcome.trace) {
+            stored if stored == trace => Ok(()),
+            stored => Err(format!("{id} was published with the trace {trace:?}, and has {stored:?}")),
         }
     }
 

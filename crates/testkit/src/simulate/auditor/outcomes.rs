@@ -10,9 +10,10 @@ use crate::memory_store::MemoryStore;
 use crate::simulate::auditor::books::Books;
 use crate::simulate::legs::Leg;
 use crate::simulate::network::{InvocationId, at_once};
+use crate::simulate::record::{REQUESTED_BY, TRACEPARENT};
 use crate::simulate::topic::Topic;
-use crate::simulate::workload::{Asked, REQUESTED_BY};
-use giro::domain::Recorded;
+use crate::simulate::workload::Asked;
+use giro::domain::{Outcome, Recorded};
 use giro::store::LedgerQueries;
 
 impl Auditor {
@@ -47,6 +48,20 @@ impl Auditor {
         Ok(new.iter().map(|recorded| recorded.outcome.instruction.id().to_string()).collect())
     }
 
+    fn says_what_headers_told(&self, outcome: &Outcome, place: Place) -> Result<(), Wrong> {
+        let id = outcome.instruction.id();
+        let told = |name: &str| self.requests.at(place).and_then(|known| known.record.header(name));
+        let by = outcome.requested_by.as_ref();
+        if by.map(|by| by.as_str().as_bytes()) != told(REQUESTED_BY) {
+            return Err(format!("{id} says that {by:?} asked, and its record {place:?} says otherwise"));
+        }
+        let trace = outcome.trace.map(|trace| trace.to_string());
+        if trace.as_deref().map(str::as_bytes) != told(TRACEPARENT) {
+            return Err(format!("{id} has the trace {trace:?}, and its record {place:?} says otherwise"));
+        }
+        Ok(())
+    }
+
     fn new_outcome(&mut self, recorded: &Recorded, by: Option<InvocationId>, now: u64) -> Result<(), Wrong> {
         let (outcome, source) = (&recorded.outcome, &recorded.outcome.source);
         let id = outcome.instruction.id().as_str();
@@ -56,13 +71,7 @@ impl Auditor {
         let Some((place, since, given_up, asked)) = asks else {
             return Err(format!("{id} has an outcome, and no record {source} that was delivered asked for it"));
         };
-        let told = self.requests.at(place).and_then(|known| known.record.header(REQUESTED_BY));
-        if outcome.requested_by.as_ref().map(|by| by.as_str().as_bytes()) != told {
-            return Err(format!(
-                "{id} says that {:?} asked, and its record {place:?} says otherwise",
-                outcome.requested_by
-            ));
-        }
+        self.says_what_headers_told(outcome, place)?;
         if !says_what_was_asked(outcome, &asked) {
             return Err(format!("the outcome of {id} says something else than its record {place:?}"));
         }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::letters::Letters;
 use super::{Place, Wrong};
 use crate::simulate::legs::Leg;
-use crate::simulate::workload::{Asked, Record};
+use crate::simulate::record::Record;
+use crate::simulate::workload::Asked;
 use giro::domain::{DeadLetter, Outcome};
 
 /// A record, and what the auditor knows of it.

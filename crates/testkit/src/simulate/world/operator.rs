@@ -21,9 +21,10 @@ use crate::simulate::auditor::Wrong;
 use crate::simulate::mapping::CarriedOver;
 use crate::simulate::mutant::Mutant;
 use crate::simulate::network::at_once;
+use crate::simulate::record::Record;
 use crate::simulate::tape::Tape;
 use crate::simulate::topic::{Place, Topic};
-use crate::simulate::workload::{Record, bucket};
+use crate::simulate::workload::bucket;
 use giro::domain::dead_letter::{DeadLetterId, DeadLetterStatus};
 use giro::store::{LedgerQueries, Redrive};
 

@@ -19,11 +19,12 @@ use crate::simulate::mutant::Mutant;
 use crate::simulate::network::at_once;
 use crate::stream_image::stream_image;
 use giro::domain::plan::Entry;
-use giro::domain::{Header, Recorded};
+use giro::domain::{Header, Recorded, Trace};
 use giro::handlers::outcome_publisher::OutcomePublisher;
 use giro::publish::{Placed, Publish, PublishError, Sending};
 use giro::store::items;
 use giro::wire::stream_event::StreamEvent;
+use giro::wire::traceparent;
 
 /// The topic of outcomes.
 const TOPIC: &str = "payment-outcomes";
@@ -63,10 +64,13 @@ enum Fate {
 
 /// A broker whose next records have these fates; what arrived.
 #[derive(Debug)]
-struct Broker(Mutex<(std::vec::IntoIter<Fate>, Vec<Vec<u8>>)>);
+struct Broker(Mutex<(std::vec::IntoIter<Fate>, Vec<Arrived>)>);
+
+/// The value of a record that arrived, and its trace.
+type Arrived = (Vec<u8>, Option<Trace>);
 
 impl Broker {
-    fn inner(&self) -> MutexGuard<'_, (std::vec::IntoIter<Fate>, Vec<Vec<u8>>)> {
+    fn inner(&self) -> MutexGuard<'_, (std::vec::IntoIter<Fate>, Vec<Arrived>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,14 +81,14 @@ impl Publish for &Broker {
         topic: &str,
         _: Option<&[u8]>,
         value: Option<&[u8]>,
-        _: &[Header],
+        headers: &[Header],
     ) -> Result<Sending, PublishError> {
         let unacknowledged = || PublishError::Unacknowledged("simulated".into());
         let mut inner = self.inner();
         let fate = inner.0.next().unwrap_or(Fate::Acknowledged);
         let offset = i64::try_from(inner.1.len()).unwrap_or(i64::MAX);
         if topic == TOPIC && matches!(fate, Fate::Acknowledged | Fate::Unacknowledged) {
-            inner.1.push(value.unwrap_or_default().to_vec());
+            inner.1.push((value.unwrap_or_default().to_vec(), traceparent::read(headers)));
         }
         match fate {
             Fate::Acknowledged => Ok(Sending::new(std::future::ready(Ok(Placed { partition: 0, offset })))),
@@ -114,10 +118,11 @@ impl World {
         let answer = answer.ok_or("the publisher waits for nothing")?.map_err(|error| error.to_string())?;
 
         let arrived = std::mem::take(&mut broker.inner().1);
-        for json in arrived {
+        for (json, trace) in arrived {
             let text = String::from_utf8_lossy(&json);
             let (id, answer) = published_answer(&text).ok_or("what was published can't be read")?;
             self.auditor.published(&id, &answer)?;
+            self.auditor.traced(&id, trace)?;
             self.note(|| format!("{id} is published: {answer}"));
             self.counts.add("publications", 1);
         }

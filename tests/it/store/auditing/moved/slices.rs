@@ -350,6 +350,7 @@ fn the_ids_of_payments_with_legs_are_kept_for_windows_alone() {
             let further = payment.further(minute(10));
             let outcome = Outcome {
                 requested_by: None,
+                trace: None,
                 repayment: None,
                 decision: Ok(()),
                 declined_leg: None,

@@ -306,6 +306,7 @@ async fn a_journal_that_contradicts_itself_is_left_alone() {
         limits_version: None,
         source: giro_testkit::given::source(0, 0),
         requested_by: None,
+        trace: None,
     };
     let item = {
         let outcome = told(5);

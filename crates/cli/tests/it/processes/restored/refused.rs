@@ -40,6 +40,7 @@ fn settled(id: &str, amount: u64) -> Outcome {
         limits_version: None,
         source: source(0, 0),
         requested_by: None,
+        trace: None,
     }
 }
 
