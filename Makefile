@@ -1,7 +1,7 @@
 # Giro: `make demo` and `make test` are for a newcomer. The others measure or tidy.
 
 .PHONY: demo build test e2e crash bench bench-check bench-scale simulate worlds latency load logins mutants lean \
-	tools lint-templates deploy-test tools-bench fmt supply-chain fuzz
+	tools lint-templates deploy-test tools-bench console-load fmt supply-chain fuzz
 
 GIRO = $${CARGO_TARGET_DIR:-target}/debug/giro
 
@@ -96,6 +96,10 @@ lint-templates:
 # `make test` does the same with the binaries that it has.
 deploy-test:
 	./scripts/deploy-test/run.sh
+
+# The console's page beside 1,000 payments a second: what it costs, and whether it says what the audit finds.
+console-load: build
+	./scripts/console/load.sh $(SECONDS_OF_LOAD)
 
 # The contender in Python, pinned, into .tools.
 tools-bench:

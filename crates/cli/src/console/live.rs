@@ -76,8 +76,9 @@ impl Live {
             self.add_counts(&mut flow, samples);
         }
         let seen = self.newest.seen();
-        let payments = match self.tell.borrow().seen == seen {
-            true => self.tell.borrow().payments.clone(),
+        let before = Arc::clone(&self.tell.borrow());
+        let payments = match before.seen == seen && !before.payments.is_empty() {
+            true => before.payments.clone(),
             false => format!(r#"{{"newest":{},"seen":{seen}}}"#, self.newest.list(NEWEST).0),
         };
         // It is stored also if no page listens: a page that comes gets it at once.
@@ -167,4 +168,47 @@ fn functions(samples: &[Sample]) -> Value {
         (sample.binary.clone(), told)
     };
     Value::Object(samples.iter().map(function).collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    /// The events that a page gets that comes now, as names and JSON.
+    async fn told(live: &Live) -> Vec<(String, Value)> {
+        let mut events = live.events().into_body().into_data_stream();
+        let text = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with(':')).collect();
+        let event = |pair: &[&str]| {
+            let data = serde_json::from_str(pair[1].strip_prefix("data: ").unwrap()).unwrap();
+            (pair[0].strip_prefix("event: ").unwrap().to_owned(), data)
+        };
+        lines.chunks(2).map(event).collect()
+    }
+
+    #[tokio::test]
+    async fn a_page_that_comes_is_told_all_at_once() {
+        let (count, settled_before) = watch::channel(None);
+        let live = Live::new(Newest::default(), None, settled_before);
+        assert_eq!(told(&live).await, [], "nothing was told yet");
+        for settled in [0, 3] {
+            let summary = Summary::from([("settled".to_owned(), settled), (format!("{REASONS}x"), 2)]);
+            let sample = Sample { binary: PAYMENT_PROCESSOR.into(), in_flight: 1, activity: None, summary };
+            live.show(Some(&[sample]));
+            let events = told(&live).await;
+            let [(flow, counts), (payments, newest)] = events.as_slice() else { panic!("{events:?}") };
+            assert_eq!((flow.as_str(), payments.as_str()), ("flow", "payments"));
+            assert_eq!(*newest, json!({ "newest": [], "seen": 0 }));
+            assert_eq!(counts["payments"]["settled"], json!(settled));
+            assert_eq!((&counts["reasons"]["x"], &counts["requests"]), (&json!(2), &Value::Null));
+            assert_eq!(counts["functions"][PAYMENT_PROCESSOR], json!({ "in_flight": 1 }));
+            let ever = if settled == 0 { Value::Null } else { json!({ "settled": 10 }) };
+            assert_eq!(counts["total"], ever, "not before the earlier ones were counted");
+            count.send(Some(7)).unwrap();
+        }
+        live.show(None);
+        assert_eq!(told(&live).await[0].1["functions"], Value::Null);
+    }
 }

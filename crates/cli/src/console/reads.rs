@@ -68,6 +68,8 @@ struct Proved {
 #[derive(Debug, Serialize)]
 struct FoundPayment {
     payment: Option<Box<RawValue>>,
+    /// The trace of its request. It stands in no outcome's value.
+    traceparent: Option<String>,
     dead_letters: Vec<Value>,
 }
 
@@ -184,8 +186,10 @@ impl Reads {
     pub(super) async fn payment(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let not_found = || Refusal::not_found(format!("No payment and no dead letter has the id {id}."));
         let id = PaymentId::try_stored(id).map_err(|_| not_found())?;
-        let payment = match self.ledger.payment(&id).await? {
-            Some(recorded) => Some(queries::shown(&*self.ledger, &recorded, &Sight::All).await?),
+        let recorded = self.ledger.payment(&id).await?;
+        let trace = recorded.as_ref().and_then(|recorded| recorded.outcome.trace);
+        let payment = match &recorded {
+            Some(recorded) => Some(queries::shown(&*self.ledger, recorded, &Sight::All).await?),
             None => None,
         };
         let letters = self.ledger.dead_letters().await?;
@@ -194,7 +198,7 @@ impl Reads {
             return Err(not_found());
         }
         let payment = payment.map(RawValue::from_string).transpose().map_err(unwritten)?;
-        Ok(found(&FoundPayment { payment, dead_letters: letters }))
+        Ok(found(&FoundPayment { payment, traceparent: trace.map(|trace| trace.to_string()), dead_letters: letters }))
     }
 
     /// The newest dead letters.

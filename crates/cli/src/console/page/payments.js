@@ -48,13 +48,13 @@ function list(root, signal) {
   return form.end;
 }
 
-function asked(it) {
+function asked(it, trace) {
   const { source } = it;
   return facts([
     ["record", source ? `${source.topic}/${source.partition}/${source.offset}` : "not told"],
     ["asked at", it.requested_at && time(it.requested_at)],
     ["asked by", it.requested_by],
-    ["trace", it.traceparent && el("code", null, it.traceparent)],
+    ["trace", trace && el("code", null, trace)],
     ["fingerprint", it.fingerprint && el("code", null, it.fingerprint)],
   ]);
 }
@@ -91,7 +91,7 @@ function movement(it) {
 }
 
 /** The headers of the outcome's record, as docs/outcomes.md says. */
-function outcome(it) {
+function outcome(it, trace) {
   const headers = [
     ["ce_specversion", "1.0"],
     ["ce_id", it.payment_id],
@@ -99,6 +99,7 @@ function outcome(it) {
     ["ce_type", `giro.${it.kind ?? "payment"}.${it.status}.v1`],
     ["ce_time", it.decided_at],
     ["content-type", "application/json"],
+    ...(trace ? [["traceparent", trace]] : []),
   ];
   return [
     facts([["topic", stack.topics.outcomes ?? "not told"], ["key", el("code", null, it.payment_id)]]),
@@ -125,11 +126,11 @@ function story(root, id, signal) {
   const place = el("div", { class: "card" }, reading());
   root.append(el("p", null, el("a", { href: "#/payments" }, "All payments")), place);
   get(`payments/${encodeURIComponent(id)}`, signal).then((read) => {
-    const it = read.payment;
+    const { payment: it, traceparent: trace } = read;
     const step = (name, ...inside) => el("li", null, el("h2", null, name), inside);
     place.replaceChildren(it
-      ? el("ol", { class: "steps" }, step("1. The record", asked(it)), step("2. The decision", decision(it)),
-        step("3. The money", movement(it)), step("4. The outcome", outcome(it)),
+      ? el("ol", { class: "steps" }, step("1. The record", asked(it, trace)), step("2. The decision", decision(it)),
+        step("3. The money", movement(it)), step("4. The outcome", outcome(it, trace)),
         step("5. Dead letters", letters(read.dead_letters ?? [])), el("li", null, raw(it)))
       : el("div", null, el("p", null, "There is no outcome of this id yet."), letters(read.dead_letters ?? [])));
   }).catch((refused) => {
