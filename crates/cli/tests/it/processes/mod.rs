@@ -10,7 +10,7 @@ mod crash;
 mod demo_checks;
 pub(crate) mod e2e;
 mod export;
-mod failed;
+pub(crate) mod failed;
 mod first_minutes;
 mod foreign_event;
 mod frozen;

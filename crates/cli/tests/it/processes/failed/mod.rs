@@ -18,7 +18,7 @@ use giro_cli::local::topic_reader::{Polled, Read, TopicReader};
 use crate::processes::cli;
 
 /// Runs the command line on a stack, and holds its exit code and something that it says. Returns its output.
-async fn giro(at: &Endpoints, arguments: &[&str], code: i32, says: &str) -> Output {
+pub(crate) async fn giro(at: &Endpoints, arguments: &[&str], code: i32, says: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = cli::command(arguments, folder.path());
     command.env("KAFKA_BOOTSTRAP_SERVERS", &at.kafka_bootstrap_servers);
@@ -36,6 +36,13 @@ fn lines(output: &Output) -> Vec<String> {
 
 /// Every record of a topic that has so many, in order.
 async fn records(at: &Endpoints, topic: &str, count: usize) -> Vec<Polled> {
+    let records = records_at_least(at, topic, count).await;
+    assert_eq!(records.len(), count, "{topic}");
+    records
+}
+
+/// Every record of a topic once it has so many, in order.
+pub(crate) async fn records_at_least(at: &Endpoints, topic: &str, count: usize) -> Vec<Polled> {
     let all = async {
         loop {
             let mut reader = TopicReader::from_start(&at.kafka_bootstrap_servers, topic).await.unwrap();
@@ -49,12 +56,10 @@ async fn records(at: &Endpoints, topic: &str, count: usize) -> Vec<Polled> {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let records = tokio::time::timeout(Duration::from_secs(60), all).await.expect("the records come");
-    assert_eq!(records.len(), count, "{topic}");
-    records
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("the records come")
 }
 
-async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let wait = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
