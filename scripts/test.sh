@@ -19,6 +19,14 @@ fi
 if ! .tools/duckdb/bin/python -c 'import duckdb, sqlglot' 2>/dev/null; then
     skipped+=("the SQL over exports: DuckDB could not be installed")
 fi
+for client in python:python3 node:npm java:mvn; do
+    if ! [ -d ".tools/clients-${client%:*}" ]; then
+        skipped+=("clients on Apache Kafka: those in ${client%:*} need ${client#*:}, or could not be installed")
+    fi
+done
+if ! [ -d .tools/schema-types ]; then
+    skipped+=("outcomes as generated types: TypeScript needs node and npm, or could not be installed")
+fi
 step "supply chain"
 if ! ./scripts/supply-chain.sh; then
     [ -x .tools/supply-chain-*/bin/cargo-deny ] && exit 1

@@ -13,24 +13,31 @@ exec 9>.tools/.lock
 flock 9
 
 install() {
-    local name=$1 packages=$2
-    [ "$(cat ".tools/$name/.packages" 2>/dev/null)" = "$packages" ] && return
-    if [[ $packages == npm:* ]] && ! command -v npm >/dev/null; then
-        echo "left out $packages: there is no npm" >&2
+    local name=$1 packages=$2 stamp=$2 program=""
+    case $packages in
+    npm:*) program=npm ;;
+    # What Maven makes depends on the sources too.
+    mvn:*) program=mvn stamp+=" $(cd "${packages#mvn:}" && find pom.xml src -type f | sort | xargs cksum | cksum)" ;;
+    esac
+    [ "$(cat ".tools/$name/.packages" 2>/dev/null)" = "$stamp" ] && return
+    if [ -n "$program" ] && ! command -v "$program" >/dev/null; then
+        echo "left out $packages: there is no $program" >&2
         return
     fi
     echo "installing $packages" >&2
     rm -rf ".tools/${name:?}"
-    if [[ $packages == npm:* ]]; then
+    if [ "$program" = npm ]; then
         mkdir ".tools/$name"
         # shellcheck disable=SC2086 # one word a package
         npm install --silent --no-audit --no-fund --ignore-scripts --prefix ".tools/$name" ${packages#npm:}
+    elif [ "$program" = mvn ]; then
+        mvn -q -f "${packages#mvn:}/pom.xml" compile -Dmade="$PWD/.tools/$name"
     else
         python3 -m venv ".tools/$name"
         # shellcheck disable=SC2086 # one word a package
         ".tools/$name/bin/pip" install --quiet --disable-pip-version-check $packages
     fi
-    echo "$packages" >".tools/$name/.packages"
+    echo "$stamp" >".tools/$name/.packages"
 }
 
 while read -r name packages; do

@@ -4,10 +4,17 @@ use super::{root, scan, sources};
 
 /// Every page for people, by its path from the root.
 pub(super) fn documents() -> Vec<String> {
-    let mut pages: Vec<String> =
-        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "benches/README.md", "events/README.md"]
-            .map(str::to_owned)
-            .into();
+    let mut pages: Vec<String> = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "benches/README.md",
+        "events/README.md",
+        "examples/README.md",
+    ]
+    .map(str::to_owned)
+    .into();
     for folder in ["docs", "docs/adr"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();

@@ -4,6 +4,7 @@ mod account_processor;
 mod balances;
 mod canary;
 pub(crate) mod cli;
+mod clients;
 mod complaints;
 mod console;
 mod crash;

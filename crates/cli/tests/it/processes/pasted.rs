@@ -16,13 +16,17 @@ use std::process::{Command, Output};
 use crate::processes::cli::{command, run};
 
 /// Blocks that can't run here, by page and first command, and why.
-const NOT_RUN: [(&str, &str, &str); 25] = [
+const NOT_RUN: [(&str, &str, &str); 29] = [
     ("README.md", "make demo", "it builds, and runs these very tests"),
     ("docs/analytics.md", "giro up", "it needs DuckDB; crates/cli/tests/it/analytics runs the same"),
     ("docs/analytics.md", "SECOND=", "it asks an account of AWS"),
     ("docs/analytics.md", "aws ", "the same"),
     ("docs/console.md", "giro console --aws", "it asks a deployed stack"),
     ("docs/console.md", "node scripts/console/test.mjs", "crates/cli/tests/it/processes/console.rs runs the same"),
+    ("docs/clients.md", "giro up", "it installs clients; scripts/tools.sh does that for the tests"),
+    ("docs/clients.md", "./examples/python", "crates/cli/tests/it/processes/clients runs it as it is pasted"),
+    ("docs/clients.md", "node ", "the same"),
+    ("docs/clients.md", "java ", "the same"),
     ("docs/deploy.md", "scripts/build.sh", "it builds for AWS, and deploys there"),
     ("docs/deploy.md", "cargo lambda build", "the same by other tools"),
     ("docs/deploy.md", "giro --aws accounts open canary-1", "it opens accounts of a deployed stack"),
@@ -65,6 +69,7 @@ pages! {
     authorization_runs_as_pasted: "docs/authorization.md",
     console_runs_as_pasted: "docs/console.md",
     dead_letters_run_as_pasted: "docs/dead-letters.md",
+    clients_say_what_is_not_run: "docs/clients.md",
     deploy_says_what_is_not_run: "docs/deploy.md",
     doctor_says_what_is_not_run: "docs/doctor.md",
     edge_says_what_is_not_run: "docs/edge.md",
