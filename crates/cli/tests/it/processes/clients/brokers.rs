@@ -1,9 +1,11 @@
 //! All clients on Apache Kafka, and on the embedded broker those that it serves.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use giro::domain::OverdraftLimit;
 use giro_cli::local::kafka::REQUESTS_TOPIC;
 use giro_cli::local::stack::{KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
@@ -77,18 +79,26 @@ async fn every_client_on_apache_kafka() {
         return;
     }
     let stack = stack(KafkaEngine::Apache).await;
-    let (place, ledger) = (Place::new(stack.endpoints(), &Language::ALL).unwrap(), ledger(&stack).await);
+    let checked = AssertUnwindSafe(every_client(&stack)).catch_unwind().await;
+    // Pollers end only while their broker is there, so a check that fails stops the stack as well.
+    stack.stop().await.unwrap();
+    if let Err(panic) = checked {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+async fn every_client(stack: &Stack) {
+    let (place, ledger) = (Place::new(stack.endpoints(), &Language::ALL).unwrap(), ledger(stack).await);
     let read = runs_as_pasted(&place).await;
     let cases = producers::produce(&place, &Language::ALL).await;
     let committed = producers::transactions(&place).await;
     let prefixes: BTreeSet<&str> = cases.keys().map(String::as_str).chain([committed]).collect();
     producers::settled(&ledger, &prefixes, 30).await;
     producers::compressed(&place, &cases).await;
-    let all = prefixes.len() * producers::PAYMENTS + 30 + publish_others(&stack).await;
+    let all = prefixes.len() * producers::PAYMENTS + 30 + publish_others(stack).await;
     records_at_least(&place.at, consumers::OUTCOMES_TOPIC, all).await;
     consumers::count_once(&place, &ledger, &read).await;
     giro(&place.at, &["audit"], 0, "").await;
-    stack.stop().await.unwrap();
 }
 
 /// The embedded broker serves librdkafka's clients, and such that speak the protocol as old brokers do.
