@@ -20,7 +20,7 @@ const STOP_MAX: Duration = Duration::from_secs(90);
 
 /// Stop the stack of this folder
 ///
-/// Returns when it has stopped. Running invocations end first. Exit code 1 if no stack runs here.
+/// Returns when it has stopped. Running invocations end first. Exit code 1 if no stack runs here, also if it was killed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro down")]
 pub(super) struct DownArgs {}
@@ -28,8 +28,10 @@ pub(super) struct DownArgs {}
 pub(super) async fn run(_: DownArgs) -> Result<(), Failure> {
     // One that can't tell where it listens, yet or any more, can be asked to stop all the same.
     if !up_file::is_held() {
-        up_file::running()?;
-        return Err(Failure::no("no `giro up` runs in this folder"));
+        // One that was killed doesn't run either. No engine is needed to say so.
+        let was_killed = up_file::running().is_err();
+        let last = if was_killed { ": the last one was killed" } else { "" };
+        return Err(Failure::no(format!("no `giro up` runs in this folder{last}")));
     }
     up_file::ask_to_stop()?;
     let began = Instant::now();

@@ -122,7 +122,7 @@ impl EngineArgs {
             Failure::Unreachable(Which::DynamoDb | Which::ToldWhole, _) if self.aws => {
                 check_credentials().await.err().map_or(failure, Failure::Input)
             }
-            Failure::No(_) | Failure::Input(_) | Failure::Unreachable(..) | Failure::Unread => failure,
+            Failure::No(_) | Failure::Shown | Failure::Input(_) | Failure::Unreachable(..) | Failure::Unread => failure,
         }
     }
 

@@ -14,6 +14,8 @@ use giro::store::StoreError;
 pub(super) enum Failure {
     /// The answer is no, or something doesn't add up. Exit code 1.
     No(anyhow::Error),
+    /// The answer is no, and the results say so already. It is not reported. Exit code 1.
+    Shown,
     /// The input isn't what it must be. Exit code 2.
     Input(anyhow::Error),
     /// An engine can't be reached. Exit code 3.
@@ -38,7 +40,7 @@ pub(super) enum Which {
 impl Failure {
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::No(_) => 1,
+            Self::No(_) | Self::Shown => 1,
             Self::Input(_) => 2,
             Self::Unreachable(..) => 3,
             // 128 and the number of SIGPIPE.
@@ -73,6 +75,7 @@ impl fmt::Display for Failure {
         match self {
             // The whole chain, once.
             Self::No(error) | Self::Input(error) | Self::Unreachable(_, error) => write!(f, "{error:#}"),
+            Self::Shown => f.write_str("the results say why"),
             Self::Unread => f.write_str("nobody reads the results any more"),
         }
     }

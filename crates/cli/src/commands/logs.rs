@@ -50,6 +50,9 @@ pub(super) async fn run(args: LogsArgs) -> Result<(), Failure> {
     }
     let mut follows = args.follow;
     while follows {
+        if !terminal::has_reader() {
+            return Err(Failure::Unread);
+        }
         // What it wrote before it stopped is read after that.
         follows = up_file::is_held();
         for line in read(&mut log, &mut rest)?.iter().filter_map(|line| self::shown(line, looks)) {

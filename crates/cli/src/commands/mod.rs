@@ -151,7 +151,7 @@ pub async fn run() -> ExitCode {
     let Err(failure) = obey(command, &engines).await else { return ExitCode::SUCCESS };
     let failure = engines.explained(failure).await;
     match &failure {
-        Failure::Unread => {}
+        Failure::Unread | Failure::Shown => {}
         Failure::Unreachable(which, error) => tell!("giro: {}", Lines(engines.unreachable(*which, error))),
         Failure::No(_) | Failure::Input(_) => tell!("giro: {}", Lines(&failure)),
     }

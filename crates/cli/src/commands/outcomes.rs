@@ -3,14 +3,21 @@
 mod republish;
 mod undelivered;
 
+use std::pin::pin;
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
 use super::story::Story;
 use crate::local::escaped::json_line;
+use crate::local::terminal;
 use crate::local::topic_reader::{Polled, Read};
 use giro::wire::outcome;
+
+/// How often to look whether somebody reads on.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Print the outcomes on the topic, oldest first of each partition
 ///
@@ -45,8 +52,19 @@ pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), 
     }
     let topic = engines.topic(args.topic, |topics| topics.outcomes)?;
     let mut reader = engines.reader_of(&topic).await?;
+    let mut looks = tokio::time::interval(LOOK);
     loop {
-        match reader.next().await? {
+        let mut next = pin!(reader.next());
+        let read = loop {
+            tokio::select! {
+                read = &mut next => break read?,
+                // No outcome may come for long.
+                _ = looks.tick() => if !terminal::has_reader() {
+                    return Err(Failure::Unread);
+                },
+            }
+        };
+        match read {
             Read::Record(record) => say!("{}", line(&record, args.json)),
             Read::End if args.follow => {}
             Read::End => return Ok(()),

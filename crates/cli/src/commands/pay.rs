@@ -108,7 +108,8 @@ pub(super) async fn pay(payment: Payment, topic: &str, show: Show, engines: &Eng
         true => say!("{}", outcome::encode(&outcome)),
         false => say!("{}", Story(&outcome)),
     }
-    outcome.decision.map_err(|decline| Failure::no(format!("{id} is declined: {decline}")))
+    // The line says why, so an error beside it would say it twice.
+    outcome.decision.map_err(|_| Failure::Shown)
 }
 
 /// The id has the outcome of another payment.

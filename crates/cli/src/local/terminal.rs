@@ -14,6 +14,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// Writes progress or an error to stderr.
 macro_rules! tell {
     ($($line:tt)*) => { $crate::local::terminal::aside(format_args!($($line)*)) };
@@ -27,6 +29,16 @@ pub(crate) use tell;
 pub(crate) fn line(line: fmt::Arguments<'_>) -> io::Result<()> {
     // One write for one line, where it fits the buffer.
     io::stdout().lock().write_fmt(format_args!("{line}\n"))
+}
+
+/// Whether somebody may still read stdout. A command that waits for more to say asks, because nothing is written
+/// meanwhile that would fail.
+pub(crate) fn has_reader() -> bool {
+    let stdout = io::stdout();
+    let mut asked = [PollFd::new(&stdout, PollFlags::OUT)];
+    // If it can't be asked, the next write finds out.
+    let answered = poll(&mut asked, Some(&Timespec::default())).is_ok();
+    !answered || asked.iter().all(|stdout| !stdout.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 /// Writes bytes to stdout as they are.

@@ -64,7 +64,9 @@ fn a_payment_is_made_and_followed_in_decimals() {
         (format!("{pay} 0 EUR"), 2, "expected an amount of EUR from 0.01 to"),
         ("pay --from alice --to alice 1 EUR --id p5 --wait".into(), 1, "declined  p5: "),
     ] {
-        newcomer.check(&words, code, says);
+        let told = newcomer.check(&words, code, says);
+        let said = told.matches("insufficient_funds").count();
+        assert!(said <= 1, "a decline is told once: {told}");
     }
     let declined = newcomer.check("payments list --status declined", 0, "declined  p2: 9.50 EUR");
     let ids: Vec<&str> = declined.lines().filter_map(|line| line.split("  ").nth(2)?.split(':').next()).collect();

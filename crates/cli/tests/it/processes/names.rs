@@ -260,6 +260,9 @@ fn a_second_stack_is_refused_and_one_that_was_killed_is_told_at_once() {
     let shared = run(elsewhere.path(), &["up", "--data", data.to_str().unwrap()], &variables, "");
     assert!(text(&shared).contains("is in use by another `giro up`"), "{}", text(&shared));
     first.kill();
+    let down = run(folder, &["down"], &variables, "");
+    assert_eq!(down.status.code(), Some(1), "{}", text(&down));
+    assert_eq!(text(&down), "giro: no `giro up` runs in this folder: the last one was killed\n");
 
     for arguments in [&["accounts", "list"][..], &["publish", "-"], &["outcomes"], &["audit"], &["topics", "list"]] {
         let output = run(folder, arguments, &variables, &crate::processes::stack::payment("p", "a", "b", 1));

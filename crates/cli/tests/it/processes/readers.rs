@@ -1,7 +1,7 @@
 //! Readers that go away. A command whose results nobody reads ends like `cat`. One whose errors nobody reads goes on,
 //! and a stack runs on.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -77,6 +77,22 @@ fn to_nobody(folder: &Path, words: &str, input: &str) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// Reads one line of a command that goes on, as `head -1` does; its exit code, though it has nothing more to print.
+fn after_one_line(folder: &Path, words: &str) -> Option<i32> {
+    let arguments: Vec<&str> = words.split(' ').collect();
+    let mut command = cli::command(&arguments, folder);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.ends_with('\n'), "{words}: {line}");
+    let since = Instant::now();
+    while child.try_wait().unwrap().is_none() && since.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    child.wait().unwrap().code()
+}
+
 /// Today's `giro outcomes --follow | head -1` never ends.
 #[test]
 fn a_command_ends_quietly_with_its_reader_and_a_stack_lives_on_without_any() {
@@ -132,6 +148,11 @@ fn a_command_ends_quietly_with_its_reader_and_a_stack_lives_on_without_any() {
             });
         }
     });
+    // Nothing more comes that could fail to be written.
+    std::fs::write(folder.join(".giro/up.log"), "a line\n").unwrap();
+    for words in ["outcomes --follow", "logs --follow"] {
+        assert_eq!(after_one_line(folder, words), NOBODY_READS, "{words}");
+    }
     // It changes what others see.
     let again = format!("dead-letters redrive {letter}");
     assert_eq!(to_nobody(folder, &again, ""), (NOBODY_READS, String::new()), "{again}");
