@@ -296,8 +296,8 @@ def owners_pay(it, root):
     step(f"{REQUESTS} payments, refunds and payments with legs of two principals")
     (ann, ann_arn), (sue, sue_arn) = it.user("ann"), it.user("sue")
     opened = [
-        it.giro("accounts", "open", "ann", "--currency", "EUR", "--owner", ann_arn, "--overdraft-limit", "1000000"),
-        it.giro("accounts", "open", "sue", "--currency", "EUR", "--owner", sue_arn, "--overdraft-limit", "1000000"),
+        it.giro("accounts", "open", "ann", "--currency", "EUR", "--owner", ann_arn, "--overdraft-limit", "10000.00"),
+        it.giro("accounts", "open", "sue", "--currency", "EUR", "--owner", sue_arn, "--overdraft-limit", "10000.00"),
         it.giro("accounts", "open", "fees", "--currency", "EUR"),
     ]
     check("their accounts are opened with owners", all(o.returncode == 0 for o in opened), "; ".join(o.stderr for o in opened))

@@ -7,6 +7,7 @@
 //! Limits: ISO 4217 says how many decimals a currency has. A code that isn't in it has none, so its amounts are in
 //! minor units.
 
+use giro::domain::money::AMOUNT_MAX;
 use giro::domain::{Amount, Currency};
 use iso_currency::Currency as Iso4217;
 
@@ -27,6 +28,42 @@ pub fn known(currency: Currency) -> Option<u32> {
 /// # Errors
 /// What was expected, as a text for a person.
 pub fn amount(text: &str, currency: Currency) -> Result<Amount, String> {
+    if text.starts_with('-') {
+        return Err(format!("expected an amount above zero, and got `{text}`"));
+    }
+    let amount = minor_units(text, currency)?.and_then(|minor| Amount::try_new(minor).ok());
+    amount.ok_or_else(|| out_of_range(text, 1, currency))
+}
+
+/// Reads what a limit allows: an amount, or zero.
+///
+/// # Errors
+/// As [`amount`].
+pub fn limit(text: &str, currency: Currency) -> Result<u64, String> {
+    if text.starts_with('-') {
+        return Err(format!("expected zero or an amount above it, and got `{text}`"));
+    }
+    let units = minor_units(text, currency)?.filter(|minor| *minor <= AMOUNT_MAX);
+    units.ok_or_else(|| out_of_range(text, 0, currency))
+}
+
+/// Whether a text can be an amount of some currency. What its decimals are is not known before its currency.
+///
+/// # Errors
+/// As [`amount`].
+pub fn written(text: &str) -> Result<String, String> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, part) = text.split_once('.').map_or((text, None), |(whole, part)| (whole, Some(part)));
+    match is_number(whole) && part.is_none_or(is_number) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err(format!("expected zero or an amount in the decimals of its currency, such as 5.00, and got `{text}`"))
+        }
+    }
+}
+
+/// The minor units of a text. `None`: more than can be counted.
+fn minor_units(text: &str, currency: Currency) -> Result<Option<u64>, String> {
     let decimals = decimals(currency);
     let expected = || match decimals {
         0 => format!("expected a whole amount of {currency}, such as 5, and got `{text}`"),
@@ -41,20 +78,17 @@ pub fn amount(text: &str, currency: Currency) -> Result<Amount, String> {
     if text.contains(',') {
         return Err(format!("{}. Write a point before the decimals, and nothing between thousands", expected()));
     }
-    if text.starts_with('-') {
-        return Err(format!("expected an amount above zero, and got `{text}`"));
-    }
     let (whole, part) = text.split_once('.').map_or((text, None), |(whole, part)| (whole, Some(part)));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let places = part.map_or(0, str::len);
     let left = usize::try_from(decimals).ok().and_then(|decimals| decimals.checked_sub(places));
     let (Some(left), true) = (left, is_number(whole) && part.is_none_or(is_number)) else { return Err(expected()) };
-    let minor = format!("{whole}{}{}", part.unwrap_or_default(), "0".repeat(left)).parse::<u64>();
-    let amount = minor.ok().and_then(|minor| Amount::try_new(minor).ok());
-    amount.ok_or_else(|| {
-        let (least, most) = (shown(1, currency), shown(i128::from(giro::domain::money::AMOUNT_MAX), currency));
-        format!("expected an amount of {currency} from {least} to {most}, and got `{text}`")
-    })
+    Ok(format!("{whole}{}{}", part.unwrap_or_default(), "0".repeat(left)).parse().ok())
+}
+
+fn out_of_range(text: &str, least: i128, currency: Currency) -> String {
+    let (least, most) = (shown(least, currency), shown(i128::from(AMOUNT_MAX), currency));
+    format!("expected an amount of {currency} from {least} to {most}, and got `{text}`")
 }
 
 /// Shows minor units as an amount.
@@ -119,6 +153,27 @@ mod tests {
         ] {
             let error = amount(bad, currency(code)).unwrap_err();
             assert_eq!(error, format!("expected an amount of {code} from {range}, and got `{bad}`"));
+        }
+    }
+
+    #[test]
+    fn a_limit_may_be_zero() {
+        for (text, code, minor) in [("0", "EUR", 0), ("0.05", "EUR", 5), ("50", "EUR", 5_000), ("50", "JPY", 50)] {
+            assert_eq!(limit(text, currency(code)), Ok(minor), "{text} {code}");
+            assert_eq!(written(text).as_deref(), Ok(text));
+        }
+        for (bad, expected) in [
+            ("-1", "expected zero or an amount above it, and got `-1`"),
+            ("0.001", "expected an amount of EUR with at most 2 decimals, such as 5.00, and got `0.001`"),
+            (
+                "90071992547409.92",
+                "expected an amount of EUR from 0.00 to 90071992547409.91, and got `90071992547409.92`",
+            ),
+        ] {
+            assert_eq!(limit(bad, currency("EUR")).as_ref().map_err(String::as_str), Err(expected));
+        }
+        for bad in ["", "-1", "x", "1,000", "1e3", "5.", ".5", "1.2.3"] {
+            assert!(written(bad).is_err_and(|error| error.ends_with(&format!("such as 5.00, and got `{bad}`"))));
         }
     }
 

@@ -9,13 +9,11 @@ use super::balances::{self, BalanceArgs, StatementArgs};
 use super::engines::EngineArgs;
 use super::lanes::{self, AddLanesArgs};
 use super::limits::{self, LimitArgs};
-use super::number::number;
 use super::owners::{self, SetOwnerArgs};
 use super::pay::{self, Show};
 use super::stored_id::stored_id;
 use crate::decimal;
 use giro::domain::account_command::{self, Action, Terms};
-use giro::domain::money::AMOUNT_MAX;
 use giro::domain::{
     Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit, Payment, PaymentId, Principal,
 };
@@ -128,36 +126,51 @@ impl OpenArgs {
 
 #[derive(Debug, Args)]
 struct OpeningLimitArgs {
-    /// How far below zero payments may take it, in minor units
-    #[arg(long, default_value_t = 0, value_parser = number::<u64>(0..=AMOUNT_MAX))]
-    overdraft_limit: u64,
+    /// How far below zero payments may take it, such as 50.00
+    #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = decimal::written)]
+    overdraft_limit: String,
     /// No limit: a settlement account, from which money enters
     #[arg(long, conflicts_with = "overdraft_limit")]
     unlimited: bool,
 }
 
 impl OpeningLimitArgs {
-    fn limit(&self) -> OverdraftLimit {
-        if self.unlimited { OverdraftLimit::Unlimited } else { OverdraftLimit::Limited(self.overdraft_limit) }
+    fn limit(&self, currency: Currency) -> Result<OverdraftLimit, Failure> {
+        if self.unlimited { Ok(OverdraftLimit::Unlimited) } else { limited(&self.overdraft_limit, currency) }
     }
+}
+
+/// A limit as a person writes it.
+fn limited(text: &str, currency: Currency) -> Result<OverdraftLimit, Failure> {
+    let limit = decimal::limit(text, currency).map_err(|expected| format!("--overdraft-limit: {expected}"));
+    limit.map(OverdraftLimit::Limited).map_err(Failure::input)
 }
 
 /// A new limit. One of the two must be given, so that no limit is set by accident.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct NewLimitArgs {
-    /// How far below zero payments may take it, in minor units
-    #[arg(long, value_parser = number::<u64>(0..=AMOUNT_MAX))]
-    overdraft_limit: Option<u64>,
+    /// How far below zero payments may take it, such as 50.00
+    #[arg(long, value_name = "AMOUNT", value_parser = decimal::written)]
+    overdraft_limit: Option<String>,
     /// No limit: a settlement account, from which money enters
     #[arg(long)]
     unlimited: bool,
 }
 
 impl NewLimitArgs {
-    fn limit(&self) -> OverdraftLimit {
-        self.overdraft_limit.map_or(OverdraftLimit::Unlimited, OverdraftLimit::Limited)
+    async fn limit(&self, id: &AccountId, engines: &EngineArgs) -> Result<OverdraftLimit, Failure> {
+        match &self.overdraft_limit {
+            Some(text) => limited(text, currency_of(id, engines).await?),
+            None => Ok(OverdraftLimit::Unlimited),
+        }
     }
+}
+
+/// The currency of an account, which never changes.
+async fn currency_of(id: &AccountId, engines: &EngineArgs) -> Result<Currency, Failure> {
+    let held = engines.ledger().await?.account(id).await?;
+    held.map(|held| held.account.currency).ok_or_else(|| account_commands::no_account(id))
 }
 
 #[derive(Debug, Args)]
@@ -169,7 +182,7 @@ pub(super) struct CommandArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  giro accounts set-limit alice --overdraft-limit 50000")]
+#[command(after_help = "Example:\n  giro accounts set-limit alice --overdraft-limit 500.00")]
 pub(super) struct SetLimitArgs {
     /// The account
     id: AccountId,
@@ -181,7 +194,7 @@ pub(super) struct SetLimitArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "What is not named is not limited any more.\n\nExamples:\n  giro accounts set-limits alice --max-payment 50000 --window day:amount=200000,count=20\n  giro accounts set-limits alice --no-limits"
+    after_help = "What is not named is not limited any more.\n\nExamples:\n  giro accounts set-limits alice --max-payment 500.00 --window day:amount=2000.00,count=20\n  giro accounts set-limits alice --no-limits"
 )]
 pub(super) struct SetLimitsArgs {
     /// The account
@@ -195,7 +208,8 @@ pub(super) struct SetLimitsArgs {
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         AccountsCommand::Open(args) => {
-            let (currency, overdraft_limit, funding) = (args.currency, args.limit.limit(), args.funding()?);
+            let (currency, overdraft_limit, funding) =
+                (args.currency, args.limit.limit(args.currency)?, args.funding()?);
             let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes, owner: args.owner };
             match args.direct {
                 true => open_directly(&args.id, terms, engines).await?,
@@ -209,11 +223,15 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
         AccountsCommand::Unfreeze(args) => account_commands::send(args.id, Action::Unfreeze, args.send, engines).await,
         AccountsCommand::Close(args) => account_commands::send(args.id, Action::Close, args.send, engines).await,
         AccountsCommand::SetLimit(args) => {
-            let action = Action::SetOverdraftLimit(args.limit.limit());
-            account_commands::send(args.id, action, args.send, engines).await
+            let limit = args.limit.limit(&args.id, engines).await?;
+            account_commands::send(args.id, Action::SetOverdraftLimit(limit), args.send, engines).await
         }
         AccountsCommand::SetLimits(args) => {
-            let limits = args.limits.limits().map_err(Failure::input)?;
+            let currency = match args.limits.has_amounts() {
+                true => Some(currency_of(&args.id, engines).await?),
+                false => None,
+            };
+            let limits = args.limits.limits(currency).map_err(Failure::input)?;
             account_commands::send(args.id, Action::SetLimits(limits), args.send, engines).await
         }
         AccountsCommand::SetOwner(args) => owners::set(args, engines).await,

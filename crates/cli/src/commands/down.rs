@@ -20,7 +20,7 @@ const STOP_MAX: Duration = Duration::from_secs(90);
 
 /// Stop the stack of this folder
 ///
-/// Returns when it has stopped. Running invocations end first. Exit code 1 if no stack runs here, also if it was killed.
+/// Returns when it has stopped. Running invocations end first. Exit code 1 if no stack runs here, as after a kill.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  giro down")]
 pub(super) struct DownArgs {}

@@ -122,7 +122,8 @@ async fn accounts_live_by_commands_from_the_command_line() {
         check(&["accounts", "unfreeze", "alice", "--command-id", "f1"], 1, "f1 is the id of another command");
         check(&["accounts", "unfreeze", "alice"], 0, "applied unfreeze alice");
         check(&["accounts", "add-lanes", "alice", "3"], 0, "applied add_lanes alice");
-        let limits = ["accounts", "set-limits", "alice", "--max-payment", "500", "--window", "day:amount=900,count=3"];
+        let limits =
+            ["accounts", "set-limits", "alice", "--max-payment", "5.00", "--window", "day:amount=9.00,count=3"];
         check(&limits, 1, "refused set_limits alice: limits_not_accepted");
         check(&["accounts", "set-limits", "alice", "--no-limits"], 0, "applied set_limits alice");
         check(&["accounts", "set-limits", "alice"], 2, "--no-limits");

@@ -109,7 +109,7 @@ const ASKED_FOR: &[(&str, &str)] = &[
     ("accounts open alice --currency EUR --overdraft-limit", "a value is required"),
     ("accounts open alice --currency EUR --overdraft-limit 1 --unlimited", "cannot be used with"),
     ("accounts open alice --currency EUR --direct --wait 5", "cannot be used with"),
-    ("accounts set-limit erin", "<--overdraft-limit <OVERDRAFT_LIMIT>|--unlimited>"),
+    ("accounts set-limit erin", "<--overdraft-limit <AMOUNT>|--unlimited>"),
     ("accounts set-limit --unlimited", "<ID>"),
     ("accounts set-limit erin --overdraft-limit", "a value is required"),
     ("accounts set-limit erin --overdraft-limit 1 --unlimited", "cannot be used with"),
@@ -134,8 +134,13 @@ const ASKED_FOR: &[(&str, &str)] = &[
     ("outcomes republish --payment a/b", "expected 1 to 64 characters of A-Z a-z 0-9 . _ : -\n"),
     (
         "accounts set-limit erin --overdraft-limit -5",
-        "'--overdraft-limit <OVERDRAFT_LIMIT>': expected a whole number from 0",
+        "'--overdraft-limit <AMOUNT>': expected zero or an amount in the decimals of its currency",
     ),
+    (
+        "accounts open erin --currency EUR --overdraft-limit 0.001",
+        "--overdraft-limit: expected an amount of EUR with at",
+    ),
+    ("accounts set-limits erin --max-payment 1,000", "'--max-payment <AMOUNT>': expected zero or an amount"),
     ("accounts open erin --currency EUR --credit-lanes -5", "at most 1024 credit lanes"),
     ("accounts add-lanes alice -5", "at most 1024 credit lanes"),
     ("accounts close ..", "neither . nor .."),
@@ -224,14 +229,14 @@ async fn accounts_are_opened_shown_and_listed() {
     giro_testkit::tables::create(&client, &giro::store::Tables::default(), false).await.unwrap();
     let engine = Some(&engine);
     check(
-        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5", "--direct"],
+        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "0.05", "--direct"],
         engine,
         "",
         0,
         "opened alice",
     );
     check(
-        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "5", "--direct"],
+        &["accounts", "open", "alice", "--currency", "EUR", "--overdraft-limit", "0.05", "--direct"],
         engine,
         "",
         0,

@@ -93,6 +93,36 @@ fn after_one_line(folder: &Path, words: &str) -> Option<i32> {
     child.wait().unwrap().code()
 }
 
+/// Commands that print, but for those that name a record.
+const COMMANDS: &[&str] = &[
+    "outcomes --follow",
+    "outcomes",
+    "outcomes --json",
+    "accounts list",
+    "accounts list --json",
+    "accounts show a",
+    "accounts show a --json",
+    "accounts commands",
+    "accounts commands --json",
+    "accounts open b --currency EUR",
+    "accounts freeze c --no-wait",
+    "accounts add-lanes a 2 --direct",
+    "payments show p1",
+    "outcomes republish --payment p1",
+    "status",
+    "topics list",
+    "topics list --json",
+    "topics create --replication 1",
+    "dead-letters list",
+    "dead-letters list --json",
+    "audit --json",
+    "publish -",
+    "publish - --json",
+    "simulate --steps 1",
+    "simulate --steps 1 --history",
+    "demo --payments 1",
+];
+
 /// Today's `giro outcomes --follow | head -1` never ends.
 #[test]
 fn a_command_ends_quietly_with_its_reader_and_a_stack_lives_on_without_any() {
@@ -108,40 +138,9 @@ fn a_command_ends_quietly_with_its_reader_and_a_stack_lives_on_without_any() {
     let letter = letters.split_whitespace().next().unwrap();
     let event = Path::new(crate::ROOT).join("events/msk.json");
     let (show, invoke) = (format!("dead-letters show {letter}"), format!("invoke --event {}", event.display()));
-    let commands = [
-        "outcomes --follow",
-        "outcomes",
-        "outcomes --json",
-        "accounts list",
-        "accounts list --json",
-        "accounts show a",
-        "accounts show a --json",
-        "accounts commands",
-        "accounts commands --json",
-        "accounts open b --currency EUR",
-        "accounts freeze c --no-wait",
-        "accounts add-lanes a 2 --direct",
-        "payments show p1",
-        "outcomes republish --payment p1",
-        "status",
-        "topics list",
-        "topics list --json",
-        "topics create --replication 1",
-        "dead-letters list",
-        "dead-letters list --json",
-        &show,
-        &format!("{show} --json"),
-        &format!("{show} --value"),
-        "audit --json",
-        "publish -",
-        "publish - --json",
-        "simulate --steps 1",
-        "simulate --steps 1 --history",
-        "demo --payments 1",
-        &invoke,
-    ];
+    let with_names = [&show, &format!("{show} --json"), &format!("{show} --value"), &invoke];
     std::thread::scope(|scope| {
-        for words in commands {
+        for words in COMMANDS.iter().copied().chain(with_names.map(String::as_str)) {
             scope.spawn(move || {
                 let (code, complaints) = to_nobody(folder, words, payment);
                 assert_eq!((code, complaints.as_str()), (NOBODY_READS, ""), "{words}");
