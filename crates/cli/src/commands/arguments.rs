@@ -9,7 +9,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error, FromArgMatches};
 
-use super::Cli;
+use super::{Cli, pages};
 
 /// Reads the arguments of this process. Ends it where they can't be used, and where they ask for help.
 pub(super) fn read() -> Cli {
@@ -21,7 +21,7 @@ pub(super) fn read() -> Cli {
 
 /// The command with its subcommands.
 pub(super) fn command() -> Command {
-    taking_negatives(Cli::command())
+    taking_negatives(pages::with_pages(Cli::command()))
 }
 
 /// Else the parser takes `-5` for a flag that nobody has, and gives advice that doesn't help. The value's own parser

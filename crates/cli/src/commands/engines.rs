@@ -323,7 +323,7 @@ impl EngineArgs {
             (false, Ok(Some(_))) => "is it an engine of the `giro up` of this folder?",
             (false, Ok(None) | Err(_)) => "is `giro up` running?",
         };
-        format!("{at}{error:#}\n  {help} Else name the engines by flag or environment: see `giro --help`")
+        format!("{at}{error:#}\n  {help} Else name the engines by flag or environment: see `giro help engines`")
     }
 
     /// Whether an error names an address of the stack of this folder.

@@ -43,6 +43,7 @@ mod number;
 mod outcomes;
 mod own_fault;
 mod owners;
+mod pages;
 mod pay;
 mod payments;
 mod publish;
@@ -75,8 +76,7 @@ use failure::{Failure, Which};
 use giro::publish::kafka::CLIENT_LOG;
 
 const AFTER_HELP: &str = "\
-Engines are found by flag, else by environment, else where `giro up` runs in this folder. AWS's own are used only with --aws,
-or where their address is given. A variable that is set to nothing is unset.
+Engines: by flag, by variable, or the `giro up` of this folder; see `giro help engines`
 
 Exit codes:
   0  done
@@ -90,11 +90,11 @@ Beside them, a shell tells 141 of a command whose results nobody reads to their 
 #[derive(Debug, Parser)]
 #[command(name = "giro", version, after_help = AFTER_HELP)]
 struct Cli {
+    /// Show what the Kafka client says, on stderr
+    #[arg(long, global = true, display_order = 900)]
+    verbose: bool,
     #[command(flatten)]
     engines: EngineArgs,
-    /// Show what the Kafka client says, on stderr
-    #[arg(long, global = true)]
-    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -136,6 +136,9 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
+    /// How commands find Kafka, DynamoDB and Lambda: `giro help engines`.
+    #[command(hide = true)]
+    Engines,
 }
 
 /// Runs the command that the process was started with.
@@ -184,6 +187,7 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
         Command::Simulate(args) => simulate::run(args),
         Command::Bench(args) => bench::run(args, engines).await,
         Command::Completions(args) => completions::run(&args),
+        Command::Engines => pages::run(),
     }
 }
 

@@ -211,6 +211,11 @@ fn a_value_that_a_command_needs_is_asked_for() {
 #[test]
 fn help_says_what_it_does_and_the_exit_codes() {
     check(&["--help"], None, "", 0, "3  an engine can't be reached");
+    for page in [&["help", "engines"][..], &["engines"], &["engines", "--help"]] {
+        check(page, None, "", 0, "--kafka-bootstrap-servers <HOST:PORT>");
+        check(page, None, "", 0, "AUDIT_HEADS_TABLE");
+        check(page, None, "", 0, "the `giro up` that runs in this folder");
+    }
     check(&["demo", "--help"], None, "", 0, "Starts the stack");
     check(&["publish", "--help"], None, "", 0, "Example:");
 }
