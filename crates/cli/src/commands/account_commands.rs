@@ -13,6 +13,7 @@ use super::Failure;
 use super::engines::{EngineArgs, given};
 use super::limits;
 use super::number::number;
+use super::results::ResultArgs;
 use giro::domain::account_command::{Action, RecordedCommand, status_of};
 use giro::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit, Principal};
 use giro::handlers::clock;
@@ -40,6 +41,8 @@ pub(super) struct SendArgs {
     /// The topic; else that of account commands
     #[arg(long, env = COMMANDS_TOPIC, value_parser = given, value_name = "NAME")]
     pub(super) topic: Option<String>,
+    #[command(flatten)]
+    pub(super) results: ResultArgs,
 }
 
 /// Publishes a command, keyed by its account, and waits for its answer.
@@ -65,13 +68,17 @@ pub(super) async fn send(
     let sending = producer.send(&topic, Some(key), Some(value.as_bytes()), &[]).await?;
     sending.placed().await?;
     if args.no_wait {
-        say!("sent {id}");
-        return Ok(());
+        let sent = || json!({ "command_id": id.as_str(), "account_id": command.account.as_str(), "status": "sent" });
+        return args.results.print(sent, || format!("sent {id}"));
     }
     let recorded = answer(&id, Duration::from_secs(args.wait), engines).await?;
     let (name, account) = (command.action.name(), &command.account);
     if recorded.fingerprint != command.fingerprint() {
         return Err(Failure::no(format!("{id} is the id of another command, so this one is a dead letter")));
+    }
+    if args.results.json {
+        say!("{}", json_of(&recorded));
+        return recorded.decision.map_err(|_| Failure::Shown);
     }
     match recorded.decision {
         Ok(()) => say!("applied {name} {account} ({id})"),
@@ -123,21 +130,25 @@ pub(super) fn no_account(id: &AccountId) -> Failure {
 }
 
 /// Shows the records of all commands, or of one account's.
-pub(super) async fn list(account: Option<&AccountId>, as_json: bool, engines: &EngineArgs) -> Result<(), Failure> {
+pub(super) async fn list(
+    account: Option<&AccountId>,
+    results: ResultArgs,
+    engines: &EngineArgs,
+) -> Result<(), Failure> {
     let commands = engines.ledger().await?.commands().await?;
     for recorded in commands.iter().filter(|recorded| account.is_none_or(|id| recorded.command.account == *id)) {
-        if as_json {
-            say!("{}", json_of(recorded));
-            continue;
-        }
-        let RecordedCommand { command, decision, decided_at, .. } = recorded;
-        let answer = match decision {
-            Ok(()) => status_of(*decision).to_owned(),
-            Err(refusal) => format!("{} {refusal}", status_of(*decision)),
-        };
-        say!("{decided_at}  {:<24} {:<20} {answer:<28} {}", command.account, command.action.name(), command.id);
+        results.print(|| json_of(recorded), || line(recorded))?;
     }
     Ok(())
+}
+
+fn line(recorded: &RecordedCommand) -> String {
+    let RecordedCommand { command, decision, decided_at, .. } = recorded;
+    let answer = match decision {
+        Ok(()) => status_of(*decision).to_owned(),
+        Err(refusal) => format!("{} {refusal}", status_of(*decision)),
+    };
+    format!("{decided_at}  {:<24} {:<20} {answer:<28} {}", command.account, command.action.name(), command.id)
 }
 
 fn json_of(recorded: &RecordedCommand) -> Value {

@@ -1,7 +1,7 @@
 //! What: `giro accounts` sends commands about accounts, and shows them.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Failure;
 use super::account_commands::{self, SendArgs};
@@ -11,6 +11,7 @@ use super::lanes::{self, AddLanesArgs};
 use super::limits::{self, LimitArgs};
 use super::owners::{self, SetOwnerArgs};
 use super::pay::{self, Show};
+use super::results::{Column, ResultArgs};
 use super::stored_id::stored_id;
 use crate::decimal;
 use giro::domain::account_command::{self, Action, Terms};
@@ -43,9 +44,8 @@ pub(super) enum AccountsCommand {
         /// Only those about this account
         #[arg(long, value_name = "ID", value_parser = stored_id(AccountId::try_stored))]
         account: Option<AccountId>,
-        /// As JSON, one object a line
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        results: ResultArgs,
     },
     /// Give an account credit lanes, or every account that has too few.
     ///
@@ -56,9 +56,8 @@ pub(super) enum AccountsCommand {
         /// The account
         #[arg(value_parser = stored_id(AccountId::try_stored))]
         id: AccountId,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        results: ResultArgs,
     },
     /// Tell what an account held at a time: the sum of all that was settled up to then.
     ///
@@ -69,9 +68,8 @@ pub(super) enum AccountsCommand {
     Statement(StatementArgs),
     /// Show every account.
     List {
-        /// As JSON, one object a line
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        results: ResultArgs,
     },
 }
 
@@ -94,7 +92,7 @@ pub(super) struct OpenArgs {
     #[arg(long, value_name = "PRINCIPAL")]
     owner: Option<Principal>,
     /// Write the account directly into its table, without topic and account-processor, and leave no record of a command
-    #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
+    #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait", "json"])]
     direct: bool,
     /// Pay so much into it once it is open, such as 100.00. The payment is funds-ID, so it happens once
     #[arg(long, value_name = "AMOUNT", requires = "funded_by", conflicts_with_all = ["direct", "no_wait"])]
@@ -210,6 +208,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
         AccountsCommand::Open(args) => {
             let (currency, overdraft_limit, funding) =
                 (args.currency, args.limit.limit(args.currency)?, args.funding()?);
+            let json = args.send.results.json;
             let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes, owner: args.owner };
             match args.direct {
                 true => open_directly(&args.id, terms, engines).await?,
@@ -217,7 +216,7 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             }
             let Some(payment) = funding else { return Ok(()) };
             let topic = engines.topic(None, |topics| topics.requests)?;
-            pay::pay(payment, &topic, Show { wait: true, json: false }, engines).await
+            pay::pay(payment, &topic, Show { wait: true, json }, engines).await
         }
         AccountsCommand::Freeze(args) => account_commands::send(args.id, Action::Freeze, args.send, engines).await,
         AccountsCommand::Unfreeze(args) => account_commands::send(args.id, Action::Unfreeze, args.send, engines).await,
@@ -235,19 +234,21 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             account_commands::send(args.id, Action::SetLimits(limits), args.send, engines).await
         }
         AccountsCommand::SetOwner(args) => owners::set(args, engines).await,
-        AccountsCommand::Commands { account, json } => account_commands::list(account.as_ref(), json, engines).await,
+        AccountsCommand::Commands { account, results } => {
+            account_commands::list(account.as_ref(), results, engines).await
+        }
         AccountsCommand::AddLanes(args) => lanes::add(args, engines).await,
-        AccountsCommand::Show { id, json } => {
+        AccountsCommand::Show { id, results } => {
             let ledger = engines.ledger().await?;
             let account = ledger.account(&id).await?;
             let account = account.ok_or_else(|| account_commands::no_account(&id))?;
-            show(std::slice::from_ref(&account), json)
+            show(std::slice::from_ref(&account), results)
         }
         AccountsCommand::Balance(args) => balances::balance(args, engines).await,
         AccountsCommand::Statement(args) => balances::statement(args, engines).await,
-        AccountsCommand::List { json } => {
+        AccountsCommand::List { results } => {
             let ledger = engines.ledger().await?;
-            show(&ledger.accounts().await?, json)
+            show(&ledger.accounts().await?, results)
         }
     }
 }
@@ -295,38 +296,46 @@ fn limit(limit: OverdraftLimit, currency: Currency) -> String {
     }
 }
 
-fn show(held: &[Holding], as_json: bool) -> Result<(), Failure> {
-    if as_json {
-        for holding in held {
-            let account = &holding.account;
-            let overdraft_limit = match account.overdraft_limit {
-                OverdraftLimit::Limited(limit) => Some(limit),
-                OverdraftLimit::Unlimited => None,
-            };
-            let object = json!({
-                "account_id": account.id.as_str(),
-                "currency": account.currency.as_str(),
-                "status": account.status.name(),
-                "balance": serde_json::Number::from_i128(holding.balance()),
-                "overdraft_limit": overdraft_limit,
-                "version": account.version,
-                "opened_at": account.opened_at.to_string(),
-                "credit_lanes": account.credit_lanes.count(),
-                "owner": account.owner.as_ref().map(Principal::as_str),
-                "limits": account.limits.as_deref().map(limits::of_account),
-                "lanes": holding.lanes.iter().map(|lane| json!({
-                    "lane": lane.id.lane, "balance": lane.balance.minor_units(), "version": lane.version,
-                })).collect::<Vec<_>>(),
-            });
-            say!("{object}");
-        }
-        return Ok(());
-    }
-    say!("{:<24} {:<8} {:<8} {:>20} {:>14}", "account", "currency", "status", "balance", "limit");
+fn show(held: &[Holding], results: ResultArgs) -> Result<(), Failure> {
+    let table = results.table([
+        Column::text("account", 24),
+        Column::text("currency", 8),
+        Column::text("status", 8),
+        Column::number("balance", 20),
+        Column::number("limit", 14),
+    ])?;
     for holding in held {
         let Account { id, currency, status, overdraft_limit, .. } = &holding.account;
-        let balance = decimal::shown(holding.balance(), *currency);
-        say!("{id:<24} {currency:<8} {status:<8} {balance:>20} {:>14}", limit(*overdraft_limit, *currency));
+        table.row(
+            || json_of(holding),
+            || {
+                let balance = decimal::shown(holding.balance(), *currency);
+                [id.to_string(), currency.to_string(), status.to_string(), balance, limit(*overdraft_limit, *currency)]
+            },
+        )?;
     }
     Ok(())
+}
+
+fn json_of(holding: &Holding) -> Value {
+    let account = &holding.account;
+    let overdraft_limit = match account.overdraft_limit {
+        OverdraftLimit::Limited(limit) => Some(limit),
+        OverdraftLimit::Unlimited => None,
+    };
+    json!({
+        "account_id": account.id.as_str(),
+        "currency": account.currency.as_str(),
+        "status": account.status.name(),
+        "balance": serde_json::Number::from_i128(holding.balance()),
+        "overdraft_limit": overdraft_limit,
+        "version": account.version,
+        "opened_at": account.opened_at.to_string(),
+        "credit_lanes": account.credit_lanes.count(),
+        "owner": account.owner.as_ref().map(Principal::as_str),
+        "limits": account.limits.as_deref().map(limits::of_account),
+        "lanes": holding.lanes.iter().map(|lane| json!({
+            "lane": lane.id.lane, "balance": lane.balance.minor_units(), "version": lane.version,
+        })).collect::<Vec<_>>(),
+    })
 }

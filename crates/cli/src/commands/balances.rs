@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::engines::EngineArgs;
 use super::number::number;
+use super::results::ResultArgs;
 use super::stored_id::stored_id;
 use super::{Failure, account_commands};
 use crate::decimal;
@@ -30,9 +31,8 @@ pub(super) struct BalanceArgs {
     /// The time; without it, now
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     at: Option<Timestamp>,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 #[derive(Debug, Args)]
@@ -53,9 +53,8 @@ pub(super) struct StatementArgs {
     /// With the balance after each posting, where its time is closed
     #[arg(long)]
     balances: bool,
-    /// As JSON, one object a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 pub(super) async fn balance(args: BalanceArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -70,14 +69,12 @@ pub(super) async fn balance(args: BalanceArgs, engines: &EngineArgs) -> Result<(
     let has_checkpoints = engines.has_checkpoints();
     let balances = Balances { store: &ledger, has_checkpoints, closed: newest_closed(now) };
     let told = balances.at(&holding, at).await.map_err(untold)?;
-    if args.json {
-        say!("{}", resource::balance(&holding.account, &told));
-        return Ok(());
-    }
-    let is_final = if told.is_final { "final" } else { "not final yet" };
-    let currency = holding.account.currency;
-    say!("{} {currency} at {}, {is_final}", decimal::shown(told.balance, currency), told.at);
-    Ok(())
+    let text = || {
+        let is_final = if told.is_final { "final" } else { "not final yet" };
+        let currency = holding.account.currency;
+        format!("{} {currency} at {}, {is_final}", decimal::shown(told.balance, currency), told.at)
+    };
+    args.results.print(|| resource::balance(&holding.account, &told), text)
 }
 
 pub(super) async fn statement(args: StatementArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -98,11 +95,8 @@ pub(super) async fn statement(args: StatementArgs, engines: &EngineArgs) -> Resu
         known = page.postings.last().zip(after.last().copied().flatten().flatten()).map(before).or(known);
         left = left.saturating_sub(page.postings.len());
         for (posting, after) in page.postings.iter().zip(after) {
-            if args.json {
-                say!("{}", resource::posting(posting, after));
-            } else {
-                say!("{}", line(posting, after, holding.account.currency));
-            }
+            let text = || line(posting, after, holding.account.currency);
+            args.results.print(|| resource::posting(posting, after), text)?;
         }
         match page.next {
             Some(next) if left > 0 => (ask.after, ask.limit) = (Some(next), left.min(PAGE_POSTINGS)),

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::Failure;
 use super::bytes::shown;
 use super::engines::EngineArgs;
+use super::results::ResultArgs;
 use crate::letters::as_json;
 use crate::local::terminal;
 use giro::domain::{DeadLetter, DeadLetterId};
@@ -20,9 +21,8 @@ pub(super) enum DeadLettersCommand {
         /// Only those with this reason, such as not_json
         #[arg(long)]
         reason: Option<String>,
-        /// As JSON, one object a line
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        results: ResultArgs,
     },
     /// Show one dead letter, or all of one place.
     Show {
@@ -42,15 +42,13 @@ pub(super) enum DeadLettersCommand {
 
 pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
-        DeadLettersCommand::List { reason, json } => {
+        DeadLettersCommand::List { reason, results } => {
             let letters = engines.ledger().await?.dead_letters().await?;
             for letter in letters.iter().filter(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason))
             {
                 let DeadLetter { reason, detail, status, .. } = letter;
-                match json {
-                    true => say!("{}", as_json(letter)),
-                    false => say!("{}  {:<8}  {reason:<18}  {detail}", letter.id(), status.name()),
-                }
+                let text = || format!("{}  {:<8}  {reason:<18}  {detail}", letter.id(), status.name());
+                results.print(|| as_json(letter), text)?;
             }
         }
         DeadLettersCommand::Show { letter, json, value } => {

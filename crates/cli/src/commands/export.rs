@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use serde_json::json;
 
 use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
+use super::results::ResultArgs;
 use crate::export::Export;
 use giro_testkit::tables::by_variable;
 
@@ -35,6 +37,8 @@ pub(super) struct ExportArgs {
     /// Read at most this many units a second
     #[arg(long, value_name = "UNITS", default_value_t = 10_000, value_parser = number::<u32>(1..=1_000_000))]
     read_units: u32,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 pub(super) async fn run(args: ExportArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -53,7 +57,11 @@ pub(super) async fn run(args: ExportArgs, engines: &EngineArgs) -> Result<(), Fa
         }
         let exported = export.table(&client, table, folder).await?;
         let (items, files) = (exported.items, exported.files);
-        say!("{}: {items} items of {table} in {files} files", exported.folder.display());
+        let place = exported.folder.display();
+        args.results.print(
+            || json!({ "table": table, "folder": place.to_string(), "items": items, "files": files }),
+            || format!("{place}: {items} items of {table} in {files} files"),
+        )?;
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) struct AddLanesArgs {
     lanes: Option<CreditLanes>,
     /// Every account that is not closed and has fewer, or has no limit and doesn't pay from its lanes yet. Run it again
     /// until it finds none
-    #[arg(long, conflicts_with_all = ["id", "lanes", "command_id", "no_wait", "wait", "direct"])]
+    #[arg(long, conflicts_with_all = ["id", "lanes", "command_id", "no_wait", "wait", "direct", "json"])]
     all: bool,
     /// How many lanes each account shall have, 1 to 1024. The default is what a new account gets: two for each
     /// partition of the topic of payment requests. Past 48 partitions it gets one for each, at most 97
@@ -54,7 +54,7 @@ pub(super) struct AddLanesArgs {
     )]
     each: Option<CreditLanes>,
     /// Write the lanes directly into their table, without topic and account-processor, and leave no record of a command
-    #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait"])]
+    #[arg(long, conflicts_with_all = ["command_id", "no_wait", "wait", "json"])]
     direct: bool,
     #[command(flatten)]
     send: SendArgs,

@@ -49,6 +49,7 @@ mod payments;
 mod publish;
 mod reset;
 mod restore;
+mod results;
 mod simulate;
 mod status;
 mod stored_id;

@@ -35,7 +35,7 @@ pub(super) struct SetOwnerArgs {
     #[arg(long, conflicts_with = "owner")]
     no_owner: bool,
     /// Read accounts and owners from this file, or from standard input if it is -. It sends and doesn't wait
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "no_owner", "command_id", "no_wait", "wait"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["owner", "no_owner", "command_id", "no_wait", "wait", "json"])]
     list: Option<PathBuf>,
     #[command(flatten)]
     send: SendArgs,

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
+use super::results::ResultArgs;
 use super::stored_id::stored_id;
 use super::story::Story;
 use crate::letters::names;
@@ -34,6 +35,12 @@ pub(super) enum PaymentsCommand {
         /// Wait until it has one, for at most 30 seconds
         #[arg(long)]
         wait: bool,
+        /// As JSON, which it prints without this too
+        #[arg(long, conflicts_with = "text")]
+        json: bool,
+        /// As a line for a person
+        #[arg(long)]
+        text: bool,
     },
     /// Show the newest payments and refunds. It reads the whole table.
     List(ListArgs),
@@ -53,9 +60,8 @@ pub(super) struct ListArgs {
     /// At most this many
     #[arg(long, default_value_t = 20, value_parser = number::<u32>(1..=100_000))]
     limit: u32,
-    /// As JSON, one object a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,8 +74,10 @@ enum Status {
 
 pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
-        PaymentsCommand::Show { id, wait } => match recorded(&id, wait, engines).await? {
-            Some(recorded) => say!("{}", outcome::encode(&recorded.outcome)),
+        PaymentsCommand::Show { id, wait, json: _, text } => match recorded(&id, wait, engines).await? {
+            Some(Recorded { outcome, .. }) => {
+                ResultArgs { json: !text }.print(|| outcome::encode(&outcome), || Story(&outcome))?;
+            }
             None => return Err(Failure::no(without_outcome(&id, &engines.ledger().await?).await)),
         },
         PaymentsCommand::List(args) => list(&args, &engines.ledger().await?).await?,
@@ -131,10 +139,7 @@ async fn list(args: &ListArgs, ledger: &DynamoDb) -> Result<(), Failure> {
         }
     }
     for ((decided_at, _), outcome) in newest.iter().rev() {
-        match args.json {
-            true => say!("{}", outcome::encode(outcome)),
-            false => say!("{decided_at}  {}", Story(outcome)),
-        }
+        args.results.print(|| outcome::encode(outcome), || format!("{decided_at}  {}", Story(outcome)))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use serde_json::{Map, Value, json};
 
 use super::Failure;
 use super::number::number;
@@ -49,6 +50,9 @@ pub(super) struct SimulateArgs {
     /// Print what happens in the first world, line by line
     #[arg(long)]
     history: bool,
+    /// As JSON: the counts of all worlds in one object
+    #[arg(long, conflicts_with_all = ["exhaustive", "history"])]
+    json: bool,
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
@@ -105,11 +109,18 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
     });
     let (worlds, counts, violation) = found.into_inner().unwrap_or_default();
     let elapsed_ms = started.elapsed().as_millis().max(1);
-    for (name, count) in &counts.0 {
-        say!("{count:>10} {name}");
-    }
     let a_minute = u128::from(counts.of("steps")).saturating_mul(60_000).checked_div(elapsed_ms).unwrap_or(0);
-    say!("{worlds} worlds from seed {first} on, {a_minute} steps a minute");
+    if args.json {
+        let steps_a_minute = u64::try_from(a_minute).unwrap_or(u64::MAX);
+        let counts: Map<String, Value> =
+            counts.0.iter().map(|(name, count)| (name.to_string(), json!(count))).collect();
+        say!("{}", json!({ "worlds": worlds, "seed": first, "steps_a_minute": steps_a_minute, "counts": counts }));
+    } else {
+        for (name, count) in &counts.0 {
+            say!("{count:>10} {name}");
+        }
+        say!("{worlds} worlds from seed {first} on, {a_minute} steps a minute");
+    }
     match violation {
         None => Ok(()),
         Some(violation) => Err(Failure::no(violation)),

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
+use super::results::ResultArgs;
 use super::template::TemplateArgs;
 use crate::local::kafka::{self, NewTopic};
 use giro_template::Topic;
@@ -32,9 +33,8 @@ pub(super) struct CreateArgs {
 /// Print every topic with its partitions and replicas
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    results: ResultArgs,
 }
 
 pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<(), Failure> {
@@ -42,11 +42,10 @@ pub(super) async fn run(command: TopicsCommand, engines: &EngineArgs) -> Result<
         TopicsCommand::Create(args) => create(args, engines).await?,
         TopicsCommand::List(args) => {
             for (name, partitions, replicas) in engines.kafka_and_topics().await?.1 {
-                if args.json {
-                    say!("{}", serde_json::json!({ "topic": name, "partitions": partitions, "replicas": replicas }));
-                } else {
-                    say!("{name:<32} {partitions:>4} partitions {replicas:>3} replicas");
-                }
+                args.results.print(
+                    || serde_json::json!({ "topic": name, "partitions": partitions, "replicas": replicas }),
+                    || format!("{name:<32} {partitions:>4} partitions {replicas:>3} replicas"),
+                )?;
             }
         }
     }

@@ -68,6 +68,14 @@ fn a_payment_is_made_and_followed_in_decimals() {
         let said = told.matches("insufficient_funds").count();
         assert!(said <= 1, "a decline is told once: {told}");
     }
+    newcomer.check("payments show p1 --text", 0, "settled   p1: 5.00 EUR from bank to alice");
+    assert_eq!(
+        newcomer.check("payments show p1 --json", 0, ""),
+        newcomer.check("payments show p1", 0, "{\"payment_id\"")
+    );
+    let frozen = newcomer.check("accounts freeze nobody --command-id f1 --json", 1, r#""reason":"account_not_found""#);
+    assert!(frozen.starts_with('{') && frozen.lines().count() == 1, "{frozen}");
+    newcomer.check("accounts freeze bob --command-id f2 --json --no-wait", 0, r#""status":"sent""#);
     let declined = newcomer.check("payments list --status declined", 0, "declined  p2: 9.50 EUR");
     let ids: Vec<&str> = declined.lines().filter_map(|line| line.split("  ").nth(2)?.split(':').next()).collect();
     assert_eq!(ids, ["p5", "p4", "p2"], "newest first: {declined}");
@@ -130,6 +138,7 @@ fn completions_are_what_each_shell_reads() {
         let printed = run(&mut command(&["completions", shell], folder.path()), b"");
         let text = String::from_utf8(printed.stdout).unwrap();
         assert!(printed.status.success() && text.starts_with(begins) && text.contains("dead-letters"), "{text:.300}");
+        assert!(text.contains("dynamodb-endpoint"), "options of engines, which no help of a command shows");
         check_syntax(shell, &text, folder.path());
     }
 }
