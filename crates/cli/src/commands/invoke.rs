@@ -3,6 +3,7 @@
 //! The handler is the one that takes such events (`event`). Another one would store every record as a dead letter.
 
 mod event;
+mod fates;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::local::lambda::{LocalLambda, PAYLOAD_BYTES_MAX};
 use crate::local::stack::{Engines, Names, PAYMENT_PROCESSOR, StackOptions, folder_of_this_program, function};
 use crate::local::terminal::tell;
 use event::{Whose, whose};
+use fates::Fates;
 use giro_template::{Function, function_name};
 
 /// The longest that Lambda lets a function run.
@@ -30,7 +32,7 @@ const INVOCATION_MAX: Duration = Duration::from_secs(900);
 
 /// Run one sample batch through a handler
 ///
-/// Prints its response. Uses Lambda if one is named or `giro up` runs, else the handler's binary beside this program.
+/// Prints what became of each record, or with --json the function's response. Uses Lambda if one is named or `giro up` runs, else the handler's binary beside this program.
 /// The function is the one that takes such events, by their topic or their kind. Exit code 1 if it failed or reported
 /// records.
 #[derive(Debug, Args)]
@@ -51,6 +53,9 @@ pub(super) struct InvokeArgs {
     /// after three quarters of it
     #[arg(long, value_name = "SECONDS", value_parser = number::<u64>(2..=840))]
     timeout: Option<u64>,
+    /// The function's response as it is, which is JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Failure> {
@@ -58,6 +63,12 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     let names = engines.names()?;
     let wanted = chosen(&args, &json, &names)?;
     let lambda = engines.lambda()?;
+    // The names that a stack gives its functions are by binary.
+    let binary = names.functions.iter().find(|(_, name)| **name == wanted).map_or(&wanted, |(binary, _)| binary);
+    let fates = match args.json {
+        true => None,
+        false => Fates::before(&event, binary, engines).await?,
+    };
     if args.timeout.is_some() && !matches!(lambda, Lambda::Here) {
         return Err(Failure::input("--timeout: expected none: a function that Lambda runs has a time-out of its own"));
     }
@@ -65,9 +76,9 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
         Lambda::At(endpoint) => {
             // An invocation may take many minutes, but a missing Lambda shows within seconds.
             lambda_answers(&endpoint).await?;
-            return invoke(Some(&endpoint), &named(&wanted, &names), event).await;
+            return invoke(Some(&endpoint), &named(&wanted, &names), event, fates).await;
         }
-        Lambda::Aws => return invoke(None, &named(&wanted, &names), event).await,
+        Lambda::Aws => return invoke(None, &named(&wanted, &names), event, fates).await,
         Lambda::Here => {}
     }
     let dynamodb = engines.dynamodb_url()?.ok_or_else(|| Failure::input("which DynamoDB? Set --dynamodb-endpoint"))?;
@@ -88,7 +99,7 @@ pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Fa
     wanted.timeout = args.timeout.map_or(wanted.timeout, Duration::from_secs);
     let log = Arc::new(|_: &str, line: &str| tell!("{}", Line(line)));
     let lambda = LocalLambda::start(vec![wanted], log).await?;
-    let answer = invoke(Some(lambda.endpoint()), &known.name, event).await;
+    let answer = invoke(Some(lambda.endpoint()), &known.name, event, fates).await;
     lambda.stop().await;
     answer
 }
@@ -141,7 +152,7 @@ fn named(wanted: &str, names: &Names) -> String {
     names.functions.get(wanted).map_or(wanted, String::as_str).to_owned()
 }
 
-async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>) -> Result<(), Failure> {
+async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>, fates: Option<Fates>) -> Result<(), Failure> {
     let invoker = Invoker::new(endpoint, function, INVOCATION_MAX).await.map_err(Failure::input)?;
     let at = endpoint.unwrap_or("AWS");
     let response = match invoker.invoke(event).await {
@@ -160,9 +171,12 @@ async fn invoke(endpoint: Option<&str>, function: &str, event: Vec<u8>) -> Resul
             return Err(Failure::unreachable(format!("Lambda at {at} doesn't answer: {text}")));
         }
     };
-    say!("{}", json_line(&String::from_utf8_lossy(&response)));
     // Handlers of batches report unfinished records. Answers of others are not checked.
     let answer: serde_json::Value = serde_json::from_slice(&response).unwrap_or_default();
+    match fates {
+        Some(fates) => fates.show(&answer).await?,
+        None => say!("{}", json_line(&String::from_utf8_lossy(&response))),
+    }
     match answer.get("batchItemFailures").and_then(serde_json::Value::as_array).map_or(0, Vec::len) {
         0 => Ok(()),
         count => Err(Failure::no(format!("{count} records are not finished"))),

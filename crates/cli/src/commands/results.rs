@@ -100,7 +100,6 @@ mod tests {
 
     /// Commands that have no `--json`, and why.
     const WITHOUT: &[(&str, &str)] = &[
-        ("invoke", "it prints the response of the function, which is JSON"),
         ("up", "it runs the stack; `status --json` tells the same"),
         ("logs", "its form is `--log json`"),
         ("down", "it stops the stack, and its exit code is the answer"),

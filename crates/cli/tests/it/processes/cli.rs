@@ -300,13 +300,14 @@ async fn accounts_are_opened_shown_and_listed() {
             "sqs" => (1, r#""errorType":"Giro.ForeignEvent""#),
             _ => (0, r#"{"batchItemFailures":[]}"#),
         };
-        let mut arguments = vec!["invoke", "--event", path.to_str().unwrap()];
+        let mut arguments = vec!["invoke", "--json", "--event", path.to_str().unwrap()];
         if says.contains("object without records") || says.contains("Foreign") {
             // Nothing in it says which function it is for.
             arguments.extend(["--function", "payment-processor"]);
         }
         check(&arguments, engine, "", code, says);
     }
+    check_fates(engine, &events);
     let elsewhere = ["invoke", "--timeout", "2", "--lambda-endpoint", "http://127.0.0.1:1", "--event"];
     let event = events.join("msk.json");
     let arguments: Vec<&str> = elsewhere.iter().copied().chain([event.to_str().unwrap()]).collect();
@@ -320,6 +321,31 @@ async fn accounts_are_opened_shown_and_listed() {
         check(&["dead-letters", "show", name], engine, "", 0, &format!("source       {name}"));
     }
     check(&["dead-letters", "show", "payment-requests-sample/0/20", "--value"], engine, "", 0, "");
+}
+
+/// Each record's fate is told, and a second time it is another.
+fn check_fates(engine: Option<&EmbeddedDynamoDb>, events: &Path) {
+    let tell = |event: &str| {
+        let output = giro(&["invoke", "--event", events.join(event).to_str().unwrap()], engine, "");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let row = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.lines().map(row).collect::<Vec<_>>()
+    };
+    let again = tell("msk.json");
+    assert_eq!(again[0], "partition offset id fate");
+    assert_eq!(again[1], "payment-requests-sample-0 15 msk-1 replayed");
+    assert_eq!(again.len(), 5, "{again:?}");
+    let letters = tell("odd/only-bad-records.json");
+    assert_eq!(letters[1], "payment-requests-sample-0 20 - dead letter: not_json");
+    // Two accounts are opened, one twice; then the answers were there before.
+    let first = tell("account-commands/open.json");
+    assert!(
+        first[1].ends_with("applied") && first.iter().any(|row| row.ends_with("refused: account_exists")),
+        "{first:?}"
+    );
+    let second = tell("account-commands/open.json");
+    assert!(second[1..].iter().all(|row| row.ends_with("replayed")), "{second:?}");
 }
 
 /// A name of a topic in the environment, as a deployment has it, does not stop a dry run. It gets as far as its engine.

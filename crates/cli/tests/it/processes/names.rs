@@ -175,8 +175,8 @@ fn every_command_finds_a_stack_in_which_nothing_has_its_usual_name() {
     up.check(&["audit"], "", 0, "5 accounts, 1 settled payments");
 
     for (sample, says) in [
-        ("account-commands/open.json", r#"{"batchItemFailures":[]}"#),
-        ("msk.json", r#"{"batchItemFailures":[]}"#),
+        ("account-commands/open.json", "ev-open-1                applied"),
+        ("msk.json", "msk-4                    declined: debtor_not_found"),
         ("outcome-publisher/inserts.json", r#"{"batchItemFailures":[]}"#),
         ("payment-api/get-account.json", r#""statusCode":200"#),
         ("ledger-auditor/schedule.json", "findings"),
@@ -337,7 +337,7 @@ fn an_empty_variable_is_an_unset_one() {
     );
     up.until(&["payments", "show", "p1"], "same_account");
     up.check(&["outcomes"], "", 0, "");
-    up.check(&["invoke", "--event", &event("msk.json")], "", 0, "batchItemFailures");
+    up.check(&["invoke", "--json", "--event", &event("msk.json")], "", 0, "batchItemFailures");
     up.check(&["dead-letters", "list"], "", 0, "");
     up.check(&["accounts", "list", "--accounts-table", ""], "", 2, "expected a text that isn't empty");
     up.stop();
