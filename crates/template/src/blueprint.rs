@@ -25,6 +25,8 @@ pub struct Blueprint {
 /// A function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
+    /// Its name in the template.
+    pub id: String,
     /// Its name.
     pub name: String,
     /// The binary that it is.

@@ -50,6 +50,7 @@ pub(super) fn read(stacks: &Stacks, resource: &Resource<'_>) -> Read<Function> {
         None => globals.seconds_of("Timeout")?,
     };
     Ok(Function {
+        id: resource.id.clone(),
         name: properties.text_of("FunctionName")?.unwrap_or_else(|| binary.clone()),
         binary,
         memory_mib: or_global(properties.number_of("MemorySize")?, "MemorySize")?.unwrap_or(MEMORY_MIB),

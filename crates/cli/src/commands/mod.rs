@@ -30,6 +30,7 @@ mod detach;
 mod doctor;
 mod down;
 mod engines;
+mod env;
 mod environment;
 mod export;
 mod failed;
@@ -104,6 +105,7 @@ struct Cli {
 enum Command {
     Up(up::UpArgs),
     Status(status::StatusArgs),
+    Env(env::EnvArgs),
     Logs(logs::LogsArgs),
     Down(down::DownArgs),
     Reset(reset::ResetArgs),
@@ -167,6 +169,7 @@ async fn obey(command: Command, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         Command::Up(args) => up::run(args, engines).await,
         Command::Status(args) => status::run(&args),
+        Command::Env(args) => env::run(&args),
         Command::Logs(args) => logs::run(args).await,
         Command::Down(args) => down::run(args).await,
         Command::Reset(args) => reset::run(args).await,

@@ -101,6 +101,7 @@ mod tests {
     /// Commands that have no `--json`, and why.
     const WITHOUT: &[(&str, &str)] = &[
         ("up", "it runs the stack; `status --json` tells the same"),
+        ("env", "its reader says its form; `status --json` tells the same"),
         ("logs", "its form is `--log json`"),
         ("down", "it stops the stack, and its exit code is the answer"),
         ("reset", "it names files for a person, who then says --yes"),

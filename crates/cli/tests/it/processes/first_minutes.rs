@@ -95,7 +95,9 @@ fn a_payment_is_made_and_followed_in_decimals() {
         std::thread::sleep(Duration::from_millis(50));
     }
 
+    check_env(&newcomer);
     check_logs_and_reset(&newcomer);
+    newcomer.check("env", 1, "no `giro up` runs in this folder");
 }
 
 /// An account is funded once, however often it is opened.
@@ -106,6 +108,22 @@ fn check_funding(newcomer: &Newcomer) {
     }
     newcomer.check("accounts show carol", 0, " 12.34 ");
     newcomer.check(&format!("{carol} 1.234"), 2, "--balance: expected an amount of EUR with at most 2 decimals");
+}
+
+/// What other emulators of Lambda get, each in the form that it reads.
+fn check_env(newcomer: &Newcomer) {
+    let at = newcomer.check("status dynamodb", 0, "http://");
+    let shell = newcomer.check("env", 0, &format!("export AWS_ENDPOINT_URL_DYNAMODB={at}"));
+    assert!(shell.lines().all(|line| line.starts_with("export ")), "{shell}");
+    let file =
+        newcomer.check("env --for cargo-lambda account-processor", 0, "ACCOUNT_COMMANDS_TABLE=account-commands\n");
+    assert!(file.contains(&format!("AWS_ENDPOINT_URL_DYNAMODB={at}")), "{file}");
+    assert!(file.lines().all(|line| line.split_once('=').is_some()), "{file}");
+    let json = newcomer.check("env --for sam-local", 0, "");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["PaymentApi"]["AWS_ENDPOINT_URL"], at.trim_end());
+    newcomer.check("env --for cargo-lambda", 2, "FUNCTION: expected one of account-processor");
+    newcomer.check("env payment-processor", 2, "only --for cargo-lambda is for one function");
 }
 
 /// The log is shown in both forms, and nothing is left at the end but the lock.

@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use crate::processes::cli::{command, run};
 
 /// Blocks that can't run here, by page and first command, and why.
-const NOT_RUN: [(&str, &str, &str); 29] = [
+const NOT_RUN: [(&str, &str, &str); 31] = [
     ("README.md", "make demo", "it builds, and runs these very tests"),
     ("docs/analytics.md", "giro up", "it needs DuckDB; crates/cli/tests/it/analytics runs the same"),
     ("docs/analytics.md", "SECOND=", "it asks an account of AWS"),
@@ -39,6 +39,12 @@ const NOT_RUN: [(&str, &str, &str); 29] = [
     ("docs/edge.md", "aws ", "it changes an account of AWS"),
     ("docs/edge.md", "openssl ", "it makes a key to keep"),
     ("docs/failed.md", "kafka-configs.sh", "it changes a cluster of one's own"),
+    (
+        "docs/local-stack.md",
+        "cargo lambda watch",
+        "it builds, and waits; the unit tests of `giro env` read what it prints",
+    ),
+    ("docs/local-stack.md", "sam build", "it needs Docker"),
     ("docs/outcomes.md", "giro outcomes republish", "it asks a deployed stack, and payments that it has"),
     ("docs/restore.md", "aws ", "it changes a deployed stack"),
     ("docs/restore.md", "giro --aws ", "it restores tables of a deployed stack"),
