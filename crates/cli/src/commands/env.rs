@@ -18,13 +18,11 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::Failure;
-use super::account_commands::COMMANDS_TOPIC;
 use super::engines::given;
+use super::up::exports;
 use super::up_file::{self, Told};
-use crate::local::stack::{Endpoints, Names, StackOptions, Topics};
-use giro::config::{OUTCOMES_TOPIC, REQUESTS_TOPIC};
+use crate::local::stack::{Endpoints, StackOptions};
 use giro_template::{Blueprint, Function};
-use giro_testkit::tables::by_variable;
 
 /// What `sam local` passes on only if the template has it: the address of every service at once.
 const ENDPOINT_OF_ALL: &str = "AWS_ENDPOINT_URL";
@@ -82,31 +80,6 @@ pub(super) fn run(args: &EnvArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// What a command in another folder needs to find everything. Usual names are left out.
-pub(super) fn exports(endpoints: &Endpoints) -> Result<Vec<String>, Failure> {
-    let mut lines = vec![
-        format!("export {BROKERS}={}", endpoints.kafka_bootstrap_servers),
-        format!("export {}={}", giro::aws::DYNAMODB_ENDPOINT, endpoints.dynamodb),
-        format!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda),
-    ];
-    let (names, usual) = (&endpoints.names, Names::usual().map_err(Failure::input)?);
-    let topics = |topics: &Topics| {
-        let names = [&topics.requests, &topics.commands, &topics.outcomes].map(Clone::clone);
-        [REQUESTS_TOPIC, COMMANDS_TOPIC, OUTCOMES_TOPIC].into_iter().zip(names)
-    };
-    for ((variable, name), (_, usual)) in topics(&names.topics).zip(topics(&usual.topics)) {
-        if let Some(name) = name.filter(|name| Some(name) != usual.as_ref()) {
-            lines.push(format!("export {variable}={name}"));
-        }
-    }
-    for ((variable, name), (_, usual)) in by_variable(&names.tables).into_iter().zip(by_variable(&usual.tables)) {
-        if name != usual {
-            lines.push(format!("export {variable}={name}"));
-        }
-    }
-    Ok(lines)
 }
 
 /// What the stack was made from, with the names that its tables have.
@@ -170,6 +143,7 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::stack::Names;
     use giro_template::Templates;
 
     fn endpoints() -> Endpoints {

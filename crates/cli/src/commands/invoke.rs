@@ -32,9 +32,9 @@ const INVOCATION_MAX: Duration = Duration::from_secs(900);
 
 /// Run one sample batch through a handler
 ///
-/// Prints what became of each record, or with --json the function's response. Uses Lambda if one is named or `giro up` runs, else the handler's binary beside this program.
-/// The function is the one that takes such events, by their topic or their kind. Exit code 1 if it failed or reported
-/// records.
+/// Prints what became of each record, or with --json the function's response. Uses Lambda if one is named or `giro up`
+/// runs, else the handler's binary beside this program. The function is the one that takes such events, by their topic
+/// or their kind. Exit code 1 if it failed or reported records.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  giro invoke --event events/msk.json\n  giro invoke --event events/account-commands/open.json"

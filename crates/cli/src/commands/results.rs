@@ -10,7 +10,7 @@ use std::fmt::Display;
 
 use clap::Args;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, Args)]

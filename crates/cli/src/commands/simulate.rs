@@ -108,7 +108,16 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
         }
     });
     let (worlds, counts, violation) = found.into_inner().unwrap_or_default();
-    let elapsed_ms = started.elapsed().as_millis().max(1);
+    tell(&args, first, worlds, &counts, started.elapsed())?;
+    match violation {
+        None => Ok(()),
+        Some(violation) => Err(Failure::no(violation)),
+    }
+}
+
+/// Prints what happened in all worlds.
+fn tell(args: &SimulateArgs, first: u64, worlds: u64, counts: &Counts, took: Duration) -> Result<(), Failure> {
+    let elapsed_ms = took.as_millis().max(1);
     let a_minute = u128::from(counts.of("steps")).saturating_mul(60_000).checked_div(elapsed_ms).unwrap_or(0);
     if args.json {
         let steps_a_minute = u64::try_from(a_minute).unwrap_or(u64::MAX);
@@ -121,10 +130,7 @@ pub(super) fn run(args: SimulateArgs) -> Result<(), Failure> {
         }
         say!("{worlds} worlds from seed {first} on, {a_minute} steps a minute");
     }
-    match violation {
-        None => Ok(()),
-        Some(violation) => Err(Failure::no(violation)),
-    }
+    Ok(())
 }
 
 /// How many worlds side by side.

@@ -8,19 +8,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 
 use super::Failure;
+use super::account_commands::COMMANDS_TOPIC;
 use super::detach;
 use super::engines::EngineArgs;
-use super::env::exports;
 use super::looks::LooksArgs;
 use super::number::number;
 use super::template::{ChosenTemplate, TemplateArgs};
 use super::up_file::{Told, UpFile};
 use crate::console::{self, Console, Shown};
 use crate::local::http::Caller;
-use crate::local::stack::{KafkaEngine, Run, Stack, StackOptions};
+use crate::local::stack::{Endpoints, KafkaEngine, Names, Run, Stack, StackOptions, Topics};
 use crate::local::terminal::{self, tell};
+use giro::config::{OUTCOMES_TOPIC, REQUESTS_TOPIC};
 use giro::domain::Principal;
 use giro_template::Source;
+use giro_testkit::tables::by_variable;
 
 /// Run the whole stack on this machine until Ctrl-C
 ///
@@ -201,5 +203,30 @@ fn lines(stack: &Stack, told: &Told) -> Result<Vec<String>, Failure> {
         lines.push(format!("# {binary} is left out: it isn't built"));
     }
     lines.push("# Other giro commands in this folder find the stack. Ctrl-C or `giro down` stops everything.".into());
+    Ok(lines)
+}
+
+/// What a command in another folder needs to find everything. Usual names are left out.
+pub(super) fn exports(endpoints: &Endpoints) -> Result<Vec<String>, Failure> {
+    let mut lines = vec![
+        format!("export KAFKA_BOOTSTRAP_SERVERS={}", endpoints.kafka_bootstrap_servers),
+        format!("export AWS_ENDPOINT_URL_DYNAMODB={}", endpoints.dynamodb),
+        format!("export AWS_ENDPOINT_URL_LAMBDA={}", endpoints.lambda),
+    ];
+    let (names, usual) = (&endpoints.names, Names::usual().map_err(Failure::input)?);
+    let topics = |topics: &Topics| {
+        let names = [&topics.requests, &topics.commands, &topics.outcomes].map(Clone::clone);
+        [REQUESTS_TOPIC, COMMANDS_TOPIC, OUTCOMES_TOPIC].into_iter().zip(names)
+    };
+    for ((variable, name), (_, usual)) in topics(&names.topics).zip(topics(&usual.topics)) {
+        if let Some(name) = name.filter(|name| Some(name) != usual.as_ref()) {
+            lines.push(format!("export {variable}={name}"));
+        }
+    }
+    for ((variable, name), (_, usual)) in by_variable(&names.tables).into_iter().zip(by_variable(&usual.tables)) {
+        if name != usual {
+            lines.push(format!("export {variable}={name}"));
+        }
+    }
     Ok(lines)
 }
