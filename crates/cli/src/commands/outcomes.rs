@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::Failure;
 use super::engines::{EngineArgs, given};
@@ -36,6 +37,9 @@ pub(super) struct OutcomesArgs {
     /// Print each as it is on the topic, one JSON object a line, control characters escaped
     #[arg(long)]
     json: bool,
+    /// With its headers, which make it a CloudEvent: lines below it, or with --json an object beside the value
+    #[arg(long)]
+    headers: bool,
     /// The topic; else that of outcomes
     #[arg(long, env = "OUTCOMES_TOPIC", value_parser = given, value_name = "NAME")]
     topic: Option<String>,
@@ -50,7 +54,7 @@ pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), 
     if let Some(OutcomesCommand::Republish(args)) = args.command {
         return republish::run(args, engines).await;
     }
-    let topic = engines.topic(args.topic, |topics| topics.outcomes)?;
+    let topic = engines.topic(args.topic.clone(), |topics| topics.outcomes)?;
     let mut reader = engines.reader_of(&topic).await?;
     let mut looks = tokio::time::interval(LOOK);
     loop {
@@ -65,11 +69,28 @@ pub(super) async fn run(args: OutcomesArgs, engines: &EngineArgs) -> Result<(), 
             }
         };
         match read {
-            Read::Record(record) => say!("{}", line(&record, args.json)),
+            Read::Record(record) => print(&record, &args)?,
             Read::End if args.follow => {}
             Read::End => return Ok(()),
         }
     }
+}
+
+fn print(record: &Polled, args: &OutcomesArgs) -> Result<(), Failure> {
+    let text = |value: &Option<Vec<u8>>| value.as_ref().map(|value| String::from_utf8_lossy(value).into_owned());
+    if args.headers && args.json {
+        let headers: Vec<Value> =
+            record.headers.iter().map(|header| json!({ "name": header.name, "value": text(&header.value) })).collect();
+        let value = text(&record.value).unwrap_or_default();
+        let value = serde_json::from_str::<Value>(&value).unwrap_or(Value::String(value));
+        say!("{}", json!({ "headers": headers, "value": value }));
+        return Ok(());
+    }
+    say!("{}", line(record, args.json));
+    for header in record.headers.iter().filter(|_| args.headers) {
+        say!("    {}: {}", header.name, text(&header.value).unwrap_or_else(|| "(none)".into()));
+    }
+    Ok(())
 }
 
 fn line(record: &Polled, json: bool) -> String {
