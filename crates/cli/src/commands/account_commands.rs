@@ -37,7 +37,7 @@ pub(super) struct SendArgs {
     no_wait: bool,
     /// How long to wait for the answer, in seconds
     #[arg(long, default_value_t = 30, value_parser = number::<u64>(1..=3600))]
-    wait: u64,
+    pub(super) wait: u64,
     /// The topic; else that of account commands
     #[arg(long, env = COMMANDS_TOPIC, value_parser = given, value_name = "NAME")]
     pub(super) topic: Option<String>,
@@ -100,7 +100,7 @@ pub(super) async fn sending(
     Ok(producer.send(topic, Some(key), Some(value.as_bytes()), &[]).await?)
 }
 
-fn new_id() -> Result<CommandId, Failure> {
+pub(super) fn new_id() -> Result<CommandId, Failure> {
     CommandId::try_new(&format!("cmd-{:032x}", fastrand::u128(..))).map_err(Failure::input)
 }
 

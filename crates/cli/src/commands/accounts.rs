@@ -1,5 +1,8 @@
 //! What: `giro accounts` sends commands about accounts, and shows them.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -9,6 +12,7 @@ use super::balances::{self, BalanceArgs, StatementArgs};
 use super::engines::EngineArgs;
 use super::lanes::{self, AddLanesArgs};
 use super::limits::{self, LimitArgs};
+use super::open_many;
 use super::owners::{self, SetOwnerArgs};
 use super::pay::{self, Show};
 use super::results::{Column, ResultArgs};
@@ -75,14 +79,19 @@ pub(super) enum AccountsCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  giro accounts open settlement-eur --currency EUR --unlimited\n  giro accounts open alice --currency EUR --balance 100.00 --funded-by settlement-eur"
+    after_help = "Example:\n  giro accounts open settlement-eur --currency EUR --unlimited\n  giro accounts open alice --currency EUR --balance 100.00 --funded-by settlement-eur\n  giro accounts open --list accounts.jsonl"
 )]
 pub(super) struct OpenArgs {
     /// The account
-    id: AccountId,
+    #[arg(required_unless_present = "list")]
+    id: Option<AccountId>,
     /// Its currency, an ISO 4217 code
-    #[arg(long)]
-    currency: Currency,
+    #[arg(long, required_unless_present = "list")]
+    currency: Option<Currency>,
+    /// Open many: a file, or standard input if it is -. Each line is a JSON object with account_id and currency, and
+    /// perhaps overdraft_limit, credit_lanes, owner, balance and funded_by; amounts are in minor units
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_ONE)]
+    list: Option<PathBuf>,
     #[command(flatten)]
     limit: OpeningLimitArgs,
     /// The fewest credit lanes that it gets, at most 1024; account-processor gives it two for each partition
@@ -104,18 +113,33 @@ pub(super) struct OpenArgs {
     send: SendArgs,
 }
 
+/// What says how one account is opened, and not a list of them.
+const OF_ONE: [&str; 11] = [
+    "id",
+    "currency",
+    "overdraft_limit",
+    "unlimited",
+    "credit_lanes",
+    "owner",
+    "direct",
+    "balance",
+    "funded_by",
+    "command_id",
+    "no_wait",
+];
+
 impl OpenArgs {
     /// The payment of its first balance.
-    fn funding(&self) -> Result<Option<Payment>, Failure> {
+    fn funding(&self, id: &AccountId, currency: Currency) -> Result<Option<Payment>, Failure> {
         let Some((balance, debtor)) = self.balance.as_ref().zip(self.funded_by.clone()) else { return Ok(None) };
-        let amount = decimal::amount(balance, self.currency);
+        let amount = decimal::amount(balance, currency);
         Ok(Some(Payment {
-            id: PaymentId::try_new(&format!("funds-{}", self.id))
-                .map_err(|expected| Failure::input(format!("--balance: the payment funds-{}: {expected}", self.id)))?,
+            id: PaymentId::try_new(&format!("funds-{id}"))
+                .map_err(|expected| Failure::input(format!("--balance: the payment funds-{id}: {expected}")))?,
             debtor,
-            creditor: self.id.clone(),
+            creditor: id.clone(),
             amount: amount.map_err(|expected| Failure::input(format!("--balance: {expected}")))?,
-            currency: self.currency,
+            currency,
             reference: None,
             requested_at: Some(clock::now()),
         }))
@@ -205,19 +229,7 @@ pub(super) struct SetLimitsArgs {
 
 pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
-        AccountsCommand::Open(args) => {
-            let (currency, overdraft_limit, funding) =
-                (args.currency, args.limit.limit(args.currency)?, args.funding()?);
-            let json = args.send.results.json;
-            let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes, owner: args.owner };
-            match args.direct {
-                true => open_directly(&args.id, terms, engines).await?,
-                false => account_commands::send(args.id, Action::Open(terms), args.send, engines).await?,
-            }
-            let Some(payment) = funding else { return Ok(()) };
-            let topic = engines.topic(None, |topics| topics.requests)?;
-            pay::pay(payment, &topic, Show { wait: true, json }, engines).await
-        }
+        AccountsCommand::Open(args) => open(args, engines).await,
         AccountsCommand::Freeze(args) => account_commands::send(args.id, Action::Freeze, args.send, engines).await,
         AccountsCommand::Unfreeze(args) => account_commands::send(args.id, Action::Unfreeze, args.send, engines).await,
         AccountsCommand::Close(args) => account_commands::send(args.id, Action::Close, args.send, engines).await,
@@ -251,6 +263,26 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
             show(&ledger.accounts().await?, results)
         }
     }
+}
+
+async fn open(args: OpenArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if let Some(list) = &args.list {
+        let wait = Duration::from_secs(args.send.wait);
+        return open_many::open(list, args.send.topic, wait, args.send.results, engines).await;
+    }
+    let Some((id, currency)) = args.id.clone().zip(args.currency) else {
+        return Err(Failure::input("expected an account and --currency, or --list"));
+    };
+    let (overdraft_limit, funding) = (args.limit.limit(currency)?, args.funding(&id, currency)?);
+    let json = args.send.results.json;
+    let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes, owner: args.owner };
+    match args.direct {
+        true => open_directly(&id, terms, engines).await?,
+        false => account_commands::send(id, Action::Open(terms), args.send, engines).await?,
+    }
+    let Some(payment) = funding else { return Ok(()) };
+    let topic = engines.topic(None, |topics| topics.requests)?;
+    pay::pay(payment, &topic, Show { wait: true, json }, engines).await
 }
 
 async fn open_directly(id: &AccountId, terms: Terms, engines: &EngineArgs) -> Result<(), Failure> {

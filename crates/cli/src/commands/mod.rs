@@ -41,6 +41,7 @@ mod limits;
 mod logs;
 mod looks;
 mod number;
+mod open_many;
 mod outcomes;
 mod own_fault;
 mod owners;

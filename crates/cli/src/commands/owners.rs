@@ -52,13 +52,18 @@ pub(super) async fn set(args: SetOwnerArgs, engines: &EngineArgs) -> Result<(), 
 type Line = (AccountId, Option<Principal>);
 
 fn read(list: &std::path::Path) -> Result<Vec<Line>, Failure> {
+    lines(&text_of(list)?).map_err(Failure::input)
+}
+
+/// The text of a list: a file, or standard input if it is `-`.
+pub(super) fn text_of(list: &std::path::Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = match list.as_os_str() == "-" {
         true => std::io::stdin().read_to_string(&mut text).map(|_| ()),
         false => std::fs::read_to_string(list).map(|read| text = read),
     };
     read.map_err(|error| Failure::input(format!("{}: {error}", list.display())))?;
-    lines(&text).map_err(Failure::input)
+    Ok(text)
 }
 
 /// The accounts and owners of a list. An error names the line.

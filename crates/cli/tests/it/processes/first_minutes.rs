@@ -95,6 +95,7 @@ fn a_payment_is_made_and_followed_in_decimals() {
         std::thread::sleep(Duration::from_millis(50));
     }
 
+    check_list(&newcomer);
     check_env(&newcomer);
     check_logs_and_reset(&newcomer);
     newcomer.check("env", 1, "no `giro up` runs in this folder");
@@ -108,6 +109,31 @@ fn check_funding(newcomer: &Newcomer) {
     }
     newcomer.check("accounts show carol", 0, " 12.34 ");
     newcomer.check(&format!("{carol} 1.234"), 2, "--balance: expected an amount of EUR with at most 2 decimals");
+}
+
+/// Two thousand accounts of a list, of which some are refused. The same list again changes nothing.
+fn check_list(newcomer: &Newcomer) {
+    let line = |ix: usize| match ix {
+        // It is open, in euros.
+        7 => r#"{"account_id":"alice","currency":"USD"}"#.to_owned(),
+        8 => r#"{"account_id":"funded","currency":"EUR","balance":507,"funded_by":"bank"}"#.to_owned(),
+        9 => r#"{"account_id":"poor","currency":"EUR","balance":507,"funded_by":"nobody"}"#.to_owned(),
+        _ => format!(r#"{{"account_id":"many-{ix}","currency":"EUR","overdraft_limit":{ix}}}"#),
+    };
+    let list: Vec<String> = (0..2_000).map(line).collect();
+    let list = list.join("\n");
+    for _ in 0..2 {
+        let told = newcomer.check_with("accounts open --list -", &list, 1, "opened 1998 accounts, refused 2\n");
+        assert!(told.contains("refused alice: account_exists\n"), "{told}");
+        assert!(told.contains("refused poor: funds-poor is declined: debtor_not_found\n"), "{told}");
+        assert_eq!(told.lines().count(), 3, "{told}");
+    }
+    newcomer.check("accounts show funded", 0, " 5.07 ");
+    newcomer.check("accounts show many-1999", 0, " 19.99");
+    newcomer.check_with("accounts open --list -", "{}", 2, "-: line 1: ");
+    newcomer.check("accounts open --list nowhere.jsonl", 2, "nowhere.jsonl: No such file");
+    newcomer.check("outcomes --headers", 0, "    ce_type: ");
+    newcomer.check("outcomes --headers --json", 0, r#"{"headers":[{"name":"#);
 }
 
 /// What other emulators of Lambda get, each in the form that it reads.

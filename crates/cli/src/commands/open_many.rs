@@ -1,0 +1,279 @@
+//! What: `giro accounts open --list` opens many accounts.
+//!
+//! Data: Takes lines, each a JSON object with the fields of the command `open`. `command` and `command_id` may be left
+//! out. `balance` and `funded_by` fund the account once it is open. Amounts are in minor units, as in all JSON.
+//!
+//! Invariants: All lines are read before anything is sent. A bounded number of commands is on its way at a time. A list
+//! may be sent again: an account that is open on these terms stays as it is, and is funded once.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::account_commands;
+use super::engines::EngineArgs;
+use super::failure::Failure;
+use super::results::ResultArgs;
+use giro::domain::account_command::Action;
+use giro::domain::{AccountCommand, Instruction, Payment};
+use giro::publish::Publish;
+use giro::publish::kafka::KafkaProducer;
+use giro::store::dynamodb::DynamoDb;
+use giro::store::{CommandQueries, LedgerQueries};
+use giro::wire::{account_command, instruction};
+
+/// How many commands, or payments, are on their way at a time.
+const SENDING_MAX: usize = 500;
+/// How many answers are asked for at the same time.
+const ASKED_AT_ONCE: usize = 16;
+/// The only command of a list.
+const OPEN: &str = "open";
+/// How often to look for an answer.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A line of a list.
+#[derive(Debug, Clone)]
+struct Wanted {
+    command: AccountCommand,
+    funding: Option<Payment>,
+}
+
+/// What becomes of a list.
+struct Opening<'e> {
+    ledger: DynamoDb,
+    producer: KafkaProducer,
+    commands: String,
+    requests: Option<String>,
+    wait: Duration,
+    results: ResultArgs,
+    engines: &'e EngineArgs,
+}
+
+/// Opens the accounts of a list, and says which were refused.
+pub(super) async fn open(
+    list: &Path,
+    topic: Option<String>,
+    wait: Duration,
+    results: ResultArgs,
+    engines: &EngineArgs,
+) -> Result<(), Failure> {
+    let text = super::owners::text_of(list)?;
+    let wanted = lines(&text).map_err(|error| Failure::input(format!("{}: {error}", list.display())))?;
+    let commands = engines.topic(topic, |topics| topics.commands)?;
+    let requests = match wanted.iter().any(|line| line.funding.is_some()) {
+        true => Some(engines.topic(None, |topics| topics.requests)?),
+        false => None,
+    };
+    let ledger = engines.ledger().await?;
+    if let Some(first) = wanted.first() {
+        // If answers couldn't be read, that is an error before anything is sent.
+        ledger.command(&first.command.id).await?;
+    }
+    let producer = engines.producer_to(&commands).await?;
+    let opening = Opening { ledger, producer, commands, requests, wait, results, engines };
+    let bar = progress(wanted.len());
+    let mut refused: usize = 0;
+    for some in wanted.chunks(SENDING_MAX) {
+        refused = refused.saturating_add(opening.these(some, &bar).await?);
+    }
+    bar.finish_and_clear();
+    let opened = wanted.len().saturating_sub(refused);
+    results.print(
+        || json!({ "opened": opened, "refused": refused }),
+        || format!("opened {opened} accounts, refused {refused}"),
+    )?;
+    if refused == 0 { Ok(()) } else { Err(Failure::Shown) }
+}
+
+impl Opening<'_> {
+    /// Opens some accounts, then funds those that are open; how many were refused.
+    async fn these(&self, wanted: &[Wanted], bar: &ProgressBar) -> Result<usize, Failure> {
+        let mut sending = Vec::with_capacity(wanted.len());
+        for Wanted { command, .. } in wanted {
+            let (key, value) = (command.account.as_str(), account_command::encode(command));
+            sending.push(self.producer.send(&self.commands, Some(key.as_bytes()), Some(value.as_bytes()), &[]).await?);
+        }
+        for sending in sending {
+            sending.placed().await?;
+        }
+        let answers = stream::iter(wanted).map(async |wanted| self.answer(wanted).await.map(|no| (wanted, no)));
+        let answers: Vec<(&Wanted, Option<String>)> = answers.buffered(ASKED_AT_ONCE).try_collect().await?;
+        let mut refused: usize = 0;
+        let mut open = Vec::with_capacity(wanted.len());
+        for (wanted, no) in answers {
+            match no {
+                Some(reason) => {
+                    refused = refused.saturating_add(1);
+                    self.say(bar, wanted, &reason)?;
+                }
+                None => open.push(wanted),
+            }
+        }
+        refused = refused.saturating_add(self.fund(&open, bar).await?);
+        bar.inc(u64::try_from(wanted.len()).unwrap_or(u64::MAX));
+        Ok(refused)
+    }
+
+    /// Funds accounts that are open; how many were refused.
+    async fn fund(&self, open: &[&Wanted], bar: &ProgressBar) -> Result<usize, Failure> {
+        let Some(topic) = &self.requests else { return Ok(0) };
+        let producer = self.engines.producer_to(topic).await?;
+        let mut sending = Vec::new();
+        for payment in open.iter().filter_map(|wanted| wanted.funding.as_ref()) {
+            let value = instruction::encode(&Instruction::from(payment.clone()));
+            let key = payment.debtor.as_str().as_bytes();
+            sending.push(producer.send(topic, Some(key), Some(value.as_bytes()), &[]).await?);
+        }
+        for sending in sending {
+            sending.placed().await?;
+        }
+        let paid = stream::iter(open).map(async |wanted| self.outcome(wanted).await.map(|no| (*wanted, no)));
+        let paid: Vec<(&Wanted, Option<String>)> = paid.buffered(ASKED_AT_ONCE).try_collect().await?;
+        let mut refused: usize = 0;
+        for (wanted, no) in paid {
+            if let Some(reason) = no {
+                refused = refused.saturating_add(1);
+                self.say(bar, wanted, &reason)?;
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Waits for the answer to a command; the reason if it was refused.
+    async fn answer(&self, wanted: &Wanted) -> Result<Option<String>, Failure> {
+        let (id, until) = (&wanted.command.id, Instant::now().checked_add(self.wait));
+        loop {
+            if let Some(recorded) = self.ledger.command(id).await? {
+                let is_own = recorded.fingerprint == wanted.command.fingerprint();
+                let no = recorded.decision.err().map(|refusal| refusal.name().to_owned());
+                return Ok(if is_own { no } else { Some(format!("{id} is the id of another command")) });
+            }
+            again(until, id.as_str()).await?;
+        }
+    }
+
+    /// Waits for the outcome of a funding; the reason if it was declined.
+    async fn outcome(&self, wanted: &Wanted) -> Result<Option<String>, Failure> {
+        let Some(payment) = &wanted.funding else { return Ok(None) };
+        let asked = Instruction::from(payment.clone()).fingerprint();
+        let until = Instant::now().checked_add(self.wait);
+        loop {
+            if let Some(recorded) = self.ledger.payment(&payment.id).await? {
+                let id = &payment.id;
+                let no = recorded.outcome.decision.err().map(|decline| format!("{id} is declined: {decline}"));
+                let is_own = recorded.fingerprint == asked;
+                return Ok(if is_own { no } else { Some(format!("{id} is the id of another payment")) });
+            }
+            again(until, payment.id.as_str()).await?;
+        }
+    }
+
+    /// Says that a line was refused. The bar stands aside meanwhile.
+    fn say(&self, bar: &ProgressBar, wanted: &Wanted, reason: &str) -> Result<(), Failure> {
+        let account = wanted.command.account.as_str();
+        bar.suspend(|| {
+            self.results.print(
+                || json!({ "account_id": account, "status": "refused", "reason": reason }),
+                || format!("refused {account}: {reason}"),
+            )
+        })
+    }
+}
+
+/// Waits for the next look.
+async fn again(until: Option<Instant>, id: &str) -> Result<(), Failure> {
+    if until.is_none_or(|until| Instant::now() > until) {
+        return Err(Failure::unreachable(format!(
+            "{id} has no answer in time: do the functions run? --wait waits longer. Give the list again: what is open \
+             stays as it is"
+        )));
+    }
+    sleep(LOOK_EVERY).await;
+    Ok(())
+}
+
+fn progress(length: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(u64::try_from(length).unwrap_or(u64::MAX));
+    match ProgressStyle::with_template("{bar:40} {human_pos} of {human_len}, {per_sec}, {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// The accounts of a list. An error names the line.
+fn lines(text: &str) -> Result<Vec<Wanted>, String> {
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    lines.map(|(number, text)| line(text).map_err(|expected| format!("line {number}: {expected}"))).collect()
+}
+
+fn line(text: &str) -> Result<Wanted, String> {
+    let mut fields: Map<String, Value> =
+        serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))?;
+    let (balance, funded_by) = (fields.remove("balance"), fields.remove("funded_by"));
+    fields.entry("command").or_insert_with(|| json!(OPEN));
+    if !fields.contains_key("command_id") {
+        let id = account_commands::new_id().map_err(|failure| failure.to_string())?;
+        fields.insert("command_id".into(), json!(id.as_str()));
+    }
+    let command = account_command::decode_json(Value::Object(fields).to_string().as_bytes());
+    let command = command.map_err(|expected| expected.to_string())?;
+    let Action::Open(terms) = &command.action else { return Err("command: expected open".into()) };
+    let funding = match (balance, funded_by) {
+        (None, None) => None,
+        (Some(balance), Some(debtor)) => {
+            let payment = json!({
+                "payment_id": format!("funds-{}", command.account),
+                "debtor_account": debtor,
+                "creditor_account": command.account.as_str(),
+                "amount": balance,
+                "currency": terms.currency.as_str(),
+            });
+            let asked = instruction::decode_json(payment.to_string().as_bytes());
+            match asked.map_err(|expected| format!("balance and funded_by: {expected}"))? {
+                Instruction::Payment(payment) => Some(payment),
+                Instruction::Legged(_) | Instruction::Refund(_) => {
+                    return Err("balance and funded_by: expected an amount and an account".into());
+                }
+            }
+        }
+        (Some(_), None) | (None, Some(_)) => return Err("expected balance and funded_by together, or none".into()),
+    };
+    Ok(Wanted { command, funding })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_open_command_with_what_may_be_left_out() {
+        let read = lines("{\"account_id\":\"a\",\"currency\":\"EUR\"}\n\n{\"account_id\":\"b\",\"currency\":\"EUR\",\"balance\":507,\"funded_by\":\"bank\"}\n").unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0].command.account.as_str(), "a");
+        assert!(read[0].funding.is_none() && read[0].command.id != read[1].command.id);
+        let funding = read[1].funding.as_ref().unwrap();
+        assert_eq!((funding.id.as_str(), funding.amount.minor_units()), ("funds-b", 507));
+        for (line, says) in [
+            ("x", "line 1: expected a JSON object"),
+            (r#"{"account_id":"a"}"#, "line 1: currency"),
+            (r#"{"account_id":"a/b","currency":"EUR"}"#, "line 1: account_id: expected 1 to 64 characters"),
+            (r#"{"account_id":"a","command":"freeze"}"#, "line 1: command: expected open"),
+            (r#"{"account_id":"a","currency":"EUR","balance":5}"#, "line 1: expected balance and funded_by together"),
+            (
+                r#"{"account_id":"a","currency":"EUR","balance":1.5,"funded_by":"b"}"#,
+                "line 1: balance and funded_by: amount",
+            ),
+        ] {
+            let error = lines(line).unwrap_err();
+            assert!(error.starts_with(says), "{line}: {error}");
+        }
+    }
+}
