@@ -6,8 +6,9 @@
 //! | start the stack, open accounts, fund them, publish, wait | here |
 //! | check the disposition of every record, and the ledger | [`checks`] |
 //! | check every outcome on its topic, if its publisher runs | `outcomes` |
-//! | print | `report` |
+//! | print | `report`, `bars` |
 
+mod bars;
 mod outcomes;
 mod report;
 
@@ -86,8 +87,10 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
         concurrency: usize::try_from(args.partitions).ok().map(|partitions| partitions.min(4)),
         ..StackOptions::default()
     })?;
+    // Before the demo itself keeps the machine busy.
+    let notes = bars::notes();
     let stack = Stack::start(options).await?;
-    let shown = show(&stack, workload, args.json).await;
+    let shown = show(&stack, workload, notes, args.json).await;
     // This comes before anything is printed, because the reader may have gone away.
     let stopped = stack.stop().await;
     let (table, failed) = shown?;
@@ -110,29 +113,32 @@ fn run_name(engines: &EngineArgs) -> String {
 }
 
 /// Runs the workload on the stack. Returns what came of it, and how many checks failed.
-async fn show(stack: &Stack, workload: Workload, json: bool) -> Result<(String, usize), Failure> {
+async fn show(stack: &Stack, workload: Workload, notes: Vec<String>, json: bool) -> Result<(String, usize), Failure> {
     let names = &stack.endpoints().names;
     let topic = names.topics.requests.as_deref();
     let topic = topic.ok_or_else(|| Failure::input("the template has no topic of payment requests"))?;
     let client = crate::local::aws::dynamodb(Some(&stack.endpoints().dynamodb)).await.map_err(Failure::input)?;
     let ledger = DynamoDb::new(client, names.tables.clone());
     let mut opening = stream::iter(&workload.accounts).map(|account| ledger.open_account(account)).buffer_unordered(16);
+    let bar = progress(count(workload.accounts.len()), "opening accounts");
     while let Some(existing) = opening.try_next().await? {
+        bar.inc(1);
         if existing.is_some() {
             return Err(Failure::no("an account exists already: the demo wants a ledger of its own"));
         }
     }
     drop(opening);
+    bar.finish_and_clear();
 
     let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers)?;
     let mut published = Vec::with_capacity(workload.funding.len().saturating_add(workload.records.len()));
     let mut sent_ms = HashMap::new();
-    publish(stack, &producer, topic, workload.funding, &mut published, &mut sent_ms).await?;
+    publish(stack, &producer, topic, workload.funding, "funding", &mut published, &mut sent_ms).await?;
     // What is measured is the payments, not their funding.
     sent_ms.clear();
     let before = (stack.activity(), stack.summary());
     let started = Instant::now();
-    publish(stack, &producer, topic, workload.records, &mut published, &mut sent_ms).await?;
+    publish(stack, &producer, topic, workload.records, "settling", &mut published, &mut sent_ms).await?;
     let elapsed = started.elapsed();
 
     let after = (stack.activity(), stack.summary());
@@ -142,7 +148,7 @@ async fn show(stack: &Stack, workload: Workload, json: bool) -> Result<(String, 
     if let Some(told) = &told {
         checked.findings.extend(told.findings.iter().cloned());
     }
-    let measured = Measured { before, after, elapsed, told };
+    let measured = Measured { before, after, elapsed, told, notes };
     let table = match json {
         true => report::as_json(&checked, &measured).to_string(),
         false => report::table(&checked, &measured),
@@ -172,12 +178,13 @@ async fn publish(
     producer: &KafkaProducer,
     topic: &str,
     records: Vec<Record>,
+    phase: &'static str,
     published: &mut Vec<Published>,
     sent_ms: &mut HashMap<Source, i64>,
 ) -> Result<(), Failure> {
     let before = count(published.len());
     let total = before.saturating_add(count(records.len()));
-    let bar = progress(count(records.len()));
+    let bar = progress(count(records.len()), phase);
     let mut rest = records.into_iter();
     loop {
         let chunk: Vec<Record> = rest.by_ref().take(CHUNK).collect();
@@ -234,13 +241,14 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-fn progress(length: u64) -> ProgressBar {
+/// Shows how far a phase is, on a terminal.
+fn progress(length: u64, phase: &'static str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(length);
-    match ProgressStyle::with_template("{bar:40} {human_pos} of {human_len}, {per_sec}") {
-        Ok(style) => bar.with_style(style),
+    match ProgressStyle::with_template("{msg:<16} {bar:40} {human_pos} of {human_len}, {per_sec}, {eta} left") {
+        Ok(style) => bar.with_style(style).with_message(phase),
         Err(_) => bar,
     }
 }

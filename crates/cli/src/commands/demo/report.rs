@@ -5,6 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
+use super::bars;
 use super::outcomes::OnTopic;
 use crate::local::escaped::Line;
 use crate::local::poller::Activity;
@@ -21,6 +22,8 @@ pub(super) struct Measured {
     pub(super) elapsed: Duration,
     /// What the topic of outcomes tells, where its publisher runs.
     pub(super) told: Option<OnTopic>,
+    /// What made the figures small.
+    pub(super) notes: Vec<String>,
 }
 
 impl Measured {
@@ -108,6 +111,11 @@ pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
     if let Some(told) = &measured.told {
         put(row("records on the topic of outcomes", &told.records));
     }
+    for note in &measured.notes {
+        put(format!("  {note}"));
+    }
+    put("How many payments took how long, from publish to outcome".into());
+    bars::of(&latency).into_iter().for_each(&mut put);
     put("Whether it adds up".into());
     let ends = [
         checked.settled,
@@ -188,6 +196,7 @@ mod tests {
             ),
             elapsed: Duration::from_millis(250),
             told,
+            notes: vec!["a note".into()],
         }
     }
 
@@ -244,6 +253,14 @@ mod tests {
                   publish to outcome, p50 (ms)                 12
                   publish to outcome, p99 (ms)                 12
                   records on the topic of outcomes            913
+                  a note
+                How many payments took how long, from publish to outcome
+                  up to     16 ms        99  ########################################
+                  up to     32 ms         0
+                  up to     64 ms         0
+                  up to    128 ms         0
+                  up to    256 ms         0
+                  up to    512 ms         1  #
                 Whether it adds up
                   settled + declined + replayed + dead         1020
                   every record has its disposition            yes
@@ -280,6 +297,13 @@ mod tests {
                   payments/s                                 4000
                   publish to outcome, p50 (ms)                  5
                   publish to outcome, p99 (ms)                 70
+                  a note
+                How many payments took how long, from publish to outcome
+                  up to      8 ms       980  ########################################
+                  up to     16 ms         0
+                  up to     32 ms         0
+                  up to     64 ms         0
+                  up to    128 ms        20  #
                 Whether it adds up
                   settled + declined + replayed + dead         1020
                   every record has its disposition            yes
@@ -320,6 +344,14 @@ mod tests {
                   publish to outcome, p50 (ms)                 12
                   publish to outcome, p99 (ms)                 12
                   records on the topic of outcomes            913
+                  a note
+                How many payments took how long, from publish to outcome
+                  up to     16 ms        99  ########################################
+                  up to     32 ms         0
+                  up to     64 ms         0
+                  up to    128 ms         0
+                  up to    256 ms         0
+                  up to    512 ms         1  #
                 Whether it adds up
                   settled + declined + replayed + dead         1009
                   every record has its disposition             NO
