@@ -17,10 +17,10 @@ const LENGTH: usize = 55;
 /// The trace that a request belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
-    /// The trace. Not zero.
-    id: u128,
+    /// The trace. Not zero. As bytes, so that a request without a trace is no larger than it must be.
+    id: [u8; 16],
     /// The span in it that made the request. Not zero.
-    span: u64,
+    span: [u8; 8],
     /// Whether the client records the trace, and flags of later versions.
     flags: u8,
 }
@@ -36,11 +36,8 @@ impl Trace {
         let span = u64::try_from(digits(parts.next()?, 16)?).ok()?;
         let flags = u8::try_from(digits(parts.next()?, 2)?).ok()?;
         let is_known = if version == 0 { more.is_empty() } else { more.is_empty() || more.starts_with('-') };
-        (parts.next().is_none() && is_known && version != 0xff && id != 0 && span != 0).then_some(Self {
-            id,
-            span,
-            flags,
-        })
+        let is_one = parts.next().is_none() && is_known && version != 0xff && id != 0 && span != 0;
+        is_one.then_some(Self { id: id.to_be_bytes(), span: span.to_be_bytes(), flags })
     }
 }
 
@@ -53,7 +50,8 @@ fn digits(text: &str, count: usize) -> Option<u128> {
 /// A `traceparent` of version 00.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.id, self.span, self.flags)
+        let (id, span) = (u128::from_be_bytes(self.id), u64::from_be_bytes(self.span));
+        write!(f, "00-{id:032x}-{span:016x}-{:02x}", self.flags)
     }
 }
 

@@ -48,7 +48,7 @@ pub enum ScannedItem {
     /// A lane.
     Lane(Lane),
     /// A payment.
-    Payment(Recorded),
+    Payment(Box<Recorded>),
     /// A further leg of a payment.
     Leg(SettledLeg),
     /// A sum of refunds.

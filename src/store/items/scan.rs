@@ -10,7 +10,9 @@ pub fn surveyed(table: Table, item: &Item) -> ScannedItem {
         Table::Accounts if lane::is_lane(item) => (accounts_table::KEY, lane::decode(item).map(ScannedItem::Lane)),
         Table::Accounts => (accounts_table::KEY, account::decode(item).map(ScannedItem::Account)),
         Table::Payments if legs::is_leg(item) => (payments_table::KEY, legs::decode_leg(item).map(ScannedItem::Leg)),
-        Table::Payments => (payments_table::KEY, payment::decode(item).map(ScannedItem::Payment)),
+        Table::Payments => {
+            (payments_table::KEY, payment::decode(item).map(|recorded| ScannedItem::Payment(Box::new(recorded))))
+        }
         Table::Refunds => {
             let read = refund_total::decode_with_key(item);
             (refund_total::KEY, read.map(|(id, sum)| ScannedItem::RefundSum(id, sum)))

@@ -72,7 +72,7 @@ impl State {
         let recorded = self.payments.get(&id.payment).filter(|_| !self.damage.payments.contains(&id.payment))?;
         let request = recorded.outcome.request();
         let size = items::size(&items::payment::encode(&Entry::of(&request, &recorded.outcome)));
-        Some((ScannedItem::Payment(recorded.clone()), size))
+        Some((ScannedItem::Payment(Box::new(recorded.clone())), size))
     }
 
     /// Charges an eventually consistent read of so many bytes.

@@ -88,7 +88,7 @@ impl State {
                     let request = outcome.request();
                     let entry = Entry::of(&request, outcome);
                     let size = sized(&items::payment::encode(&entry));
-                    (id.to_string(), ScannedItem::Payment(recorded.clone()), size)
+                    (id.to_string(), ScannedItem::Payment(Box::new(recorded.clone())), size)
                 };
                 let leg = |(id, leg): (&LegId, &SettledLeg)| {
                     let size = sized(&items::legs::encode_leg(leg, None, None));
