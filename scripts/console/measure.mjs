@@ -51,7 +51,7 @@ export async function measure(url, seconds) {
       heap_growth_percent: Number(((100 * (end.bytes - first.bytes)) / first.bytes).toFixed(2)),
       nodes: { start: first.nodes, end: end.nodes },
       listeners: { start: first.listeners, end: end.listeners },
-      shown: { settled: Number(await figure("settled")), declined: Number(await figure("declined")) },
+      shown: { settled: Number(await figure("ever")), declined: Number(await figure("declined")) },
     };
   } finally {
     await browser.close();

@@ -43,7 +43,7 @@ pub(super) async fn run(args: ConsoleArgs, engines: &EngineArgs) -> Result<(), F
         groups: Shown::groups(&blueprint),
         functions: Shown::functions(&blueprint),
         http: None,
-        is_live: false,
+        began: None,
         may_change: false,
     };
     let console = Console::start(console::listen(args.port).await?, shown)?;

@@ -21,6 +21,7 @@ use crate::local::stack::{Endpoints, KafkaEngine, Names, Run, Stack, StackOption
 use crate::local::terminal::{self, tell};
 use giro::config::{OUTCOMES_TOPIC, REQUESTS_TOPIC};
 use giro::domain::Principal;
+use giro::handlers::clock;
 use giro_template::Source;
 use giro_testkit::tables::by_variable;
 
@@ -117,9 +118,10 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
         Some(port) => Some(console::listen(port).await?),
         None => None,
     };
+    let began = clock::now();
     let stack = Stack::start(options).await?;
     let console = match listener {
-        Some(listener) => Some(Console::start(listener, Shown::of_stack(&stack).await?)?),
+        Some(listener) => Some(Console::start(listener, Shown::of_stack(&stack, began).await?)?),
         None => None,
     };
     let told = Told {

@@ -10,13 +10,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::refusal::{Refusal, answer, found};
 use crate::decimal;
 use crate::local::kafka;
 use crate::local::stack::Topics;
 use crate::redriven::headers;
+use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{AccountId, Currency, DeadLetterId, Instruction, Payment, PaymentId};
 use giro::handlers::clock;
 use giro::publish::Publish;
@@ -32,6 +33,8 @@ pub(super) struct Changes {
     pub(super) kafka: Option<String>,
     pub(super) topics: Topics,
     pub(super) producer: OnceCell<KafkaProducer>,
+    /// One redrive at a time, so that the second of two sees what the first has done.
+    pub(super) redriving: Mutex<()>,
 }
 
 /// A payment as a person writes it.
@@ -52,6 +55,9 @@ struct PaymentForm {
 struct RedriveForm {
     source: String,
     value: Option<String>,
+    /// Also if it was redriven before.
+    #[serde(default)]
+    again: bool,
 }
 
 impl PaymentForm {
@@ -114,15 +120,35 @@ impl Changes {
         let id = id.map_err(|expected| Refusal::of("source", format!("source: {expected}")))?;
         let edited = form.value.map(|value| STANDARD.decode(value)).transpose();
         let edited = edited.map_err(|_| Refusal::of("value", "value: expected base64"))?;
+        if edited.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Refusal::of("value", "value: it was emptied, and nothing was published"));
+        }
+        let _alone = self.redriving.lock().await;
         let letter = self.ledger.dead_letter(&id).await?;
         let letter = letter.ok_or_else(|| Refusal::not_found(format!("No dead letter has the name {id}.")))?;
+        if letter.status == DeadLetterStatus::Redriven && !form.again {
+            let error = "It was redriven before. Say so, to publish its record once more.";
+            return Err(Refusal { field: Some("again"), ..Refusal::new(StatusCode::CONFLICT, error) });
+        }
+        let (producer, topic) = (self.producer().await?, &letter.source.topic);
+        let topics = producer.topics(kafka::PATIENCE).await;
+        let topics = topics.map_err(|error| Refusal::new(StatusCode::BAD_GATEWAY, format!("Kafka: {error}")))?;
+        if !topics.contains(&**topic) {
+            let error = format!("It stays as it is: Kafka has no topic {topic}.");
+            return Err(Refusal::new(StatusCode::CONFLICT, error));
+        }
         let value = edited.or_else(|| letter.value.clone());
         let headers = headers(&letter.headers, &id);
-        let sending = self.producer().await?;
-        let sending = sending.send(&letter.source.topic, letter.key.as_deref(), value.as_deref(), &headers).await?;
+        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await?;
         let placed = sending.placed().await?;
-        self.ledger.mark_redriven(&id).await?;
-        let to = format!("{}/{}/{}", letter.source.topic, placed.partition, placed.offset);
+        let to = format!("{topic}/{}/{}", placed.partition, placed.offset);
+        if let Err(error) = self.ledger.mark_redriven(&id).await {
+            let error = format!(
+                "The record was published as {to}, and the dead letter isn't marked: DynamoDB: {error}. Don't publish it \
+                 again with another id."
+            );
+            return Err(Refusal::new(StatusCode::BAD_GATEWAY, error));
+        }
         Ok(found(&json!({ "redriven": to })))
     }
 }

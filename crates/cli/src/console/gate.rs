@@ -3,6 +3,7 @@
 //! | a request | is refused with |
 //! |---|---|
 //! | to another host than the console's own: a page of elsewhere, by a name that leads here | 403 |
+//! | of a browser, for a page of elsewhere | 403 |
 //! | that changes something, where nothing may be changed | 403 |
 //! | that changes something, without the token | 401 |
 //!
@@ -50,6 +51,11 @@ impl Gate {
             let error = format!("The console answers at 127.0.0.1:{} alone.", self.port);
             return Some(Refusal::new(StatusCode::FORBIDDEN, error));
         }
+        // What a browser says of the page that asks. Other programs don't say it.
+        let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+        if site.is_some_and(|site| ![&b"same-origin"[..], b"none"].contains(&site)) {
+            return Some(Refusal::new(StatusCode::FORBIDDEN, "Another page may not ask the console."));
+        }
         if [Method::GET, Method::HEAD].contains(request.method()) {
             return None;
         }
@@ -83,6 +89,16 @@ pub(super) async fn gate(State(gate): State<Arc<Gate>>, request: Request, next: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_elsewhere_may_ask_for_nothing() {
+        let gate = Gate { port: 80, token: Some("abc".into()) };
+        for (site, is_refused) in [("same-origin", false), ("none", false), ("same-site", true), ("cross-site", true)] {
+            let request = axum::http::Request::builder().uri("/").header("host", "localhost:80");
+            let request = request.header("Sec-Fetch-Site", site).body(Body::empty()).unwrap();
+            assert_eq!(gate.refuses(&request).is_some(), is_refused, "{site}");
+        }
+    }
 
     #[test]
     fn who_may_ask_for_what() {

@@ -11,16 +11,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Response, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use futures_util::stream;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::newest::Newest;
+use super::refusal::Refusal;
+use super::settled::{Counted, Wish};
 use super::topics::Told;
 use crate::local::stack::{ACCOUNT_PROCESSOR, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, REASONS, Sample, Summary};
+use giro::domain::Timestamp;
 use giro::handlers::clock;
+
+/// How many pages may listen at once. Each holds a connection, and the engines need some too.
+const PAGES_MAX: usize = 64;
 
 /// How many of the newest outcomes an event has.
 const NEWEST: usize = 20;
@@ -39,10 +45,14 @@ pub(super) struct Live {
     began: Instant,
     newest: Newest,
     reached: Option<watch::Receiver<Told>>,
-    /// How many payments had been settled before, once they were counted.
-    settled_before: watch::Receiver<Option<u64>>,
+    /// How many payments were settled, once they were counted.
+    counted: watch::Receiver<Option<Counted>>,
+    /// To have them counted anew.
+    count: mpsc::Sender<Wish>,
     before: Mutex<Before>,
     tell: watch::Sender<Arc<Shown>>,
+    /// A seat for each page that listens.
+    seats: Arc<Semaphore>,
 }
 
 /// What the event before has told.
@@ -52,16 +62,30 @@ struct Before {
     invocations: u64,
     records: u64,
     batch: u64,
+    /// Since when nothing was under way, and after how many invocations.
+    idle_since: Option<(Timestamp, Option<u64>)>,
+    /// After how many invocations payments were counted.
+    counted_at: Option<u64>,
 }
 
 impl Live {
     pub(super) fn new(
         newest: Newest,
         reached: Option<watch::Receiver<Told>>,
-        settled_before: watch::Receiver<Option<u64>>,
+        counted: watch::Receiver<Option<Counted>>,
+        count: mpsc::Sender<Wish>,
     ) -> Self {
         let (tell, _) = watch::channel(Arc::default());
-        Self { began: Instant::now(), newest, reached, settled_before, before: Mutex::default(), tell }
+        Self {
+            began: Instant::now(),
+            newest,
+            reached,
+            counted,
+            count,
+            before: Mutex::default(),
+            tell,
+            seats: Arc::new(Semaphore::new(PAGES_MAX)),
+        }
     }
 
     /// Tells what the functions of a stack have done so far. `None`: nobody sees them.
@@ -102,9 +126,27 @@ impl Live {
         flow["commands_done"] = counts(summary(ACCOUNT_PROCESSOR), &["applied", "refused"]);
         flow["published"] = json!(summary(OUTCOME_PUBLISHER).get("published"));
         let settled = payments.get("settled").copied().unwrap_or_default();
-        let ever = self.settled_before.borrow().map(|before| json!({ "settled": before.saturating_add(settled) }));
-        flow["total"] = json!(ever);
+        flow["total"] = json!(self.counted.borrow().map(|counted| json!({ "settled": counted.with(settled) })));
+        if let Some(sample) = of(PAYMENT_PROCESSOR) {
+            let is_empty = flow["requests"]["lag"].as_i64() == Some(0);
+            self.count_at_rest(sample, settled, is_empty);
+        }
         self.add_latencies(flow, of(PAYMENT_PROCESSOR));
+    }
+
+    /// Has payments counted anew, if nothing was under way since the sample before, but something since the last count.
+    fn count_at_rest(&self, sample: &Sample, reported: u64, is_empty: bool) {
+        let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let (invocations, now) = (sample.activity.as_ref().map(|activity| activity.invocations), clock::now());
+        let is_idle = is_empty && sample.in_flight == 0;
+        let since = before.idle_since.filter(|(_, known)| is_idle && *known == invocations).map(|(since, _)| since);
+        if let Some(since) = since
+            && before.counted_at != invocations
+            && self.count.try_send(Wish { before: since, reported }).is_ok()
+        {
+            before.counted_at = invocations;
+        }
+        before.idle_since = is_idle.then_some((since.unwrap_or(now), invocations));
     }
 
     /// How long records took that were finished since the event before, and how large the batches were.
@@ -132,25 +174,27 @@ impl Live {
     }
 
     /// Answers a page that listens.
-    pub(super) fn events(&self) -> Response<Body> {
+    pub(super) fn events(&self) -> Result<Response<Body>, Refusal> {
+        let too_many = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Too many pages listen. Close some.");
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(too_many)?;
         let mut told = self.tell.subscribe();
         // What was told last is told at once.
         told.mark_changed();
-        let events = stream::unfold((told, None), |(mut told, seen)| async move {
+        let events = stream::unfold((told, None, seat), |(mut told, seen, seat)| async move {
             told.changed().await.ok()?;
             let shown = Arc::clone(&told.borrow_and_update());
             if shown.flow.is_empty() {
-                return Some((Ok(Bytes::from_static(b": nothing yet\n\n")), (told, None)));
+                return Some((Ok(Bytes::from_static(b": nothing yet\n\n")), (told, None, seat)));
             }
             let mut text = format!("event: flow\ndata: {}\n\n", shown.flow);
             if seen != Some(shown.seen) {
                 text = format!("{text}event: payments\ndata: {}\n\n", shown.payments);
             }
-            Some((Ok::<_, Infallible>(Bytes::from(text)), (told, Some(shown.seen))))
+            Some((Ok::<_, Infallible>(Bytes::from(text)), (told, Some(shown.seen), seat)))
         });
         let mut response = Response::new(Body::from_stream(events));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        response
+        Ok(response)
     }
 }
 
@@ -174,11 +218,13 @@ fn functions(samples: &[Sample]) -> Value {
 mod tests {
     use futures_util::StreamExt;
 
+    use super::super::topics::Reached;
     use super::*;
+    use crate::local::poller::Activity;
 
     /// The events that a page gets that comes now, as names and JSON.
     async fn told(live: &Live) -> Vec<(String, Value)> {
-        let mut events = live.events().into_body().into_data_stream();
+        let mut events = live.events().unwrap().into_body().into_data_stream();
         let text = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
         let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty() && !line.starts_with(':')).collect();
         let event = |pair: &[&str]| {
@@ -188,27 +234,69 @@ mod tests {
         lines.chunks(2).map(event).collect()
     }
 
+    fn settled(settled: u64) -> Sample {
+        let summary = Summary::from([("settled".to_owned(), settled), (format!("{REASONS}x"), 2)]);
+        Sample { binary: PAYMENT_PROCESSOR.into(), in_flight: 0, activity: None, summary }
+    }
+
     #[tokio::test]
     async fn a_page_that_comes_is_told_all_at_once() {
-        let (count, settled_before) = watch::channel(None);
-        let live = Live::new(Newest::default(), None, settled_before);
+        let (count, counted) = watch::channel(None);
+        let live = Live::new(Newest::default(), None, counted, mpsc::channel(1).0);
         assert_eq!(told(&live).await, [], "nothing was told yet");
-        for settled in [0, 3] {
-            let summary = Summary::from([("settled".to_owned(), settled), (format!("{REASONS}x"), 2)]);
-            let sample = Sample { binary: PAYMENT_PROCESSOR.into(), in_flight: 1, activity: None, summary };
-            live.show(Some(&[sample]));
+        for reported in [0, 3] {
+            live.show(Some(&[settled(reported)]));
             let events = told(&live).await;
             let [(flow, counts), (payments, newest)] = events.as_slice() else { panic!("{events:?}") };
             assert_eq!((flow.as_str(), payments.as_str()), ("flow", "payments"));
             assert_eq!(*newest, json!({ "newest": [], "seen": 0 }));
-            assert_eq!(counts["payments"]["settled"], json!(settled));
+            assert_eq!(counts["payments"]["settled"], json!(reported));
             assert_eq!((&counts["reasons"]["x"], &counts["requests"]), (&json!(2), &Value::Null));
-            assert_eq!(counts["functions"][PAYMENT_PROCESSOR], json!({ "in_flight": 1 }));
-            let ever = if settled == 0 { Value::Null } else { json!({ "settled": 10 }) };
-            assert_eq!(counts["total"], ever, "not before the earlier ones were counted");
-            count.send(Some(7)).unwrap();
+            assert_eq!(counts["functions"][PAYMENT_PROCESSOR], json!({ "in_flight": 0 }));
+            let ever = if reported == 0 { Value::Null } else { json!({ "settled": 9 }) };
+            assert_eq!(counts["total"], ever, "not before payments were counted");
+            count.send(Some(Counted { settled: 7, reported: 1 })).unwrap();
         }
         live.show(None);
         assert_eq!(told(&live).await[0].1["functions"], Value::Null);
+    }
+
+    #[tokio::test]
+    async fn only_so_many_pages_listen_at_once() {
+        let live = Live::new(Newest::default(), None, watch::channel(None).1, mpsc::channel(1).0);
+        let mut listening: Vec<_> = (0..PAGES_MAX).map(|_| live.events().unwrap()).collect();
+        assert_eq!(live.events().unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        listening.pop();
+        assert!(live.events().is_ok(), "one has gone");
+    }
+
+    /// What was reported and what is counted never overlap: nothing is under way when a count is wished.
+    #[tokio::test]
+    async fn payments_are_counted_anew_once_the_stack_rests() {
+        let (wish, mut wishes) = mpsc::channel(1);
+        let reached = |lag| vec![Some(Reached { end: 9, lag: Some(lag) }), None, None];
+        let (reach, reached_now) = watch::channel(reached(0));
+        let live = Live::new(Newest::default(), Some(reached_now), watch::channel(None).1, wish);
+        let mut activity = Activity::none().unwrap();
+        let mut show = |invocations, in_flight, lag, reported| {
+            activity.invocations = invocations;
+            reach.send(reached(lag)).unwrap();
+            live.show(Some(&[Sample { in_flight, activity: Some(activity.clone()), ..settled(reported) }]));
+            wishes.try_recv().ok().map(|wish| wish.reported)
+        };
+        for (invocations, in_flight, lag, reported, wished) in [
+            (0, 0, 0, 0, None),
+            (0, 0, 0, 0, Some(0)),
+            (0, 0, 0, 0, None),
+            (1, 1, 0, 0, None),
+            (1, 0, 5, 3, None),
+            (2, 0, 0, 3, None),
+            (3, 0, 0, 4, None),
+            (3, 0, 0, 4, Some(4)),
+            (3, 0, 0, 4, None),
+        ] {
+            let seen = show(invocations, in_flight, lag, reported);
+            assert_eq!(seen, wished, "{invocations} invocations, {in_flight} in flight, lag {lag}");
+        }
     }
 }

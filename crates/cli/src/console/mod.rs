@@ -5,6 +5,7 @@
 //! | the files of the page | `page`, and the folder of the same name |
 //! | who may ask, and what the page may do | `gate` |
 //! | what happens now | `live`, from `topics` and `newest` |
+//! | how many payments are settled | `settled` |
 //! | what the ledger holds | `reads` |
 //! | what audits have proved | `audits` |
 //! | what changes something | `changes` |
@@ -27,6 +28,7 @@ mod newest;
 mod page;
 mod reads;
 mod refusal;
+mod settled;
 mod shown;
 mod topics;
 
@@ -43,7 +45,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Mutex, OnceCell, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use audits::Audits;
@@ -53,16 +55,16 @@ use live::Live;
 use newest::Newest;
 use reads::{Query, Reads};
 use refusal::{Refusal, answer, found};
+use settled::Wish;
 pub use shown::Shown;
 use topics::Watched;
 
 use crate::decimal;
 use crate::local::stack::{Sample, Topics};
 use crate::local::{LocalError, OrLocalError};
-use giro::domain::{Currency, Timestamp};
+use giro::domain::Currency;
 use giro::handlers::clock;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{ScannedItem, Segment, Table, TableScan};
 
 /// The API's description. The page lists its routes.
 const OPENAPI: &str = include_str!("../../../../docs/openapi.yaml");
@@ -113,25 +115,36 @@ impl Console {
         let fragment = token.as_ref().map(|token| format!("#token={token}")).unwrap_or_default();
         let address = format!("http://127.0.0.1:{port}/{fragment}");
         let stack = stack(&shown);
-        let Shown { ledger, has_checkpoints, kafka, topics, groups, http, .. } = shown;
+        let Shown { ledger, has_checkpoints, kafka, topics, groups, http, began, .. } = shown;
         let ledger = Arc::new(ledger);
         let newest = Newest::default();
         let reached = match &kafka {
             Some(kafka) => Some(topics::watch(kafka, watched(&topics, groups))?),
             None => None,
         };
-        let (counted, settled_before) = watch::channel(None);
-        let mut tasks = vec![tokio::spawn(count_settled(Arc::clone(&ledger), clock::now(), counted))];
+        let (counted, known) = watch::channel(None);
+        let (count, wishes) = mpsc::channel(1);
+        let mut tasks = Vec::new();
+        if let Some(began) = began {
+            let _ = count.try_send(Wish { before: began, reported: 0 });
+            tasks.push(tokio::spawn(settled::count(Arc::clone(&ledger), wishes, counted)));
+        }
         if let (Some(kafka), Some(topic)) = (kafka.clone(), topics.outcomes.clone()) {
             tasks.push(tokio::spawn(follow(newest.clone(), kafka, topic)));
         }
         let served = Arc::new(Served {
             stack,
-            live: Live::new(newest.clone(), reached, settled_before),
+            live: Live::new(newest.clone(), reached, known, count),
             newest,
             reads: Reads::new(Arc::clone(&ledger), has_checkpoints),
             audits: Audits::default(),
-            changes: Changes { ledger: Arc::clone(&ledger), kafka, topics, producer: OnceCell::new() },
+            changes: Changes {
+                ledger: Arc::clone(&ledger),
+                kafka,
+                topics,
+                producer: OnceCell::new(),
+                redriving: Mutex::default(),
+            },
             ledger,
         });
         let router = router(Arc::clone(&served), http.map(|(_, router)| router), Gate { port, token });
@@ -244,7 +257,7 @@ fn stack(shown: &Shown) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "read_only": !shown.may_change,
-        "live": shown.is_live,
+        "live": shown.began.is_some(),
         "explorer": shown.http.is_some(),
         "started_at": clock::now().to_string(),
         "kafka": shown.kafka,
@@ -280,25 +293,4 @@ async fn follow(newest: Newest, kafka: String, topic: String) {
         }
         tokio::time::sleep(AGAIN).await;
     }
-}
-
-/// Counts the payments that were settled before this time.
-async fn count_settled(ledger: Arc<DynamoDb>, before: Timestamp, tell: watch::Sender<Option<u64>>) {
-    let (mut settled, mut mark) = (0_u64, None);
-    loop {
-        let Ok(page) = ledger.page(Table::Payments, Segment { number: 0, of: 1 }, mark).await else { return };
-        for item in page.items {
-            if let ScannedItem::Payment(recorded) = item
-                && recorded.outcome.decision.is_ok()
-                && recorded.outcome.decided_at < before
-            {
-                settled = settled.saturating_add(1);
-            }
-        }
-        mark = page.next;
-        if mark.is_none() {
-            break;
-        }
-    }
-    let _ = tell.send(Some(settled));
 }

@@ -1,6 +1,6 @@
 //! What: Holds the newest outcomes, as they came on their topic.
 //!
-//! Data: Takes the records of a topic from near its end on. Gives their values, which are JSON, byte for byte.
+//! Data: Takes the records of a topic from near its end on. Gives their values, which are JSON, each in one line.
 //!
 //! Limits: It holds [`NEWEST_MAX`] outcomes. What it has seen is counted, also what was published twice.
 
@@ -16,6 +16,9 @@ use crate::local::topic_reader::{Read, TopicReader};
 
 /// How many outcomes are held.
 const NEWEST_MAX: usize = 200;
+
+/// The largest outcome that is held. One with sixteen legs takes some 20 KB.
+const BYTES_MAX: usize = 64 * 1024;
 
 /// How many outcomes of each partition are read that were there before.
 const BEFORE: i64 = 20;
@@ -46,9 +49,12 @@ impl Newest {
     /// Takes the value of a record. What is no JSON object is no outcome.
     fn take(&self, value: Vec<u8>) {
         let Ok(text) = String::from_utf8(value) else { return };
-        if !text.starts_with('{') || serde_json::from_str::<IgnoredAny>(&text).is_err() {
+        let is_outcome = text.starts_with('{') && serde_json::from_str::<IgnoredAny>(&text).is_ok();
+        if text.len() > BYTES_MAX || !is_outcome {
             return;
         }
+        // Ends of lines stand between the parts of JSON alone. In an event they would end its data.
+        let text = text.replace(['\r', '\n'], " ");
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.outcomes.truncate(NEWEST_MAX.saturating_sub(1));
         held.outcomes.push_front(text);
@@ -84,10 +90,13 @@ mod tests {
         }
         newest.take(b"not json".to_vec());
         newest.take(b"{".to_vec());
+        newest.take(format!(r#"{{"reference":"{}"}}"#, "x".repeat(BYTES_MAX)).into_bytes());
         newest.take(b"[1]".to_vec());
         newest.take(vec![0xff]);
         let (list, seen) = newest.list(2);
         assert_eq!((list.as_str(), seen), (r#"[{"payment_id":"p202"},{"payment_id":"p201"}]"#, 203));
+        newest.take(b"{\"payment_id\":\r\n\"x\"}".to_vec());
+        assert_eq!(newest.list(1).0, r#"[{"payment_id":  "x"}]"#);
         let all: Vec<serde_json::Value> = serde_json::from_str(&newest.list(1_000).0).unwrap();
         assert_eq!(all.len(), NEWEST_MAX);
     }

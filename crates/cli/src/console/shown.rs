@@ -5,6 +5,7 @@ use axum::Router;
 use crate::local::aws;
 use crate::local::stack::{ACCOUNT_PROCESSOR, Names, PAYMENT_PROCESSOR, Stack, Topics};
 use crate::local::{LocalError, OrLocalError};
+use giro::domain::Timestamp;
 use giro::store::dynamodb::DynamoDb;
 use giro_template::{Blueprint, Source};
 
@@ -27,18 +28,18 @@ pub struct Shown {
     pub functions: Vec<[String; 3]>,
     /// The HTTP API of a stack that runs in this process: its address, and what answers.
     pub http: Option<(String, Router)>,
-    /// Whether samples of its functions are shown.
-    pub is_live: bool,
+    /// When its functions began, if samples of them are shown. What was settled before is counted in its tables.
+    pub began: Option<Timestamp>,
     /// Whether a person may change something.
     pub may_change: bool,
 }
 
 impl Shown {
-    /// What a stack of this process has.
+    /// What a stack of this process has, that began at this time.
     ///
     /// # Errors
     /// [`LocalError::Asked`] if DynamoDB's address can't be used.
-    pub async fn of_stack(stack: &Stack) -> Result<Self, LocalError> {
+    pub async fn of_stack(stack: &Stack, began: Timestamp) -> Result<Self, LocalError> {
         let (endpoints, blueprint) = (stack.endpoints(), stack.blueprint());
         let client = aws::dynamodb(Some(&endpoints.dynamodb)).await.or_asked()?;
         let Names { topics, tables, .. } = endpoints.names.clone();
@@ -51,7 +52,7 @@ impl Shown {
             groups: Self::groups(blueprint),
             functions: Self::functions(blueprint),
             http: endpoints.http.clone().zip(stack.http_router()),
-            is_live: true,
+            began: Some(began),
             may_change: true,
         })
     }

@@ -4,7 +4,7 @@
 //!
 //! It asks from a thread of its own, because the client's questions block. It joins no group and commits nothing.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
@@ -19,6 +19,9 @@ use giro::publish::kafka::Context;
 
 /// How often it asks.
 const EACH: Duration = Duration::from_secs(1);
+
+/// How long the partitions of a topic are taken as known. A topic may get more.
+const KNOWN: Duration = Duration::from_secs(30);
 
 /// How long a broker may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,6 +52,8 @@ struct Ask {
     consumer: BaseConsumer<Context>,
     watched: Watched,
     partitions: Vec<i32>,
+    /// When the partitions were asked for.
+    known_at: Option<Instant>,
 }
 
 impl Ask {
@@ -57,14 +62,15 @@ impl Ask {
         config.set("group.id", watched.group.as_deref().unwrap_or("giro-console"));
         config.set("enable.auto.commit", "false");
         let consumer = config.create_with_context(context).or_asked()?;
-        Ok(Self { consumer, watched, partitions: Vec::new() })
+        Ok(Self { consumer, watched, partitions: Vec::new(), known_at: None })
     }
 
     fn reached(&mut self) -> KafkaResult<Reached> {
         hear(&self.consumer);
         let topic = self.watched.topic.as_str();
-        if self.partitions.is_empty() {
+        if self.known_at.is_none_or(|at| at.elapsed() > KNOWN) {
             self.partitions = ask_partitions(&self.consumer, topic)?;
+            self.known_at = Some(Instant::now());
         }
         let mut committed = TopicPartitionList::new();
         for partition in &self.partitions {

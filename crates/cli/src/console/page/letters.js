@@ -99,13 +99,16 @@ function redrive(it, signal, refresh) {
     disabled: text === null });
   editor.value = text ?? "";
   const place = el("div");
+  const before = () => (it.status === "redriven" ? " It was redriven before." : "");
   const publish = async (edited) => {
-    const body = { source: it.source, ...(edited === null ? {} : { value: toBase64(edited) }) };
+    const again = it.status === "redriven";
+    const body = { source: it.source, again, ...(edited === null ? {} : { value: toBase64(edited) }) };
     said.plain("Publishing.");
     try {
       const { redriven } = await post("dead-letters/redrive", body);
       const where = `Published as ${redriven}. `;
       const id = idOf(edited === null ? value ?? new Uint8Array() : new TextEncoder().encode(edited));
+      it.status = "redriven";
       said.good(where, "It stands behind the records that wait on the topic.");
       refresh();
       if (id) await follow(id, said, signal);
@@ -116,10 +119,10 @@ function redrive(it, signal, refresh) {
   const asIs = el("button", { type: "button" }, "Redrive as it came");
   const mended = el("button", { type: "button", disabled: text === null }, "Redrive the edited value");
   asIs.addEventListener("click", () =>
-    confirm(`Publish the record unchanged to ${topic}?`, () => publish(null))(place, asIs));
+    confirm(`Publish the record unchanged to ${topic}?${before()}`, () => publish(null))(place, asIs));
   mended.addEventListener("click", () => {
     if (editor.value === text) return said.plain("The value is not edited yet.");
-    confirm(`Publish the edited value to ${topic}?`, () => publish(editor.value))(place, mended);
+    confirm(`Publish the edited value to ${topic}?${before()}`, () => publish(editor.value))(place, mended);
     return undefined;
   });
   const hint = text === null

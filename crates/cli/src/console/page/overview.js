@@ -27,7 +27,7 @@ const sum = (one, other) => (typeof one === "number" ? one + (other ?? 0) : null
 /** Id, label, and the text of an event and its rates; without a text the figure is left out. */
 const FIGURES = [
   ["rate", "Payments a second", (f, r) => whole(r?.settled === null ? r.outcomes : sum(r?.settled, r?.declined))],
-  ["settled", "Settled", (f) => known(f.payments?.settled)],
+  ["settled", "Settled, as reported", (f) => known(f.payments?.settled)],
   ["declined", "Declined", (f) => known(f.payments?.declined)],
   ["replayed", "Replayed", (f) => known(f.payments?.replayed)],
   ["dead-letters", "Dead letters", (f) => known(f.payments?.dead_letters)],
@@ -35,7 +35,7 @@ const FIGURES = [
   ["outcomes", "Outcomes", (f) => (stack.live ? null : known(f.outcomes?.end))],
   ["lag", "Lag of requests", (f) => known(f.requests?.lag)],
   ["p99", "Latency p99", (f) => (!stack.live ? null : f.latency_ms?.count > 0 ? ms(f.latency_ms.p99) : "–")],
-  ["ever", "Settled since ever", (f) => (f.total ? whole(f.total.settled) : null)],
+  ["ever", "Settled in the ledger", (f) => (f.total ? whole(f.total.settled) : null)],
 ];
 
 function figures() {

@@ -104,8 +104,10 @@ export function sendForm() {
     el("datalist", { id: "currencies" }, codes), el("button", { class: "main", type: "submit" }, "Send payment"));
   const form = el("form", { id: "send", novalidate: true }, inside);
   const ended = new AbortController();
-  // The id stays until the payment is known to be handed over. So sending again pays at most once.
+  // The id stays until something else is asked for. So sending again, also by a double click, pays at most once.
   let made = null;
+  let sent = null;
+  let isSending = false;
   let following = new AbortController();
   form.addEventListener("input", (event) => {
     if (event.target !== fields.id.control) made = null;
@@ -115,17 +117,22 @@ export function sendForm() {
     const given = Object.fromEntries(Object.entries(fields).map(([name, it]) => [name, it.control.value.trim()]));
     given.reference = fields.reference.control.value;
     given.currency = given.currency.toUpperCase();
+    if (isSending) return undefined;
     if (!isFine(fields, given)) return said.bad("Nothing was sent: a field is wrong.");
     made ??= `console-${crypto.randomUUID()}`;
     const body = { ...given, id: given.id || made };
+    if (body.id === sent && !given.id) {
+      return said.plain("This payment was sent already. Change a field, or give it an id, to pay once more.");
+    }
     if (body.reference === "") delete body.reference;
     following.abort();
     following = new AbortController();
     const signal = AbortSignal.any([following.signal, ended.signal]);
     said.plain("Sending.");
+    isSending = true;
     try {
-      const { payment_id: id } = await post("payments", body);
-      made = null;
+      const { payment_id: id } = await post("payments", body).finally(() => { isSending = false; });
+      sent = id;
       await follow(id, said, signal);
     } catch (refused) {
       if (signal.aborted) return undefined;

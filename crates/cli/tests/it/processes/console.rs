@@ -178,9 +178,15 @@ async fn check_letters(newcomer: &Newcomer, console: &Opened) {
     console.until("/api/payments/c2", |_, told| told["payment"]["status"] == json!("settled")).await;
     let (_, told) = console.get("/api/dead-letters").await;
     assert_eq!(told["dead_letters"][0]["status"], json!("redriven"));
+    let (status, told) = console.post("/api/dead-letters/redrive", &redrive).await;
+    assert_eq!((status, &told["field"]), (409, &json!("again")), "{told}");
+    let mut again = redrive.clone();
+    again["again"] = json!(true);
+    assert_eq!(console.post("/api/dead-letters/redrive", &again).await.0, 200);
     for (body, status) in [
         (json!({ "source": "x" }), 400),
         (json!({ "source": letter["source"], "value": "?" }), 400),
+        (json!({ "source": letter["source"], "value": "" }), 400),
         (json!({ "source": "payment-requests/0/99/0123456789abcdef" }), 404),
         (json!({}), 400),
     ] {
@@ -194,7 +200,7 @@ async fn check_audit(newcomer: &Newcomer, console: &Opened) {
     let flow =
         console.flow(|flow| flow["total"]["settled"] == audited["settled"] && flow["requests"]["lag"] == 0).await;
     assert_eq!((&flow["payments"]["settled"], &flow["payments"]["dead_letters"]), (&json!(2), &json!(1)), "{flow}");
-    assert_eq!((&flow["commands_done"]["applied"], &flow["requests"]["end"]), (&json!(2), &json!(4)), "{flow}");
+    assert_eq!((&flow["commands_done"]["applied"], &flow["requests"]["end"]), (&json!(2), &json!(5)), "{flow}");
     assert_eq!(console.post("/api/audit", &json!({})).await.0, 202);
     let told = console.until("/api/audit", |_, told| !told["last"].is_null() && told["running"] == json!(false)).await;
     for field in ["accounts", "settled", "dead_letters", "undecided", "complete", "findings"] {
