@@ -52,6 +52,24 @@ async function pay(run, page, { from, to, currency }) {
     if (!/^5(00)?0?$/.test(String(moved))) throw new Error(`the balance changed by ${moved}, not by 5`);
     return `settled after ${took} ms`;
   });
+  await run.check("a second click pays nothing, with an id of the form's own or of the person's", async () => {
+    const before = await balance(page, to);
+    await go(page, "#/payments");
+    for (const [name, value] of Object.entries({ from, to, amount: "5", currency })) {
+      await write(page, `#send [name=${name}]`, value);
+    }
+    const twice = () => page.$eval("#send button", (it) => { it.click(); it.click(); });
+    await twice();
+    await said(page, "Settled:");
+    await click(page, "Send payment");
+    await said(page, "was sent already");
+    await write(page, "#send [name=id]", id);
+    await write(page, "#send [name=reference]", "console \u202e test");
+    await twice();
+    await said(page, "Settled:");
+    const after = await balance(page, to);
+    if (!/^5(00)?0?$/.test(String(after - before))) throw new Error(`the balance changed by ${after - before}, not by 5`);
+  });
   await run.check("its story has record, decision, money and outcome, and escapes its reference", async () => {
     await go(page, `#/payments/${id}`);
     const story = await text(page, ".steps");
