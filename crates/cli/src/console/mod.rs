@@ -232,7 +232,9 @@ async fn pay(State(served): State<Arc<Served>>, body: Bytes) -> Answer {
 }
 
 async fn redrive(State(served): State<Arc<Served>>, body: Bytes) -> Answer {
-    served.changes.redrive(&body).await
+    let answer = served.changes.redrive(&body).await;
+    served.reads.forget_letters().await;
+    answer
 }
 
 async fn audit(State(served): State<Arc<Served>>) -> Answer {

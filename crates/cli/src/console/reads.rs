@@ -1,7 +1,7 @@
 //! What: Answers what the page asks of the ledger: accounts, statements, payments, dead letters.
 //!
-//! Limits: A search reads at most [`PAGES_MAX`] pages of the table of accounts, each of up to 1 MB, and remembers them
-//! for two seconds. Dead letters are all read, and the newest [`LETTERS_MAX`] shown.
+//! Limits: A search reads at most [`PAGES_MAX`] pages of the table of accounts, each of up to 1 MB. Dead letters are
+//! all read, and the newest [`LETTERS_MAX`] shown. Both are remembered for two seconds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::refusal::{Refusal, answer, found};
 use crate::letters::{as_json, names};
 use giro::domain::audit::Checkpoint;
 use giro::domain::statement::StatementQuery;
-use giro::domain::{AccountId, Holding, Lane, PaymentId, Sight};
+use giro::domain::{AccountId, DeadLetter, Holding, Lane, PaymentId, Sight};
 use giro::handlers::{clock, queries};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{Checkpoints, LedgerQueries, Read, ScannedItem, Segment, Statements, StoreError, Table, TableScan};
@@ -32,7 +32,7 @@ const ACCOUNTS_MAX: usize = 200;
 const POSTINGS_MAX: usize = 100;
 /// How many dead letters are shown.
 const LETTERS_MAX: usize = 200;
-/// How long accounts are remembered that were read for a search.
+/// How long accounts and dead letters are remembered that were read.
 const REMEMBERED: Duration = Duration::from_secs(2);
 
 /// The accounts of a search.
@@ -80,11 +80,12 @@ pub(super) struct Reads {
     /// Whether heads may be read.
     pub(super) has_checkpoints: bool,
     accounts: Mutex<Option<Arc<Accounts>>>,
+    letters: Mutex<Option<(Instant, Arc<Vec<DeadLetter>>)>>,
 }
 
 impl Reads {
     pub(super) fn new(ledger: Arc<DynamoDb>, has_checkpoints: bool) -> Self {
-        Self { ledger, has_checkpoints, accounts: Mutex::default() }
+        Self { ledger, has_checkpoints, accounts: Mutex::default(), letters: Mutex::default() }
     }
 
     /// Accounts whose id holds a text, by their ids.
@@ -140,6 +141,22 @@ impl Reads {
         Ok(read)
     }
 
+    /// All dead letters. A page that waits for an outcome asks again and again.
+    async fn read_letters(&self) -> Result<Arc<Vec<DeadLetter>>, StoreError> {
+        let mut known = self.letters.lock().await;
+        if let Some((_, letters)) = known.as_ref().filter(|(read_at, _)| read_at.elapsed() < REMEMBERED) {
+            return Ok(Arc::clone(letters));
+        }
+        let letters = Arc::new(self.ledger.dead_letters().await?);
+        *known = Some((Instant::now(), Arc::clone(&letters)));
+        Ok(letters)
+    }
+
+    /// Forgets the dead letters, as one of them has changed.
+    pub(super) async fn forget_letters(&self) {
+        *self.letters.lock().await = None;
+    }
+
     async fn holding(&self, id: &str) -> Result<Holding, Refusal> {
         let not_found = || Refusal::not_found(format!("No account has the id {id}."));
         let id = AccountId::try_stored(id).map_err(|_| not_found())?;
@@ -192,7 +209,7 @@ impl Reads {
             Some(recorded) => Some(queries::shown(&*self.ledger, recorded, &Sight::All).await?),
             None => None,
         };
-        let letters = self.ledger.dead_letters().await?;
+        let letters = self.read_letters().await?;
         let letters: Vec<Value> = letters.iter().filter(|letter| names(letter, &id)).map(as_json).collect();
         if payment.is_none() && letters.is_empty() {
             return Err(not_found());
@@ -203,9 +220,10 @@ impl Reads {
 
     /// The newest dead letters.
     pub(super) async fn dead_letters(&self) -> Result<Response<Body>, Refusal> {
-        let mut letters = self.ledger.dead_letters().await?;
+        let all = self.read_letters().await?;
+        let mut letters: Vec<&DeadLetter> = all.iter().collect();
         letters.sort_by_key(|letter| std::cmp::Reverse(letter.received_at));
-        let newest: Vec<Value> = letters.iter().take(LETTERS_MAX).map(as_json).collect();
+        let newest: Vec<Value> = letters.iter().take(LETTERS_MAX).map(|letter| as_json(letter)).collect();
         Ok(found(&json!({ "dead_letters": newest, "total": letters.len() })))
     }
 }
