@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -208,13 +208,34 @@ async fn check_audit(newcomer: &Newcomer, console: &Opened) {
     }
 }
 
+/// A `giro console` beside the stack of a folder, and its address. It ends with this value.
+struct Reading {
+    process: Child,
+    address: String,
+}
+
+impl Reading {
+    fn beside(newcomer: &Newcomer) -> Self {
+        let mut command = command(&["console"], newcomer.0.path());
+        let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { process, address: address.trim().to_owned() }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// `giro console` serves the same page, and changes nothing.
 async fn check_reading_alone(newcomer: &Newcomer) {
-    let mut command = command(&["console"], newcomer.0.path());
-    let mut served = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
-    let mut address = String::new();
-    BufReader::new(served.stdout.take().unwrap()).read_line(&mut address).unwrap();
-    let console = Opened::at(&address);
+    let reading = Reading::beside(newcomer);
+    let address = &reading.address;
+    let console = Opened::at(address);
     assert_eq!(console.token, "", "there is none: {address}");
     let (_, stack) = console.get("/api/stack").await;
     assert_eq!((&stack["read_only"], &stack["live"], &stack["explorer"]), (&json!(true), &json!(false), &json!(false)));
@@ -225,8 +246,6 @@ async fn check_reading_alone(newcomer: &Newcomer) {
     }
     let flow = console.flow(|flow| flow["outcomes"]["end"] == json!(2)).await;
     assert_eq!(flow["functions"], Value::Null, "{flow}");
-    served.kill().unwrap();
-    served.wait().unwrap();
 }
 
 /// The root of the project.
@@ -247,7 +266,9 @@ fn the_page_in_a_browser() {
     let address = newcomer.check("status console", 0, "/#token=");
     let words = ["scripts/console/test.mjs", address.trim(), "--from", "bank", "--to", "alice", "--letter", "c9"];
     let mut test = Command::new("node");
-    test.args(words).current_dir(root());
+    // The same ledger on the page for reading: what `test.mjs` changes first is there for its checks.
+    let reading = Reading::beside(&newcomer);
+    test.args(words).args(["--reading", &reading.address]).current_dir(root());
     if let Ok(folder) = std::env::var("GIRO_SCREENSHOTS") {
         test.args(["--screenshots", &folder]);
     }
