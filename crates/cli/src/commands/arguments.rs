@@ -1,22 +1,43 @@
 //! What: The arguments as a person may write them, and the error where one can't be used.
 //!
 //! Data: Takes what the commands declare. Gives the same, but every argument takes a negative number for its value. An
-//! error about a value that came from a variable names the variable.
+//! error about a value that came from a variable names the variable. A `giro.toml` gives what nobody has given.
 
 use std::ffi::OsString;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Command, CommandFactory, Error, FromArgMatches};
 
-use super::{Cli, pages};
+use super::giro_toml::GiroToml;
+use super::{Cli, Failure, pages};
 
 /// Reads the arguments of this process. Ends it where they can't be used, and where they ask for help.
-pub(super) fn read() -> Cli {
+///
+/// # Errors
+/// [`Failure::Input`] if the `giro.toml` that counts can't be used.
+pub(super) fn read() -> Result<Cli, Failure> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let matches = command().try_get_matches_from(&arguments);
-    let read = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-    read.unwrap_or_else(|error| with_variable(error, &arguments).exit())
+    let parse = |command: Command| {
+        let matches = command.try_get_matches_from(&arguments);
+        let parsed = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+        parsed.unwrap_or_else(|error| with_variable(error, &arguments).exit())
+    };
+    let (cli, matches) = parse(command());
+    if !cli.command.reads_giro_toml() {
+        return Ok(cli);
+    }
+    let Some(file) = GiroToml::nearest()? else { return Ok(cli) };
+    let Some(("up", up)) = matches.subcommand() else {
+        return Ok(Cli { engines: cli.engines.completed(&file.engines, &file.path), ..cli });
+    };
+    let (cli, _) = parse(file.with_defaults_of_up(command(), up));
+    // Whoever says which Kafka to start means no Kafka of a file.
+    if up.value_source("kafka") == Some(ValueSource::CommandLine) {
+        return Ok(cli);
+    }
+    Ok(Cli { engines: cli.engines.completed_for_a_stack(&file.engines, &file.path), ..cli })
 }
 
 /// The command with its subcommands.

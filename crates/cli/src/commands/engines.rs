@@ -1,13 +1,15 @@
 //! What: Finds the engines that a command uses, and the names of topics, tables and functions there.
 //!
-//! An engine is named by flag, else by environment, else by a running `giro up` of this folder (`up_file`). If none of
-//! these names it, the command says what to do. It never uses AWS without `--aws`.
+//! An engine is named by flag, else by environment, else by a running `giro up` of this folder (`up_file`), else by
+//! `giro.toml` (`giro_toml`). If none of these names it, the command says what to do. It never uses AWS without
+//! `--aws`.
 //!
 //! The engines of a stack belong together. If a person names another engine, no engine of the stack is used. So
 //! records of one ledger never go to the topics of another. The names are those of the stack if its engines are used,
-//! else the usual ones.
+//! else the usual ones. The same holds for the engines and the names of `giro.toml` (`from_file`).
 
 mod checkpoints;
+mod from_file;
 #[cfg(test)]
 mod tests;
 
@@ -71,6 +73,9 @@ pub(super) struct EngineArgs {
     /// The table of the newest checkpoint of each account
     #[arg(long, global = true, env = "AUDIT_HEADS_TABLE", value_parser = table, value_name = "NAME")]
     audit_heads_table: Option<String>,
+    /// The `giro.toml` that names what nobody else named, if one does.
+    #[arg(skip)]
+    file: Option<PathBuf>,
 }
 
 /// Where functions are invoked.
@@ -321,7 +326,11 @@ impl EngineArgs {
             Which::ToldWhole => (String::new(), true),
         };
         let help = match (named, up_file::running()) {
-            (true, _) => return format!("{at}{error:#}"),
+            (true, _) => {
+                let file = self.file.as_ref().filter(|_| which != Which::ToldWhole);
+                let file = file.map(|path| format!("\n  {} names the engines", path.display()));
+                return format!("{at}{error:#}{}", file.unwrap_or_default());
+            }
             (false, Ok(Some(_))) => "is it an engine of the `giro up` of this folder?",
             (false, Ok(None) | Err(_)) => "is `giro up` running?",
         };

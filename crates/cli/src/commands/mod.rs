@@ -3,7 +3,8 @@
 //! Data: Takes arguments and environment. Gives results on stdout, progress and errors on stderr, and an exit code
 //! (`failure`).
 //!
-//! Engines are named by flag, else by environment, else by a running `giro up` of this folder (`engines`, `up_file`).
+//! Engines are named by flag, else by environment, else by a running `giro up` of this folder, else by a `giro.toml`
+//! (`engines`, `up_file`, `giro_toml`).
 //! An empty variable counts as unset (`environment`).
 
 /// Prints a line of results with control characters escaped. Returns from the command if the reader, such as `head`,
@@ -35,6 +36,7 @@ mod environment;
 mod export;
 mod failed;
 mod failure;
+mod giro_toml;
 mod invoke;
 mod lanes;
 mod limits;
@@ -79,7 +81,7 @@ use failure::{Failure, Which};
 use giro::publish::kafka::CLIENT_LOG;
 
 const AFTER_HELP: &str = "\
-Engines: by flag, by variable, or the `giro up` of this folder; see `giro help engines`
+Engines: by flag, by variable, the `giro up` of this folder, or giro.toml; see `giro help engines`
 
 Exit codes:
   0  done
@@ -145,6 +147,40 @@ enum Command {
     Engines,
 }
 
+impl Command {
+    /// Whether `giro.toml` counts. What uses no engine needs none, and `giro down` works beside a wrong one. A load
+    /// test and what looks at a deployment go only where the command itself leads them.
+    fn reads_giro_toml(&self) -> bool {
+        match self {
+            Self::Up(_)
+            | Self::Console(_)
+            | Self::Pay(_)
+            | Self::Publish(_)
+            | Self::Invoke(_)
+            | Self::Accounts(_)
+            | Self::Payments(_)
+            | Self::Outcomes(_)
+            | Self::Topics(_)
+            | Self::DeadLetters(_)
+            | Self::Failed(_)
+            | Self::Audit(_)
+            | Self::Export(_)
+            | Self::Restore(_) => true,
+            Self::Status(_)
+            | Self::Env(_)
+            | Self::Logs(_)
+            | Self::Down(_)
+            | Self::Reset(_)
+            | Self::Demo(_)
+            | Self::Bench(_)
+            | Self::Doctor(_)
+            | Self::Simulate(_)
+            | Self::Completions(_)
+            | Self::Engines => false,
+        }
+    }
+}
+
 /// Runs the command that the process was started with.
 pub async fn run() -> ExitCode {
     own_fault::tell_of_panics();
@@ -153,7 +189,13 @@ pub async fn run() -> ExitCode {
         return Failure::input(error).exit_code();
     }
     // Wrong use ends here, with exit code 2.
-    let Cli { engines, verbose, command } = arguments::read();
+    let Cli { engines, verbose, command } = match arguments::read() {
+        Ok(cli) => cli,
+        Err(failure) => {
+            tell!("giro: {}", Lines(&failure));
+            return failure.exit_code();
+        }
+    };
     log(verbose);
     let Err(failure) = obey(command, &engines).await else { return ExitCode::SUCCESS };
     let failure = engines.explained(failure).await;

@@ -22,9 +22,14 @@ How commands find Kafka, DynamoDB and Lambda, and the names of topics and tables
   1. a flag, which every command takes
   2. its variable, where it has one
   3. the `giro up` that runs in this folder
+  4. giro.toml in this folder, else the nearest one above it
 
 AWS's own are used only with --aws, or where their address is given. Kafka is always named by its address.
 If you name an engine that is not the stack's, no engine and no name of the stack is used.
+giro.toml has the names of these flags as its keys, such as accounts-table = \"mine\", and options of `giro up` in [up].
+Its engines count all together or not at all. With --aws, or an engine that it doesn't name, nothing of it counts.
+So records of one ledger never go to the topics of another. It can't say aws, and can't name an address of AWS.
+`giro up` takes engines from it too, unless you say --kafka. `giro demo`, `giro bench` and `giro doctor` don't read it.
 A variable that is set to nothing is unset. `giro status` shows where the stack of this folder listens.";
 
 /// The commands with the pages.

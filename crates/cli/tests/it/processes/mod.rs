@@ -15,6 +15,7 @@ pub(crate) mod failed;
 mod first_minutes;
 mod foreign_event;
 mod frozen;
+mod giro_toml;
 mod hostile;
 mod latency;
 mod ledger_auditor;
