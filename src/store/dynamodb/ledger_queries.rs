@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 
 use super::decode::Decode;
+use super::scan::PAGE_ITEMS;
 use super::{DynamoDb, store_error};
 use crate::domain::dead_letter::DeadLetterStatus;
 use crate::domain::{AccountId, DeadLetter, DeadLetterId, Holding, Lane, LegId, PaymentId, Recorded, Source};
@@ -37,7 +38,7 @@ impl DynamoDb {
         let mut start = None;
         loop {
             let call = scan.clone().table_name(table).consistent_read(true).set_exclusive_start_key(start);
-            let page = call.send().await.map_err(|error| store_error("Scan", table, &error))?;
+            let page = call.limit(PAGE_ITEMS).send().await.map_err(|error| store_error("Scan", table, &error))?;
             items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {

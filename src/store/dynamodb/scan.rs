@@ -6,6 +6,10 @@ use super::{DynamoDb, add, count, milliunits, store_error};
 use crate::store::items::{self, Item};
 use crate::store::{ScanPage, Segment, StoreError, Table, TableScan};
 
+/// The most items of a page. DynamoDB itself ends a page at 1 MB, which is about as many payments. A local engine may
+/// read all that is left of the table for each page that has no bound.
+pub(super) const PAGE_ITEMS: i32 = 1_000;
+
 impl TableScan for DynamoDb {
     type Mark = Item;
 
@@ -43,7 +47,12 @@ impl DynamoDb {
     ) -> Result<ScanPage<Item, I>, StoreError> {
         count(&self.usage.read_calls);
         let call = self.client.scan().table_name(table).consistent_read(consistent).set_exclusive_start_key(mark);
-        let call = call.segment(segment.number.into()).total_segments(segment.of.into());
+        let call = call.limit(PAGE_ITEMS);
+        // The only segment is the whole table. A local engine reads that in the order of its key, without sorting it.
+        let call = match segment.of {
+            0 | 1 => call,
+            of => call.segment(segment.number.into()).total_segments(of.into()),
+        };
         let page = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
         let page = page.map_err(|error| store_error("Scan", table, &error))?;
         add(&self.usage.read_milliunits, page.consumed_capacity.as_slice());

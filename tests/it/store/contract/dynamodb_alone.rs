@@ -1,11 +1,16 @@
 //! What only DynamoDB can show: tables and engines that are not there, items that cannot be read, keys of indexes.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use giro::domain::account_command::Action;
 use giro::domain::plan::{AccountUpdate, Entry, Transaction};
 use giro::domain::{Decline, Lane, Refusal};
 use giro::store::dynamodb::DynamoDb;
+use giro::store::items;
 use giro::store::{
-    AccountRead, CancelledCommand, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, StoreError, Tables,
+    AccountRead, CancelledCommand, CommandCommit, Commit, LaneRead, Ledger, LedgerQueries, ScannedItem, Segment,
+    StoreError, Table, TableScan, Tables,
 };
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{self, id, update};
@@ -20,6 +25,42 @@ async fn an_engine_that_is_not_there_is_unavailable() {
     let store = DynamoDb::new(giro_testkit::dynamodb::client(&format!("http://{address}")), Tables::default());
     let error = store.read_accounts(&[&id("alice")]).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable(text) if text.starts_with("BatchGetItem: ")), "{error}");
+}
+
+/// A local engine has no bound of its own: it read the rest of the table for each page.
+#[tokio::test]
+async fn a_page_of_a_scan_has_at_most_a_thousand_items() {
+    let engine = Engine::start().await.unwrap();
+    let (store, client, table) = (engine.ledger(), engine.client(), &engine.tables().accounts);
+    let items: Vec<_> = (0..2_001).map(|ix| items::account::encode(&account(&format!("a{ix}"), ix))).collect();
+    for chunk in items.chunks(25) {
+        let puts = chunk.iter().map(|item| {
+            let put = PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        });
+        client.batch_write_item().request_items(table, puts.collect()).send().await.unwrap();
+    }
+    for of in [1, 2] {
+        let (mut pages, mut met) = (Vec::new(), BTreeSet::new());
+        for number in 0..of {
+            let mut mark = None;
+            loop {
+                let page = store.page(Table::Accounts, Segment { number, of }, mark).await.unwrap();
+                pages.push(page.items.len());
+                for item in page.items {
+                    let ScannedItem::Account(account) = item else { panic!("{item:?}") };
+                    assert!(met.insert(account.id.clone()), "{} twice", account.id);
+                }
+                mark = page.next;
+                if mark.is_none() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(met.len(), 2_001, "{pages:?}");
+        assert!(pages.len() >= 3 && pages.iter().all(|items| *items <= 1_000), "{pages:?}");
+    }
+    assert_eq!(store.accounts().await.unwrap().len(), 2_001);
 }
 
 #[tokio::test]
