@@ -116,6 +116,7 @@ mod tests {
         ("bench broker", "one line of a measurement; `bench latency --json` is the machine's"),
         ("bench contend", "it is bench's own, and always prints JSON"),
         ("completions", "a shell reads it"),
+        ("console", "it runs on, and prints its address alone"),
         ("engines", "it is a page of help"),
     ];
 
