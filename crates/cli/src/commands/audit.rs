@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
+use crate::local::key_order::KeyOrder;
 use crate::recount::{Recount, Tapped};
 use giro::audit::{Audited, Pace, audit};
 use giro::domain::audit::Finding;
@@ -52,8 +53,13 @@ struct Checked {
 
 /// Audits all payments, and judges all checkpoints by them. If the payments weren't read to their end, no checkpoint
 /// can be judged.
-async fn full(ledger: &DynamoDb, pace: Pace, until: Instant) -> Result<(Audited, Option<Checked>), Failure> {
-    let tapped = Tapped::new(ledger, Recount::begin(ledger, until).await?);
+async fn full(
+    ledger: &DynamoDb,
+    ordered: &KeyOrder<'_, DynamoDb>,
+    pace: Pace,
+    until: Instant,
+) -> Result<(Audited, Option<Checked>), Failure> {
+    let tapped = Tapped::new(ordered, Recount::begin(ledger, until).await?);
     let audited = audit(&tapped, pace, until).await?;
     if audited.report.looks == 0 {
         return Ok((audited, None));
@@ -72,9 +78,11 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     let first = Segment { number: 0, of: 1 };
     ledger.page(Table::Accounts, first, None).await?;
     let pace = Pace::per_second(args.read_units);
+    let url = engines.dynamodb_url()?;
+    let ordered = KeyOrder::of(&ledger, url.as_deref());
     let (audited, checked) = match args.full {
-        false => (audit(&ledger, pace, until).await?, None),
-        true => full(&ledger, pace, until).await?,
+        false => (audit(&ordered, pace, until).await?, None),
+        true => full(&ledger, &ordered, pace, until).await?,
     };
     let report = &audited.report;
     let of_checkpoints = checked.iter().flat_map(|checked| &checked.findings);

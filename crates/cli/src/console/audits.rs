@@ -9,12 +9,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::proofs::{Proofs, proved};
 use super::refusal::Refusal;
+use crate::local::key_order::KeyOrder;
 use giro::audit::{Pace, audit};
-use giro::domain::audit::Seen;
 use giro::handlers::clock;
+use giro::store::TableScan;
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Checkpoints, LedgerQueries, Read, ScannedHead, Segment, StoreError};
 
 /// The read units a second of an audit. `giro audit` takes the same.
 const READ_UNITS: u32 = 10_000;
@@ -27,7 +28,10 @@ const FINDINGS_MAX: usize = 50;
 
 /// The audits that were asked for here.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Audits(Arc<Mutex<State>>);
+pub(super) struct Audits {
+    state: Arc<Mutex<State>>,
+    proofs: Arc<Proofs>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -37,17 +41,15 @@ struct State {
 
 impl Audits {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the scheduled audit has proved, and the last audit from here.
     pub(super) async fn told(&self, ledger: &DynamoDb, has_checkpoints: bool) -> Result<Value, Refusal> {
-        let proved = if has_checkpoints { proved(ledger).await } else { Ok(None) };
-        let mut told = match proved {
-            Ok(Some(told)) => told,
-            // A stack that was deployed without these tables has proved nothing.
-            Ok(None) | Err(StoreError::NoTable(_)) => json!({}),
-            Err(error) => return Err(error.into()),
+        let is_running = self.state().is_running;
+        let mut told = match has_checkpoints {
+            true => self.proofs.told(is_running, proved(ledger)).await?,
+            false => json!({}),
         };
         let state = self.state();
         (told["running"], told["last"]) = (json!(state.is_running), json!(state.last));
@@ -55,20 +57,20 @@ impl Audits {
     }
 
     /// Begins an audit of all payments, unless one runs.
-    pub(super) fn begin(&self, ledger: Arc<DynamoDb>) {
+    pub(super) fn begin(&self, ledger: Arc<DynamoDb>, url: Option<String>) {
         if std::mem::replace(&mut self.state().is_running, true) {
             return;
         }
         let audits = self.clone();
         tokio::spawn(async move {
-            let last = run(&ledger).await;
+            let last = run(&KeyOrder::of(&*ledger, url.as_deref())).await;
             let mut state = audits.state();
             (state.is_running, state.last) = (false, Some(last));
         });
     }
 }
 
-async fn run(ledger: &DynamoDb) -> Value {
+async fn run(ledger: &impl TableScan) -> Value {
     let (at, began) = (clock::now().to_string(), Instant::now());
     let until = began.checked_add(PATIENCE).unwrap_or(began);
     let audited = match audit(ledger, Pace::per_second(READ_UNITS), until).await {
@@ -94,39 +96,4 @@ async fn run(ledger: &DynamoDb) -> Value {
         "findings": findings,
         "circulation": circulation,
     })
-}
-
-/// How far the scheduled audit has come. An account is behind if it holds something else than its head has seen.
-async fn proved(ledger: &DynamoDb) -> Result<Option<Value>, StoreError> {
-    let mut heads = BTreeMap::new();
-    let (mut mark, mut unreadable) = (None, 0_u64);
-    loop {
-        let page = ledger.heads(Segment { number: 0, of: 1 }, mark).await?;
-        for head in page.items {
-            match head {
-                ScannedHead::Head(head) => {
-                    heads.insert(head.checkpoint.account.clone(), head.seen);
-                }
-                ScannedHead::Unreadable { .. } => unreadable = unreadable.saturating_add(1),
-            }
-        }
-        mark = page.next;
-        if mark.is_none() {
-            break;
-        }
-    }
-    let accounts = ledger.accounts().await?;
-    let is_proved = |held: &&giro::domain::Holding| heads.get(&held.account.id) == Some(&Seen::of(held));
-    let proved = accounts.iter().filter(is_proved).count();
-    let oldest = match ledger.run().await? {
-        Read::Found(run) => run.proved_at.map(|at| clock::now().millis().saturating_sub(at.millis()) / 1_000),
-        Read::Missing | Read::Corrupt(_) | Read::Unread => None,
-    };
-    Ok(Some(json!({
-        "accounts": accounts.len(),
-        "proved": proved,
-        "behind": accounts.len().saturating_sub(proved),
-        "unreadable": unreadable,
-        "oldest_proof_s": oldest,
-    })))
 }

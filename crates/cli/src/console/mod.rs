@@ -7,7 +7,7 @@
 //! | what happens now | `live`, from `topics` and `newest` |
 //! | how many payments are settled | `settled` |
 //! | what the ledger holds | `reads` |
-//! | what audits have proved | `audits` |
+//! | what audits have proved | `audits`, `proofs` |
 //! | what changes something | `changes` |
 //! | what it shows | `shown` |
 //! | errors | `refusal` |
@@ -26,6 +26,7 @@ mod gate;
 mod live;
 mod newest;
 mod page;
+mod proofs;
 mod reads;
 mod refusal;
 mod settled;
@@ -93,6 +94,8 @@ struct Served {
     audits: Audits,
     changes: Changes,
     ledger: Arc<DynamoDb>,
+    /// DynamoDB's URL. `None`: AWS's own.
+    dynamodb: Option<String>,
 }
 
 /// Takes a port, 0 for a free one, for a console to listen on.
@@ -115,7 +118,7 @@ impl Console {
         let fragment = token.as_ref().map(|token| format!("#token={token}")).unwrap_or_default();
         let address = format!("http://127.0.0.1:{port}/{fragment}");
         let stack = stack(&shown);
-        let Shown { ledger, has_checkpoints, kafka, topics, groups, http, began, .. } = shown;
+        let Shown { ledger, has_checkpoints, dynamodb, kafka, topics, groups, http, began, .. } = shown;
         let ledger = Arc::new(ledger);
         let newest = Newest::default();
         let reached = match &kafka {
@@ -146,6 +149,7 @@ impl Console {
                 redriving: Mutex::default(),
             },
             ledger,
+            dynamodb,
         });
         let router = router(Arc::clone(&served), http.map(|(_, router)| router), Gate { port, token });
         tasks.push(tokio::spawn(async move {
@@ -242,7 +246,7 @@ async fn audit(State(served): State<Arc<Served>>) -> Answer {
 }
 
 async fn begin_audit(State(served): State<Arc<Served>>) -> Response<Body> {
-    served.audits.begin(Arc::clone(&served.ledger));
+    served.audits.begin(Arc::clone(&served.ledger), served.dynamodb.clone());
     answer(StatusCode::ACCEPTED, json!({ "running": true }).to_string())
 }
 

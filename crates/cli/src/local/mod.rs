@@ -11,6 +11,7 @@ pub mod failed_topic;
 pub mod http;
 pub mod invoke;
 pub mod kafka;
+pub(crate) mod key_order;
 pub mod lambda;
 mod lambda_listens;
 pub(crate) mod log_line;

@@ -7,7 +7,13 @@ import { grouped, money } from "./money.js";
 const whole = (value) => (typeof value === "number" ? grouped(value) : "–");
 
 function scheduled(it) {
-  if (it.accounts === undefined) return el("p", { class: "muted" }, "This stack has no tables of checkpoints.");
+  // A busy stack tells what was read before, if anything was.
+  if (it.unread) return [el("p", { class: "warn" }, it.unread), ...(it.accounts === undefined ? [] : [proofs(it)])];
+  if (it.accounts === undefined) return [el("p", { class: "muted" }, "This stack has no tables of checkpoints.")];
+  return [proofs(it)];
+}
+
+function proofs(it) {
   return facts([
     ["accounts", whole(it.accounts)],
     ["proved", whole(it.proved)],
@@ -45,13 +51,13 @@ export function show(root) {
   const { signal } = ended;
   const why = whyNot();
   const said = teller();
-  const proofs = el("div", null, reading());
+  const proved = el("div", null, reading());
   const result = el("div");
   const run = el("button", { type: "button", class: "main", disabled: why !== null,
     "aria-describedby": why ? "why-no-audit" : null }, "Run an audit");
   const read = async () => {
     const it = await get("audit", signal);
-    proofs.replaceChildren(scheduled(it));
+    proved.replaceChildren(...scheduled(it));
     result.replaceChildren(...[last(it.last)].flat().filter(Boolean));
     return it;
   };
@@ -91,7 +97,7 @@ export function show(root) {
     why && el("p", { class: "warn", id: "why-no-audit" }, why), el("p", null, run), said.node, result);
   root.append(
     el("section", { class: "card", "aria-labelledby": "proofs-name" },
-      el("h2", { id: "proofs-name" }, "What the scheduled auditor has proved"), proofs),
+      el("h2", { id: "proofs-name" }, "What the scheduled auditor has proved"), proved),
     stack.read_only ? said.node : asked);
   wait().then((hasEnded) => hasEnded && said.good("The audit has ended.")).catch(tell);
   return () => ended.abort();
