@@ -47,8 +47,11 @@ pub(super) async fn run() -> Result<(), Failure> {
     };
     say!("# The stack runs as process {}. `giro status` tells its addresses, `giro down` stops it.", stack.id());
     say!("# What it writes is in {LOG_FILE}.");
-    if let Some(console) = told.console {
+    if let Some(console) = &told.console {
         say!("# console {console}");
+    }
+    for line in told.left_out_lines() {
+        say!("{line}");
     }
     Ok(())
 }

@@ -127,6 +127,7 @@ pub(super) async fn run(args: UpArgs, engines: &EngineArgs) -> Result<(), Failur
     let told = Told {
         endpoints: stack.endpoints().clone(),
         console: console.as_ref().map(|console| console.address().to_owned()),
+        left_out: stack.left_out().to_vec(),
         template,
     };
     file.write(&told)?;
@@ -201,9 +202,7 @@ fn lines(stack: &Stack, told: &Told) -> Result<Vec<String>, Failure> {
     if let Some(console) = &told.console {
         lines.push(format!("# console {console}"));
     }
-    for binary in stack.left_out() {
-        lines.push(format!("# {binary} is left out: it isn't built"));
-    }
+    lines.extend(told.left_out_lines());
     lines.push("# Other giro commands in this folder find the stack. Ctrl-C or `giro down` stops everything.".into());
     Ok(lines)
 }

@@ -38,6 +38,9 @@ pub(super) struct Told {
     /// Where a person opens the console, with its token, if there is one.
     #[serde(default)]
     pub(super) console: Option<String>,
+    /// The binaries of functions that don't run, because they aren't built.
+    #[serde(default)]
+    pub(super) left_out: Vec<String>,
     /// What the stack was made from.
     pub(super) template: ChosenTemplate,
 }
@@ -70,6 +73,13 @@ pub(super) fn running() -> Result<Option<Told>, Failure> {
              giro? `giro down` stops the stack; then start `giro up` again"
         ))
     })
+}
+
+impl Told {
+    /// A line for each function that doesn't run. Without it nobody would know why its records wait.
+    pub(super) fn left_out_lines(&self) -> impl Iterator<Item = String> {
+        self.left_out.iter().map(|binary| format!("# {binary} is left out: it isn't built; `make build` builds it"))
+    }
 }
 
 /// What the stack of another folder tells, once it is ready.

@@ -25,7 +25,7 @@ use super::engines::EngineArgs;
 use super::number::number;
 use super::up::StartKafka;
 use crate::local::kafka;
-use crate::local::stack::{OUTCOME_PUBLISHER, Stack, StackOptions};
+use crate::local::stack::{OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
 use giro::domain::{CreditLanes, Source};
 use giro::handlers::clock;
 use giro::publish::Publish;
@@ -82,6 +82,8 @@ pub(super) async fn run(args: DemoArgs, engines: &EngineArgs) -> Result<(), Fail
     let options = engines.of_stack(StackOptions {
         kafka: engines.kafka(args.kafka),
         dynamodb: engines.dynamodb(None),
+        // If one isn't built, that is told at once: else the demo would wait for it, and blame something else.
+        run: Run::Only([PAYMENT_PROCESSOR, OUTCOME_PUBLISHER].map(str::to_owned).to_vec()),
         topic_prefix: run.clone(),
         partitions: Some(args.partitions),
         concurrency: usize::try_from(args.partitions).ok().map(|partitions| partitions.min(4)),

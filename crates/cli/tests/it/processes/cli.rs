@@ -15,7 +15,12 @@ pub(crate) fn binary(name: &str) -> String {
 
 /// The command in a folder, with no engines but those that its arguments name.
 pub(crate) fn command(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_giro"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_giro")), arguments, folder)
+}
+
+/// The same of a copy of the program.
+pub(crate) fn command_of(program: &Path, arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
     for name in ["KAFKA_BOOTSTRAP_SERVERS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_LAMBDA"] {
         command.env_remove(name);

@@ -27,3 +27,4 @@ mod readers;
 mod redrive;
 mod restored;
 pub(crate) mod stack;
+mod unbuilt;
