@@ -274,7 +274,7 @@ async fn open(args: OpenArgs, engines: &EngineArgs) -> Result<(), Failure> {
         return Err(Failure::input("expected an account and --currency, or --list"));
     };
     let (overdraft_limit, funding) = (args.limit.limit(currency)?, args.funding(&id, currency)?);
-    let json = args.send.results.json;
+    let (json, name) = (args.send.results.json, id.clone());
     let terms = Terms { currency, overdraft_limit, credit_lanes: args.credit_lanes, owner: args.owner };
     match args.direct {
         true => open_directly(&id, terms, engines).await?,
@@ -282,7 +282,12 @@ async fn open(args: OpenArgs, engines: &EngineArgs) -> Result<(), Failure> {
     }
     let Some(payment) = funding else { return Ok(()) };
     let topic = engines.topic(None, |topics| topics.requests)?;
-    pay::pay(payment, &topic, Show { wait: true, json }, engines).await
+    let todo = open_many::way_out(&payment);
+    match pay::pay(payment, &topic, Show { wait: true, json }, engines).await {
+        // Its outcome is shown, but not that giving the same command again never helps.
+        Err(Failure::Shown) => Err(Failure::no(format!("{name} is open, and not funded: {todo}"))),
+        paid => paid,
+    }
 }
 
 async fn open_directly(id: &AccountId, terms: Terms, engines: &EngineArgs) -> Result<(), Failure> {

@@ -19,6 +19,7 @@ use super::account_commands;
 use super::engines::EngineArgs;
 use super::failure::Failure;
 use super::results::ResultArgs;
+use crate::decimal;
 use giro::domain::account_command::Action;
 use giro::domain::{AccountCommand, Instruction, Payment};
 use giro::publish::Publish;
@@ -77,22 +78,35 @@ pub(super) async fn open(
     let producer = engines.producer_to(&commands).await?;
     let opening = Opening { ledger, producer, commands, requests, wait, results, engines };
     let bar = progress(wanted.len());
-    let mut refused: usize = 0;
+    let (mut refused, mut not_funded) = (0_usize, 0_usize);
     for some in wanted.chunks(SENDING_MAX) {
-        refused = refused.saturating_add(opening.these(some, &bar).await?);
+        let open = opening.these(some, &bar).await?;
+        refused = refused.saturating_add(some.len().saturating_sub(open.len()));
+        not_funded = not_funded.saturating_add(opening.fund(&open, &bar).await?);
+        bar.inc(u64::try_from(some.len()).unwrap_or(u64::MAX));
     }
     bar.finish_and_clear();
     let opened = wanted.len().saturating_sub(refused);
     results.print(
-        || json!({ "opened": opened, "refused": refused }),
-        || format!("opened {opened} accounts, refused {refused}"),
+        || json!({ "opened": opened, "not_funded": not_funded, "refused": refused }),
+        || format!("opened {opened} accounts, {not_funded} of them not funded; refused {refused}"),
     )?;
-    if refused == 0 { Ok(()) } else { Err(Failure::Shown) }
+    if refused == 0 && not_funded == 0 { Ok(()) } else { Err(Failure::Shown) }
+}
+
+/// What to do if the payment that funds an account is declined: its id has this outcome for ever.
+pub(super) fn way_out(funding: &Payment) -> String {
+    let Payment { id, debtor, creditor, amount, currency, .. } = funding;
+    let amount = decimal::shown(i128::from(amount.minor_units()), *currency);
+    format!(
+        "{id} stays declined for ever. Once {debtor} can pay, fund the account by another payment: `giro pay --from \
+         {debtor} --to {creditor} {amount} {currency} --wait`"
+    )
 }
 
 impl Opening<'_> {
-    /// Opens some accounts, then funds those that are open; how many were refused.
-    async fn these(&self, wanted: &[Wanted], bar: &ProgressBar) -> Result<usize, Failure> {
+    /// Opens some accounts; those that are open then.
+    async fn these<'w>(&self, wanted: &'w [Wanted], bar: &ProgressBar) -> Result<Vec<&'w Wanted>, Failure> {
         let mut sending = Vec::with_capacity(wanted.len());
         for Wanted { command, .. } in wanted {
             let (key, value) = (command.account.as_str(), account_command::encode(command));
@@ -103,23 +117,21 @@ impl Opening<'_> {
         }
         let answers = stream::iter(wanted).map(async |wanted| self.answer(wanted).await.map(|no| (wanted, no)));
         let answers: Vec<(&Wanted, Option<String>)> = answers.buffered(ASKED_AT_ONCE).try_collect().await?;
-        let mut refused: usize = 0;
         let mut open = Vec::with_capacity(wanted.len());
         for (wanted, no) in answers {
             match no {
                 Some(reason) => {
-                    refused = refused.saturating_add(1);
-                    self.say(bar, wanted, &reason)?;
+                    let account = wanted.command.account.as_str();
+                    let json = || json!({ "account_id": account, "status": "refused", "reason": reason });
+                    bar.suspend(|| self.results.print(json, || format!("refused {account}: {reason}")))?;
                 }
                 None => open.push(wanted),
             }
         }
-        refused = refused.saturating_add(self.fund(&open, bar).await?);
-        bar.inc(u64::try_from(wanted.len()).unwrap_or(u64::MAX));
-        Ok(refused)
+        Ok(open)
     }
 
-    /// Funds accounts that are open; how many were refused.
+    /// Funds accounts that are open; how many are not funded.
     async fn fund(&self, open: &[&Wanted], bar: &ProgressBar) -> Result<usize, Failure> {
         let Some(topic) = &self.requests else { return Ok(0) };
         let producer = self.engines.producer_to(topic).await?;
@@ -133,15 +145,17 @@ impl Opening<'_> {
             sending.placed().await?;
         }
         let paid = stream::iter(open).map(async |wanted| self.outcome(wanted).await.map(|no| (*wanted, no)));
-        let paid: Vec<(&Wanted, Option<String>)> = paid.buffered(ASKED_AT_ONCE).try_collect().await?;
-        let mut refused: usize = 0;
+        let paid: Vec<(&Wanted, Option<(String, String)>)> = paid.buffered(ASKED_AT_ONCE).try_collect().await?;
+        let mut not_funded: usize = 0;
         for (wanted, no) in paid {
-            if let Some(reason) = no {
-                refused = refused.saturating_add(1);
-                self.say(bar, wanted, &reason)?;
-            }
+            let Some((reason, todo)) = no else { continue };
+            not_funded = not_funded.saturating_add(1);
+            let account = wanted.command.account.as_str();
+            let json = || json!({ "account_id": account, "status": "not_funded", "reason": reason });
+            let text = || format!("not funded {account}, which is open: {reason}. {todo}");
+            bar.suspend(|| self.results.print(json, text))?;
         }
-        Ok(refused)
+        Ok(not_funded)
     }
 
     /// Waits for the answer to a command; the reason if it was refused.
@@ -157,31 +171,23 @@ impl Opening<'_> {
         }
     }
 
-    /// Waits for the outcome of a funding; the reason if it was declined.
-    async fn outcome(&self, wanted: &Wanted) -> Result<Option<String>, Failure> {
+    /// Waits for the outcome of a funding; the reason if the account isn't funded by it, and what to do.
+    async fn outcome(&self, wanted: &Wanted) -> Result<Option<(String, String)>, Failure> {
         let Some(payment) = &wanted.funding else { return Ok(None) };
         let asked = Instruction::from(payment.clone()).fingerprint();
         let until = Instant::now().checked_add(self.wait);
         loop {
             if let Some(recorded) = self.ledger.payment(&payment.id).await? {
                 let id = &payment.id;
-                let no = recorded.outcome.decision.err().map(|decline| format!("{id} is declined: {decline}"));
-                let is_own = recorded.fingerprint == asked;
-                return Ok(if is_own { no } else { Some(format!("{id} is the id of another payment")) });
+                if recorded.fingerprint != asked {
+                    let todo = format!("`giro payments show {id} --text` shows it");
+                    return Ok(Some((format!("{id} is the id of another payment"), todo)));
+                }
+                let no = recorded.outcome.decision.err();
+                return Ok(no.map(|decline| (format!("{id} is declined: {decline}"), way_out(payment))));
             }
             again(until, payment.id.as_str()).await?;
         }
-    }
-
-    /// Says that a line was refused. The bar stands aside meanwhile.
-    fn say(&self, bar: &ProgressBar, wanted: &Wanted, reason: &str) -> Result<(), Failure> {
-        let account = wanted.command.account.as_str();
-        bar.suspend(|| {
-            self.results.print(
-                || json!({ "account_id": account, "status": "refused", "reason": reason }),
-                || format!("refused {account}: {reason}"),
-            )
-        })
     }
 }
 

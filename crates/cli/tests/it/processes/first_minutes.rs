@@ -108,6 +108,13 @@ fn check_funding(newcomer: &Newcomer) {
         newcomer.check(&format!("{carol} 12.34"), 0, "settled   funds-carol: 12.34 EUR from bank to carol");
     }
     newcomer.check("accounts show carol", 0, " 12.34 ");
+    let dora = "accounts open dora --currency EUR --funded-by stranger --balance 1.50";
+    for _ in 0..2 {
+        let told = newcomer.check(dora, 1, "declined  funds-dora: 1.50 EUR from stranger to dora: debtor_not_found");
+        let way_out = "giro: dora is open, and not funded: funds-dora stays declined for ever. Once stranger can pay, fund the \
+                       account by another payment: `giro pay --from stranger --to dora 1.50 EUR --wait`\n";
+        assert!(told.ends_with(way_out), "{told}");
+    }
     newcomer.check(&format!("{carol} 1.234"), 2, "--balance: expected an amount of EUR with at most 2 decimals");
 }
 
@@ -123,11 +130,30 @@ fn check_list(newcomer: &Newcomer) {
     let list: Vec<String> = (0..2_000).map(line).collect();
     let list = list.join("\n");
     for _ in 0..2 {
-        let told = newcomer.check_with("accounts open --list -", &list, 1, "opened 1998 accounts, refused 2\n");
+        let told = newcomer.check_with(
+            "accounts open --list -",
+            &list,
+            1,
+            "opened 1999 accounts, 1 of them not funded; refused 1\n",
+        );
         assert!(told.contains("refused alice: account_exists\n"), "{told}");
-        assert!(told.contains("refused poor: funds-poor is declined: debtor_not_found\n"), "{told}");
+        let poor = "not funded poor, which is open: funds-poor is declined: debtor_not_found. funds-poor stays declined \
+                    for ever. Once nobody can pay, fund the account by another payment: `giro pay --from nobody --to poor \
+                    5.07 EUR --wait`\n";
+        assert!(told.contains(poor), "{told}");
         assert_eq!(told.lines().count(), 3, "{told}");
     }
+    let json = newcomer.check_with("accounts open --list - --json", list.lines().nth(9).unwrap(), 1, "");
+    let json: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reason = "funds-poor is declined: debtor_not_found";
+    assert_eq!(
+        json,
+        [
+            serde_json::json!({ "account_id": "poor", "status": "not_funded", "reason": reason }),
+            serde_json::json!({ "opened": 1, "not_funded": 1, "refused": 0 }),
+        ]
+    );
+    newcomer.check("accounts show poor", 0, " open ");
     newcomer.check("accounts show funded", 0, " 5.07 ");
     newcomer.check("accounts show many-1999", 0, " 19.99");
     newcomer.check_with("accounts open --list -", "{}", 2, "-: line 1: ");
