@@ -3,15 +3,21 @@
 //! Data: Takes lines, each a JSON object with the fields of the command `open`. `command` and `command_id` may be left
 //! out. `balance` and `funded_by` fund the account once it is open. Amounts are in minor units, as in all JSON.
 //!
+//! A topic ignores fields that it doesn't know, because a client may be newer. A list is written by a person: there such
+//! a field, or one that stands twice, is a mistake.
+//!
 //! Invariants: All lines are read before anything is sent. A bounded number of commands is on its way at a time. A list
 //! may be sent again: an account that is open on these terms stays as it is, and is funded once.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -32,6 +38,23 @@ use giro::wire::{account_command, instruction};
 const SENDING_MAX: usize = 500;
 /// How many answers are asked for at the same time.
 const ASKED_AT_ONCE: usize = 16;
+/// What a line may have.
+const FIELDS: [&str; 10] = [
+    "account_id",
+    "currency",
+    "overdraft_limit",
+    "credit_lanes",
+    "owner",
+    BALANCE,
+    FUNDED_BY,
+    COMMAND,
+    COMMAND_ID,
+    "requested_at",
+];
+const BALANCE: &str = "balance";
+const FUNDED_BY: &str = "funded_by";
+const COMMAND: &str = "command";
+const COMMAND_ID: &str = "command_id";
 /// The only command of a list.
 const OPEN: &str = "open";
 /// How often to look for an answer.
@@ -221,13 +244,21 @@ fn lines(text: &str) -> Result<Vec<Wanted>, String> {
 }
 
 fn line(text: &str) -> Result<Wanted, String> {
-    let mut fields: Map<String, Value> =
-        serde_json::from_str(text).map_err(|error| format!("expected a JSON object: {error}"))?;
-    let (balance, funded_by) = (fields.remove("balance"), fields.remove("funded_by"));
-    fields.entry("command").or_insert_with(|| json!(OPEN));
-    if !fields.contains_key("command_id") {
+    let Fields(given) = serde_json::from_str(text).map_err(|_| "expected a JSON object".to_owned())?;
+    let mut fields = Map::new();
+    for (name, value) in given {
+        if !FIELDS.contains(&name.as_str()) {
+            return Err(format!("{name}: unknown; expected one of {}", FIELDS.join(", ")));
+        }
+        if fields.insert(name.clone(), value).is_some() {
+            return Err(format!("{name}: expected once, got it more than once"));
+        }
+    }
+    let (balance, funded_by) = (fields.remove(BALANCE), fields.remove(FUNDED_BY));
+    fields.entry(COMMAND).or_insert_with(|| json!(OPEN));
+    if !fields.contains_key(COMMAND_ID) {
         let id = account_commands::new_id().map_err(|failure| failure.to_string())?;
-        fields.insert("command_id".into(), json!(id.as_str()));
+        fields.insert(COMMAND_ID.into(), json!(id.as_str()));
     }
     let command = account_command::decode_json(Value::Object(fields).to_string().as_bytes());
     let command = command.map_err(|expected| expected.to_string())?;
@@ -255,6 +286,33 @@ fn line(text: &str) -> Result<Wanted, String> {
     Ok(Wanted { command, funding })
 }
 
+/// The fields of an object as they stand there, also those that stand twice.
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsOf)
+    }
+}
+
+struct FieldsOf;
+
+impl<'de> Visitor<'de> for FieldsOf {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,6 +328,15 @@ mod tests {
         for (line, says) in [
             ("x", "line 1: expected a JSON object"),
             (r#"{"account_id":"a"}"#, "line 1: currency"),
+            (
+                r#"{"account_id":"a","currency":"EUR","overdraft_limt":5}"#,
+                "line 1: overdraft_limt: unknown; expected one of account_id, currency, overdraft_limit, ",
+            ),
+            (r#"{"account_id":"a","currency":"EUR","max_payment":5}"#, "line 1: max_payment: unknown; "),
+            (
+                r#"{"account_id":"a","currency":"EUR","balance":1,"balance":2,"funded_by":"b"}"#,
+                "line 1: balance: expected once, got it more than once",
+            ),
             (r#"{"account_id":"a/b","currency":"EUR"}"#, "line 1: account_id: expected 1 to 64 characters"),
             (r#"{"account_id":"a","command":"freeze"}"#, "line 1: command: expected open"),
             (r#"{"account_id":"a","currency":"EUR","balance":5}"#, "line 1: expected balance and funded_by together"),

@@ -157,6 +157,15 @@ fn check_list(newcomer: &Newcomer) {
     newcomer.check("accounts show funded", 0, " 5.07 ");
     newcomer.check("accounts show many-1999", 0, " 19.99");
     newcomer.check_with("accounts open --list -", "{}", 2, "-: line 1: ");
+    let typo = r#"{"account_id":"typo","currency":"EUR"}
+{"account_id":"typo-2","currency":"EUR","overdraft_limt":500}"#;
+    newcomer.check_with(
+        "accounts open --list -",
+        typo,
+        2,
+        "-: line 2: overdraft_limt: unknown; expected one of account_id",
+    );
+    newcomer.check("accounts show typo", 1, "no account 'typo'");
     newcomer.check("accounts open --list nowhere.jsonl", 2, "nowhere.jsonl: No such file");
     newcomer.check("outcomes --headers", 0, "    ce_type: ");
     newcomer.check("outcomes --headers --json", 0, r#"{"headers":[{"name":"#);
