@@ -27,7 +27,8 @@ use super::failure::Failure;
 use super::results::ResultArgs;
 use crate::decimal;
 use giro::domain::account_command::Action;
-use giro::domain::{AccountCommand, Instruction, Payment};
+use giro::domain::money::InvalidAmount;
+use giro::domain::{AccountCommand, AccountId, Amount, Currency, Instruction, Payment, PaymentId};
 use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
@@ -55,6 +56,10 @@ const BALANCE: &str = "balance";
 const FUNDED_BY: &str = "funded_by";
 const COMMAND: &str = "command";
 const COMMAND_ID: &str = "command_id";
+/// A whole line, for whoever doesn't know what one looks like.
+const EXAMPLE: &str =
+    r#"{"account_id":"alice","currency":"EUR","overdraft_limit":5000,"balance":1000,"funded_by":"bank"}"#;
+const EXAMPLE_MINOR_UNITS: u16 = 1000;
 /// The only command of a list.
 const OPEN: &str = "open";
 /// How often to look for an answer.
@@ -244,7 +249,8 @@ fn lines(text: &str) -> Result<Vec<Wanted>, String> {
 }
 
 fn line(text: &str) -> Result<Wanted, String> {
-    let Fields(given) = serde_json::from_str(text).map_err(|_| "expected a JSON object".to_owned())?;
+    let Fields(given) =
+        serde_json::from_str(text).map_err(|_| format!("expected a JSON object, such as this:\n  {EXAMPLE}"))?;
     let mut fields = Map::new();
     for (name, value) in given {
         if !FIELDS.contains(&name.as_str()) {
@@ -265,25 +271,31 @@ fn line(text: &str) -> Result<Wanted, String> {
     let Action::Open(terms) = &command.action else { return Err("command: expected open".into()) };
     let funding = match (balance, funded_by) {
         (None, None) => None,
-        (Some(balance), Some(debtor)) => {
-            let payment = json!({
-                "payment_id": format!("funds-{}", command.account),
-                "debtor_account": debtor,
-                "creditor_account": command.account.as_str(),
-                "amount": balance,
-                "currency": terms.currency.as_str(),
-            });
-            let asked = instruction::decode_json(payment.to_string().as_bytes());
-            match asked.map_err(|expected| format!("balance and funded_by: {expected}"))? {
-                Instruction::Payment(payment) => Some(payment),
-                Instruction::Legged(_) | Instruction::Refund(_) => {
-                    return Err("balance and funded_by: expected an amount and an account".into());
-                }
-            }
-        }
+        (Some(balance), Some(debtor)) => Some(funding(&command.account, terms.currency, &balance, &debtor)?),
         (Some(_), None) | (None, Some(_)) => return Err("expected balance and funded_by together, or none".into()),
     };
     Ok(Wanted { command, funding })
+}
+
+/// The payment that funds an account of a list.
+fn funding(account: &AccountId, currency: Currency, balance: &Value, debtor: &Value) -> Result<Payment, String> {
+    let id = PaymentId::try_new(&format!("funds-{account}"));
+    let debtor = debtor.as_str().ok_or("expected a text".to_owned());
+    let debtor = debtor.and_then(|id| AccountId::try_new(id).map_err(|expected| expected.to_string()));
+    // Whoever knows the flag of this name may write decimals here.
+    let wrong = || {
+        let shown = decimal::shown(EXAMPLE_MINOR_UNITS.into(), currency);
+        format!("{BALANCE}: {InvalidAmount} ({shown} {currency} is {EXAMPLE_MINOR_UNITS})")
+    };
+    Ok(Payment {
+        id: id.map_err(|expected| format!("account_id: the payment funds-{account}: {expected}"))?,
+        debtor: debtor.map_err(|expected| format!("{FUNDED_BY}: {expected}"))?,
+        creditor: account.clone(),
+        amount: balance.as_u64().and_then(|units| Amount::try_new(units).ok()).ok_or_else(wrong)?,
+        currency,
+        reference: None,
+        requested_at: None,
+    })
 }
 
 /// The fields of an object as they stand there, also those that stand twice.
@@ -318,6 +330,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_example_is_a_line() {
+        let read = lines(EXAMPLE).unwrap();
+        assert_eq!(read[0].funding.as_ref().unwrap().amount.minor_units(), u64::from(EXAMPLE_MINOR_UNITS));
+    }
+
+    #[test]
     fn a_line_is_an_open_command_with_what_may_be_left_out() {
         let read = lines("{\"account_id\":\"a\",\"currency\":\"EUR\"}\n\n{\"account_id\":\"b\",\"currency\":\"EUR\",\"balance\":507,\"funded_by\":\"bank\"}\n").unwrap();
         assert_eq!(read.len(), 2);
@@ -326,7 +344,8 @@ mod tests {
         let funding = read[1].funding.as_ref().unwrap();
         assert_eq!((funding.id.as_str(), funding.amount.minor_units()), ("funds-b", 507));
         for (line, says) in [
-            ("x", "line 1: expected a JSON object"),
+            ("x", "line 1: expected a JSON object, such as this:\n  {\"account_id\":\"alice\",\"currency\":\"EUR\","),
+            ("[]", "line 1: expected a JSON object, such as this:\n"),
             (r#"{"account_id":"a"}"#, "line 1: currency"),
             (
                 r#"{"account_id":"a","currency":"EUR","overdraft_limt":5}"#,
@@ -342,10 +361,24 @@ mod tests {
             (r#"{"account_id":"a","currency":"EUR","balance":5}"#, "line 1: expected balance and funded_by together"),
             (
                 r#"{"account_id":"a","currency":"EUR","balance":1.5,"funded_by":"b"}"#,
-                "line 1: balance and funded_by: amount",
+                "line 1: balance: expected an integer of minor units, 1 to 9007199254740991 (10.00 EUR is 1000)",
             ),
+            (
+                r#"{"account_id":"a","currency":"JPY","balance":"5","funded_by":"b"}"#,
+                "line 1: balance: expected an integer of minor units, 1 to 9007199254740991 (1000 JPY is 1000)",
+            ),
+            (
+                r#"{"account_id":"a","currency":"EUR","balance":0,"funded_by":"b"}"#,
+                "line 1: balance: expected an integer",
+            ),
+            (
+                r#"{"account_id":"a","currency":"EUR","balance":5,"funded_by":"b/c"}"#,
+                "line 1: funded_by: expected 1 to 64 characters",
+            ),
+            (r#"{"account_id":"a","currency":"EUR","balance":5,"funded_by":5}"#, "line 1: funded_by: expected a text"),
         ] {
             let error = lines(line).unwrap_err();
+            assert!(!error.contains("column"), "{error}");
             assert!(error.starts_with(says), "{line}: {error}");
         }
     }

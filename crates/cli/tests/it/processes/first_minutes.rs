@@ -166,6 +166,13 @@ fn check_list(newcomer: &Newcomer) {
         "-: line 2: overdraft_limt: unknown; expected one of account_id",
     );
     newcomer.check("accounts show typo", 1, "no account 'typo'");
+    let told = newcomer.check_with(
+        "accounts open --list -",
+        "typo,EUR",
+        2,
+        "-: line 1: expected a JSON object, such as this:\n",
+    );
+    assert!(told.lines().nth(1).is_some_and(|line| line.contains(r#""account_id":"alice""#)), "{told}");
     newcomer.check("accounts open --list nowhere.jsonl", 2, "nowhere.jsonl: No such file");
     newcomer.check("outcomes --headers", 0, "    ce_type: ");
     newcomer.check("outcomes --headers --json", 0, r#"{"headers":[{"name":"#);
