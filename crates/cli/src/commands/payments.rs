@@ -13,6 +13,7 @@ use super::results::ResultArgs;
 use super::stored_id::stored_id;
 use super::story::Story;
 use crate::letters::names;
+use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{AccountId, DeadLetter, Outcome, PaymentId, Recorded, Timestamp};
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{LedgerQueries, ScannedItem, Segment, Table, TableScan};
@@ -22,6 +23,9 @@ use giro::wire::outcome;
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How often to look for it.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long after the first look dead letters are searched again; then twice as long each time. A search reads the whole
+/// table, so there are few.
+const SEARCH: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PaymentsCommand {
@@ -32,7 +36,7 @@ pub(super) enum PaymentsCommand {
         /// The payment
         #[arg(value_parser = stored_id(PaymentId::try_stored))]
         id: PaymentId,
-        /// Wait until it has one, for at most 30 seconds
+        /// Wait until it has one, for at most 30 seconds. A dead letter that has this id and waits for a person ends it
         #[arg(long)]
         wait: bool,
         /// As JSON, which it prints without this too
@@ -74,7 +78,7 @@ enum Status {
 
 pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
-        PaymentsCommand::Show { id, wait, json: _, text } => match recorded(&id, wait, engines).await? {
+        PaymentsCommand::Show { id, wait, json: _, text } => match shown(&id, wait, engines).await? {
             Some(Recorded { outcome, .. }) => {
                 ResultArgs { json: !text }.print(|| outcome::encode(&outcome), || Story(&outcome))?;
             }
@@ -83,6 +87,29 @@ pub(super) async fn run(command: PaymentsCommand, engines: &EngineArgs) -> Resul
         PaymentsCommand::List(args) => list(&args, &engines.ledger().await?).await?,
     }
     Ok(())
+}
+
+/// As [`recorded`]. But it doesn't wait for a request that became a dead letter.
+async fn shown(id: &PaymentId, wait: bool, engines: &EngineArgs) -> Result<Option<Recorded>, Failure> {
+    if !wait {
+        return recorded(id, false, engines).await;
+    }
+    let ledger = engines.ledger().await?;
+    let searched = async {
+        let mut pause = SEARCH;
+        // What was redriven is on its way again.
+        let is_lost = |letter: &DeadLetter| letter.status == DeadLetterStatus::Parked && names(letter, id);
+        // Who may read payments may lack the right to read dead letters.
+        while !ledger.dead_letters().await.unwrap_or_default().iter().any(is_lost) {
+            sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+    };
+    tokio::select! {
+        recorded = recorded(id, true, engines) => recorded,
+        // An outcome comes before a dead letter that another request with its id became.
+        () = searched => Ok(ledger.payment(id).await?),
+    }
 }
 
 /// A payment's item, if it has one; or once it has one, if `wait` says so.

@@ -94,6 +94,10 @@ fn a_payment_is_made_and_followed_in_decimals() {
         assert!(began.elapsed() < Duration::from_secs(60), "{text}");
         std::thread::sleep(Duration::from_millis(50));
     }
+    let began = Instant::now();
+    newcomer.check("payments show p6 --wait", 1, "the payment 'p6' became a dead letter");
+    newcomer.check("payments show p2 --wait", 0, r#""status":"declined""#);
+    assert!(began.elapsed() < Duration::from_secs(20), "nobody waits 30 s for it: {:?}", began.elapsed());
 
     check_list(&newcomer);
     check_env(&newcomer);
