@@ -9,6 +9,7 @@
 //! else the usual ones. The same holds for the engines and the names of `giro.toml` (`from_file`).
 
 mod checkpoints;
+mod elsewhere;
 mod from_file;
 #[cfg(test)]
 mod tests;
@@ -326,10 +327,11 @@ impl EngineArgs {
             Which::ToldWhole => (String::new(), true),
         };
         let help = match (named, up_file::running()) {
-            (true, _) => {
+            (true, running) => {
                 let file = self.file.as_ref().filter(|_| which != Which::ToldWhole);
-                let file = file.map(|path| format!("\n  {} names the engines", path.display()));
-                return format!("{at}{error:#}{}", file.unwrap_or_default());
+                let file = file.map(|path| format!("\n  {} names the engines", path.display())).unwrap_or_default();
+                let stack = running.ok().flatten().map(|told| told.endpoints);
+                return elsewhere::with_hint(format!("{at}{error:#}{file}"), stack.as_ref());
             }
             (false, Ok(Some(_))) => "is it an engine of the `giro up` of this folder?",
             (false, Ok(None) | Err(_)) => "is `giro up` running?",

@@ -78,7 +78,7 @@ fn a_payment_is_made_and_followed_in_decimals() {
     newcomer.check("accounts freeze bob --command-id f2 --json --no-wait", 0, r#""status":"sent""#);
     let declined = newcomer.check("payments list --status declined", 0, "declined  p2: 9.50 EUR");
     let ids: Vec<&str> = declined.lines().filter_map(|line| line.split("  ").nth(2)?.split(':').next()).collect();
-    assert_eq!(ids, ["p5", "p4", "p2"], "newest first: {declined}");
+    assert_eq!(ids, ["p5", "p4", "p2", "funds-dora"], "newest first: {declined}");
     assert_eq!(newcomer.check("payments list --limit 2 --status declined --json", 0, "p5").lines().count(), 2);
     assert_eq!(newcomer.check("payments list --account nobody", 0, ""), "");
 
@@ -101,6 +101,7 @@ fn a_payment_is_made_and_followed_in_decimals() {
 
     check_list(&newcomer);
     check_env(&newcomer);
+    check_variables_of_another_stack(&newcomer);
     check_logs_and_reset(&newcomer);
     newcomer.check("env", 1, "no `giro up` runs in this folder");
 }
@@ -180,6 +181,25 @@ fn check_list(newcomer: &Newcomer) {
     newcomer.check("accounts open --list nowhere.jsonl", 2, "nowhere.jsonl: No such file");
     newcomer.check("outcomes --headers", 0, "    ce_type: ");
     newcomer.check("outcomes --headers --json", 0, r#"{"headers":[{"name":"#);
+}
+
+/// A shell may still have the variables of a stack that has ended.
+fn check_variables_of_another_stack(newcomer: &Newcomer) {
+    for (words, variable, address, part) in [
+        ("topics list", "KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1", "kafka"),
+        ("accounts list", "AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1", "dynamodb"),
+    ] {
+        let at = newcomer.check(&format!("status {part}"), 0, "");
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = run(command(&words, newcomer.0.path()).env(variable, address), b"");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert!(
+            text.contains(&format!("comes from the variable {variable}. The `giro up` of this folder has ")),
+            "{text}"
+        );
+        assert!(text.contains(&format!(" at {}: unset the variable", at.trim_end())), "{text}");
+    }
 }
 
 /// What other emulators of Lambda get, each in the form that it reads.
