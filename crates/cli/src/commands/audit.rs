@@ -1,5 +1,6 @@
 //! What: `giro audit` proves that every balance equals its payments.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
 use crate::local::key_order::KeyOrder;
+use crate::decimal;
 use crate::recount::{Recount, Tapped};
 use giro::audit::{Audited, Pace, audit};
 use giro::domain::audit::Finding;
@@ -88,8 +90,12 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     let of_checkpoints = checked.iter().flat_map(|checked| &checked.findings);
     let findings: Vec<String> = report.findings.iter().chain(of_checkpoints).map(ToString::to_string).collect();
     if args.json {
+        // As texts: a sum of balances may be more than a reader of JSON can hold in a number.
+        let circulation: BTreeMap<&str, String> =
+            report.circulation.iter().map(|(currency, sum)| (currency.as_str(), sum.to_string())).collect();
         let mut told = json!({ "accounts": report.accounts, "settled": report.settled, "dead_letters": audited.letters,
-            "undecided": report.undecided, "complete": audited.stopped.is_none(), "findings": findings });
+            "undecided": report.undecided, "complete": audited.stopped.is_none(), "findings": findings,
+            "circulation": circulation });
         if let Some(checked) = &checked {
             told["checkpoints"] = json!(checked.checkpoints);
         }
@@ -100,13 +106,19 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
             say!("{} checkpoints of {} accounts", checked.checkpoints, checked.accounts);
         }
         for (currency, circulation) in &report.circulation {
-            say!("{currency}: {circulation} minor units in circulation");
+            say!("{} {currency} in circulation", decimal::shown(*circulation, *currency));
         }
         if report.undecided > 0 {
             say!("{} accounts never came to rest: nothing found against them, nothing proved", report.undecided);
         }
         for finding in findings.iter().take(SHOWN_MAX) {
             say!("{finding}");
+        }
+        if audited.stopped.is_none() && findings.is_empty() {
+            match report.undecided {
+                0 => say!("the ledger adds up"),
+                undecided => say!("the ledger adds up, as far as it was proved: {undecided} accounts are undecided"),
+            }
         }
     }
     if let Some(stopped) = audited.stopped {

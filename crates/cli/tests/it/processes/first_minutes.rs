@@ -99,6 +99,7 @@ fn a_payment_is_made_and_followed_in_decimals() {
     newcomer.check("payments show p2 --wait", 0, r#""status":"declined""#);
     assert!(began.elapsed() < Duration::from_secs(20), "nobody waits 30 s for it: {:?}", began.elapsed());
 
+    check_audit(&newcomer);
     check_list(&newcomer);
     check_env(&newcomer);
     check_variables_of_another_stack(&newcomer);
@@ -121,6 +122,17 @@ fn check_funding(newcomer: &Newcomer) {
         assert!(told.ends_with(way_out), "{told}");
     }
     newcomer.check(&format!("{carol} 1.234"), 2, "--balance: expected an amount of EUR with at most 2 decimals");
+}
+
+/// Whoever asks reads an answer, and money as it is written elsewhere.
+fn check_audit(newcomer: &Newcomer) {
+    let told = newcomer.check("audit", 0, " EUR in circulation\n");
+    assert!(told.ends_with("\nthe ledger adds up\n"), "{told}");
+    let json = newcomer.check("audit --json", 0, "");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    // The payments p1, p3 and one without an id, and the funding of carol.
+    assert_eq!(json["circulation"], serde_json::json!({ "EUR": "1839" }));
+    assert!(told.contains("18.39 EUR in circulation\n"), "{told}");
 }
 
 /// Two thousand accounts of a list, of which some are refused. The same list again changes nothing.
