@@ -5,6 +5,7 @@
 mod event;
 mod fates;
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,9 @@ pub(super) struct InvokeArgs {
     /// The event, as Lambda would deliver it
     #[arg(long, value_name = "FILE")]
     event: PathBuf,
+    /// A file without its flag is answered with a hint.
+    #[arg(hide = true, value_name = "FILE", value_parser = without_flag)]
+    misplaced: Option<Infallible>,
     /// The function, by its binary or its name; else the one that takes such events
     #[arg(long, value_parser = given, value_name = "NAME")]
     function: Option<String>,
@@ -58,7 +62,15 @@ pub(super) struct InvokeArgs {
     json: bool,
 }
 
+/// Nothing stands here: whoever gives a file means the event.
+fn without_flag(file: &str) -> Result<Infallible, String> {
+    Err(format!("expected --event before it: `giro invoke --event {file}`"))
+}
+
 pub(super) async fn run(args: InvokeArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    if let Some(never) = args.misplaced {
+        match never {}
+    }
     let (event, json) = read(&args.event)?;
     let names = engines.names()?;
     let wanted = chosen(&args, &json, &names)?;

@@ -24,11 +24,12 @@ const DRY_RUN_MAX: Duration = Duration::from_secs(10);
 /// Each is keyed by its debtor account. Every line is checked first: if one isn't a request, nothing is published.
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "giro publish [OPTIONS] <FILE>",
     after_help = "Example:\n  echo '{\"payment_id\":\"p1\",\"debtor_account\":\"alice\",\"creditor_account\":\"bob\",\"amount\":5,\"currency\":\"EUR\"}' | giro publish -"
 )]
 pub(super) struct PublishArgs {
     /// The file; - for standard input
-    file: PathBuf,
+    file: Option<PathBuf>,
     /// The topic; else that of payment requests
     #[arg(long, env = "REQUESTS_TOPIC", value_parser = given, value_name = "NAME")]
     topic: Option<String>,
@@ -44,7 +45,11 @@ pub(super) struct PublishArgs {
 }
 
 pub(super) async fn run(args: PublishArgs, engines: &EngineArgs) -> Result<(), Failure> {
-    let input = read(&args.file)?;
+    let file = args.file.as_ref().ok_or_else(|| {
+        // Standard input isn't read unasked: a script that forgot the file would wait, or publish something else.
+        Failure::input("expected <FILE>, or - for standard input: `giro publish requests.ndjson`, `… | giro publish -`")
+    })?;
+    let input = read(file)?;
     let records = records(&input, args.unchecked).map_err(Failure::input)?;
     if args.dry_run {
         return say_decisions(records, engines).await;
