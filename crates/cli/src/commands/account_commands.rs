@@ -14,6 +14,7 @@ use super::engines::{EngineArgs, given};
 use super::limits;
 use super::number::number;
 use super::results::ResultArgs;
+use crate::local::terminal::tell;
 use giro::domain::account_command::{Action, RecordedCommand, status_of};
 use giro::domain::{AccountCommand, AccountId, CommandId, OverdraftLimit, Principal};
 use giro::handlers::clock;
@@ -135,8 +136,12 @@ pub(super) async fn list(
     results: ResultArgs,
     engines: &EngineArgs,
 ) -> Result<(), Failure> {
-    let commands = engines.ledger().await?.commands().await?;
-    for recorded in commands.iter().filter(|recorded| account.is_none_or(|id| recorded.command.account == *id)) {
+    let mut commands = engines.ledger().await?.commands().await?;
+    commands.retain(|recorded| account.is_none_or(|id| recorded.command.account == *id));
+    if commands.is_empty() {
+        tell!("no command");
+    }
+    for recorded in &commands {
         results.print(|| json_of(recorded), || line(recorded))?;
     }
     Ok(())

@@ -18,6 +18,7 @@ use super::pay::{self, Show};
 use super::results::{Column, ResultArgs};
 use super::stored_id::stored_id;
 use crate::decimal;
+use crate::local::terminal::tell;
 use giro::domain::account_command::{self, Action, Terms};
 use giro::domain::{
     Account, AccountId, AccountStatus, CreditLanes, Currency, Holding, OverdraftLimit, Payment, PaymentId, Principal,
@@ -260,7 +261,13 @@ pub(super) async fn run(command: AccountsCommand, engines: &EngineArgs) -> Resul
         AccountsCommand::Statement(args) => balances::statement(args, engines).await,
         AccountsCommand::List { results } => {
             let ledger = engines.ledger().await?;
-            show(&ledger.accounts().await?, results)
+            let held = ledger.accounts().await?;
+            if held.is_empty() {
+                // Not even a head stands on stdout.
+                tell!("no account");
+                return Ok(());
+            }
+            show(&held, results)
         }
     }
 }

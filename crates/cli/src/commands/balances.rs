@@ -11,6 +11,7 @@ use super::results::ResultArgs;
 use super::stored_id::stored_id;
 use super::{Failure, account_commands};
 use crate::decimal;
+use crate::local::terminal::tell;
 use giro::balances::{BalanceError, Balances};
 use giro::domain::audit::newest_closed;
 use giro::domain::statement::{Posting, StatementQuery};
@@ -87,6 +88,9 @@ pub(super) async fn statement(args: StatementArgs, engines: &EngineArgs) -> Resu
     let mut ask = StatementQuery { from: args.from, to: args.to, after: None, limit: left.min(PAGE_POSTINGS) };
     loop {
         let page = ledger.statement(&holding, &ask).await?;
+        if page.postings.is_empty() && page.next.is_none() && left == args.limit {
+            tell!("no posting");
+        }
         let after = match (args.balances, known) {
             (false, _) => vec![None; page.postings.len()],
             (true, Some(known)) => down(&page.postings, known),

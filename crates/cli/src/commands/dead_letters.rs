@@ -9,7 +9,7 @@ use super::bytes::shown;
 use super::engines::EngineArgs;
 use super::results::ResultArgs;
 use crate::letters::as_json;
-use crate::local::terminal;
+use crate::local::terminal::{self, tell};
 use giro::domain::{DeadLetter, DeadLetterId};
 use giro::store::LedgerQueries;
 use giro::store::dynamodb::DynamoDb;
@@ -43,9 +43,12 @@ pub(super) enum DeadLettersCommand {
 pub(super) async fn run(command: DeadLettersCommand, engines: &EngineArgs) -> Result<(), Failure> {
     match command {
         DeadLettersCommand::List { reason, results } => {
-            let letters = engines.ledger().await?.dead_letters().await?;
-            for letter in letters.iter().filter(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason))
-            {
+            let mut letters = engines.ledger().await?.dead_letters().await?;
+            letters.retain(|letter| reason.as_ref().is_none_or(|reason| *reason == letter.reason));
+            if letters.is_empty() {
+                tell!("no dead letter");
+            }
+            for letter in &letters {
                 let DeadLetter { reason, detail, status, .. } = letter;
                 let text = || format!("{}  {:<8}  {reason:<18}  {detail}", letter.id(), status.name());
                 results.print(|| as_json(letter), text)?;

@@ -14,7 +14,7 @@ use super::Failure;
 use super::bytes::shown;
 use super::engines::{EngineArgs, given};
 use crate::local::failed_topic::{Begin, FailedTopic, Given};
-use crate::local::terminal;
+use crate::local::terminal::{self, tell};
 use giro::domain::{Source, Timestamp};
 use giro::wire::failed_record::{self, FailedRecord, GivenUp, InvalidFailedRecord};
 
@@ -186,6 +186,7 @@ async fn open(engines: &EngineArgs, topic: &str, begin: Begin) -> Result<FailedT
 }
 
 async fn list(args: ListArgs, engines: &EngineArgs) -> Result<(), Failure> {
+    let mut is_empty = true;
     for topic in args.topics.names(engines)? {
         let mut failed = open(engines, &topic, Begin::Oldest).await?;
         while let Some(given) = failed.next().await? {
@@ -198,9 +199,13 @@ async fn list(args: ListArgs, engines: &EngineArgs) -> Result<(), Failure> {
                 false => entry.lines(),
             };
             for line in lines {
+                is_empty = false;
                 say!("{line}");
             }
         }
+    }
+    if is_empty {
+        tell!("no record was given up{}", if args.waiting { " and waits" } else { "" });
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::results::ResultArgs;
 use super::stored_id::stored_id;
 use super::story::Story;
 use crate::letters::names;
+use crate::local::terminal::tell;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{AccountId, DeadLetter, Outcome, PaymentId, Recorded, Timestamp};
 use giro::store::dynamodb::DynamoDb;
@@ -164,6 +165,9 @@ async fn list(args: &ListArgs, ledger: &DynamoDb) -> Result<(), Failure> {
             Some(next) => mark = Some(next),
             None => break,
         }
+    }
+    if newest.is_empty() {
+        tell!("no payment");
     }
     for ((decided_at, _), outcome) in newest.iter().rev() {
         args.results.print(|| outcome::encode(outcome), || format!("{decided_at}  {}", Story(outcome)))?;

@@ -226,3 +226,31 @@ async fn a_table_that_is_not_there_is_told_by_its_name_and_with_what_to_do() {
         assert_eq!((output.status.code(), stderr(&output)), (Some(2), expected), "{words}");
     }
 }
+
+/// An empty list says so to a person, and nothing to a script.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_empty_says_so_on_stderr_alone() {
+    let (dynamodb, kafka) = (tables().await, topics().await);
+    let at =
+        [("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()), ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers())];
+    let nothing = |words: &str, says: &str| {
+        for words in [words.to_owned(), format!("{words} --json")] {
+            let output = run(&words, &at, b"");
+            let told = (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), stderr(&output));
+            assert_eq!(told, (Some(0), String::new(), format!("{says}\n")), "{words}");
+        }
+    };
+    nothing("accounts list", "no account");
+    check("accounts open a --currency EUR --direct", &at, b"", 0, "opened a");
+    for (words, says) in [
+        ("dead-letters list", "no dead letter"),
+        ("failed list", "no record was given up"),
+        ("failed list --waiting", "no record was given up and waits"),
+        ("payments list", "no payment"),
+        ("payments list --account nobody", "no payment"),
+        ("accounts statement a", "no posting"),
+        ("accounts commands", "no command"),
+    ] {
+        nothing(words, says);
+    }
+}
