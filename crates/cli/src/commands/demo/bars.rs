@@ -1,5 +1,6 @@
 //! What: Draws latencies as bars of text, and says what makes figures small.
 
+use std::iter::successors;
 use std::thread::available_parallelism;
 
 use hdrhistogram::Histogram;
@@ -7,15 +8,22 @@ use hdrhistogram::Histogram;
 /// How long the longest bar is, in characters.
 const LONGEST: u64 = 40;
 
-/// A bar for each range of latencies, each range twice as wide as the one before. Ranges before the first and after the
-/// last latency are left out.
+/// Where ranges end, in milliseconds, up to two seconds. Most latencies are there, so these ranges are narrow.
+const NARROW: [u64; 20] =
+    [1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000];
+
+/// A bar for each range of latencies. After the narrow ranges, each ends at twice the end of the one before. Ranges
+/// before the first and after the last latency are left out.
 pub(super) fn of(latency_ms: &Histogram<u64>) -> Vec<String> {
     let mut ranges = Vec::new();
-    let (mut low, mut high): (u64, u64) = (0, 1);
-    while low <= latency_ms.max() && high < u64::MAX {
+    let wide = successors(NARROW.last().copied(), |end| end.checked_mul(2)).skip(1);
+    let mut low: u64 = 0;
+    for high in NARROW.into_iter().chain(wide) {
+        if low > latency_ms.max() {
+            break;
+        }
         ranges.push((high, latency_ms.count_between(low, high)));
         low = high.saturating_add(1);
-        high = high.saturating_mul(2);
     }
     let most = ranges.iter().map(|(_, count)| *count).max().unwrap_or_default();
     let bar = |(high, count): &(u64, u64)| {
@@ -62,11 +70,36 @@ mod tests {
         assert_eq!(
             of(&latency),
             [
-                &format!("  up to      4 ms        80  {long}"),
-                "  up to      8 ms         0",
-                "  up to     16 ms        20  ##########",
-                "  up to     32 ms         0",
-                "  up to     64 ms         1  #",
+                &format!("  up to      5 ms        80  {long}"),
+                "  up to     10 ms        20  ##########",
+                "  up to     20 ms         0",
+                "  up to     30 ms         0",
+                "  up to     50 ms         1  #",
+            ]
+        );
+    }
+
+    /// Whoever waits a second sees more than one bar, and whoever waits a minute is counted too.
+    #[test]
+    fn each_latency_is_in_one_range() {
+        let mut latency = Histogram::new(3).unwrap();
+        for ms in [1_001, 1_250, 1_251, 2_000, 2_001, 60_000] {
+            latency.record(ms).unwrap();
+        }
+        let bar = "#".repeat(40);
+        let half = "#".repeat(20);
+        assert_eq!(
+            of(&latency),
+            [
+                format!("  up to   1250 ms         2  {bar}"),
+                format!("  up to   1500 ms         1  {half}"),
+                "  up to   1750 ms         0".to_owned(),
+                format!("  up to   2000 ms         1  {half}"),
+                format!("  up to   4000 ms         1  {half}"),
+                "  up to   8000 ms         0".to_owned(),
+                "  up to  16000 ms         0".to_owned(),
+                "  up to  32000 ms         0".to_owned(),
+                format!("  up to  64000 ms         1  {half}"),
             ]
         );
     }

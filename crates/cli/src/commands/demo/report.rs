@@ -114,7 +114,7 @@ pub(super) fn table(checked: &Checked, measured: &Measured) -> String {
     for note in &measured.notes {
         put(format!("  {note}"));
     }
-    put("How many payments took how long, from publish to outcome".into());
+    put("How many payments took how long, from publish to outcome, without the funding".into());
     bars::of(&latency).into_iter().for_each(&mut put);
     put("Whether it adds up".into());
     let ends = [
@@ -254,13 +254,16 @@ mod tests {
                   publish to outcome, p99 (ms)                 12
                   records on the topic of outcomes            913
                   a note
-                How many payments took how long, from publish to outcome
-                  up to     16 ms        99  ########################################
-                  up to     32 ms         0
-                  up to     64 ms         0
-                  up to    128 ms         0
-                  up to    256 ms         0
-                  up to    512 ms         1  #
+                How many payments took how long, from publish to outcome, without the funding
+                  up to     20 ms        99  ########################################
+                  up to     30 ms         0
+                  up to     50 ms         0
+                  up to     75 ms         0
+                  up to    100 ms         0
+                  up to    150 ms         0
+                  up to    200 ms         0
+                  up to    300 ms         0
+                  up to    400 ms         1  #
                 Whether it adds up
                   settled + declined + replayed + dead         1020
                   every record has its disposition            yes
@@ -298,12 +301,13 @@ mod tests {
                   publish to outcome, p50 (ms)                  5
                   publish to outcome, p99 (ms)                 70
                   a note
-                How many payments took how long, from publish to outcome
-                  up to      8 ms       980  ########################################
-                  up to     16 ms         0
-                  up to     32 ms         0
-                  up to     64 ms         0
-                  up to    128 ms        20  #
+                How many payments took how long, from publish to outcome, without the funding
+                  up to      5 ms       980  ########################################
+                  up to     10 ms         0
+                  up to     20 ms         0
+                  up to     30 ms         0
+                  up to     50 ms         0
+                  up to     75 ms        20  #
                 Whether it adds up
                   settled + declined + replayed + dead         1020
                   every record has its disposition            yes
@@ -345,13 +349,16 @@ mod tests {
                   publish to outcome, p99 (ms)                 12
                   records on the topic of outcomes            913
                   a note
-                How many payments took how long, from publish to outcome
-                  up to     16 ms        99  ########################################
-                  up to     32 ms         0
-                  up to     64 ms         0
-                  up to    128 ms         0
-                  up to    256 ms         0
-                  up to    512 ms         1  #
+                How many payments took how long, from publish to outcome, without the funding
+                  up to     20 ms        99  ########################################
+                  up to     30 ms         0
+                  up to     50 ms         0
+                  up to     75 ms         0
+                  up to    100 ms         0
+                  up to    150 ms         0
+                  up to    200 ms         0
+                  up to    300 ms         0
+                  up to    400 ms         1  #
                 Whether it adds up
                   settled + declined + replayed + dead         1009
                   every record has its disposition             NO
