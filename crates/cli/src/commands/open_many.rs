@@ -3,8 +3,8 @@
 //! Data: Takes lines, each a JSON object with the fields of the command `open`. `command` and `command_id` may be left
 //! out. `balance` and `funded_by` fund the account once it is open. Amounts are in minor units, as in all JSON.
 //!
-//! A topic ignores fields that it doesn't know, because a client may be newer. A list is written by a person: there such
-//! a field, or one that stands twice, is a mistake.
+//! A topic ignores fields that it doesn't know, because a client may be newer. A list is written by a person. There
+//! such a field, or one that stands twice, is a mistake.
 //!
 //! Invariants: All lines are read before anything is sent. A bounded number of commands is on its way at a time. A list
 //! may be sent again: an account that is open on these terms stays as it is, and is funded once.

@@ -24,8 +24,8 @@ use giro::wire::outcome;
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How often to look for it.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long after the first look dead letters are searched again; then twice as long each time. A search reads the whole
-/// table, so there are few.
+/// How long after the first search dead letters are searched again; then twice as long each time. A search reads the
+/// whole table, so there are few.
 const SEARCH: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]

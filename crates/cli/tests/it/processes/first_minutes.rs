@@ -82,6 +82,17 @@ fn a_payment_is_made_and_followed_in_decimals() {
     assert_eq!(newcomer.check("payments list --limit 2 --status declined --json", 0, "p5").lines().count(), 2);
     newcomer.check("payments list --account nobody", 0, "no payment\n");
 
+    check_dead_letter(&newcomer);
+    check_audit(&newcomer);
+    check_list(&newcomer);
+    check_env(&newcomer);
+    check_variables_of_another_stack(&newcomer);
+    check_logs_and_reset(&newcomer);
+    newcomer.check("env", 1, "no `giro up` runs in this folder");
+}
+
+/// A payment that became a dead letter is told as that, and nobody waits for it.
+fn check_dead_letter(newcomer: &Newcomer) {
     newcomer.check_with("publish - --unchecked", r#"{"payment_id":"p6","amount":"much"}"#, 0, "published 1 records");
     let began = Instant::now();
     loop {
@@ -98,13 +109,6 @@ fn a_payment_is_made_and_followed_in_decimals() {
     newcomer.check("payments show p6 --wait", 1, "the payment 'p6' became a dead letter");
     newcomer.check("payments show p2 --wait", 0, r#""status":"declined""#);
     assert!(began.elapsed() < Duration::from_secs(20), "nobody waits 30 s for it: {:?}", began.elapsed());
-
-    check_audit(&newcomer);
-    check_list(&newcomer);
-    check_env(&newcomer);
-    check_variables_of_another_stack(&newcomer);
-    check_logs_and_reset(&newcomer);
-    newcomer.check("env", 1, "no `giro up` runs in this folder");
 }
 
 /// An account is funded once, however often it is opened.
