@@ -103,7 +103,7 @@ function outcome(it, trace) {
   ];
   return [
     facts([["topic", stack.topics.outcomes ?? "not told"], ["key", el("code", null, it.payment_id)]]),
-    table("Headers of its record, a CloudEvent", [["Header"], ["Value"]], headers),
+    table("Headers that its record gets, a CloudEvent", [["Header"], ["Value"]], headers),
   ];
 }
 
