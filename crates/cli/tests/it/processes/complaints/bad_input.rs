@@ -151,7 +151,7 @@ async fn input_is_taken_or_refused_in_words() {
     let large = format!(r#"{{"records":{{}},"x":"{}"}}"#, "x".repeat(6 * 1024 * 1024));
     check(&file("large.json", large.as_bytes()), &at, b"", 2, "expected an event of at most 6291456 bytes (6 MB)");
     check(&file("text.json", b"hello"), &at, b"", 2, "text.json: expected an event as JSON");
-    check(&file("marked.json", &marked(r#"{"records":{}}"#)), &at, b"", 0, "batchItemFailures");
+    check(&file("marked.json", &marked(r#"{"records":{}}"#)), &at, b"", 0, "partition");
 }
 
 /// No new id is `.` or `..`. What older versions stored under them can still be shown.
