@@ -236,8 +236,9 @@ async fn rebuilt_and_replayed(engines: &Engines, torn: &Copied, settled: &Settle
     let written = copied(&engines.client, &names).await;
     assert!(before.keys().all(|id| payments(&written).contains(id)), "what was told is there");
     let (_, audit) = engines.giro("restored-", &["audit"]);
-    let findings = audit.lines().filter(|line| !is_left_open(line)).count();
-    assert_eq!(findings, 3, "the counts, and the money in two currencies: {audit}");
+    let told = audit.lines().filter(|line| !is_left_open(line)).count();
+    assert_eq!(told, 4, "the counts, the money in two currencies, and that it adds up: {audit}");
+    assert!(audit.contains("the ledger adds up"), "{audit}");
 
     let republish = shown.lines().find_map(|line| line.trim().strip_prefix("giro outcomes republish ")).unwrap();
     let republish = [&["outcomes", "republish"], &republish.split(' ').collect::<Vec<_>>()[..]].concat();
