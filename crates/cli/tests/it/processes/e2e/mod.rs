@@ -133,7 +133,14 @@ pub(crate) async fn decided(ledger: &DynamoDb, ids: &BTreeSet<String>) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, all).await.expect("each request has its outcome");
+    if tokio::time::timeout(PATIENCE, all).await.is_err() {
+        let (payments, letters) = (ledger.payments().await.unwrap(), ledger.dead_letters().await.unwrap());
+        let known = by_id(&payments);
+        let missing: Vec<&String> = ids.iter().filter(|id| !known.contains_key(id.as_str())).collect();
+        let letters: Vec<String> =
+            letters.iter().map(|it| format!("{} {}: {}", it.id(), it.reason, it.detail)).collect();
+        panic!("no outcome of {missing:?}; {} payments, dead letters {letters:?}", payments.len());
+    }
 }
 
 fn by_id(recorded: &[Recorded]) -> BTreeMap<&str, &Recorded> {
