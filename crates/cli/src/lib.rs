@@ -6,14 +6,20 @@
 //! | [`local`] | what `giro up` runs: the engines, and around them what AWS does between Kafka and a handler |
 //! | [`console`] | the page that `giro up` and `giro console` serve |
 //! | `letters` | dead letters as JSON, and whose payment they were to be |
+//! | `again` | a call to a store, made again after an error that may pass |
+//! | `asked` | a payment as a client asks for it |
+//! | `audited` | the result of an audit, as JSON |
 //! | [`decimal`] | amounts as people write them |
 //! | [`doctor`] | compares what a stack has deployed with its template |
 //! | [`recount`] | checks checkpoints by all payments |
 //! | [`export`] | writes tables as DynamoDB's export to S3 writes them |
-//! | `redriven` | what a record that is published again says of its old place |
+//! | `redriven` | publishes the record of a dead letter again |
 //! | [`restore`] | computes a restored ledger anew from its journal |
 //! | [`mod@bench`] | what `giro bench` measures, and a model of DynamoDB in virtual time |
 
+mod again;
+mod asked;
+mod audited;
 pub mod bench;
 pub mod commands;
 pub mod console;

@@ -46,14 +46,28 @@ async fn one_bad_record_among_500_is_set_aside_with_its_bytes() {
     assert_eq!(letter.headers[0].value, Some(vec![1, 255]));
 }
 
+/// The bytes of a text, as an event has those of a header.
+fn bytes(text: &str) -> String {
+    text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// A batch of payments k0, k1, … with these headers.
+fn with_headers(headers: &[String]) -> KafkaEvent {
+    let record = |(ix, headers): (usize, &String)| {
+        let value = STANDARD.encode(payment(&format!("k{ix}"), "alice", "bob", 1));
+        format!(r#"{{"topic":"t","partition":0,"offset":{ix},"value":"{value}","headers":[{headers}]}}"#)
+    };
+    let records: Vec<String> = headers.iter().enumerate().map(record).collect();
+    serde_json::from_str(&format!(r#"{{"records":{{"t-0":[{}]}}}}"#, records.join(","))).unwrap()
+}
+
 /// The header's principal stands on the item. A header that holds none, or stands twice, makes a dead letter: nobody
 /// guesses who asked.
 #[tokio::test(start_paused = true)]
 async fn who_asked_goes_from_the_header_to_the_item() {
     let store = store(Faults::default());
-    let bytes = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
     let ann = format!(r#"{{"giro-requested-by":[{}]}}"#, bytes("ann"));
-    let records: Vec<String> = [
+    let headers = [
         ann.clone(),
         format!(r#"{{"other":[1]}},{ann}"#),
         r#"{"other":[1]}"#.into(),
@@ -61,17 +75,8 @@ async fn who_asked_goes_from_the_header_to_the_item() {
         format!(r#"{{"giro-requested-by":[{}]}}"#, bytes("a b")),
         r#"{"giro-requested-by":null}"#.into(),
         r#"{"giro-requested-by":[-1]}"#.into(),
-    ]
-    .iter()
-    .enumerate()
-    .map(|(ix, headers)| {
-        let value = STANDARD.encode(payment(&format!("k{ix}"), "alice", "bob", 1));
-        format!(r#"{{"topic":"t","partition":0,"offset":{ix},"value":"{value}","headers":[{headers}]}}"#)
-    })
-    .collect();
-    let event = format!(r#"{{"records":{{"t-0":[{}]}}}}"#, records.join(","));
-    let answer = handle(&store, serde_json::from_str(&event).unwrap(), true).await;
-    assert_eq!(answer, Ok(BatchResponse::default()));
+    ];
+    assert_eq!(handle(&store, with_headers(&headers), true).await, Ok(BatchResponse::default()));
     let recorded = store.payments().await.unwrap();
     let mut by: Vec<String> = recorded
         .iter()
@@ -89,10 +94,9 @@ async fn who_asked_goes_from_the_header_to_the_item() {
 #[tokio::test(start_paused = true)]
 async fn a_trace_goes_from_the_header_to_the_item() {
     let store = store(Faults::default());
-    let bytes = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let header = |text: &str| format!(r#"{{"traceparent":[{}]}}"#, bytes(text));
-    let records: Vec<String> = [
+    let headers = [
         header(trace),
         format!(r#"{{"other":[1]}},{}"#, header(trace)),
         r#"{"other":[1]}"#.into(),
@@ -100,16 +104,8 @@ async fn a_trace_goes_from_the_header_to_the_item() {
         header("00-0-0-01"),
         r#"{"traceparent":null}"#.into(),
         r#"{"traceparent":[-1]}"#.into(),
-    ]
-    .iter()
-    .enumerate()
-    .map(|(ix, headers)| {
-        let value = STANDARD.encode(payment(&format!("k{ix}"), "alice", "bob", 1));
-        format!(r#"{{"topic":"t","partition":0,"offset":{ix},"value":"{value}","headers":[{headers}]}}"#)
-    })
-    .collect();
-    let event = format!(r#"{{"records":{{"t-0":[{}]}}}}"#, records.join(","));
-    assert_eq!(handle(&store, serde_json::from_str(&event).unwrap(), true).await, Ok(BatchResponse::default()));
+    ];
+    assert_eq!(handle(&store, with_headers(&headers), true).await, Ok(BatchResponse::default()));
     let mut traced = Vec::new();
     for Recorded { outcome, .. } in store.payments().await.unwrap() {
         traced.push((outcome.instruction.id().to_string(), outcome.trace.map(|trace| trace.to_string())));

@@ -1,6 +1,5 @@
 //! What: `giro audit` proves that every balance equals its payments.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 use super::Failure;
 use super::engines::EngineArgs;
 use super::number::number;
+use crate::audited::as_json;
 use crate::decimal;
 use crate::local::key_order::KeyOrder;
 use crate::recount::{Recount, Tapped};
@@ -90,12 +90,7 @@ pub(super) async fn run(args: AuditArgs, engines: &EngineArgs) -> Result<(), Fai
     let of_checkpoints = checked.iter().flat_map(|checked| &checked.findings);
     let findings: Vec<String> = report.findings.iter().chain(of_checkpoints).map(ToString::to_string).collect();
     if args.json {
-        // As texts: a sum of balances may be more than a reader of JSON can hold in a number.
-        let circulation: BTreeMap<&str, String> =
-            report.circulation.iter().map(|(currency, sum)| (currency.as_str(), sum.to_string())).collect();
-        let mut told = json!({ "accounts": report.accounts, "settled": report.settled, "dead_letters": audited.letters,
-            "undecided": report.undecided, "complete": audited.stopped.is_none(), "findings": findings,
-            "circulation": circulation });
+        let mut told = as_json(&audited, &findings);
         if let Some(checked) = &checked {
             told["checkpoints"] = json!(checked.checkpoints);
         }

@@ -6,11 +6,11 @@ use super::Failure;
 use super::engines::{EngineArgs, given};
 use super::payments;
 use super::story::Story;
+use crate::asked::{Asked, new_id};
 use crate::decimal;
-use giro::domain::{AccountId, Currency, Instruction, Outcome, Payment, PaymentId};
+use giro::domain::{AccountId, Currency, Outcome, Payment, PaymentId};
 use giro::handlers::clock;
-use giro::publish::Publish;
-use giro::wire::{instruction, outcome};
+use giro::wire::outcome;
 
 /// Pay an amount from one account to another
 ///
@@ -57,7 +57,7 @@ pub(super) struct Show {
 pub(super) async fn run(args: PayArgs, engines: &EngineArgs) -> Result<(), Failure> {
     let id = match args.id {
         Some(id) => id,
-        None => PaymentId::try_new(&format!("pay-{:032x}", fastrand::u128(..))).map_err(Failure::input)?,
+        None => PaymentId::try_new(&new_id()).map_err(Failure::input)?,
     };
     let payment = Payment {
         id,
@@ -75,24 +75,23 @@ pub(super) async fn run(args: PayArgs, engines: &EngineArgs) -> Result<(), Failu
 /// Publishes a payment, and shows what became of it.
 pub(super) async fn pay(payment: Payment, topic: &str, show: Show, engines: &EngineArgs) -> Result<(), Failure> {
     let id = payment.id.clone();
-    let value = instruction::encode(&Instruction::from(payment));
-    // What a handler refuses is refused here, and not a dead letter.
-    let asked = instruction::decode_json(value.as_bytes()).map_err(Failure::input)?;
+    let asked = Asked::of(payment).map_err(Failure::input)?;
     let before = match payments::recorded(&id, false, engines).await {
         Ok(before) => before,
         // If the outcome couldn't be read, that is an error before anything is sent.
         Err(failure) if show.wait => return Err(failure),
         Err(_) => None,
     };
-    if let Some(other) = before.filter(|before| before.outcome.instruction.fingerprint() != asked.fingerprint()) {
+    if let Some(other) =
+        before.filter(|before| before.outcome.instruction.fingerprint() != asked.instruction.fingerprint())
+    {
         return Err(of_another(&other.outcome));
     }
     let producer = engines.producer_to(topic).await?;
-    let key = asked.debtor().as_str().as_bytes();
-    producer.send(topic, Some(key), Some(value.as_bytes()), &[]).await?.placed().await?;
+    asked.publish(&producer, topic).await?;
     if !show.wait {
         match show.json {
-            true => say!("{value}"),
+            true => say!("{}", asked.value),
             false => say!("sent {id}: `giro payments show {id} --wait` waits for its outcome"),
         }
         return Ok(());
@@ -101,7 +100,7 @@ pub(super) async fn pay(payment: Payment, topic: &str, show: Show, engines: &Eng
         return Err(Failure::no(payments::without_outcome(&id, &engines.ledger().await?).await));
     };
     let outcome = recorded.outcome;
-    if outcome.instruction.fingerprint() != asked.fingerprint() {
+    if outcome.instruction.fingerprint() != asked.instruction.fingerprint() {
         return Err(of_another(&outcome));
     }
     match show.json {

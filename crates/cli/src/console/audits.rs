@@ -2,7 +2,6 @@
 //!
 //! Limits: One audit at a time, and of this process. It reads, and writes nothing.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::time::Instant;
 
 use super::proofs::{Proofs, proved};
 use super::refusal::Refusal;
+use crate::audited::as_json;
 use crate::local::key_order::KeyOrder;
 use giro::audit::{Pace, audit};
 use giro::handlers::clock;
@@ -81,19 +81,9 @@ async fn run(ledger: &impl TableScan) -> Value {
         }
     };
     let report = &audited.report;
-    let circulation: BTreeMap<String, String> =
-        report.circulation.iter().map(|(currency, sum)| (currency.to_string(), sum.to_string())).collect();
     let mut findings: Vec<String> = report.findings.iter().take(FINDINGS_MAX).map(ToString::to_string).collect();
     findings.extend(audited.stopped.iter().map(|stopped| format!("the audit stopped {stopped}")));
-    json!({
-        "at": at,
-        "seconds": began.elapsed().as_secs_f64(),
-        "accounts": report.accounts,
-        "settled": report.settled,
-        "dead_letters": audited.letters,
-        "undecided": report.undecided,
-        "complete": audited.stopped.is_none(),
-        "findings": findings,
-        "circulation": circulation,
-    })
+    let mut told = as_json(&audited, &findings);
+    (told["at"], told["seconds"]) = (json!(at), json!(began.elapsed().as_secs_f64()));
+    told
 }

@@ -13,18 +13,17 @@ use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::refusal::{Refusal, answer, found};
+use crate::asked::{Asked, new_id};
 use crate::decimal;
 use crate::local::kafka;
 use crate::local::stack::Topics;
-use crate::redriven::headers;
+use crate::redriven::publish_again;
 use giro::domain::dead_letter::DeadLetterStatus;
-use giro::domain::{AccountId, Currency, DeadLetterId, Instruction, Payment, PaymentId};
+use giro::domain::{AccountId, Currency, DeadLetterId, Payment, PaymentId};
 use giro::handlers::clock;
-use giro::publish::Publish;
 use giro::publish::kafka::KafkaProducer;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{LedgerQueries, Redrive};
-use giro::wire::instruction;
 
 /// Changes what a stack holds, by its topics alone.
 #[derive(Debug)]
@@ -67,8 +66,7 @@ impl PaymentForm {
         };
         let currency = Currency::try_new(&self.currency);
         let currency = currency.map_err(|expected| Refusal::of("currency", format!("currency: {expected}")))?;
-        let new = || format!("pay-{:032x}", fastrand::u128(..));
-        let id = self.id.filter(|id| !id.is_empty()).unwrap_or_else(new);
+        let id = self.id.filter(|id| !id.is_empty()).unwrap_or_else(new_id);
         let amount = decimal::amount(&self.amount, currency);
         Ok(Payment {
             id: PaymentId::try_new(&id).map_err(|expected| Refusal::of("id", format!("id: {expected}")))?,
@@ -97,19 +95,16 @@ impl Changes {
     pub(super) async fn pay(&self, body: &[u8]) -> Result<Response<Body>, Refusal> {
         let payment = read::<PaymentForm>(body)?.payment()?;
         let id = payment.id.clone();
-        let value = instruction::encode(&Instruction::from(payment));
-        let malformed = |error| Refusal::new(StatusCode::BAD_REQUEST, error);
-        let asked = instruction::decode_json(value.as_bytes()).map_err(malformed)?;
+        let asked = Asked::of(payment).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error))?;
         if let Some(before) = self.ledger.payment(&id).await?
-            && before.outcome.instruction.fingerprint() != asked.fingerprint()
+            && before.outcome.instruction.fingerprint() != asked.instruction.fingerprint()
         {
             let error = format!("id: {id} is the id of another payment. Choose another, or leave it empty.");
             return Err(Refusal { field: Some("id"), ..Refusal::new(StatusCode::CONFLICT, error) });
         }
         let none = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "No topic of payment requests is known here.");
         let topic = self.topics.requests.as_deref().ok_or_else(none)?;
-        let key = asked.debtor().as_str().as_bytes();
-        self.producer().await?.send(topic, Some(key), Some(value.as_bytes()), &[]).await?.placed().await?;
+        asked.publish(self.producer().await?, topic).await?;
         Ok(answer(StatusCode::ACCEPTED, json!({ "payment_id": id.as_str() }).to_string()))
     }
 
@@ -138,9 +133,7 @@ impl Changes {
             return Err(Refusal::new(StatusCode::CONFLICT, error));
         }
         let value = edited.or_else(|| letter.value.clone());
-        let headers = headers(&letter.headers, &id);
-        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await?;
-        let placed = sending.placed().await?;
+        let placed = publish_again(producer, &letter, value.as_deref()).await?;
         let to = format!("{topic}/{}/{}", placed.partition, placed.offset);
         if let Err(error) = self.ledger.mark_redriven(&id).await {
             let error = format!(

@@ -6,7 +6,7 @@
 //! | who may ask, and what the page may do | `gate` |
 //! | what happens now | `live`, from `topics` and `newest` |
 //! | how many payments are settled | `settled` |
-//! | what the ledger holds | `reads` |
+//! | what the ledger holds | `reads`, from `accounts` |
 //! | what audits have proved | `audits`, `proofs` |
 //! | what changes something | `changes` |
 //! | what it shows | `shown` |
@@ -20,6 +20,7 @@
 //!
 //! Limits: What it shows is for people. Nothing else depends on it, and its own paths may change with each version.
 
+mod accounts;
 mod audits;
 mod changes;
 mod gate;

@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::accounts;
+use crate::again::again;
 use giro::domain::audit::Seen;
-use giro::domain::{AccountId, Holding, Lane};
+use giro::domain::{AccountId, Holding};
 use giro::handlers::clock;
-use giro::settle::Backoff;
-use giro::store::{Checkpoints, Read, ScannedHead, ScannedItem, Segment, StoreError, Table, TableScan};
+use giro::store::{Checkpoints, Read, ScannedHead, Segment, StoreError, TableScan};
 
 /// How long an answer is remembered.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -71,21 +72,6 @@ impl Proofs {
     }
 }
 
-/// Makes a call, and makes it again after an error that may pass. A table that isn't there doesn't come.
-async fn again<T, F>(deadline: Instant, call: impl Fn() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut backoff = Backoff::new();
-    loop {
-        match call().await {
-            Err(StoreError::NoTable(table)) => return Err(StoreError::NoTable(table)),
-            Err(error) if error.passes() && Instant::now() < deadline => backoff.wait(deadline).await,
-            answer => return answer,
-        }
-    }
-}
-
 /// How far the scheduled audit has come. An account is behind if it holds something else than its head has seen.
 ///
 /// # Errors
@@ -94,21 +80,22 @@ pub(super) async fn proved(store: &(impl TableScan + Checkpoints)) -> Result<Val
     let now = Instant::now();
     let deadline = now.checked_add(PATIENCE).unwrap_or(now);
     let (heads, unreadable_heads) = heads(store, deadline).await?;
-    let (accounts, unreadable) = accounts(store, deadline).await?;
+    let read = accounts::read(store, PAGES_MAX, deadline).await?;
+    let accounts = read.is_whole.then_some(&read.held);
     let oldest = match again(deadline, || store.run()).await? {
         Read::Found(run) => run.proved_at.map(|at| clock::now().millis().saturating_sub(at.millis()) / 1_000),
         Read::Missing | Read::Corrupt(_) | Read::Unread => None,
     };
-    let proved = heads.as_ref().zip(accounts.as_ref()).map(|(heads, accounts)| {
+    let proved = heads.as_ref().zip(accounts).map(|(heads, accounts)| {
         let is_proved = |held: &&Holding| heads.get(&held.account.id) == Some(&Seen::of(held));
-        accounts.iter().filter(is_proved).count()
+        accounts.values().filter(is_proved).count()
     });
-    let accounts = accounts.map(|accounts| accounts.len());
+    let accounts = accounts.map(BTreeMap::len);
     Ok(json!({
         "accounts": accounts,
         "proved": proved,
         "behind": accounts.zip(proved).map(|(accounts, proved)| accounts.saturating_sub(proved)),
-        "unreadable": unreadable_heads.saturating_add(unreadable),
+        "unreadable": unreadable_heads.saturating_add(read.unreadable),
         "oldest_proof_s": oldest,
     }))
 }
@@ -130,37 +117,6 @@ async fn heads(
         mark = page.next;
         if mark.is_none() {
             return Ok((Some(heads), unreadable));
-        }
-    }
-    Ok((None, unreadable))
-}
-
-/// The accounts with their lanes, if all were read, and how many items can't be read.
-async fn accounts(store: &impl TableScan, deadline: Instant) -> Result<(Option<Vec<Holding>>, u64), StoreError> {
-    let (mut accounts, mut unreadable, mut mark) = (Vec::new(), 0_u64, None);
-    let mut lanes: BTreeMap<AccountId, Vec<Lane>> = BTreeMap::new();
-    for _ in 0..PAGES_MAX {
-        let page = again(deadline, || store.page(Table::Accounts, WHOLE, mark.clone())).await?;
-        for item in page.items {
-            match item {
-                ScannedItem::Account(account) => accounts.push(account),
-                ScannedItem::Lane(lane) => lanes.entry(lane.id.account.clone()).or_default().push(lane),
-                ScannedItem::Unreadable { .. } => unreadable = unreadable.saturating_add(1),
-                ScannedItem::Payment(_)
-                | ScannedItem::Leg(_)
-                | ScannedItem::RefundSum(..)
-                | ScannedItem::DeadLetterPart { .. } => {}
-            }
-        }
-        mark = page.next;
-        if mark.is_none() {
-            let whole = accounts.into_iter().map(|account| {
-                let mut own = lanes.remove(&account.id).unwrap_or_default();
-                own.retain(|lane| lane.id.lane < account.credit_lanes.count());
-                own.sort_unstable_by_key(|lane| lane.id.lane);
-                Holding { account, lanes: own }
-            });
-            return Ok((Some(whole.collect()), unreadable));
         }
     }
     Ok((None, unreadable))
@@ -208,23 +164,6 @@ mod tests {
         assert_eq!(proofs.told(false, no_table).await.unwrap(), json!({}));
         tokio::time::advance(REMEMBERED).await;
         assert!(proofs.told(false, async { Err(StoreError::Corrupt("x".into())) }).await.is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_read_is_tried_again_until_its_deadline() {
-        for (fails, in_time) in [(0, true), (3, true), (u32::MAX, false)] {
-            let (tries, began) = (AtomicU32::new(0), Instant::now());
-            let call = || async {
-                let ix = tries.fetch_add(1, Ordering::Relaxed);
-                if ix < fails { Err(busy()) } else { Ok(ix) }
-            };
-            assert_eq!(again(began + PATIENCE, call).await.is_ok(), in_time, "{fails}");
-            assert!(began.elapsed() <= PATIENCE && tries.into_inner() > fails.min(3));
-        }
-        let began = Instant::now();
-        let no_table = || async { Err::<(), _>(StoreError::NoTable("audit-heads".into())) };
-        assert!(again(began + PATIENCE, no_table).await.is_err());
-        assert_eq!(began.elapsed(), Duration::ZERO, "a table doesn't come by waiting");
     }
 
     #[tokio::test(start_paused = true)]

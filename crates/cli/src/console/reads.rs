@@ -1,11 +1,10 @@
 //! What: Answers what the page asks of the ledger: accounts, statements, payments, dead letters.
 //!
-//! Limits: A search reads at most [`PAGES_MAX`] pages of the table of accounts, each of up to 1 MB. Dead letters are
+//! Limits: A search reads at most [`PAGES_MAX`] pages of the table of accounts, each of 1,000 items. Dead letters are
 //! all read, and the newest [`LETTERS_MAX`] shown. Both are remembered for two seconds.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -13,7 +12,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
+use super::accounts::{self, Accounts};
 use super::refusal::{Refusal, answer, found};
 use crate::letters::{as_json, names};
 use giro::domain::audit::Checkpoint;
@@ -21,7 +22,7 @@ use giro::domain::statement::StatementQuery;
 use giro::domain::{AccountId, DeadLetter, Holding, Lane, PaymentId, Sight};
 use giro::handlers::{clock, queries};
 use giro::store::dynamodb::DynamoDb;
-use giro::store::{Checkpoints, LedgerQueries, Read, ScannedItem, Segment, Statements, StoreError, Table, TableScan};
+use giro::store::{Checkpoints, LedgerQueries, Read, Statements, StoreError};
 use giro::wire::resource;
 
 /// How many pages of accounts a search reads.
@@ -32,16 +33,10 @@ const ACCOUNTS_MAX: usize = 200;
 const POSTINGS_MAX: usize = 100;
 /// How many dead letters are shown.
 const LETTERS_MAX: usize = 200;
+/// How long a search may take, with all tries.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How long accounts and dead letters are remembered that were read.
 const REMEMBERED: Duration = Duration::from_secs(2);
-
-/// The accounts of a search.
-#[derive(Debug)]
-struct Accounts {
-    read_at: Instant,
-    held: BTreeMap<AccountId, Holding>,
-    is_whole: bool,
-}
 
 #[derive(Debug, Serialize)]
 struct Found {
@@ -79,7 +74,7 @@ pub(super) struct Reads {
     ledger: Arc<DynamoDb>,
     /// Whether heads may be read.
     pub(super) has_checkpoints: bool,
-    accounts: Mutex<Option<Arc<Accounts>>>,
+    accounts: Mutex<Option<(Instant, Arc<Accounts>)>>,
     letters: Mutex<Option<(Instant, Arc<Vec<DeadLetter>>)>>,
 }
 
@@ -104,40 +99,13 @@ impl Reads {
     async fn read_accounts(&self) -> Result<Arc<Accounts>, StoreError> {
         // Whoever comes meanwhile waits, and gets the same.
         let mut known = self.accounts.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.read_at.elapsed() < REMEMBERED) {
-            return Ok(Arc::clone(known));
+        if let Some((_, accounts)) = known.as_ref().filter(|(read_at, _)| read_at.elapsed() < REMEMBERED) {
+            return Ok(Arc::clone(accounts));
         }
-        let (mut held, mut lanes, mut mark) = (BTreeMap::new(), Vec::new(), None);
-        let mut is_whole = false;
-        for _ in 0..PAGES_MAX {
-            let page = self.ledger.page(Table::Accounts, Segment { number: 0, of: 1 }, mark).await?;
-            for item in page.items {
-                match item {
-                    ScannedItem::Account(account) => {
-                        held.insert(account.id.clone(), Holding { account, lanes: Vec::new() });
-                    }
-                    ScannedItem::Lane(lane) => lanes.push(lane),
-                    ScannedItem::Payment(_)
-                    | ScannedItem::Leg(_)
-                    | ScannedItem::RefundSum(..)
-                    | ScannedItem::DeadLetterPart { .. }
-                    | ScannedItem::Unreadable { .. } => {}
-                }
-            }
-            mark = page.next;
-            if mark.is_none() {
-                is_whole = true;
-                break;
-            }
-        }
-        lanes.sort_unstable_by_key(|lane| lane.id.lane);
-        for lane in lanes {
-            if let Some(holding) = held.get_mut(&lane.id.account) {
-                holding.lanes.push(lane);
-            }
-        }
-        let read = Arc::new(Accounts { read_at: Instant::now(), held, is_whole });
-        *known = Some(Arc::clone(&read));
+        let now = Instant::now();
+        let deadline = now.checked_add(PATIENCE).unwrap_or(now);
+        let read = Arc::new(accounts::read(&*self.ledger, PAGES_MAX, deadline).await?);
+        *known = Some((Instant::now(), Arc::clone(&read)));
         Ok(read)
     }
 

@@ -17,10 +17,9 @@ use clap::Args;
 use super::super::Failure;
 use super::super::engines::EngineArgs;
 use super::named;
-use crate::redriven::headers;
+use crate::redriven::publish_again;
 use giro::domain::dead_letter::DeadLetterStatus;
 use giro::domain::{DeadLetter, DeadLetterId};
-use giro::publish::Publish;
 use giro::store::dynamodb::DynamoDb;
 use giro::store::{LedgerQueries, Redrive};
 
@@ -69,9 +68,7 @@ pub(super) async fn run(args: RedriveArgs, engines: &EngineArgs) -> Result<(), F
             continue;
         }
         let value = if args.edit { Some(edited(letter)?) } else { letter.value.clone() };
-        let headers = headers(&letter.headers, &id);
-        let sending = producer.send(topic, letter.key.as_deref(), value.as_deref(), &headers).await?;
-        let placed = sending.placed().await?;
+        let placed = publish_again(&producer, letter, value.as_deref()).await?;
         let marked = ledger.mark_redriven(&id).await?;
         let twice = match marked || letter.status == DeadLetterStatus::Redriven {
             true => "",
@@ -154,6 +151,7 @@ fn edited(letter: &DeadLetter) -> Result<Vec<u8>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redriven::headers;
     use giro::domain::dead_letter::{Content, RecordDigest};
     use giro::domain::{Header, Timestamp};
 
