@@ -22,9 +22,9 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
+use crate::again::again;
 use giro::domain::AccountId;
 use giro::domain::audit::{Checkpoint, Finding};
-use giro::settle::Backoff;
 use giro::store::{Checkpoints, Read, ScanPage, ScannedHead, ScannedItem, Segment, StoreError, Table, TableScan};
 
 use sums::{Sums, account_of};
@@ -137,20 +137,6 @@ async fn chain(
             (Read::Found(_) | Read::Missing, _) => Some(wrong(account, CHAIN)),
         };
         return Ok((finding, count));
-    }
-}
-
-/// Makes a call, and makes it again after an error that may pass.
-async fn again<T, F>(deadline: Instant, call: impl Fn() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut backoff = Backoff::new();
-    loop {
-        match call().await {
-            Err(error) if error.passes() && Instant::now() < deadline => backoff.wait(deadline).await,
-            answer => return answer,
-        }
     }
 }
 
