@@ -270,7 +270,7 @@ mod tests {
         assert!(live.events().is_ok(), "one has gone");
     }
 
-    /// What was reported and what is counted never overlap: nothing is under way when a count is wished.
+    /// Nothing is under way when a count is wished. So no payment is both counted and reported later.
     #[tokio::test]
     async fn payments_are_counted_anew_once_the_stack_rests() {
         let (wish, mut wishes) = mpsc::channel(1);

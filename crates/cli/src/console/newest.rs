@@ -53,7 +53,7 @@ impl Newest {
         if text.len() > BYTES_MAX || !is_outcome {
             return;
         }
-        // Ends of lines stand between the parts of JSON alone. In an event they would end its data.
+        // In JSON, a line end stands between parts only. In an event, it would end the data.
         let text = text.replace(['\r', '\n'], " ");
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.outcomes.truncate(NEWEST_MAX.saturating_sub(1));
