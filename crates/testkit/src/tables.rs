@@ -4,6 +4,7 @@
 //! stream.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use anyhow::{Context, anyhow};
 use aws_sdk_dynamodb::Client;
@@ -18,17 +19,21 @@ use giro::config::{
     REFUNDS_TABLE,
 };
 use giro::store::Tables;
-use giro_template::{Index, Key, Table, Templates};
+use giro_template::{Blueprint, Index, Key, Table, TemplateError, Templates};
 
 /// How long to wait before a table is looked at again.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// The embedded template, read once a process: reading it took most of the time of a test with an engine of its own.
+static BLUEPRINT: LazyLock<Result<Blueprint, TemplateError>> =
+    LazyLock::new(|| Templates::Embedded.blueprint(&BTreeMap::new()));
 
 /// Creates the project's tables under these names. Without `stream`, no table has a stream.
 ///
 /// # Errors
 /// If the engine can't be reached or refuses.
 pub async fn create(client: &Client, tables: &Tables, stream: bool) -> anyhow::Result<()> {
-    let mut blueprint = Templates::Embedded.blueprint(&BTreeMap::new())?;
+    let mut blueprint = BLUEPRINT.clone()?;
     blueprint.rename_tables(&by_variable(tables));
     let mut tables = blueprint.tables;
     if !stream {
