@@ -5,7 +5,8 @@
 //! | the closed time: that of a run that isn't finished, else a new one | here | the run under way |
 //! | dead letters, heads, accounts and lanes | `survey` | three tables; accounts and heads may be some seconds old |
 //! | what looked wrong without any posting | `survey` | the same items again |
-//! | each account that moved, or that looks wrong | `look` | its items, its lists, and by key what they name |
+//! | the accounts that moved, or that look wrong | `items` | their items, of many in a call |
+//! | each of them | `look` | its newest checkpoint, its lists, and by key what they name |
 //! | its postings, and what they name | `postings` | its lists, page by page |
 //! | of a large account, a part of its postings | `slice` | as above. Writes its draft |
 //! | its head and checkpoint | `look` | writes them, if nothing was found |
@@ -23,6 +24,7 @@
 //! are proved meanwhile.
 
 mod calls;
+mod items;
 mod look;
 mod looks;
 mod postings;

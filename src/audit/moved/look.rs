@@ -1,24 +1,24 @@
-//! What: Looks at one account: reads its items and its lists, has the domain judge it, and writes its checkpoint.
+//! What: Looks at one account: reads its checkpoint and its lists, has the domain judge it, and writes its checkpoint.
 //!
 //! | step | reads | why then |
 //! |---|---|---|
-//! | 1 | the newest checkpoint and the draft | the head must fit them |
-//! | 2 | the main item, the lanes, the main item | they come before the lists, so the lists hold all that the balance holds. A later look judges the first read again, by lists that have caught up |
+//! | 1 | its items, with those of other accounts ([`items`](super::items)) | they come before the lists, so the lists hold all that the balance holds. A later look judges the first read again, by lists that have caught up |
+//! | 2 | the newest checkpoint and the draft | the head must fit them |
 //! | 3 | the lists that can hold new postings | |
 //! | 4 | by key: the other halves of legs, accounts that were not known, sums of refunds and their originals | a list shows only what was committed, with all that its transaction wrote |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
 use super::calls::{AuditStore, Calls};
-use super::proof::{EarlierRead, Job};
+use super::proof::{ItemsRead, Job};
 use crate::audit::scan::Stopped;
 use crate::domain::audit::{
-    Books, Checkpoint, Draft, Finding, Head, Held, PostingList, Reach, RefundBase, Seen, Since, Times, lists,
-    state_findings, unshown,
+    Books, Checkpoint, Draft, Finding, Head, PostingList, Reach, RefundBase, Seen, Since, Times, lists, state_findings,
+    unshown,
 };
-use crate::domain::{Account, AccountId, Holding, Lane, LaneId, LegId, Timestamp};
+use crate::domain::{AccountId, Holding, LegId, Timestamp};
 use crate::store::{Newest, Proved, Read, Span};
 
 const FITS: &str = "its head to be its newest checkpoint";
@@ -88,18 +88,19 @@ impl Looked {
 }
 
 impl<S: AuditStore> Outlook<'_, S> {
+    /// Looks at an account that was opened.
     pub(super) async fn look(&self, mut job: Job, clock: &impl Fn() -> Timestamp) -> Result<Looked, Stopped> {
-        let began = clock();
-        job.findings.clear();
+        let fresh = job.fresh.take();
         if let Some(expected) = self.misfit(&mut job).await? {
-            job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected });
+            job.findings = vec![Finding::Checkpoint { account: job.account.clone(), expected }];
             return Ok(Looked::nothing(job));
         }
-        let Some(fresh) = self.held(&mut job).await? else { return Ok(Looked::nothing(job)) };
+        let Some(fresh) = fresh else { return Ok(Looked::nothing(job)) };
+        let holding = &fresh.held.holding;
         if !job.is_state_told {
-            job.findings.extend(state_findings(&fresh.holding));
+            job.findings.extend(state_findings(holding));
         }
-        if job.head.as_ref().is_some_and(|head| head.checkpoint.currency != fresh.holding.account.currency) {
+        if job.head.as_ref().is_some_and(|head| head.checkpoint.currency != holding.account.currency) {
             job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected: CURRENCY });
             return Ok(Looked::nothing(job));
         }
@@ -108,11 +109,10 @@ impl<S: AuditStore> Outlook<'_, S> {
         let slices = job.moved && job.findings.is_empty();
         let step = job.step_ms.filter(|_| slices).map(|step| job.known_to().earlier_by(step.saturating_neg()));
         if let Some(until) = step.filter(|until| *until < self.closed) {
-            return self.slice(job, &fresh.holding, until).await;
+            return self.slice(job, holding, until).await;
         }
         let lists_at = clock();
-        let new = || EarlierRead { held: fresh, began, ended: lists_at, sums: BTreeMap::new() };
-        let read = job.read.take().unwrap_or_else(new);
+        let read = job.read.take().unwrap_or(fresh);
         match self.judge(&mut job, read, lists_at).await? {
             Judged::Judged(judged) => Ok(judged.looked(job)),
             // The account can't be proved at once.
@@ -122,7 +122,7 @@ impl<S: AuditStore> Outlook<'_, S> {
     }
 
     /// Reads all postings since the checkpoint or draft, judges the account, and writes its head.
-    async fn judge(&self, job: &mut Job, mut read: EarlierRead, lists_at: Timestamp) -> Result<Judged, Stopped> {
+    async fn judge(&self, job: &mut Job, mut read: ItemsRead, lists_at: Timestamp) -> Result<Judged, Stopped> {
         let holding = &read.held.holding;
         let times = Times::look(self.closed, read.began.earlier_by(self.firm_after_ms));
         let mut since = job.since(&holding.account, times);
@@ -229,54 +229,6 @@ impl<S: AuditStore> Outlook<'_, S> {
             Read::Found(head) => Some(head),
             Read::Missing | Read::Corrupt(_) | Read::Unread => None,
         })
-    }
-
-    /// What the account holds. `None`: it can't be read, which is a finding.
-    async fn held(&self, job: &mut Job) -> Result<Option<Held>, Stopped> {
-        let Some(account) = self.main(job).await? else { return Ok(None) };
-        if account.credit_lanes.is_none() {
-            return Ok(Some(Held::exactly(Holding { account, lanes: Vec::new() })));
-        }
-        let Some(lanes) = self.lanes(&account, job).await? else { return Ok(None) };
-        let Some(again) = self.main(job).await? else { return Ok(None) };
-        if again.version == account.version {
-            return Ok(Some(Held::exactly(Holding { account, lanes })));
-        }
-        let Some(later) = self.lanes(&again, job).await? else { return Ok(None) };
-        Ok(Some(Held::between(&lanes, Holding { account: again, lanes: later })))
-    }
-
-    async fn main(&self, job: &mut Job) -> Result<Option<Account>, Stopped> {
-        match self.accounts(&[&job.account]).await?.pop() {
-            Some(Read::Found(account)) => return Ok(Some(account)),
-            Some(Read::Corrupt(expected)) => {
-                let key = job.account.to_string();
-                job.findings.push(Finding::Unreadable { table: "accounts", key, expected });
-            }
-            Some(Read::Missing) => job.findings.push(Finding::LostAccount { account: job.account.clone() }),
-            Some(Read::Unread) | None => {}
-        }
-        Ok(None)
-    }
-
-    /// The lanes that are there, of those that the account counts.
-    async fn lanes(&self, account: &Account, job: &mut Job) -> Result<Option<Vec<Lane>>, Stopped> {
-        let ids: Vec<LaneId> = account.lane_ids().collect();
-        let ids: Vec<&LaneId> = ids.iter().collect();
-        let store = self.calls.store;
-        let reads = self.calls.each("reading lanes", &ids, |ids| async move { store.read_lanes(&ids).await }).await?;
-        let mut lanes = Vec::with_capacity(reads.len());
-        for (id, read) in ids.into_iter().zip(reads) {
-            match read {
-                Read::Found(lane) => lanes.push(lane),
-                Read::Missing | Read::Unread => {}
-                Read::Corrupt(expected) => {
-                    job.findings.push(Finding::Unreadable { table: "accounts", key: id.to_string(), expected });
-                    return Ok(None);
-                }
-            }
-        }
-        Ok(Some(lanes))
     }
 
     /// Writes what is proved of refunds, and then the head with its checkpoint.

@@ -1,6 +1,7 @@
 //! What: Looks at many accounts side by side, and again at those in which something was found.
 //!
-//! Invariants: A look takes one place of the pool, however long it takes. Slices take [`SLICES_SIDE_BY_SIDE`] places at
+//! Invariants: Accounts are opened together, and then looked at one by one. A look takes one place of the pool, however
+//! long it takes. Slices take [`SLICES_SIDE_BY_SIDE`] places at
 //! the most. So large accounts hold up no others. An account that is due for another look comes before new ones. At its
 //! deadline the audit tells what two looks have found, if they were [`TOLD_AFTER`] apart: an index that is behind would
 //! mislead two looks that follow each other closely. It never tells what only one look has shown.
@@ -27,6 +28,9 @@ pub const LOOKS_MAX: usize = 3;
 
 /// How many accounts are looked at side by side.
 const SIDE_BY_SIDE: usize = 16;
+
+/// How many accounts are opened at once. They wait for their looks, so more of them would be older by then.
+const OPENED_AT_ONCE: usize = 48;
 
 /// How many accounts are read slice by slice side by side. Each holds some 30 MB at the most.
 const SLICES_SIDE_BY_SIDE: usize = 4;
@@ -86,8 +90,10 @@ struct Queue {
     again: BTreeMap<(Instant, usize), Job>,
     /// Accounts whose next slice comes as soon as there is a place for it.
     slices: VecDeque<Job>,
-    /// Accounts that are looked at now, and since when.
-    in_flight: BTreeMap<AccountId, Instant>,
+    /// Accounts that are opened, and wait for a place.
+    opened: VecDeque<Job>,
+    /// Accounts that are opened or looked at now, and since when they are looked at.
+    in_flight: BTreeMap<AccountId, Option<Instant>>,
     /// Accounts of which a slice was read.
     sliced: BTreeSet<AccountId>,
     suspects: BTreeMap<AccountId, Suspect>,
@@ -139,15 +145,32 @@ fn fault(finding: &Finding) -> (&'static str, String) {
 }
 
 impl Queue {
-    /// The next to look at, if one is there now.
+    /// The next to open, as many as are there now and are opened at once.
+    fn to_open(&mut self) -> Vec<Job> {
+        std::iter::from_fn(|| self.next()).take(OPENED_AT_ONCE).collect()
+    }
+
+    /// The next to open, if one is there now.
     fn next(&mut self) -> Option<Job> {
         let now = Instant::now();
         let due = self.again.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove());
         let sliced = self.in_flight.keys().filter(|account| self.sliced.contains(*account)).count();
         let slice = || if sliced < SLICES_SIDE_BY_SIDE { self.slices.pop_front() } else { None };
         let job = due.or_else(slice).or_else(|| self.fresh.pop_front())?;
-        self.in_flight.insert(job.account.clone(), now);
+        self.in_flight.insert(job.account.clone(), None);
         Some(job)
+    }
+
+    /// The next to look at, of those that are opened.
+    fn to_look_at(&mut self) -> Option<Job> {
+        let job = self.opened.pop_front()?;
+        self.in_flight.insert(job.account.clone(), Some(Instant::now()));
+        Some(job)
+    }
+
+    /// Whether more accounts should be opened.
+    fn is_short(&self) -> bool {
+        self.opened.len() < SIDE_BY_SIDE
     }
 
     /// When the next look is due.
@@ -159,7 +182,7 @@ impl Queue {
     /// whose slices go on is looked at again as soon as there is a place.
     fn looked(&mut self, mut job: Job, goes_on: bool, is_large: bool) {
         let now = Instant::now();
-        let began = self.in_flight.remove(&job.account).unwrap_or(now);
+        let began = self.in_flight.remove(&job.account).flatten().unwrap_or(now);
         if goes_on {
             self.sliced.insert(job.account.clone());
         }
@@ -198,7 +221,9 @@ impl Queue {
         let is_told = |suspect: &Suspect| suspect.told(self.settings).next().is_some();
         let told = |job: &Job| self.suspects.get(&job.account).is_some_and(is_told);
         let had = |job: &Job| self.sliced.contains(&job.account) || told(job);
-        let looks_long = |(account, began): (&AccountId, &Instant)| self.sliced.contains(account) || *began <= since;
+        let is_long = |began: &Option<Instant>| began.is_some_and(|began| began <= since);
+        let looks_long =
+            |(account, began): (&AccountId, &Option<Instant>)| self.sliced.contains(account) || is_long(began);
         self.fresh.is_empty() && self.again.values().all(had) && self.in_flight.iter().all(looks_long)
     }
 }
@@ -236,6 +261,7 @@ pub(super) async fn looks<S: AuditStore, C: Fn() -> Timestamp>(
         fresh: jobs.into(),
         again: BTreeMap::new(),
         slices: VecDeque::new(),
+        opened: VecDeque::new(),
         in_flight: BTreeMap::new(),
         sliced: BTreeSet::new(),
         suspects: BTreeMap::new(),
@@ -263,24 +289,34 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
     let half = time.checked_div(2).and_then(|half| began.checked_add(half)).unwrap_or(began);
     let postings_at_once = settings.postings_at_once;
     let outlook = &Outlook { calls, books, closed, firm_after_ms: FIRM_AFTER_MS, postings_at_once };
-    let mut looks = FuturesUnordered::new();
+    let (mut opening, mut looks) = (FuturesUnordered::new(), FuturesUnordered::new());
     loop {
         if Instant::now() >= deadline {
             let text = format!("while looking at accounts: {} still to judge", open.len());
             return Ok(if queue.had_time(half) { Ended::AllHadTime(text) } else { Ended::SomeWait(text) });
         }
+        if opening.is_empty() && queue.is_short() {
+            let jobs = queue.to_open();
+            if !jobs.is_empty() {
+                opening.push(outlook.open(jobs, clock));
+            }
+        }
         while looks.len() < SIDE_BY_SIDE
-            && let Some(job) = queue.next()
+            && let Some(job) = queue.to_look_at()
         {
             // Boxed, as many of them are in flight, and each is large.
             looks.push(Box::pin(async move { outlook.look(job, clock).await }));
         }
-        if looks.is_empty() && queue.again.is_empty() {
+        if looks.is_empty() && opening.is_empty() && queue.again.is_empty() {
             return Ok(Ended::AllJudged);
         }
-        let has_place = looks.len() < SIDE_BY_SIDE;
-        let due = queue.due().filter(|_| has_place).unwrap_or(deadline).min(deadline);
+        let can_open = opening.is_empty() && queue.is_short();
+        let due = queue.due().filter(|_| can_open).unwrap_or(deadline).min(deadline);
         let looked = tokio::select! {
+            Some(opened) = opening.next() => {
+                queue.opened.extend(opened?);
+                continue;
+            }
             Some(looked) = looks.next() => looked,
             () = tokio::time::sleep_until(due) => continue,
         };

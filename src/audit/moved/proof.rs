@@ -62,8 +62,10 @@ pub(super) struct Job {
     pub(super) head: Option<Head>,
     /// It needs a checkpoint.
     pub(super) moved: bool,
+    /// What was read for the next look.
+    pub(super) fresh: Option<ItemsRead>,
     /// What an earlier look has read, before the lists of this one.
-    pub(super) read: Option<EarlierRead>,
+    pub(super) read: Option<ItemsRead>,
     /// What its postings make up to a time of their own. It fits the head.
     pub(super) draft: Option<Draft>,
     /// How many milliseconds its next slice should take in. `None`: this audit has made no slice of it yet.
@@ -77,8 +79,8 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(account: AccountId, head: Option<Head>, moved: bool) -> Self {
-        let (read, draft, step_ms, findings) = (None, None, None, Vec::new());
-        Self { account, head, moved, read, draft, step_ms, is_state_told: false, is_last: false, findings }
+        let (fresh, read, draft, step_ms, findings) = (None, None, None, None, Vec::new());
+        Self { account, head, moved, fresh, read, draft, step_ms, is_state_told: false, is_last: false, findings }
     }
 
     /// Up to when its postings are known: by its draft, else by its checkpoint.
@@ -96,10 +98,10 @@ impl Job {
     }
 }
 
-/// What a look read of an account. The lists of each later look are judged by it: they show all that it holds, as soon
+/// What was read of an account's items. The lists of each later look are judged by it: they show all that it holds, as soon
 /// as the indexes have caught up. If it was read anew, a busy account would always be ahead of its lists.
 #[derive(Debug)]
-pub(super) struct EarlierRead {
+pub(super) struct ItemsRead {
     pub(super) held: Held,
     /// When the read began.
     pub(super) began: Timestamp,
