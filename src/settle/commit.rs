@@ -57,7 +57,7 @@ pub(super) async fn commit<L: Ledger>(
                 continue;
             }
             step.credit_in(progress.batch(), slice);
-            let sent = limit.send();
+            let sent = limit.send(in_flight.len());
             in_flight.push(async move {
                 let answer = within(deadline, "committing", ledger.commit(&step.transaction)).await;
                 (ix, step, sent, answer)

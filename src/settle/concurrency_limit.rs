@@ -24,6 +24,8 @@ pub(super) struct ConcurrencyLimit {
     sent: u64,
     /// The last call that was sent before the limit was last halved.
     halved_at: u64,
+    /// The most calls that were in flight at once.
+    most: usize,
 }
 
 /// A call under way.
@@ -32,7 +34,7 @@ pub(super) struct Call(u64);
 
 impl ConcurrencyLimit {
     pub(super) fn new() -> Self {
-        Self { limit: FIRST, well: 0, sent: 0, halved_at: 0 }
+        Self { limit: FIRST, well: 0, sent: 0, halved_at: 0, most: 0 }
     }
 
     /// Whether another call may be sent beside those in flight.
@@ -40,8 +42,14 @@ impl ConcurrencyLimit {
         in_flight < self.limit
     }
 
-    /// Notes a call that is sent now.
-    pub(super) fn send(&mut self) -> Call {
+    /// The most calls that were in flight at once.
+    pub(super) const fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Notes a call that is sent now, beside those in flight.
+    pub(super) fn send(&mut self, in_flight: usize) -> Call {
+        self.most = self.most.max(in_flight.saturating_add(1));
         self.sent = self.sent.saturating_add(1);
         Call(self.sent)
     }
@@ -73,20 +81,21 @@ mod tests {
     #[test]
     fn a_burst_halves_once_and_the_next_again() {
         let mut limit = ConcurrencyLimit::new();
-        let burst: Vec<Call> = (0..FIRST).map(|_| limit.send()).collect();
+        let burst: Vec<Call> = (0..FIRST).map(|in_flight| limit.send(in_flight)).collect();
         assert!(limit.allows(FIRST - 1) && !limit.allows(FIRST));
         burst.iter().for_each(|&call| limit.was_throttled(call));
         assert_eq!(limit.limit, FIRST / 2, "one burst, one cut");
-        let next = limit.send();
+        let next = limit.send(0);
         limit.was_throttled(next);
         assert_eq!(limit.limit, FIRST / 4);
+        assert_eq!(limit.most(), FIRST);
     }
 
     #[test]
     fn it_stays_between_its_ends_and_recovers() {
         let mut limit = ConcurrencyLimit::new();
         for _ in 0..20 {
-            let call = limit.send();
+            let call = limit.send(0);
             limit.was_throttled(call);
         }
         assert_eq!(limit.limit, LEAST);
@@ -104,7 +113,7 @@ mod tests {
     fn a_throttle_takes_back_the_progress_to_the_next_rise() {
         let mut limit = ConcurrencyLimit::new();
         (1..FIRST).for_each(|_| limit.went_well());
-        let call = limit.send();
+        let call = limit.send(0);
         limit.was_throttled(call);
         limit.went_well();
         assert_eq!(limit.limit, FIRST / 2);

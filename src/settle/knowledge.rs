@@ -141,6 +141,11 @@ impl<'b> Knowledge<'b> {
         self.contention.conflicts()
     }
 
+    /// How many calls the store had no time for.
+    pub(super) const fn throttled(&self) -> u64 {
+        self.errors.throttled()
+    }
+
     /// The error to report.
     pub(super) fn error(self) -> Option<StoreError> {
         self.errors.told()

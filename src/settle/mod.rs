@@ -93,6 +93,10 @@ pub struct Settled {
     pub error: Option<StoreError>,
     /// How many calls conflicted with a transaction in flight.
     pub conflicts: u64,
+    /// How many calls the store had no time for.
+    pub throttled: u64,
+    /// The most transactions that were in flight at once.
+    pub in_flight: usize,
     /// Accounts that others held again and again, each as the first record that names it, with the number of rounds.
     /// Either requests aren't keyed by debtor, or an old account has no lanes, or more than 97 partitions share lanes.
     pub contended: Vec<(Source, u32)>,
@@ -112,8 +116,7 @@ pub async fn settle<L: Ledger>(
     let mut knowledge = Knowledge::new(batch.accounts());
     let mut progress = Progress::new(batch);
     let mut limit = ConcurrencyLimit::new();
-    let mut looks = backoff.patient();
-    let mut pauses = backoff.clone();
+    let (mut looks, mut pauses) = (backoff.patient(), backoff.clone());
     let mut rounds: u32 = 0;
     first_reads(ledger, deadline.done, &mut knowledge, &mut progress, &mut backoff).await;
     loop {
@@ -156,6 +159,8 @@ pub async fn settle<L: Ledger>(
         dispositions: progress.dispositions(),
         rounds,
         conflicts: knowledge.conflicts(),
+        throttled: knowledge.throttled(),
+        in_flight: limit.most(),
         contended: contended(&knowledge, &progress),
         error: knowledge.error(),
     }

@@ -10,11 +10,20 @@ use crate::store::StoreError;
 pub(crate) struct SeenErrors {
     since: Option<StoreError>,
     before: Option<StoreError>,
+    throttled: u64,
 }
 
 impl SeenErrors {
-    /// Notes an error.
+    /// Notes the error of a call.
     pub(crate) fn note(&mut self, error: StoreError) {
+        if let StoreError::Throttled(_) = error {
+            self.throttled = self.throttled.saturating_add(1);
+        }
+        self.note_counted(error);
+    }
+
+    /// Notes an error that was counted already, with others of its calls.
+    pub(crate) fn note_counted(&mut self, error: StoreError) {
         if self.since.as_ref().is_none_or(|known| known.passes() || !error.passes()) {
             self.since = Some(error);
         }
@@ -28,6 +37,11 @@ impl SeenErrors {
     /// Whether a damaged item was found, and nobody is known to have mended it.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self.since, Some(StoreError::Corrupt(_)))
+    }
+
+    /// How many calls the store had no time for.
+    pub(crate) const fn throttled(&self) -> u64 {
+        self.throttled
     }
 
     /// The error to report.
@@ -62,5 +76,17 @@ mod tests {
         seen.look_again();
         seen.note(throttled.clone());
         assert_eq!(seen.told(), Some(throttled), "mended, then slow");
+    }
+
+    #[test]
+    fn throttled_calls_are_counted_once() {
+        let mut seen = SeenErrors::default();
+        assert_eq!(seen.throttled(), 0);
+        let throttled = StoreError::Throttled("t".into());
+        for error in [throttled.clone(), StoreError::Conflict, StoreError::Corrupt("c".into()), throttled.clone()] {
+            seen.note(error);
+        }
+        seen.note_counted(throttled);
+        assert_eq!(seen.throttled(), 2);
     }
 }

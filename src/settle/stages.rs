@@ -97,6 +97,8 @@ impl<'r> Stages<'r> {
             rounds: 0,
             error: None,
             conflicts: 0,
+            throttled: 0,
+            in_flight: 0,
             contended: Vec::new(),
         };
         Self { requests, stopped: HashMap::new(), open: HashSet::new(), errors: SeenErrors::default(), settled }
@@ -189,13 +191,16 @@ impl<'r> Stages<'r> {
             }
             self.settled.dispositions[ix] = disposition;
         }
-        part.error.into_iter().for_each(|error| self.errors.note(error));
+        part.error.into_iter().for_each(|error| self.errors.note_counted(error));
         self.settled.rounds = self.settled.rounds.saturating_add(part.rounds);
         self.settled.conflicts = self.settled.conflicts.saturating_add(part.conflicts);
+        self.settled.throttled = self.settled.throttled.saturating_add(part.throttled);
+        self.settled.in_flight = self.settled.in_flight.max(part.in_flight);
         self.settled.contended.extend(part.contended);
     }
 
     fn finish(self) -> Settled {
-        Settled { error: self.errors.told(), ..self.settled }
+        let throttled = self.settled.throttled.saturating_add(self.errors.throttled());
+        Settled { throttled, error: self.errors.told(), ..self.settled }
     }
 }

@@ -112,5 +112,6 @@ async fn a_store_that_throttles_half_of_all_calls_gets_all_done() {
         let store = store_of(16, Faults { seed, throttle: 500, ..Faults::default() });
         let settled = settle_within(&store, &Batch::new(to_shop(0, 1_000, seed)), 600, seed).await;
         assert_eq!(count(&settled.dispositions, &SETTLED), 1_000, "seed {seed}");
+        assert!(settled.throttled > 0 && (2..=64).contains(&settled.in_flight), "seed {seed}: {settled:?}");
     }
 }
