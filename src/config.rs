@@ -28,6 +28,7 @@ const VARIABLES: [(&str, &[&[&str]]); 6] = [
             DEAD_LETTERS_TABLE,
             PARTIAL_BATCH_RESPONSE,
             REQUESTS_PARTITIONS,
+            EMBEDDED_METRICS,
         ]],
     ),
     (
@@ -39,9 +40,10 @@ const VARIABLES: [(&str, &[&[&str]]); 6] = [
             PARTIAL_BATCH_RESPONSE,
             REQUESTS_PARTITIONS,
             ACCEPT_LIMITS,
+            EMBEDDED_METRICS,
         ]],
     ),
-    ("outcome-publisher", &[&[OUTCOMES_TOPIC], &broker::VARIABLES]),
+    ("outcome-publisher", &[&[OUTCOMES_TOPIC, EMBEDDED_METRICS], &broker::VARIABLES]),
     (
         "payment-api",
         &[
@@ -87,6 +89,7 @@ pub const DEAD_LETTERS_TABLE: &str = "DEAD_LETTERS_TABLE";
 const PARTIAL_BATCH_RESPONSE: &str = "PARTIAL_BATCH_RESPONSE";
 const REQUESTS_PARTITIONS: &str = "REQUESTS_PARTITIONS";
 const ACCEPT_LIMITS: &str = "ACCEPT_LIMITS";
+const EMBEDDED_METRICS: &str = "EMBEDDED_METRICS";
 /// Names the topic of payment requests.
 pub const REQUESTS_TOPIC: &str = "REQUESTS_TOPIC";
 /// Names the topic of outcomes.
@@ -143,6 +146,8 @@ pub struct PaymentProcessorConfig {
     /// How many partitions the topic of requests has. It decides which lanes of a creditor a partition owns. A wrong
     /// number makes settling slower, never wrong.
     pub requests_partitions: u32,
+    /// Whether it writes the metrics of each batch to its log.
+    pub embedded_metrics: bool,
 }
 
 impl FromEnv for PaymentProcessorConfig {
@@ -151,6 +156,7 @@ impl FromEnv for PaymentProcessorConfig {
             tables: reader.tables(),
             partial_batch_response: reader.flag(PARTIAL_BATCH_RESPONSE),
             requests_partitions: reader.count(REQUESTS_PARTITIONS, 1),
+            embedded_metrics: reader.flag(EMBEDDED_METRICS),
         }
     }
 }
@@ -183,6 +189,8 @@ pub struct AccountProcessorConfig {
     pub requests_partitions: u32,
     /// Whether accounts may get limits. An older payment-processor ignores them, so all must know them first.
     pub accept_limits: bool,
+    /// Whether it writes the metrics of each batch to its log.
+    pub embedded_metrics: bool,
 }
 
 impl FromEnv for AccountProcessorConfig {
@@ -196,7 +204,8 @@ impl FromEnv for AccountProcessorConfig {
         };
         let partial_batch_response = reader.flag(PARTIAL_BATCH_RESPONSE);
         let requests_partitions = reader.count(REQUESTS_PARTITIONS, 0);
-        Self { tables, partial_batch_response, requests_partitions, accept_limits: reader.flag(ACCEPT_LIMITS) }
+        let (accept_limits, embedded_metrics) = (reader.flag(ACCEPT_LIMITS), reader.flag(EMBEDDED_METRICS));
+        Self { tables, partial_batch_response, requests_partitions, accept_limits, embedded_metrics }
     }
 }
 
@@ -205,13 +214,16 @@ impl FromEnv for AccountProcessorConfig {
 pub struct OutcomePublisherConfig {
     /// The topic that outcomes go to.
     pub topic: String,
+    /// Whether it writes the metrics of each batch to its log.
+    pub embedded_metrics: bool,
     /// Where it is.
     pub broker: Broker,
 }
 
 impl FromEnv for OutcomePublisherConfig {
     fn read(reader: &mut Reader<'_>) -> Self {
-        Self { topic: reader.text(OUTCOMES_TOPIC, "the name of the topic of outcomes"), broker: reader.broker() }
+        let topic = reader.text(OUTCOMES_TOPIC, "the name of the topic of outcomes");
+        Self { topic, embedded_metrics: reader.flag(EMBEDDED_METRICS), broker: reader.broker() }
     }
 }
 

@@ -21,6 +21,7 @@ async fn serve() -> Result<(), Error> {
     let config = AccountProcessorConfig::from_env()?;
     let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
     let processor = AccountProcessor::new(ledger, config.partial_batch_response);
-    let processor = &processor.with_partitions(config.requests_partitions).accepting_limits(config.accept_limits);
+    let processor = processor.with_partitions(config.requests_partitions).accepting_limits(config.accept_limits);
+    let processor = &processor.writing_metrics(config.embedded_metrics);
     run(service_fn(|event| taken(event, |event| processor.handle(event)))).await
 }

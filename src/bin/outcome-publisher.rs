@@ -20,6 +20,7 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let config = OutcomePublisherConfig::from_env()?;
     let producer = KafkaProducer::connect(&config.broker, LINGER, DELIVERY_TIMEOUT).await?;
-    let publisher = &OutcomePublisher::new(producer, config.topic, items::stream::payment);
+    let publisher = OutcomePublisher::new(producer, config.topic, items::stream::payment);
+    let publisher = &publisher.writing_metrics(config.embedded_metrics);
     run(service_fn(|event| taken(event, |event| publisher.handle(event)))).await
 }

@@ -21,6 +21,6 @@ async fn serve() -> Result<(), Error> {
     let config = PaymentProcessorConfig::from_env()?;
     let ledger = DynamoDb::new(aws::dynamodb()?, config.tables);
     let processor = PaymentProcessor::new(ledger, config.partial_batch_response);
-    let processor = &processor.with_partitions(config.requests_partitions);
+    let processor = &processor.with_partitions(config.requests_partitions).writing_metrics(config.embedded_metrics);
     run(service_fn(|event| taken(event, |event| processor.handle(event)))).await
 }

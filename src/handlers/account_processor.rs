@@ -32,6 +32,7 @@ const ID_REUSED: (&str, &str) = (COMMAND_ID_REUSED, "command_id: expected an id 
 pub struct AccountProcessor<L> {
     ledger: L,
     partial_batch_response: bool,
+    writes_metrics: bool,
     policy: Policy,
 }
 
@@ -39,7 +40,7 @@ impl<L: AccountLedger> AccountProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response, policy: Policy::default() }
+        Self { ledger, partial_batch_response, writes_metrics: false, policy: Policy::default() }
     }
 
     /// Sets how many partitions the topic of payment requests has. An account is opened with two lanes for each, or one
@@ -49,6 +50,12 @@ impl<L: AccountLedger> AccountProcessor<L> {
     pub fn with_partitions(self, requests_partitions: u32) -> Self {
         let lanes_min = CreditLanes::of_partitions(requests_partitions);
         Self { policy: Policy { lanes_min, ..self.policy }, ..self }
+    }
+
+    /// Writes metrics of each batch, or none. Without this it writes none.
+    #[must_use]
+    pub fn writing_metrics(self, writes_metrics: bool) -> Self {
+        Self { writes_metrics, ..self }
     }
 
     /// Accepts limits of accounts, or refuses them. It refuses them unless told otherwise.
@@ -65,7 +72,7 @@ impl<L: AccountLedger> AccountProcessor<L> {
     pub async fn handle(&self, event: LambdaEvent<KafkaEvent>) -> Result<BatchResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let deadlines = Deadlines::of(context.deadline);
-        let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
+        let tally = Tally::start(&context, &event, self.ledger.usage(), self.writes_metrics);
 
         let request = |command, source| CommandRequest { command, source };
         let (records, requests) = Records::decode(&event, |record| account_command::decode(&record.value), request);
@@ -76,13 +83,7 @@ impl<L: AccountLedger> AccountProcessor<L> {
 
         let response = records.report(&applied.dispositions, &dead_letters);
         let dispositions = Dispositions::of_commands(&applied);
-        tally.finish(
-            &dispositions,
-            applied.error.as_ref(),
-            &dead_letters,
-            response.failures.len(),
-            self.ledger.usage(),
-        );
+        tally.finish(&dispositions, applied.error.as_ref(), &dead_letters, &response, self.ledger.usage());
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

@@ -17,14 +17,16 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Context, LambdaEvent};
 use tokio::time::{self, timeout_at};
 
-use super::clock::Deadlines;
+use super::clock::{self, Deadlines};
 use super::unfinished::Unfinished;
-use crate::domain::{Header, NewerOutcome, Outcome, PaymentId, Recorded, Trace};
+use crate::domain::{Header, NewerOutcome, Outcome, PaymentId, Recorded, Timestamp, Trace};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::store::NotRead;
+use crate::telemetry;
+use crate::wire::published_metrics::PublishedMetrics;
 use crate::wire::stream_event::{ItemChange, Plain, StreamEvent, StreamRecord, StreamResponse};
 use crate::wire::{cloud_event, outcome, traceparent};
 
@@ -42,6 +44,7 @@ pub type ReadPayment = fn(&Plain, &HashMap<String, Vec<Plain>>) -> Result<Record
 pub struct OutcomePublisher<P> {
     producer: P,
     topic: String,
+    writes_metrics: bool,
     read_payment: ReadPayment,
 }
 
@@ -91,8 +94,8 @@ async fn send(
 enum Handed {
     /// It isn't the item of a new payment.
     Nothing,
-    /// Its outcome is on its way.
-    Sending(Sending),
+    /// Its outcome is on its way, and was decided then.
+    Sending(Sending, Option<Timestamp>),
     /// It can't be published, and stops the shard here.
     Missing(Missing),
 }
@@ -101,6 +104,8 @@ enum Handed {
 #[derive(Debug, Default)]
 struct Acknowledged {
     published: usize,
+    /// How long after its decision each outcome was published, if metrics are written.
+    published_after_ms: Option<Vec<u64>>,
     /// Records that aren't new payments.
     ignored: usize,
     /// The first record that is not published, by its place in the batch, and why.
@@ -109,8 +114,8 @@ struct Acknowledged {
 
 impl Acknowledged {
     /// Waits until the broker has acknowledged the records, up to the first that is missing.
-    async fn of(handed: Vec<Handed>, deadline: time::Instant) -> Self {
-        let mut acknowledged = Self::default();
+    async fn of(handed: Vec<Handed>, deadline: time::Instant, writes_metrics: bool) -> Self {
+        let mut acknowledged = Self { published_after_ms: writes_metrics.then(Vec::new), ..Self::default() };
         for (ix, handed) in handed.into_iter().enumerate() {
             let end = match handed {
                 Handed::Nothing => {
@@ -118,13 +123,13 @@ impl Acknowledged {
                     continue;
                 }
                 Handed::Missing(missing) => Err(missing),
-                Handed::Sending(sending) => match timeout_at(deadline, sending.placed()).await {
-                    Ok(placed) => placed.map_err(Missing::Publish),
+                Handed::Sending(sending, decided_at) => match timeout_at(deadline, sending.placed()).await {
+                    Ok(placed) => placed.map(|_| decided_at).map_err(Missing::Publish),
                     Err(_) => Err(Missing::Deadline),
                 },
             };
             match end {
-                Ok(_) => acknowledged.published = acknowledged.published.saturating_add(1),
+                Ok(decided_at) => acknowledged.publish(decided_at),
                 Err(why) => {
                     acknowledged.missing = Some((ix, why));
                     break;
@@ -134,8 +139,20 @@ impl Acknowledged {
         acknowledged
     }
 
-    /// Writes the log line of the invocation, and an error if the shard can't go on.
-    fn log(&self, request_id: &str, records: &[StreamRecord], started: Instant) {
+    /// Counts an outcome that was decided then.
+    fn publish(&mut self, decided_at: Option<Timestamp>) {
+        self.published = self.published.saturating_add(1);
+        if let (Some(ages), Some(decided_at)) = (&mut self.published_after_ms, decided_at) {
+            let age = clock::now().millis().saturating_sub(decided_at.millis());
+            ages.push(u64::try_from(age).unwrap_or_default());
+        }
+    }
+
+    /// Writes the log line of the invocation, and an error if the shard can't go on. Writes metrics, if they are on.
+    fn log(&self, context: &Context, records: &[StreamRecord], started: Instant) {
+        let request_id = &context.request_id;
+        let unfinished = records.len().saturating_sub(self.published).saturating_sub(self.ignored);
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let fault = self.missing.as_ref().map(|(_, why)| why);
         if let Some(Missing::Unreadable(_)) = fault {
             tracing::error!(request_id, fault = fault.map(tracing::field::display), "shard stopped");
@@ -147,18 +164,29 @@ impl Acknowledged {
             records = records.len(),
             published = self.published,
             ignored = self.ignored,
-            unfinished = records.len().saturating_sub(self.published).saturating_sub(self.ignored),
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            unfinished,
+            duration_ms,
             fault = fault.map(tracing::field::display),
             "outcomes published"
         );
+        if let Some(ages) = &self.published_after_ms {
+            let (published, published_after_ms) = (self.published, ages.clone());
+            let metrics = PublishedMetrics { published, unfinished, duration_ms, published_after_ms };
+            telemetry::metric(&metrics.line(&context.env_config.function_name, clock::now()));
+        }
     }
 }
 
 impl<P: Publish> OutcomePublisher<P> {
     /// A publisher to this topic. `read_payment` reads the stream's items.
     pub fn new(producer: P, topic: String, read_payment: ReadPayment) -> Self {
-        Self { producer, topic, read_payment }
+        Self { producer, topic, writes_metrics: false, read_payment }
+    }
+
+    /// Writes metrics of each batch, or none. Without this it writes none.
+    #[must_use]
+    pub fn writing_metrics(self, writes_metrics: bool) -> Self {
+        Self { writes_metrics, ..self }
     }
 
     /// Publishes the outcomes of one batch.
@@ -172,8 +200,8 @@ impl<P: Publish> OutcomePublisher<P> {
         let deadline = Deadlines::of(context.deadline).dead_letters;
 
         let handed = self.hand_over_all(&event.records, deadline).await;
-        let acknowledged = Acknowledged::of(handed, deadline).await;
-        acknowledged.log(&context.request_id, &event.records, started);
+        let acknowledged = Acknowledged::of(handed, deadline, self.writes_metrics).await;
+        acknowledged.log(&context, &event.records, started);
         if let Some(first) = event.unplaced.first() {
             return Err(Unfinished::Unplaced { count: event.unplaced.len(), first: first.clone() });
         }
@@ -205,18 +233,20 @@ impl<P: Publish> OutcomePublisher<P> {
             }
             ItemChange::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
         };
-        let sent = match (self.read_payment)(&image.plain, &image.lists) {
-            Ok(recorded) => hand_over(&self.producer, &self.topic, &recorded.outcome).await,
+        let (sent, decided_at) = match (self.read_payment)(&image.plain, &image.lists) {
+            Ok(Recorded { outcome, .. }) => {
+                (hand_over(&self.producer, &self.topic, &outcome).await, Some(outcome.decided_at))
+            }
             // The item of its payment tells the whole outcome.
             Err(NotRead::Leg) => return Handed::Nothing,
             Err(NotRead::Newer(newer)) => {
                 tracing::warn!(sequence_number = record.sequence_number, "a newer version wrote an outcome");
-                hand_over_newer(&self.producer, &self.topic, &newer).await
+                (hand_over_newer(&self.producer, &self.topic, &newer).await, None)
             }
             Err(NotRead::Damaged(expected)) => return Handed::Missing(Missing::Unreadable(expected)),
         };
         match sent {
-            Ok(sending) => Handed::Sending(sending),
+            Ok(sending) => Handed::Sending(sending, decided_at),
             Err(error) => Handed::Missing(Missing::Publish(error)),
         }
     }

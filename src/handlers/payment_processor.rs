@@ -31,6 +31,7 @@ pub struct PaymentProcessor<L, C = fn() -> Timestamp> {
     ledger: L,
     partial_batch_response: bool,
     requests_partitions: u32,
+    writes_metrics: bool,
     clock: C,
 }
 
@@ -38,7 +39,7 @@ impl<L: Ledger> PaymentProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response, requests_partitions: 1, clock: clock::now }
+        Self { ledger, partial_batch_response, requests_partitions: 1, writes_metrics: false, clock: clock::now }
     }
 }
 
@@ -50,11 +51,17 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         Self { requests_partitions, ..self }
     }
 
+    /// Writes metrics of each batch, or none. Without this it writes none.
+    #[must_use]
+    pub fn writing_metrics(self, writes_metrics: bool) -> Self {
+        Self { writes_metrics, ..self }
+    }
+
     /// Sets the clock. Without this it is the system's. A wrong clock makes settling slower, never wrong.
     #[must_use]
     pub fn with_clock<D: Fn() -> Timestamp>(self, clock: D) -> PaymentProcessor<L, D> {
-        let Self { ledger, partial_batch_response, requests_partitions, .. } = self;
-        PaymentProcessor { ledger, partial_batch_response, requests_partitions, clock }
+        let Self { ledger, partial_batch_response, requests_partitions, writes_metrics, .. } = self;
+        PaymentProcessor { ledger, partial_batch_response, requests_partitions, writes_metrics, clock }
     }
 
     /// Settles one batch.
@@ -65,7 +72,7 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
     pub async fn handle(&self, event: LambdaEvent<KafkaEvent>) -> Result<BatchResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let deadlines = Deadlines::of(context.deadline);
-        let tally = Tally::start(&context.request_id, &event, self.ledger.usage());
+        let tally = Tally::start(&context, &event, self.ledger.usage(), self.writes_metrics);
 
         let read = |record: &Record| {
             let headers = record.headers();
@@ -84,13 +91,7 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let response = records.report(&settled.dispositions, &dead_letters);
         tally.contended(&settled);
         let dispositions = Dispositions::of_payments(&settled, &kinds);
-        tally.finish(
-            &dispositions,
-            settled.error.as_ref(),
-            &dead_letters,
-            response.failures.len(),
-            self.ledger.usage(),
-        );
+        tally.finish(&dispositions, settled.error.as_ref(), &dead_letters, &response, self.ledger.usage());
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

@@ -1,18 +1,24 @@
-//! What: Writes the one log line of an invocation: what came, what became of it, and what it cost.
+//! What: Writes the one log line of an invocation: what came, what became of it, and what it cost. If metrics are on,
+//! writes the same as metrics.
 //!
 //! Invariants: The line holds no data of an account holder. It holds counts, partitions, offsets, and the store's error
 //! without items.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
+
+use lambda_runtime::Context;
 
 use super::clock;
 use super::records::DeadLettersOfBatch;
 use crate::account_commands::Applied;
-use crate::domain::{Decline, Instruction, Refusal, Request};
+use crate::domain::{Decline, Instruction, Refusal, Request, Timestamp};
 use crate::settle::{Disposition, Settled};
 use crate::store::{StoreError, Usage};
-use crate::wire::kafka_event::KafkaEvent;
+use crate::telemetry;
+use crate::wire::batch_metrics::{BatchMetrics, Effort, StoreCalls};
+use crate::wire::batch_response::{BatchItemFailure, BatchResponse};
+use crate::wire::kafka_event::{KafkaEvent, PartitionRecords, Record};
 
 const MS_PER_SECOND: i64 = 1_000;
 
@@ -27,13 +33,47 @@ pub struct Tally {
     /// How long the oldest record had waited, by its own timestamp.
     oldest_age_seconds: Option<i64>,
     usage: Usage,
+    metrics: Option<MetricsOf>,
+}
+
+/// What metrics need beside the log line.
+#[derive(Debug)]
+struct MetricsOf {
+    function: String,
+    /// By the names of partitions: the offset and the timestamp of each record.
+    stamps: Vec<(String, Vec<(i64, i64)>)>,
+}
+
+impl MetricsOf {
+    fn new(context: &Context, event: &KafkaEvent) -> Self {
+        let stamp = |record: &Record| Some((record.source.offset, record.timestamp?));
+        let stamps = |partition: &PartitionRecords| partition.records.iter().filter_map(stamp).collect();
+        let named = |partition: &PartitionRecords| (partition.identifier.clone(), stamps(partition));
+        let stamps = event.partitions.iter().map(named).collect();
+        Self { function: context.env_config.function_name.clone(), stamps }
+    }
+
+    /// How old the finished records are now. Of a partition, all from the first reported record on are unfinished.
+    fn finished_after_ms(&self, response: &BatchResponse, now: Timestamp) -> Vec<u64> {
+        let mut reported: HashMap<&str, i64> = HashMap::new();
+        for BatchItemFailure { item } in &response.failures {
+            let first = reported.entry(&item.partition).or_insert(item.offset);
+            *first = item.offset.min(*first);
+        }
+        let age = |stamp: i64| u64::try_from(now.millis().saturating_sub(stamp)).unwrap_or_default();
+        let finished = self.stamps.iter().flat_map(|(partition, stamps)| {
+            let end = reported.get(&**partition).copied().unwrap_or(i64::MAX);
+            stamps.iter().filter(move |(offset, _)| *offset < end)
+        });
+        finished.map(|(_, stamp)| age(*stamp)).collect()
+    }
 }
 
 impl Tally {
-    /// Starts counting. `usage` is the store's usage before this invocation.
+    /// Starts counting. `usage` is the store's usage before this invocation. `metrics` says whether to write metrics.
     #[must_use]
-    pub fn start(request_id: &str, event: &KafkaEvent, usage: Usage) -> Self {
-        let span = |partition: &crate::wire::kafka_event::PartitionRecords| {
+    pub fn start(context: &Context, event: &KafkaEvent, usage: Usage, metrics: bool) -> Self {
+        let span = |partition: &PartitionRecords| {
             let (first, last) = (partition.records.first()?, partition.records.last()?);
             let source = &first.source;
             Some(format!("{}-{}:{}..={}", source.topic, source.partition, source.offset, last.source.offset))
@@ -43,12 +83,13 @@ impl Tally {
         let age = |oldest: i64| clock::now().millis().saturating_sub(oldest).max(0) / MS_PER_SECOND;
         let spans: Vec<String> = event.partitions.iter().filter_map(span).collect();
         Self {
-            request_id: request_id.into(),
+            request_id: context.request_id.clone(),
             started: Instant::now(),
             records: event.partitions.iter().map(|partition| partition.records.len()).sum(),
             partitions: spans.join(" "),
             oldest_age_seconds: stamps.min().map(age),
             usage,
+            metrics: metrics.then(|| MetricsOf::new(context, event)),
         }
     }
 
@@ -67,48 +108,83 @@ impl Tally {
         }
     }
 
-    /// Writes the line. `error` is the error of settling, `unfinished` counts the reported records, and `usage` is the
+    /// Writes the line. `error` is the error of settling, `response` names the reported records, and `usage` is the
     /// store's usage up to now.
     pub fn finish(
         self,
         dispositions: &Dispositions,
         error: Option<&StoreError>,
         dead_letters: &DeadLettersOfBatch,
-        unfinished: usize,
+        response: &BatchResponse,
         usage: Usage,
     ) {
-        let since = |now: u64, before: u64| now.saturating_sub(before);
+        let batch = self.batch(dispositions, dead_letters, response, usage);
         let error = error.filter(|error| !error.passes()).or(dead_letters.written.error.as_ref()).or(error);
         tracing::info!(
             request_id = self.request_id,
             partitions = self.partitions,
-            records = self.records,
-            oldest_age_seconds = self.oldest_age_seconds,
+            records = batch.records,
+            oldest_age_seconds = batch.lag_seconds,
             settled = dispositions.settled,
             declined = dispositions.declined,
-            reasons = dispositions.reasons,
+            reasons = dispositions.told_reasons(),
             settled_with_legs = dispositions.with_legs.settled,
             declined_with_legs = dispositions.with_legs.declined,
             settled_refunds = dispositions.refunds.settled,
             declined_refunds = dispositions.refunds.declined,
             applied = dispositions.applied,
             refused = dispositions.refused,
-            replayed = dispositions.replayed,
-            dead_letters = dead_letters.count.saturating_sub(dead_letters.written.left.len()),
-            unfinished,
-            rounds = dispositions.rounds,
-            conflicts = dispositions.conflicts,
-            read_calls = since(usage.read_calls, self.usage.read_calls),
-            transactions = since(usage.transactions, self.usage.transactions),
-            cancelled = since(usage.cancelled, self.usage.cancelled),
-            puts = since(usage.puts, self.usage.puts),
-            read_milliunits = since(usage.read_milliunits, self.usage.read_milliunits),
-            write_milliunits = since(usage.write_milliunits, self.usage.write_milliunits),
-            duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            replayed = batch.replayed,
+            dead_letters = batch.dead_letters,
+            unfinished = batch.unfinished,
+            rounds = batch.effort.map(|effort| effort.rounds),
+            conflicts = batch.effort.map(|effort| effort.conflicts),
+            read_calls = batch.calls.reads,
+            transactions = batch.calls.transactions,
+            cancelled = batch.calls.cancelled,
+            puts = usage.puts.saturating_sub(self.usage.puts),
+            read_milliunits = batch.calls.read_milliunits,
+            write_milliunits = batch.calls.write_milliunits,
+            duration_ms = batch.duration_ms,
             fault_kind = error.map(StoreError::name),
             fault = error.map(tracing::field::display),
             "batch finished"
         );
+        if let Some(of) = self.metrics {
+            let now = clock::now();
+            let batch = BatchMetrics { finished_after_ms: of.finished_after_ms(response, now), ..batch };
+            batch.lines(&of.function, now).iter().for_each(|line| telemetry::metric(line));
+        }
+    }
+
+    /// The figures of the batch, without the ages of its records.
+    fn batch(
+        &self,
+        dispositions: &Dispositions,
+        dead_letters: &DeadLettersOfBatch,
+        response: &BatchResponse,
+        usage: Usage,
+    ) -> BatchMetrics {
+        let since = |now: u64, before: u64| now.saturating_sub(before);
+        BatchMetrics {
+            records: self.records,
+            unfinished: response.failures.len(),
+            dead_letters: dead_letters.count.saturating_sub(dead_letters.written.left.len()),
+            replayed: dispositions.replayed,
+            lag_seconds: self.oldest_age_seconds,
+            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            finished_after_ms: Vec::new(),
+            calls: StoreCalls {
+                reads: since(usage.read_calls, self.usage.read_calls),
+                transactions: since(usage.transactions, self.usage.transactions),
+                cancelled: since(usage.cancelled, self.usage.cancelled),
+                read_milliunits: since(usage.read_milliunits, self.usage.read_milliunits),
+                write_milliunits: since(usage.write_milliunits, self.usage.write_milliunits),
+            },
+            effort: dispositions.effort,
+            decisions: dispositions.decisions(),
+            reasons: dispositions.reasons.clone(),
+        }
     }
 }
 
@@ -117,16 +193,15 @@ impl Tally {
 pub struct Dispositions {
     settled: Option<usize>,
     declined: Option<usize>,
-    /// Why, with how often, such as `insufficient_funds=3 velocity_limit=1`.
-    reasons: Option<String>,
+    /// Why, with how often.
+    reasons: BTreeMap<&'static str, usize>,
     /// Those of `settled` and `declined` that are payments with legs, and those that are refunds.
     with_legs: OfKind,
     refunds: OfKind,
     applied: Option<usize>,
     refused: Option<usize>,
     replayed: usize,
-    rounds: Option<u32>,
-    conflicts: Option<u64>,
+    effort: Option<Effort>,
 }
 
 /// How many instructions of one kind were settled and declined. `None` if there was none.
@@ -176,12 +251,16 @@ impl Dispositions {
         Self {
             settled: Some(yes),
             declined: Some(no),
-            reasons: Some(reasons(&settled.dispositions, Decline::name)).filter(|reasons| !reasons.is_empty()),
+            reasons: reasons(&settled.dispositions, Decline::name),
             with_legs: kinds.count(Kind::WithLegs, &settled.dispositions),
             refunds: kinds.count(Kind::Refund, &settled.dispositions),
             replayed,
-            rounds: Some(settled.rounds),
-            conflicts: Some(settled.conflicts),
+            effort: Some(Effort {
+                rounds: settled.rounds,
+                conflicts: settled.conflicts,
+                throttled: settled.throttled,
+                in_flight: settled.in_flight,
+            }),
             ..Self::default()
         }
     }
@@ -190,13 +269,42 @@ impl Dispositions {
     #[must_use]
     pub fn of_commands(applied: &Applied) -> Self {
         let [yes, no, replayed] = counts(&applied.dispositions);
-        let reasons = Some(reasons(&applied.dispositions, Refusal::name)).filter(|reasons| !reasons.is_empty());
+        let reasons = reasons(&applied.dispositions, Refusal::name);
         Self { applied: Some(yes), refused: Some(no), reasons, replayed, ..Self::default() }
+    }
+
+    /// The reasons for the log, such as `insufficient_funds=3 velocity_limit=1`. `None`: there were none.
+    fn told_reasons(&self) -> Option<String> {
+        let told = |(name, count): (&&str, &usize)| format!("{name}={count}");
+        let told: Vec<String> = self.reasons.iter().map(told).collect();
+        Some(told.join(" ")).filter(|told| !told.is_empty())
+    }
+
+    /// How many were decided how, by kind and decision.
+    fn decisions(&self) -> BTreeMap<(&'static str, &'static str), usize> {
+        let (legs, refunds) = (&self.with_legs, &self.refunds);
+        let rest = |all: Option<usize>, of: Option<usize>, others: Option<usize>| {
+            all.map(|all| all.saturating_sub(of.unwrap_or_default()).saturating_sub(others.unwrap_or_default()))
+        };
+        let counted = [
+            (("payment", "settled"), rest(self.settled, legs.settled, refunds.settled)),
+            (("payment", "declined"), rest(self.declined, legs.declined, refunds.declined)),
+            (("payment_with_legs", "settled"), legs.settled),
+            (("payment_with_legs", "declined"), legs.declined),
+            (("refund", "settled"), refunds.settled),
+            (("refund", "declined"), refunds.declined),
+            (("account_command", "applied"), self.applied),
+            (("account_command", "refused"), self.refused),
+        ];
+        counted.into_iter().filter_map(|(key, count)| Some((key, count?))).collect()
     }
 }
 
 /// How often each reason was given, in the order of their names.
-fn reasons<E: Copy>(dispositions: &[Disposition<Result<(), E>>], name: fn(E) -> &'static str) -> String {
+fn reasons<E: Copy>(
+    dispositions: &[Disposition<Result<(), E>>],
+    name: fn(E) -> &'static str,
+) -> BTreeMap<&'static str, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for disposition in dispositions {
         if let Disposition::Decided(Err(reason)) = disposition {
@@ -204,7 +312,7 @@ fn reasons<E: Copy>(dispositions: &[Disposition<Result<(), E>>], name: fn(E) -> 
             *count = count.saturating_add(1);
         }
     }
-    counts.into_iter().map(|(name, count)| format!("{name}={count}")).collect::<Vec<_>>().join(" ")
+    counts
 }
 
 /// How many were answered with yes, how many with no, and how many were replays.

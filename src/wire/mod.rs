@@ -28,7 +28,9 @@
 //! | [`canary_result`] | the canary's answer | how long its payments took |
 //! | [`audit_result`] | the auditor's answer | what an audit of all payments counted |
 //! | [`proof_result`] | the same | what an audit of what moved counted |
-//! | `embedded_metric` | a log line | counts from which CloudWatch makes metrics |
+//! | [`batch_metrics`] | log lines | the figures of a batch, from which CloudWatch makes metrics |
+//! | [`published_metrics`] | a log line | the figures of published outcomes |
+//! | `embedded_metric` | a log line | metrics in the format of CloudWatch |
 //!
 //! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes
 //! come in.
@@ -36,6 +38,7 @@
 pub mod account_command;
 pub mod audit_result;
 mod base64_text;
+pub mod batch_metrics;
 pub mod batch_response;
 pub mod canary_result;
 pub mod cloud_event;
@@ -53,6 +56,7 @@ pub mod outcome;
 pub mod payment_request;
 pub mod problem;
 pub mod proof_result;
+pub mod published_metrics;
 pub mod refund_request;
 pub mod requested_by;
 pub mod resource;

@@ -1,5 +1,7 @@
 //! Documents name files, headings, targets and variables, and all of those move.
 
+use std::collections::BTreeSet;
+
 use super::{root, scan, sources};
 
 /// Every page for people, by its path from the root.
@@ -109,6 +111,38 @@ fn every_variable_of_the_handlers_is_documented() {
             assert!(explained.contains(variable), "docs/configuration.md doesn't explain {variable} of {function}");
         }
     }
+}
+
+/// Words in the code of metrics that are units or dimensions.
+const NO_METRICS: [&str; 6] = ["Count", "Decision", "Kind", "Milliseconds", "Reason", "Seconds"];
+
+/// The names of the metrics of batches that code writes: its texts in camel case.
+fn metrics() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in ["src/wire/batch_metrics.rs", "src/wire/published_metrics.rs"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        names.extend(code.split('"').skip(1).step_by(2).map(str::to_owned));
+    }
+    names.retain(|name| name.starts_with(char::is_uppercase) && !NO_METRICS.contains(&name.as_str()));
+    names
+}
+
+/// Each metric of a batch is described, and the dashboard shows none that nobody writes.
+#[test]
+fn every_metric_of_a_batch_is_documented() {
+    let (names, page) = (metrics(), document("docs/metrics.md"));
+    for name in &names {
+        assert!(page.contains(&format!("`{name}`")), "docs/metrics.md doesn't describe {name}");
+    }
+    assert_eq!(names.len(), 20, "{names:?}");
+    let alarms = std::fs::read_to_string(root().join("infra/alarms.yaml")).unwrap();
+    let dashboard = &alarms[alarms.find("DashboardBody").unwrap()..];
+    let shown: BTreeSet<&str> =
+        dashboard.split(r#"["Giro", ""#).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let own = shown.into_iter().filter(|name| !name.contains("${NamePrefix}"));
+    let unknown: Vec<&str> = own.filter(|name| !names.contains(*name)).collect();
+    assert_eq!(unknown, Vec::<&str>::new(), "the dashboard shows metrics that nobody writes");
 }
 
 /// Folders at the root, by which a path of this repository is known.

@@ -13,7 +13,7 @@ async fn a_function_fails_an_sqs_event_so_that_sqs_keeps_its_messages() {
         "KAFKA_BOOTSTRAP_SERVERS" => "127.0.0.1:1".to_owned(),
         // No login, and nothing that one would need.
         kafka if kafka.starts_with("KAFKA_") => String::new(),
-        "PARTIAL_BATCH_RESPONSE" | "ACCEPT_LIMITS" => "true".to_owned(),
+        "PARTIAL_BATCH_RESPONSE" | "ACCEPT_LIMITS" | "EMBEDDED_METRICS" => "true".to_owned(),
         "AUTHORIZATION" => "owners".to_owned(),
         "PRINCIPAL_SCOPES" | "ID_PREFIXES" => "{}".to_owned(),
         "REQUESTS_PARTITIONS" => "1".to_owned(),

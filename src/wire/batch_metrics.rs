@@ -1,0 +1,219 @@
+//! What: The figures of a batch as CloudWatch metrics, in its embedded metric format.
+//!
+//! | dimensions | metrics |
+//! |---|---|
+//! | `Function` | all of the batch |
+//! | `Function`, `Kind`, `Decision` | `Decisions` of that kind |
+//! | `Function`, `Reason` | `Declines` for that reason |
+//!
+//! Limits: A line with all of the batch, and one for each kind with its decision and for each reason that came. What is
+//! zero among kinds and reasons has no line. No dimension holds data of an account holder.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::embedded_metric::{FUNCTION, Metric, VALUES_MAX, count, line_of};
+use crate::domain::Timestamp;
+
+const MILLIUNITS: f64 = 1_000.0;
+
+/// The figures of a batch of records.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BatchMetrics {
+    /// Records of the event.
+    pub records: usize,
+    /// Records that are reported, to be delivered again.
+    pub unfinished: usize,
+    /// Dead letters written.
+    pub dead_letters: usize,
+    /// Requests that had their outcome already.
+    pub replayed: usize,
+    /// How long the oldest record had waited when the batch came, in seconds. `None`: no record has a timestamp.
+    pub lag_seconds: Option<i64>,
+    /// How long the invocation took.
+    pub duration_ms: u64,
+    /// How old each finished record was when the batch was done, by the record's timestamp.
+    pub finished_after_ms: Vec<u64>,
+    /// Calls and units of the store.
+    pub calls: StoreCalls,
+    /// What settling took.
+    pub effort: Option<Effort>,
+    /// How many were decided how, by kind and decision.
+    pub decisions: BTreeMap<(&'static str, &'static str), usize>,
+    /// How often each reason was given.
+    pub reasons: BTreeMap<&'static str, usize>,
+}
+
+/// Calls of the store, and what they cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreCalls {
+    /// Read calls.
+    pub reads: u64,
+    /// Transactions sent.
+    pub transactions: u64,
+    /// Those of them that were cancelled.
+    pub cancelled: u64,
+    /// Read units, in thousandths.
+    pub read_milliunits: u64,
+    /// Write units, in thousandths.
+    pub write_milliunits: u64,
+}
+
+/// What settling a batch took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Rounds of deciding and planning.
+    pub rounds: u32,
+    /// Calls that conflicted with a transaction in flight.
+    pub conflicts: u64,
+    /// Calls that the store had no time for.
+    pub throttled: u64,
+    /// The most transactions that were in flight at once.
+    pub in_flight: usize,
+}
+
+impl BatchMetrics {
+    /// The lines.
+    #[must_use]
+    pub fn lines(&self, function: &str, at: Timestamp) -> Vec<String> {
+        let mut lines = vec![line_of(&[(FUNCTION, function)], &self.all(), at)];
+        lines.extend(self.decisions.iter().filter(|(_, decided)| **decided > 0).map(|((kind, decision), decided)| {
+            let dimensions = [(FUNCTION, function), ("Kind", kind), ("Decision", decision)];
+            line_of(&dimensions, &[("Decisions", "Count", json!(count(*decided)))], at)
+        }));
+        lines.extend(self.reasons.iter().map(|(reason, declined)| {
+            let dimensions = [(FUNCTION, function), ("Reason", *reason)];
+            line_of(&dimensions, &[("Declines", "Count", json!(count(*declined)))], at)
+        }));
+        lines
+    }
+
+    fn all(&self) -> Vec<Metric> {
+        let counted = |name, things| (name, "Count", json!(count(things)));
+        let called = |name, calls: u64| (name, "Count", json!(calls));
+        #[allow(clippy::as_conversions, clippy::cast_precision_loss, clippy::float_arithmetic, reason = "a metric")]
+        let units = |name, milliunits: u64| (name, "Count", json!(milliunits as f64 / MILLIUNITS));
+        let mut metrics = vec![
+            counted("Records", self.records),
+            counted("Unfinished", self.unfinished),
+            counted("DeadLetters", self.dead_letters),
+            counted("Replayed", self.replayed),
+            ("BatchDuration", "Milliseconds", json!(self.duration_ms)),
+            called("ReadCalls", self.calls.reads),
+            called("Transactions", self.calls.transactions),
+            called("CancelledTransactions", self.calls.cancelled),
+            units("ReadUnits", self.calls.read_milliunits),
+            units("WriteUnits", self.calls.write_milliunits),
+        ];
+        if let Some(Effort { rounds, conflicts, throttled, in_flight }) = self.effort {
+            metrics.push(called("Rounds", rounds.into()));
+            metrics.push(called("Conflicts", conflicts));
+            metrics.push(called("Throttled", throttled));
+            metrics.push(counted("InFlight", in_flight));
+        }
+        metrics.extend(self.lag_seconds.map(|lag| ("Lag", "Seconds", json!(lag))));
+        if !self.finished_after_ms.is_empty() {
+            metrics.push(("FinishedAfter", "Milliseconds", json!(quantiles(&self.finished_after_ms))));
+        }
+        metrics
+    }
+}
+
+/// As many values as a line may have, evenly from the lowest to the highest. So percentiles stay right.
+pub(super) fn quantiles(values: &[u64]) -> Vec<u64> {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    let (most, last) = (VALUES_MAX.min(values.len()), values.len().saturating_sub(1));
+    let steps = most.saturating_sub(1).max(1);
+    let place = |step: usize| step.saturating_mul(last).checked_div(steps).unwrap_or_default();
+    (0..most).filter_map(|step| values.get(place(step)).copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn parsed(lines: &[String]) -> Vec<Value> {
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_batch_has_a_line_and_each_kind_and_reason_has_one() {
+        let batch = BatchMetrics {
+            records: 7,
+            unfinished: 1,
+            dead_letters: 2,
+            replayed: 3,
+            lag_seconds: Some(4),
+            duration_ms: 25,
+            finished_after_ms: vec![30, 10, 20],
+            calls: StoreCalls {
+                reads: 5,
+                transactions: 6,
+                cancelled: 1,
+                read_milliunits: 1_500,
+                write_milliunits: 8_000,
+            },
+            effort: Some(Effort { rounds: 2, conflicts: 11, throttled: 12, in_flight: 13 }),
+            decisions: [(("payment", "settled"), 4), (("refund", "settled"), 0), (("refund", "declined"), 1)].into(),
+            reasons: [("insufficient_funds", 1)].into(),
+        };
+        let lines = parsed(&batch.lines("prod-payment-processor", Timestamp::EPOCH));
+        let [all, paid, refunded, reason] = &lines[..] else { panic!("{lines:#?}") };
+        for (name, value) in [
+            ("Records", json!(7)),
+            ("Unfinished", json!(1)),
+            ("DeadLetters", json!(2)),
+            ("Replayed", json!(3)),
+            ("Lag", json!(4)),
+            ("BatchDuration", json!(25)),
+            ("FinishedAfter", json!([10, 20, 30])),
+            ("ReadCalls", json!(5)),
+            ("Transactions", json!(6)),
+            ("CancelledTransactions", json!(1)),
+            ("ReadUnits", json!(1.5)),
+            ("WriteUnits", json!(8.0)),
+            ("Rounds", json!(2)),
+            ("Conflicts", json!(11)),
+            ("Throttled", json!(12)),
+            ("InFlight", json!(13)),
+        ] {
+            assert_eq!(all[name], value, "{name}");
+        }
+        let directive = |line: &Value| line["_aws"]["CloudWatchMetrics"][0].clone();
+        assert_eq!(directive(all)["Dimensions"], json!([["Function"]]));
+        assert_eq!(directive(all)["Metrics"].as_array().unwrap().len(), 16);
+        assert_eq!(directive(paid)["Dimensions"], json!([["Function", "Kind", "Decision"]]));
+        let decided = |line: &Value| json!([line["Function"], line["Kind"], line["Decision"], line["Decisions"]]);
+        assert_eq!(decided(paid), json!(["prod-payment-processor", "payment", "settled", 4]));
+        assert_eq!(decided(refunded), json!(["prod-payment-processor", "refund", "declined", 1]));
+        assert_eq!(directive(reason)["Dimensions"], json!([["Function", "Reason"]]));
+        assert_eq!(json!([reason["Reason"], reason["Declines"]]), json!(["insufficient_funds", 1]));
+    }
+
+    #[test]
+    fn what_a_batch_does_not_have_is_left_out() {
+        let lines = parsed(&BatchMetrics::default().lines("f", Timestamp::EPOCH));
+        let [all] = &lines[..] else { panic!("{lines:#?}") };
+        for name in ["Lag", "FinishedAfter", "Rounds", "Conflicts", "Throttled", "InFlight"] {
+            assert!(all.get(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_holds_a_hundred_values_from_the_lowest_to_the_highest() {
+        for (count, expected) in [(0, 0), (1, 1), (2, 2), (100, 100), (101, 100), (5_000, 100)] {
+            let quantiles = quantiles(&(0..count).rev().collect::<Vec<_>>());
+            assert_eq!(quantiles.len(), expected, "{count}");
+            assert!(quantiles.is_sorted());
+            assert_eq!(
+                (quantiles.first(), quantiles.last()),
+                ((count > 0).then_some(&0), count.checked_sub(1).as_ref())
+            );
+        }
+        let middle = quantiles(&(0..10_000).collect::<Vec<_>>())[50];
+        assert!((5_000..=5_100).contains(&middle), "{middle}");
+    }
+}
