@@ -99,6 +99,10 @@ ITEM_OVERHEAD, RECORD_OVERHEAD = 100, 70
 ANSWER_OVERHEAD = 200
 # Lines of logs, with CloudWatch's 26 bytes each. Source: the tracing::info! calls of src/handlers/.
 ANSWERED_LINE, BATCH_LINE, PUBLISHED_LINE = 235, 580, 320
+# Lines of embedded metrics (docs/metrics.md): those of a full batch, with one kind, and those of published outcomes.
+BATCH_METRIC_LINES, PUBLISHED_METRIC_LINE = 2_050, 790
+# Those that each function has by itself, and with a kind and a decision: the same page. Reasons are counted.
+OWN_METRICS, KIND_METRICS = 16 + 12 + 4, 6 + 2
 # Two thirds of all records go to a broker in another of the three zones.
 OTHER_ZONE = 2 / 3
 # Metrics of MSK that the level PER_TOPIC_PER_BROKER adds: a broker, and a broker and topic. By estimate. Two topics are
@@ -268,6 +272,7 @@ class Stack(NamedTuple):
     retention_days: float
     log_days: int
     access_line: int
+    embedded: bool
     metrics: int
     alarms: int
     dashboards: int
@@ -294,6 +299,10 @@ def stack() -> Stack:
     topics = kafka.count("Type: AWS::MSK::Topic\n") + OWN_TOPICS
     watched = "EnhancedMonitoring: PER_TOPIC_PER_BROKER" in kafka
     audit_metrics = int(found(r"^const METRICS: .*; (\d+)\]", "src/wire/proof_result.rs"))
+    embedded = default("EmbeddedMetrics") == '"true"'
+    reasons = int(found(r"^    pub const ALL: .*; (\d+)\]", "src/domain/decline.rs"))
+    reasons += int(found(r"^    pub const ALL: .*; (\d+)\] = \[$", "src/domain/account_command.rs"))
+    own_metrics = (OWN_METRICS + KIND_METRICS + reasons) * embedded
     broker_metrics = brokers * (BROKER_METRICS + topics * BROKER_TOPIC_METRICS) * watched
     return Stack(
         memory_gb=int(found(r"^Globals:\n(?:  .*\n)*?    MemorySize: (\d+)$", "template.yaml")) / 1024,
@@ -313,7 +322,8 @@ def stack() -> Stack:
         log_days=int(default("LogRetentionDays")),
         # Its variables' names are about as long as their values.
         access_line=len(found(r"^        Format: '(.+)'$", "template.yaml")) + 26,
-        metrics=len(filtered) + audit_metrics + routes * ROUTE_METRICS + broker_metrics,
+        embedded=embedded,
+        metrics=len(filtered) + audit_metrics + own_metrics + routes * ROUTE_METRICS + broker_metrics,
         broker_metrics=broker_metrics,
         alarms=alarms_made(alarms),
         dashboards=alarms.count("Type: AWS::CloudWatch::Dashboard\n"),
@@ -398,6 +408,7 @@ def column(rate: float, stack: Stack, size: Bytes, steps: list[Settled], http: b
     moved_gb = payments * record_bytes / 1e9 * OTHER_ZONE
     traffic = tiered(answered_gb, INTERNET_GB_TIERS) + moved_gb * 2 * ZONE_GB_ONE_WAY
     lines = asked * ANSWERED_LINE + batches * BATCH_LINE + published * PUBLISHED_LINE
+    lines += (batches * BATCH_METRIC_LINES + published * PUBLISHED_METRIC_LINE) * stack.embedded
     lambda_gb, access_gb = lines * SECONDS / 1e9, asked * stack.access_line * SECONDS / 1e9
     log_kept = (lambda_gb + access_gb) * LOG_COMPRESSED * stack.log_days / DAYS * LOG_STORED_GB_MONTH
     logs = tiered(lambda_gb, LAMBDA_LOG_GB_TIERS) + access_gb * LOG_GB + log_kept

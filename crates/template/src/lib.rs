@@ -67,13 +67,15 @@ const ROOT: &str = "template.yaml";
 ///
 /// The brokers don't ask who a client is, so the template wants a private network: this machine is one. What AWS
 /// reserves for a function would here be processes.
-const LOCAL_PARAMETERS: [(&str, &str); 6] = [
+const LOCAL_PARAMETERS: [(&str, &str); 7] = [
     ("Kafka", "self-managed"),
     ("KafkaAuth", "none"),
     ("KafkaBootstrapServers", "127.0.0.1"),
     ("SubnetIds", "subnet-0a,subnet-0b"),
     ("SecurityGroupIds", "sg-0a"),
     ("PaymentApiConcurrency", "0"),
+    // Nobody here makes metrics of them, and a person reads the log.
+    ("EmbeddedMetrics", "false"),
 ];
 
 /// How deep stacks may nest. CloudFormation has no lower limit that a person would reach.

@@ -98,8 +98,8 @@ impl Job {
     }
 }
 
-/// What was read of an account's items. The lists of each later look are judged by it: they show all that it holds, as soon
-/// as the indexes have caught up. If it was read anew, a busy account would always be ahead of its lists.
+/// What was read of an account's items. The lists of each later look are judged by it: they show all that it holds, as
+/// soon as the indexes have caught up. If it was read anew, a busy account would always be ahead of its lists.
 #[derive(Debug)]
 pub(super) struct ItemsRead {
     pub(super) held: Held,

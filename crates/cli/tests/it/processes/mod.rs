@@ -20,6 +20,7 @@ mod hostile;
 mod latency;
 mod ledger_auditor;
 mod logins;
+mod metrics;
 mod names;
 mod older;
 mod pasted;
