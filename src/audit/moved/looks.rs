@@ -146,7 +146,7 @@ fn fault(finding: &Finding) -> (&'static str, String) {
 
 impl Queue {
     /// The next to open, as many as are there now and are opened at once.
-    fn to_open(&mut self) -> Vec<Job> {
+    fn next_to_open(&mut self) -> Vec<Job> {
         std::iter::from_fn(|| self.next()).take(OPENED_AT_ONCE).collect()
     }
 
@@ -162,7 +162,7 @@ impl Queue {
     }
 
     /// The next to look at, of those that are opened.
-    fn to_look_at(&mut self) -> Option<Job> {
+    fn next_opened(&mut self) -> Option<Job> {
         let job = self.opened.pop_front()?;
         self.in_flight.insert(job.account.clone(), Some(Instant::now()));
         Some(job)
@@ -296,13 +296,13 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             return Ok(if queue.had_time(half) { Ended::AllHadTime(text) } else { Ended::SomeWait(text) });
         }
         if opening.is_empty() && queue.is_short() {
-            let jobs = queue.to_open();
+            let jobs = queue.next_to_open();
             if !jobs.is_empty() {
                 opening.push(outlook.open(jobs, clock));
             }
         }
         while looks.len() < SIDE_BY_SIDE
-            && let Some(job) = queue.to_look_at()
+            && let Some(job) = queue.next_opened()
         {
             // Boxed, as many of them are in flight, and each is large.
             looks.push(Box::pin(async move { outlook.look(job, clock).await }));
