@@ -66,17 +66,34 @@ impl<'a, S: Ledger> Calls<'a, S> {
         I: Copy,
         F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
     {
-        let mut reads = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(READ_ITEMS_MAX) {
-            let call = || async {
-                let answers = read(chunk.to_vec()).await?;
+        let whole = |ids: Vec<I>| {
+            let answers = read(ids);
+            async move {
+                let answers = answers.await?;
                 let is_unread = |answer: &Read<T>| matches!(answer, Read::Unread);
                 match answers.iter().any(is_unread) {
                     true => Err(StoreError::Throttled(format!("{what}: some items were not read"))),
                     false => Ok(answers),
                 }
-            };
-            reads.extend(self.ask(what, call).await?);
+            }
+        };
+        self.some(what, ids, whole).await
+    }
+
+    /// The same, but some of the answers may be [`Read::Unread`].
+    pub(super) async fn some<I, T, F>(
+        &self,
+        what: &str,
+        ids: &[I],
+        read: impl Fn(Vec<I>) -> F,
+    ) -> Result<Vec<Read<T>>, Stopped>
+    where
+        I: Copy,
+        F: Future<Output = Result<Vec<Read<T>>, StoreError>>,
+    {
+        let mut reads = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(READ_ITEMS_MAX) {
+            reads.extend(self.ask(what, || read(chunk.to_vec())).await?);
         }
         Ok(reads)
     }

@@ -28,6 +28,9 @@ const HAS_HEAD: &str = "a head, as it has checkpoints";
 /// How many sums of refunds are written side by side. A seller may have very many.
 const WRITES_SIDE_BY_SIDE: usize = 16;
 
+/// Items that were read longer ago are read again before a look: they waited for large accounts.
+const OPENED_MS_MAX: i64 = 10_000;
+
 /// What all looks of a run have in common.
 pub(super) struct Outlook<'a, S> {
     pub(super) calls: &'a Calls<'a, S>,
@@ -90,12 +93,21 @@ impl Looked {
 impl<S: AuditStore> Outlook<'_, S> {
     /// Looks at an account that was opened.
     pub(super) async fn look(&self, mut job: Job, clock: &impl Fn() -> Timestamp) -> Result<Looked, Stopped> {
-        let fresh = job.fresh.take();
+        let known = job.known_to();
         if let Some(expected) = self.misfit(&mut job).await? {
             job.findings = vec![Finding::Checkpoint { account: job.account.clone(), expected }];
             return Ok(Looked::nothing(job));
         }
-        let Some(fresh) = fresh else { return Ok(Looked::nothing(job)) };
+        // Items must not be older than the checkpoint or draft that they are judged by.
+        let is_overtaken = job.known_to() != known;
+        if is_overtaken {
+            job.read = None;
+        }
+        let is_old = |fresh: &ItemsRead| clock().millis().saturating_sub(fresh.ended.millis()) > OPENED_MS_MAX;
+        if is_overtaken || job.fresh.as_ref().is_some_and(is_old) {
+            self.open_again(&mut job, clock).await?;
+        }
+        let Some(fresh) = job.fresh.take() else { return Ok(Looked::nothing(job)) };
         let holding = &fresh.held.holding;
         if !job.is_state_told {
             job.findings.extend(state_findings(holding));

@@ -1,10 +1,10 @@
 //! What: Looks at many accounts side by side, and again at those in which something was found.
 //!
 //! Invariants: Accounts are opened together, and then looked at one by one. A look takes one place of the pool, however
-//! long it takes. Slices take [`SLICES_SIDE_BY_SIDE`] places at
-//! the most. So large accounts hold up no others. An account that is due for another look comes before new ones. At its
-//! deadline the audit tells what two looks have found, if they were [`TOLD_AFTER`] apart: an index that is behind would
-//! mislead two looks that follow each other closely. It never tells what only one look has shown.
+//! long it takes. Slices take [`SLICES_SIDE_BY_SIDE`] places at the most. So large accounts hold up no others. An
+//! account that is due for another look comes before new ones. At its deadline the audit tells what two looks have
+//! found, if they were [`TOLD_AFTER`] apart: an index that is behind would mislead two looks that follow each other
+//! closely. It never tells what only one look has shown.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::calls::{AuditStore, Calls};
+use super::items::UNREAD_FOR;
 use super::look::{Looked, Outlook};
 use super::proof::Job;
 use crate::audit::scan::Stopped;
@@ -84,6 +85,7 @@ pub(super) enum Ended {
 }
 
 /// The accounts to look at.
+#[derive(Default)]
 struct Queue {
     fresh: VecDeque<Job>,
     /// Accounts to look at again, by the time when they are due. The number keeps two of the same time apart.
@@ -92,8 +94,8 @@ struct Queue {
     slices: VecDeque<Job>,
     /// Accounts that are opened, and wait for a place.
     opened: VecDeque<Job>,
-    /// Accounts that are opened or looked at now, and since when they are looked at.
-    in_flight: BTreeMap<AccountId, Option<Instant>>,
+    /// Accounts that are opened or looked at now.
+    in_flight: BTreeMap<AccountId, Flight>,
     /// Accounts of which a slice was read.
     sliced: BTreeSet<AccountId>,
     suspects: BTreeMap<AccountId, Suspect>,
@@ -102,6 +104,15 @@ struct Queue {
     /// How often an account was put into `again`.
     looks: usize,
     settings: Settings,
+}
+
+/// How far an account is, which is opened or looked at.
+#[derive(Clone, Copy)]
+struct Flight {
+    /// When its items began to be read.
+    opened: Instant,
+    /// Since when it has time of its own: it is looked at, or wasn't read when others were.
+    has_time: Option<Instant>,
 }
 
 /// An account in which each look found something, since its first look or since one that found nothing.
@@ -157,15 +168,43 @@ impl Queue {
         let sliced = self.in_flight.keys().filter(|account| self.sliced.contains(*account)).count();
         let slice = || if sliced < SLICES_SIDE_BY_SIDE { self.slices.pop_front() } else { None };
         let job = due.or_else(slice).or_else(|| self.fresh.pop_front())?;
-        self.in_flight.insert(job.account.clone(), None);
+        let has_time = self.in_flight.get(&job.account).and_then(|flight| flight.has_time);
+        self.in_flight.insert(job.account.clone(), Flight { opened: now, has_time });
         Some(job)
     }
 
     /// The next to look at, of those that are opened.
     fn next_opened(&mut self) -> Option<Job> {
         let job = self.opened.pop_front()?;
-        self.in_flight.insert(job.account.clone(), Some(Instant::now()));
+        if let Some(flight) = self.in_flight.get_mut(&job.account) {
+            flight.has_time = flight.has_time.or_else(|| Some(Instant::now()));
+        }
         Some(job)
+    }
+
+    /// Takes accounts that were opened. One that was looked at before comes first. One that was not read is opened
+    /// again.
+    fn take_opened(&mut self, jobs: Vec<Job>) {
+        let now = Instant::now();
+        for job in jobs {
+            if !job.is_opened() {
+                if let Some(flight) = self.in_flight.get_mut(&job.account) {
+                    flight.has_time = flight.has_time.or(Some(now));
+                }
+                self.wait(job, UNREAD_FOR);
+            } else if job.read.is_some() {
+                self.opened.push_front(job);
+            } else {
+                self.opened.push_back(job);
+            }
+        }
+    }
+
+    /// Opens an account again, so long from now.
+    fn wait(&mut self, job: Job, time: Duration) {
+        let now = Instant::now();
+        self.looks = self.looks.saturating_add(1);
+        self.again.insert((now.checked_add(time).unwrap_or(now), self.looks), job);
     }
 
     /// Whether more accounts should be opened.
@@ -182,7 +221,7 @@ impl Queue {
     /// whose slices go on is looked at again as soon as there is a place.
     fn looked(&mut self, mut job: Job, goes_on: bool, is_large: bool) {
         let now = Instant::now();
-        let began = self.in_flight.remove(&job.account).flatten().unwrap_or(now);
+        let began = self.in_flight.remove(&job.account).map_or(now, |flight| flight.opened);
         if goes_on {
             self.sliced.insert(job.account.clone());
         }
@@ -210,8 +249,7 @@ impl Queue {
         }
         job.is_last = looks.saturating_add(1) >= LOOKS_MAX;
         if let Some(wait) = self.settings.before_another_look.get(looks.saturating_sub(1)) {
-            self.looks = self.looks.saturating_add(1);
-            self.again.insert((now.checked_add(*wait).unwrap_or(now), self.looks), job);
+            self.wait(job, *wait);
         }
     }
 
@@ -220,11 +258,12 @@ impl Queue {
     fn had_time(&self, since: Instant) -> bool {
         let is_told = |suspect: &Suspect| suspect.told(self.settings).next().is_some();
         let told = |job: &Job| self.suspects.get(&job.account).is_some_and(is_told);
-        let had = |job: &Job| self.sliced.contains(&job.account) || told(job);
-        let is_long = |began: &Option<Instant>| began.is_some_and(|began| began <= since);
-        let looks_long =
-            |(account, began): (&AccountId, &Option<Instant>)| self.sliced.contains(account) || is_long(began);
-        self.fresh.is_empty() && self.again.values().all(had) && self.in_flight.iter().all(looks_long)
+        let looks_long = |account: &AccountId| {
+            let flight = self.in_flight.get(account).and_then(|flight| flight.has_time);
+            self.sliced.contains(account) || flight.is_some_and(|began| began <= since)
+        };
+        let had = |job: &Job| looks_long(&job.account) || told(job);
+        self.fresh.is_empty() && self.again.values().all(had) && self.in_flight.keys().all(looks_long)
     }
 }
 
@@ -257,18 +296,7 @@ pub(super) async fn looks<S: AuditStore, C: Fn() -> Timestamp>(
     open: &mut BTreeMap<AccountId, Option<Timestamp>>,
     told: &mut Told,
 ) -> Result<Ended, Stopped> {
-    let mut queue = Queue {
-        fresh: jobs.into(),
-        again: BTreeMap::new(),
-        slices: VecDeque::new(),
-        opened: VecDeque::new(),
-        in_flight: BTreeMap::new(),
-        sliced: BTreeSet::new(),
-        suspects: BTreeMap::new(),
-        told: Vec::new(),
-        looks: 0,
-        settings: around.settings,
-    };
+    let mut queue = Queue { fresh: jobs.into(), settings: around.settings, ..Queue::default() };
     let ended = pool(around, &mut queue, open, told).await;
     told.findings.append(&mut queue.told);
     told.findings.extend(queue.suspects.values().flat_map(|suspect| suspect.told(queue.settings)).cloned());
@@ -296,9 +324,9 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             return Ok(if queue.had_time(half) { Ended::AllHadTime(text) } else { Ended::SomeWait(text) });
         }
         if opening.is_empty() && queue.is_short() {
-            let jobs = queue.next_to_open();
+            let mut jobs = queue.next_to_open();
             if !jobs.is_empty() {
-                opening.push(outlook.open(jobs, clock));
+                opening.push(async move { outlook.open(&mut jobs, clock).await.map(|()| jobs) });
             }
         }
         while looks.len() < SIDE_BY_SIDE
@@ -314,7 +342,7 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
         let due = queue.due().filter(|_| can_open).unwrap_or(deadline).min(deadline);
         let looked = tokio::select! {
             Some(opened) = opening.next() => {
-                queue.opened.extend(opened?);
+                queue.take_opened(opened?);
                 continue;
             }
             Some(looked) = looks.next() => looked,
@@ -331,5 +359,30 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             told.heads.extend(job.head.clone());
         }
         queue.looked(job, goes_on, is_large);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_that_is_not_read_holds_up_no_other() {
+        let [busy, calm] = ["busy", "calm"].map(|name| AccountId::try_new(name).unwrap());
+        let jobs = [&busy, &calm].map(|id| Job::new(id.clone(), None, true));
+        let mut queue = Queue { fresh: jobs.into(), ..Queue::default() };
+        let mut opened = queue.next_to_open();
+        opened[1].findings.push(Finding::LostAccount { account: calm.clone() });
+        let before = Instant::now();
+        tokio::time::sleep(UNREAD_FOR).await;
+        queue.take_opened(opened);
+        assert_eq!(queue.next_opened().map(|job| job.account), Some(calm.clone()));
+        assert!(queue.next_opened().is_none() && queue.next_to_open().is_empty());
+        queue.looked(Job::new(calm, None, false), false, false);
+        tokio::time::sleep(UNREAD_FOR).await;
+        let unread = queue.next_to_open();
+        assert_eq!(unread.iter().map(|job| &job.account).collect::<Vec<_>>(), [&busy]);
+        queue.take_opened(unread);
+        assert!(queue.had_time(Instant::now()) && !queue.had_time(before));
     }
 }

@@ -83,6 +83,11 @@ impl Job {
         Self { account, head, moved, fresh, read, draft, step_ms, is_state_told: false, is_last: false, findings }
     }
 
+    /// Its items were read, or can't be.
+    pub(super) fn is_opened(&self) -> bool {
+        self.fresh.is_some() || !self.findings.is_empty()
+    }
+
     /// Up to when its postings are known: by its draft, else by its checkpoint.
     pub(super) fn known_to(&self) -> Timestamp {
         let known = self.draft.as_ref().map(|draft| &draft.made).or(self.head.as_ref().map(|head| &head.checkpoint));
