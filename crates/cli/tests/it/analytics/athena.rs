@@ -1,8 +1,9 @@
 //! `analytics/athena.sh`, with an `aws` that only says what it was asked.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use crate::processes::cli::script;
 
 /// Writes each statement to `said`. The one that holds STARTS-NOT is refused, and that with ENDS-NOT fails.
 const AWS: &str = r#"#!/usr/bin/env bash
@@ -20,8 +21,7 @@ esac
 fn run(sql: &str) -> (Output, String) {
     let folder = tempfile::tempdir().unwrap();
     let aws = folder.path().join("aws");
-    std::fs::write(&aws, AWS).unwrap();
-    std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o700)).unwrap();
+    script(&aws, AWS);
     let file = folder.path().join("questions.sql");
     std::fs::write(&file, sql).unwrap();
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());

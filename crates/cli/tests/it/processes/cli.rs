@@ -28,6 +28,19 @@ pub(crate) fn command_of(program: &Path, arguments: &[&str], folder: &Path) -> C
     command
 }
 
+/// Puts these files into a folder, to be run there. Another process does it: a file that this one has open for writing
+/// may be open in children of other tests too, and can't be run as long as it is.
+pub(crate) fn executables(files: impl IntoIterator<Item = String>, folder: &Path) {
+    let output = run(Command::new("cp").args(files).arg(folder), b"");
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Writes a script, to be run. Another process does it, as in [`executables`].
+pub(crate) fn script(path: &Path, text: &str) {
+    let output = run(Command::new("install").args(["-m", "755", "/dev/stdin"]).arg(path), text.as_bytes());
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// Runs a command to its end. Checks that its errors are for people.
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,6 +1,5 @@
 //! Dead letters published again, by the command line on a running stack: byte for byte or mended, settled once.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
@@ -180,14 +179,13 @@ async fn dead_letters_come_back_byte_for_byte_or_mended_and_settle_once() {
     open(&ledger, "alice", OverdraftLimit::Limited(0)).await;
     let folder = tempfile::tempdir().unwrap();
     let [mends, leaves, empties, renames] = ["mends", "leaves", "empties", "renames"].map(|it| folder.path().join(it));
-    for (editor, script) in [
+    for (editor, commands) in [
         (&mends, "sed -i s/12.50/1250/ \"$1\""),
         (&leaves, "true"),
         (&empties, ": >\"$1\""),
         (&renames, "sed -i s/k1/k2/ \"$1\""),
     ] {
-        std::fs::write(editor, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+        cli::script(editor, &format!("#!/bin/sh\n{commands}\n"));
     }
 
     // One of 900 KB that nobody can read, with every odd header; and one with a mistake that a person can mend.

@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::processes::cli::{binary, command_of, run};
+use crate::processes::cli::{binary, command_of, executables, run};
 
 /// The program in a folder, with only these handlers beside it.
 fn program(folder: &Path, handlers: &[&str]) -> PathBuf {
-    for name in handlers.iter().chain(&["giro"]) {
-        std::fs::copy(binary(name), folder.join(name)).unwrap();
-    }
+    executables(handlers.iter().chain(&["giro"]).map(|name| binary(name)), folder);
     folder.join("giro")
 }
 

@@ -1,6 +1,5 @@
 //! Records of Kafka that a mapping gave up: they come back byte for byte.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use giro::domain::{AccountId, Header, OverdraftLimit};
@@ -16,6 +15,7 @@ use giro_cli::local::topic_reader::Polled;
 use giro_template::Templates;
 
 use super::{giro, lines, records, until};
+use crate::processes::cli;
 use crate::processes::stack::{ledger, missing_for_apache_kafka, open, payment};
 
 const FAILED_TOPIC: &str = "payment-requests-failed";
@@ -51,8 +51,7 @@ fn breakable() -> tempfile::TempDir {
         crate::binary("payment-processor")
     );
     let binary = folder.path().join(PAYMENT_PROCESSOR);
-    std::fs::write(&binary, script).unwrap();
-    std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+    cli::script(&binary, &script);
     std::fs::write(folder.path().join("broken"), "").unwrap();
     folder
 }
