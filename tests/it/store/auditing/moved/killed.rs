@@ -1,13 +1,18 @@
 //! An audit that is killed at any call goes on where it was, and two at once do no harm.
 
+use std::cell::Cell;
 use std::time::Duration;
 
+use giro::account_commands::apply;
 use giro::audit::Pace;
 use giro::audit::moved::{Proof, Settings, prove};
+use giro::domain::account_command::{Action, Policy};
 use giro::domain::audit::{AuditRun, Head};
-use giro::domain::{Request, Timestamp};
+use giro::domain::limits::WindowLimit;
+use giro::domain::{Limits, Request, Timestamp};
+use giro::settle::{Backoff, Disposition};
 use giro::store::Checkpoints;
-use giro_testkit::given::{self, Placed as _, Setters as _, account, refund};
+use giro_testkit::given::{self, Placed as _, Setters as _, account, command, refund};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 use tokio::time::Instant;
 
@@ -101,6 +106,49 @@ async fn two_audits_at_once_do_no_harm() {
             }
         }
     }
+}
+
+/// Sets limits, and audits a minute later.
+async fn limited_and_proved(store: &MemoryStore, limits: Limits) -> Proof {
+    let until = Instant::now() + Duration::from_secs(10);
+    let policy = Policy { accepts_limits: true, ..Policy::default() };
+    let requests = [command("c1", "alice", Action::SetLimits(limits)).at(0, 9)];
+    let applied = apply(store, &requests, policy, until, || minute(121), || Backoff::with_seed(1)).await;
+    assert_eq!(applied.dispositions, [Disposition::Decided(Ok(()))]);
+    prove_at(store, 121).await
+}
+
+/// An audit has read an account. Then limits are taken away, and another audit proves the account. The first must not
+/// judge what it has read by the checkpoint of the other.
+#[tokio::test(start_paused = true)]
+async fn items_are_never_older_than_the_checkpoint_that_judges_them() {
+    let window = Some(WindowLimit { amount: Some(500), count: None });
+    let limits = Limits { windows: [window, window, window], ..Limits::NONE };
+    let interrupted = Cell::new(0);
+    for call in 1..20 {
+        let store = MemoryStore::new();
+        store.insert_account(account("bank").unlimited());
+        store.insert_account(account("alice").limit(1_000).limits(limits));
+        settle_at(&store, vec![request(1, "p1", "alice", "bank", 20)], 10).await;
+        assert_eq!(found(&prove_at(&store, 60).await), "");
+        settle_at(&store, vec![request(2, "p2", "alice", "bank", 5)], 70).await;
+        let calls = Cell::new(0);
+        let clock = || {
+            calls.set(calls.get() + 1);
+            if calls.get() == call {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+                let other = || runtime.unwrap().block_on(limited_and_proved(&store, Limits::NONE));
+                let proof = std::thread::scope(|scope| scope.spawn(other).join().unwrap());
+                assert_eq!((found(&proof).as_str(), proof.behind), ("", 0), "{call}");
+                interrupted.set(interrupted.get() + 1);
+            }
+            minute(120)
+        };
+        let until = Instant::now() + Duration::from_secs(600);
+        let proof = prove(&store, clock, Pace::per_second(1_000_000), SETTINGS, until).await.unwrap();
+        assert_eq!(found(&proof), "", "{call}");
+    }
+    assert!(interrupted.get() > 5, "{interrupted:?}");
 }
 
 /// A clock that shows minute 100 now.
