@@ -1,4 +1,4 @@
-//! What: Looks at one account: reads its checkpoint and its lists, has the domain judge it, and writes its checkpoint.
+//! What: Looks at one account: reads its checkpoint and its lists, has the domain judge it, and writes its next one.
 //!
 //! | step | reads | why then |
 //! |---|---|---|
@@ -93,13 +93,13 @@ impl Looked {
 impl<S: AuditStore> Outlook<'_, S> {
     /// Looks at an account that was opened.
     pub(super) async fn look(&self, mut job: Job, clock: &impl Fn() -> Timestamp) -> Result<Looked, Stopped> {
-        let known = job.known_to();
+        let known = job.judged_by();
         if let Some(expected) = self.misfit(&mut job).await? {
             job.findings = vec![Finding::Checkpoint { account: job.account.clone(), expected }];
             return Ok(Looked::nothing(job));
         }
         // Items must not be older than the checkpoint or draft that they are judged by.
-        let is_overtaken = job.known_to() != known;
+        let is_overtaken = job.judged_by() != known;
         if is_overtaken {
             job.read = None;
         }

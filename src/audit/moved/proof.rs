@@ -83,6 +83,11 @@ impl Job {
         Self { account, head, moved, fresh, read, draft, step_ms, is_state_told: false, is_last: false, findings }
     }
 
+    /// The times of the checkpoint and of the draft that its items are judged by.
+    pub(super) fn judged_by(&self) -> [Option<Timestamp>; 2] {
+        [self.head.as_ref().map(|head| head.checkpoint.as_of), self.draft.as_ref().map(Draft::as_of)]
+    }
+
     /// Its items were read, or can't be.
     pub(super) fn is_opened(&self) -> bool {
         self.fresh.is_some() || !self.findings.is_empty()
