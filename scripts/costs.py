@@ -102,7 +102,7 @@ ANSWERED_LINE, BATCH_LINE, PUBLISHED_LINE = 235, 580, 320
 # Lines of embedded metrics (docs/metrics.md): those of a hundred records of one kind, all settled, and of a hundred
 # published outcomes. Smaller batches have shorter lines.
 BATCH_METRIC_LINES, PUBLISHED_METRIC_LINE = 2_050, 820
-# Those that each function has by itself, and with a kind and a decision: the same page. Reasons are counted.
+# How many metrics there are by function, and by kind and decision: the same page. Reasons are counted in src/.
 OWN_METRICS, KIND_METRICS = 16 + 12 + 4, 6 + 2
 # Two thirds of all records go to a broker in another of the three zones.
 OTHER_ZONE = 2 / 3

@@ -141,7 +141,7 @@ impl<'b> Knowledge<'b> {
         self.contention.conflicts()
     }
 
-    /// How many calls the store had no time for.
+    /// How often the store had no time: for a transaction, or for a round of reads.
     pub(super) const fn throttled(&self) -> u64 {
         self.errors.throttled()
     }

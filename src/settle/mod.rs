@@ -93,7 +93,7 @@ pub struct Settled {
     pub error: Option<StoreError>,
     /// How many calls conflicted with a transaction in flight.
     pub conflicts: u64,
-    /// How many calls the store had no time for.
+    /// How often the store had no time: for a transaction, or for a round of reads.
     pub throttled: u64,
     /// The most transactions that were in flight at once.
     pub in_flight: usize,

@@ -39,7 +39,7 @@ impl SeenErrors {
         matches!(self.since, Some(StoreError::Corrupt(_)))
     }
 
-    /// How many calls the store had no time for.
+    /// How often the store had no time: for a transaction, or for a round of reads.
     pub(crate) const fn throttled(&self) -> u64 {
         self.throttled
     }

@@ -31,7 +31,7 @@ pub struct BatchMetrics {
     pub replayed: usize,
     /// How long the oldest record had waited when the batch came, in seconds. `None`: no record has a timestamp.
     pub lag_seconds: Option<i64>,
-    /// How long the invocation took.
+    /// How long the batch took, without the wait before unfinished records are reported.
     pub duration_ms: u64,
     /// How old each finished record was when the batch was done, by the record's timestamp.
     pub finished_after_ms: Vec<u64>,
@@ -67,7 +67,7 @@ pub struct Effort {
     pub rounds: u32,
     /// Calls that conflicted with a transaction in flight.
     pub conflicts: u64,
-    /// Calls that the store had no time for.
+    /// How often the store had no time: for a transaction, or for a round of reads.
     pub throttled: u64,
     /// The most transactions that were in flight at once.
     pub in_flight: usize,
@@ -120,7 +120,7 @@ impl BatchMetrics {
     }
 }
 
-/// As many values as a line may have, evenly from the lowest to the highest. So percentiles stay right.
+/// As many values as a line may have, evenly from the lowest to the highest. So the percentiles of a batch stay right.
 pub(super) fn quantiles(values: &[u64]) -> Vec<u64> {
     let mut values = values.to_vec();
     values.sort_unstable();
