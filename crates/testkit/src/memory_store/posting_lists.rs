@@ -15,22 +15,25 @@ use super::scan::{PAGE_ITEMS, segment_of};
 use super::{MemoryStore, State};
 use crate::charge::kilobytes;
 
+/// What is listed, and from when on it is seen. `None`: it is seen at once.
+type Listed = BTreeMap<(Timestamp, LegId), Option<Instant>>;
+
 /// The lists of all accounts and lanes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lists {
-    /// By side and key, what is listed, and from when on it is seen.
-    all: BTreeMap<(Side, String), BTreeMap<(Timestamp, LegId), Instant>>,
+    /// By side and key.
+    all: BTreeMap<(Side, String), Listed>,
     /// The most milliseconds that a posting is seen late, and what draws them. `None`: it is seen at once. A generator
-    /// that nobody asked for would take a number of the simulation's seed, and change its worlds.
+    /// that nobody asked for would take a number of the simulation's seed, and change its worlds. A time that nobody
+    /// asked for would differ between two runtimes: a paused clock runs ahead.
     late: Option<(u64, fastrand::Rng)>,
 }
 
 impl Lists {
     /// Lists an entry and its further legs.
     pub(super) fn add(&mut self, entry: &Entry<'_>, outcome: &Outcome) {
-        let delay_ms = self.late.as_mut().map_or(0, |(most_ms, random)| random.u64(0..=*most_ms));
-        let delay = Duration::from_millis(delay_ms);
-        let seen = Instant::now().checked_add(delay).unwrap_or_else(Instant::now);
+        let delay = self.late.as_mut().map(|(most_ms, random)| Duration::from_millis(random.u64(0..=*most_ms)));
+        let seen = delay.and_then(|delay| Instant::now().checked_add(delay));
         let id = outcome.instruction.id();
         let listed = outcome.transfer().or(outcome.instruction.legs().first().map(Leg::transfer));
         if let Some(transfer) = listed {
@@ -45,7 +48,14 @@ impl Lists {
         }
     }
 
-    fn list(&mut self, transfer: Transfer<'_>, lanes: StatementLanes, at: Timestamp, id: &LegId, seen: Instant) {
+    fn list(
+        &mut self,
+        transfer: Transfer<'_>,
+        lanes: StatementLanes,
+        at: Timestamp,
+        id: &LegId,
+        seen: Option<Instant>,
+    ) {
         for (side, account, lane) in
             [(Side::Debit, transfer.debtor, lanes.debtor), (Side::Credit, transfer.creditor, lanes.creditor)]
         {
@@ -158,7 +168,8 @@ impl PostingLists for MemoryStore {
             let from = mark.as_ref().map_or(Unbounded, Excluded);
             let items = all
                 .range((from, Unbounded))
-                .filter(|((at, _), seen)| (span.after < *at && *at <= span.until) && **seen <= now);
+                .filter(|((at, _), _)| span.after < *at && *at <= span.until)
+                .filter(|(_, seen)| seen.is_none_or(|seen| seen <= now));
             for (place, _) in items {
                 let Some((item, bytes)) = state.listed_item(&place.1) else { continue };
                 size = size.saturating_add(bytes);
