@@ -10,6 +10,10 @@ use std::process::ExitCode;
 
 use tracing::Level;
 
+use crate::domain::Timestamp;
+use crate::wire::embedded_metric;
+use crate::wire::metric::Metrics;
+
 /// Starts logging. The level is `AWS_LAMBDA_LOG_LEVEL` (`ERROR`, `WARN`, `INFO`, `DEBUG`), else `INFO`. Lambda sets it
 /// from the function's logging configuration.
 pub fn init() {
@@ -50,6 +54,11 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
 pub fn metric(line: &str) {
     // If the log can't be written, the handler must not fail.
     let _ = std::io::stdout().lock().write_fmt(format_args!("{line}\n"));
+}
+
+/// Writes metrics of a function in the same way.
+pub fn metrics(metrics: &[Metrics], function: &str, at: Timestamp) {
+    embedded_metric::lines(metrics, function, at).iter().for_each(|line| metric(line));
 }
 
 fn level(name: Option<&str>) -> Level {

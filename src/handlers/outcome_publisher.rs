@@ -172,7 +172,7 @@ impl Acknowledged {
         if let Some(ages) = &self.published_after_ms {
             let (published, published_after_ms) = (self.published, ages.clone());
             let metrics = PublishedMetrics { published, unfinished, duration_ms, published_after_ms };
-            telemetry::metric(&metrics.line(&context.env_config.function_name, clock::now()));
+            telemetry::metrics(&[metrics.metrics()], &context.env_config.function_name, clock::now());
         }
     }
 }

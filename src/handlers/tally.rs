@@ -153,7 +153,7 @@ impl Tally {
         if let Some(of) = self.metrics {
             let now = clock::now();
             let batch = BatchMetrics { finished_after_ms: of.finished_after_ms(response, now), ..batch };
-            batch.lines(&of.function, now).iter().for_each(|line| telemetry::metric(line));
+            telemetry::metrics(&batch.metrics(), &of.function, now);
         }
     }
 

@@ -1,22 +1,16 @@
-//! What: The figures of a batch as CloudWatch metrics, in its embedded metric format.
+//! What: The figures of a batch as metrics.
 //!
 //! | dimensions | metrics |
 //! |---|---|
-//! | `Function` | all of the batch |
-//! | `Function`, `Kind`, `Decision` | `Decisions` of that kind |
-//! | `Function`, `Reason` | `Declines` for that reason |
+//! | none | all of the batch |
+//! | `Kind`, `Decision` | `Decisions` of that kind |
+//! | `Reason` | `Declines` for that reason |
 //!
-//! Limits: A line with all of the batch, and one for each kind with its decision and for each reason that came. What is
-//! zero among kinds and reasons has no line. No dimension holds data of an account holder.
+//! Limits: What is zero among kinds and reasons is left out. No dimension holds data of an account holder.
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
-use super::embedded_metric::{FUNCTION, Metric, VALUES_MAX, count, line_of};
-use crate::domain::Timestamp;
-
-const MILLIUNITS: f64 = 1_000.0;
+use super::metric::{Measured, Metric, Metrics, called, counted, each};
 
 /// The figures of a batch of records.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -74,68 +68,58 @@ pub struct Effort {
 }
 
 impl BatchMetrics {
-    /// The lines.
+    /// The metrics: first those of all of the batch.
     #[must_use]
-    pub fn lines(&self, function: &str, at: Timestamp) -> Vec<String> {
-        let mut lines = vec![line_of(&[(FUNCTION, function)], &self.all(), at)];
-        lines.extend(self.decisions.iter().filter(|(_, decided)| **decided > 0).map(|((kind, decision), decided)| {
-            let dimensions = [(FUNCTION, function), ("Kind", kind), ("Decision", decision)];
-            line_of(&dimensions, &[("Decisions", "Count", json!(count(*decided)))], at)
+    pub fn metrics(&self) -> Vec<Metrics> {
+        let mut metrics = vec![Metrics { dimensions: Vec::new(), metrics: self.all() }];
+        metrics.extend(self.decisions.iter().filter(|(_, decided)| **decided > 0).map(
+            |((kind, decision), decided)| {
+                let dimensions = vec![("Kind", *kind), ("Decision", *decision)];
+                Metrics { dimensions, metrics: vec![counted("Decisions", *decided)] }
+            },
+        ));
+        metrics.extend(self.reasons.iter().map(|(reason, declined)| {
+            let dimensions = vec![("Reason", *reason)];
+            Metrics { dimensions, metrics: vec![counted("Declines", *declined)] }
         }));
-        lines.extend(self.reasons.iter().map(|(reason, declined)| {
-            let dimensions = [(FUNCTION, function), ("Reason", *reason)];
-            line_of(&dimensions, &[("Declines", "Count", json!(count(*declined)))], at)
-        }));
-        lines
+        metrics
     }
 
     fn all(&self) -> Vec<Metric> {
-        let counted = |name, things| (name, "Count", json!(count(things)));
-        let called = |name, calls: u64| (name, "Count", json!(calls));
-        #[allow(clippy::as_conversions, clippy::cast_precision_loss, clippy::float_arithmetic, reason = "a metric")]
-        let units = |name, milliunits: u64| (name, "Count", json!(milliunits as f64 / MILLIUNITS));
+        let metric = |name, measured| Metric { name, measured };
         let mut metrics = vec![
             counted("Records", self.records),
             counted("Unfinished", self.unfinished),
             counted("DeadLetters", self.dead_letters),
             counted("Replayed", self.replayed),
-            ("BatchDuration", "Milliseconds", json!(self.duration_ms)),
+            metric("BatchDuration", Measured::Milliseconds(self.duration_ms)),
             called("ReadCalls", self.calls.reads),
             called("Transactions", self.calls.transactions),
             called("CancelledTransactions", self.calls.cancelled),
-            units("ReadUnits", self.calls.read_milliunits),
-            units("WriteUnits", self.calls.write_milliunits),
+            metric("ReadUnits", Measured::Milliunits(self.calls.read_milliunits)),
+            metric("WriteUnits", Measured::Milliunits(self.calls.write_milliunits)),
         ];
         if let Some(Effort { rounds, conflicts, throttled, in_flight }) = self.effort {
             metrics.push(called("Rounds", rounds.into()));
             metrics.push(called("Conflicts", conflicts));
             metrics.push(called("Throttled", throttled));
-            metrics.push(counted("InFlight", in_flight));
+            metrics.push(metric("InFlight", Measured::Most(u64::try_from(in_flight).unwrap_or(u64::MAX))));
         }
-        metrics.extend(self.lag_seconds.map(|lag| ("Lag", "Seconds", json!(lag))));
-        if !self.finished_after_ms.is_empty() {
-            metrics.push(("FinishedAfter", "Milliseconds", json!(quantiles(&self.finished_after_ms))));
-        }
+        metrics.extend(self.lag_seconds.map(|lag| metric("Lag", Measured::Seconds(lag))));
+        metrics.extend(each("FinishedAfter", &self.finished_after_ms));
         metrics
     }
-}
-
-/// As many values as a line may have, evenly from the lowest to the highest. So the percentiles of a batch stay right.
-pub(super) fn quantiles(values: &[u64]) -> Vec<u64> {
-    let mut values = values.to_vec();
-    values.sort_unstable();
-    let (most, last) = (VALUES_MAX.min(values.len()), values.len().saturating_sub(1));
-    let steps = most.saturating_sub(1).max(1);
-    let place = |step: usize| step.saturating_mul(last).checked_div(steps).unwrap_or_default();
-    (0..most).filter_map(|step| values.get(place(step)).copied()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
+    use crate::domain::Timestamp;
+    use crate::wire::embedded_metric;
+    use serde_json::{Value, json};
 
-    fn parsed(lines: &[String]) -> Vec<Value> {
+    fn lines(batch: &BatchMetrics, function: &str) -> Vec<Value> {
+        let lines = embedded_metric::lines(&batch.metrics(), function, Timestamp::EPOCH);
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -160,7 +144,7 @@ mod tests {
             decisions: [(("payment", "settled"), 4), (("refund", "settled"), 0), (("refund", "declined"), 1)].into(),
             reasons: [("insufficient_funds", 1)].into(),
         };
-        let lines = parsed(&batch.lines("prod-payment-processor", Timestamp::EPOCH));
+        let lines = lines(&batch, "prod-payment-processor");
         let [all, paid, refunded, reason] = &lines[..] else { panic!("{lines:#?}") };
         for (name, value) in [
             ("Records", json!(7)),
@@ -195,25 +179,10 @@ mod tests {
 
     #[test]
     fn what_a_batch_does_not_have_is_left_out() {
-        let lines = parsed(&BatchMetrics::default().lines("f", Timestamp::EPOCH));
+        let lines = lines(&BatchMetrics::default(), "f");
         let [all] = &lines[..] else { panic!("{lines:#?}") };
         for name in ["Lag", "FinishedAfter", "Rounds", "Conflicts", "Throttled", "InFlight"] {
             assert!(all.get(name).is_none(), "{name}");
         }
-    }
-
-    #[test]
-    fn a_line_holds_a_hundred_values_from_the_lowest_to_the_highest() {
-        for (count, expected) in [(0, 0), (1, 1), (2, 2), (100, 100), (101, 100), (5_000, 100)] {
-            let quantiles = quantiles(&(0..count).rev().collect::<Vec<_>>());
-            assert_eq!(quantiles.len(), expected, "{count}");
-            assert!(quantiles.is_sorted());
-            assert_eq!(
-                (quantiles.first(), quantiles.last()),
-                ((count > 0).then_some(&0), count.checked_sub(1).as_ref())
-            );
-        }
-        let middle = quantiles(&(0..10_000).collect::<Vec<_>>())[50];
-        assert!((5_000..=5_100).contains(&middle), "{middle}");
     }
 }

@@ -28,9 +28,10 @@
 //! | [`canary_result`] | the canary's answer | how long its payments took |
 //! | [`audit_result`] | the auditor's answer | what an audit of all payments counted |
 //! | [`proof_result`] | the same | what an audit of what moved counted |
-//! | [`batch_metrics`] | log lines | the figures of a batch, from which CloudWatch makes metrics |
-//! | [`published_metrics`] | a log line | the figures of published outcomes |
-//! | `embedded_metric` | a log line | metrics in the format of CloudWatch |
+//! | [`metric`] | what the next modules write | metrics |
+//! | [`batch_metrics`] | the same | the figures of a batch |
+//! | [`published_metrics`] | the same | the figures of published outcomes |
+//! | [`embedded_metric`] | a log line | metrics in the format of CloudWatch |
 //!
 //! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes
 //! come in.
@@ -42,7 +43,7 @@ pub mod batch_metrics;
 pub mod batch_response;
 pub mod canary_result;
 pub mod cloud_event;
-mod embedded_metric;
+pub mod embedded_metric;
 pub mod failed_record;
 pub mod http;
 pub mod incoming;
@@ -52,6 +53,7 @@ pub mod kafka_event;
 pub mod kafka_secret;
 pub mod legged_request;
 mod limits;
+pub mod metric;
 pub mod outcome;
 pub mod payment_request;
 pub mod problem;

@@ -1,10 +1,6 @@
-//! What: The figures of published outcomes as CloudWatch metrics, in its embedded metric format.
+//! What: The figures of published outcomes as metrics.
 
-use serde_json::json;
-
-use super::batch_metrics::quantiles;
-use super::embedded_metric::{FUNCTION, count, line_of};
-use crate::domain::Timestamp;
+use super::metric::{Measured, Metric, Metrics, counted, each};
 
 /// The figures of a batch of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,31 +16,35 @@ pub struct PublishedMetrics {
 }
 
 impl PublishedMetrics {
-    /// The line.
+    /// The metrics.
     #[must_use]
-    pub fn line(&self, function: &str, at: Timestamp) -> String {
+    pub fn metrics(&self) -> Metrics {
         let mut metrics = vec![
-            ("Published", "Count", json!(count(self.published))),
-            ("Unfinished", "Count", json!(count(self.unfinished))),
-            ("BatchDuration", "Milliseconds", json!(self.duration_ms)),
+            counted("Published", self.published),
+            counted("Unfinished", self.unfinished),
+            Metric { name: "BatchDuration", measured: Measured::Milliseconds(self.duration_ms) },
         ];
-        if !self.published_after_ms.is_empty() {
-            metrics.push(("PublishedAfter", "Milliseconds", json!(quantiles(&self.published_after_ms))));
-        }
-        line_of(&[(FUNCTION, function)], &metrics, at)
+        metrics.extend(each("PublishedAfter", &self.published_after_ms));
+        Metrics { dimensions: Vec::new(), metrics }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
+    use crate::domain::Timestamp;
+    use crate::wire::embedded_metric;
+    use serde_json::{Value, json};
+
+    fn line_of(metrics: &PublishedMetrics, function: &str) -> String {
+        embedded_metric::lines(&[metrics.metrics()], function, Timestamp::EPOCH).concat()
+    }
 
     #[test]
     fn a_line_names_each_of_its_values() {
         let metrics =
             PublishedMetrics { published: 2, unfinished: 1, duration_ms: 9, published_after_ms: vec![80, 40] };
-        let line: Value = serde_json::from_str(&metrics.line("prod-outcome-publisher", Timestamp::EPOCH)).unwrap();
+        let line: Value = serde_json::from_str(&line_of(&metrics, "prod-outcome-publisher")).unwrap();
         assert_eq!(
             json!([line["Published"], line["Unfinished"], line["BatchDuration"], line["PublishedAfter"]]),
             json!([2, 1, 9, [40, 80]])
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(directive["Dimensions"], json!([["Function"]]));
         assert_eq!(directive["Metrics"].as_array().unwrap().len(), 4);
         assert_eq!(line["Function"], "prod-outcome-publisher");
-        let line = PublishedMetrics::default().line("f", Timestamp::EPOCH);
+        let line = line_of(&PublishedMetrics::default(), "f");
         assert!(!line.contains("PublishedAfter"), "{line}");
     }
 }
