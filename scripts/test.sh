@@ -44,6 +44,12 @@ if command -v node >/dev/null && [ -d .tools/asyncapi/node_modules/@asyncapi/par
 else
     skipped+=("the description of the topics: AsyncAPI's parser needs node and npm, or could not be installed")
 fi
+step "HTTP API"
+if command -v node >/dev/null && [ -d .tools/openapi/node_modules/@seriousme ]; then
+    node scripts/lint-openapi.mjs
+else
+    skipped+=("the description of the HTTP API: OpenAPI's validator needs node and npm, or could not be installed")
+fi
 step "costs"
 if command -v python3 >/dev/null; then
     python3 -B scripts/costs.py --check
