@@ -10,12 +10,13 @@
 //! Source: W3C Trace Context, level 1, 3.2.
 
 use std::fmt;
+use std::num::{NonZeroU64, NonZeroU128};
 
 /// The length of a `traceparent` of version 00, in bytes.
 const LENGTH: usize = 55;
 
 /// The trace that a request belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trace {
     /// The trace. Not zero. As bytes, so that a request without a trace is no larger than it must be.
     id: [u8; 16],
@@ -25,7 +26,46 @@ pub struct Trace {
     flags: u8,
 }
 
+/// The flag that says that the trace is recorded.
+const SAMPLED: u8 = 1;
+
 impl Trace {
+    /// The first span of a trace that is recorded.
+    #[must_use]
+    pub fn begin(id: NonZeroU128, span: NonZeroU64) -> Self {
+        Self { id: id.get().to_be_bytes(), span: span.get().to_be_bytes(), flags: SAMPLED }
+    }
+
+    /// Another span of the same trace. Flags that this version doesn't know are not passed on.
+    #[must_use]
+    pub fn child(self, span: NonZeroU64) -> Self {
+        Self { id: self.id, span: span.get().to_be_bytes(), flags: self.flags & SAMPLED }
+    }
+
+    /// Whether the trace is recorded.
+    #[must_use]
+    pub fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// The id of the trace, in 32 hexadecimal digits.
+    #[must_use]
+    pub fn trace_id(self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.id))
+    }
+
+    /// The id of the span, in 16 hexadecimal digits.
+    #[must_use]
+    pub fn span_id(self) -> String {
+        format!("{:016x}", u64::from_be_bytes(self.span))
+    }
+
+    /// The flags.
+    #[must_use]
+    pub fn flags(self) -> u8 {
+        self.flags
+    }
+
     /// Reads a `traceparent`. `None` if it is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -61,6 +101,19 @@ mod tests {
 
     const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     const SPAN: &str = "00f067aa0ba902b7";
+
+    #[test]
+    fn a_child_is_of_the_same_trace() {
+        let begin = Trace::begin(NonZeroU128::new(7).unwrap(), NonZeroU64::MIN);
+        let child = begin.child(NonZeroU64::new(0xab).unwrap());
+        assert_eq!(child.to_string(), format!("00-{:032x}-00000000000000ab-01", 7));
+        assert_eq!((child.trace_id(), child.span_id()), (begin.trace_id(), format!("{:016x}", 0xab)));
+        for (flags, is_sampled) in [("00", false), ("01", true), ("02", false), ("ff", true)] {
+            let trace = Trace::parse(&format!("00-{ID}-{SPAN}-{flags}")).unwrap();
+            assert_eq!(trace.is_sampled(), is_sampled, "{flags}");
+            assert_eq!(trace.child(NonZeroU64::MIN).flags(), u8::from(is_sampled), "{flags}");
+        }
+    }
 
     #[test]
     fn a_traceparent_reads_back() {

@@ -32,6 +32,8 @@
 //! | [`batch_metrics`] | the same | the figures of a batch |
 //! | [`published_metrics`] | the same | the figures of published outcomes |
 //! | [`embedded_metric`] | a log line | metrics in the format of CloudWatch |
+//! | [`otlp`] | requests to a collector of OpenTelemetry | metrics and spans |
+//! | [`xray_header`] | the header of an invocation | the trace that Lambda has begun |
 //!
 //! Invariants: All serde of the handlers is here. Nothing here does I/O, knows the store, or can panic, whatever bytes
 //! come in.
@@ -54,6 +56,7 @@ pub mod kafka_secret;
 pub mod legged_request;
 mod limits;
 pub mod metric;
+pub mod otlp;
 pub mod outcome;
 pub mod payment_request;
 pub mod problem;
@@ -66,3 +69,4 @@ pub mod scheduled;
 pub mod stream_event;
 pub mod traceparent;
 pub mod undelivered;
+pub mod xray_header;
