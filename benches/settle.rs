@@ -15,7 +15,10 @@ use std::hint::black_box;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use giro::domain::CreditLanes;
+use giro::domain::{CreditLanes, Trace};
+use giro::wire::batch_metrics::{BatchMetrics, Effort};
+use giro::wire::otlp;
+use giro::wire::otlp::spans::{self, Kind, TraceSpan};
 
 #[path = "support/steps.rs"]
 mod steps;
@@ -71,6 +74,43 @@ fn bench(criterion: &mut Criterion) {
             });
         });
     }
+    group.finish();
+    told(criterion);
+}
+
+/// What a collector is told of a batch of 1,000 records that all belong to traces: its span, and its metrics.
+fn told(criterion: &mut Criterion) {
+    let trace = |span: u64| Trace::parse(&format!("00-{:032x}-{span:016x}-01", 7)).unwrap();
+    let batch = BatchMetrics {
+        records: RECORDS,
+        finished_after_ms: (0..RECORDS as u64).collect(),
+        effort: Some(Effort { rounds: 2, conflicts: 3, throttled: 4, in_flight: 5 }),
+        decisions: [(("payment", "settled"), 990), (("payment", "declined"), 10)].into(),
+        reasons: [("insufficient_funds", 10)].into(),
+        ..BatchMetrics::default()
+    };
+    let metrics = batch.metrics();
+    let span = |links: u64| TraceSpan {
+        place: trace(1),
+        parent: None,
+        kind: Kind::Consumer,
+        name: "process payment-requests".into(),
+        began_ns: 1_795_341_600_000_000_000,
+        duration_ns: 25_000_000,
+        attributes: otlp::figures(&metrics),
+        links: (1..=links).map(trace).collect(),
+        error: None,
+    };
+    let mut group = criterion.benchmark_group("a collector is told of a batch of 1,000");
+    for links in [RECORDS as u64, 0] {
+        let span = span(links);
+        group.bench_function(format!("a span with {links} links"), |bencher| {
+            bencher.iter(|| spans::encode("payment-processor", black_box(&span)).len());
+        });
+    }
+    group.bench_function("its metrics", |bencher| {
+        bencher.iter(|| otlp::metrics::encode("payment-processor", "one", black_box(&metrics), (0, 1)).len());
+    });
     group.finish();
 }
 

@@ -19,6 +19,9 @@ fi
 if ! .tools/duckdb/bin/python -c 'import duckdb, sqlglot' 2>/dev/null; then
     skipped+=("the SQL over exports: DuckDB could not be installed")
 fi
+if ! .tools/otlp/bin/python -c 'import opentelemetry.proto' 2>/dev/null; then
+    skipped+=("traces as the types of opentelemetry-proto read them: they could not be installed")
+fi
 for client in python:python3 node:npm java:mvn; do
     if ! [ -d ".tools/clients-${client%:*}" ]; then
         skipped+=("clients on Apache Kafka: those in ${client%:*} need ${client#*:}, or could not be installed")

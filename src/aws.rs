@@ -187,7 +187,7 @@ pub fn in_words<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
 }
 
 /// The first cause of an error. The errors above it only say where it passed.
-fn root(error: &(dyn Error + 'static)) -> String {
+pub fn root(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(below) = cause.source() {
         cause = below;

@@ -9,11 +9,13 @@
 
 mod authorization;
 mod broker;
+mod collector;
 
 use crate::domain::AccountId;
 use crate::domain::caller::Authorization;
 use crate::publish::broker::Broker;
 use crate::store::Tables;
+use crate::telemetry::collector::CollectorConfig;
 
 pub use broker::AccessConfig;
 
@@ -21,29 +23,35 @@ pub use broker::AccessConfig;
 const VARIABLES: [(&str, &[&[&str]]); 6] = [
     (
         "payment-processor",
-        &[&[
-            ACCOUNTS_TABLE,
-            PAYMENTS_TABLE,
-            REFUNDS_TABLE,
-            DEAD_LETTERS_TABLE,
-            PARTIAL_BATCH_RESPONSE,
-            REQUESTS_PARTITIONS,
-            EMBEDDED_METRICS,
-        ]],
+        &[
+            &[
+                ACCOUNTS_TABLE,
+                PAYMENTS_TABLE,
+                REFUNDS_TABLE,
+                DEAD_LETTERS_TABLE,
+                PARTIAL_BATCH_RESPONSE,
+                REQUESTS_PARTITIONS,
+                EMBEDDED_METRICS,
+            ],
+            &collector::VARIABLES,
+        ],
     ),
     (
         "account-processor",
-        &[&[
-            ACCOUNTS_TABLE,
-            ACCOUNT_COMMANDS_TABLE,
-            DEAD_LETTERS_TABLE,
-            PARTIAL_BATCH_RESPONSE,
-            REQUESTS_PARTITIONS,
-            ACCEPT_LIMITS,
-            EMBEDDED_METRICS,
-        ]],
+        &[
+            &[
+                ACCOUNTS_TABLE,
+                ACCOUNT_COMMANDS_TABLE,
+                DEAD_LETTERS_TABLE,
+                PARTIAL_BATCH_RESPONSE,
+                REQUESTS_PARTITIONS,
+                ACCEPT_LIMITS,
+                EMBEDDED_METRICS,
+            ],
+            &collector::VARIABLES,
+        ],
     ),
-    ("outcome-publisher", &[&[OUTCOMES_TOPIC, EMBEDDED_METRICS], &broker::VARIABLES]),
+    ("outcome-publisher", &[&[OUTCOMES_TOPIC, EMBEDDED_METRICS], &collector::VARIABLES, &broker::VARIABLES]),
     (
         "payment-api",
         &[
@@ -56,6 +64,7 @@ const VARIABLES: [(&str, &[&[&str]]); 6] = [
                 AUDIT_HEADS_TABLE,
                 REQUESTS_TOPIC,
             ],
+            &collector::OF_TRACES,
             &broker::VARIABLES,
             &[PRINCIPAL_SCOPES, ID_PREFIXES, PRINCIPAL_CLAIM, SCOPE_PREFIX, AUTHORIZATION],
         ],
@@ -148,6 +157,8 @@ pub struct PaymentProcessorConfig {
     pub requests_partitions: u32,
     /// Whether it writes the metrics of each batch to its log.
     pub embedded_metrics: bool,
+    /// Who is told of each batch.
+    pub collector: CollectorConfig,
 }
 
 impl FromEnv for PaymentProcessorConfig {
@@ -157,6 +168,7 @@ impl FromEnv for PaymentProcessorConfig {
             partial_batch_response: reader.flag(PARTIAL_BATCH_RESPONSE),
             requests_partitions: reader.count(REQUESTS_PARTITIONS, 1),
             embedded_metrics: reader.flag(EMBEDDED_METRICS),
+            collector: reader.collector(),
         }
     }
 }
@@ -191,6 +203,8 @@ pub struct AccountProcessorConfig {
     pub accept_limits: bool,
     /// Whether it writes the metrics of each batch to its log.
     pub embedded_metrics: bool,
+    /// Who is told of each batch.
+    pub collector: CollectorConfig,
 }
 
 impl FromEnv for AccountProcessorConfig {
@@ -205,7 +219,8 @@ impl FromEnv for AccountProcessorConfig {
         let partial_batch_response = reader.flag(PARTIAL_BATCH_RESPONSE);
         let requests_partitions = reader.count(REQUESTS_PARTITIONS, 0);
         let (accept_limits, embedded_metrics) = (reader.flag(ACCEPT_LIMITS), reader.flag(EMBEDDED_METRICS));
-        Self { tables, partial_batch_response, requests_partitions, accept_limits, embedded_metrics }
+        let collector = reader.collector();
+        Self { tables, partial_batch_response, requests_partitions, accept_limits, embedded_metrics, collector }
     }
 }
 
@@ -216,6 +231,8 @@ pub struct OutcomePublisherConfig {
     pub topic: String,
     /// Whether it writes the metrics of each batch to its log.
     pub embedded_metrics: bool,
+    /// Who is told of each batch.
+    pub collector: CollectorConfig,
     /// Where it is.
     pub broker: Broker,
 }
@@ -223,7 +240,8 @@ pub struct OutcomePublisherConfig {
 impl FromEnv for OutcomePublisherConfig {
     fn read(reader: &mut Reader<'_>) -> Self {
         let topic = reader.text(OUTCOMES_TOPIC, "the name of the topic of outcomes");
-        Self { topic, embedded_metrics: reader.flag(EMBEDDED_METRICS), broker: reader.broker() }
+        let (embedded_metrics, collector) = (reader.flag(EMBEDDED_METRICS), reader.collector());
+        Self { topic, embedded_metrics, collector, broker: reader.broker() }
     }
 }
 
@@ -236,6 +254,8 @@ pub struct PaymentApiConfig {
     pub has_checkpoints: bool,
     /// The topic that payments are handed over to.
     pub topic: String,
+    /// The URL that is told of each request, if there is one.
+    pub collector: CollectorConfig,
     /// Where it is.
     pub broker: Broker,
     /// Who may do what.
@@ -249,6 +269,7 @@ impl FromEnv for PaymentApiConfig {
             tables,
             has_checkpoints,
             topic: reader.text(REQUESTS_TOPIC, "the name of the topic of payment requests"),
+            collector: reader.collector_of_traces(),
             broker: reader.broker(),
             authorization: authorization::read(reader),
         }

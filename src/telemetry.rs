@@ -1,8 +1,18 @@
 //! What: Writes the logs of a handler: one JSON object a line on stdout, as CloudWatch reads them.
 //!
+//! | module | what |
+//! |---|---|
+//! | [`observer`] | what is told beside the log: metrics, and a span of each invocation |
+//! | [`collector`] | tells it to a collector of OpenTelemetry |
+//! | `xray_signature` | signs for X-Ray's own |
+//!
 //! Invariants: Logs hold no data of an account holder, except the ids in the findings of `ledger-auditor`, which says
 //! why. Lines hold request ids, topics, partitions, offsets, counts and reasons. They never hold an account, a payment
 //! id, an amount, or a record's bytes. Level `TRACE` is never on, because the Lambda runtime logs whole events there.
+
+pub mod collector;
+pub mod observer;
+mod xray_signature;
 
 use std::error::Error;
 use std::io::Write;

@@ -8,6 +8,7 @@ use giro::handlers::outcome_publisher::{DELIVERY_TIMEOUT, OutcomePublisher};
 use giro::publish::kafka::{KafkaProducer, LINGER};
 use giro::store::items;
 use giro::telemetry;
+use giro::telemetry::observer::Observer;
 use lambda_runtime::{Error, run, service_fn};
 
 // One thread: an invocation waits for the broker most of its time; the Kafka client has threads of its own.
@@ -21,6 +22,6 @@ async fn serve() -> Result<(), Error> {
     let config = OutcomePublisherConfig::from_env()?;
     let producer = KafkaProducer::connect(&config.broker, LINGER, DELIVERY_TIMEOUT).await?;
     let publisher = OutcomePublisher::new(producer, config.topic, items::stream::payment);
-    let publisher = &publisher.writing_metrics(config.embedded_metrics);
+    let publisher = &publisher.observed(Observer::connect(config.embedded_metrics, &config.collector)?);
     run(service_fn(|event| taken(event, |event| publisher.handle(event)))).await
 }

@@ -50,6 +50,18 @@ fn partial_responses_are_off_unless_asked_for() {
 }
 
 #[test]
+fn a_collector_has_a_url() {
+    let with = |name, value| read::<PaymentProcessorConfig>(&[TABLES[0], TABLES[1], TABLES[2], (name, value)]);
+    let none = with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "").unwrap().collector;
+    assert_eq!(none, CollectorConfig::default());
+    let url = "http://127.0.0.1:4318/v1/traces";
+    let one = with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url).unwrap().collector;
+    assert_eq!(one, CollectorConfig { traces: Some(url.into()), metrics: None });
+    let error = with("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "127.0.0.1:4318").unwrap_err().to_string();
+    assert!(error.contains("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is not understood: expected a URL"), "{error}");
+}
+
+#[test]
 fn partitions_are_a_number_from_1_on() {
     let with =
         |value| read::<PaymentProcessorConfig>(&[TABLES[0], TABLES[1], TABLES[2], ("REQUESTS_PARTITIONS", value)]);

@@ -11,6 +11,7 @@
 use lambda_runtime::LambdaEvent;
 
 use super::clock::{self, Deadlines};
+use super::observed_batch::ObservedBatch;
 use super::records::Records;
 use super::tally::{Dispositions, Tally};
 use super::unfinished::Unfinished;
@@ -20,6 +21,7 @@ use crate::domain::dead_letter::COMMAND_ID_REUSED;
 use crate::domain::{CommandRequest, CreditLanes};
 use crate::settle::Backoff;
 use crate::store::AccountLedger;
+use crate::telemetry::observer::Observer;
 use crate::wire::account_command;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::kafka_event::KafkaEvent;
@@ -32,7 +34,7 @@ const ID_REUSED: (&str, &str) = (COMMAND_ID_REUSED, "command_id: expected an id 
 pub struct AccountProcessor<L> {
     ledger: L,
     partial_batch_response: bool,
-    writes_metrics: bool,
+    observer: Observer,
     policy: Policy,
 }
 
@@ -40,7 +42,7 @@ impl<L: AccountLedger> AccountProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response, writes_metrics: false, policy: Policy::default() }
+        Self { ledger, partial_batch_response, observer: Observer::default(), policy: Policy::default() }
     }
 
     /// Sets how many partitions the topic of payment requests has. An account is opened with two lanes for each, or one
@@ -52,10 +54,10 @@ impl<L: AccountLedger> AccountProcessor<L> {
         Self { policy: Policy { lanes_min, ..self.policy }, ..self }
     }
 
-    /// Writes metrics of each batch, or none. Without this it writes none.
+    /// Tells this observer of each batch. Without this it tells nobody.
     #[must_use]
-    pub fn writing_metrics(self, writes_metrics: bool) -> Self {
-        Self { writes_metrics, ..self }
+    pub fn observed(self, observer: Observer) -> Self {
+        Self { observer, ..self }
     }
 
     /// Accepts limits of accounts, or refuses them. It refuses them unless told otherwise.
@@ -72,7 +74,8 @@ impl<L: AccountLedger> AccountProcessor<L> {
     pub async fn handle(&self, event: LambdaEvent<KafkaEvent>) -> Result<BatchResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let deadlines = Deadlines::of(context.deadline);
-        let tally = Tally::start(&context, &event, self.ledger.usage(), self.writes_metrics);
+        let observed = ObservedBatch::begin(&self.observer, &context, &event);
+        let tally = Tally::start(&context, &event, self.ledger.usage(), self.observer.wants_metrics());
 
         let request = |command, source| CommandRequest { command, source };
         let (records, requests) = Records::decode(&event, |record| account_command::decode(&record.value), request);
@@ -83,7 +86,10 @@ impl<L: AccountLedger> AccountProcessor<L> {
 
         let response = records.report(&applied.dispositions, &dead_letters);
         let dispositions = Dispositions::of_commands(&applied);
-        tally.finish(&dispositions, applied.error.as_ref(), &dead_letters, &response, self.ledger.usage());
+        let batch = tally.finish(&dispositions, applied.error.as_ref(), &dead_letters, &response, self.ledger.usage());
+        if let Some(observed) = observed {
+            observed.end(&batch, deadlines.dead_letters).await;
+        }
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

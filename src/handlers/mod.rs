@@ -14,6 +14,7 @@
 //! | [`queries`] | the queries of the HTTP API |
 //! | `answers` | the answers that several routes of the HTTP API give |
 //! | [`clock`] | the time now, and the deadlines of an invocation |
+//! | `observed_batch` | what observers are told of a batch |
 //! | [`tally`] | the one log line of an invocation |
 //! | [`unfinished`] | the error of an invocation that Lambda must repeat |
 //!
@@ -25,6 +26,7 @@ pub mod authorization;
 pub mod clock;
 pub mod incoming;
 pub mod ledger_auditor;
+mod observed_batch;
 pub mod outcome_publisher;
 pub mod payment_api;
 pub mod payment_canary;

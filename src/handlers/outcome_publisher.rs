@@ -17,15 +17,17 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use tokio::time::{self, timeout_at};
 
 use super::clock::{self, Deadlines};
+use super::observed_batch::of_topic;
 use super::unfinished::Unfinished;
 use crate::domain::{Header, NewerOutcome, Outcome, PaymentId, Recorded, Timestamp, Trace};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::store::NotRead;
-use crate::telemetry;
+use crate::telemetry::observer::{Observer, Told};
+use crate::wire::otlp::spans::Kind;
 use crate::wire::published_metrics::PublishedMetrics;
 use crate::wire::stream_event::{ItemChange, Plain, StreamEvent, StreamRecord, StreamResponse};
 use crate::wire::{cloud_event, outcome, traceparent};
@@ -34,6 +36,9 @@ use crate::wire::{cloud_event, outcome, traceparent};
 /// in the template), so that an invocation can always say what is missing. It is longer than a broker's change of
 /// leader.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What the span of a batch says if outcomes are not published.
+const UNPUBLISHED: &str = "outcomes are not published";
 
 /// What reads a payment's item from its texts and numbers, and from its lists of maps. Or it says that the item tells
 /// no outcome, that a newer version wrote it, or what was expected of it.
@@ -44,7 +49,7 @@ pub type ReadPayment = fn(&Plain, &HashMap<String, Vec<Plain>>) -> Result<Record
 pub struct OutcomePublisher<P> {
     producer: P,
     topic: String,
-    writes_metrics: bool,
+    observer: Observer,
     read_payment: ReadPayment,
 }
 
@@ -94,18 +99,28 @@ async fn send(
 enum Handed {
     /// It isn't the item of a new payment.
     Nothing,
-    /// Its outcome is on its way, and was decided then.
-    Sending(Sending, Option<Timestamp>),
+    /// Its outcome is on its way.
+    Sending(Sending, Decided),
     /// It can't be published, and stops the shard here.
     Missing(Missing),
+}
+
+/// What observers are told of an outcome.
+#[derive(Debug, Clone, Copy)]
+struct Decided {
+    /// When it was decided. `None`: a newer version wrote it.
+    at: Option<Timestamp>,
+    trace: Option<Trace>,
 }
 
 /// How far the broker acknowledged a batch.
 #[derive(Debug, Default)]
 struct Acknowledged {
     published: usize,
-    /// How long after its decision each outcome was published, if metrics are written.
-    published_after_ms: Option<Vec<u64>>,
+    /// How long after its decision each outcome was published.
+    published_after_ms: Vec<u64>,
+    /// The traces of published outcomes.
+    traces: Vec<Trace>,
     /// Records that aren't new payments.
     ignored: usize,
     /// The first record that is not published, by its place in the batch, and why.
@@ -114,8 +129,8 @@ struct Acknowledged {
 
 impl Acknowledged {
     /// Waits until the broker has acknowledged the records, up to the first that is missing.
-    async fn of(handed: Vec<Handed>, deadline: time::Instant, writes_metrics: bool) -> Self {
-        let mut acknowledged = Self { published_after_ms: writes_metrics.then(Vec::new), ..Self::default() };
+    async fn of(handed: Vec<Handed>, deadline: time::Instant, is_observed: bool) -> Self {
+        let mut acknowledged = Self::default();
         for (ix, handed) in handed.into_iter().enumerate() {
             let end = match handed {
                 Handed::Nothing => {
@@ -123,13 +138,13 @@ impl Acknowledged {
                     continue;
                 }
                 Handed::Missing(missing) => Err(missing),
-                Handed::Sending(sending, decided_at) => match timeout_at(deadline, sending.placed()).await {
-                    Ok(placed) => placed.map(|_| decided_at).map_err(Missing::Publish),
+                Handed::Sending(sending, decided) => match timeout_at(deadline, sending.placed()).await {
+                    Ok(placed) => placed.map(|_| decided).map_err(Missing::Publish),
                     Err(_) => Err(Missing::Deadline),
                 },
             };
             match end {
-                Ok(decided_at) => acknowledged.publish(decided_at),
+                Ok(decided) => acknowledged.publish(decided, is_observed),
                 Err(why) => {
                     acknowledged.missing = Some((ix, why));
                     break;
@@ -139,18 +154,21 @@ impl Acknowledged {
         acknowledged
     }
 
-    /// Counts an outcome that was decided then.
-    fn publish(&mut self, decided_at: Option<Timestamp>) {
+    /// Counts an outcome.
+    fn publish(&mut self, decided: Decided, is_observed: bool) {
         self.published = self.published.saturating_add(1);
-        if let (Some(ages), Some(decided_at)) = (&mut self.published_after_ms, decided_at) {
+        if !is_observed {
+            return;
+        }
+        self.traces.extend(decided.trace);
+        if let Some(decided_at) = decided.at {
             let age = clock::now().millis().saturating_sub(decided_at.millis());
-            ages.push(u64::try_from(age).unwrap_or_default());
+            self.published_after_ms.push(u64::try_from(age).unwrap_or_default());
         }
     }
 
-    /// Writes the log line of the invocation, and an error if the shard can't go on. Writes metrics, if they are on.
-    fn log(&self, context: &Context, records: &[StreamRecord], started: Instant) {
-        let request_id = &context.request_id;
+    /// Writes the log line of the invocation, and an error if the shard can't go on.
+    fn log(&self, request_id: &str, records: &[StreamRecord], started: Instant) -> PublishedMetrics {
         let unfinished = records.len().saturating_sub(self.published).saturating_sub(self.ignored);
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let fault = self.missing.as_ref().map(|(_, why)| why);
@@ -169,24 +187,21 @@ impl Acknowledged {
             fault = fault.map(tracing::field::display),
             "outcomes published"
         );
-        if let Some(ages) = &self.published_after_ms {
-            let (published, published_after_ms) = (self.published, ages.clone());
-            let metrics = PublishedMetrics { published, unfinished, duration_ms, published_after_ms };
-            telemetry::metrics(&[metrics.metrics()], &context.env_config.function_name, clock::now());
-        }
+        let published_after_ms = self.published_after_ms.clone();
+        PublishedMetrics { published: self.published, unfinished, duration_ms, published_after_ms }
     }
 }
 
 impl<P: Publish> OutcomePublisher<P> {
     /// A publisher to this topic. `read_payment` reads the stream's items.
     pub fn new(producer: P, topic: String, read_payment: ReadPayment) -> Self {
-        Self { producer, topic, writes_metrics: false, read_payment }
+        Self { producer, topic, observer: Observer::default(), read_payment }
     }
 
-    /// Writes metrics of each batch, or none. Without this it writes none.
+    /// Tells this observer of each batch. Without this it tells nobody.
     #[must_use]
-    pub fn writing_metrics(self, writes_metrics: bool) -> Self {
-        Self { writes_metrics, ..self }
+    pub fn observed(self, observer: Observer) -> Self {
+        Self { observer, ..self }
     }
 
     /// Publishes the outcomes of one batch.
@@ -199,9 +214,19 @@ impl<P: Publish> OutcomePublisher<P> {
         let started = Instant::now();
         let deadline = Deadlines::of(context.deadline).dead_letters;
 
+        let observed = self.observer.begin_batch(&context);
         let handed = self.hand_over_all(&event.records, deadline).await;
-        let acknowledged = Acknowledged::of(handed, deadline, self.writes_metrics).await;
-        acknowledged.log(&context, &event.records, started);
+        let mut acknowledged = Acknowledged::of(handed, deadline, observed.is_some()).await;
+        let metrics = acknowledged.log(&context.request_id, &event.records, started);
+        if let Some(observed) = observed {
+            let links = std::mem::take(&mut acknowledged.traces);
+            let attributes = of_topic(&self.topic, "send", metrics.published, context.request_id);
+            let is_failed = acknowledged.missing.is_some() || !event.unplaced.is_empty();
+            let error = is_failed.then_some(UNPUBLISHED);
+            let name = format!("send {}", self.topic);
+            let told = Told { kind: Kind::Producer, name, attributes, links, error };
+            observed.end(told, &[metrics.metrics()], clock::now(), deadline).await;
+        }
         if let Some(first) = event.unplaced.first() {
             return Err(Unfinished::Unplaced { count: event.unplaced.len(), first: first.clone() });
         }
@@ -233,20 +258,22 @@ impl<P: Publish> OutcomePublisher<P> {
             }
             ItemChange::Unreadable(expected) => return Handed::Missing(Missing::Unreadable((*expected).into())),
         };
-        let (sent, decided_at) = match (self.read_payment)(&image.plain, &image.lists) {
+        let (sent, decided) = match (self.read_payment)(&image.plain, &image.lists) {
             Ok(Recorded { outcome, .. }) => {
-                (hand_over(&self.producer, &self.topic, &outcome).await, Some(outcome.decided_at))
+                let decided = Decided { at: Some(outcome.decided_at), trace: outcome.trace };
+                (hand_over(&self.producer, &self.topic, &outcome).await, decided)
             }
             // The item of its payment tells the whole outcome.
             Err(NotRead::Leg) => return Handed::Nothing,
             Err(NotRead::Newer(newer)) => {
                 tracing::warn!(sequence_number = record.sequence_number, "a newer version wrote an outcome");
-                (hand_over_newer(&self.producer, &self.topic, &newer).await, None)
+                let decided = Decided { at: None, trace: newer.trace };
+                (hand_over_newer(&self.producer, &self.topic, &newer).await, decided)
             }
             Err(NotRead::Damaged(expected)) => return Handed::Missing(Missing::Unreadable(expected)),
         };
         match sent {
-            Ok(sending) => Handed::Sending(sending, decided_at),
+            Ok(sending) => Handed::Sending(sending, decided),
             Err(error) => Handed::Missing(Missing::Publish(error)),
         }
     }

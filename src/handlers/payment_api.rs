@@ -35,7 +35,10 @@ use crate::domain::{Account, Header, Instruction, PaymentId, Source, Trace};
 use crate::publish::{Publish, PublishError};
 use crate::settle::{dry_run, dry_run_id};
 use crate::store::{Ledger, LedgerQueries, PostingLists, ProvedBalances, Statements};
+use crate::telemetry::observer::{Observed, Observer, Told};
 use crate::wire::http::{HttpRequest, Response};
+use crate::wire::otlp::Attribute::{Number, Text};
+use crate::wire::otlp::spans;
 use crate::wire::payment_request::Malformed;
 use crate::wire::problem::Problem;
 use crate::wire::{instruction, refund_request, requested_by, resource, traceparent};
@@ -46,6 +49,9 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest request is a payment with 16 legs, each with a reference of its own that is all escapes: 34,000 bytes.
 /// The rest is room for fields of the client's own.
 pub const BODY_BYTES_MAX: usize = 48 * 1024;
+
+/// What the span of a request says that got no answer of its own.
+const FAILED: &str = "the request failed";
 
 /// The routes, as `docs/openapi.yaml` and `template.yaml` write them, and the methods that each has.
 pub const ROUTES: [(&str, &str); 7] = [
@@ -85,12 +91,20 @@ pub struct PaymentApi<S, P> {
     topic: Arc<str>,
     authorization: Authorization,
     has_checkpoints: bool,
+    observer: Observer,
+}
+
+/// A request, and the trace that its record will belong to.
+struct Asked<'r> {
+    request: &'r HttpRequest,
+    trace: Option<Trace>,
 }
 
 impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: Publish> PaymentApi<S, P> {
     /// An API that reads this store, and hands payments over to this topic.
     pub fn new(store: S, producer: P, topic: &str) -> Self {
-        Self { store, producer, topic: topic.into(), authorization: Authorization::Open, has_checkpoints: false }
+        let (authorization, observer) = (Authorization::Open, Observer::default());
+        Self { store, producer, topic: topic.into(), authorization, has_checkpoints: false, observer }
     }
 
     /// Sets who may do what. Without this everybody may do everything.
@@ -108,6 +122,12 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
         Self { has_checkpoints, ..self }
     }
 
+    /// Tells this observer of each request. Without this it tells nobody.
+    #[must_use]
+    pub fn observed(self, observer: Observer) -> Self {
+        Self { observer, ..self }
+    }
+
     /// Answers one request.
     ///
     /// # Errors
@@ -115,6 +135,11 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
     pub async fn handle(&self, event: LambdaEvent<HttpRequest>) -> Result<Response, std::convert::Infallible> {
         let (request, context) = event.into_parts();
         let started = Instant::now();
+        let caller = request.header(traceparent::HEADER).and_then(Trace::parse);
+        let observed = self.observer.begin(&context, caller);
+        // If the request has a span of its own, its record belongs to that.
+        let trace = observed.as_ref().and_then(Observed::place).or(caller);
+        let asked = Asked { request: &request, trace };
         let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
         let (route, answer) = match path.as_slice() {
             ["payments"] => (0, None),
@@ -132,14 +157,12 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
             let refusal = || Problem::MethodNotAllowed.response(&format!("Methods: {allow}.")).with("allow", allow);
             (!has).then(refusal)
         });
+        let deadlines = Deadlines::of(context.deadline);
         let mut response = match answer {
             Some(refusal) => refusal,
-            None => {
-                let deadlines = Deadlines::of(context.deadline);
-                timeout_at(deadlines.dead_letters, self.answer(&path, &request, deadlines.settle.done))
-                    .await
-                    .unwrap_or_else(|_| unavailable("There was no time left for an answer."))
-            }
+            None => timeout_at(deadlines.dead_letters, self.answer(&path, &asked, deadlines.settle.done))
+                .await
+                .unwrap_or_else(|_| unavailable("There was no time left for an answer.")),
         };
         if request.method == "HEAD" {
             response.body.clear();
@@ -152,16 +175,22 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "answered"
         );
+        if let Some(observed) = observed {
+            observed
+                .end(told(&request.method, name, response.status_code), &[], clock::now(), deadlines.dead_letters)
+                .await;
+        }
         Ok(response)
     }
 
-    async fn answer(&self, path: &[&str], request: &HttpRequest, deadline: time::Instant) -> Response {
+    async fn answer(&self, path: &[&str], asked: &Asked<'_>, deadline: time::Instant) -> Response {
+        let request = asked.request;
         let authorizer = &request.authorizer;
         let caller = &self.authorization.caller(&authorizer.claims, authorizer.user_arn.as_deref());
         match path {
-            ["payments"] => self.hand_over(request, caller, &PAYMENTS, deadline).await,
+            ["payments"] => self.hand_over(asked, caller, &PAYMENTS, deadline).await,
             ["payments", id] => queries::payment(&self.store, caller, id, &request.query).await,
-            ["refunds"] => self.hand_over(request, caller, &REFUNDS, deadline).await,
+            ["refunds"] => self.hand_over(asked, caller, &REFUNDS, deadline).await,
             ["refunds", id] => queries::refund(&self.store, caller, id, &request.query).await,
             ["accounts", id] => queries::account(&self.store, caller, id).await,
             ["accounts", id, "balance"] => {
@@ -192,7 +221,7 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
     /// Hands an instruction over, or says what would be decided on it.
     async fn hand_over(
         &self,
-        request: &HttpRequest,
+        &Asked { request, trace }: &Asked<'_>,
         caller: &Caller<'_>,
         kind: &Kind,
         deadline: time::Instant,
@@ -230,7 +259,6 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
             // This query only saves time: the processor will find the outcome anyway.
             Err(error) => tracing::warn!(fault = %error, "whether the payment has its outcome is not known"),
         }
-        let trace = request.header(traceparent::HEADER).and_then(Trace::parse);
         let by = caller.principal.as_ref().map(requested_by::header);
         let headers: Vec<Header> = by.into_iter().chain(trace.as_ref().map(traceparent::header)).collect();
         self.send(&instruction, &headers, location).await
@@ -264,6 +292,20 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
             }
         }
     }
+}
+
+/// What the span of a request says. A path may hold an id of an account, so only its route is told.
+fn told(method: &str, route: &str, status: u16) -> Told {
+    let attributes = [
+        ("http.request.method", Text(method.into())),
+        ("http.route", Text(route.into())),
+        ("http.response.status_code", Number(status.into())),
+    ];
+    let said = attributes.into_iter().filter(|(_, value)| *value != Text(String::new()));
+    let attributes = said.map(|(name, value)| (name.to_owned(), value)).collect();
+    let error = (status >= 500).then_some(FAILED);
+    let name = format!("{method} {route}").trim_end().to_owned();
+    Told { kind: spans::Kind::Server, name, attributes, links: Vec::new(), error }
 }
 
 /// Reads the key from the header: a payment id, or one in quotes, as a structured field writes a string.

@@ -11,6 +11,7 @@
 use lambda_runtime::LambdaEvent;
 
 use super::clock::{self, Deadlines};
+use super::observed_batch::ObservedBatch;
 use super::records::Records;
 use super::tally::{Dispositions, Kinds, Tally};
 use super::unfinished::Unfinished;
@@ -18,6 +19,7 @@ use crate::domain::dead_letter::PAYMENT_ID_REUSED;
 use crate::domain::{Request, Timestamp};
 use crate::settle::{Backoff, settle_requests};
 use crate::store::Ledger;
+use crate::telemetry::observer::Observer;
 use crate::wire::batch_response::BatchResponse;
 use crate::wire::kafka_event::{KafkaEvent, Record};
 use crate::wire::{instruction, requested_by, traceparent};
@@ -31,7 +33,7 @@ pub struct PaymentProcessor<L, C = fn() -> Timestamp> {
     ledger: L,
     partial_batch_response: bool,
     requests_partitions: u32,
-    writes_metrics: bool,
+    observer: Observer,
     clock: C,
 }
 
@@ -39,7 +41,13 @@ impl<L: Ledger> PaymentProcessor<L> {
     /// A processor on this ledger. `partial_batch_response` says whether the event source mapping asks for partial
     /// batch responses. If it doesn't, a list of failures counts as success.
     pub fn new(ledger: L, partial_batch_response: bool) -> Self {
-        Self { ledger, partial_batch_response, requests_partitions: 1, writes_metrics: false, clock: clock::now }
+        Self {
+            ledger,
+            partial_batch_response,
+            requests_partitions: 1,
+            observer: Observer::default(),
+            clock: clock::now,
+        }
     }
 }
 
@@ -51,17 +59,17 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         Self { requests_partitions, ..self }
     }
 
-    /// Writes metrics of each batch, or none. Without this it writes none.
+    /// Tells this observer of each batch. Without this it tells nobody.
     #[must_use]
-    pub fn writing_metrics(self, writes_metrics: bool) -> Self {
-        Self { writes_metrics, ..self }
+    pub fn observed(self, observer: Observer) -> Self {
+        Self { observer, ..self }
     }
 
     /// Sets the clock. Without this it is the system's. A wrong clock makes settling slower, never wrong.
     #[must_use]
     pub fn with_clock<D: Fn() -> Timestamp>(self, clock: D) -> PaymentProcessor<L, D> {
-        let Self { ledger, partial_batch_response, requests_partitions, writes_metrics, .. } = self;
-        PaymentProcessor { ledger, partial_batch_response, requests_partitions, writes_metrics, clock }
+        let Self { ledger, partial_batch_response, requests_partitions, observer, .. } = self;
+        PaymentProcessor { ledger, partial_batch_response, requests_partitions, observer, clock }
     }
 
     /// Settles one batch.
@@ -72,7 +80,8 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
     pub async fn handle(&self, event: LambdaEvent<KafkaEvent>) -> Result<BatchResponse, Unfinished> {
         let (event, context) = event.into_parts();
         let deadlines = Deadlines::of(context.deadline);
-        let tally = Tally::start(&context, &event, self.ledger.usage(), self.writes_metrics);
+        let observed = ObservedBatch::begin(&self.observer, &context, &event);
+        let tally = Tally::start(&context, &event, self.ledger.usage(), self.observer.wants_metrics());
 
         let read = |record: &Record| {
             let headers = record.headers();
@@ -91,7 +100,10 @@ impl<L: Ledger, C: Fn() -> Timestamp> PaymentProcessor<L, C> {
         let response = records.report(&settled.dispositions, &dead_letters);
         tally.contended(&settled);
         let dispositions = Dispositions::of_payments(&settled, &kinds);
-        tally.finish(&dispositions, settled.error.as_ref(), &dead_letters, &response, self.ledger.usage());
+        let batch = tally.finish(&dispositions, settled.error.as_ref(), &dead_letters, &response, self.ledger.usage());
+        if let Some(observed) = observed {
+            observed.end(&batch, deadlines.dead_letters).await;
+        }
         records.answer(response, self.partial_batch_response, deadlines.report).await
     }
 }

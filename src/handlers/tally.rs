@@ -1,5 +1,5 @@
-//! What: Writes the one log line of an invocation: what came, what became of it, and what it cost. If metrics are on,
-//! writes the same as metrics.
+//! What: Writes the one log line of an invocation: what came, what became of it, and what it cost. Gives the same as
+//! metrics.
 //!
 //! Invariants: The line holds no data of an account holder. It holds counts, partitions, offsets, and the store's error
 //! without items.
@@ -15,7 +15,6 @@ use crate::account_commands::Applied;
 use crate::domain::{Decline, Instruction, Refusal, Request, Timestamp};
 use crate::settle::{Disposition, Settled};
 use crate::store::{StoreError, Usage};
-use crate::telemetry;
 use crate::wire::batch_metrics::{BatchMetrics, Effort, StoreCalls};
 use crate::wire::batch_response::{BatchItemFailure, BatchResponse};
 use crate::wire::kafka_event::{KafkaEvent, PartitionRecords, Record};
@@ -33,24 +32,19 @@ pub struct Tally {
     /// How long the oldest record had waited, by its own timestamp.
     oldest_age_seconds: Option<i64>,
     usage: Usage,
-    metrics: Option<MetricsOf>,
+    stamps: Option<Stamps>,
 }
 
-/// What metrics need beside the log line.
+/// What metrics need beside the log line, by the names of partitions: the offset and the timestamp of each record.
 #[derive(Debug)]
-struct MetricsOf {
-    function: String,
-    /// By the names of partitions: the offset and the timestamp of each record.
-    stamps: Vec<(String, Vec<(i64, i64)>)>,
-}
+struct Stamps(Vec<(String, Vec<(i64, i64)>)>);
 
-impl MetricsOf {
-    fn new(context: &Context, event: &KafkaEvent) -> Self {
+impl Stamps {
+    fn of(event: &KafkaEvent) -> Self {
         let stamp = |record: &Record| Some((record.source.offset, record.timestamp?));
         let stamps = |partition: &PartitionRecords| partition.records.iter().filter_map(stamp).collect();
         let named = |partition: &PartitionRecords| (partition.identifier.clone(), stamps(partition));
-        let stamps = event.partitions.iter().map(named).collect();
-        Self { function: context.env_config.function_name.clone(), stamps }
+        Self(event.partitions.iter().map(named).collect())
     }
 
     /// How old the finished records are now. Of a partition, all from the first reported record on are unfinished.
@@ -61,7 +55,7 @@ impl MetricsOf {
             *first = item.offset.min(*first);
         }
         let age = |stamp: i64| u64::try_from(now.millis().saturating_sub(stamp)).unwrap_or_default();
-        let finished = self.stamps.iter().flat_map(|(partition, stamps)| {
+        let finished = self.0.iter().flat_map(|(partition, stamps)| {
             let end = reported.get(&**partition).copied().unwrap_or(i64::MAX);
             stamps.iter().filter(move |(offset, _)| *offset < end)
         });
@@ -70,7 +64,7 @@ impl MetricsOf {
 }
 
 impl Tally {
-    /// Starts counting. `usage` is the store's usage before this invocation. `metrics` says whether to write metrics.
+    /// Starts counting. `usage` is the store's usage before this invocation. `metrics` says whether anybody wants them.
     #[must_use]
     pub fn start(context: &Context, event: &KafkaEvent, usage: Usage, metrics: bool) -> Self {
         let span = |partition: &PartitionRecords| {
@@ -89,7 +83,7 @@ impl Tally {
             partitions: spans.join(" "),
             oldest_age_seconds: stamps.min().map(age),
             usage,
-            metrics: metrics.then(|| MetricsOf::new(context, event)),
+            stamps: metrics.then(|| Stamps::of(event)),
         }
     }
 
@@ -108,8 +102,8 @@ impl Tally {
         }
     }
 
-    /// Writes the line. `error` is the error of settling, `response` names the reported records, and `usage` is the
-    /// store's usage up to now.
+    /// Writes the line, and gives the figures for metrics. `error` is the error of settling, `response` names the
+    /// reported records, and `usage` is the store's usage up to now.
     pub fn finish(
         self,
         dispositions: &Dispositions,
@@ -117,7 +111,7 @@ impl Tally {
         dead_letters: &DeadLettersOfBatch,
         response: &BatchResponse,
         usage: Usage,
-    ) {
+    ) -> BatchMetrics {
         let batch = self.batch(dispositions, dead_letters, response, usage);
         let error = error.filter(|error| !error.passes()).or(dead_letters.written.error.as_ref()).or(error);
         tracing::info!(
@@ -150,11 +144,8 @@ impl Tally {
             fault = error.map(tracing::field::display),
             "batch finished"
         );
-        if let Some(of) = self.metrics {
-            let now = clock::now();
-            let batch = BatchMetrics { finished_after_ms: of.finished_after_ms(response, now), ..batch };
-            telemetry::metrics(&batch.metrics(), &of.function, now);
-        }
+        let finished_after_ms = self.stamps.map(|stamps| stamps.finished_after_ms(response, clock::now()));
+        BatchMetrics { finished_after_ms: finished_after_ms.unwrap_or_default(), ..batch }
     }
 
     /// The figures of the batch, without the ages of its records.

@@ -6,6 +6,7 @@ mod hostile;
 mod incoming;
 mod invoked;
 mod ledger_auditor;
+mod observed;
 mod outcome_publisher;
 mod payment_api;
 mod payment_canary;

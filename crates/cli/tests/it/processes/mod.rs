@@ -28,4 +28,5 @@ mod readers;
 mod redrive;
 mod restored;
 pub(crate) mod stack;
+mod traces;
 mod unbuilt;
