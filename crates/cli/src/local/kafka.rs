@@ -2,12 +2,13 @@
 //!
 //! Data: Takes topics and an address. Gives a bootstrap address, and clients with the login of the environment.
 //!
-//! Limits: The embedded broker is librdkafka's mock cluster. It serves librdkafka clients, keeps 5 MiB and 100,000
-//! records a partition, and loses all when it stops. It is good for a demo. Tests that depend on a real broker run on
-//! Apache Kafka.
+//! Limits: The embedded broker is librdkafka's mock cluster. Itself it serves librdkafka's clients, and by its front
+//! those of every language. It keeps 5 MiB and 100,000 records a partition, and loses all when it stops. It is good for
+//! a demo. Tests that depend on a real broker run on Apache Kafka.
 
 mod answers;
 mod configs;
+mod front;
 mod login;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use giro::publish::kafka::{self, Context, Identity, KafkaProducer, LINGER, Login
 pub use answers::{answers, topics};
 use answers::{said, words};
 pub use configs::{Config, NotTold, configs};
+use front::Front;
 use login::login;
 
 /// The topic of payment requests, if no parameter of the template renames it.
@@ -59,6 +61,7 @@ enum Wish {
 #[derive(Debug)]
 pub struct EmbeddedKafka {
     bootstrap_servers: String,
+    front: Front,
     wishes: Option<std::sync::mpsc::Sender<Wish>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -88,13 +91,20 @@ impl EmbeddedKafka {
         };
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(serve)?;
         let bootstrap_servers = address.await?.context("starting the embedded Kafka")?;
-        Ok(Self { bootstrap_servers, wishes: Some(wishes), thread: Some(thread) })
+        let front = Front::start(&bootstrap_servers).await.context("starting the front of the embedded Kafka")?;
+        Ok(Self { bootstrap_servers, front, wishes: Some(wishes), thread: Some(thread) })
     }
 
-    /// Where it listens, such as `127.0.0.1:40001`.
+    /// Where it listens, such as `127.0.0.1:40001`. Only librdkafka's clients can use it, and they lose no time there.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
+    }
+
+    /// Where clients of every language reach it, such as `127.0.0.1:40002`.
+    #[must_use]
+    pub fn for_every_client(&self) -> &str {
+        self.front.address()
     }
 
     /// Cuts every connection and takes no new one, or takes them again. It loses nothing.

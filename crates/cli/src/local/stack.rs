@@ -55,7 +55,7 @@ const ON_THE_WAY: Duration = Duration::from_secs(10);
 /// The addresses, and the names there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
-    /// Kafka's address.
+    /// Kafka's address, for clients of every language.
     pub kafka_bootstrap_servers: String,
     /// DynamoDB's URL.
     pub dynamodb: String,
@@ -153,7 +153,7 @@ impl Stack {
         // Together: each looks for its source first.
         let pollers = try_join_all(blueprint.mappings.iter().map(|mapping| feed(mapping, around(mapping)))).await?;
         let endpoints = Endpoints {
-            kafka_bootstrap_servers: bootstrap_servers,
+            kafka_bootstrap_servers: kafka.for_every_client().to_owned(),
             dynamodb: dynamodb_url,
             lambda: lambda_url,
             http: http.as_ref().map(|http| http.endpoint().to_owned()),
@@ -174,6 +174,12 @@ impl Stack {
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// Kafka's address for librdkafka's clients. The embedded broker is a little faster there.
+    #[must_use]
+    pub fn kafka(&self) -> &str {
+        self.kafka.bootstrap_servers()
     }
 
     /// What runs.

@@ -132,7 +132,7 @@ async fn show(stack: &Stack, workload: Workload, notes: Vec<String>, json: bool)
     drop(opening);
     bar.finish_and_clear();
 
-    let producer = kafka::producer(&stack.endpoints().kafka_bootstrap_servers)?;
+    let producer = kafka::producer(stack.kafka())?;
     let mut published = Vec::with_capacity(workload.funding.len().saturating_add(workload.records.len()));
     let mut sent_ms = HashMap::new();
     publish(stack, &producer, topic, workload.funding, "funding", &mut published, &mut sent_ms).await?;
@@ -171,7 +171,7 @@ async fn on_topic(
     let Some(outcomes) = &stack.endpoints().names.topics.outcomes else { return Ok(None) };
     let mut payments = ledger.payments().await?;
     payments.retain(|recorded| &*recorded.outcome.source.topic == topic);
-    Ok(Some(outcomes::read(&stack.endpoints().kafka_bootstrap_servers, outcomes, &payments, sent_ms).await?))
+    Ok(Some(outcomes::read(stack.kafka(), outcomes, &payments, sent_ms).await?))
 }
 
 /// Publishes records, and waits until every one is acknowledged.

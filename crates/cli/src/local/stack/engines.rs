@@ -39,11 +39,20 @@ impl RunningKafka {
         }
     }
 
+    /// Its address for librdkafka's clients.
     pub(super) fn bootstrap_servers(&self) -> &str {
         match self {
             Self::Embedded(kafka) => kafka.bootstrap_servers(),
             Self::Apache(kafka) => kafka.bootstrap_servers(),
             Self::External(bootstrap_servers) => bootstrap_servers,
+        }
+    }
+
+    /// Its address for clients of every language.
+    pub(super) fn for_every_client(&self) -> &str {
+        match self {
+            Self::Embedded(kafka) => kafka.for_every_client(),
+            Self::Apache(_) | Self::External(_) => self.bootstrap_servers(),
         }
     }
 

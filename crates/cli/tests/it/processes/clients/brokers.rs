@@ -1,4 +1,4 @@
-//! All clients on Apache Kafka, and on the embedded broker those that it serves.
+//! All clients on each broker: Apache Kafka, and the embedded one by its front.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -10,9 +10,19 @@ use giro::domain::OverdraftLimit;
 use giro_cli::local::kafka::REQUESTS_TOPIC;
 use giro_cli::local::stack::{KafkaEngine, OUTCOME_PUBLISHER, PAYMENT_PROCESSOR, Run, Stack, StackOptions};
 
-use super::{Language, Place, consumers, producers, tool, types, words};
+use super::{Language, Place, consumers, producers, types};
 use crate::processes::failed::{giro, records_at_least};
 use crate::processes::stack::{ledger, missing_for_apache_kafka, open, options, payment, publish};
+
+/// A broker, and what isn't the same there.
+struct Broker {
+    kafka: KafkaEngine,
+    /// Whether consumers see only what was committed. The embedded broker shows all.
+    transactions: bool,
+}
+
+const APACHE: Broker = Broker { kafka: KafkaEngine::Apache, transactions: true };
+const EMBEDDED: Broker = Broker { kafka: KafkaEngine::Embedded, transactions: false };
 
 async fn stack(kafka: KafkaEngine) -> Stack {
     let run = Run::Only([PAYMENT_PROCESSOR, OUTCOME_PUBLISHER].map(str::to_owned).to_vec());
@@ -57,9 +67,9 @@ fn pasted(language: Language) -> (String, String) {
 }
 
 /// The page, on a stack where it finds its accounts: returns how many records each language has read.
-async fn runs_as_pasted(place: &Place) -> Vec<(Language, usize)> {
+async fn runs_as_pasted(place: &Place, languages: &[Language]) -> Vec<(Language, usize)> {
     let mut read = Vec::new();
-    for (ix, language) in Language::ALL.into_iter().enumerate() {
+    for (ix, &language) in languages.iter().enumerate() {
         let (commands, expected) = pasted(language);
         assert!(commands.contains("produce") || commands.contains("Produce"), "{commands}");
         let said = place.run(&["bash", "-ec", &commands].map(str::to_owned), &[]).await;
@@ -75,11 +85,22 @@ async fn every_client_on_apache_kafka() {
         eprintln!("SKIPPED: clients on Apache Kafka: there is no {missing}");
         return;
     }
-    if Language::ALL.iter().any(|language| tool(language.tool().0).is_none()) {
+    every_client_on(APACHE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_client_on_the_embedded_kafka() {
+    every_client_on(EMBEDDED).await;
+}
+
+async fn every_client_on(broker: Broker) {
+    let languages = Language::installed();
+    // Python also has the client that only tests use.
+    if languages.is_empty() {
         return;
     }
-    let stack = stack(KafkaEngine::Apache).await;
-    let checked = AssertUnwindSafe(every_client(&stack)).catch_unwind().await;
+    let stack = stack(broker.kafka.clone()).await;
+    let checked = AssertUnwindSafe(every_client(&broker, &stack, &languages)).catch_unwind().await;
     // Pollers end only while their broker is there, so a check that fails stops the stack as well.
     stack.stop().await.unwrap();
     if let Err(panic) = checked {
@@ -87,34 +108,18 @@ async fn every_client_on_apache_kafka() {
     }
 }
 
-async fn every_client(stack: &Stack) {
-    let (place, ledger) = (Place::new(stack.endpoints(), &Language::ALL).unwrap(), ledger(stack).await);
-    let read = runs_as_pasted(&place).await;
-    let cases = producers::produce(&place, &Language::ALL).await;
-    let committed = producers::transactions(&place).await;
-    let prefixes: BTreeSet<&str> = cases.keys().map(String::as_str).chain([committed]).collect();
-    producers::settled(&ledger, &prefixes, 30).await;
+async fn every_client(broker: &Broker, stack: &Stack, languages: &[Language]) {
+    let (place, ledger) = (Place::new(stack.endpoints(), languages), ledger(stack).await);
+    let read = runs_as_pasted(&place, languages).await;
+    let cases = producers::produce(&place, languages).await;
+    let committed = if broker.transactions { Some(producers::transactions(&place).await) } else { None };
+    let prefixes: BTreeSet<&str> = cases.keys().map(String::as_str).chain(committed).collect();
+    let pasted = 10 * languages.len();
+    producers::settled(&ledger, &prefixes, pasted).await;
     producers::compressed(&place, &cases).await;
-    let all = prefixes.len() * producers::PAYMENTS + 30 + publish_others(stack).await;
-    records_at_least(&place.at, consumers::OUTCOMES_TOPIC, all).await;
+    let all = prefixes.len() * producers::PAYMENTS + pasted + publish_others(stack).await;
+    let records = records_at_least(&place.at, consumers::OUTCOMES_TOPIC, all).await;
+    types::decode(&records).await;
     consumers::count_once(&place, &ledger, &read).await;
     giro(&place.at, &["audit"], 0, "").await;
-}
-
-/// The embedded broker serves librdkafka's clients, and such that speak the protocol as old brokers do.
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_that_the_embedded_kafka_serves() {
-    let languages = [Language::Python];
-    let stack = stack(KafkaEngine::Embedded).await;
-    let Some(place) = Place::new(stack.endpoints(), &languages) else { return };
-    let ledger = ledger(&stack).await;
-    let cases = producers::produce(&place, &languages).await;
-    producers::settled(&ledger, &cases.keys().map(String::as_str).collect(), 0).await;
-    producers::compressed(&place, &cases).await;
-    let all = cases.len() * producers::PAYMENTS + publish_others(&stack).await;
-    let records = records_at_least(&place.at, consumers::OUTCOMES_TOPIC, all).await;
-    let consume = words(Language::Python.program("consume"), &["counted.db", &records.len().to_string()]);
-    assert_eq!(place.run(&consume, &[]).await, consumers::sums(&records));
-    types::decode(&records).await;
-    stack.stop().await.unwrap();
 }

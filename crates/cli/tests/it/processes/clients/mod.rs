@@ -39,6 +39,11 @@ enum Language {
 impl Language {
     const ALL: [Self; 3] = [Self::Python, Self::Node, Self::Java];
 
+    /// Those that are installed. Each needs those before it, because the page counts what all have asked for.
+    fn installed() -> Vec<Self> {
+        Self::ALL.into_iter().take_while(|language| tool(language.tool().0).is_some()).collect()
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Python => "python",
@@ -89,14 +94,14 @@ struct Place {
 }
 
 impl Place {
-    /// None where a toolchain isn't installed.
-    fn new(at: &Endpoints, languages: &[Language]) -> Option<Self> {
+    /// The toolchains of these languages must be installed.
+    fn new(at: &Endpoints, languages: &[Language]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for language in languages {
             let (name, link) = language.tool();
             let link = folder.path().join(link);
             std::fs::create_dir_all(link.parent().unwrap()).unwrap();
-            std::os::unix::fs::symlink(tool(name)?, link).unwrap();
+            std::os::unix::fs::symlink(tool(name).unwrap(), link).unwrap();
             // Java's are compiled.
             let sources = Path::new(crate::ROOT).join("examples").join(language.name());
             for entry in std::fs::read_dir(sources).unwrap().map(Result::unwrap) {
@@ -106,7 +111,7 @@ impl Place {
                 }
             }
         }
-        Some(Self { folder, at: at.clone() })
+        Self { folder, at: at.clone() }
     }
 
     /// A program on the stack, as a person starts it here.
