@@ -20,6 +20,19 @@ pub enum ScannedHead {
     },
 }
 
+/// The most heads that one call writes. Source: DynamoDB `TransactWriteItems`, 100 items. A head and its checkpoint are
+/// two.
+pub const HEADS_WRITTEN_MAX: usize = 50;
+
+/// A head to write with its checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewHead<'a> {
+    /// The head that must still be there. `None`: there must be none.
+    pub before: Option<&'a Head>,
+    /// The new one.
+    pub head: &'a Head,
+}
+
 /// What became of writing a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proved {
@@ -27,6 +40,9 @@ pub enum Proved {
     Written,
     /// Another audit has written another one since, or its checkpoint is there already.
     Overtaken,
+    /// It isn't there, because the answer to another head of the call was one of these two. The same call without those
+    /// heads writes it.
+    Unwritten,
 }
 
 /// What is stored of an account beside its head.
@@ -87,11 +103,13 @@ pub trait Checkpoints: Sync {
     /// [`StoreError`] if it isn't known to be gone.
     fn drop_draft(&self, account: &AccountId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Writes a head and its checkpoint, if the head before is still there. Both are written, or none.
+    /// Writes heads with their checkpoints, if each head before is still there. They are of different accounts, one to
+    /// [`HEADS_WRITTEN_MAX`]. All are written, or none. The answer is in their order. If some are
+    /// [`Proved::Unwritten`], at least one isn't, so whoever asks again for those comes to an end.
     ///
     /// # Errors
     /// [`StoreError`] if the result is unknown. The same call again says [`Proved::Written`] if it had happened.
-    fn prove(&self, before: Option<&Head>, head: &Head) -> impl Future<Output = Result<Proved, StoreError>> + Send;
+    fn prove(&self, heads: &[NewHead<'_>]) -> impl Future<Output = Result<Vec<Proved>, StoreError>> + Send;
 
     /// Reads how much of at most [`READ_ITEMS_MAX`](super::READ_ITEMS_MAX) payments or legs is proved to be refunded.
     /// The answer is in the order of the question.

@@ -9,7 +9,7 @@
 //! | commit | `TransactWriteItems`: Puts of payments first, then Updates and ConditionChecks of accounts, then Updates of sums of refunds; an item whose condition fails comes back |
 //! | commit a command's step | the same: the Put of the command, then Put or Update of its account and lanes |
 //! | postings of an account since a time | a `Query` of an index for each page |
-//! | write a head and its checkpoint | `TransactWriteItems` with two Puts |
+//! | write heads and their checkpoints | `TransactWriteItems` with two Puts for each head |
 //! | store a dead letter | a conditional `PutItem` for each part, the first part last; it also replaces a dead letter that was redriven |
 //!
 //! Invariants: Nothing is retried here or in the SDK, because the caller holds the deadline and the backoff. Every

@@ -26,7 +26,7 @@ mod scan;
 
 use std::future::Future;
 
-pub use checkpoints::{Checkpoints, Newest, Proved, ScannedHead};
+pub use checkpoints::{Checkpoints, HEADS_WRITTEN_MAX, NewHead, Newest, Proved, ScannedHead};
 pub use posting_lists::{PostingLists, Span};
 pub use proved_balances::{CHECKPOINTS_READ_MAX, ProvedBalances};
 pub use read::{AccountRead, LaneRead, NotRead, PaymentRead, Read, TotalRead};

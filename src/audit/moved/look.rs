@@ -19,7 +19,7 @@ use crate::domain::audit::{
     unshown,
 };
 use crate::domain::{AccountId, Holding, LegId, Timestamp};
-use crate::store::{Newest, Proved, Read, Span};
+use crate::store::{NewHead, Newest, Proved, Read, Span};
 
 const FITS: &str = "its head to be its newest checkpoint";
 const CURRENCY: &str = "it to be of the currency of its account";
@@ -251,7 +251,9 @@ impl<S: AuditStore> Outlook<'_, S> {
         bases: Vec<(LegId, RefundBase)>,
     ) -> Result<Proved, Stopped> {
         self.prove_refunds(&bases).await?;
-        self.calls.ask("writing a checkpoint", || self.calls.store.prove(before, head)).await
+        let heads = [NewHead { before, head }];
+        let proved = self.calls.ask("writing a checkpoint", || self.calls.store.prove(&heads)).await?;
+        Ok(proved.first().copied().unwrap_or(Proved::Unwritten))
     }
 
     pub(super) async fn prove_refunds(&self, bases: &[(LegId, RefundBase)]) -> Result<(), Stopped> {

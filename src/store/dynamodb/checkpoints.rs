@@ -1,7 +1,7 @@
 //! What: Reads and writes what audits have proved, in the tables `audit-heads` and `checkpoints`.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{CancellationReason, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
 use super::decode::read;
 use super::{DynamoDb, add, count, error, store_error};
@@ -9,7 +9,8 @@ use crate::domain::audit::{AuditRun, Checkpoint, Draft, Head, RefundBase};
 use crate::domain::{AccountId, LegId, Timestamp};
 use crate::store::items::{self, Item, audit_draft, audit_head, audit_run, checkpoint, refund_base, s};
 use crate::store::{
-    CHECKPOINTS_READ_MAX, Checkpoints, Newest, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment, StoreError,
+    CHECKPOINTS_READ_MAX, Checkpoints, NewHead, Newest, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment,
+    StoreError,
 };
 
 impl Checkpoints for DynamoDb {
@@ -49,18 +50,19 @@ impl Checkpoints for DynamoDb {
         self.put_if(&self.tables.checkpoints, audit_draft::key(account), self.client.put_item()).await
     }
 
-    async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {
-        let (heads, checkpoints) = (&self.tables.audit_heads, &self.tables.checkpoints);
-        let built = |action: Result<_, aws_sdk_dynamodb::error::BuildError>| {
-            action.map_err(|error| StoreError::Rejected(error.to_string()))
-        };
-        let actions = vec![
-            built(audit_head::put(head, before.map(Head::seal), heads))?,
-            built(checkpoint::put(&head.checkpoint, checkpoints))?,
-        ];
-        match self.transact(actions, &[heads, checkpoints]).await? {
-            None => Ok(Proved::Written),
-            Some(reasons) => proved(head, &reasons),
+    async fn prove(&self, heads: &[NewHead<'_>]) -> Result<Vec<Proved>, StoreError> {
+        let (head_table, table) = (&self.tables.audit_heads, &self.tables.checkpoints);
+        let mut actions = Vec::with_capacity(heads.len().saturating_mul(error::ITEMS_A_HEAD));
+        for NewHead { before, head } in heads {
+            let puts =
+                [audit_head::put(head, before.map(Head::seal), head_table), checkpoint::put(&head.checkpoint, table)];
+            for put in puts {
+                actions.push(put.map_err(|error| StoreError::Rejected(error.to_string()))?);
+            }
+        }
+        match self.transact(actions, &[head_table, table]).await? {
+            None => Ok(vec![Proved::Written; heads.len()]),
+            Some(reasons) => error::proved(heads, &reasons),
         }
     }
 
@@ -156,13 +158,4 @@ fn scanned(item: &Item) -> ScannedHead {
         Ok(head) => ScannedHead::Head(Box::new(head)),
         Err(expected) => ScannedHead::Unreadable { key: items::audit_head::account(item), expected },
     }
-}
-
-/// Why a head and its checkpoint were not written. After a lost answer the head may be there already.
-fn proved(head: &Head, reasons: &[CancellationReason]) -> Result<Proved, StoreError> {
-    let there = reasons.first().and_then(|reason| reason.item());
-    if there.is_some_and(|item| audit_head::seal(item) == Ok(head.seal())) {
-        return Ok(Proved::Written);
-    }
-    error::unless_by_condition(reasons).map(|()| Proved::Overtaken)
 }

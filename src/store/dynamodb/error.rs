@@ -22,10 +22,13 @@ use super::decode::read;
 use crate::aws::in_words;
 use crate::domain::plan::Transaction;
 use crate::store::items::Item;
-use crate::store::{Cancelled, CancelledCommand, Read, StoreError, items};
+use crate::store::{Cancelled, CancelledCommand, NewHead, Proved, Read, StoreError, items};
 
 /// The operation whose cancellation reasons are read item by item.
 const WRITE: &str = "TransactWriteItems";
+
+/// A head, and its checkpoint.
+pub(super) const ITEMS_A_HEAD: usize = 2;
 
 /// DynamoDB's error for a table that doesn't exist. If the request names several tables, it doesn't say which.
 const NO_TABLE: &str = "ResourceNotFoundException";
@@ -121,9 +124,8 @@ pub(super) fn cancelled(transaction: &Transaction<'_>, reasons: &[CancellationRe
             code => failed(&mut cancelled, action, of_reason(WRITE, code, reason)),
         }
     }
-    // Cancelled without a reason that this version knows: nothing was learned, so wait and try again.
     if cancelled == Cancelled::default() {
-        cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
+        cancelled.transient = Some(without_a_reason());
     }
     cancelled
 }
@@ -207,27 +209,48 @@ pub(super) fn cancelled_command(
     if let Some(rejected) = rejected.filter(|_| cancelled.duplicate.is_none()) {
         return Err(rejected);
     }
-    // Cancelled without a reason that this version knows: nothing was learned, so wait and try again.
     if cancelled == CancelledCommand::default() {
-        cancelled.transient = Some(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
+        cancelled.transient = Some(without_a_reason());
     }
     Ok(cancelled)
 }
 
-/// Whether conditions alone cancelled a transaction.
+/// What became of heads, as their transaction was cancelled. `reasons` are about each head and its checkpoint.
 ///
 /// # Errors
-/// [`StoreError`] if there was another reason, or none that this version knows.
-pub(super) fn unless_by_condition(reasons: &[CancellationReason]) -> Result<(), StoreError> {
-    let mut by_condition = Err(StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into()));
-    for reason in reasons {
-        match reason.code().unwrap_or("None") {
-            "None" => {}
-            "ConditionalCheckFailed" => by_condition = Ok(()),
-            code => return Err(of_reason(WRITE, code, reason)),
+/// Why a head was not written, if none is there or overtaken.
+pub(super) fn proved(heads: &[NewHead<'_>], reasons: &[CancellationReason]) -> Result<Vec<Proved>, StoreError> {
+    let mut failed = None;
+    let one = |(new, reasons): (&NewHead<'_>, &[CancellationReason])| {
+        // After a lost answer it may be there already.
+        let there = reasons.first().and_then(|reason| reason.item());
+        if there.is_some_and(|item| items::audit_head::seal(item) == Ok(new.head.seal())) {
+            return Proved::Written;
         }
+        let mut answer = Proved::Unwritten;
+        for reason in reasons {
+            match reason.code().unwrap_or("None") {
+                "None" => {}
+                "ConditionalCheckFailed" => answer = Proved::Overtaken,
+                code => {
+                    failed = Some(of_reason(WRITE, code, reason));
+                    return Proved::Unwritten;
+                }
+            }
+        }
+        answer
+    };
+    let answers: Vec<Proved> = heads.iter().zip(reasons.chunks(ITEMS_A_HEAD)).map(one).collect();
+    // An error of one head says nothing of the others. Those that are asked for again learn it, if it stays.
+    match answers.iter().all(|answer| *answer == Proved::Unwritten) || answers.len() < heads.len() {
+        true => Err(failed.unwrap_or_else(without_a_reason)),
+        false => Ok(answers),
     }
-    by_condition
+}
+
+/// Cancelled without a reason that this version knows: nothing was learned, so wait and try again.
+fn without_a_reason() -> StoreError {
+    StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into())
 }
 
 #[cfg(test)]

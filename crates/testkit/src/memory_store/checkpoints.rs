@@ -1,17 +1,18 @@
 //! What: What audits have proved, in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use giro::domain::audit::{AuditRun, Checkpoint, Draft, Head, RefundBase};
 use giro::domain::{AccountId, LegId, Timestamp};
 use giro::store::{
-    CHECKPOINTS_READ_MAX, Checkpoints, Newest, Proved, ProvedBalances, Read, ScanPage, ScannedHead, Segment,
-    StoreError, items,
+    CHECKPOINTS_READ_MAX, Checkpoints, HEADS_WRITTEN_MAX, NewHead, Newest, Proved, ProvedBalances, Read, ScanPage,
+    ScannedHead, Segment, StoreError, items,
 };
 
 use super::posting_lists::sized;
 use super::scan::{PAGE_ITEMS, segment_of};
 use super::{MemoryStore, State};
+use crate::charge::kilobytes;
 
 /// What audits have proved. A head or checkpoint that was changed can't be read, and says what was expected.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +96,21 @@ impl State {
             None => Read::Missing,
             Some(Ok(head)) => Read::Found(head.clone()),
             Some(Err(expected)) => Read::Corrupt(expected.clone()),
+        }
+    }
+
+    /// What becomes of a head, if others don't matter. [`Proved::Unwritten`]: it may be written.
+    fn judge_head(&self, NewHead { before, head }: NewHead<'_>) -> Proved {
+        let account = &head.checkpoint.account;
+        let there = self.head(account);
+        let seal = |head: &Head| Read::Found(head.clone());
+        let key = (account.clone(), head.checkpoint.as_of);
+        if there == seal(head) {
+            Proved::Written
+        } else if there != before.map_or(Read::Missing, seal) || self.proved.checkpoints.contains_key(&key) {
+            Proved::Overtaken
+        } else {
+            Proved::Unwritten
         }
     }
 
@@ -207,26 +223,33 @@ impl Checkpoints for MemoryStore {
         self.lost_answer(&mut state, ())
     }
 
-    async fn prove(&self, before: Option<&Head>, head: &Head) -> Result<Proved, StoreError> {
+    async fn prove(&self, heads: &[NewHead<'_>]) -> Result<Vec<Proved>, StoreError> {
         let mut state = self.call().await?;
         state.usage.transactions = state.usage.transactions.saturating_add(1);
+        let accounts: BTreeSet<&AccountId> = heads.iter().map(|new| &new.head.checkpoint.account).collect();
+        if accounts.len() != heads.len() || heads.is_empty() || heads.len() > HEADS_WRITTEN_MAX {
+            let text = format!("a transaction takes 1 to {HEADS_WRITTEN_MAX} heads of different accounts");
+            return Err(StoreError::Rejected(text));
+        }
+        let judged: Vec<Proved> = heads.iter().map(|new| state.judge_head(*new)).collect();
+        if judged.iter().any(|answer| *answer != Proved::Unwritten) {
+            state.usage.cancelled = state.usage.cancelled.saturating_add(1);
+            return self.lost_answer(&mut state, judged);
+        }
         if state.strikes(self.faults.conflict) {
+            state.usage.cancelled = state.usage.cancelled.saturating_add(1);
             return Err(StoreError::Conflict);
         }
-        let account = &head.checkpoint.account;
-        let there = state.head(account);
-        let seal = |head: &Head| Read::Found(head.clone());
-        if there == seal(head) {
-            return self.lost_answer(&mut state, Proved::Written);
+        for NewHead { head, .. } in heads {
+            let account = &head.checkpoint.account;
+            let key = (account.clone(), head.checkpoint.as_of);
+            state.proved.checkpoints.insert(key, Ok(head.checkpoint.clone()));
+            state.proved.heads.insert(account.clone(), Ok((*head).clone()));
+            let items = [items::audit_head::encode(head), items::checkpoint::encode(&head.checkpoint)];
+            let kilobytes: u64 = items.iter().map(|item| kilobytes(items::size(item))).sum();
+            state.usage.write_milliunits = state.usage.write_milliunits.saturating_add(kilobytes.saturating_mul(2_000));
         }
-        let key = (account.clone(), head.checkpoint.as_of);
-        if there != before.map_or(Read::Missing, seal) || state.proved.checkpoints.contains_key(&key) {
-            return self.lost_answer(&mut state, Proved::Overtaken);
-        }
-        state.proved.heads.insert(account.clone(), Ok(head.clone()));
-        state.proved.checkpoints.insert(key, Ok(head.checkpoint.clone()));
-        state.usage.write_milliunits = state.usage.write_milliunits.saturating_add(4_000);
-        self.lost_answer(&mut state, Proved::Written)
+        self.lost_answer(&mut state, vec![Proved::Written; heads.len()])
     }
 
     async fn refund_bases(&self, totals: &[&LegId]) -> Result<Vec<Read<RefundBase>>, StoreError> {

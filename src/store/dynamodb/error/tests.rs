@@ -3,8 +3,9 @@
 use aws_sdk_dynamodb::types::builders::CancellationReasonBuilder;
 
 use super::*;
+use crate::domain::audit::{Checkpoint, Digest, Head, Seen};
 use crate::domain::plan::{AccountUpdate, Entry, StatementLanes, TotalUpdate};
-use crate::domain::{Amount, Currency, Leg, LeggedPayment, Legs, Refund, Request, Source};
+use crate::domain::{Amount, Currency, Leg, LeggedPayment, Legs, Refund, Request, Source, Timestamp};
 use crate::store::Rejected;
 
 #[test]
@@ -97,7 +98,7 @@ fn transaction(request: &Request) -> Transaction<'_> {
     };
     let entry = Entry {
         lanes: StatementLanes { debtor: None, creditor: Some(0) },
-        ..Entry::new(request, Ok(()), crate::domain::Timestamp::EPOCH)
+        ..Entry::new(request, Ok(()), Timestamp::EPOCH)
     };
     Transaction {
         entries: vec![entry],
@@ -228,7 +229,7 @@ fn an_item_of_a_leg_without_its_payment_is_told_as_damage() {
     let legs = Legs::try_new(&debtor, vec![leg("alice", "shop"), leg("shop", "fees")]).unwrap();
     let payment = LeggedPayment { id: "p".parse().unwrap(), debtor, legs, reference: None, requested_at: None };
     let request = Request { instruction: payment.into(), ..refund() };
-    let entry = Entry::new(&request, Ok(()), crate::domain::Timestamp::EPOCH);
+    let entry = Entry::new(&request, Ok(()), Timestamp::EPOCH);
     let transaction = Transaction { entries: vec![entry], ..self::transaction(&request) };
     let check = |codes: [&str; 5], expected: Cancelled| {
         assert_eq!(cancelled(&transaction, &reasons(&codes)), expected, "{codes:?}");
@@ -239,4 +240,77 @@ fn an_item_of_a_leg_without_its_payment_is_told_as_damage() {
     let busy = Cancelled { transient: Some(StoreError::Conflict), ..Cancelled::default() };
     check([CONFLICT, FAILED, NONE, NONE, NONE], busy.clone());
     check([NONE, CONFLICT, NONE, NONE, NONE], busy);
+}
+
+/// Each letter is a reason: `-` none, `c` a condition, `s` a condition with the same head there, `o` with another one,
+/// `b` busy, `t` throttled, `i` invalid. Each head has two.
+#[test]
+fn what_became_of_each_head_of_a_cancelled_transaction() {
+    use Proved::{Overtaken, Unwritten, Written};
+    let heads: Vec<Head> = ["a", "b", "c"].map(|name| audited(name, 1)).into();
+    let new: Vec<NewHead<'_>> = heads.iter().map(|head| NewHead { before: None, head }).collect();
+    let told = |reasons: &str| {
+        let reasons: Vec<CancellationReason> = reasons
+            .chars()
+            .filter(|letter| *letter != ' ')
+            .enumerate()
+            .map(|(ix, letter)| {
+                let reason = |code: &str| CancellationReason::builder().code(code);
+                let there = |head: &Head| Some(items::audit_head::encode(head));
+                match letter {
+                    '-' => reason(NONE),
+                    'c' => reason(FAILED),
+                    's' => reason(FAILED).set_item(there(&heads[ix / 2])),
+                    'o' => reason(FAILED).set_item(there(&audited("a", 2))),
+                    'b' => reason(CONFLICT),
+                    't' => reason("ThrottlingError"),
+                    _ => reason(INVALID),
+                }
+                .build()
+            })
+            .collect();
+        proved(&new, &reasons)
+    };
+    for (reasons, expected) in [
+        ("s- -- --", [Written, Unwritten, Unwritten]),
+        ("sc sc sc", [Written; 3]),
+        ("-- oc --", [Unwritten, Overtaken, Unwritten]),
+        ("-- -c --", [Unwritten, Overtaken, Unwritten]),
+        ("c- o- oc", [Overtaken; 3]),
+        ("sc oc --", [Written, Overtaken, Unwritten]),
+        // What isn't about the condition of a head is told when the rest is asked for again.
+        ("-- c- b-", [Unwritten, Overtaken, Unwritten]),
+        ("-i sb -t", [Unwritten, Written, Unwritten]),
+        // A checkpoint may be this one, as long as nobody says what head is there.
+        ("bc o- --", [Unwritten, Overtaken, Unwritten]),
+    ] {
+        assert_eq!(told(reasons), Ok(expected.to_vec()), "{reasons}");
+    }
+    let silent = || StoreError::Unavailable("TransactWriteItems: cancelled without a reason".into());
+    for (reasons, expected) in [
+        ("-- -b --", StoreError::Conflict),
+        ("bc -- --", StoreError::Conflict),
+        ("-- t- --", StoreError::Throttled(text("ThrottlingError"))),
+        ("-i -- --", StoreError::Rejected(text(INVALID))),
+        ("-- -- --", silent()),
+        ("", silent()),
+        ("oc", silent()),
+    ] {
+        assert_eq!(told(reasons), Err(expected), "{reasons}");
+    }
+}
+
+fn audited(name: &str, ms: i64) -> Head {
+    let checkpoint = Checkpoint {
+        account: name.parse().unwrap(),
+        as_of: Timestamp::try_from_millis(ms).unwrap(),
+        currency: Currency::try_new("EUR").unwrap(),
+        balance: 1,
+        postings: 1,
+        digest: Digest::ZERO,
+        windows: [None; 3],
+        previous: None,
+    };
+    let seen = Seen { version: 1, lanes: Vec::new(), held: Digest::ZERO };
+    Head { checkpoint, seen, pending: Default::default(), seen_at: None }
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use giro::domain::account_command::{Action, DecidedCommand};
 use giro::domain::{Decline, Refusal};
 use giro::store::{
-    AccountLedger, AccountRead, Cancelled, CommandQueries, Ledger, LedgerQueries, Segment, StoreError, Table, TableScan,
+    AccountLedger, AccountRead, Cancelled, Checkpoints, CommandQueries, Ledger, LedgerQueries, NewHead, Proved,
+    Segment, StoreError, Table, TableScan,
 };
 use giro_testkit::given::{id, update};
 use giro_testkit::memory_store::{Faults, MemoryStore};
 
+use super::checkpoints::head;
 use super::{account, cancelled, command, commit, decided_at, request, transaction};
 
 #[tokio::test]
@@ -48,6 +50,31 @@ async fn the_memory_stores_faults_strike() {
     assert_eq!(store.payments().await.unwrap().len(), 1, "it happened later");
     let unread = MemoryStore::with_faults(Faults { unread: 1_000, ..none });
     assert_eq!(unread.read_accounts(&[&id("alice")]).await.unwrap(), [AccountRead::Unread]);
+}
+
+/// A fault is one of all heads of a call.
+#[tokio::test]
+async fn the_memory_stores_faults_strike_heads() {
+    let strike = |faults: Faults| async move {
+        let store = MemoryStore::with_faults(faults);
+        let heads = ["alice", "bob"].map(|name| head(name, 1, 5, None));
+        let new = heads.each_ref().map(|head| NewHead { before: None, head });
+        let answer = store.prove(&new).await;
+        let proved = (store.proved_heads().len(), store.proved_checkpoints().len());
+        // Whoever asks again learns what became of them.
+        let again = store.with_other_faults(Faults::default()).prove(&new).await;
+        assert_eq!(again, Ok(vec![Proved::Written; 2]));
+        (answer, proved)
+    };
+    let none = Faults::default();
+    let (answer, proved) = strike(Faults { conflict: 1_000, ..none }).await;
+    assert_eq!((answer, proved), (Err(StoreError::Conflict), (0, 0)));
+    let (answer, proved) = strike(Faults { throttle: 1_000, ..none }).await;
+    assert!(matches!(answer, Err(StoreError::Throttled(_))) && proved == (0, 0));
+    let (answer, proved) = strike(Faults { unavailable_before: 1_000, ..none }).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))) && proved == (0, 0));
+    let (answer, proved) = strike(Faults { unavailable_after: 1_000, ..none }).await;
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))) && proved == (2, 2), "it happened all the same");
 }
 
 /// Seven items, so that whoever reads a small ledger meets what happens between two pages.

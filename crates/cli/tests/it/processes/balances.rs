@@ -8,7 +8,7 @@ use std::time::Duration;
 use giro::domain::audit::{Checkpoint, Digest, Head, Seen};
 use giro::domain::{Request, Timestamp};
 use giro::settle::{Backoff, settle_requests};
-use giro::store::{Checkpoints, LedgerQueries, Proved};
+use giro::store::{Checkpoints, LedgerQueries, NewHead, Proved};
 use giro_testkit::engine::Engine;
 use giro_testkit::given::{Placed as _, Setters as _, account, eur, id, payment};
 use giro_testkit::open_accounts::OpenAccounts;
@@ -106,7 +106,7 @@ async fn plant_others_checkpoint(engine: &Engine) {
         previous: None,
     };
     let head = Head { checkpoint, seen: Seen::of(&holding), pending: BTreeSet::new(), seen_at: None };
-    assert_eq!(store.prove(None, &head).await, Ok(Proved::Written));
+    assert_eq!(store.prove(&[NewHead { before: None, head: &head }]).await, Ok(vec![Proved::Written]));
 }
 
 /// Whoever names tables of a ledger and not those of its checkpoints gets the sum of all postings.
