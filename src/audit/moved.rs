@@ -9,8 +9,8 @@
 //! | each of them | `look` | its newest checkpoint, its lists, and by key what they name |
 //! | its postings, and what they name | `postings` | its lists, page by page |
 //! | of a large account, a part of its postings | `slice` | as above. Writes its draft |
-//! | its head and checkpoint | `look` | writes them, if nothing was found |
-//! | accounts in which something was found, up to [`LOOKS_MAX`] times | `looks` | as above, after a pause |
+//! | its head and checkpoint | `heads` | writes them, if nothing was found |
+//! | accounts in which something was found, up to [`LOOKS_MAX`] times | `looks`, `queue` | as above, after a pause |
 //! | per currency, the balances of all checkpoints | here | nothing |
 //!
 //! Data: Takes the store, a clock, how fast it may read, and a deadline. Gives a [`Proof`]. The module `since` of
@@ -24,11 +24,13 @@
 //! are proved meanwhile.
 
 mod calls;
+mod heads;
 mod items;
 mod look;
 mod looks;
 mod postings;
 mod proof;
+mod queue;
 mod slice;
 mod survey;
 
@@ -47,8 +49,8 @@ use proof::Job;
 use survey::Survey;
 
 pub use calls::AuditStore;
-pub use looks::{LOOKS_MAX, Settings};
 pub use proof::Proof;
+pub use queue::{LOOKS_MAX, Settings};
 
 /// Proves the accounts that moved, until all are proved or the deadline has come.
 ///

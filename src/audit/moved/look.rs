@@ -1,4 +1,4 @@
-//! What: Looks at one account: reads its checkpoint and its lists, has the domain judge it, and writes its next one.
+//! What: Looks at one account: reads its checkpoint and its lists, has the domain judge it, and makes its next head.
 //!
 //! | step | reads | why then |
 //! |---|---|---|
@@ -19,7 +19,7 @@ use crate::domain::audit::{
     unshown,
 };
 use crate::domain::{AccountId, Holding, LegId, Timestamp};
-use crate::store::{NewHead, Newest, Proved, Read, Span};
+use crate::store::{Newest, Read, Span};
 
 const FITS: &str = "its head to be its newest checkpoint";
 const CURRENCY: &str = "it to be of the currency of its account";
@@ -41,29 +41,39 @@ pub(super) struct Outlook<'a, S> {
     pub(super) postings_at_once: usize,
 }
 
+/// What a look ends with.
+pub(super) enum Look {
+    Ended(Looked),
+    Ready(Ready),
+}
+
+/// An account in which nothing was found. Its next head isn't written yet.
+pub(super) struct Ready {
+    /// With the head before.
+    pub(super) job: Job,
+    pub(super) head: Box<Head>,
+    pub(super) postings: u64,
+    pub(super) width: i128,
+}
+
 /// What came of reading all postings.
 enum Judged {
-    Judged(Done),
+    /// There is nothing to write.
+    Ended {
+        is_proved: bool,
+        postings: u64,
+        width: i128,
+    },
+    Ready {
+        head: Box<Head>,
+        postings: u64,
+        width: i128,
+    },
     /// They are too many. All of them up to this time are fewer.
     TooMany {
         holding: Holding,
         until: Timestamp,
     },
-}
-
-/// What came of judging an account.
-struct Done {
-    is_proved: bool,
-    is_overtaken: bool,
-    postings: u64,
-    width: i128,
-}
-
-impl Done {
-    const fn looked(self, job: Job) -> Looked {
-        let Self { is_proved, is_overtaken, postings, width } = self;
-        Looked { job, is_proved, is_overtaken, goes_on: false, is_large: false, postings, width }
-    }
 }
 
 /// What came of a look.
@@ -92,11 +102,11 @@ impl Looked {
 
 impl<S: AuditStore> Outlook<'_, S> {
     /// Looks at an account that was opened.
-    pub(super) async fn look(&self, mut job: Job, clock: &impl Fn() -> Timestamp) -> Result<Looked, Stopped> {
+    pub(super) async fn look(&self, mut job: Job, clock: &impl Fn() -> Timestamp) -> Result<Look, Stopped> {
         let known = job.judged_by();
         if let Some(expected) = self.misfit(&mut job).await? {
             job.findings = vec![Finding::Checkpoint { account: job.account.clone(), expected }];
-            return Ok(Looked::nothing(job));
+            return Ok(Look::Ended(Looked::nothing(job)));
         }
         // Items must not be older than the checkpoint or draft that they are judged by.
         let is_overtaken = job.judged_by() != known;
@@ -107,33 +117,37 @@ impl<S: AuditStore> Outlook<'_, S> {
         if is_overtaken || job.fresh.as_ref().is_some_and(is_old) {
             self.open_again(&mut job, clock).await?;
         }
-        let Some(fresh) = job.fresh.take() else { return Ok(Looked::nothing(job)) };
+        let Some(fresh) = job.fresh.take() else { return Ok(Look::Ended(Looked::nothing(job))) };
         let holding = &fresh.held.holding;
         if !job.is_state_told {
             job.findings.extend(state_findings(holding));
         }
         if job.head.as_ref().is_some_and(|head| head.checkpoint.currency != holding.account.currency) {
             job.findings.push(Finding::Checkpoint { account: job.account.clone(), expected: CURRENCY });
-            return Ok(Looked::nothing(job));
+            return Ok(Look::Ended(Looked::nothing(job)));
         }
         // What a draft lacks is read slice by slice, and the balance is compared after the last one. Before slices
         // begin, looks of their own have told what the items show by themselves.
         let slices = job.moved && job.findings.is_empty();
         let step = job.step_ms.filter(|_| slices).map(|step| job.known_to().earlier_by(step.saturating_neg()));
         if let Some(until) = step.filter(|until| *until < self.closed) {
-            return self.slice(job, holding, until).await;
+            return self.slice(job, holding, until).await.map(Look::Ended);
         }
         let lists_at = clock();
         let read = job.read.take().unwrap_or(fresh);
-        match self.judge(&mut job, read, lists_at).await? {
-            Judged::Judged(judged) => Ok(judged.looked(job)),
+        Ok(match self.judge(&mut job, read, lists_at).await? {
+            Judged::Ready { head, postings, width } => Look::Ready(Ready { job, head, postings, width }),
+            Judged::Ended { is_proved, postings, width } => {
+                Look::Ended(Looked { is_proved, postings, width, ..Looked::nothing(job) })
+            }
             // The account can't be proved at once.
-            Judged::TooMany { holding, until } if slices => self.slice(job, &holding, until).await,
-            Judged::TooMany { .. } => Ok(Looked { is_large: true, ..Looked::nothing(job) }),
-        }
+            Judged::TooMany { holding, until } if slices => Look::Ended(self.slice(job, &holding, until).await?),
+            Judged::TooMany { .. } => Look::Ended(Looked { is_large: true, ..Looked::nothing(job) }),
+        })
     }
 
-    /// Reads all postings since the checkpoint or draft, judges the account, and writes its head.
+    /// Reads all postings since the checkpoint or draft, judges the account, and makes its head. What is proved of
+    /// refunds is written before the head.
     async fn judge(&self, job: &mut Job, mut read: ItemsRead, lists_at: Timestamp) -> Result<Judged, Stopped> {
         let holding = &read.held.holding;
         let times = Times::look(self.closed, read.began.earlier_by(self.firm_after_ms));
@@ -147,32 +161,30 @@ impl<S: AuditStore> Outlook<'_, S> {
         }
         let bases = self.ask_refunds(&mut since, &mut read.sums).await?;
         let (postings, width, found) = (since.count(), since.width(&read.held), since.findings(&read.held));
-        // Another audit may have proved it before this look.
-        let is_proved = found.is_empty() && self.is_proved(job);
-        let mut judged = Done { is_proved, is_overtaken: false, postings, width };
-        if found.is_empty() && job.moved {
+        let is_clean = found.is_empty();
+        let judged = if is_clean && job.moved {
+            self.prove_refunds(&bases).await?;
             let unshown = unshown(job.head.as_ref(), holding, read.ended, lists_at);
             let head = head(job.head.as_ref(), &since, holding, read.ended, unshown);
-            judged.is_overtaken = self.write(job.head.as_ref(), &head, bases).await? == Proved::Overtaken;
-            // The other audit's closed time may be earlier. Then the account stays behind in this one.
-            job.head = if judged.is_overtaken { self.head(&job.account).await? } else { Some(head) };
-            judged.is_proved = self.is_proved(job);
-            job.moved = !judged.is_proved;
-            self.drop_draft(job).await?;
-        } else if !found.is_empty() && job.is_last {
-            // What was found may be in what the draft holds. The next look begins at the head.
-            self.drop_draft(job).await?;
-        }
+            Judged::Ready { head: Box::new(head), postings, width }
+        } else {
+            if !is_clean && job.is_last {
+                // What was found may be in what the draft holds. The next look begins at the head.
+                self.drop_draft(job).await?;
+            }
+            // Another audit may have proved it before this look.
+            Judged::Ended { is_proved: is_clean && self.is_proved(job), postings, width }
+        };
         job.read = Some(read);
         job.findings.extend(found);
-        Ok(Judged::Judged(judged))
+        Ok(judged)
     }
 
-    fn is_proved(&self, job: &Job) -> bool {
+    pub(super) fn is_proved(&self, job: &Job) -> bool {
         job.head.as_ref().is_some_and(|head| head.checkpoint.as_of >= self.closed)
     }
 
-    async fn drop_draft(&self, job: &mut Job) -> Result<(), Stopped> {
+    pub(super) async fn drop_draft(&self, job: &mut Job) -> Result<(), Stopped> {
         job.step_ms = None;
         match job.draft.take() {
             Some(_) => self.calls.ask("dropping a draft", || self.calls.store.drop_draft(&job.account)).await,
@@ -236,24 +248,11 @@ impl<S: AuditStore> Outlook<'_, S> {
     }
 
     /// The head as it is now. `None`: there is none, or it can't be read.
-    async fn head(&self, account: &AccountId) -> Result<Option<Head>, Stopped> {
+    pub(super) async fn head(&self, account: &AccountId) -> Result<Option<Head>, Stopped> {
         Ok(match self.calls.ask("reading a head", || self.calls.store.head(account)).await? {
             Read::Found(head) => Some(head),
             Read::Missing | Read::Corrupt(_) | Read::Unread => None,
         })
-    }
-
-    /// Writes what is proved of refunds, and then the head with its checkpoint.
-    async fn write(
-        &self,
-        before: Option<&Head>,
-        head: &Head,
-        bases: Vec<(LegId, RefundBase)>,
-    ) -> Result<Proved, Stopped> {
-        self.prove_refunds(&bases).await?;
-        let heads = [NewHead { before, head }];
-        let proved = self.calls.ask("writing a checkpoint", || self.calls.store.prove(&heads)).await?;
-        Ok(proved.first().copied().unwrap_or(Proved::Unwritten))
     }
 
     pub(super) async fn prove_refunds(&self, bases: &[(LegId, RefundBase)]) -> Result<(), Stopped> {
