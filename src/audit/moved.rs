@@ -17,7 +17,8 @@
 //! [`crate::domain::audit`] says why no clean ledger is accused.
 //!
 //! Invariants: A checkpoint is written for a closed time alone, and only for an account in which nothing was found.
-//! Each account is written by itself. So an audit that was killed goes on where it was, and two at once do no harm.
+//! Each head has a condition of its own, also where a transaction writes several. So an audit that was killed goes on
+//! where it was, and two at once do no harm.
 //!
 //! Limits: Memory grows with accounts, and not with payments. It doesn't read postings from before a checkpoint again.
 //! An account with more postings than are read at once takes several looks, and maybe several invocations. All others

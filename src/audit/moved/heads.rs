@@ -1,18 +1,86 @@
-//! What: Writes the heads of accounts that were proved, with their checkpoints.
+//! What: Writes the heads of accounts that were proved, with their checkpoints. A transaction takes those of several
+//! accounts: a call for each account would be much of what an audit costs.
 //!
 //! Data: Takes accounts that are ready for their next heads. Gives what came of their looks.
+//!
+//! Invariants: A head that waits takes no place of the pool, and no look waits for it. It waits until
+//! [`WRITTEN_TOGETHER`] wait, or until no look is under way, and for [`WAIT_MAX`] at the most. If all writes are under
+//! way it waits for one of them, and each ends by an answer or at the deadline. So nothing waits for ever, and no
+//! account holds up another for long. No head is told as written before the store has said so.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::calls::AuditStore;
 use super::look::{Looked, Outlook, Ready};
 use crate::audit::scan::Stopped;
 use crate::store::{NewHead, Proved};
 
+/// How many heads are written together. As many looks are side by side.
+const WRITTEN_TOGETHER: usize = 16;
+
+/// How long a head waits for others. Sixteen looks seldom take longer.
+const WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// How many writes are under way side by side.
+const WRITES_MAX: usize = 4;
+
+/// Heads that wait to be written, the oldest first.
+#[derive(Default)]
+pub(super) struct Waiting {
+    ready: Vec<(Instant, Ready)>,
+}
+
+impl Waiting {
+    pub(super) fn take(&mut self, ready: Ready) {
+        self.ready.push((Instant::now(), ready));
+    }
+
+    /// Whether more looks may begin. While writes are slow, heads would pile up.
+    pub(super) const fn has_room(&self) -> bool {
+        self.ready.len() < WRITTEN_TOGETHER
+    }
+
+    /// Those to write now, if so many writes are under way. `is_idle`: no others are to come.
+    pub(super) fn next(&mut self, writes: usize, is_idle: bool) -> Option<Vec<Ready>> {
+        let is_due = is_idle || !self.has_room() || self.due(writes).is_some_and(|due| due <= Instant::now());
+        if self.ready.is_empty() || writes >= WRITES_MAX || !is_due {
+            return None;
+        }
+        let count = self.ready.len().min(WRITTEN_TOGETHER);
+        Some(self.ready.drain(..count).map(|(_, ready)| ready).collect())
+    }
+
+    /// When the next must be written, if one more write may begin.
+    pub(super) fn due(&self, writes: usize) -> Option<Instant> {
+        let (since, _) = self.ready.first().filter(|_| writes < WRITES_MAX)?;
+        since.checked_add(WAIT_MAX)
+    }
+}
+
 impl<S: AuditStore> Outlook<'_, S> {
-    /// Writes a head.
-    pub(super) async fn write(&self, ready: Ready) -> Result<Looked, Stopped> {
-        let heads = [NewHead { before: ready.job.head.as_ref(), head: &ready.head }];
-        let proved = self.calls.ask("writing a checkpoint", || self.calls.store.prove(&heads)).await?;
-        self.end(ready, proved.first().copied().unwrap_or(Proved::Unwritten)).await
+    /// Writes heads, and ends the looks of their accounts.
+    pub(super) async fn write(&self, ready: Vec<Ready>) -> Result<Vec<Looked>, Stopped> {
+        let proved = self.prove(&ready).await?;
+        try_join_all(ready.into_iter().zip(proved).map(|(ready, proved)| self.end(ready, proved))).await
+    }
+
+    /// Writes heads. If some are overtaken, none is written. So the others are written in another transaction, until
+    /// each is written or overtaken. Each answer settles one at the least.
+    async fn prove(&self, ready: &[Ready]) -> Result<Vec<Proved>, Stopped> {
+        let mut proved = vec![Proved::Unwritten; ready.len()];
+        loop {
+            let rest = proved.iter_mut().zip(ready).filter(|(proved, _)| **proved == Proved::Unwritten);
+            let (rest, ready): (Vec<&mut Proved>, Vec<&Ready>) = rest.unzip();
+            if rest.is_empty() {
+                return Ok(proved);
+            }
+            let heads: Vec<NewHead<'_>> = ready.into_iter().map(new_head).collect();
+            let answers = self.calls.ask("writing checkpoints", || self.calls.store.prove(&heads)).await?;
+            rest.into_iter().zip(answers).for_each(|(proved, answer)| *proved = answer);
+        }
     }
 
     /// Ends the look of an account, whose head was written or overtaken.
@@ -25,5 +93,75 @@ impl<S: AuditStore> Outlook<'_, S> {
         job.moved = !is_proved;
         self.drop_draft(&mut job).await?;
         Ok(Looked { is_proved, is_overtaken, postings, width, ..Looked::nothing(job) })
+    }
+}
+
+fn new_head(ready: &Ready) -> NewHead<'_> {
+    NewHead { before: ready.job.head.as_ref(), head: &ready.head }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof::Job;
+    use super::*;
+    use crate::domain::audit::{Checkpoint, Digest, Head, Seen};
+    use crate::domain::{AccountId, Currency, Timestamp};
+
+    fn ready(name: usize) -> Ready {
+        let account = AccountId::try_new(&format!("a{name}")).unwrap();
+        let checkpoint = Checkpoint {
+            account: account.clone(),
+            as_of: Timestamp::EPOCH,
+            currency: Currency::try_new("EUR").unwrap(),
+            balance: 0,
+            postings: 0,
+            digest: Digest::ZERO,
+            windows: [None; 3],
+            previous: None,
+        };
+        let seen = Seen { version: 1, lanes: Vec::new(), held: Digest::ZERO };
+        let head = Head { checkpoint, seen, pending: Default::default(), seen_at: None };
+        Ready { job: Job::new(account, None, true), head: Box::new(head), postings: 0, width: 0 }
+    }
+
+    fn waiting(names: std::ops::Range<usize>) -> Waiting {
+        let mut waiting = Waiting::default();
+        names.for_each(|name| waiting.take(ready(name)));
+        waiting
+    }
+
+    fn names(ready: Option<Vec<Ready>>) -> Vec<String> {
+        ready.into_iter().flatten().map(|ready| ready.job.account.to_string()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_waits_for_others_and_not_for_long() {
+        let mut waiting = waiting(0..1);
+        assert!(waiting.next(0, false).is_none());
+        tokio::time::sleep(WAIT_MAX / 2).await;
+        waiting.take(ready(1));
+        assert!(waiting.next(0, false).is_none());
+        tokio::time::sleep_until(waiting.due(0).unwrap()).await;
+        assert_eq!(names(waiting.next(0, false)), ["a0", "a1"], "other looks are still under way");
+        assert!(waiting.due(0).is_none() && waiting.next(0, true).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn heads_are_written_at_once_if_enough_wait_or_no_others_are_to_come() {
+        let mut waiting = waiting(0..WRITTEN_TOGETHER + 2);
+        assert!(!waiting.has_room());
+        let first: Vec<String> = (0..WRITTEN_TOGETHER).map(|name| format!("a{name}")).collect();
+        assert_eq!(names(waiting.next(0, false)), first);
+        assert!(waiting.has_room() && waiting.next(1, false).is_none());
+        assert_eq!(names(waiting.next(1, true)), ["a16", "a17"]);
+    }
+
+    /// Otherwise the pool would spin, or hold heads without end.
+    #[tokio::test(start_paused = true)]
+    async fn if_all_writes_are_under_way_heads_wait_for_one_of_them() {
+        let mut waiting = waiting(0..WRITTEN_TOGETHER);
+        tokio::time::sleep(WAIT_MAX).await;
+        assert!(waiting.due(WRITES_MAX).is_none() && waiting.next(WRITES_MAX, true).is_none() && !waiting.has_room());
+        assert_eq!(names(waiting.next(WRITES_MAX - 1, false)).len(), WRITTEN_TOGETHER);
     }
 }

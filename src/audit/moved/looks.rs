@@ -1,8 +1,8 @@
 //! What: Looks at many accounts side by side, and again at those in which something was found.
 //!
 //! Invariants: Accounts are opened together, and then looked at one by one. A look takes one place of the pool, however
-//! long it takes. So large accounts hold up no others. At its deadline the audit tells what looks have found that were
-//! far enough apart.
+//! long it takes. A head that waits to be written takes none. So large accounts hold up no others. At its deadline the
+//! audit tells what looks have found that were far enough apart. A head that still waits then isn't written.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::calls::{AuditStore, Calls};
+use super::heads::Waiting;
 use super::look::{Look, Looked, Outlook};
 use super::proof::Job;
 use super::queue::{Queue, SIDE_BY_SIDE, Settings};
@@ -86,6 +87,7 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
     let postings_at_once = settings.postings_at_once;
     let outlook = &Outlook { calls, books, closed, firm_after_ms: FIRM_AFTER_MS, postings_at_once };
     let (mut opening, mut looks) = (FuturesUnordered::new(), FuturesUnordered::new());
+    let (mut heads, mut writes) = (Waiting::default(), FuturesUnordered::new());
     loop {
         if Instant::now() >= deadline {
             let text = format!("while looking at accounts: {} still to judge", open.len());
@@ -98,30 +100,30 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
             }
         }
         while looks.len() < SIDE_BY_SIDE
+            && heads.has_room()
             && let Some(job) = queue.next_opened()
         {
             // Boxed, as many of them are in flight, and each is large.
-            looks.push(Box::pin(async move {
-                match outlook.look(job, clock).await? {
-                    Look::Ended(looked) => Ok(looked),
-                    Look::Ready(ready) => outlook.write(ready).await,
-                }
-            }));
+            looks.push(Box::pin(outlook.look(job, clock)));
         }
-        if looks.is_empty() && opening.is_empty() && queue.due().is_none() {
+        let is_idle = looks.is_empty() && opening.is_empty();
+        while let Some(ready) = heads.next(writes.len(), is_idle) {
+            writes.push(Box::pin(outlook.write(ready)));
+        }
+        if is_idle && writes.is_empty() && queue.due().is_none() {
             return Ok(Ended::AllJudged);
         }
-        let can_open = opening.is_empty() && queue.is_short();
-        let due = queue.due().filter(|_| can_open).unwrap_or(deadline).min(deadline);
-        let looked = tokio::select! {
-            Some(opened) = opening.next() => {
-                queue.take_opened(opened?);
-                continue;
-            }
-            Some(looked) = looks.next() => looked,
-            () = tokio::time::sleep_until(due) => continue,
-        };
-        take(looked?, queue, open, told);
+        let due = queue.due().filter(|_| opening.is_empty() && queue.is_short());
+        let due = due.into_iter().chain(heads.due(writes.len())).fold(deadline, Instant::min);
+        tokio::select! {
+            Some(opened) = opening.next() => queue.take_opened(opened?),
+            Some(look) = looks.next() => match look? {
+                Look::Ended(looked) => take(looked, queue, open, told),
+                Look::Ready(ready) => heads.take(ready),
+            },
+            Some(written) = writes.next() => written?.into_iter().for_each(|looked| take(looked, queue, open, told)),
+            () = tokio::time::sleep_until(due) => {}
+        }
     }
 }
 
