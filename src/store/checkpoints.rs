@@ -40,8 +40,7 @@ pub enum Proved {
     Written,
     /// Another audit has written another one since, or its checkpoint is there already.
     Overtaken,
-    /// It isn't there, because the answer to another head of the call was one of these two. The same call without those
-    /// heads writes it.
+    /// This call hasn't written it, or doesn't know. The answer to another head of the call was one of these two.
     Unwritten,
 }
 

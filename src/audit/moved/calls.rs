@@ -55,6 +55,19 @@ impl<'a, S: Ledger> Calls<'a, S> {
         }
     }
 
+    /// Makes a call as soon as the rate allows it, and once. `None`: it failed, or the deadline came first.
+    pub(super) async fn once<T, F>(&self, call: impl FnOnce() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let ready = self.ready();
+        if ready >= self.deadline {
+            return None;
+        }
+        tokio::time::sleep_until(ready).await;
+        tokio::time::timeout_at(self.deadline, call()).await.ok()?.ok()
+    }
+
     /// Reads items by key, up to [`READ_ITEMS_MAX`] a call. None of the answers is [`Read::Unread`].
     pub(super) async fn each<I, T, F>(
         &self,

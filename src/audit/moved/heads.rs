@@ -3,14 +3,13 @@
 //!
 //! Data: Takes accounts that are ready for their next heads. Gives what came of their looks.
 //!
-//! Invariants: A head that waits takes no place of the pool, and no look waits for it. It waits until
-//! [`WRITTEN_TOGETHER`] wait, or until no look is under way, and for [`WAIT_MAX`] at the most. If all writes are under
-//! way it waits for one of them, and each ends by an answer or at the deadline. So nothing waits for ever, and no
-//! account holds up another for long. No head is told as written before the store has said so.
+//! Invariants: A head that waits takes no place of the pool. It waits until [`WRITTEN_TOGETHER`] wait, or until no look
+//! is under way, and for [`WAIT_MAX`] at the most. If all writes are under way it waits for one of them. Each of these
+//! is one call. New looks begin only while fewer heads wait. A head that a call with others didn't write is written by
+//! itself, so none holds up others for long. No head is told as written before the store has said so.
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::calls::AuditStore;
@@ -38,6 +37,10 @@ impl Waiting {
         self.ready.push((Instant::now(), ready));
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     /// Whether more looks may begin. While writes are slow, heads would pile up.
     pub(super) const fn has_room(&self) -> bool {
         self.ready.len() < WRITTEN_TOGETHER
@@ -61,32 +64,27 @@ impl Waiting {
 }
 
 impl<S: AuditStore> Outlook<'_, S> {
-    /// Writes heads, and ends the looks of their accounts.
-    pub(super) async fn write(&self, ready: Vec<Ready>) -> Result<Vec<Looked>, Stopped> {
-        let proved = self.prove(&ready).await?;
-        try_join_all(ready.into_iter().zip(proved).map(|(ready, proved)| self.end(ready, proved))).await
+    /// Writes heads in one call, and says what became of each. If the call fails, nothing is known of any.
+    pub(super) async fn write(&self, ready: Vec<Ready>) -> Vec<(Ready, Proved)> {
+        let heads: Vec<NewHead<'_>> = ready.iter().map(new_head).collect();
+        let answers = self.calls.once(|| self.calls.store.prove(&heads)).await;
+        let answers = answers.unwrap_or_else(|| vec![Proved::Unwritten; ready.len()]);
+        ready.into_iter().zip(answers).collect()
     }
 
-    /// Writes heads. If some are overtaken, none is written. So the others are written in another transaction, until
-    /// each is written or overtaken. Each answer settles one at the least.
-    async fn prove(&self, ready: &[Ready]) -> Result<Vec<Proved>, Stopped> {
-        let mut proved = vec![Proved::Unwritten; ready.len()];
-        loop {
-            let rest = proved.iter_mut().zip(ready).filter(|(proved, _)| **proved == Proved::Unwritten);
-            let (rest, ready): (Vec<&mut Proved>, Vec<&Ready>) = rest.unzip();
-            if rest.is_empty() {
-                return Ok(proved);
-            }
-            let heads: Vec<NewHead<'_>> = ready.into_iter().map(new_head).collect();
-            let answers = self.calls.ask("writing checkpoints", || self.calls.store.prove(&heads)).await?;
-            rest.into_iter().zip(answers).for_each(|(proved, answer)| *proved = answer);
+    /// Ends the look of an account. A head that isn't written yet is written by itself.
+    pub(super) async fn end(&self, ready: Ready, mut proved: Proved) -> Result<Looked, Stopped> {
+        while proved == Proved::Unwritten {
+            let head = [new_head(&ready)];
+            let answers = self.calls.ask("writing a checkpoint", || self.calls.store.prove(&head)).await?;
+            proved = answers.first().copied().unwrap_or(Proved::Unwritten);
         }
-    }
-
-    /// Ends the look of an account, whose head was written or overtaken.
-    async fn end(&self, ready: Ready, proved: Proved) -> Result<Looked, Stopped> {
         let Ready { mut job, head, postings, width } = ready;
         let is_overtaken = proved != Proved::Written;
+        if is_overtaken {
+            // What was read is older than the other audit's checkpoint, and is not judged by that.
+            job.read = None;
+        }
         // The other audit's closed time may be earlier. Then the account stays behind in this one.
         job.head = if is_overtaken { self.head(&job.account).await? } else { Some(*head) };
         let is_proved = self.is_proved(&job);

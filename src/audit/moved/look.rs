@@ -47,7 +47,7 @@ pub(super) enum Look {
     Ready(Ready),
 }
 
-/// An account in which nothing was found. Its next head isn't written yet.
+/// An account whose postings and balance fit. Its next head isn't written yet.
 pub(super) struct Ready {
     /// With the head before.
     pub(super) job: Job,
@@ -136,7 +136,13 @@ impl<S: AuditStore> Outlook<'_, S> {
         let lists_at = clock();
         let read = job.read.take().unwrap_or(fresh);
         Ok(match self.judge(&mut job, read, lists_at).await? {
-            Judged::Ready { head, postings, width } => Look::Ready(Ready { job, head, postings, width }),
+            Judged::Ready { head, postings, width } => {
+                if job.findings.is_empty() {
+                    // It isn't looked at again. What was read may be large, and heads wait.
+                    job.read = None;
+                }
+                Look::Ready(Ready { job, head, postings, width })
+            }
             Judged::Ended { is_proved, postings, width } => {
                 Look::Ended(Looked { is_proved, postings, width, ..Looked::nothing(job) })
             }

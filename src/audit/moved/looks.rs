@@ -87,7 +87,7 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
     let postings_at_once = settings.postings_at_once;
     let outlook = &Outlook { calls, books, closed, firm_after_ms: FIRM_AFTER_MS, postings_at_once };
     let (mut opening, mut looks) = (FuturesUnordered::new(), FuturesUnordered::new());
-    let (mut heads, mut writes) = (Waiting::default(), FuturesUnordered::new());
+    let (mut heads, mut writes, mut ends) = (Waiting::default(), FuturesUnordered::new(), FuturesUnordered::new());
     loop {
         if Instant::now() >= deadline {
             let text = format!("while looking at accounts: {} still to judge", open.len());
@@ -99,18 +99,20 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
                 opening.push(async move { outlook.open(&mut jobs, clock).await.map(|()| jobs) });
             }
         }
-        while looks.len() < SIDE_BY_SIDE
+        let is_idle = looks.is_empty() && opening.is_empty() && queue.is_none_opened();
+        while let Some(ready) = heads.next(writes.len(), is_idle) {
+            writes.push(Box::pin(outlook.write(ready)));
+        }
+        // A head that is written by itself takes the place of a look.
+        while looks.len().saturating_add(ends.len()) < SIDE_BY_SIDE
             && heads.has_room()
             && let Some(job) = queue.next_opened()
         {
             // Boxed, as many of them are in flight, and each is large.
             looks.push(Box::pin(outlook.look(job, clock)));
         }
-        let is_idle = looks.is_empty() && opening.is_empty();
-        while let Some(ready) = heads.next(writes.len(), is_idle) {
-            writes.push(Box::pin(outlook.write(ready)));
-        }
-        if is_idle && writes.is_empty() && queue.due().is_none() {
+        let are_heads_written = heads.is_empty() && writes.is_empty() && ends.is_empty();
+        if are_heads_written && looks.is_empty() && opening.is_empty() && queue.due().is_none() {
             return Ok(Ended::AllJudged);
         }
         let due = queue.due().filter(|_| opening.is_empty() && queue.is_short());
@@ -121,7 +123,10 @@ async fn pool<S: AuditStore, C: Fn() -> Timestamp>(
                 Look::Ended(looked) => take(looked, queue, open, told),
                 Look::Ready(ready) => heads.take(ready),
             },
-            Some(written) = writes.next() => written?.into_iter().for_each(|looked| take(looked, queue, open, told)),
+            Some(written) = writes.next() => {
+                ends.extend(written.into_iter().map(|(ready, proved)| Box::pin(outlook.end(ready, proved))));
+            }
+            Some(ended) = ends.next() => take(ended?, queue, open, told),
             () = tokio::time::sleep_until(due) => {}
         }
     }

@@ -194,6 +194,11 @@ impl Queue {
         self.again.insert((now.checked_add(time).unwrap_or(now), self.looks), job);
     }
 
+    /// Whether no account is opened and waits for its look.
+    pub(super) fn is_none_opened(&self) -> bool {
+        self.opened.is_empty()
+    }
+
     /// Whether more accounts should be opened.
     pub(super) fn is_short(&self) -> bool {
         self.opened.len() < SIDE_BY_SIDE

@@ -21,6 +21,8 @@ pub(super) struct ProvedAccounts {
     checkpoints: BTreeMap<(AccountId, Timestamp), Result<Checkpoint, String>>,
     drafts: BTreeMap<AccountId, Result<Draft, String>>,
     drafts_written: u64,
+    /// A head of this account is never written.
+    held: Option<AccountId>,
     refunds: BTreeMap<LegId, RefundBase>,
     run: Option<AuditRun>,
 }
@@ -30,6 +32,11 @@ impl MemoryStore {
     #[must_use]
     pub fn proved_heads(&self) -> Vec<Head> {
         self.state().proved.heads.values().filter_map(|head| head.clone().ok()).collect()
+    }
+
+    /// From now on, a call that writes a head of this account conflicts. `None`: no call does.
+    pub fn hold_head(&self, account: Option<&AccountId>) {
+        self.state().proved.held = account.cloned();
     }
 
     /// Every checkpoint that can be read, by account and time.
@@ -231,14 +238,15 @@ impl Checkpoints for MemoryStore {
             let text = format!("a transaction takes 1 to {HEADS_WRITTEN_MAX} heads of different accounts");
             return Err(StoreError::Rejected(text));
         }
+        let is_held = heads.iter().any(|new| state.proved.held.as_ref() == Some(&new.head.checkpoint.account));
+        if state.strikes(self.faults.conflict) || is_held {
+            state.usage.cancelled = state.usage.cancelled.saturating_add(1);
+            return Err(StoreError::Conflict);
+        }
         let judged: Vec<Proved> = heads.iter().map(|new| state.judge_head(*new)).collect();
         if judged.iter().any(|answer| *answer != Proved::Unwritten) {
             state.usage.cancelled = state.usage.cancelled.saturating_add(1);
             return self.lost_answer(&mut state, judged);
-        }
-        if state.strikes(self.faults.conflict) {
-            state.usage.cancelled = state.usage.cancelled.saturating_add(1);
-            return Err(StoreError::Conflict);
         }
         for NewHead { head, .. } in heads {
             let account = &head.checkpoint.account;

@@ -10,8 +10,8 @@ use giro_testkit::open_accounts::OpenAccounts;
 
 use super::{found, prove_at};
 
-/// The most calls that a run makes for each account that moved, beside those that find them: one for its checkpoint,
-/// two for most accounts' lists, more for those with lanes, and a share of what is read and written for many.
+/// The most calls that a run makes for each account that moved, beside those that find them. One is for its checkpoint,
+/// and two for most accounts' lists. Those with lanes take more. Each has a share of what is read and written for many.
 const CALLS_MAX: f64 = 4.0;
 
 /// On a slow machine fewer heads are written together.

@@ -151,6 +151,41 @@ async fn items_are_never_older_than_the_checkpoint_that_judges_them() {
     assert!(interrupted.get() > 5, "{interrupted:?}");
 }
 
+/// Heads are written together. One that can't be written holds up no other, and is not told as written.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_is_never_written_holds_up_no_other() {
+    let store = ledger(Faults::default()).await;
+    let alice = given::id("alice");
+    store.hold_head(Some(&alice));
+    let until = Instant::now() + Duration::from_secs(60);
+    let pace = Pace::per_second(1_000_000);
+    let proof = prove(&store, || minute(120), pace, SETTINGS, until).await.unwrap();
+    assert_eq!((found(&proof).as_str(), proof.behind, proof.closed), ("", 1, Some(minute(100))));
+    assert!(proof.stopped.is_some(), "it has tried to the end");
+    for head in store.proved_heads() {
+        let is_held = head.checkpoint.account == alice;
+        assert_eq!(head.checkpoint.as_of, minute(if is_held { 40 } else { 100 }), "{}", head.checkpoint.account);
+    }
+    assert_eq!(proof.oldest, Some(minute(40)));
+    store.hold_head(None);
+    let rest = prove_at(&store, 120).await;
+    assert_eq!((found(&rest).as_str(), rest.behind), ("", 0));
+}
+
+/// No call that writes heads ever succeeds.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_as_proved_if_no_head_is_written() {
+    let faults = Faults { seed: 1, conflict: 1_000, ..Faults::default() };
+    let store = ledger(Faults::default()).await;
+    let before = store.proved_heads();
+    let store = store.with_other_faults(faults);
+    let until = Instant::now() + Duration::from_secs(60);
+    let proof = prove(&store, || minute(120), Pace::per_second(1_000_000), SETTINGS, until).await.unwrap();
+    assert!(Instant::now() <= until && proof.stopped.is_some());
+    assert_eq!((found(&proof).as_str(), proof.behind, proof.oldest), ("", proof.moved, Some(minute(40))));
+    assert!(proof.moved >= 3 && store.proved_heads() == before);
+}
+
 /// A clock that shows minute 100 now.
 pub(super) fn clock_from_minute_100() -> impl Fn() -> Timestamp {
     let began = Instant::now();
