@@ -197,10 +197,11 @@ async fn check_letters(newcomer: &Newcomer, console: &Opened) {
 /// What the page counts is what `giro audit` finds.
 async fn check_audit(newcomer: &Newcomer, console: &Opened) {
     let audited: Value = serde_json::from_str(&newcomer.check("audit --json", 0, "settled")).unwrap();
-    let flow =
-        console.flow(|flow| flow["total"]["settled"] == audited["settled"] && flow["requests"]["lag"] == 0).await;
+    // The ends of topics are read a little later than what functions tell.
+    let is_whole = |flow: &Value| flow["requests"] == json!({ "end": 5, "lag": 0 });
+    let flow = console.flow(|flow| flow["total"]["settled"] == audited["settled"] && is_whole(flow)).await;
     assert_eq!((&flow["payments"]["settled"], &flow["payments"]["dead_letters"]), (&json!(2), &json!(1)), "{flow}");
-    assert_eq!((&flow["commands_done"]["applied"], &flow["requests"]["end"]), (&json!(2), &json!(5)), "{flow}");
+    assert_eq!(flow["commands_done"]["applied"], json!(2), "{flow}");
     assert_eq!(console.post("/api/audit", &json!({})).await.0, 202);
     let told = console.until("/api/audit", |_, told| !told["last"].is_null() && told["running"] == json!(false)).await;
     for field in ["accounts", "settled", "dead_letters", "undecided", "complete", "findings"] {
