@@ -2,9 +2,9 @@
 //!
 //! Data: Takes bodies. Gives nothing: what the collector doesn't take is lost, and the handler goes on.
 //!
-//! Invariants: A collector that fails holds up an invocation for [`PATIENCE`] at the most. After that it holds up none
-//! for [`PAUSE`], and the same after an answer that took longer than [`SLOW`]. Each of these is logged. Of an answer no
-//! more is read than [`ANSWER_BYTES_MAX`], and some bytes that came with it.
+//! Invariants: A collector that fails holds up an invocation for `PATIENCE` at the most. After that it holds up none
+//! for `PAUSE`, and the same after an answer that took longer than `SLOW`. Each of these is logged. Of an answer no
+//! more is read than `ANSWER_BYTES_MAX`, and some bytes that came with it.
 //!
 //! The endpoint of X-Ray (`https://xray.<region>.amazonaws.com/v1/traces`) takes the same bodies, signed with the
 //! function's own credentials. So no collector is needed in front of it.
