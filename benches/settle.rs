@@ -18,7 +18,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use giro::domain::{CreditLanes, Trace};
 use giro::wire::batch_metrics::{BatchMetrics, Effort};
 use giro::wire::otlp;
-use giro::wire::otlp::spans::{self, Kind, TraceSpan};
+use giro::wire::otlp::spans::{self, SpanKind, TraceSpan};
 
 #[path = "support/steps.rs"]
 mod steps;
@@ -93,7 +93,7 @@ fn told(criterion: &mut Criterion) {
     let span = |links: u64| TraceSpan {
         place: trace(1),
         parent: None,
-        kind: Kind::Consumer,
+        kind: SpanKind::Consumer,
         name: "process payment-requests".into(),
         began_ns: 1_795_341_600_000_000_000,
         duration_ns: 25_000_000,

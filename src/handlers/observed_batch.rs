@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use super::clock;
 use crate::domain::Trace;
-use crate::telemetry::observer::{Observed, Observer, Told};
+use crate::telemetry::observer::{Observed, Observer, SpanContent};
 use crate::wire::batch_metrics::BatchMetrics;
 use crate::wire::kafka_event::{KafkaEvent, Record};
 use crate::wire::otlp::Attribute::{Number, Text};
 use crate::wire::otlp::Attributes;
-use crate::wire::otlp::spans::Kind;
+use crate::wire::otlp::spans::SpanKind;
 use crate::wire::traceparent;
 
 /// What the span of a batch says that Lambda delivers again, in part or whole.
@@ -48,7 +48,7 @@ impl<'o> ObservedBatch<'o> {
         let attributes = of_topic(&topic, "process", batch.records, request_id);
         let error = (batch.unfinished > 0 || is_unplaced).then_some(UNFINISHED);
         let name = format!("process {topic}").trim_end().to_owned();
-        let told = Told { kind: Kind::Consumer, name, attributes, links, error };
+        let told = SpanContent { kind: SpanKind::Consumer, name, attributes, links, error };
         observed.end(told, &batch.metrics(), clock::now(), until).await;
     }
 }

@@ -26,8 +26,8 @@ use super::unfinished::Unfinished;
 use crate::domain::{Header, NewerOutcome, Outcome, PaymentId, Recorded, Timestamp, Trace};
 use crate::publish::{Publish, PublishError, Sending};
 use crate::store::NotRead;
-use crate::telemetry::observer::{Observer, Told};
-use crate::wire::otlp::spans::Kind;
+use crate::telemetry::observer::{Observer, SpanContent};
+use crate::wire::otlp::spans::SpanKind;
 use crate::wire::published_metrics::PublishedMetrics;
 use crate::wire::stream_event::{ItemChange, Plain, StreamEvent, StreamRecord, StreamResponse};
 use crate::wire::{cloud_event, outcome, traceparent};
@@ -224,7 +224,7 @@ impl<P: Publish> OutcomePublisher<P> {
             let is_failed = acknowledged.missing.is_some() || !event.unplaced.is_empty();
             let error = is_failed.then_some(UNPUBLISHED);
             let name = format!("send {}", self.topic);
-            let told = Told { kind: Kind::Producer, name, attributes, links, error };
+            let told = SpanContent { kind: SpanKind::Producer, name, attributes, links, error };
             observed.end(told, &[metrics.metrics()], clock::now(), deadline).await;
         }
         if let Some(first) = event.unplaced.first() {

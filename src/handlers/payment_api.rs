@@ -35,10 +35,10 @@ use crate::domain::{Account, Header, Instruction, PaymentId, Source, Trace};
 use crate::publish::{Publish, PublishError};
 use crate::settle::{dry_run, dry_run_id};
 use crate::store::{Ledger, LedgerQueries, PostingLists, ProvedBalances, Statements};
-use crate::telemetry::observer::{Observed, Observer, Told};
+use crate::telemetry::observer::{Observed, Observer, SpanContent};
 use crate::wire::http::{HttpRequest, Response};
 use crate::wire::otlp::Attribute::{Number, Text};
-use crate::wire::otlp::spans;
+use crate::wire::otlp::spans::SpanKind;
 use crate::wire::payment_request::Malformed;
 use crate::wire::problem::Problem;
 use crate::wire::{instruction, refund_request, requested_by, resource, traceparent};
@@ -295,7 +295,7 @@ impl<S: Ledger + LedgerQueries + PostingLists + ProvedBalances + Statements, P: 
 }
 
 /// What the span of a request says. A path may hold an id of an account, so only its route is told.
-fn told(method: &str, route: &str, status: u16) -> Told {
+fn told(method: &str, route: &str, status: u16) -> SpanContent {
     let attributes = [
         ("http.request.method", Text(method.into())),
         ("http.route", Text(route.into())),
@@ -305,7 +305,7 @@ fn told(method: &str, route: &str, status: u16) -> Told {
     let attributes = said.map(|(name, value)| (name.to_owned(), value)).collect();
     let error = (status >= 500).then_some(FAILED);
     let name = format!("{method} {route}").trim_end().to_owned();
-    Told { kind: spans::Kind::Server, name, attributes, links: Vec::new(), error }
+    SpanContent { kind: SpanKind::Server, name, attributes, links: Vec::new(), error }
 }
 
 /// Reads the key from the header: a payment id, or one in quotes, as a structured field writes a string.

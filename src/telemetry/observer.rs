@@ -25,7 +25,7 @@ use crate::aws::AwsError;
 use crate::domain::{Timestamp, Trace};
 use crate::wire::metric::Metrics;
 use crate::wire::otlp;
-use crate::wire::otlp::spans::{Kind, TraceSpan};
+use crate::wire::otlp::spans::{SpanKind, TraceSpan};
 use crate::wire::otlp::{Attribute, Attributes};
 use crate::wire::xray_header;
 
@@ -56,9 +56,9 @@ struct Begun {
 
 /// What the span of an invocation says.
 #[derive(Debug)]
-pub struct Told {
+pub struct SpanContent {
     /// What the invocation is to others.
-    pub kind: Kind,
+    pub kind: SpanKind,
     /// What was done.
     pub name: String,
     /// More about it. Counts among the metrics are told anyway.
@@ -145,14 +145,14 @@ impl Observed<'_> {
     }
 
     /// Ends it. Writes the metrics, and tells the collector, but not past `until`.
-    pub async fn end(self, told: Told, metrics: &[Metrics], at: Timestamp, until: Instant) {
+    pub async fn end(self, told: SpanContent, metrics: &[Metrics], at: Timestamp, until: Instant) {
         let Self { observer, function, instance, began_ns, began, span } = self;
         if observer.writes_metrics {
             super::metrics(metrics, &function, at);
         }
         let Some(collector) = &observer.collector else { return };
         let duration_ns = nanoseconds(began.elapsed());
-        let Told { kind, name, mut attributes, links, error } = told;
+        let SpanContent { kind, name, mut attributes, links, error } = told;
         let span = span.map(|Begun { place, parent }| {
             attributes.extend(otlp::figures(metrics));
             // Each once: many records may come of one span.

@@ -15,7 +15,7 @@ const STATUS_ERROR: u8 = 2;
 
 /// What a span is to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SpanKind {
     /// It answers a request.
     Server = 2,
     /// It hands records over.
@@ -32,7 +32,7 @@ pub struct TraceSpan {
     /// The span that it belongs to. `None`: its trace begins with it.
     pub parent: Option<Trace>,
     /// What it is to others.
-    pub kind: Kind,
+    pub kind: SpanKind,
     /// What was done, in few different words.
     pub name: String,
     /// When it began, in nanoseconds since 1970.
@@ -99,7 +99,7 @@ mod tests {
         TraceSpan {
             place: trace(2),
             parent: Some(trace(1)),
-            kind: Kind::Consumer,
+            kind: SpanKind::Consumer,
             name: "process payment-requests".into(),
             began_ns: 1_700_000_000_123_456_789,
             duration_ns: 1_000,
